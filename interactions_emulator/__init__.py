@@ -1,0 +1,29 @@
+"""A server for the Gemini Interactions API on this machine: wire, state, background runs, faults on demand.
+
+    from interactions_emulator import Emulator
+
+    with Emulator(corpus=Path("documents")) as api:
+        client = genai.Client(api_key="any", http_options={"base_url": api.url})
+
+Everything it says can be told from Gemini's: ids begin with `v1_emu_`, and each answer carries the header
+`server: interactions-emulator/<version>`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from interactions_emulator.emulator import Emulator
+
+__all__ = ["Emulator", "__version__"]
+__version__ = "0.1.0"
+
+
+def __getattr__(name: str) -> Any:
+    """Load the server only for those who start one."""
+    if name == "Emulator":
+        from interactions_emulator.emulator import Emulator
+
+        return Emulator
+    raise AttributeError(f"module {__name__!r} has no attribute {name!r}")

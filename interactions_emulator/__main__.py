@@ -1,0 +1,104 @@
+"""`python -m interactions_emulator`: the server as a process of its own."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import logging
+import os
+import socket
+from collections.abc import Callable
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from interactions_emulator.emulator import HOST, Settings, StateInUse, bind, serve
+from interactions_emulator.errors import Refused
+from interactions_emulator.faults import parse_faults
+
+
+def main(
+    port: Annotated[int, typer.Option(help="Port to serve on; an error if it is taken. 0: a free one.")] = 0,
+    prefer_port: Annotated[int, typer.Option(help="Port to try; a free one if it is taken.")] = 0,
+    corpus: Annotated[
+        Path | None,
+        typer.Option(help="Folder of documents. Default: documentation of installed Python packages."),
+    ] = None,
+    index: Annotated[
+        Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")
+    ] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="SQLite file that outlives the server. Default: memory.")
+    ] = None,
+    speed: Annotated[
+        float,
+        typer.Option(help="Virtual seconds per real second; 0: only by /_emulator/clock; inf: no waiting."),
+    ] = 1.0,
+    faults: Annotated[Path | None, typer.Option(help="JSON file with a list of faults.")] = None,
+    scenarios: Annotated[Path | None, typer.Option(help="YAML file with exact answers.")] = None,
+    retention_days: Annotated[
+        float,
+        typer.Option(help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
+    ] = 55.0,
+    address_file: Annotated[
+        Path | None, typer.Option(help='File to write {"url", "pid"} into, once it serves.')
+    ] = None,
+    idle_exit: Annotated[
+        float | None, typer.Option(help="End after so many seconds without a request or a run.")
+    ] = None,
+) -> None:
+    """Serve the Gemini Interactions API on this machine, without Gemini."""
+    logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
+    listener = _listen(port, prefer_port)
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+
+    def ready(stop: Callable[[], None]) -> None:
+        if address_file:
+            _write(address_file, url)
+        typer.echo(f"Interactions emulator on {url} (this is not Gemini; any API key will do)")
+        typer.echo(f'  genai.Client(api_key="any", http_options={{"base_url": "{url}"}})')
+        typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY=any")
+
+    try:
+        rules = parse_faults(json.loads(faults.read_text(encoding="utf-8"))) if faults else []
+        settings = Settings(
+            corpus=corpus,
+            index=index,
+            state=state,
+            speed=speed,
+            faults=rules,
+            scenarios=scenarios,
+            retention_days=retention_days,
+            idle_exit=idle_exit,
+        )
+        asyncio.run(serve(settings, listener, ready))
+    except (Refused, StateInUse, OSError, ValueError) as error:
+        raise _failed(str(error)) from error
+
+
+def _listen(port: int, prefer_port: int) -> socket.socket:
+    try:
+        return bind(port or prefer_port)
+    except OSError as error:
+        if port or not prefer_port:
+            raise _failed(
+                f"port {port} on {HOST} cannot be used ({error.strerror}): choose another"
+            ) from error
+        return bind(0)
+
+
+def _write(path: Path, url: str) -> None:
+    """Write the address so that nobody reads half of it."""
+    draft = path.with_name(f"{path.name}.{os.getpid()}")
+    draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+    draft.replace(path)
+
+
+def _failed(message: str) -> typer.Exit:
+    typer.echo(f"interactions_emulator: {message}", err=True)
+    return typer.Exit(2)
+
+
+if __name__ == "__main__":
+    typer.run(main)

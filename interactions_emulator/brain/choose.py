@@ -1,0 +1,239 @@
+"""Which declared function a message is for, by the words of names, descriptions and parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from interactions_emulator.brain.arguments import urls_in
+from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, Intent, intent_of, split_text, study_score
+from interactions_emulator.words import sentences, stem, terms
+
+Calling = Literal["judge", "study", "lookup", "none"]
+"""What a candidate is made for, as far as its words say: judging texts, long studies, answering any question."""
+
+ENOUGH = 1.0
+"""One telling word in common, or one fitting calling."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A function, or one value of the parameter by which a function chooses among several services."""
+
+    name: str
+    parameters: dict[str, Any]
+    fixed: dict[str, Any]
+    name_stems: frozenset[str]
+    text_stems: frozenset[str]
+    calling: Calling
+    topic: str
+    """The candidate's own name: the function's, or the value's."""
+    about: str
+    """What is said of it, "" if nothing."""
+
+
+def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list[Candidate]:
+    """The functions among `tools`. One with a required parameter whose values the instruction describes counts once a value."""
+    found: list[Candidate] = []
+    for tool in tools:
+        if tool.get("type") != "function" or not tool.get("name"):
+            continue
+        name, description = str(tool["name"]), _open(str(tool.get("description") or ""))
+        parameters = tool.get("parameters") if isinstance(tool.get("parameters"), dict) else {}
+        properties = parameters.get("properties") or {}
+        described = _described_values(parameters, f"{system_instruction}\n\n{description}")
+        if described:
+            key, texts = described
+            found += [_candidate(name, parameters, value, text, "", {key: value}) for value, text in texts.items()]
+        else:
+            about = " ".join(f"{_words_of(key)} {_description(schema)}" for key, schema in properties.items())
+            found.append(_candidate(name, parameters, name, description, about, {}))
+    return found
+
+
+def choose(
+    message: str, options: Sequence[Candidate], called_before: Sequence[Candidate] = (), by_words_alone: bool = False
+) -> Candidate | None:
+    """The candidate that fits a message best, None if none fits. `by_words_alone`: not for its calling.
+
+    Candidates for long studies cost time and money: they are chosen only for a message that asks for a study, or about
+    one of theirs if they were called before. Candidates that judge are chosen only for texts to be judged.
+    """
+    intent = intent_of(message)
+    if intent in SMALL_TALK or intent in MEMORY or not options:
+        return None
+    studying = any(option.calling == "study" for option in options)
+    if intent == "study" and not studying or intent == "judge" and not any(o.calling == "judge" for o in options):
+        intent = "lookup"
+    managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
+    request = (split_text(message).instruction or message) if intent == "judge" else message
+    asked = {one for one in terms(request[:5_000]) if one not in _GENERIC}
+    best, best_score = None, 0.0
+    for option in options:
+        score = _score(option, asked, options, intent, managing)
+        if score and urls_in(message) and any("ur" in key and "l" in key for key in option.parameters.get("properties") or {}):
+            score += 3.0
+        if by_words_alone and not asked & (option.name_stems | option.text_stems):
+            score = 0.0
+        if score > best_score:
+            best, best_score = option, score
+    needed = 1.5 if intent in ("action", "statement") else ENOUGH
+    return best if best_score >= needed else None
+
+
+def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
+    """The likeliest candidate when one has to be called."""
+    asked = {one for one in terms(message[:5_000]) if one not in _GENERIC}
+    intent = intent_of(message)
+    return max(options, key=lambda option: _score(option, asked, options, intent, True))
+
+
+def _score(option: Candidate, asked: set[str], options: Sequence[Candidate], intent: Intent, managing: bool) -> float:
+    wanted = intent == option.calling or (managing and option.calling == "study")
+    if option.calling in ("study", "judge") and not wanted:
+        return 0.0
+    shared = 0.0
+    for one in asked & (option.name_stems | option.text_stems):
+        rivals = sum(one in other.text_stems or one in other.name_stems for other in options)
+        shared += (1.5 if one in option.name_stems else 1.0) * (1.0 if rivals == 1 else 0.4)
+    if wanted:
+        return shared + (ENOUGH if intent == "lookup" else 4.0)
+    if intent in ("judge", "study"):
+        return 0.0
+    return shared
+
+
+def _candidate(
+    name: str, parameters: dict[str, Any], topic: str, description: str, more: str, fixed: dict[str, Any]
+) -> Candidate:
+    text = _without_negations(f"{description} {more}")
+    return Candidate(
+        name,
+        parameters,
+        fixed,
+        frozenset(terms(_words_of(topic))) - _GENERIC,
+        frozenset(terms(text)) - _GENERIC,
+        _calling(_words_of(topic), text, parameters),
+        topic,
+        _first_sentences(description, topic),
+    )
+
+
+def _first_sentences(description: str, topic: str) -> str:
+    lines = [line.strip(" -*") for line in description.splitlines()]
+    lines = [re.sub(r"^[\w ]{0,20}description:\s*", "", line, flags=re.IGNORECASE) for line in lines if line]
+    lines = [line for line in lines if not re.fullmatch(rf"(?:[\w ]{{0,20}}:)?\s*`?{re.escape(topic)}`?:?", line)]
+    paragraph = " ".join(lines[: next((i for i, line in enumerate(lines) if line.rstrip().endswith(":")), len(lines))])
+    return sentences(paragraph)[0] if paragraph else ""
+
+
+def _calling(topic: str, text: str, parameters: dict[str, Any]) -> Calling:
+    counts: dict[Calling, float] = {}
+    for calling, cues in _CUES.items():
+        counts[calling] = len({stem(m) for m in cues.findall(text.casefold())}) + 2 * len(cues.findall(topic.casefold()))
+    if _GENERAL_SEARCH.search(topic) and "query" in " ".join(parameters.get("properties") or {}):
+        counts["lookup"] += 2
+    calling = max(counts, key=lambda one: counts[one])
+    return calling if counts[calling] >= (1 if calling == "lookup" else 2) else "none"
+
+
+_CUES: dict[Calling, re.Pattern[str]] = {
+    "lookup": re.compile(
+        r"\b(?:web|internet|google|facts?|factual|questions|general knowledge|encyclop\w+|wiki\w*|look(?:s|ing)? (?:things )?up"
+        r"|news|documents|search engine|anything)\b"
+    ),
+    "judge": re.compile(
+        r"\b(?:moderat\w+|judg\w+|spam|harmful|inappropriate|unsafe|offensive|toxic\w*|abus\w+|safe to \w+|is safe|content policy)\b"
+    ),
+    "study": re.compile(
+        r"\b(?:research\w*|reports?|in[- ]depth|in depth|stud(?:y|ies)|investigat\w+|long|thorough|detailed|literature|analys[ei]s|minutes)\b"
+    ),
+}
+_GENERAL_SEARCH = re.compile(r"\b(?:search|lookup|find|ask)\b")
+
+_GENERIC = frozenset(
+    terms(
+        """user agent tool function call return answer question text string value name list needed ask task handle provide
+        include request argument example parameter param type optional default result data json object number integer
+        boolean true false specific given message query input output information transfer control suitable model new
+        good best better long short full whole plain current currently today people place like time day today now work
+        use word note possible support available first last next"""
+    )
+)
+
+
+def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[str, str]] | None:
+    """The parameter that chooses among services, and what `text` says of each of its values."""
+    for key in parameters.get("required") or []:
+        schema = (parameters.get("properties") or {}).get(key)
+        values = schema.get("enum") if isinstance(schema, dict) else None
+        if not values or not all(isinstance(value, str) for value in values):
+            continue
+        texts = _told_of(values, f"{text}\n\n{schema.get('description') or ''}")
+        if all(len(terms(told)) > 2 for told in texts.values()):
+            return key, texts
+    return None
+
+
+def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
+    """For each value the paragraph that opens with it, else the lines or clauses that mention it and no other."""
+    told: dict[str, list[str]] = {value: [] for value in values}
+    for paragraph in re.split(r"\n\s*\n", text):
+        lines = [line for line in paragraph.splitlines() if line.strip()]
+        if not lines:
+            continue
+        opening = _mentioned(lines[0], values)
+        if len(opening) == 1 and sum(bool(_mentioned(line, values)) for line in lines) == 1:
+            told[opening[0]].append(paragraph)
+            continue
+        owner = ""
+        for line in lines:
+            mentioned = _mentioned(line, values)
+            if len(mentioned) == 1:
+                owner = mentioned[0]
+                told[owner].append(line)
+            elif not mentioned and owner and re.match(r"\s{2,}|(?i:.{0,20}description)", line):
+                told[owner].append(line)
+            elif len(mentioned) > 1:
+                owner = ""
+                for clause in re.split(r"(?<=[.;!?])\s+|,\s|\sand\s", line):
+                    if len(one := _mentioned(clause, values)) == 1:
+                        told[one[0]].append(clause)
+    return {value: "\n".join(parts) for value, parts in told.items()}
+
+
+def _mentioned(text: str, values: Sequence[str]) -> list[str]:
+    return [value for value in values if re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text, re.IGNORECASE)]
+
+
+def _without_negations(text: str) -> str:
+    """`Answers questions, never writes reports.` says nothing for reports."""
+    return re.sub(
+        r"(?i)(?:\b(?:not|never|except|don't|doesn't|cannot|can't|rather than|instead of|unlike)\b)[^.;:\n]*", " ", text
+    )
+
+
+def _is_about_study(message: str, called_before: bool) -> bool:
+    plain = message.casefold()
+    study = re.search(r"\b(?:the|my|that|this|our|last|previous|running)\s(?:\w+\s)?(?:research\w*|report|study|investigation)\b", plain)
+    if study and called_before and study_score(message) < 2:
+        return True
+    return bool(
+        study
+        and re.search(r"\b(?:status|cancel|stop|abort|resume|continue|approve|progress|far|finished|done|ready|retry|show|list|running)\b", plain)
+    )
+
+
+def _words_of(identifier: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", identifier).replace("_", " ").replace("-", " ")
+
+
+def _description(schema: Any) -> str:
+    return str(schema.get("description") or "") if isinstance(schema, dict) else ""
+
+
+def _open(description: str) -> str:
+    """A description without the fences that mark it as untrusted."""
+    return re.sub(r"<<<\w+>>>", "", description)

@@ -1,0 +1,101 @@
+"""`/_emulator/`: what a test sets and asks. Only for peers on this machine.
+
+faults        GET, POST (one, or a list, to add), DELETE: see `faults`
+clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, answered when
+              each run has gone as far as virtual time lets it
+log           GET: {"creates": <accepted ever>, "requests": [<since the server started>]}, each request {time,
+              method, path, status, interaction_id, kind}; status null: the connection was closed instead
+interactions  GET: those stored, oldest first: [{id, status, target, input, events, steps, background,
+              previous_interaction_id}]; events and steps are numbers
+"""
+
+from __future__ import annotations
+
+import ipaddress
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from interactions_emulator.errors import Refused
+from interactions_emulator.faults import Faults, parse_faults
+from interactions_emulator.runs import Runs
+from interactions_emulator.state import Interaction
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def control_routes(runs: Runs, faults: Faults) -> list[Route]:
+    async def show_faults(request: Request) -> Response:
+        if request.method == "DELETE":
+            faults.clear()
+        if request.method == "POST":
+            faults.add(parse_faults(await _json(request)))
+        return JSONResponse(faults.show())
+
+    async def clock(request: Request) -> Response:
+        if request.method == "POST":
+            _set_clock(runs, await _json(request))
+            await runs.settle()
+        speed: Any = runs.clock.speed
+        return JSONResponse({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
+
+    async def log(request: Request) -> Response:
+        return JSONResponse({"creates": runs.state.creates(), "requests": runs.state.requests()})
+
+    async def interactions(request: Request) -> Response:
+        return JSONResponse([_line(interaction) for interaction in runs.state.interactions()])
+
+    return [
+        Route("/faults", _local(show_faults), methods=["GET", "POST", "DELETE"]),
+        Route("/clock", _local(clock), methods=["GET", "POST"]),
+        Route("/log", _local(log)),
+        Route("/interactions", _local(interactions)),
+    ]
+
+
+def _local(endpoint: Endpoint) -> Endpoint:
+    async def for_local_peers(request: Request) -> Response:
+        host = request.client.host if request.client else ""
+        if not host or not ipaddress.ip_address(host).is_loopback:
+            raise Refused(403, "/_emulator/ answers only to programs on the machine the emulator runs on.")
+        return await endpoint(request)
+
+    return for_local_peers
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except ValueError as error:
+        raise Refused(400, f"the body is not valid JSON: {error}") from error
+
+
+def _set_clock(runs: Runs, change: Any) -> None:
+    if not isinstance(change, dict) or not change or change.keys() - {"advance", "speed"}:
+        raise Refused(400, 'send {"advance": seconds} or {"speed": number or "inf"}')
+    try:
+        if "speed" in change:
+            runs.clock.set_speed(float(change["speed"]))
+        if "advance" in change:
+            runs.clock.advance(float(change["advance"]))
+    except (TypeError, ValueError) as error:
+        raise Refused(400, str(error)) from error
+    runs.state.set_virtual_time(runs.clock.now())
+
+
+def _line(interaction: Interaction) -> dict[str, Any]:
+    texts = [content.get("text", "") for step in interaction.input for content in step.get("content", ())]
+    return {
+        "id": interaction.id,
+        "status": interaction.status,
+        "target": interaction.head.get("model") or interaction.head.get("agent"),
+        "input": "\n".join(text for text in texts if text),
+        "events": len(interaction.events),
+        "steps": len(interaction.steps),
+        "background": interaction.background,
+        "previous_interaction_id": interaction.previous,
+    }

@@ -1,0 +1,42 @@
+"""What the server refuses, in the words of the wire."""
+
+from __future__ import annotations
+
+from typing import Any
+
+CODES = {
+    400: "invalid_request",
+    401: "unauthenticated",
+    403: "permission_denied",
+    404: "not_found",
+    405: "method_not_allowed",
+    408: "deadline_exceeded",
+    409: "conflict",
+    429: "resource_exhausted",
+    500: "internal_error",
+    503: "unavailable",
+    504: "deadline_exceeded",
+}
+
+
+class Refused(Exception):
+    """A request answered with an error: an HTTP status, and a message that says why and what to do."""
+
+    def __init__(self, status: int, message: str) -> None:
+        super().__init__(message)
+        self.status = status
+        self.message = message
+
+
+def error_body(status: int, message: str) -> dict[str, Any]:
+    """Return `{"error": {"code": <string>, "message": ...}}`, the only shape of error there is."""
+    return {"error": {"code": CODES.get(status, f"http_{status}"), "message": message}}
+
+
+def not_found(interaction_id: str) -> Refused:
+    """Return the refusal for an interaction that is unknown, deleted, expired, or was never stored."""
+    return Refused(
+        404,
+        f"Interaction {interaction_id} was not found: it never existed, was deleted, has expired, or was "
+        "created with store=false. Start a new chain and send the earlier steps as input.",
+    )

@@ -1,0 +1,127 @@
+"""Steps as server-sent events."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from typing import Any
+
+from interactions_emulator.turn import Step
+
+Event = dict[str, Any]
+
+DONE = "event: done\ndata: [DONE]\n\n"
+LONGEST_DELTA = 80
+"""Characters of text in one delta, at most."""
+
+_IN_DELTA = {
+    "arguments",
+    "result",
+    "signature",
+    "is_error",
+    "server_name",
+    "name",
+    "retrieval_type",
+}
+_NO_RESULT = {"retrieval_result", "processing_result"}
+_NO_ARGUMENTS = {"file_search_call", "processing_call"}
+_MEDIA = {"type", "mime_type", "data", "uri", "resolution", "channels", "sample_rate"}
+
+
+def opening(interaction: dict[str, Any]) -> list[Event]:
+    """Return the two events every stream begins with, for an interaction without steps."""
+    return [
+        {"event_type": "interaction.created", "interaction": interaction},
+        {
+            "event_type": "interaction.status_update",
+            "interaction_id": interaction["id"],
+            "status": interaction["status"],
+        },
+    ]
+
+
+def closing(interaction: dict[str, Any], errors: list[dict[str, str]]) -> list[Event]:
+    """Return an `error` event for each error, then `interaction.completed`, whatever the final status is."""
+    failed = [{"event_type": "error", "error": error} for error in errors]
+    return [*failed, {"event_type": "interaction.completed", "interaction": interaction}]
+
+
+def step_events(step: Step, index: int) -> list[Event]:
+    """Return step.start, the deltas and step.stop of the step at `index` of the output."""
+    start, deltas = _parts(step)
+    return [
+        {"event_type": "step.start", "index": index, "step": start},
+        *({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas),
+        {"event_type": "step.stop", "index": index},
+    ]
+
+
+def numbered(event: Event, interaction_id: str, position: int) -> str:
+    """Return the event as one line of JSON with its id; `position` counts from 1 through the whole run."""
+    text = json.dumps(event | {"event_id": event_id(interaction_id, position)}, ensure_ascii=False)
+    # Three characters that JSON leaves alone are line ends to some readers of streams.
+    for character in "\x85\u2028\u2029":
+        text = text.replace(character, f"\\u{ord(character):04x}")
+    return text
+
+
+def event_id(interaction_id: str, position: int) -> str:
+    """Return the id of an event. It names its run, so that a cursor of another run is recognized."""
+    return f"evt_{interaction_id[-6:]}_{position:06d}"
+
+
+def frame(line: str) -> str:
+    """Return a line of `numbered` as it goes over the socket."""
+    return f"event: {json.loads(line)['event_type']}\ndata: {line}\n\n"
+
+
+def timestamp(seconds: float) -> str:
+    """Return seconds since 1970 as `2026-11-22T16:40:53Z`."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
+    """Split a step into what step.start carries and the deltas that bring the rest."""
+    kind = step["type"]
+    if kind in ("model_output", "user_input"):
+        start = {key: value for key, value in step.items() if key != "content"}
+        return start, [delta for content in step.get("content", ()) for delta in _content_deltas(content)]
+    if kind == "thought":
+        deltas = [{"type": "thought_summary", "content": content} for content in step.get("summary", ())]
+        if step.get("signature"):
+            deltas.append({"type": "thought_signature", "signature": step["signature"]})
+        return {"type": kind}, deltas
+    if kind == "function_call":
+        arguments = json.dumps(step["arguments"], ensure_ascii=False, separators=(",", ":"))
+        pieces = _pieces(arguments, 2)
+        return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
+    if kind == "function_result":
+        return step, []
+    start = {key: step[key] for key in ("type", "id", "call_id") if key in step}
+    if kind.startswith("mcp_server_tool_"):
+        start |= {key: step[key] for key in ("server_name", "name") if key in step}
+    if kind.endswith("_call") and kind not in _NO_ARGUMENTS:
+        start["arguments"] = {}
+    if kind.endswith("_result") and "result" in step and kind not in _NO_RESULT:
+        start["result"] = "" if isinstance(step["result"], str) else type(step["result"])()
+    delta = {"type": kind} | {key: value for key, value in step.items() if key in _IN_DELTA}
+    if kind == "file_search_result":
+        delta.setdefault("result", [])
+    return start, [delta]
+
+
+def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if content["type"] != "text":
+        yield {key: value for key, value in content.items() if key in _MEDIA}
+        return
+    for piece in _pieces(content["text"], 3):
+        yield {"type": "text", "text": piece}
+    if content.get("annotations"):
+        yield {"type": "text_annotation_delta", "annotations": content["annotations"]}
+
+
+def _pieces(text: str, at_least: int) -> list[str]:
+    """Cut a text between characters into about `at_least` pieces, more if they grow too long."""
+    size = max(1, min(LONGEST_DELTA, -(-len(text) // at_least)))
+    return [text[begin : begin + size] for begin in range(0, len(text), size)]

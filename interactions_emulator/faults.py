@@ -1,0 +1,170 @@
+"""Faults on demand: a small language for what goes wrong in the field.
+
+A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. It is given when the server starts, through
+`POST /_emulator/faults` (one or a list, added to those that are there; `DELETE` forgets all), or for one
+request in its header `x-emulator-fault`, where `on`, `times` and `skip` may be left out and do not count.
+
+Which requests
+    on      create         every POST of an interaction
+            create_stream  POST with "stream": true
+            get            GET answered with JSON
+            resume         GET answered with a stream
+            stream         create_stream or resume
+            cancel, delete
+    skip    so many matching requests pass first (default 0)
+    times   so many are hit (default 1; 0 means all)
+The first fault that matches and is not used up hits the request; no other does.
+
+What happens to the answer
+    status           this HTTP status, with an error body, instead of doing what was asked
+    retry_after_ms   with `status`: header retry-after-ms (and Retry-After from one second on)
+    drop             the connection is closed without a byte, and nothing is done
+    after_accept     what was asked is done first; then the answer is lost: `status` is sent, or the
+                     connection is closed
+
+What happens to a stream (on = create_stream, resume or stream); k counts its events, without `done`
+    cut_after k      connection closed in the middle of the response after k events
+    cut_inside k     the same in the middle of event k + 1
+    end_after k      the response ends as if complete after k events
+    silence_after k  after k events nothing more comes; the connection stays open
+    garbage_after k  after k events a line that is no event; then it goes on
+    array_after k    after k events the bare JSON array that the real service puts into a stream it cuts;
+                     then the response ends as if complete
+    error_after k    after k events an `error` event without an event_id; then the same end
+    no_usage         interaction.completed carries no usage (the resource has it)
+
+None of these touches the run itself: it goes on, and a GET shows it.
+"""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass, fields
+from typing import Any
+
+from interactions_emulator.errors import Refused
+
+ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
+CUTS = (
+    "cut_after",
+    "cut_inside",
+    "end_after",
+    "silence_after",
+    "garbage_after",
+    "array_after",
+    "error_after",
+)
+
+
+@dataclass(frozen=True)
+class Fault:
+    """One fault; the module's description says what the fields mean."""
+
+    on: str
+    times: int = 1
+    skip: int = 0
+    status: int | None = None
+    retry_after_ms: int | None = None
+    after_accept: bool = False
+    drop: bool = False
+    cut_after: int | None = None
+    cut_inside: int | None = None
+    end_after: int | None = None
+    silence_after: int | None = None
+    garbage_after: int | None = None
+    array_after: int | None = None
+    error_after: int | None = None
+    no_usage: bool = False
+
+    @property
+    def refuses(self) -> bool:
+        """Whether the answer is an error or a closed connection."""
+        return self.status is not None or self.drop or self.after_accept
+
+    @property
+    def spoils_stream(self) -> bool:
+        return self.no_usage or any(getattr(self, name) is not None for name in CUTS)
+
+
+class Faults:
+    """The faults in force, with how often each has matched."""
+
+    def __init__(self, faults: list[Fault]) -> None:
+        self._matches: list[int] = [0] * len(faults)
+        self._faults = list(faults)
+
+    def add(self, faults: list[Fault]) -> None:
+        self._faults += faults
+        self._matches += [0] * len(faults)
+
+    def clear(self) -> None:
+        self._faults, self._matches = [], []
+
+    def hit(self, kinds: set[str]) -> Fault | None:
+        """Return the fault for a request that is of all these kinds, and count it."""
+        for index, fault in enumerate(self._faults):
+            if fault.on not in kinds:
+                continue
+            used_up = fault.times and self._matches[index] >= fault.skip + fault.times
+            if used_up:
+                continue
+            self._matches[index] += 1
+            if self._matches[index] > fault.skip:
+                return fault
+        return None
+
+    def show(self) -> list[dict[str, Any]]:
+        """Return the faults as JSON, each with `matched`, the matching requests so far (skipped ones too)."""
+        return [
+            {**given(fault), "matched": matched}
+            for fault, matched in zip(self._faults, self._matches, strict=True)
+        ]
+
+
+def parse_faults(value: Any) -> list[Fault]:
+    """Read a fault or a list of faults. Raises `Refused` (400) that names what is wrong."""
+    return [parse_fault(item) for item in (value if isinstance(value, list) else [value])]
+
+
+def parse_header(text: str, on: str) -> Fault:
+    """Read the header `x-emulator-fault` of a request of the kind `on`. Raises `Refused` (400)."""
+    try:
+        value = json.loads(text)
+    except ValueError as error:
+        raise Refused(400, f"x-emulator-fault is not JSON: {error}") from error
+    return parse_fault({**value, "on": on} if isinstance(value, dict) else value)
+
+
+def parse_fault(value: Any) -> Fault:
+    """Read one fault. Raises `Refused` (400) that names what is wrong."""
+    if isinstance(value, Fault):
+        return value
+    if not isinstance(value, dict):
+        raise Refused(400, f"a fault is an object, not {value!r}")
+    flags = {field.name for field in fields(Fault) if field.type == "bool"}
+    numbers = {field.name for field in fields(Fault)} - flags - {"on"}
+    for key, given in value.items():
+        if key in flags and not isinstance(given, bool):
+            raise Refused(400, f"fault: {key} is true or false, not {given!r}")
+        if key in numbers and (type(given) is not int or given < 0):
+            raise Refused(400, f"fault: {key} is a number from 0 on, not {given!r}")
+        if key not in flags | numbers | {"on"}:
+            known = ", ".join(["on", *sorted(flags | numbers)])
+            raise Refused(400, f"fault: field {key!r} is unknown; known are {known}")
+    if value.get("on") not in ON:
+        raise Refused(400, f"fault: on is one of {', '.join(ON)}, not {value.get('on')!r}")
+    fault = Fault(**value)
+    if not (fault.refuses or fault.spoils_stream):
+        raise Refused(
+            400, f"fault: {value} has no effect: give a status, drop, after_accept, or one for streams"
+        )
+    if fault.spoils_stream and fault.on not in ("create_stream", "resume", "stream"):
+        raise Refused(400, "fault: effects on a stream need on = create_stream, resume or stream")
+    return fault
+
+
+def given(fault: Fault) -> dict[str, Any]:
+    """Return a fault as the JSON object it was given as."""
+    values = {field.name: getattr(fault, field.name) for field in fields(fault)}
+    defaults = {field.name: field.default for field in fields(fault)}
+    return {name: value for name, value in values.items() if value != defaults[name]}

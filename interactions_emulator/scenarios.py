@@ -1,0 +1,118 @@
+"""Exact answers from a YAML file, for tests and demonstrations.
+
+A file is a list of scenarios; the first that matches a turn answers it, and the brain answers the rest:
+
+    - match:
+        text: "(?i)capital of france"   # regular expression, searched in the text of the newest user_input
+        model: gemini-3.8-flash         # or agent: ...; a regular expression that fits the whole name
+      steps:                            # steps as they stand on the wire; ids of calls may be left out
+        - type: thought
+          summary: [{type: text, text: "**Thinking**"}]
+        - type: model_output
+          content: [{type: text, text: "Paris."}]
+    - match: {agent: "deep-research.*"}
+      wait: 60                          # virtual seconds before each step; .inf is a run that never moves on
+      steps:
+        - type: thought
+      status: failed                    # or incomplete, budget_exceeded, cancelled; if left out, completed
+      error: {code: internal_error, message: "The research agent could not finish."}
+
+An empty `match` fits any turn. A turn without new user text (function results) has the text of the newest
+user_input before it. A function_call step makes the interaction `requires_action`, as always.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
+
+from interactions_emulator.errors import Refused
+from interactions_emulator.runs import Ending
+from interactions_emulator.steps import STEPS
+from interactions_emulator.turn import Beat, Brain, Step, Turn
+
+
+class Match(BaseModel):
+    """Which turns a scenario answers; what is None does not matter."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    text: re.Pattern[str] | None = None
+    model: re.Pattern[str] | None = None
+    agent: re.Pattern[str] | None = None
+
+
+class Failure(BaseModel):
+    """What the resource's `errors` say."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    code: str
+    message: str
+
+
+class Scenario(BaseModel):
+    """One scripted answer."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    match: Match = Match()
+    steps: list[dict[str, Any]] = []
+    wait: float = Field(default=0.0, ge=0)
+    status: Literal["completed", "failed", "incomplete", "budget_exceeded", "cancelled"] = "completed"
+    error: Failure | None = None
+
+
+def load_scenarios(path: Path) -> list[Scenario]:
+    """Read a file of scenarios. Raises `Refused` that names the file and the place in it."""
+    try:
+        scenarios = TypeAdapter(list[Scenario]).validate_python(
+            yaml.safe_load(path.read_text(encoding="utf-8"))
+        )
+    except (OSError, yaml.YAMLError, ValidationError) as error:
+        raise Refused(400, f"scenarios {path}: {error}") from error
+    for number, scenario in enumerate(scenarios):
+        for step in scenario.steps:
+            if step.get("type") not in STEPS:
+                raise Refused(
+                    400, f"scenarios {path}, number {number}: step type {step.get('type')!r} is unknown"
+                )
+    return scenarios
+
+
+def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
+    """Return a brain that answers from the scenarios, and asks `brain` for whatever none of them fits."""
+
+    def answer(turn: Turn) -> Iterator[Beat]:
+        scenario = next((scenario for scenario in scenarios if _fits(scenario.match, turn)), None)
+        return brain(turn) if scenario is None else _play(scenario, turn)
+
+    return answer
+
+
+def _fits(match: Match, turn: Turn) -> bool:
+    target, other = (match.agent, match.model) if turn.is_agent else (match.model, match.agent)
+    if other is not None or (target is not None and not target.fullmatch(turn.target)):
+        return False
+    return match.text is None or match.text.search(_newest_text(turn)) is not None
+
+
+def _newest_text(turn: Turn) -> str:
+    asked = next((step for step in reversed(turn.steps) if step["type"] == "user_input"), {})
+    return "\n".join(content.get("text", "") for content in asked.get("content", ()))
+
+
+def _play(scenario: Scenario, turn: Turn) -> Iterator[Beat]:
+    for position, step in enumerate(scenario.steps):
+        yield Beat(scenario.wait, _with_id(step, f"call_{len(turn.steps)}_{position}"))
+    if scenario.status != "completed":
+        raise Ending(scenario.status, [scenario.error.model_dump()] if scenario.error else [])
+
+
+def _with_id(step: Step, call_id: str) -> Step:
+    return {"id": call_id} | step if step["type"].endswith("_call") else step

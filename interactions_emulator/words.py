@@ -1,0 +1,111 @@
+"""Words, stems and sentences of a text in any language, without a dictionary."""
+
+from __future__ import annotations
+
+import re
+from functools import lru_cache
+
+_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
+_RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}_]+(?:['’][^\W{_CJK}_]+)?")
+_IS_CJK = re.compile(rf"[{_CJK}]")
+
+STOPWORDS = frozenset(
+    """
+    a about above after again all also am an and any are aren't as at be because been before being below between both
+    but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each either etc few for
+    from further get gets give given go going got had has hasn't have haven't having he her here hers him his how i i'd
+    i'll i'm i've if in into is isn't it it's its itself just let let's like made make many may me might more most much
+    must my myself need needs no nor not now of off on once one only or other our ours out over own per please quite
+    rather really same shall she should shouldn't so some such than that that's the their theirs them then there there's
+    these they this those through to too two under until up upon us use used using very via want was wasn't we well were
+    weren't what what's whats when where which while who whom whose why will with within without won't would wouldn't
+    yet you you'd you'll you're your yours tell know find say says said show thing things way ways help
+    der die das den dem ein eine einen einem einer und oder ist sind nicht mit von zu im auf für wie was wer wo wann
+    warum bitte ich du er sie es wir ihr mir mich
+    le la les un une des du de et ou est sont pas avec pour dans sur que qui quoi comment pourquoi je tu il elle nous
+    vous mon ma mes
+    el los las una unos unas y o es son con por para en qué que quién cómo cuándo dónde yo mi mis
+    """.split()
+)
+
+
+def words(text: str) -> list[str]:
+    """Lower-case words in order. Scripts written without spaces come as overlapping pairs of characters."""
+    found: list[str] = []
+    for run in _RUN.findall(text.casefold()):
+        if _IS_CJK.match(run) and len(run) > 1:
+            found += [run[i : i + 2] for i in range(len(run) - 1)]
+        else:
+            found.append(run.replace("’", "'"))
+    return found
+
+
+def terms(text: str) -> list[str]:
+    """Stems of the words that carry meaning, in order, with repetitions."""
+    return [stem(word) for word in words(text) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
+
+
+@lru_cache(maxsize=200_000)
+def stem(word: str) -> str:
+    """Cuts English endings so that `moderates`, `moderation` and `moderator` agree; leaves other scripts alone."""
+    word = word.removesuffix("'s")
+    if len(word) <= 3 or not word.isascii():
+        return word
+    if word.endswith("ies") and len(word) > 4:
+        word = word[:-3] + "y"
+    elif word.endswith("s") and not word.endswith(("ss", "us", "is")):
+        word = word[:-1]
+    for ending in ("ingly", "edly", "ing", "ed"):
+        root = word.removesuffix(ending)
+        if root != word and len(root) >= 3 and re.search("[aeiouy]", root):
+            word = root[:-1] if root[-1] == root[-2] and root[-1] not in "lsz" else root
+            break
+    for ending in ("ization", "isation", "ication", "ation", "ator", "ative", "ment", "ness", "ly", "ize", "ise", "ate",
+                   "er", "or", "ion"):
+        root = word.removesuffix(ending)
+        if root != word and len(root) >= 4:
+            word = root
+            break
+    if word.endswith("e") and len(word) > 3:
+        word = word[:-1]
+    return word[:-1] + "i" if word.endswith("y") and len(word) > 3 else word
+
+
+_ABBREVIATION = re.compile(
+    r"(?:\b(?:e\.g|i\.e|etc|vs|cf|al|fig|figs|eq|no|nos|vol|ch|sec|dr|mr|mrs|ms|prof|st|inc|ltd|approx|resp|jr|sr|p|pp"
+    r"|ed|eds|[a-z])|\b[A-Z])\.$",
+    re.IGNORECASE,
+)
+_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\W_a-zß-öø-ÿ])|(?<=[。！？])")
+
+
+def sentences(text: str) -> list[str]:
+    """The sentences of a running text; each is a substring of `text`, without the white space around it."""
+    found: list[str] = []
+    start = 0
+    for end in _END.finditer(text):
+        head = text[start : end.start()]
+        if head.rstrip("\"'”’)]").endswith(".") and _ABBREVIATION.search(head[-12:]):
+            continue
+        _keep(found, text[start : end.end()])
+        start = end.end()
+    _keep(found, text[start:])
+    return found
+
+
+def _keep(found: list[str], sentence: str) -> None:
+    if sentence := sentence.strip():
+        found.append(sentence)
+
+
+def clip(text: str, limit: int) -> str:
+    """At most `limit` characters, cut at a word, with an ellipsis where something is missing."""
+    text = " ".join(text.split())
+    if len(text) <= limit:
+        return text
+    return text[:limit].rsplit(" ", 1)[0].rstrip(",;:") + "…"
+
+
+def listed(names: list[str], last: str = "and") -> str:
+    """`["a", "b", "c"]` as `a, b and c`."""
+    return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))
