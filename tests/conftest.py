@@ -1,0 +1,111 @@
+"""What every test stands on: no provider can be reached, nothing of the user's is touched, time is virtual."""
+
+from __future__ import annotations
+
+import asyncio
+import ipaddress
+import os
+import sys
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.genai import Client
+
+from interactions_emulator import Emulator
+from tools import backend
+from tools.research.client import InteractionsClient
+from tools.research.follower import Policy
+from tools.research.ledger import Ledger
+from tools.research.service import Research
+
+ROOT = Path(__file__).resolve().parents[1]
+SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION", "KUBERNETES_")
+
+
+def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
+    """Fails whoever connects to another machine, in whatever library."""
+    if event == "socket.connect" and isinstance(arguments[1], tuple):
+        host = arguments[1][0]
+        if host != "localhost" and not ipaddress.ip_address(host.split("%")[0]).is_loopback:
+            raise RuntimeError(f"a test tried to connect to {arguments[1]}: tests talk to this machine only")
+    if event == "socket.getaddrinfo" and arguments[0] not in (None, "", "localhost", "127.0.0.1", "::1"):
+        raise RuntimeError(f"a test tried to look up {arguments[0]!r}: tests talk to this machine only")
+
+
+sys.addaudithook(_only_this_machine)
+
+
+@pytest.fixture(autouse=True)
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+    """An environment without keys or settings of the user's, and a data folder of the test's own."""
+    for name in list(os.environ):
+        if name.startswith(SCRUBBED):
+            monkeypatch.delenv(name)
+    data = tmp_path / "data"
+    monkeypatch.setenv("DESK_DATA_DIR", str(data))
+    monkeypatch.setenv("ADK_DISABLE_LOAD_DOTENV", "1")
+    monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    backend.current.cache_clear()
+    yield data
+    backend.current.cache_clear()
+
+
+@pytest.fixture
+def use(monkeypatch: pytest.MonkeyPatch) -> Any:
+    """Points the application at a running emulator."""
+
+    def point(api: Emulator) -> None:
+        monkeypatch.setenv("DESK_BACKEND", "emulator")
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", api.url)
+        backend.current.cache_clear()
+
+    return point
+
+
+class Desk:
+    """A research service beside an emulator whose virtual time passes while the service waits."""
+
+    def __init__(self, api: Emulator, ledger: Path) -> None:
+        self.api, self._ledger = api, ledger
+        self.services: list[Research] = []
+        self.clients: list[Client] = []
+
+    def service(self, **policy: float) -> Research:
+        """A service of its own, as another process would have, over the same ledger."""
+        server = backend.Backend("emulator", "a test", self.api.url)
+        sdk = backend.new_client(server, retries=False)
+        self.clients.append(sdk)
+        patience = Policy(**{"silence": 5, "create_timeout": 5, **policy})
+        service = Research(
+            Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
+            InteractionsClient(lambda: sdk),
+            policy=patience,
+            sleep=self.pass_time,
+        )
+        self.services.append(service)
+        return service
+
+    async def pass_time(self, seconds: float) -> None:
+        """Sleeping lets the server's time pass instead of ours."""
+        await asyncio.to_thread(self.api.advance, seconds)
+
+    @property
+    def creates(self) -> int:
+        """How many paid starts the server has accepted."""
+        return int(self.api.log()["creates"])
+
+
+@pytest.fixture
+async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk over an emulator with manual time and a scripted research of 20 virtual minutes."""
+    from tests.scripts import research_brain
+
+    with Emulator(brain=research_brain, speed=0) as api:
+        place = Desk(api, tmp_path / "ledger.db")
+        yield place
+        for service in place.services:
+            await service.close()
+        for client in place.clients:
+            await client.aio.aclose()

@@ -1,0 +1,289 @@
+"""What the research service promises, on the real server over real sockets."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+import pytest
+
+from tests.conftest import Desk
+from tools.research.job import Job, Order, State
+from tools.research.service import Research, UnknownJob
+
+ORDER = Order(
+    brief="Why are there tides?",
+    user="ada",
+    session="s1",
+    agent="deep-research-preview-04-2026",
+    options={"thinking_summaries": "auto"},
+)
+LINES = [
+    "Planning: What moves the sea?",
+    "searching: tides moon",
+    "Writing: Two sources agree.",
+    "writing the report",
+]
+
+
+async def lines(service: Research, job: Job, seconds: float | None = None) -> list[str]:
+    return [line async for line in service.watch(job.id, seconds)]
+
+
+async def begin(desk: Desk, service: Research) -> tuple[Job, asyncio.Task[list[str]]]:
+    """A research that has come as far as its search."""
+    job, _ = await service.start(ORDER)
+    watching = asyncio.create_task(lines(service, job))
+    while not (await service.job(job.id)).interaction_id:
+        await asyncio.sleep(0.001)
+    await desk.pass_time(320)
+    while (await service.job(job.id)).events < 6:
+        await asyncio.sleep(0.001)
+    return job, watching
+
+
+async def test_a_research_is_shown_as_it_goes_and_ends_in_a_report_with_numbered_sources(desk: Desk) -> None:
+    service = desk.service()
+    job, watching = await begin(desk, service)
+    await desk.pass_time(2000)
+    assert await watching == LINES
+    job = await service.job(job.id)
+    assert (job.state, job.usage.get("total_tokens", 0) > 0) == (State.COMPLETED, True)
+    report = await service.report(job.id)
+    assert report is not None
+    assert report.title == "Tides"
+    assert r'Neumond.[\[1\]](https://example.org/moon "The moon")' in report.text
+    assert [source.url for source in report.sources] == [
+        "https://example.org/moon",
+        "https://example.org/sea",
+    ]
+    assert [picture.name for picture in report.pictures] == ["figure-1.png"]
+    assert desk.creates == 1
+
+
+async def test_the_intent_is_written_before_the_create_and_the_id_with_the_first_event(desk: Desk) -> None:
+    service = desk.service()
+    job, new = await service.start(ORDER)
+    assert (new, job.state, desk.creates) == (True, State.INTENDED, 0)
+    watching = asyncio.create_task(lines(service, job))
+    while not (await service.job(job.id)).interaction_id:
+        await asyncio.sleep(0.001)
+    assert (await service.job(job.id)).interaction_id == desk.api.interactions()[0]["id"]
+    watching.cancel()
+
+
+async def test_the_same_order_joins_the_job_that_it_has(desk: Desk) -> None:
+    service, other = desk.service(), desk.service()
+    job, _ = await begin(desk, service)
+    same = Order(**{**ORDER.__dict__, "brief": "  why are THERE\n tides? "})
+    joined, new = await other.start(same)
+    assert (joined.id, new) == (job.id, False)
+    watching = asyncio.create_task(lines(other, joined))
+    await asyncio.sleep(0)
+    await desk.pass_time(2000)
+    await watching
+    assert (await other.job(job.id)).state is State.COMPLETED
+    assert desk.creates == 1
+
+
+async def test_two_that_start_the_same_order_at_once_make_one_create(desk: Desk) -> None:
+    services = [desk.service() for _ in range(4)]
+    jobs = [job for job, _ in await asyncio.gather(*(service.start(ORDER) for service in services))]
+    assert len({job.id for job in jobs}) == 1
+    watching = [asyncio.create_task(lines(s, jobs[0])) for s in services]
+    while not (await services[0].job(jobs[0].id)).interaction_id:
+        await asyncio.sleep(0.001)
+    await desk.pass_time(3000)
+    await asyncio.gather(*watching)
+    assert desk.creates == 1
+    assert (await services[0].job(jobs[0].id)).state is State.COMPLETED
+
+
+async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    again = await service.start_again(job)
+    assert (again.id != job.id, again.order.attempt, again.order.brief) == (True, 2, ORDER.brief)
+
+
+@pytest.mark.parametrize(
+    "fault", ["cut_after", "cut_inside", "end_after", "garbage_after", "array_after", "error_after"]
+)
+@pytest.mark.parametrize("events", [1, 2, 4, 9, 12])
+async def test_whatever_the_stream_does_no_line_is_repeated_or_missing(desk: Desk, fault: str, events: int) -> None:
+    desk.api.faults({"on": "create_stream", fault: events})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    shown = await lines_while_time_passes(desk, service, job)
+    assert [line for line in shown if "the server reported" not in line] == LINES
+    assert (await service.job(job.id)).state is State.COMPLETED
+    assert desk.creates == 1
+
+
+async def lines_while_time_passes(desk: Desk, service: Research, job: Job) -> list[str]:
+    """Lets virtual time pass in steps of a minute until the research is over."""
+    watching = asyncio.create_task(lines(service, job))
+    while not watching.done():
+        await asyncio.sleep(0.002)
+        await desk.pass_time(60)
+    return await watching
+
+
+async def test_a_re_attached_stream_that_hangs_is_given_up_for_polling(desk: Desk) -> None:
+    desk.api.faults(
+        {"on": "create_stream", "cut_after": 4},
+        {"on": "resume", "silence_after": 2, "times": 0},
+    )
+    service = desk.service(silence=0.2)
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.COMPLETED
+    kinds = [request["kind"] for request in desk.api.log()["requests"]]
+    assert 1 <= kinds.count("resume") <= 4
+
+
+async def test_a_failed_read_never_ends_a_research(desk: Desk) -> None:
+    desk.api.faults(
+        {"on": "create_stream", "cut_after": 3},
+        {"on": "resume", "status": 503, "times": 0},
+        {"on": "get", "status": 500, "times": 3},
+        {"on": "get", "status": 429, "retry_after_ms": 1, "times": 3},
+    )
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.COMPLETED
+    assert desk.creates == 1
+
+
+@pytest.mark.parametrize(
+    "fault",
+    [
+        {"after_accept": True},
+        {"after_accept": True, "status": 503},
+        {"drop": True},
+        {"status": 500},
+        {"end_after": 0},
+    ],
+)
+async def test_a_create_whose_outcome_is_unknown_is_not_sent_again(desk: Desk, fault: dict[str, object]) -> None:
+    on = "create_stream" if "end_after" in fault else "create"
+    desk.api.faults({"on": on, **fault})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    assert await lines(service, job) == []
+    job = await service.job(job.id)
+    assert (job.state, bool(job.error)) == (State.START_UNKNOWN, True)
+    posts = [r for r in desk.api.log()["requests"] if r["method"] == "POST"]
+    assert len(posts) == 1
+    assert (await service.start(ORDER))[0].id == job.id
+    assert await lines(service, job) == []
+    assert len([r for r in desk.api.log()["requests"] if r["method"] == "POST"]) == 1
+
+
+async def test_a_create_that_started_nothing_is_sent_again_when_the_server_says_so(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "status": 429, "retry_after_ms": 1, "times": 2})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    shown = await lines_while_time_passes(desk, service, job)
+    assert shown[0] == "the server is busy; nothing was started yet, trying again"
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_create_that_is_refused_fails_with_the_reason(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "status": 403})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    job = await service.job(job.id)
+    assert (job.state, "nothing was started" in job.error, desk.creates) == (State.FAILED, True, 0)
+
+
+async def test_a_turn_that_is_cancelled_leaves_the_research_running(desk: Desk) -> None:
+    service = desk.service()
+    job, watching = await begin(desk, service)
+    watching.cancel()
+    await asyncio.gather(watching, return_exceptions=True)
+    await desk.pass_time(3000)
+    await lines(service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_turn_ends_in_time_while_the_research_goes_on(desk: Desk) -> None:
+    service = desk.service()
+    job, watching = await begin(desk, service)
+    assert (await lines(service, job, seconds=0.01))[:2] == LINES[:2]
+    assert (await service.job(job.id)).state is State.RUNNING
+    watching.cancel()
+
+
+async def test_another_process_takes_the_job_up_after_the_last_event_seen(desk: Desk) -> None:
+    first = desk.service()
+    job, _ = await begin(desk, first)
+    await first.close()
+    second = desk.service()
+    shown = await lines_while_time_passes(desk, second, job)
+    assert shown == ["Writing: Two sources agree.", "writing the report"]
+    assert ((await second.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_start_whose_process_died_becomes_unknown(desk: Desk) -> None:
+    dead = desk.service()
+    job, _ = await dead.start(ORDER)
+    await dead.ledger.change(job.id, {State.INTENDED}, now=0, state=State.STARTING)
+    service = desk.service()
+    await lines(service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.START_UNKNOWN, 0)
+
+
+async def test_cancel_ends_the_research_at_the_server_and_all_calls(desk: Desk) -> None:
+    service = desk.service()
+    job, watching = await begin(desk, service)
+    job = await service.cancel(job.id)
+    await watching
+    assert (job.state, desk.api.interactions()[0]["status"]) == (State.CANCELLED, "cancelled")
+    calls = len(desk.api.log()["requests"])
+    assert (await service.cancel(job.id)).state is State.CANCELLED
+    assert await lines(service, job) == []
+    assert len(desk.api.log()["requests"]) == calls
+
+
+async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(desk: Desk) -> None:
+    desk.api.faults({"on": "cancel", "status": 404})
+    service = desk.service()
+    job, _ = await begin(desk, service)
+    job = await service.cancel(job.id)
+    assert (job.state, "would not cancel" in job.error) == (State.CANCELLED, True)
+
+
+async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts(desk: Desk) -> None:
+    desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
+    service = desk.service(stall_after=100, silence=0.1)
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    job = await service.job(job.id)
+    assert (job.state, "in_progress" in job.error) == (State.STALLED, True)
+    desk.api.faults()
+    await desk.pass_time(3000)
+    await lines(service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_job_that_nobody_has_is_named(desk: Desk) -> None:
+    with pytest.raises(UnknownJob, match="job_nothere1"):
+        await desk.service().job("job_nothere1")
+
+
+async def test_no_key_reaches_the_log_or_the_ledger(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+    caplog.set_level(logging.DEBUG)
+    desk.api.faults({"on": "create", "status": 401})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    assert backend_key() not in caplog.text.replace("interactions-emulator", "").replace("v1_emu", "")
+
+
+def backend_key() -> str:
+    from tools.backend import EMULATOR_KEY
+
+    return f"x-goog-api-key: {EMULATOR_KEY}"

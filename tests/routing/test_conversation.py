@@ -1,0 +1,224 @@
+"""What a conversation over all specialists promises: balanced chains, one answer, nothing repeated or forgotten.
+
+The emulator is as strict as the strictest reading of the wire: an unbalanced chain is a 400.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.adk.agents.run_config import RunConfig, StreamingMode
+from google.adk.apps import App
+from google.adk.artifacts import InMemoryArtifactService
+from google.adk.events import Event
+from google.adk.runners import Runner
+from google.adk.sessions import BaseSessionService, InMemorySessionService
+from google.adk.sessions.sqlite_session_service import SqliteSessionService
+from google.genai import types
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.scripts import call, cited, research_brain, said
+from tools.application import build_app
+
+ROUTES = {
+    "research": "researcher",
+    "weather": "assistant",
+    "tomorrow": "assistant",
+    "search": "assistant",
+    "moderate": "moderator",
+}
+VERDICT = {"is_safe": False, "category": "spam", "confidence": 0.9, "reason": "It sells."}
+
+
+def brain(turn: Turn) -> Iterator[Beat]:
+    """A root that routes by keyword and knows what it was told; specialists that answer."""
+    if turn.is_agent:
+        yield from research_brain(turn)
+        return
+    fresh = turn.steps[-turn.fresh :]
+    asked = next((text_of(s) for s in reversed(fresh) if s["type"] == "user_input"), "")
+    tools = {tool.get("name") for tool in turn.tools}
+    number = f"fc_{len(turn.steps)}"
+    if turn.response_schema:
+        yield Beat(0, said(json.dumps(VERDICT)))
+    elif fresh[-1]["type"] == "function_result" and "get_weather" in tools:
+        yield Beat(0, said(f"WEATHER {fresh[-1]['result']['place']['name']}"))
+    elif "transfer_to_agent" in tools:
+        route = next((agent for word, agent in ROUTES.items() if word in asked), None)
+        if route:
+            yield Beat(0, call("transfer_to_agent", number, agent_name=route))
+        elif "RECALL" in asked:
+            told = [json.dumps(s["result"]) for s in turn.steps if s["type"] == "function_result"]
+            yield Beat(0, said(f"KNOWN {' '.join(told)}"))
+        else:
+            yield Beat(0, said("SMALL TALK"))
+    elif "search" in asked:
+        yield Beat(0, {"type": "model_output", "content": [cited("Found it. Über alles.", "Found it.")]})
+    else:
+        places = [text_of(s).split()[-1] for s in turn.steps if s["type"] == "user_input" and "weather" in text_of(s)]
+        yield Beat(0, call("get_weather", number, place=places[-1], days=2))
+
+
+def text_of(step: dict[str, Any]) -> str:
+    return "".join(part.get("text", "") for part in step.get("content", []))
+
+
+TURNS = (
+    ("hello", "desk", "SMALL TALK"),
+    ("weather in Lisbon", "assistant", "WEATHER Lisbon"),
+    ("and tomorrow", "assistant", "WEATHER Lisbon"),
+    ("please search for it", "assistant", "Found it."),
+    ("moderate this: buy now", "moderator", "not safe, spam"),
+    ("RECALL", "desk", "WEATHER Lisbon"),
+    ("research tides", "researcher", "# Tides"),
+    ("weather in Oslo", "assistant", "WEATHER Oslo"),
+    ("and tomorrow", "assistant", "WEATHER Oslo"),
+    ("moderate this: again", "moderator", "not safe, spam"),
+    ("research the moon", "researcher", "# Tides"),
+    ("thanks", "desk", "SMALL TALK"),
+    ("weather in Rome", "assistant", "WEATHER Rome"),
+    ("RECALL", "desk", "WEATHER Rome"),
+)
+CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "researcher": 2}
+"""Model calls and researches of a routed turn: the root's, and what the specialist needs."""
+
+
+class Talk:
+    """A conversation over one session."""
+
+    def __init__(self, app: App, sessions: BaseSessionService, mode: StreamingMode) -> None:
+        self.sessions = sessions
+        self.runner = Runner(
+            app=app,
+            session_service=sessions,
+            artifact_service=InMemoryArtifactService(),
+            auto_create_session=True,
+        )
+        self.config = RunConfig(streaming_mode=mode)
+
+    async def events(self, text: str) -> AsyncIterator[Event]:
+        message = types.Content(role="user", parts=[types.Part(text=text)])
+        async for event in self.runner.run_async(
+            user_id="ada", session_id="s1", new_message=message, run_config=self.config
+        ):
+            yield event
+
+    async def say(self, text: str) -> list[Event]:
+        """The turn's whole events that say something."""
+        return [e async for e in self.events(text) if not e.partial and words(e)]
+
+
+def words(event: Event) -> str:
+    return "".join(part.text or "" for part in (event.content.parts if event.content else None) or [])
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    with Emulator(brain=brain) as server:
+        use(server)
+        yield server
+
+
+def new_sessions(kind: str, folder: Path) -> BaseSessionService:
+    return InMemorySessionService() if kind == "memory" else SqliteSessionService(str(folder / "sessions.db"))
+
+
+def refusals(api: Emulator) -> list[Any]:
+    return [r for r in api.log()["requests"] if r["status"] >= 400]
+
+
+@pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
+@pytest.mark.parametrize("kind", ["memory", "sqlite"])
+async def test_each_turn_is_answered_once_by_the_right_agent_on_a_balanced_chain(
+    api: Emulator, kind: str, mode: StreamingMode, tmp_path: Path
+) -> None:
+    talk = Talk(build_app(), new_sessions(kind, tmp_path), mode)
+    for text, author, answer in TURNS:
+        before = api.log()["creates"]
+        events = await talk.say(text)
+        assert events[-1].author == author
+        assert events[-1].is_final_response()
+        assert answer in words(events[-1])
+        assert sum(answer in words(event) for event in events) == 1
+        assert api.log()["creates"] - before == CALLS[author] - ("please search" in text)
+    assert refusals(api) == []
+
+
+async def test_the_root_knows_what_every_specialist_said(api: Emulator) -> None:
+    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
+    for text in ("weather in Lisbon", "moderate this: buy", "please search", "research tides"):
+        await talk.say(text)
+    known = words((await talk.say("RECALL"))[-1])
+    for answer in (
+        "WEATHER Lisbon",
+        "not safe, spam",
+        "Found it.",
+        "The moon moves the sea",
+        "shown_to_user",
+    ):
+        assert answer in known
+
+
+async def test_a_conversation_goes_on_when_the_server_has_forgotten_it(api: Emulator, use: Any) -> None:
+    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
+    await talk.say("weather in Lisbon")
+    with Emulator(brain=brain) as other:
+        use(other)
+        assert "WEATHER Lisbon" in words((await talk.say("and tomorrow"))[-1])
+        assert [r["status"] for r in refusals(other)] == [404, 404]
+        assert "WEATHER Lisbon" in words((await talk.say("RECALL"))[-1])
+        assert len(refusals(other)) == 2
+
+
+async def test_a_turn_that_was_left_in_the_middle_does_not_unbalance_the_next(api: Emulator) -> None:
+    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
+    left = talk.events("weather in Lisbon")
+    async for event in left:
+        if event.get_function_calls():
+            break
+    await left.aclose()  # type: ignore[attr-defined]
+    assert "SMALL TALK" in words((await talk.say("hello"))[-1])
+    assert "WEATHER Oslo" in words((await talk.say("weather in Oslo"))[-1])
+    assert refusals(api) == []
+
+
+async def test_an_answer_from_search_names_its_sources_in_the_text_streaming_or_not(api: Emulator) -> None:
+    for mode in (StreamingMode.NONE, StreamingMode.SSE):
+        talk = Talk(build_app(), InMemorySessionService(), mode)
+        text = words((await talk.say("please search for it"))[-1])
+        assert r'Found it.[\[1\]](https://example.org/moon "The moon") Über alles' in text
+        assert "**Sources**\n\n1. [The moon](https://example.org/moon)" in text
+        assert "<div>" not in text
+
+
+@pytest.mark.parametrize(
+    ("fault", "code", "hint"),
+    [
+        ({"status": 429, "retry_after_ms": 1, "times": 0}, "HTTP_429", "try again"),
+        ({"status": 403, "times": 0}, "HTTP_403", "GEMINI_API_KEY"),
+        ({"drop": True, "times": 0}, "UNREACHABLE", "Check the network"),
+    ],
+)
+@pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
+async def test_an_error_of_the_api_is_said_with_its_code_and_the_next_step(
+    api: Emulator, fault: dict[str, Any], code: str, hint: str, mode: StreamingMode
+) -> None:
+    talk = Talk(build_app(), InMemorySessionService(), mode)
+    api.faults({"on": "create", **fault})
+    event = (await talk.say("hello"))[-1]
+    assert event.error_code == code
+    assert hint in words(event)
+    api.faults()
+    assert "SMALL TALK" in words((await talk.say("hello"))[-1])
+
+
+async def test_a_cut_answer_is_an_error_and_not_silence(api: Emulator) -> None:
+    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
+    api.faults({"on": "create_stream", "end_after": 4})
+    assert (await talk.say("hello"))[-1].error_code == "STREAM_CUT"
+    assert "SMALL TALK" in words((await talk.say("hello"))[-1])

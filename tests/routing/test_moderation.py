@@ -1,0 +1,69 @@
+"""What the moderator promises: a schema on the wire, one repair, and never "safe" by default."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.adk.agents.run_config import StreamingMode
+from google.adk.sessions import InMemorySessionService
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.routing.test_conversation import VERDICT, Talk, words
+from tests.scripts import call, said
+from tools.application import build_app
+
+SAFE = {"is_safe": True, "category": "safe", "confidence": 0.97, "reason": "Nothing in it."}
+
+
+class Moderation:
+    """A root that hands over to the moderator, whose answers are scripted; keeps the turns it was asked."""
+
+    def __init__(self, *answers: str) -> None:
+        self.answers, self.asked = list(answers), list[Turn]()
+
+    def __call__(self, turn: Turn) -> Iterator[Beat]:
+        if turn.response_schema:
+            self.asked.append(turn)
+            yield Beat(0, said(self.answers.pop(0)))
+        else:
+            yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="moderator"))
+
+
+async def moderate(moderation: Moderation, use: Any, mode: StreamingMode = StreamingMode.NONE) -> Any:
+    with Emulator(brain=moderation) as api:
+        use(api)
+        return (await Talk(build_app(), InMemorySessionService(), mode).say("moderate: buy!"))[-1]
+
+
+@pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
+async def test_the_verdict_is_said_in_words_and_carried_as_data(use: Any, mode: StreamingMode) -> None:
+    moderation = Moderation(json.dumps(VERDICT))
+    event = await moderate(moderation, use, mode)
+    assert words(event) == "**Verdict: not safe, spam** (confidence 0.90). It sells."
+    assert event.output == VERDICT
+    schema = moderation.asked[0].response_schema or {}
+    assert schema["required"] == ["is_safe", "category", "confidence", "reason"]
+
+
+async def test_an_invalid_answer_is_repaired_once(use: Any) -> None:
+    moderation = Moderation('{"is_safe": "perhaps"}', json.dumps(SAFE))
+    event = await moderate(moderation, use)
+    assert event.output == SAFE
+    assert "does not match the required schema" in json.dumps(moderation.asked[1].steps)
+
+
+@pytest.mark.parametrize("answer", ["Looks fine to me!", '{"is_safe": true}', json.dumps({**SAFE, "confidence": 7})])
+async def test_an_answer_that_stays_invalid_is_reported_as_not_moderated(use: Any, answer: str) -> None:
+    moderation = Moderation(answer, answer)
+    event = await moderate(moderation, use)
+    assert words(event).startswith("**Not moderated.**")
+    assert (event.error_code, event.output, len(moderation.asked)) == ("INVALID_OUTPUT", None, 2)
+
+
+async def test_a_verdict_that_contradicts_itself_is_not_a_verdict(use: Any) -> None:
+    event = await moderate(Moderation(json.dumps({**SAFE, "category": "harmful"})), use)
+    assert (event.error_code, event.output) == ("NOT_MODERATED", None)

@@ -1,0 +1,62 @@
+"""Brains for tests: exact answers."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Iterator
+from typing import Any
+
+from interactions_emulator.turn import Beat, Turn
+
+PIXEL = base64.b64decode(
+    "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
+)
+REPORT = "# Tides\n\nThe moon moves the sea. Größere Fluten kommen bei Neumond. 🌊 Twice a day.\n"
+
+
+def research_brain(turn: Turn) -> Iterator[Beat]:
+    """A research of four steps: 20 virtual minutes, a report with two sources and a picture."""
+    yield Beat(60, thought("**Planning**\n\nWhat moves the sea?"))
+    yield Beat(240, search("tides moon"))
+    yield Beat(600, thought("**Writing**\n\nTwo sources agree."))
+    yield Beat(300, {"type": "model_output", "content": [cited(REPORT, "Größere Fluten kommen bei Neumond.")]})
+    picture = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
+    yield Beat(0, {"type": "model_output", "content": [picture]})
+
+
+def thought(text: str) -> dict[str, Any]:
+    """A thought with a summary."""
+    return {"type": "thought", "signature": "c2ln", "summary": [{"type": "text", "text": text}]}
+
+
+def search(query: str) -> dict[str, Any]:
+    """A search call."""
+    return {"type": "google_search_call", "id": "gs_1", "arguments": {"queries": [query]}}
+
+
+def cited(text: str, sentence: str) -> dict[str, Any]:
+    """A text whose `sentence` and whose end are cited, in bytes as the wire wants it."""
+    start = len(text[: text.index(sentence)].encode())
+    end = start + len(sentence.encode())
+    first = {"url": "https://example.org/moon", "title": "The moon", "start_index": start, "end_index": end}
+    last = {
+        "url": "https://example.org/sea",
+        "title": "The sea",
+        "start_index": end,
+        "end_index": len(text.encode()) - 1,
+    }
+    return {
+        "type": "text",
+        "text": text,
+        "annotations": [{"type": "url_citation", **a} for a in (first, last)],
+    }
+
+
+def said(text: str) -> dict[str, Any]:
+    """An answer."""
+    return {"type": "model_output", "content": [{"type": "text", "text": text}]}
+
+
+def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:
+    """A function call."""
+    return {"type": "function_call", "id": call_id, "name": name, "arguments": arguments}

@@ -1,0 +1,24 @@
+"""The application: the agents of the configuration with the plugins that they need."""
+
+from __future__ import annotations
+
+from google.adk.apps import App
+
+from tools import backend
+from tools.chains import ChainKeeper
+from tools.config import load_agent
+from tools.errors import ErrorReporter
+from tools.settings import load_settings
+
+NAME = "desk"
+
+
+def build_app() -> App:
+    """Reads configuration and settings, and makes sure that there is a server to talk to.
+
+    Raises:
+        tools.config.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
+    """
+    agent = load_agent(load_settings().config)
+    backend.current()
+    return App(name=NAME, root_agent=agent, plugins=[ChainKeeper(), ErrorReporter()])

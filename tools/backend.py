@@ -1,0 +1,157 @@
+"""Which server answers: Gemini, Vertex AI or the emulator, and the client that talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from tools.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""In the order in which the SDK prefers them (google-genai 2.34, `_api_client.get_env_api_key`)."""
+DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID", "KUBERNETES_SERVICE_HOST")
+"""Set by Cloud Run, Agent Engine and Kubernetes: there the emulator is never an answer."""
+EMULATOR_KEY = "emulator"
+GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
+FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
+
+
+class BackendError(Exception):
+    """No server can be used as things are set. The text says what to set."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The server in use and why it was chosen."""
+
+    kind: Literal["gemini", "vertex", "emulator"]
+    reason: str
+    url: str = ""
+    """Base address; empty: the SDK's own, or an embedded emulator that is not started yet."""
+
+    def __str__(self) -> str:
+        name = {"gemini": "Gemini API", "vertex": "Vertex AI", "emulator": "local emulator (not Gemini)"}[self.kind]
+        return f"{name}{f' at {self.url}' if self.url else ''}: {self.reason}"
+
+
+def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
+    """Decides from the settings and the environment alone.
+
+    Raises:
+        BackendError: the wish cannot be met, or no credentials are set in a deployed environment.
+    """
+    deployed = next((name for name in DEPLOYED_VARIABLES if env.get(name)), None)
+    key = next((name for name in KEY_VARIABLES if env.get(name)), None)
+    enterprise = _enterprise(env)
+    url = env.get("GOOGLE_GEMINI_BASE_URL", "")
+    if settings.backend == "emulator" or (settings.backend == "auto" and not enterprise and not key):
+        if deployed:
+            raise BackendError(
+                f"no emulator in a deployed environment ({deployed} is set): set GEMINI_API_KEY, or"
+                " GOOGLE_GENAI_USE_ENTERPRISE=1 with GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION"
+            )
+        wished = "DESK_BACKEND=emulator" if settings.backend == "emulator" else "no key is set"
+        if url and not is_loopback(url):
+            raise BackendError(
+                f"GOOGLE_GEMINI_BASE_URL={url} is not on this machine and {wished}:"
+                " set GEMINI_API_KEY to use it, or unset the address"
+            )
+        return Backend("emulator", wished, url)
+    if settings.backend == "vertex" or (settings.backend == "auto" and enterprise):
+        missing = [n for n in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION") if not env.get(n)]
+        if missing and not key:
+            raise BackendError(f"Vertex AI needs {' and '.join(missing)} (or an API key)")
+        reason = "DESK_BACKEND=vertex" if settings.backend == "vertex" else "GOOGLE_GENAI_USE_ENTERPRISE is on"
+        return Backend("vertex", reason, env.get("GOOGLE_VERTEX_BASE_URL", ""))
+    if not key:
+        raise BackendError("DESK_BACKEND=gemini needs GEMINI_API_KEY (or GOOGLE_API_KEY)")
+    return Backend("gemini", f"{key} is set", url)
+
+
+def _enterprise(env: Mapping[str, str]) -> bool:
+    """The newer variable wins over the deprecated one, as in google-genai 2.34."""
+    value = env.get("GOOGLE_GENAI_USE_ENTERPRISE") or env.get("GOOGLE_GENAI_USE_VERTEXAI") or ""
+    return value.lower() in ("1", "true")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address points at this machine."""
+    host = urlsplit(url).hostname or ""
+    return host in ("localhost", "::1") or host.startswith("127.")
+
+
+@lru_cache(maxsize=1)
+def current() -> Backend:
+    """The backend of this process; starts the embedded emulator when it is the one and does not run yet.
+
+    Raises:
+        BackendError: see `choose`; also when the emulator does not start.
+    """
+    settings = load_settings()
+    backend = choose(settings, os.environ)
+    if backend.kind == "gemini" and is_loopback(backend.url) and _is_emulator(backend.url):
+        return Backend("emulator", "GOOGLE_GEMINI_BASE_URL points at one", backend.url)
+    if backend.kind == "emulator" and not backend.url:
+        from tools.emulator import start_emulator
+
+        return Backend("emulator", backend.reason, start_emulator(settings))
+    return backend
+
+
+def _is_emulator(url: str) -> bool:
+    try:
+        server = httpx.get(url, timeout=2).headers.get("server", "")
+    except httpx.HTTPError:
+        return False
+    return str(server).startswith("interactions-emulator")
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Backend, bool], Client]] = WeakKeyDictionary()
+
+
+def client(*, retries: bool = True) -> Client:
+    """The SDK client of the running event loop (its connections belong to one loop).
+
+    The caller need not keep it: a client that is collected closes its connections, so it is kept here.
+
+    Args:
+        retries: whether the SDK repeats requests on 408, 409, 429 and 5xx by itself.
+    """
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    key = (current(), retries)
+    if key not in clients:
+        clients[key] = new_client(current(), retries=retries)
+    return clients[key]
+
+
+def new_client(backend: Backend, *, retries: bool = True) -> Client:
+    """A client for `backend`; keys and projects come from Google's own environment variables."""
+    from google.genai import Client
+    from google.genai.types import HttpOptions, HttpRetryOptions
+
+    # The one way to say "never" that google-genai 2.34 and 3.4 both obey: retry a status that nobody sends.
+    never = HttpRetryOptions(attempts=0, http_status_codes=[418])
+    options = HttpOptions(base_url=backend.url or None, retry_options=None if retries else never)
+    if backend.kind == "vertex":
+        return Client(enterprise=True, http_options=options)
+    key = EMULATOR_KEY if backend.kind == "emulator" else next(filter(None, map(os.environ.get, KEY_VARIABLES)))
+    return Client(enterprise=False, api_key=key, http_options=options)
+
+
+def weather_urls() -> tuple[str, str]:
+    """Addresses of geocoding and forecast."""
+    base = load_settings().weather_url
+    if not base and current().kind == "emulator":
+        base = f"{current().url}/weather"
+    return (f"{base}/v1/search", f"{base}/v1/forecast") if base else (GEOCODING_URL, FORECAST_URL)

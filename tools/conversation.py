@@ -1,0 +1,35 @@
+"""One turn of a conversation with the desk, outside `adk web` and `adk run`."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncIterator
+
+from google.adk.apps import App
+from google.adk.artifacts import FileArtifactService
+from google.adk.events import Event
+from google.adk.runners import Runner
+from google.adk.sessions.sqlite_session_service import SqliteSessionService
+from google.genai import types
+
+from tools.settings import Settings
+
+
+def new_runner(app: App, settings: Settings) -> Runner:
+    """A runner that keeps sessions and artifacts in the data folder."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    return Runner(
+        app=app,
+        session_service=SqliteSessionService(str(settings.data_dir / "sessions.db")),
+        artifact_service=FileArtifactService(str(settings.data_dir / "artifacts")),
+        auto_create_session=True,
+    )
+
+
+async def turn(runner: Runner, text: str, *, user: str, session: str) -> AsyncIterator[tuple[Event, str]]:
+    """Events of one turn that say something, each with its text. Partial ones are progress."""
+    message = types.Content(role="user", parts=[types.Part(text=text)])
+    async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
+        parts = (event.content.parts if event.content else None) or []
+        said = "".join(part.text for part in parts if part.text and (event.partial or not part.thought))
+        if said.strip():
+            yield event, said

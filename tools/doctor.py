@@ -1,0 +1,131 @@
+"""What is in use and what is missing, on one screen."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+from google.adk.agents import BaseAgent, LlmAgent
+from rich.table import Table
+from rich.tree import Tree
+
+from tools import backend
+from tools.config import ConfigError, load_agent
+from tools.research.ledger import Ledger
+from tools.settings import Settings, SettingsError, load_settings
+
+PACKAGES = ("google-adk", "google-genai", "research-desk")
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what, how it stands, and whether it can be worked with."""
+
+    what: str
+    value: str
+    good: bool = True
+
+
+async def findings() -> list[Finding]:
+    """Looks at everything that the desk needs. Never shows a key or a password."""
+    found = [Finding("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]))]
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return [*found, Finding("settings", str(error), good=False)]
+    found.append(_config(settings))
+    keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
+    found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
+    try:
+        chosen = backend.current()
+    except backend.BackendError as error:
+        found.append(Finding("backend", str(error), good=False))
+    else:
+        found.append(Finding("backend", str(chosen)))
+        if chosen.url:
+            found.append(await _service("server", chosen.url))
+        found.append(await _service("weather", backend.weather_urls()[1]))
+    found.append(await _ledger(settings))
+    return found
+
+
+def table(found: list[Finding]) -> Table:
+    """For a terminal."""
+    shown = Table("", "what", "", show_header=False, box=None, padding=(0, 1))
+    for finding in found:
+        mark = "[green]✓[/]" if finding.good else "[bold red]✗[/]"
+        shown.add_row(mark, finding.what, finding.value.replace("[", r"\["))
+    return shown
+
+
+def agent_tree() -> Tree:
+    """The agents as they come out of the configuration.
+
+    Raises:
+        ConfigError: something in the configuration is wrong.
+    """
+    settings = load_settings()
+    root = load_agent(settings.config)
+    tree = Tree(_described(root))
+    for agent in root.sub_agents:
+        tree.add(_described(agent))
+    return tree
+
+
+def _described(agent: BaseAgent) -> str:
+    lines = [f"[bold]{agent.name}[/] ({type(agent).__name__})"]
+    if isinstance(agent, LlmAgent):
+        model = agent.canonical_model
+        lines.append(f"model: {model.model} (use_interactions_api={getattr(model, 'use_interactions_api', False)})")
+        if agent.tools:
+            lines.append("tools: " + ", ".join(_name(tool) for tool in agent.tools))
+        if agent.output_schema:
+            lines.append(f"output_schema: {getattr(agent.output_schema, '__name__', agent.output_schema)}")
+    else:
+        own = {k: v for k, v in agent if k not in BaseAgent.model_fields}
+        lines += [f"{key}: {value}" for key, value in own.items()]
+    lines.append(f"[dim]{agent.description.strip()}[/]")
+    return "\n".join(lines)
+
+
+def _name(tool: object) -> str:
+    return str(getattr(tool, "name", None) or getattr(tool, "__name__", tool))
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} (not installed)"
+
+
+def _config(settings: Settings) -> Finding:
+    try:
+        root = load_agent(settings.config)
+    except ConfigError as error:
+        return Finding("configuration", str(error), good=False)
+    names = ", ".join(agent.name for agent in root.sub_agents)
+    return Finding("configuration", f"{settings.config}: {root.name} → {names}")
+
+
+async def _service(what: str, url: str) -> Finding:
+    """Reachable is enough: an answer of any status comes from a living server."""
+    try:
+        async with httpx.AsyncClient(timeout=5) as client:
+            answer = await client.get(url)
+    except httpx.HTTPError as error:
+        return Finding(what, f"{url} cannot be reached: {error or type(error).__name__}", good=False)
+    return Finding(what, f"{url} answers ({answer.headers.get('server', 'no name')})")
+
+
+async def _ledger(settings: Settings) -> Finding:
+    try:
+        ledger = Ledger(settings.ledger_url)
+        running = sum(job.finished is None for job in await ledger.find(limit=1000))
+        await ledger.close()
+    except Exception as error:  # any driver, any reason
+        return Finding("ledger", f"{type(error).__name__}: {error}", good=False)
+    return Finding("ledger", f"{ledger.url.render_as_string(hide_password=True)} ({running} unfinished)")

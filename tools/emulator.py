@@ -1,0 +1,94 @@
+"""Starts the emulator beside the application: a process of its own, shared by all that use the same folder.
+
+It outlives whoever started it, as the real service would, and ends by itself when nobody asked for a while.
+Killed or not, it forgets nothing: its state is a file beside the ledger.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import httpx
+from filelock import FileLock
+
+from tools.settings import ROOT, Settings
+
+START_SECONDS = 60.0
+IDLE_SECONDS = 900
+
+
+def start_emulator(settings: Settings) -> str:
+    """Returns the address of the running emulator of `settings.data_dir`, started if need be.
+
+    Raises:
+        tools.backend.BackendError: it did not answer within a minute; the text names its log.
+    """
+    folder = settings.data_dir / "emulator"
+    folder.mkdir(parents=True, exist_ok=True)
+    address = folder / "address.json"
+    with FileLock(folder / "start.lock"):
+        url = _running(address)
+        if url:
+            return url
+        command = [
+            *(sys.executable, "-m", "interactions_emulator", "--state", str(folder / "state.db")),
+            *("--address-file", str(address), "--idle-exit", str(IDLE_SECONDS)),
+            *("--speed", str(settings.emulator_speed)),
+        ]
+        if settings.corpus:
+            command += ["--corpus", str(settings.corpus.resolve())]
+        known = _read(address)
+        if known:  # the same port as before: a process that still knows the old address goes on with it
+            command += ["--prefer-port", known["url"].rsplit(":", 1)[1]]
+            address.unlink()
+        with (folder / "emulator.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                },
+            )
+        return _wait(process, address, folder / "emulator.log")
+
+
+def _wait(process: subprocess.Popen[bytes], address: Path, log: Path) -> str:
+    from tools.backend import BackendError
+
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        url = _running(address)
+        if url:
+            return url
+        time.sleep(0.05)
+    process.kill()
+    last = log.read_text(errors="replace").strip().splitlines()[-1:]
+    raise BackendError(f"the emulator did not start ({' '.join(last) or 'no output'}); its log: {log}")
+
+
+def _read(address: Path) -> dict[str, str] | None:
+    try:
+        found: dict[str, str] = json.loads(address.read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def _running(address: Path) -> str | None:
+    known = _read(address)
+    if not known:
+        return None
+    try:
+        httpx.get(known["url"], timeout=5).raise_for_status()
+    except httpx.HTTPError:
+        return None
+    return known["url"]

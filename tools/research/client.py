@@ -1,0 +1,196 @@
+"""The client port: the five calls that a research needs, and the handful of ways in which they fail.
+
+Nothing here tries again by itself: the SDK would repeat a create four times on 429 and 5xx (google-genai 2.34),
+and each repetition may be another paid run. Who calls decides what may be repeated.
+"""
+
+from __future__ import annotations
+
+import email.utils
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any, cast
+
+import httpx
+
+from tools.research.job import Order
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+Event = Mapping[str, Any]
+"""A server-sent event of the API as plain JSON, e.g. {"event_type": "step.delta", "event_id": ..., ...}."""
+Resource = Mapping[str, Any]
+"""An interaction as plain JSON: {"id", "status", "steps", "usage", ...}."""
+
+
+class ApiError(Exception):
+    """A call failed."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        """Seconds that the server asked to wait."""
+
+
+class NotCreated(ApiError):
+    """The create was refused in a way that proves that nothing was started."""
+
+
+class OutcomeUnknown(ApiError):
+    """The create was sent and its outcome is not known: a research may be running."""
+
+
+class Gone(ApiError):
+    """The server does not know the interaction (or the method)."""
+
+
+class Refused(ApiError):
+    """The server will not do it, now or later: bad key, bad request."""
+
+
+class Unavailable(ApiError):
+    """Worth trying again later: no connection, a cut, 408, 409, 429, 5xx."""
+
+
+class InteractionsClient:
+    """The calls over the official SDK."""
+
+    def __init__(self, sdk: Callable[[], Client]) -> None:
+        """Args:
+        sdk: gives the SDK client of the running event loop, one that never retries by itself.
+        """
+        self._sdk = sdk
+
+    async def create(self, order: Order) -> AsyncGenerator[Event, None]:
+        """Starts a research and yields its events. The first one names the interaction.
+
+        Raises:
+            NotCreated: nothing was started.
+            OutcomeUnknown: it may have been started.
+            Unavailable: the stream broke after the first event.
+        """
+        first = True
+        try:
+            stream = await self._sdk().aio.interactions.create(
+                agent=order.agent,
+                input=order.brief,
+                agent_config={"type": "deep-research", **order.options},
+                background=True,  # Deep Research refuses to run otherwise
+                store=True,
+                stream=True,
+            )
+            async for event in cast(AsyncIterator[Any], stream):
+                yield _plain(event)
+                first = False
+        except Exception as error:
+            raise (_start_error(error) if first else _error(error)) from error
+        if first:
+            raise OutcomeUnknown("the answer ended before it named the interaction")
+
+    async def stream(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
+        """Events after `last_event_id` (or all), then those that follow live.
+
+        Raises:
+            ApiError: the stream broke or could not be opened.
+        """
+        with _errors():
+            interactions = self._sdk().aio.interactions
+            stream = await interactions.get(interaction_id, stream=True, last_event_id=last_event_id)
+            async for event in stream:
+                yield _plain(event)
+
+    async def get(self, interaction_id: str) -> Resource:
+        """The interaction as it stands.
+
+        Raises:
+            ApiError: it could not be read.
+        """
+        with _errors():
+            return _plain(await self._sdk().aio.interactions.get(interaction_id))
+
+    async def cancel(self, interaction_id: str) -> Resource:
+        """Ends a running interaction.
+
+        Raises:
+            Gone: the server knows no such method or interaction (seen for running ones: python-genai #1971).
+            ApiError: it could not be asked.
+        """
+        with _errors():
+            return _plain(await self._sdk().aio.interactions.cancel(interaction_id))
+
+    async def delete(self, interaction_id: str) -> None:
+        """Makes the server forget an interaction.
+
+        Raises:
+            ApiError: it could not be asked.
+        """
+        with _errors():
+            await self._sdk().aio.interactions.delete(interaction_id)
+
+
+def _plain(model: Any) -> dict[str, Any]:
+    """An SDK object as JSON. An event of an unknown kind keeps what the server sent in `raw`."""
+    raw = getattr(model, "raw", None)
+    return raw if isinstance(raw, dict) else model.model_dump(mode="json", exclude_none=True)
+
+
+@contextmanager
+def _errors() -> Any:
+    try:
+        yield
+    except ApiError:
+        raise
+    except Exception as error:
+        raise _error(error) from error
+
+
+def _error(error: Exception) -> ApiError:
+    """Any exception of the SDK or the connection; what is not known counts as worth trying again."""
+    status, wait = _status(error), _retry_after(error)
+    if status == 404:
+        return Gone(str(error), status=status)
+    if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
+        return Refused(str(error), status=status)
+    return Unavailable(str(error) or type(error).__name__, status=status, retry_after=wait)
+
+
+def _start_error(error: Exception) -> ApiError:
+    status, wait, text = _status(error), _retry_after(error), str(error) or type(error).__name__
+    if status is not None and 400 <= status < 500 and status not in (408, 409):
+        return NotCreated(text, status=status, retry_after=wait)
+    if _never_connected(error):
+        return NotCreated(f"no connection: {text}", retry_after=wait)
+    return OutcomeUnknown(text, status=status)
+
+
+def _never_connected(error: BaseException | None) -> bool:
+    """A connection that was never made carried no request."""
+    while error is not None:
+        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+            return True
+        error = error.__cause__
+    return False
+
+
+def _status(error: Exception) -> int | None:
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) and status >= 400 else None
+
+
+def _retry_after(error: Exception) -> float | None:
+    """Seconds, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        if "retry-after-ms" in headers:
+            return float(headers["retry-after-ms"]) / 1000
+        if "retry-after" in headers:
+            value = headers["retry-after"]
+            if value.strip().replace(".", "", 1).isdigit():
+                return float(value)
+            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except ValueError:
+        pass
+    return None

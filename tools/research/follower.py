@@ -1,0 +1,161 @@
+"""The follower: one interaction from its cursor to its end: stream, re-attach after the last event seen, poll.
+
+A stream may be cut at any byte, end early, fall silent or carry garbage (field reports say: at 600 seconds
+exactly, and a re-attached stream may hang after two events). None of that says anything about the research: only a
+terminal status of the resource does.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from dataclasses import dataclass
+
+from tools.research.client import ApiError, Event, Gone, InteractionsClient, Refused, Resource
+from tools.research.job import OUTCOMES
+
+
+@dataclass(frozen=True)
+class Policy:
+    """How patient a follower is. All in seconds."""
+
+    create_timeout: float = 30
+    """Until the first event of a create; after it the outcome counts as unknown."""
+    silence: float = 90
+    """Without an event, before a stream is given up on."""
+    poll_first: float = 2
+    poll_most: float = 30
+    stall_after: float = 3600
+    """Without any news, before the job is called stalled. Deep Research ends within an hour, by its documentation."""
+
+
+@dataclass(frozen=True)
+class Happened:
+    """A new event."""
+
+    event: Event
+    cursor: str | None
+
+
+@dataclass(frozen=True)
+class Ended:
+    """The interaction is over; the resource is the authority on what came out."""
+
+    resource: Resource
+
+
+@dataclass(frozen=True)
+class Stalled:
+    """No news for longer than `stall_after`; the resource as last read."""
+
+    resource: Resource | None
+
+
+@dataclass(frozen=True)
+class Lost:
+    """The server no longer knows the interaction, or will not let us read it."""
+
+    error: ApiError
+
+
+class Follower:
+    """Follows one interaction. Sleep and randomness are passed in, so that tests decide on time."""
+
+    def __init__(
+        self,
+        client: InteractionsClient,
+        interaction_id: str,
+        *,
+        cursor: str | None = None,
+        policy: Policy | None = None,
+        sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
+        jitter: Callable[[], float] = random.random,
+    ) -> None:
+        self._client, self._id, self._cursor = client, interaction_id, cursor
+        self._policy, self._sleep, self._jitter = policy or Policy(), sleep, jitter
+        self._seen: set[str] = set()
+        self._quiet = 0.0  # seconds waited since the last news
+
+    async def follow(
+        self, stream: AsyncGenerator[Event, None] | None = None
+    ) -> AsyncIterator[Happened | Ended | Stalled | Lost]:
+        """Yields each event once, then exactly one ending.
+
+        Args:
+            stream: the stream of the create, if it is still open; else the follower attaches by itself.
+        """
+        fruitless = 0
+        while fruitless < 2:
+            news = False
+            async for happened in self._events(stream or self._client.stream(self._id, self._cursor)):
+                news = True
+                yield happened
+            fruitless = 0 if news else fruitless + 1
+            stream = None
+            ending = await self._look()
+            if ending:
+                yield ending
+                return
+            await self._pause(0.25 if news else self._policy.poll_first)
+        wait = self._policy.poll_first  # streaming does not work (any more): ask, ever more seldom
+        while not (ending := await self._look()):
+            await self._pause(wait)
+            wait = min(wait * 2, self._policy.poll_most)
+        yield ending
+
+    async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncIterator[Happened]:
+        """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""
+        try:
+            while True:
+                async with asyncio.timeout(self._policy.silence):
+                    event = await anext(stream)
+                event_id = event.get("event_id")
+                if event_id in self._seen:
+                    continue
+                if event_id:
+                    self._seen.add(event_id)
+                    self._cursor = event_id
+                self._quiet = 0.0
+                yield Happened(event, self._cursor)
+        except (StopAsyncIteration, ApiError):
+            return
+        except TimeoutError:
+            self._quiet += self._policy.silence
+        finally:
+            await stream.aclose()
+
+    async def _look(self) -> Ended | Stalled | Lost | None:
+        """Reads the resource, as often as it takes. None: it still runs."""
+        wait = self._policy.poll_first
+        while True:
+            try:
+                resource = await self._client.get(self._id)
+                break
+            except (Gone, Refused) as error:
+                return Lost(error)
+            except ApiError as error:  # a failed read never ends a research
+                if self._quiet >= self._policy.stall_after:
+                    return Stalled(None)
+                await self._pause(max(wait, error.retry_after or 0))
+                wait = min(wait * 2, self._policy.poll_most)
+        if resource.get("status") in OUTCOMES:
+            return Ended(await self._with_usage(resource))
+        return Stalled(resource) if self._quiet >= self._policy.stall_after else None
+
+    async def _with_usage(self, resource: Resource) -> Resource:
+        """Usage arrives seconds after the end (big-AGI #1143); it is worth two more reads, not more."""
+        for _ in range(2):
+            if resource.get("usage") or resource.get("status") != "completed":
+                break
+            await self._sleep(self._policy.poll_first)
+            try:
+                resource = await self._client.get(self._id)
+            except ApiError:
+                break
+        return resource
+
+    async def _pause(self, seconds: float) -> None:
+        seconds *= 0.75 + 0.5 * self._jitter()
+        self._quiet += seconds
+        await self._sleep(seconds)

@@ -1,0 +1,23 @@
+"""The service as the settings and the backend make it."""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakKeyDictionary
+
+from tools import backend
+from tools.research.client import InteractionsClient
+from tools.research.ledger import Ledger
+from tools.research.service import Research
+from tools.settings import load_settings
+
+_services: WeakKeyDictionary[asyncio.AbstractEventLoop, Research] = WeakKeyDictionary()
+
+
+def research() -> Research:
+    """The service of the running event loop: its followers are tasks of that loop."""
+    loop = asyncio.get_running_loop()
+    if loop not in _services:
+        client = InteractionsClient(lambda: backend.client(retries=False))
+        _services[loop] = Research(Ledger(load_settings().ledger_url), client)
+    return _services[loop]
