@@ -1,0 +1,128 @@
+"""What the configuration promises: agents by YAML alone, and errors that name file, line, key and the way out."""
+
+from __future__ import annotations
+
+import shutil
+from pathlib import Path
+
+import pytest
+from google.adk.agents import LlmAgent, config_agent_utils
+
+from tests.conftest import ROOT
+from tools.config import ConfigError, load_agent
+from tools.models import InteractionsLlm
+from tools.research.agent import Researcher
+
+
+@pytest.fixture
+def configs(tmp_path: Path) -> Path:
+    """A copy of the shipped configuration."""
+    return Path(shutil.copytree(ROOT / "configs", tmp_path / "configs"))
+
+
+def edit(file: Path, old: str, new: str) -> None:
+    text = file.read_text()
+    assert old in text
+    file.write_text(text.replace(old, new, 1))
+
+
+def test_the_shipped_configuration_is_the_desk_with_its_three_specialists() -> None:
+    root = load_agent(ROOT / "configs" / "desk.yaml")
+    assert isinstance(root, LlmAgent)
+    assert isinstance(root.canonical_model, InteractionsLlm)
+    assert root.canonical_model.use_interactions_api
+    assert [agent.name for agent in root.sub_agents] == ["assistant", "moderator", "researcher"]
+
+
+def test_model_instruction_tools_limits_and_specialists_change_by_yaml_alone(configs: Path) -> None:
+    edit(configs / "desk.yaml", "gemini-3.8-flash", "gemini-9-test")
+    edit(configs / "desk.yaml", "  - config_path: moderator.yaml\n", "")
+    edit(configs / "desk.yaml", "You are Research Desk", "You are Another Desk")
+    edit(configs / "assistant.yaml", "  - name: google_search\n", "")
+    edit(configs / "researcher.yaml", "attach_seconds: 240", "attach_seconds: 7")
+    root = load_agent(configs / "desk.yaml")
+    assert isinstance(root, LlmAgent)
+    assert root.canonical_model.model == "gemini-9-test"
+    assert "Another Desk" in str(root.instruction)
+    assistant, researcher = root.sub_agents
+    assert isinstance(assistant, LlmAgent)
+    assert len(assistant.tools) == 1
+    assert isinstance(researcher, Researcher)
+    assert researcher.attach_seconds == 7
+
+
+def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(config_agent_utils, "_ENFORCE_YAML_KEY_DENYLIST", True)
+    assert load_agent(ROOT / "configs" / "desk.yaml").name == "desk"
+
+
+@pytest.mark.parametrize(
+    ("file", "old", "new", "finding"),
+    [
+        ("desk.yaml", "instruction: |", "instrution: |", "unknown key `instrution`, did you mean `instruction`?"),
+        ("desk.yaml", "description: A", "describtion: A", "unknown key `describtion`, did you mean `description`?"),
+        ("desk.yaml", "config_path: a", "config_pat: a", "unknown key `config_pat`, did you mean `config_path`?"),
+        ("desk.yaml", "interactions:gem", "interaction:gem", "no model class for `interaction:gemini-3.8-flash`"),
+        ("desk.yaml", "name: desk", "name: [desk]", "`name`: Input should be a valid string, not ['desk']"),
+        ("desk.yaml", "model: i", "name: twice\nmodel: i", "`name` stands here twice"),
+        ("desk.yaml", "name: desk", "name: ]", "expected the node content, but found ']'"),
+        ("assistant.yaml", "tools.weather.get_weather", "tools.weather.get_wether", "did you mean `get_weather`?"),
+        ("assistant.yaml", "name: google_search", "name: google_serch", "did you mean `google_search`?"),
+        ("assistant.yaml", "tools.weather.get", "tools.wether.get", "there is no module `tools.wether`"),
+        ("assistant.yaml", "_to_parent: true", "_to_parent: false", "every turn starts at the root"),
+        ("assistant.yaml", "disallow_transfer_to_p", "    args: {}\ndisallow_transfer_to_p", "refused by `adk web`"),
+        (
+            "assistant.yaml",
+            "tools:",
+            "generate_content_config: {temprature: 1}\ntools:",
+            "did you mean `temperature`?",
+        ),
+        ("moderator.yaml", "moderation.Verdict", "moderation.Verdikt", "did you mean `Verdict`?"),
+        ("moderator.yaml", "moderation.Moderator", "moderation.Modrator", "did you mean `Moderator`?"),
+        ("moderator.yaml", "include_contents: none", "include_contents: nothing", "'default' or 'none'"),
+        ("researcher.yaml", "attach_seconds: 240", "atach_seconds: 240", "did you mean `attach_seconds`?"),
+        ("researcher.yaml", "attach_seconds: 240", "attach_seconds: soon", "should be a valid number"),
+        ("researcher.yaml", "attach_seconds: 240", "attach_seconds: -1", "greater than 0"),
+        ("researcher.yaml", "agent: deep", "agnt: deep", "unknown key `agnt`, did you mean `agent`?"),
+    ],
+)
+def test_a_mistake_is_reported_with_file_line_and_what_was_probably_meant(
+    configs: Path, file: str, old: str, new: str, finding: str
+) -> None:
+    edit(configs / file, old, new)
+    with pytest.raises(ConfigError) as caught:
+        load_agent(configs / "desk.yaml")
+    places = [line.split(": ", 1)[0] for line in str(caught.value).splitlines() if finding in line]
+    text = (configs / file).read_text()
+    wrong = next(part for part in new.splitlines() if part not in (ROOT / "configs" / file).read_text())
+    first = text[: text.index(wrong)].count("\n") + 1
+    assert places == [f"{configs / file}:{first}"]
+
+
+def test_a_specialist_whose_file_is_missing_is_named(configs: Path) -> None:
+    edit(configs / "desk.yaml", "assistant.yaml", "asistant.yaml")
+    with pytest.raises(ConfigError, match=r"asistant\.yaml: No such file or directory"):
+        load_agent(configs / "desk.yaml")
+
+
+def test_all_mistakes_are_reported_at_once(configs: Path) -> None:
+    edit(configs / "desk.yaml", "instruction: |", "instrution: |")
+    edit(configs / "researcher.yaml", "attach_seconds: 240", "attach_seconds: soon")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(configs / "desk.yaml")
+    assert len(str(caught.value).splitlines()) == 3
+
+
+@pytest.mark.parametrize("text", ["", "just text", "- a\n- b\n"])
+def test_a_file_that_is_no_mapping_is_named(configs: Path, text: str) -> None:
+    (configs / "desk.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"desk\.yaml:1: not a mapping"):
+        load_agent(configs / "desk.yaml")
+
+
+def test_a_wrong_setting_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.settings import SettingsError, load_settings
+
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "soon")
+    with pytest.raises(SettingsError, match=r"DESK_ATTACH_SECONDS='soon': .*number"):
+        load_settings()
