@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from google.adk.agents.context_cache_config import ContextCacheConfig
 from google.adk.apps import App
 
 from tools import backend
@@ -21,4 +22,10 @@ def build_app() -> App:
     """
     agent = load_agent(load_settings().config)
     backend.current()
-    return App(name=NAME, root_agent=agent, plugins=[ChainKeeper(), ErrorReporter()])
+    return App(
+        name=NAME,
+        root_agent=agent,
+        plugins=[ChainKeeper(), ErrorReporter()],
+        # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
+        context_cache_config=ContextCacheConfig(),
+    )

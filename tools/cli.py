@@ -196,7 +196,7 @@ async def _research(brief: str, folder: Path, formats: list[str], as_json: bool,
     if report is None:
         from tools.research.agent import outcome
 
-        err.print(_escaped(outcome(job)))
+        err.print(_escaped(outcome(job)), soft_wrap=True)
         raise typer.Exit(1)
     await service.close()
 

@@ -63,7 +63,7 @@ class Researcher(BaseAgent):
     async def _turn(self, ctx: InvocationContext, service: Research) -> AsyncGenerator[Event, None]:
         text = "".join(part.text or "" for part in (ctx.user_content.parts or [])) if ctx.user_content else ""
         user, session = ctx.session.user_id, ctx.session.id
-        wish = understand(text, await service.ledger.find(user=user, session=session))
+        wish = understand(text, session, await service.ledger.find(user=user))
         match wish:
             case Nothing(reply):
                 yield self._say(ctx, reply)
@@ -198,14 +198,18 @@ _STATUS = re.compile(
 )
 
 
-def understand(text: str, jobs: list[Job]) -> New | Attach | Again | Cancel | Nothing:
-    """What a message wants, given the session's jobs, newest first. Anything but a plain command is a new brief."""
+def understand(text: str, session: str, jobs: list[Job]) -> New | Attach | Again | Cancel | Nothing:
+    """What a message wants, given the user's jobs, newest first. Anything but a plain command is a new brief.
+
+    A job that is named may come from any session of the user; else the session's newest unfinished one is meant.
+    """
     named = _JOB.search(text)
     chosen = next((job for job in jobs if named and job.id == named.group()), None)
     if named and chosen is None:
-        return Nothing(f"There is no research `{named.group()}` in this conversation.")
+        return Nothing(f"You have no research `{named.group()}`.")
     command = named or len(text) < 120
-    job = chosen or next((j for j in jobs if j.state not in TERMINAL), None) or (jobs[0] if jobs else None)
+    here = [job for job in jobs if job.order.session == session]
+    job = chosen or next((j for j in here if j.state not in TERMINAL), None) or (here[0] if here else None)
     for pattern, wish in ((_CANCEL, Cancel), (_AGAIN, Again), (_STATUS, Attach)):
         if command and pattern.search(text):
             return wish(job) if job else Nothing("There is no research in this conversation yet.")

@@ -1,0 +1,134 @@
+"""Killing the application, really, and asking again: the research is finished, and it was started once."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.emulator import bind
+from tests.conftest import ROOT
+from tests.routing.test_conversation import brain
+
+ADK = Path(sys.executable).with_name("adk")
+PATIENCE = 60.0
+
+
+@contextmanager
+def adk_web(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+    """A real `adk web` with its data below `folder`."""
+    command = [str(ADK), "web", "agents", "--port", str(port), "--session_service_uri", f"sqlite:///{folder}/s.db"]
+    command += ["--artifact_service_uri", f"file://{folder}/artifacts"]
+    with (folder / "web.log").open("ab") as log:
+        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+    try:
+        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+            until(lambda: answers(client))
+            yield process, client
+    finally:
+        process.kill()
+        process.wait()
+
+
+def answers(client: httpx.Client) -> bool:
+    try:
+        return client.get("/list-apps").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def until(true: Any) -> None:
+    """Waits for another process, which has its own time."""
+    end = time.monotonic() + PATIENCE
+    while not true():
+        assert time.monotonic() < end, "the other process took too long"
+        time.sleep(0.02)
+
+
+def researches(api: Emulator) -> list[dict[str, Any]]:
+    return [i for i in api.interactions() if i["target"].startswith("deep-research")]
+
+
+def turn(text: str) -> dict[str, Any]:
+    message = {"role": "user", "parts": [{"text": text}]}
+    return {"appName": "desk", "userId": "ada", "sessionId": "s1", "newMessage": message, "streaming": False}
+
+
+def events(response: httpx.Response) -> Iterator[dict[str, Any]]:
+    for line in response.iter_lines():
+        if line.startswith("data: "):
+            yield json.loads(line[6:])
+
+
+def text_of(event: dict[str, Any]) -> str:
+    return "".join(part.get("text", "") for part in (event.get("content") or {}).get("parts", []))
+
+
+@pytest.mark.parametrize("left_by", ["SIGKILL", "closing the page"])
+def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
+    left_by: str, tmp_path: Path, use: Any
+) -> None:
+    with Emulator(brain=brain, speed=0) as api:
+        use(api)
+        with bind(0) as free:
+            port = free.getsockname()[1]
+        with adk_web(tmp_path, port) as (process, client):
+            client.post("/apps/desk/users/ada/sessions/s1").raise_for_status()
+            with client.stream("POST", "/run_sse", json=turn("research tides")) as response:
+                for event in events(response):
+                    if "Research started" in text_of(event):
+                        until(lambda: researches(api))
+                        api.advance(70)
+                    if "Planning" in text_of(event):
+                        break
+                if left_by == "SIGKILL":
+                    process.send_signal(signal.SIGKILL)
+            if left_by != "SIGKILL":
+                said = list(events(client.post("/run_sse", json=turn("hello"))))
+                assert "SMALL TALK" in text_of(said[-1])
+        api.advance(3000)
+        with adk_web(tmp_path, port) as (_, client):
+            again = list(events(client.post("/run_sse", json=turn("research tides"))))
+        assert "# Tides" in text_of(again[-1])
+        assert "https://example.org/moon" in text_of(again[-1])
+        assert [research["status"] for research in researches(api)] == ["completed"]
+        assert [r for r in api.log()["requests"] if r["status"] >= 400] == []
+
+
+def test_application_and_embedded_emulator_killed_together_lose_nothing(
+    tmp_path: Path, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "corpus").mkdir()
+    (tmp_path / "corpus" / "tides.md").write_text("# Tides\n\nThe moon causes the tides of the sea. " * 8)
+    monkeypatch.setenv("DESK_CORPUS", str(tmp_path / "corpus"))
+    monkeypatch.setenv("DESK_EMULATOR_SPEED", "300")
+    command = [sys.executable, "-m", "tools", "research", "A report on tides", "--out", str(tmp_path / "out")]
+    address = environment / "emulator" / "address.json"
+    first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    assert first.stderr is not None
+    try:
+        assert "started" in first.stderr.readline()
+        assert first.stderr.readline().strip()  # a line of progress: the research runs
+        first.kill()
+        emulator = json.loads(address.read_text())["pid"]
+        os.kill(emulator, signal.SIGKILL)
+        again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+        assert again.returncode == 0, again.stderr
+        assert "goes on" in again.stderr
+        assert "moon causes the tides" in next((tmp_path / "out").glob("*/report.md")).read_text()
+        log = httpx.get(json.loads(address.read_text())["url"] + "/_emulator/log").json()
+        assert log["creates"] == 1
+    finally:
+        first.kill()
+        os.kill(json.loads(address.read_text())["pid"], signal.SIGKILL)

@@ -1,0 +1,5 @@
+"""`python -m tools` is the command `desk`."""
+
+from tools.cli import app
+
+app(prog_name="desk")
