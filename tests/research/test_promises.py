@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import re
 
 import pytest
 
 from tests.conftest import Desk
+from tests.scripts import REPORT
 from tools.research.job import Job, Order, State
 from tools.research.service import Research, UnknownJob
 
@@ -110,13 +112,17 @@ async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
     "fault", ["cut_after", "cut_inside", "end_after", "garbage_after", "array_after", "error_after"]
 )
 @pytest.mark.parametrize("events", [1, 2, 4, 9, 12])
-async def test_whatever_the_stream_does_no_line_is_repeated_or_missing(desk: Desk, fault: str, events: int) -> None:
+async def test_whatever_the_stream_does_no_line_is_repeated_and_the_report_is_whole(
+    desk: Desk, fault: str, events: int
+) -> None:
     desk.api.faults({"on": "create_stream", fault: events})
     service = desk.service()
     job, _ = await service.start(ORDER)
     shown = await lines_while_time_passes(desk, service, job)
-    assert [line for line in shown if "the server reported" not in line] == LINES
-    assert (await service.job(job.id)).state is State.COMPLETED
+    assert [line for line in LINES if line in shown] == [line for line in shown if "the server reported" not in line]
+    report = await service.report(job.id)
+    assert report is not None
+    assert re.sub(r"\[\\\[\d\\\]\]\([^)]*\)", "", report.text) == REPORT + "\n![figure-1](figure-1.png)"
     assert desk.creates == 1
 
 

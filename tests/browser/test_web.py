@@ -1,0 +1,106 @@
+"""What a person sees in `adk web`: progress while a research runs, a report with sources, and its files."""
+
+from __future__ import annotations
+
+import math
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from playwright.sync_api import Page, sync_playwright
+
+from interactions_emulator import Emulator
+from interactions_emulator.emulator import bind
+from tests.kill.test_kill import adk_web, researches, until
+from tests.routing.test_conversation import brain
+
+CHROMIUM = shutil.which("chromium")
+FLAGS = (
+    *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
+    *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
+)
+pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    with Emulator(brain=brain, speed=math.inf) as server:
+        use(server)
+        yield server
+
+
+@pytest.fixture
+def page(api: Emulator, tmp_path: Path) -> Iterator[Page]:
+    """The desk's page in a browser that reaches this machine only."""
+    with bind(0) as free:
+        port = free.getsockname()[1]
+    with adk_web(tmp_path, port) as (_, client), sync_playwright() as playwright:
+        base = str(client.base_url)
+        context = playwright.chromium.launch_persistent_context(
+            str(tmp_path / "profile"),
+            executable_path=CHROMIUM,
+            headless=True,
+            viewport={"width": 1400, "height": 1000},
+            args=list(FLAGS),
+        )
+        here = (base, "data:", "blob:")
+        context.route("**/*", lambda r: r.continue_() if r.request.url.startswith(here) else r.abort())
+        shown = context.new_page()
+        shown.goto(f"{base}/dev-ui/?app=desk")
+        shown.wait_for_selector("textarea")
+        if (button := shown.get_by_role("button", name="No Thanks")).count():
+            button.click()
+        yield shown
+        context.close()
+
+
+def say(page: Page, text: str, *, wait: bool = True) -> None:
+    box = page.locator('app-chat-panel textarea[placeholder="Type a message..."]')
+    if not wait:
+        box.fill(text)
+        box.press("Enter")
+        return
+    with page.expect_event("requestfinished", lambda r: r.url.endswith("/run_sse"), timeout=60_000):
+        box.fill(text)
+        box.press("Enter")
+    page.wait_for_timeout(300)  # rendering
+
+
+def test_weather_search_and_moderation_are_answered_in_the_page(page: Page) -> None:
+    say(page, "weather in Lisbon")
+    assert "WEATHER Lisbon" in page.locator("app-event-row").last.inner_text()
+    say(page, "please search for it")
+    link = page.locator("app-event-row").last.get_by_role("link", name="The moon")
+    assert link.first.get_attribute("href") == "https://example.org/moon"
+    say(page, "moderate this: buy now")
+    last = page.locator("app-event-row").last.inner_text()
+    assert "Verdict: not safe, spam" in last
+    assert "is_safe" in last  # the verdict as data below the sentence
+
+
+def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, page: Page) -> None:
+    api.set_speed(0)
+    say(page, "research tides", wait=False)
+    page.wait_for_selector("text=Research started")
+    until(lambda: researches(api))
+    api.advance(310)
+    page.wait_for_selector(".content-bubble.type-thought >> text=searching: tides moon")
+    api.set_speed(math.inf)
+    page.wait_for_selector("h1 >> text=Tides")
+    assert page.get_by_role("link", name="The sea").last.get_attribute("href") == "https://example.org/sea"
+    assert page.locator(".content-bubble.type-thought").count() == 0
+    page.get_by_role("tab", name="Artifacts").click()
+    page.wait_for_selector("app-artifact-tab .artifact-card")
+    names = page.locator("app-artifact-tab .artifact-title-link").all_inner_texts()
+    assert sorted(name.split()[0].rsplit(".")[-1] for name in names) == ["html", "json", "md", "png"]
+
+
+def test_an_error_is_seen_and_survives_a_reload(api: Emulator, page: Page) -> None:
+    api.faults({"on": "create", "status": 403, "times": 0})
+    say(page, "hello")
+    assert "check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
+    page.reload()
+    page.wait_for_selector("app-event-row")
+    assert "check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
