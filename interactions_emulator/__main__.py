@@ -28,9 +28,7 @@ def main(
     index: Annotated[
         Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")
     ] = None,
-    state: Annotated[
-        Path | None, typer.Option(help="SQLite file that outlives the server. Default: memory.")
-    ] = None,
+    state: Annotated[Path | None, typer.Option(help="SQLite file that outlives the server. Default: memory.")] = None,
     speed: Annotated[
         float,
         typer.Option(help="Virtual seconds per real second; 0: only by /_emulator/clock; inf: no waiting."),
@@ -82,9 +80,7 @@ def _listen(port: int, prefer_port: int) -> socket.socket:
         return bind(port or prefer_port)
     except OSError as error:
         if port or not prefer_port:
-            raise _failed(
-                f"port {port} on {HOST} cannot be used ({error.strerror}): choose another"
-            ) from error
+            raise _failed(f"port {port} on {HOST} cannot be used ({error.strerror}): choose another") from error
         return bind(0)
 
 

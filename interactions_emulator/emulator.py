@@ -75,9 +75,7 @@ def bind(port: int) -> socket.socket:
     return listener
 
 
-async def serve(
-    settings: Settings, listener: socket.socket, ready: Callable[[Callable[[], None]], None]
-) -> None:
+async def serve(settings: Settings, listener: socket.socket, ready: Callable[[Callable[[], None]], None]) -> None:
     """Serve on `listener` until told to stop; `ready` is called once it serves, with the function that stops
     it.
 
@@ -281,6 +279,10 @@ class Emulator:
     def advance(self, seconds: float) -> None:
         """Move virtual time on; returns when each run has gone as far as that lets it."""
         self._ask("POST", "clock", {"advance": seconds})
+
+    def set_speed(self, speed: float) -> None:
+        """From now on this many virtual seconds pass in a real one; 0 is manual, `math.inf` waits for nothing."""
+        self._ask("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
 
     def log(self) -> dict[str, Any]:
         """Return {"creates": n, "requests": [...]}, as `control` describes it."""

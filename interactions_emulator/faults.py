@@ -116,8 +116,7 @@ class Faults:
     def show(self) -> list[dict[str, Any]]:
         """Return the faults as JSON, each with `matched`, the matching requests so far (skipped ones too)."""
         return [
-            {**given(fault), "matched": matched}
-            for fault, matched in zip(self._faults, self._matches, strict=True)
+            {**given(fault), "matched": matched} for fault, matched in zip(self._faults, self._matches, strict=True)
         ]
 
 
@@ -155,9 +154,7 @@ def parse_fault(value: Any) -> Fault:
         raise Refused(400, f"fault: on is one of {', '.join(ON)}, not {value.get('on')!r}")
     fault = Fault(**value)
     if not (fault.refuses or fault.spoils_stream):
-        raise Refused(
-            400, f"fault: {value} has no effect: give a status, drop, after_accept, or one for streams"
-        )
+        raise Refused(400, f"fault: {value} has no effect: give a status, drop, after_accept, or one for streams")
     if fault.spoils_stream and fault.on not in ("create_stream", "resume", "stream"):
         raise Refused(400, "fault: effects on a stream need on = create_stream, resume or stream")
     return fault

@@ -96,22 +96,14 @@ def parse_create(raw: bytes) -> Create:
     names = [tool["name"] for tool in body.tools or () if tool["type"] == "function"]
     for name in names:
         if names.count(name) > 1:
-            raise _bad(
-                f"function {name!r} is declared {names.count(name)} times: give each tool a name of its own"
-            )
+            raise _bad(f"function {name!r} is declared {names.count(name)} times: give each tool a name of its own")
     store = body.store is not False
     if body.background and not store:
-        raise _bad(
-            "background=true needs store=true: nobody could fetch the result of an interaction not stored"
-        )
+        raise _bad("background=true needs store=true: nobody could fetch the result of an interaction not stored")
     if body.continuation_token is not None:
-        raise _bad(
-            "continuation_token is not one of this server's, which gives none: send the request without it"
-        )
+        raise _bad("continuation_token is not one of this server's, which gives none: send the request without it")
     given = {key: value for key in ECHOED if (value := getattr(body, key)) is not None}
-    previous = (
-        {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}
-    )
+    previous = {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}
     target = {"model": body.model} if body.model else {"agent": body.agent}
     return Create(
         target=body.model or body.agent or "",
@@ -176,14 +168,10 @@ def _check_deep_research(body: _Body) -> None:
     if body.system_instruction is not None:
         raise _bad(f"agent {name} takes no system_instruction: put the instructions into input")
     if body.response_format is not None:
-        raise _bad(
-            f"agent {name} gives no structured output: ask for a format in input, without response_format"
-        )
+        raise _bad(f"agent {name} gives no structured output: ask for a format in input, without response_format")
     functions = [str(tool.get("name")) for tool in body.tools or () if tool.get("type") == "function"]
     if functions:
-        raise _bad(
-            f"agent {name} takes no custom functions ({', '.join(functions)}): use a remote mcp_server"
-        )
+        raise _bad(f"agent {name} takes no custom functions ({', '.join(functions)}): use a remote mcp_server")
     if body.agent_config is not None and body.agent_config["type"] != "deep-research":
         raise _bad(f'agent {name} needs agent_config.type "deep-research", not {body.agent_config["type"]!r}')
 

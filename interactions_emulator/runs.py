@@ -44,7 +44,8 @@ class Run:
     def __init__(self, interaction: Interaction, stored: bool = True) -> None:
         self.interaction = interaction
         self.stored = stored
-        self.waits_for_time = False
+        self.due: float | None = None
+        """The virtual time it waits for; None while the brain works."""
         self.task: asyncio.Task[None] | None = None
         self.changed = Pulse()
 
@@ -140,9 +141,7 @@ class Runs:
         """Cancel a background run; one that has ended stays as it ended. Raises `Refused` (404, 400)."""
         run = self.find(interaction_id)
         if not run.interaction.background:
-            raise Refused(
-                400, f"Interaction {interaction_id} does not run in the background: only those are cancelled"
-            )
+            raise Refused(400, f"Interaction {interaction_id} does not run in the background: only those are cancelled")
         self._cancel(run)
         return run
 
@@ -153,8 +152,7 @@ class Runs:
 
     async def settle(self) -> None:
         """Return when each run has gone as far as virtual time lets it."""
-        await asyncio.sleep(0)  # Those whose time has come wake first.
-        while any(not run.waits_for_time for run in self.live.values()):
+        while any(run.due is None or run.due <= self.clock.now() for run in self.live.values()):
             await self._rested.wait()
 
     def _history(self, previous: str | None) -> tuple[Step, ...]:
@@ -210,10 +208,10 @@ class Runs:
         step = json.loads(json.dumps(beat.step))
         new = events.step_events(step, len(interaction.steps))
         moment = interaction.updated + beat.wait
-        run.waits_for_time = True
+        run.due = moment
         self._rested.beat()
         await self.clock.until(moment)
-        run.waits_for_time = False
+        run.due = None
         interaction.updated = moment
         interaction.steps.append(step)
         added = self._append(run, new)

@@ -71,17 +71,13 @@ class Scenario(BaseModel):
 def load_scenarios(path: Path) -> list[Scenario]:
     """Read a file of scenarios. Raises `Refused` that names the file and the place in it."""
     try:
-        scenarios = TypeAdapter(list[Scenario]).validate_python(
-            yaml.safe_load(path.read_text(encoding="utf-8"))
-        )
+        scenarios = TypeAdapter(list[Scenario]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
     except (OSError, yaml.YAMLError, ValidationError) as error:
         raise Refused(400, f"scenarios {path}: {error}") from error
     for number, scenario in enumerate(scenarios):
         for step in scenario.steps:
             if step.get("type") not in STEPS:
-                raise Refused(
-                    400, f"scenarios {path}, number {number}: step type {step.get('type')!r} is unknown"
-                )
+                raise Refused(400, f"scenarios {path}, number {number}: step type {step.get('type')!r} is unknown")
     return scenarios
 
 

@@ -112,17 +112,14 @@ class State:
                 (interaction.id, position, json.dumps(interaction.steps[position])),
             )
             self._add_events(interaction.id, len(interaction.events) - new_events, interaction.events)
-            self._db.execute(
-                "UPDATE interactions SET updated = ? WHERE id = ?", (interaction.updated, interaction.id)
-            )
+            self._db.execute("UPDATE interactions SET updated = ? WHERE id = ?", (interaction.updated, interaction.id))
 
     def finish(self, interaction: Interaction, new_events: int) -> None:
         """Store the end with the last `new_events` events, and forget what the brain was asked."""
         with self._db:
             self._add_events(interaction.id, len(interaction.events) - new_events, interaction.events)
             self._db.execute(
-                "UPDATE interactions SET status = ?, updated = ?, usage = ?, errors = ?, turn = NULL"
-                " WHERE id = ?",
+                "UPDATE interactions SET status = ?, updated = ?, usage = ?, errors = ?, turn = NULL WHERE id = ?",
                 (
                     interaction.status,
                     interaction.updated,
@@ -143,9 +140,7 @@ class State:
 
     def interactions(self) -> list[Interaction]:
         """Return all that is stored, oldest first."""
-        return [
-            self._interaction(row) for row in self._db.execute("SELECT * FROM interactions ORDER BY rowid")
-        ]
+        return [self._interaction(row) for row in self._db.execute("SELECT * FROM interactions ORDER BY rowid")]
 
     def unfinished(self) -> list[Interaction]:
         """Return what is in progress, oldest first."""
@@ -156,9 +151,7 @@ class State:
         """Return how many creates were ever accepted, stored or not, deleted since or not."""
         return int(self._db.execute("SELECT count(*) FROM creates").fetchone()[0])
 
-    def add_request(
-        self, method: str, path: str, status: int | None, interaction_id: str | None, kind: str
-    ) -> None:
+    def add_request(self, method: str, path: str, status: int | None, interaction_id: str | None, kind: str) -> None:
         """Log an answered request; `status` None says that the connection was closed instead."""
         with self._db:
             self._db.execute(
@@ -170,17 +163,14 @@ class State:
         """Return the log since this state was opened, oldest first."""
         names = ("time", "method", "path", "status", "interaction_id", "kind")
         rows = self._db.execute(
-            "SELECT time, method, path, status, interaction, kind FROM requests"
-            " WHERE start = ? ORDER BY rowid",
+            "SELECT time, method, path, status, interaction, kind FROM requests WHERE start = ? ORDER BY rowid",
             (self._start,),
         )
         return [dict(zip(names, row, strict=True)) for row in rows]
 
     def virtual_time(self) -> float | None:
         """Return the latest virtual time that anything here knows of, or None in an empty state."""
-        latest = (
-            "SELECT max(now) FROM (SELECT now FROM virtual_time UNION ALL SELECT updated FROM interactions)"
-        )
+        latest = "SELECT max(now) FROM (SELECT now FROM virtual_time UNION ALL SELECT updated FROM interactions)"
         value = self._db.execute(latest).fetchone()[0]
         return None if value is None else float(value)
 
@@ -197,12 +187,8 @@ class State:
 
     def _interaction(self, row: Any) -> Interaction:
         interaction_id, previous, background, head, given, turn, status, created, updated, usage, errors = row
-        steps = self._db.execute(
-            "SELECT step FROM steps WHERE interaction = ? ORDER BY position", (interaction_id,)
-        )
-        events = self._db.execute(
-            "SELECT event FROM events WHERE interaction = ? ORDER BY position", (interaction_id,)
-        )
+        steps = self._db.execute("SELECT step FROM steps WHERE interaction = ? ORDER BY position", (interaction_id,))
+        events = self._db.execute("SELECT event FROM events WHERE interaction = ? ORDER BY position", (interaction_id,))
         return Interaction(
             id=interaction_id,
             background=bool(background),

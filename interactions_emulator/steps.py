@@ -80,9 +80,7 @@ def _check_step(step: Any, where: str) -> None:
     if not isinstance(step, dict):
         raise _bad(f"{where} is not an object")
     if "role" in step:
-        raise _bad(
-            f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input"
-        )
+        raise _bad(f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input")
     kind = step.get("type")
     if kind in CONTENT:
         raise _bad(f"{where} is a content ({kind}) among steps: wrap it in a user_input step")

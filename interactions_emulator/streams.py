@@ -48,9 +48,7 @@ class EventStream(Response):
     """A run's events after the first `position`, as far as the fault and the client let them come."""
 
     def __init__(self, run: Run, position: int, fault: Fault | None, closing: asyncio.Event) -> None:
-        super().__init__(
-            headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"}
-        )
+        super().__init__(headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"})
         del self.headers["content-length"]
         self._frames = _frames(run, position, no_usage=bool(fault and fault.no_usage))
         self._fault = fault

@@ -175,9 +175,7 @@ def _units(query: Mapping[str, str]) -> tuple[Callable[[str, Any], Any], dict[st
             return wind
         if name in ("precipitation", "precipitation_sum"):
             return depth
-        return {"weather_code": "wmo code", "is_day": "", "sunrise": "iso8601", "sunset": "iso8601"}.get(
-            name, "%"
-        )
+        return {"weather_code": "wmo code", "is_day": "", "sunrise": "iso8601", "sunset": "iso8601"}.get(name, "%")
 
     def convert(name: str, value: Any) -> Any:
         if "temperature" in name:

@@ -63,6 +63,8 @@ def brain(turn: Turn) -> Iterator[Beat]:
     elif text == "every step":
         for step in EVERY_STEP:
             yield Beat(0, step)
+    elif text == "slowly":
+        yield Beat(WAIT, said("Slow and steady."))
     elif text == "break":
         yield Beat(0, said("so far so good"))
         raise RuntimeError("no idea")

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import re
+import socket
 
 from google import genai
 
 from interactions_emulator import Emulator, __version__
-from tests.wire.brains import EVERY_STEP, REPORT
-from tests.wire.conftest import AGENT, KEY, MODEL, Wire, research
+from tests.wire.brains import EVERY_STEP, REPORT, WAIT
+from tests.wire.conftest import AGENT, KEY, MODEL, Wire
 
 
 async def test_the_sdk_creates_and_gets(client: genai.Client) -> None:
@@ -17,7 +18,8 @@ async def test_the_sdk_creates_and_gets(client: genai.Client) -> None:
     assert (made.status, made.output_text, made.model) == ("completed", "You said: hello", MODEL)
     assert made.usage.total_tokens == made.usage.total_input_tokens + made.usage.total_output_tokens
     same = client.interactions.get(made.id)
-    assert (same.output_text, same.labels, same.usage) == (made.output_text, {"team": "docs"}, made.usage)
+    assert (same.output_text, same.labels) == (made.output_text, {"team": "docs"})
+    assert same.usage.total_tokens == made.usage.total_tokens
 
 
 async def test_the_sdk_streams(client: genai.Client) -> None:
@@ -66,6 +68,19 @@ def test_every_kind_of_step_and_event_is_strictly_valid(wire: Wire) -> None:
     assert (stored["status"], events[-1]["interaction"]["status"]) == ("requires_action",) * 2
     assert stored["usage"]["grounding_tool_count"] == [{"type": "google_search", "count": 1}]
     assert events[-1]["interaction"]["usage"] == stored["usage"]
+
+
+def test_usage_counts_what_was_read_and_written(wire: Wire) -> None:
+    first = wire.create({"model": MODEL, "input": "hello"})
+    second = wire.create({"model": MODEL, "input": "hello", "previous_interaction_id": first["id"]})
+    whole = wire.create({"model": MODEL, "input": "every step"})["usage"]
+    assert (first["usage"]["total_input_tokens"], first["usage"]["total_output_tokens"]) == (2, 4)
+    assert second["usage"]["total_input_tokens"] == 2 + 4 + 2
+    assert whole["total_thought_tokens"] == 2
+    modalities = {line["modality"]: line["tokens"] for line in whole["output_tokens_by_modality"]}
+    assert modalities["image"] == 258
+    parts = ("total_input_tokens", "total_output_tokens", "total_thought_tokens", "total_tool_use_tokens")
+    assert whole["total_tokens"] == sum(whole[part] for part in parts)
 
 
 def test_deltas_put_together_are_the_step(wire: Wire) -> None:
@@ -137,12 +152,24 @@ def test_a_brain_that_breaks_ends_the_interaction_as_failed(wire: Wire) -> None:
     assert len(stored["steps"]) == 1
 
 
-def test_an_answer_goes_on_when_its_client_leaves(held: Emulator, wire: Wire) -> None:
-    started = wire.stream({**research(), "model": MODEL, "agent": None, "background": False})
+def test_an_answer_goes_on_when_its_stream_is_left(held: Emulator, wire: Wire) -> None:
+    started = wire.stream({"model": MODEL, "input": "slowly"})
     interaction_id = next(started)["interaction"]["id"]
     started.close()
-    held.advance(0)
-    assert wire.get(interaction_id)["status"] == "completed"
+    assert wire.get(interaction_id)["status"] == "in_progress"
+    held.advance(WAIT)
+    assert wire.get(interaction_id)["steps"][0]["content"][0]["text"] == "Slow and steady."
+
+
+def test_an_answer_goes_on_when_a_waiting_client_is_gone(held: Emulator) -> None:
+    body = json.dumps({"model": MODEL, "input": "slowly"})
+    head = f"POST /v1/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: k\r\ncontent-length: {len(body)}\r\n\r\n"
+    with socket.create_connection(("127.0.0.1", held.port)) as connection:
+        connection.sendall((head + body).encode())
+        while not held.interactions():
+            pass
+    held.advance(WAIT)
+    assert [line["status"] for line in held.interactions()] == ["completed"]
 
 
 def test_answers_do_not_wait_for_nagle(wire: Wire) -> None:

@@ -1,0 +1,135 @@
+"""What outlives a server, what its log says, and what only this machine may ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.clock import Clock
+from interactions_emulator.control import control_routes
+from interactions_emulator.emulator import StateInUse
+from interactions_emulator.faults import Faults
+from interactions_emulator.runs import Runs
+from interactions_emulator.server import Activity, create_app
+from interactions_emulator.state import State
+from interactions_emulator.turn import Beat, Turn
+from tests.wire.brains import RESEARCH, WAIT, brain, said
+from tests.wire.conftest import KEY, MODEL, Wire, research
+
+
+def test_interactions_and_creates_outlive_the_server(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state) as api:
+        made = Wire(api.url).create({"model": MODEL, "input": "hello"})
+        Wire(api.url).create({"model": MODEL, "input": "secret", "store": False})
+    with Emulator(brain=brain, state=state) as api:
+        assert Wire(api.url).get(made["id"]) == made
+        assert api.log() == {"creates": 2, "requests": [api.log()["requests"][0]]}
+        assert [line["input"] for line in api.interactions()] == ["hello"]
+
+
+def test_manual_time_stands_still_between_servers(tmp_path: Path) -> None:
+    settings = {"brain": brain, "state": tmp_path / "state.db", "speed": 0, "retention_days": 1}
+    with Emulator(**settings) as api:
+        kept = Wire(api.url).create({"model": MODEL, "input": "hello"})["id"]
+        api.advance(86_399)
+    with Emulator(**settings) as api:
+        Wire(api.url).get(kept)
+        api.advance(1)
+        assert Wire(api.url).http.get(f"/interactions/{kept}").status_code == 404
+
+
+def test_a_brain_that_changed_its_mind_over_a_restart_fails_the_run(tmp_path: Path) -> None:
+    def other(turn: Turn) -> Iterator[Beat]:
+        yield Beat(WAIT, said("something else"))
+
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        run = Wire(api.url).create(research())["id"]
+        api.advance(WAIT)
+    with Emulator(brain=other, state=state, speed=0) as api:
+        api.advance(0)
+        ended = Wire(api.url).get(run)
+    assert (ended["status"], ended["steps"]) == ("failed", RESEARCH[:1])
+    assert "another answer" in ended["errors"][0]["message"]
+
+
+def test_a_state_in_use_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state), pytest.raises(StateInUse, match=r"state\.db is in use"):
+        Emulator(brain=brain, state=state).__enter__()
+
+
+def test_the_log_lists_requests_with_what_they_were_about(api: Emulator, wire: Wire) -> None:
+    made = wire.create({"model": MODEL, "input": "hello"})["id"]
+    list(wire.stream({"model": MODEL, "input": "hello"}))
+    list(wire.resume(made))
+    wire.get(made)
+    wire.http.post(f"/interactions/{made}/cancel")
+    wire.http.delete(f"/interactions/{made}")
+    wire.http.post("/interactions", json={})
+    lines = [(line["kind"], line["status"], line["interaction_id"] == made) for line in api.log()["requests"]]
+    assert lines == [
+        ("create", 200, True),
+        ("create_stream", 200, False),
+        ("resume", 200, True),
+        ("get", 200, True),
+        ("cancel", 400, True),
+        ("delete", 200, True),
+        ("create", 400, False),
+    ]
+    assert api.log()["creates"] == 2
+
+
+async def test_only_this_machine_may_control_it() -> None:
+    clock = Clock()
+    runs = Runs(State(), clock, brain, retention_days=55)
+    app = create_app(runs, Faults([]), None, asyncio.Event(), Activity())
+    for host, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403)):
+        transport = httpx.ASGITransport(app, client=(host, 1))
+        async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as http:
+            for route in control_routes(runs, Faults([])):
+                assert (await http.get(f"/_emulator{route.path}")).status_code == status
+            assert (await http.get("/")).status_code == 200
+
+
+def test_the_clock_can_be_read_and_refuses_nonsense(held: Emulator, wire: Wire) -> None:
+    clock = f"{held.url}/_emulator/clock"
+    before = wire.http.get(clock).json()
+    held.advance(12.5)
+    after = wire.http.get(clock).json()
+    assert (after["now"] - before["now"], after["speed"]) == (12.5, 0)
+    for change in ({}, {"advance": -1}, {"speed": "fast"}, {"speed": -1}, {"tempo": 1}, []):
+        wire.refused(wire.http.post(clock, json=change), 400)
+    assert wire.http.post(clock, json={"speed": "inf"}).json()["speed"] == "inf"
+
+
+def test_documents_are_pages_that_can_run_nothing(tmp_path: Path) -> None:
+    tides = "The moon pulls the sea, and the sea follows it around the world twice a day, as it has always done."
+    (tmp_path / "moon.md").write_text(f"# The moon\n\n{tides}\n\n{tides}<script>alert(1)</script>\n")
+    with Emulator(brain=linking, corpus=tmp_path) as api:
+        wire = Wire(api.url)
+        link = wire.create({"model": MODEL, "input": "x"})["steps"][0]["content"][0]["text"]
+        page = wire.http.get(link + "moon.md", headers=KEY)
+        assert "The moon pulls the sea" in page.text and "<script" not in page.text
+        policy = page.headers["content-security-policy"]
+        assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+        assert wire.http.get(api.url).json()["documents"] == 1
+        assert "sun.md" in wire.refused(wire.http.get(link + "sun.md"), 404)
+
+
+def linking(turn: Turn) -> Iterator[Beat]:
+    """A brain that says where the documents are."""
+    yield Beat(0, said(turn.documents_url))
+
+
+def test_a_broken_brain_is_logged(api: Emulator, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        made = wire.create({"model": MODEL, "input": "break"})
+    assert made["id"] in caplog.text and "RuntimeError: no idea" in caplog.text
