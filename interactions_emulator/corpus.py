@@ -10,6 +10,7 @@ import threading
 from collections.abc import Collection, Iterable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from interactions_emulator import words
 from interactions_emulator.documents import Source, folder_sources, package_sources
@@ -17,7 +18,7 @@ from interactions_emulator.prose import paragraphs
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 1
+LAYOUT = 4
 """Version of the index; an index of another version is thrown away."""
 SCHEMA = """
 CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
@@ -106,7 +107,9 @@ class Corpus:
         for document, title, heading, text, position, rank in rows:
             spoken = set(words.terms(f"{title} {heading} {text}"))
             covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
-            ranked.append((rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4))))
+            ranked.append(
+                (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4)))
+            )
         ranked.sort(key=lambda pair: (pair[0], pair[1].document_id, pair[1].position))
         return [passage for _, passage in ranked[:limit]]
 
@@ -117,7 +120,9 @@ class Corpus:
             return {}
         total = self._rows("SELECT count(*) FROM passages")[0][0]
         marks = ", ".join("?" for _ in stems)
-        counts = dict(self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(_plain, stems))))
+        counts = dict(
+            self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(_plain, stems)))
+        )
         found = {term: int(counts.get(_plain(term), 0)) for term in stems}
         return {term: (math.log(1 + (total + 1) / (count + 0.5)), count) for term, count in found.items()}
 
@@ -138,9 +143,9 @@ class Corpus:
     def page(self, document_id: str) -> str | None:
         """The document as a self-contained HTML page without scripts; None if there is no such document."""
         entry = self.document(document_id)
-        return entry and _page(entry, self.passages(document_id))
+        return _page(entry, self.passages(document_id)) if entry else None
 
-    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[object, ...]]:
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
             if self._database is None:
                 self._database = self._open_index()
@@ -191,7 +196,9 @@ def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
 
 def _forget(database: sqlite3.Connection, key: str) -> None:
     of_source = "(SELECT id FROM documents WHERE source = ?)"
-    database.execute(f"DELETE FROM stems WHERE rowid IN (SELECT id FROM passages WHERE document IN {of_source})", (key,))
+    database.execute(
+        f"DELETE FROM stems WHERE rowid IN (SELECT id FROM passages WHERE document IN {of_source})", (key,)
+    )
     database.execute(f"DELETE FROM passages WHERE document IN {of_source}", (key,))
     database.execute("DELETE FROM documents WHERE source = ?", (key,))
     database.execute("DELETE FROM sources WHERE key = ?", (key,))
@@ -205,9 +212,7 @@ def _learn(database: sqlite3.Connection, source: Source) -> None:
             continue
         document_id = _unused(database, document.document_id)
         title = words.clip(document.title, 120)
-        database.execute(
-            "INSERT INTO documents VALUES (?, ?, ?, ?)", (document_id, source.key, title, document.origin)
-        )
+        database.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", (document_id, source.key, title, document.origin))
         title_stems = _stems(title)
         for position, (heading, text) in enumerate(found):
             row = database.execute(
@@ -258,5 +263,3 @@ def _page(entry: Entry, passages: list[Passage]) -> str:
         f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, as the emulator's "
         f"corpus holds it.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
     )
-
-

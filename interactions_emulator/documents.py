@@ -127,7 +127,10 @@ def _read_module(path: Path, file: str, package: str, origin: str) -> Iterator[D
     docstring = _docstring(path)
     if len(docstring) >= LONG_DOCSTRING:
         module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        yield Document(url_safe(f"{package}/{module}"), module, f"the module {module} of {origin}", docstring, "rst")
+        first = docstring.strip().partition("\n")[0]
+        about = (title_of(docstring, "rst") if first.startswith("..") else first).strip(" .:=-*#")
+        title = f"{module}: {about}" if 8 < len(about) < 90 else module
+        yield Document(url_safe(f"{package}/{module}"), title, f"the module {module} of {origin}", docstring, "rst")
 
 
 def _read_python() -> Iterator[Document]:

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Literal, NamedTuple
 
-from interactions_emulator.words import sentences
+from interactions_emulator.words import sentences, word_set
 
 Markup = Literal["markdown", "rst", "html", "plain"]
 LONGEST = 900
@@ -30,7 +30,7 @@ def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
     found: list[Paragraph] = []
     for heading, block in _blocks(source, markup):
         text = _inline(block) if markup != "plain" else _collapse(block)
-        if _is_prose(text):
+        if _is_prose(text) and not _VERSION.fullmatch(heading):
             found += [Paragraph(heading, part) for part in _divide(text)]
     return found
 
@@ -79,13 +79,11 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
         title = ""
         if match := _FENCE.match(line):
             fence = "" if fence == match[1] else fence or match[1]
-        elif fence:
+        elif fence or (directive >= 0 and (not stripped or indent > directive)):
             continue
-        elif directive >= 0 and (not stripped or indent > directive):  # the body of an RST directive or `::` block
-            continue
-        elif match := re.match(_HTML_HEADING, line):
-            title = match[1]
-        elif markup == "markdown" and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", stripped)):
+        elif (match := re.match(_HTML_HEADING, line)) or (
+            markup == "markdown" and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", stripped))
+        ):
             title = match[1]
         elif stripped and not _is_underline(line) and _is_underline(following) and len(stripped) < 100 and not block:
             title = stripped
@@ -103,10 +101,10 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
                     block = []
                 item = _LIST_ITEM.match(line)
                 block.append(line[item.end() :] if item else line)
-                if stripped.endswith("::") and not following.strip():
-                    block[-1] = block[-1].rstrip()[:-1]
-                    directive = indent
-                continue
+                if not (stripped.endswith("::") and not following.strip()):
+                    continue
+                block[-1] = block[-1].rstrip()[:-1]  # an example follows
+                directive = indent
         if block:
             yield heading, "\n".join(block)
             block = []
@@ -116,6 +114,7 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
 
 def _inline(text: str) -> str:
     """The words of a paragraph without Markdown's, RST's and HTML's marks."""
+    text = _collapse(text)
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]", "", text)
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)|\[([^\]]+)\]\[[^\]]*\]", lambda m: m[1] or m[2], text)
     text = re.sub(r":[a-z:+-]+:`([^`<]*?)\s*(?:<[^`]*>)?`", lambda m: m[1].lstrip("~."), text)
@@ -142,6 +141,9 @@ def _is_prose(text: str) -> bool:
     return not _CODE.search(text)
 
 
+_VERSION = re.compile(
+    r"(?i)(?:v|version |release )?\d+\.\d+[\w.]*\s*(?:[-–(].*\d{4}.*)?|changelog|change ?log|release notes|licen[sc]e"
+)
 _CODE = re.compile(
     r"::=|\)\s*->|[{}]|>>>|\w\s?=\s?\w+(?:\.\w+)*\(|\w\(\w+=|==|!=|&&"
     r"|^(?:[$#@<%]|from \w+ import|import \w+$|def |class \w+[(:]|pip install|(?:async )?with .*:$)"
@@ -171,10 +173,12 @@ def _from_html(source: str) -> str:
 class _Reader(HTMLParser):
     """Keeps the text of a page; paragraphs divided by empty lines, headings between \\x02 on lines of their own."""
 
-    LEFT_OUT = frozenset(
-        "script style pre table nav header footer aside form button svg head template noscript select".split()
-    )
-    BLOCKS = frozenset("p div li ul ol section article main blockquote dd dt dl figcaption br hr h1 h2 h3 h4 h5 h6".split())
+    LEFT_OUT = word_set("""
+    script style pre table nav header footer aside form button svg head template noscript select
+""")
+    BLOCKS = word_set("""
+    p div li ul ol section article main blockquote dd dt dl figcaption br hr h1 h2 h3 h4 h5 h6
+""")
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)

@@ -9,24 +9,27 @@ _CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
 _RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}_]+(?:['’][^\W{_CJK}_]+)?")
 _IS_CJK = re.compile(rf"[{_CJK}]")
 
-STOPWORDS = frozenset(
-    """
-    a about above after again all also am an and any are aren't as at be because been before being below between both
-    but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each either etc few for
-    from further get gets give given go going got had has hasn't have haven't having he her here hers him his how i i'd
-    i'll i'm i've if in into is isn't it it's its itself just let let's like made make many may me might more most much
-    must my myself need needs no nor not now of off on once one only or other our ours out over own per please quite
-    rather really same shall she should shouldn't so some such than that that's the their theirs them then there there's
-    these they this those through to too two under until up upon us use used using very via want was wasn't we well were
-    weren't what what's whats when where which while who whom whose why will with within without won't would wouldn't
-    yet you you'd you'll you're your yours tell know find say says said show thing things way ways help
-    der die das den dem ein eine einen einem einer und oder ist sind nicht mit von zu im auf für wie was wer wo wann
-    warum bitte ich du er sie es wir ihr mir mich
-    le la les un une des du de et ou est sont pas avec pour dans sur que qui quoi comment pourquoi je tu il elle nous
-    vous mon ma mes
-    el los las una unos unas y o es son con por para en qué que quién cómo cuándo dónde yo mi mis
-    """.split()
-)
+
+def word_set(text: str) -> frozenset[str]:
+    """The words of a text that is divided by white space."""
+    return frozenset(text.split())
+
+
+STOPWORDS = word_set("""
+    a about above after again all also am an and any are aren't as at be because been before being below between
+    both but by can can't cannot could couldn't did didn't do does doesn't doing don't down during each either etc
+    few for from further get gets give given go going got had has hasn't have haven't having he her here hers him
+    his how i i'd i'll i'm i've if in into is isn't it it's its itself just let let's like made make many may me
+    might more most much must my myself need needs no nor not now of off on once one only or other our ours out
+    over own per please quite rather really same shall she should shouldn't so some such than that that's the
+    their theirs them then there there's these they this those through to too two under until up upon us use used
+    using very via want was wasn't we well were weren't what what's whats when where which while who whom whose
+    why will with within without won't would wouldn't yet you you'd you'll you're your yours tell know find say
+    says said show thing things way ways help der die das den dem ein eine einen einem einer und oder ist sind
+    nicht mit von zu im auf für wie was wer wo wann warum bitte ich du er sie es wir ihr mir mich le la les un une
+    des du de et ou est sont pas avec pour dans sur que qui quoi comment pourquoi je tu il elle nous vous mon ma
+    mes el los las una unos unas y o es son con por para en qué que quién cómo cuándo dónde yo mi mis
+""")
 
 
 def words(text: str) -> list[str]:
@@ -60,8 +63,23 @@ def stem(word: str) -> str:
         if root != word and len(root) >= 3 and re.search("[aeiouy]", root):
             word = root[:-1] if root[-1] == root[-2] and root[-1] not in "lsz" else root
             break
-    for ending in ("ization", "isation", "ication", "ation", "ator", "ative", "ment", "ness", "ly", "ize", "ise", "ate",
-                   "er", "or", "ion"):
+    for ending in (
+        "ization",
+        "isation",
+        "ication",
+        "ation",
+        "ator",
+        "ative",
+        "ment",
+        "ness",
+        "ly",
+        "ize",
+        "ise",
+        "ate",
+        "er",
+        "or",
+        "ion",
+    ):
         root = word.removesuffix(ending)
         if root != word and len(root) >= 4:
             word = root

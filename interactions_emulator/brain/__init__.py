@@ -77,7 +77,11 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
 def _words(turn: Turn, heard: Heard, allowed: _Allowed, corpus: Corpus, ids: Ids) -> Iterator[Step]:
     message = heard.message
     if not message:
-        note = f"I see {talk.seen(heard.attachments)}; the emulator cannot read pictures or files." if heard.attachments else ""
+        note = (
+            f"I see {talk.seen(heard.attachments)}; the emulator cannot read pictures or files."
+            if heard.attachments
+            else ""
+        )
         yield say(note or f"I was sent no text. {talk.abilities(allowed.options, turn)}")
         return
     asking = intent_of(message) in ("lookup", "study", "judge", "action")
@@ -107,7 +111,7 @@ def _calls(turn: Turn, heard: Heard, allowed: _Allowed, ids: Ids) -> Iterator[St
         return
     for filled in _filled(option, message, previous):
         if not filled.missing or allowed.must_call:
-            arguments = {**filled.arguments, **{key: message for key in filled.missing}}
+            arguments = {**filled.arguments, **dict.fromkeys(filled.missing, message)}
             yield function_call(ids, option.name, arguments)
 
 

@@ -98,7 +98,9 @@ def search_steps(ids: Ids, queries: list[str]) -> tuple[Step, Step]:
     result: Step = {
         "type": "google_search_result",
         "call_id": call_id,
-        "result": [{"search_suggestions": "<div>Searched by the emulator in its local documents, not on the web</div>"}],
+        "result": [
+            {"search_suggestions": "<div>Searched by the emulator in its local documents, not on the web</div>"}
+        ],
         "signature": ids.signature(),
         "is_error": False,
     }

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.brain.intents import core, is_elliptical, split_text
 from interactions_emulator.brain.places import is_place_like, places_in
-from interactions_emulator.words import terms
+from interactions_emulator.words import terms, word_set
 
 Schema = dict[str, Any]
 
@@ -117,15 +117,13 @@ def _boolean(key: str, message: str) -> bool | None:
     names = set(terms(key.replace("_", " "))) - {"includ", "is", "enabl", "with"}
     if not names or not names & set(terms(message)):
         return None
-    return not re.search(rf"\b(?:no|not|without|don't|skip)\b[^.]{{0,20}}{re.escape(key.split('_')[-1][:5])}", message, re.I)
-
-
-NUMBER_WORDS = {
-    word: number
-    for number, word in enumerate(
-        "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen".split()
+    return not re.search(
+        rf"\b(?:no|not|without|don't|skip)\b[^.]{{0,20}}{re.escape(key.split('_')[-1][:5])}", message, re.I
     )
-}
+
+
+_COUNTED = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+NUMBER_WORDS = {word: number for number, word in enumerate(re.findall(r"\w+", _COUNTED))}
 _NUMBER = rf"(?:\d+(?:[.,]\d+)?|{'|'.join(NUMBER_WORDS)})"
 
 
@@ -134,7 +132,7 @@ def _number(key: str, schema: Schema, message: str, alone: bool) -> float | int 
     description = str(schema.get("description") or "")
     about = f"{key.replace('_', ' ')} {description}".casefold()
     found: float | None = None
-    if re.search(r"\bdays?\b", key.casefold()) or re.search(r"\bdays\b", about) and "how many days" in about:
+    if re.search(r"\bdays?\b", key.casefold()) or (re.search(r"\bdays\b", about) and "how many days" in about):
         found = days_in(plain)
     else:
         noun = "|".join(re.escape(one) for one in re.findall(r"[a-z]{3,}", key.casefold())) or "\0"
@@ -155,7 +153,9 @@ def _number(key: str, schema: Schema, message: str, alone: bool) -> float | int 
 
 
 def _read_number(text: str) -> float:
-    return float(NUMBER_WORDS.get(text, 0) or text.replace(",", ".") if text not in NUMBER_WORDS else NUMBER_WORDS[text])
+    return float(
+        NUMBER_WORDS.get(text, 0) or text.replace(",", ".") if text not in NUMBER_WORDS else NUMBER_WORDS[text]
+    )
 
 
 def days_in(plain: str) -> int | None:
@@ -180,7 +180,9 @@ def _array(key: str, schema: Schema, message: str, required: bool) -> list[Any] 
         chosen = [value for value in items["enum"] if mentioned_value([value], message) is not None]
         return chosen or None
     if items["type"] == "string":
-        if is_place_like(key, {**items, "description": f"{schema.get('description', '')} {items.get('description', '')}"}):
+        if is_place_like(
+            key, {**items, "description": f"{schema.get('description', '')} {items.get('description', '')}"}
+        ):
             return list(places_in(message)) or None
         if "url" in key.casefold():
             return urls_in(message) or None
@@ -197,19 +199,17 @@ def urls_in(message: str) -> list[str]:
     return [url.rstrip(".,;:!?)]}'\"") for url in re.findall(r"https?://[^\s<>\"']+", message)]
 
 
-_TEXT = ("text", "content", "comment", "body", "passage", "sentence", "post", "snippet", "paragraph")
-_QUERY = (
-    "query", "question", "topic", "keyword", "keywords", "term", "terms", "search", "q", "subject", "word", "phrase", "expression",
-)  # fmt: skip
-_WHOLE = ("request", "message", "prompt", "input", "task", "goal", "brief", "instruction", "instructions", "description", "details", "issue")  # fmt: skip
+_TEXT = word_set("text content comment body passage sentence post snippet paragraph")
+_QUERY = word_set("query question topic keyword keywords term terms search q subject word phrase expression")
+_WHOLE = word_set("request message prompt input task goal brief instruction instructions description details issue")
 
 
 def _is_whole_message(key: str, schema: Schema) -> bool:
-    return schema["type"] == "string" and not schema.get("enum") and bool(_named(key, _WHOLE + _QUERY + _TEXT))
+    return schema["type"] == "string" and not schema.get("enum") and bool(_named(key, _WHOLE | _QUERY | _TEXT))
 
 
-def _named(key: str, names: tuple[str, ...]) -> bool:
-    return bool({part for part in re.split(r"[_\W]+|(?<=[a-z])(?=[A-Z])", key.casefold()) if part} & set(names))
+def _named(key: str, names: frozenset[str]) -> bool:
+    return bool({part for part in re.split(r"[_\W]+|(?<=[a-z])(?=[A-Z])", key.casefold()) if part} & names)
 
 
 def _string(key: str, schema: Schema, message: str, required: bool) -> str | None:
@@ -228,16 +228,17 @@ def _string(key: str, schema: Schema, message: str, required: bool) -> str | Non
     if _named(key, _WHOLE):
         return message.strip() or None
     if found := re.search(
-        rf"\b{re.escape(key.replace('_', ' '))}\b(?:\s+(?:is|to|as|of)|\s*[:=])\s+[\"'“]?([^\"'”,.;\n]{{1,80}})", message, re.I
+        rf"\b{re.escape(key.replace('_', ' '))}\b(?:\s+(?:is|to|as|of)|\s*[:=])\s+[\"'“]?([^\"'”,.;\n]{{1,80}})",
+        message,
+        re.I,
     ):
         return found[1].strip()
     if not required:
         return None
     if re.search(r"reason|why|explan", low):
         return f"The user said: {' '.join(message.split())[:200]}"
-    if quoted := split_text(message):
-        if quoted.instruction:
-            return quoted.text
+    if (quoted := split_text(message)).instruction:
+        return quoted.text
     if re.search(r"name|person|who|title", low):
         names = re.findall(r"(?<!^)(?<![.!?]\s)\b[A-ZÀ-Þ][\w'-]+(?:\s+[A-ZÀ-Þ][\w'-]+)*", message)
         return names[0] if names else None
@@ -253,9 +254,12 @@ def _string(key: str, schema: Schema, message: str, required: bool) -> str | Non
 
 
 _LEAD = re.compile(
-    r"^(?:(?:look up|search(?: the (?:web|internet))?(?: for)?|google|find(?: out)?(?: about)?|tell me(?: more)?(?: about)?|show me|give me"
-    r"|what do you know about|what can you tell me about|i (?:want|need) to know(?: about)?|information (?:on|about)|do (?:a |some )?research (?:on|into|about)"
-    r"|research|investigate|write (?:me )?an? (?:\w+ )?report (?:on|about)|explain|define)\b[\s:,]*(?:the following[\s:,]*)?)+",
+    r"^(?:(?:look up|search(?: the (?:web|internet))?(?: for)?|google|find(?: out)?(?: about)?"
+    r"|tell me(?: more)?(?: about)?|show me|give me"
+    r"|what do you know about|what can you tell me about|i (?:want|need) to know(?: about)?|information (?:on"
+    r"|about)|do (?:a |some )?research (?:on|into|about)"
+    r"|research|investigate|write (?:me )?an? (?:\w+ )?report (?:on|about)|explain"
+    r"|define)\b[\s:,]*(?:the following[\s:,]*)?)+",
     re.IGNORECASE,
 )
 
@@ -276,5 +280,3 @@ def _last_resort(schema: Schema) -> Any:
     if schema.get("enum"):
         return schema["enum"][0]
     return {"boolean": False, "array": []}.get(schema["type"]) if schema["type"] == "boolean" else None
-
-

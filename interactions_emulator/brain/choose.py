@@ -8,7 +8,8 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from interactions_emulator.brain.arguments import urls_in
-from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, Intent, intent_of, split_text, study_score
+from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, intent_of, split_text, study_score
+from interactions_emulator.brain.phrases import Intent
 from interactions_emulator.words import sentences, stem, terms
 
 Calling = Literal["judge", "study", "lookup", "none"]
@@ -35,13 +36,14 @@ class Candidate:
 
 
 def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list[Candidate]:
-    """The functions among `tools`. One with a required parameter whose values the instruction describes counts once a value."""
+    """The functions among `tools`; one that has a required parameter of described values, once for each value."""
     found: list[Candidate] = []
     for tool in tools:
         if tool.get("type") != "function" or not tool.get("name"):
             continue
         name, description = str(tool["name"]), _open(str(tool.get("description") or ""))
-        parameters = tool.get("parameters") if isinstance(tool.get("parameters"), dict) else {}
+        declared = tool.get("parameters")
+        parameters: dict[str, Any] = declared if isinstance(declared, dict) else {}
         properties = parameters.get("properties") or {}
         described = _described_values(parameters, f"{system_instruction}\n\n{description}")
         if described:
@@ -65,7 +67,7 @@ def choose(
     if intent in SMALL_TALK or intent in MEMORY or not options:
         return None
     studying = any(option.calling == "study" for option in options)
-    if intent == "study" and not studying or intent == "judge" and not any(o.calling == "judge" for o in options):
+    if (intent == "study" and not studying) or (intent == "judge" and not any(o.calling == "judge" for o in options)):
         intent = "lookup"
     managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
     request = (split_text(message).instruction or message) if intent == "judge" else message
@@ -73,7 +75,11 @@ def choose(
     best, best_score = None, 0.0
     for option in options:
         score = _score(option, asked, options, intent, managing)
-        if score and urls_in(message) and any("ur" in key and "l" in key for key in option.parameters.get("properties") or {}):
+        if (
+            score
+            and urls_in(message)
+            and any("ur" in key and "l" in key for key in option.parameters.get("properties") or {})
+        ):
             score += 3.0
         if by_words_alone and not asked & (option.name_stems | option.text_stems):
             score = 0.0
@@ -132,7 +138,9 @@ def _first_sentences(description: str, topic: str) -> str:
 def _calling(topic: str, text: str, parameters: dict[str, Any]) -> Calling:
     counts: dict[Calling, float] = {}
     for calling, cues in _CUES.items():
-        counts[calling] = len({stem(m) for m in cues.findall(text.casefold())}) + 2 * len(cues.findall(topic.casefold()))
+        counts[calling] = len({stem(m) for m in cues.findall(text.casefold())}) + 2 * len(
+            cues.findall(topic.casefold())
+        )
     if _GENERAL_SEARCH.search(topic) and "query" in " ".join(parameters.get("properties") or {}):
         counts["lookup"] += 2
     calling = max(counts, key=lambda one: counts[one])
@@ -141,21 +149,25 @@ def _calling(topic: str, text: str, parameters: dict[str, Any]) -> Calling:
 
 _CUES: dict[Calling, re.Pattern[str]] = {
     "lookup": re.compile(
-        r"\b(?:web|internet|google|facts?|factual|questions|general knowledge|encyclop\w+|wiki\w*|look(?:s|ing)? (?:things )?up"
+        r"\b(?:web|internet|google|facts?|factual|questions|general knowledge|encyclop\w+|wiki\w*|look(?:s"
+        r"|ing)? (?:things )?up"
         r"|news|documents|search engine|anything)\b"
     ),
     "judge": re.compile(
-        r"\b(?:moderat\w+|judg\w+|spam|harmful|inappropriate|unsafe|offensive|toxic\w*|abus\w+|safe to \w+|is safe|content policy)\b"
+        r"\b(?:moderat\w+|judg\w+|spam|harmful|inappropriate|unsafe|offensive|toxic\w*|abus\w+|safe to \w+"
+        r"|is safe|content policy)\b"
     ),
     "study": re.compile(
-        r"\b(?:research\w*|reports?|in[- ]depth|in depth|stud(?:y|ies)|investigat\w+|long|thorough|detailed|literature|analys[ei]s|minutes)\b"
+        r"\b(?:research\w*|reports?|in[- ]depth|in depth|stud(?:y|ies)|investigat\w+|long|thorough|detailed"
+        r"|literature|analys[ei]s|minutes)\b"
     ),
 }
 _GENERAL_SEARCH = re.compile(r"\b(?:search|lookup|find|ask)\b")
 
 _GENERIC = frozenset(
     terms(
-        """user agent tool function call return answer question text string value name list needed ask task handle provide
+        """
+        user agent tool function call return answer question text string value name list needed ask task handle provide
         include request argument example parameter param type optional default result data json object number integer
         boolean true false specific given message query input output information transfer control suitable model new
         good best better long short full whole plain current currently today people place like time day today now work
@@ -168,7 +180,9 @@ def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[
     """The parameter that chooses among services, and what `text` says of each of its values."""
     for key in parameters.get("required") or []:
         schema = (parameters.get("properties") or {}).get(key)
-        values = schema.get("enum") if isinstance(schema, dict) else None
+        if not isinstance(schema, dict):
+            continue
+        values = schema.get("enum")
         if not values or not all(isinstance(value, str) for value in values):
             continue
         texts = _told_of(values, f"{text}\n\n{schema.get('description') or ''}")
@@ -178,30 +192,26 @@ def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[
 
 
 def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
-    """For each value the paragraph that opens with it, else the lines or clauses that mention it and no other."""
-    told: dict[str, list[str]] = {value: [] for value in values}
+    """What follows each value where it opens a paragraph or a line; failing that, sentences that mention it alone."""
+    owned: dict[str, list[str]] = {value: [] for value in values}
+    mentioned: dict[str, list[str]] = {value: [] for value in values}
     for paragraph in re.split(r"\n\s*\n", text):
-        lines = [line for line in paragraph.splitlines() if line.strip()]
-        if not lines:
-            continue
-        opening = _mentioned(lines[0], values)
-        if len(opening) == 1 and sum(bool(_mentioned(line, values)) for line in lines) == 1:
-            told[opening[0]].append(paragraph)
-            continue
         owner = ""
-        for line in lines:
-            mentioned = _mentioned(line, values)
-            if len(mentioned) == 1:
-                owner = mentioned[0]
-                told[owner].append(line)
-            elif not mentioned and owner and re.match(r"\s{2,}|(?i:.{0,20}description)", line):
-                told[owner].append(line)
-            elif len(mentioned) > 1:
-                owner = ""
-                for clause in re.split(r"(?<=[.;!?])\s+|,\s|\sand\s", line):
-                    if len(one := _mentioned(clause, values)) == 1:
-                        told[one[0]].append(clause)
-    return {value: "\n".join(parts) for value, parts in told.items()}
+        for line in paragraph.splitlines():
+            owner = next((value for value in values if _opens(line, value)), owner)
+            if owner:
+                owned[owner].append(line)
+        for clause in re.split(r"(?<=[.;!?])\s+|,\s|\sand\s|\n\s*[-*]", paragraph):
+            if not owner and len(one := _mentioned(clause, values)) == 1:
+                mentioned[one[0]].append(clause)
+    return {value: "\n".join(owned[value] or mentioned[value]) for value in values}
+
+
+def _opens(line: str, value: str) -> bool:
+    """`Agent name: value`, `- value: ...`, `**value** (...)`."""
+    return bool(
+        re.match(rf"(?i)\W*(?:[\w ]{{0,20}}:\s*)?\W*{re.escape(value)}\W*(?:$|(?<=[:(—–-])|(?<=[:(—–-]\s))", line)
+    )
 
 
 def _mentioned(text: str, values: Sequence[str]) -> list[str]:
@@ -217,12 +227,25 @@ def _without_negations(text: str) -> str:
 
 def _is_about_study(message: str, called_before: bool) -> bool:
     plain = message.casefold()
-    study = re.search(r"\b(?:the|my|that|this|our|last|previous|running)\s(?:\w+\s)?(?:research\w*|report|study|investigation)\b", plain)
+    if (
+        called_before
+        and len(plain.split()) <= 8
+        and re.search(r"\b(?:status|progress|cancel|how far|ready yet|done yet|finished)\b", plain)
+    ):
+        return True
+    study = re.search(
+        r"\b(?:the|my|that|this|our|last|previous|running)\s(?:\w+\s)?(?:research\w*|report|study|investigation)\b",
+        plain,
+    )
     if study and called_before and study_score(message) < 2:
         return True
     return bool(
         study
-        and re.search(r"\b(?:status|cancel|stop|abort|resume|continue|approve|progress|far|finished|done|ready|retry|show|list|running)\b", plain)
+        and re.search(
+            r"\b(?:status|cancel|stop|abort|resume|continue|approve|progress|far|finished|done|ready|retry|show"
+            r"|list|running)\b",
+            plain,
+        )
     )
 
 

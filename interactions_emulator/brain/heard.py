@@ -114,7 +114,11 @@ def value_of(result: Any) -> Any:
             return value_of(json.loads(result)) if result.lstrip()[:1] in ("{", "[") else result
         except ValueError:
             return result
-    if isinstance(result, dict) and len(result) == 1 and (key := next(iter(result))) in ("result", "output", "response"):
+    if (
+        isinstance(result, dict)
+        and len(result) == 1
+        and (key := next(iter(result))) in ("result", "output", "response")
+    ):
         return value_of(result[key])
     return result
 
@@ -142,7 +146,10 @@ def _files(parts: Iterable[Any]) -> list[str]:
     for part in parts:
         if isinstance(part, dict) and part.get("type") in ("image", "audio", "video", "document"):
             size = len(str(part.get("data") or "")) * 3 // 4
-            about = [str(part.get("mime_type") or ""), f"{max(1, size // 1000)} kB" if size else str(part.get("uri") or "")]
+            about = [
+                str(part.get("mime_type") or ""),
+                f"{max(1, size // 1000)} kB" if size else str(part.get("uri") or ""),
+            ]
             found.append(f"{part['type']} ({', '.join(filter(None, about))})")
     return found
 
@@ -162,5 +169,3 @@ def _object(value: Any) -> dict[str, Any]:
         except ValueError:
             return {}
     return value if isinstance(value, dict) else {}
-
-

@@ -3,12 +3,34 @@
 from __future__ import annotations
 
 import re
-from typing import Literal, NamedTuple
+from typing import NamedTuple
 
-Intent = Literal[
-    "greeting", "thanks", "bye", "about_me", "abilities", "joke", "chat", "repeat", "memory", "fact_told", "fact_asked",
-    "judge", "study", "action", "lookup", "statement",
-]  # fmt: skip
+from interactions_emulator.brain.phrases import (
+    ACTION,
+    ASKS,
+    ASSENT,
+    CHIT_CHAT,
+    CONVERSATION,
+    ELLIPTICAL,
+    GREETING,
+    JUDGE,
+    JUDGE_STRONG,
+    MARKS,
+    NO_STUDY,
+    NODS,
+    PAIRS,
+    POLITE_END,
+    POLITE_START,
+    QUICK,
+    REWORD,
+    SMALL,
+    STUDY,
+    STUDY_HINT,
+    STUDY_START,
+    WIDE_ASKS,
+    Intent,
+)
+
 SMALL_TALK = frozenset(("greeting", "thanks", "bye", "about_me", "abilities", "joke", "chat", "repeat"))
 MEMORY = frozenset(("memory", "fact_told", "fact_asked"))
 
@@ -24,25 +46,25 @@ def intent_of(message: str) -> Intent:
     """The kind of a message. What nothing else fits is a "lookup" if it asks, else a "statement"."""
     plain = core(message)
     words = plain.split()
-    if not plain:
-        return "greeting" if message.strip() else "chat"
+    if not plain or not any(character.isalnum() for character in plain):
+        return "greeting" if GREETING.match(message.casefold().strip()) else "chat"
     if is_judging(message):
         return "judge"
     if len(words) <= 25:
-        for kind, pattern in _MEMORY.items():
+        for kind, pattern in CONVERSATION.items():
             if pattern.search(plain):
                 return kind
     if study_score(message) >= 2:
         return "study"
     if len(words) <= 20:
-        for kind, pattern in _SMALL.items():
+        for kind, pattern in SMALL.items():
             if pattern.search(plain):
                 return kind
-        if all(word in _NODS for word in words):
+        if is_nod(message):
             return "chat"
-    if _ACTION.match(plain):
+    if ACTION.match(plain):
         return "action"
-    asks = "?" in message or "？" in message or bool(_ASKS.search(plain)) or bool(_WIDE_ASKS.search(plain))
+    asks = "?" in message or "？" in message or bool(ASKS.search(plain)) or bool(WIDE_ASKS.search(plain))
     noun_phrase = len(words) <= 8 and not re.search(r"\b(i|i'm|you|we|it's|that's|ich|je|yo)\b", plain)
     return "lookup" if asks or noun_phrase else "statement"
 
@@ -50,19 +72,19 @@ def intent_of(message: str) -> Intent:
 def core(message: str) -> str:
     """The message in lower case without greeting, politeness and the marks at its ends; "" for a mere greeting."""
     plain = " ".join(message.casefold().replace("’", "'").split())[:4_000]
-    greeted = _GREETING.sub("", plain, count=1)
-    if greeted != plain and _CHIT_CHAT.fullmatch(greeted.strip(" ,.!?~-:;)(👋😊🙂")):
+    greeted = GREETING.sub("", plain, count=1)
+    if greeted != plain and CHIT_CHAT.fullmatch(greeted.strip(" ,.!?~-:;)(👋😊🙂")):
         return ""
     plain = greeted.strip(" ,.!?！？。~-")
-    return _POLITE_END.sub("", _POLITE_START.sub("", plain)).strip(" ,.!?！？。~-")
+    return POLITE_END.sub("", POLITE_START.sub("", plain)).strip(" ,.!?！？。~-")
 
 
 def split_text(message: str) -> Parts:
     """Divides "Is this fine to post: '...'" into the instruction and the text; without a mark all is the text."""
-    for mark in _MARKS.finditer(message[:600]):
+    for mark in MARKS.finditer(message[:600]):
         head, tail = message[: mark.start()], message[mark.end() :]
-        if mark[0][-1] in _PAIRS:
-            close = tail.rfind(_PAIRS[mark[0][-1]])
+        if mark[0][-1] in PAIRS:
+            close = tail.rfind(PAIRS[mark[0][-1]])
             if close < 2:
                 continue
             head, tail = f"{head} {tail[close + 1 :]}", tail[:close]
@@ -74,7 +96,7 @@ def split_text(message: str) -> Parts:
 def unquoted(text: str) -> str:
     """A text without quotation marks around it."""
     text = text.strip().strip("-").strip()
-    while len(text) > 2 and _PAIRS.get(text[0]) == text[-1]:
+    while len(text) > 2 and PAIRS.get(text[0]) == text[-1]:
         text = text[1:-1].strip()
     return text
 
@@ -83,196 +105,44 @@ def is_judging(message: str) -> bool:
     """Whether a text shall be judged (moderated, checked, classified), not answered."""
     parts = split_text(message)
     instruction = (parts.instruction or message).casefold()[:1_500]
-    if _JUDGE_STRONG.search(instruction):
+    if JUDGE_STRONG.search(instruction):
         return True
-    return bool(parts.instruction and _JUDGE.search(instruction))
+    return bool(parts.instruction and JUDGE.search(instruction))
 
 
 def study_score(message: str) -> float:
     """How much a message asks for a long written study; 2 and more is one."""
     plain = " ".join(message.casefold().replace("’", "'").split())[:6_000]
     bare = core(message)
-    if _NO_STUDY.search(plain):
+    if NO_STUDY.search(plain):
         return 0.0
     wide = len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]", plain))
     length = len(plain.split()) + wide / 2
-    score = 2.0 * len(set(_STUDY.findall(plain)[:3])) + (2.0 if _STUDY_START.match(bare) else 0.0)
-    score += 0.75 * min(3, len({m.group() for m in _STUDY_HINT.finditer(plain)}))
-    score += (length > 18) * 0.5 + (length > 30) * 0.5 + (length > 60) * 1.0
-    questions = plain.count("?") + plain.count("？")
-    score += 0.75 * (questions >= 2 and length > 16)
-    return score - 1.5 * bool(_QUICK.search(plain))
+    score = 2.0 * len(set(STUDY.findall(plain)[:3])) + (2.0 if STUDY_START.match(bare) else 0.0)
+    score += 0.75 * min(3, len({m.group() for m in STUDY_HINT.finditer(plain)}))
+    if score >= 1.5:  # a long text alone is just a long text
+        questions = plain.count("?") + plain.count("？")
+        score += 0.5 * (length > 18) + 0.5 * (length > 30) + 0.75 * (questions >= 2 and length > 16)
+    return score - 1.5 * bool(QUICK.search(plain))
 
 
 def is_elliptical(message: str) -> bool:
     """Whether a message makes sense only after an earlier one: "and tomorrow?", "what about Rome?", "go on"."""
     plain = " ".join(message.casefold().split()).strip(" ?!.,")
-    return len(plain.split()) <= 8 and bool(_ELLIPTICAL.match(plain))
+    return len(plain.split()) <= 8 and bool(ELLIPTICAL.match(plain))
 
 
 def is_assent(message: str) -> bool:
     """Whether a message only says yes."""
-    return bool(_ASSENT.fullmatch(" ".join(message.casefold().split()).strip(" ?!.,")))
+    return bool(ASSENT.fullmatch(" ".join(message.casefold().split()).strip(" ?!.,")))
+
+
+def is_nod(message: str) -> bool:
+    """Whether a message says no more than yes, no, good, not sure."""
+    return all(word in NODS for word in core(message).split())
 
 
 def is_about_last_answer(message: str) -> bool:
     """Whether the last answer shall be said in another way: shorter, simpler, summarised."""
     plain = core(message)
-    return len(plain.split()) <= 14 and bool(_REWORD.search(plain))
-
-
-def _re(pattern: str) -> re.Pattern[str]:
-    return re.compile(pattern, re.VERBOSE | re.IGNORECASE)
-
-
-_GREETING = _re(
-    r"""^(?:(?:hi|hello|hey|hiya|howdy|yo|greetings|good\s(?:morning|afternoon|evening|day)|hallo|moin|servus
-    |guten\s(?:tag|morgen|abend)|bonjour|bonsoir|salut|hola|buenos\sd[ií]as|buenas\s\w+|ciao|buongiorno|ol[aá]|hej
-    |namaste|你好|您好|こんにちは|안녕하세요|привет|здравствуйте|مرحبا)(?!\w)[\s,.!-]*)+"""
-)
-_CHIT_CHAT = _re(
-    r"""(?:|there|all|everyone|again|you|(?:my\s)?friend|(?:there\s)?(?:ai|bot|robot|assistant|computer)
-    |(?:there\s)?(?:how\s(?:are|r)\s(?:you|u|things)(?:\s(?:doing|today|going))*|how's\s(?:it\sgoing|your\s\w+|life|everything)
-    |how\sis\s(?:it\sgoing|your\s\w+)|how\sdo\syou\sdo|what's\sup|nice\sto\smeet\syou|wie\sgeht'?s?(?:\s\w+)?
-    |comment\s[cç]a\sva|ça\sva|qu[eé]\stal))"""
-)
-_POLITE_START = _re(
-    r"""^(?:(?:please|pls|kindly|ok(?:ay)?|so|well|um|hmm|bitte|could\syou(?:\splease)?|can\syou(?:\splease)?
-    |would\syou(?:\splease)?|will\syou(?:\splease)?|would\syou\slet\sme\sknow|let\sme\sknow|i\s(?:want|need|would\slike|wanna)
-    \s?(?:you\s)?to|i'd\slike\s(?:you\s)?to|i\swanna|help\sme\s(?:to\s)?|let\sme|assist\sme\sin|do\syou\sknow(?!\sme)
-    |can\si|may\si|请帮我|请|麻烦)[\s,]*)+"""
-)
-_POLITE_END = _re(r"(?:[\s,]+(?:please|pls|for\sme|thanks|thank\syou|bitte))+$")
-
-_MEMORY: dict[Intent, re.Pattern[str]] = {
-    "fact_asked": _re(
-        r"""^(?:what(?:'s|\sis|\swas|\sare)|who(?:'s|\sis)|tell\sme|remember|recall|say)?\s*(?:what\s)?my\s(?:own\s)?
-        (?:name|age|job|hobby|hometown|birthday|nickname|profession|favou?rite\s\w+|\w+'s\sname)(?:\sis|\sagain|\swas)?$
-        |^who\sam\si$|remember\smy\sname|know\smy\sname|^wie\shei(?:ß|ss)e\sich|what(?:'s|\sis)\smy\s\w+\sagain"""
-    ),
-    "memory": _re(
-        r"""\bwhat\s(?:did|have|had)\s(?:i|we)\s(?:just\s|already\s|so\sfar\s)*(?:ask|say|sai|talk|discuss|tell|told|chat|cover|speak|spoke|mention|do\b|done)
-        |(?:summari[sz]e|recap|sum\sup|summary\sof|overview\sof)\b.*\b(?:conversation|chat|discussion|dialogue|we\b|talked|so\sfar)
-        |\bmy\s(?:first|last|previous|earlier|second)\s(?:question|message|request|prompt)
-        |(?:remind\sme|remember)\swhat\s(?:we|i)\b|\bwhat\swere\swe\stalking\b|did\si\s(?:ask|mention|say|tell)
-        |what\sdid\swe\stalk|what\sdid\si\ssay|worüber\shaben\swir|was\shabe\sich\s(?:gefragt|gesagt)|我们聊了|我刚才问"""
-    ),
-    "fact_told": _re(
-        r"""^(?:and\s|by\sthe\sway\s|btw\s|remember(?:\sthat)?\s)*(?:my\s(?:\w+\s){1,3}(?:is|are)\s(?!what|who)|(?:i\sam|i'm)\scalled\s
-        |call\sme\s(?!a\s|when|later|back)|mein\sname\sist|ich\shei(?:ß|ss)e|je\sm'appelle|me\sllamo)"""
-    ),
-}  # fmt: skip
-_YOU_ARE = r"""human|robot|bot|chatbot|computer|machine|real|ai|person|alive|gemini|google|called|named|a\smodel|language\smodel"""
-_SMALL: dict[Intent, re.Pattern[str]] = {
-    "repeat": _re(
-        r"""^(?:repeat|say)\s(?:it|that|this|the\slast\s\w+)?\s?(?:again|once\smore|for\sme)?$|like\s(?:you\s)?to\srepeat|^repeat\b.{0,25}$
-        |what\sdid\syou\s(?:just\s)?say|^(?:pardon|come\sagain|say\swhat)(?:\sme)?$"""
-    ),
-    "joke": _re(r"\bjokes?\b|make\sme\slaugh|something\sfunny|\bwitz\b|\bblague\b|\bchiste\b|笑话"),
-    "abilities": _re(
-        r"""(?:what|which|how|things?|questions?|kinds?|types?|topics?)\b.*\b(?:you\scan|you\scould|can\syou|could\syou|are\syou\sable\sto|do\syou
-        |you|i\scan|can\si|could\si|should\si|to)\s(?:help(?:\sme)?(?:\sout)?(?:\swith)?|do(?:\sfor\sme)?|ask(?:\syou)?|offer|answer|be\sasked)(?:\sabout)?$
-        |^(?:your\s)?(?:abilities|capabilities|features|skills|help)$|what\sare\syour\s(?:abilities|capabilities|features|skills)
-        |^how\s(?:do|does|can)\s(?:you|this|i\suse\s(?:you|this))(?:\swork)?$|was\skannst\sdu|que\speux-tu|qué\spuedes\shacer|你能做什么|你会什么"""
-    ),
-    "about_me": _re(
-        rf"""\b(?:are|be|is|were)\s(?:you|this|it)\b(?:\s(?:a|an|really|actually|just|even|some|still))*\s(?:{_YOU_ARE})\b
-        |\byou\s(?:are|be|might\sbe)\s(?:a\s|an\s)*(?:{_YOU_ARE})\b|\b(?:could|can)\syou\sbe\s(?:a\s)?(?:{_YOU_ARE})|^be\shuman$
-        |\bwho\s(?:are|r)\s(?:you|u)\b|\bwhat\sare\syou$|\byour\sname\b|\bcall\syou\b|\byou\slike\sto\sbe\scalled|\bcall\syou\b
-        |\b(?:who|company|firm|team|person|they)\b.*\b(?:made|makes|built|created|designed|developed|programmed|trained|invented|owns)
-        \s(?:you|this|this\sthing|this\sbot)$|\byou\s(?:made|built|created|designed|developed|programmed|trained)\b(?:\sby)?
-        |\bhow\sold\sare\syou|\bwhere\s(?:are\syou|do\syou\slive|do\syou\scome\sfrom)|wer\sbist\sdu|qui\ses-tu|quién\seres|你是谁"""
-    ),
-    "bye": _re(
-        r"""\b(?:good\s?bye|bye|see\s(?:you|ya)|farewell|talk\sto\syou\s(?:soon|later)|good\snight|take\scare|tsch(?:ü|ue)ss|auf\swiedersehen
-        |au\srevoir|adi[oó]s|ciao|再见)(?!\w)|^(?:enjoy|have)\s(?:a|your)\s(?:\w+\s)?(?:day|evening|night|weekend)"""
-    ),
-    "thanks": _re(
-        r"""\b(?:thanks|thank\s(?:you|u)|thx|appreciate|grateful|cheers|danke|vielen\sdank|merci|gracias|obrigad[oa]|grazie|谢谢|ありがとう)(?!\w)
-        |^(?:well\sdone|good\s(?:job|work)|nice\s(?:job|work)|you(?:'re|\sare)\s(?:great|awesome|helpful|the\sbest|nice))"""
-    ),
-    "greeting": _re(
-        r"""^(?:how\s(?:are|r)\s(?:you|u)|how's\s(?:it\sgoing|your\s\w+|life)|how\sis\syour\s\w+|what's\sup|nice\sto\smeet\syou|how\sdo\syou\sfeel)"""
-    ),
-    "chat": _re(
-        r"""\bmeaning\s(?:of|is|to)\s(?:my\s)?(?:life|existence)|\blife\s(?:mean|'s\smeaning)|what's\slife\b|\bpurpose\sof\s(?:life|existence)
-        |^(?:i\s(?:love|like|hate|miss)\s(?:you|this|it)|sing\b|do\syou\s(?:love|like|feel|dream|sleep|eat)|i(?:'m|\sam)\s(?:\w+\s)?(?:bored|sad|happy|tired|fine|good|lonely))"""
-    ),
-}  # fmt: skip
-_NODS = frozenset(
-    """yes yep yup yeah yea ya ye no nope nah ok okay k sure right correct fine great cool nice good perfect awesome maybe
-    perhaps not really actually quite so sure i i'm im am don't dont know that that's thats is was would be it it's its true
-    false wrong um uh hmm hm well oh ah lol haha hahaha exactly indeed absolutely definitely alright agreed wow got understood
-    see interesting very too all a the ja nein oui non sí si no 好 好的 是 对 嗯""".split()
-)
-_ACTION = _re(
-    r"""(?:play|book|reserve|order|buy|purchase|pay|transfer|wire|send|call|dial|phone|text|email|e-mail|mail|turn|switch|dim|set|remind|schedule
-    |cancel|open|close|start|stop|pause|freeze|unfreeze|put|lock|unlock|add|delete|remove|erase|hear|locate|request|print|download|upload
-    |subscribe|unsubscribe|share|redeem|activate|deactivate|block|top\sup|withdraw|deposit|wake\sme|make\s(?:a|an|me|my)|create\s(?:a|an)\s(?:reminder|event|appointment|list)
-    |use\s(?:my\s)?phone|computer,|take\sa\s(?:note|picture|photo|screenshot)|remember\sto|looking\sfor\smy|spiel|buche|stell|kaufe|ruf
-    |(?:i\s(?:want|need|would\slike)|i'd\slike)\s(?!(?:to\sknow|information|info|details|an?\s(?:overview|answer|explanation))))\b"""
-)
-_ASKS = _re(
-    r"""^(?:and\s|but\s|then\s)?(?:who|whom|whose|what|whats|when|where|wheres|why|how|hows|which|is|are|was|were|do|does|did|has|have|had|can|could|should|shall
-    |will|would|may|might|am|tell|give|show|find|search|look|explain|define|describe|convert|translate|list|name|calculate|compute|note|provide|check
-    |summari[sz]e|compare|suggest|recommend|i\s(?:need|want)\sto\sknow|know|any\b|read|fetch
-    |wer|was|wann|wo|warum|wie|welche[rsn]?|ist|sind|gibt|qui|que|quoi|quand|où|pourquoi|comment|combien|quel(?:le)?s?|est-ce
-    |quién|qué|cuándo|dónde|cómo|cuál|cuánto|chi|cosa|dove|quando|perché)\b
-    |\b(?:is|are)\s(?:what|where|when|who|how\s\w+)$|tell\sme|look\s(?:it\s)?up|what(?:'s|\sis)\snew|(?:want|need)\sto\sknow|wonder"""
-)
-_WIDE_ASKS = re.compile(r"什么|如何|怎么|怎样|为什么|哪|谁|多少|吗|呢$|介绍|查|とは|ですか|何|なぜ|인가|무엇")
-
-_PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "„": "“", "`": "`", "《": "》"}
-_MARKS = re.compile(r":\s|：|\n|\s-{2,}\s|\?\s+(?=\S)|(?<!\w)[\"'“‘«「„`](?=\S)")
-_TEXT_NOUN = r"(?:text|comment|message|post|tweet|review|content|sentence|e-?mail|reply|caption|statement|paragraph|passage|headline|listing|bio|sms)s?"
-_JUDGE_STRONG = _re(
-    rf"""\bmoderat(?:e|es|ing|ion)\b(?!\s(?:exercise|weather|climate))
-    |\b(?:is|are|would|was)\s(?:this|that|these|it|the\sfollowing)\b.{{0,60}}?\b(?:spam|offensive|toxic|hateful|hate\sspeech|harmful|inappropriate|abusive|a\sscam)\b
-    |\b(?:is|are|would)\s(?:this|that|these|it|the\sfollowing|my)\s(?:\w+\s){{0,2}}{_TEXT_NOUN}?\b.{{0,40}}\b(?:ok(?:ay)?|safe|fine|allowed|appropriate|acceptable|suitable)
-    \s(?:to\s(?:post|publish|send|share|say|show|print|put)|for\s(?:publi|children|kids|work|posting|all))
-    |\b(?:break|violate|breach|against|comply|compliant|conform)\w*\b.{{0,30}}\b(?:rules?|polic(?:y|ies)|guidelines?|terms|standards)
-    |\bas\s(?:safe|spam|harmful|toxic|inappropriate)\b|\b(?:safe|spam|harmful|toxic|ham)\sor\s(?:not|safe|spam|harmful|toxic|ham|inappropriate|unsafe)\b
-    |\b(?:policy|safety|spam)\s(?:problems?|issues?|check|violations?)\b
-    |\b(?:check|judge|screen|vet|flag|assess|rate|review|classify)\b.{{0,30}}\b{_TEXT_NOUN}\b.{{0,50}}\b(?:spam|safe|safety|harm|polic|problem|offens|abus|toxic|rules?|appropriate)
-    |prüfe?\b.{{0,30}}\b(?:text|kommentar|nachricht)|审核|是否违规|是否合适"""
-)
-_JUDGE = _re(
-    rf"""\b(?:check|judge|screen|vet|flag|assess|rate|review|classify|categori[sz]e|evaluate|label|inspect)\b.{{0,40}}\b(?:{_TEXT_NOUN}|this|following)\b
-    |\b(?:is|are|would)\s(?:this|that|these|it|the\sfollowing|my)\b.{{0,60}}\b(?:ok(?:ay)?|safe|fine|allowed|appropriate|acceptable|suitable|offensive|spam|harmful|rude|polite)\b
-    |\b(?:ok(?:ay)?|safe|fine)\sto\s(?:post|publish|send|share|say)\b|\bis\s\W*\s*(?:ok|safe|spam|harmful|appropriate|offensive|toxic)"""
-)
-_STUDY = _re(
-    r"""\b(?:in-depth|in\sdepth|deep\s(?:research|dive|analysis)|comprehensive|thorough(?:ly)?|literature\sreview|white\s?paper|systematic\sreview
-    |detailed\s(?:analysis|report|comparison|study|overview|review|survey|investigation|account)
-    |compare\b.{3,120}\bin\sdetail|(?:do|conduct|carry\sout|make|start|run|begin|launch)\s(?:a\s|an\s|some\s|the\s)?(?:\w+\s)?(?:research|study|investigation|survey|analysis)
-    |(?:write|prepare|produce|create|compile|draft|make|give\sme|need|want|get\sme|like)\s(?:me\s)?(?:a|an|the|some)\s(?:\w+[\s-]){0,3}?(?:report|paper|study|essay|analysis|dossier|survey|thesis|research)\b(?!\s(?:error|bug|paper\stowel))
-    |research\s(?:on|into|project|and\sanaly[sz]e|report|progress|question)|(?:report|study)\s(?:on|about|of)\s(?:the\s|how\s)?\w+
-    |data\sand\sevidence|hypothes[ie]s|acting\sas\s(?:a|an)|case\sstudies|study\snotes|state\sof\sthe\sart)\b
-    |调研|研究报告|深入|综述|收集整理|横向比较|对比分析|写一篇|学术分析|研究一下|詳しく調査"""
-)
-_STUDY_START = _re(
-    r"""(?:deep(?:ly)?\s)?(?:research|investigate|study|analy[sz]e|explore|exploring|survey)\s(?!this\b|that\b|my\b|the\sfollowing|it\b|shows?\b|papers?\b|methods?\b)\w
-    |分析|研究|总结|探讨|recherchiere|untersuche"""
-)
-_STUDY_HINT = _re(
-    r"""\b(?:research\w*|analy[sz]\w+|analysis|evaluat\w+|compar\w+|trends?|implications?|impacts?|influenc\w+|strateg\w+|strengths?|weaknesses|framework\w*|factors?
-    |challenges|mechanisms?|advancements?|perspectives?|projections?|assess\w*|methods?|systematic\w*|theor\w+|report|study|studies|role\sof|interventions?|broad\soverview|accurate|effectiv\w+)\b
-    |研究|分析|影响|趋势|评估|现状|总结|整理|方案|发展|因素|理论|比较|对比|未来|路线|画像|可能性|资料|政策|结合"""
-)
-_NO_STUDY = _re(
-    r"\b(?:no|not|don't|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s|doing\s)*(?:research|report|study)\b|^what\s(?:is|does|are)\s(?:a\s|an\s)?\w*\s?(?:research|report|study)(?:\smean)?\??$"
-)
-_QUICK = _re(r"\b(?:briefly|quick(?:ly)?|in\s(?:a|one)\s(?:word|sentence)|short\sanswer|just\stell)\b")
-_ELLIPTICAL = _re(
-    r"""(?:and|und|et|y|e|also|or)\s(?!(?:who|why|how|what)\b)|(?:what|how|wie|was)\s(?:about|ist\smit|wäre)|same\s(?:for|in|but)|the\ssame|now\s(?:in|for)
-    |in\s(?:celsius|fahrenheit|metric|imperial|english|german|french|spanish)|(?:go|carry|keep)\s(?:on|going)|continue|next|more|(?:once\s)?again$|another(?:\sone)?$|weiter
-    |(?:for\s)?(?:today|tomorrow|tonight|this\sweek|next\sweek|the\sweekend|the\snext\s\w+\sdays)$|那|还有|继续"""
-)
-_ASSENT = _re(
-    r"""(?:yes|yep|yup|yeah|sure|ok|okay|please|go|go\s(?:ahead|for\sit|on)|do\s(?:it|that|so)|start(?:\s(?:it|now))?|approved?|i\sapprove(?:\sit)?|proceed|fine|sounds\sgood|looks\sgood|perfect|great
-    |continue|ja|oui|sí|si|好|好的|可以|开始|同意)(?:[\s,]+(?:yes|please|go\sahead|do\sit|do\sthat|start(?:\sit)?|approved?|the\splan|it|with\s(?:it|the\splan)|now|thanks|proceed))*"""
-)
-_REWORD = _re(
-    r"""^(?:summari[sz]e|shorten|condense|simplify|rephrase|reword)\b|\b(?:shorter|simpler|briefer|more\s(?:briefly|simply))\b|tl;?dr|in\s(?:short|brief|simple\s(?:words|terms)|one\ssentence|a\snutshell)
-    |sum\s(?:it|that|this)\sup|key\s(?:points|findings|takeaways)|main\s(?:points|findings)|explain\s(?:it|that|this)|kürzer|zusammenfassung|总结一下"""
-)
+    return len(plain.split()) <= 14 and bool(REWORD.search(plain))

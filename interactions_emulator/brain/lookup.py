@@ -30,7 +30,9 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
         names = listed([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])
         draft.write(f"From the local documents ({names}):\n\n")
         for number, (sentence, passage) in enumerate(found):
-            draft.write(" " if number and found[number - 1][1].document_id == passage.document_id else "\n\n" * bool(number))
+            draft.write(
+                " " if number and found[number - 1][1].document_id == passage.document_id else "\n\n" * bool(number)
+            )
             draft.quote(sentence, passage)
     yield draft.step()
 
@@ -38,8 +40,14 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
 def relevant(corpus: Corpus, query: str) -> list[tuple[str, Passage]]:
     """Two to four sentences of one to three documents that speak of the query; [] if none speak of enough of it."""
     weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
-    passages = [passage for passage in corpus.search(query, limit=12) if passage.score >= ENOUGH]
-    if not passages or not weights:
+    telling = max(weights, key=lambda term: weights[term], default="")
+    passages = [
+        passage
+        for passage in corpus.search(query, limit=12)
+        if passage.score >= ENOUGH
+        and (len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}"))
+    ]
+    if not passages:
         return []
     scored: list[tuple[float, int, int, str, Passage]] = []
     for rank, passage in enumerate(passages):
@@ -67,9 +75,15 @@ def relevant(corpus: Corpus, query: str) -> list[tuple[str, Passage]]:
 
 
 def from_text(text: str, question: str, most: int) -> list[str]:
-    """The sentences of a text that speak most of the question, in the text's order; its weightiest if nothing is asked."""
-    body = [line for line in text.splitlines() if line.strip() and not line.lstrip().startswith(("#", "|", ">", "```", "*Written"))]
-    pool = [re.sub(r"\s*\[\d+\]", "", one) for line in body for one in sentences(re.sub(r"^\s*(?:[-*]|\d+\.)\s+", "", line))]
+    """The sentences of a text that speak most of the question, in order; its weightiest if nothing is asked."""
+    body = [
+        line
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith(("#", "|", ">", "```", "*Written"))
+    ]
+    pool = [
+        re.sub(r"\s*\[\d+\]", "", one) for line in body for one in sentences(re.sub(r"^\s*(?:[-*]|\d+\.)\s+", "", line))
+    ]
     pool = list(dict.fromkeys(one for one in pool if quotable(one)))
     asked = set(terms(question))
     frequency: dict[str, int] = {}
@@ -94,11 +108,25 @@ def from_text(text: str, question: str, most: int) -> list[str]:
 def quotable(sentence: str) -> bool:
     """Whether a sentence can stand alone: complete, of words, and not hanging on the one before it."""
     wide = bool(re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", sentence))
-    if not (10 if wide else 35) <= len(sentence) <= 420 or not sentence.rstrip("\"'”’)")[-1:] in ".!?。！？":
+    if not (10 if wide else 35) <= len(sentence) <= 420 or sentence.rstrip("\"'”’)")[-1:] not in ".!?。！？":
         return False
     if not wide and (len(sentence.split()) < 6 or not re.match(r"[\"'“(]?[A-Z0-9À-Þ`]", sentence)):
         return False
-    return not re.search(r"https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|:\s*\.$", sentence)
+    if _HANGING.match(sentence):
+        return False
+    return not re.search(r"https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|\b(?:here|below|above)\.$|:\s*\.$", sentence)
+
+
+_HANGING = re.compile(
+    r"(?:This|These|Those|That|Such)(?! (?:module|package|library|class|function|guide|document|project|chapter"
+    r"|book|paper|report)\b)"
+    r"|(?:It|They|He|She|We|I|However|But|And|Or|So|Also|Thus|Therefore|Then|See|Here|There|For example"
+    r"|For instance|By comparison|Instead|In this case"
+    r"|Similarly|Likewise|Otherwise|Finally|First|Second|Third|Next|As above|For (?:more|further|additional)"
+    r"|The above|The following|PEP \d+ -)\b"
+    r"|(?i:please|copyright|refer to|thanks?|check out|visit|read the|click|licensed|if (?:you|your \w+) (?:want"
+    r"|wish|like|benefit|find))\b"
+)
 
 
 def alike(one: str, other: str) -> bool:

@@ -35,8 +35,10 @@ def _one(step: Step, heard: Heard) -> str:
     if isinstance(value, dict) and (text := next((value[k] for k in _MAIN_TEXT if isinstance(value.get(k), str)), "")):
         rest = {k: v for k, v in value.items() if v is not text and not isinstance(v, bool)}
         return "\n".join(filter(None, [text.strip(), *_asides(rest)]))
-    arguments = next((call.arguments for call in reversed(heard.calls) if call.name == name), {})
-    about = ", ".join(f"{humanised(k)} {clip(str(v), 80)}" for k, v in arguments.items() if isinstance(v, str | int | float))
+    arguments: dict[str, Any] = next((call.arguments for call in reversed(heard.calls) if call.name == name), {})
+    about = ", ".join(
+        f"{humanised(k)} {clip(str(v), 80)}" for k, v in arguments.items() if isinstance(v, str | int | float)
+    )
     lines = _lines(value)
     if len(lines) > MOST_LINES:
         lines = [*lines[:MOST_LINES], f"… and {len(lines) - MOST_LINES} more lines"]
@@ -58,7 +60,9 @@ def _error(value: Any, is_error: bool) -> Any:
 def _explained(name: str, error: Any) -> str:
     if not isinstance(error, dict):
         return f"`{name}` could not do it: {clip(str(error), 600)}"
-    message = next((str(error[k]) for k in ("message", "error_message", "detail", "reason", "code") if error.get(k)), "")
+    message = next(
+        (str(error[k]) for k in ("message", "error_message", "detail", "reason", "code") if error.get(k)), ""
+    )
     text = f"`{name}` could not do it: {clip(message or str(error), 600)}"
     candidates = next((error[k] for k in ("candidates", "suggestions", "options", "choices") if error.get(k)), None)
     if isinstance(candidates, list):
@@ -91,7 +95,7 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
         units = {**units, **value["units"]}
     lines = []
     for key, item in value.items():
-        if key == "units" and isinstance(item, dict) or key.endswith("_units") or item in (None, "", [], {}):
+        if (key == "units" and isinstance(item, dict)) or key.endswith("_units") or item in (None, "", [], {}):
             continue
         if depth == 0 and key in (*_ASIDES, "synthetic"):
             continue
@@ -124,7 +128,9 @@ def _flat(value: Any) -> bool:
 
 def _short(value: Any, units: Mapping[str, Any] | None = None) -> str:
     if isinstance(value, dict):
-        said = (f"{humanised(k)} {_with_unit(k, v, units or {})}" for k, v in value.items() if v not in (None, "", [], {}))
+        said = (
+            f"{humanised(k)} {_with_unit(k, v, units or {})}" for k, v in value.items() if v not in (None, "", [], {})
+        )
         return ", ".join(said)
     if isinstance(value, list):
         return listed([_short(item) for item in value[:MOST_ROWS]])
@@ -138,9 +144,9 @@ def _with_unit(key: str, value: Any, units: Mapping[str, Any]) -> str:
     if unit is None and isinstance(value, int | float) and not isinstance(value, bool):
         parts = key.casefold().split("_")
         near = (u for k, u in units.items() if parts[0] in k.split("_") or k.split("_")[0] in parts)
-        unit = next(near, None)
+        unit = next(near, units.get("temperature") if {"high", "low", "feels"} & set(parts) else None)
     said = _short(value)
-    if not isinstance(unit, str) or not unit or isinstance(value, str) or isinstance(value, bool):
+    if not isinstance(unit, str) or not unit or isinstance(value, str | bool):
         return said
     return f"{said}{'' if unit.startswith(('°', '%')) else ' '}{unit}"
 
@@ -149,7 +155,9 @@ def _asides(value: dict[str, Any]) -> list[str]:
     lines = []
     synthetic = value.get("synthetic")
     if synthetic:
-        lines.append("These values are synthetic" + (f": {synthetic}" if isinstance(synthetic, str) else ", not measured") + ".")
+        lines.append(
+            "These values are synthetic" + (f": {synthetic}" if isinstance(synthetic, str) else ", not measured") + "."
+        )
     for key in _ASIDES:
         if value.get(key):
             said: Sequence[Any] | Any = value[key]

@@ -5,9 +5,10 @@ from __future__ import annotations
 import re
 from collections.abc import Sequence
 
+from interactions_emulator.brain.arguments import urls_in
 from interactions_emulator.brain.choose import Candidate
 from interactions_emulator.brain.heard import Heard, without_sign_off
-from interactions_emulator.brain.intents import core, intent_of
+from interactions_emulator.brain.intents import core, intent_of, is_nod
 from interactions_emulator.brain.lookup import from_text
 from interactions_emulator.turn import Turn
 from interactions_emulator.words import clip, listed
@@ -15,11 +16,13 @@ from interactions_emulator.words import clip, listed
 WHAT_I_AM = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
 JOKE = "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25."
 
-_FACT = re.compile(r"\bmy\s+((?:\w+\s){0,2}?[\w']+)\s+(?:is|are)\s+([^,.!?\n]{1,80})", re.IGNORECASE)
+_FACT = re.compile(
+    r"\bmy\s+((?:\w+\s){0,2}?[\w']+)\s+(?:is|are)\s+([^,.!?\n]{1,80}?)(?=\s+and\s+(?:my|i)\b|[,.!?\n]|$)", re.IGNORECASE
+)
 _NAME = re.compile(
-    r"(?:\bmy name(?:'s| is)|\bi am called|\bi'm called|\bcall me|\bmein name ist|\bich hei(?:ß|ss)e|\bje m'appelle|\bme llamo)"
-    r"\s+([^\s,.!?]+(?:\s[A-ZÀ-Þ][^\s,.!?]*)*)",
-    re.IGNORECASE,
+    r"(?i:\bmy name(?:'s| is)|\bi am called|\bi'm called|\bcall me|\bmein name ist|\bich hei(?:ß|ss)e"
+    r"|\bje m'appelle|\bme llamo)"
+    r"\s+([^\s,.!?]+(?:\s[A-ZÀ-Þ][^\s,.!?]*)*)"
 )
 _WHO = re.compile(r"(?:^|[.!]\s+|,\s*)(?:[Ii]'m|[Ii] am)\s+([A-ZÀ-Þ][\w'-]+)(?=[\s,.!?]|$)")
 
@@ -39,6 +42,8 @@ def small_talk(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str | 
             return f"I am {WHAT_I_AM}. {abilities(options, turn)}"
         case "abilities":
             return abilities(options, turn)
+        case "chat" if is_nod(heard.message):
+            return f"All right. {abilities(options, turn)}"
         case "chat":
             return f"I have no opinion of my own on that: I am {WHAT_I_AM}. {abilities(options, turn)}"
         case "repeat":
@@ -62,7 +67,9 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
     if any(tool.get("type") == "google_search" for tool in turn.tools):
         lines.append("- search the local documents and quote what they say")
     if not lines:
-        return "I can talk about this conversation, fill in JSON schemas, and call the functions that a request declares."
+        return (
+            "I can talk about this conversation, fill in JSON schemas, and call the functions that a request declares."
+        )
     return "I can help with:\n" + "\n".join(lines)
 
 
@@ -70,7 +77,11 @@ def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
     """The honest answer to what nothing here can do."""
     said = clip(heard.message, 120)
     if heard.attachments:
-        return f"I see {seen(heard.attachments)}; the emulator cannot read pictures or files. {abilities(options, turn)}"
+        return (
+            f"I see {seen(heard.attachments)}; the emulator cannot read pictures or files. {abilities(options, turn)}"
+        )
+    if urls_in(heard.message):
+        return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
     if intent_of(heard.message) == "action":
         return f"Sorry, I cannot do that here (“{said}”). {abilities(options, turn)}"
     return f"I have no answer to “{said}”: I am {WHAT_I_AM}. {abilities(options, turn)}"
@@ -106,12 +117,13 @@ def about_last_answer(heard: Heard) -> str | None:
     if not source:
         return None
     asked = re.sub(
-        r"(?i)\b(?:summari[sz]e|summary|shorten|shorter|simpler|simplify|briefer|rephrase|explain|key|main|points|findings"
+        r"(?i)\b(?:summari[sz]e|summary|shorten|shorter|simpler|simplify|briefer|rephrase|explain|key|main"
+        r"|points|findings"
         r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", heard.message
     )  # fmt: skip
     picked = from_text(source, asked if len(asked.split()) > 6 else "", 4)
-    if not picked:
-        return None
+    if not picked:  # no sentences, such as values from a function
+        picked = [line.strip(" -*") for line in source.splitlines() if line.strip()][:4]
     return "In its own words, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
@@ -141,7 +153,11 @@ def _noted(message: str) -> str:
 
 def _recalled(heard: Heard) -> str:
     plain = core(heard.message)
-    wanted = "name" if "who am i" in plain or "heiße" in plain else (re.findall(r"my\s(?:own\s)?(.+?)(?:\sis|\sagain|\swas)?$", plain) or ["name"])[-1]
+    wanted = (
+        "name"
+        if "who am i" in plain or "heiße" in plain
+        else (re.findall(r"my\s(?:own\s)?(.+?)(?:\sis|\sagain|\swas)?$", plain) or ["name"])[-1]
+    )
     for said in reversed(heard.before):
         if said.speaker != "user":
             continue

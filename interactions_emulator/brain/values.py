@@ -1,0 +1,163 @@
+"""Reads and fits single values for `schema`: kinds, bounds, numbers beside words, formats, patterns."""
+
+from __future__ import annotations
+
+import math
+import re
+from typing import Any
+
+Schema = dict[str, Any]
+PREFIX = "Emulator: "
+"""Stands before every free text of a structured answer, so that it can be told from Gemini's."""
+
+
+NOT_GIVEN = f"{PREFIX}not given"
+PLACEHOLDERS = {
+    "mail": "nobody@example.invalid",
+    "url": "https://example.invalid/",
+    "date-time": "1970-01-01T00:00:00Z",
+    "date": "1970-01-01",
+    "uuid": "00000000-0000-0000-0000-000000000000",
+    "time": "00:00:00Z",
+    "phone": NOT_GIVEN,
+}
+"""What stands in a required field of a format when the text has nothing for it; obviously nothing real."""
+
+
+def is_nothing(value: Any) -> bool:
+    """Whether a value only says that the text has nothing for it."""
+    return value in ("", [], {}, PREFIX, NOT_GIVEN, *PLACEHOLDERS.values())
+
+
+def kind_of(schema: Schema) -> str:
+    """The JSON type of a schema in lower case; of several the first that is not null."""
+    kind = schema.get("type")
+    if isinstance(kind, list):
+        kind = next((one for one in kind if str(one).casefold() != "null"), "null")
+    if kind is None:
+        return "object" if "properties" in schema else "array" if "items" in schema else "string"
+    return str(kind).casefold()
+
+
+def may_be_null(schema: Schema) -> bool:
+    """Whether null satisfies the schema."""
+    if schema.get("const", 0) is None or None in (schema.get("enum") or []) or schema.get("nullable"):
+        return True
+    kind = schema.get("type")
+    if kind == "null" or (isinstance(kind, list) and "null" in kind):
+        return True
+    return any(may_be_null(one) for key in ("anyOf", "oneOf") for one in schema.get(key) or [] if isinstance(one, dict))
+
+
+def is_rest(value: Any) -> bool:
+    """Whether an enum's value stands for all that the others do not."""
+    return isinstance(value, str) and value.casefold() in ("other", "unknown", "misc", "miscellaneous", "general")
+
+
+def is_confidence(name: str) -> bool:
+    """Whether a property of that name says how sure something is."""
+    return bool(re.search(r"confidence|score|probability|likelihood|certainty", name.casefold()))
+
+
+def bounds(schema: Schema) -> tuple[float | None, float | None]:
+    """The least and the greatest number that a schema allows, exclusive ones included."""
+
+    def first(*keys: str) -> float | None:
+        return next(
+            (schema[k] for k in keys if isinstance(schema.get(k), int | float) and not isinstance(schema[k], bool)),
+            None,
+        )
+
+    return first("exclusiveMinimum", "minimum"), first("exclusiveMaximum", "maximum")
+
+
+def number_near(text: str, name: str, description: str) -> float:
+    """The number beside the property's name, else the first one, else 0."""
+    number = r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?"
+    for word in [*re.findall(r"[a-z]{3,}", name.casefold()), *re.findall(r"[a-z]{4,}", description.casefold())[:6]]:
+        found = re.search(
+            rf"({number})\s*(?:[\w-]+\s)?{re.escape(word[:7])}|{re.escape(word)}\w*\W{{0,4}}(?:is|of|to"
+            rf"|was)?\W{{0,2}}({number})",
+            text,
+            re.I,
+        )
+        if found:
+            return float((found[1] or found[2]).replace(",", ""))
+    found = re.search(number, text)
+    value = float(found[0].replace(",", "")) if found else 0.0
+    return value if math.isfinite(value) else 0.0
+
+
+def formatted(form: str, text: str) -> str:
+    """The first thing of that format in the text; a placeholder if there is none."""
+    patterns = {
+        "mail": r"[\w.+-]+@[\w-]+\.[\w.-]*\w",
+        "url": r"https?://[^\s<>\"']+\w",
+        "phone": r"\+?\d[\d\s()/-]{5,}\d",
+        "date-time": r"\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d(?:Z|[+-]\d\d:\d\d)",
+        "date": r"\d{4}-\d\d-\d\d",
+        "uuid": r"[0-9a-f]{8}(?:-[0-9a-f]{4}){3}-[0-9a-f]{12}",
+        "time": r"\d\d:\d\d(?::\d\d)?",
+    }
+    form = "url" if form == "uri" or "link" in form else form
+    key = next((key for key in patterns if key in form), "")
+    found = re.search(patterns[key], text) if key else None
+    return found[0] if found else PLACEHOLDERS.get(key, NOT_GIVEN)
+
+
+def fitted(value: str, schema: Schema) -> str:
+    """A string within `minLength`, `maxLength` and, where the text or a simple filling satisfies it, `pattern`."""
+    most, least = schema.get("maxLength"), schema.get("minLength")
+    if isinstance(most, int) and len(value) > most:
+        value = value[:most]
+    if isinstance(least, int) and len(value) < least:
+        value = value.ljust(least, ".")
+    if isinstance(pattern := schema.get("pattern"), str):
+        value = _matching(pattern, value)
+    return value
+
+
+def _matching(pattern: str, value: str) -> str:
+    """A string that satisfies a pattern: the value, a word of it, or the pattern's own simplest words."""
+    try:
+        compiled = re.compile(pattern)
+    except re.error:
+        return value
+    for candidate in (value, value.removeprefix(PREFIX), *value.split(), *_SAMPLES, _spelled(pattern)):
+        if compiled.search(candidate):
+            return candidate
+    return value
+
+
+_SAMPLES = (
+    "a",
+    "A",
+    "0",
+    "1",
+    "00",
+    "AA",
+    "aaa",
+    "AAA",
+    "000",
+    "0000",
+    "00000",
+    "A0",
+    "AAA-000",
+    "AAA-0000",
+    "1970-01-01",
+    "#000000",
+    "0.0.0",
+)
+
+
+def _spelled(pattern: str) -> str:
+    """The simplest reading of a pattern made of literals, classes and counts."""
+    text = pattern.strip("^$")
+    text = re.sub(r"\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)", r"\1", text)
+    text = re.sub(
+        r"\[([^\]])[^\]]*\]|\\([dws])|\\(.)",
+        lambda m: m[1] or {"d": "0", "w": "a", "s": " "}.get(m[2]) or m[3] or "",
+        text,
+    )
+    text = re.sub(r"(.)\{(\d+)(?:,\d*)?\}", lambda m: m[1] * int(m[2]), text)
+    return re.sub(r"(.)[+]", r"\1", re.sub(r".[*?]", "", text))
