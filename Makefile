@@ -8,7 +8,7 @@ export DESK_CORPUS ?= $(abspath $(CORPUS))
 .PHONY: demo test web chat doctor lint lock clean
 
 demo: $(VENV)/.ready ## Everything once, on the emulator; CORPUS=dir searches your own documents
-	DESK_BACKEND=emulator DESK_DATA_DIR=$(abspath build/demo) $(BIN)/desk demo --out reports
+	GOOGLE_GEMINI_BASE_URL= DESK_BACKEND=emulator DESK_DATA_DIR=$(abspath build/demo) $(BIN)/desk demo --out reports
 
 test: $(VENV)/.ready-dev ## The whole test suite, with lint and types, without a network
 	$(BIN)/ruff check .

@@ -21,7 +21,7 @@ from tools.research.ledger import Ledger
 from tools.research.service import Research
 
 ROOT = Path(__file__).resolve().parents[1]
-SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION", "KUBERNETES_")
+SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION")
 
 
 def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:

@@ -20,8 +20,8 @@ if TYPE_CHECKING:
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """In the order in which the SDK prefers them (google-genai 2.34, `_api_client.get_env_api_key`)."""
-DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID", "KUBERNETES_SERVICE_HOST")
-"""Set by Cloud Run, Agent Engine and Kubernetes: there the emulator is never an answer."""
+DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
+"""Set by Cloud Run and Agent Engine: there the emulator is never an answer."""
 EMULATOR_KEY = "emulator"
 GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
 FORECAST_URL = "https://api.open-meteo.com/v1/forecast"

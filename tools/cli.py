@@ -189,7 +189,7 @@ async def _research(brief: str, folder: Path, formats: list[str], as_json: bool,
     if as_json:
         typer.echo(_as_json(job, report))
     elif report:
-        from tools.research.report import save
+        from tools.research.files import save
 
         for path in await asyncio.to_thread(save, report, folder / job.id, formats):
             out.print(str(path), soft_wrap=True, markup=False)

@@ -14,7 +14,7 @@ from tools import backend
 from tools.application import build_app
 from tools.cli import USER, show
 from tools.conversation import new_runner, turn
-from tools.research.report import save
+from tools.research.files import save
 from tools.research.wiring import research
 from tools.settings import load_settings
 

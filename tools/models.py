@@ -11,7 +11,7 @@ from google.genai import Client, types
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from tools import backend
-from tools.sources import with_sources
+from tools.citations import Citation, cite, source_list
 
 
 class InteractionsLlm(Gemini):
@@ -95,6 +95,33 @@ class _Bound:
         if name in ("aio", "interactions"):
             return _Bound(value, self._extra)
         return functools.partial(value, **self._extra) if name == "create" else value
+
+
+def with_sources(response: LlmResponse) -> LlmResponse:
+    """Puts a numbered mark behind each cited passage and the list of sources at the end.
+
+    An answer is cited exactly as a report is; one without citations stays as it is.
+    """
+    parts = (response.content.parts if response.content else None) or []
+    spoken = [part for part in parts if part.text and not part.thought]
+    citations = _citations(response.grounding_metadata)
+    if len(spoken) != 1 or not citations or response.content is None:
+        return response
+    text, sources = cite(spoken[0].text or "", citations)
+    answer = types.Part(text=f"{text}\n\n**Sources**\n\n{source_list(sources)}")
+    cited = [answer if part is spoken[0] else part for part in parts]
+    return response.model_copy(update={"content": types.Content(role=response.content.role, parts=cited)})
+
+
+def _citations(grounding: types.GroundingMetadata | None) -> list[Citation]:
+    """The `url_citation`s that ADK made the grounding from; offsets count UTF-8 bytes in both."""
+    chunks = (grounding.grounding_chunks if grounding else None) or []
+    return [
+        Citation(web.title or web.uri, web.uri, support.segment.end_index if support.segment else None)
+        for support in (grounding.grounding_supports if grounding else None) or []
+        for index in support.grounding_chunk_indices or []
+        if index < len(chunks) and (web := chunks[index].web) and web.uri
+    ]
 
 
 def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | None:

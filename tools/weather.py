@@ -4,22 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import random
-import re
-import unicodedata
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 import httpx
 
+from tools.places import Place, ToolError, choose_place, read_coordinates, split_place
+
 Units = Literal["metric", "imperial"]
 
 MAX_DAYS = 7
 RETRIES = 2
-DECISIVE = 3
-"""A place is meant without further words when it has this many times the people of every namesake."""
-SHOWN_CANDIDATES = 8
 
 UNITS: Mapping[str, dict[str, str]] = {
     "metric": {"temperature": "°C", "precipitation": "mm", "wind_speed": "km/h"},
@@ -55,19 +52,6 @@ CONDITIONS = {
     86: "heavy snow showers", 95: "thunderstorm", 96: "thunderstorm with light hail",
     99: "thunderstorm with heavy hail",
 }  # fmt: skip
-COUNTRIES = {"usa": "US", "uk": "GB", "uae": "AE", "america": "US", "great britain": "GB"}
-US_STATES = {
-    "al": "Alabama", "ak": "Alaska", "az": "Arizona", "ar": "Arkansas", "ca": "California", "co": "Colorado",
-    "ct": "Connecticut", "de": "Delaware", "dc": "District of Columbia", "fl": "Florida", "ga": "Georgia",
-    "hi": "Hawaii", "id": "Idaho", "il": "Illinois", "in": "Indiana", "ia": "Iowa", "ks": "Kansas",
-    "ky": "Kentucky", "la": "Louisiana", "me": "Maine", "md": "Maryland", "ma": "Massachusetts",
-    "mi": "Michigan", "mn": "Minnesota", "ms": "Mississippi", "mo": "Missouri", "mt": "Montana",
-    "ne": "Nebraska", "nv": "Nevada", "nh": "New Hampshire", "nj": "New Jersey", "nm": "New Mexico",
-    "ny": "New York", "nc": "North Carolina", "nd": "North Dakota", "oh": "Ohio", "ok": "Oklahoma",
-    "or": "Oregon", "pa": "Pennsylvania", "ri": "Rhode Island", "sc": "South Carolina", "sd": "South Dakota",
-    "tn": "Tennessee", "tx": "Texas", "ut": "Utah", "vt": "Vermont", "va": "Virginia", "wa": "Washington",
-    "wv": "West Virginia", "wi": "Wisconsin", "wy": "Wyoming",
-}  # fmt: skip
 
 
 async def get_weather(place: str, days: int = 1, units: Literal["metric", "imperial"] = "metric") -> dict[str, Any]:
@@ -87,31 +71,6 @@ async def get_weather(place: str, days: int = 1, units: Literal["metric", "imper
     from tools.backend import weather_urls
 
     return await Weather(*weather_urls()).get_weather(place, days, units)
-
-
-class WeatherError(Exception):
-    """Why there is no weather; becomes the tool's result, never leaves this module."""
-
-    def __init__(self, code: str, message: str, hint: str, candidates: Sequence[str] = ()) -> None:
-        super().__init__(message)
-        self.result: dict[str, Any] = {
-            "error": {"code": code, "message": message, "candidates": list(candidates), "hint": hint}
-        }
-
-
-@dataclass(frozen=True)
-class Place:
-    """A point on the map: degrees north and east, and its names as far as they are known."""
-
-    name: str
-    region: str | None
-    country: str | None
-    latitude: float
-    longitude: float
-    timezone: str | None = None
-
-    def __str__(self) -> str:
-        return ", ".join(part for part in (self.name, self.region, self.country) if part)
 
 
 def _new_client() -> httpx.AsyncClient:
@@ -136,7 +95,7 @@ class Weather:
                 where = read_coordinates(place) or choose_place(place, await self._search(client, place))
                 answer = await self._get(client, self.forecast_url, forecast_query(where, int(days), units))
             return shape(where, answer, units, self.now())
-        except WeatherError as error:
+        except ToolError as error:
             return error.result
 
     async def _search(self, client: httpx.AsyncClient, place: str) -> list[dict[str, Any]]:
@@ -167,72 +126,17 @@ class Weather:
 
 
 def check(place: str, days: int, units: str) -> None:
-    """Raises WeatherError for arguments that no server needs to see; a model may send anything."""
+    """Raises ToolError for arguments that no server needs to see; a model may send anything."""
     if not isinstance(place, str) or not place.strip(" ,"):
-        raise WeatherError("bad_request", "No place was given.", 'Ask which place is meant, e.g. "Oslo, Norway".')
+        raise ToolError("bad_request", "No place was given.", 'Ask which place is meant, e.g. "Oslo, Norway".')
     if days not in range(1, MAX_DAYS + 1):
-        raise WeatherError(
+        raise ToolError(
             "bad_request",
             f"days is {days!r}, but the forecast covers 1 to {MAX_DAYS} days.",
             f"Use days={MAX_DAYS} for the longest forecast and say that it goes no further.",
         )
     if units not in UNITS:
-        raise WeatherError("bad_request", f"units is {units!r}.", 'Use "metric" or "imperial".')
-
-
-def read_coordinates(text: str) -> Place | None:
-    """The point that a text like "48.85, 2.35" names, or None if it is a name.
-
-    Raises:
-        WeatherError: two numbers which are not a latitude and a longitude.
-    """
-    match = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*°?\s*[,;]\s*([+-]?\d+(?:\.\d+)?)\s*°?\s*", text)
-    if not match:
-        return None
-    latitude, longitude = float(match[1]), float(match[2])
-    if abs(latitude) > 90 or abs(longitude) > 180:
-        raise WeatherError(
-            "bad_request",
-            f"{text.strip()} is not on the map.",
-            "Give latitude (-90 to 90) first, then longitude (-180 to 180), in degrees.",
-        )
-    return Place(f"{latitude}, {longitude}", None, None, latitude, longitude)
-
-
-def split_place(text: str) -> tuple[str, list[str]]:
-    """A name and its qualifiers: "Paris, TX, USA" -> ("Paris", ["TX", "USA"])."""
-    name, *qualifiers = [part.strip() for part in text.split(",") if part.strip()]
-    return name, qualifiers
-
-
-def choose_place(text: str, results: Sequence[Mapping[str, Any]]) -> Place:
-    """The result of the geocoder that the text means.
-
-    The service matches loosely and puts first what it takes for best, translated ("Köln" gives "Cologne").
-    Considered are, of those in the named region or country, the first and all of exactly the asked name.
-
-    Raises:
-        WeatherError: none is meant, or several may be: equal names and no one place by far the largest.
-    """
-    name, qualifiers = split_place(text)
-    meant = _named(name, [r for r in results if _fits(r, qualifiers)])
-    if not meant:
-        raise WeatherError(
-            "unknown_place",
-            f'No place called "{text.strip()}" was found.',
-            'Check the spelling; write "City, Region" or "City, Country".',
-            _labels(_named(name, results)),
-        )
-    largest = meant[0]
-    namesakes = [r for r in meant if str(_place(r)) != str(_place(largest))]
-    if namesakes and _population(largest) < DECISIVE * max(_population(namesakes[0]), 1):
-        raise WeatherError(
-            "ambiguous_place",
-            f'"{text.strip()}" may mean several places.',
-            "Ask which one is meant, then call again with one of the candidates as the place.",
-            _labels(meant),
-        )
-    return _place(largest)
+        raise ToolError("bad_request", f"units is {units!r}.", 'Use "metric" or "imperial".')
 
 
 def forecast_query(place: Place, days: int, units: Units) -> dict[str, Any]:
@@ -252,7 +156,7 @@ def shape(place: Place, answer: Mapping[str, Any], units: Units, retrieved: date
     """The tool's result from a forecast answer. A value that the service left out is None.
 
     Raises:
-        WeatherError: the answer is not a forecast.
+        ToolError: the answer is not a forecast.
     """
     try:
         current, daily = answer["current"], answer["daily"]
@@ -298,19 +202,19 @@ def _read(response: httpx.Response) -> dict[str, Any]:
         raise _nonsense(url)
     if response.status_code != 200:
         reason = answer.get("reason") or f"HTTP {response.status_code}"
-        raise WeatherError("bad_request", f"{url} refused the request: {reason}", "Name the place in another way.")
+        raise ToolError("bad_request", f"{url} refused the request: {reason}", "Name the place in another way.")
     return answer
 
 
-def _unreachable(url: str, problem: str) -> WeatherError:
-    return WeatherError(
+def _unreachable(url: str, problem: str) -> ToolError:
+    return ToolError(
         "service_unreachable",
         f"{url} {problem}.",
         "Say that the weather service cannot be used now and to try again in a minute. Do not guess.",
     )
 
 
-def _nonsense(url: str) -> WeatherError:
+def _nonsense(url: str) -> ToolError:
     return _unreachable(url, "answered with something that is not weather data")
 
 
@@ -320,45 +224,6 @@ def _is_result(result: Any) -> bool:
         and isinstance(result.get("name"), str)
         and all(isinstance(result.get(key), int | float) for key in ("latitude", "longitude"))
     )
-
-
-def _place(result: Mapping[str, Any]) -> Place:
-    region, country = result.get("admin1") or None, result.get("country") or None
-    if region == result["name"]:
-        region = None  # "Berlin, Germany" says it all
-    return Place(result["name"], region, country, result["latitude"], result["longitude"], result.get("timezone"))
-
-
-def _fits(result: Mapping[str, Any], qualifiers: Sequence[str]) -> bool:
-    """Whether each qualifier is the result's region, country, country code or US state."""
-    country_code = str(result.get("country_code") or "")
-    names = {_fold(str(result.get(key) or "")) for key in ("admin1", "admin2", "admin3", "country", "country_code")}
-    for qualifier in map(_fold, qualifiers):
-        state = country_code == "US" and _fold(US_STATES.get(qualifier, "-")) in names
-        if qualifier not in names and not state and COUNTRIES.get(qualifier) != country_code:
-            return False
-    return True
-
-
-def _fold(text: str) -> str:
-    """Text for comparing: without case, accents and dots ("São Paulo" = "sao paulo", "D.C." = "dc")."""
-    plain = "".join(c for c in unicodedata.normalize("NFKD", text) if not unicodedata.combining(c))
-    return plain.replace(".", "").casefold().strip()
-
-
-def _population(result: Mapping[str, Any]) -> int:
-    population = result.get("population")
-    return population if isinstance(population, int) else 0
-
-
-def _named(name: str, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The first result and those of exactly this name, by population, largest first."""
-    named = [r for i, r in enumerate(results) if i == 0 or _fold(r["name"]) == _fold(name)]
-    return sorted(named, key=_population, reverse=True)
-
-
-def _labels(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(str(_place(r)) for r in results))[:SHOWN_CANDIDATES]
 
 
 def _conditions(code: Any) -> str | None:

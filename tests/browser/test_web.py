@@ -83,7 +83,7 @@ def test_weather_search_and_moderation_are_answered_in_the_page(page: Page) -> N
 def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, page: Page) -> None:
     api.set_speed(0)
     say(page, "research tides", wait=False)
-    page.wait_for_selector("text=Research started")
+    page.wait_for_selector("text=begins; it usually takes")
     until(lambda: researches(api))
     api.advance(310)
     page.wait_for_selector(".content-bubble.type-thought >> text=searching: tides moon")

@@ -23,6 +23,13 @@ from tests.routing.test_conversation import brain
 
 ADK = Path(sys.executable).with_name("adk")
 PATIENCE = 60.0
+TIDES = """# Tides
+
+The moon causes the tides of the sea by pulling at the water that is nearest to it. The sun does the same with less force.
+
+When sun and moon stand in one line, the tides are highest, and sailors call them spring tides. In between come the neap
+tides, which are the lowest of the month.
+"""
 
 
 @contextmanager
@@ -87,7 +94,7 @@ def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
             client.post("/apps/desk/users/ada/sessions/s1").raise_for_status()
             with client.stream("POST", "/run_sse", json=turn("research tides")) as response:
                 for event in events(response):
-                    if "Research started" in text_of(event):
+                    if "🔎 Research" in text_of(event):
                         until(lambda: researches(api))
                         api.advance(70)
                     if "Planning" in text_of(event):
@@ -110,7 +117,7 @@ def test_application_and_embedded_emulator_killed_together_lose_nothing(
     tmp_path: Path, environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "corpus").mkdir()
-    (tmp_path / "corpus" / "tides.md").write_text("# Tides\n\nThe moon causes the tides of the sea. " * 8)
+    (tmp_path / "corpus" / "tides.md").write_text(TIDES)
     monkeypatch.setenv("DESK_CORPUS", str(tmp_path / "corpus"))
     monkeypatch.setenv("DESK_EMULATOR_SPEED", "300")
     command = [sys.executable, "-m", "tools", "research", "A report on tides", "--out", str(tmp_path / "out")]

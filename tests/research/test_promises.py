@@ -10,6 +10,7 @@ import pytest
 
 from tests.conftest import Desk
 from tests.scripts import REPORT
+from tools.research.client import ApiError
 from tools.research.job import Job, Order, State
 from tools.research.service import Research, UnknownJob
 
@@ -203,6 +204,17 @@ async def test_a_create_that_is_refused_fails_with_the_reason(desk: Desk) -> Non
     await lines(service, job)
     job = await service.job(job.id)
     assert (job.state, "nothing was started" in job.error, desk.creates) == (State.FAILED, True, 0)
+    again, new = await service.start(ORDER)
+    assert (new, again.id != job.id) == (True, True)
+
+
+async def test_a_server_that_will_not_be_read_is_an_error_and_not_the_end(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 2}, {"on": "get", "status": 401})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    with pytest.raises(ApiError):
+        await lines(service, job)
+    assert (await service.job(job.id)).state is State.RUNNING
 
 
 async def test_a_turn_that_is_cancelled_leaves_the_research_running(desk: Desk) -> None:

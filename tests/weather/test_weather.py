@@ -17,21 +17,8 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
-from tools.weather import Weather, choose_place, get_weather, read_coordinates
-
-
-def city(name: str, region: str, country: str, code: str, population: int | None) -> dict[str, Any]:
-    found = {
-        "name": name,
-        "admin1": region,
-        "country": country,
-        "country_code": code,
-        "population": population,
-    }
-    return {"latitude": 10.5, "longitude": -20.25, "timezone": "Europe/Paris"} | {
-        key: value for key, value in found.items() if value is not None
-    }
-
+from tests.weather.cities import city
+from tools.weather import Weather, get_weather
 
 PARIS = city("Paris", "Île-de-France", "France", "FR", 2138551)
 PARIS_TEXAS = city("Paris", "Texas", "United States", "US", 24839)
@@ -281,9 +268,7 @@ async def test_a_server_error_is_tried_again(weather: Weather, service: Service,
     assert naps[0] < naps[1] < 1
 
 
-async def test_after_three_server_errors_the_service_is_unreachable(
-    weather: Weather, service: Service
-) -> None:
+async def test_after_three_server_errors_the_service_is_unreachable(weather: Weather, service: Service) -> None:
     service.script = [Response(status_code=503) for _ in range(9)]
 
     error = (await weather.get_weather("Paris"))["error"]
@@ -347,9 +332,7 @@ async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> Non
     for failure, attempts in ((httpx.ConnectError("refused"), 3), (httpx.ReadTimeout("slow"), 1)):
         asked: list[str] = []
 
-        def fail(
-            request: httpx.Request, failure: Exception = failure, asked: list[str] = asked
-        ) -> httpx.Response:
+        def fail(request: httpx.Request, failure: Exception = failure, asked: list[str] = asked) -> httpx.Response:
             asked.append(request.url.path)
             raise failure
 
@@ -363,27 +346,6 @@ async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> Non
         )
         assert (await weather.get_weather("Paris"))["error"]["code"] == "service_unreachable"
         assert len(asked) == attempts
-
-
-def test_the_translated_best_match_wins_over_a_hamlet_of_the_asked_name() -> None:
-    cologne = city("Cologne", "North Rhine-Westphalia", "Germany", "DE", 963395)
-    hamlet = city("Köln", "Saxony", "Germany", "DE", None)
-
-    assert choose_place("Köln", [cologne, hamlet]).name == "Cologne"
-    assert choose_place("koln, Saxony", [cologne, hamlet]).region == "Saxony"
-
-
-def test_a_city_named_like_its_region_is_labelled_once() -> None:
-    assert (
-        str(choose_place("Berlin", [city("Berlin", "Berlin", "Germany", "DE", 3426354)])) == "Berlin, Germany"
-    )
-
-
-def test_only_two_numbers_are_coordinates() -> None:
-    assert read_coordinates("Paris, 75001") is None
-    point = read_coordinates(" -33.9 , 151 ")
-    assert point is not None
-    assert (point.latitude, point.longitude) == (-33.9, 151.0)
 
 
 async def test_the_tool_asks_the_servers_of_the_backend(

@@ -14,7 +14,8 @@ from google.genai import types
 from pydantic import BaseModel, ConfigDict, Field
 
 from tools.research.job import TERMINAL, Job, Order, State
-from tools.research.report import Report, to_html, to_json, to_markdown
+from tools.research.page import to_chat, to_html, to_markdown
+from tools.research.report import Report, to_json
 from tools.research.service import Research
 from tools.research.wiring import research
 from tools.settings import load_settings
@@ -106,7 +107,7 @@ class Researcher(BaseAgent):
         async for name, event in self._save(ctx, job, report):
             saved.append(name)
             yield event
-        yield self._say(ctx, "\n\n".join([to_markdown(report, pictures=False).rstrip(), closing(job, saved)]))
+        yield self._say(ctx, "\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
 
     async def _save(self, ctx: InvocationContext, job: Job, report: Report) -> AsyncGenerator[tuple[str, Event], None]:
         """Saves the report's files as artifacts: one event without text each, or `adk web` 2.13 loses some."""
@@ -185,34 +186,96 @@ class Nothing:
 
 
 _JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
-_CANCEL = re.compile(r"^\W*(please\s+)?(cancel|stop|abort)\b", re.IGNORECASE)
-_AGAIN = re.compile(
-    r"^\W*(please\s+)?(start|run|do|research)\s+(it\s+|this\s+|that\s+)?(all\s+)?(again|anew|over)\b",
-    re.IGNORECASE,
+_COMMANDS: tuple[tuple[type[Cancel | Again | Attach], frozenset[str]], ...] = (
+    (Cancel, frozenset(("cancel", "stop", "abort"))),
+    (Again, frozenset(("again", "anew", "over", "repeat"))),
+    (
+        Attach,
+        frozenset(
+            [
+                "status",
+                "continue",
+                "resume",
+                "attach",
+                "show",
+                "wait",
+                "done",
+                "ready",
+                "finished",
+                "going",
+                "doing",
+                "far",
+                "running",
+                "on",
+            ]
+        ),
+    ),
 )
-_STATUS = re.compile(
-    r"^\W*(please\s+)?(status|continue|resume|go on|attach|(is|are|how|where|what)\b.{0,40}\b"
-    r"(research|report|job|it)\b.{0,40}\b(done|ready|finished|going|doing|far|now|status|yet|stand)"
-    r"|show\b.{0,20}\b(the |my )?(report|research|result))",
-    re.IGNORECASE,
+_FILLERS = frozenset(
+    [
+        "please",
+        "the",
+        "my",
+        "this",
+        "that",
+        "it",
+        "its",
+        "a",
+        "of",
+        "with",
+        "for",
+        "to",
+        "me",
+        "is",
+        "are",
+        "how",
+        "where",
+        "what",
+        "what's",
+        "s",
+        "and",
+        "now",
+        "yet",
+        "still",
+        "go",
+        "start",
+        "run",
+        "do",
+        "can",
+        "could",
+        "will",
+        "would",
+        "you",
+        "i",
+        "see",
+        "have",
+        "get",
+        "research",
+        "job",
+        "report",
+        "result",
+    ]
 )
 
 
 def understand(text: str, session: str, jobs: list[Job]) -> New | Attach | Again | Cancel | Nothing:
-    """What a message wants, given the user's jobs, newest first. Anything but a plain command is a new brief.
+    """What a message wants, given the user's jobs, newest first.
 
-    A job that is named may come from any session of the user; else the session's newest unfinished one is meant.
+    A command is a message of nothing but command words ("what is the status of my research?"); anything else is a new
+    brief, so that a research on "stop words" cancels nothing. A job that is named may come from any session of the
+    user; else the session's newest unfinished one is meant.
     """
     named = _JOB.search(text)
     chosen = next((job for job in jobs if named and job.id == named.group()), None)
     if named and chosen is None:
         return Nothing(f"You have no research `{named.group()}`.")
-    command = named or len(text) < 120
     here = [job for job in jobs if job.order.session == session]
     job = chosen or next((j for j in here if j.state not in TERMINAL), None) or (here[0] if here else None)
-    for pattern, wish in ((_CANCEL, Cancel), (_AGAIN, Again), (_STATUS, Attach)):
-        if command and pattern.search(text):
-            return wish(job) if job else Nothing("There is no research in this conversation yet.")
+    words = set(re.findall(r"[\w']+", _JOB.sub("", text).casefold()))
+    if words <= _FILLERS.union(*(verbs for _, verbs in _COMMANDS)):
+        for wish, verbs in _COMMANDS:
+            if words & verbs:
+                return wish(job) if job else Nothing("There is no research in this conversation yet.")
     if chosen:
         return Attach(chosen)
     return New(text.strip()) if text.strip() else Nothing("What shall be researched?")
@@ -221,7 +284,7 @@ def understand(text: str, session: str, jobs: list[Job]) -> New | Attach | Again
 def started(job: Job) -> str:
     """What is said first: it survives a reload and carries the handle."""
     return (
-        f"🔎 Research started: job `{job.id}`. It usually takes 5 to 20 minutes."
+        f"🔎 Research `{job.id}` begins; it usually takes 5 to 20 minutes."
         " You can close this page; ask for its status later and it is picked up where it stands."
     )
 

@@ -71,28 +71,30 @@ class Research:
         self._runs: dict[str, _Run] = {}
 
     async def start(self, order: Order) -> tuple[Job, bool]:
-        """Takes an order. The same order again joins the job that it has.
+        """Takes an order. The same order again joins the job that it has, unless that one never started anything.
 
         Returns:
             The job, and whether it is new.
         """
         job, new = await self.ledger.add(new_job(order, self._clock()))
+        if not new and job.state is State.FAILED and not job.interaction_id:
+            return await self.start_again(job), True
         return job, new
 
     async def start_again(self, job: Job) -> Job:
         """A new run of an old order, on purpose: it costs again."""
-        order = job.order
-        while True:
+        order, new = job.order, False
+        while not new:
             order = replace(order, attempt=order.attempt + 1)
-            again, new = await self.start(order)
-            if new:
-                return again
+            job, new = await self.ledger.add(new_job(order, self._clock()))
+        return job
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
         """Lines of progress, until the job needs nobody any more or the time is up. The job goes on either way.
 
         Raises:
             UnknownJob: there is no such job.
+            ApiError: the server will not let us read (a bad key, say).
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         run = await self._ensure(job_id)
@@ -103,7 +105,7 @@ class Research:
                 yield run.lines[shown]
                 shown += 1
             if run.task is None or run.task.done():
-                return
+                break
             left = None if end is None else end - asyncio.get_running_loop().time()
             if left is not None and left <= 0:
                 return
@@ -112,6 +114,8 @@ class Research:
                 await asyncio.wait({waiter, run.task}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
             finally:
                 waiter.cancel()
+        if run.task and not run.task.cancelled():
+            run.task.result()  # raises what went wrong
 
     async def job(self, job_id: str) -> Job:
         """The job as the ledger has it.
@@ -136,9 +140,12 @@ class Research:
         no longer followed and says so.
         """
         job = await self.job(job_id)
+        while job.state is State.STARTING and job_id in self._runs:  # its id is on the way
+            await self._sleep(0.2)
+            job = await self.job(job_id)
         if job.state in TERMINAL:
             return job
-        error = ""
+        error = job.error if job.state is State.START_UNKNOWN else ""
         if job.interaction_id:
             try:
                 resource = await self._client.cancel(job.interaction_id)

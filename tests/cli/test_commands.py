@@ -1,0 +1,122 @@
+"""What the command line promises, run as a person runs it."""
+
+from __future__ import annotations
+
+import json
+import math
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactions_emulator import Emulator
+from tests.conftest import ROOT
+from tests.routing.test_conversation import brain
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    with Emulator(brain=brain, speed=math.inf) as server:
+        use(server)
+        yield server
+
+
+def desk(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
+    command = [sys.executable, "-m", "tools", *arguments]
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+
+
+def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: Path) -> None:
+    result = desk("research", "tides", "--out", str(tmp_path), "--format", "md", "--format", "html")
+    assert result.returncode == 0, result.stderr
+    assert "searching: tides moon" in result.stderr
+    saved = [Path(line) for line in result.stdout.splitlines()]
+    assert sorted(path.name for path in saved) == ["figure-1.png", "report.html", "report.md"]
+    assert "## Sources" in saved[0].read_text()
+
+
+def test_the_same_brief_again_shows_the_report_it_has_until_told_to_pay_again(api: Emulator, tmp_path: Path) -> None:
+    first, second = (json.loads(desk("research", "tides", "--json").stdout) for _ in range(2))
+    assert (first["job"], first["report"]["title"]) == (second["job"], "Tides")
+    assert api.log()["creates"] == 1
+    third = json.loads(desk("research", "tides", "--json", "--again").stdout)
+    assert third["job"] != first["job"]
+    assert api.log()["creates"] == 2
+    listed = [json.loads(line) for line in desk("jobs", "--json").stdout.splitlines()]
+    assert [job["job"] for job in listed] == [third["job"], first["job"]]
+
+
+def test_a_research_that_fails_ends_with_status_1_and_the_reason(api: Emulator) -> None:
+    api.faults({"on": "create", "status": 403})
+    result = desk("research", "tides")
+    assert result.returncode == 1
+    assert "nothing was started" in result.stderr
+
+
+def test_ask_goes_on_with_a_named_conversation(api: Emulator) -> None:
+    assert "[assistant]: WEATHER Lisbon" in desk("ask", "weather in Lisbon", "--session", "trip").stdout
+    assert "WEATHER Lisbon" in desk("ask", "and tomorrow", "--session", "trip").stdout
+
+
+def test_check_prints_the_tree_and_names_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    result = desk("check")
+    assert result.returncode == 0
+    for text in ("use_interactions_api=True", "get_weather", "output_schema: Verdict", "attach_seconds: 240"):
+        assert text in result.stdout
+    (tmp_path / "desk.yaml").write_text("name: desk\ninstrution: hello\n")
+    monkeypatch.setenv("DESK_CONFIG", str(tmp_path / "desk.yaml"))
+    result = desk("check")
+    assert result.returncode == 1
+    assert "desk.yaml:2" in result.stderr.replace("\n", "")
+    assert "did you mean `instruction`?" in result.stderr.replace("\n", " ")
+
+
+def test_doctor_tells_what_is_in_use_and_fails_when_something_is_missing(
+    api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "very-secret")
+    result = desk("doctor")
+    assert result.returncode == 0, result.stdout
+    assert "GEMINI_API_KEY is set" in result.stdout
+    assert "very-secret" not in result.stdout + result.stderr
+    monkeypatch.setenv("K_SERVICE", "desk")
+    monkeypatch.delenv("GEMINI_API_KEY")
+    result = desk("doctor")
+    assert result.returncode == 1
+    assert "no emulator in a deployed environment" in " ".join(result.stdout.split())
+
+
+def test_what_cannot_be_used_is_one_line_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_BACKEND", "gemini")
+    result = desk("ask", "hello")
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert "needs GEMINI_API_KEY" in result.stderr
+
+
+def test_the_emulator_runs_alone_and_prints_its_address() -> None:
+    command = [sys.executable, "-m", "tools", "emulator", "--port", "0"]
+    process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
+    try:
+        assert process.stdout is not None
+        assert "http://127.0.0.1:" in process.stdout.readline()
+    finally:
+        process.terminate()
+        process.wait()
+
+
+def test_help_status_and_jobs_import_nothing_of_adk() -> None:
+    code = "import sys; from tools.cli import app; app(['jobs'], standalone_mode=False);"
+    code += "sys.exit(any(name.startswith(('google.adk', 'google.genai')) for name in sys.modules))"
+    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
+
+
+def test_an_env_file_is_read_and_the_environment_wins(api: Emulator, tmp_path: Path) -> None:
+    (tmp_path / ".env").write_text("DESK_BACKEND=gemini\nDESK_ATTACH_SECONDS=never\n")
+    result = subprocess.run(
+        [str(Path(sys.executable).with_name("desk")), "ask", "hello"], cwd=tmp_path, capture_output=True, text=True
+    )
+    assert result.returncode == 1
+    assert "DESK_ATTACH_SECONDS='never'" in result.stderr.replace("\n", "")

@@ -1,0 +1,48 @@
+"""What the documentation says is so."""
+
+from __future__ import annotations
+
+import re
+
+import pytest
+from typer.testing import CliRunner
+
+from tests.conftest import ROOT
+from tools.cli import app
+from tools.settings import Settings
+
+README = (ROOT / "README.md").read_text()
+EXAMPLE = (ROOT / ".env.example").read_text()
+SETTINGS = {f"DESK_{name.upper()}" for name in Settings.model_fields}
+
+
+def test_every_setting_is_in_the_table_and_in_the_example_file_and_no_other() -> None:
+    assert set(re.findall(r"^\| `(DESK_\w+)`", README, re.MULTILINE)) == SETTINGS
+    assert set(re.findall(r"^#?(DESK_\w+)=", EXAMPLE, re.MULTILINE)) == SETTINGS
+
+
+def test_every_command_is_shown_and_every_command_shown_exists() -> None:
+    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
+    assert set(re.findall(r"^\.venv/bin/desk (\w+)", README, re.MULTILINE)) == commands - {"demo"}
+
+
+def test_every_file_named_exists() -> None:
+    for name in re.findall(r"\]\(((?!http)[^)]+)\)", README):
+        assert (ROOT / name).exists(), name
+    layout = README.split("```\nagents/desk/")[1].split("```")[0]
+    for name in re.findall(r"^(\w[\w/.]*)", layout, re.MULTILINE):
+        assert (ROOT / name).exists(), name
+    for name in re.findall(r"\b(\w+\.py)\b", layout):
+        assert list((ROOT / "tools").rglob(name)), name
+
+
+@pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
+def test_python_in_the_readme_runs(snippet: str, capsys: pytest.CaptureFixture[str]) -> None:
+    exec(compile(snippet, "README.md", "exec"), {})
+    assert "emulator" in capsys.readouterr().out
+
+
+def test_help_of_the_command_line_comes_without_adk() -> None:
+    result = CliRunner().invoke(app, ["--help"])
+    assert result.exit_code == 0
+    assert "research" in result.stdout

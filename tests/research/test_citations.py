@@ -1,0 +1,160 @@
+"""Promises of the citations: each mark where it belongs, each source listed once, no Markdown broken."""
+
+import random
+from typing import Any
+
+import pytest
+from google.adk.models import LlmResponse
+from google.genai import types
+
+from tests.research.resources import MARK, finished, short, text_of, text_part, url_citation
+from tools.citations import Citation, Source, cite, read_citations, source_list
+from tools.models import with_sources
+from tools.research.report import read_report
+
+WORDS = ["chip", "Zürich", "研究", "🔬", "👩‍🔬", "e\u0301te\u0301", "ไทย", "naïve", "𝒳", "résumé", "数据", "🇫🇷", "né"]
+
+
+def test_every_mark_stands_right_after_its_cited_bytes() -> None:
+    for seed in range(200):
+        chance = random.Random(seed)
+        text, annotations = "", []
+        for word in chance.choices(WORDS, k=30):
+            start = len(text.encode())
+            text += word
+            if chance.random() < 0.4:
+                url = f"https://e.org/{chance.randrange(5)}"
+                annotations.append(url_citation(url, 'A "b" [c] | `d`', start, len(text.encode())))
+            text += chance.choice([" ", ", ", ".\n\n"])
+
+        cited, sources = cite(text, read_citations(annotations))
+
+        places = []
+        for mark in MARK.finditer(cited):
+            before = MARK.sub("", cited[: mark.start()])
+            places.append((len(before.encode()), sources[int(mark[1]) - 1].url))
+        assert MARK.sub("", cited) == text, f"seed {seed}"
+        assert places == [(a["end_index"], a["url"]) for a in annotations], f"seed {seed}"
+
+
+def test_a_source_has_one_number_by_first_appearance() -> None:
+    part = text_part("a b c d", ("c", "https://e.org/2"), ("a", "https://e.org/1"), ("d", "https://e.org/1"))
+
+    report = read_report(finished([part]))
+
+    assert short(report.text) == "a{1} b c{2} d{1}"
+    assert [source.url for source in report.sources] == ["https://e.org/1", "https://e.org/2"]
+
+
+def test_citations_that_end_together_stand_together_once_each() -> None:
+    a, b = "https://e.org/a", "https://e.org/b"
+
+    assert text_of("x one two.", ("x", b), ("two", a), ("one two", b), ("two", a)) == "x{1} one two{1}{2}."
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "expected"),
+    [
+        ("A fact [1]. More", "A fact", "A fact{1}. More"),
+        ("A fact. [1] More", "A fact", "A fact.{1} More"),
+        ("A fact. [1] More", "A fact.", "A fact.{1} More"),
+        ("A fact [1]. More", "A fact [1]", "A fact{1}. More"),
+        ("A fact [cite: 1, 2]. More", "A fact", "A fact{1}. More"),
+        ("A fact.[2][3] More", "A fact.", "A fact.{1} More"),
+        ("A fact [1, 2] More", "A fact [1, 2] ", "A fact{1} More"),
+        ("A fact [2016] More", "A fact", "A fact{1} [2016] More"),
+        ("A fact [1](https://x.org) More", "A fact", "A fact{1} [1](https://x.org) More"),
+        ("A fact [1] and [2]", "A fact", "A fact{1} and [2]"),
+    ],
+)
+def test_the_texts_own_numbers_are_replaced_not_doubled(text: str, cited: str, expected: str) -> None:
+    assert text_of(text, (cited, "https://e.org/a")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "cited", "expected"),
+    [
+        ("A fact.\n\n# Next", "A fact.\n\n", "A fact.{1}\n\n# Next"),
+        ("|a|b|\n|-|-|\n| x | y |\n\nz", "| x | y |", "|a|b|\n|-|-|\n| x | y{1} |\n\nz"),
+        ("Use `a b` now", "Use `a", "Use `a b`{1} now"),
+        ("See [the page](https://x.org/p) now", "See [the", "See [the page](https://x.org/p){1} now"),
+        ("Wow! So", "Wow!", "Wow\\!{1} So"),
+        ("Wow! [1] So", "Wow!", "Wow\\!{1} So"),
+        ("C:\\ is", "C:\\", "C:\\\\{1} is"),
+    ],
+)
+def test_a_mark_never_breaks_the_markdown_around_it(text: str, cited: str, expected: str) -> None:
+    assert text_of(text, (cited, "https://e.org/a")) == expected
+
+
+@pytest.mark.parametrize(
+    ("text", "cited"),
+    [
+        ("x\n\n```python\na = 1\n\nb = 2\n```\n\ny", "a = 1"),
+        ("x\n\n```python\na = 1\n```\n\ny", "a = 1\n```"),
+        ("|a|b|\n|-|-|\n| x | y |", "|a|b|\n|-|-|"),
+    ],
+)
+def test_where_no_mark_can_stand_the_source_is_still_listed(text: str, cited: str) -> None:
+    report = read_report(finished([text_part(text, (cited, "https://e.org/a"))]))
+
+    assert report.text == text
+    assert report.sources == (Source(1, "A", "https://e.org/a"),)
+
+
+@pytest.mark.parametrize(
+    ("end", "expected"),
+    [(999, "Zürich{1}"), (-1, "Zürich"), (None, "Zürich"), ("3", "Zürich"), (2.5, "Zürich")],
+)
+def test_a_bad_offset_costs_the_mark_at_most(end: Any, expected: str) -> None:
+    annotation = {"type": "url_citation", "url": "https://e.org/a", "end_index": end}
+
+    text, sources = cite("Zürich", read_citations([annotation]))
+
+    assert text.replace('[\\[1\\]](https://e.org/a "https://e.org/a")', "{1}") == expected
+    assert sources == (Source(1, "https://e.org/a", "https://e.org/a"),)
+
+
+def test_a_cited_file_is_a_source() -> None:
+    files = [
+        {"type": "file_citation", "file_name": "a.pdf", "document_uri": "https://e.org/a.pdf", "end_index": 1},
+        {"type": "file_citation", "file_name": "b.pdf", "document_uri": "gs://bucket/b.pdf", "end_index": 1},
+        {"type": "file_citation", "file_name": "c_d.pdf", "end_index": 1},
+    ]
+
+    text, sources = cite("x", read_citations(files))
+
+    assert text == 'x[\\[1\\]](https://e.org/a.pdf "a.pdf")\\[2\\]\\[3\\]'
+    assert source_list(sources) == "1. [a.pdf](https://e.org/a.pdf)\n2. b.pdf — gs://bucket/b.pdf\n3. c\\_d.pdf"
+
+
+def test_a_title_with_markdown_in_it_stays_a_title() -> None:
+    text, sources = cite("x", [Citation('*A* | "b" [c](d)', "https://e.org/(a b)", 1)])
+
+    assert text == 'x[\\[1\\]](https://e.org/%28a%20b%29 "\\*A\\* \\| \\"b\\" \\[c\\](d)")'
+    assert source_list(sources) == '1. [\\*A\\* \\| \\"b\\" \\[c\\](d)](https://e.org/%28a%20b%29)'
+
+
+def test_a_chat_answer_shows_its_sources_in_its_text() -> None:
+    chunks = [types.GroundingChunk(web=types.GroundingChunkWeb(uri="https://e.org/a", title="A"))]
+    support = types.GroundingSupport(
+        segment=types.Segment(end_index=len("Zürich".encode())), grounding_chunk_indices=[0]
+    )
+    thought, spoken = types.Part(text="Hm", thought=True), types.Part(text="Zürich it is.")
+    response = LlmResponse(
+        content=types.Content(role="model", parts=[thought, spoken]),
+        grounding_metadata=types.GroundingMetadata(grounding_chunks=chunks, grounding_supports=[support]),
+    )
+
+    content = with_sources(response).content
+
+    assert content is not None
+    assert content.parts is not None
+    assert content.parts[0] == thought
+    assert short(content.parts[1].text or "") == "Zürich{1} it is.\n\n**Sources**\n\n1. [A](https://e.org/a)"
+
+
+def test_a_chat_answer_without_citations_stays_as_it_is() -> None:
+    response = LlmResponse(content=types.Content(role="model", parts=[types.Part(text="Hello [x](#y)!")]))
+
+    assert with_sources(response) is response

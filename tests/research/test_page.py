@@ -1,0 +1,103 @@
+"""Promises of the report as a page: everything is shown, nothing runs, nothing is loaded."""
+
+from html.parser import HTMLParser
+
+import pytest
+from markdown_it import MarkdownIt
+
+from tests.research.resources import finished, image, short, text_part, url_citation
+from tools.citations import Source
+from tools.research.page import to_chat, to_html, to_markdown
+from tools.research.report import Report, read_report
+
+
+class Page(HTMLParser):
+    """What a browser would see: tags and attributes."""
+
+    def __init__(self, page: str) -> None:
+        super().__init__()
+        self.tags: list[tuple[str, dict[str, str | None]]] = []
+        self.feed(page)
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        self.tags.append((tag, dict(attrs)))
+
+
+ATTACKS = [
+    "<script>alert(1)</script>",
+    "<img src=x onerror=alert(1)>",
+    "[x](javascript:alert(1))",
+    "[x](data:text/html;base64,PHNjcmlwdD4=)",
+    "![x](https://tracker.example/p.png)",
+    '![x](data:image/svg+xml;base64,PHN2Zz4= "t")',
+    "</title></style></main><script>alert(1)</script>",
+    '" onmouseover="alert(1)',
+    "`<iframe src=//x>`",
+    "<https://e.org/<script>>",
+]
+
+
+def attacked_sources(attack: str) -> list[Source]:
+    urls = ["https://e.org/\"onclick='x'><script>", "javascript:alert(1)", "java\nscript:alert(1)", attack]
+    return [Source(n, attack, url) for n, url in enumerate([*urls, f"https://e.org/{attack}"], 1)]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_a_page_runs_and_loads_nothing_whatever_the_report_says(attack: str) -> None:
+    annotations = [url_citation(source.url, source.title, 0, 4) for source in attacked_sources(attack)]
+    part = {"type": "text", "text": f"Fact {attack}\n\n# {attack}\n", "annotations": annotations}
+    report = read_report(finished([part]) | {"id": attack, "agent": attack, "created": attack})
+
+    page = Page(to_html(report))
+
+    assert {tag for tag, _ in page.tags} & {"script", "iframe", "object", "base", "form", "svg"} == set()
+    for tag, attributes in page.tags:
+        assert not [name for name in attributes if name.startswith("on") or name == "style"]
+        if tag == "a" and "href" in attributes:
+            assert (attributes["href"] or "").startswith(("https://", "http://"))
+            assert attributes["target"] == "_blank"
+            assert "noopener" in (attributes["rel"] or "")
+        if tag == "img":
+            assert (attributes.get("src") or "data:image/").startswith("data:image/")
+    policies = [a["content"] for tag, a in page.tags if a.get("http-equiv") == "Content-Security-Policy"]
+    assert policies == ["default-src 'none'; img-src data:; style-src 'unsafe-inline'"]
+
+
+@pytest.mark.parametrize("attack", ATTACKS)
+def test_only_web_addresses_are_linked_in_the_sources(attack: str) -> None:
+    credulous = MarkdownIt("commonmark")
+    credulous.validateLink = lambda url: True  # type: ignore[method-assign]
+    report = Report("t", "x", tuple(attacked_sources(attack)), (), {}, "v1_a", "a", "")
+
+    tokens = credulous.parse(to_markdown(report).split("## Sources")[1])
+    inline = [child for token in tokens for child in token.children or []]
+
+    assert [str(t.attrGet("href"))[:14] for t in inline if t.type == "link_open"] == ["https://e.org/"] * 2
+    assert not [t for t in inline if t.type in ("html_inline", "image", "code_inline")]
+    assert sum(token.type == "list_item_open" for token in tokens) == 5
+
+
+def test_a_page_shows_tables_pictures_raised_citations_and_sources() -> None:
+    text = "# T\n\n| a | b |\n|---|--:|\n| one<br>line | 2 |\n\nFact"
+    part = text_part(text, ("2", "https://e.org/1"), ("Fact", "https://e.org/2"))
+    page = to_html(read_report(finished([part, image()])))
+
+    tags = Page(page).tags
+    links = [(a["href"], a.get("class")) for tag, a in tags if tag == "a"]
+    first, second = "https://e.org/1", "https://e.org/2"
+    assert links == [(first, "citation"), (second, "citation"), (first, None), (second, None)]
+    assert [a["src"] for tag, a in tags if tag == "img"] == [f"data:image/png;base64,{image()['data']}"]
+    assert "<td>one<br>line</td>" in page
+    assert 'style="text-align:right"' in page
+
+
+def test_a_conversation_gets_the_text_without_what_breaks_there() -> None:
+    text = "[Market](#market) and [page](https://e.org/#a)\n\n```\n[x](#y)\n```"
+    report = read_report(
+        finished([text_part(text, ("[Market](#market)", "https://e.org/1")), image(), text_part("End")])
+    )
+
+    assert short(to_chat(report)) == (
+        "Market{1} and [page](https://e.org/#a)\n\n```\n[x](#y)\n```\n\nEnd\n\n## Sources\n\n1. [1](https://e.org/1)\n"
+    )
+    assert "[Market](#market)" in to_markdown(report)

@@ -1,0 +1,15 @@
+"""The guard of all tests: a provider cannot be reached by accident."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+import pytest
+
+
+def test_a_connection_to_another_machine_fails_in_whatever_library() -> None:
+    with pytest.raises(RuntimeError, match="this machine only"):
+        httpx.get("https://generativelanguage.googleapis.com/")
+    with pytest.raises(RuntimeError, match="this machine only"):
+        socket.create_connection(("192.0.2.1", 443))
