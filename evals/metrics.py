@@ -30,9 +30,7 @@ def answer_marks(
         score = len(found & wanted) / len(wanted) if wanted else 1.0
         status = EvalStatus.PASSED if score >= (eval_metric.threshold or 0) else EvalStatus.FAILED
         results.append(
-            PerInvocationResult(
-                actual_invocation=actual, expected_invocation=expected, score=score, eval_status=status
-            )
+            PerInvocationResult(actual_invocation=actual, expected_invocation=expected, score=score, eval_status=status)
         )
     overall = sum(result.score or 0 for result in results) / len(results) if results else 1.0
     passed = overall >= (eval_metric.threshold or 0)

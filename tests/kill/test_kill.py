@@ -25,7 +25,8 @@ ADK = Path(sys.executable).with_name("adk")
 PATIENCE = 60.0
 TIDES = """# Tides
 
-The moon causes the tides of the sea by pulling at the water that is nearest to it. The sun does the same with less force.
+The moon causes the tides of the sea by pulling at the water that is nearest to it. The sun does the same with less
+force.
 
 When sun and moon stand in one line, the tides are highest, and sailors call them spring tides. In between come the neap
 tides, which are the lowest of the month.
