@@ -159,7 +159,7 @@ async def _ask(text: str, session: str) -> None:
 def show(author: str, said: str, partial: bool) -> None:
     """An answer as Markdown on a terminal and as plain text elsewhere; progress as one dim line."""
     if partial:
-        out.print(f"  [dim]{_escaped(said.strip())}[/]")
+        out.print(f"  [dim]{_escaped(said.strip())}[/]", soft_wrap=not out.is_terminal)
     elif out.is_terminal:
         from rich.markdown import Markdown
 

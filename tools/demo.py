@@ -19,7 +19,7 @@ from tools.research.wiring import research
 from tools.settings import load_settings
 
 QUESTION = "What is an asynchronous context manager in Python?"
-BRIEF = "Write a research report on HTTP clients in Python: timeouts, connection pools, streaming and retries"
+BRIEF = "Write a research report on context managers and coroutines in Python"
 
 
 async def run_demo(console: Console, folder: Path) -> None:

@@ -9,6 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar, Literal
 
 from google.adk.agents import BaseAgent, InvocationContext
+from google.adk.artifacts import BaseArtifactService
 from google.adk.events import Event, EventActions
 from google.genai import types
 from pydantic import BaseModel, ConfigDict, Field
@@ -103,39 +104,19 @@ class Researcher(BaseAgent):
             code = f"RESEARCH_{job.state.upper()}" if failed else None
             yield self._say(ctx, outcome(job), error_code=code, error_message=job.error if failed else None)
             return
-        saved = []
-        async for name, event in self._save(ctx, job, report):
-            saved.append(name)
-            yield event
+        saved: list[str] = []
+        if ctx.artifact_service:
+            for group in artifacts(job, report):
+                delta = {name: await self._save(ctx, ctx.artifact_service, name, part) for name, part in group.items()}
+                saved += delta
+                yield self._event(ctx, actions=EventActions(artifact_delta=delta))
         yield self._say(ctx, "\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
 
-    async def _save(self, ctx: InvocationContext, job: Job, report: Report) -> AsyncGenerator[tuple[str, Event], None]:
-        """Saves the report's files as artifacts: one event without text each, or `adk web` 2.13 loses some."""
-        if ctx.artifact_service is None:
-            return
-        files = [
-            (
-                f"{job.id}-{picture.name}",
-                types.Part.from_bytes(data=picture.data, mime_type=picture.mime_type),
-            )
-            for picture in report.pictures
-        ]
-        for ending, kind, render in (
-            ("md", "text/markdown", to_markdown),
-            ("html", "text/html", to_html),
-            ("json", "application/json", to_json),
-        ):
-            data = render(report).encode()
-            files.append((f"{job.id}.{ending}", types.Part.from_bytes(data=data, mime_type=kind)))
-        for name, artifact in files:
-            version = await ctx.artifact_service.save_artifact(
-                app_name=ctx.app_name,
-                user_id=ctx.session.user_id,
-                session_id=ctx.session.id,
-                filename=name,
-                artifact=artifact,
-            )
-            yield name, self._event(ctx, actions=EventActions(artifact_delta={name: version}))
+    async def _save(self, ctx: InvocationContext, store: BaseArtifactService, name: str, part: types.Part) -> int:
+        user, session = ctx.session.user_id, ctx.session.id
+        return await store.save_artifact(
+            app_name=ctx.app_name, user_id=user, session_id=session, filename=name, artifact=part
+        )
 
     def _say(self, ctx: InvocationContext, text: str, state: dict[str, Any] | None = None, **values: Any) -> Event:
         content = types.Content(role="model", parts=[types.Part(text=text)])
@@ -279,6 +260,26 @@ def understand(text: str, session: str, jobs: list[Job]) -> New | Attach | Again
     if chosen:
         return Attach(chosen)
     return New(text.strip()) if text.strip() else Nothing("What shall be researched?")
+
+
+def artifacts(job: Job, report: Report) -> list[dict[str, types.Part]]:
+    """The report's files by name, one group an event.
+
+    `adk web` 2.13 draws one file an event, and none beside a text: so each picture has its own, and the documents,
+    which it cannot draw, share one.
+    """
+    pictures = [
+        {f"{job.id}-{p.name}": types.Part.from_bytes(data=p.data, mime_type=p.mime_type)} for p in report.pictures
+    ]
+    documents = {
+        f"{job.id}.{ending}": types.Part.from_bytes(data=text.encode(), mime_type=kind)
+        for ending, kind, text in (
+            ("md", "text/markdown", to_markdown(report)),
+            ("html", "text/html", to_html(report)),
+            ("json", "application/json", to_json(report)),
+        )
+    }
+    return [*pictures, documents]
 
 
 def started(job: Job) -> str:
