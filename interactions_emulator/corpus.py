@@ -18,7 +18,7 @@ from interactions_emulator.prose import paragraphs
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 4
+LAYOUT = 6
 """Version of the index; an index of another version is thrown away."""
 SCHEMA = """
 CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);

@@ -114,18 +114,25 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
 
 def _inline(text: str) -> str:
     """The words of a paragraph without Markdown's, RST's and HTML's marks."""
-    text = _collapse(text)
+    text = _collapse(text.replace("\x03", ""))
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]", "", text)
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)|\[([^\]]+)\]\[[^\]]*\]", lambda m: m[1] or m[2], text)
     text = re.sub(r":[a-z:+-]+:`([^`<]*?)\s*(?:<[^`]*>)?`", lambda m: m[1].lstrip("~."), text)
     text = re.sub(r"`([^`<]+?)\s*<[^`>]*>`_{1,2}", r"\1", text)
-    text = re.sub(r"``([^`]+)``|`([^`]+)`_{0,2}", lambda m: m[1] or m[2], text)
+    code: list[str] = []
+
+    def put_aside(span: re.Match[str]) -> str:
+        code.append(span[1] or span[2])
+        return f"\x03{len(code) - 1}\x03"
+
+    text = re.sub(r"``([^`]+)``|`([^`]+)`_{0,2}", put_aside, text)
     text = re.sub(r"<https?://[^>]+>|</?[a-zA-Z][^<>]*>", "", text)
     text = re.sub(r"\*\*(.+?)\*\*|(?<![\w*])\*(\S(?:[^*]*\S)?)\*(?![\w*])", lambda m: m[1] or m[2], text)
     text = re.sub(r"(?<!\w)(_{1,2})([^\W_][^_]* [^_]*[^\s_]|[^\W_]+(?=_\W))\1(?!\w)", r"\2", text)
     text = re.sub(r"\\([\\`*_{}\[\]()#+.!|<>-])", r"\1", text)
-    text = re.sub(r"\(\s*\)|\[\s*\]", "", html.unescape(text))
-    return re.sub(r"\s+([,.;:!?)])", r"\1", _collapse(text))
+    text = re.sub(r"(?<!\S)(?:\(\s*\)|\[\s*\])", "", html.unescape(text))
+    text = re.sub(r"\s+([,.;])(?=\s|$)", r"\1", _collapse(text))
+    return re.sub(r"\x03(\d+)\x03", lambda m: code[int(m[1])].strip(), text)
 
 
 def _collapse(text: str) -> str:

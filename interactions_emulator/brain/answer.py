@@ -75,6 +75,15 @@ class Ids:
         return hashlib.sha256(f"{self._seed} {self._count}".encode(errors="replace")).digest()
 
 
+def sendable(value: Any) -> Any:
+    """A step without halves of characters, which JSON may bring in and UTF-8 cannot send on."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {sendable(key): sendable(one) for key, one in value.items()}
+    return [sendable(one) for one in value] if isinstance(value, list) else value
+
+
 def thought(ids: Ids, text: str) -> Step:
     """A `thought` step with a summary."""
     return {"type": "thought", "signature": ids.signature(), "summary": [{"type": "text", "text": text}]}

@@ -19,13 +19,23 @@ class Filled(NamedTuple):
     missing: list[str]
 
 
-def fill(parameters: Schema, message: str, fixed: dict[str, Any], previous: dict[str, Any] | None = None) -> Filled:
-    """One call's arguments. Required ones that the message lacks are taken from the `previous` call of the function."""
+def fill(
+    parameters: Schema,
+    message: str,
+    fixed: dict[str, Any],
+    previous: dict[str, Any] | None = None,
+    follows: bool = False,
+) -> Filled:
+    """One call's arguments, of which `fixed` are given.
+
+    Required ones that the message lacks are taken from the `previous` call of the function; all of them, if the
+    message `follows` it and only says what shall be different.
+    """
     properties: dict[str, Any] = parameters.get("properties") or {}
     required = [key for key in parameters.get("required") or [] if key in properties]
     previous = previous or {}
     arguments: dict[str, Any] = {}
-    follows = is_elliptical(message)
+    follows = follows or is_elliptical(message)
     for key, raw in properties.items():
         schema = plain_schema(raw)
         if key in fixed:
@@ -42,10 +52,14 @@ def fill(parameters: Schema, message: str, fixed: dict[str, Any], previous: dict
 
 
 def fill_all(
-    parameters: Schema, message: str, fixed: dict[str, Any], previous: dict[str, Any] | None = None
+    parameters: Schema,
+    message: str,
+    fixed: dict[str, Any],
+    previous: dict[str, Any] | None = None,
+    follows: bool = False,
 ) -> list[Filled]:
     """One `Filled` a place if the message names several and the function takes one, else one."""
-    one = fill(parameters, message, fixed, previous)
+    one = fill(parameters, message, fixed, previous, follows)
     for key, raw in (parameters.get("properties") or {}).items():
         schema = plain_schema(raw)
         if key in one.arguments and key not in fixed and schema.get("type") == "string" and is_place_like(key, schema):
@@ -59,7 +73,7 @@ def fill_all(
 def plain_schema(schema: Any) -> Schema:
     """A schema with a lower-case `type` and without "or null"."""
     if not isinstance(schema, dict):
-        return {}
+        return {"type": "string"}
     for key in ("anyOf", "oneOf", "any_of"):
         options = [o for o in schema.get(key) or [] if isinstance(o, dict) and str(o.get("type")).lower() != "null"]
         if options:

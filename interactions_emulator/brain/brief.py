@@ -47,6 +47,7 @@ class Brief:
     """A reading of what shall be researched. `most_words` and `bullets` are 0 if the brief says nothing of them."""
 
     text: str
+    title: str
     topic: str
     aspects: tuple[Aspect, ...]
     sections: tuple[str, ...]
@@ -79,6 +80,7 @@ def parse(text: str) -> Brief:
     aspects = tuple(Aspect(label, f"{label} {topic}") for label in sections) or _aspects(subject, topic)
     return Brief(
         plain,
+        _title(subject, topic),
         topic,
         aspects[: MOST_ASPECTS + 2],
         sections,
@@ -98,6 +100,13 @@ def _topic(subject: str) -> str:
     return clip(bare.strip(" ,.?!\"'") or first.strip(" .?!") or "the question", 110)
 
 
+def _title(subject: str, topic: str) -> str:
+    """A question stands as it was asked; anything else is named by its topic."""
+    first = (sentences(subject) or [topic])[0]
+    title = first if first.endswith(("?", "？")) and len(first) <= 110 else topic
+    return title[:1].upper() + title[1:]
+
+
 def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     """The clauses of the brief, each with the words that carry it."""
     found: dict[str, Aspect] = {}
@@ -109,6 +118,8 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     for clause in clauses:
         label = _REQUEST.sub("", core(clause)).strip(" .,'\"-")
         label = re.sub(r"\s+in (?:great |more )?(?:detail|depth)$", "", label)
+        start = clause.casefold().find(label)
+        label = clause[start : start + len(label)] if start >= 0 else label  # as it was written
         stems = tuple(dict.fromkeys(terms(label)))
         if not stems or len(stems) > 14 or label in found:
             continue

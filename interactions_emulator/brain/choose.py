@@ -9,8 +9,8 @@ from typing import Any, Literal
 
 from interactions_emulator.brain.arguments import urls_in
 from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, intent_of, split_text, study_score
-from interactions_emulator.brain.phrases import Intent
-from interactions_emulator.words import sentences, stem, terms
+from interactions_emulator.brain.phrases import SAME_WORDS, Intent
+from interactions_emulator.words import sentences, stem, terms, words
 
 Calling = Literal["judge", "study", "lookup", "none"]
 """What a candidate is made for, as far as its words say: judging texts, long studies, answering any question."""
@@ -71,7 +71,7 @@ def choose(
         intent = "lookup"
     managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
     request = (split_text(message).instruction or message) if intent == "judge" else message
-    asked = {one for one in terms(request[:5_000]) if one not in _GENERIC}
+    asked = _asked(request)
     best, best_score = None, 0.0
     for option in options:
         score = _score(option, asked, options, intent, managing)
@@ -91,9 +91,16 @@ def choose(
 
 def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
     """The likeliest candidate when one has to be called."""
-    asked = {one for one in terms(message[:5_000]) if one not in _GENERIC}
+    asked = _asked(message)
     intent = intent_of(message)
     return max(options, key=lambda option: _score(option, asked, options, intent, True))
+
+
+def _asked(message: str) -> set[str]:
+    """The telling stems of a message, with those of words that mean the same."""
+    said = set(words(message[:5_000]))
+    same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
+    return {one for one in terms(message[:5_000]) if one not in _GENERIC} | same
 
 
 def _score(option: Candidate, asked: set[str], options: Sequence[Candidate], intent: Intent, managing: bool) -> float:
@@ -209,9 +216,8 @@ def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
 
 def _opens(line: str, value: str) -> bool:
     """`Agent name: value`, `- value: ...`, `**value** (...)`."""
-    return bool(
-        re.match(rf"(?i)\W*(?:[\w ]{{0,20}}:\s*)?\W*{re.escape(value)}\W*(?:$|(?<=[:(—–-])|(?<=[:(—–-]\s))", line)
-    )
+    head = re.sub(r"[*`\"']", "", line[:200]).lstrip(" -#\t")
+    return bool(re.match(rf"(?i)(?:[\w ]{{1,20}}:\s*)?{re.escape(value)}\s*(?:$|[:(—–-])", head))
 
 
 def _mentioned(text: str, values: Sequence[str]) -> list[str]:

@@ -63,6 +63,8 @@ _PEOPLE = (
     r"|refugees|foreigners|gays?|lesbians?|trans(?:gender)?s?|homosexuals?|gyps(?:y|ies)|race|races|religion"
     r"|minorit(?:y|ies)|africans?|chinese|indians?)"
 )
+_PROCESS = r"(?:process|job|task|server|app|session|thread|program|query|container|time|bug|light|engine)"
+_NOT_A_PROCESS = rf"(?!(?:the|my|his|her|your|all)\s{_PROCESS})"
 _YOU = r"(?:you|u|ya|him|her|them|himself|herself|themselves|somebody|someone|everyone|people|me)"
 
 CONCEPTS: dict[str, Concept] = {
@@ -84,16 +86,16 @@ CONCEPTS: dict[str, Concept] = {
         |\bwork\sfrom\shome\b|\brisk[-\s]free\b
         |\bno\sobligation|\bloan\b|\bcredit\sscore|\burgent!|\bverify\syour\saccount
         |\baccount\s(?:has\sbeen\s)?suspended|\bwire\stransfer|\bnigerian?\sprince|\bpassword\sexpir
-        |https?://\S*(?:bit\.ly|tinyurl)|\bwww\.\S+|\bt&c|\bt's\s?(?:&|and)\s?c|\bopt\s?out\b|\bmobile\supd
+        |https?://\S{0,60}(?:bit\.ly|tinyurl)|\bwww\.\S+|\bt&c|\bt's\s?(?:&|and)\s?c|\bopt\s?out\b|\bmobile\supd
         |\bcamera\sphone|\blatest\s(?:nokia|phone|motorola)|\bvalid\s\d+\s?h|\bgratis\b|\bgewonnen\b|\bsex\s?chat
         |\bdating\b|\bauction\b|\boutbid\b|\bhttp\b|中奖|免费|加微信|优惠"""
     ),
     "violence": _concept(
         "violence violent threat threats threatening kill murder assault gore terrorism extremism physical",
         rf"""
-        \bkill(?:s|ed|ing)?\s(?:{_YOU}|all|every\w*|the|my|his|her|your)\b|\bi(?:'ll|\swill|'m\sgoing\sto
+        \bkill(?:s|ed|ing)?\s{_NOT_A_PROCESS}(?:{_YOU}|all|every\w*|the|my|his|her|your)\b|\bi(?:'ll|\swill|'m\sgoing\sto
         |\sam\sgoing\sto|\sgonna|'m\sgonna|\swant\sto|\swould\slike\sto)\s(?:\w+\s)?(?:kill|hurt|beat|stab|shoot
-        |punch|destroy|murder|burn|strangle|break\syour|find\syou)\b
+        |punch|destroy|murder|burn|strangle|break\syour|find\syou)\b(?!\s(?:this|the|a|my|all)\s{_PROCESS})
         |\b(?:should|deserves?\sto|must|needs?\sto|ought\sto)\s(?:all\s)?(?:be\s(?:shot|killed|hanged|hung
         |exterminated|beaten|executed|burn\w*|gassed|wiped)|die|burn|hang)\b|\bmurder(?:ed|ing|s)?\b|\bbehead\w*
         |\bmassacre\w*|\bslaughter\w*|\bstab(?:bed|bing|s)?\b|\btortur\w+|\bexecut(?:e|ed|ion)\b|\bshoot\s(?:up|him

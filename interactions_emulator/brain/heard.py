@@ -14,7 +14,8 @@ SIGN_OFF = "— emulator"
 LONGEST_MESSAGE = 60_000
 """Characters of a text that are looked at: its beginning and its end."""
 
-_QUOTED = re.compile(r"(?:\[(?P<who>[^\]\n]{1,80})\] said:\s*)?<<<BEGIN_(\w+)>>>(?P<text>.*?)<<<END_\2>>>", re.DOTALL)
+_FENCE = re.compile(r"<<<BEGIN_(\w+)>>>")
+_SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")
 _PREAMBLE = re.compile(r"^For context:[^\n]*\n?", re.MULTILINE)
 
 
@@ -99,7 +100,7 @@ def hear(turn: Turn) -> Heard:
 def text_of(content: Any) -> str:
     """The text in a step's content, which may be a list of contents, one content or a string."""
     if isinstance(content, str):
-        return content
+        content = {"text": content}
     parts = content if isinstance(content, list) else [content]
     texts = (p.get("text") for p in parts if isinstance(p, dict) and p.get("type", "text") == "text")
     return "\n".join(text for text in texts if isinstance(text, str))
@@ -133,12 +134,29 @@ def _user_input(step: Step, said: list[Said]) -> tuple[str, list[str]]:
     text = text_of(content)
     if len(text) > LONGEST_MESSAGE:
         text = f"{text[: LONGEST_MESSAGE // 2]}\n…\n{text[-LONGEST_MESSAGE // 2 :]}"
-    for match in _QUOTED.finditer(text):
-        if match["who"]:
-            said.append(Said(match["who"], match["text"].strip()))
     if "<<<BEGIN_" in text or text.startswith("For context:"):
-        text = re.sub(r"^\[[^\]\n]+\].*$", "", _PREAMBLE.sub("", _QUOTED.sub("", text)), flags=re.MULTILINE)
+        text, quoted = _unfenced(text)
+        said += quoted
     return text.strip(), _files(content if isinstance(content, list) else [])
+
+
+def _unfenced(text: str) -> tuple[str, list[Said]]:
+    """A text without its quoted blocks and what introduces them, and what was quoted from whom."""
+    rest: list[str] = []
+    quoted: list[Said] = []
+    position = 0
+    while begin := _FENCE.search(text, position):
+        mark = f"<<<END_{begin[1]}>>>"
+        end = text.find(mark, begin.end())
+        if end < 0:
+            break
+        before = text[position : begin.start()]
+        rest.append(before)
+        if speaker := _SPEAKER.search(before[-120:]):
+            quoted.append(Said(speaker[1], text[begin.end() : end].strip()))
+        position = end + len(mark)
+    outside = _PREAMBLE.sub("", "".join([*rest, text[position:]]))
+    return re.sub(r"^\[[^\]\n]{1,80}\].*$", "", outside, flags=re.MULTILINE), quoted
 
 
 def _files(parts: Iterable[Any]) -> list[str]:

@@ -14,6 +14,19 @@ Intent = Literal[
 """What a message may ask for."""
 
 
+SAME_WORDS = {
+    "weather": word_set(
+        "wetter météo meteo clima wettervorhersage tempo 天气 天氣 天気 날씨 погода umbrella sunny snow"
+        " snowing rainy windy"
+    ),
+    "forecast": word_set("vorhersage prévisions pronóstico 预报"),
+    "rain": word_set("regen regnet pluie pleut lluvia llueve 下雨"),
+    "search": word_set("suche recherche cherche busca 搜索"),
+    "translate": word_set("übersetze übersetzung traduis traduce 翻译"),
+}
+"""Words that mean another word, which declarations, written in English, are likelier to use."""
+
+
 def _re(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE | re.IGNORECASE)
 
@@ -242,7 +255,9 @@ ASSENT = _re(
 )
 REWORD = _re(
     r"""
-        ^(?:summari[sz]e|shorten|condense|simplify|rephrase|reword)\b|\b(?:shorter|simpler|briefer|more\s(?:briefly
+        ^(?:summari[sz]e|shorten|condense|simplify|rephrase|reword)(?:\s(?:it|that|this|please|again|briefly|in\b.*
+    |the\s(?:report|answer|above|findings|results?|study|research)|your\s(?:report|answer|findings)))*$
+    |\b(?:shorter|simpler|briefer|more\s(?:briefly
         |simply))\b|tl;?dr|in\s(?:short|brief|simple\s(?:words|terms)|one\ssentence|a\snutshell)
     |sum\s(?:it|that|this)\sup|key\s(?:points|findings|takeaways)|main\s(?:points|findings)|explain\s(?:it|that
     |this)|kürzer|zusammenfassung|总结一下"""

@@ -55,8 +55,7 @@ class _Writer:
 def write_report(brief: Brief, findings: Sequence[Finding], missing: Sequence[str], documents_url: str) -> Step:
     """The report as a `model_output`; short and honest if nothing was found."""
     writer = _Writer(documents_url)
-    title = brief.topic[:1].upper() + brief.topic[1:]
-    writer.draft.write(f"# {title}\n\n")
+    writer.draft.write(f"# {brief.title}\n\n")
     if not findings:
         writer.draft.write(
             f"The local documents hold nothing on “{brief.topic}”. Nothing is reported, because nothing was found:"
@@ -165,6 +164,8 @@ def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
     """One section an aspect, else one a document; those asked for by name come as they were asked for."""
     if brief.sections:
         return [_Section(name, tuple(f for f in findings if f.aspect.label == name)) for name in brief.sections]
+    place = {aspect: number for number, aspect in enumerate(brief.aspects)}
+    findings = sorted(findings, key=lambda one: place.get(one.aspect, len(place)))
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.aspect, []).append(finding)
@@ -181,7 +182,7 @@ def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
     order = {id(group): place for place, group in enumerate(groups.values())}
     shown.sort(key=lambda group: order[id(group)])
     taken: set[str] = set()
-    sections = [_Section(_heading(group, taken), tuple(group)) for group in shown]
+    sections = [_Section(_heading(brief, group, taken), tuple(group)) for group in shown]
     if over:
         last = sections[-1]
         sections[-1] = _Section(last.heading, (*last.findings, *(f for group in over for f in group)))
@@ -195,12 +196,14 @@ _EMPTY = re.compile(
 )
 
 
-def _heading(group: Iterable[Finding], taken: set[str]) -> str:
-    """A heading from the material: that of the best passage, else its document's title, else the aspect's name."""
+def _heading(brief: Brief, group: Sequence[Finding], taken: set[str]) -> str:
+    """The aspect's name where the brief names several, else the heading or title over the best passage."""
+    aspects = {finding.aspect for finding in group}
+    named = [one.label for one in aspects if len(aspects) == 1 < len(brief.aspects) and one in brief.aspects]
     for finding in sorted(group, key=lambda one: -one.score):
         title, _, about = finding.source.title.partition(": ")
-        for name in (finding.source.heading, about or title, finding.aspect.label, title):
-            name = clip(re.sub(r"^\W+|[\s#*`.:]+$", "", name), 80)
+        for name in (*named, finding.source.heading, about or title, finding.aspect.label, title):
+            name = clip(re.sub(r"^(?:\W+|\d+(?:\.\d+)*\.?\s+)|[\s#*`.:]+$", "", name), 80)
             dotted = re.search(r"\w\.\w", name)
             if (
                 1 <= len(name.split()) <= 10

@@ -6,6 +6,7 @@ import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import NamedTuple
 
 from interactions_emulator.brain.answer import Draft, Ids, search_steps, thought
 from interactions_emulator.brain.brief import Aspect, Brief, read_brief
@@ -16,12 +17,18 @@ from interactions_emulator.corpus import Corpus, Passage
 from interactions_emulator.turn import Beat, Turn
 from interactions_emulator.words import clip, listed, sentences, terms
 
+
+class _Bar(NamedTuple):
+    """Shares that have to be spoken of: of the aspect by a passage, of the topic by it, of the aspect by a sentence."""
+
+    passage: float
+    topic: float
+    sentence: float
+
+
+USUAL, WIDER = _Bar(0.5, 0.3, 0.25), _Bar(0.35, 0.25, 0.35)
 PLANNING, WRITING, WHOLE = 60.0, 120.0, 1200.0
 """Virtual seconds of planning, of writing and of the whole research; about what Gemini takes."""
-SPEAKS = 0.5
-"""Share of an aspect that a passage has to speak of."""
-ON_TOPIC = 0.3
-"""Share of the brief's topic that a passage has to speak of."""
 MOST_ROUNDS = 7
 ENOUGH_DOCUMENTS = 3
 PER_ROUND, PER_DOCUMENT = 12, 4
@@ -79,27 +86,30 @@ def investigate(brief: Brief, corpus: Corpus) -> list[Round]:
             break
         rounds.append(_round(corpus, brief, lead.query, lead, rounds))
     if 0 < len({f.source.document_id for one in rounds for f in one.findings}) < ENOUGH_DOCUMENTS:
-        rounds.append(_round(corpus, brief, brief.topic, brief.aspects[0], rounds, bar=0.75))
+        rounds.append(_round(corpus, brief, brief.topic, brief.aspects[0], rounds, WIDER))
     return rounds
 
 
 def _round(
-    corpus: Corpus, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: float = 1.0
+    corpus: Corpus, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: _Bar = USUAL
 ) -> Round:
-    """One search. `bar` lowers what a passage has to speak of, to be read."""
+    """One search. What the brief did not ask for by itself has to speak of the topic in each sentence."""
     known = [finding.sentence for one in before for finding in one.findings]
+    lead = aspect not in brief.aspects
     asked, topic, label = (_Weights(corpus, text) for text in (query, brief.topic, aspect.label))
     scored: list[tuple[float, int, int, Finding]] = []
     for rank, passage in enumerate(corpus.search(query, limit=30)):
         whole = f"{passage.title} {passage.heading} {passage.text}"
         near = topic.share(whole)
-        if min(passage.score, label.share(whole)) < SPEAKS * bar or near < ON_TOPIC * bar:
+        if min(passage.score, label.share(whole)) < bar.passage or near < bar.topic:
             continue
         about = asked.share(f"{passage.title} {passage.heading}")
         for place, sentence in enumerate(sentences(passage.text)):
             spoken = asked.share(sentence)
-            if quotable(sentence) and (spoken >= SPEAKS * bar / 2 or (spoken and about >= SPEAKS)):
-                score = spoken + near + passage.score - 0.02 * rank - 0.5 * (aspect not in brief.aspects)
+            if not quotable(sentence) or (lead and not topic.share(sentence)):
+                continue
+            if spoken >= bar.sentence or (spoken and about >= USUAL.passage and bar is USUAL):
+                score = spoken + near + passage.score - 0.02 * rank - 0.5 * lead
                 scored.append((-score, rank, place, Finding(sentence, passage, aspect, score)))
     taken: list[Finding] = []
     documents: Counter[str] = Counter()

@@ -9,7 +9,6 @@ from typing import Any
 
 from interactions_emulator.brain.arguments import mentioned_value
 from interactions_emulator.brain.concepts import GRAVITY, concepts_of, is_benign, match
-from interactions_emulator.brain.intents import split_text
 from interactions_emulator.brain.places import is_place_like, places_in
 from interactions_emulator.brain.values import (
     NOT_GIVEN,
@@ -30,10 +29,9 @@ from interactions_emulator.words import clip, listed, sentences, terms, word_set
 DEEPEST = 12
 
 
-def fill_schema(schema: Schema, message: str) -> Any:
-    """A value that satisfies `schema`, read from what the message quotes or puts after a colon, else from all of it."""
-    reader = _Reader(schema, split_text(message[:60_000]).text)
-    return reader.value(schema, "", 0)
+def fill_schema(schema: Schema, text: str) -> Any:
+    """A value that satisfies `schema` and says what the text says."""
+    return _Reader(schema, text[:60_000]).value(schema, "", 0)
 
 
 @dataclass
@@ -300,11 +298,8 @@ class _Reader:
         if is_place_like(name, schema):
             return ", ".join(places_in(self.text)[:1]) or NOT_GIVEN
         found = self.strings(low, schema)
-        if (
-            re.search(r"name|person|who|author|title|company|organi[sz]ation|product|brand|customer|speaker", low)
-            and found
-        ):
-            return str(found[0])
+        if found and _NAMED.search(low):
+            return found[0]
         if re.search(r"answer|reply|response|result|output", low):
             return f"{PREFIX}I fill in schemas from the text alone and have no answer of my own to it."
         return NOT_GIVEN
@@ -346,6 +341,10 @@ class _Reader:
         )
 
 
+_NAMED = re.compile(
+    r"(?:^|_)(?:(?:full|first|last|\w+_)?name|person|who|author|title|company|organi[sz]ation|product|brand|customer"
+    r"|speaker)(?:$|_)"
+)
 _OPENERS = word_set("""
     the a an is are this that these those i we you he she it they my our your please if when what who how and but
     in on at for to from

@@ -76,10 +76,6 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
 def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
     """The honest answer to what nothing here can do."""
     said = clip(heard.message, 120)
-    if heard.attachments:
-        return (
-            f"I see {seen(heard.attachments)}; the emulator cannot read pictures or files. {abilities(options, turn)}"
-        )
     if urls_in(heard.message):
         return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
     if intent_of(heard.message) == "action":
@@ -88,8 +84,8 @@ def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
 
 
 def seen(attachments: Sequence[str]) -> str:
-    """`1 image (image/png, 12 kB)`."""
-    return listed([f"1 {one}" for one in attachments])
+    """`I see 1 image (image/png, 12 kB); ...`: they are acknowledged, not read."""
+    return f"I see {listed([f'1 {one}' for one in attachments])}; the emulator cannot read pictures or files."
 
 
 def conversation(heard: Heard) -> str:

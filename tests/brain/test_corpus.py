@@ -1,0 +1,149 @@
+"""The corpus: what is read of documents, what a search finds, what is kept between runs."""
+
+from __future__ import annotations
+
+import logging
+import time
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+
+from interactions_emulator.corpus import Corpus
+from interactions_emulator.documents import Document, Source
+from interactions_emulator.prose import paragraphs
+
+
+def test_passages_are_prose_without_code_tables_badges_comments_and_addresses() -> None:
+    source = (
+        "# Guide\n\n[![build](https://ci/badge.svg)](https://ci) <!-- hidden words that nobody reads -->\n\n"
+        "Read the [whole **story**](https://example.org/story) of `asyncio` in _three_ parts, if you like.\n\n"
+        "| column | other |\n| --- | --- |\n| a table of | numbers |\n\n"
+        "```python\nthis is code that must not be read as prose at all\n```\n\n"
+        "## Notes\n\n- The first item is a sentence of its own, long enough to quote.\n- short\n"
+    )
+    assert [tuple(one) for one in paragraphs(source, "markdown")] == [
+        ("Guide", "Read the whole story of asyncio in three parts, if you like."),
+        ("Notes", "The first item is a sentence of its own, long enough to quote."),
+    ]
+
+
+def test_a_paragraph_of_rst_goes_on_after_an_example_without_the_example() -> None:
+    source = (
+        "Title\n=====\n\nCall :func:`~a.b.run` before anything else happens, like this::\n\n    run(1)\n\n"
+        "Then wait until it has ended by itself, please.\n"
+    )
+    assert [one.text for one in paragraphs(source, "rst")] == [
+        "Call a.b.run before anything else happens, like this:",
+        "Then wait until it has ended by itself, please.",
+    ]
+
+
+def test_html_gives_its_title_and_text_but_no_scripts_and_menus(corpus: Corpus) -> None:
+    entry = corpus.document("bees.html")
+    assert entry is not None
+    assert entry.title == "Bees & honey"
+    [passage] = corpus.passages("bees.html")
+    assert passage.text.startswith("Honey bees dance") and "nectar" not in passage.text and "Home" not in passage.text
+
+
+def test_the_best_passage_comes_first_and_says_how_much_of_the_query_it_covers(corpus: Corpus) -> None:
+    first, *others = corpus.search("environmental impact on seals")
+    assert first.document_id == "nature.md"
+    assert 0.9 < first.score <= 1
+    assert all(other.score < first.score for other in others)
+    assert corpus.search("xylophone zeppelins") == []
+    assert all(one.document_id != "nature.md" for one in corpus.search("impact on seals", exclude=["nature.md"]))
+
+
+def test_words_in_chinese_are_found(tmp_path: Path) -> None:
+    (tmp_path / "a.md").write_text("量子网络把量子计算机连接起来，可以传输量子态，是未来通信的基础。", encoding="utf-8")
+    assert Corpus.open(tmp_path).search("量子网络")[0].document_id == "a.md"
+
+
+def test_only_what_has_changed_is_read_again(tmp_path: Path) -> None:
+    read: list[str] = []
+
+    def source(name: str, stamp: str) -> Source:
+        def documents() -> Iterator[Document]:
+            read.append(name)
+            yield Document(name, name, "a test", f"The document {name} in its state {stamp} is worth reading.", "plain")
+
+        return Source(name, stamp, documents)
+
+    index = tmp_path / "index.db"
+    assert len(Corpus([source("a", "old"), source("b", "old"), source("c", "old")], index)) == 3
+    read.clear()
+    corpus = Corpus([source("a", "old"), source("b", "new")], index)
+    assert len(corpus) == 2
+    assert read == ["b"]
+    assert corpus.search("state new")[0].text.endswith("state new is worth reading.")
+    assert corpus.document("c") is None
+
+
+def test_a_damaged_index_is_built_anew(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    index = tmp_path / "index.db"
+    index.write_bytes(b"no database at all " * 100)
+    assert len(Corpus.open(folder, index)) == 6
+    assert "built anew" in caplog.text
+
+
+def test_ids_are_readable_unique_and_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+    prose = "A sentence that is long enough to be taken for prose, it seems."
+    secret = tmp_path / "secret.md"
+    secret.write_text("The secret stands outside of the folder and must never be read.")
+    inside = tmp_path / "inside"
+    (inside / "guide").mkdir(parents=True)
+    for name in ("guide/a b.md", "guide/a?b.md", ".hidden.md", "scan.pdf"):
+        (inside / name).write_text(prose)
+    (inside / "link.md").symlink_to(secret)
+    with caplog.at_level(logging.WARNING):
+        corpus = Corpus.open(inside)
+        assert len(corpus) == 2
+    assert "scan.pdf" in caplog.text
+    assert corpus.document("guide/a-b.md") and corpus.document("guide/a-b.md-2")
+    assert corpus.search("secret outside") == []
+    assert [corpus.page(bad) for bad in ("../secret.md", "/etc/passwd", "link.md", "")] == [None] * 4
+
+
+def test_a_page_is_escaped_and_says_where_it_comes_from(tmp_path: Path) -> None:
+    (tmp_path / "x.txt").write_text("Beware of <script>alert('now')</script> & of everything that looks like it here.")
+    page = Corpus.open(tmp_path).page("x.txt")
+    assert page is not None
+    assert "<script" not in page and "&lt;script&gt;" in page and "the file x.txt" in page
+
+
+def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+    with pytest.raises(NotADirectoryError, match="nowhere"):
+        Corpus.open(tmp_path / "nowhere")
+
+
+def test_threads_may_search_at_once_while_the_index_is_still_to_be_built(folder: Path) -> None:
+    corpus = Corpus.open(folder)
+    with ThreadPoolExecutor(8) as pool:
+        found = list(pool.map(lambda _: corpus.search("tidal barrage")[0].document_id, range(40)))
+    assert set(found) == {"barrages.md"}
+
+
+def test_a_thousand_documents_are_read_in_seconds(tmp_path: Path) -> None:
+    text = "\n\n".join(
+        f"Paragraph {n} speaks of the sea, of ships and of the harbour where they lie." for n in range(10)
+    )
+    for number in range(1_000):
+        (tmp_path / f"{number}.md").write_text(f"# Document {number}\n\n{text}")
+    started = time.perf_counter()
+    assert len(Corpus.open(tmp_path)) == 1_000
+    assert time.perf_counter() - started < 5
+
+
+def test_without_a_folder_it_knows_the_installed_packages_and_opens_quickly_again(tmp_path: Path) -> None:
+    index = tmp_path / "index.db"
+    assert len(Corpus.open(None, index)) > 100
+    started = time.perf_counter()
+    corpus = Corpus.open(None, index)
+    found = corpus.search("context manager runtime context with statement")
+    assert time.perf_counter() - started < 0.3
+    assert found[0].document_id.startswith("python/")
+    entry = corpus.document("starlette/README")
+    assert entry is not None and "starlette" in entry.origin

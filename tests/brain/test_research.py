@@ -1,0 +1,102 @@
+"""Research: every sentence quoted and cited, the form that was asked for, honest about what is missing."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from interactions_emulator.corpus import Corpus
+from interactions_emulator.turn import Beat, Brain, Step, Turn
+from tests.brain.conftest import quoted, said
+
+BRIEF = "Research tidal power: barrages, tidal stream turbines, costs, environmental impact and nuclear fusion"
+
+
+def run(brain: Brain, brief: str, *, before: tuple[Step, ...] = (), **config: Any) -> list[Beat]:
+    turn = Turn(
+        "deep-research",
+        True,
+        (*before, said(brief)),
+        1,
+        agent_config={"type": "deep-research", **config},
+        documents_url="http://127.0.0.1:1/documents/",
+    )
+    return list(brain(turn))
+
+
+def report(beats: list[Beat]) -> str:
+    text: str = beats[-1].step["content"][0]["text"]
+    return text
+
+
+def test_every_sentence_of_the_body_is_a_cited_quotation(brain: Brain, corpus: Corpus) -> None:
+    beats = run(brain, BRIEF)
+    quotations = quoted(beats[-1].step, corpus)
+    body = report(beats).partition("## What the documents do not say")[0]
+    for _, sentence in quotations:
+        body = body.replace(sentence, "")
+    left = [line for line in body.splitlines() if not line.startswith("#")]
+    assert re.sub(r"\[\d+\]|\s", "", "".join(left)) == ""
+    sentences = [sentence for _, sentence in quotations]
+    assert len(sentences) == len(set(sentences)) >= 8
+    assert len({document for document, _ in quotations}) >= 3
+    assert "bees.html" not in {document for document, _ in quotations}
+
+
+def test_a_report_has_a_title_sections_and_says_what_is_missing_and_who_wrote_it(brain: Brain) -> None:
+    text = report(run(brain, BRIEF))
+    assert text.startswith("# Tidal power\n")
+    headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
+    assert 3 <= len(headings) - 1 <= 6 and headings[-1] == "What the documents do not say"
+    assert "nuclear fusion" in text.partition(headings[-1])[2]
+    assert "barrage.build" not in text
+    *_, note, _, sign = text.splitlines()
+    assert re.fullmatch(r"\*Written by the local emulator from \d local documents, not by Gemini\.\*", note)
+    assert sign == "— emulator"
+
+
+def test_the_steps_are_those_of_a_deep_research_over_twenty_virtual_minutes(brain: Brain) -> None:
+    beats = run(brain, BRIEF, thinking_summaries="auto")
+    kinds = [beat.step["type"] for beat in beats]
+    assert kinds[0] == "thought" and kinds[-1] == "model_output"
+    assert kinds[1:-1] == ["google_search_call", "google_search_result", "thought"] * ((len(kinds) - 2) // 3)
+    assert beats[0].step["summary"][0]["text"].startswith("**Planning**\n\n") and beats[0].step["signature"]
+    assert "**Reading**" in beats[3].step["summary"][0]["text"]
+    assert sum(beat.wait for beat in beats) == pytest.approx(1200)
+
+
+def test_thoughts_can_be_switched_off_and_the_time_stays_the_same(brain: Brain) -> None:
+    beats = run(brain, BRIEF, thinking_summaries="none")
+    assert "thought" not in {beat.step["type"] for beat in beats}
+    assert sum(beat.wait for beat in beats) == pytest.approx(1200)
+
+
+def test_the_same_turn_gives_the_same_beats(brain: Brain) -> None:
+    assert run(brain, BRIEF) == run(brain, BRIEF)
+
+
+def test_collaborative_planning_gives_a_plan_and_the_go_ahead_its_research(brain: Brain, corpus: Corpus) -> None:
+    [plan] = run(brain, BRIEF, collaborative_planning=True)
+    text = plan.step["content"][0]["text"]
+    assert "1. Search" in text and "environmental impact" in text and "approval" in text
+    beats = run(brain, "yes, go ahead", before=(said(BRIEF), plan.step), collaborative_planning=False)
+    assert report(beats).startswith("# Tidal power\n")
+    assert quoted(beats[-1].step, corpus)
+
+
+def test_nothing_found_is_said_and_nothing_is_cited(brain: Brain, corpus: Corpus) -> None:
+    beats = run(brain, "Research the price dynamics of chub mackerel in Pacific Rim markets")
+    assert "hold nothing" in report(beats) and "from 0 local documents" in report(beats)
+    assert quoted(beats[-1].step, corpus) == []
+
+
+def test_bullets_tables_limits_and_sections_are_followed(brain: Brain, corpus: Corpus) -> None:
+    bullets = report(run(brain, "Research the costs of tidal power in three bullet points"))
+    assert len(re.findall(r"^- .*\[\d\]$", bullets, re.MULTILINE)) == 3
+    table = run(brain, "Research tidal turbines, as a table")
+    assert "| Finding | Document |" in report(table) and len(quoted(table[-1].step, corpus)) >= 3
+    assert len(report(run(brain, "Write a report on tidal power in at most 100 words")).split()) <= 100
+    sections = report(run(brain, "Write a report on tidal power with sections Costs, Nature and Fusion"))
+    assert re.findall(r"^## (.+)$", sections, re.MULTILINE)[:3] == ["Costs", "Nature", "Fusion"]

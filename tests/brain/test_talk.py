@@ -1,0 +1,159 @@
+"""Answers in words: results, quotations, memory, small talk, honesty."""
+
+from __future__ import annotations
+
+import json
+import time
+from typing import Any
+
+import pytest
+
+from interactions_emulator.corpus import Corpus
+from interactions_emulator.turn import Brain, Turn
+from tests.brain.conftest import SEARCH, WEATHER, Ask, call, quoted, result, said, text_of
+
+
+def test_every_answer_in_words_is_signed(ask: Ask) -> None:
+    for message in ("hi", "What is tidal power?", "play music", "你好", ""):
+        assert text_of(ask(message, tools=[SEARCH])).endswith("\n— emulator")
+
+
+def test_any_result_is_told_readably_with_its_units_and_its_source(ask: Ask) -> None:
+    value = {
+        "place": "Rome, Italy",
+        "current": {"temperature": 21.5, "wind_speed": 12},
+        "current_units": {"temperature": "°C", "wind_speed": "km/h"},
+        "days": [{"date": "2026-11-22", "high": 22}, {"date": "2026-11-23", "high": 20}],
+        "synthetic": True,
+        "source": "a barometer",
+    }
+    text = text_of(ask(result("get_weather", value), before=[said("Rome?"), call("get_weather", place="Rome")]))
+    for part in (
+        "Rome, Italy",
+        "temperature 21.5°C",
+        "wind speed 12 km/h",
+        "date 2026-11-23, high 20",
+        "synthetic",
+        "a barometer",
+    ):
+        assert part in text
+    assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    "value", ["21 C", {"result": "21 C"}, [{"type": "text", "text": "21 C"}], json.dumps({"answer": "21 C"})]
+)
+def test_results_in_all_shapes_of_the_wire_are_understood(ask: Ask, value: Any) -> None:
+    assert text_of(ask(result("thermometer", value))).startswith("21 C")
+
+
+def test_an_error_is_explained_with_its_hint(ask: Ask) -> None:
+    text = text_of(ask(result("get_weather", {"error": {"message": "The service is down.", "hint": "Try later."}})))
+    assert "The service is down." in text and "Try later." in text
+
+
+def test_new_text_decides_when_a_call_is_closed_beside_it(ask: Ask) -> None:
+    before = [said("Weather in Rome?"), call("get_weather", place="Rome")]
+    assert "welcome" in text_of(
+        ask(result("get_weather", {"high": 20}), said("thanks"), before=before, tools=[WEATHER])
+    )
+
+
+def test_a_question_is_answered_by_cited_quotations(ask: Ask, corpus: Corpus) -> None:
+    search, found, answer = ask("What is a tidal barrage?", tools=[SEARCH])
+    assert search["arguments"] == {"queries": ["What is a tidal barrage"]} and search["search_type"] == "web_search"
+    assert found["call_id"] == search["id"] and found["signature"]
+    quotations = quoted(answer, corpus)
+    assert ("barrages.md", "A tidal barrage is a dam across an estuary with turbines in its gates.") in quotations
+    assert 1 <= len(quotations) <= 4
+    assert "“Tidal barrages”" in answer["content"][0]["text"]
+
+
+def test_citations_count_bytes(ask: Ask, corpus: Corpus) -> None:
+    [*_, answer] = ask("Which coast is an exception? Saint-Malo's?", tools=[SEARCH])
+    assert any("—" in sentence for _, sentence in quoted(answer, corpus))
+
+
+def test_what_the_documents_do_not_know_is_not_invented(ask: Ask) -> None:
+    [*_, answer] = ask("Who won the football world cup in 1998?", tools=[SEARCH])
+    assert "hold nothing" in answer["content"][0]["text"]
+    assert "annotations" not in answer["content"][0]
+
+
+def test_the_conversation_is_remembered_with_what_other_agents_said(ask: Ask) -> None:
+    before = [
+        said("Hello, my name is Ada and my favourite colour is green."),
+        {"type": "model_output", "content": [{"type": "text", "text": "Hi!\n\n— emulator"}]},
+        said("Weather in Rome?"),
+        call("hand_over", agent="clerk"),
+    ]
+    answer = result("hand_over", {"answer": "Rome: 21 °C."})
+    assert "Ada." in text_of(ask(answer, said("What's my name?"), before=before))
+    assert "green" in text_of(ask(answer, said("what is my favourite colour?"), before=before))
+    told = text_of(ask(answer, said("What have we talked about?"), before=before))
+    assert "Weather in Rome?" in told and "Rome: 21 °C." in told
+    assert "not told me" in text_of(ask("what's my name?"))
+
+
+def test_quoted_words_of_other_agents_are_no_message(ask: Ask) -> None:
+    quote = "[clerk] said:\n<<<BEGIN_QUOTED_AGENT_CONTENT>>>\nPlay music in Paris.\n<<<END_QUOTED_AGENT_CONTENT>>>"
+    inputs = [said("For context: below is a transcript."), said(quote), said("what did I ask before?")]
+    assert "Play music in Paris." in text_of(ask(*inputs, before=[said("Weather in Rome?")], tools=[WEATHER]))
+    [step] = ask(said("Weather in Rome?"), said("For context: below."), said(quote), tools=[WEATHER])
+    assert step["arguments"] == {"place": "Rome"}
+
+
+def test_it_says_what_it_is_and_what_it_can_do(ask: Ask) -> None:
+    text = text_of(ask("what can you do?", tools=[SEARCH, WEATHER]))
+    assert "Gets the weather of a place" in text and "local documents" in text
+    assert "emulator" in text_of(ask("who are you?"))
+
+
+def test_pictures_are_acknowledged(ask: Ask) -> None:
+    picture = {"type": "image", "mime_type": "image/png", "data": "A" * 16_000}
+    text = text_of(ask({"type": "user_input", "content": [{"type": "text", "text": "What is this?"}, picture]}))
+    assert text.count("I see 1 image (image/png, 12 kB); the emulator cannot read pictures") == 1
+
+
+def test_a_report_can_be_asked_about_afterwards(ask: Ask, brain: Brain) -> None:
+    agent = Turn("deep-research", True, (said("Research tidal power: costs and nature"),), 1)
+    before = [*agent.steps, *(beat.step for beat in brain(agent))]
+    report = text_of(before)
+    summary = text_of(ask("summarise it", before=before))
+    assert len(summary) < len(report) / 2
+    lines = [line[2:] for line in summary.splitlines() if line.startswith("- ")]
+    assert lines and all(line in report for line in lines)
+    assert "cost" in text_of(ask("What does the report say about the cost of turbines?", before=before))
+
+
+HOSTILE = [
+    "🎉" * 1_000,
+    "a" * 1_000_000,
+    "? " * 300_000,
+    "'" * 200_000,
+    "[a] said: <<<BEGIN_X>>>" * 20_000,
+    "http://" * 80_000,
+    "my name is " * 60_000,
+    "Paris and " * 100_000,
+    "مرحبا كيف الطقس في دبي",
+    "half a character: \ud83c",
+    "\x00\x01",
+]
+
+
+@pytest.mark.parametrize("message", HOSTILE, ids=lambda text: repr(text[:12]))
+def test_no_text_is_too_long_or_too_strange(ask: Ask, brain: Brain, message: str) -> None:
+    started = time.perf_counter()
+    steps = ask(message, tools=[SEARCH, WEATHER], system=message)
+    steps += ask(result("f", message)) + ask(message, response_schema={"type": "string"})
+    steps += [beat.step for beat in brain(Turn("deep-research", True, (said(message),), 1))]
+    json.dumps(steps, ensure_ascii=False).encode()
+    assert time.perf_counter() - started < 3
+
+
+def test_an_answer_takes_a_few_milliseconds(ask: Ask) -> None:
+    ask("What is tidal power?", tools=[SEARCH, WEATHER])
+    started = time.process_time()
+    for _ in range(20):
+        ask("What is tidal power?", tools=[SEARCH, WEATHER])
+    assert (time.process_time() - started) / 20 < 0.02
