@@ -2,8 +2,10 @@
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
-CORPUS ?=
-export DESK_CORPUS ?= $(abspath $(CORPUS))
+.DELETE_ON_ERROR:
+ifdef CORPUS
+export DESK_CORPUS := $(shell realpath '$(CORPUS)')
+endif
 
 .PHONY: demo test web chat doctor lint lock clean
 

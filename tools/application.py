@@ -18,7 +18,7 @@ def build_app() -> App:
     """Reads configuration and settings, and makes sure that there is a server to talk to.
 
     Raises:
-        tools.config.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
+        tools.yamls.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
     """
     agent = load_agent(load_settings().config)
     backend.current()

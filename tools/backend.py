@@ -103,9 +103,11 @@ def current() -> Backend:
     if backend.kind == "gemini" and is_loopback(backend.url) and _is_emulator(backend.url):
         return Backend("emulator", "GOOGLE_GEMINI_BASE_URL points at one", backend.url)
     if backend.kind == "emulator" and not backend.url:
-        from tools.emulator import start_emulator
+        from tools.emulator import keep_alive, start_emulator
 
-        return Backend("emulator", backend.reason, start_emulator(settings))
+        url = start_emulator(settings)
+        keep_alive(settings)
+        return Backend("emulator", backend.reason, url)
     return backend
 
 

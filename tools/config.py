@@ -17,17 +17,14 @@ from typing import Any
 
 import yaml
 from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
-from google.adk.models import LLMRegistry
+from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
-import tools.models  # noqa: F401  (registers `interactions:<model>`)
+from tools.models import InteractionsLlm
+from tools.yamls import ConfigError, config_files
 
 REFERENCES = ("model_code", "output_schema", "input_schema")
 TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
-
-
-class ConfigError(Exception):
-    """What is wrong in the configuration, one finding per line: `file:line: ...`."""
 
 
 def load_agent(path: Path) -> BaseAgent:
@@ -36,26 +33,18 @@ def load_agent(path: Path) -> BaseAgent:
     Raises:
         ConfigError: something in the files is wrong.
     """
-    problems = [problem for file in config_files(path) for problem in check(file, root=file == path)]
+    files = [file for file in config_files(path) if file == path or file.is_file()]
+    problems = [problem for file in files for problem in check(file, root=file == path)]
     if problems:
         raise ConfigError("\n".join(problems))
     with warnings.catch_warnings():  # every load warns that the config classes will go (ADK 2.13)
         warnings.simplefilter("ignore", DeprecationWarning)
-        agent = config_agent_utils.from_config(str(path))
+        try:
+            agent = config_agent_utils.from_config(str(path))
+        except ValueError as error:  # what ADK alone knows, such as which names an agent may have
+            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     assert isinstance(agent, BaseAgent)
     return agent
-
-
-def config_files(path: Path) -> list[Path]:
-    """A file and those that it names as sub-agents, each once."""
-    found = [path]
-    for file in found:
-        data = _data(file) if file.is_file() else None
-        for entry in (data or {}).get("sub_agents") or []:
-            name = entry.get("config_path") if isinstance(entry, dict) else None
-            if isinstance(name, str) and file.parent / name not in found:
-                found.append(file.parent / name)
-    return found
 
 
 def check(path: Path, *, root: bool = True) -> Iterator[str]:
@@ -73,7 +62,7 @@ def check(path: Path, *, root: bool = True) -> Iterator[str]:
     if not isinstance(tree, yaml.MappingNode):
         yield f"{path}:1: not a mapping of keys to values"
         return
-    findings = [*_twice(tree), *_findings(data, root)]
+    findings = [*_twice(tree), *_findings(data, root), *_missing_files(data, path.parent)]
     for location, text in findings:
         yield f"{path}:{_line(tree, location)}: {text}"
 
@@ -112,14 +101,25 @@ def _findings(data: dict[str, Any], root: bool) -> Iterator[Finding]:
                 yield (key,), f"`{key}: true` is missing: every turn starts at the root (see tools/chains.py)"
 
 
+def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
+    for i, entry in enumerate(data.get("sub_agents") or []):
+        name = entry.get("config_path") if isinstance(entry, dict) else None
+        if isinstance(name, str) and not (folder / name).is_file():
+            near = _did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
+            yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
+
+
 def _references(data: dict[str, Any]) -> Iterator[Finding]:
     """Names of Python objects and of models that do not exist."""
     model = data.get("model")
     if isinstance(model, str):
         try:
-            LLMRegistry.resolve(model)
+            known = LLMRegistry.resolve(model)
         except ValueError:
-            yield ("model",), f"no model class for `{model}`: write `interactions:<name of a Gemini model>`"
+            known = None
+        if known is None or (issubclass(known, Gemini) and known is not InteractionsLlm):
+            name = model.rpartition(":")[2]
+            yield ("model",), f"`{model}` would not use the Interactions API, did you mean `interactions:{name}`?"
     for key in REFERENCES:
         if isinstance(data.get(key), dict):
             yield from _reference(data[key], (key,))
@@ -204,11 +204,3 @@ def _line(node: yaml.Node, location: Location) -> int:
             node = node.value[step]
             line = node.start_mark.line
     return line + 1
-
-
-def _data(path: Path) -> dict[str, Any] | None:
-    try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError):
-        return None
-    return data if isinstance(data, dict) else None

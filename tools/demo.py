@@ -12,7 +12,7 @@ from rich.rule import Rule
 
 from tools import backend
 from tools.application import build_app
-from tools.cli import USER, show
+from tools.cli.console import USER, show
 from tools.conversation import new_runner, turn
 from tools.research.files import save
 from tools.research.wiring import research

@@ -9,13 +9,15 @@ from importlib.metadata import PackageNotFoundError, version
 
 import httpx
 from google.adk.agents import BaseAgent, LlmAgent
+from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
 from tools import backend
-from tools.config import ConfigError, load_agent
+from tools.config import load_agent
 from tools.research.ledger import Ledger
 from tools.settings import Settings, SettingsError, load_settings
+from tools.yamls import ConfigError
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
 
@@ -70,9 +72,13 @@ def agent_tree() -> Tree:
     settings = load_settings()
     root = load_agent(settings.config)
     tree = Tree(_described(root))
-    for agent in root.sub_agents:
-        tree.add(_described(agent))
+    _grow(tree, root)
     return tree
+
+
+def _grow(tree: Tree, agent: BaseAgent) -> None:
+    for child in agent.sub_agents:
+        _grow(tree.add(_described(child)), child)
 
 
 def _described(agent: BaseAgent) -> str:
@@ -80,6 +86,7 @@ def _described(agent: BaseAgent) -> str:
     if isinstance(agent, LlmAgent):
         model = agent.canonical_model
         lines.append(f"model: {model.model} (use_interactions_api={getattr(model, 'use_interactions_api', False)})")
+        lines.append(f"instruction: {_first_line(str(agent.instruction))}")
         if agent.tools:
             lines.append("tools: " + ", ".join(_name(tool) for tool in agent.tools))
         if agent.output_schema:
@@ -89,6 +96,11 @@ def _described(agent: BaseAgent) -> str:
         lines += [f"{key}: {value}" for key, value in own.items()]
     lines.append(f"[dim]{agent.description.strip()}[/]")
     return "\n".join(lines)
+
+
+def _first_line(text: str) -> str:
+    first, *rest = text.strip().splitlines() or [""]
+    return escape(f"{first} … ({len(rest)} more lines)" if rest else first)
 
 
 def _name(tool: object) -> str:

@@ -8,10 +8,13 @@ from __future__ import annotations
 
 import json
 import os
+import signal
 import subprocess
 import sys
+import threading
 import time
 from pathlib import Path
+from typing import Any
 
 import httpx
 from filelock import FileLock
@@ -30,11 +33,15 @@ def start_emulator(settings: Settings) -> str:
     """
     folder = settings.data_dir / "emulator"
     folder.mkdir(parents=True, exist_ok=True)
-    address = folder / "address.json"
+    address, options = folder / "address.json", folder / "options.json"
     with FileLock(folder / "start.lock"):
+        wanted = {"corpus": str(settings.corpus.resolve()) if settings.corpus else "", "speed": settings.emulator_speed}
         url = _running(address)
-        if url:
+        if url and _read(options) == wanted:
             return url
+        if url:  # it searches other documents or has another speed: its successor goes on with its state
+            _stop(address)
+        options.write_text(json.dumps(wanted))
         command = [
             *(sys.executable, "-m", "interactions_emulator", "--state", str(folder / "state.db")),
             *("--address-file", str(address), "--idle-exit", str(IDLE_SECONDS)),
@@ -61,6 +68,26 @@ def start_emulator(settings: Settings) -> str:
         return _wait(process, address, folder / "emulator.log")
 
 
+def keep_alive(settings: Settings) -> None:
+    """Keeps the emulator from ending for want of work while this process lives."""
+
+    def ask() -> None:
+        while True:
+            time.sleep(IDLE_SECONDS / 3)
+            start_emulator(settings)
+
+    threading.Thread(target=ask, name="emulator-keep-alive", daemon=True).start()
+
+
+def _stop(address: Path) -> None:
+    known = _read(address)
+    if known:
+        os.kill(int(known["pid"]), signal.SIGTERM)
+        end = time.monotonic() + START_SECONDS
+        while _running(address) and time.monotonic() < end:
+            time.sleep(0.05)
+
+
 def _wait(process: subprocess.Popen[bytes], address: Path, log: Path) -> str:
     from tools.backend import BackendError
 
@@ -75,9 +102,9 @@ def _wait(process: subprocess.Popen[bytes], address: Path, log: Path) -> str:
     raise BackendError(f"the emulator did not start ({' '.join(last) or 'no output'}); its log: {log}")
 
 
-def _read(address: Path) -> dict[str, str] | None:
+def _read(address: Path) -> dict[str, Any] | None:
     try:
-        found: dict[str, str] = json.loads(address.read_text())
+        found: dict[str, Any] = json.loads(address.read_text())
     except (OSError, ValueError):
         return None
     return found
@@ -91,4 +118,4 @@ def _running(address: Path) -> str | None:
         httpx.get(known["url"], timeout=5).raise_for_status()
     except httpx.HTTPError:
         return None
-    return known["url"]
+    return str(known["url"])

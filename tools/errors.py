@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import logging
 from typing import Any
 
 from google.adk.agents.callback_context import CallbackContext
@@ -12,6 +13,8 @@ from google.adk.models import LlmRequest, LlmResponse
 from google.adk.plugins import BasePlugin
 from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
+
+log = logging.getLogger(__name__)
 
 NEXT_STEPS = {
     400: "The request was refused as it stands; the session may hold something that the API does not take.",
@@ -36,12 +39,14 @@ class ErrorReporter(BasePlugin):
         self, *, callback_context: CallbackContext, llm_request: LlmRequest, error: Exception
     ) -> LlmResponse | None:
         """The answer of a turn whose model call failed."""
+        log.warning("%s failed", llm_request.model, exc_info=error)
         return explained(error, llm_request.model or "the model")
 
     async def on_tool_error_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, error: Exception
     ) -> dict[str, Any] | None:
         """A tool's exception as its result, which the agent can explain."""
+        log.error("%s failed", tool.name, exc_info=error)
         return {"error": {"code": type(error).__name__, "message": str(error)}}
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
@@ -55,8 +60,10 @@ class ErrorReporter(BasePlugin):
 def explained(error: Exception, model: str) -> LlmResponse:
     """An error of the API or of the connection, with what to do about it."""
     status = status_of(error)
-    if status is None:
+    if status is None and type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
         what, step, code = f"could not be reached: {error}", "Check the network and try again.", "UNREACHABLE"
+    elif status is None:
+        what, step, code = f"failed: {type(error).__name__}: {error}", "The log has the details.", type(error).__name__
     else:
         what, code = f"answered HTTP {status}: {_message(error)}", f"HTTP_{status}"
         step = NEXT_STEPS.get(status, "Try again in a minute." if status >= 500 else "")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import functools
 from collections.abc import AsyncGenerator
 from typing import Any
 
@@ -11,7 +10,7 @@ from google.genai import Client, types
 from pydantic import PrivateAttr, TypeAdapter, ValidationError
 
 from tools import backend
-from tools.citations import Citation, cite, source_list
+from tools.citations import Citation, cite, read_citations, source_list
 
 
 class InteractionsLlm(Gemini):
@@ -26,7 +25,7 @@ class InteractionsLlm(Gemini):
     """
 
     use_interactions_api: bool = True
-    _extra: dict[str, Any] = PrivateAttr(default_factory=dict)
+    _tap: Tap | None = PrivateAttr(default=None)
 
     @classmethod
     def supported_models(cls) -> list[str]:
@@ -35,9 +34,9 @@ class InteractionsLlm(Gemini):
 
     @property
     def api_client(self) -> Client:
-        """The application's client, with this request's extra arguments bound to `interactions.create`."""
+        """The application's client; during a request, one that the request's tap listens to."""
         client = backend.client()
-        return _Bound(client, self._extra) if self._extra else client  # type: ignore[return-value]
+        return _Tapped(client, self._tap) if self._tap else client  # type: ignore[return-value]
 
     @property
     def capabilities(self) -> LlmCapabilities:
@@ -50,14 +49,13 @@ class InteractionsLlm(Gemini):
         """Yields partial responses if `stream`, then exactly one whole response (or function calls, or an error)."""
         schema = response_schema(llm_request.config)
         if schema is None:
-            async for response in self._answer(llm_request, stream):
+            async for response in self._answer(llm_request, stream, Tap({})):
                 yield response
             return
-        model = self.model_copy()
-        model._extra = {"response_format": [{"type": "text", "mime_type": "application/json", "schema": schema}]}
+        wanted = {"response_format": [{"type": "text", "mime_type": "application/json", "schema": schema}]}
         problem = ""
         for _ in range(2):
-            async for response in model._answer(llm_request, stream):
+            async for response in self._answer(llm_request, stream, Tap(wanted)):
                 if response.partial:
                     yield response
             problem = schema_problem(llm_request.config, response)
@@ -68,60 +66,84 @@ class InteractionsLlm(Gemini):
         response.error_code, response.error_message, response.content = "INVALID_OUTPUT", problem, None
         yield response
 
-    async def _answer(self, request: LlmRequest, stream: bool) -> AsyncGenerator[LlmResponse, None]:
-        whole = None
-        async for response in super().generate_content_async(request, stream=True):
+    async def _answer(self, request: LlmRequest, stream: bool, tap: Tap) -> AsyncGenerator[LlmResponse, None]:
+        model, whole = self.model_copy(), None
+        model._tap = tap
+        async for response in Gemini.generate_content_async(model, request, stream=True):
             if not response.partial:
                 whole = response
             elif stream:
                 yield response
         if whole is None:
-            whole = LlmResponse(
-                error_code="STREAM_CUT", error_message="the answer's stream ended before the answer did"
-            )
+            whole = LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
         if whole.content:
             whole.content.parts = joined(whole.content.parts or [])
-        yield with_sources(whole)
+        yield with_sources(whole, tap)
 
 
-class _Bound:
-    """A client look-alike whose `aio.interactions.create` gets extra keyword arguments."""
+class Tap:
+    """Extra arguments for one create, and what its stream said: the text of each step and its citations.
 
-    def __init__(self, target: Any, extra: dict[str, Any]) -> None:
-        self._target, self._extra = target, extra
+    ADK 2.13 puts the texts of all steps together and keeps each citation's offset into its own step's text
+    (`interactions_utils.py:1139`), so that the place of a citation is lost when an answer has several.
+    """
+
+    def __init__(self, extra: dict[str, Any]) -> None:
+        self.extra = extra
+        self.texts: dict[int, str] = {}
+        self.annotations: dict[int, list[dict[str, Any]]] = {}
+
+    async def listen(self, stream: Any) -> AsyncGenerator[Any, None]:
+        """Passes the events of a stream on."""
+        async for event in stream:
+            delta: Any = getattr(event, "delta", None)
+            index: int = getattr(event, "index", None) or 0
+            match getattr(delta, "type", None):
+                case "text":
+                    self.texts[index] = self.texts.get(index, "") + (delta.text or "")
+                case "text_annotation_delta":
+                    found = [a.model_dump(mode="json", exclude_none=True) for a in delta.annotations or []]
+                    self.annotations.setdefault(index, []).extend(found)
+            yield event
+
+    def cited(self) -> tuple[str, list[Citation]]:
+        """All that was said, a paragraph a step, and its citations."""
+        text, citations = "", list[Citation]()
+        for index in sorted(self.texts):
+            text += "\n\n" if text else ""
+            citations += read_citations(self.annotations.get(index, ()), len(text.encode()))
+            text += self.texts[index]
+        return text, citations
+
+
+class _Tapped:
+    """A client look-alike whose `aio.interactions.create` goes through a tap."""
+
+    def __init__(self, target: Any, tap: Tap) -> None:
+        self._target, self._tap = target, tap
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
         if name in ("aio", "interactions"):
-            return _Bound(value, self._extra)
-        return functools.partial(value, **self._extra) if name == "create" else value
+            return _Tapped(value, self._tap)
+        return self._create if name == "create" else value
+
+    async def _create(self, **arguments: Any) -> Any:
+        return self._tap.listen(await self._target.create(**arguments, **self._tap.extra))
 
 
-def with_sources(response: LlmResponse) -> LlmResponse:
+def with_sources(response: LlmResponse, tap: Tap) -> LlmResponse:
     """Puts a numbered mark behind each cited passage and the list of sources at the end.
 
     An answer is cited exactly as a report is; one without citations stays as it is.
     """
-    parts = (response.content.parts if response.content else None) or []
-    spoken = [part for part in parts if part.text and not part.thought]
-    citations = _citations(response.grounding_metadata)
-    if len(spoken) != 1 or not citations or response.content is None:
+    said, citations = tap.cited()
+    if not citations or response.content is None:
         return response
-    text, sources = cite(spoken[0].text or "", citations)
+    text, sources = cite(said, citations)
     answer = types.Part(text=f"{text}\n\n**Sources**\n\n{source_list(sources)}")
-    cited = [answer if part is spoken[0] else part for part in parts]
-    return response.model_copy(update={"content": types.Content(role=response.content.role, parts=cited)})
-
-
-def _citations(grounding: types.GroundingMetadata | None) -> list[Citation]:
-    """The `url_citation`s that ADK made the grounding from; offsets count UTF-8 bytes in both."""
-    chunks = (grounding.grounding_chunks if grounding else None) or []
-    return [
-        Citation(web.title or web.uri, web.uri, support.segment.end_index if support.segment else None)
-        for support in (grounding.grounding_supports if grounding else None) or []
-        for index in support.grounding_chunk_indices or []
-        if index < len(chunks) and (web := chunks[index].web) and web.uri
-    ]
+    others = [part for part in response.content.parts or [] if part.thought or not part.text]
+    return response.model_copy(update={"content": types.Content(role=response.content.role, parts=[*others, answer])})
 
 
 def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | None:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from google.adk.agents import InvocationContext, LlmAgent
 from google.adk.events import Event
 from google.genai import types
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError, model_validator
 
 
 class Verdict(BaseModel):
@@ -21,6 +21,12 @@ class Verdict(BaseModel):
     )
     confidence: Annotated[float, Field(ge=0, le=1)] = Field(description="How sure the verdict is, from 0 to 1.")
     reason: str = Field(description="One sentence: what in the text led to the verdict.")
+
+    @model_validator(mode="after")
+    def _agrees_with_itself(self) -> Verdict:
+        if self.is_safe != (self.category == "safe"):
+            raise ValueError(f"is_safe={self.is_safe} contradicts category={self.category}")
+        return self
 
 
 class Moderator(LlmAgent):
@@ -44,8 +50,6 @@ def spoken(event: Event) -> Event:
         if event.error_code:
             raise ValueError(event.error_message or event.error_code)
         verdict = Verdict.model_validate_json(text)
-        if verdict.is_safe != (verdict.category == "safe"):
-            raise ValueError(f"is_safe={verdict.is_safe} contradicts category={verdict.category}")
     except ValueError as error:
         reason = _short(error)
         return event.model_copy(

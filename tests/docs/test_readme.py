@@ -22,8 +22,9 @@ def test_every_setting_is_in_the_table_and_in_the_example_file_and_no_other() ->
 
 
 def test_every_command_is_shown_and_every_command_shown_exists() -> None:
-    commands = {command.name or command.callback.__name__ for command in app.registered_commands if command.callback}
-    assert set(re.findall(r"^\.venv/bin/desk (\w+)", README, re.MULTILINE)) == commands - {"demo"}
+    named = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
+    commands = {name.replace("_", "-") for name in named}
+    assert set(re.findall(r"^\.venv/bin/desk ([\w-]+)", README, re.MULTILINE)) == commands - {"demo"}
 
 
 def test_every_file_named_exists() -> None:

@@ -4,12 +4,9 @@ import random
 from typing import Any
 
 import pytest
-from google.adk.models import LlmResponse
-from google.genai import types
 
 from tests.research.resources import MARK, finished, short, text_of, text_part, url_citation
 from tools.citations import Citation, Source, cite, read_citations, source_list
-from tools.models import with_sources
 from tools.research.report import read_report
 
 WORDS = ["chip", "Zürich", "研究", "🔬", "👩‍🔬", "e\u0301te\u0301", "ไทย", "naïve", "𝒳", "résumé", "数据", "🇫🇷", "né"]
@@ -133,28 +130,3 @@ def test_a_title_with_markdown_in_it_stays_a_title() -> None:
 
     assert text == 'x[\\[1\\]](https://e.org/%28a%20b%29 "\\*A\\* \\| \\"b\\" \\[c\\](d)")'
     assert source_list(sources) == '1. [\\*A\\* \\| \\"b\\" \\[c\\](d)](https://e.org/%28a%20b%29)'
-
-
-def test_a_chat_answer_shows_its_sources_in_its_text() -> None:
-    chunks = [types.GroundingChunk(web=types.GroundingChunkWeb(uri="https://e.org/a", title="A"))]
-    support = types.GroundingSupport(
-        segment=types.Segment(end_index=len("Zürich".encode())), grounding_chunk_indices=[0]
-    )
-    thought, spoken = types.Part(text="Hm", thought=True), types.Part(text="Zürich it is.")
-    response = LlmResponse(
-        content=types.Content(role="model", parts=[thought, spoken]),
-        grounding_metadata=types.GroundingMetadata(grounding_chunks=chunks, grounding_supports=[support]),
-    )
-
-    content = with_sources(response).content
-
-    assert content is not None
-    assert content.parts is not None
-    assert content.parts[0] == thought
-    assert short(content.parts[1].text or "") == "Zürich{1} it is.\n\n**Sources**\n\n1. [A](https://e.org/a)"
-
-
-def test_a_chat_answer_without_citations_stays_as_it_is() -> None:
-    response = LlmResponse(content=types.Content(role="model", parts=[types.Part(text="Hello [x](#y)!")]))
-
-    assert with_sources(response) is response

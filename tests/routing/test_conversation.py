@@ -22,7 +22,7 @@ from google.genai import types
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
-from tests.scripts import call, cited, research_brain, said
+from tests.scripts import call, cited, research_brain, said, search
 from tools.application import build_app
 
 ROUTES = {
@@ -30,6 +30,7 @@ ROUTES = {
     "weather": "assistant",
     "tomorrow": "assistant",
     "search": "assistant",
+    "look twice": "assistant",
     "moderate": "moderator",
 }
 VERDICT = {"is_safe": False, "category": "spam", "confidence": 0.9, "reason": "It sells."}
@@ -57,6 +58,10 @@ def brain(turn: Turn) -> Iterator[Beat]:
             yield Beat(0, said(f"KNOWN {' '.join(told)}"))
         else:
             yield Beat(0, said("SMALL TALK"))
+    elif "look twice" in asked:
+        yield Beat(0, said("Größe! I will look it up."))
+        yield Beat(0, search("bees"))
+        yield Beat(0, {"type": "model_output", "content": [cited("Bees fly. Wasps do too.", "Bees fly.")]})
     elif "search" in asked:
         yield Beat(0, {"type": "model_output", "content": [cited("Found it. Über alles.", "Found it.")]})
     else:
@@ -194,6 +199,11 @@ async def test_an_answer_from_search_names_its_sources_in_the_text_streaming_or_
         assert r'Found it.[\[1\]](https://example.org/moon "The moon") Über alles' in text
         assert "**Sources**\n\n1. [The moon](https://example.org/moon)" in text
         assert "<div>" not in text
+
+
+async def test_a_citation_stands_in_the_step_that_it_belongs_to(api: Emulator) -> None:
+    text = words((await Talk(build_app(), InMemorySessionService(), StreamingMode.NONE).say("look twice"))[-1])
+    assert text.startswith("Größe! I will look it up.\n\nBees fly.[\\[1\\]](https://example.org/moon")
 
 
 @pytest.mark.parametrize(

@@ -65,5 +65,6 @@ async def test_an_answer_that_stays_invalid_is_reported_as_not_moderated(use: An
 
 
 async def test_a_verdict_that_contradicts_itself_is_not_a_verdict(use: Any) -> None:
-    event = await moderate(Moderation(json.dumps({**SAFE, "category": "harmful"})), use)
-    assert (event.error_code, event.output) == ("NOT_MODERATED", None)
+    contradiction = json.dumps({**SAFE, "category": "harmful"})
+    event = await moderate(Moderation(contradiction, contradiction), use)
+    assert (event.error_code, event.output) == ("INVALID_OUTPUT", None)

@@ -3,42 +3,43 @@
 from __future__ import annotations
 
 import asyncio
-import re
+import base64
+import logging
 from collections.abc import AsyncGenerator
-from dataclasses import dataclass
-from typing import Any, ClassVar, Literal
+from typing import Any, ClassVar
 
 from google.adk.agents import BaseAgent, InvocationContext
 from google.adk.artifacts import BaseArtifactService
 from google.adk.events import Event, EventActions
 from google.genai import types
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel
 
-from tools.research.job import TERMINAL, Job, Order, State
+from tools.research.config import ResearcherConfig, ResearchSettings
+from tools.research.job import TERMINAL, Job, State
 from tools.research.page import to_chat, to_html, to_markdown
 from tools.research.report import Report, to_json
-from tools.research.service import Research
+from tools.research.service import WORKABLE, LimitReached, Research
+from tools.research.texts import closing, listing, outcome, started, state, title
 from tools.research.wiring import research
+from tools.research.wishes import (
+    Again,
+    Approve,
+    Attach,
+    Cancel,
+    FollowUp,
+    Forget,
+    ListAll,
+    New,
+    Nothing,
+    Revise,
+    understand,
+)
 from tools.settings import load_settings
 
-ATTACH_SECONDS = 240.0
+log = logging.getLogger(__name__)
 
 
-class ResearcherConfig(BaseModel):
-    """The keys of a researcher's YAML file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    agent_class: str = ""
-    name: str
-    description: str = ""
-    agent: str
-    thinking_summaries: Literal["auto", "none"] = "auto"
-    visualization: Literal["auto", "off"] = "auto"
-    attach_seconds: float = Field(default=ATTACH_SECONDS, gt=0)
-
-
-class Researcher(BaseAgent):
+class Researcher(ResearchSettings, BaseAgent):
     """Takes the user's words as a brief and lets Deep Research work on it.
 
     A turn watches the job for at most `attach_seconds`; the job itself goes on and is found again by any later turn.
@@ -46,44 +47,58 @@ class Researcher(BaseAgent):
 
     config_type: ClassVar[type[BaseModel]] = ResearcherConfig  # type: ignore[assignment]
 
-    agent: str
-    """Name of the Deep Research agent."""
-    thinking_summaries: Literal["auto", "none"] = "auto"
-    visualization: Literal["auto", "off"] = "auto"
-    attach_seconds: float = ATTACH_SECONDS
-
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         try:
             async for event in self._turn(ctx, research()):
                 yield event
         except asyncio.CancelledError:
             raise
+        except LimitReached as limit:
+            yield self._say(ctx, f"Nothing was started: {limit}.", error_code="LIMIT", error_message=str(limit))
         except Exception as error:  # an exception would end `adk run`, and leave no trace in `adk web`
+            log.exception("the researcher failed")
             text = f"The research desk failed: {error}. A research that was started goes on; ask again to see it."
             yield self._say(ctx, text, error_code=type(error).__name__, error_message=str(error))
 
     async def _turn(self, ctx: InvocationContext, service: Research) -> AsyncGenerator[Event, None]:
-        text = "".join(part.text or "" for part in (ctx.user_content.parts or [])) if ctx.user_content else ""
+        parts = (ctx.user_content.parts if ctx.user_content else None) or []
+        text = "".join(part.text or "" for part in parts)
         user, session = ctx.session.user_id, ctx.session.id
-        wish = understand(text, session, await service.ledger.find(user=user))
-        match wish:
+        jobs = await service.ledger.find(user=user, limit=1000)
+        match understand(text, session, jobs):
             case Nothing(reply):
                 yield self._say(ctx, reply)
                 return
+            case ListAll():
+                yield self._say(ctx, listing(jobs))
+                return
             case Cancel(job):
                 job = await service.cancel(job.id)
-                yield self._say(ctx, f"Research `{job.id}` is {_state(job)}. {job.error}".strip())
+                yield self._say(ctx, f"Research `{job.id}` is {state(job)}. {job.error}".strip())
                 return
+            case Forget(job):
+                yield self._say(ctx, "\n".join(f"- {line}" for line in await service.forget(job.id)))
+                return
+            case FollowUp(job, question):
+                yield self._say(ctx, to_chat(await service.follow_up(job.id, question, self.follow_up_model)))
+                return
+            case Approve(job):
+                job = await service.approve(job.id)
+                yield self._say(ctx, started(job))
+            case Revise(job, words):
+                job = await service.revise(job.id, words)
             case Again(job):
-                job = await service.start_again(job)
-                yield self._say(ctx, started(job), state={"research_job": job.id})
+                job = await service.start_again(job, limits=self.limits)
+                yield self._say(ctx, started(job))
             case Attach(job):
                 if job.state not in TERMINAL:
-                    yield self._say(ctx, f"Research `{job.id}` goes on: “{_title(job)}”")
-            case New(brief):
-                job, new = await service.start(self._order(brief, user, session))
-                if new:
-                    yield self._say(ctx, started(job), state={"research_job": job.id})
+                    yield self._say(ctx, f"Research `{job.id}` goes on: “{title(job)}”")
+            case New(brief, most):
+                most = most and bool(self.max_agent)
+                order = self.order(brief, user=user, session=session, inputs=inputs_of(parts), most=most)
+                job, new = await service.start(order, limits=self.limits, confirm=most)
+                if new and not most:
+                    yield self._say(ctx, started(job))
         lines = service.watch(job.id, load_settings().attach_seconds or self.attach_seconds)
         try:
             async for line in lines:
@@ -93,23 +108,22 @@ class Researcher(BaseAgent):
         async for event in self._outcome(ctx, service, await service.job(job.id)):
             yield event
 
-    def _order(self, brief: str, user: str, session: str) -> Order:
-        options = {"thinking_summaries": self.thinking_summaries, "visualization": self.visualization}
-        return Order(brief=brief, user=user, session=session, agent=self.agent, options=options)
-
     async def _outcome(self, ctx: InvocationContext, service: Research, job: Job) -> AsyncGenerator[Event, None]:
         report = await service.report(job.id)
         if report is None:
-            failed = job.state not in (State.RUNNING, State.STARTING, State.INTENDED)
+            failed = job.state not in WORKABLE | {State.AWAITING_APPROVAL}
             code = f"RESEARCH_{job.state.upper()}" if failed else None
             yield self._say(ctx, outcome(job), error_code=code, error_message=job.error if failed else None)
             return
         saved: list[str] = []
         if ctx.artifact_service:
-            for group in artifacts(job, report):
-                delta = {name: await self._save(ctx, ctx.artifact_service, name, part) for name, part in group.items()}
-                saved += delta
-                yield self._event(ctx, actions=EventActions(artifact_delta=delta))
+            try:
+                for group in artifacts(job, report):
+                    delta = {n: await self._save(ctx, ctx.artifact_service, n, part) for n, part in group.items()}
+                    saved += delta
+                    yield self._event(ctx, actions=EventActions(artifact_delta=delta))
+            except Exception:  # the report was paid for: it is shown whatever happens to its files
+                log.exception("%s: its files could not be saved", job.id)
         yield self._say(ctx, "\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
 
     async def _save(self, ctx: InvocationContext, store: BaseArtifactService, name: str, part: types.Part) -> int:
@@ -118,9 +132,8 @@ class Researcher(BaseAgent):
             app_name=ctx.app_name, user_id=user, session_id=session, filename=name, artifact=part
         )
 
-    def _say(self, ctx: InvocationContext, text: str, state: dict[str, Any] | None = None, **values: Any) -> Event:
-        content = types.Content(role="model", parts=[types.Part(text=text)])
-        return self._event(ctx, content=content, actions=EventActions(state_delta=state or {}), **values)
+    def _say(self, ctx: InvocationContext, text: str, **values: Any) -> Event:
+        return self._event(ctx, content=types.Content(role="model", parts=[types.Part(text=text)]), **values)
 
     def _progress(self, ctx: InvocationContext, line: str) -> Event:
         """A list item in a bubble that grows in `adk web` and is a line of its own in `adk run`."""
@@ -129,137 +142,6 @@ class Researcher(BaseAgent):
 
     def _event(self, ctx: InvocationContext, **values: Any) -> Event:
         return Event(author=self.name, invocation_id=ctx.invocation_id, branch=ctx.branch, **values)
-
-
-@dataclass(frozen=True)
-class New:
-    """Start (or join) a research."""
-
-    brief: str
-
-
-@dataclass(frozen=True)
-class Attach:
-    """Show how a job stands, or its report."""
-
-    job: Job
-
-
-@dataclass(frozen=True)
-class Again:
-    """Pay for an order once more, on purpose."""
-
-    job: Job
-
-
-@dataclass(frozen=True)
-class Cancel:
-    """End a job."""
-
-    job: Job
-
-
-@dataclass(frozen=True)
-class Nothing:
-    """There is nothing to do but to say so."""
-
-    reply: str
-
-
-_JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
-_COMMANDS: tuple[tuple[type[Cancel | Again | Attach], frozenset[str]], ...] = (
-    (Cancel, frozenset(("cancel", "stop", "abort"))),
-    (Again, frozenset(("again", "anew", "over", "repeat"))),
-    (
-        Attach,
-        frozenset(
-            [
-                "status",
-                "continue",
-                "resume",
-                "attach",
-                "show",
-                "wait",
-                "done",
-                "ready",
-                "finished",
-                "going",
-                "doing",
-                "far",
-                "running",
-                "on",
-            ]
-        ),
-    ),
-)
-_FILLERS = frozenset(
-    [
-        "please",
-        "the",
-        "my",
-        "this",
-        "that",
-        "it",
-        "its",
-        "a",
-        "of",
-        "with",
-        "for",
-        "to",
-        "me",
-        "is",
-        "are",
-        "how",
-        "where",
-        "what",
-        "what's",
-        "s",
-        "and",
-        "now",
-        "yet",
-        "still",
-        "go",
-        "start",
-        "run",
-        "do",
-        "can",
-        "could",
-        "will",
-        "would",
-        "you",
-        "i",
-        "see",
-        "have",
-        "get",
-        "research",
-        "job",
-        "report",
-        "result",
-    ]
-)
-
-
-def understand(text: str, session: str, jobs: list[Job]) -> New | Attach | Again | Cancel | Nothing:
-    """What a message wants, given the user's jobs, newest first.
-
-    A command is a message of nothing but command words ("what is the status of my research?"); anything else is a new
-    brief, so that a research on "stop words" cancels nothing. A job that is named may come from any session of the
-    user; else the session's newest unfinished one is meant.
-    """
-    named = _JOB.search(text)
-    chosen = next((job for job in jobs if named and job.id == named.group()), None)
-    if named and chosen is None:
-        return Nothing(f"You have no research `{named.group()}`.")
-    here = [job for job in jobs if job.order.session == session]
-    job = chosen or next((j for j in here if j.state not in TERMINAL), None) or (here[0] if here else None)
-    words = set(re.findall(r"[\w']+", _JOB.sub("", text).casefold()))
-    if words <= _FILLERS.union(*(verbs for _, verbs in _COMMANDS)):
-        for wish, verbs in _COMMANDS:
-            if words & verbs:
-                return wish(job) if job else Nothing("There is no research in this conversation yet.")
-    if chosen:
-        return Attach(chosen)
-    return New(text.strip()) if text.strip() else Nothing("What shall be researched?")
 
 
 def artifacts(job: Job, report: Report) -> list[dict[str, types.Part]]:
@@ -282,50 +164,21 @@ def artifacts(job: Job, report: Report) -> list[dict[str, types.Part]]:
     return [*pictures, documents]
 
 
-def started(job: Job) -> str:
-    """What is said first: it survives a reload and carries the handle."""
-    return (
-        f"🔎 Research `{job.id}` begins; it usually takes 5 to 20 minutes."
-        " You can close this page; ask for its status later and it is picked up where it stands."
-    )
+def inputs_of(parts: list[types.Part]) -> list[dict[str, Any]]:
+    """Pictures and documents of a message as content of the wire; other files are left out."""
+    inputs = []
+    for part in parts:
+        file = part.inline_data or part.file_data
+        kind = _kind(file.mime_type if file else None)
+        if part.inline_data and kind:
+            data = base64.b64encode(part.inline_data.data or b"").decode()
+            inputs.append({"type": kind, "mime_type": part.inline_data.mime_type, "data": data})
+        elif part.file_data and kind:
+            inputs.append({"type": kind, "mime_type": part.file_data.mime_type, "uri": part.file_data.file_uri})
+    return inputs
 
 
-def outcome(job: Job) -> str:
-    """How a job without a report stands, and what to do about it."""
-    id_ = job.id
-    match job.state:
-        case State.RUNNING | State.STARTING | State.INTENDED:
-            return (
-                f"Research `{id_}` is still running ({job.events} events so far). Ask “status {id_}” to see it go on."
-            )
-        case State.START_UNKNOWN:
-            return (
-                f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
-                " its id never reached us and the API has no list. Nothing was sent again."
-                f" Say “start again {id_}” to start it anew; it may then be paid for twice."
-            )
-        case State.STALLED:
-            return (
-                f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
-                f" Say “status {id_}” to wait on, “cancel {id_}”, or “start again {id_}” (which costs again)."
-            )
-        case _:
-            hint = f" Say “start again {id_}” to try once more (which costs again)."
-            return f"Research `{id_}` is {_state(job)}: {job.error or 'no reason was given'}.{hint}"
-
-
-def closing(job: Job, saved: list[str]) -> str:
-    """The last line under a report."""
-    took = f" in {job.seconds / 60:.0f} min" if job.seconds and job.seconds >= 60 else ""
-    files = f" Saved: {', '.join(f'`{name}`' for name in saved)} (see **Artifacts**)." if saved else ""
-    kept = "" if job.state is State.COMPLETED else f" The server ended it early ({job.error}); this is what there is."
-    return f"---\nResearch `{job.id}`, finished{took}.{kept}{files} To pay for a new run: “start again {job.id}”."
-
-
-def _state(job: Job) -> str:
-    return job.state.replace("_", " ")
-
-
-def _title(job: Job) -> str:
-    brief = " ".join(job.order.brief.split())
-    return brief if len(brief) <= 80 else f"{brief[:79]}…"
+def _kind(mime_type: str | None) -> str | None:
+    if mime_type and mime_type.startswith("image/"):
+        return "image"
+    return "document" if mime_type == "application/pdf" or (mime_type or "").startswith("text/") else None

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, cast
 
 import httpx
 
-from tools.research.job import Order
+from tools.research.job import Request
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -64,7 +64,7 @@ class InteractionsClient:
         """
         self._sdk = sdk
 
-    async def create(self, order: Order) -> AsyncGenerator[Event, None]:
+    async def create(self, request: Request) -> AsyncGenerator[Event, None]:
         """Starts a research and yields its events. The first one names the interaction.
 
         Raises:
@@ -75,9 +75,10 @@ class InteractionsClient:
         first = True
         try:
             stream = await self._sdk().aio.interactions.create(
-                agent=order.agent,
-                input=order.brief,
-                agent_config={"type": "deep-research", **order.options},
+                agent=request.agent,
+                input=request.input,
+                agent_config={"type": "deep-research", **request.options},
+                previous_interaction_id=request.previous,
                 background=True,  # Deep Research refuses to run otherwise
                 store=True,
                 stream=True,
@@ -110,6 +111,17 @@ class InteractionsClient:
         """
         with _errors():
             return _plain(await self._sdk().aio.interactions.get(interaction_id))
+
+    async def ask(self, model: str, text: str, previous: str | None) -> Resource:
+        """Lets a model answer, going on from an interaction.
+
+        Raises:
+            Gone: the server has forgotten the interaction.
+            ApiError: it could not be asked.
+        """
+        with _errors():
+            interactions = self._sdk().aio.interactions
+            return _plain(await interactions.create(model=model, input=text, previous_interaction_id=previous))
 
     async def cancel(self, interaction_id: str) -> Resource:
         """Ends a running interaction.

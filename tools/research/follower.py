@@ -24,6 +24,8 @@ class Policy:
     """Until the first event of a create; after it the outcome counts as unknown."""
     silence: float = 90
     """Without an event, before a stream is given up on."""
+    lease: float = 10
+    """Without a sign of life of a job's follower, before another process takes over."""
     poll_first: float = 2
     poll_most: float = 30
     stall_after: float = 3600
@@ -36,6 +38,13 @@ class Happened:
 
     event: Event
     cursor: str | None
+
+
+@dataclass(frozen=True)
+class Trouble:
+    """Something that a person should know of while the follower tries on."""
+
+    text: str
 
 
 @dataclass(frozen=True)
@@ -79,30 +88,30 @@ class Follower:
 
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
-    ) -> AsyncIterator[Happened | Ended | Stalled | Lost]:
-        """Yields each event once, then exactly one ending.
+    ) -> AsyncIterator[Happened | Trouble | Ended | Stalled | Lost]:
+        """Yields each event once, and trouble, then exactly one ending.
 
         Args:
             stream: the stream of the create, if it is still open; else the follower attaches by itself.
         """
-        fruitless = 0
-        while fruitless < 2:
+        fruitless, wait = 0, self._policy.poll_first
+        while True:
             news = False
-            async for happened in self._events(stream or self._client.stream(self._id, self._cursor)):
-                news = True
-                yield happened
-            fruitless = 0 if news else fruitless + 1
-            stream = None
-            ending = await self._look()
-            if ending:
-                yield ending
-                return
-            await self._pause(0.25 if news else self._policy.poll_first)
-        wait = self._policy.poll_first  # streaming does not work (any more): ask, ever more seldom
-        while not (ending := await self._look()):
-            await self._pause(wait)
-            wait = min(wait * 2, self._policy.poll_most)
-        yield ending
+            if fruitless < 2:
+                async for happened in self._events(stream or self._client.stream(self._id, self._cursor)):
+                    news = True
+                    yield happened
+                fruitless = 0 if news else fruitless + 1
+                stream = None
+            async for found in self._look():
+                yield found
+                if not isinstance(found, Trouble):
+                    return
+            if fruitless == 2:  # streaming does not work (any more): ask, ever more seldom
+                wait = min(wait * 2, self._policy.poll_most)
+            elif not news:
+                yield Trouble("the connection broke; the research goes on, attaching again")
+            await self._pause(0.25 if news else wait)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncIterator[Happened]:
         """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""
@@ -125,23 +134,27 @@ class Follower:
         finally:
             await stream.aclose()
 
-    async def _look(self) -> Ended | Stalled | Lost | None:
-        """Reads the resource, as often as it takes. None: it still runs."""
+    async def _look(self) -> AsyncIterator[Trouble | Ended | Stalled | Lost]:
+        """Reads the resource, as often as it takes. Nothing but trouble: it still runs."""
         wait = self._policy.poll_first
         while True:
             try:
                 resource = await self._client.get(self._id)
                 break
             except (Gone, Refused) as error:
-                return Lost(error)
+                yield Lost(error)
+                return
             except ApiError as error:  # a failed read never ends a research
                 if self._quiet >= self._policy.stall_after:
-                    return Stalled(None)
+                    yield Stalled(None)
+                    return
+                yield Trouble("the server cannot be read; the research goes on, trying again")
                 await self._pause(max(wait, error.retry_after or 0))
                 wait = min(wait * 2, self._policy.poll_most)
         if resource.get("status") in OUTCOMES:
-            return Ended(await self._with_usage(resource))
-        return Stalled(resource) if self._quiet >= self._policy.stall_after else None
+            yield Ended(await self._with_usage(resource))
+        elif self._quiet >= self._policy.stall_after:
+            yield Stalled(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
         """Usage arrives seconds after the end (big-AGI #1143); it is worth two more reads, not more."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import secrets
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
@@ -23,7 +23,7 @@ class State(StrEnum):
     RUNNING = "running"
     """The server named an interaction."""
     AWAITING_APPROVAL = "awaiting_approval"
-    """The plan is there; the research is not started."""
+    """A person has to say yes first: to the plan, or to the price when there is none."""
     STALLED = "stalled"
     """Running by the server's word, but silent for longer than any research takes."""
     COMPLETED = "completed"
@@ -49,6 +49,15 @@ OUTCOMES: Mapping[str, State] = {
 """What a terminal status of the API means for the job. Any other status, also one not known here: it still runs."""
 
 
+COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
+"""USD that a run costs, from and to, by the beginning of the agent's name (Google's published estimates, 2026)."""
+
+
+def cost_of(agent: str) -> tuple[float, float]:
+    """What a run of this agent costs, in USD, from and to; the dearest known for an unknown agent."""
+    return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))
+
+
 @dataclass(frozen=True)
 class Order:
     """What was asked for, by whom. The same order twice is one job, unless `attempt` says that it is meant."""
@@ -60,6 +69,8 @@ class Order:
     """Name of the Deep Research agent, e.g. "deep-research-preview-04-2026"."""
     options: Mapping[str, Any] = field(default_factory=dict)
     """The API's `agent_config` without its type, e.g. {"thinking_summaries": "auto"}."""
+    inputs: Sequence[Mapping[str, Any]] = ()
+    """Documents and pictures beside the brief, as content of the wire: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
 
     @property
@@ -67,7 +78,33 @@ class Order:
         """The same for equal orders; white space and case of the brief do not count."""
         brief = " ".join(self.brief.split()).casefold()
         parts = [self.user, self.session, brief, self.agent, dict(self.options), self.attempt]
+        parts += [dict(content) for content in self.inputs]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
+
+
+@dataclass(frozen=True)
+class Plan:
+    """The plan of a research, and what the person said to it."""
+
+    text: str
+    interaction_id: str
+    reply: str = ""
+    approved: bool = False
+
+
+@dataclass(frozen=True)
+class Request:
+    """One create: a research, a plan, or the research that follows from a plan."""
+
+    agent: str
+    input: str | list[Mapping[str, Any]]
+    options: Mapping[str, Any]
+    previous: str | None = None
+
+    @property
+    def plans(self) -> bool:
+        """Whether it ends with a plan and not with a report."""
+        return self.options.get("collaborative_planning") is True
 
 
 @dataclass(frozen=True)
@@ -84,9 +121,24 @@ class Job:
     """Id of the last event seen."""
     events: int = 0
     """How many events were seen."""
+    line: str = ""
+    """The last line of progress."""
     finished: float | None = None
     usage: Mapping[str, Any] = field(default_factory=dict)
     error: str = ""
+    plan: Plan | None = None
+    cost: float = 0.0
+    """USD at most, as estimated when it was ordered."""
+
+    @property
+    def request(self) -> Request:
+        """What to send next."""
+        order, plan = self.order, self.plan
+        if plan is None:
+            text = {"type": "text", "text": order.brief}
+            return Request(order.agent, [text, *order.inputs] if order.inputs else order.brief, order.options)
+        options = {**order.options, "collaborative_planning": not plan.approved}
+        return Request(order.agent, plan.reply, options, plan.interaction_id)
 
     @property
     def seconds(self) -> float | None:
@@ -94,8 +146,8 @@ class Job:
         return None if self.finished is None else self.finished - self.created
 
 
-def new_job(order: Order, now: float) -> Job:
+def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
     """A job that nothing was sent for yet, with an id that can be typed: `job_` and 8 characters."""
     alphabet = "23456789abcdefghjkmnpqrstvwxyz"
     name = "".join(secrets.choice(alphabet) for _ in range(8))
-    return Job(id=f"job_{name}", order=order, state=State.INTENDED, created=now, updated=now)
+    return Job(id=f"job_{name}", order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])

@@ -2,19 +2,25 @@
 
 from __future__ import annotations
 
+import asyncio
+import functools
 import json
-from collections.abc import Collection
+from collections.abc import Callable, Collection, Coroutine
+from dataclasses import asdict
 from pathlib import Path
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, insert, select, update
+from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, func, insert, or_, select, update
 from sqlalchemy.engine import Row, make_url
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 from sqlalchemy.schema import CreateIndex, CreateTable
 
-from tools.research.job import Job, Order, State
+from tools.research.job import Job, Order, Plan, State
+
+P = ParamSpec("P")
+R = TypeVar("R")
 
 _metadata = MetaData()
 _jobs = Table(
@@ -38,8 +44,27 @@ _jobs = Table(
     Column("usage", Text, nullable=False),
     Column("error", Text, nullable=False),
     Column("report", Text),
+    Column("owner", String(255)),
+    Column("lease_until", Float),
+    Column("line", Text, nullable=False),
+    Column("plan", Text),
+    Column("inputs", Text, nullable=False),
+    Column("cost", Float, nullable=False),
 )
 _listed = [column for column in _jobs.columns if column.name != "report"]
+
+
+def _whole(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """A statement that has begun is finished even if who asked for it is cancelled.
+
+    An interrupted one would be lost half-way, and would hold SQLite's lock until its connection is collected.
+    """
+
+    @functools.wraps(method)
+    async def finish(*args: P.args, **kwargs: P.kwargs) -> R:
+        return await asyncio.shield(asyncio.ensure_future(method(*args, **kwargs)))
+
+    return finish
 
 
 class Ledger:
@@ -56,6 +81,7 @@ class Ledger:
         )
         self._ready = False
 
+    @_whole
     async def add(self, job: Job) -> tuple[Job, bool]:
         """Writes a new job, or finds the one that the same order already has.
 
@@ -73,11 +99,13 @@ class Ledger:
                 raise
             return found, False
 
+    @_whole
     async def get(self, job_id: str) -> Job | None:
         """The job of that id."""
         await self._prepare()
         return await self._first(_jobs.c.id == job_id)
 
+    @_whole
     async def find(self, *, user: str | None = None, session: str | None = None, limit: int = 100) -> list[Job]:
         """Jobs, newest first."""
         await self._prepare()
@@ -89,6 +117,7 @@ class Ledger:
         async with self._engine.connect() as connection:
             return [_job(row) for row in await connection.execute(query)]
 
+    @_whole
     async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
         """Changes a job if it is in one of the expected states.
 
@@ -102,6 +131,8 @@ class Ledger:
         await self._prepare()
         if "usage" in values:
             values["usage"] = json.dumps(values["usage"])
+        if "plan" in values:
+            values["plan"] = _plan_text(values["plan"])
         query = (
             update(_jobs).where(_jobs.c.id == job_id, _jobs.c.state.in_(list(expected))).values(updated=now, **values)
         )
@@ -109,11 +140,46 @@ class Ledger:
             changed = (await connection.execute(query)).rowcount == 1
         return await self.get(job_id) if changed else None
 
+    @_whole
     async def report(self, job_id: str) -> str | None:
         """The finished report as JSON (`tools.research.report.to_json`)."""
         await self._prepare()
         async with self._engine.connect() as connection:
             return (await connection.execute(select(_jobs.c.report).where(_jobs.c.id == job_id))).scalar()
+
+    @_whole
+    async def delete(self, job_id: str) -> None:
+        """Forgets a job and its report."""
+        await self._prepare()
+        async with self._engine.begin() as connection:
+            await connection.execute(delete(_jobs).where(_jobs.c.id == job_id))
+
+    @_whole
+    async def count(self, user: str, since: float, states: Collection[State]) -> tuple[int, float]:
+        """How many jobs of a user, ordered since then, are in these states, and what they cost at most, in USD."""
+        await self._prepare()
+        query = select(func.count(), func.coalesce(func.sum(_jobs.c.cost), 0.0)).where(
+            _jobs.c.user == user, _jobs.c.created >= since, _jobs.c.state.in_(list(states))
+        )
+        async with self._engine.connect() as connection:
+            jobs, cost = (await connection.execute(query)).one()
+        return int(jobs), float(cost)
+
+    @_whole
+    async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
+        """Takes or renews the right to follow a job. False: somebody else has it, and has not run out of time."""
+        await self._prepare()
+        free = or_(_jobs.c.owner.is_(None), _jobs.c.owner == owner, _jobs.c.lease_until < now)
+        query = update(_jobs).where(_jobs.c.id == job_id, free).values(owner=owner, lease_until=now + seconds)
+        async with self._engine.begin() as connection:
+            return bool((await connection.execute(query)).rowcount == 1)
+
+    @_whole
+    async def unlease(self, job_id: str, owner: str) -> None:
+        """Hands the right to follow a job back."""
+        query = update(_jobs).where(_jobs.c.id == job_id, _jobs.c.owner == owner)
+        async with self._engine.begin() as connection:
+            await connection.execute(query.values(owner=None, lease_until=None))
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -153,7 +219,15 @@ def _row(job: Job) -> dict[str, Any]:
         "finished": job.finished,
         "usage": json.dumps(dict(job.usage)),
         "error": job.error,
+        "line": job.line,
+        "plan": _plan_text(job.plan),
+        "inputs": json.dumps([dict(content) for content in order.inputs]),
+        "cost": job.cost,
     }
+
+
+def _plan_text(plan: Plan | None) -> str | None:
+    return json.dumps(asdict(plan)) if plan else None
 
 
 def _job(row: Row[Any]) -> Job:
@@ -164,6 +238,7 @@ def _job(row: Row[Any]) -> Job:
         session=values["session"],
         agent=values["agent"],
         options=json.loads(values["options"]),
+        inputs=tuple(json.loads(values["inputs"])),
         attempt=values["attempt"],
     )
     return Job(
@@ -178,4 +253,7 @@ def _job(row: Row[Any]) -> Job:
         finished=values["finished"],
         usage=json.loads(values["usage"]),
         error=values["error"],
+        line=values["line"],
+        plan=Plan(**json.loads(values["plan"])) if values["plan"] else None,
+        cost=values["cost"],
     )

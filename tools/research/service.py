@@ -8,6 +8,9 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
+import platform
+import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -19,10 +22,13 @@ from tools.research.client import (
     InteractionsClient,
     NotCreated,
     OutcomeUnknown,
+    Unavailable,
 )
-from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Stalled
-from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, Job, Order, State, new_job
+from tools.research.config import Limits
+from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Stalled, Trouble
+from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, Job, Order, Plan, State, cost_of, new_job
 from tools.research.ledger import Ledger
+from tools.research.page import to_markdown
 from tools.research.progress import progress_line
 from tools.research.report import Report, from_json, read_report, to_json
 
@@ -34,8 +40,23 @@ LONGEST_WAIT = 60.0
 """Seconds that a create waits at most between two tries."""
 
 
+DAY = 86_400.0
+WORKABLE = FOLLOWED | {State.INTENDED, State.STARTING}
+"""States in which there is something to do without a person."""
+COUNTED = set(State) - {State.FAILED, State.CANCELLED}
+"""Jobs that count as spent. A failed or cancelled run may have cost something, but nobody can say what."""
+
+
 class UnknownJob(LookupError):
     """No such job in the ledger."""
+
+
+class NotFinished(LookupError):
+    """The job has no report."""
+
+
+class LimitReached(Exception):
+    """The user may not start another research now. The text says which limit, and what to do."""
 
 
 @dataclass
@@ -68,26 +89,124 @@ class Research:
     ) -> None:
         self.ledger = ledger
         self._client, self._policy, self._clock, self._sleep = client, policy or Policy(), clock, sleep
+        self._owner = f"{platform.node()}/{os.getpid()}/{secrets.token_hex(4)}"
         self._runs: dict[str, _Run] = {}
 
-    async def start(self, order: Order) -> tuple[Job, bool]:
+    async def start(self, order: Order, *, limits: Limits | None = None, confirm: bool = False) -> tuple[Job, bool]:
         """Takes an order. The same order again joins the job that it has, unless that one never started anything.
+
+        Args:
+            confirm: whether a person has to agree to the price first.
 
         Returns:
             The job, and whether it is new.
+
+        Raises:
+            LimitReached: the user has too much running or spent already. An order that has a job is not refused.
         """
-        job, new = await self.ledger.add(new_job(order, self._clock()))
-        if not new and job.state is State.FAILED and not job.interaction_id:
-            return await self.start_again(job), True
+        newest = await self._newest(order)
+        if newest and not (newest.state is State.FAILED and not newest.interaction_id):
+            await self._ensure(newest.id)
+            return newest, False
+        state = State.AWAITING_APPROVAL if confirm else State.INTENDED
+        return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
+
+    async def start_again(self, job: Job, *, limits: Limits | None = None) -> Job:
+        """A new run of an old order, on purpose: it costs again. A run that is still on its way is joined.
+
+        Raises:
+            LimitReached: see `start`.
+        """
+        newest = await self._newest(job.order) or job
+        if newest.state in WORKABLE - {State.STALLED}:
+            return newest
+        order = replace(newest.order, attempt=newest.order.attempt + 1)
+        return (await self._add(order, limits, State.INTENDED))[0]
+
+    async def _newest(self, order: Order) -> Job | None:
+        """The last attempt at the same order."""
+        first = replace(order, attempt=1).key
+        jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)
+        same = [job for job in jobs if replace(job.order, attempt=1).key == first]
+        return max(same, key=lambda job: job.order.attempt, default=None)
+
+    async def _add(self, order: Order, limits: Limits | None, state: State) -> tuple[Job, bool]:
+        if limits:
+            await self._check(order, limits)
+        job, new = await self.ledger.add(new_job(order, self._clock(), state))
+        await self._ensure(job.id)
         return job, new
 
-    async def start_again(self, job: Job) -> Job:
-        """A new run of an old order, on purpose: it costs again."""
-        order, new = job.order, False
-        while not new:
-            order = replace(order, attempt=order.attempt + 1)
-            job, new = await self.ledger.add(new_job(order, self._clock()))
-        return job
+    async def approve(self, job_id: str) -> Job:
+        """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research."""
+        job = await self.job(job_id)
+        plan = job.plan and replace(job.plan, reply="Go ahead with this plan.", approved=True)
+        return await self._reply(job, plan)
+
+    async def revise(self, job_id: str, words: str) -> Job:
+        """Asks for another plan."""
+        job = await self.job(job_id)
+        return await self._reply(job, job.plan and replace(job.plan, reply=words))
+
+    async def _reply(self, job: Job, plan: Plan | None) -> Job:
+        values = {"interaction_id": None, "cursor": None} if plan else {}
+        await self.ledger.change(
+            job.id, {State.AWAITING_APPROVAL}, self._clock(), state=State.INTENDED, plan=plan, **values
+        )
+        return await self.job(job.id)
+
+    async def follow_up(self, job_id: str, question: str, model: str) -> Report:
+        """A model's answer to a question about a finished research.
+
+        The server still knows the research: the question goes on from it. It does not any more: the model is given
+        the saved report.
+
+        Raises:
+            UnknownJob, NotFinished: there is no such report.
+            ApiError: the model could not be asked.
+        """
+        job, report = await self.job(job_id), await self.report(job_id)
+        if report is None:
+            raise NotFinished(f"{job_id} has no report to ask about: it is {job.state}")
+        try:
+            answer = await self._client.ask(model, question, job.interaction_id)
+        except Gone:
+            text = f"{to_markdown(report)}\n\n---\nAnswer this from the report above: {question}"
+            answer = await self._client.ask(model, text, None)
+        return read_report(answer)
+
+    async def forget(self, job_id: str) -> list[str]:
+        """Ends a job and deletes what there is of it.
+
+        Returns:
+            A receipt: a line for each thing that was deleted or that the server refused to delete.
+        """
+        job = await self.cancel(job_id)
+        receipt = []
+        named = [job.interaction_id, job.plan.interaction_id if job.plan else None]
+        for interaction_id in [name for name in named if name]:
+            try:
+                await self._client.delete(interaction_id)
+                receipt.append(f"interaction {interaction_id}: deleted at the server")
+            except ApiError as error:
+                receipt.append(f"interaction {interaction_id}: the server refused ({error})")
+        await self.ledger.delete(job_id)
+        return [*receipt, f"{job_id}: deleted from the ledger, with its report"]
+
+    async def _check(self, order: Order, limits: Limits) -> None:
+        now = self._clock()
+        running, _ = await self.ledger.count(order.user, 0, WORKABLE)
+        today, spent = await self.ledger.count(order.user, now - DAY, COUNTED)
+        cost = cost_of(order.agent)[1]
+        if running >= limits.at_once:
+            raise LimitReached(f"{running} researches run at once already (limit {limits.at_once}): wait or cancel one")
+        if today >= limits.per_day:
+            raise LimitReached(f"{today} researches were ordered in the last 24 hours (limit {limits.per_day})")
+        if spent + cost > limits.usd_per_day:
+            raise LimitReached(
+                f"up to ${spent:.0f} were spent in the last 24 hours and this may cost ${cost:.0f}"
+                f" (limit ${limits.usd_per_day:.0f})"
+            )
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
         """Lines of progress, until the job needs nobody any more or the time is up. The job goes on either way.
@@ -140,12 +259,16 @@ class Research:
         no longer followed and says so.
         """
         job = await self.job(job_id)
-        while job.state is State.STARTING and job_id in self._runs:  # its id is on the way
+        while job.state is State.STARTING:  # its id is on the way, here or elsewhere
+            await self._ensure(job_id)
             await self._sleep(0.2)
             job = await self.job(job_id)
         if job.state in TERMINAL:
             return job
-        error = job.error if job.state is State.START_UNKNOWN else ""
+        if job.state is State.AWAITING_APPROVAL:
+            return await self._end(job, State.CANCELLED, "")
+        unknown = f"it may have been started, and nobody can stop it without its id: {job.error}"
+        error = unknown if job.state is State.START_UNKNOWN else ""
         if job.interaction_id:
             try:
                 resource = await self._client.cancel(job.interaction_id)
@@ -156,7 +279,7 @@ class Research:
             except ApiError as failure:
                 raise ApiError(f"{job_id} could not be cancelled, it goes on: {failure}") from failure
         await self._stop(job_id)
-        states = set(State) - TERMINAL
+        states = set(State) - TERMINAL - {State.STARTING}
         now = self._clock()
         await self.ledger.change(job_id, states, now, state=State.CANCELLED, finished=now, error=error)
         return await self.job(job_id)
@@ -177,70 +300,100 @@ class Research:
         """The run of a job, with a task if there is something left to do for it."""
         job = await self.job(job_id)
         run = self._runs.get(job_id)
-        if run is None or (run.task is None or run.task.done()):
+        if run is None or run.task is None or run.task.done():
             run = self._runs[job_id] = _Run()
-            if job.state is State.INTENDED:
-                run.task = asyncio.create_task(self._work(self._create(job, run), job))
-            elif job.state is State.STARTING:
-                run.task = asyncio.create_task(self._work(self._await_start(job, run), job))
-            elif job.state in FOLLOWED:
-                run.task = asyncio.create_task(self._work(self._follow(job, run, None), job))
+            if job.state in WORKABLE:
+                run.task = asyncio.create_task(self._work(job, run))
         return run
 
-    async def _work(self, work: Awaitable[None], job: Job) -> None:
+    async def _work(self, job: Job, run: _Run) -> None:
+        """Does what is left to do for a job, if nobody else does; else repeats what they say until they fall silent."""
+        while not await self.ledger.lease(job.id, self._owner, self._clock(), self._policy.lease):
+            run.say(job.line or "another process is at it")
+            await self._sleep(1)
+            job = await self.job(job.id)
+            if job.state not in WORKABLE:
+                return
+        keeper = asyncio.create_task(self._keep_lease(job.id))
         try:
-            await work
+            job = await self.job(job.id)
+            if job.state is State.INTENDED:
+                await self._create(job, run)
+            elif job.state is State.STARTING:  # and its starter let go of the lease
+                await self._unknown(job, "the process that started it ended before it heard from the server")
+            elif job.state in FOLLOWED:
+                await self._follow(job, run, None)
         except Exception:
             log.exception("%s: following it failed; it goes on at the server", job.id)
             raise
+        finally:
+            keeper.cancel()
+            await self.ledger.unlease(job.id, self._owner)
+
+    async def _keep_lease(self, job_id: str) -> None:
+        while True:
+            await asyncio.sleep(self._policy.lease / 3)
+            await self.ledger.lease(job_id, self._owner, self._clock(), self._policy.lease)
 
     async def _create(self, job: Job, run: _Run) -> None:
         """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
         for attempt in range(1, CREATE_TRIES + 1):
-            if not await self.ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
-                return await self._await_start(job, run)
-            stream = self._client.create(job.order)
+            sending = asyncio.ensure_future(self._send(job))
             try:
-                async with asyncio.timeout(self._policy.create_timeout):
-                    first = await anext(stream)
-                return await self._started(job, run, first, stream)
+                stream = await asyncio.shield(sending)
+            except asyncio.CancelledError:  # whoever stops us waits until the id is written down
+                await asyncio.wait({sending}, timeout=self._policy.create_timeout)
+                raise
             except NotCreated as error:
                 if attempt == CREATE_TRIES or error.status not in (None, 429):
                     await self._end(job, State.FAILED, f"nothing was started: {error}")
-                    return None
+                    return
                 await self.ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
                 run.say("the server is busy; nothing was started yet, trying again")
                 await self._sleep(min(error.retry_after or 2.0**attempt, LONGEST_WAIT))
-            except (OutcomeUnknown, TimeoutError) as error:
-                await self._unknown(job, str(error) or f"no answer in {self._policy.create_timeout:.0f} s")
-                return None
+            else:
+                if stream:
+                    await self._follow(await self.job(job.id), run, stream)
+                return
+
+    async def _send(self, job: Job) -> AsyncGenerator[Event, None] | None:
+        """One create, and its id in the ledger as soon as an event names it.
+
+        Returns:
+            The rest of its stream; none when there is nothing to follow.
+
+        Raises:
+            NotCreated: the server proved that it started nothing.
+        """
+        if not await self.ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
+            return None  # cancelled meanwhile
+        stream, said = self._client.create(job.request), ""
+        try:
+            async with asyncio.timeout(self._policy.create_timeout):
+                async for event in stream:
+                    named = (event.get("interaction") or {}).get("id") or event.get("interaction_id")
+                    if named:
+                        return await self._started(job, named, event.get("event_id"), stream)
+                    said = str((event.get("error") or {}).get("message") or said)
+            await self._unknown(job, said or "the answer ended before it named the interaction")
+        except (OutcomeUnknown, TimeoutError, Unavailable) as error:
+            await self._unknown(job, said or str(error) or f"no answer in {self._policy.create_timeout:.0f} s")
         return None
 
-    async def _started(self, job: Job, run: _Run, first: Event, stream: AsyncGenerator[Event, None]) -> None:
-        named = (first.get("interaction") or {}).get("id") or first.get("interaction_id")
-        if not named:
-            return await self._unknown(job, "the first event did not name the interaction")
-        values = {"interaction_id": named, "cursor": first.get("event_id"), "events": 1}
+    async def _started(
+        self, job: Job, named: str, cursor: str | None, stream: AsyncGenerator[Event, None]
+    ) -> AsyncGenerator[Event, None] | None:
+        values = {"interaction_id": named, "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
-        running = await self.ledger.change(job.id, starting, self._clock(), state=State.RUNNING, **values)
-        if running:
-            await self._follow(running, run, stream)
+        if await self.ledger.change(job.id, starting, self._clock(), state=State.RUNNING, **values):
+            return stream
+        await stream.aclose()  # cancelled while its start was in doubt: the id is what stops it
+        await self.ledger.change(job.id, {State.CANCELLED}, self._clock(), interaction_id=named)
+        await self._client.cancel(named)
         return None
 
     async def _unknown(self, job: Job, error: str) -> None:
         await self.ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error)
-
-    async def _await_start(self, job: Job, run: _Run) -> None:
-        """Another process is starting the job, or died doing so: which of the two, time tells."""
-        run.say("waiting to hear whether the research was started")
-        job = await self.job(job.id)
-        while job.state in (State.STARTING, State.INTENDED):
-            if self._clock() - job.updated > self._policy.create_timeout + 5:
-                await self._unknown(job, "the process that started it ended before it heard from the server")
-            await self._sleep(1)
-            job = await self.job(job.id)
-        if job.state in FOLLOWED:
-            await self._follow(job, run, None)
 
     async def _follow(self, job: Job, run: _Run, stream: AsyncGenerator[Event, None] | None) -> None:
         assert job.interaction_id
@@ -252,10 +405,12 @@ class Research:
                     events += 1
                     line = progress_line(event)
                     if line:
-                        await self.ledger.change(
-                            job.id, FOLLOWED, self._clock(), state=State.RUNNING, cursor=cursor, events=events
-                        )
+                        values = {"cursor": cursor, "events": events, "line": line}
+                        if not await self.ledger.change(job.id, FOLLOWED, self._clock(), state=State.RUNNING, **values):
+                            return  # cancelled or forgotten
                         run.say(line)
+                case Trouble(text):
+                    run.say(text)
                 case Ended(resource):
                     await self._finish(job, resource)
                 case Stalled(resource):
@@ -271,6 +426,10 @@ class Research:
     async def _finish(self, job: Job, resource: object) -> Job:
         assert isinstance(resource, dict)
         state = OUTCOMES[resource["status"]]
+        if state is State.COMPLETED and job.request.plans:
+            plan = Plan(read_report(resource).text, resource["id"])
+            await self.ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
+            return await self.job(job.id)
         values: dict[str, object] = {"usage": resource.get("usage") or {}}
         if state in (State.COMPLETED, State.INCOMPLETE):
             values["report"] = to_json(read_report(resource))

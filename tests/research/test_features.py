@@ -1,0 +1,234 @@
+"""What else the research service promises: plans, prices, limits, follow-ups, forgetting, one follower."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.conftest import Desk
+from tests.research.test_promises import ORDER, begin, lines, lines_while_time_passes
+from tests.scripts import research_brain, said
+from tools.research.config import Limits
+from tools.research.job import Job, State
+from tools.research.service import LimitReached, NotFinished, Research, UnknownJob
+
+PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
+
+
+class Brain:
+    """Plans when asked for a plan, researches otherwise, and answers questions; keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.turns: list[Turn] = []
+
+    def __call__(self, turn: Turn) -> Iterator[Beat]:
+        self.turns.append(turn)
+        if turn.is_agent and turn.agent_config.get("collaborative_planning"):
+            yield Beat(60, said(f"1. Look at the sea. ({len(self.turns)})"))
+        elif turn.is_agent:
+            yield from research_brain(turn)
+        else:
+            yield Beat(0, said("The moon."))
+
+
+@pytest.fixture
+def brain() -> Brain:
+    return Brain()
+
+
+@pytest.fixture
+async def desk(brain: Brain, tmp_path: Path) -> AsyncIterator[Desk]:
+    with Emulator(brain=brain, speed=0) as api:
+        place = Desk(api, tmp_path / "ledger.db")
+        yield place
+        for service in place.services:
+            await service.close()
+        for client in place.clients:
+            await client.aio.aclose()
+
+
+async def finished(desk: Desk, service: Research) -> Job:
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    return await service.job(job.id)
+
+
+async def test_a_plan_is_shown_changed_and_approved_before_the_research_runs(desk: Desk, brain: Brain) -> None:
+    service = desk.service()
+    job, _ = await service.start(PLANNED)
+    await lines_while_time_passes(desk, service, job)
+    job = await service.job(job.id)
+    assert (job.state, job.plan and job.plan.text) == (State.AWAITING_APPROVAL, "1. Look at the sea. (1)")
+    assert await service.report(job.id) is None
+
+    job = await service.revise(job.id, "Look at the moon too.")
+    await lines_while_time_passes(desk, service, job)
+    job = await service.job(job.id)
+    assert job.plan and job.plan.text == "1. Look at the sea. (2)"
+    assert brain.turns[1].steps[-1]["content"][0]["text"] == "Look at the moon too."
+
+    await asyncio.gather(service.approve(job.id), service.approve(job.id), desk.service().approve(job.id))
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.COMPLETED
+    assert brain.turns[2].agent_config["collaborative_planning"] is False
+    assert len(brain.turns[2].steps) == 5  # two questions, two plans, and the yes: one chain
+    assert desk.creates == 3
+
+
+async def test_a_plan_waits_across_processes_and_is_cancelled_without_a_call(desk: Desk) -> None:
+    first = desk.service()
+    job, _ = await first.start(PLANNED)
+    await lines_while_time_passes(desk, first, job)
+    await first.close()
+    second = desk.service()
+    assert await lines(second, job) == []
+    calls = len(desk.api.log()["requests"])
+    assert (await second.cancel(job.id)).state is State.CANCELLED
+    assert len(desk.api.log()["requests"]) == calls
+
+
+async def test_what_needs_a_yes_to_its_price_sends_nothing_before_it(desk: Desk) -> None:
+    service = desk.service()
+    order = replace(ORDER, agent="deep-research-max-preview-04-2026")
+    job, _ = await service.start(order, confirm=True)
+    assert await lines(service, job) == []
+    assert ((await service.job(job.id)).state, desk.creates) == (State.AWAITING_APPROVAL, 0)
+    await service.approve(job.id)
+    await lines_while_time_passes(desk, service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_question_about_a_report_goes_on_from_its_research(desk: Desk, brain: Brain) -> None:
+    service = desk.service()
+    job = await finished(desk, service)
+    answer = await service.follow_up(job.id, "What moves the sea?", "gemini-3.8-flash")
+    assert answer.text == "The moon."
+    assert any("The moon moves the sea" in str(step) for step in brain.turns[-1].steps)
+
+
+async def test_a_question_is_answered_from_the_saved_report_when_the_server_forgot(desk: Desk, brain: Brain) -> None:
+    service = desk.service()
+    job = await finished(desk, service)
+    await service._client.delete(job.interaction_id or "")
+    answer = await service.follow_up(job.id, "What moves the sea?", "gemini-3.8-flash")
+    assert answer.text == "The moon."
+    assert "The moon moves the sea" in brain.turns[-1].steps[-1]["content"][0]["text"]
+
+
+async def test_a_question_before_there_is_a_report_is_refused(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    with pytest.raises(NotFinished, match="no report"):
+        await service.follow_up(job.id, "And?", "gemini-3.8-flash")
+
+
+@pytest.mark.parametrize(
+    ("limits", "message"),
+    [
+        (Limits(at_once=1), "1 researches run at once already"),
+        (Limits(per_day=1), "1 researches were ordered in the last 24 hours"),
+        (Limits(usd_per_day=4), r"up to \$3 were spent"),
+    ],
+)
+async def test_a_limit_refuses_another_research_and_never_the_same_one(
+    desk: Desk, limits: Limits, message: str
+) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER, limits=limits)
+    assert (await service.start(ORDER, limits=limits))[0].id == job.id
+    with pytest.raises(LimitReached, match=message):
+        await service.start(replace(ORDER, brief="Another"), limits=limits)
+    await service.start(replace(ORDER, brief="Another", user="bob"), limits=limits)
+
+
+async def test_forgetting_deletes_job_report_and_interaction_and_says_so(desk: Desk) -> None:
+    service = desk.service()
+    job = await finished(desk, service)
+    receipt = await service.forget(job.id)
+    assert receipt == [
+        f"interaction {job.interaction_id}: deleted at the server",
+        f"{job.id}: deleted from the ledger, with its report",
+    ]
+    assert desk.api.interactions() == []
+    with pytest.raises(UnknownJob):
+        await service.job(job.id)
+
+
+async def test_what_the_server_refuses_to_delete_stands_in_the_receipt(desk: Desk) -> None:
+    service = desk.service()
+    job = await finished(desk, service)
+    desk.api.faults({"on": "delete", "status": 403})
+    assert "the server refused" in (await service.forget(job.id))[0]
+
+
+async def test_documents_and_pictures_reach_the_research(desk: Desk, brain: Brain) -> None:
+    service = desk.service()
+    picture = {"type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo="}
+    job, _ = await service.start(replace(ORDER, inputs=(picture,)))
+    await lines_while_time_passes(desk, service, job)
+    assert [part["type"] for part in brain.turns[0].steps[0]["content"]] == ["text", "image"]
+
+
+async def test_two_that_watch_the_same_job_make_one_follower(desk: Desk) -> None:
+    first, second = desk.service(), desk.service()
+    job, watching = await begin(desk, first)
+    also = asyncio.create_task(lines(second, job))
+    await asyncio.sleep(0.05)
+    await desk.pass_time(3000)
+    await asyncio.gather(watching, also)
+    streams = [r for r in desk.api.log()["requests"] if r["kind"] in ("create_stream", "resume")]
+    assert len(streams) == 1
+
+
+async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -> None:
+    dead = desk.service()
+    job, watching = await begin(desk, dead)
+    watching.cancel()
+    task = dead._runs[job.id].task
+    assert task
+    dead.ledger.unlease = _nothing  # type: ignore[method-assign]
+    await dead.close()
+    living = desk.service(lease=0.2)
+    await living.ledger.lease(job.id, dead._owner, living._clock() - 1, 1.05)
+    shown = await lines_while_time_passes(desk, living, job)
+    assert shown[-1] == "writing the report" or "Writing" in " ".join(shown)
+    assert ((await living.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def _nothing(job_id: str, owner: str) -> None:
+    """A process that died hands nothing back."""
+
+
+async def test_a_cancel_while_the_create_is_on_its_way_cancels_what_it_started(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    job = await service.cancel(job.id)
+    assert job.state is State.CANCELLED
+    assert [i["status"] for i in desk.api.interactions() if i["background"]] in ([], ["cancelled"])
+
+
+async def test_closing_while_the_create_is_on_its_way_waits_for_the_id(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    while (await service.job(job.id)).state is not State.STARTING:
+        await asyncio.sleep(0)
+    await service.close()
+    job = await desk.service().job(job.id)
+    assert (job.state, job.interaction_id) == (State.RUNNING, desk.api.interactions()[0]["id"])
+
+
+async def test_a_refused_attempt_is_not_paid_for_twice_later(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "status": 403})
+    service = desk.service()
+    refused, _ = await service.start(ORDER)
+    await lines(service, refused)
+    second, new = await service.start(ORDER)
+    assert new
+    joined, new = await service.start(ORDER)
+    assert (joined.id, new) == (second.id, False)

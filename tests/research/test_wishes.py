@@ -1,0 +1,111 @@
+"""How the researcher understands what is said to it: a research costs money, so plain commands start none."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from tools.research.job import Order, Plan, State, new_job
+from tools.research.wishes import (
+    Again,
+    Approve,
+    Attach,
+    Cancel,
+    FollowUp,
+    Forget,
+    ListAll,
+    New,
+    Nothing,
+    Revise,
+    understand,
+)
+
+ORDER = Order(brief="tides", user="ada", session="here", agent="deep-research-preview-04-2026")
+DONE = replace(new_job(ORDER, 1.0), id="job_aaaaaaaa", state=State.COMPLETED)
+RUNNING = replace(new_job(ORDER, 2.0), id="job_bbbbbbbb", state=State.RUNNING)
+ELSEWHERE = replace(new_job(replace(ORDER, session="there"), 3.0), id="job_cccccccc", state=State.RUNNING)
+JOBS = [ELSEWHERE, RUNNING, DONE]
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("What is the status of my research?", Attach(RUNNING)),
+        ("status", Attach(RUNNING)),
+        ("Is it done yet?", Attach(RUNNING)),
+        ("How far is the report?", Attach(RUNNING)),
+        ("please go on", Attach(RUNNING)),
+        ("Show me the report", Attach(RUNNING)),
+        ("status job_aaaaaaaa", Attach(DONE)),
+        ("and job_cccccccc?", Attach(ELSEWHERE)),
+        ("Cancel it!", Cancel(RUNNING)),
+        ("cancel the research job_cccccccc", Cancel(ELSEWHERE)),
+        ("start again job_aaaaaaaa", Again(DONE)),
+        ("do the research again, please", Again(RUNNING)),
+        ("status job_zzzzzzzz", Nothing("You have no research `job_zzzzzzzz`.")),
+        ("new research: stop words in search engines", New("new research: stop words in search engines")),
+        ("Write a report on the moon", New("Write a report on the moon")),
+        ("tides", New("tides")),  # the same brief as before joins its job
+        ("list my researches", ListAll()),
+        ("forget job_aaaaaaaa", Forget(DONE)),
+        ("job_aaaaaaaa: which sources are the best?", FollowUp(DONE, "the report: which sources are the best?")),
+        ("Write a Deep Research Max study of the moon", New("Write a Deep Research Max study of the moon", most=True)),
+        ("", Nothing("What shall be researched?")),
+    ],
+)
+def test_a_command_is_made_of_command_words_and_anything_else_is_a_brief(text: str, wish: object) -> None:
+    assert understand(text, "here", JOBS) == wish
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "Is the research over yet?",
+        "Show me the report again, please",
+        "how is the tides research going?",
+        "cancel the tides research",
+        "Stop the research about tides",
+        "Is my research on tides finished?",
+        "how is it going so far?",
+        "has it finished?",
+        "Any news?",
+        "yes please",
+        "thanks, show me the report",
+        "Don't cancel it, wait",
+        "Wie steht es?",
+        "Stop words in search engines",
+    ],
+)
+def test_a_question_about_a_research_never_costs_anything(text: str) -> None:
+    assert not isinstance(understand(text, "here", JOBS), New | Again)
+
+
+@pytest.mark.parametrize("text", ["Stop words in search engines", "Cancel culture", "Status of women in science"])
+def test_any_topic_is_a_brief_where_there_is_no_research_yet(text: str) -> None:
+    assert understand(text, "elsewhere", JOBS) == New(text)
+
+
+PLANNED = replace(RUNNING, state=State.AWAITING_APPROVAL, plan=Plan("1. Look.", "v1_plan"))
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("go ahead", Approve(PLANNED)),
+        ("Yes, start it!", Approve(PLANNED)),
+        ("cancel", Cancel(PLANNED)),
+        ("Leave out the moon and add the sun", Revise(PLANNED, "Leave out the moon and add the sun")),
+    ],
+)
+def test_a_plan_is_approved_or_changed_in_plain_words(text: str, wish: object) -> None:
+    assert understand(text, "here", [PLANNED]) == wish
+
+
+@pytest.mark.parametrize("text", ["What does the report say about the sun?", "Summarise it for my board"])
+def test_words_about_a_finished_report_are_a_follow_up(text: str) -> None:
+    assert understand(text, "here", [DONE]) == FollowUp(DONE, text)
+
+
+def test_a_command_without_a_research_says_so() -> None:
+    assert understand("cancel it", "here", [ELSEWHERE]) == Nothing("There is no research in this conversation yet.")

@@ -1,0 +1,99 @@
+"""The command `desk`. What a command needs is imported inside it, so that `desk --help` is quick."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import secrets
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tools.cli import jobs
+from tools.cli.console import USER, err, fail, out, run, show
+
+app = typer.Typer(
+    help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
+    no_args_is_help=True,
+    pretty_exceptions_enable=False,
+)
+
+
+@app.callback()
+def main() -> None:
+    """Reads `.env` of this folder or the nearest above it; the environment wins."""
+    from dotenv import find_dotenv, load_dotenv
+
+    if os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() not in ("1", "true"):
+        load_dotenv(find_dotenv(usecwd=True))
+
+
+@app.command()
+def ask(
+    text: Annotated[str, typer.Argument(help="What you want to say.")],
+    session: Annotated[str, typer.Option(help="Name of a conversation to go on with (or to begin).")] = "",
+) -> None:
+    """Say one thing to the desk and see what it answers."""
+    run(_ask(text, session or f"ask-{secrets.token_hex(4)}"))
+
+
+for command in jobs.COMMANDS:
+    app.command()(command)
+
+
+@app.command()
+def check() -> None:
+    """Check the configuration and show the agents that come out of it."""
+    from tools.doctor import agent_tree
+
+    try:
+        out.print(agent_tree())
+    except Exception as error:
+        fail(error)
+
+
+@app.command()
+def doctor() -> None:
+    """Show backend, keys, versions, ledger and services, and what is missing."""
+    from tools.doctor import findings, table
+
+    found = asyncio.run(findings())
+    out.print(table(found))
+    raise typer.Exit(int(any(not finding.good for finding in found)))
+
+
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+def emulator(context: typer.Context) -> None:
+    """Run the Interactions emulator alone; options are those of `python -m interactions_emulator --help`."""
+    from tools.settings import ROOT
+
+    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
+    command = [sys.executable, "-m", "interactions_emulator", *context.args]
+    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path})
+
+
+@app.command()
+def demo(
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the report.")] = Path("reports"),
+) -> None:
+    """Show everything once: small talk, weather, search, moderation, and a research with its report."""
+    from tools.demo import run_demo
+
+    run(run_demo(out, folder))
+
+
+async def _ask(text: str, session: str) -> None:
+    from tools.application import build_app
+    from tools.conversation import new_runner, turn
+    from tools.settings import load_settings
+
+    runner = new_runner(build_app(), load_settings())
+    failed = False
+    async for event, said in turn(runner, text, user=USER, session=session):
+        show(event.author, said, bool(event.partial))
+        failed = bool(event.error_code)
+    err.print(f"[dim]to go on: desk ask --session {session} …[/]")
+    if failed:
+        raise typer.Exit(1)

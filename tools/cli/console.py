@@ -1,0 +1,63 @@
+"""What all commands share: the terminal, errors as one line, answers and progress."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Coroutine
+from typing import Any, NoReturn
+
+import typer
+from rich.console import Console
+from rich.markup import escape
+
+out = Console(highlight=False)
+err = Console(stderr=True, highlight=False)
+USER = "user"
+
+
+def run(work: Coroutine[Any, Any, None]) -> None:
+    """Runs a command; errors of the application become one line and exit status 1."""
+    from tools.backend import BackendError
+    from tools.research.client import ApiError
+    from tools.research.service import LimitReached, NotFinished, UnknownJob
+    from tools.settings import SettingsError
+    from tools.yamls import ConfigError
+
+    known = (BackendError, SettingsError, ConfigError, ApiError, UnknownJob, NotFinished, LimitReached)
+    try:
+        asyncio.run(work)
+    except known as error:
+        fail(error)
+    except KeyboardInterrupt:
+        err.print("\nStopped. A research that was started goes on; the same command picks it up.")
+        raise typer.Exit(130) from None
+
+
+def fail(error: Exception) -> NoReturn:
+    """Ends with the error's own words."""
+    err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
+    raise typer.Exit(1)
+
+
+def show(author: str, said: str, partial: bool) -> None:
+    """An answer as Markdown on a terminal and as plain text elsewhere; progress as one dim line."""
+    if partial:
+        out.print(f"  [dim]{escape(said.strip())}[/]", soft_wrap=not out.is_terminal)
+    elif out.is_terminal:
+        from rich.markdown import Markdown
+
+        out.print(f"[bold]{author}[/]")
+        out.print(Markdown(said))
+    else:
+        out.print(f"[{author}]: {said}", markup=False, soft_wrap=True)
+
+
+async def show_progress(lines: AsyncIterator[str]) -> None:
+    """Lines as they come, with the time; on a terminal with a spinner below them."""
+    from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        bar.add_task("researching")
+        async for line in lines:
+            (bar.console if err.is_terminal else err).print(f"  {escape(line)}", style="dim", soft_wrap=True)

@@ -1,0 +1,288 @@
+"""The commands about researches: start, list, watch, approve, cancel, ask about, save, forget."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import mimetypes
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from tools.cli.console import USER, err, out, run, show_progress
+
+if TYPE_CHECKING:
+    from tools.research.job import Job
+    from tools.research.report import Report
+    from tools.research.service import Research
+
+SESSION = "command-line"
+"""Researches of the command line belong to one session: the same brief again joins its job."""
+
+
+class Format(StrEnum):
+    """Files of a report."""
+
+    md = "md"
+    html = "html"
+    json = "json"
+
+
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research, as `desk jobs` shows it.")]
+Folder = Annotated[Path, typer.Option("--out", help="Folder for the report.")]
+Formats = Annotated[list[Format] | None, typer.Option("--format", help="May be repeated; default: all.")]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, progress on stderr.")]
+
+
+def research(
+    brief: Annotated[str, typer.Argument(help="What shall be researched, with wishes for the form.")],
+    folder: Folder = Path("reports"),
+    formats: Formats = None,
+    as_json: AsJson = False,
+    files: Annotated[
+        list[Path] | None, typer.Option("--attach", help="A picture, PDF or text to start from; may be repeated.")
+    ] = None,
+    plan: Annotated[bool, typer.Option("--plan", help="Show a plan first, and wait for `desk approve`.")] = False,
+    most: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the price of --max beforehand.")] = False,
+    again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
+) -> None:
+    """Research a topic. Stopped or killed, the same command picks the research up where it stands."""
+    run(_research(brief, files or [], plan, most, yes, again, _Output(folder, _names(formats), as_json)))
+
+
+def jobs(
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+) -> None:
+    """List researches, newest first."""
+    run(_jobs(as_json))
+
+
+def status(job_id: JobId, as_json: AsJson = False) -> None:
+    """Show how a research stands, from the ledger."""
+    run(_status(job_id, as_json))
+
+
+def attach(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None, as_json: AsJson = False) -> None:
+    """Watch a research to its end and save its report."""
+    run(_attach(job_id, _Output(folder, _names(formats), as_json)))
+
+
+def approve(
+    job_id: JobId,
+    changes: Annotated[str, typer.Option("--changes", help="What the plan should be like instead.")] = "",
+    folder: Folder = Path("reports"),
+    formats: Formats = None,
+    as_json: AsJson = False,
+) -> None:
+    """Say yes to a plan or a price, or ask for another plan."""
+    run(_approve(job_id, changes, _Output(folder, _names(formats), as_json)))
+
+
+def cancel(job_id: JobId) -> None:
+    """End a research, at the server too."""
+    run(_cancel(job_id))
+
+
+def follow_up(job_id: JobId, question: Annotated[str, typer.Argument(help="About the report.")]) -> None:
+    """Ask a model about a finished report."""
+    run(_follow_up(job_id, question))
+
+
+def report(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None) -> None:
+    """Save the report of a finished research again."""
+    run(_report(job_id, _Output(folder, _names(formats), False)))
+
+
+def forget(job_id: JobId) -> None:
+    """Delete a research, its report and its interactions, and show what was deleted."""
+    run(_forget(job_id))
+
+
+COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, forget)
+
+
+class _Output:
+    """Where a result goes."""
+
+    def __init__(self, folder: Path, formats: list[str], as_json: bool) -> None:
+        self.folder, self.formats, self.as_json = folder, formats, as_json
+
+    async def show(self, service: Research, job_id: str) -> None:
+        """Watches to the end, then saves or prints what came out. Exit status 1 when that is no report or plan."""
+        from tools.research.job import State
+        from tools.research.texts import outcome
+
+        await show_progress(service.watch(job_id))
+        job, found = await service.job(job_id), await service.report(job_id)
+        if self.as_json:
+            typer.echo(json.dumps(as_data(job, found), ensure_ascii=False))
+        elif found:
+            await self.save(job, found)
+        if found is None:
+            (out if job.state is State.AWAITING_APPROVAL else err).print(escape(outcome(job)), soft_wrap=True)
+        await service.close()
+        if found is None and job.state is not State.AWAITING_APPROVAL:
+            raise typer.Exit(1)
+
+    async def save(self, job: Job, found: Report) -> None:
+        """Writes the report's files and prints their paths."""
+        from tools.research.files import save
+
+        for path in await asyncio.to_thread(save, found, self.folder / job.id, self.formats):
+            out.print(str(path), soft_wrap=True, markup=False)
+
+
+async def _research(
+    brief: str, files: list[Path], plan: bool, most: bool, yes: bool, again: bool, output: _Output
+) -> None:
+    from tools.research.config import load_research_settings
+    from tools.research.job import TERMINAL, State, cost_of
+    from tools.settings import load_settings
+
+    settings, service = load_research_settings(load_settings().config), _service()
+    inputs = [_content(file) for file in files]
+    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
+    if most and not yes:
+        low, high = cost_of(order.agent)
+        typer.confirm(f"{order.agent} costs about ${low:.0f} to ${high:.0f} a run. Start it?", abort=True, err=True)
+    job, new = await service.start(order, limits=settings.limits)
+    if again and not new:
+        job, new = await service.start_again(job, limits=settings.limits), True
+    if job.state in TERMINAL:
+        err.print(f"{job.id} was this brief before ({job.state}); --again pays for a new run.")
+    elif job.state is not State.AWAITING_APPROVAL:
+        err.print(f"{job.id} {'started' if new else 'goes on'} ({job.order.agent})")
+    await output.show(service, job.id)
+
+
+def _content(file: Path) -> dict[str, Any]:
+    """A file as content of the wire."""
+    kind = mimetypes.guess_type(file.name)[0] or ""
+    if not kind.startswith(("image/", "text/")) and kind != "application/pdf":
+        raise typer.BadParameter(f"{file}: a research takes pictures, PDF and text, not {kind or 'this'}")
+    try:
+        data = base64.b64encode(file.read_bytes()).decode()
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    return {"type": "image" if kind.startswith("image/") else "document", "mime_type": kind, "data": data}
+
+
+async def _jobs(as_json: bool) -> None:
+    from tools.research.ledger import Ledger
+    from tools.settings import load_settings
+
+    ledger = Ledger(load_settings().ledger_url)
+    found = await ledger.find()
+    await ledger.close()
+    if as_json:
+        for job in found:
+            typer.echo(json.dumps(as_data(job), ensure_ascii=False))
+        return
+    table = Table("job", "user", "state", "began", "took", "brief")
+    for job in found:
+        took = "" if job.seconds is None else f"{job.seconds:.0f} s"
+        brief = escape(" ".join(job.order.brief.split())[:70])
+        table.add_row(job.id, escape(job.order.user), job.state, _time(job.created), took, brief)
+    out.print(table if found else 'No researches yet. Start one: desk research "…"')
+
+
+async def _status(job_id: str, as_json: bool) -> None:
+    service = _service()
+    job = await service.job(job_id)
+    await service.close()
+    data = as_data(job)
+    if as_json:
+        typer.echo(json.dumps(data, ensure_ascii=False))
+        return
+    for key, value in data.items():
+        if value not in (None, "", {}):
+            out.print(f"[bold]{key}[/]: {escape(str(value))}", soft_wrap=True)
+
+
+async def _attach(job_id: str, output: _Output) -> None:
+    service = _service()
+    await output.show(service, (await service.job(job_id)).id)
+
+
+async def _approve(job_id: str, changes: str, output: _Output) -> None:
+    service = _service()
+    await (service.revise(job_id, changes) if changes else service.approve(job_id))
+    await output.show(service, job_id)
+
+
+async def _cancel(job_id: str) -> None:
+    service = _service()
+    job = await service.cancel(job_id)
+    await service.close()
+    out.print(f"{job.id} is {job.state}. {escape(job.error)}".strip(), soft_wrap=True)
+
+
+async def _follow_up(job_id: str, question: str) -> None:
+    from tools.research.config import load_research_settings
+    from tools.research.page import to_chat
+    from tools.settings import load_settings
+
+    service = _service()
+    model = load_research_settings(load_settings().config).follow_up_model
+    answer = await service.follow_up(job_id, question, model)
+    await service.close()
+    out.print(to_chat(answer), markup=False, soft_wrap=True)
+
+
+async def _report(job_id: str, output: _Output) -> None:
+    from tools.research.service import NotFinished
+
+    service = _service()
+    job, found = await service.job(job_id), await service.report(job_id)
+    await service.close()
+    if found is None:
+        raise NotFinished(f"{job_id} has no report: it is {job.state}")
+    await output.save(job, found)
+
+
+async def _forget(job_id: str) -> None:
+    service = _service()
+    for line in await service.forget(job_id):
+        out.print(escape(line), soft_wrap=True)
+    await service.close()
+
+
+def _service() -> Research:
+    from tools.research.wiring import research as new_service
+
+    return new_service()
+
+
+def _names(formats: list[Format] | None) -> list[str]:
+    return [format_.value for format_ in formats or list(Format)]
+
+
+def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
+    """A job, and its report if given, as JSON data."""
+    from tools.research.report import to_json
+
+    data = {
+        "job": job.id,
+        "state": job.state,
+        "brief": job.order.brief,
+        "agent": job.order.agent,
+        "interaction_id": job.interaction_id,
+        "created": _time(job.created),
+        "seconds": job.seconds,
+        "usage": dict(job.usage),
+        "cost_usd_at_most": job.cost,
+        "plan": job.plan.text if job.plan else "",
+        "error": job.error,
+    }
+    return data | {"report": json.loads(to_json(found))} if found else data
+
+
+def _time(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

@@ -1,0 +1,87 @@
+"""What YAML says of a researcher: models, limits, and how an order is made of a brief."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError
+
+from tools.research.job import Order
+from tools.yamls import ConfigError, config_files, read_mapping
+
+
+class Limits(BaseModel):
+    """What one user may start."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_once: int = Field(default=3, gt=0)
+    per_day: int = Field(default=20, gt=0)
+    usd_per_day: float = Field(default=60.0, gt=0)
+    """Counted by the upper end of each run's estimate."""
+
+
+class ResearchSettings(BaseModel):
+    """What a research is done with."""
+
+    agent: str
+    """Name of the Deep Research agent."""
+    max_agent: str = ""
+    """Name of the dearer one, used when asked for and agreed to; empty: there is none."""
+    follow_up_model: str
+    """Name of the model that answers questions about a finished report."""
+    plan_first: bool = False
+    """Whether a plan is shown, and waited for, before each research."""
+    thinking_summaries: Literal["auto", "none"] = "auto"
+    visualization: Literal["auto", "off"] = "auto"
+    attach_seconds: float = Field(default=240.0, gt=0)
+    """How long a turn watches a research before it hands back a handle."""
+    limits: Limits = Limits()
+
+    def order(
+        self,
+        brief: str,
+        *,
+        user: str,
+        session: str,
+        inputs: Sequence[dict[str, Any]] = (),
+        most: bool = False,
+        plan: bool = False,
+    ) -> Order:
+        """A research on `brief`: by Deep Research Max if `most`, with a plan first if wished here or in YAML."""
+        options: dict[str, Any] = {
+            "thinking_summaries": self.thinking_summaries,
+            "visualization": self.visualization,
+        }
+        if plan or self.plan_first:
+            options["collaborative_planning"] = True
+        agent = self.max_agent if most and self.max_agent else self.agent
+        return Order(brief=brief, user=user, session=session, agent=agent, options=options, inputs=tuple(inputs))
+
+
+class ResearcherConfig(ResearchSettings):
+    """The keys of a researcher's YAML file."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    agent_class: str
+    name: str
+    description: str = ""
+
+
+def load_research_settings(root: Path) -> ResearchSettings:
+    """The settings of the researcher below the root agent's file, without loading any agent.
+
+    Raises:
+        ConfigError: there is none, or its file is wrong (`desk check` says where).
+    """
+    for path in config_files(root):
+        data = read_mapping(path) or {}
+        if str(data.get("agent_class", "")).endswith(".Researcher"):
+            try:
+                return ResearcherConfig.model_validate(data)
+            except ValidationError as error:
+                raise ConfigError(f"{path}: {error.error_count()} mistakes; `desk check` says where") from None
+    raise ConfigError(f"{root}: no researcher among its agents")

@@ -1,0 +1,73 @@
+"""What is said to a person about a job: how it stands, why, and what can be done."""
+
+from __future__ import annotations
+
+from tools.research.job import Job, State, cost_of
+
+
+def started(job: Job) -> str:
+    """What is said first: it survives a reload and carries the handle."""
+    return (
+        f"🔎 Research `{job.id}` begins; it usually takes 5 to 20 minutes."
+        " You can close this page; ask for its status later and it is picked up where it stands."
+    )
+
+
+def outcome(job: Job) -> str:
+    """How a job without a report stands, and what to do about it."""
+    id_ = job.id
+    match job.state:
+        case State.AWAITING_APPROVAL if job.plan:
+            return (
+                f"{job.plan.text}\n\n---\nThis is the plan of research `{id_}`; nothing more was started."
+                " Say **go ahead**, write what to change, or say **cancel**."
+            )
+        case State.AWAITING_APPROVAL:
+            low, high = cost_of(job.order.agent)
+            return (
+                f"Research `{id_}` would run on `{job.order.agent}` and cost about ${low:.0f} to ${high:.0f}."
+                " Nothing was started. Say **go ahead** or **cancel**."
+            )
+        case State.RUNNING | State.STARTING | State.INTENDED:
+            return (
+                f"Research `{id_}` is still running ({job.events} events so far). Say “status {id_}” to see it go on."
+            )
+        case State.START_UNKNOWN:
+            return (
+                f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
+                " its id never reached us and the API has no list. Nothing was sent again."
+                f" Say “start again {id_}” to start it anew; it may then be paid for twice."
+            )
+        case State.STALLED:
+            return (
+                f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
+                f" Say “status {id_}” to wait on, “cancel {id_}”, or “start again {id_}” (which costs again)."
+            )
+        case _:
+            hint = f" Say “start again {id_}” to try once more (which costs again)."
+            return f"Research `{id_}` is {state(job)}: {job.error or 'no reason was given'}.{hint}"
+
+
+def closing(job: Job, saved: list[str]) -> str:
+    """The last line under a report."""
+    took = f" in {job.seconds / 60:.0f} min" if job.seconds and job.seconds >= 60 else ""
+    files = f" Saved: {', '.join(f'`{name}`' for name in saved)} (see **Artifacts**)." if saved else ""
+    kept = "" if job.state is State.COMPLETED else f" The server ended it early ({job.error}); this is what there is."
+    return f"---\nResearch `{job.id}`, finished{took}.{kept}{files} To pay for a new run: “start again {job.id}”."
+
+
+def listing(jobs: list[Job]) -> str:
+    """All jobs of a user, newest first."""
+    lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
+    return "\n".join(lines) if lines else "You have no researches yet."
+
+
+def state(job: Job) -> str:
+    """The state in words."""
+    return job.state.replace("_", " ")
+
+
+def title(job: Job) -> str:
+    """The brief on one line."""
+    brief = " ".join(job.order.brief.split())
+    return brief if len(brief) <= 80 else f"{brief[:79]}…"

@@ -1,0 +1,166 @@
+"""What a message to the researcher wants. Pure: a research costs money, so this is decided in one place and tested."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from tools.research.job import TERMINAL, Job, State
+
+
+@dataclass(frozen=True)
+class New:
+    """Start (or join) a research."""
+
+    brief: str
+    most: bool = False
+    """Whether Deep Research Max was asked for."""
+
+
+@dataclass(frozen=True)
+class Attach:
+    """Show how a job stands, or its report."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Again:
+    """Pay for an order once more, on purpose."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Cancel:
+    """End a job."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Forget:
+    """Delete a job, its report and its interactions."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Approve:
+    """Say yes to a plan or a price."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
+class Revise:
+    """Ask for another plan."""
+
+    job: Job
+    words: str
+
+
+@dataclass(frozen=True)
+class FollowUp:
+    """Ask something about a finished report."""
+
+    job: Job
+    question: str
+
+
+@dataclass(frozen=True)
+class ListAll:
+    """Show all jobs of the user."""
+
+
+@dataclass(frozen=True)
+class Nothing:
+    """There is nothing to do but to say so."""
+
+    reply: str
+
+
+Wish = New | Attach | Again | Cancel | Forget | Approve | Revise | FollowUp | ListAll | Nothing
+
+_JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
+_MAX = re.compile(r"\bdeep research max\b|\bmax(imum)? research\b", re.IGNORECASE)
+_ABOUT_REPORT = re.compile(
+    r"\b(the|this|that|your|its)\s+(report|research|study|findings?|results?|sources?|sections?)\b"
+    r"|^\W*(please\s+|can you\s+|could you\s+)?(summari[sz]e|explain|translate|shorten|rephrase)\s+(it|this|that)\b",
+    re.IGNORECASE,
+)
+
+
+def _set(words: str) -> frozenset[str]:
+    return frozenset(words.split())
+
+
+_VERBS: tuple[tuple[type[Cancel | Forget | Approve | Attach], frozenset[str]], ...] = (
+    (Cancel, _set("cancel stop abort")),
+    (Forget, _set("forget delete")),
+    (Approve, _set("ok okay yes approve approved ahead agreed fine start")),
+    (Attach, _set("status continue resume attach show wait done ready finished going doing far running on over news")),
+)
+_AGAIN = (_set("again anew"), _set("start run do repeat pay research"))
+_ASKS = re.compile(
+    r"^\W*((please|can you|could you|i want you to|i need you to|now|then|also|and)\W+)*"
+    r"(deep research|research|write|do|make|create|prepare|produce|investigate|compare|analy[sz]e|study"
+    r"|examine|review|i need|i want|an?)\b",
+    re.IGNORECASE,
+)
+_NEW = re.compile(r"^\W*new research\b", re.IGNORECASE)
+_LIST = _set("list all researches jobs")
+_FILLERS = _set(
+    "please the my this that it its a of with for to me is are how where what what's s and now yet still go start run"
+    " do can could will would you i see have get research job report result plan looks good"
+)
+
+
+def understand(text: str, session: str, jobs: list[Job]) -> Wish:
+    """What a message wants, given the user's jobs, newest first.
+
+    A command is a message of nothing but command words ("what is the status of my research?"). A job that is named may
+    come from any session of the user; else the session's newest unfinished one is meant. While a plan waits, other
+    words are wishes for the plan. In a session that has a research, a message that is neither a command nor plainly a
+    new brief ("how is the tides one going?") starts nothing and is asked back: a question must not cost dollars.
+    """
+    named = _JOB.search(text)
+    chosen = next((job for job in jobs if named and job.id == named.group()), None)
+    if named and chosen is None:
+        return Nothing(f"You have no research `{named.group()}`.")
+    here = [job for job in jobs if job.order.session == session]
+    job = chosen or next((j for j in here if j.state not in TERMINAL), None) or (here[0] if here else None)
+    words = set(re.findall(r"[\w']+", _JOB.sub("", text).casefold()))
+    verbs = frozenset[str]().union(*(known for _, known in _VERBS), *_AGAIN)
+    waits = job is not None and job.state is State.AWAITING_APPROVAL
+    if words & _LIST and words <= _LIST | _FILLERS:
+        return ListAll()
+    if words and words <= _FILLERS | verbs:
+        return _command(words, job, waits)
+    if job and waits and job.plan and text.strip():
+        return Revise(job, text.strip())
+    if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or _ABOUT_REPORT.search(text)):
+        return FollowUp(job, _JOB.sub("the report", text).strip())
+    if chosen:
+        return Attach(chosen)
+    if not text.strip():
+        return Nothing("What shall be researched?")
+    if _NEW.search(text) or any(text.split() == known.order.brief.split() for known in here):
+        return New(text.strip())  # the same again joins its job
+    if job and (not _ASKS.search(text) or (words & (verbs - _FILLERS - {"on", "over", "start"}) and len(words) < 12)):
+        return Nothing(
+            f"Is this about research `{job.id}`? Say “status”, “cancel” or “start again” and its name."
+            " For another research say “new research:” and its topic."
+        )
+    return New(text.strip(), bool(_MAX.search(text)))
+
+
+def _command(words: set[str], job: Job | None, waits: bool) -> Wish:
+    if job is None:
+        return Nothing("There is no research in this conversation yet.")
+    again, what = _AGAIN
+    shows = next(known for wish, known in _VERBS if wish is Attach)
+    if (words & again and words & what and not words & shows) or "repeat" in words:
+        return Again(job)
+    meant = (wish for wish, known in _VERBS if words & known and (wish is not Approve or waits))
+    return next(meant, Attach)(job)

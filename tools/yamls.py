@@ -1,0 +1,32 @@
+"""The YAML files of a configuration."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import yaml
+
+
+class ConfigError(Exception):
+    """What is wrong in the configuration, one finding per line: `file:line: ...`."""
+
+
+def config_files(path: Path) -> list[Path]:
+    """A file and those that it names as sub-agents, each once."""
+    found = [path]
+    for file in found:
+        for entry in (read_mapping(file) or {}).get("sub_agents") or []:
+            name = entry.get("config_path") if isinstance(entry, dict) else None
+            if isinstance(name, str) and file.parent / name not in found:
+                found.append(file.parent / name)
+    return found
+
+
+def read_mapping(path: Path) -> dict[str, Any] | None:
+    """The file's mapping, or none if it cannot be read or is none."""
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+    except (yaml.YAMLError, OSError):
+        return None
+    return data if isinstance(data, dict) else None
