@@ -66,7 +66,8 @@ def _about(corpus: Path) -> tuple[str, str]:
     topics = []
     for path in sorted(p for p in corpus.rglob("*") if p.suffix.lower() in (".md", ".txt", ".rst", ".html"))[:4]:
         heading = re.search(r"^#+\s+(.+)$", path.read_text(errors="replace"), re.MULTILINE)
-        topics.append(heading.group(1).strip() if heading else path.stem.replace("_", " ").replace("-", " "))
+        name = heading.group(1) if heading else path.stem.replace("_", " ").replace("-", " ")
+        topics.append(re.split(r"[:(,;]", name)[0].strip())
     if not topics:
         return QUESTION, BRIEF
     return f"What is known about {topics[0]}?", f"Write a research report on {', '.join(topics)}"

@@ -93,7 +93,7 @@ def parse(text: str) -> Brief:
 def _topic(subject: str) -> str:
     first = (sentences(subject) or [subject])[0]
     bare = _REQUEST.sub("", first) or first
-    bare = re.split(r"[.;:!?？。；]\s*|,\s*(?:including|such as|especially|with)\b", bare)[0]
+    bare = re.split(r"[.;:!?](?:\s+|$)|[？。；]|,\s*(?:including|such as|especially|with)\b", bare)[0]
     bare = re.sub(
         r"(?i)[\s,]+(?:in (?:great |more )?(?:detail|depth)|thoroughly|with sources|please)$", "", bare.strip(" ,.?!")
     )
@@ -111,7 +111,7 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     """The clauses of the brief, each with the words that carry it."""
     found: dict[str, Aspect] = {}
     clauses = re.split(
-        r"[.;:!?,()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et)\b|(?:^|\s)\d+[.)]\s",
+        r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et)\b|(?:^|\s)\d+[.)]\s",
         _REQUEST.sub("", subject),
     )
     main = " ".join(list(dict.fromkeys(w for w in words(topic) if w not in STOPWORDS))[:3])

@@ -100,7 +100,7 @@ def _asked(message: str) -> set[str]:
     """The telling stems of a message, with those of words that mean the same."""
     said = set(words(message[:5_000]))
     same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
-    return {one for one in terms(message[:5_000]) if one not in _GENERIC} | same
+    return {one for one in terms(message[:5_000]) if one not in _GENERIC and not one.isdecimal()} | same
 
 
 def _score(option: Candidate, asked: set[str], options: Sequence[Candidate], intent: Intent, managing: bool) -> float:

@@ -17,6 +17,8 @@ USER = "user"
 
 def run(work: Coroutine[Any, Any, None]) -> None:
     """Runs a command; errors of the application become one line and exit status 1."""
+    from sqlalchemy.exc import SQLAlchemyError
+
     from tools.backend import BackendError
     from tools.research.client import ApiError
     from tools.research.service import LimitReached, NotFinished, UnknownJob
@@ -28,6 +30,8 @@ def run(work: Coroutine[Any, Any, None]) -> None:
         asyncio.run(work)
     except known as error:
         fail(error)
+    except SQLAlchemyError as error:
+        fail(RuntimeError(f"the ledger cannot be used ({str(error).splitlines()[0]}): `desk doctor` shows where it is"))
     except KeyboardInterrupt:
         err.print("\nStopped. A research that was started goes on; the same command picks it up.")
         raise typer.Exit(130) from None
