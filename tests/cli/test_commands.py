@@ -113,7 +113,10 @@ def test_help_status_and_jobs_import_nothing_of_adk() -> None:
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
 
 
-def test_an_env_file_is_read_and_the_environment_wins(api: Emulator, tmp_path: Path) -> None:
+def test_an_env_file_is_read_and_the_environment_wins(
+    api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.delenv("ADK_DISABLE_LOAD_DOTENV")
     (tmp_path / ".env").write_text("DESK_BACKEND=gemini\nDESK_ATTACH_SECONDS=never\n")
     result = subprocess.run(
         [str(Path(sys.executable).with_name("desk")), "ask", "hello"], cwd=tmp_path, capture_output=True, text=True
