@@ -123,3 +123,29 @@ def test_an_env_file_is_read_and_the_environment_wins(
     )
     assert result.returncode == 1
     assert "DESK_ATTACH_SECONDS='never'" in result.stderr.replace("\n", "")
+
+
+def test_a_plan_is_shown_approved_asked_about_and_forgotten(api: Emulator, tmp_path: Path) -> None:
+    planned = desk("research", "tides", "--plan", "--json")
+    job = json.loads(planned.stdout)
+    assert (planned.returncode, job["state"]) == (0, "awaiting_approval")
+    assert f"desk approve {job['job']}" in planned.stderr
+    assert desk("approve", job["job"], "--out", str(tmp_path)).returncode == 0
+    assert (tmp_path / job["job"] / "report.html").exists()
+    assert "state: completed" in desk("status", job["job"]).stdout
+    assert desk("follow-up", job["job"], "hello").stdout.strip()
+    assert "deleted at the server" in desk("forget", job["job"]).stdout
+    assert "no job" in desk("report", job["job"]).stderr
+
+
+def test_deep_research_max_starts_only_after_a_yes_to_its_price(api: Emulator) -> None:
+    refused = subprocess.run(
+        [sys.executable, "-m", "tools", "research", "tides", "--max"],
+        cwd=ROOT,
+        capture_output=True,
+        text=True,
+        input="n\n",
+    )
+    assert (refused.returncode, "$3 to $7" in refused.stderr, api.log()["creates"]) == (1, True, 0)
+    agreed = json.loads(desk("research", "tides", "--max", "--yes", "--json").stdout)
+    assert agreed["agent"] == "deep-research-max-preview-04-2026"

@@ -64,4 +64,4 @@ async def show_progress(lines: AsyncIterator[str]) -> None:
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         bar.add_task("researching")
         async for line in lines:
-            (bar.console if err.is_terminal else err).print(f"  {escape(line)}", style="dim", soft_wrap=True)
+            bar.console.print(f"  {escape(line)}", style="dim", soft_wrap=not err.is_terminal)

@@ -125,10 +125,13 @@ class _Output:
             typer.echo(json.dumps(as_data(job, found), ensure_ascii=False))
         elif found:
             await self.save(job, found)
+        waits = job.state is State.AWAITING_APPROVAL
         if found is None:
-            (out if job.state is State.AWAITING_APPROVAL else err).print(escape(outcome(job)), soft_wrap=True)
+            (out if waits and not self.as_json else err).print(escape(outcome(job)), soft_wrap=True)
+        if waits:
+            err.print(f"desk approve {job.id}, or with --changes “…”; desk cancel {job.id}", soft_wrap=True)
         await service.close()
-        if found is None and job.state is not State.AWAITING_APPROVAL:
+        if found is None and not waits:
             raise typer.Exit(1)
 
     async def save(self, job: Job, found: Report) -> None:

@@ -140,7 +140,7 @@ class Research:
     async def approve(self, job_id: str) -> Job:
         """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research."""
         job = await self.job(job_id)
-        plan = job.plan and replace(job.plan, reply="Go ahead with this plan.", approved=True)
+        plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
         return await self._reply(job, plan)
 
     async def revise(self, job_id: str, words: str) -> Job:
