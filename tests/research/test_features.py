@@ -195,7 +195,7 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
     dead.ledger.unlease = _nothing  # type: ignore[method-assign]
     await dead.close()
     living = desk.service(lease=0.2)
-    await living.ledger.lease(job.id, dead._owner, living._clock() - 1, 1.05)
+    await living.ledger.lease(job.id, dead._worker.owner, living._clock() - 1, 1.05)
     shown = await lines_while_time_passes(desk, living, job)
     assert shown[-1] == "writing the report" or "Writing" in " ".join(shown)
     assert ((await living.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)

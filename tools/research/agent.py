@@ -15,10 +15,10 @@ from google.genai import types
 from pydantic import BaseModel
 
 from tools.research.config import ResearcherConfig, ResearchSettings
-from tools.research.job import TERMINAL, Job, State
+from tools.research.job import TERMINAL, WORKABLE, Job, State
 from tools.research.page import to_chat, to_html, to_markdown
 from tools.research.report import Report, to_json
-from tools.research.service import WORKABLE, LimitReached, Research
+from tools.research.service import LimitReached, Research
 from tools.research.texts import closing, listing, outcome, started, state, title
 from tools.research.wiring import research
 from tools.research.wishes import (

@@ -37,6 +37,8 @@ class State(StrEnum):
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
 FOLLOWED = frozenset({State.RUNNING, State.STALLED})
 """States in which there is an interaction to follow."""
+WORKABLE = FOLLOWED | {State.INTENDED, State.STARTING}
+"""States in which there is something to do without a person."""
 
 OUTCOMES: Mapping[str, State] = {
     "completed": State.COMPLETED,

@@ -7,42 +7,20 @@ process dies, whoever asks next takes the job up where the ledger says it stands
 from __future__ import annotations
 
 import asyncio
-import logging
-import os
-import platform
-import secrets
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from tools.research.client import (
-    ApiError,
-    Event,
-    Gone,
-    InteractionsClient,
-    NotCreated,
-    OutcomeUnknown,
-    Unavailable,
-)
+from tools.research.client import ApiError, Gone, InteractionsClient
 from tools.research.config import Limits
-from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Stalled, Trouble
-from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, Job, Order, Plan, State, cost_of, new_job
+from tools.research.follower import Policy
+from tools.research.job import TERMINAL, WORKABLE, Job, Order, Plan, State, cost_of, new_job
 from tools.research.ledger import Ledger
 from tools.research.page import to_markdown
-from tools.research.progress import progress_line
-from tools.research.report import Report, from_json, read_report, to_json
-
-log = logging.getLogger(__name__)
-
-CREATE_TRIES = 4
-"""How often a create is sent while the server proves that it started nothing and asks to come back later."""
-LONGEST_WAIT = 60.0
-"""Seconds that a create waits at most between two tries."""
-
+from tools.research.report import Report, from_json, read_report
+from tools.research.worker import Worker
 
 DAY = 86_400.0
-WORKABLE = FOLLOWED | {State.INTENDED, State.STARTING}
-"""States in which there is something to do without a person."""
 COUNTED = set(State) - {State.FAILED, State.CANCELLED}
 """Jobs that count as spent. A failed or cancelled run may have cost something, but nobody can say what."""
 
@@ -88,8 +66,8 @@ class Research:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         self.ledger = ledger
-        self._client, self._policy, self._clock, self._sleep = client, policy or Policy(), clock, sleep
-        self._owner = f"{platform.node()}/{os.getpid()}/{secrets.token_hex(4)}"
+        self._client, self._clock, self._sleep = client, clock, sleep
+        self._worker = Worker(ledger, client, policy or Policy(), clock, sleep)
         self._runs: dict[str, _Run] = {}
 
     async def start(self, order: Order, *, limits: Limits | None = None, confirm: bool = False) -> tuple[Job, bool]:
@@ -266,14 +244,14 @@ class Research:
         if job.state in TERMINAL:
             return job
         if job.state is State.AWAITING_APPROVAL:
-            return await self._end(job, State.CANCELLED, "")
+            return await self._worker.end(job, State.CANCELLED, "")
         unknown = f"it may have been started, and nobody can stop it without its id: {job.error}"
         error = unknown if job.state is State.START_UNKNOWN else ""
         if job.interaction_id:
             try:
                 resource = await self._client.cancel(job.interaction_id)
                 if resource.get("status") == "completed":  # it was faster than the wish
-                    return await self._finish(job, resource)
+                    return await self._worker.finish(job, resource)
             except Gone as refusal:
                 error = f"the server would not cancel it, it may run on and be billed: {refusal}"
             except ApiError as failure:
@@ -303,143 +281,5 @@ class Research:
         if run is None or run.task is None or run.task.done():
             run = self._runs[job_id] = _Run()
             if job.state in WORKABLE:
-                run.task = asyncio.create_task(self._work(job, run))
+                run.task = asyncio.create_task(self._worker.work(job, run.say))
         return run
-
-    async def _work(self, job: Job, run: _Run) -> None:
-        """Does what is left to do for a job, if nobody else does; else repeats what they say until they fall silent."""
-        while not await self.ledger.lease(job.id, self._owner, self._clock(), self._policy.lease):
-            run.say(job.line or "another process is at it")
-            await self._sleep(1)
-            job = await self.job(job.id)
-            if job.state not in WORKABLE:
-                return
-        keeper = asyncio.create_task(self._keep_lease(job.id))
-        try:
-            job = await self.job(job.id)
-            if job.state is State.INTENDED:
-                await self._create(job, run)
-            elif job.state is State.STARTING:  # and its starter let go of the lease
-                await self._unknown(job, "the process that started it ended before it heard from the server")
-            elif job.state in FOLLOWED:
-                await self._follow(job, run, None)
-        except Exception:
-            log.exception("%s: following it failed; it goes on at the server", job.id)
-            raise
-        finally:
-            keeper.cancel()
-            await self.ledger.unlease(job.id, self._owner)
-
-    async def _keep_lease(self, job_id: str) -> None:
-        while True:
-            await asyncio.sleep(self._policy.lease / 3)
-            await self.ledger.lease(job_id, self._owner, self._clock(), self._policy.lease)
-
-    async def _create(self, job: Job, run: _Run) -> None:
-        """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
-        for attempt in range(1, CREATE_TRIES + 1):
-            sending = asyncio.ensure_future(self._send(job))
-            try:
-                stream = await asyncio.shield(sending)
-            except asyncio.CancelledError:  # whoever stops us waits until the id is written down
-                await asyncio.wait({sending}, timeout=self._policy.create_timeout)
-                raise
-            except NotCreated as error:
-                if attempt == CREATE_TRIES or error.status not in (None, 429):
-                    await self._end(job, State.FAILED, f"nothing was started: {error}")
-                    return
-                await self.ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
-                run.say("the server is busy; nothing was started yet, trying again")
-                await self._sleep(min(error.retry_after or 2.0**attempt, LONGEST_WAIT))
-            else:
-                if stream:
-                    await self._follow(await self.job(job.id), run, stream)
-                return
-
-    async def _send(self, job: Job) -> AsyncGenerator[Event, None] | None:
-        """One create, and its id in the ledger as soon as an event names it.
-
-        Returns:
-            The rest of its stream; none when there is nothing to follow.
-
-        Raises:
-            NotCreated: the server proved that it started nothing.
-        """
-        if not await self.ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
-            return None  # cancelled meanwhile
-        stream, said = self._client.create(job.request), ""
-        try:
-            async with asyncio.timeout(self._policy.create_timeout):
-                async for event in stream:
-                    named = (event.get("interaction") or {}).get("id") or event.get("interaction_id")
-                    if named:
-                        return await self._started(job, named, event.get("event_id"), stream)
-                    said = str((event.get("error") or {}).get("message") or said)
-            await self._unknown(job, said or "the answer ended before it named the interaction")
-        except (OutcomeUnknown, TimeoutError, Unavailable) as error:
-            await self._unknown(job, said or str(error) or f"no answer in {self._policy.create_timeout:.0f} s")
-        return None
-
-    async def _started(
-        self, job: Job, named: str, cursor: str | None, stream: AsyncGenerator[Event, None]
-    ) -> AsyncGenerator[Event, None] | None:
-        values = {"interaction_id": named, "cursor": cursor, "events": 1}
-        starting = {State.STARTING, State.START_UNKNOWN}
-        if await self.ledger.change(job.id, starting, self._clock(), state=State.RUNNING, **values):
-            return stream
-        await stream.aclose()  # cancelled while its start was in doubt: the id is what stops it
-        await self.ledger.change(job.id, {State.CANCELLED}, self._clock(), interaction_id=named)
-        await self._client.cancel(named)
-        return None
-
-    async def _unknown(self, job: Job, error: str) -> None:
-        await self.ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error)
-
-    async def _follow(self, job: Job, run: _Run, stream: AsyncGenerator[Event, None] | None) -> None:
-        assert job.interaction_id
-        follower = Follower(self._client, job.interaction_id, cursor=job.cursor, policy=self._policy, sleep=self._sleep)
-        events = job.events
-        async for step in follower.follow(stream):
-            match step:
-                case Happened(event, cursor):
-                    events += 1
-                    line = progress_line(event)
-                    if line:
-                        values = {"cursor": cursor, "events": events, "line": line}
-                        if not await self.ledger.change(job.id, FOLLOWED, self._clock(), state=State.RUNNING, **values):
-                            return  # cancelled or forgotten
-                        run.say(line)
-                case Trouble(text):
-                    run.say(text)
-                case Ended(resource):
-                    await self._finish(job, resource)
-                case Stalled(resource):
-                    status = (resource or {}).get("status", "not readable")
-                    text = f"no news for {self._policy.stall_after / 60:.0f} minutes; the server says: {status}"
-                    await self.ledger.change(job.id, FOLLOWED, self._clock(), state=State.STALLED, error=text)
-                case Lost(error):
-                    if isinstance(error, Gone):
-                        await self._end(job, State.EXPIRED, "the server no longer knows this research")
-                    else:
-                        raise error  # a bad key is not the research's fault: it can be read with a good one
-
-    async def _finish(self, job: Job, resource: object) -> Job:
-        assert isinstance(resource, dict)
-        state = OUTCOMES[resource["status"]]
-        if state is State.COMPLETED and job.request.plans:
-            plan = Plan(read_report(resource).text, resource["id"])
-            await self.ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
-            return await self.job(job.id)
-        values: dict[str, object] = {"usage": resource.get("usage") or {}}
-        if state in (State.COMPLETED, State.INCOMPLETE):
-            values["report"] = to_json(read_report(resource))
-        errors = resource.get("errors") or []
-        error = "; ".join(str(e.get("message") or e.get("code")) for e in errors) or (
-            "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
-        )
-        return await self._end(job, state, error, **values)
-
-    async def _end(self, job: Job, state: State, error: str, **values: object) -> Job:
-        now = self._clock()
-        await self.ledger.change(job.id, set(State) - TERMINAL, now, state=state, error=error, finished=now, **values)
-        return await self.job(job.id)

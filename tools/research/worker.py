@@ -1,0 +1,197 @@
+"""The worker: what is left to do for one job, from wherever the ledger says it stands to its end."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import platform
+import secrets
+from collections.abc import AsyncGenerator, Awaitable, Callable
+
+from tools.research.client import (
+    Event,
+    Gone,
+    InteractionsClient,
+    NotCreated,
+    OutcomeUnknown,
+    Resource,
+    Unavailable,
+)
+from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Stalled, Trouble
+from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, State
+from tools.research.ledger import Ledger
+from tools.research.progress import progress_line
+from tools.research.report import read_report, to_json
+
+log = logging.getLogger(__name__)
+
+CREATE_TRIES = 4
+"""How often a create is sent while the server proves that it started nothing and asks to come back later."""
+LONGEST_WAIT = 60.0
+"""Seconds that a create waits at most between two tries."""
+
+
+class Worker:
+    """Works on jobs, each under a lease, so that of all processes one does."""
+
+    def __init__(
+        self,
+        ledger: Ledger,
+        client: InteractionsClient,
+        policy: Policy,
+        clock: Callable[[], float],
+        sleep: Callable[[float], Awaitable[None]],
+    ) -> None:
+        self._ledger, self._client, self._policy, self._clock, self._sleep = ledger, client, policy, clock, sleep
+        self.owner = f"{platform.node()}/{os.getpid()}/{secrets.token_hex(4)}"
+        """Name of this process in leases."""
+
+    async def work(self, job: Job, say: Callable[[str], None]) -> None:
+        """Does what is left to do for a job, if nobody else does; else repeats what they say until they fall silent."""
+        while not await self._ledger.lease(job.id, self.owner, self._clock(), self._policy.lease):
+            say(job.line or "another process is at it")
+            await self._sleep(1)
+            job = await self._job(job.id)
+            if job.state not in WORKABLE:
+                return
+        keeper = asyncio.create_task(self._keep_lease(job.id))
+        try:
+            job = await self._job(job.id)
+            if job.state is State.INTENDED:
+                await self._create(job, say)
+            elif job.state is State.STARTING:  # and its starter let go of the lease
+                await self._unknown(job, "the process that started it ended before it heard from the server")
+            elif job.state in FOLLOWED:
+                await self._follow(job, say, None)
+        except Exception:
+            log.exception("%s: following it failed; it goes on at the server", job.id)
+            raise
+        finally:
+            keeper.cancel()
+            await self._ledger.unlease(job.id, self.owner)
+
+    async def _keep_lease(self, job_id: str) -> None:
+        while True:
+            await asyncio.sleep(self._policy.lease / 3)
+            await self._ledger.lease(job_id, self.owner, self._clock(), self._policy.lease)
+
+    async def _create(self, job: Job, say: Callable[[str], None]) -> None:
+        """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
+        for attempt in range(1, CREATE_TRIES + 1):
+            sending = asyncio.ensure_future(self._send(job))
+            try:
+                stream = await asyncio.shield(sending)
+            except asyncio.CancelledError:  # whoever stops us waits until the id is written down
+                done, _ = await asyncio.wait({sending}, timeout=self._policy.create_timeout)
+                for task in done:
+                    if not task.cancelled() and not task.exception() and (stream := task.result()):
+                        await stream.aclose()
+                raise
+            except NotCreated as error:
+                if attempt == CREATE_TRIES or error.status not in (None, 429):
+                    await self.end(job, State.FAILED, f"nothing was started: {error}")
+                    return
+                await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
+                say("the server is busy; nothing was started yet, trying again")
+                await self._sleep(min(error.retry_after or 2.0**attempt, LONGEST_WAIT))
+            else:
+                if stream:
+                    await self._follow(await self._job(job.id), say, stream)
+                return
+
+    async def _send(self, job: Job) -> AsyncGenerator[Event, None] | None:
+        """One create, and its id in the ledger as soon as an event names it.
+
+        Returns:
+            The rest of its stream; none when there is nothing to follow.
+
+        Raises:
+            NotCreated: the server proved that it started nothing.
+        """
+        if not await self._ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
+            return None  # cancelled meanwhile
+        stream, said = self._client.create(job.request), ""
+        try:
+            async with asyncio.timeout(self._policy.create_timeout):
+                async for event in stream:
+                    named = (event.get("interaction") or {}).get("id") or event.get("interaction_id")
+                    if named:
+                        return await self._started(job, named, event.get("event_id"), stream)
+                    said = str((event.get("error") or {}).get("message") or said)
+            await self._unknown(job, said or "the answer ended before it named the interaction")
+        except (OutcomeUnknown, TimeoutError, Unavailable) as error:
+            await self._unknown(job, said or str(error) or f"no answer in {self._policy.create_timeout:.0f} s")
+        return None
+
+    async def _started(
+        self, job: Job, named: str, cursor: str | None, stream: AsyncGenerator[Event, None]
+    ) -> AsyncGenerator[Event, None] | None:
+        values = {"interaction_id": named, "cursor": cursor, "events": 1}
+        starting = {State.STARTING, State.START_UNKNOWN}
+        if await self._ledger.change(job.id, starting, self._clock(), state=State.RUNNING, **values):
+            return stream
+        await stream.aclose()  # cancelled while its start was in doubt: the id is what stops it
+        await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), interaction_id=named)
+        await self._client.cancel(named)
+        return None
+
+    async def _unknown(self, job: Job, error: str) -> None:
+        await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error)
+
+    async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
+        assert job.interaction_id
+        follower = Follower(self._client, job.interaction_id, cursor=job.cursor, policy=self._policy, sleep=self._sleep)
+        events = job.events
+        async for step in follower.follow(stream):
+            match step:
+                case Happened(event, cursor):
+                    events += 1
+                    line = progress_line(event)
+                    if line:
+                        values = {"cursor": cursor, "events": events, "line": line}
+                        if not await self._ledger.change(
+                            job.id, FOLLOWED, self._clock(), state=State.RUNNING, **values
+                        ):
+                            return  # cancelled or forgotten
+                        say(line)
+                case Trouble(text):
+                    say(text)
+                case Ended(resource):
+                    await self.finish(job, resource)
+                case Stalled(resource):
+                    status = (resource or {}).get("status", "not readable")
+                    text = f"no news for {self._policy.stall_after / 60:.0f} minutes; the server says: {status}"
+                    await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.STALLED, error=text)
+                case Lost(error):
+                    if isinstance(error, Gone):
+                        await self.end(job, State.EXPIRED, "the server no longer knows this research")
+                    else:
+                        raise error  # a bad key is not the research's fault: it can be read with a good one
+
+    async def finish(self, job: Job, resource: Resource) -> Job:
+        """Writes down what came out of an interaction that is over: a report, a plan, or why there is neither."""
+        state = OUTCOMES[resource["status"]]
+        if state is State.COMPLETED and job.request.plans:
+            plan = Plan(read_report(resource).text, resource["id"])
+            await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
+            return await self._job(job.id)
+        values: dict[str, object] = {"usage": resource.get("usage") or {}}
+        if state in (State.COMPLETED, State.INCOMPLETE):
+            values["report"] = to_json(read_report(resource))
+        errors = resource.get("errors") or []
+        error = "; ".join(str(e.get("message") or e.get("code")) for e in errors) or (
+            "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
+        )
+        return await self.end(job, state, error, **values)
+
+    async def end(self, job: Job, state: State, error: str, **values: object) -> Job:
+        """Brings a job to a terminal state, unless it is in one already."""
+        now = self._clock()
+        await self._ledger.change(job.id, set(State) - TERMINAL, now, state=state, error=error, finished=now, **values)
+        return await self._job(job.id)
+
+    async def _job(self, job_id: str) -> Job:
+        job = await self._ledger.get(job_id)
+        assert job is not None, f"{job_id} was forgotten while it was worked on"
+        return job
