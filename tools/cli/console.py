@@ -21,11 +21,15 @@ def run(work: Coroutine[Any, Any, None]) -> None:
 
     from tools.backend import BackendError
     from tools.research.client import ApiError
+    from tools.research.database import LedgerError
     from tools.research.service import LimitReached, NotFinished, UnknownJob
     from tools.settings import SettingsError
     from tools.yamls import ConfigError
 
-    known = (BackendError, SettingsError, ConfigError, ApiError, UnknownJob, NotFinished, LimitReached)
+    known = (
+        *(BackendError, SettingsError, ConfigError, LedgerError),
+        *(ApiError, UnknownJob, NotFinished, LimitReached),
+    )
     try:
         asyncio.run(work)
     except known as error:

@@ -7,49 +7,72 @@ import functools
 import json
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import asdict
-from pathlib import Path
 from typing import Any, ParamSpec, TypeVar
 
-from sqlalchemy import Column, Float, Integer, MetaData, String, Table, Text, delete, func, insert, or_, select, update
-from sqlalchemy.engine import Row, make_url
+from sqlalchemy import (
+    Column,
+    Dialect,
+    Float,
+    Integer,
+    MetaData,
+    Table,
+    Text,
+    TypeDecorator,
+    delete,
+    func,
+    insert,
+    or_,
+    select,
+    update,
+)
+from sqlalchemy.engine import URL, Row
 from sqlalchemy.exc import IntegrityError
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from sqlalchemy.pool import NullPool
-from sqlalchemy.schema import CreateIndex, CreateTable
 
+from tools.research.database import Database
 from tools.research.job import Job, Order, Plan, State
 
 P = ParamSpec("P")
 R = TypeVar("R")
 
-_metadata = MetaData()
+
+class _Words(TypeDecorator[str]):
+    """Text without what no database takes and JSON may carry: halves of surrogate pairs, and NUL."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else value.encode("utf-8", "replace").decode().replace("\0", "?")
+
+
+# Which columns there are is said by the migrations.
 _jobs = Table(
     "research_jobs",
-    _metadata,
-    Column("id", String(32), primary_key=True),
-    Column("key", String(64), nullable=False, unique=True),
-    Column("user", String(255), nullable=False, index=True),
-    Column("session", String(255), nullable=False, index=True),
-    Column("brief", Text, nullable=False),
-    Column("agent", String(255), nullable=False),
-    Column("options", Text, nullable=False),
-    Column("attempt", Integer, nullable=False),
-    Column("state", String(32), nullable=False),
-    Column("created", Float, nullable=False),
-    Column("updated", Float, nullable=False),
-    Column("interaction_id", String(255)),
-    Column("cursor", String(255)),
-    Column("events", Integer, nullable=False),
+    MetaData(),
+    Column("id", _Words, primary_key=True),
+    Column("key", _Words),
+    Column("user", _Words),
+    Column("session", _Words),
+    Column("brief", _Words),
+    Column("agent", _Words),
+    Column("options", _Words),
+    Column("attempt", Integer),
+    Column("state", _Words),
+    Column("created", Float),
+    Column("updated", Float),
+    Column("interaction_id", _Words),
+    Column("cursor", _Words),
+    Column("events", Integer),
     Column("finished", Float),
-    Column("usage", Text, nullable=False),
-    Column("error", Text, nullable=False),
-    Column("report", Text),
-    Column("owner", String(255)),
+    Column("usage", _Words),
+    Column("error", _Words),
+    Column("report", _Words),
+    Column("owner", _Words),
     Column("lease_until", Float),
-    Column("line", Text, nullable=False),
-    Column("plan", Text),
-    Column("inputs", Text, nullable=False),
-    Column("cost", Float, nullable=False),
+    Column("line", _Words),
+    Column("plan", _Words),
+    Column("inputs", _Words),
+    Column("cost", Float),
 )
 _listed = [column for column in _jobs.columns if column.name != "report"]
 
@@ -68,18 +91,22 @@ def _whole(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine
 
 
 class Ledger:
-    """Jobs in one table, by SQLAlchemy URL. Changes of state are compare-and-set, so that two writers agree."""
+    """Jobs in one table, by SQLAlchemy URL. Changes of state are compare-and-set, so that two writers agree.
+
+    Args:
+        url: `sqlite+aiosqlite:///FILE` or `postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE`.
+
+    Raises:
+        LedgerError: the database cannot be opened; from here or from whatever is asked first.
+    """
 
     def __init__(self, url: str) -> None:
-        self.url = make_url(url)
-        sqlite = self.url.get_backend_name() == "sqlite"
-        if sqlite and self.url.database:
-            Path(self.url.database).parent.mkdir(parents=True, exist_ok=True)
-        # A SQLite connection belongs to the event loop that made it, so none is kept.
-        self._engine: AsyncEngine = create_async_engine(
-            self.url, **({"poolclass": NullPool, "connect_args": {"timeout": 30}} if sqlite else {})
-        )
-        self._ready = False
+        self._database = Database(url)
+
+    @property
+    def url(self) -> URL:
+        """Where the jobs are."""
+        return self._database.url
 
     @_whole
     async def add(self, job: Job) -> tuple[Job, bool]:
@@ -88,9 +115,8 @@ class Ledger:
         Returns:
             The job as it stands in the ledger, and whether it is new.
         """
-        await self._prepare()
         try:
-            async with self._engine.begin() as connection:
+            async with self._database.begin() as connection:
                 await connection.execute(insert(_jobs).values(**_row(job)))
             return job, True
         except IntegrityError:
@@ -102,19 +128,17 @@ class Ledger:
     @_whole
     async def get(self, job_id: str) -> Job | None:
         """The job of that id."""
-        await self._prepare()
         return await self._first(_jobs.c.id == job_id)
 
     @_whole
     async def find(self, *, user: str | None = None, session: str | None = None, limit: int = 100) -> list[Job]:
         """Jobs, newest first."""
-        await self._prepare()
         query = select(*_listed).order_by(_jobs.c.created.desc()).limit(limit)
         if user is not None:
             query = query.where(_jobs.c.user == user)
         if session is not None:
             query = query.where(_jobs.c.session == session)
-        async with self._engine.connect() as connection:
+        async with self._database.begin() as connection:
             return [_job(row) for row in await connection.execute(query)]
 
     @_whole
@@ -128,7 +152,6 @@ class Ledger:
         Returns:
             The job after the change, or none when it was in another state (somebody else was first).
         """
-        await self._prepare()
         if "usage" in values:
             values["usage"] = json.dumps(values["usage"])
         if "plan" in values:
@@ -136,65 +159,53 @@ class Ledger:
         query = (
             update(_jobs).where(_jobs.c.id == job_id, _jobs.c.state.in_(list(expected))).values(updated=now, **values)
         )
-        async with self._engine.begin() as connection:
-            changed = (await connection.execute(query)).rowcount == 1
-        return await self.get(job_id) if changed else None
+        async with self._database.begin() as connection:
+            row = (await connection.execute(query.returning(*_listed))).first()
+        return _job(row) if row else None
 
     @_whole
     async def report(self, job_id: str) -> str | None:
         """The finished report as JSON (`tools.research.report.to_json`)."""
-        await self._prepare()
-        async with self._engine.connect() as connection:
+        async with self._database.begin() as connection:
             return (await connection.execute(select(_jobs.c.report).where(_jobs.c.id == job_id))).scalar()
 
     @_whole
     async def delete(self, job_id: str) -> None:
         """Forgets a job and its report."""
-        await self._prepare()
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(delete(_jobs).where(_jobs.c.id == job_id))
 
     @_whole
     async def count(self, user: str, since: float, states: Collection[State]) -> tuple[int, float]:
         """How many jobs of a user, ordered since then, are in these states, and what they cost at most, in USD."""
-        await self._prepare()
         query = select(func.count(), func.coalesce(func.sum(_jobs.c.cost), 0.0)).where(
             _jobs.c.user == user, _jobs.c.created >= since, _jobs.c.state.in_(list(states))
         )
-        async with self._engine.connect() as connection:
+        async with self._database.begin() as connection:
             jobs, cost = (await connection.execute(query)).one()
         return int(jobs), float(cost)
 
     @_whole
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
         """Takes or renews the right to follow a job. False: somebody else has it, and has not run out of time."""
-        await self._prepare()
         free = or_(_jobs.c.owner.is_(None), _jobs.c.owner == owner, _jobs.c.lease_until < now)
         query = update(_jobs).where(_jobs.c.id == job_id, free).values(owner=owner, lease_until=now + seconds)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             return bool((await connection.execute(query)).rowcount == 1)
 
     @_whole
     async def unlease(self, job_id: str, owner: str) -> None:
         """Hands the right to follow a job back."""
         query = update(_jobs).where(_jobs.c.id == job_id, _jobs.c.owner == owner)
-        async with self._engine.begin() as connection:
+        async with self._database.begin() as connection:
             await connection.execute(query.values(owner=None, lease_until=None))
 
     async def close(self) -> None:
         """Ends all connections."""
-        await self._engine.dispose()
-
-    async def _prepare(self) -> None:
-        if not self._ready:
-            async with self._engine.begin() as connection:
-                await connection.execute(CreateTable(_jobs, if_not_exists=True))  # others may be at it too
-                for index in _jobs.indexes:
-                    await connection.execute(CreateIndex(index, if_not_exists=True))
-            self._ready = True
+        await self._database.close()
 
     async def _first(self, condition: Any) -> Job | None:
-        async with self._engine.connect() as connection:
+        async with self._database.begin() as connection:
             row = (await connection.execute(select(*_listed).where(condition))).first()
         return _job(row) if row else None
 

@@ -50,9 +50,11 @@ class Worker:
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Does what is left to do for a job, if nobody else does; else repeats what they say until they fall silent."""
         while not await self._ledger.lease(job.id, self.owner, self._clock(), self._policy.lease):
-            say(job.line or "another process is at it")
+            say("another process is at it")
             await self._sleep(1)
-            job = await self._job(job.id)
+            known, job = job.line, await self._job(job.id)
+            if job.line != known:
+                say(job.line)
             if job.state not in WORKABLE:
                 return
         keeper = asyncio.create_task(self._keep_lease(job.id))

@@ -1,0 +1,109 @@
+"""How the ledger's database came to be, step by step. Steps are only ever added at the end, and never edited."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlalchemy import Connection, inspect, text
+
+MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
+    (
+        1,
+        (
+            """
+            CREATE TABLE research_jobs (
+                id TEXT PRIMARY KEY,
+                "key" TEXT NOT NULL UNIQUE,
+                "user" TEXT NOT NULL,
+                "session" TEXT NOT NULL,
+                brief TEXT NOT NULL,
+                agent TEXT NOT NULL,
+                options TEXT NOT NULL,
+                attempt INTEGER NOT NULL,
+                state TEXT NOT NULL,
+                created DOUBLE PRECISION NOT NULL,
+                updated DOUBLE PRECISION NOT NULL,
+                interaction_id TEXT,
+                "cursor" TEXT,
+                events INTEGER NOT NULL,
+                finished DOUBLE PRECISION,
+                "usage" TEXT NOT NULL,
+                error TEXT NOT NULL,
+                report TEXT
+            )
+            """,
+            'CREATE INDEX ix_research_jobs_user ON research_jobs ("user")',
+            'CREATE INDEX ix_research_jobs_session ON research_jobs ("session")',
+        ),
+    ),
+    (
+        2,
+        (
+            "ALTER TABLE research_jobs ADD COLUMN owner TEXT",
+            "ALTER TABLE research_jobs ADD COLUMN lease_until DOUBLE PRECISION",
+            "ALTER TABLE research_jobs ADD COLUMN line TEXT NOT NULL DEFAULT ''",
+            'ALTER TABLE research_jobs ADD COLUMN "plan" TEXT',
+            "ALTER TABLE research_jobs ADD COLUMN inputs TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE research_jobs ADD COLUMN cost DOUBLE PRECISION NOT NULL DEFAULT 0",
+        ),
+    ),
+    (
+        3,
+        (
+            'CREATE INDEX ix_research_jobs_user_created ON research_jobs ("user", created)',
+            "DROP INDEX IF EXISTS ix_research_jobs_user",  # the other one begins with the user too
+        ),
+    ),
+)
+"""Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
+
+LATEST = MIGRATIONS[-1][0]
+
+_LOCK = {
+    "sqlite": "BEGIN IMMEDIATE",
+    "postgresql": "SELECT pg_advisory_xact_lock(7326110523)",  # any number that all processes agree on
+}
+
+
+def migrate(connection: Connection) -> int:
+    """Brings a database up to date, each step once, however many processes begin at the same time.
+
+    Returns:
+        The version that the database then has: `LATEST`, or a higher one that a newer program gave it.
+    """
+    with connection.begin():  # only reading: nobody waits for a lock when there is nothing to do
+        version = _version(connection)
+    if version >= LATEST:
+        return version
+    with connection.begin():
+        connection.exec_driver_sql(_LOCK[connection.dialect.name])
+        version = _version(connection)  # another process may have been first
+        if not _is_numbered(connection):
+            connection.exec_driver_sql("CREATE TABLE research_migrations (number INTEGER PRIMARY KEY)")
+            for number in range(1, version + 1):
+                _record(connection, number)
+        for number, statements in MIGRATIONS:
+            if number > version:
+                for statement in statements:
+                    connection.exec_driver_sql(statement)
+                _record(connection, number)
+    return max(version, LATEST)
+
+
+def _version(connection: Connection) -> int:
+    """The last step that the database has seen."""
+    if _is_numbered(connection):
+        return int(connection.execute(text("SELECT max(number) FROM research_migrations")).scalar_one())
+    inspector = inspect(connection)
+    if not inspector.has_table("research_jobs"):
+        return 0
+    # It was made before steps were numbered: as step 1 or as step 2 leaves it.
+    return 2 if any(column["name"] == "owner" for column in inspector.get_columns("research_jobs")) else 1
+
+
+def _is_numbered(connection: Connection) -> bool:
+    return inspect(connection).has_table("research_migrations")
+
+
+def _record(connection: Connection, number: int) -> None:
+    connection.execute(text("INSERT INTO research_migrations (number) VALUES (:number)"), {"number": number})
