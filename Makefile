@@ -27,6 +27,13 @@ chat: $(VENV)/.ready ## The desk in this terminal
 doctor: $(VENV)/.ready
 	$(BIN)/desk doctor
 
+.PHONY: faults chaos
+faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own ManagedAgent; ARGS=--markdown
+	$(BIN)/python -m tests.faults $(ARGS)
+
+chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
+	$(BIN)/python -m tests.faults.chaos $(ARGS)
+
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .

@@ -1,0 +1,88 @@
+"""`python -m tests.faults`: plays the matrix with the desk and with a plain `ManagedAgent`, and prints a table."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import sys
+import time
+from collections.abc import Iterable, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from typing import Annotated
+
+import typer
+from rich.console import Console
+from rich.table import Table
+
+from tests.faults import baseline
+from tests.faults.cells import cells
+from tests.faults.run import FAILURES, Outcome, play, play_desk, play_everywhere
+from tests.faults.victim import FORKS, kills, play_kill
+
+KINDS = ("lost", "twice", "bytes", "silent")
+"""`FAILURES` in short: lost, started twice, bytes or lines repeated or missing, turns that end in silence."""
+SIDES = ("desk", "ADK")
+
+
+def main(markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False) -> None:
+    """The fault matrix. Ends with 1 if the desk fails in a cell."""
+    logging.disable(logging.CRITICAL)  # the faults are meant; the table says what became of them
+    began = time.monotonic()
+    matrix, killed = cells(), kills()
+    FORKS.set_forkserver_preload([baseline.__name__])
+    with ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=logging.disable, initargs=(logging.CRITICAL,)
+    ) as processors:
+        desk = play_everywhere(matrix, play_desk, processors)
+        plain = play_everywhere(matrix, baseline.play_managed_agent, processors)
+    desk += asyncio.run(play(killed, play_kill))
+    plain += asyncio.run(play(killed, baseline.play_managed_agent_kill))
+    groups = [cell.group for cell in [*matrix, *killed]]
+    rows = [
+        (
+            group,
+            *counts(o for g, o in zip(groups, desk, strict=True) if g == group),
+            *counts(o for g, o in zip(groups, plain, strict=True) if g == group)[1:],
+        )
+        for group in dict.fromkeys(groups)
+    ]
+    rows.append(("all", *counts(desk), *counts(plain)[1:]))
+    print_markdown(rows) if markdown else print_table(rows)
+    print(f"{len(groups)} cells on either side in {time.monotonic() - began:.0f} s", file=sys.stderr)
+    failed = [
+        (cell, o) for cell, o in zip([*matrix, *killed], desk, strict=True) if o.bad or o.state not in cell.expected
+    ]
+    for cell, outcome in failed:
+        print(f"{cell}: {outcome}", file=sys.stderr)
+    raise typer.Exit(bool(failed))
+
+
+def counts(outcomes: Iterable[Outcome]) -> list[int]:
+    """How many cells there are, and in how many each failure is."""
+    played = list(outcomes)
+    return [len(played), *(sum(getattr(outcome, failure) for outcome in played) for failure in FAILURES)]
+
+
+def headers() -> list[str]:
+    return ["what goes wrong", "cells", *(f"{side} {kind}" for side in SIDES for kind in KINDS)]
+
+
+def print_table(rows: Sequence[Sequence[object]]) -> None:
+    table = Table(title="A research while things go wrong", row_styles=["", "dim"])
+    for header in headers():
+        table.add_column(header, justify="left" if header == headers()[0] else "right")
+    for row in rows:
+        table.add_row(*map(str, row), end_section=row is rows[-2])
+    Console(width=None if sys.stdout.isatty() else 150).print(table)
+
+
+def print_markdown(rows: Sequence[Sequence[object]]) -> None:
+    print("|", " | ".join(headers()), "|")
+    print("|---|", "---:|" * (len(headers()) - 1), sep="")
+    for row in rows:
+        print("|", " | ".join(map(str, row)), "|")
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,181 @@
+"""The fault matrix as data: what can go wrong with a start, with a stream, at the end, and with the process.
+
+Every value of each dimension is in it, and these are crossed: starts with streams, streams with endings, kills with
+streams. Left out, because one cannot influence the other: a start that never answers has no stream, so it meets one
+stream of each kind; once a research is started, it does not matter how, and to its ending the place of a cut matters
+close to it, so there not every place is tried; a start is over before there is an ending, so the two are not crossed; a
+kill looks like a cut to the server, so it meets an undisturbed and a cut stream. Every other mixture is for
+`tests.faults.chaos`.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from interactions_emulator.events import step_events
+from interactions_emulator.runs import Ending
+from interactions_emulator.turn import Beat, Turn
+from tests.scripts import REPORT as REPORT
+from tests.scripts import research_brain
+from tools.research.job import State
+
+Fault = dict[str, Any]
+"""A fault of the emulator, see `interactions_emulator.faults`."""
+
+LINES = (
+    "Planning: What moves the sea?",
+    "searching: tides moon",
+    "Writing: Two sources agree.",
+    "writing the report",
+)
+"""What a person may see of the scripted research, in this order, each at most once."""
+WAITS = (60, 240, 300, 600, 0)
+"""Virtual seconds before each step: something is said at 600 s exactly, where the real service cuts its streams."""
+
+
+def brain(turn: Turn) -> Iterator[Beat]:
+    """The scripted research; it ends in the status that its brief ends with."""
+    for wait, beat in zip(WAITS, research_brain(turn), strict=True):
+        yield Beat(wait, beat.step)
+    status = turn.steps[-1]["content"][-1]["text"].split()[-1]
+    if status == "in_progress":
+        yield Beat(math.inf, {"type": "thought"})
+    if status != "completed":
+        errors = [{"code": "internal_error", "message": "The agent could not finish."}] if status == "failed" else []
+        raise Ending(status, errors)
+
+
+def _events() -> list[int]:
+    """How many events a stream has brought after each step."""
+    turn = Turn(target="", is_agent=True, steps=(), fresh=0)
+    counts, total = [], 2
+    for beat in research_brain(turn):
+        total += len(step_events(beat.step, 0))
+        counts.append(total)
+    return counts
+
+
+AT_600_SECONDS = _events()[2]
+EVENTS = _events()[-1] + 1
+"""How many events an undisturbed stream has, `interaction.completed` with them."""
+SOME = (1, AT_600_SECONDS - 1, EVENTS - 3)
+"""Early, in the middle of a step, and in the report: for faults that are not tried at every event."""
+
+REFUSED = "connection refused"
+CREATES: Mapping[str, list[Fault]] = {
+    "200": [],
+    "429": [{"on": "create", "status": 429, "retry_after_ms": 1}],
+    "503, nothing created": [{"on": "create", "status": 503}],
+    "503, yet created": [{"on": "create", "status": 503, "after_accept": True}],
+    "reset before headers, nothing created": [{"on": "create", "drop": True}],
+    "reset before headers, yet created": [{"on": "create", "after_accept": True}],
+    "reset after headers": [{"on": "create_stream", "cut_after": 0}],
+    REFUSED: [],  # by the client's address: a server that listens cannot refuse
+}
+OUTCOME_UNKNOWN = frozenset(set(CREATES) - {"200", "429", REFUSED})
+"""After these nobody can know whether a research runs."""
+
+
+@dataclass(frozen=True)
+class Stream:
+    """What happens to the streams of a research."""
+
+    kind: str
+    after: int = 0
+    """Events that pass first."""
+
+    @property
+    def faults(self) -> list[Fault]:
+        match self.kind:
+            case "complete":
+                return []
+            case "array at 600 s":
+                return [{"on": "create_stream", "array_after": self.after}]
+            case "re-attach hangs":
+                return [
+                    {"on": "create_stream", "cut_after": self.after},
+                    {"on": "resume", "silence_after": 2, "times": 0},
+                ]
+        return [{"on": "create_stream", EFFECTS[self.kind]: self.after}]
+
+
+EFFECTS = {
+    "cut": "cut_after",
+    "cut inside an event": "cut_inside",
+    "clean early end": "end_after",
+    "silence": "silence_after",
+    "garbage": "garbage_after",
+}
+STREAMS = (
+    Stream("complete"),
+    *(Stream("cut", after) for after in range(1, EVENTS + 1)),
+    *(Stream("cut inside an event", after) for after in range(1, EVENTS)),
+    *(Stream("clean early end", after) for after in range(1, EVENTS + 1)),
+    *(Stream("silence", after) for after in SOME),
+    *(Stream("garbage", after) for after in SOME),
+    Stream("array at 600 s", AT_600_SECONDS),
+    *(Stream("re-attach hangs", after) for after in SOME),
+)
+ONE_OF_EACH_KIND = tuple({stream.kind: stream for stream in STREAMS}.values())
+SOME_OF_EACH_KIND = tuple(s for s in STREAMS if s.kind not in EFFECTS or s.after in SOME or s.after >= EVENTS - 2)
+"""All streams, but of the cuts only some of those that come long before the end."""
+
+STATUSES: Mapping[str, frozenset[State]] = {
+    "completed": frozenset({State.COMPLETED}),
+    "failed": frozenset({State.FAILED}),
+    "cancelled": frozenset({State.CANCELLED}),
+    "incomplete": frozenset({State.INCOMPLETE}),
+    "budget_exceeded": frozenset({State.INCOMPLETE}),
+    "requires_action": frozenset({State.INCOMPLETE}),
+    "requires_continuation": frozenset({State.INCOMPLETE, State.STALLED}),
+    "queued": frozenset({State.STALLED}),
+    "in_progress": frozenset({State.STALLED}),
+    "dreaming": frozenset({State.STALLED}),
+}
+"""The nine of the wire and one that is not known; what a job may be after a research that stays in it."""
+STILL_RUNS = frozenset(status for status, states in STATUSES.items() if State.STALLED in states)
+WITH_REPORT = frozenset({"completed", "incomplete", "budget_exceeded", "requires_action"})
+"""Endings with something to show."""
+
+
+@dataclass(frozen=True)
+class Cell:
+    """One research that somebody asks for while this goes wrong."""
+
+    create: str = "200"
+    stream: Stream = STREAMS[0]
+    status: str = "completed"
+
+    @property
+    def group(self) -> str:
+        """The row of the table."""
+        if self.create != "200":
+            return f"start: {self.create}"
+        if self.status != "completed":
+            return f"ends {self.status}"
+        return f"stream: {self.stream.kind}"
+
+    @property
+    def expected(self) -> frozenset[State]:
+        return frozenset({State.START_UNKNOWN}) if self.create in OUTCOME_UNKNOWN else STATUSES[self.status]
+
+
+def cells() -> list[Cell]:
+    """The matrix without the kills."""
+    starts = [
+        Cell(create, stream)
+        for create in CREATES
+        if create != "200"
+        for stream in (ONE_OF_EACH_KIND if create in OUTCOME_UNKNOWN else SOME_OF_EACH_KIND)
+    ]
+    streams = [Cell(stream=stream) for stream in STREAMS]
+    ends = [
+        Cell(stream=stream, status=status)
+        for status in STATUSES
+        if status != "completed"
+        for stream in (ONE_OF_EACH_KIND if status in STILL_RUNS else SOME_OF_EACH_KIND)
+    ]
+    return [*starts, *streams, *ends]

@@ -1,0 +1,215 @@
+"""`python -m tests.faults.chaos`: random mixtures of everything that can go wrong, in researches that are killed too.
+
+In most runs a process is a service of its own in this one, and a kill cancels all it does, of which nothing is written
+any more; in every twentieth run it is a real process and really killed.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import random
+import sys
+import time
+from collections import Counter
+from collections.abc import Coroutine, Generator, Sequence
+from concurrent.futures import ProcessPoolExecutor
+from contextlib import suppress
+from contextvars import ContextVar, copy_context
+from dataclasses import dataclass
+from multiprocessing import get_context
+from typing import Annotated, Any
+
+import typer
+
+from tests.faults.cells import CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
+from tests.faults.run import (
+    FAILURES,
+    Outcome,
+    Place,
+    Told,
+    ask_until_told,
+    judge,
+    new_brief,
+    play_everywhere,
+    play_here,
+)
+from tests.faults.victim import NEVER, WRITES, Fate, Kill, MortalLedger, bear_witness, live
+
+BATCH = 100
+REAL = 20
+"""One run in so many has real processes."""
+
+
+@dataclass(frozen=True)
+class Run:
+    """A research and all that happens to it."""
+
+    number: int
+    status: str
+    faults: tuple[Fault, ...]
+    refusals: int
+    kills: tuple[Kill, ...]
+    """One process after the other; the last one lives on."""
+    real: bool
+    twins: bool
+    """Two processes ask at once in the end."""
+
+
+def draw(seed: int, number: int) -> Run:
+    """The run of that number; the same for the same seed."""
+    rng = random.Random(f"{seed}:{number}")
+    effects = list(EFFECTS.values())
+    faults: list[Fault] = []
+    create = rng.choice(list(CREATES)) if rng.random() < 0.3 else "200"
+    faults += CREATES[create]
+    if rng.random() < 0.7:
+        faults.append({"on": "create_stream", rng.choice(effects): rng.randint(1, EVENTS)})
+    for _ in range(rng.choice((0, 0, 1, 2, 3))):
+        spoiled: list[Fault] = [{rng.choice(effects): rng.randint(0, 6)}, {"status": 503}, {"drop": True}]
+        faults.append({"on": "resume", "times": rng.randint(1, 2), **rng.choice(spoiled)})
+    for _ in range(rng.choice((0, 0, 1, 2))):
+        refusals: list[Fault] = [{"status": status} for status in (401, 408, 429, 500, 503)]
+        faults.append({"on": "get", "skip": rng.randint(0, 2), **rng.choice([*refusals, {"drop": True}])})
+    kills = tuple(
+        Kill("time", rng.randint(10, 250))
+        if rng.random() < 0.3
+        else Kill(rng.choice(("before", "after")), rng.randint(1, WRITES))
+        for _ in range(rng.choice((0, 0, 1, 1, 2, 3)))
+    )
+    return Run(
+        number=number,
+        status="completed" if rng.random() < 0.6 else rng.choice(list(STATUSES)),
+        faults=tuple(faults),
+        refusals=int(create == REFUSED),
+        kills=kills,
+        real=number % REAL == 0,
+        twins=rng.random() < 0.2,
+    )
+
+
+async def play_run(place: Place, run: Run) -> Outcome:
+    """One run, judged like a cell."""
+    brief = new_brief(run.status)
+    await place.prepare(run.faults, 0 if run.real else run.refusals)
+    process = real_process if run.real else process_in_here
+    shown: list[str] = []
+    for kill in run.kills:
+        lines, told = await process(place, brief, kill)
+        shown += lines
+    if run.twins:
+        (lines, told), (_, others) = await asyncio.gather(*(process(place, brief, Kill(*NEVER)) for _ in range(2)))
+        told = [*others, *told]
+    else:
+        lines, told = await process(place, brief, Kill(*NEVER))
+    return judge(told, [*shown, *lines], await place.researches(brief))
+
+
+Said = tuple[list[str], list[Told]]
+"""Lines of progress, and what was said at the end of each turn."""
+
+
+async def real_process(place: Place, brief: str, kill: Kill) -> Said:
+    witness = await bear_witness(live, place, brief, kill)
+    return [*witness.lines], [*witness.told]
+
+
+_tasks: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("tasks of a process", default=None)
+
+
+def note_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **how: Any):
+    """A task factory that knows which process began a task. A database ends its statements whoever dies."""
+    task = asyncio.Task(work, loop=loop, **how)
+    tasks = _tasks.get()
+    if tasks is not None and not getattr(work, "__qualname__", "").startswith("Ledger."):
+        tasks.add(task)
+    return task
+
+
+async def process_in_here(place: Place, brief: str, kill: Kill) -> Said:
+    """A service of its own that asks until it is told, or until it is dead."""
+    loop = asyncio.get_running_loop()
+    loop.set_task_factory(note_task)
+    tasks: set[asyncio.Task[Any]] = set()
+    own = copy_context()
+    own.run(_tasks.set, tasks)
+    lines: list[str] = []
+    dead = False
+
+    def die() -> None:
+        nonlocal dead
+        dead = True
+        for task in tasks:
+            task.cancel()
+
+    class Fatal(Fate):
+        """After death nothing is written."""
+
+        def _strike(self, side: str, number: int) -> None:
+            super()._strike(side, number)
+            if dead:
+                raise asyncio.CancelledError
+
+    ledger = MortalLedger(place.ledger, Fatal(kill.side, kill.number, die))
+    service = place.service(ledger)
+    alarm = loop.call_later(kill.number / 1000, die) if kill.side == "time" else None
+    told: list[Told] = []
+    with suppress(asyncio.CancelledError):
+        told = await loop.create_task(ask_until_told(place, service, brief, lines.append), context=own)
+    if alarm:
+        alarm.cancel()
+    if dead:
+        await asyncio.gather(*tasks, return_exceptions=True)
+        await ledger.close()
+    else:
+        await service.close()
+    return lines, told
+
+
+def main(
+    runs: Annotated[int, typer.Option(help="How many.")] = 1000,
+    seed: Annotated[int, typer.Option(help="What they are drawn from; random if left out.")] = 0,
+    run: Annotated[int, typer.Option(help="Only the run of this number.")] = 0,
+) -> None:
+    """Random runs. Ends with 1 if one loses, doubles, repeats, drops or ends silently."""
+    logging.disable(logging.CRITICAL)
+    seed = seed or random.randrange(1, 10**6)
+    print(f"seed {seed}", flush=True)
+    if run:
+        drawn = draw(seed, run)
+        (outcome,) = play_here([drawn], play_run)
+        print(drawn, outcome, sep="\n")
+        raise typer.Exit(outcome.bad)
+    outcomes: list[Outcome] = []
+    began = time.monotonic()
+    drawn_runs = [draw(seed, number) for number in range(1, runs + 1)]
+    with ProcessPoolExecutor(
+        mp_context=get_context("spawn"), initializer=logging.disable, initargs=(logging.CRITICAL,)
+    ) as processors:
+        for first in range(0, runs, BATCH):
+            outcomes += play_everywhere(drawn_runs[first : first + BATCH], play_run, processors)
+            bad = sum(outcome.bad for outcome in outcomes)
+            print(f"{len(outcomes)} of {runs} runs, {bad} bad, {time.monotonic() - began:.0f} s", flush=True)
+    sum_up(drawn_runs, outcomes)
+    for drawn, outcome in zip(drawn_runs, outcomes, strict=True):
+        if outcome.bad:
+            print(f"--seed {seed} --run {drawn.number}: {drawn}\n  {outcome}", file=sys.stderr)
+    raise typer.Exit(any(outcome.bad for outcome in outcomes))
+
+
+def sum_up(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
+    states = Counter(outcome.state for outcome in outcomes)
+    print(", ".join(f"{number} {state}" for state, number in states.most_common()))
+    kinds = {
+        "killed really": lambda run: run.real and run.kills,
+        "killed": lambda run: not run.real and run.kills,
+        "not killed": lambda run: not run.kills,
+    }
+    for kind, fits in kinds.items():
+        of_kind = [outcome for run, outcome in zip(runs, outcomes, strict=True) if fits(run)]
+        failures = {name: sum(getattr(o, name) for o in of_kind) for name in FAILURES}
+        print(f"{kind:14}{len(of_kind):6} runs", *(f"{number:4} {name}" for name, number in failures.items()))
+
+
+if __name__ == "__main__":
+    typer.run(main)

@@ -1,0 +1,261 @@
+"""Plays cells of the matrix: somebody asks, and asks the same again, up to two times, while there is no report."""
+
+from __future__ import annotations
+
+import asyncio
+import itertools
+import os
+import re
+import socket
+import tempfile
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from concurrent.futures import Executor
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TypeVar
+
+from google.genai import Client
+
+from interactions_emulator import Emulator
+from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPORT, Cell, Fault, brain
+from tools import backend
+from tools.research.client import InteractionsClient
+from tools.research.follower import Policy
+from tools.research.job import Job, Order, State
+from tools.research.ledger import Ledger
+from tools.research.report import Report
+from tools.research.service import Research
+
+T = TypeVar("T")
+C = TypeVar("C")
+
+ASKED = 3
+"""How often a person asks."""
+AGENT = "deep-research-preview-04-2026"
+POLICY = Policy(create_timeout=10, silence=0.3, lease=0.5, poll_first=400, poll_most=800, stall_after=1300)
+"""The first three are real seconds, for sockets and processes take no others; the rest are virtual."""
+TICK, STEP = 0.01, 300.0
+"""Real seconds in which so many virtual ones pass."""
+PATIENCE = 30.0
+"""Real seconds after the end of a research until a turn counts as hanging."""
+PLACES = 4
+"""Cells at once in one process: enough to have something to do while others wait."""
+
+
+FAILURES = ("lost", "doubled", "repeated_or_missing", "silent")
+"""What none of the cells may be, see `Outcome`."""
+
+
+@dataclass(frozen=True)
+class Outcome:
+    """What became of a cell."""
+
+    state: str
+    """The job's, or what was said at last."""
+    creates: int
+    """Paid starts that the server accepted."""
+    lost: bool
+    """The server has a report, and the person neither has it nor was told that it may exist."""
+    doubled: bool
+    """It was started again although the research before had neither failed nor been cancelled."""
+    repeated_or_missing: bool
+    """A report was shown with repeated or missing bytes, or a line of progress twice or out of order."""
+    silent: bool
+    """A turn ended with neither a report nor a reason."""
+
+    @property
+    def bad(self) -> bool:
+        return any(getattr(self, failure) for failure in FAILURES)
+
+
+class Place:
+    """A server with virtual time of its own, a ledger, and the clients. Plays one cell after the other."""
+
+    def __init__(self, api: Emulator, ledger: str) -> None:
+        self.api, self.ledger = api, ledger
+        self._deaf = socket.socket()
+        self._deaf.bind(("127.0.0.1", 0))  # a port that is taken and that nobody listens at
+        self.nowhere = f"http://127.0.0.1:{self._deaf.getsockname()[1]}"
+        self._sdk, self._refused = (
+            backend.new_client(backend.Backend("emulator", "faults", url), retries=False)
+            for url in (api.url, self.nowhere)
+        )
+        self.refusals = 0
+        """So many requests find nobody who listens."""
+        self._passed = 0.0
+
+    async def pass_time(self, seconds: float) -> None:
+        """Sleeping lets virtual time pass instead of ours."""
+        self._passed += seconds
+        await asyncio.to_thread(self.api.advance, seconds)
+
+    async def prepare(self, faults: Sequence[Fault], refusals: int = 0) -> None:
+        """Makes go wrong what shall go wrong."""
+        self.refusals = refusals
+        await asyncio.to_thread(self.api.faults)
+        if faults:
+            await asyncio.to_thread(self.api.faults, *faults)
+
+    def sdk(self) -> Client:
+        """The client for a request; while refusals are left, one whose address nobody listens at."""
+        if self.refusals:
+            self.refusals -= 1
+            return self._refused
+        return self._sdk
+
+    def service(self, ledger: Ledger | None = None) -> Research:
+        """A service of its own, as another process would have, over the same ledger."""
+        client = InteractionsClient(self.sdk)
+        return Research(ledger or Ledger(self.ledger), client, policy=POLICY, sleep=self.pass_time)
+
+    async def while_time_passes(self, work: Awaitable[T], patience: float = PATIENCE) -> T:
+        """Waits for work while more virtual time passes than a research takes.
+
+        Raises:
+            TimeoutError: the work did not end long after that.
+        """
+        task = asyncio.ensure_future(work)
+        end = self._passed + 2.5 * sum(WAITS)
+        while self._passed < end:
+            done, _ = await asyncio.wait({task}, timeout=TICK)
+            if done:
+                break
+            await self.pass_time(STEP)
+        return await asyncio.wait_for(task, patience)
+
+    async def researches(self, brief: str) -> list[str]:
+        """The statuses of what the server was made to start, oldest first."""
+        return [i["status"] for i in await asyncio.to_thread(self.api.interactions) if i["input"] == brief]
+
+    async def close(self) -> None:
+        for client in (self._sdk, self._refused):
+            await client.aio.aclose()
+            client.close()
+        self._deaf.close()
+        await asyncio.to_thread(self.api.close)
+
+
+Player = Callable[[Place, C], Awaitable[Outcome]]
+_numbers = itertools.count(1)
+
+
+def new_brief(status: str) -> str:
+    """A question that nobody asked before, about a research that ends in this status."""
+    return f"Why are there tides? {os.getpid()}.{next(_numbers)} {status}"
+
+
+async def prepare(place: Place, cell: Cell) -> None:
+    """Makes happen what a cell says."""
+    await place.prepare([*CREATES[cell.create], *cell.stream.faults], int(cell.create == REFUSED))
+
+
+async def play_desk(place: Place, cell: Cell) -> Outcome:
+    """A cell with this project's service."""
+    brief = new_brief(cell.status)
+    await prepare(place, cell)
+    service = place.service()
+    shown: list[str] = []
+    try:
+        told = await ask_until_told(place, service, brief, shown.append)
+    finally:
+        await service.close()
+    return judge(told, shown, await place.researches(brief))
+
+
+@dataclass(frozen=True)
+class Told:
+    """What a person has after a turn."""
+
+    state: str
+    report: str | None
+    """Its text as the script has it, so without the citations."""
+    reason: str
+
+
+async def ask_until_told(place: Place, service: Research, brief: str, show: Callable[[str], object]) -> list[Told]:
+    """What was said at the end of each turn; `show` takes the lines of progress."""
+    told: list[Told] = []
+    while len(told) < ASKED and not (told and told[-1].report):
+        told.append(await ask(place, service, brief, show))
+    return told
+
+
+async def ask(place: Place, service: Research, brief: str, show: Callable[[str], object]) -> Told:
+    """One turn: an order, watched to its end."""
+
+    async def turn() -> tuple[Job, Report | None]:
+        job, _ = await service.start(Order(brief=brief, user="ada", session=brief, agent=AGENT))
+        async for line in service.watch(job.id):
+            show(line)
+        return await service.job(job.id), await service.report(job.id)
+
+    try:
+        job, report = await place.while_time_passes(turn())
+    except Exception as error:  # which the agent says as it stands
+        return Told(f"raised {type(error).__name__}", None, str(error))
+    return Told(str(job.state), plain(report) if report else None, job.error)
+
+
+def plain(report: Report) -> str:
+    """A report's text without what the desk adds to it: citations, and marks for pictures."""
+    text = re.sub(r"\[\\\[\d+\\\]\]\([^)]*\)", "", report.text)
+    return text.removesuffix("\n![figure-1](figure-1.png)")
+
+
+def judge(told: Sequence[Told], shown: Iterable[str], researches: Sequence[str]) -> Outcome:
+    """The questions of the matrix.
+
+    Args:
+        told: what was said at the end of each turn.
+        shown: lines of progress of all turns together.
+        researches: what the server was made to start, by status, oldest first.
+    """
+    last = told[-1]
+    progress = [line for line in shown if line in LINES]
+    return Outcome(
+        state=last.state,
+        creates=len(researches),
+        lost=not last.report and last.state != State.START_UNKNOWN and not WITH_REPORT.isdisjoint(researches),
+        doubled=any(status not in ("failed", "cancelled") for status in researches[:-1]),
+        repeated_or_missing=any(t.report not in (None, REPORT) for t in told)
+        or progress != sorted(set(progress), key=LINES.index),
+        silent=any(not t.report and not t.reason for t in told),
+    )
+
+
+async def play(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
+    """Plays cells side by side, each on a server of its own, and returns their outcomes in the same order."""
+    free: asyncio.Queue[Place] = asyncio.Queue()
+
+    async def one(cell: C) -> Outcome:
+        place = await free.get()
+        try:
+            return await player(place, cell)
+        finally:
+            free.put_nowait(place)
+
+    with tempfile.TemporaryDirectory() as folder:
+        places = []
+        try:
+            for index in range(min(PLACES, len(cells))):
+                api = Emulator(brain=brain, speed=0).__enter__()
+                places.append(Place(api, f"sqlite+aiosqlite:///{Path(folder)}/{index}.db"))
+                free.put_nowait(places[-1])
+            return await asyncio.gather(*(one(cell) for cell in cells))
+        finally:
+            await asyncio.gather(*(place.close() for place in places))
+
+
+def play_here(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
+    """`play`, for whoever has no event loop."""
+    return asyncio.run(play(cells, player))
+
+
+def play_everywhere(cells: Sequence[C], player: Player[C], processors: Executor) -> list[Outcome]:
+    """`play` on all processors; the cells are dealt out like cards."""
+    number = os.cpu_count() or 1
+    outcomes: dict[int, Outcome] = {}
+    hands = [cells[first::number] for first in range(number)]
+    for first, played in enumerate(processors.map(play_here, hands, itertools.repeat(player))):
+        outcomes |= zip(range(first, len(cells), number), played, strict=True)
+    return [outcomes[index] for index in range(len(cells))]

@@ -1,0 +1,51 @@
+"""The fault matrix: whatever goes wrong, no research is lost, paid for twice, repeated, cut short or ended silently."""
+
+from __future__ import annotations
+
+import multiprocessing
+from concurrent.futures import ProcessPoolExecutor
+
+import pytest
+
+from tests.faults.baseline import play_managed_agent
+from tests.faults.cells import OUTCOME_UNKNOWN, Cell, Stream, cells
+from tests.faults.chaos import draw, play_run
+from tests.faults.run import Outcome, play, play_desk, play_everywhere
+from tests.faults.victim import kills, play_kill
+from tools.research.job import State
+
+GROUPS = [*dict.fromkeys(cell.group for cell in cells())]
+
+
+@pytest.fixture(scope="module")
+def matrix() -> list[tuple[Cell, Outcome]]:
+    """All cells, played at once."""
+    with ProcessPoolExecutor(mp_context=multiprocessing.get_context("spawn")) as processors:
+        return [*zip(cells(), play_everywhere(cells(), play_desk, processors), strict=True)]
+
+
+@pytest.mark.parametrize("group", GROUPS)
+def test_nothing_is_lost_doubled_repeated_missing_or_silent(group: str, matrix: list[tuple[Cell, Outcome]]) -> None:
+    members = [(cell, outcome) for cell, outcome in matrix if cell.group == group]
+    assert [(cell, o) for cell, o in members if o.bad or o.state not in cell.expected] == []
+    assert all(o.creates == 1 or cell.create in OUTCOME_UNKNOWN for cell, o in members)
+
+
+async def test_a_killed_process_has_an_heir_that_ends_well() -> None:
+    outcomes = [*zip(kills(), await play(kills(), play_kill), strict=True)]
+    assert [(kill, o) for kill, o in outcomes if o.bad or o.state not in kill.expected] == []
+    assert {o.creates for _, o in outcomes if o.state != State.START_UNKNOWN} == {1}
+
+
+async def test_random_mixtures_with_kills_end_well() -> None:
+    runs = [draw(seed=1, number=number) for number in range(1, 13)]
+    assert [(run, o) for run, o in zip(runs, await play(runs, play_run), strict=True) if o.bad] == []
+
+
+async def test_the_baseline_is_given_the_same_and_does_well_when_nothing_goes_wrong() -> None:
+    well, cut, ended = await play(
+        [Cell(), Cell(stream=Stream("cut", 9)), Cell(stream=Stream("clean early end", 9))], play_managed_agent
+    )
+    assert (well.state, well.creates, well.bad) == ("answer", 1, False)
+    assert (cut.creates, cut.doubled, cut.silent) == (2, True, False)
+    assert (ended.creates, ended.doubled, ended.silent) == (2, True, True)

@@ -1,0 +1,187 @@
+"""Kills: a process that researches and is really killed, and another one that asks again."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import multiprocessing
+import os
+import signal
+from collections.abc import Awaitable, Callable, Collection, Iterator
+from contextlib import contextmanager, suppress
+from dataclasses import dataclass
+from multiprocessing.connection import Connection
+from typing import Any, TypeVar
+
+from interactions_emulator import Emulator
+from tests.faults.cells import AT_600_SECONDS, Cell, Stream
+from tests.faults.run import Outcome, Place, Told, ask_until_told, judge, new_brief, prepare
+from tools.research.job import Job, State
+from tools.research.ledger import Ledger
+
+T = TypeVar("T")
+Life = Callable[[Connection, int, str, str, str, int], None]
+"""What a process does: port of the server, ledger, brief, and the side and number of the write that kills it."""
+
+WRITES = 13
+"""As many as a research writes to the ledger, and one more."""
+NEVER = ("after", 0)
+READY = 1
+UNDISTURBED = Cell()
+FORKS = multiprocessing.get_context("forkserver")  # a process that has imported everything, and only forks
+FORKS.set_forkserver_preload(["tests.faults.victim"])
+
+
+def die() -> None:
+    """Ends this process as a power cut would."""
+    os.kill(os.getpid(), signal.SIGKILL)
+
+
+class Fate:
+    """The end of this process at one of its writes."""
+
+    def __init__(self, side: str, number: int, die: Callable[[], None] = die) -> None:
+        self._moment, self._die = (side, number), die
+        self._writes = 0
+
+    @contextmanager
+    def at_a_write(self) -> Iterator[None]:
+        """Stands around each write."""
+        self._writes += 1
+        number = self._writes
+        self._strike("before", number)
+        yield
+        self._strike("after", number)
+
+    def _strike(self, side: str, number: int) -> None:
+        if self._moment == (side, number):
+            self._die()
+
+
+class MortalLedger(Ledger):
+    """A ledger whose process is killed at one of its writes."""
+
+    def __init__(self, url: str, fate: Fate) -> None:
+        super().__init__(url)
+        self._fate = fate
+
+    async def add(self, job: Job) -> tuple[Job, bool]:
+        return await self._write(super().add, job)
+
+    async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
+        return await self._write(super().change, job_id, expected, now, **values)
+
+    async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
+        return await self._write(super().lease, job_id, owner, now, seconds)
+
+    async def unlease(self, job_id: str, owner: str) -> None:
+        return await self._write(super().unlease, job_id, owner)
+
+    async def _write(self, write: Callable[..., Awaitable[T]], *args: Any, **values: Any) -> T:
+        with self._fate.at_a_write():
+            return await write(*args, **values)
+
+
+@dataclass(frozen=True)
+class Kill:
+    """One research whose process is killed at a write, or so many milliseconds after its start if `side` is "time"."""
+
+    side: str
+    number: int
+    cell: Cell = UNDISTURBED
+
+    @property
+    def group(self) -> str:
+        """The row of the table."""
+        return "SIGKILL at any time" if self.side == "time" else "SIGKILL at a write"
+
+    @property
+    def expected(self) -> frozenset[State]:
+        return frozenset({State.COMPLETED, State.START_UNKNOWN})
+
+
+@dataclass(frozen=True)
+class Testimony:
+    """What a process told before it ended."""
+
+    killed: bool
+    lines: tuple[str, ...]
+    told: tuple[Told, ...]
+
+
+def kills() -> list[Kill]:
+    """Before and after each write of a research, and at any time; of the writes some over the cut stream too."""
+    cut = Cell(stream=Stream("cut", AT_600_SECONDS))
+    return [
+        *(Kill(side, number) for number in range(1, WRITES + 1) for side in ("before", "after")),
+        *(Kill("after", number, cut) for number in range(2, WRITES, 3)),
+        *(Kill("time", milliseconds) for milliseconds in range(0, 120, 12)),
+    ]
+
+
+async def play_kill(place: Place, kill: Kill) -> Outcome:
+    """A research that is killed; then a process of its own asks the same again."""
+    return await play_kill_of(live, place, kill)
+
+
+async def play_kill_of(life: Life, place: Place, kill: Kill) -> Outcome:
+    """The same for any kind of life."""
+    brief = new_brief(kill.cell.status)
+    await prepare(place, kill.cell)
+    witness = await bear_witness(life, place, brief, kill)
+    lines = witness.lines
+    if witness.killed:
+        witness = await bear_witness(life, place, brief, Kill(*NEVER))
+        lines += witness.lines
+    return judge(witness.told, lines, await place.researches(brief))
+
+
+async def bear_witness(life: Life, place: Place, brief: str, kill: Kill) -> Testimony:
+    """Starts a process that asks, and lets it die if it shall.
+
+    Raises:
+        RuntimeError: it ended otherwise than by its work or its killing.
+    """
+    timed = kill.side == "time"
+    ears, mouth = FORKS.Pipe(duplex=False)
+    moment = NEVER if timed else (kill.side, kill.number)
+    child = FORKS.Process(target=life, args=(mouth, place.api.port, place.ledger, brief, *moment))
+    await asyncio.to_thread(child.start)
+    mouth.close()
+    await asyncio.to_thread(ears.poll, None)  # it is ready
+    if timed:
+        while child.is_alive() and not await place.researches(brief):
+            await asyncio.to_thread(child.join, 0.005)
+        await asyncio.to_thread(child.join, kill.number / 1000)
+        child.kill()
+    heard = await asyncio.to_thread(lambda: [*hear(ears)])
+    await asyncio.to_thread(child.join)
+    if child.exitcode not in (0, -signal.SIGKILL):
+        raise RuntimeError(f"the victim of {kill} ended with {child.exitcode}; it wrote why on standard error")
+    return Testimony(
+        killed=child.exitcode != 0,
+        lines=tuple(said for said in heard if isinstance(said, str)),
+        told=tuple(said for said in heard if isinstance(said, Told)),
+    )
+
+
+def hear(ears: Connection) -> Iterator[object]:
+    """What a process says until it ends."""
+    with ears, suppress(EOFError):
+        while True:
+            yield ears.recv()
+
+
+def live(mouth: Connection, port: int, ledger: str, brief: str, side: str, number: int) -> None:
+    """The process: asks, and says what it is told."""
+
+    async def ask() -> None:
+        place = Place(Emulator(port=port), ledger)
+        service = place.service(MortalLedger(ledger, Fate(side, number)))
+        mouth.send(READY)
+        for told in await ask_until_told(place, service, brief, mouth.send):
+            mouth.send(told)
+        await service.close()
+
+    logging.disable(logging.CRITICAL)  # what goes wrong is meant
+    asyncio.run(ask())
