@@ -1,0 +1,113 @@
+"""A PostgreSQL server of the tests' own: on a Unix socket, data in a temporary folder, gone at the end."""
+
+from __future__ import annotations
+
+import os
+import pwd
+import shutil
+import subprocess
+import tempfile
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+PASSWORD = "told-to-nobody"
+ADVICE = "apt-get install postgresql (or any PostgreSQL whose initdb and pg_ctl are on PATH)"
+
+
+class NoServer(Exception):
+    """This machine cannot run a PostgreSQL server. The text says what to install."""
+
+
+@dataclass(frozen=True)
+class Server:
+    """A running server; its owner is also its database user."""
+
+    folder: Path
+    programs: Path
+    owner: str
+
+    def create_database(self) -> str:
+        """A fresh, empty database: its SQLAlchemy URL."""
+        name = f"ledger_{uuid.uuid4().hex}"
+        self.run("createdb", "-h", str(self.folder), "-U", self.owner, name)
+        return f"postgresql+asyncpg://{self.owner}:{PASSWORD}@/{name}?host={self.folder}"
+
+    def restart(self) -> None:
+        """Ends all connections, as an update of the server would."""
+        self.run("pg_ctl", "-D", str(self.folder / "data"), "-w", "-m", "fast", "restart", "-l", str(self.log))
+
+    @property
+    def log(self) -> Path:
+        return self.folder / "server.log"
+
+    def run(self, program: str, *arguments: str) -> None:
+        """Runs one of PostgreSQL's programs as the owner: it refuses to be run by root.
+
+        Raises:
+            RuntimeError: it failed; the text is what it wrote.
+        """
+        other = {"user": self.owner, "group": pwd.getpwnam(self.owner).pw_gid, "extra_groups": []}
+        with tempfile.TemporaryFile() as written:  # a pipe would stay open as long as the server runs
+            done = subprocess.run(
+                [str(self.programs / program), *arguments],
+                cwd=self.folder,
+                env={**os.environ, "PGPASSWORD": PASSWORD},
+                stdin=subprocess.DEVNULL,
+                stdout=written,
+                stderr=subprocess.STDOUT,
+                **(other if os.getuid() == 0 else {}),  # type: ignore[call-overload]
+            )
+            written.seek(0)
+            if done.returncode:
+                log = self.log.read_text() if self.log.exists() else ""
+                raise RuntimeError(f"{program} failed: {written.read().decode()}{log}")
+
+
+@contextmanager
+def postgresql() -> Iterator[Server]:
+    """A server while it is needed.
+
+    Raises:
+        NoServer: there is none on this machine.
+    """
+    owner = _owner()
+    programs = _programs()
+    folder = Path(tempfile.mkdtemp(prefix="pg-"))  # short: a socket's path has 107 characters at most
+    server = Server(folder, programs, owner)
+    try:
+        secret = folder / "password"
+        secret.write_text(PASSWORD)
+        for path in (folder, secret):
+            shutil.chown(path, owner)
+        data = str(folder / "data")
+        server.run("initdb", "-D", data, "-U", owner, "-A", "scram-sha-256", "-E", "UTF8", "--locale=C",
+                   f"--pwfile={secret}", "--no-sync")  # fmt: skip
+        settings = f"-c listen_addresses='' -c unix_socket_directories={folder} -c fsync=off"
+        server.run("pg_ctl", "-D", data, "-w", "-l", str(server.log), "-o", settings, "start")
+        try:
+            yield server
+        finally:
+            server.run("pg_ctl", "-D", data, "-w", "-m", "immediate", "stop")
+    finally:
+        shutil.rmtree(folder)
+
+
+def _owner() -> str:
+    if os.getuid() != 0:
+        return pwd.getpwuid(os.getuid()).pw_name
+    try:
+        return pwd.getpwnam("postgres").pw_name
+    except KeyError:
+        raise NoServer(f"PostgreSQL is not run by root, and there is no user postgres: {ADVICE}") from None
+
+
+def _programs() -> Path:
+    """The folder of the server's programs: Debian keeps them off PATH, one folder a version."""
+    debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
+    found = debian[-1] if debian else shutil.which("initdb")
+    if not found:
+        raise NoServer(f"no PostgreSQL server on this machine: {ADVICE}")
+    return Path(found).resolve().parent

@@ -1,0 +1,188 @@
+"""What a ledger promises, whichever database it lives in."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import replace
+
+from tests.ledger.conftest import Open
+from tools.research.job import Job, Order, Plan, State, new_job
+
+ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
+RESEARCHERS = 50
+
+
+def job_of(brief: str, user: str = "ada", created: float = 0, state: State = State.INTENDED) -> Job:
+    return new_job(replace(ORDER, brief=brief, user=user), created, state)
+
+
+async def test_a_job_comes_back_as_it_was_written(open_ledger: Open) -> None:
+    picture = {"type": "image", "mime_type": "image/png", "data": "iVBORw0="}
+    job = replace(
+        new_job(replace(ORDER, inputs=(picture,), attempt=3), 1_790_000_000.123456),
+        plan=Plan("1. Look at the moon ☾", "v1_plan", "shorter", True),
+        interaction_id="v1_" + "x" * 2000,  # nothing bounds the ids of the wire
+        cursor="e" * 2000,
+        events=7,
+        line="searching: Gezeiten 🌊",
+        usage={"total_tokens": 5},
+    )
+    assert await open_ledger().add(job) == (job, True)
+    assert await open_ledger().get(job.id) == job
+    assert await open_ledger().get("job_nothere1") is None
+
+
+async def test_an_order_that_many_give_at_once_is_one_job(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    added = await asyncio.gather(*(ledgers[i % 2].add(new_job(ORDER, i)) for i in range(RESEARCHERS)))
+    assert [new for _, new in added].count(True) == 1
+    assert {job.id for job, _ in added} == {job.id for job in await ledgers[0].find()}
+
+
+async def test_jobs_are_found_newest_first_by_user_and_session(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    for created, (user, session) in enumerate([("ada", "s1"), ("ada", "s2"), ("bob", "s1"), ("ada", "s1")]):
+        await ledger.add(new_job(Order(f"brief {created}", user, session, "deep-research"), created))
+    found = {
+        "all": await ledger.find(),
+        "ada": await ledger.find(user="ada"),
+        "both": await ledger.find(user="ada", session="s1"),
+        "two": await ledger.find(limit=2),
+    }
+    assert {name: [job.created for job in jobs] for name, jobs in found.items()} == {
+        "all": [3, 2, 1, 0],
+        "ada": [3, 1, 0],
+        "both": [3, 0],
+        "two": [3, 2],
+    }
+
+
+async def test_of_many_that_change_a_state_at_once_one_is_first(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    job, _ = await ledgers[0].add(new_job(ORDER, 0))
+    changed = await asyncio.gather(
+        *(
+            ledgers[i % 2].change(job.id, {State.INTENDED}, i, state=State.STARTING, line=f"by {i}")
+            for i in range(RESEARCHERS)
+        )
+    )
+    [winner] = [job for job in changed if job]
+    assert (winner.state, winner.line) == (State.STARTING, f"by {winner.updated:.0f}")
+    assert await ledgers[1].get(job.id) == winner
+
+
+async def test_many_that_write_at_once_to_jobs_of_their_own_all_succeed(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+
+    async def research(number: int) -> Job | None:
+        ledger = ledgers[number % 2]
+        job, _ = await ledger.add(job_of(f"brief {number}"))
+        assert await ledger.lease(job.id, "me", 0, 10)
+        for event in range(1, 4):
+            await ledger.change(job.id, {State.INTENDED}, event, events=event, line=f"event {event}")
+        await ledger.unlease(job.id, "me")
+        return await ledger.get(job.id)
+
+    done = await asyncio.gather(*map(research, range(RESEARCHERS)))
+    assert [(job.events, job.line) for job in done if job] == [(3, "event 3")] * RESEARCHERS
+
+
+async def test_a_plan_and_its_usage_are_changed_and_read_back(open_ledger: Open) -> None:
+    ledger, plan = open_ledger(), Plan("Zuerst: die Flut", "v1_a")
+    job, _ = await ledger.add(new_job(ORDER, 0))
+    values = {"state": State.AWAITING_APPROVAL, "plan": plan, "usage": {"total_tokens": 9}, "finished": 5}
+    changed = await ledger.change(job.id, {State.INTENDED}, 4, **values)
+    assert changed == replace(
+        job, state=State.AWAITING_APPROVAL, plan=plan, usage={"total_tokens": 9}, finished=5, updated=4
+    )
+    assert changed == await ledger.get(job.id)
+    cleared = await ledger.change(job.id, {State.AWAITING_APPROVAL}, 6, plan=None)
+    assert cleared is not None
+    assert cleared.plan is None
+
+
+async def test_a_lease_is_exclusive_until_it_is_handed_back(open_ledger: Open) -> None:
+    here, there = open_ledger(), open_ledger()
+    job, _ = await here.add(new_job(ORDER, 0))
+    assert await here.lease(job.id, "a", now=0, seconds=10)
+    assert not await there.lease(job.id, "b", now=10, seconds=10)
+    await there.unlease(job.id, "b")  # not its own to hand back
+    assert not await there.lease(job.id, "b", now=10, seconds=10)
+    await here.unlease(job.id, "a")
+    assert await there.lease(job.id, "b", now=10, seconds=10)
+
+
+async def test_a_lease_that_is_renewed_lasts_and_one_that_is_not_is_taken_over(open_ledger: Open) -> None:
+    here, there = open_ledger(), open_ledger()
+    job, _ = await here.add(new_job(ORDER, 0))
+    assert await here.lease(job.id, "a", now=0, seconds=10)
+    assert await here.lease(job.id, "a", now=8, seconds=10)
+    assert not await there.lease(job.id, "b", now=18, seconds=10)
+    assert await there.lease(job.id, "b", now=18.5, seconds=10)
+    assert not await here.lease(job.id, "a", now=19, seconds=10)
+    await here.unlease(job.id, "a")  # too late: it has become somebody else's
+    assert not await here.lease(job.id, "a", now=19, seconds=10)
+    assert not await here.lease("job_nothere1", "a", now=0, seconds=10)
+
+
+async def test_of_many_that_race_for_a_lease_one_gets_it(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    job, _ = await ledgers[0].add(new_job(ORDER, 0))
+    for now in (0, 11):  # free, then expired
+        taken = await asyncio.gather(
+            *(ledgers[i % 2].lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(RESEARCHERS))
+        )
+        assert taken.count(True) == 1
+
+
+async def test_a_report_comes_back_to_the_byte(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job, _ = await ledger.add(new_job(ORDER, 0))
+    assert await ledger.report(job.id) is None
+    text = json.dumps({"text": "Ebbe & Flut – 潮汐 🌊 \u0000\r\n" * 50_000}, ensure_ascii=False)
+    await ledger.change(job.id, {State.INTENDED}, 1, report=text)
+    assert await open_ledger().report(job.id) == text
+    await ledger.delete(job.id)
+    assert (await ledger.report(job.id), await ledger.get(job.id)) == (None, None)
+
+
+async def test_text_that_no_database_takes_costs_its_bad_characters_and_not_the_report(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job, _ = await ledger.add(job_of("half \ud83c of a wave, and \0"))
+    await ledger.change(job.id, {State.INTENDED}, 1, report="half \ud83c of a wave 🌊\0", line="\udfff")
+    found = await ledger.get(job.id)
+    assert found is not None
+    assert (found.order.brief, found.line) == ("half ? of a wave, and ?", "?")
+    assert await ledger.report(job.id) == "half ? of a wave 🌊?"
+
+
+async def test_the_count_is_of_one_user_since_a_time_in_some_states(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    for number, (user, created, state) in enumerate(
+        [
+            ("ada", 10, State.RUNNING),
+            ("ada", 20, State.RUNNING),
+            ("ada", 30, State.COMPLETED),
+            ("ada", 30, State.FAILED),
+            ("bob", 30, State.RUNNING),
+        ]
+    ):
+        await ledger.add(replace(job_of(f"brief {number}", user, created, state), cost=2.0**number))
+    assert await ledger.count("ada", 0, {State.RUNNING}) == (2, 3.0)
+    assert await ledger.count("ada", 20, {State.RUNNING, State.COMPLETED}) == (2, 6.0)
+    assert await ledger.count("eve", 0, set(State)) == (0, 0.0)
+
+
+async def test_a_write_that_was_begun_is_finished_when_its_caller_is_cancelled(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job, _ = await ledger.add(new_job(ORDER, 0))
+    writing = asyncio.create_task(ledger.change(job.id, {State.INTENDED}, 1, state=State.STARTING))
+    await asyncio.sleep(0)
+    writing.cancel()
+    await asyncio.gather(writing, return_exceptions=True)
+    async with asyncio.timeout(10):
+        while (found := await ledger.get(job.id)) and found.state is State.INTENDED:
+            await asyncio.sleep(0)
+    assert found is not None
+    assert found.state is State.STARTING

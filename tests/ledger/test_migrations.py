@@ -1,0 +1,171 @@
+"""What becomes of a database that is empty, old, new or not there."""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import traceback
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import inspect, text
+from sqlalchemy.engine import make_url
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from tests.ledger.conftest import Open
+from tests.ledger.test_contract import ORDER
+from tools.research.database import LedgerError
+from tools.research.job import State, new_job
+from tools.research.ledger import Ledger
+from tools.research.migrations import LATEST, MIGRATIONS
+
+FIRST = [
+    'CREATE TABLE research_jobs (id VARCHAR(32) NOT NULL, "key" VARCHAR(64) NOT NULL, "user" VARCHAR(255) NOT NULL, '
+    '"session" VARCHAR(255) NOT NULL, brief TEXT NOT NULL, agent VARCHAR(255) NOT NULL, options TEXT NOT NULL, '
+    "attempt INTEGER NOT NULL, state VARCHAR(32) NOT NULL, created FLOAT NOT NULL, updated FLOAT NOT NULL, "
+    'interaction_id VARCHAR(255), "cursor" VARCHAR(255), events INTEGER NOT NULL, finished FLOAT, '
+    '"usage" TEXT NOT NULL, error TEXT NOT NULL, report TEXT, PRIMARY KEY (id), UNIQUE ("key"))',
+    'CREATE INDEX ix_research_jobs_user ON research_jobs ("user")',
+    "CREATE INDEX ix_research_jobs_session ON research_jobs (session)",
+]
+"""What made the table before its steps were numbered."""
+SECOND = [
+    *FIRST,
+    "ALTER TABLE research_jobs ADD COLUMN owner VARCHAR(255)",
+    "ALTER TABLE research_jobs ADD COLUMN lease_until FLOAT",
+    "ALTER TABLE research_jobs ADD COLUMN line TEXT NOT NULL DEFAULT ''",
+    'ALTER TABLE research_jobs ADD COLUMN "plan" TEXT',
+    "ALTER TABLE research_jobs ADD COLUMN inputs TEXT NOT NULL DEFAULT '[]'",
+    "ALTER TABLE research_jobs ADD COLUMN cost FLOAT NOT NULL DEFAULT 0",
+]
+ROW = (
+    'INSERT INTO research_jobs (id, "key", "user", "session", brief, agent, options, attempt, state, created, updated, '
+    'interaction_id, "cursor", events, "usage", error, report) VALUES (\'job_old23456\', '
+    f"'{ORDER.key}', 'ada', 's1', 'Why are there tides?', 'deep-research-preview-04-2026', "
+    "'{\"thinking_summaries\"\\: \"auto\"}', 1, 'running', 1, 2, 'v1_a', 'e7', 7, '{}', '', 'Ebbe 🌊')"
+)
+NOTHING: list[str] = []
+
+
+async def sql(url: str, *statements: str) -> list[Any]:
+    """Runs statements beside the ledger; the rows of the last one."""
+    engine = create_async_engine(url)
+    async with engine.begin() as connection:
+        for statement in statements:
+            result = await connection.execute(text(statement))
+        rows = [*result] if result.returns_rows else []
+    await engine.dispose()
+    return rows
+
+
+async def shape(url: str) -> tuple[set[str], set[str]]:
+    """The names of the table's columns and indexes."""
+    engine = create_async_engine(url)
+    async with engine.connect() as connection:
+        columns = await connection.run_sync(lambda c: {x["name"] for x in inspect(c).get_columns("research_jobs")})
+        indexes = await connection.run_sync(lambda c: {str(x["name"]) for x in inspect(c).get_indexes("research_jobs")})
+    await engine.dispose()
+    return columns, {name for name in indexes if name.startswith("ix_")}
+
+
+@pytest.mark.parametrize("made_by", [NOTHING, FIRST, SECOND], ids=["nothing", "first", "second"])
+async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_once(
+    url: str, open_ledger: Open, made_by: Sequence[str]
+) -> None:
+    if made_by:
+        await sql(url, *made_by)
+    found = await asyncio.gather(*(open_ledger().find() for _ in range(8)))
+    assert found == [[]] * 8
+    numbers = await sql(url, "SELECT number FROM research_migrations ORDER BY number")
+    assert [number for (number,) in numbers] == [number for number, _ in MIGRATIONS] == [*range(1, LATEST + 1)]
+    columns, indexes = await shape(url)
+    assert {"owner", "lease_until", "line", "plan", "inputs", "cost"} < columns
+    assert indexes == {"ix_research_jobs_session", "ix_research_jobs_user_created"}
+    job = new_job(ORDER, 0)
+    assert await open_ledger().add(job) == (job, True)
+
+
+@pytest.mark.parametrize("made_by", [FIRST, SECOND], ids=["first", "second"])
+async def test_the_jobs_of_an_old_database_are_kept_and_go_on(
+    url: str, open_ledger: Open, made_by: Sequence[str]
+) -> None:
+    await sql(url, *made_by, ROW)
+    ledger = open_ledger()
+    joined, new = await ledger.add(new_job(ORDER, 5))
+    assert (joined.id, new, joined.state, joined.cursor, joined.events) == (
+        "job_old23456", False, State.RUNNING, "e7", 7,
+    )  # fmt: skip
+    assert (joined.order, joined.line, joined.plan, joined.cost) == (ORDER, "", None, 0.0)
+    assert await ledger.report(joined.id) == "Ebbe 🌊"
+    assert await ledger.lease(joined.id, "a", now=0, seconds=10)
+
+
+async def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, open_ledger: Open) -> None:
+    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # the name that step 3 wants
+    before = await shape(url)
+    with pytest.raises(LedgerError, match="ix_research_jobs_user_created"):
+        await open_ledger().find()
+    assert await shape(url) == before
+    await sql(url, "DROP TABLE ix_research_jobs_user_created")
+    assert await open_ledger().find() == []
+
+
+async def test_a_database_of_a_newer_program_is_named_with_both_versions(url: str, open_ledger: Open) -> None:
+    await open_ledger().find()
+    await sql(url, f"INSERT INTO research_migrations (number) VALUES ({LATEST + 4})")
+    for _ in range(2):
+        with pytest.raises(LedgerError, match=rf"version {LATEST + 4} .* up to {LATEST}: update the program"):
+            await open_ledger().find()
+
+
+async def test_a_restart_of_the_server_is_survived(server: Any) -> None:
+    ledger = Ledger(server.create_database())
+    await asyncio.gather(*(ledger.find() for _ in range(5)))
+    server.restart()
+    assert await ledger.find() == []
+    await ledger.close()
+
+
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("not a url", "write sqlite"),
+        ("postgresql://ada:secret@db/desk", r"postgresql://ada:\*\*\*@db/desk .* write .*postgresql\+asyncpg://"),
+        ("postgresql://db/desk?password=secret", r"postgresql://db/desk is for a driver"),
+        ("sqlite:///ledger.db", r"write sqlite\+aiosqlite:///FILE"),
+        ("postgresql+asyncpg://ada:secret@127.0.0.1:1/desk", r"\*\*\*@127.0.0.1:1/desk cannot be .*DESK_DATABASE_URL"),
+    ],
+)
+async def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str, words: str) -> None:
+    if "+asyncpg" in url:
+        pytest.importorskip("asyncpg")
+    await refused(url, words)
+
+
+async def test_a_wrong_password_or_database_is_said_to_be_that(server: Any) -> None:
+    url = make_url(server.create_database())
+    await refused(url.set(password="secret").render_as_string(False), "password authentication failed")
+    await refused(url.set(database="secretive").render_as_string(False), 'database "secretive" does not exist', "***")
+
+
+async def test_a_driver_that_is_missing_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "asyncpg", None)
+    await refused("postgresql+asyncpg://ada:secret@db/desk", r"asyncpg: pip install 'research-desk\[postgres\]'")
+
+
+async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    (tmp_path / "folder").mkdir()
+    (tmp_path / "noise.db").write_bytes(b"not a database at all" * 100)
+    await refused(f"sqlite+aiosqlite:///{tmp_path}/file/ledger.db", "file.*DESK_DATA_DIR")
+    await refused(f"sqlite+aiosqlite:///{tmp_path}/folder", "unable to open database file.*DESK_DATA_DIR")
+    await refused(f"sqlite+aiosqlite:///{tmp_path}/noise.db", "not a database")
+
+
+async def refused(url: str, words: str, secret: str = "secret") -> None:
+    with pytest.raises(LedgerError, match=words) as refusal:
+        await Ledger(url).find()
+    lines = traceback.format_exception_only(refusal.value)
+    assert secret == "***" or secret not in "".join(lines)
