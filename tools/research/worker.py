@@ -144,13 +144,14 @@ class Worker:
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
         assert job.interaction_id
         follower = Follower(self._client, job.interaction_id, cursor=job.cursor, policy=self._policy, sleep=self._sleep)
-        events = job.events
+        events, said = job.events, job.line
         async for step in follower.follow(stream):
             match step:
                 case Happened(event, cursor):
                     events += 1
                     line = progress_line(event)
-                    if line:
+                    if line and line != said:  # also not again after a restart
+                        said = line
                         values = {"cursor": cursor, "events": events, "line": line}
                         if not await self._ledger.change(
                             job.id, FOLLOWED, self._clock(), state=State.RUNNING, **values
