@@ -139,5 +139,6 @@ async def _ledger(settings: Settings) -> Finding:
         running = sum(job.finished is None for job in await ledger.find(limit=1000))
         await ledger.close()
     except Exception as error:  # any driver, any reason
-        return Finding("ledger", f"{settings.ledger_url.split('@')[-1]}: {str(error).splitlines()[0]}", good=False)
-    return Finding("ledger", f"{ledger.url.render_as_string(hide_password=True)} ({running} unfinished)")
+        return Finding("ledger", f"{type(error).__name__}: {str(error).splitlines()[0]}", good=False)
+    shown = ledger.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
+    return Finding("ledger", f"{shown} ({running} unfinished)")
