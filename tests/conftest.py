@@ -14,6 +14,7 @@ import pytest
 from google.genai import Client
 
 from interactions_emulator import Emulator
+from interactions_emulator.turn import Brain
 from tools import backend
 from tools.research.client import InteractionsClient
 from tools.research.follower import Policy
@@ -101,11 +102,17 @@ class Desk:
 
 
 @pytest.fixture
-async def desk(tmp_path: Path) -> AsyncIterator[Desk]:
-    """A desk over an emulator with manual time and a scripted research of 20 virtual minutes."""
+def brain() -> Brain:
+    """A scripted research of 20 virtual minutes; a module with a brain of its own names it likewise."""
     from tests.scripts import research_brain
 
-    with Emulator(brain=research_brain, speed=0) as api:
+    return research_brain
+
+
+@pytest.fixture
+async def desk(brain: Brain, tmp_path: Path) -> AsyncIterator[Desk]:
+    """A desk over an emulator with manual time."""
+    with Emulator(brain=brain, speed=0) as api:
         place = Desk(api, tmp_path / "ledger.db")
         yield place
         for service in place.services:

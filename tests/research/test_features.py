@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from dataclasses import replace
-from pathlib import Path
 
 import pytest
 
-from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, begin, lines, lines_while_time_passes
@@ -40,17 +38,6 @@ class Brain:
 @pytest.fixture
 def brain() -> Brain:
     return Brain()
-
-
-@pytest.fixture
-async def desk(brain: Brain, tmp_path: Path) -> AsyncIterator[Desk]:
-    with Emulator(brain=brain, speed=0) as api:
-        place = Desk(api, tmp_path / "ledger.db")
-        yield place
-        for service in place.services:
-            await service.close()
-        for client in place.clients:
-            await client.aio.aclose()
 
 
 async def finished(desk: Desk, service: Research) -> Job:
