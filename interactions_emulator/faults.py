@@ -19,8 +19,9 @@ What happens to the answer
     status           this HTTP status, with an error body, instead of doing what was asked
     retry_after_ms   with `status`: header retry-after-ms (and Retry-After from one second on)
     drop             the connection is closed without a byte, and nothing is done
-    after_accept     what was asked is done first; then the answer is lost: `status` is sent, or the
-                     connection is closed
+    hang             nothing is done and nothing is answered; the connection stays open
+    after_accept     what was asked is done first; then the answer is lost: `status` is sent, the connection
+                     hangs, or it is closed
 
 What happens to a stream (on = create_stream, resume or stream); k counts its events, without `done`
     cut_after k      connection closed in the middle of the response after k events
@@ -28,6 +29,9 @@ What happens to a stream (on = create_stream, resume or stream); k counts its ev
     end_after k      the response ends as if complete after k events
     silence_after k  after k events nothing more comes; the connection stays open
     garbage_after k  after k events a line that is no event; then it goes on
+    unknown_after k  after k events one of a kind that nobody knows; then it goes on
+    repeat_after k   the event after k events comes twice
+    swap_after k     the two events after k events come in the wrong order
     array_after k    after k events the bare JSON array that the real service puts into a stream it cuts;
                      then the response ends as if complete
     error_after k    after k events an `error` event without an event_id; then the same end
@@ -45,12 +49,15 @@ from typing import Any
 from interactions_emulator.errors import Refused
 
 ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
-CUTS = (
+EFFECTS = (
     "cut_after",
     "cut_inside",
     "end_after",
     "silence_after",
     "garbage_after",
+    "unknown_after",
+    "repeat_after",
+    "swap_after",
     "array_after",
     "error_after",
 )
@@ -67,23 +74,27 @@ class Fault:
     retry_after_ms: int | None = None
     after_accept: bool = False
     drop: bool = False
+    hang: bool = False
     cut_after: int | None = None
     cut_inside: int | None = None
     end_after: int | None = None
     silence_after: int | None = None
     garbage_after: int | None = None
+    unknown_after: int | None = None
+    repeat_after: int | None = None
+    swap_after: int | None = None
     array_after: int | None = None
     error_after: int | None = None
     no_usage: bool = False
 
     @property
     def refuses(self) -> bool:
-        """Whether the answer is an error or a closed connection."""
-        return self.status is not None or self.drop or self.after_accept
+        """Whether the answer is an error, a closed connection or none."""
+        return self.status is not None or self.drop or self.hang or self.after_accept
 
     @property
     def spoils_stream(self) -> bool:
-        return self.no_usage or any(getattr(self, name) is not None for name in CUTS)
+        return self.no_usage or any(getattr(self, name) is not None for name in EFFECTS)
 
 
 class Faults:
@@ -154,7 +165,7 @@ def parse_fault(value: Any) -> Fault:
         raise Refused(400, f"fault: on is one of {', '.join(ON)}, not {value.get('on')!r}")
     fault = Fault(**value)
     if not (fault.refuses or fault.spoils_stream):
-        raise Refused(400, f"fault: {value} has no effect: give a status, drop, after_accept, or one for streams")
+        raise Refused(400, f"fault: {value} has no effect: give a status, drop, hang, after_accept, or one for streams")
     if fault.spoils_stream and fault.on not in ("create_stream", "resume", "stream"):
         raise Refused(400, "fault: effects on a stream need on = create_stream, resume or stream")
     return fault

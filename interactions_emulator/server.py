@@ -34,7 +34,7 @@ from interactions_emulator.errors import Refused, error_body
 from interactions_emulator.faults import Fault, Faults, parse_header
 from interactions_emulator.request import parse_create
 from interactions_emulator.runs import Run, Runs, resource
-from interactions_emulator.streams import Cut, EventStream, first_of
+from interactions_emulator.streams import Cut, EventStream, Hang, first_of
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -195,9 +195,9 @@ class _Api:
             _authorize(request)
             fault = self._fault(request, kind)
             if fault and fault.refuses and not fault.after_accept:
-                return self._answer(request, _refusal(fault, kind))
+                return self._answer(request, self._refusal(fault, kind))
             response = await act(fault)
-            return self._answer(request, _refusal(fault, kind) if fault and fault.after_accept else response)
+            return self._answer(request, self._refusal(fault, kind) if fault and fault.after_accept else response)
         except Refused as refused:
             return self._answer(request, _error(refused.status, refused.message))
 
@@ -214,6 +214,21 @@ class _Api:
         status = None if isinstance(response, Cut) else response.status_code
         named = request.path_params.get("id") or getattr(request.state, "interaction_id", None)
         self._runs.state.add_request(request.method, request.url.path, status, named, request.state.kind)
+        return response
+
+    def _refusal(self, fault: Fault, kind: str) -> Response:
+        if fault.hang:
+            return Hang(self._closing)
+        if fault.status is None:
+            return Cut()
+        message = f"Fault on request: {kind} is answered with status {fault.status}."
+        if (kind, fault.status) == ("cancel", 404):
+            message = "Method not found."
+        response = _error(fault.status, message)
+        if fault.retry_after_ms is not None:
+            response.headers["retry-after-ms"] = str(fault.retry_after_ms)
+            if fault.retry_after_ms >= 1000:
+                response.headers["retry-after"] = str(fault.retry_after_ms // 1000)
         return response
 
     async def _when_finished(self, run: Run) -> Response:
@@ -266,20 +281,6 @@ def _position(run: Run, last_event_id: str | None) -> int:
             "give the event_id of an event of its stream, or none to begin at the start",
         )
     return position
-
-
-def _refusal(fault: Fault, kind: str) -> Response:
-    if fault.status is None:
-        return Cut()
-    message = f"Fault on request: {kind} is answered with status {fault.status}."
-    if (kind, fault.status) == ("cancel", 404):
-        message = "Method not found."
-    response = _error(fault.status, message)
-    if fault.retry_after_ms is not None:
-        response.headers["retry-after-ms"] = str(fault.retry_after_ms)
-        if fault.retry_after_ms >= 1000:
-            response.headers["retry-after"] = str(fault.retry_after_ms // 1000)
-    return response
 
 
 def _error(status: int, message: str) -> Response:

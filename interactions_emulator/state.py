@@ -11,7 +11,8 @@ from typing import Any
 
 from interactions_emulator.turn import Step, Turn
 
-TERMINAL = {"completed", "requires_action", "failed", "cancelled", "incomplete", "budget_exceeded"}
+RUNNING = {"queued", "in_progress"}
+"""Statuses of what goes on; every other one is an end."""
 
 _SCHEMA = """
 CREATE TABLE IF NOT EXISTS interactions (
@@ -59,7 +60,7 @@ class Interaction:
 
     @property
     def finished(self) -> bool:
-        return self.status in TERMINAL
+        return self.status not in RUNNING
 
 
 class State:

@@ -12,7 +12,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from uvicorn.protocols.http.h11_impl import H11Protocol
 
 from interactions_emulator.events import DONE, frame
-from interactions_emulator.faults import CUTS, Fault
+from interactions_emulator.faults import EFFECTS, Fault
 from interactions_emulator.runs import Run
 
 GARBAGE = "upstream connect error or disconnect/reset before headers\n\n"
@@ -21,6 +21,7 @@ ERROR_EVENT = (
     'event: error\ndata: {"event_type":"error","error":{"code":"deadline_exceeded",'
     '"message":"Deadline expired before operation could complete."}}\n\n'
 )
+UNKNOWN_EVENT = 'event: agent.mood\ndata: {"event_type":"agent.mood","mood":{"type":"curious"}}\n\n'
 _TRANSPORT = "interactions_emulator.transport"
 
 
@@ -42,6 +43,18 @@ class Cut(Response):
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await _cut(scope, receive)
+
+
+class Hang(Cut):
+    """Answers nothing until the client or the server goes away."""
+
+    def __init__(self, closing: asyncio.Event) -> None:
+        super().__init__()
+        self._closing = closing
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        await first_of(_disconnected(receive), self._closing.wait())
+        await super().__call__(scope, receive, send)
 
 
 class EventStream(Response):
@@ -75,6 +88,8 @@ class EventStream(Response):
                 await asyncio.Event().wait()
             if effect == "garbage_after":
                 await send(_body(GARBAGE))
+            if effect == "unknown_after":
+                await send(_body(UNKNOWN_EVENT))
             if effect in ("array_after", "error_after"):
                 await send(_body(ARRAY if effect == "array_after" else ERROR_EVENT))
                 break
@@ -84,6 +99,11 @@ class EventStream(Response):
             if effect == "cut_inside":
                 await send(_body(text[: len(text) // 2]))
                 return await _cut(scope, receive)
+            if effect == "repeat_after":
+                text += text
+            if effect == "swap_after":
+                text = await anext(self._frames, "") + text
+                sent += 1
             await send(_body(text))
             sent += 1
         await send({"type": "http.response.body", "body": b""})
@@ -91,7 +111,7 @@ class EventStream(Response):
 
     def _effect(self, sent: int) -> str | None:
         """Return the name of the effect that is due after so many events."""
-        return next((name for name in CUTS if self._fault and getattr(self._fault, name) == sent), None)
+        return next((name for name in EFFECTS if self._fault and getattr(self._fault, name) == sent), None)
 
 
 async def first_of(*things: Awaitable[Any]) -> set[asyncio.Future[Any]]:

@@ -108,14 +108,19 @@ EFFECTS = {
     "clean early end": "end_after",
     "silence": "silence_after",
     "garbage": "garbage_after",
+    "unknown event": "unknown_after",
+    "repeated event": "repeat_after",
+    "swapped events": "swap_after",
 }
+HARMLESS = ("garbage", "unknown event", "repeated event", "swapped events")
+"""After these a stream goes on."""
 STREAMS = (
     Stream("complete"),
     *(Stream("cut", after) for after in range(1, EVENTS + 1)),
     *(Stream("cut inside an event", after) for after in range(1, EVENTS)),
     *(Stream("clean early end", after) for after in range(1, EVENTS + 1)),
     *(Stream("silence", after) for after in SOME),
-    *(Stream("garbage", after) for after in SOME),
+    *(Stream(kind, after) for kind in HARMLESS for after in SOME),
     Stream("array at 600 s", AT_600_SECONDS),
     *(Stream("re-attach hangs", after) for after in SOME),
 )
@@ -130,14 +135,14 @@ STATUSES: Mapping[str, frozenset[State]] = {
     "incomplete": frozenset({State.INCOMPLETE}),
     "budget_exceeded": frozenset({State.INCOMPLETE}),
     "requires_action": frozenset({State.INCOMPLETE}),
-    "requires_continuation": frozenset({State.INCOMPLETE, State.STALLED}),
+    "requires_continuation": frozenset({State.INCOMPLETE}),
     "queued": frozenset({State.STALLED}),
     "in_progress": frozenset({State.STALLED}),
     "dreaming": frozenset({State.STALLED}),
 }
 """The nine of the wire and one that is not known; what a job may be after a research that stays in it."""
 STILL_RUNS = frozenset(status for status, states in STATUSES.items() if State.STALLED in states)
-WITH_REPORT = frozenset({"completed", "incomplete", "budget_exceeded", "requires_action"})
+WITH_REPORT = frozenset({"completed", "incomplete", "budget_exceeded", "requires_action", "requires_continuation"})
 """Endings with something to show."""
 
 

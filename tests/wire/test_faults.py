@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator
 from typing import Any
 
@@ -85,6 +86,25 @@ def test_a_silent_stream_stays_open(api: Emulator, wire: Wire) -> None:
     with pytest.raises(httpx.ReadTimeout):
         list(wire.events(request))
     assert wire.get(line["id"])["status"] == "completed"
+
+
+def test_events_can_come_twice_or_in_the_wrong_order_or_from_the_future(wire: Wire) -> None:
+    def heard(fault: dict[str, Any]) -> list[int]:
+        numbers = re.findall(r'"event_id": ?"evt_[^"]*_(\d+)"', raw(wire, fault))
+        return [int(number) for number in numbers]
+
+    assert heard({"repeat_after": 2}) == [1, 2, 3, *range(3, EVENTS + 1)]
+    assert heard({"swap_after": 2}) == [1, 2, 4, 3, *range(5, EVENTS + 1)]
+    assert '"event_type":"agent.mood"' in raw(wire, {"unknown_after": 2})
+    assert heard({"unknown_after": 2}) == [*range(1, EVENTS + 1)]
+
+
+@pytest.mark.parametrize("accepted", [False, True])
+def test_an_answer_can_stay_out_while_the_connection_stays_open(api: Emulator, wire: Wire, accepted: bool) -> None:
+    api.faults({"on": "create", "hang": True, "after_accept": accepted})
+    with pytest.raises(httpx.ReadTimeout):
+        wire.http.post("/interactions", json=BODY, timeout=0.2)
+    assert api.log()["creates"] == accepted
 
 
 def test_usage_can_be_missing_from_the_stream_while_the_resource_has_it(wire: Wire) -> None:

@@ -47,6 +47,7 @@ OUTCOMES: Mapping[str, State] = {
     "incomplete": State.INCOMPLETE,
     "budget_exceeded": State.INCOMPLETE,
     "requires_action": State.INCOMPLETE,  # it waits for a client's function, and Deep Research has none
+    "requires_continuation": State.INCOMPLETE,  # to go on would be another create, which nobody has agreed to
 }
 """What a terminal status of the API means for the job. Any other status, also one not known here: it still runs."""
 
