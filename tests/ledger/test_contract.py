@@ -136,6 +136,43 @@ async def test_of_many_that_race_for_a_lease_one_gets_it(open_ledger: Open) -> N
         assert taken.count(True) == 1
 
 
+async def test_a_lease_is_for_a_job_with_something_to_do(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job, _ = await ledger.add(new_job(ORDER, 0))
+    assert await ledger.lease(job.id, "a", now=0, seconds=10)
+    await ledger.change(job.id, {State.INTENDED}, 1, state=State.CANCELLED)
+    assert not await ledger.lease(job.id, "a", now=1, seconds=10)
+
+
+async def test_lines_of_progress_are_kept_in_order_and_written_by_whoever_has_the_lease(open_ledger: Open) -> None:
+    here, there = open_ledger(), open_ledger()
+    job, _ = await here.add(replace(new_job(ORDER, 0, State.RUNNING), interaction_id="v1_plan"))
+    assert await here.lease(job.id, "a", now=0, seconds=10)
+    assert await here.show(job, "a", 1, "searching: Gezeiten 🌊", "e5", 5)
+    assert await here.show(job, "a", 2, "reading: \udfff", "e6", 6)
+    assert not await there.show(job, "b", 3, "searching: tides", "e7", 7)
+    assert await there.lines(job) == ["searching: Gezeiten 🌊", "reading: ?"]
+    found = await there.get(job.id)
+    assert found is not None
+    assert (found.line, found.cursor, found.events, found.updated) == ("reading: ?", "e6", 6, 2)
+    assert await there.lines(replace(job, interaction_id="v1_research")) == []
+    await there.change(job.id, {State.RUNNING}, 4, state=State.CANCELLED)
+    assert not await here.show(job, "a", 5, "searching: the moon", "e8", 8)
+    await here.delete(job.id)
+    assert await there.lines(job) == []
+
+
+async def test_a_research_that_nobody_follows_is_found(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    orphan, followed, waiting = [job_of(f"brief {n}", created=n, state=State.RUNNING) for n in range(3)]
+    waiting = replace(waiting, state=State.AWAITING_APPROVAL)
+    for job in (orphan, followed, waiting):
+        await ledger.add(job)
+    assert await ledger.lease(followed.id, "a", now=0, seconds=10)
+    assert await ledger.abandoned(now=10) == [orphan.id]
+    assert await ledger.abandoned(now=10.5) == [orphan.id, followed.id]
+
+
 async def test_a_report_comes_back_to_the_byte(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0))

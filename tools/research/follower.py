@@ -41,6 +41,13 @@ class Happened:
 
 
 @dataclass(frozen=True)
+class Read:
+    """The interaction as it stands, read because streaming it does not work."""
+
+    resource: Resource
+
+
+@dataclass(frozen=True)
 class Trouble:
     """Something that a person should know of while the follower tries on."""
 
@@ -59,6 +66,8 @@ class Stalled:
     """No news for longer than `stall_after`; the resource as last read."""
 
     resource: Resource | None
+    seconds: float
+    """Since the last news."""
 
 
 @dataclass(frozen=True)
@@ -85,11 +94,12 @@ class Follower:
         self._policy, self._sleep, self._jitter = policy or Policy(), sleep, jitter
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
+        self._stand: object = None  # what of the resource moves while the research does, as last read
 
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
-    ) -> AsyncIterator[Happened | Trouble | Ended | Stalled | Lost]:
-        """Yields each event once, and trouble, then exactly one ending.
+    ) -> AsyncIterator[Happened | Read | Trouble | Ended | Stalled | Lost]:
+        """Yields each event once, what is read instead when streaming fails, and trouble; then exactly one ending.
 
         Args:
             stream: the stream of the create, if it is still open; else the follower attaches by itself.
@@ -104,8 +114,9 @@ class Follower:
                 fruitless = 0 if news else fruitless + 1
                 stream = None
             async for found in self._look():
-                yield found
-                if not isinstance(found, Trouble):
+                if not isinstance(found, Read) or fruitless == 2:
+                    yield found
+                if isinstance(found, Ended | Stalled | Lost):
                     return
             if fruitless == 2:  # streaming does not work (any more): ask, ever more seldom
                 wait = min(wait * 2, self._policy.poll_most)
@@ -134,8 +145,8 @@ class Follower:
         finally:
             await stream.aclose()
 
-    async def _look(self) -> AsyncIterator[Trouble | Ended | Stalled | Lost]:
-        """Reads the resource, as often as it takes. Nothing but trouble: it still runs."""
+    async def _look(self) -> AsyncIterator[Read | Trouble | Ended | Stalled | Lost]:
+        """Reads the resource, as often as it takes."""
         wait = self._policy.poll_first
         while True:
             try:
@@ -146,15 +157,22 @@ class Follower:
                 return
             except ApiError as error:  # a failed read never ends a research
                 if self._quiet >= self._policy.stall_after:
-                    yield Stalled(None)
+                    yield Stalled(None, self._quiet)
                     return
                 yield Trouble("the server cannot be read; the research goes on, trying again")
                 await self._pause(max(wait, error.retry_after or 0))
                 wait = min(wait * 2, self._policy.poll_most)
         if resource.get("status") in OUTCOMES:
             yield Ended(await self._with_usage(resource))
-        elif self._quiet >= self._policy.stall_after:
-            yield Stalled(resource)
+            return
+        stand = (resource.get("status"), resource.get("updated"), len(resource.get("steps") or ()))
+        if stand != self._stand and self._stand is not None:
+            self._quiet = 0.0
+        self._stand = stand
+        if self._quiet >= self._policy.stall_after:
+            yield Stalled(resource, self._quiet)
+        else:
+            yield Read(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
         """Usage arrives seconds after the end (big-AGI #1143); it is worth two more reads, not more."""

@@ -11,6 +11,7 @@ from typing import Any, ParamSpec, TypeVar
 
 from sqlalchemy import (
     Column,
+    ColumnElement,
     Dialect,
     Float,
     Integer,
@@ -18,6 +19,7 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    and_,
     delete,
     func,
     insert,
@@ -27,9 +29,10 @@ from sqlalchemy import (
 )
 from sqlalchemy.engine import URL, Row
 from sqlalchemy.exc import IntegrityError
+from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import Job, Order, Plan, State
+from tools.research.job import FOLLOWED, WORKABLE, Job, Order, Plan, State
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -46,9 +49,10 @@ class _Words(TypeDecorator[str]):
 
 
 # Which columns there are is said by the migrations.
+_metadata = MetaData()
 _jobs = Table(
     "research_jobs",
-    MetaData(),
+    _metadata,
     Column("id", _Words, primary_key=True),
     Column("key", _Words),
     Column("user", _Words),
@@ -73,6 +77,14 @@ _jobs = Table(
     Column("plan", _Words),
     Column("inputs", _Words),
     Column("cost", Float),
+)
+_lines = Table(
+    "research_lines",
+    _metadata,
+    Column("job", _Words, primary_key=True),
+    Column("interaction_id", _Words, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("line", _Words),
 )
 _listed = [column for column in _jobs.columns if column.name != "report"]
 
@@ -152,16 +164,29 @@ class Ledger:
         Returns:
             The job after the change, or none when it was in another state (somebody else was first).
         """
-        if "usage" in values:
-            values["usage"] = json.dumps(values["usage"])
-        if "plan" in values:
-            values["plan"] = _plan_text(values["plan"])
-        query = (
-            update(_jobs).where(_jobs.c.id == job_id, _jobs.c.state.in_(list(expected))).values(updated=now, **values)
-        )
         async with self._database.begin() as connection:
-            row = (await connection.execute(query.returning(*_listed))).first()
-        return _job(row) if row else None
+            return await _change(connection, job_id, _jobs.c.state.in_(list(expected)), now, values)
+
+    @_whole
+    async def show(self, job: Job, owner: str, now: float, line: str, cursor: str | None, events: int) -> bool:
+        """Writes down a line of progress. False: the job is not this owner's to follow any more."""
+        theirs = and_(_jobs.c.state.in_(list(FOLLOWED)), _jobs.c.owner == owner)
+        values = {"state": State.RUNNING, "line": line, "cursor": cursor, "events": events}
+        shown = (_lines.c.job == job.id) & (_lines.c.interaction_id == job.interaction_id)
+        number = select(func.coalesce(func.max(_lines.c.number), 0) + 1).where(shown).scalar_subquery()
+        row = {"job": job.id, "interaction_id": job.interaction_id, "number": number, "line": line}
+        async with self._database.begin() as connection:
+            if not await _change(connection, job.id, theirs, now, values):
+                return False
+            await connection.execute(insert(_lines).values(row))
+            return True
+
+    @_whole
+    async def lines(self, job: Job) -> list[str]:
+        """The lines of progress of a job's present interaction, oldest first."""
+        query = select(_lines.c.line).where(_lines.c.job == job.id, _lines.c.interaction_id == job.interaction_id)
+        async with self._database.begin() as connection:
+            return [*(await connection.execute(query.order_by(_lines.c.number))).scalars()]
 
     @_whole
     async def report(self, job_id: str) -> str | None:
@@ -173,6 +198,7 @@ class Ledger:
     async def delete(self, job_id: str) -> None:
         """Forgets a job and its report."""
         async with self._database.begin() as connection:
+            await connection.execute(delete(_lines).where(_lines.c.job == job_id))
             await connection.execute(delete(_jobs).where(_jobs.c.id == job_id))
 
     @_whole
@@ -187,10 +213,18 @@ class Ledger:
 
     @_whole
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
-        """Takes or renews the right to follow a job. False: somebody else has it, and has not run out of time."""
-        free = or_(_jobs.c.owner.is_(None), _jobs.c.owner == owner, _jobs.c.lease_until < now)
-        query = update(_jobs).where(_jobs.c.id == job_id, free).values(owner=owner, lease_until=now + seconds)
+        """Takes or renews the right to work on a job.
+
+        Returns:
+            False: there is nothing to do, or somebody else has the right, and has not run out of time.
+        """
+        free = and_(
+            _jobs.c.id == job_id, _jobs.c.state.in_(list(WORKABLE)), or_(_jobs.c.owner == owner, _abandoned(now))
+        )
+        query = update(_jobs).where(free).values(owner=owner, lease_until=now + seconds)
         async with self._database.begin() as connection:
+            if (await connection.execute(select(_jobs.c.id).where(free))).first() is None:
+                return False  # asked every second by whoever waits: no writing for that
             return bool((await connection.execute(query)).rowcount == 1)
 
     @_whole
@@ -200,6 +234,13 @@ class Ledger:
         async with self._database.begin() as connection:
             await connection.execute(query.values(owner=None, lease_until=None))
 
+    @_whole
+    async def abandoned(self, now: float) -> list[str]:
+        """The ids of researches that run and that nobody follows, oldest first."""
+        query = select(_jobs.c.id).where(_jobs.c.state == State.RUNNING, _abandoned(now)).order_by(_jobs.c.created)
+        async with self._database.begin() as connection:
+            return [*(await connection.execute(query)).scalars()]
+
     async def close(self) -> None:
         """Ends all connections."""
         await self._database.close()
@@ -208,6 +249,22 @@ class Ledger:
         async with self._database.begin() as connection:
             row = (await connection.execute(select(*_listed).where(condition))).first()
         return _job(row) if row else None
+
+
+def _abandoned(now: float) -> ColumnElement[bool]:
+    return or_(_jobs.c.owner.is_(None), _jobs.c.lease_until < now)
+
+
+async def _change(
+    connection: AsyncConnection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
+) -> Job | None:
+    if "usage" in values:
+        values["usage"] = json.dumps(values["usage"])
+    if "plan" in values:
+        values["plan"] = _plan_text(values["plan"])
+    query = update(_jobs).where(_jobs.c.id == job_id, condition).values(updated=now, **values)
+    row = (await connection.execute(query.returning(*_listed))).first()
+    return _job(row) if row else None
 
 
 def _row(job: Job) -> dict[str, Any]:

@@ -54,6 +54,25 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             "DROP INDEX IF EXISTS ix_research_jobs_user",  # the other one begins with the user too
         ),
     ),
+    (
+        4,
+        (
+            """
+            CREATE TABLE research_lines (
+                job TEXT NOT NULL,
+                interaction_id TEXT NOT NULL,
+                number INTEGER NOT NULL,
+                line TEXT NOT NULL,
+                PRIMARY KEY (job, interaction_id, number)
+            )
+            """,
+            """
+            INSERT INTO research_lines (job, interaction_id, number, line)
+            SELECT id, interaction_id, 1, line FROM research_jobs WHERE line <> '' AND interaction_id IS NOT NULL
+            """,
+            "CREATE INDEX ix_research_jobs_state ON research_jobs (state)",
+        ),
+    ),
 )
 """Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
 

@@ -11,16 +11,18 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
-from tools.research.client import ApiError, Gone, InteractionsClient
+from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.config import Limits
 from tools.research.follower import Policy
-from tools.research.job import TERMINAL, WORKABLE, Job, Order, Plan, State, cost_of, new_job
+from tools.research.job import OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, cost_of, new_job
 from tools.research.ledger import Ledger
 from tools.research.page import to_markdown
 from tools.research.report import Report, from_json, read_report
 from tools.research.worker import Worker
 
 DAY = 86_400.0
+BAD_KEY = (401, 403)
+"""Statuses that are about who asks, not about what is asked."""
 COUNTED = set(State) - {State.FAILED, State.CANCELLED}
 """Jobs that count as spent. A failed or cancelled run may have cost something, but nobody can say what."""
 
@@ -244,23 +246,32 @@ class Research:
         if job.state in TERMINAL:
             return job
         if job.state is State.AWAITING_APPROVAL:
-            return await self._worker.end(job, State.CANCELLED, "")
+            await self._worker.end(job, State.CANCELLED, "")
+            return await self.job(job_id)
         unknown = f"it may have been started, and nobody can stop it without its id: {job.error}"
         error = unknown if job.state is State.START_UNKNOWN else ""
         if job.interaction_id:
             try:
                 resource = await self._client.cancel(job.interaction_id)
-                if resource.get("status") == "completed":  # it was faster than the wish
-                    return await self._worker.finish(job, resource)
-            except Gone as refusal:
-                error = f"the server would not cancel it, it may run on and be billed: {refusal}"
             except ApiError as failure:
-                raise ApiError(f"{job_id} could not be cancelled, it goes on: {failure}") from failure
+                if not isinstance(failure, Gone | Refused) or failure.status in BAD_KEY:
+                    raise ApiError(f"{job_id} could not be cancelled, it goes on: {failure}") from failure
+                error = f"the server would not cancel it, it may run on and be billed: {failure}"
+                resource = await self._read(job.interaction_id)
+            if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it was faster than the wish
+                await self._worker.finish(job, resource)
+                return await self.job(job_id)
         await self._stop(job_id)
         states = set(State) - TERMINAL - {State.STARTING}
         now = self._clock()
         await self.ledger.change(job_id, states, now, state=State.CANCELLED, finished=now, error=error)
         return await self.job(job_id)
+
+    async def _read(self, interaction_id: str) -> Resource:
+        try:
+            return await self._client.get(interaction_id)
+        except ApiError:
+            return {}
 
     async def close(self) -> None:
         """Stops following; the jobs go on at the server."""

@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime
+
+from tools.research.client import Resource
 from tools.research.job import Job, State, cost_of
 
 
@@ -46,6 +49,22 @@ def outcome(job: Job) -> str:
         case _:
             hint = f" Say “start again {id_}” to try once more (which costs again)."
             return f"Research `{id_}` is {state(job)}: {job.error or 'no reason was given'}.{hint}"
+
+
+def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:
+    """Why a job is called stalled: when it was ordered, when it was heard of last, and how far the server got."""
+    says = "cannot be read"
+    if resource is not None:
+        says = f"says {resource.get('status')}, with {len(resource.get('steps') or ())} steps"
+    return (
+        f"no news for {seconds / 60:.0f} minutes, since {moment(now - seconds)}; it was ordered at"
+        f" {moment(job.created)}; the server {says}"
+    )
+
+
+def moment(seconds: float) -> str:
+    """A time, given in seconds since the epoch."""
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
 def closing(job: Job, saved: list[str]) -> str:

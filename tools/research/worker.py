@@ -9,6 +9,8 @@ import platform
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable
 
+from sqlalchemy.exc import SQLAlchemyError
+
 from tools.research.client import (
     Event,
     Gone,
@@ -18,11 +20,13 @@ from tools.research.client import (
     Resource,
     Unavailable,
 )
-from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Stalled, Trouble
+from tools.research.database import LedgerError
+from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
 from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, State
 from tools.research.ledger import Ledger
-from tools.research.progress import progress_line
+from tools.research.progress import progress_line, progress_lines
 from tools.research.report import read_report, to_json
+from tools.research.texts import stall
 
 log = logging.getLogger(__name__)
 
@@ -48,35 +52,65 @@ class Worker:
         """Name of this process in leases."""
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Does what is left to do for a job, if nobody else does; else repeats what they say until they fall silent."""
-        while not await self._ledger.lease(job.id, self.owner, self._clock(), self._policy.lease):
+        """Does what is left to do for a job. While somebody else does it, repeats what they say."""
+        heard = len(await self._ledger.lines(job))
+        while job.state in WORKABLE:
+            if await self._lease(job.id):
+                if await self._work_while_leased(job.id, say):
+                    return
+                heard = len(await self._ledger.lines(job))
             say("another process is at it")
             await self._sleep(1)
-            known, job = job.line, await self._job(job.id)
-            if job.line != known:
-                say(job.line)
-            if job.state not in WORKABLE:
+            known = await self._ledger.get(job.id)
+            if known is None:  # forgotten meanwhile
                 return
-        keeper = asyncio.create_task(self._keep_lease(job.id))
+            if known.line != job.line:
+                lines = await self._ledger.lines(known)
+                for line in lines[heard:]:
+                    say(line)
+                heard = len(lines)
+            job = known
+
+    async def _work_while_leased(self, job_id: str, say: Callable[[str], None]) -> bool:
+        """Works until it is done. False: the job became somebody else's, or was ended by somebody else.
+
+        A process that was suspended for longer than its lease finds that out here, and stops.
+        """
+        working = asyncio.create_task(self._work(job_id, say))
         try:
-            job = await self._job(job.id)
-            if job.state is State.INTENDED:
-                await self._create(job, say)
-            elif job.state is State.STARTING:  # and its starter let go of the lease
-                await self._unknown(job, "the process that started it ended before it heard from the server")
-            elif job.state in FOLLOWED:
-                await self._follow(job, say, None)
+            while not (await asyncio.wait({working}, timeout=self._policy.lease / 3))[0]:
+                if not await self._renew(job_id):
+                    return False
+            working.result()
+            return True
         except Exception:
-            log.exception("%s: following it failed; it goes on at the server", job.id)
+            log.exception("%s: following it failed; it goes on at the server", job_id)
             raise
         finally:
-            keeper.cancel()
-            await self._ledger.unlease(job.id, self.owner)
+            working.cancel()
+            await asyncio.gather(working, return_exceptions=True)
+            await self._ledger.unlease(job_id, self.owner)
 
-    async def _keep_lease(self, job_id: str) -> None:
-        while True:
-            await asyncio.sleep(self._policy.lease / 3)
-            await self._ledger.lease(job_id, self.owner, self._clock(), self._policy.lease)
+    async def _lease(self, job_id: str) -> bool:
+        return await self._ledger.lease(job_id, self.owner, self._clock(), self._policy.lease)
+
+    async def _renew(self, job_id: str) -> bool:
+        try:
+            return await self._lease(job_id)
+        except (LedgerError, SQLAlchemyError) as error:  # whom it does not answer now, it may answer in time
+            log.warning("%s: its lease could not be renewed: %s", job_id, error)
+            return True
+
+    async def _work(self, job_id: str, say: Callable[[str], None]) -> None:
+        job = await self._ledger.get(job_id)
+        if job is None:
+            return
+        if job.state is State.INTENDED:
+            await self._create(job, say)
+        elif job.state is State.STARTING:  # and its starter let go of the lease
+            await self._unknown(job, "the process that started it ended before it heard from the server")
+        elif job.state in FOLLOWED:
+            await self._follow(job, say, None)
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
         """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
@@ -98,8 +132,8 @@ class Worker:
                 say("the server is busy; nothing was started yet, trying again")
                 await self._sleep(min(error.retry_after or 2.0**attempt, LONGEST_WAIT))
             else:
-                if stream:
-                    await self._follow(await self._job(job.id), say, stream)
+                if stream and (started := await self._ledger.get(job.id)):
+                    await self._follow(started, say, stream)
                 return
 
     async def _send(self, job: Job) -> AsyncGenerator[Event, None] | None:
@@ -144,41 +178,43 @@ class Worker:
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
         assert job.interaction_id
         follower = Follower(self._client, job.interaction_id, cursor=job.cursor, policy=self._policy, sleep=self._sleep)
-        events, said = job.events, job.line
+        shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
         async for step in follower.follow(stream):
+            lines: list[str] = []
             match step:
                 case Happened(event, cursor):
                     events += 1
                     line = progress_line(event)
-                    if line and line != said:  # also not again after a restart
-                        said = line
-                        values = {"cursor": cursor, "events": events, "line": line}
-                        if not await self._ledger.change(
-                            job.id, FOLLOWED, self._clock(), state=State.RUNNING, **values
-                        ):
-                            return  # cancelled or forgotten
-                        say(line)
+                    lines = [line] if line else []
+                case Read(resource):
+                    lines = progress_lines(resource)
                 case Trouble(text):
                     say(text)
                 case Ended(resource):
                     await self.finish(job, resource)
-                case Stalled(resource):
-                    status = (resource or {}).get("status", "not readable")
-                    text = f"no news for {self._policy.stall_after / 60:.0f} minutes; the server says: {status}"
-                    await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.STALLED, error=text)
+                case Stalled(resource, seconds):
+                    now = self._clock()
+                    why = stall(job, resource, seconds, now)
+                    await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why)
                 case Lost(error):
                     if isinstance(error, Gone):
                         await self.end(job, State.EXPIRED, "the server no longer knows this research")
                     else:
                         raise error  # a bad key is not the research's fault: it can be read with a good one
+            for line in lines:
+                if line not in shown:  # not again after a restart, a re-attach, or when it was read before it streamed
+                    shown.add(line)
+                    if not await self._ledger.show(job, self.owner, self._clock(), line, cursor, events):
+                        return  # cancelled or forgotten, or somebody else's
+                    say(line)
 
-    async def finish(self, job: Job, resource: Resource) -> Job:
+    async def finish(self, job: Job, resource: Resource) -> None:
         """Writes down what came out of an interaction that is over: a report, a plan, or why there is neither."""
         state = OUTCOMES[resource["status"]]
         if state is State.COMPLETED and job.request.plans:
             plan = Plan(read_report(resource).text, resource["id"])
             await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
-            return await self._job(job.id)
+            return
         values: dict[str, object] = {"usage": resource.get("usage") or {}}
         if state in (State.COMPLETED, State.INCOMPLETE):
             values["report"] = to_json(read_report(resource))
@@ -186,15 +222,9 @@ class Worker:
         error = "; ".join(str(e.get("message") or e.get("code")) for e in errors) or (
             "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
         )
-        return await self.end(job, state, error, **values)
+        await self.end(job, state, error, **values)
 
-    async def end(self, job: Job, state: State, error: str, **values: object) -> Job:
+    async def end(self, job: Job, state: State, error: str, **values: object) -> None:
         """Brings a job to a terminal state, unless it is in one already."""
         now = self._clock()
         await self._ledger.change(job.id, set(State) - TERMINAL, now, state=state, error=error, finished=now, **values)
-        return await self._job(job.id)
-
-    async def _job(self, job_id: str) -> Job:
-        job = await self._ledger.get(job_id)
-        assert job is not None, f"{job_id} was forgotten while it was worked on"
-        return job
