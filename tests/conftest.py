@@ -76,16 +76,15 @@ class Desk:
         self.services: list[Research] = []
         self.clients: list[Client] = []
 
-    def service(self, **policy: float) -> Research:
+    def service(self, *, patience: float = 10, **policy: float) -> Research:
         """A service of its own, as another process would have, over the same ledger."""
         server = backend.Backend("emulator", "a test", self.api.url)
         sdk = backend.new_client(server, retries=False)
         self.clients.append(sdk)
-        patience = Policy(**{"silence": 5, "create_timeout": 5, **policy})
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: sdk),
-            policy=patience,
+            InteractionsClient(lambda: sdk, patience=patience),
+            policy=Policy(**{"silence": 5, "create_timeout": 5, **policy}),
             sleep=self.pass_time,
         )
         self.services.append(service)

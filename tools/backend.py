@@ -144,7 +144,11 @@ def new_client(backend: Backend, *, retries: bool = True) -> Client:
 
     # The one way to say "never" that google-genai 2.34 and 3.4 both obey: retry a status that nobody sends.
     never = HttpRetryOptions(attempts=0, http_status_codes=[418])
-    options = HttpOptions(base_url=backend.url or None, retry_options=None if retries else never)
+    # httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends.
+    unlimited = {"limits": httpx.Limits(max_connections=None, max_keepalive_connections=20)}
+    options = HttpOptions(
+        base_url=backend.url or None, retry_options=None if retries else never, async_client_args=unlimited
+    )
     if backend.kind == "vertex":
         return Client(enterprise=True, http_options=options)
     key = EMULATOR_KEY if backend.kind == "emulator" else next(filter(None, map(os.environ.get, KEY_VARIABLES)))

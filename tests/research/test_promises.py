@@ -13,6 +13,7 @@ from tests.scripts import REPORT
 from tools.research.client import ApiError
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research, UnknownJob
+from tools.research.texts import moment, outcome
 
 ORDER = Order(
     brief="Why are there tides?",
@@ -113,7 +114,11 @@ async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
 
 
 @pytest.mark.parametrize(
-    "fault", ["cut_after", "cut_inside", "end_after", "garbage_after", "array_after", "error_after"]
+    "fault",
+    [
+        *("cut_after", "cut_inside", "end_after", "garbage_after", "array_after", "error_after"),
+        *("unknown_after", "repeat_after", "swap_after"),
+    ],
 )
 @pytest.mark.parametrize("events", [1, 2, 4, 9, 12])
 async def test_whatever_the_stream_does_no_line_is_repeated_and_the_report_is_whole(
@@ -123,7 +128,7 @@ async def test_whatever_the_stream_does_no_line_is_repeated_and_the_report_is_wh
     service = desk.service()
     job, _ = await service.start(ORDER)
     shown = await lines_while_time_passes(desk, service, job)
-    assert [line for line in LINES if line in shown] == [line for line in shown if not line.startswith(TROUBLE)]
+    assert [line for line in shown if not line.startswith(TROUBLE)] == [line for line in LINES if line in shown]
     report = await service.report(job.id)
     assert report is not None
     assert re.sub(r"\[\\\[\d\\\]\]\([^)]*\)", "", report.text) == REPORT + "\n![figure-1](figure-1.png)"
@@ -152,6 +157,38 @@ async def test_a_re_attached_stream_that_hangs_is_given_up_for_polling(desk: Des
     assert 1 <= kinds.count("resume") <= 4
 
 
+async def test_what_cannot_be_streamed_is_shown_as_it_is_read(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 2}, {"on": "resume", "silence_after": 2, "times": 0})
+    service = desk.service(silence=0.1, poll_first=100, poll_most=100)
+    job, _ = await service.start(ORDER)
+    shown = await lines(service, job)
+    assert [line for line in shown if not line.startswith(TROUBLE)] == LINES[:3]  # the rest came with the end
+    assert await service.ledger.lines(await service.job(job.id)) == LINES[:3]
+
+
+async def test_polling_becomes_ever_more_seldom_and_obeys_retry_after(desk: Desk) -> None:
+    waits: list[float] = []
+    pass_time = desk.pass_time
+
+    async def noted(seconds: float) -> None:
+        waits.append(seconds)
+        await pass_time(seconds)
+
+    desk.pass_time = noted  # type: ignore[method-assign]
+    desk.api.faults(
+        {"on": "create_stream", "cut_after": 2},
+        {"on": "resume", "status": 503, "times": 0},
+        {"on": "get", "status": 429, "retry_after_ms": 70_000, "skip": 8},
+    )
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    polls = [r for r in desk.api.log()["requests"] if r["kind"] == "get"]
+    assert 1200 / (30 * 1.25) <= len(polls) <= 1200 / (30 * 0.75) + 8  # 20 minutes, most of it every 30 seconds
+    assert [wait for wait in waits if wait > 30 * 1.25] == [70]
+    assert len(set(waits)) > 20  # jitter: many followers do not ask at once
+
+
 async def test_a_failed_read_never_ends_a_research(desk: Desk) -> None:
     desk.api.faults(
         {"on": "create_stream", "cut_after": 3},
@@ -174,12 +211,14 @@ async def test_a_failed_read_never_ends_a_research(desk: Desk) -> None:
         {"drop": True},
         {"status": 500},
         {"end_after": 0},
+        {"hang": True},
+        {"hang": True, "after_accept": True},
     ],
 )
 async def test_a_create_whose_outcome_is_unknown_is_not_sent_again(desk: Desk, fault: dict[str, object]) -> None:
     on = "create_stream" if "end_after" in fault else "create"
     desk.api.faults({"on": on, **fault})
-    service = desk.service()
+    service = desk.service(create_timeout=0.5 if "hang" in fault else 5)
     job, _ = await service.start(ORDER)
     assert await lines(service, job) == []
     job = await service.job(job.id)
@@ -189,6 +228,19 @@ async def test_a_create_whose_outcome_is_unknown_is_not_sent_again(desk: Desk, f
     assert (await service.start(ORDER))[0].id == job.id
     assert await lines(service, job) == []
     assert len([r for r in desk.api.log()["requests"] if r["method"] == "POST"]) == 1
+
+
+async def test_what_may_have_been_started_is_told_and_started_again_only_on_a_yes(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "after_accept": True})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    said = outcome(await service.job(job.id))
+    assert "may be running, and billed" in said
+    assert f"“start again {job.id}”" in said
+    again = await service.start_again(await service.job(job.id))
+    await lines_while_time_passes(desk, service, again)
+    assert ((await service.job(again.id)).state, desk.creates) == (State.COMPLETED, 2)
 
 
 async def test_a_create_that_started_nothing_is_sent_again_when_the_server_says_so(desk: Desk) -> None:
@@ -269,25 +321,95 @@ async def test_cancel_ends_the_research_at_the_server_and_all_calls(desk: Desk) 
     assert len(desk.api.log()["requests"]) == calls
 
 
-async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(desk: Desk) -> None:
-    desk.api.faults({"on": "cancel", "status": 404})
+@pytest.mark.parametrize("status", [404, 400, 501])
+async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(desk: Desk, status: int) -> None:
+    desk.api.faults({"on": "cancel", "status": status})
     service = desk.service()
-    job, _ = await begin(desk, service)
+    job, watching = await begin(desk, service)
+    if status == 501:  # a server's failure is no refusal
+        with pytest.raises(ApiError, match="could not be cancelled, it goes on"):
+            await service.cancel(job.id)
+        return
     job = await service.cancel(job.id)
     assert (job.state, "would not cancel" in job.error) == (State.CANCELLED, True)
+    await watching
+    calls = len(desk.api.log()["requests"])
+    await desk.pass_time(3000)
+    assert await lines(service, job) == []
+    assert len(desk.api.log()["requests"]) == calls
 
 
-async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts(desk: Desk) -> None:
+async def test_a_cancel_that_comes_too_late_keeps_what_was_paid_for(desk: Desk) -> None:
+    service = desk.service()
+    job, watching = await begin(desk, service)
+    watching.cancel()
+    await service.close()
+    await desk.pass_time(3000)
+    desk.api.faults({"on": "cancel", "status": 400})
+    late = desk.service()
+    assert (await late.cancel(job.id)).state is State.COMPLETED
+    assert await late.report(job.id) is not None
+
+
+async def test_a_cancel_on_one_replica_ends_all_calls_of_the_one_that_follows(desk: Desk) -> None:
+    following, cancelling = desk.service(lease=0.1), desk.service()
+    desk.api.faults({"on": "cancel", "status": 404})  # so that the stream goes on
+    job, watching = await begin(desk, following)
+    assert (await cancelling.cancel(job.id)).state is State.CANCELLED
+    async with asyncio.timeout(5):
+        await watching
+    calls = len(desk.api.log()["requests"])
+    await desk.pass_time(3000)
+    assert len(desk.api.log()["requests"]) == calls
+
+
+async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts_and_the_choices(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
-    service = desk.service(stall_after=100, silence=0.1)
+    service = desk.service(stall_after=30, silence=0.1)
     job, _ = await service.start(ORDER)
     await lines(service, job)
     job = await service.job(job.id)
-    assert (job.state, "in_progress" in job.error) == (State.STALLED, True)
+    assert job.state is State.STALLED
+    ordered = moment(job.created)
+    assert re.search(
+        rf"no news for 1 minutes, since .* UTC; it was ordered at {ordered}; .* in_progress, with 0 steps", job.error
+    )
+    said = outcome(job)
+    assert [choice in said for choice in ("wait on", f"cancel {job.id}", f"start again {job.id}")] == [True] * 3
     desk.api.faults()
     await desk.pass_time(3000)
     await lines(service, job)
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_research_whose_resource_moves_is_not_called_stalled(desk: Desk) -> None:
+    desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
+    service = desk.service(stall_after=610, silence=0.1)  # less than the research takes
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    assert (await service.job(job.id)).state is State.COMPLETED
+
+
+async def test_a_read_that_hangs_is_given_up_and_tried_again(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "hang": True})
+    service = desk.service(patience=0.2)
+    job, _ = await service.start(ORDER)
+    shown = await lines_while_time_passes(desk, service, job)
+    assert "the server cannot be read; the research goes on, trying again" in shown
+    assert (await service.job(job.id)).state is State.COMPLETED
+
+
+async def test_a_research_whose_process_died_is_finished_although_nobody_asks(desk: Desk) -> None:
+    first = desk.service()
+    job, _ = await begin(desk, first)
+    await first.close()
+    await desk.pass_time(3000)
+    second = desk.service()
+    assert await second.resume() == 1
+    while (await second.job(job.id)).state is State.RUNNING:
+        await asyncio.sleep(0.001)
+    assert ((await second.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+    assert await second.resume() == 0
 
 
 async def test_a_job_that_nobody_has_is_named(desk: Desk) -> None:

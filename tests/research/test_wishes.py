@@ -108,4 +108,25 @@ def test_words_about_a_finished_report_are_a_follow_up(text: str) -> None:
 
 
 def test_a_command_without_a_research_says_so() -> None:
-    assert understand("cancel it", "here", [ELSEWHERE]) == Nothing("There is no research in this conversation yet.")
+    assert understand("cancel it", "here", []) == Nothing("There is no research in this conversation yet.")
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("What is the status of my research?", Attach(ELSEWHERE)),
+        ("Tides", Attach(ELSEWHERE)),
+        ("cancel it", ListAll()),  # what costs or destroys wants a name
+        ("yes, go ahead", ListAll()),
+        ("start it again", ListAll()),
+        ("new research: tides", New("new research: tides")),
+        ("The moon", New("The moon")),
+    ],
+)
+def test_a_session_without_a_research_finds_those_of_a_lost_session(text: str, wish: object) -> None:
+    assert understand(text, "here", [ELSEWHERE]) == wish
+
+
+def test_the_same_words_with_another_file_are_another_research() -> None:
+    assert understand("tides", "here", [ELSEWHERE], with_files=True) == New("tides")
+    assert understand("tides", "here", [replace(ELSEWHERE, state=State.FAILED)]) == New("tides")

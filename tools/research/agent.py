@@ -38,6 +38,9 @@ from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
+SAVE_SECONDS = 30
+"""How long a turn waits until a report's files are stored."""
+
 
 class Researcher(ResearchSettings, BaseAgent):
     """Takes the user's words as a brief and lets Deep Research work on it.
@@ -61,45 +64,21 @@ class Researcher(ResearchSettings, BaseAgent):
             yield self._say(ctx, text, error_code=type(error).__name__, error_message=str(error))
 
     async def _turn(self, ctx: InvocationContext, service: Research) -> AsyncGenerator[Event, None]:
-        parts = (ctx.user_content.parts if ctx.user_content else None) or []
-        text = "".join(part.text or "" for part in parts)
-        user, session = ctx.session.user_id, ctx.session.id
-        jobs = await service.ledger.find(user=user, limit=1000)
-        match understand(text, session, jobs):
-            case Nothing(reply):
-                yield self._say(ctx, reply)
-                return
-            case ListAll():
-                yield self._say(ctx, listing(jobs))
-                return
-            case Cancel(job):
-                job = await service.cancel(job.id)
-                yield self._say(ctx, f"Research `{job.id}` is {state(job)}. {job.error}".strip())
-                return
-            case Forget(job):
-                yield self._say(ctx, "\n".join(f"- {line}" for line in await service.forget(job.id)))
-                return
-            case FollowUp(job, question):
-                yield self._say(ctx, to_chat(await service.follow_up(job.id, question, self.follow_up_model)))
-                return
-            case Approve(job):
-                job = await service.approve(job.id)
-                yield self._say(ctx, started(job))
-            case Revise(job, words):
-                job = await service.revise(job.id, words)
-            case Again(job):
-                job = await service.start_again(job, limits=self.limits)
-                yield self._say(ctx, started(job))
-            case Attach(job):
-                if job.state not in TERMINAL:
-                    yield self._say(ctx, f"Research `{job.id}` goes on: “{title(job)}”")
-            case New(brief, most):
-                most = most and bool(self.max_agent)
-                order = self.order(brief, user=user, session=session, inputs=inputs_of(parts), most=most)
-                job, new = await service.start(order, limits=self.limits, confirm=most)
-                if new and not most:
-                    yield self._say(ctx, started(job))
-        lines = service.watch(job.id, load_settings().attach_seconds or self.attach_seconds)
+        loop = asyncio.get_running_loop()
+        budget = load_settings().attach_seconds or self.attach_seconds
+        end = loop.time() + budget
+        try:
+            async with asyncio.timeout_at(end):
+                replies, job = await self._act(ctx, service)
+        except TimeoutError:
+            text = f"There was no answer in {budget:.0f} seconds. A research that was started goes on; ask again."
+            yield self._say(ctx, text, error_code="TIMEOUT", error_message=text)
+            return
+        for reply in replies:
+            yield self._say(ctx, reply)
+        if job is None:
+            return
+        lines = service.watch(job.id, max(0.0, end - loop.time()))
         try:
             async for line in lines:
                 yield self._progress(ctx, line)
@@ -107,6 +86,40 @@ class Researcher(ResearchSettings, BaseAgent):
             await lines.aclose()
         async for event in self._outcome(ctx, service, await service.job(job.id)):
             yield event
+
+    async def _act(self, ctx: InvocationContext, service: Research) -> tuple[list[str], Job | None]:
+        """Does what the message wants: what to say to it, and the job to watch then, if any."""
+        parts = (ctx.user_content.parts if ctx.user_content else None) or []
+        text = "".join(part.text or "" for part in parts)
+        user, session, inputs = ctx.session.user_id, ctx.session.id, inputs_of(parts)
+        jobs = await service.ledger.find(user=user, limit=1000)
+        match understand(text, session, jobs, with_files=bool(inputs)):
+            case Nothing(reply):
+                return [reply], None
+            case ListAll():
+                return [listing(jobs)], None
+            case Cancel(job):
+                job = await service.cancel(job.id)
+                return [f"Research `{job.id}` is {state(job)}. {job.error}".strip()], None
+            case Forget(job):
+                return ["\n".join(f"- {line}" for line in await service.forget(job.id))], None
+            case FollowUp(job, question):
+                return [to_chat(await service.follow_up(job.id, question, self.follow_up_model))], None
+            case Approve(job):
+                job = await service.approve(job.id)
+                return [started(job)], job
+            case Revise(job, words):
+                return [], await service.revise(job.id, words)
+            case Again(job):
+                job = await service.start_again(job, limits=self.limits)
+                return [started(job)], job
+            case Attach(job):
+                return [] if job.state in TERMINAL else [f"Research `{job.id}` goes on: “{title(job)}”"], job
+            case New(brief, most):
+                most = most and bool(self.max_agent)
+                order = self.order(brief, user=user, session=session, inputs=inputs, most=most)
+                job, new = await service.start(order, limits=self.limits, confirm=most)
+                return [started(job)] if new and not most else [], job
 
     async def _outcome(self, ctx: InvocationContext, service: Research, job: Job) -> AsyncGenerator[Event, None]:
         report = await service.report(job.id)
@@ -119,7 +132,8 @@ class Researcher(ResearchSettings, BaseAgent):
         if ctx.artifact_service:
             try:
                 for group in artifacts(job, report):
-                    delta = {n: await self._save(ctx, ctx.artifact_service, n, part) for n, part in group.items()}
+                    async with asyncio.timeout(SAVE_SECONDS):
+                        delta = {n: await self._save(ctx, ctx.artifact_service, n, part) for n, part in group.items()}
                     saved += delta
                     yield self._event(ctx, actions=EventActions(artifact_delta=delta))
             except Exception:  # the report was paid for: it is shown whatever happens to its files

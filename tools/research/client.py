@@ -6,10 +6,11 @@ and each repetition may be another paid run. Who calls decides what may be repea
 
 from __future__ import annotations
 
+import asyncio
 import email.utils
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import contextmanager
+from contextlib import asynccontextmanager
 from typing import TYPE_CHECKING, Any, cast
 
 import httpx
@@ -58,11 +59,12 @@ class Unavailable(ApiError):
 class InteractionsClient:
     """The calls over the official SDK."""
 
-    def __init__(self, sdk: Callable[[], Client]) -> None:
+    def __init__(self, sdk: Callable[[], Client], *, patience: float = 60) -> None:
         """Args:
         sdk: gives the SDK client of the running event loop, one that never retries by itself.
+        patience: seconds for an answer that is no stream; the SDK would wait for ever (google-genai 2.34).
         """
-        self._sdk = sdk
+        self._sdk, self._patience = sdk, patience
 
     async def create(self, request: Request) -> AsyncGenerator[Event, None]:
         """Starts a research and yields its events. The first one names the interaction.
@@ -74,7 +76,7 @@ class InteractionsClient:
         """
         first = True
         try:
-            stream = await self._sdk().aio.interactions.create(
+            opened = await self._sdk().aio.interactions.create(
                 agent=request.agent,
                 input=request.input,
                 agent_config={"type": "deep-research", **request.options},
@@ -83,9 +85,10 @@ class InteractionsClient:
                 store=True,
                 stream=True,
             )
-            async for event in cast(AsyncIterator[Any], stream):
-                yield _plain(event)
-                first = False
+            async with cast(Any, opened) as stream:
+                async for event in stream:
+                    yield _plain(event)
+                    first = False
         except Exception as error:
             raise (_start_error(error) if first else _error(error)) from error
         if first:
@@ -97,11 +100,14 @@ class InteractionsClient:
         Raises:
             ApiError: the stream broke or could not be opened.
         """
-        with _errors():
+        try:
             interactions = self._sdk().aio.interactions
-            stream = await interactions.get(interaction_id, stream=True, last_event_id=last_event_id)
-            async for event in stream:
-                yield _plain(event)
+            opened = await interactions.get(interaction_id, stream=True, last_event_id=last_event_id)
+            async with cast(Any, opened) as stream:
+                async for event in stream:
+                    yield _plain(event)
+        except Exception as error:
+            raise _error(error) from error
 
     async def get(self, interaction_id: str) -> Resource:
         """The interaction as it stands.
@@ -109,7 +115,7 @@ class InteractionsClient:
         Raises:
             ApiError: it could not be read.
         """
-        with _errors():
+        async with self._answer():
             return _plain(await self._sdk().aio.interactions.get(interaction_id))
 
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
@@ -119,7 +125,7 @@ class InteractionsClient:
             Gone: the server has forgotten the interaction.
             ApiError: it could not be asked.
         """
-        with _errors():
+        async with self._answer():
             interactions = self._sdk().aio.interactions
             return _plain(await interactions.create(model=model, input=text, previous_interaction_id=previous))
 
@@ -130,7 +136,7 @@ class InteractionsClient:
             Gone: the server knows no such method or interaction (seen for running ones: python-genai #1971).
             ApiError: it could not be asked.
         """
-        with _errors():
+        async with self._answer():
             return _plain(await self._sdk().aio.interactions.cancel(interaction_id))
 
     async def delete(self, interaction_id: str) -> None:
@@ -139,24 +145,24 @@ class InteractionsClient:
         Raises:
             ApiError: it could not be asked.
         """
-        with _errors():
+        async with self._answer():
             await self._sdk().aio.interactions.delete(interaction_id)
+
+    @asynccontextmanager
+    async def _answer(self) -> AsyncIterator[None]:
+        try:
+            async with asyncio.timeout(self._patience):
+                yield
+        except TimeoutError:
+            raise Unavailable(f"no answer in {self._patience:.0f} s") from None
+        except Exception as error:
+            raise _error(error) from error
 
 
 def _plain(model: Any) -> dict[str, Any]:
     """An SDK object as JSON. An event of an unknown kind keeps what the server sent in `raw`."""
     raw = getattr(model, "raw", None)
     return raw if isinstance(raw, dict) else model.model_dump(mode="json", exclude_none=True)
-
-
-@contextmanager
-def _errors() -> Any:
-    try:
-        yield
-    except ApiError:
-        raise
-    except Exception as error:
-        raise _error(error) from error
 
 
 def _error(error: Exception) -> ApiError:

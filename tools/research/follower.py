@@ -160,7 +160,7 @@ class Follower:
                     yield Stalled(None, self._quiet)
                     return
                 yield Trouble("the server cannot be read; the research goes on, trying again")
-                await self._pause(max(wait, error.retry_after or 0))
+                await self._pause(wait, at_least=error.retry_after or 0)
                 wait = min(wait * 2, self._policy.poll_most)
         if resource.get("status") in OUTCOMES:
             yield Ended(await self._with_usage(resource))
@@ -186,7 +186,7 @@ class Follower:
                 break
         return resource
 
-    async def _pause(self, seconds: float) -> None:
-        seconds *= 0.75 + 0.5 * self._jitter()
+    async def _pause(self, seconds: float, at_least: float = 0) -> None:
+        seconds = max(at_least, seconds * (0.75 + 0.5 * self._jitter()))
         self._quiet += seconds
         await self._sleep(seconds)

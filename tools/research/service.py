@@ -188,6 +188,19 @@ class Research:
                 f" (limit ${limits.usd_per_day:.0f})"
             )
 
+    async def resume(self) -> int:
+        """Takes up every research that runs and that nobody follows, whoever ordered it.
+
+        The server keeps what a research found for a day or some weeks, so it is fetched although nobody asks.
+
+        Returns:
+            How many there are.
+        """
+        abandoned = await self.ledger.abandoned(self._clock())
+        for job_id in abandoned:
+            await self._ensure(job_id)
+        return len(abandoned)
+
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
         """Lines of progress, until the job needs nobody any more or the time is up. The job goes on either way.
 

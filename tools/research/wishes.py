@@ -101,6 +101,9 @@ _VERBS: tuple[tuple[type[Cancel | Forget | Approve | Attach], frozenset[str]], .
     (Approve, _set("ok okay yes approve approved ahead agreed fine start")),
     (Attach, _set("status continue resume attach show wait done ready finished going doing far running on over news")),
 )
+_SHOWS = next(known for wish, known in _VERBS if wish is Attach)
+_WORTHLESS = {State.FAILED, State.CANCELLED, State.EXPIRED}
+"""Ends of a research after which the same brief is a new one."""
 _AGAIN = (_set("again anew"), _set("start run do repeat pay research"))
 _ASKS = re.compile(
     r"^\W*((please|can you|could you|i want you to|i need you to|now|then|also|and)\W+)*"
@@ -116,13 +119,15 @@ _FILLERS = _set(
 )
 
 
-def understand(text: str, session: str, jobs: list[Job]) -> Wish:
+def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = False) -> Wish:
     """What a message wants, given the user's jobs, newest first.
 
     A command is a message of nothing but command words ("what is the status of my research?"). A job that is named may
     come from any session of the user; else the session's newest unfinished one is meant. While a plan waits, other
     words are wishes for the plan. In a session that has a research, a message that is neither a command nor plainly a
-    new brief ("how is the tides one going?") starts nothing and is asked back: a question must not cost dollars.
+    new brief ("how is the tides one going?") starts nothing and is asked back: a question must not cost dollars. A
+    session without one may be the heir of a lost session: the user's researches can be seen there, and the same brief
+    finds its job.
     """
     named = _JOB.search(text)
     chosen = next((job for job in jobs if named and job.id == named.group()), None)
@@ -136,7 +141,7 @@ def understand(text: str, session: str, jobs: list[Job]) -> Wish:
     if words & _LIST and words <= _LIST | _FILLERS:
         return ListAll()
     if words and words <= _FILLERS | verbs:
-        return _command(words, job, waits)
+        return _command(words, job, waits) if job else _from_elsewhere(words, jobs)
     if job and waits and job.plan and text.strip():
         return Revise(job, text.strip())
     if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or _ABOUT_REPORT.search(text)):
@@ -152,15 +157,27 @@ def understand(text: str, session: str, jobs: list[Job]) -> Wish:
             f"Is this about research `{job.id}`? Say “status”, “cancel” or “start again” and its name."
             " For another research say “new research:” and its topic."
         )
+    same = [job for job in jobs if _brief(job.order.brief) == _brief(text) and job.state not in _WORTHLESS]
+    if same and not with_files and not same[0].order.inputs:
+        return Attach(same[0])
     return New(text.strip(), bool(_MAX.search(text)))
 
 
-def _command(words: set[str], job: Job | None, waits: bool) -> Wish:
-    if job is None:
-        return Nothing("There is no research in this conversation yet.")
+def _brief(text: str) -> list[str]:
+    return text.casefold().split()
+
+
+def _from_elsewhere(words: set[str], jobs: list[Job]) -> Wish:
+    """A command in a session without a research. To look is free; for anything else a job has to be named."""
+    unfinished = [job for job in jobs if job.state not in TERMINAL]
+    if words & _SHOWS and len(unfinished) == 1:
+        return Attach(unfinished[0])
+    return ListAll() if jobs else Nothing("There is no research in this conversation yet.")
+
+
+def _command(words: set[str], job: Job, waits: bool) -> Wish:
     again, what = _AGAIN
-    shows = next(known for wish, known in _VERBS if wish is Attach)
-    if (words & again and words & what and not words & shows) or "repeat" in words:
+    if (words & again and words & what and not words & _SHOWS) or "repeat" in words:
         return Again(job)
     meant = (wish for wish, known in _VERBS if words & known and (wish is not Approve or waits))
     return next(meant, Attach)(job)

@@ -1,0 +1,47 @@
+"""Every status that the API knows, and one that it does not, means something for the job."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+
+from interactions_emulator.turn import Brain
+from tests.conftest import Desk
+from tests.faults import cells
+from tests.research.test_promises import ORDER, lines
+from tools.research.job import State
+from tools.research.texts import outcome
+
+
+@pytest.fixture
+def brain() -> Brain:
+    """A research that ends in the status that its brief ends with."""
+    return cells.brain
+
+
+@pytest.mark.parametrize(
+    ("status", "state", "kept"),
+    [
+        ("completed", State.COMPLETED, True),
+        ("failed", State.FAILED, False),
+        ("cancelled", State.CANCELLED, False),
+        ("incomplete", State.INCOMPLETE, True),
+        ("budget_exceeded", State.INCOMPLETE, True),
+        ("requires_action", State.INCOMPLETE, True),
+        ("requires_continuation", State.INCOMPLETE, True),
+        ("queued", State.STALLED, False),
+        ("in_progress", State.STALLED, False),
+        ("dreaming", State.STALLED, False),
+    ],
+)
+async def test_each_status_has_an_outcome_that_says_why_and_keeps_what_there_is(
+    desk: Desk, status: str, state: State, kept: bool
+) -> None:
+    service = desk.service(silence=0.1, poll_first=100, poll_most=100, stall_after=1500)
+    job, _ = await service.start(replace(ORDER, brief=f"Why are there tides? {status}"))
+    await lines(service, job)
+    job = await service.job(job.id)
+    assert (job.state, await service.report(job.id) is not None) == (state, kept)
+    assert state is State.COMPLETED or (job.error and job.error in outcome(job))
+    assert desk.creates == 1

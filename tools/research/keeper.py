@@ -1,0 +1,45 @@
+"""The plugin that sees to it that no research waits for somebody to ask."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+
+from google.adk.agents import InvocationContext
+from google.adk.plugins import BasePlugin
+
+from tools.research.wiring import research
+
+log = logging.getLogger(__name__)
+
+INTERVAL = 60.0
+"""Seconds between two looks at the ledger."""
+
+
+class ResearchKeeper(BasePlugin):
+    """From the first message on, this process takes up every research whose own process died.
+
+    Costs nothing but reading: nothing is ever started here.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="research_keeper")
+        self._keeping: asyncio.Task[None] | None = None
+
+    async def before_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        if self._keeping is None or self._keeping.done():
+            self._keeping = asyncio.create_task(_keep())
+
+    async def close(self) -> None:
+        if self._keeping:
+            self._keeping.cancel()
+
+
+async def _keep() -> None:
+    while True:
+        try:
+            if found := await research().resume():
+                log.info("%d researches that nobody followed are taken up", found)
+        except Exception as error:  # a ledger that cannot be read now may be later
+            log.warning("researches that nobody follows could not be taken up: %s", error)
+        await asyncio.sleep(INTERVAL)
