@@ -53,22 +53,23 @@ class Worker:
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Does what is left to do for a job. While somebody else does it, repeats what they say."""
-        heard = len(await self._ledger.lines(job))
+        heard = set(await self._ledger.lines(job))
         while job.state in WORKABLE:
-            if await self._lease(job.id):
-                if await self._work_while_leased(job.id, say):
-                    return
-                heard = len(await self._ledger.lines(job))
-            say("another process is at it")
-            await self._sleep(1)
+            leased = await self._lease(job.id)
+            if leased and await self._work_while_leased(job.id, say):
+                return
+            if not leased:
+                say("another process is at it")
+                await self._sleep(1)
             known = await self._ledger.get(job.id)
             if known is None:  # forgotten meanwhile
                 return
             if known.line != job.line:
                 lines = await self._ledger.lines(known)
-                for line in lines[heard:]:
-                    say(line)
-                heard = len(lines)
+                for line in lines:
+                    if not leased and line not in heard:
+                        say(line)
+                heard.update(lines)
             job = known
 
     async def _work_while_leased(self, job_id: str, say: Callable[[str], None]) -> bool:
