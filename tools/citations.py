@@ -91,6 +91,22 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     return written + text[position:], tuple(sources.values())
 
 
+def relink(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
+    """What `cite` returned with other addresses in it; sources that become one have one number."""
+    merged: dict[str, Source] = {}
+    new: dict[str, Source] = {}
+    for source in sources:
+        url = urls.get(source.url, source.url)
+        new[_mark(source)] = merged.setdefault(url or source.title, Source(len(merged) + 1, source.title, url))
+    mark = "|".join(sorted(map(re.escape, new), key=len, reverse=True))
+
+    def renumbered(run: re.Match[str]) -> str:
+        cited = {new[old].number: new[old] for old in re.findall(mark, run[0])}
+        return "".join(_mark(cited[number]) for number in sorted(cited))
+
+    return re.sub(f"(?:{mark})+", renumbered, text) if new else text, tuple(merged.values())
+
+
 def source_list(sources: Sequence[Source]) -> str:
     """The sources as a numbered list in Markdown."""
     return "\n".join(f"{source.number}. {_source_line(source)}" for source in sources)

@@ -17,6 +17,7 @@ from tools.research.wishes import (
     ListAll,
     New,
     Nothing,
+    Resolve,
     Revise,
     understand,
 )
@@ -49,6 +50,7 @@ JOBS = [ELSEWHERE, RUNNING, DONE]
         ("tides", New("tides")),  # the same brief as before joins its job
         ("list my researches", ListAll()),
         ("forget job_aaaaaaaa", Forget(DONE)),
+        ("Resolve the links of job_aaaaaaaa, please", Resolve(DONE)),
         ("job_aaaaaaaa: which sources are the best?", FollowUp(DONE, "the report: which sources are the best?")),
         ("Write a Deep Research Max study of the moon", New("Write a Deep Research Max study of the moon", most=True)),
         ("", Nothing("What shall be researched?")),

@@ -95,9 +95,16 @@ def follow_up(job_id: JobId, question: Annotated[str, typer.Argument(help="About
     run(_follow_up(job_id, question))
 
 
-def report(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None) -> None:
+def report(
+    job_id: JobId,
+    folder: Folder = Path("reports"),
+    formats: Formats = None,
+    resolve_links: Annotated[
+        bool, typer.Option("--resolve-links", help="Ask Google where its redirect links lead, and keep the answers.")
+    ] = False,
+) -> None:
     """Save the report of a finished research again."""
-    run(_report(job_id, _Output(folder, _names(formats), False)))
+    run(_report(job_id, resolve_links, _Output(folder, _names(formats), False)))
 
 
 def forget(job_id: JobId) -> None:
@@ -239,11 +246,16 @@ async def _follow_up(job_id: str, question: str) -> None:
     out.print(to_chat(answer), markup=False, soft_wrap=True)
 
 
-async def _report(job_id: str, output: _Output) -> None:
+async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
+    from tools.research.redirects import is_redirect
     from tools.research.service import NotFinished
 
     service = _service()
     job, found = await service.job(job_id), await service.report(job_id)
+    if found and resolve_links:
+        found = await service.resolve_links(job_id)
+        left = sum(is_redirect(source.url) for source in found.sources)
+        err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
     await service.close()
     if found is None:
         raise NotFinished(f"{job_id} has no report: it is {job.state}")

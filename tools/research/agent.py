@@ -31,6 +31,7 @@ from tools.research.wishes import (
     ListAll,
     New,
     Nothing,
+    Resolve,
     Revise,
     understand,
 )
@@ -105,6 +106,9 @@ class Researcher(ResearchSettings, BaseAgent):
                 return ["\n".join(f"- {line}" for line in await service.forget(job.id))], None
             case FollowUp(job, question):
                 return [to_chat(await service.follow_up(job.id, question, self.follow_up_model))], None
+            case Resolve(job):
+                await service.resolve_links(job.id)
+                return [], job
             case Approve(job):
                 job = await service.approve(job.id)
                 return [started(job)], job

@@ -11,13 +11,17 @@ import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 
+import httpx
+
+from tools.citations import relink
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.config import Limits
 from tools.research.follower import Policy
 from tools.research.job import OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, cost_of, new_job
 from tools.research.ledger import Ledger
 from tools.research.page import to_markdown
-from tools.research.report import Report, from_json, read_report
+from tools.research.redirects import resolve
+from tools.research.report import Report, from_json, read_report, to_json
 from tools.research.worker import Worker
 
 DAY = 86_400.0
@@ -154,6 +158,23 @@ class Research:
             text = f"{to_markdown(report)}\n\n---\nAnswer this from the report above: {question}"
             answer = await self._client.ask(model, text, None)
         return read_report(answer)
+
+    async def resolve_links(self, job_id: str, http: httpx.AsyncClient | None = None) -> Report:
+        """The report with the addresses that its redirect links lead to, as far as they tell. It stays so.
+
+        Raises:
+            UnknownJob, NotFinished: there is no such report.
+        """
+        job, report = await self.job(job_id), await self.report(job_id)
+        if report is None:
+            raise NotFinished(f"{job_id} has no report whose links could be resolved: it is {job.state}")
+        async with http or httpx.AsyncClient(timeout=10) as client:
+            urls = await resolve((source.url for source in report.sources), client)
+        if urls:
+            text, sources = relink(report.text, report.sources, urls)
+            report = replace(report, text=text, sources=sources)
+            await self.ledger.change(job_id, TERMINAL, self._clock(), report=to_json(report))
+        return report
 
     async def forget(self, job_id: str) -> list[str]:
         """Ends a job and deletes what there is of it.

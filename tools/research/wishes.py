@@ -69,6 +69,13 @@ class FollowUp:
 
 
 @dataclass(frozen=True)
+class Resolve:
+    """Find out where the redirect links of a report lead."""
+
+    job: Job
+
+
+@dataclass(frozen=True)
 class ListAll:
     """Show all jobs of the user."""
 
@@ -80,7 +87,7 @@ class Nothing:
     reply: str
 
 
-Wish = New | Attach | Again | Cancel | Forget | Approve | Revise | FollowUp | ListAll | Nothing
+Wish = New | Attach | Again | Cancel | Forget | Approve | Revise | FollowUp | Resolve | ListAll | Nothing
 
 _JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
 _MAX = re.compile(r"\bdeep research max\b|\bmax(imum)? research\b", re.IGNORECASE)
@@ -95,9 +102,10 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_VERBS: tuple[tuple[type[Cancel | Forget | Approve | Attach], frozenset[str]], ...] = (
+_VERBS: tuple[tuple[type[Cancel | Forget | Resolve | Approve | Attach], frozenset[str]], ...] = (
     (Cancel, _set("cancel stop abort")),
     (Forget, _set("forget delete")),
+    (Resolve, _set("resolve")),
     (Approve, _set("ok okay yes approve approved ahead agreed fine start")),
     (Attach, _set("status continue resume attach show wait done ready finished going doing far running on over news")),
 )
@@ -115,7 +123,7 @@ _NEW = re.compile(r"^\W*new research\b", re.IGNORECASE)
 _LIST = _set("list all researches jobs")
 _FILLERS = _set(
     "please the my this that it its a of with for to me is are how where what what's s and now yet still go start run"
-    " do can could will would you i see have get research job report result plan looks good"
+    " do can could will would you i see have get research job report result plan looks good links redirects"
 )
 
 

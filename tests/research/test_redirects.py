@@ -1,0 +1,140 @@
+"""Redirect links are resolved on request only, side by side, once, and without calling anybody but Google."""
+
+from __future__ import annotations
+
+import threading
+from collections.abc import Iterator
+from contextlib import suppress
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+import httpx
+import pytest
+
+from interactions_emulator.turn import Beat, Brain, Turn
+from tests.conftest import Desk
+from tests.research.resources import short, text_part
+from tests.research.test_promises import ORDER, lines_while_time_passes
+from tools.citations import Source
+from tools.research.redirects import AT_ONCE, is_public
+from tools.research.service import NotFinished
+
+GOOGLE = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"
+TARGETS = {
+    "moon": "https://example.org/moon",
+    "luna": "https://example.org/moon",
+    "router": "http://192.168.0.1/admin",
+    "script": "javascript:alert(1)",
+    **{f"page{n}": f"https://example.org/{n}" for n in range(AT_ONCE - 4)},
+}
+
+
+class Google:
+    """The server of the redirects; all answers wait until as many are asked for as may be at once."""
+
+    def __init__(self) -> None:
+        self.asked: list[str] = []
+        self.together = threading.Barrier(AT_ONCE)
+        asked, together = self.asked, self.together
+
+        class Handler(BaseHTTPRequestHandler):
+            def do_GET(self) -> None:
+                name = self.path.rpartition("/")[2]
+                asked.append(name)
+                with suppress(threading.BrokenBarrierError):
+                    together.wait(timeout=10)
+                self.send_response(302 if TARGETS.get(name) else 404)
+                self.send_header("location", TARGETS.get(name, ""))
+                self.end_headers()
+
+            def log_message(self, *args: object) -> None:
+                """Says nothing."""
+
+        self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+
+    def http(self) -> httpx.AsyncClient:
+        """A client for which Google is here and everybody else nowhere."""
+
+        async def reroute(request: httpx.Request) -> None:
+            assert request.url.host == "vertexaisearch.cloud.google.com"
+            request.url = httpx.URL(f"http://127.0.0.1:{self.server.server_port}{request.url.path}")
+
+        return httpx.AsyncClient(event_hooks={"request": [reroute]}, follow_redirects=True)
+
+
+@pytest.fixture
+def google() -> Iterator[Google]:
+    google = Google()
+    yield google
+    google.server.shutdown()
+    google.server.server_close()
+
+
+@pytest.fixture
+def brain() -> Brain:
+    """A report whose words are each cited by a redirect of that name, and one by a page."""
+
+    def cite(turn: Turn) -> Iterator[Beat]:
+        text = "# Tides\n\nBy the sea, " + ", ".join(TARGETS) + "."
+        part = text_part(text, ("sea", "https://example.org/sea"), *((name, GOOGLE + name) for name in TARGETS))
+        yield Beat(60, {"type": "model_output", "content": [part]})
+
+    return cite
+
+
+async def test_redirects_are_resolved_on_request_side_by_side_and_once(desk: Desk, google: Google) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    with pytest.raises(NotFinished):
+        await service.resolve_links(job.id, google.http())
+    await lines_while_time_passes(desk, service, job)
+    before = await service.report(job.id)
+    assert before is not None
+    assert [source.url for source in before.sources[1:3]] == [GOOGLE + "moon", GOOGLE + "luna"]
+    assert google.asked == []
+
+    report = await service.resolve_links(job.id, google.http())
+    assert sorted(google.asked) == sorted(TARGETS)
+    assert short(report.text).startswith("# Tides\n\nBy the sea{1}, moon{2}, luna{2}, router{3}, script{4}, page0{5}")
+    assert report.sources[:4] == (
+        Source(1, "SEA", "https://example.org/sea"),
+        Source(2, "MOON", "https://example.org/moon"),
+        Source(3, "ROUTER", GOOGLE + "router"),  # leads into a private network: stays as it is
+        Source(4, "SCRIPT", GOOGLE + "script"),
+    )
+    assert (await desk.service().report(job.id)) == report
+
+
+async def test_what_was_resolved_is_not_asked_for_again(desk: Desk, google: Google) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    await service.resolve_links(job.id, google.http())
+    google.asked.clear()
+    google.together.abort()  # the next ones are two: they need not wait for others
+    await service.resolve_links(job.id, google.http())
+    assert sorted(google.asked) == ["router", "script"]
+
+
+@pytest.mark.parametrize(
+    ("url", "public"),
+    [
+        ("https://example.org/a?b=c", True),
+        ("http://93.184.215.14/", True),
+        ("https://[2606:2800:21f::1]/", True),
+        ("http://127.0.0.1:8000/", False),
+        ("http://10.1.2.3/", False),
+        ("http://169.254.169.254/latest/meta-data", False),
+        ("http://[::1]/", False),
+        ("http://[fd00::1]/", False),
+        ("http://localhost/", False),
+        ("http://printer.local/", False),
+        ("http://metadata.google.internal/", False),
+        ("ftp://example.org/", False),
+        ("//example.org/", False),
+        ("http://[broken", False),
+        ("", False),
+    ],
+)
+def test_an_address_of_a_private_network_is_never_shown_as_where_a_link_leads(url: str, public: bool) -> None:
+    assert is_public(url) is public
