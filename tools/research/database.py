@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
-from contextlib import AsyncExitStack, asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
@@ -36,6 +37,8 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _url(url)
         self._engine = _engine(self.url)
+        # SQLite lets one write at a time and the others ask again and again: standing in line is faster and fair.
+        self._turn = asyncio.Lock() if self.url.get_backend_name() == "sqlite" else nullcontext()
         self._ready = False
 
     @asynccontextmanager
@@ -59,6 +62,12 @@ class Database:
             self._ready = True
             async with connection.begin():
                 yield connection
+
+    @asynccontextmanager
+    async def write(self) -> AsyncIterator[AsyncConnection]:
+        """A transaction that writes."""
+        async with self._turn, self.begin() as connection:
+            yield connection
 
     async def close(self) -> None:
         """Ends all connections."""

@@ -128,7 +128,7 @@ class Ledger:
             The job as it stands in the ledger, and whether it is new.
         """
         try:
-            async with self._database.begin() as connection:
+            async with self._database.write() as connection:
                 await connection.execute(insert(_jobs).values(**_row(job)))
             return job, True
         except IntegrityError:
@@ -164,7 +164,7 @@ class Ledger:
         Returns:
             The job after the change, or none when it was in another state (somebody else was first).
         """
-        async with self._database.begin() as connection:
+        async with self._database.write() as connection:
             return await _change(connection, job_id, _jobs.c.state.in_(list(expected)), now, values)
 
     @_whole
@@ -175,7 +175,7 @@ class Ledger:
         shown = (_lines.c.job == job.id) & (_lines.c.interaction_id == job.interaction_id)
         number = select(func.coalesce(func.max(_lines.c.number), 0) + 1).where(shown).scalar_subquery()
         row = {"job": job.id, "interaction_id": job.interaction_id, "number": number, "line": line}
-        async with self._database.begin() as connection:
+        async with self._database.write() as connection:
             if not await _change(connection, job.id, theirs, now, values):
                 return False
             await connection.execute(insert(_lines).values(row))
@@ -197,7 +197,7 @@ class Ledger:
     @_whole
     async def delete(self, job_id: str) -> None:
         """Forgets a job and its report."""
-        async with self._database.begin() as connection:
+        async with self._database.write() as connection:
             await connection.execute(delete(_lines).where(_lines.c.job == job_id))
             await connection.execute(delete(_jobs).where(_jobs.c.id == job_id))
 
@@ -225,13 +225,14 @@ class Ledger:
         async with self._database.begin() as connection:
             if (await connection.execute(select(_jobs.c.id).where(free))).first() is None:
                 return False  # asked every second by whoever waits: no writing for that
+        async with self._database.write() as connection:
             return bool((await connection.execute(query)).rowcount == 1)
 
     @_whole
     async def unlease(self, job_id: str, owner: str) -> None:
         """Hands the right to follow a job back."""
         query = update(_jobs).where(_jobs.c.id == job_id, _jobs.c.owner == owner)
-        async with self._database.begin() as connection:
+        async with self._database.write() as connection:
             await connection.execute(query.values(owner=None, lease_until=None))
 
     @_whole

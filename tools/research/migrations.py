@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from contextlib import suppress
 
 from sqlalchemy import Connection, inspect, text
+from sqlalchemy.exc import OperationalError
 
 MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
     (
@@ -92,6 +94,9 @@ def migrate(connection: Connection) -> int:
     """
     with connection.begin():  # only reading: nobody waits for a lock when there is nothing to do
         version = _version(connection)
+        if connection.dialect.name == "sqlite":
+            with suppress(OperationalError):  # somebody else is at it
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers wait for no writer; the file keeps it
     if version >= LATEST:
         return version
     with connection.begin():
