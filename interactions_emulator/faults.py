@@ -35,7 +35,7 @@ What happens to a stream (on = create_stream, resume or stream); k counts its ev
     array_after k    after k events the bare JSON array that the real service puts into a stream it cuts;
                      then the response ends as if complete
     error_after k    after k events an `error` event without an event_id; then the same end
-    no_usage         interaction.completed carries no usage (the resource has it)
+    no_usage         interaction.completed carries no usage (the resource has it); on = get: nor has the resource
 
 None of these touches the run itself: it goes on, and a GET shows it.
 """
@@ -166,7 +166,11 @@ def parse_fault(value: Any) -> Fault:
     fault = Fault(**value)
     if not (fault.refuses or fault.spoils_stream):
         raise Refused(400, f"fault: {value} has no effect: give a status, drop, hang, after_accept, or one for streams")
-    if fault.spoils_stream and fault.on not in ("create_stream", "resume", "stream"):
+    if (
+        fault.spoils_stream
+        and (fault.on, fault.no_usage) != ("get", True)
+        and fault.on not in ("create_stream", "resume", "stream")
+    ):
         raise Refused(400, "fault: effects on a stream need on = create_stream, resume or stream")
     return fault
 

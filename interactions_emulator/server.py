@@ -169,7 +169,10 @@ class _Api:
                 position = _position(run, request.query_params.get("last_event_id"))
                 return EventStream(run, position, fault, self._closing)
             include_input = request.query_params.get("include_input") == "true"
-            return JSONResponse(resource(run.interaction, include_input))
+            body = resource(run.interaction, include_input)
+            if fault and fault.no_usage:
+                body.pop("usage", None)
+            return JSONResponse(body)
 
         return await self._operation(request, "resume" if streaming == "true" else "get", act)
 

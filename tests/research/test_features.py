@@ -68,6 +68,21 @@ async def test_a_plan_is_shown_changed_and_approved_before_the_research_runs(des
     assert desk.creates == 3
 
 
+async def test_an_approved_plan_is_still_approved_when_its_start_is_repeated(desk: Desk, brain: Brain) -> None:
+    service = desk.service()
+    job, _ = await service.start(PLANNED)
+    await lines_while_time_passes(desk, service, job)
+    desk.api.faults({"on": "create", "drop": True})
+    await lines(service, await service.approve(job.id))
+    unknown = await service.job(job.id)
+    assert unknown.state is State.START_UNKNOWN
+    again = await service.start_again(unknown)
+    await lines_while_time_passes(desk, service, again)
+    assert (await service.job(again.id)).state is State.COMPLETED
+    assert brain.turns[-1].agent_config["collaborative_planning"] is False
+    assert len(brain.turns) == 2
+
+
 async def test_a_plan_waits_across_processes_and_is_cancelled_without_a_call(desk: Desk) -> None:
     first = desk.service()
     job, _ = await first.start(PLANNED)

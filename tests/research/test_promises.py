@@ -189,6 +189,16 @@ async def test_polling_becomes_ever_more_seldom_and_obeys_retry_after(desk: Desk
     assert len(set(waits)) > 20  # jitter: many followers do not ask at once
 
 
+async def test_usage_that_arrives_late_is_fetched_after_the_end_and_the_duration_is_measured_here(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "no_usage": True}, {"on": "get", "no_usage": True, "times": 2})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    job = await service.job(job.id)
+    assert job.usage["total_tokens"] > 0
+    assert job.seconds == (job.finished or 0) - job.created > 0
+
+
 async def test_a_failed_read_never_ends_a_research(desk: Desk) -> None:
     desk.api.faults(
         {"on": "create_stream", "cut_after": 3},

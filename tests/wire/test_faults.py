@@ -107,9 +107,11 @@ def test_an_answer_can_stay_out_while_the_connection_stays_open(api: Emulator, w
     assert api.log()["creates"] == accepted
 
 
-def test_usage_can_be_missing_from_the_stream_while_the_resource_has_it(wire: Wire) -> None:
+def test_usage_can_be_missing_from_the_stream_and_come_late_in_the_resource(api: Emulator, wire: Wire) -> None:
     events, _ = follow(wire, {"no_usage": True})
     assert "usage" not in events[-1]["interaction"]
+    api.faults({"on": "get", "no_usage": True})
+    assert "usage" not in wire.get(events[0]["interaction"]["id"])
     assert wire.get(events[0]["interaction"]["id"])["usage"]["total_tokens"] > 0
 
 

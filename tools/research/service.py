@@ -105,7 +105,8 @@ class Research:
         if newest.state in WORKABLE - {State.STALLED}:
             return newest
         order = replace(newest.order, attempt=newest.order.attempt + 1)
-        return (await self._add(order, limits, State.INTENDED))[0]
+        plan = newest.plan if newest.state is State.START_UNKNOWN else None  # what was approved stays approved
+        return (await self._add(order, limits, State.INTENDED, plan))[0]
 
     async def _newest(self, order: Order) -> Job | None:
         """The last attempt at the same order."""
@@ -114,10 +115,12 @@ class Research:
         same = [job for job in jobs if replace(job.order, attempt=1).key == first]
         return max(same, key=lambda job: job.order.attempt, default=None)
 
-    async def _add(self, order: Order, limits: Limits | None, state: State) -> tuple[Job, bool]:
+    async def _add(
+        self, order: Order, limits: Limits | None, state: State, plan: Plan | None = None
+    ) -> tuple[Job, bool]:
         if limits:
             await self._check(order, limits)
-        job, new = await self.ledger.add(new_job(order, self._clock(), state))
+        job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan))
         await self._ensure(job.id)
         return job, new
 
