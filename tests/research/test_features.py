@@ -10,7 +10,7 @@ import pytest
 
 from interactions_emulator.turn import Beat, Turn
 from tests.conftest import Desk
-from tests.research.test_promises import ORDER, begin, lines, lines_while_time_passes
+from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.config import Limits
 from tools.research.job import Job, State
@@ -201,6 +201,32 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
     shown = await lines_while_time_passes(desk, living, job)
     assert shown[-1] == "writing the report" or "Writing" in " ".join(shown)
     assert ((await living.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that_took_it(desk: Desk) -> None:
+    sleeper, other = desk.service(lease=0.3), desk.service(lease=5)
+    job, watching = await begin(desk, sleeper)
+    await other.ledger.unlease(job.id, sleeper._worker.owner)  # as if it had run out while the process was suspended
+    assert await other.ledger.lease(job.id, other._worker.owner, other._clock(), 5)
+    taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
+    shown = await watching
+    assert "another process is at it" in shown
+    assert [line for line in shown if line in LINES] == LINES  # it goes on with what the other one says
+    assert [line for line in await taken if line in LINES] == LINES[2:]
+    assert ((await other.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_more_researches_than_a_client_has_connections_by_default_run_side_by_side(desk: Desk) -> None:
+    service = desk.service(create_timeout=60)
+    jobs = [(await service.start(replace(ORDER, brief=f"Tides {n}")))[0] for n in range(120)]
+    watching = [asyncio.create_task(lines(service, job)) for job in jobs]
+    while desk.creates < len(jobs):
+        await asyncio.sleep(0.01)
+    while not all(task.done() for task in watching):
+        await desk.pass_time(300)
+        await asyncio.sleep(0.01)
+    assert {(await service.job(job.id)).state for job in jobs} == {State.COMPLETED}
+    assert desk.creates == len(jobs)
 
 
 async def _nothing(job_id: str, owner: str) -> None:

@@ -98,8 +98,8 @@ CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "researcher": 2}
 class Talk:
     """A conversation over one session."""
 
-    def __init__(self, app: App, sessions: BaseSessionService, mode: StreamingMode) -> None:
-        self.sessions = sessions
+    def __init__(self, app: App, sessions: BaseSessionService, mode: StreamingMode, session_id: str = "s1") -> None:
+        self.sessions, self.session_id = sessions, session_id
         self.runner = Runner(
             app=app,
             session_service=sessions,
@@ -111,7 +111,7 @@ class Talk:
     async def events(self, text: str) -> AsyncIterator[Event]:
         message = types.Content(role="user", parts=[types.Part(text=text)])
         async for event in self.runner.run_async(
-            user_id="ada", session_id="s1", new_message=message, run_config=self.config
+            user_id="ada", session_id=self.session_id, new_message=message, run_config=self.config
         ):
             yield event
 

@@ -158,7 +158,7 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
         return Attach(chosen)
     if not text.strip():
         return Nothing("What shall be researched?")
-    if _NEW.search(text) or any(text.split() == known.order.brief.split() for known in here):
+    if _NEW.search(text) or any(_brief(text) == _brief(known.order.brief) for known in here):
         return New(text.strip())  # the same again joins its job
     if job and (not _ASKS.search(text) or (words & (verbs - _FILLERS - {"on", "over", "start"}) and len(words) < 12)):
         return Nothing(

@@ -54,26 +54,29 @@ class Worker:
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Does what is left to do for a job. While somebody else does it, repeats what they say."""
         heard = set(await self._ledger.lines(job))
+
+        def tell(line: str) -> None:
+            heard.add(line)
+            say(line)
+
         while job.state in WORKABLE:
             leased = await self._lease(job.id)
-            if leased and await self._work_while_leased(job.id, say):
-                return
-            if not leased:
-                say("another process is at it")
+            if leased:
+                await self._work_while_leased(job.id, tell)
+            else:
+                tell("another process is at it")
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
-            if known is None:  # forgotten meanwhile
+            if known is None or (leased and known.state is State.STALLED):  # forgotten, or nothing more to wait for
                 return
             if known.line != job.line:
-                lines = await self._ledger.lines(known)
-                for line in lines:
-                    if not leased and line not in heard:
-                        say(line)
-                heard.update(lines)
+                for line in await self._ledger.lines(known):
+                    if line not in heard:
+                        tell(line)
             job = known
 
-    async def _work_while_leased(self, job_id: str, say: Callable[[str], None]) -> bool:
-        """Works until it is done. False: the job became somebody else's, or was ended by somebody else.
+    async def _work_while_leased(self, job_id: str, say: Callable[[str], None]) -> None:
+        """Works until it is done, or until the job is somebody else's or was ended by somebody else.
 
         A process that was suspended for longer than its lease finds that out here, and stops.
         """
@@ -81,9 +84,8 @@ class Worker:
         try:
             while not (await asyncio.wait({working}, timeout=self._policy.lease / 3))[0]:
                 if not await self._renew(job_id):
-                    return False
+                    return
             working.result()
-            return True
         except Exception:
             log.exception("%s: following it failed; it goes on at the server", job_id)
             raise

@@ -1,0 +1,121 @@
+"""What a person may rely on when talking to the researcher: turns end in time, nothing costs without a yes."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+import uuid
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.adk.agents.run_config import StreamingMode
+from google.adk.sessions import InMemorySessionService
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.routing.test_conversation import Talk, words
+from tests.scripts import call, research_brain, said
+from tools.application import build_app
+
+
+def brain(turn: Turn) -> Iterator[Beat]:
+    """A root that sends everything to the researcher."""
+    if turn.is_agent and turn.agent_config.get("collaborative_planning"):
+        yield Beat(60, said("1. Look at the sea."))
+    elif turn.is_agent:
+        yield from research_brain(turn)
+    elif "transfer_to_agent" in {tool.get("name") for tool in turn.tools}:
+        yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="researcher"))
+    else:
+        yield Beat(0, said("The moon."))
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    """A server whose time stands still until it is told to move."""
+    with Emulator(brain=brain, speed=0) as server:
+        use(server)
+        yield server
+
+
+@pytest.fixture
+def talk() -> Talk:
+    return new_session()
+
+
+def new_session() -> Talk:
+    return Talk(build_app(), InMemorySessionService(), StreamingMode.NONE, uuid.uuid4().hex)
+
+
+async def say(talk: Talk, text: str) -> str:
+    """The last thing that is said in a turn."""
+    return words((await talk.say(text))[-1])
+
+
+def researches(api: Emulator) -> list[dict[str, Any]]:
+    return [i for i in api.interactions() if i["target"].startswith("deep-research")]
+
+
+@pytest.fixture
+def budget(monkeypatch: pytest.MonkeyPatch) -> float:
+    """Seconds that a turn may take."""
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
+    return 0.5
+
+
+@pytest.mark.parametrize("hangs", [None, "cancel", "get"])
+async def test_no_turn_holds_its_connection_longer_than_its_budget(
+    api: Emulator, talk: Talk, budget: float, hangs: str | None
+) -> None:
+    began = time.monotonic()
+    assert "is still running" in await say(talk, "tides")
+    if hangs:
+        api.faults({"on": hangs, "hang": True, "times": 0}, {"on": "resume", "cut_after": 0, "times": 0})
+    said = await say(talk, "cancel it" if hangs == "cancel" else "status")
+    assert ("There was no answer in 0 seconds" if hangs == "cancel" else "is still running") in said
+    assert time.monotonic() - began < 2 * budget + 3  # and what the machine takes for two turns
+    api.faults()
+    api.advance(3000)
+    assert "# Tides" in await say(talk, "status")
+    assert len(researches(api)) == 1
+
+
+async def test_a_research_of_a_lost_session_is_found_by_asking_for_it_or_for_the_same(
+    api: Emulator, talk: Talk, budget: float
+) -> None:
+    await say(talk, "tides")
+    assert "is still running" in await say(new_session(), "What is the status of my research?")
+    assert "is still running" in await say(new_session(), "Tides")
+    api.advance(3000)
+    assert "# Tides" in await say(new_session(), "How far is my research?")
+    assert len(researches(api)) == 1
+
+
+async def test_deep_research_max_starts_only_after_a_yes_to_its_price(api: Emulator, talk: Talk, budget: float) -> None:
+    assert "cost about $3 to $7" in await say(talk, "Write a Deep Research Max study of tides")
+    assert researches(api) == []
+    assert "is still running" in await say(talk, "go ahead")
+    assert [research["target"] for research in researches(api)] == ["deep-research-max-preview-04-2026"]
+
+
+async def test_a_repeat_that_costs_again_is_said_and_meant(api: Emulator, talk: Talk, budget: float) -> None:
+    await say(talk, "tides")
+    api.advance(3000)
+    assert "To pay for a new run: “start again job_" in await say(talk, "tides")
+    assert len(researches(api)) == 1
+    assert "is still running" in await say(talk, "start it again")
+    assert len(researches(api)) == 2
+
+
+async def test_a_turn_that_is_cancelled_in_any_place_leaves_a_research_that_is_found(
+    api: Emulator, budget: float
+) -> None:
+    for number, milliseconds in enumerate((1, 20, 100)):
+        talk, brief = new_session(), f"tides {number}"
+        turn = asyncio.create_task(talk.say(brief))
+        await asyncio.wait({turn}, timeout=milliseconds / 1000)
+        turn.cancel()
+        await asyncio.gather(turn, return_exceptions=True)
+        assert "is still running" in await say(talk, brief)
+    assert len(researches(api)) == 3
