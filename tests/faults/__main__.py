@@ -16,20 +16,23 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults import baseline
-from tests.faults.cells import cells
+from tests.faults.cells import cells, every_cell
 from tests.faults.run import FAILURES, Outcome, play, play_desk, play_everywhere
-from tests.faults.victim import FORKS, kills, play_kill
+from tests.faults.victim import FORKS, every_kill, kills, play_kill
 
 KINDS = ("lost", "twice", "bytes", "silent")
 """`FAILURES` in short: lost, started twice, bytes or lines repeated or missing, turns that end in silence."""
 SIDES = ("desk", "ADK")
 
 
-def main(markdown: Annotated[bool, typer.Option(help="Print the table as Markdown.")] = False) -> None:
+def main(
+    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown, and its sums first.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Every combination; takes ten times as long.")] = False,
+) -> None:
     """The fault matrix. Ends with 1 if the desk fails in a cell."""
     logging.disable(logging.CRITICAL)  # the faults are meant; the table says what became of them
     began = time.monotonic()
-    matrix, killed = cells(), kills()
+    matrix, killed = (every_cell(), every_kill()) if every else (cells(), kills())
     FORKS.set_forkserver_preload([baseline.__name__])
     with ProcessPoolExecutor(
         mp_context=get_context("spawn"), initializer=logging.disable, initargs=(logging.CRITICAL,)
@@ -39,16 +42,11 @@ def main(markdown: Annotated[bool, typer.Option(help="Print the table as Markdow
     desk += asyncio.run(play(killed, play_kill))
     plain += asyncio.run(play(killed, baseline.play_managed_agent_kill))
     groups = [cell.group for cell in [*matrix, *killed]]
-    rows = [
-        (
-            group,
-            *counts(o for g, o in zip(groups, desk, strict=True) if g == group),
-            *counts(o for g, o in zip(groups, plain, strict=True) if g == group)[1:],
-        )
-        for group in dict.fromkeys(groups)
-    ]
-    rows.append(("all", *counts(desk), *counts(plain)[1:]))
-    print_markdown(rows) if markdown else print_table(rows)
+    if markdown:
+        print_markdown(rows([group.split(":")[0] for group in groups], desk, plain))
+        print_markdown(rows(groups, desk, plain))
+    else:
+        print_table(rows(groups, desk, plain))
     print(f"{len(groups)} cells on either side in {time.monotonic() - began:.0f} s", file=sys.stderr)
     failed = [
         (cell, o) for cell, o in zip([*matrix, *killed], desk, strict=True) if o.bad or o.state not in cell.expected
@@ -56,6 +54,18 @@ def main(markdown: Annotated[bool, typer.Option(help="Print the table as Markdow
     for cell, outcome in failed:
         print(f"{cell}: {outcome}", file=sys.stderr)
     raise typer.Exit(bool(failed))
+
+
+def rows(groups: Sequence[str], desk: Sequence[Outcome], plain: Sequence[Outcome]) -> list[Sequence[object]]:
+    """A row for each group, and one for all."""
+    of_group = {
+        group: (
+            [o for g, o in zip(groups, desk, strict=True) if g == group],
+            [o for g, o in zip(groups, plain, strict=True) if g == group],
+        )
+        for group in dict.fromkeys(groups)
+    } | {"all": (desk, plain)}
+    return [(group, *counts(ours), *counts(theirs)[1:]) for group, (ours, theirs) in of_group.items()]
 
 
 def counts(outcomes: Iterable[Outcome]) -> list[int]:
@@ -78,7 +88,7 @@ def print_table(rows: Sequence[Sequence[object]]) -> None:
 
 
 def print_markdown(rows: Sequence[Sequence[object]]) -> None:
-    print("|", " | ".join(headers()), "|")
+    print("\n|", " | ".join(headers()), "|")
     print("|---|", "---:|" * (len(headers()) - 1), sep="")
     for row in rows:
         print("|", " | ".join(map(str, row)), "|")

@@ -4,8 +4,8 @@ Every value of each dimension is in it, and these are crossed: starts with strea
 streams. Left out, because one cannot influence the other: a start that never answers has no stream, so it meets one
 stream of each kind; once a research is started, it does not matter how, and to its ending the place of a cut matters
 close to it, so there not every place is tried; a start is over before there is an ending, so the two are not crossed; a
-kill looks like a cut to the server, so it meets an undisturbed and a cut stream. Every other mixture is for
-`tests.faults.chaos`.
+kill looks like a cut to the server, so it meets an undisturbed and a cut stream. `every_cell` leaves out only the first
+of these; random mixtures are for `tests.faults.chaos`.
 """
 
 from __future__ import annotations
@@ -160,12 +160,22 @@ class Cell:
         if self.create != "200":
             return f"start: {self.create}"
         if self.status != "completed":
-            return f"ends {self.status}"
+            return f"end: {self.status}"
         return f"stream: {self.stream.kind}"
 
     @property
     def expected(self) -> frozenset[State]:
         return frozenset({State.START_UNKNOWN}) if self.create in OUTCOME_UNKNOWN else STATUSES[self.status]
+
+
+def every_cell() -> list[Cell]:
+    """Every start with every stream that it can have and every ending."""
+    return [
+        Cell(create, stream, status)
+        for create in CREATES
+        for stream in (ONE_OF_EACH_KIND if create in OUTCOME_UNKNOWN else STREAMS)
+        for status in STATUSES
+    ]
 
 
 def cells() -> list[Cell]:

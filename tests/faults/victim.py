@@ -9,12 +9,12 @@ import os
 import signal
 from collections.abc import Awaitable, Callable, Collection, Iterator
 from contextlib import contextmanager, suppress
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
 from typing import Any, TypeVar
 
 from interactions_emulator import Emulator
-from tests.faults.cells import AT_600_SECONDS, Cell, Stream
+from tests.faults.cells import AT_600_SECONDS, ONE_OF_EACH_KIND, STATUSES, Cell, Stream
 from tests.faults.run import Outcome, Place, Told, ask_until_told, judge, new_brief, prepare
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
@@ -96,11 +96,11 @@ class Kill:
     @property
     def group(self) -> str:
         """The row of the table."""
-        return "SIGKILL at any time" if self.side == "time" else "SIGKILL at a write"
+        return "kill: at any time" if self.side == "time" else "kill: at a write"
 
     @property
     def expected(self) -> frozenset[State]:
-        return frozenset({State.COMPLETED, State.START_UNKNOWN})
+        return self.cell.expected | {State.START_UNKNOWN}
 
 
 @dataclass(frozen=True)
@@ -120,6 +120,14 @@ def kills() -> list[Kill]:
         *(Kill("after", number, cut) for number in range(2, WRITES, 3)),
         *(Kill("time", milliseconds) for milliseconds in range(0, 120, 12)),
     ]
+
+
+def every_kill() -> list[Kill]:
+    """Each kill with one stream of each kind and with each ending."""
+    disturbed = [Cell(stream=stream) for stream in ONE_OF_EACH_KIND]
+    ended = [Cell(status=status) for status in STATUSES if status != "completed"]
+    undisturbed = [kill for kill in kills() if kill.cell == UNDISTURBED]
+    return [replace(kill, cell=cell) for cell in [*disturbed, *ended] for kill in undisturbed]
 
 
 async def play_kill(place: Place, kill: Kill) -> Outcome:
