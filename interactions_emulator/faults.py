@@ -20,6 +20,7 @@ What happens to the answer
     retry_after_ms   with `status`: header retry-after-ms (and Retry-After from one second on)
     drop             the connection is closed without a byte, and nothing is done
     hang             nothing is done and nothing is answered; the connection stays open
+    delay_ms         the answer begins so many milliseconds (of real time) after what was asked is done
     after_accept     what was asked is done first; then the answer is lost: `status` is sent, the connection
                      hangs, or it is closed
 
@@ -72,6 +73,7 @@ class Fault:
     skip: int = 0
     status: int | None = None
     retry_after_ms: int | None = None
+    delay_ms: int = 0
     after_accept: bool = False
     drop: bool = False
     hang: bool = False
@@ -164,8 +166,10 @@ def parse_fault(value: Any) -> Fault:
     if value.get("on") not in ON:
         raise Refused(400, f"fault: on is one of {', '.join(ON)}, not {value.get('on')!r}")
     fault = Fault(**value)
-    if not (fault.refuses or fault.spoils_stream):
-        raise Refused(400, f"fault: {value} has no effect: give a status, drop, hang, after_accept, or one for streams")
+    if not (fault.refuses or fault.spoils_stream or fault.delay_ms):
+        raise Refused(
+            400, f"fault: {value} has no effect: give a status, drop, hang, delay_ms, after_accept, or one for streams"
+        )
     if (
         fault.spoils_stream
         and (fault.on, fault.no_usage) != ("get", True)

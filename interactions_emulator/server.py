@@ -200,6 +200,8 @@ class _Api:
             if fault and fault.refuses and not fault.after_accept:
                 return self._answer(request, self._refusal(fault, kind))
             response = await act(fault)
+            if fault:
+                await asyncio.sleep(fault.delay_ms / 1000)
             return self._answer(request, self._refusal(fault, kind) if fault and fault.after_accept else response)
         except Refused as refused:
             return self._answer(request, _error(refused.status, refused.message))

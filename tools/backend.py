@@ -137,6 +137,21 @@ def client(*, retries: bool = True) -> Client:
     return clients[key]
 
 
+def server() -> str:
+    """Name of the server of this process, as researches remember it; whoever asks another server finds nothing.
+
+    Raises:
+        BackendError: there is none.
+    """
+    backend = current()
+    place = ""
+    if backend.kind == "vertex":
+        place = f"{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/{os.environ.get('GOOGLE_CLOUD_LOCATION', '')}"
+    elif backend.kind == "gemini":
+        place = backend.url
+    return f"{backend.kind} {place}".strip()
+
+
 def new_client(backend: Backend, *, retries: bool = True) -> Client:
     """A client for `backend`; keys and projects come from Google's own environment variables."""
     from google.genai import Client

@@ -23,7 +23,8 @@ from google.adk.models import LlmRequest, LlmResponse
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
-from tools.errors import explained, status_of
+from tools.errors import explained
+from tools.research.client import status_of
 
 log = logging.getLogger(__name__)
 

@@ -14,6 +14,8 @@ from google.adk.plugins import BasePlugin
 from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
+from tools.research.client import status_of
+
 log = logging.getLogger(__name__)
 
 NEXT_STEPS = {
@@ -68,12 +70,6 @@ def explained(error: Exception, model: str) -> LlmResponse:
         what, code = f"answered HTTP {status}: {_message(error)}", f"HTTP_{status}"
         step = NEXT_STEPS.get(status, "Try again in a minute." if status >= 500 else "")
     return LlmResponse(error_code=code, error_message=f"{model} {what} {step}".strip())
-
-
-def status_of(error: BaseException) -> int | None:
-    """HTTP status of an SDK error. The Interactions errors share no base with `genai.errors.APIError` (2.34)."""
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) and status >= 400 else None
 
 
 def _message(error: Exception) -> str:

@@ -164,13 +164,17 @@ async def test_lines_of_progress_are_kept_in_order_and_written_by_whoever_has_th
 
 async def test_a_research_that_nobody_follows_is_found(open_ledger: Open) -> None:
     ledger = open_ledger()
-    orphan, followed, waiting = [job_of(f"brief {n}", created=n, state=State.RUNNING) for n in range(3)]
-    waiting = replace(waiting, state=State.AWAITING_APPROVAL)
-    for job in (orphan, followed, waiting):
+    orphan, followed, elsewhere = [job_of(f"brief {n}", created=n, state=State.RUNNING) for n in range(3)]
+    elsewhere = replace(elsewhere, order=replace(elsewhere.order, server="gemini"))
+    for job in (orphan, followed, elsewhere):
         await ledger.add(job)
     assert await ledger.lease(followed.id, "a", now=0, seconds=10)
-    assert await ledger.abandoned(now=10) == [orphan.id]
-    assert await ledger.abandoned(now=10.5) == [orphan.id, followed.id]
+    running = {State.RUNNING}
+    assert await ledger.abandoned("", 10, running, before=10) == [orphan]
+    assert await ledger.abandoned("", 10.5, running, before=10) == [orphan, followed]
+    assert await ledger.abandoned("", 10.5, running, before=orphan.updated) == []
+    assert await ledger.abandoned("", 10.5, {State.STALLED}, before=10) == []
+    assert await ledger.abandoned("gemini", 10, running, before=10) == [elsewhere]
 
 
 async def test_a_report_comes_back_to_the_byte(open_ledger: Open) -> None:

@@ -83,6 +83,31 @@ def test_a_question_about_a_research_never_costs_anything(text: str) -> None:
     assert not isinstance(understand(text, "here", JOBS), New | Again)
 
 
+@pytest.mark.parametrize(
+    "text",
+    [
+        "do I pay again?",
+        "Would I have to pay again?",
+        "can I run it again?",
+        "How do I approve it?",
+        "do i have to approve",
+        "is this fine?",
+        "Can I delete it?",
+        "how do i delete it",
+        "How can I cancel it?",
+        "what would cancel do?",
+    ],
+)
+def test_a_question_about_a_command_is_not_the_command(text: str) -> None:
+    for job in (RUNNING, DONE, replace(RUNNING, state=State.AWAITING_APPROVAL)):
+        assert isinstance(understand(text, "here", [job]), Nothing | Attach)
+
+
+@pytest.mark.parametrize("text", ["Can you cancel it?", "please, could you cancel the research?", "cancel it"])
+def test_a_polite_command_is_a_command(text: str) -> None:
+    assert understand(text, "here", JOBS) == Cancel(RUNNING)
+
+
 @pytest.mark.parametrize("text", ["Stop words in search engines", "Cancel culture", "Status of women in science"])
 def test_any_topic_is_a_brief_where_there_is_no_research_yet(text: str) -> None:
     assert understand(text, "elsewhere", JOBS) == New(text)

@@ -22,16 +22,16 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     from tools.backend import BackendError
     from tools.research.client import ApiError
     from tools.research.database import LedgerError
-    from tools.research.service import LimitReached, NotFinished, UnknownJob
+    from tools.research.service import LimitReached, NotFinished, OtherServer, UnknownJob
     from tools.settings import SettingsError
     from tools.yamls import ConfigError
 
     known = (
         *(BackendError, SettingsError, ConfigError, LedgerError),
-        *(ApiError, UnknownJob, NotFinished, LimitReached),
+        *(ApiError, UnknownJob, NotFinished, OtherServer, LimitReached),
     )
     try:
-        asyncio.run(work)
+        asyncio.run(_closing(work))
     except known as error:
         fail(error)
     except SQLAlchemyError as error:
@@ -39,6 +39,15 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     except KeyboardInterrupt:
         err.print("\nStopped. A research that was started goes on; the same command picks it up.")
         raise typer.Exit(130) from None
+
+
+async def _closing(work: Coroutine[Any, Any, None]) -> None:
+    from tools.research.wiring import close
+
+    try:
+        await work
+    finally:  # also after Ctrl-C: the id of a research that is just being started is still written down
+        await close()
 
 
 def fail(error: Exception) -> NoReturn:

@@ -137,7 +137,6 @@ class _Output:
             (out if waits and not self.as_json else err).print(escape(outcome(job)), soft_wrap=True)
         if waits:
             err.print(f"desk approve {job.id}, or with --changes “…”; desk cancel {job.id}", soft_wrap=True)
-        await service.close()
         if found is None and not waits:
             raise typer.Exit(1)
 
@@ -206,7 +205,6 @@ async def _jobs(as_json: bool) -> None:
 async def _status(job_id: str, as_json: bool) -> None:
     service = _service()
     job = await service.job(job_id)
-    await service.close()
     data = as_data(job)
     if as_json:
         typer.echo(json.dumps(data, ensure_ascii=False))
@@ -230,7 +228,6 @@ async def _approve(job_id: str, changes: str, output: _Output) -> None:
 async def _cancel(job_id: str) -> None:
     service = _service()
     job = await service.cancel(job_id)
-    await service.close()
     out.print(f"{job.id} is {job.state}. {escape(job.error)}".strip(), soft_wrap=True)
 
 
@@ -242,7 +239,6 @@ async def _follow_up(job_id: str, question: str) -> None:
     service = _service()
     model = load_research_settings(load_settings().config).follow_up_model
     answer = await service.follow_up(job_id, question, model)
-    await service.close()
     out.print(to_chat(answer), markup=False, soft_wrap=True)
 
 
@@ -256,7 +252,6 @@ async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
         found = await service.resolve_links(job_id)
         left = sum(is_redirect(source.url) for source in found.sources)
         err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
-    await service.close()
     if found is None:
         raise NotFinished(f"{job_id} has no report: it is {job.state}")
     await output.save(job, found)
@@ -266,7 +261,6 @@ async def _forget(job_id: str) -> None:
     service = _service()
     for line in await service.forget(job_id):
         out.print(escape(line), soft_wrap=True)
-    await service.close()
 
 
 def _service() -> Research:
@@ -288,6 +282,7 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
         "state": job.state,
         "brief": job.order.brief,
         "agent": job.order.agent,
+        "server": job.order.server,
         "interaction_id": job.interaction_id,
         "created": _time(job.created),
         "seconds": job.seconds,

@@ -39,6 +39,8 @@ from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
+READ_SECONDS = 10
+"""How long a turn waits for the ledger at its end."""
 SAVE_SECONDS = 30
 """How long a turn waits until a report's files are stored."""
 
@@ -85,7 +87,9 @@ class Researcher(ResearchSettings, BaseAgent):
                 yield self._progress(ctx, line)
         finally:
             await lines.aclose()
-        async for event in self._outcome(ctx, service, await service.job(job.id)):
+        async with asyncio.timeout(READ_SECONDS):
+            job, report = await service.job(job.id), await service.report(job.id)
+        async for event in self._outcome(ctx, job, report):
             yield event
 
     async def _act(self, ctx: InvocationContext, service: Research) -> tuple[list[str], Job | None]:
@@ -93,7 +97,7 @@ class Researcher(ResearchSettings, BaseAgent):
         parts = (ctx.user_content.parts if ctx.user_content else None) or []
         text = "".join(part.text or "" for part in parts)
         user, session, inputs = ctx.session.user_id, ctx.session.id, inputs_of(parts)
-        jobs = await service.ledger.find(user=user, limit=1000)
+        jobs = await service.jobs(user)
         match understand(text, session, jobs, with_files=bool(inputs)):
             case Nothing(reply):
                 return [reply], None
@@ -115,8 +119,8 @@ class Researcher(ResearchSettings, BaseAgent):
             case Revise(job, words):
                 return [], await service.revise(job.id, words)
             case Again(job):
-                job = await service.start_again(job, limits=self.limits)
-                return [started(job)], job
+                again = await service.start_again(job, limits=self.limits)
+                return [started(again)] if again.id != job.id else [], again
             case Attach(job):
                 return [] if job.state in TERMINAL else [f"Research `{job.id}` goes on: “{title(job)}”"], job
             case New(brief, most):
@@ -125,8 +129,7 @@ class Researcher(ResearchSettings, BaseAgent):
                 job, new = await service.start(order, limits=self.limits, confirm=most)
                 return [started(job)] if new and not most else [], job
 
-    async def _outcome(self, ctx: InvocationContext, service: Research, job: Job) -> AsyncGenerator[Event, None]:
-        report = await service.report(job.id)
+    async def _outcome(self, ctx: InvocationContext, job: Job, report: Report | None) -> AsyncGenerator[Event, None]:
         if report is None:
             failed = job.state not in WORKABLE | {State.AWAITING_APPROVAL}
             code = f"RESEARCH_{job.state.upper()}" if failed else None

@@ -39,6 +39,11 @@ class ApiError(Exception):
 class NotCreated(ApiError):
     """The create was refused in a way that proves that nothing was started."""
 
+    def __init__(self, message: str, *, again: bool = False, **values: Any) -> None:
+        super().__init__(message, **values)
+        self.again = again
+        """Whether it is worth sending once more."""
+
 
 class OutcomeUnknown(ApiError):
     """The create was sent and its outcome is not known: a research may be running."""
@@ -74,9 +79,13 @@ class InteractionsClient:
             OutcomeUnknown: it may have been started.
             Unavailable: the stream broke after the first event.
         """
+        try:
+            sdk = self._sdk()
+        except Exception as error:
+            raise NotCreated(str(error)) from error
         first = True
         try:
-            opened = await self._sdk().aio.interactions.create(
+            opened = await sdk.aio.interactions.create(
                 agent=request.agent,
                 input=request.input,
                 agent_config={"type": "deep-research", **request.options},
@@ -127,7 +136,9 @@ class InteractionsClient:
         """
         async with self._answer():
             interactions = self._sdk().aio.interactions
-            return _plain(await interactions.create(model=model, input=text, previous_interaction_id=previous))
+            return _plain(
+                await interactions.create(model=model, input=text, previous_interaction_id=previous, store=False)
+            )
 
     async def cancel(self, interaction_id: str) -> Resource:
         """Ends a running interaction.
@@ -159,15 +170,21 @@ class InteractionsClient:
             raise _error(error) from error
 
 
+def status_of(error: BaseException) -> int | None:
+    """HTTP status of an SDK error. The Interactions errors share no base with `genai.errors.APIError` (2.34)."""
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) and status >= 400 else None
+
+
 def _plain(model: Any) -> dict[str, Any]:
     """An SDK object as JSON. An event of an unknown kind keeps what the server sent in `raw`."""
     raw = getattr(model, "raw", None)
-    return raw if isinstance(raw, dict) else model.model_dump(mode="json", exclude_none=True)
+    return raw if isinstance(raw, dict) else model.model_dump(mode="json", exclude_none=True, warnings=False)
 
 
 def _error(error: Exception) -> ApiError:
     """Any exception of the SDK or the connection; what is not known counts as worth trying again."""
-    status, wait = _status(error), _retry_after(error)
+    status, wait = status_of(error), _retry_after(error)
     if status == 404:
         return Gone(str(error), status=status)
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
@@ -176,26 +193,27 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
-    status, wait, text = _status(error), _retry_after(error), str(error) or type(error).__name__
+    status, wait, text = status_of(error), _retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
-        return NotCreated(text, status=status, retry_after=wait)
+        return NotCreated(text, again=status == 429, status=status, retry_after=wait)
     if _never_connected(error):
-        return NotCreated(f"no connection: {text}", retry_after=wait)
+        return NotCreated(f"no connection: {text}", again=True, retry_after=wait)
     return OutcomeUnknown(text, status=status)
 
 
+_UNSENT = (
+    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
+    *(httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeEncodeError),
+)
+
+
 def _never_connected(error: BaseException | None) -> bool:
-    """A connection that was never made carried no request."""
+    """A connection that was never made carried no request, nor did a request that could not be written."""
     while error is not None:
-        if isinstance(error, (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout)):
+        if isinstance(error, _UNSENT):
             return True
         error = error.__cause__
     return False
-
-
-def _status(error: Exception) -> int | None:
-    status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) and status >= 400 else None
 
 
 def _retry_after(error: Exception) -> float | None:

@@ -27,6 +27,10 @@ class LedgerError(Exception):
     """The ledger's database cannot be opened. The text names it, without its password, and says what to do."""
 
 
+DATABASE_ERRORS = (LedgerError, SQLAlchemyError, OSError)
+"""What a statement raises when the database does not answer."""
+
+
 class Database:
     """A database by SQLAlchemy URL, in one of the `FORMS`.
 
@@ -88,10 +92,11 @@ def _engine(url: URL) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     # A SQLite connection belongs to the event loop that made it, so none is kept; one to a server may be dead by now.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True}
+    patience = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        return create_async_engine(url, connect_args={"timeout": 30}, **pool)
+        return create_async_engine(url, connect_args=patience, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
             f"the ledger {_shown(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"

@@ -15,6 +15,9 @@ from dataclasses import dataclass
 from tools.research.client import ApiError, Event, Gone, InteractionsClient, Refused, Resource
 from tools.research.job import OUTCOMES
 
+GONE_AFTER = 3
+"""So many 404 in a row, with waits between them, mean that the server has forgotten an interaction."""
+
 
 @dataclass(frozen=True)
 class Policy:
@@ -94,6 +97,7 @@ class Follower:
         self._policy, self._sleep, self._jitter = policy or Policy(), sleep, jitter
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
+        self._wished = 0.0  # seconds that the server asked to wait before the next stream
         self._stand: object = None  # what of the resource moves while the research does, as last read
 
     async def follow(
@@ -106,11 +110,12 @@ class Follower:
         """
         fruitless, wait = 0, self._policy.poll_first
         while True:
-            news = False
+            news, self._wished = False, 0.0
             if fruitless < 2:
+                before = self._cursor
                 async for happened in self._events(stream or self._client.stream(self._id, self._cursor)):
-                    news = True
                     yield happened
+                news = self._cursor != before
                 fruitless = 0 if news else fruitless + 1
                 stream = None
             async for found in self._look():
@@ -122,7 +127,7 @@ class Follower:
                 wait = min(wait * 2, self._policy.poll_most)
             elif not news:
                 yield Trouble("the connection broke; the research goes on, attaching again")
-            await self._pause(0.25 if news else wait)
+            await self._pause(0.25 if news else wait, at_least=self._wished)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncIterator[Happened]:
         """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""
@@ -133,13 +138,15 @@ class Follower:
                 event_id = event.get("event_id")
                 if event_id in self._seen:
                     continue
-                if event_id:
+                if event_id:  # what has no id is no news: a server that repeats it for ever gets nowhere
                     self._seen.add(event_id)
                     self._cursor = event_id
-                self._quiet = 0.0
+                    self._quiet = 0.0
                 yield Happened(event, self._cursor)
-        except (StopAsyncIteration, ApiError):
+        except StopAsyncIteration:
             return
+        except ApiError as error:
+            self._wished = error.retry_after or 0.0
         except TimeoutError:
             self._quiet += self._policy.silence
         finally:
@@ -147,15 +154,18 @@ class Follower:
 
     async def _look(self) -> AsyncIterator[Read | Trouble | Ended | Stalled | Lost]:
         """Reads the resource, as often as it takes."""
-        wait = self._policy.poll_first
+        wait, gone, now = self._policy.poll_first, 0, asyncio.get_running_loop().time
         while True:
+            began = now()
             try:
                 resource = await self._client.get(self._id)
                 break
-            except (Gone, Refused) as error:
-                yield Lost(error)
-                return
             except ApiError as error:  # a failed read never ends a research
+                self._quiet += now() - began
+                gone = gone + 1 if isinstance(error, Gone) else 0
+                if isinstance(error, Refused) or gone == GONE_AFTER:
+                    yield Lost(error)
+                    return
                 if self._quiet >= self._policy.stall_after:
                     yield Stalled(None, self._quiet)
                     return
@@ -175,11 +185,11 @@ class Follower:
             yield Read(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
-        """Usage arrives seconds after the end (big-AGI #1143); it is worth two more reads, not more."""
-        for _ in range(2):
-            if resource.get("usage") or resource.get("status") != "completed":
+        """Usage and steps may arrive seconds after the end (big-AGI #1143); they are worth two more reads."""
+        for attempt in range(2):
+            if (resource.get("usage") and resource.get("steps")) or resource.get("status") != "completed":
                 break
-            await self._sleep(self._policy.poll_first)
+            await self._sleep(self._policy.poll_first * 2**attempt)
             try:
                 resource = await self._client.get(self._id)
             except ApiError:

@@ -75,6 +75,8 @@ class Order:
     inputs: Sequence[Mapping[str, Any]] = ()
     """Documents and pictures beside the brief, as content of the wire: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
+    server: str = ""
+    """Where it runs, see `tools.backend.server`: another server knows nothing of it."""
 
     @property
     def key(self) -> str:
@@ -82,6 +84,8 @@ class Order:
         brief = " ".join(self.brief.split()).casefold()
         parts = [self.user, self.session, brief, self.agent, dict(self.options), self.attempt]
         parts += [dict(content) for content in self.inputs]
+        if self.server:
+            parts.append(self.server)
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -93,6 +97,8 @@ class Plan:
     interaction_id: str
     reply: str = ""
     approved: bool = False
+    earlier: Sequence[str] = ()
+    """Ids of the plans before it."""
 
 
 @dataclass(frozen=True)

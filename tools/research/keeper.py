@@ -8,7 +8,7 @@ import logging
 from google.adk.agents import InvocationContext
 from google.adk.plugins import BasePlugin
 
-from tools.research.wiring import research
+from tools.research.wiring import close, research
 
 log = logging.getLogger(__name__)
 
@@ -33,13 +33,14 @@ class ResearchKeeper(BasePlugin):
     async def close(self) -> None:
         if self._keeping:
             self._keeping.cancel()
+        await close()
 
 
 async def _keep() -> None:
     while True:
         try:
-            if found := await research().resume():
-                log.info("%d researches that nobody followed are taken up", found)
+            for job in await research().resume():
+                log.info("%s, which nobody followed, is taken up", job.id)
         except Exception as error:  # a ledger that cannot be read now may be later
             log.warning("researches that nobody follows could not be taken up: %s", error)
         await asyncio.sleep(INTERVAL)

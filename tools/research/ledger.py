@@ -77,6 +77,7 @@ _jobs = Table(
     Column("plan", _Words),
     Column("inputs", _Words),
     Column("cost", Float),
+    Column("server", _Words),
 )
 _lines = Table(
     "research_lines",
@@ -236,11 +237,13 @@ class Ledger:
             await connection.execute(query.values(owner=None, lease_until=None))
 
     @_whole
-    async def abandoned(self, now: float) -> list[str]:
-        """The ids of researches that run and that nobody follows, oldest first."""
-        query = select(_jobs.c.id).where(_jobs.c.state == State.RUNNING, _abandoned(now)).order_by(_jobs.c.created)
+    async def abandoned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
+        """Jobs of a server in these states that nobody works on and that have not changed since, oldest first."""
+        query = select(*_listed).where(
+            _jobs.c.state.in_(list(states)), _jobs.c.server == server, _jobs.c.updated < before, _abandoned(now)
+        )
         async with self._database.begin() as connection:
-            return [*(await connection.execute(query)).scalars()]
+            return [_job(row) for row in await connection.execute(query.order_by(_jobs.c.created))]
 
     async def close(self) -> None:
         """Ends all connections."""
@@ -292,11 +295,16 @@ def _row(job: Job) -> dict[str, Any]:
         "plan": _plan_text(job.plan),
         "inputs": json.dumps([dict(content) for content in order.inputs]),
         "cost": job.cost,
+        "server": order.server,
     }
 
 
 def _plan_text(plan: Plan | None) -> str | None:
     return json.dumps(asdict(plan)) if plan else None
+
+
+def _plan(values: dict[str, Any]) -> Plan:
+    return Plan(**{**values, "earlier": tuple(values.get("earlier", ()))})
 
 
 def _job(row: Row[Any]) -> Job:
@@ -309,6 +317,7 @@ def _job(row: Row[Any]) -> Job:
         options=json.loads(values["options"]),
         inputs=tuple(json.loads(values["inputs"])),
         attempt=values["attempt"],
+        server=values["server"],
     )
     return Job(
         id=values["id"],
@@ -323,6 +332,6 @@ def _job(row: Row[Any]) -> Job:
         usage=json.loads(values["usage"]),
         error=values["error"],
         line=values["line"],
-        plan=Plan(**json.loads(values["plan"])) if values["plan"] else None,
+        plan=_plan(json.loads(values["plan"])) if values["plan"] else None,
         cost=values["cost"],
     )

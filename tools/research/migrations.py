@@ -73,6 +73,7 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             SELECT id, interaction_id, 1, line FROM research_jobs WHERE line <> '' AND interaction_id IS NOT NULL
             """,
             "CREATE INDEX ix_research_jobs_state ON research_jobs (state)",
+            "ALTER TABLE research_jobs ADD COLUMN server TEXT NOT NULL DEFAULT ''",
         ),
     ),
 )

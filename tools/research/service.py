@@ -17,14 +17,14 @@ from tools.citations import relink
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.config import Limits
 from tools.research.follower import Policy
-from tools.research.job import OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, cost_of, new_job
+from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.page import to_markdown
 from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, read_report, to_json
 from tools.research.worker import Worker
 
-DAY = 86_400.0
+HOUR, DAY = 3_600.0, 86_400.0
 BAD_KEY = (401, 403)
 """Statuses that are about who asks, not about what is asked."""
 COUNTED = set(State) - {State.FAILED, State.CANCELLED}
@@ -37,6 +37,10 @@ class UnknownJob(LookupError):
 
 class NotFinished(LookupError):
     """The job has no report."""
+
+
+class OtherServer(Exception):
+    """The job is another server's. The text says which."""
 
 
 class LimitReached(Exception):
@@ -68,13 +72,18 @@ class Research:
         client: InteractionsClient,
         *,
         policy: Policy | None = None,
+        server: Callable[[], str] = lambda: "",
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
+        """Args:
+        server: the name of the server that `client` talks to, see `Order.server`.
+        """
         self.ledger = ledger
-        self._client, self._clock, self._sleep = client, clock, sleep
+        self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
         self._worker = Worker(ledger, client, policy or Policy(), clock, sleep)
         self._runs: dict[str, _Run] = {}
+        self._adding = asyncio.Lock()
 
     async def start(self, order: Order, *, limits: Limits | None = None, confirm: bool = False) -> tuple[Job, bool]:
         """Takes an order. The same order again joins the job that it has, unless that one never started anything.
@@ -88,6 +97,7 @@ class Research:
         Raises:
             LimitReached: the user has too much running or spent already. An order that has a job is not refused.
         """
+        order = replace(order, server=self._server())
         newest = await self._newest(order)
         if newest and not (newest.state is State.FAILED and not newest.interaction_id):
             await self._ensure(newest.id)
@@ -96,15 +106,16 @@ class Research:
         return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
 
     async def start_again(self, job: Job, *, limits: Limits | None = None) -> Job:
-        """A new run of an old order, on purpose: it costs again. A run that is still on its way is joined.
+        """A new run of an old order, on purpose: it costs again. A run that is still on its way, or waits for a yes, is
+        joined.
 
         Raises:
             LimitReached: see `start`.
         """
         newest = await self._newest(job.order) or job
-        if newest.state in WORKABLE - {State.STALLED}:
+        if newest.state in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}:
             return newest
-        order = replace(newest.order, attempt=newest.order.attempt + 1)
+        order = replace(newest.order, server=self._server(), attempt=newest.order.attempt + 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # what was approved stays approved
         return (await self._add(order, limits, State.INTENDED, plan))[0]
 
@@ -118,9 +129,10 @@ class Research:
     async def _add(
         self, order: Order, limits: Limits | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
-        if limits:
-            await self._check(order, limits)
-        job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan))
+        async with self._adding:
+            job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan))
+            if new and limits:
+                await self._check(job, limits)
         await self._ensure(job.id)
         return job, new
 
@@ -131,11 +143,18 @@ class Research:
         return await self._reply(job, plan)
 
     async def revise(self, job_id: str, words: str) -> Job:
-        """Asks for another plan."""
+        """Asks for another plan.
+
+        Raises:
+            NotFinished: the job has no plan.
+        """
         job = await self.job(job_id)
-        return await self._reply(job, job.plan and replace(job.plan, reply=words))
+        if job.plan is None:
+            raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state}")
+        return await self._reply(job, replace(job.plan, reply=words))
 
     async def _reply(self, job: Job, plan: Plan | None) -> Job:
+        self._check_server(job)
         values = {"interaction_id": None, "cursor": None} if plan else {}
         await self.ledger.change(
             job.id, {State.AWAITING_APPROVAL}, self._clock(), state=State.INTENDED, plan=plan, **values
@@ -187,8 +206,8 @@ class Research:
         """
         job = await self.cancel(job_id)
         receipt = []
-        named = [job.interaction_id, job.plan.interaction_id if job.plan else None]
-        for interaction_id in [name for name in named if name]:
+        named = [job.interaction_id, *((job.plan.interaction_id, *job.plan.earlier) if job.plan else ())]
+        for interaction_id in dict.fromkeys(name for name in named if name):
             try:
                 await self._client.delete(interaction_id)
                 receipt.append(f"interaction {interaction_id}: deleted at the server")
@@ -197,33 +216,47 @@ class Research:
         await self.ledger.delete(job_id)
         return [*receipt, f"{job_id}: deleted from the ledger, with its report"]
 
-    async def _check(self, order: Order, limits: Limits) -> None:
-        now = self._clock()
-        running, _ = await self.ledger.count(order.user, 0, WORKABLE)
-        today, spent = await self.ledger.count(order.user, now - DAY, COUNTED)
-        cost = cost_of(order.agent)[1]
+    async def _check(self, job: Job, limits: Limits) -> None:
+        """Takes a new job back if there is no room for it. It is counted too, so that no other process overlooks it."""
+        now, user = self._clock(), job.order.user
+        running, _ = await self.ledger.count(user, 0, WORKABLE)
+        today, spent = await self.ledger.count(user, now - DAY, COUNTED)
+        running -= job.state in WORKABLE
         if running >= limits.at_once:
-            raise LimitReached(f"{running} researches run at once already (limit {limits.at_once}): wait or cancel one")
-        if today >= limits.per_day:
-            raise LimitReached(f"{today} researches were ordered in the last 24 hours (limit {limits.per_day})")
-        if spent + cost > limits.usd_per_day:
-            raise LimitReached(
-                f"up to ${spent:.0f} were spent in the last 24 hours and this may cost ${cost:.0f}"
+            reason = f"{running} researches run at once already (limit {limits.at_once}): wait or cancel one"
+        elif today > limits.per_day:
+            reason = f"{today - 1} researches were ordered in the last 24 hours (limit {limits.per_day})"
+        elif spent > limits.usd_per_day:
+            reason = (
+                f"up to ${spent - job.cost:.0f} were spent in the last 24 hours and this may cost ${job.cost:.0f}"
                 f" (limit ${limits.usd_per_day:.0f})"
             )
+        else:
+            return
+        if await self.ledger.change(job.id, {job.state}, now, state=State.FAILED):  # or somebody has joined it already
+            await self.ledger.delete(job.id)
+            raise LimitReached(reason)
 
-    async def resume(self) -> int:
-        """Takes up every research that runs and that nobody follows, whoever ordered it.
+    async def resume(self) -> list[Job]:
+        """Takes up every research of this server that nobody works on, whoever ordered it. Starts nothing.
 
-        The server keeps what a research found for a day or some weeks, so it is fetched although nobody asks.
+        The server keeps what a research found for a day or some weeks, so it is fetched although nobody asks. A stalled
+        one is looked at once an hour.
 
         Returns:
-            How many there are.
+            What is taken up.
         """
-        abandoned = await self.ledger.abandoned(self._clock())
-        for job_id in abandoned:
-            await self._ensure(job_id)
-        return len(abandoned)
+        now, server = self._clock(), self._server()
+        orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
+        for job in orphans:
+            await self._ensure(job.id)
+        for job in await self.ledger.abandoned(server, now, {State.STALLED}, now - HOUR):
+            resource = await self._read(job.interaction_id or "")
+            if resource.get("status") in OUTCOMES:
+                await self._worker.finish(job, resource)
+            else:
+                await self.ledger.change(job.id, {State.STALLED}, now, state=State.STALLED)
+        return orphans
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
         """Lines of progress, until the job needs nobody any more or the time is up. The job goes on either way.
@@ -231,9 +264,14 @@ class Research:
         Raises:
             UnknownJob: there is no such job.
             ApiError: the server will not let us read (a bad key, say).
+            OtherServer: it is not this process's server that has the job.
+            TimeoutError: the ledger did not answer in that time.
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
-        run = await self._ensure(job_id)
+        async with asyncio.timeout_at(end):
+            # One that the server seemed to have forgotten is worth another look when a person asks.
+            await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
+            run = await self._ensure(job_id)
         shown = 0
         while True:
             changed = run.changed
@@ -264,6 +302,11 @@ class Research:
             raise UnknownJob(f"there is no job {job_id} in the ledger; `desk jobs` lists them")
         return job
 
+    async def jobs(self, user: str) -> list[Job]:
+        """The jobs of a user at this server, newest first."""
+        server = self._server()
+        return [job for job in await self.ledger.find(user=user, limit=1000) if job.order.server == server]
+
     async def report(self, job_id: str) -> Report | None:
         """What came out, if anything did."""
         text = await self.ledger.report(job_id)
@@ -275,34 +318,40 @@ class Research:
         A server that refuses (seen in the field: 404 for a running interaction) is not asked again; the job is
         no longer followed and says so.
         """
-        job = await self.job(job_id)
-        while job.state is State.STARTING:  # its id is on the way, here or elsewhere
-            await self._ensure(job_id)
-            await self._sleep(0.2)
-            job = await self.job(job_id)
-        if job.state in TERMINAL:
-            return job
-        if job.state is State.AWAITING_APPROVAL:
-            await self._worker.end(job, State.CANCELLED, "")
-            return await self.job(job_id)
-        unknown = f"it may have been started, and nobody can stop it without its id: {job.error}"
-        error = unknown if job.state is State.START_UNKNOWN else ""
-        if job.interaction_id:
-            try:
-                resource = await self._client.cancel(job.interaction_id)
-            except ApiError as failure:
-                if not isinstance(failure, Gone | Refused) or failure.status in BAD_KEY:
-                    raise ApiError(f"{job_id} could not be cancelled, it goes on: {failure}") from failure
-                error = f"the server would not cancel it, it may run on and be billed: {failure}"
-                resource = await self._read(job.interaction_id)
-            if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it was faster than the wish
-                await self._worker.finish(job, resource)
-                return await self.job(job_id)
+        while (job := await self.job(job_id)).state not in TERMINAL:
+            self._check_server(job)
+            if job.state is State.STARTING:  # its id is on the way, here or elsewhere
+                await self._ensure(job_id)
+                await self._sleep(0.2)
+                continue
+            if job.state is State.INTENDED:  # it may be starting just now
+                await self._stop(job_id)
+            error = ""
+            if job.state is State.START_UNKNOWN:
+                error = f"it may have been started, and nobody can stop it without its id: {job.error}"
+            elif job.state in FOLLOWED and job.interaction_id:
+                resource, error = await self._cancel(job.interaction_id)
+                if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it was faster than the wish
+                    await self._worker.finish(job, resource)
+                    continue
+            now = self._clock()
+            await self.ledger.change(job_id, {job.state}, now, state=State.CANCELLED, finished=now, error=error)
         await self._stop(job_id)
-        states = set(State) - TERMINAL - {State.STARTING}
-        now = self._clock()
-        await self.ledger.change(job_id, states, now, state=State.CANCELLED, finished=now, error=error)
-        return await self.job(job_id)
+        return job
+
+    async def _cancel(self, interaction_id: str) -> tuple[Resource, str]:
+        """Asks the server to end an interaction: what has become of it, and why the server would not, if so.
+
+        Raises:
+            ApiError: the server could not be asked.
+        """
+        try:
+            return await self._client.cancel(interaction_id), ""
+        except ApiError as failure:
+            if not isinstance(failure, Gone | Refused) or failure.status in BAD_KEY:
+                raise ApiError(f"it could not be cancelled and goes on: {failure}") from failure
+            refusal = f"the server would not cancel it, it may run on and be billed: {failure}"
+            return await self._read(interaction_id), refusal
 
     async def _read(self, interaction_id: str) -> Resource:
         try:
@@ -329,5 +378,13 @@ class Research:
         if run is None or run.task is None or run.task.done():
             run = self._runs[job_id] = _Run()
             if job.state in WORKABLE:
+                self._check_server(job)
                 run.task = asyncio.create_task(self._worker.work(job, run.say))
         return run
+
+    def _check_server(self, job: Job) -> None:
+        if job.order.server != self._server():
+            raise OtherServer(
+                f"{job.id} was given to {job.order.server or 'an unknown server'}, and this process talks to"
+                f" {self._server()}: it can be reached with the settings that it was started with"
+            )

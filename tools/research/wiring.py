@@ -19,5 +19,11 @@ def research() -> Research:
     loop = asyncio.get_running_loop()
     if loop not in _services:
         client = InteractionsClient(lambda: backend.client(retries=False))
-        _services[loop] = Research(Ledger(load_settings().ledger_url), client)
+        _services[loop] = Research(Ledger(load_settings().ledger_url), client, server=backend.server)
     return _services[loop]
+
+
+async def close() -> None:
+    """Ends the service of the running event loop, if there is one; a create on its way is waited for."""
+    if service := _services.pop(asyncio.get_running_loop(), None):
+        await service.close()

@@ -87,6 +87,7 @@ class Nothing:
     reply: str
 
 
+_Command = Attach | Again | Cancel | Forget | Approve | Resolve
 Wish = New | Attach | Again | Cancel | Forget | Approve | Revise | FollowUp | Resolve | ListAll | Nothing
 
 _JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
@@ -102,7 +103,7 @@ def _set(words: str) -> frozenset[str]:
     return frozenset(words.split())
 
 
-_VERBS: tuple[tuple[type[Cancel | Forget | Resolve | Approve | Attach], frozenset[str]], ...] = (
+_VERBS: tuple[tuple[type[_Command], frozenset[str]], ...] = (
     (Cancel, _set("cancel stop abort")),
     (Forget, _set("forget delete")),
     (Resolve, _set("resolve")),
@@ -118,6 +119,13 @@ _ASKS = re.compile(
     r"(deep research|research|write|do|make|create|prepare|produce|investigate|compare|analy[sz]e|study"
     r"|examine|review|i need|i want|an?)\b",
     re.IGNORECASE,
+)
+_SAYINGS: dict[type[_Command], str] = {Again: "start again", Approve: "go ahead", Forget: "forget", Cancel: "cancel"}
+"""What costs or destroys, and how it is asked for; a question about it does nothing."""
+_QUESTION = re.compile(
+    r"^(?!\W*((please|and|so|then)\W+)*(can|could|will|would) you\b)"
+    r"(.*\?|\W*(how|what|when|why|is|are|was|does|do i|do we|can i|could i|may i|shall i|should|would|will)\b)",
+    re.IGNORECASE | re.DOTALL,
 )
 _NEW = re.compile(r"^\W*new research\b", re.IGNORECASE)
 _LIST = _set("list all researches jobs")
@@ -149,7 +157,7 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
     if words & _LIST and words <= _LIST | _FILLERS:
         return ListAll()
     if words and words <= _FILLERS | verbs:
-        return _command(words, job, waits) if job else _from_elsewhere(words, jobs)
+        return _command(text, words, job, waits) if job else _from_elsewhere(words, jobs)
     if job and waits and job.plan and text.strip():
         return Revise(job, text.strip())
     if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or _ABOUT_REPORT.search(text)):
@@ -183,9 +191,12 @@ def _from_elsewhere(words: set[str], jobs: list[Job]) -> Wish:
     return ListAll() if jobs else Nothing("There is no research in this conversation yet.")
 
 
-def _command(words: set[str], job: Job, waits: bool) -> Wish:
+def _command(text: str, words: set[str], job: Job, waits: bool) -> Wish:
     again, what = _AGAIN
     if (words & again and words & what and not words & _SHOWS) or "repeat" in words:
-        return Again(job)
-    meant = (wish for wish, known in _VERBS if words & known and (wish is not Approve or waits))
-    return next(meant, Attach)(job)
+        wish: type[_Command] = Again
+    else:
+        wish = next((w for w, known in _VERBS if words & known and (w is not Approve or waits)), Attach)
+    if wish in _SAYINGS and _QUESTION.search(text):
+        return Nothing(f"To do that, say “{_SAYINGS[wish]} {job.id}”. Nothing has changed.")
+    return wish(job)

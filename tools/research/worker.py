@@ -7,11 +7,10 @@ import logging
 import os
 import platform
 import secrets
-from collections.abc import AsyncGenerator, Awaitable, Callable
-
-from sqlalchemy.exc import SQLAlchemyError
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
 
 from tools.research.client import (
+    ApiError,
     Event,
     Gone,
     InteractionsClient,
@@ -20,7 +19,7 @@ from tools.research.client import (
     Resource,
     Unavailable,
 )
-from tools.research.database import LedgerError
+from tools.research.database import DATABASE_ERRORS
 from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
 from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, State
 from tools.research.ledger import Ledger
@@ -33,7 +32,9 @@ log = logging.getLogger(__name__)
 CREATE_TRIES = 4
 """How often a create is sent while the server proves that it started nothing and asks to come back later."""
 LONGEST_WAIT = 60.0
-"""Seconds that a create waits at most between two tries."""
+"""Seconds that a create waits at most between two tries; a server that asks for more is told to a person."""
+SLOWEST_UPLOAD = 50_000
+"""Bytes a second, at which documents may travel before the outcome of a create counts as unknown."""
 
 
 class Worker:
@@ -81,10 +82,18 @@ class Worker:
         A process that was suspended for longer than its lease finds that out here, and stops.
         """
         working = asyncio.create_task(self._work(job_id, say))
+        now = asyncio.get_running_loop().time
+        valid = now() + self._policy.lease
         try:
             while not (await asyncio.wait({working}, timeout=self._policy.lease / 3))[0]:
-                if not await self._renew(job_id):
-                    return
+                try:
+                    if not await self._lease(job_id):
+                        return
+                    valid = now() + self._policy.lease
+                except DATABASE_ERRORS as error:
+                    log.warning("%s: its lease could not be renewed: %s", job_id, error)
+                    if now() > valid:
+                        return
             working.result()
         except Exception:
             log.exception("%s: following it failed; it goes on at the server", job_id)
@@ -96,13 +105,6 @@ class Worker:
 
     async def _lease(self, job_id: str) -> bool:
         return await self._ledger.lease(job_id, self.owner, self._clock(), self._policy.lease)
-
-    async def _renew(self, job_id: str) -> bool:
-        try:
-            return await self._lease(job_id)
-        except (LedgerError, SQLAlchemyError) as error:  # whom it does not answer now, it may answer in time
-            log.warning("%s: its lease could not be renewed: %s", job_id, error)
-            return True
 
     async def _work(self, job_id: str, say: Callable[[str], None]) -> None:
         job = await self._ledger.get(job_id)
@@ -128,12 +130,14 @@ class Worker:
                         await stream.aclose()
                 raise
             except NotCreated as error:
-                if attempt == CREATE_TRIES or error.status not in (None, 429):
-                    await self.end(job, State.FAILED, f"nothing was started: {error}")
+                wait = error.retry_after or 2.0**attempt
+                if attempt == CREATE_TRIES or not error.again or wait > LONGEST_WAIT:
+                    later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
+                    await self.end(job, State.FAILED, f"nothing was started: {error}{later}")
                     return
                 await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
                 say("the server is busy; nothing was started yet, trying again")
-                await self._sleep(min(error.retry_after or 2.0**attempt, LONGEST_WAIT))
+                await self._sleep(wait)
             else:
                 if stream and (started := await self._ledger.get(job.id)):
                     await self._follow(started, say, stream)
@@ -150,36 +154,51 @@ class Worker:
         """
         if not await self._ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
             return None  # cancelled meanwhile
-        stream, said = self._client.create(job.request), ""
+        stream = self._client.create(job.request)
+        uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
+        seconds = self._policy.create_timeout + uploads / SLOWEST_UPLOAD
         try:
-            async with asyncio.timeout(self._policy.create_timeout):
-                async for event in stream:
-                    named = (event.get("interaction") or {}).get("id") or event.get("interaction_id")
-                    if named:
-                        return await self._started(job, named, event.get("event_id"), stream)
-                    said = str((event.get("error") or {}).get("message") or said)
-            await self._unknown(job, said or "the answer ended before it named the interaction")
-        except (OutcomeUnknown, TimeoutError, Unavailable) as error:
-            await self._unknown(job, said or str(error) or f"no answer in {self._policy.create_timeout:.0f} s")
-        return None
+            async with asyncio.timeout(seconds):
+                named, cursor = await _name(stream)
+        except (OutcomeUnknown, TimeoutError) as error:
+            await self._unknown(job, str(error) or f"no answer in {seconds:.0f} s")
+            return None
+        return await self._started(job, named, cursor, stream)
 
     async def _started(
         self, job: Job, named: str, cursor: str | None, stream: AsyncGenerator[Event, None]
     ) -> AsyncGenerator[Event, None] | None:
+        log.info("%s is interaction %s", job.id, named)
         values = {"interaction_id": named, "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
-        if await self._ledger.change(job.id, starting, self._clock(), state=State.RUNNING, **values):
+        if await self._surely(job, named, starting, state=State.RUNNING, **values):
             return stream
-        await stream.aclose()  # cancelled while its start was in doubt: the id is what stops it
-        await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), interaction_id=named)
-        await self._client.cancel(named)
+        await stream.aclose()  # cancelled or forgotten while its start was in doubt: the id is what stops it
+        await self._surely(job, named, {State.CANCELLED}, interaction_id=named)
+        try:
+            await self._client.cancel(named)
+        except ApiError as refusal:
+            error = f"the server would not cancel it, it may run on and be billed: {refusal}"
+            await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error)
         return None
+
+    async def _surely(self, job: Job, named: str, expected: Collection[State], **values: object) -> Job | None:
+        """Writes down an id, as often as it takes: without it the research is lost."""
+        wait = 0.5
+        while True:
+            try:
+                return await self._ledger.change(job.id, expected, self._clock(), **values)
+            except DATABASE_ERRORS as error:
+                log.error("%s is interaction %s, and the ledger cannot be written: %s", job.id, named, error)
+            await asyncio.sleep(wait)
+            wait = min(2 * wait, 30)
 
     async def _unknown(self, job: Job, error: str) -> None:
         await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error)
 
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
-        assert job.interaction_id
+        if job.interaction_id is None:  # its plan was answered elsewhere meanwhile
+            return
         follower = Follower(self._client, job.interaction_id, cursor=job.cursor, policy=self._policy, sleep=self._sleep)
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
         async for step in follower.follow(stream):
@@ -187,10 +206,9 @@ class Worker:
             match step:
                 case Happened(event, cursor):
                     events += 1
-                    line = progress_line(event)
-                    lines = [line] if line else []
+                    lines = _lines(lambda event: [progress_line(event)], event)
                 case Read(resource):
-                    lines = progress_lines(resource)
+                    lines = _lines(progress_lines, resource)
                 case Trouble(text):
                     say(text)
                 case Ended(resource):
@@ -215,19 +233,49 @@ class Worker:
         """Writes down what came out of an interaction that is over: a report, a plan, or why there is neither."""
         state = OUTCOMES[resource["status"]]
         if state is State.COMPLETED and job.request.plans:
-            plan = Plan(read_report(resource).text, resource["id"])
+            earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
+            plan = Plan(read_report(resource).text, job.interaction_id or resource["id"], earlier=earlier)
             await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
             return
         values: dict[str, object] = {"usage": resource.get("usage") or {}}
         if state in (State.COMPLETED, State.INCOMPLETE):
             values["report"] = to_json(read_report(resource))
-        errors = resource.get("errors") or []
-        error = "; ".join(str(e.get("message") or e.get("code")) for e in errors) or (
-            "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
-        )
-        await self.end(job, state, error, **values)
+        ended = "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
+        await self.end(job, state, _reasons(resource) or ended, **values)
 
     async def end(self, job: Job, state: State, error: str, **values: object) -> None:
         """Brings a job to a terminal state, unless it is in one already."""
         now = self._clock()
         await self._ledger.change(job.id, set(State) - TERMINAL, now, state=state, error=error, finished=now, **values)
+
+
+async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:
+    """The id of the interaction that was created, and of the event that names it.
+
+    Raises:
+        NotCreated, OutcomeUnknown: there is none.
+    """
+    said = ""
+    try:
+        async for event in stream:
+            named = (event.get("interaction") or {}).get("id") or event.get("interaction_id")
+            if named:
+                return named, event.get("event_id")
+            said = str((event.get("error") or {}).get("message") or said)
+    except Unavailable as error:
+        raise OutcomeUnknown(said or str(error)) from error
+    raise OutcomeUnknown(said or "the answer ended before it named the interaction")
+
+
+def _lines(read: Callable[[Event | Resource], Iterable[str | None]], source: Event | Resource) -> list[str]:
+    """Lines of progress. What they are read from has the server's shape, and is not worth a research."""
+    try:
+        return [line for line in read(source) if line]
+    except (AttributeError, KeyError, TypeError, ValueError):
+        log.warning("progress of an unknown shape", exc_info=True)
+        return []
+
+
+def _reasons(resource: Resource) -> str:
+    errors = resource.get("errors") or []
+    return "; ".join(str((e.get("message") or e.get("code")) if isinstance(e, dict) else e) for e in errors)

@@ -1,0 +1,273 @@
+"""Promises that were broken once: early cancels, a failing ledger, another server, odd events, orders at once."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Collection, Iterator
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.genai import Client
+from sqlalchemy.exc import OperationalError
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Brain, Turn
+from tests.conftest import ROOT, Desk
+from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
+from tests.scripts import research_brain, said, search
+from tools.research.client import InteractionsClient
+from tools.research.config import Limits
+from tools.research.job import Job, State
+from tools.research.ledger import Ledger
+from tools.research.service import LimitReached, NotFinished, OtherServer, Research
+
+PLANNED = replace(ORDER, options={"collaborative_planning": True})
+ODD: list[Any] = [5, "tides", [["tides"]], {"a": 1}, None]
+
+
+@pytest.fixture
+def brain() -> Brain:
+    """The scripted research; plans if asked to; with odd search queries if the brief says so."""
+
+    def think(turn: Turn) -> Iterator[Beat]:
+        if not turn.is_agent:
+            yield Beat(0, said("The moon."))
+            return
+        if turn.agent_config.get("collaborative_planning"):
+            yield Beat(60, said("1. Look at the sea."))
+            return
+        if "odd" in turn.steps[-1]["content"][0]["text"]:
+            for queries in ODD:
+                yield Beat(1, {**search(""), "arguments": {"queries": queries}})
+        yield from research_brain(turn)
+
+    return think
+
+
+@pytest.mark.parametrize("replicas", [1, 2])
+async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, replicas: int) -> None:
+    services = [desk.service() for _ in range(replicas)]
+    rng = random.Random(7)
+    for number in range(40):
+        job, _ = await services[0].start(replace(ORDER, brief=f"Tides {number}"))
+        watching = asyncio.create_task(lines(services[0], job))
+        await asyncio.wait({watching}, timeout=rng.uniform(0, 0.015))
+        assert (await services[-1].cancel(job.id)).state is State.CANCELLED
+        await watching
+    await asyncio.sleep(0)
+    assert {i["status"] for i in desk.api.interactions()} <= {"cancelled"}
+
+
+class FailingLedger(Ledger):
+    """A ledger whose database is away when an id is to be written for the first time."""
+
+    failed = False
+
+    async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
+        if values.get("interaction_id") and not self.failed:
+            self.failed = True
+            raise OperationalError("UPDATE", {}, Exception("the database is away"))
+        return await super().change(job_id, expected, now, **values)
+
+
+async def test_an_id_is_written_down_although_the_database_was_away_when_it_came(
+    desk: Desk, caplog: pytest.LogCaptureFixture
+) -> None:
+    service = desk.service()
+    service.ledger.__class__ = FailingLedger
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+    assert f"{job.id} is interaction {desk.api.interactions()[0]['id']}" in caplog.text
+
+
+async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(desk: Desk) -> None:
+    service = desk.service(lease=0.3)
+    job, watching = await begin(desk, service)
+    lease = service.ledger.lease
+
+    async def away(*args: Any) -> bool:
+        raise OperationalError("UPDATE", {}, Exception("the database is away"))
+
+    service.ledger.lease = away  # type: ignore[method-assign]
+    with pytest.raises(OperationalError):
+        await watching  # it has stopped following, and says why
+    service.ledger.lease = lease  # type: ignore[method-assign]
+    await lines_while_time_passes(desk, service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+def test_ctrl_c_while_a_research_is_being_started_does_not_lose_its_id(environment: Path, use: Any) -> None:
+    with Emulator(brain=research_brain, speed=0) as api:
+        use(api)
+        api.faults({"on": "create", "delay_ms": 1500})
+        command = [sys.executable, "-m", "tools", "research", "tides"]
+        process = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
+        end = time.monotonic() + 60
+        while not api.interactions():
+            assert time.monotonic() < end
+            time.sleep(0.01)
+        process.send_signal(signal.SIGINT)
+        assert "picks it up" in process.communicate(timeout=60)[1]
+
+        async def written() -> str | None:
+            ledger = Ledger(f"sqlite+aiosqlite:///{environment}/ledger.db")
+            try:
+                return (await ledger.find())[0].interaction_id
+            finally:
+                await ledger.close()
+
+        assert asyncio.run(written()) == api.interactions()[0]["id"]
+
+
+async def test_a_404_in_between_does_not_end_a_research(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "status": 404, "times": 2})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.COMPLETED
+
+
+async def test_a_research_that_seemed_forgotten_is_looked_for_again_when_a_person_asks(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "status": 404, "times": 3})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is State.EXPIRED
+    await lines_while_time_passes(desk, service, job)
+    assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_job_of_another_server_is_left_alone(desk: Desk) -> None:
+    here = desk.service()
+    here._server = lambda: "gemini"
+    job, _ = await here.start(ORDER)
+    await begin_following(desk, here, job)
+    await here.close()
+    there = desk.service()
+    there._server = lambda: "emulator"
+    calls = len(desk.api.log()["requests"])
+    assert await there.resume() == []
+    for act in (there.cancel, there.approve, lambda job_id: lines(there, job)):
+        with pytest.raises(OtherServer, match=f"{job.id} was given to gemini, and this process talks to emulator"):
+            await act(job.id)
+    assert await there.jobs("ada") == []
+    assert len(desk.api.log()["requests"]) == calls
+    other, new = await there.start(ORDER)
+    assert (new, other.id != job.id) == (True, True)
+    again = desk.service()
+    again._server = lambda: "gemini"
+    await lines_while_time_passes(desk, again, job)
+    assert (await again.job(job.id)).state is State.COMPLETED
+
+
+async def begin_following(desk: Desk, service: Research, job: Job) -> None:
+    while not (await service.job(job.id)).interaction_id:
+        await asyncio.sleep(0.001)
+
+
+async def test_what_waits_for_its_price_is_neither_changed_nor_started_by_other_words(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER, confirm=True)
+    with pytest.raises(NotFinished, match="has no plan"):
+        await service.revise(job.id, "cheaper")
+    assert (await service.start_again(job)).id == job.id
+    assert await lines(service, job) == []
+    assert ((await service.job(job.id)).state, desk.creates) == (State.AWAITING_APPROVAL, 0)
+
+
+async def test_events_without_an_id_are_no_news_and_make_no_loop(desk: Desk) -> None:
+    desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "resume", "error_after": 0, "times": 0})
+    service = desk.service(poll_first=60, poll_most=60)
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    kinds = [request["kind"] for request in desk.api.log()["requests"]]
+    assert (await service.job(job.id)).state is State.COMPLETED
+    assert (kinds.count("resume"), kinds.count("get") < 60) == (2, True)
+
+
+async def test_a_stalled_research_is_looked_at_again_by_itself(desk: Desk) -> None:
+    desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
+    service = desk.service(stall_after=30, silence=0.1)
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    assert (await service.job(job.id)).state is State.STALLED
+    clock = service._clock
+    service._clock = lambda: clock() + 3601
+    assert await service.resume() == []
+    assert (await service.job(job.id)).state is State.STALLED
+    await desk.pass_time(3000)
+    service._clock = lambda: clock() + 7300
+    await service.resume()
+    assert (await service.job(job.id)).state is State.COMPLETED
+
+
+async def test_events_of_an_odd_shape_cost_their_line_and_not_the_research(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(replace(ORDER, brief="odd tides"))
+    shown = await lines_while_time_passes(desk, service, job)
+    assert [line for line in shown if line in LINES] == LINES
+    assert (await service.job(job.id)).state is State.COMPLETED
+
+
+@pytest.mark.parametrize("limits", [Limits(at_once=1), Limits(per_day=1), Limits(usd_per_day=3)])
+async def test_a_limit_holds_for_orders_that_come_at_once_in_several_processes(desk: Desk, limits: Limits) -> None:
+    services = [desk.service() for _ in range(3)]
+    orders = [
+        services[n % 3].start(replace(ORDER, brief=f"Tides {n}"), limits=limits, confirm=limits.at_once != 1)
+        for n in range(6)
+    ]
+    given = await asyncio.gather(*orders, return_exceptions=True)
+    assert {type(order) for order in given} <= {tuple, LimitReached}
+    assert sum(isinstance(order, tuple) for order in given) <= 1
+    assert len(await services[0].jobs("ada")) <= 1
+
+
+async def test_forgetting_deletes_every_plan_too(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(PLANNED)
+    for act in (lambda: service.revise(job.id, "shorter"), lambda: service.revise(job.id, "longer")):
+        await lines_while_time_passes(desk, service, job)
+        await act()
+    await lines_while_time_passes(desk, service, job)
+    await service.approve(job.id)
+    await lines_while_time_passes(desk, service, job)
+    assert len(desk.api.interactions()) == 4
+    await service.forget(job.id)
+    assert desk.api.interactions() == []
+
+
+async def test_a_follow_up_leaves_nothing_at_the_server(desk: Desk) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.follow_up(job.id, "Why?", "gemini-3.8-flash")).text
+    assert [i["id"] for i in desk.api.interactions()] == [(await service.job(job.id)).interaction_id]
+
+
+async def test_a_research_that_could_not_be_sent_at_all_was_not_started(desk: Desk, tmp_path: Path) -> None:
+    def no_client() -> Client:
+        raise ValueError("no key is set")
+
+    service = Research(Ledger(f"sqlite+aiosqlite:///{tmp_path}/other.db"), InteractionsClient(no_client))
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    job = await service.job(job.id)
+    assert (job.state, job.error) == (State.FAILED, "nothing was started: no key is set")
+    await service.close()
+
+
+async def test_a_server_that_asks_for_a_long_wait_is_quoted_and_not_pressed(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "status": 429, "retry_after_ms": 300_000})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    assert await lines(service, job) == []
+    job = await service.job(job.id)
+    assert (job.state, "try again in 300 seconds" in job.error, desk.creates) == (State.FAILED, True, 0)
