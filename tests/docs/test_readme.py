@@ -8,10 +8,13 @@ import pytest
 from typer.testing import CliRunner
 
 from tests.conftest import ROOT
+from tests.faults.cells import cells
+from tests.faults.victim import kills
 from tools.cli import app
 from tools.settings import Settings
 
 README = (ROOT / "README.md").read_text()
+RESEARCH = (ROOT / "docs" / "research.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
 SETTINGS = {f"DESK_{name.upper()}" for name in Settings.model_fields}
 
@@ -35,6 +38,27 @@ def test_every_file_named_exists() -> None:
         assert (ROOT / name).exists(), name
     for name in re.findall(r"\b(\w+\.py)\b", layout):
         assert list((ROOT / "tools").rglob(name)), name
+
+
+def test_every_promise_named_has_its_test() -> None:
+    named = set(re.findall(r"`(test_\w+)`", RESEARCH))
+    tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
+    assert len(named) > 30
+    assert {name for name in named if f"def {name}(" not in tests} == set()
+
+
+def test_the_fault_matrix_is_shown_whole_and_the_desk_fails_nowhere() -> None:
+    def rows(text: str) -> dict[str, list[int]]:
+        found = re.findall(r"^\| ([\w:, -]+?) \|((?: \d+ \|)+)$", text, re.MULTILINE)
+        return {name: [int(number) for number in re.findall(r"\d+", numbers)] for name, numbers in found}
+
+    summary, full = rows(README), rows(RESEARCH)
+    assert list(summary) == ["start", "stream", "end", "kill", "all"]
+    assert {name for name in full if name != "all"} == {cell.group for cell in [*cells(), *kills()]}
+    for part, numbers in summary.items():
+        behind = [row for name, row in full.items() if part == "all" != name or name.startswith(f"{part}:")]
+        assert numbers == [sum(column) for column in zip(*behind, strict=True)], part
+        assert numbers[1:5] == [0, 0, 0, 0]
 
 
 @pytest.mark.parametrize("snippet", re.findall(r"```python\n(.*?)```", README, re.DOTALL))
