@@ -26,7 +26,8 @@ from tools.research.client import InteractionsClient
 from tools.research.config import Limits
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
-from tools.research.service import LimitReached, NotFinished, OtherServer, Research
+from tools.research.limits import LimitReached
+from tools.research.service import NotFinished, OtherServer, Research
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 ODD: list[Any] = [5, "tides", [["tides"]], {"a": 1}, None]

@@ -14,7 +14,8 @@ from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while
 from tests.scripts import research_brain, said
 from tools.research.config import Limits
 from tools.research.job import Job, State
-from tools.research.service import LimitReached, NotFinished, Research, UnknownJob
+from tools.research.limits import LimitReached
+from tools.research.service import NotFinished, Research, UnknownJob
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 

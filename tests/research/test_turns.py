@@ -73,7 +73,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
     if hangs:
         api.faults({"on": hangs, "hang": True, "times": 0}, {"on": "resume", "cut_after": 0, "times": 0})
     said = await say(talk, "cancel it" if hangs == "cancel" else "status")
-    assert ("There was no answer in 0 seconds" if hangs == "cancel" else "is still running") in said
+    assert ("There was no answer in time" if hangs == "cancel" else "is still running") in said
     assert time.monotonic() - began < 2 * budget + 3  # and what the machine takes for two turns
     api.faults()
     api.advance(3000)

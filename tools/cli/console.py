@@ -22,7 +22,8 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     from tools.backend import BackendError
     from tools.research.client import ApiError
     from tools.research.database import LedgerError
-    from tools.research.service import LimitReached, NotFinished, OtherServer, UnknownJob
+    from tools.research.limits import LimitReached
+    from tools.research.service import NotFinished, OtherServer, UnknownJob
     from tools.settings import SettingsError
     from tools.yamls import ConfigError
 

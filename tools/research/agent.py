@@ -16,9 +16,10 @@ from pydantic import BaseModel
 
 from tools.research.config import ResearcherConfig, ResearchSettings
 from tools.research.job import TERMINAL, WORKABLE, Job, State
+from tools.research.limits import LimitReached
 from tools.research.page import to_chat, to_html, to_markdown
 from tools.research.report import Report, to_json
-from tools.research.service import LimitReached, Research
+from tools.research.service import Research
 from tools.research.texts import closing, listing, outcome, started, state, title
 from tools.research.wiring import research
 from tools.research.wishes import (
@@ -61,6 +62,9 @@ class Researcher(ResearchSettings, BaseAgent):
             raise
         except LimitReached as limit:
             yield self._say(ctx, f"Nothing was started: {limit}.", error_code="LIMIT", error_message=str(limit))
+        except TimeoutError:
+            text = "There was no answer in time. A research that was started goes on; ask again to see it."
+            yield self._say(ctx, text, error_code="TIMEOUT", error_message=text)
         except Exception as error:  # an exception would end `adk run`, and leave no trace in `adk web`
             log.exception("the researcher failed")
             text = f"The research desk failed: {error}. A research that was started goes on; ask again to see it."
@@ -68,15 +72,9 @@ class Researcher(ResearchSettings, BaseAgent):
 
     async def _turn(self, ctx: InvocationContext, service: Research) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
-        budget = load_settings().attach_seconds or self.attach_seconds
-        end = loop.time() + budget
-        try:
-            async with asyncio.timeout_at(end):
-                replies, job = await self._act(ctx, service)
-        except TimeoutError:
-            text = f"There was no answer in {budget:.0f} seconds. A research that was started goes on; ask again."
-            yield self._say(ctx, text, error_code="TIMEOUT", error_message=text)
-            return
+        end = loop.time() + (load_settings().attach_seconds or self.attach_seconds)
+        async with asyncio.timeout_at(end):
+            replies, job = await self._act(ctx, service)
         for reply in replies:
             yield self._say(ctx, reply)
         if job is None:

@@ -19,16 +19,15 @@ from tools.research.config import Limits
 from tools.research.follower import Policy
 from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
+from tools.research.limits import make_room
 from tools.research.page import to_markdown
 from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, read_report, to_json
 from tools.research.worker import Worker
 
-HOUR, DAY = 3_600.0, 86_400.0
+HOUR = 3_600.0
 BAD_KEY = (401, 403)
 """Statuses that are about who asks, not about what is asked."""
-COUNTED = set(State) - {State.FAILED, State.CANCELLED}
-"""Jobs that count as spent. A failed or cancelled run may have cost something, but nobody can say what."""
 
 
 class UnknownJob(LookupError):
@@ -41,10 +40,6 @@ class NotFinished(LookupError):
 
 class OtherServer(Exception):
     """The job is another server's. The text says which."""
-
-
-class LimitReached(Exception):
-    """The user may not start another research now. The text says which limit, and what to do."""
 
 
 @dataclass
@@ -132,7 +127,7 @@ class Research:
         async with self._adding:
             job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan))
             if new and limits:
-                await self._check(job, limits)
+                await make_room(self.ledger, job, limits, self._clock())
         await self._ensure(job.id)
         return job, new
 
@@ -216,27 +211,6 @@ class Research:
         await self.ledger.delete(job_id)
         return [*receipt, f"{job_id}: deleted from the ledger, with its report"]
 
-    async def _check(self, job: Job, limits: Limits) -> None:
-        """Takes a new job back if there is no room for it. It is counted too, so that no other process overlooks it."""
-        now, user = self._clock(), job.order.user
-        running, _ = await self.ledger.count(user, 0, WORKABLE)
-        today, spent = await self.ledger.count(user, now - DAY, COUNTED)
-        running -= job.state in WORKABLE
-        if running >= limits.at_once:
-            reason = f"{running} researches run at once already (limit {limits.at_once}): wait or cancel one"
-        elif today > limits.per_day:
-            reason = f"{today - 1} researches were ordered in the last 24 hours (limit {limits.per_day})"
-        elif spent > limits.usd_per_day:
-            reason = (
-                f"up to ${spent - job.cost:.0f} were spent in the last 24 hours and this may cost ${job.cost:.0f}"
-                f" (limit ${limits.usd_per_day:.0f})"
-            )
-        else:
-            return
-        if await self.ledger.change(job.id, {job.state}, now, state=State.FAILED):  # or somebody has joined it already
-            await self.ledger.delete(job.id)
-            raise LimitReached(reason)
-
     async def resume(self) -> list[Job]:
         """Takes up every research of this server that nobody works on, whoever ordered it. Starts nothing.
 
@@ -269,8 +243,9 @@ class Research:
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         async with asyncio.timeout_at(end):
-            # One that the server seemed to have forgotten is worth another look when a person asks.
-            await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
+            if (await self.job(job_id)).order.server == self._server():
+                # One that the server seemed to have forgotten is worth another look when a person asks.
+                await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
             run = await self._ensure(job_id)
         shown = 0
         while True:
