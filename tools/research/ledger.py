@@ -7,7 +7,7 @@ import functools
 import json
 from collections.abc import Callable, Collection, Coroutine
 from dataclasses import asdict
-from typing import Any, ParamSpec, TypeVar
+from typing import Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import (
     Column,
@@ -98,7 +98,11 @@ def _whole(method: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine
 
     @functools.wraps(method)
     async def finish(*args: P.args, **kwargs: P.kwargs) -> R:
-        return await asyncio.shield(asyncio.ensure_future(method(*args, **kwargs)))
+        begun = cast(Ledger, args[0]).begun
+        statement = asyncio.ensure_future(method(*args, **kwargs))
+        begun.add(statement)
+        statement.add_done_callback(begun.discard)
+        return await asyncio.shield(statement)
 
     return finish
 
@@ -115,6 +119,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.begun: set[asyncio.Future[Any]] = set()
+        """Statements that are on their way."""
 
     @property
     def url(self) -> URL:
@@ -246,7 +252,8 @@ class Ledger:
             return [_job(row) for row in await connection.execute(query.order_by(_jobs.c.created))]
 
     async def close(self) -> None:
-        """Ends all connections."""
+        """Ends all connections, after what was begun."""
+        await asyncio.gather(*self.begun, return_exceptions=True)
         await self._database.close()
 
     async def _first(self, condition: Any) -> Job | None:
