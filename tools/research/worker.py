@@ -95,8 +95,9 @@ class Worker:
                     if now() > valid:
                         return
             working.result()
-        except Exception:
-            log.exception("%s: following it failed; it goes on at the server", job_id)
+        except Exception as error:
+            expected = isinstance(error, (ApiError, *DATABASE_ERRORS))  # their words say enough
+            log.error("%s: following it failed: %s; it goes on at the server", job_id, error, exc_info=not expected)
             raise
         finally:
             working.cancel()
