@@ -16,7 +16,7 @@ test: $(VENV)/.ready-dev ## The whole test suite, with lint and types, without a
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
-	$(BIN)/pytest
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
 
 web: $(VENV)/.ready ## The development UI in a browser
 	$(BIN)/adk web agents

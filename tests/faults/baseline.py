@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import logging
 from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
@@ -21,7 +19,7 @@ from sqlalchemy.engine import make_url
 from interactions_emulator import Emulator
 from tests.faults.cells import Cell
 from tests.faults.run import AGENT, ASKED, Outcome, Place, Told, judge, new_brief, prepare
-from tests.faults.victim import READY, Fate, Kill, play_kill_of
+from tests.faults.victim import READY, Fate, Kill, play_kill_of, speak
 
 PATIENCE = 2.0
 """Real seconds after the end of a research: more than six times the silence after which the desk gives a stream up."""
@@ -52,8 +50,7 @@ def live(mouth: Connection, port: int, ledger: str, brief: str, side: str, numbe
         for told in await ask_until_told(place, sessions, brief):
             mouth.send(told)
 
-    logging.disable(logging.CRITICAL)
-    asyncio.run(ask())
+    speak(mouth, ask)
 
 
 class MortalSessions(SqliteSessionService):

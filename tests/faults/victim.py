@@ -7,7 +7,8 @@ import logging
 import multiprocessing
 import os
 import signal
-from collections.abc import Awaitable, Callable, Collection, Iterator
+import traceback
+from collections.abc import Awaitable, Callable, Collection, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass, replace
 from multiprocessing.connection import Connection
@@ -26,7 +27,7 @@ Life = Callable[[Connection, int, str, str, str, int], None]
 WRITES = 12
 """As many as a research writes to the ledger, and one more."""
 NEVER = ("after", 0)
-READY = 1
+READY, DONE = "ready", "done"
 UNDISTURBED = Cell()
 FORKS = multiprocessing.get_context("forkserver")  # a process that has imported everything, and only forks
 FORKS.set_forkserver_preload(["tests.faults.victim"])
@@ -104,6 +105,13 @@ class Kill:
 
 
 @dataclass(frozen=True)
+class Broken:
+    """A process failed otherwise than by being killed."""
+
+    reason: str
+
+
+@dataclass(frozen=True)
 class Testimony:
     """What a process told before it ended."""
 
@@ -167,18 +175,19 @@ async def bear_witness(life: Life, place: Place, brief: str, kill: Kill) -> Test
         child.kill()
     heard = await asyncio.to_thread(lambda: [*hear(ears)])
     await asyncio.to_thread(child.join)
-    if child.exitcode not in (0, -signal.SIGKILL):
-        raise RuntimeError(f"the victim of {kill} ended with {child.exitcode}; it wrote why on standard error")
+    for said in heard:
+        if isinstance(said, Broken):
+            raise RuntimeError(f"the victim of {kill} broke: {said.reason}")
     return Testimony(
-        killed=child.exitcode != 0,
-        lines=tuple(said for said in heard if isinstance(said, str)),
+        killed=DONE not in heard,
+        lines=tuple(said for said in heard if isinstance(said, str) and said not in (READY, DONE)),
         told=tuple(said for said in heard if isinstance(said, Told)),
     )
 
 
 def hear(ears: Connection) -> Iterator[object]:
     """What a process says until it ends."""
-    with ears, suppress(EOFError):
+    with ears, suppress(EOFError, OSError):  # the second: killed in the middle of a word
         while True:
             yield ears.recv()
 
@@ -194,5 +203,14 @@ def live(mouth: Connection, port: int, ledger: str, brief: str, side: str, numbe
             mouth.send(told)
         await service.close()
 
+    speak(mouth, ask)
+
+
+def speak(mouth: Connection, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Lives until the work is done, and says so. An exit code would not do: multiprocessing loses some (3.11)."""
     logging.disable(logging.CRITICAL)  # what goes wrong is meant
-    asyncio.run(ask())
+    try:
+        asyncio.run(ask())
+        mouth.send(DONE)
+    except Exception:
+        mouth.send(Broken(traceback.format_exc()))
