@@ -207,8 +207,8 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
 async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that_took_it(desk: Desk) -> None:
     sleeper, other = desk.service(lease=0.3), desk.service(lease=5)
     job, watching = await begin(desk, sleeper)
-    await other.ledger.unlease(job.id, sleeper._worker.owner)  # as if it had run out while the process was suspended
-    assert await other.ledger.lease(job.id, other._worker.owner, other._clock(), 5)
+    later = other._clock() + 1000  # as if it had run out while the process was suspended
+    assert await other.ledger.lease(job.id, other._worker.owner, later, 5)
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching
     assert "another process is at it" in shown
