@@ -26,6 +26,10 @@ Resource = Mapping[str, Any]
 """An interaction as plain JSON: {"id", "status", "steps", "usage", ...}."""
 
 
+THINKING = 4
+"""So many times as long as for any other answer is waited for a model's."""
+
+
 class ApiError(Exception):
     """A call failed."""
 
@@ -134,11 +138,9 @@ class InteractionsClient:
             Gone: the server has forgotten the interaction.
             ApiError: it could not be asked.
         """
-        async with self._answer():
+        async with self._answer(THINKING):
             interactions = self._sdk().aio.interactions
-            return _plain(
-                await interactions.create(model=model, input=text, previous_interaction_id=previous, store=False)
-            )
+            return _plain(await interactions.create(model=model, input=text, previous_interaction_id=previous))
 
     async def cancel(self, interaction_id: str) -> Resource:
         """Ends a running interaction.
@@ -160,12 +162,13 @@ class InteractionsClient:
             await self._sdk().aio.interactions.delete(interaction_id)
 
     @asynccontextmanager
-    async def _answer(self) -> AsyncIterator[None]:
+    async def _answer(self, times: float = 1) -> AsyncIterator[None]:
+        seconds = self._patience * times
         try:
-            async with asyncio.timeout(self._patience):
+            async with asyncio.timeout(seconds):
                 yield
         except TimeoutError:
-            raise Unavailable(f"no answer in {self._patience:.0f} s") from None
+            raise Unavailable(f"no answer in {seconds:.0f} s") from None
         except Exception as error:
             raise _error(error) from error
 

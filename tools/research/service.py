@@ -7,6 +7,7 @@ process dies, whoever asks next takes the job up where the ledger says it stands
 from __future__ import annotations
 
 import asyncio
+import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
@@ -24,6 +25,8 @@ from tools.research.page import to_markdown
 from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, read_report, to_json
 from tools.research.worker import Worker
+
+log = logging.getLogger(__name__)
 
 HOUR = 3_600.0
 BAD_KEY = (401, 403)
@@ -174,6 +177,10 @@ class Research:
         except Gone:
             text = f"{to_markdown(report)}\n\n---\nAnswer this from the report above: {question}"
             answer = await self._client.ask(model, text, None)
+        try:  # nothing goes on from it, and nobody would know of it when the research is forgotten
+            await self._client.delete(answer["id"])
+        except ApiError as error:
+            log.warning("the answer %s stays at the server: %s", answer["id"], error)
         return read_report(answer)
 
     async def resolve_links(self, job_id: str, http: httpx.AsyncClient | None = None) -> Report:
