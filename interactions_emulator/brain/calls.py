@@ -92,6 +92,8 @@ def _request(heard: Heard, allowed: Allowed) -> _Request | None:
     if reply := _reply(heard, options):
         return reply
     last_option = _option_of(last, options) if last else None
+    if is_assent(message) and (waiting := _waiting(heard, options)):
+        return waiting
     if last and last_option:
         hands_over = bool(last_option.fixed)
         if is_assent(message) and hands_over and _invites(heard.last_answer):
@@ -124,6 +126,18 @@ def _reply(heard: Heard, options: list[Candidate]) -> _Request | None:
         option = _option_of(heard.last_call, options)
         if option:
             return _Request(option, _picked(heard), heard.last_call.arguments, follows=True)
+    return None
+
+
+def _waiting(heard: Heard, options: list[Candidate]) -> _Request | None:
+    """Whoever asked for a yes lately, although others may have spoken since."""
+    newer: list[Candidate] = []
+    for said in reversed(heard.before[-8:]):
+        option = _option_of(said.call, options) if said.call else None
+        if said.call and option and option not in newer:
+            if option.fixed and re.search(r"\b(?:approval|go ahead)\b", said.text[-600:], re.IGNORECASE):
+                return _Request(option, heard.message, said.call.arguments)
+            newer.append(option)
     return None
 
 

@@ -19,19 +19,21 @@ _SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")
 _PREAMBLE = re.compile(r"^For context:[^\n]*\n?", re.MULTILINE)
 
 
-class Said(NamedTuple):
-    """Something said in the conversation; `speaker` is "user", "model" or the name of another agent."""
-
-    speaker: str
-    text: str
-
-
 class Call(NamedTuple):
     """An earlier function call and the message that led to it."""
 
     name: str
     arguments: dict[str, Any]
     message: str
+
+
+class Said(NamedTuple):
+    """Something said in the conversation; `speaker` is "user", "model" or the name of another agent."""
+
+    speaker: str
+    text: str
+    call: Call | None = None
+    """The function call that led to it."""
 
 
 @dataclass(frozen=True)
@@ -82,12 +84,12 @@ def hear(turn: Turn) -> Heard:
                 results.clear()
         elif kind == "model_output":
             if text := text_of(step.get("content")):
-                said.append(Said("model", text))
+                said.append(Said("model", text, calls[-1] if calls else None))
         elif kind == "function_call":
             calls.append(Call(str(step.get("name", "")), _object(step.get("arguments")), asked))
         elif kind == "function_result":
             if told := _told(step.get("result")):
-                said.append(Said(str(step.get("name") or "tool"), told))
+                said.append(Said(str(step.get("name") or "tool"), told, calls[-1] if calls else None))
             if number >= first_fresh:
                 results.append(step)
     message = "" if results else asked

@@ -107,6 +107,12 @@ def test_a_go_ahead_goes_to_the_service_that_asked_for_it(ask: Ask) -> None:
     assert chosen(ask, answer, said("yes, go ahead"), before=before) == "scholar"
     assert chosen(ask, answer, said("how is the research going?"), before=before) == "scholar"
     assert chosen(ask, answer, said("What is the capital of Peru?"), before=before) == "clerk"
+    before += [answer, said("What is the capital of Peru?"), call("hand_over", agent="clerk")]
+    other = result("hand_over", {"answer": "Lima."})
+    assert chosen(ask, other, said("go ahead"), before=before) == "scholar"
+    before += [other, said("go ahead"), call("hand_over", agent="scholar")]
+    done = result("hand_over", {"answer": "Tulips come from Asia."})
+    assert chosen(ask, done, said("thanks, ok"), before=before) != "scholar"
 
 
 @pytest.mark.parametrize(
