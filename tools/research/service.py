@@ -29,6 +29,8 @@ from tools.research.worker import Worker
 log = logging.getLogger(__name__)
 
 HOUR = 3_600.0
+GRACE = 10.0
+"""Seconds that a watcher, however little time it has, waits for the ledger."""
 BAD_KEY = (401, 403)
 """Statuses that are about who asks, not about what is asked."""
 
@@ -246,10 +248,10 @@ class Research:
             UnknownJob: there is no such job.
             ApiError: the server will not let us read (a bad key, say).
             OtherServer: it is not this process's server that has the job.
-            TimeoutError: the ledger did not answer in that time.
+            TimeoutError: the ledger did not answer in that time, nor soon after.
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
-        async with asyncio.timeout_at(end):
+        async with asyncio.timeout_at(end and end + GRACE):
             if (await self.job(job_id)).order.server == self._server():
                 # One that the server seemed to have forgotten is worth another look when a person asks.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
