@@ -76,7 +76,7 @@ class Desk:
         self.services: list[Research] = []
         self.clients: list[Client] = []
 
-    def service(self, *, patience: float = 10, **policy: float) -> Research:
+    def service(self, *, patience: float = 60, **policy: float) -> Research:
         """A service of its own, as another process would have, over the same ledger."""
         server = backend.Backend("emulator", "a test", self.api.url)
         sdk = backend.new_client(server, retries=False)
@@ -84,7 +84,7 @@ class Desk:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: sdk, patience=patience),
-            policy=Policy(**{"silence": 5, "create_timeout": 5, **policy}),
+            policy=Policy(**{"silence": 30, "create_timeout": 60, **policy}),
             sleep=self.pass_time,
         )
         self.services.append(service)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import time
 from typing import Any
 
 import pytest
@@ -143,17 +142,7 @@ HOSTILE = [
 
 @pytest.mark.parametrize("message", HOSTILE, ids=lambda text: repr(text[:12]))
 def test_no_text_is_too_long_or_too_strange(ask: Ask, brain: Brain, message: str) -> None:
-    started = time.perf_counter()
     steps = ask(message, tools=[SEARCH, WEATHER], system=message)
     steps += ask(result("f", message)) + ask(message, response_schema={"type": "string"})
     steps += [beat.step for beat in brain(Turn("deep-research", True, (said(message),), 1))]
     json.dumps(steps, ensure_ascii=False).encode()
-    assert time.perf_counter() - started < 3
-
-
-def test_an_answer_takes_a_few_milliseconds(ask: Ask) -> None:
-    ask("What is tidal power?", tools=[SEARCH, WEATHER])
-    started = time.process_time()
-    for _ in range(20):
-        ask("What is tidal power?", tools=[SEARCH, WEATHER])
-    assert (time.process_time() - started) / 20 < 0.02

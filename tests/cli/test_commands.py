@@ -26,7 +26,7 @@ def api(use: Any) -> Iterator[Emulator]:
 
 def desk(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
     command = [sys.executable, "-m", "tools", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=60)
+    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
 
 
 def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: Path) -> None:

@@ -10,7 +10,7 @@ from google import genai
 
 from interactions_emulator import Emulator, __version__
 from tests.wire.brains import EVERY_STEP, REPORT, WAIT
-from tests.wire.conftest import AGENT, KEY, MODEL, Wire
+from tests.wire.conftest import AGENT, MODEL, Wire
 
 
 async def test_the_sdk_creates_and_gets(client: genai.Client) -> None:
@@ -170,12 +170,3 @@ def test_an_answer_goes_on_when_a_waiting_client_is_gone(held: Emulator) -> None
             pass
     held.advance(WAIT)
     assert [line["status"] for line in held.interactions()] == ["completed"]
-
-
-def test_answers_do_not_wait_for_nagle(wire: Wire) -> None:
-    wire.create({"model": MODEL, "input": "warm up"})
-    taken = [
-        wire.http.post("/interactions", json={"model": MODEL, "input": "x"}, headers=KEY).elapsed.total_seconds()
-        for _ in range(5)
-    ]
-    assert min(taken) < 0.03

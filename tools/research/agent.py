@@ -19,7 +19,7 @@ from tools.research.job import TERMINAL, WORKABLE, Job, State
 from tools.research.limits import LimitReached
 from tools.research.page import to_chat, to_html, to_markdown
 from tools.research.report import Report, to_json
-from tools.research.service import Research
+from tools.research.service import GRACE, Research
 from tools.research.texts import closing, listing, outcome, started, state, title
 from tools.research.wiring import research
 from tools.research.wishes import (
@@ -73,7 +73,7 @@ class Researcher(ResearchSettings, BaseAgent):
     async def _turn(self, ctx: InvocationContext, service: Research) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
         end = loop.time() + (load_settings().attach_seconds or self.attach_seconds)
-        async with asyncio.timeout_at(end):
+        async with asyncio.timeout_at(end + GRACE):  # a short budget still gets an order out
             replies, job = await self._act(ctx, service)
         for reply in replies:
             yield self._say(ctx, reply)
