@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import logging
 import os
+import signal
 import socket
 from collections.abc import Callable
 from pathlib import Path
@@ -13,9 +13,10 @@ from typing import Annotated
 
 import typer
 
-from interactions_emulator.emulator import HOST, Settings, StateInUse, bind, serve
 from interactions_emulator.errors import Refused
 from interactions_emulator.faults import parse_faults
+from interactions_emulator.journal import JournalError
+from interactions_emulator.serving import HOST, Settings, bind, run, serve
 
 
 def main(
@@ -58,6 +59,9 @@ def main(
         typer.echo(f'  genai.Client(api_key="any", http_options={{"base_url": "{url}"}})')
         typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY=any")
 
+    def crash() -> None:
+        os.kill(os.getpid(), signal.SIGKILL)
+
     try:
         rules = parse_faults(json.loads(faults.read_text(encoding="utf-8"))) if faults else []
         settings = Settings(
@@ -70,8 +74,8 @@ def main(
             retention_days=retention_days,
             idle_exit=idle_exit,
         )
-        asyncio.run(serve(settings, listener, ready))
-    except (Refused, StateInUse, OSError, ValueError) as error:
+        run(serve(settings, listener, ready, crash))
+    except (Refused, JournalError, OSError, ValueError) as error:
         raise _failed(str(error)) from error
 
 

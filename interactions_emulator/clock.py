@@ -49,15 +49,18 @@ class Clock:
         self.speed = speed
         self._rebase(now)
 
+    def reaches(self, moment: float) -> bool:
+        """Whether virtual time is at `moment`; with speed `inf` it jumps there. Infinity is never reached."""
+        if math.isinf(self.speed) and self._base < moment < math.inf:
+            self._rebase(moment)
+        return self.now() >= moment
+
     async def until(self, moment: float) -> None:
-        """Return when virtual time has reached `moment`; infinity is never reached."""
-        while (remaining := moment - self.now()) > 0:
-            if math.isinf(self.speed) and not math.isinf(moment):
-                self._rebase(moment)
-                return
-            running = 0 < self.speed < math.inf and not math.isinf(remaining)
+        """Return when virtual time has reached `moment`."""
+        while not self.reaches(moment):
+            running = 0 < self.speed < math.inf and not math.isinf(moment)
             try:
-                await asyncio.wait_for(self._changed.wait(), remaining / self.speed if running else None)
+                await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
             except TimeoutError:
                 continue
 

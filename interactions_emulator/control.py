@@ -3,10 +3,13 @@
 faults        GET, POST (one, or a list, to add), DELETE: see `faults`
 clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, answered when
               each run has gone as far as virtual time lets it
-log           GET: {"creates": <accepted ever>, "requests": [<since the server started>]}, each request {time,
-              method, path, status, interaction_id, kind}; status null: the connection was closed instead
+log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
+              "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
+              method, path, status, interaction_id, kind, key, connection}; status null: the connection was closed
+              or left open instead
 interactions  GET: those stored, oldest first: [{id, status, target, input, events, steps, background,
               previous_interaction_id}]; events and steps are numbers
+deliveries    GET: attempts to tell webhooks: [{time, id, uri, type, attempt, status}]; status null: no answer
 """
 
 from __future__ import annotations
@@ -17,43 +20,58 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 from starlette.routing import Route
 
 from interactions_emulator.errors import Refused
-from interactions_emulator.faults import Faults, parse_faults
+from interactions_emulator.faults import parse_faults
+from interactions_emulator.interaction import Cursor, Interaction
+from interactions_emulator.parts import Parts
 from interactions_emulator.runs import Runs
-from interactions_emulator.state import Interaction
+from interactions_emulator.streams import Json
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(runs: Runs, faults: Faults) -> list[Route]:
+def control_routes(parts: Parts) -> list[Route]:
+    runs, faults, log = parts.runs, parts.faults, parts.log
+
     async def show_faults(request: Request) -> Response:
         if request.method == "DELETE":
             faults.clear()
         if request.method == "POST":
             faults.add(parse_faults(await _json(request)))
-        return JSONResponse(faults.show())
+        return Json(faults.show())
 
     async def clock(request: Request) -> Response:
         if request.method == "POST":
             _set_clock(runs, await _json(request))
             await runs.settle()
         speed: Any = runs.clock.speed
-        return JSONResponse({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
+        return Json({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
 
-    async def log(request: Request) -> Response:
-        return JSONResponse({"creates": runs.state.creates(), "requests": runs.state.requests()})
+    async def show_log(request: Request) -> Response:
+        return Json(
+            {
+                "creates": sum(runs.creates.values()),
+                "creates_by_key": runs.creates,
+                "connections": {"opened": log.opened, "open": log.open},
+                "requests": list(log.requests),
+            }
+        )
+
+    async def show_deliveries(request: Request) -> Response:
+        return Json(list(parts.deliveries.attempts))
 
     async def interactions(request: Request) -> Response:
-        return JSONResponse([_line(interaction) for interaction in runs.state.interactions()])
+        return Json([_line(interaction) for interaction in runs.stored.values()])
 
     return [
         Route("/faults", _local(show_faults), methods=["GET", "POST", "DELETE"]),
         Route("/clock", _local(clock), methods=["GET", "POST"]),
-        Route("/log", _local(log)),
+        Route("/log", _local(show_log)),
         Route("/interactions", _local(interactions)),
+        Route("/deliveries", _local(show_deliveries)),
     ]
 
 
@@ -84,17 +102,19 @@ def _set_clock(runs: Runs, change: Any) -> None:
             runs.clock.advance(float(change["advance"]))
     except (TypeError, ValueError) as error:
         raise Refused(400, str(error)) from error
-    runs.state.set_virtual_time(runs.clock.now())
+    runs.keep_time()
 
 
 def _line(interaction: Interaction) -> dict[str, Any]:
+    events = Cursor(interaction)
+    events.read()
     texts = [content.get("text", "") for step in interaction.input for content in step.get("content", ())]
     return {
         "id": interaction.id,
         "status": interaction.status,
         "target": interaction.head.get("model") or interaction.head.get("agent"),
         "input": "\n".join(text for text in texts if text),
-        "events": len(interaction.events),
+        "events": events.number,
         "steps": len(interaction.steps),
         "background": interaction.background,
         "previous_interaction_id": interaction.previous,

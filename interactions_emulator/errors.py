@@ -12,6 +12,7 @@ CODES = {
     405: "method_not_allowed",
     408: "deadline_exceeded",
     409: "conflict",
+    413: "request_too_large",
     429: "resource_exhausted",
     500: "internal_error",
     503: "unavailable",

@@ -12,6 +12,7 @@ from interactions_emulator.turn import Step
 Event = dict[str, Any]
 
 DONE = "event: done\ndata: [DONE]\n\n"
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 LONGEST_DELTA = 80
 """Characters of text in one delta, at most."""
 
@@ -57,23 +58,19 @@ def step_events(step: Step, index: int) -> list[Event]:
     ]
 
 
-def numbered(event: Event, interaction_id: str, position: int) -> str:
-    """Return the event as one line of JSON with its id; `position` counts from 1 through the whole run."""
-    text = json.dumps(event | {"event_id": event_id(interaction_id, position)}, ensure_ascii=False)
-    # Three characters that JSON leaves alone are line ends to some readers of streams.
-    for character in "\x85\u2028\u2029":
-        text = text.replace(character, f"\\u{ord(character):04x}")
-    return text
+def event_id(interaction_id: str, number: int) -> str:
+    """Return the id of an event, counted from 1. It names its run, so that a cursor of another run is recognized."""
+    return f"evt_{interaction_id[-6:]}_{number:06d}"
 
 
-def event_id(interaction_id: str, position: int) -> str:
-    """Return the id of an event. It names its run, so that a cursor of another run is recognized."""
-    return f"evt_{interaction_id[-6:]}_{position:06d}"
-
-
-def frame(line: str) -> str:
-    """Return a line of `numbered` as it goes over the socket."""
-    return f"event: {json.loads(line)['event_type']}\ndata: {line}\n\n"
+def frame(event: Event, interaction_id: str, number: int) -> str:
+    """Return an event with its id as it goes over the socket."""
+    text = _encode(event)
+    if not text.isascii():
+        # Three characters that JSON leaves alone are line ends to some readers of streams.
+        for character in "\x85\u2028\u2029":
+            text = text.replace(character, f"\\u{ord(character):04x}")
+    return f'event: {event["event_type"]}\ndata: {text[:-1]},"event_id":"{event_id(interaction_id, number)}"}}\n\n'
 
 
 def timestamp(seconds: float) -> str:
@@ -93,7 +90,7 @@ def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
             deltas.append({"type": "thought_signature", "signature": step["signature"]})
         return {"type": kind}, deltas
     if kind == "function_call":
-        arguments = json.dumps(step["arguments"], ensure_ascii=False, separators=(",", ":"))
+        arguments = _encode(step["arguments"])
         pieces = _pieces(arguments, 2)
         return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
     if kind == "function_result":

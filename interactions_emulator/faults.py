@@ -18,14 +18,17 @@ The first fault that matches and is not used up hits the request; no other does.
 What happens to the answer
     status           this HTTP status, with an error body, instead of doing what was asked
     retry_after_ms   with `status`: header retry-after-ms (and Retry-After from one second on)
+    crash            the server ends as if killed; what its state file holds is there when it is started again
     drop             the connection is closed without a byte, and nothing is done
     hang             nothing is done and nothing is answered; the connection stays open
     delay_ms         the answer begins so many milliseconds (of real time) after what was asked is done
     after_accept     what was asked is done first; then the answer is lost: `status` is sent, the connection
-                     hangs, or it is closed
+                     hangs, the server crashes, or the connection is closed
+    zombie           (on = create or create_stream) accepted and answered, but the run never moves on
 
 What happens to a stream (on = create_stream, resume or stream); k counts its events, without `done`
     cut_after k      connection closed in the middle of the response after k events
+    crash_after k    the server ends as if killed after k events
     cut_inside k     the same in the middle of event k + 1
     end_after k      the response ends as if complete after k events
     silence_after k  after k events nothing more comes; the connection stays open
@@ -36,9 +39,11 @@ What happens to a stream (on = create_stream, resume or stream); k counts its ev
     array_after k    after k events the bare JSON array that the real service puts into a stream it cuts;
                      then the response ends as if complete
     error_after k    after k events an `error` event without an event_id; then the same end
+    event_delay_ms   each event comes so many milliseconds (of real time) later
     no_usage         interaction.completed carries no usage (the resource has it); on = get: nor has the resource
 
-None of these touches the run itself: it goes on, and a GET shows it.
+None of these but `zombie` touches the run itself: it goes on, and a GET shows it. A re-attach that hangs is
+`{"on": "resume", "silence_after": 0}`, a cancel that is refused `{"on": "cancel", "status": 404}`.
 """
 
 from __future__ import annotations
@@ -52,6 +57,7 @@ from interactions_emulator.errors import Refused
 ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
 EFFECTS = (
     "cut_after",
+    "crash_after",
     "cut_inside",
     "end_after",
     "silence_after",
@@ -77,7 +83,11 @@ class Fault:
     after_accept: bool = False
     drop: bool = False
     hang: bool = False
+    crash: bool = False
+    zombie: bool = False
+    event_delay_ms: int = 0
     cut_after: int | None = None
+    crash_after: int | None = None
     cut_inside: int | None = None
     end_after: int | None = None
     silence_after: int | None = None
@@ -92,11 +102,11 @@ class Fault:
     @property
     def refuses(self) -> bool:
         """Whether the answer is an error, a closed connection or none."""
-        return self.status is not None or self.drop or self.hang or self.after_accept
+        return self.status is not None or self.drop or self.hang or self.crash or self.after_accept
 
     @property
     def spoils_stream(self) -> bool:
-        return self.no_usage or any(getattr(self, name) is not None for name in EFFECTS)
+        return self.no_usage or self.event_delay_ms > 0 or any(getattr(self, name) is not None for name in EFFECTS)
 
 
 class Faults:
@@ -166,9 +176,11 @@ def parse_fault(value: Any) -> Fault:
     if value.get("on") not in ON:
         raise Refused(400, f"fault: on is one of {', '.join(ON)}, not {value.get('on')!r}")
     fault = Fault(**value)
-    if not (fault.refuses or fault.spoils_stream or fault.delay_ms):
+    if not (fault.refuses or fault.spoils_stream or fault.delay_ms or fault.zombie):
         raise Refused(
-            400, f"fault: {value} has no effect: give a status, drop, hang, delay_ms, after_accept, or one for streams"
+            400,
+            f"fault: {value} has no effect: give a status, drop, hang, crash, delay_ms, after_accept, zombie,"
+            " or one for streams",
         )
     if (
         fault.spoils_stream
@@ -176,6 +188,8 @@ def parse_fault(value: Any) -> Fault:
         and fault.on not in ("create_stream", "resume", "stream")
     ):
         raise Refused(400, "fault: effects on a stream need on = create_stream, resume or stream")
+    if fault.zombie and fault.on not in ("create", "create_stream"):
+        raise Refused(400, "fault: zombie needs on = create or create_stream")
     return fault
 
 

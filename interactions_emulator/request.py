@@ -40,7 +40,9 @@ ECHOED = (
     "webhook_config",
     "environment",
 )
-"""Fields of the request that the resource repeats. Webhooks are repeated and never delivered."""
+"""Fields of the request that the resource repeats."""
+TIERS = ("flex", "standard", "priority", "deferred")
+MODALITIES = ("text", "image", "audio", "video")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 
@@ -58,6 +60,9 @@ class Create:
     background: bool
     head: dict[str, Any]
     response_schema: dict[str, Any] | None
+    modalities: tuple[str, ...]
+    """What the answer may consist of; empty: text."""
+    continuation_token: str | None
 
 
 class _Body(BaseModel):
@@ -77,6 +82,7 @@ class _Body(BaseModel):
     generation_config: dict[str, Any] | None = None
     agent_config: dict[str, Any] | None = None
     response_format: dict[str, Any] | list[dict[str, Any]] | None = None
+    response_modalities: list[str] | None = None
     cached_content: str | None = None
     service_tier: str | None = None
     labels: dict[str, str] | None = None
@@ -100,34 +106,44 @@ def parse_create(raw: bytes) -> Create:
     store = body.store is not False
     if body.background and not store:
         raise _bad("background=true needs store=true: nobody could fetch the result of an interaction not stored")
-    if body.continuation_token is not None:
-        raise _bad("continuation_token is not one of this server's, which gives none: send the request without it")
+    if body.service_tier not in (None, *TIERS):
+        raise _bad(f"service_tier is one of {', '.join(TIERS)}, not {body.service_tier!r}")
+    if body.webhook_config is not None:
+        _check_webhooks(body.webhook_config)
     given = {key: value for key in ECHOED if (value := getattr(body, key)) is not None}
     previous = {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}
     target = {"model": body.model} if body.model else {"agent": body.agent}
     return Create(
         target=body.model or body.agent or "",
         is_agent=bool(body.agent),
-        input=input_steps(body.input),
+        input=() if body.input is None and body.continuation_token else input_steps(body.input),
         previous=body.previous_interaction_id,
         stream=bool(body.stream),
         store=store,
         background=bool(body.background),
         head=target | previous | given,
         response_schema=_response_schema(body.response_format),
+        modalities=_modalities(body),
+        continuation_token=body.continuation_token,
     )
 
 
-def _read(raw: bytes) -> _Body:
+def parse_object(raw: bytes) -> dict[str, Any]:
+    """Read a body that is a JSON object. Raises `Refused` (400) with the reason."""
     try:
         body = json.loads(raw, parse_constant=_no_constant)
-        json.dumps(body, ensure_ascii=False).encode()
+        if b"\\u" in raw:  # half a surrogate pair can be written so, and cannot be sent on
+            json.dumps(body, ensure_ascii=False).encode()
     except (ValueError, RecursionError) as error:
         raise _bad(f"the body is not valid JSON in UTF-8: {error}") from error
     if not isinstance(body, dict):
         raise _bad("the body must be a JSON object")
+    return body
+
+
+def _read(raw: bytes) -> _Body:
     try:
-        return _Body.model_validate(body)
+        return _Body.model_validate(parse_object(raw))
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
@@ -195,6 +211,25 @@ def _check_tool(tool: dict[str, Any]) -> None:
         raise _bad(f"tools: parameters of function {tool['name']!r} must be a JSON schema (an object)")
     if kind == "mcp_server" and not isinstance(tool.get("url"), str):
         raise _bad("tools: an mcp_server needs a url")
+
+
+def _check_webhooks(config: dict[str, Any]) -> None:
+    uris = config.get("uris", [])
+    if not isinstance(uris, list) or not all(isinstance(uri, str) for uri in uris):
+        raise _bad('webhook_config.uris is a list of addresses, such as ["http://127.0.0.1:8080/hook"]')
+    if not isinstance(config.get("user_metadata", {}), dict):
+        raise _bad("webhook_config.user_metadata must be an object")
+
+
+def _modalities(body: _Body) -> tuple[str, ...]:
+    """What may be in the answer: the types of response_format, or the older response_modalities."""
+    formats = body.response_format if isinstance(body.response_format, list) else [body.response_format or {}]
+    given = [item.get("type") for item in formats] if body.response_format else body.response_modalities or []
+    if body.response_modalities is not None:
+        for name in body.response_modalities:
+            if name not in MODALITIES:
+                raise _bad(f"response_modalities: {name!r} is unknown; known are {', '.join(MODALITIES)}")
+    return tuple(kind for kind in given if kind in MODALITIES)
 
 
 def _response_schema(response_format: Any) -> dict[str, Any] | None:

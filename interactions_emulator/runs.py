@@ -7,35 +7,23 @@ import base64
 import json
 import logging
 import secrets
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any
 
-from interactions_emulator import events
 from interactions_emulator.clock import Clock
 from interactions_emulator.errors import Refused, not_found
+from interactions_emulator.interaction import Cursor, Interaction
+from interactions_emulator.journal import Journal, Record
 from interactions_emulator.pulse import Pulse
 from interactions_emulator.request import Create
-from interactions_emulator.state import Interaction, State
 from interactions_emulator.steps import check_balance
-from interactions_emulator.turn import Beat, Brain, Step, Turn
+from interactions_emulator.turn import Beat, Brain, Ending, Step, Turn
 from interactions_emulator.usage import usage
 
 logger = logging.getLogger(__name__)
 
 DAY = 86_400.0
-
-
-class Ending(Exception):
-    """Raised by a brain that ends an interaction otherwise than by completing it.
-
-    `status` is `failed`, `incomplete`, `budget_exceeded` or `cancelled`; `errors` is what the resource's
-    `errors` and the stream's `error` events say, each `{"code": ..., "message": ...}`.
-    """
-
-    def __init__(self, status: str, errors: list[dict[str, str]]) -> None:
-        super().__init__(status)
-        self.status = status
-        self.errors = errors
+NEVER = float("inf")
 
 
 class Run:
@@ -48,15 +36,15 @@ class Run:
         """The virtual time it waits for; None while the brain works."""
         self.task: asyncio.Task[None] | None = None
         self.changed = Pulse()
+        self.beats: list[Beat | Ending] = []
+        """What the brain answers and is not told yet, in reverse."""
 
-    async def follow(self, position: int = 0) -> AsyncIterator[str]:
-        """Yield the events after the first `position`: those that are there, then those to come."""
-        interaction = self.interaction
+    async def follow(self, cursor: Cursor) -> AsyncIterator[str]:
+        """Yield the events after the cursor: those that are there, then those to come."""
         while True:
-            while position < len(interaction.events):
-                yield interaction.events[position]
-                position += 1
-            if interaction.finished:
+            for frame in cursor.read():
+                yield frame
+            if cursor.done:
                 return
             await self.changed.wait()
 
@@ -67,20 +55,40 @@ class Run:
 
 
 class Runs:
-    """All interactions, in progress and past. Lives on one event loop; the brain works in threads."""
+    """All interactions, in progress and past. Lives on one event loop.
 
-    def __init__(self, state: State, clock: Clock, brain: Brain, retention_days: float) -> None:
-        self.state = state
+    `most` is how many are kept: beyond it the oldest that has ended is forgotten. `ended` is told of each that ends.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        brain: Brain,
+        *,
+        retention_days: float,
+        most: int,
+        ended: Callable[[Interaction], None],
+    ) -> None:
         self.clock = clock
         self.live: dict[str, Run] = {}
+        self.stored: dict[str, Interaction] = {key: _revived(value) for key, value in journal.read("interaction")}
+        """By id, oldest first."""
+        self.creates: dict[str, int] = dict(journal.read("creates"))
+        """How many were ever accepted, by the fingerprint of the key that asked."""
+        self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
+        self._journal = journal
         self._brain = brain
         self._rested = Pulse()
         self._retention = retention_days * DAY
+        self._most = most
+        self._ended = ended
 
     def resume(self) -> None:
         """Go on with what was in progress when the last server on this state ended."""
-        for interaction in self.state.unfinished():
-            self._begin(Run(interaction))
+        for interaction in list(self.stored.values()):
+            if not interaction.finished:
+                self._begin(Run(interaction))
 
     async def stop(self) -> None:
         """End the work, not the interactions: the next server on this state goes on with them."""
@@ -89,22 +97,12 @@ class Runs:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    def create(self, request: Create, documents_url: str) -> Run:
-        """Accept a request and begin its run. Raises `Refused` if the chain before it cannot be continued."""
-        history = self._history(request.previous)
-        check_balance(history, request.input)
-        turn = Turn(
-            target=request.target,
-            is_agent=request.is_agent,
-            steps=(*history, *request.input),
-            fresh=len(request.input),
-            tools=tuple(request.head.get("tools", ())),
-            system_instruction=request.head.get("system_instruction", ""),
-            response_schema=request.response_schema,
-            generation_config=request.head.get("generation_config", {}),
-            agent_config=request.head.get("agent_config", {}),
-            documents_url=documents_url,
-        )
+    def create(self, request: Create, documents_url: str, key: str, zombie: bool = False) -> Run:
+        """Accept a request and begin its run. Raises `Refused` if the chain before it cannot be continued.
+
+        An answer that a model gives without thinking or waiting is complete on return.
+        """
+        turn, hop = self._turn(request, documents_url)
         now = self.clock.now()
         interaction = Interaction(
             id="v1_emu_" + base64.urlsafe_b64encode(secrets.token_bytes(18)).decode(),
@@ -115,27 +113,30 @@ class Runs:
             created=now,
             updated=now,
             previous=request.previous,
+            hop=hop,
+            zombie=zombie,
         )
         run = Run(interaction, stored=request.store)
-        self._append(run, events.opening(_summary(interaction)))
+        self.creates[key] = self.creates.get(key, 0) + 1
+        records: list[Record] = [("creates", key, self.creates[key]), ("clock", "now", now)]
         if run.stored:
-            self.state.add(interaction)
-        else:
-            self.state.count_create(interaction.id)
+            self.stored[interaction.id] = interaction
+            records.append(("interaction", interaction.id, interaction))
+            self._forget_oldest()
+        self._journal.write(*records)
         self._begin(run)
         return run
 
     def find(self, interaction_id: str) -> Run:
         """Return a stored interaction. Raises `Refused` (404) if there is none, or no longer."""
-        run = self.live.get(interaction_id)
-        if run is None or not run.stored:
-            stored = self.state.get(interaction_id)
-            if stored is None:
-                raise not_found(interaction_id)
-            run = Run(stored)
-        if run.interaction.created + self._retention <= self.clock.now():
+        interaction = self.stored.get(interaction_id)
+        if interaction is None:
             raise not_found(interaction_id)
-        return run
+        if interaction.created + self._retention <= self.clock.now():
+            if interaction.finished:
+                self._forget(interaction_id)
+            raise not_found(interaction_id)
+        return self.live.get(interaction_id) or Run(interaction)
 
     def cancel(self, interaction_id: str) -> Run:
         """Cancel a background run; one that has ended stays as it ended. Raises `Refused` (404, 400)."""
@@ -148,12 +149,45 @@ class Runs:
     def delete(self, interaction_id: str) -> None:
         """Forget an interaction, cancelling it first. Raises `Refused` (404)."""
         self._cancel(self.find(interaction_id))
-        self.state.delete(interaction_id)
+        self._forget(interaction_id)
 
     async def settle(self) -> None:
         """Return when each run has gone as far as virtual time lets it."""
         while any(run.due is None or run.due <= self.clock.now() for run in self.live.values()):
             await self._rested.wait()
+
+    def keep_time(self) -> None:
+        """Write down the virtual time, for the next server on this state."""
+        self._journal.write(("clock", "now", self.clock.now()))
+
+    def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int]:
+        """What the brain is asked, and how many hops came before."""
+        if request.continuation_token is not None:
+            hop = self._hops.get(request.continuation_token)
+            if hop is None or request.previous not in (None, hop["id"]):
+                raise Refused(
+                    400,
+                    f"continuation_token {request.continuation_token!r} is not one that this server gave"
+                    f" for {request.previous or 'this request'}: send the request without it, from the start",
+                )
+            return _turn_of(hop["turn"]), hop["hop"]
+        history = self._history(request.previous)
+        check_balance(history, request.input)
+        head = request.head
+        turn = Turn(
+            target=request.target,
+            is_agent=request.is_agent,
+            steps=(*history, *request.input),
+            fresh=len(request.input),
+            tools=tuple(head.get("tools", ())),
+            system_instruction=head.get("system_instruction", ""),
+            response_schema=request.response_schema,
+            modalities=request.modalities,
+            generation_config=head.get("generation_config", {}),
+            agent_config=head.get("agent_config", {}),
+            documents_url=documents_url,
+        )
+        return turn, 0
 
     def _history(self, previous: str | None) -> tuple[Step, ...]:
         """Return the timeline of the chain that ends with `previous`; each link has to be there still."""
@@ -170,54 +204,51 @@ class Runs:
         return tuple(step for link in reversed(links) for step in (*link.input, *link.steps))
 
     def _begin(self, run: Run) -> None:
-        self.live[run.interaction.id] = run
+        interaction = run.interaction
+        assert interaction.turn is not None
+        self.live[interaction.id] = run
+        if not interaction.background:  # who waits for a model waits for nothing that is there already
+            answer = _at_once(self._brain, interaction.turn)
+            if answer is not None:
+                run.beats = _untold(answer, interaction)
+                if self._tell_what_is_due(run):
+                    return
         run.task = asyncio.create_task(self._work(run))
 
     async def _work(self, run: Run) -> None:
         interaction = run.interaction
         assert interaction.turn is not None
-        told = len(interaction.steps)
-        try:
-            beats = await asyncio.to_thread(self._beats, interaction.turn)
-            position = 0
-            while (beat := await asyncio.to_thread(next, beats, None)) is not None:
-                if position < told:
-                    _check_same(beat.step, interaction.steps[position])
-                else:
-                    await self._tell(run, beat)
-                position += 1
-            calls = any(step["type"] == "function_call" for step in interaction.steps)
-            self._finish(run, "requires_action" if calls else "completed")
-        except Ending as ending:
-            self._finish(run, ending.status, ending.errors)
-        except Exception as error:
-            logger.exception("the brain failed in interaction %s", interaction.id)
-            message = f"The brain failed: {type(error).__name__}: {error}"
-            self._finish(run, "failed", [{"code": "internal_error", "message": message}])
+        if not run.beats:
+            answer = await asyncio.to_thread(_drawn, self._brain, interaction)
+            run.beats = _untold(answer, interaction)
+        while not self._tell_what_is_due(run):
+            self._rested.beat()
+            await self.clock.until(run.due or 0.0)
 
-    def _beats(self, turn: Turn) -> Iterator[Beat]:
-        return iter(self._brain(turn))
-
-    async def _tell(self, run: Run, beat: Beat) -> None:
-        """Wait for the moment of a step, then add it and its events.
+    def _tell_what_is_due(self, run: Run) -> bool:
+        """Add the steps whose moment has come, with their events. Return whether that was the last one.
 
         Waits add up from the moment of creation, so that neither the brain's thinking nor a server that was
         down for a while makes a run longer.
         """
         interaction = run.interaction
-        step = json.loads(json.dumps(beat.step))
-        new = events.step_events(step, len(interaction.steps))
-        moment = interaction.updated + beat.wait
-        run.due = moment
-        self._rested.beat()
-        await self.clock.until(moment)
-        run.due = None
-        interaction.updated = moment
-        interaction.steps.append(step)
-        added = self._append(run, new)
-        if run.stored:
-            self.state.add_step(interaction, added)
-        run.changed.beat()
+        while run.beats:
+            beat = run.beats[-1]
+            if isinstance(beat, Ending):
+                break
+            moment = NEVER if interaction.zombie else interaction.updated + beat.wait
+            if not self.clock.reaches(moment):
+                run.due = moment
+                return False
+            run.due = None
+            run.beats.pop()
+            interaction.updated = moment
+            interaction.steps.append(beat.step)
+            if run.stored:
+                self._journal.write(("interaction", interaction.id, interaction))
+            run.changed.beat()
+        self._finish(run)
+        return True
 
     def _cancel(self, run: Run) -> None:
         if run.interaction.finished:
@@ -225,58 +256,94 @@ class Runs:
         if run.task:
             run.task.cancel()
         run.interaction.updated = max(run.interaction.updated, self.clock.now())
-        self._finish(run, "cancelled")
+        run.beats = [Ending("cancelled")]
+        self._finish(run)
 
-    def _finish(self, run: Run, status: str, errors: list[dict[str, str]] | None = None) -> None:
+    def _finish(self, run: Run) -> None:
         interaction = run.interaction
         assert interaction.turn is not None
+        calls = any(step["type"] == "function_call" for step in interaction.steps)
+        ending = run.beats.pop() if run.beats else Ending("requires_action" if calls else "completed")
+        assert isinstance(ending, Ending)
         interaction.usage = usage(interaction.turn, interaction.steps)
-        interaction.status = status
-        interaction.errors = errors or []
+        interaction.status = ending.status
+        interaction.errors = list(ending.errors)
+        records: list[Record] = [("clock", "now", self.clock.now())]
+        if ending.status == "requires_continuation":
+            token = f"hop_{interaction.id}"
+            hop = {"id": interaction.id if run.stored else None, "turn": interaction.turn, "hop": interaction.hop + 1}
+            interaction.continuation_token = token
+            self._hops[token] = {**hop, "turn": vars(interaction.turn)}
+            records.append(("hop", token, hop))
         interaction.turn = None
-        end = _summary(interaction) | {"usage": interaction.usage}
-        added = self._append(run, events.closing(end, interaction.errors))
         if run.stored:
-            self.state.finish(interaction, added)
+            records.append(("interaction", interaction.id, interaction))
+        self._journal.write(*records)
         self.live.pop(interaction.id, None)
         self._rested.beat()
         run.changed.beat()
+        self._ended(interaction)
 
-    def _append(self, run: Run, new: list[events.Event]) -> int:
-        lines = run.interaction.events
-        for event in new:
-            lines.append(events.numbered(event, run.interaction.id, len(lines) + 1))
-        return len(new)
+    def _forget_oldest(self) -> None:
+        while len(self.stored) > self._most:
+            oldest = next((key for key, value in self.stored.items() if value.finished), None)
+            if oldest is None:
+                return
+            self._forget(oldest)
 
-
-def resource(interaction: Interaction, include_input: bool = False) -> dict[str, Any]:
-    """Return the resource as POST and GET answer it.
-
-    `steps` is what the interaction put out. With `include_input` the steps of its own input stand before
-    them. The documentation is not clear about whether GET shows them without being asked; here it does not.
-    """
-    body = _summary(interaction) | interaction.head
-    body["steps"] = [*(interaction.input if include_input else ()), *interaction.steps]
-    if interaction.usage is not None:
-        body["usage"] = interaction.usage
-    if interaction.errors:
-        body["errors"] = interaction.errors
-    return body
+    def _forget(self, interaction_id: str) -> None:
+        del self.stored[interaction_id]
+        self._hops.pop(f"hop_{interaction_id}", None)
+        self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
 
 
-def _summary(interaction: Interaction) -> dict[str, Any]:
-    """Return the fields that the lifecycle events carry too."""
-    named = ("model", "agent", "service_tier")
-    return {
-        "id": interaction.id,
-        "status": interaction.status,
-        "object": "interaction",
-        "created": events.timestamp(interaction.created),
-        "updated": events.timestamp(interaction.updated),
-        **{key: interaction.head[key] for key in named if key in interaction.head},
-    }
+def _at_once(brain: Brain, turn: Turn) -> Iterable[Beat | Ending] | None:
+    """What the brain answers without taking its time; None if it has to be drawn in a thread."""
+    try:
+        answer = brain(turn)
+    except Exception:  # it is asked again, and its failure told, where that is done
+        return None
+    return answer if isinstance(answer, (list, tuple)) else None
 
 
-def _check_same(now: Step, before: Step) -> None:
-    if json.loads(json.dumps(now)) != before:
-        raise RuntimeError("after a restart of the server the brain gave another answer than before")
+def _drawn(brain: Brain, interaction: Interaction) -> Iterable[Beat | Ending]:
+    """All that the brain answers; what goes wrong in it is the end."""
+    answer: list[Beat | Ending] = []
+    try:
+        assert interaction.turn is not None
+        for beat in brain(interaction.turn):
+            answer.append(beat)
+    except Exception as error:
+        logger.exception("the brain failed in interaction %s", interaction.id)
+        message = f"The brain failed: {type(error).__name__}: {error}"
+        answer.append(Ending("failed", ({"code": "internal_error", "message": message},)))
+    return answer
+
+
+def _untold(answer: Iterable[Beat | Ending], interaction: Interaction) -> list[Beat | Ending]:
+    """What is left of an answer after its earlier hops and what this interaction has told already, in reverse."""
+    hops = 0
+    told = list(interaction.steps)
+    left: list[Beat | Ending] = []
+    for beat in answer:
+        if hops < interaction.hop:
+            hops += isinstance(beat, Ending)
+        elif isinstance(beat, Ending):
+            left.append(beat)
+            break
+        else:
+            step = json.loads(json.dumps(beat.step))  # the brain may change or repeat its own
+            if not told:
+                left.append(Beat(beat.wait, step))
+            elif step != told.pop(0):
+                message = "After a restart of the server the brain gave another answer than before."
+                return [Ending("failed", ({"code": "internal_error", "message": message},))]
+    return left[::-1]
+
+
+def _revived(record: dict[str, Any]) -> Interaction:
+    return Interaction(**{**record, "turn": _turn_of(record["turn"]) if record["turn"] else None})
+
+
+def _turn_of(record: dict[str, Any]) -> Turn:
+    return Turn(**record | {key: tuple(record[key]) for key in ("steps", "tools", "modalities")})

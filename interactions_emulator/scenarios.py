@@ -17,6 +17,9 @@ A file is a list of scenarios; the first that matches a turn answers it, and the
       status: failed                    # or incomplete, budget_exceeded, cancelled; if left out, completed
       error: {code: internal_error, message: "The research agent could not finish."}
 
+A step `{type: hop}` ends the interaction there as `requires_continuation`, with a token; what stands after it is
+the answer to the request that brings the token back, as the SDKs do by themselves.
+
 An empty `match` fits any turn. A turn without new user text (function results) has the text of the newest
 user_input before it. A function_call step makes the interaction `requires_action`, as always.
 """
@@ -24,7 +27,7 @@ user_input before it. A function_call step makes the interaction `requires_actio
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable
 from pathlib import Path
 from typing import Any, Literal
 
@@ -32,9 +35,10 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from interactions_emulator.errors import Refused
-from interactions_emulator.runs import Ending
 from interactions_emulator.steps import STEPS
-from interactions_emulator.turn import Beat, Brain, Step, Turn
+from interactions_emulator.turn import Beat, Brain, Ending, Step, Turn
+
+HOP = {"type": "hop"}
 
 
 class Match(BaseModel):
@@ -76,7 +80,7 @@ def load_scenarios(path: Path) -> list[Scenario]:
         raise Refused(400, f"scenarios {path}: {error}") from error
     for number, scenario in enumerate(scenarios):
         for step in scenario.steps:
-            if step.get("type") not in STEPS:
+            if step != HOP and step.get("type") not in STEPS:
                 raise Refused(400, f"scenarios {path}, number {number}: step type {step.get('type')!r} is unknown")
     return scenarios
 
@@ -84,7 +88,7 @@ def load_scenarios(path: Path) -> list[Scenario]:
 def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
     """Return a brain that answers from the scenarios, and asks `brain` for whatever none of them fits."""
 
-    def answer(turn: Turn) -> Iterator[Beat]:
+    def answer(turn: Turn) -> Iterable[Beat | Ending]:
         scenario = next((scenario for scenario in scenarios if _fits(scenario.match, turn)), None)
         return brain(turn) if scenario is None else _play(scenario, turn)
 
@@ -103,11 +107,16 @@ def _newest_text(turn: Turn) -> str:
     return "\n".join(content.get("text", "") for content in asked.get("content", ()))
 
 
-def _play(scenario: Scenario, turn: Turn) -> Iterator[Beat]:
+def _play(scenario: Scenario, turn: Turn) -> list[Beat | Ending]:
+    answer: list[Beat | Ending] = []
     for position, step in enumerate(scenario.steps):
-        yield Beat(scenario.wait, _with_id(step, f"call_{len(turn.steps)}_{position}"))
+        if step == HOP:
+            answer.append(Ending("requires_continuation"))
+        else:
+            answer.append(Beat(scenario.wait, _with_id(step, f"call_{len(turn.steps)}_{position}")))
     if scenario.status != "completed":
-        raise Ending(scenario.status, [scenario.error.model_dump()] if scenario.error else [])
+        answer.append(Ending(scenario.status, (scenario.error.model_dump(),) if scenario.error else ()))
+    return answer
 
 
 def _with_id(step: Step, call_id: str) -> Step:

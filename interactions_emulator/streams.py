@@ -4,15 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 from starlette.responses import Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
-from uvicorn.protocols.http.h11_impl import H11Protocol
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-from interactions_emulator.events import DONE, frame
+from interactions_emulator.events import DONE
 from interactions_emulator.faults import EFFECTS, Fault
+from interactions_emulator.interaction import Cursor
+from interactions_emulator.log import Log
 from interactions_emulator.runs import Run
 
 GARBAGE = "upstream connect error or disconnect/reset before headers\n\n"
@@ -21,21 +23,51 @@ ERROR_EVENT = (
     'event: error\ndata: {"event_type":"error","error":{"code":"deadline_exceeded",'
     '"message":"Deadline expired before operation could complete."}}\n\n'
 )
+_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
 UNKNOWN_EVENT = 'event: agent.mood\ndata: {"event_type":"agent.mood","mood":{"type":"curious"}}\n\n'
-_TRANSPORT = "interactions_emulator.transport"
+TRANSPORT, CONNECTION = "interactions_emulator.transport", "interactions_emulator.connection"
 
 
-class Connection(H11Protocol):
-    """uvicorn's HTTP/1.1, showing the application the transport, for ASGI has no way to cut a connection."""
+def connection(log: Log) -> type[HttpToolsProtocol]:
+    """Return uvicorn's HTTP/1.1, counting connections, showing the application the transport (for ASGI has no way to
+    cut a connection), and refusing what is no HTTP in JSON."""
 
-    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
-        super().connection_made(transport)
-        app: ASGIApp = self.app
+    class Connection(HttpToolsProtocol):
+        def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+            super().connection_made(transport)
+            log.opened += 1
+            log.open += 1
+            app: ASGIApp = self.app
+            number = log.opened
 
-        async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
-            await app({**scope, _TRANSPORT: transport}, receive, send)
+            async def with_transport(scope: Scope, receive: Receive, send: Send) -> None:
+                scope[TRANSPORT], scope[CONNECTION] = transport, number
+                await app(scope, receive, send)
 
-        self.app = with_transport
+            self.app = with_transport
+
+        def connection_lost(self, exc: Exception | None) -> None:
+            log.open -= 1
+            super().connection_lost(exc)
+
+        def send_400_response(self, msg: str) -> None:
+            body = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
+            head = (
+                b"HTTP/1.1 400 Bad Request\r\ncontent-type: application/json\r\nconnection: close\r\ncontent-length: "
+            )
+            self.transport.write(b"%b%d\r\n\r\n%b" % (head, len(body), body))
+            self.transport.close()
+
+    return Connection
+
+
+class Json(Response):
+    """A value as JSON, made without a detour."""
+
+    media_type = "application/json"
+
+    def render(self, content: Any) -> bytes:
+        return _encode(content).encode()
 
 
 class Cut(Response):
@@ -58,17 +90,24 @@ class Hang(Cut):
 
 
 class EventStream(Response):
-    """A run's events after the first `position`, as far as the fault and the client let them come."""
+    """The events of a run after a cursor, as far as the fault and the client let them come."""
 
-    def __init__(self, run: Run, position: int, fault: Fault | None, closing: asyncio.Event) -> None:
+    def __init__(
+        self, run: Run, cursor: Cursor, fault: Fault | None, closing: asyncio.Event, crash: Callable[[], None]
+    ) -> None:
         super().__init__(headers={"content-type": "text/event-stream; charset=utf-8", "cache-control": "no-store"})
         del self.headers["content-length"]
-        self._frames = _frames(run, position, no_usage=bool(fault and fault.no_usage))
-        self._fault = fault
+        self._run = run
+        self._cursor = cursor
+        self._fault = fault if fault and fault.spoils_stream else None
         self._closing = closing
+        self._crash = crash
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         await send({"type": "http.response.start", "status": 200, "headers": self.raw_headers})
+        if self._fault is None and self._run.interaction.finished:
+            await send({"type": "http.response.body", "body": "".join([*self._cursor.read(), DONE]).encode()})
+            return
         playing = asyncio.create_task(self._play(scope, receive, send))
         done = await first_of(playing, _disconnected(receive), self._closing.wait())
         if playing in done:
@@ -78,13 +117,16 @@ class EventStream(Response):
 
     async def _play(self, scope: Scope, receive: Receive, send: Send) -> None:
         sent = 0
+        frames = self._frames()
         while True:
             effect = self._effect(sent)
             if effect == "cut_after":
                 return await _cut(scope, receive)
+            if effect == "crash_after":
+                self._crash()
             if effect == "end_after":
                 break
-            if effect == "silence_after":
+            if effect in ("silence_after", "crash_after"):
                 await asyncio.Event().wait()
             if effect == "garbage_after":
                 await send(_body(GARBAGE))
@@ -93,7 +135,7 @@ class EventStream(Response):
             if effect in ("array_after", "error_after"):
                 await send(_body(ARRAY if effect == "array_after" else ERROR_EVENT))
                 break
-            text = await anext(self._frames, None)
+            text = await anext(frames, None)
             if text is None:
                 break
             if effect == "cut_inside":
@@ -102,12 +144,19 @@ class EventStream(Response):
             if effect == "repeat_after":
                 text += text
             if effect == "swap_after":
-                text = await anext(self._frames, "") + text
+                text = await anext(frames, "") + text
                 sent += 1
+            if self._fault and self._fault.event_delay_ms:
+                await asyncio.sleep(self._fault.event_delay_ms / 1000)
             await send(_body(text))
             sent += 1
         await send({"type": "http.response.body", "body": b""})
         return None
+
+    async def _frames(self) -> AsyncIterator[str]:
+        async for frame in self._run.follow(self._cursor):
+            yield frame
+        yield DONE
 
     def _effect(self, sent: int) -> str | None:
         """Return the name of the effect that is due after so many events."""
@@ -125,16 +174,6 @@ async def first_of(*things: Awaitable[Any]) -> set[asyncio.Future[Any]]:
     return done
 
 
-async def _frames(run: Run, position: int, no_usage: bool) -> AsyncIterator[str]:
-    async for line in run.follow(position):
-        event = json.loads(line) if no_usage else None
-        if event and event["event_type"] == "interaction.completed":
-            event["interaction"].pop("usage", None)
-            line = json.dumps(event, ensure_ascii=False)
-        yield frame(line)
-    yield DONE
-
-
 async def _disconnected(receive: Receive) -> None:
     while (await receive())["type"] != "http.disconnect":
         pass
@@ -142,7 +181,7 @@ async def _disconnected(receive: Receive) -> None:
 
 async def _cut(scope: Scope, receive: Receive) -> None:
     """Close the connection with what has been sent so far, and return when it is closed."""
-    scope[_TRANSPORT].close()
+    scope[TRANSPORT].close()
     await _disconnected(receive)
 
 

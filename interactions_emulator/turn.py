@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
@@ -27,6 +27,8 @@ class Turn:
     system_instruction: str = ""
     response_schema: dict[str, Any] | None = None
     """JSON schema that the answer's text has to satisfy."""
+    modalities: tuple[str, ...] = ()
+    """What the answer may consist of: text, image, audio, video; empty means text."""
     generation_config: dict[str, Any] = field(default_factory=dict)
     agent_config: dict[str, Any] = field(default_factory=dict)
     documents_url: str = ""
@@ -40,5 +42,21 @@ class Beat(NamedTuple):
     step: Step
 
 
-Brain = Callable[[Turn], Iterator[Beat]]
-"""Deterministic: the same turn over the same corpus yields the same beats, so that a run can go on after a restart."""
+class Ending(NamedTuple):
+    """How an interaction ends, said after its last beat; without one it ends as completed or requires_action.
+
+    `status` "requires_continuation" is a hop: what comes after it is given to the client that sends the token back.
+    """
+
+    status: str
+    """failed, incomplete, budget_exceeded, cancelled or requires_continuation."""
+    errors: tuple[dict[str, str], ...] = ()
+    """What the resource's `errors` and the stream's `error` events say, each {"code": ..., "message": ...}."""
+
+
+Brain = Callable[[Turn], Iterable[Beat | Ending]]
+"""Deterministic: the same turn over the same corpus yields the same beats, so that a run can go on after a restart.
+
+A list or tuple is taken as it is; anything else is drawn in a thread, for it may take its time. An exception ends the
+interaction as failed.
+"""

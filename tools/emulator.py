@@ -43,7 +43,7 @@ def start_emulator(settings: Settings) -> str:
             _stop(address)
         options.write_text(json.dumps(wanted))
         command = [
-            *(sys.executable, "-m", "interactions_emulator", "--state", str(folder / "state.db")),
+            *(sys.executable, "-m", "interactions_emulator", "--state", str(folder / "interactions.db")),
             *("--address-file", str(address), "--idle-exit", str(IDLE_SECONDS)),
             *("--speed", str(settings.emulator_speed)),
         ]

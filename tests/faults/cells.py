@@ -16,8 +16,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from interactions_emulator.events import step_events
-from interactions_emulator.runs import Ending
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.turn import Beat, Ending, Turn
 from tests.scripts import REPORT as REPORT
 from tests.scripts import research_brain
 from tools.research.job import State
@@ -36,7 +35,7 @@ WAITS = (60, 240, 300, 600, 0)
 """Virtual seconds before each step: something is said at 600 s exactly, where the real service cuts its streams."""
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> Iterator[Beat | Ending]:
     """The scripted research; it ends in the status that its brief ends with."""
     for wait, beat in zip(WAITS, research_brain(turn), strict=True):
         yield Beat(wait, beat.step)
@@ -44,8 +43,8 @@ def brain(turn: Turn) -> Iterator[Beat]:
     if status == "in_progress":
         yield Beat(math.inf, {"type": "thought"})
     if status != "completed":
-        errors = [{"code": "internal_error", "message": "The agent could not finish."}] if status == "failed" else []
-        raise Ending(status, errors)
+        error = {"code": "internal_error", "message": "The agent could not finish."}
+        yield Ending(status, (error,) if status == "failed" else ())
 
 
 def _events() -> list[int]:

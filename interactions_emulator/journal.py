@@ -1,0 +1,87 @@
+"""What outlives the server: records of JSON by kind and key, in one SQLite file."""
+
+from __future__ import annotations
+
+import json
+import sqlite3
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import filelock
+
+LAYOUT = 1
+_SCHEMA = "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, key))"
+
+Record = tuple[str, str, Any]
+"""Kind, key and value: JSON or a dataclass of it; None deletes."""
+
+
+class JournalError(Exception):
+    """The file cannot be used; the message says why and what to do."""
+
+
+class Journal:
+    """The records. `path` None keeps nothing. One thread, one connection, one server.
+
+    Raises:
+        JournalError: another server has the file open, or it is none of this server's.
+    """
+
+    def __init__(self, path: Path | None = None) -> None:
+        self._db: sqlite3.Connection | None = None
+        if path is None:
+            return
+        self._lock = filelock.FileLock(path.with_name(path.name + ".lock"))
+        try:
+            self._lock.acquire(timeout=0)
+        except filelock.Timeout as error:
+            raise JournalError(
+                f"{path} is in use by another emulator: stop that one, or give this one another state file"
+            ) from error
+        try:
+            self._db = _open(path)
+        except BaseException:
+            self._lock.release()
+            raise
+
+    def close(self) -> None:
+        if self._db:
+            self._db.close()
+            self._lock.release()
+
+    def write(self, *records: Record) -> None:
+        """Write or delete records, all or none. What is written again keeps its place."""
+        if self._db is None:
+            return
+        with self._db:
+            for kind, key, value in records:
+                if value is None:
+                    self._db.execute("DELETE FROM records WHERE kind = ? AND key = ?", (kind, key))
+                else:
+                    self._db.execute(
+                        "INSERT INTO records VALUES (?, ?, ?) ON CONFLICT DO UPDATE SET value = excluded.value",
+                        (kind, key, json.dumps(value, default=vars)),
+                    )
+
+    def read(self, kind: str) -> Iterator[tuple[str, Any]]:
+        """Yield key and value of all records of a kind, oldest first."""
+        if self._db:
+            for key, value in self._db.execute("SELECT key, value FROM records WHERE kind = ? ORDER BY rowid", (kind,)):
+                yield key, json.loads(value)
+
+
+def _open(path: Path) -> sqlite3.Connection:
+    try:
+        db = sqlite3.connect(path, check_same_thread=False)
+        db.execute("PRAGMA journal_mode=WAL")
+        db.execute("PRAGMA synchronous=NORMAL")
+        if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+            with db:
+                db.execute(_SCHEMA)
+                db.execute(f"PRAGMA user_version = {LAYOUT}")
+        elif db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
+            raise JournalError(f"{path} is no state of this version: move it away, or name another file")
+    except sqlite3.DatabaseError as error:
+        raise JournalError(f"{path} cannot be used as a state file ({error}): name another one") from error
+    return db

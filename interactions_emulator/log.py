@@ -1,0 +1,43 @@
+"""What happened, for assertions: requests and connections. Nothing secret is kept, of keys only a fingerprint."""
+
+from __future__ import annotations
+
+import hashlib
+import time
+from collections import deque
+from typing import Any
+
+MOST = 100_000
+"""Requests that are remembered."""
+
+
+class Log:
+    """Requests since the server started, oldest first, and its connections."""
+
+    def __init__(self) -> None:
+        self.requests: deque[dict[str, Any]] = deque(maxlen=MOST)
+        self.opened = 0
+        """Connections ever accepted."""
+        self.open = 0
+        self.busy = 0
+        """Requests being answered now, streams among them."""
+        self.last = time.monotonic()
+        """When there was last something to do, in seconds of `time.monotonic`."""
+
+    def add(self, **request: Any) -> None:
+        self.requests.append({"time": time.time(), **request})
+
+    def begin(self) -> None:
+        """A request has come."""
+        self.busy += 1
+        self.last = time.monotonic()
+
+    def end(self) -> None:
+        """It has been answered."""
+        self.busy -= 1
+        self.last = time.monotonic()
+
+
+def fingerprint(key: str) -> str:
+    """Return a name for an API key that does not give it away."""
+    return f"key_{hashlib.sha256(key.encode()).hexdigest()[:8]}"
