@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
+from functools import lru_cache
 from typing import Any
 
 from interactions_emulator.turn import Step
@@ -75,6 +76,11 @@ def frame(event: Event, interaction_id: str, number: int) -> str:
 
 def timestamp(seconds: float) -> str:
     """Return seconds since 1970 as `2026-11-22T16:40:53Z`."""
+    return _timestamp(int(seconds))
+
+
+@lru_cache(1_000)
+def _timestamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 

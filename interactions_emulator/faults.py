@@ -55,6 +55,8 @@ from typing import Any
 from interactions_emulator.errors import Refused
 
 ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
+KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}
+"""What else a kind of request is."""
 EFFECTS = (
     "cut_after",
     "crash_after",
@@ -123,8 +125,11 @@ class Faults:
     def clear(self) -> None:
         self._faults, self._matches = [], []
 
-    def hit(self, kinds: set[str]) -> Fault | None:
-        """Return the fault for a request that is of all these kinds, and count it."""
+    def hit(self, kind: str) -> Fault | None:
+        """Return the fault for a request of a kind, and count it."""
+        if not self._faults:
+            return None
+        kinds = KINDS.get(kind, {kind})
         for index, fault in enumerate(self._faults):
             if fault.on not in kinds:
                 continue

@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import time
 from collections import deque
+from functools import lru_cache
 from typing import Any
 
 MOST = 100_000
@@ -24,8 +25,9 @@ class Log:
         self.last = time.monotonic()
         """When there was last something to do, in seconds of `time.monotonic`."""
 
-    def add(self, **request: Any) -> None:
-        self.requests.append({"time": time.time(), **request})
+    def add(self, request: dict[str, Any]) -> None:
+        request["time"] = time.time()
+        self.requests.append(request)
 
     def begin(self) -> None:
         """A request has come."""
@@ -38,6 +40,7 @@ class Log:
         self.last = time.monotonic()
 
 
+@lru_cache(1_000)
 def fingerprint(key: str) -> str:
     """Return a name for an API key that does not give it away."""
     return f"key_{hashlib.sha256(key.encode()).hexdigest()[:8]}"

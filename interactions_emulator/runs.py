@@ -307,16 +307,15 @@ def _at_once(brain: Brain, turn: Turn) -> Iterable[Beat | Ending] | None:
 
 
 def _drawn(brain: Brain, interaction: Interaction) -> Iterable[Beat | Ending]:
-    """All that the brain answers; what goes wrong in it is the end."""
+    """All that the brain answers, in a copy of its own; what goes wrong in it is the end."""
+    assert interaction.turn is not None
     answer: list[Beat | Ending] = []
     try:
-        assert interaction.turn is not None
         for beat in brain(interaction.turn):
-            answer.append(beat)
+            answer.append(beat if isinstance(beat, Ending) else Beat(beat.wait, json.loads(json.dumps(beat.step))))
     except Exception as error:
         logger.exception("the brain failed in interaction %s", interaction.id)
-        message = f"The brain failed: {type(error).__name__}: {error}"
-        answer.append(Ending("failed", ({"code": "internal_error", "message": message},)))
+        answer.append(_failed(f"The brain failed: {type(error).__name__}: {error}"))
     return answer
 
 
@@ -331,14 +330,15 @@ def _untold(answer: Iterable[Beat | Ending], interaction: Interaction) -> list[B
         elif isinstance(beat, Ending):
             left.append(beat)
             break
-        else:
-            step = json.loads(json.dumps(beat.step))  # the brain may change or repeat its own
-            if not told:
-                left.append(Beat(beat.wait, step))
-            elif step != told.pop(0):
-                message = "After a restart of the server the brain gave another answer than before."
-                return [Ending("failed", ({"code": "internal_error", "message": message},))]
+        elif not told:
+            left.append(beat)
+        elif beat.step != told.pop(0):
+            return [_failed("After a restart of the server the brain gave another answer than before.")]
     return left[::-1]
+
+
+def _failed(message: str) -> Ending:
+    return Ending("failed", ({"code": "internal_error", "message": message},))
 
 
 def _revived(record: dict[str, Any]) -> Interaction:

@@ -57,6 +57,6 @@ class Ending(NamedTuple):
 Brain = Callable[[Turn], Iterable[Beat | Ending]]
 """Deterministic: the same turn over the same corpus yields the same beats, so that a run can go on after a restart.
 
-A list or tuple is taken as it is; anything else is drawn in a thread, for it may take its time. An exception ends the
-interaction as failed.
+A list or tuple is taken as it is and must not change; anything else is drawn in a thread, for it may take its time.
+An exception ends the interaction as failed.
 """
