@@ -70,10 +70,10 @@ class Deliveries:
 
     def tell(self, interaction: Interaction) -> None:
         """Send word of an interaction that has ended to whom it concerns."""
+        config = interaction.head.get("webhook_config") or {}
         event = f"interaction.{interaction.status}"
         if event not in EVENTS:
             return
-        config = interaction.head.get("webhook_config") or {}
         data, metadata = {"id": interaction.id}, config.get("user_metadata")
         for uri in config.get("uris") or ():
             self._send(uri, None, event, data, metadata)

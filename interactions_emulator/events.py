@@ -2,18 +2,20 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any
 
+from pydantic_core import to_json
+
 from interactions_emulator.turn import Step
 
 Event = dict[str, Any]
 
-DONE = "event: done\ndata: [DONE]\n\n"
-_encode = json.JSONEncoder(ensure_ascii=False, separators=(",", ":")).encode
+DONE = b"event: done\ndata: [DONE]\n\n"
+_LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
+"""Characters that JSON leaves alone and that are line ends to some readers of streams."""
 LONGEST_DELTA = 80
 """Characters of text in one delta, at most."""
 
@@ -59,19 +61,18 @@ def step_events(step: Step, index: int) -> list[Event]:
     ]
 
 
-def event_id(interaction_id: str, number: int) -> str:
-    """Return the id of an event, counted from 1. It names its run, so that a cursor of another run is recognized."""
-    return f"evt_{interaction_id[-6:]}_{number:06d}"
+def frame(event: Event, interaction_id: str, number: int) -> bytes:
+    """Return an event as it goes over the socket.
 
-
-def frame(event: Event, interaction_id: str, number: int) -> str:
-    """Return an event with its id as it goes over the socket."""
-    text = _encode(event)
-    if not text.isascii():
-        # Three characters that JSON leaves alone are line ends to some readers of streams.
-        for character in "\x85\u2028\u2029":
-            text = text.replace(character, f"\\u{ord(character):04x}")
-    return f'event: {event["event_type"]}\ndata: {text[:-1]},"event_id":"{event_id(interaction_id, number)}"}}\n\n'
+    `number` counts the events of a run from 1. The id of an event names its run, so that a cursor of another run is
+    recognized.
+    """
+    data = to_json(event)
+    if not data.isascii():
+        for character, escaped in _LINE_ENDS:
+            data = data.replace(character, escaped)
+    head = f"event: {event['event_type']}\ndata: ".encode()
+    return b'%b%b,"event_id":"evt_%b_%06d"}\n\n' % (head, data[:-1], interaction_id[-6:].encode(), number)
 
 
 def timestamp(seconds: float) -> str:
@@ -96,7 +97,7 @@ def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
             deltas.append({"type": "thought_signature", "signature": step["signature"]})
         return {"type": kind}, deltas
     if kind == "function_call":
-        arguments = _encode(step["arguments"])
+        arguments = to_json(step["arguments"]).decode()
         pieces = _pieces(arguments, 2)
         return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
     if kind == "function_result":

@@ -85,9 +85,9 @@ class Cursor:
         self._usage = usage
         self._stage = 0
 
-    def read(self) -> list[str]:
+    def read(self) -> list[bytes]:
         """Return what is there beyond this place, as it goes over the socket, and move behind it."""
-        frames: list[str] = []
+        frames: list[bytes] = []
         while not self.done and (stage := self._events()) is not None:
             for event in stage:
                 self.number += 1

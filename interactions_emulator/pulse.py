@@ -9,13 +9,16 @@ class Pulse:
     """An event that is over as soon as it has happened. For one event loop."""
 
     def __init__(self) -> None:
-        self._next = asyncio.Event()
+        self._next: asyncio.Event | None = None  # made for the first who waits: most beats wake nobody
 
     def beat(self) -> None:
         """Wake whoever waits now."""
-        past, self._next = self._next, asyncio.Event()
-        past.set()
+        if self._next is not None:
+            past, self._next = self._next, None
+            past.set()
 
     async def wait(self) -> None:
         """Return at the next beat."""
+        if self._next is None:
+            self._next = asyncio.Event()
         await self._next.wait()

@@ -39,7 +39,7 @@ class Run:
         self.beats: list[Beat | Ending] = []
         """What the brain answers and is not told yet, in reverse."""
 
-    async def follow(self, cursor: Cursor) -> AsyncIterator[str]:
+    async def follow(self, cursor: Cursor) -> AsyncIterator[bytes]:
         """Yield the events after the cursor: those that are there, then those to come."""
         while True:
             for frame in cursor.read():
