@@ -16,7 +16,9 @@ import typer
 from interactions_emulator.errors import Refused
 from interactions_emulator.faults import parse_faults
 from interactions_emulator.journal import JournalError
+from interactions_emulator.parts import Limits
 from interactions_emulator.serving import HOST, Settings, bind, run, serve
+from interactions_emulator.webhooks import is_loopback
 
 
 def main(
@@ -34,12 +36,22 @@ def main(
         float,
         typer.Option(help="Virtual seconds per real second; 0: only by /_emulator/clock; inf: no waiting."),
     ] = 1.0,
+    host: Annotated[
+        str, typer.Option(help="Address to serve on. Beyond this machine only with a token, which is the API key.")
+    ] = HOST,
+    token: Annotated[
+        str, typer.Option(envvar="EMULATOR_TOKEN", help="The only API key that is let in. Default: any.")
+    ] = "",
     faults: Annotated[Path | None, typer.Option(help="JSON file with a list of faults.")] = None,
     scenarios: Annotated[Path | None, typer.Option(help="YAML file with exact answers.")] = None,
     retention_days: Annotated[
         float,
         typer.Option(help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
     ] = 55.0,
+    webhook_host: Annotated[
+        list[str] | None, typer.Option(help="Host that webhooks may tell, besides this machine; can be repeated.")
+    ] = None,
+    most_stored: Annotated[int, typer.Option(help="Interactions that are kept; then the oldest goes.")] = 10_000,
     address_file: Annotated[
         Path | None, typer.Option(help='File to write {"url", "pid"} into, once it serves.')
     ] = None,
@@ -49,15 +61,19 @@ def main(
 ) -> None:
     """Serve the Gemini Interactions API on this machine, without Gemini."""
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
-    listener = _listen(port, prefer_port)
-    url = f"http://{HOST}:{listener.getsockname()[1]}"
+    if not token and not is_loopback(host):
+        raise _failed(f"{host} is not this machine: give a --token (or EMULATOR_TOKEN) that clients send as API key")
+    listener = _listen(host, port, prefer_port)
+    url = f"http://{host}:{listener.getsockname()[1]}"
 
     def ready(stop: Callable[[], None]) -> None:
         if address_file:
             _write(address_file, url)
-        typer.echo(f"Interactions emulator on {url} (this is not Gemini; any API key will do)")
-        typer.echo(f'  genai.Client(api_key="any", http_options={{"base_url": "{url}"}})')
-        typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY=any")
+        key = "…" if token else "any"
+        allowed = "your token is the API key" if token else "any API key will do"
+        typer.echo(f"Interactions emulator on {url} (this is not Gemini; {allowed})")
+        typer.echo(f'  genai.Client(api_key="{key}", http_options={{"base_url": "{url}"}})')
+        typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY={key}")
 
     def crash() -> None:
         os.kill(os.getpid(), signal.SIGKILL)
@@ -73,19 +89,22 @@ def main(
             scenarios=scenarios,
             retention_days=retention_days,
             idle_exit=idle_exit,
+            token=token,
+            webhook_hosts=frozenset(webhook_host or ()),
+            limits=Limits(stored=most_stored),
         )
         run(serve(settings, listener, ready, crash))
     except (Refused, JournalError, OSError, ValueError) as error:
         raise _failed(str(error)) from error
 
 
-def _listen(port: int, prefer_port: int) -> socket.socket:
+def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
     try:
-        return bind(port or prefer_port)
+        return bind(port or prefer_port, host)
     except OSError as error:
         if port or not prefer_port:
-            raise _failed(f"port {port} on {HOST} cannot be used ({error.strerror}): choose another") from error
-        return bind(0)
+            raise _failed(f"port {port} on {host} cannot be used ({error.strerror}): choose another") from error
+        return bind(0, host)
 
 
 def _write(path: Path, url: str) -> None:

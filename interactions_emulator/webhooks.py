@@ -132,7 +132,7 @@ class Webhooks:
             raise Refused(400, f"uri {uri!r} is no address") from None
         if parts.scheme not in ("http", "https") or not host:
             raise Refused(400, f"uri {uri!r} is no address: send one such as http://127.0.0.1:8080/hook")
-        if host not in self._hosts and not _is_loopback(host):
+        if host not in self._hosts and not is_loopback(host):
             raise Refused(
                 400, f"uri {uri!r} is not on this machine: start the emulator with --webhook-host {host} to allow it"
             )
@@ -163,7 +163,8 @@ class Webhooks:
         self._journal.write(("webhook", webhook.id, webhook))
 
 
-def _is_loopback(host: str) -> bool:
+def is_loopback(host: str) -> bool:
+    """Whether a host is this machine."""
     try:
         return host == "localhost" or ipaddress.ip_address(host).is_loopback
     except ValueError:
