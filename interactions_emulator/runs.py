@@ -41,12 +41,12 @@ class Run:
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[bytes]:
         """Yield the events after the cursor: those that are there, then those to come."""
-        while True:
-            for frame in cursor.read():
+        while not cursor.done:
+            frames = cursor.read()
+            for frame in frames:
                 yield frame
-            if cursor.done:
-                return
-            await self.changed.wait()
+            if not frames:  # else more may have come while they were taken
+                await self.changed.wait()
 
     async def finished(self) -> None:
         """Return when the interaction has ended."""

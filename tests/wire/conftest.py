@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import AsyncIterator, Generator, Iterator
 from typing import Any
 
 import httpx
@@ -16,6 +16,7 @@ from tests.wire.strict import check_event, check_interaction
 
 AGENT = "deep-research-preview-04-2026"
 MODEL = "gemini-3.8-flash"
+Events = Generator[dict[str, Any], None, None]
 KEY = {"x-goog-api-key": "a key"}
 
 
@@ -47,18 +48,18 @@ class Wire:
         assert isinstance(error["code"], str)
         return str(error["message"])
 
-    def stream(self, body: dict[str, Any], fault: dict[str, Any] | None = None) -> Iterator[dict[str, Any]]:
+    def stream(self, body: dict[str, Any], fault: dict[str, Any] | None = None) -> Events:
         """POST an interaction and yield its events; see `events`."""
         headers = {"x-emulator-fault": json.dumps(fault)} if fault else {}
         request = self.http.build_request("POST", "/interactions", json={**body, "stream": True}, headers=headers)
         return self.events(request)
 
-    def resume(self, interaction_id: str, after: str | None = None) -> Iterator[dict[str, Any]]:
+    def resume(self, interaction_id: str, after: str | None = None) -> Events:
         """GET the events of an interaction, after a cursor if one is given."""
         query = {"stream": "true"} | ({"last_event_id": after} if after else {})
         return self.events(self.http.build_request("GET", f"/interactions/{interaction_id}", params=query))
 
-    def events(self, request: httpx.Request) -> Iterator[dict[str, Any]]:
+    def events(self, request: httpx.Request) -> Events:
         """Yield each event, strictly checked; the `done` frame must be the last one."""
         response = self.http.send(request, stream=True)
         try:

@@ -1,0 +1,89 @@
+"""What the server does not let happen: strangers, floods, memory without end."""
+
+from __future__ import annotations
+
+import socket
+
+import httpx
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.parts import Limits
+from tests.wire.brains import WAIT, brain
+from tests.wire.conftest import KEY, MODEL, Wire, research
+
+
+def test_a_body_that_is_too_large_is_refused_before_it_is_read(api: Emulator) -> None:
+    with Emulator(brain=brain, limits=Limits(body=1_000)) as small:
+        wire = Wire(small.url)
+        assert "larger than 1000 bytes" in wire.refused(
+            wire.http.post("/interactions", json={"model": MODEL, "input": "x" * 2_000}), 413
+        )
+        wire.create({"model": MODEL, "input": "x" * 500})
+
+
+def test_no_more_streams_than_allowed_are_open_at_once() -> None:
+    with Emulator(brain=brain, speed=0, limits=Limits(streams=3)) as api:
+        wire = Wire(api.url)
+        run = wire.create(research())["id"]
+        streams = [wire.resume(run) for _ in range(3)]
+        for stream in streams[:2]:
+            next(stream)
+        wire.get(run)
+        next(streams[2])
+        assert "close some streams" in wire.refused(wire.http.get(f"/interactions/{run}"), 429)
+        for stream in streams:
+            stream.close()
+        while wire.http.get(f"/interactions/{run}").status_code == 429:
+            pass
+
+
+def test_of_more_interactions_than_are_kept_the_oldest_that_has_ended_goes() -> None:
+    with Emulator(brain=brain, speed=0, limits=Limits(stored=3)) as api:
+        wire = Wire(api.url)
+        running = wire.create(research())["id"]
+        made = [wire.create({"model": MODEL, "input": f"{n}"})["id"] for n in range(4)]
+        kept = [wire.http.get(f"/interactions/{id_}").status_code for id_ in (running, *made)]
+        assert kept == [200, 404, 404, 200, 200]
+        api.advance(5 * WAIT)
+        assert wire.get(running)["status"] == "completed"
+
+
+def test_with_a_token_only_that_is_let_in() -> None:
+    with Emulator(brain=brain, token="s3cret") as api:
+        wire = Wire(api.url)
+        body = {"model": MODEL, "input": "hello"}
+        assert "the token" in wire.refused(wire.http.post("/interactions", json=body), 401)
+        for headers in ({"x-goog-api-key": "s3cret"}, {"x-goog-api-key": "", "authorization": "Bearer s3cret"}):
+            wire.create(body, **headers)
+        assert "s3cret" not in str(api.log())
+
+
+def test_creates_are_counted_by_who_asked_and_connections_as_they_are_used(api: Emulator, wire: Wire) -> None:
+    body = {"model": MODEL, "input": "hello"}
+    wire.create(body)
+    wire.create(body)
+    assert httpx.post(f"{api.url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "another"}).is_success
+    log = api.log()
+    mine, other = log["requests"][0]["key"], log["requests"][2]["key"]
+    assert log["creates_by_key"] == {mine: 2, other: 1}
+    assert KEY["x-goog-api-key"] not in str(log)
+    assert [request["connection"] for request in log["requests"]] == [1, 1, 2]
+    assert log["connections"]["opened"] == 3  # this question is the third
+
+
+NO_HTTP = [
+    b"GET / HTTP/9\r\n\r\n",
+    b"\x16\x03\x01 hello",
+    b"POST /v1beta/interactions HTTP/1.1\r\ncontent-length: x\r\n\r\n",
+]
+
+
+@pytest.mark.parametrize("raw", NO_HTTP)
+def test_what_is_no_http_is_refused_in_json(api: Emulator, raw: bytes) -> None:
+    with socket.create_connection(("127.0.0.1", api.port)) as peer:
+        peer.sendall(raw)
+        answer = b""
+        while part := peer.recv(65_536):
+            answer += part
+    assert answer.startswith(b"HTTP/1.1 400") and answer.endswith(b'"}}')
