@@ -1,0 +1,174 @@
+"""How fast the emulator is, beside @copilotkit/aimock on the same machine in the same run: `make bench-emulator`.
+
+Both serve one scripted answer from a process of their own; the client is raw HTTP over kept connections. Rounds are
+interleaved and the median is shown, with the slowest and the fastest round.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+import uvloop
+import yaml
+
+from interactions_emulator import Emulator
+from interactions_emulator.corpus import Corpus
+from tests.wire.brains import RESEARCH
+
+HERE = Path(__file__).parent
+TEXT = "The moon pulls the sea and the tide follows. " * 36
+SECONDS, ROUNDS, CONNECTIONS = 2.0, 5, 16
+RESEARCHES = 500
+STORED = 10_000
+DOCUMENTS = 1_000
+
+
+@dataclass
+class Count:
+    """What came back."""
+
+    answers: int = 0
+    events: int = 0
+
+
+class Peer:
+    """A raw client of one address."""
+
+    def __init__(self, url: str) -> None:
+        self.host, port = url.removeprefix("http://").rsplit(":", 1)
+        self.port = int(port)
+
+    async def ask(self, question: bytes, until: Callable[[], bool], count: Count) -> None:
+        """Send a body again and again over one connection."""
+        reader, writer = await asyncio.open_connection(self.host, self.port, limit=2**24)
+        head = f"POST /v1beta/interactions HTTP/1.1\r\nhost: {self.host}\r\nx-goog-api-key: any\r\n"
+        request = f"{head}content-type: application/json\r\ncontent-length: {len(question)}\r\n\r\n".encode() + question
+        while not until():
+            writer.write(request)
+            body = await answer(reader)
+            count.events += body.count(b"data:")
+            count.answers += 1
+        writer.close()
+
+
+async def answer(reader: asyncio.StreamReader) -> bytes:
+    """Read one answer, which must be a success."""
+    head = (await reader.readuntil(b"\r\n\r\n")).lower()
+    if b" 200 " not in head.partition(b"\r\n")[0]:
+        raise RuntimeError(head.decode())
+    length = re.search(rb"content-length: (\d+)", head)
+    if length:
+        return await reader.readexactly(int(length[1]))
+    parts = []
+    while size := int(await reader.readline(), 16):
+        parts.append(await reader.readexactly(size + 2))
+    await reader.readexactly(2)
+    return b"".join(parts)
+
+
+async def rate(url: str, stream: bool) -> float:
+    """Answers, or events when they are streamed, in a second."""
+    body = json.dumps({"model": "gemini-3.8-flash", "input": "hello", "stream": stream}).encode()
+    count, began = Count(), time.monotonic()
+    end = began + SECONDS
+    await asyncio.gather(*(Peer(url).ask(body, lambda: time.monotonic() > end, count) for _ in range(CONNECTIONS)))
+    return (count.events if stream else count.answers) / (time.monotonic() - began)
+
+
+async def follow(url: str, api: Emulator) -> float:
+    """Start and follow researches at once, each on a connection of its own; return real seconds until all are done."""
+    body = {"agent": "deep-research-preview-04-2026", "background": True, "stream": True, "input": "tides"}
+    counts = [Count() for _ in range(RESEARCHES)]
+    began = time.monotonic()
+    peers = [
+        asyncio.create_task(Peer(url).ask(json.dumps(body).encode(), lambda c=c: c.answers == 1, c)) for c in counts
+    ]
+    while (await asyncio.to_thread(api.log))["creates"] < RESEARCHES:
+        await asyncio.sleep(0.01)
+    await asyncio.to_thread(api.advance, 10_000)
+    await asyncio.gather(*peers)
+    assert len({count.events for count in counts}) == 1
+    return time.monotonic() - began
+
+
+@contextmanager
+def process(*command: str) -> Iterator[tuple[int, str]]:
+    """A server of its own: process id and address."""
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]) as child:
+        assert child.stdout
+        try:
+            yield child.pid, re.search(r"http://[\w.]+:\d+", child.stdout.readline())[0]  # type: ignore[index]
+        finally:
+            child.kill()
+
+
+def resident(pid: int) -> int:
+    """Bytes of memory that a process holds."""
+    status = Path(f"/proc/{pid}/status").read_text()
+    return int(re.search(r"VmRSS:\s+(\d+)", status)[1]) * 1024  # type: ignore[index]
+
+
+def row(name: str, ours: str, theirs: str = "", ratio: str = "") -> None:
+    print(f"| {name} | {ours} | {theirs} | {ratio} |", flush=True)
+
+
+def compare(scenarios: Path) -> None:
+    """Answers and events a second of both."""
+    with (
+        process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios)) as (_, ours),
+        process("node", str(HERE / "aimock.mjs"), TEXT) as (_, theirs),
+    ):
+        for name, stream in (("answers/s", False), ("events/s", True)):
+            for url in (ours, theirs):  # warm up
+                uvloop.run(rate(url, stream))
+            rounds = [(uvloop.run(rate(ours, stream)), uvloop.run(rate(theirs, stream))) for _ in range(ROUNDS)]
+            shown = [f"{statistics.median(r):,.0f} ({min(r):,.0f}–{max(r):,.0f})" for r in zip(*rounds, strict=True)]
+            row(name, *shown, f"{statistics.median(a / b for a, b in rounds):.2f}")
+
+
+def main() -> None:
+    with tempfile.TemporaryDirectory() as folder:
+        scenarios = Path(folder, "scenarios.yaml")
+        said = [{"type": "model_output", "content": [{"type": "text", "text": TEXT}]}]
+        waits = [{"match": {"text": "hello"}, "steps": said}, {"match": {"agent": ".*"}, "wait": 60, "steps": RESEARCH}]
+        scenarios.write_text(yaml.safe_dump(waits))
+        print("| what | emulator | aimock | ratio |\n|---|---:|---:|---:|")
+        compare(scenarios)
+        began = time.perf_counter()
+        with Emulator(brain=lambda turn: [], speed=0):
+            row("start in this process, ms", f"{(time.perf_counter() - began) * 1000:.0f}")
+        with Emulator(scenarios=scenarios, speed=0) as api:
+            row(f"{RESEARCHES} researches followed at once, s", f"{uvloop.run(follow(api.url, api)):.1f}")
+        with process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios)) as (pid, url):
+            before = resident(pid)
+            count = Count()
+            body = json.dumps({"model": "gemini-3.8-flash", "input": "hello"}).encode()
+            uvloop.run(Peer(url).ask(body, lambda: count.answers == STORED, count))
+            full = resident(pid)
+            uvloop.run(Peer(url).ask(body, lambda: count.answers == 2 * STORED, count))
+            row(f"memory of a stored answer of {len(TEXT)} characters, KB", f"{(full - before) / STORED / 1000:.1f}")
+            row(f"memory after {STORED:,} more, which push out the oldest, MB", f"{(resident(pid) - full) / 1e6:+.1f}")
+        documents = Path(folder, "documents")
+        documents.mkdir()
+        for number in range(DOCUMENTS):
+            text = "\n\n".join(f"Paragraph {n} of {number} speaks of the sea and of the ships." * 3 for n in range(10))
+            (documents / f"{number}.md").write_text(f"# Document {number}\n\n{text}")
+        for name in ("read and indexed", "opened again"):
+            began = time.perf_counter()
+            assert len(Corpus.open(documents, Path(folder, "index.db"))) == DOCUMENTS
+            row(f"{DOCUMENTS:,} documents {name}, s", f"{time.perf_counter() - began:.2f}")
+
+
+if __name__ == "__main__":
+    main()
