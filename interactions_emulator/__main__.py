@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import json
 import logging
 import os
@@ -93,6 +94,7 @@ def main(
             webhook_hosts=frozenset(webhook_host or ()),
             limits=Limits(stored=most_stored),
         )
+        gc.set_threshold(50_000, 20, 100)  # what is stored is many small objects that live long
         run(serve(settings, listener, ready, crash))
     except (Refused, JournalError, OSError, ValueError) as error:
         raise _failed(str(error)) from error

@@ -2,31 +2,28 @@
 
 from __future__ import annotations
 
-import asyncio
 import hmac
 import logging
 import re
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable
 from typing import Any
 
-from starlette.requests import ClientDisconnect
-from starlette.responses import Response
-from starlette.types import Receive, Scope, Send
-
+from interactions_emulator.answers import Answer, Cut, EventStream, Finished, Hang, Json, Late, refusal
 from interactions_emulator.call import Call
-from interactions_emulator.errors import Refused, error_body
+from interactions_emulator.errors import Refused
+from interactions_emulator.events import tag
 from interactions_emulator.faults import Fault, parse_header
 from interactions_emulator.interaction import Cursor
 from interactions_emulator.log import fingerprint
 from interactions_emulator.parts import Parts
+from interactions_emulator.protocol import Exchange
 from interactions_emulator.request import parse_create, parse_object
 from interactions_emulator.runs import Run
-from interactions_emulator.streams import Cut, EventStream, Hang, Json, first_of
 
 logger = logging.getLogger(__name__)
 
-Act = Callable[[Fault | None], Awaitable[Response]]
-Operation = Callable[[Call], Awaitable[Response]]
+Act = Callable[[Fault | None], Answer]
+Operation = Callable[[Call], Answer]
 
 _PATH = re.compile(
     r"/(?!_emulator/)[^/]+(?:/projects/[^/]+/locations/[^/]+)?/(interactions|webhooks)"
@@ -36,7 +33,7 @@ _LEGACY = re.compile(r"google-genai-sdk/1\.\S*")
 
 
 class Api:
-    """An ASGI application without routes of Starlette's, for nearly every request is one of these few."""
+    """What the API does. Nothing here waits: an answer that takes its time is one that says so."""
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
@@ -59,41 +56,31 @@ class Api:
             ("webhooks", True, ":rotateSigningSecret"): {"POST": self._webhook(hooks.rotate)},
         }
 
-    def operation(self, scope: Scope) -> tuple[Operation, str] | None:
-        """Return what a request asks for and the id in its path; None if it is not for the API.
-
-        Raises `Refused` (405).
-        """
-        match = _PATH.fullmatch(scope["path"])
+    def answer(self, exchange: Exchange) -> Answer | None:
+        """Carry out what a request asks for, and log it; None if it is not for the API."""
+        match = _PATH.fullmatch(exchange.path)
         if match is None:
             return None
         what, id_, action = match[1], match[2] or "", match[3] or ""
         methods = self._operations.get((what, bool(id_), action))
         if methods is None:
             return None
-        if scope["method"] not in methods:
-            raise Refused(405, f"{scope['method']} {scope['path']} is not allowed: use {' or '.join(methods)}")
-        return methods[scope["method"]], id_
-
-    async def answer(self, operation: Operation, id_: str, scope: Scope, receive: Receive, send: Send) -> None:
-        """Carry an operation out, log it and send its answer."""
-        call = Call(scope, receive, id_)
+        call = Call(exchange, id_)
+        answer: Answer
         try:
-            response = await operation(call)
+            if exchange.method not in methods:
+                raise Refused(405, f"{exchange.method} {exchange.path} is not allowed: use {' or '.join(methods)}")
+            answer = methods[exchange.method](call)
         except Refused as refused:
-            response = error(refused)
-        except ClientDisconnect:
-            response = Cut()
+            answer = refusal(refused)
         except Exception as failure:
-            logger.exception("%s %s failed", scope["method"], scope["path"])
-            response = error(
-                Refused(500, f"The emulator failed: {type(failure).__name__}: {failure}. Its log says more.")
-            )
-        self._parts.log.add(call.line(None if isinstance(response, Cut) else response.status_code))
-        await response(scope, receive, send)
+            logger.exception("%s %s failed", exchange.method, exchange.path)
+            answer = refusal(broken(failure))
+        self._parts.log.add(call.line(answer.status))
+        return answer
 
-    async def _create(self, call: Call) -> Response:
-        async def act(fault: Fault | None) -> Response:
+    def _create(self, call: Call) -> Answer:
+        def act(fault: Fault | None) -> Answer:
             for uri in (parsed.head.get("webhook_config") or {}).get("uris", ()):
                 self._parts.webhooks.check_uri(uri)
             documents_url = f"http://{call.header(b'host')}/documents/"
@@ -101,20 +88,20 @@ class Api:
             call.interaction_id = run.interaction.id
             if parsed.stream:
                 return self._stream(run, Cursor(run.interaction, usage=not (fault and fault.no_usage)), fault)
-            if not parsed.background and not run.interaction.finished:
-                await first_of(run.finished(), self._parts.closing.wait())
-            return Json(run.interaction.resource()) if parsed.background or run.interaction.finished else Cut()
+            if parsed.background or run.interaction.finished:
+                return Json(run.interaction.resource())
+            return Finished(run)
 
         call.kind = "create"
         self._authorize(call)
-        parsed = parse_create(await call.body(self._parts.limits.body))
-        return await self._with_fault(call, "create_stream" if parsed.stream else "create", act)
+        parsed = parse_create(call.body(self._parts.limits.body))
+        return self._with_fault(call, "create_stream" if parsed.stream else "create", act)
 
-    async def _get(self, call: Call) -> Response:
+    def _get(self, call: Call) -> Answer:
         query = call.query()
         streaming = query.get("stream", "false")
 
-        async def act(fault: Fault | None) -> Response:
+        def act(fault: Fault | None) -> Answer:
             if streaming not in ("true", "false"):
                 raise Refused(400, f"stream is true or false, not {streaming!r}")
             run = self._runs.find(call.id)
@@ -128,48 +115,49 @@ class Api:
 
         call.kind = "resume" if streaming == "true" else "get"
         self._authorize(call)
-        return await self._with_fault(call, call.kind, act)
+        return self._with_fault(call, call.kind, act)
 
-    async def _cancel(self, call: Call) -> Response:
-        async def act(fault: Fault | None) -> Response:
+    def _cancel(self, call: Call) -> Answer:
+        def act(fault: Fault | None) -> Answer:
             return Json(self._runs.cancel(call.id).interaction.resource())
 
         call.kind = "cancel"
         self._authorize(call)
-        return await self._with_fault(call, "cancel", act)
+        return self._with_fault(call, "cancel", act)
 
-    async def _delete(self, call: Call) -> Response:
-        async def act(fault: Fault | None) -> Response:
+    def _delete(self, call: Call) -> Answer:
+        def act(fault: Fault | None) -> Answer:
             self._runs.delete(call.id)
             return Json({})
 
         call.kind = "delete"
         self._authorize(call)
-        return await self._with_fault(call, "delete", act)
+        return self._with_fault(call, "delete", act)
 
     def _webhook(self, act: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Operation:
-        async def operation(call: Call) -> Response:
+        def operation(call: Call) -> Answer:
             call.kind, call.interaction_id = "webhooks", None
             self._authorize(call)
-            return Json(act(call.id, parse_object(await call.body(self._parts.limits.body) or b"{}")))
+            return Json(act(call.id, parse_object(call.body(self._parts.limits.body) or b"{}")))
 
         return operation
 
-    def _stream(self, run: Run, cursor: Cursor, fault: Fault | None) -> Response:
-        return EventStream(run, cursor, fault, self._parts.closing, self._parts.crash)
+    def _stream(self, run: Run, cursor: Cursor, fault: Fault | None) -> Answer:
+        return EventStream(run, cursor, fault, self._parts.crash)
 
-    async def _with_fault(self, call: Call, kind: str, act: Act) -> Response:
+    def _with_fault(self, call: Call, kind: str, act: Act) -> Answer:
         """Do what is asked, unless a fault comes first or afterwards."""
         call.kind = kind
         header = call.header(b"x-emulator-fault")
         fault = parse_header(header, kind) if header else self._parts.faults.hit(kind)
         if fault is None:
-            return await act(None)
+            return act(None)
         if fault.refuses and not fault.after_accept:
             return self._refusal(fault, kind)
-        response = await act(fault)
-        await asyncio.sleep(fault.delay_ms / 1000)
-        return self._refusal(fault, kind) if fault.after_accept else response
+        answer = act(fault)
+        if fault.after_accept:
+            answer = self._refusal(fault, kind)
+        return Late(answer, fault.delay_ms / 1000) if fault.delay_ms else answer
 
     def _authorize(self, call: Call) -> None:
         legacy = _LEGACY.search(call.header(b"user-agent"))
@@ -187,27 +175,22 @@ class Api:
         if token and not hmac.compare_digest(call.key.encode(), token.encode()):
             raise Refused(401, "This is not the token that the emulator was started with: send that as the API key.")
 
-    def _refusal(self, fault: Fault, kind: str) -> Response:
+    def _refusal(self, fault: Fault, kind: str) -> Answer:
         if fault.crash:
             self._parts.crash()
         if fault.hang:
-            return Hang(self._parts.closing)
+            return Hang()
         if fault.status is None:
             return Cut()
         message = f"Fault on request: {kind} is answered with status {fault.status}."
         if (kind, fault.status) == ("cancel", 404):
             message = "Method not found."
-        response = error(Refused(fault.status, message))
+        headers = {}
         if fault.retry_after_ms is not None:
-            response.headers["retry-after-ms"] = str(fault.retry_after_ms)
+            headers["retry-after-ms"] = str(fault.retry_after_ms)
             if fault.retry_after_ms >= 1000:
-                response.headers["retry-after"] = str(fault.retry_after_ms // 1000)
-        return response
-
-
-def error(refused: Refused) -> Response:
-    """Return a refusal as an answer."""
-    return Json(error_body(refused.status, refused.message), status_code=refused.status)
+                headers["retry-after"] = str(fault.retry_after_ms // 1000)
+        return refusal(Refused(fault.status, message), headers)
 
 
 def broken(failure: Exception) -> Refused:
@@ -219,11 +202,11 @@ def _after(run: Run, last_event_id: str | None, usage: bool) -> Cursor:
     """Return the place after an event, which is in the run or refused (400)."""
     if last_event_id is None:
         return Cursor(run.interaction, usage=usage)
-    head, _, number = last_event_id.rpartition("_")
+    head, line, number = last_event_id.rpartition("_")
     position = int(number) if number.isdecimal() and len(number) < 10 else 0
     there = Cursor(run.interaction, position)
     there.read()
-    if head != f"evt_{run.interaction.id[-6:]}" or not 0 < position <= there.number:
+    if (head + line).encode() != tag(run.interaction.id) or not 0 < position <= there.number:
         raise Refused(
             400,
             f"last_event_id {last_event_id!r} is no event of interaction {run.interaction.id}: "

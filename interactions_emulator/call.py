@@ -4,21 +4,16 @@ from __future__ import annotations
 
 from urllib.parse import parse_qsl
 
-from starlette.requests import ClientDisconnect
-from starlette.types import Receive, Scope
-
 from interactions_emulator.errors import Refused
 from interactions_emulator.log import fingerprint
-from interactions_emulator.streams import CONNECTION
+from interactions_emulator.protocol import Exchange
 
 
 class Call:
     """A request. `id` is the one in its path, "" if there is none."""
 
-    def __init__(self, scope: Scope, receive: Receive, id_: str) -> None:
-        self._scope = scope
-        self._receive = receive
-        self._headers: dict[bytes, bytes] = dict(scope["headers"])
+    def __init__(self, exchange: Exchange, id_: str) -> None:
+        self._exchange = exchange
         self.id = id_
         self.kind = ""
         """What the log and the faults call it."""
@@ -29,37 +24,28 @@ class Call:
 
     def header(self, name: bytes) -> str:
         """Return a header, named in lower case, "" if there is none."""
-        return self._headers.get(name, b"").decode("latin-1")
+        return self._exchange.headers.get(name, b"").decode("latin-1")
 
     def query(self) -> dict[str, str]:
         """Return the parameters; of one that is given twice the last."""
-        return dict(parse_qsl(self._scope["query_string"].decode("latin-1"), keep_blank_values=True))
+        return dict(parse_qsl(self._exchange.query.decode("latin-1"), keep_blank_values=True))
 
-    async def body(self, most: int) -> bytes:
-        """Return the body. Raises `Refused` (413) if it is longer than `most` bytes."""
-        parts, size, more = [], 0, True
-        while more:
-            message = await self._receive()
-            if message["type"] == "http.disconnect":
-                raise ClientDisconnect
-            part: bytes = message.get("body", b"")
-            more = message.get("more_body", False)
-            size += len(part)
-            if size > most:
-                raise Refused(413, f"the body is larger than {most} bytes")
-            parts.append(part)
-        return b"".join(parts)
+    def body(self, most: int) -> bytes:
+        """Return the body. Raises `Refused` (413) if it was longer than `most` bytes."""
+        if self._exchange.too_large:
+            raise Refused(413, f"the body is larger than {most} bytes")
+        return self._exchange.body
 
     def line(self, status: int | None) -> dict[str, str | int | None]:
         """Return what the log keeps; `status` None says that no answer was given."""
         return {
-            "method": self._scope["method"],
-            "path": self._scope["path"],
+            "method": self._exchange.method,
+            "path": self._exchange.path,
             "status": status,
             "interaction_id": self.interaction_id,
             "kind": self.kind,
             "key": fingerprint(self.key) if self.key else None,
-            "connection": self._scope.get(CONNECTION),
+            "connection": self._exchange.connection,
         }
 
     def _key(self) -> str:

@@ -20,7 +20,7 @@ from collections.abc import Awaitable, Callable
 from typing import Any
 
 from starlette.requests import Request
-from starlette.responses import Response
+from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from interactions_emulator.errors import Refused
@@ -28,7 +28,6 @@ from interactions_emulator.faults import parse_faults
 from interactions_emulator.interaction import Cursor, Interaction
 from interactions_emulator.parts import Parts
 from interactions_emulator.runs import Runs
-from interactions_emulator.streams import Json
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -41,17 +40,17 @@ def control_routes(parts: Parts) -> list[Route]:
             faults.clear()
         if request.method == "POST":
             faults.add(parse_faults(await _json(request)))
-        return Json(faults.show())
+        return JSONResponse(faults.show())
 
     async def clock(request: Request) -> Response:
         if request.method == "POST":
             _set_clock(runs, await _json(request))
             await runs.settle()
         speed: Any = runs.clock.speed
-        return Json({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
+        return JSONResponse({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
 
     async def show_log(request: Request) -> Response:
-        return Json(
+        return JSONResponse(
             {
                 "creates": sum(runs.creates.values()),
                 "creates_by_key": runs.creates,
@@ -61,10 +60,10 @@ def control_routes(parts: Parts) -> list[Route]:
         )
 
     async def show_deliveries(request: Request) -> Response:
-        return Json(list(parts.deliveries.attempts))
+        return JSONResponse(list(parts.deliveries.attempts))
 
     async def interactions(request: Request) -> Response:
-        return Json([_line(interaction) for interaction in runs.stored.values()])
+        return JSONResponse([_line(interaction) for interaction in runs.stored.values()])
 
     return [
         Route("/faults", _local(show_faults), methods=["GET", "POST", "DELETE"]),

@@ -14,6 +14,18 @@ from interactions_emulator.turn import Step
 Event = dict[str, Any]
 
 DONE = b"event: done\ndata: [DONE]\n\n"
+_HEADS = {
+    kind: f"event: {kind}\ndata: ".encode()
+    for kind in (
+        "interaction.created",
+        "interaction.status_update",
+        "interaction.completed",
+        "step.start",
+        "step.delta",
+        "step.stop",
+        "error",
+    )
+}
 _LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
 """Characters that JSON leaves alone and that are line ends to some readers of streams."""
 LONGEST_DELTA = 80
@@ -61,18 +73,18 @@ def step_events(step: Step, index: int) -> list[Event]:
     ]
 
 
-def frame(event: Event, interaction_id: str, number: int) -> bytes:
-    """Return an event as it goes over the socket.
+def tag(interaction_id: str) -> bytes:
+    """Return what the ids of a run's events have in common, so that a cursor of another run is recognized."""
+    return f"evt_{interaction_id[-6:]}_".encode()
 
-    `number` counts the events of a run from 1. The id of an event names its run, so that a cursor of another run is
-    recognized.
-    """
+
+def frame(event: Event, tag: bytes, number: int) -> bytes:
+    """Return an event as it goes over the socket; `number` counts the events of its run from 1."""
     data = to_json(event)
     if not data.isascii():
         for character, escaped in _LINE_ENDS:
             data = data.replace(character, escaped)
-    head = f"event: {event['event_type']}\ndata: ".encode()
-    return b'%b%b,"event_id":"evt_%b_%06d"}\n\n' % (head, data[:-1], interaction_id[-6:].encode(), number)
+    return b'%b%b,"event_id":"%b%06d"}\n\n' % (_HEADS[event["event_type"]], data[:-1], tag, number)
 
 
 def timestamp(seconds: float) -> str:

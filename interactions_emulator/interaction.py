@@ -81,6 +81,7 @@ class Cursor:
         self.done = False
         """Whether the end of the stream has been passed."""
         self._interaction = interaction
+        self._tag = events.tag(interaction.id)
         self._position = position
         self._usage = usage
         self._stage = 0
@@ -92,7 +93,7 @@ class Cursor:
             for event in stage:
                 self.number += 1
                 if self.number > self._position:
-                    frames.append(events.frame(event, self._interaction.id, self.number))
+                    frames.append(events.frame(event, self._tag, self.number))
             self._stage += 1
         return frames
 

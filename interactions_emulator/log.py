@@ -29,14 +29,8 @@ class Log:
         request["time"] = time.time()
         self.requests.append(request)
 
-    def begin(self) -> None:
-        """A request has come."""
-        self.busy += 1
-        self.last = time.monotonic()
-
-    def end(self) -> None:
-        """It has been answered."""
-        self.busy -= 1
+    def touch(self) -> None:
+        """There is something to do now."""
         self.last = time.monotonic()
 
 

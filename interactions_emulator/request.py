@@ -47,7 +47,7 @@ _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 
 
-@dataclass(frozen=True)
+@dataclass
 class Create:
     """A create request. `input` is steps, however the client wrote it; `head` is what the resource echoes."""
 

@@ -39,13 +39,13 @@ class Run:
         self.beats: list[Beat | Ending] = []
         """What the brain answers and is not told yet, in reverse."""
 
-    async def follow(self, cursor: Cursor) -> AsyncIterator[bytes]:
+    async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
         """Yield the events after the cursor: those that are there, then those to come."""
         while not cursor.done:
             frames = cursor.read()
-            for frame in frames:
-                yield frame
-            if not frames:  # else more may have come while they were taken
+            if frames:
+                yield frames
+            else:  # asked again after each yield, for more may have come meanwhile
                 await self.changed.wait()
 
     async def finished(self) -> None:
@@ -285,11 +285,11 @@ class Runs:
         self._ended(interaction)
 
     def _forget_oldest(self) -> None:
-        while len(self.stored) > self._most:
-            oldest = next((key for key, value in self.stored.items() if value.finished), None)
-            if oldest is None:
-                return
-            self._forget(oldest)
+        if len(self.stored) > self._most:
+            for key, interaction in self.stored.items():
+                if interaction.finished:
+                    return self._forget(key)
+        return None
 
     def _forget(self, interaction_id: str) -> None:
         del self.stored[interaction_id]

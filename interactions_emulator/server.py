@@ -17,27 +17,28 @@ nothing times out. Beside the API: `/` says who this is, `/documents/{id}` shows
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import asynccontextmanager
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
 
 from starlette.applications import Starlette
 from starlette.exceptions import HTTPException
-from starlette.requests import ClientDisconnect, Request
-from starlette.responses import HTMLResponse, Response
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
 from starlette.routing import Mount, Route
-from starlette.types import ASGIApp, Receive, Scope, Send
 
 from interactions_emulator import __version__, weather
-from interactions_emulator.api import Api, broken, error
-from interactions_emulator.call import Call
+from interactions_emulator.answers import Page, refusal
+from interactions_emulator.api import Api, broken
 from interactions_emulator.control import control_routes
-from interactions_emulator.errors import Refused
+from interactions_emulator.errors import Refused, error_body
 from interactions_emulator.parts import Parts
-from interactions_emulator.streams import Cut, Json
+from interactions_emulator.protocol import Exchange, Todo
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
-SERVER = f"interactions-emulator/{__version__}"
+logger = logging.getLogger(__name__)
+
 _PAGE_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
     "x-content-type-options": "nosniff",
@@ -49,7 +50,7 @@ def create_app(parts: Parts) -> App:
     documents = parts.documents
 
     async def about(request: Request) -> Response:
-        return Json(
+        return JSONResponse(
             {
                 "name": "interactions-emulator",
                 "version": __version__,
@@ -68,25 +69,16 @@ def create_app(parts: Parts) -> App:
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     async def keys(request: Request) -> Response:
-        return Json(await asyncio.to_thread(parts.deliveries.keys))
+        return JSONResponse(await asyncio.to_thread(parts.deliveries.keys))
 
     def noted(endpoint: Endpoint, kind: str) -> Endpoint:
         async def answer(request: Request) -> Response:
-            call = Call(request.scope, request.receive, "")
-            call.kind = kind
             response = await endpoint(request)
-            parts.log.add(call.line(response.status_code))
+            line = {"method": request.method, "path": request.url.path, "status": response.status_code, "kind": kind}
+            parts.log.add(line | dict.fromkeys(("interaction_id", "key", "connection")))
             return response
 
         return answer
-
-    @asynccontextmanager
-    async def lifespan(app: Starlette) -> AsyncIterator[None]:
-        parts.runs.resume()
-        parts.deliveries.resume()
-        yield
-        await parts.runs.stop()
-        await parts.deliveries.stop()
 
     starlette = Starlette(
         routes=[
@@ -97,8 +89,7 @@ def create_app(parts: Parts) -> App:
             Route("/.well-known/jwks.json", keys),
             Mount("/_emulator", routes=control_routes(parts)),
         ],
-        lifespan=lifespan,
-        exception_handlers={Refused: _refused, HTTPException: _http_error, ClientDisconnect: _left, Exception: _broken},
+        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _broken},
     )
     starlette.router.redirect_slashes = False
     return App(parts, starlette)
@@ -107,47 +98,48 @@ def create_app(parts: Parts) -> App:
 class App:
     """The API, and Starlette for the rest. Counts what is being answered, and lets no more in than may be."""
 
-    def __init__(self, parts: Parts, rest: ASGIApp) -> None:
+    def __init__(self, parts: Parts, pages: Starlette) -> None:
         self._api = Api(parts)
-        self._rest = rest
+        self.pages = pages
         self._log = parts.log
         self._most = parts.limits.streams
 
-    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http":
-            return await self._rest(scope, receive, send)
-        self._log.begin()
+    def __call__(self, exchange: Exchange) -> Todo:
+        """Begin an answer and return what is left to do."""
+        if self._log.busy >= self._most:
+            busy = Refused(429, f"{self._most} requests are being answered already: close some streams")
+            return refusal(busy).send(exchange)
+        self._log.touch()
+        todo = (self._api.answer(exchange) or Page(self.pages)).send(exchange)
+        return None if todo is None else self._finish(exchange, todo)
+
+    async def _finish(self, exchange: Exchange, todo: Coroutine[Any, Any, None]) -> None:
+        self._log.busy += 1
         try:
-            if self._log.busy > self._most:
-                raise Refused(429, f"{self._most} requests are being answered already: close some streams")
-            operation = self._api.operation(scope)
-            if operation:
-                await self._api.answer(*operation, scope, receive, send)
+            await todo
+        except Exception as failure:
+            logger.exception("%s %s failed", exchange.method, exchange.path)
+            if exchange.begun:
+                exchange.cut()
             else:
-                await self._rest(scope, receive, send)
-        except Refused as refused:
-            await error(refused)(scope, receive, send)
+                refusal(broken(failure)).send(exchange)
         finally:
-            self._log.end()
-        return None
+            self._log.busy -= 1
+            self._log.touch()
 
 
 async def _refused(request: Request, refused: Exception) -> Response:
     assert isinstance(refused, Refused)
-    return error(refused)
-
-
-async def _left(request: Request, left: Exception) -> Response:
-    return Cut()
+    return JSONResponse(error_body(refused.status, refused.message), refused.status)
 
 
 async def _http_error(request: Request, failure: Exception) -> Response:
     assert isinstance(failure, HTTPException)
     message = f"{request.method} {request.url.path}: {failure.detail}. The API is at /v1beta/interactions."
-    response = error(Refused(failure.status_code, message))
-    response.headers.update(failure.headers or {})
-    return response
+    return JSONResponse(error_body(failure.status_code, message), failure.status_code, failure.headers)
 
 
 async def _broken(request: Request, failure: Exception) -> Response:
-    return error(broken(failure))
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=failure)
+    refused = broken(failure)
+    return JSONResponse(error_body(refused.status, refused.message), refused.status)

@@ -4,27 +4,27 @@ from __future__ import annotations
 
 import asyncio
 import math
+import signal
 import socket
+import sys
+import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from functools import cache
 from pathlib import Path
-from types import FrameType
 from typing import TYPE_CHECKING, Any
-
-import uvicorn
 
 from interactions_emulator.clock import Clock
 from interactions_emulator.deliveries import Deliveries
 from interactions_emulator.faults import Fault, Faults
 from interactions_emulator.journal import Journal
 from interactions_emulator.parts import Documents, Limits, Parts
+from interactions_emulator.protocol import Connection
 from interactions_emulator.runs import Runs
 from interactions_emulator.scenarios import load_scenarios, scripted
-from interactions_emulator.server import SERVER, create_app
-from interactions_emulator.streams import connection
+from interactions_emulator.server import create_app
 from interactions_emulator.turn import Beat, Brain, Ending, Turn
 from interactions_emulator.webhooks import Webhooks
 
@@ -119,27 +119,27 @@ async def serve(
         journal = Journal(settings.state)
         stack.callback(journal.close)
         parts = make(settings, journal, crash)
-        config = uvicorn.Config(
-            create_app(parts),
-            http=connection(parts.log),
-            ws="none",
-            lifespan="on",
-            log_config=None,
-            access_log=False,
-            server_header=False,
-            date_header=False,
-            headers=[("server", SERVER)],
-            proxy_headers=False,
-            timeout_keep_alive=3600,
-            timeout_graceful_shutdown=3,
+        app = create_app(parts)
+        connections: set[Connection] = set()
+        loop = asyncio.get_running_loop()
+        if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+            for number in (signal.SIGINT, signal.SIGTERM):
+                loop.add_signal_handler(number, parts.closing.set)
+        server = await loop.create_server(
+            lambda: Connection(app, parts.log, settings.limits.body, connections), sock=listener
         )
-        server = _Server(config, parts.closing, lambda: ready(parts.closing.set))
+        parts.runs.resume()
+        parts.deliveries.resume()
         if settings.idle_exit is not None:
             watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, parts))
             stack.callback(watch.cancel)
-        await server.serve(sockets=[listener])
-        if not server.started:
-            raise RuntimeError("the emulator could not start; its log says why")
+        ready(parts.closing.set)
+        await parts.closing.wait()
+        server.close()
+        for open_one in list(connections):
+            open_one.transport.abort()
+        await parts.runs.stop()
+        await parts.deliveries.stop()
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -150,28 +150,6 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         asyncio.run(main)
     else:
         uvloop.run(main)
-
-
-class _Server(uvicorn.Server):
-    """uvicorn's server, ended by an event at once instead of by looking at a flag ten times a second."""
-
-    def __init__(self, config: uvicorn.Config, stopping: asyncio.Event, ready: Callable[[], None]) -> None:
-        super().__init__(config)
-        self._stopping = stopping
-        self._ready = ready
-        self._loop = asyncio.get_running_loop()
-
-    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
-        await super().startup(sockets)
-        await self.on_tick(0)
-        if self.started:
-            self._ready()
-
-    async def main_loop(self) -> None:
-        await self._stopping.wait()
-
-    def handle_exit(self, sig: int, frame: FrameType | None) -> None:
-        self._loop.call_soon_threadsafe(self._stopping.set)
 
 
 async def _stop_when_idle(seconds: float, parts: Parts) -> None:

@@ -86,7 +86,7 @@ def test_the_log_lists_requests_with_what_they_were_about(api: Emulator, wire: W
 async def test_only_this_machine_may_control_it() -> None:
     parts = make(Settings(brain=brain), Journal())
     for host, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403)):
-        transport = httpx.ASGITransport(create_app(parts), client=(host, 1))
+        transport = httpx.ASGITransport(create_app(parts).pages, client=(host, 1))
         async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as http:
             for route in control_routes(parts):
                 assert (await http.get(f"/_emulator{route.path}")).status_code == status
