@@ -118,7 +118,7 @@ class EventStream:
         self._crash = crash
 
     def send(self, exchange: Exchange) -> Todo:
-        exchange.start(STREAM)
+        exchange.start(200, STREAM)
         if self._fault:
             return self._spoil(exchange, self._fault)
         if not self._run.interaction.finished:

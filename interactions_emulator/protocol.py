@@ -34,7 +34,7 @@ class Exchange:
     def __init__(self, connection: Connection, method: str, url: bytes, headers: dict[bytes, bytes]) -> None:
         path, _, query = url.partition(b"?")
         self.method = method
-        self.path = unquote(path.decode("latin-1"), errors="replace")
+        self.path = unquote(path.decode("latin-1"), errors="replace") if b"%" in path else path.decode("latin-1")
         self.query = query
         self.headers = headers
         """By name in lower case."""
@@ -57,12 +57,12 @@ class Exchange:
         self._connection.transport.write(head if self.method == "HEAD" else head + body)
         self._connection.next(self._last)
 
-    def start(self, content_type: str) -> None:
-        """Begin a successful answer that comes in pieces."""
+    def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
+        """Begin an answer that comes in pieces."""
         self.begun = True
         self._last |= not self._chunked
         how = b"transfer-encoding: chunked\r\n" if self._chunked else b""
-        self._connection.transport.write(b"%b%b%b\r\n" % (_head(200, content_type), how, self._more(None)))
+        self._connection.transport.write(b"%b%b%b\r\n" % (_head(status, content_type), how, self._more(headers)))
 
     def write(self, piece: bytes) -> None:
         """Send a piece, which is not empty."""
@@ -83,6 +83,8 @@ class Exchange:
         self._connection.transport.close()
 
     def _more(self, headers: dict[str, str] | None) -> bytes:
+        if not headers and not self._last:
+            return b""
         lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
         return "".join([*lines, "connection: close\r\n"] if self._last else lines).encode("latin-1")
 

@@ -20,8 +20,9 @@ from interactions_emulator.clock import Clock
 from interactions_emulator.deliveries import Deliveries
 from interactions_emulator.faults import Fault, Faults
 from interactions_emulator.journal import Journal
+from interactions_emulator.log import Log
 from interactions_emulator.parts import Documents, Limits, Parts
-from interactions_emulator.protocol import Connection
+from interactions_emulator.protocol import App, Connection
 from interactions_emulator.runs import Runs
 from interactions_emulator.scenarios import load_scenarios, scripted
 from interactions_emulator.server import create_app
@@ -119,27 +120,41 @@ async def serve(
         journal = Journal(settings.state)
         stack.callback(journal.close)
         parts = make(settings, journal, crash)
-        app = create_app(parts)
-        connections: set[Connection] = set()
-        loop = asyncio.get_running_loop()
-        if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, parts.closing.set)
-        server = await loop.create_server(
-            lambda: Connection(app, parts.log, settings.limits.body, connections), sock=listener
-        )
         parts.runs.resume()
         parts.deliveries.resume()
         if settings.idle_exit is not None:
             watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, parts))
             stack.callback(watch.cancel)
-        ready(parts.closing.set)
-        await parts.closing.wait()
-        server.close()
-        for open_one in list(connections):
-            open_one.transport.abort()
+        await host(create_app(parts), parts.log, settings.limits.body, listener, parts.closing, ready)
         await parts.runs.stop()
         await parts.deliveries.stop()
+
+
+async def host(
+    app: App,
+    log: Log,
+    most: int,
+    listener: socket.socket,
+    closing: asyncio.Event,
+    ready: Callable[[Callable[[], None]], None],
+) -> None:
+    """Let an application answer on `listener` until `closing` is set, by itself or by a signal; then cut what is open.
+
+    `most` is how many bytes a body may have; `ready` is called once it serves, with the function that stops it.
+    """
+    loop = asyncio.get_running_loop()
+    connections: set[Connection] = set()
+    if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, closing.set)
+    server = await loop.create_server(lambda: Connection(app, log, most, connections), sock=listener)
+    ready(closing.set)
+    await closing.wait()
+    server.close()
+    for connection in list(connections):
+        connection.transport.abort()
+    while connections:  # each says so when it is gone, and what it was doing with it
+        await asyncio.sleep(0)
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
