@@ -106,6 +106,21 @@ def main(
         raise _failed(str(error)) from error
 
 
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="YAML file to write; not there yet, or empty.")],
+    upstream: Annotated[str, typer.Option(help="Address of the API.")] = "https://generativelanguage.googleapis.com",
+    port: Annotated[int, typer.Option(help="Port to serve on. 0: a free one.")] = 0,
+) -> None:
+    """Pass requests on to the real API, and write what it answers into a file that --scenarios plays."""
+    from interactions_emulator.recording import record as record_into
+
+    try:
+        record_into(file, upstream, port)
+    except (Refused, OSError) as error:
+        raise _failed(str(error)) from error
+
+
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
     try:
         return bind(port or prefer_port, host)

@@ -65,8 +65,9 @@ class Exchange:
         self._connection.transport.write(b"%b%b%b\r\n" % (_head(status, content_type), how, self._more(headers)))
 
     def write(self, piece: bytes) -> None:
-        """Send a piece, which is not empty."""
-        self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+        """Send a piece."""
+        if piece:  # an empty one would be the end
+            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def drain(self) -> None:
         """Return when the client has taken most of what was written."""
@@ -102,7 +103,8 @@ class Connection(asyncio.Protocol):
         self._all = all_of_them
         self._waiting: deque[Exchange] = deque()
         self._busy = False
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
+        """What is being done for an answer."""
         self.parser = httptools.HttpRequestParser(self)
         self.writable = asyncio.Event()
         self.writable.set()
@@ -120,8 +122,8 @@ class Connection(asyncio.Protocol):
         self._all.discard(self)
         self._waiting.clear()
         self.writable.set()
-        if self._task:
-            self._task.cancel()
+        if self.task:
+            self.task.cancel()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -190,7 +192,7 @@ class Connection(asyncio.Protocol):
         self._busy = True
         todo = self._app(exchange)
         if todo is not None:
-            self._task = asyncio.get_running_loop().create_task(todo)
+            self.task = asyncio.get_running_loop().create_task(todo)
 
 
 @lru_cache(100)

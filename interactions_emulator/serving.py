@@ -23,6 +23,7 @@ from interactions_emulator.journal import Journal
 from interactions_emulator.log import Log
 from interactions_emulator.parts import Documents, Limits, Parts
 from interactions_emulator.protocol import App, Connection
+from interactions_emulator.replay import Replay
 from interactions_emulator.runs import Runs
 from interactions_emulator.scenarios import load_scenarios, scripted
 from interactions_emulator.server import create_app
@@ -79,6 +80,9 @@ def bind(port: int, host: str = HOST) -> socket.socket:
 def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> Parts:
     """Return what the application of these settings is made of."""
     documents, brain = _open(settings)
+    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
+    if scenarios:
+        brain = scripted(scenarios, brain)
     clock = _clock(settings.speed, journal)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
@@ -97,6 +101,7 @@ def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None 
         webhooks=webhooks,
         deliveries=deliveries,
         documents=documents,
+        replay=Replay(exchanges) if exchanges else None,
         crash=crash or closing.set,
         token=settings.token,
         limits=settings.limits,
@@ -151,10 +156,10 @@ async def host(
     ready(closing.set)
     await closing.wait()
     server.close()
+    tasks = [connection.task for connection in connections if connection.task]
     for connection in list(connections):
         connection.transport.abort()
-    while connections:  # each says so when it is gone, and what it was doing with it
-        await asyncio.sleep(0)
+    await asyncio.gather(*tasks, return_exceptions=True)  # each is cancelled as its connection goes
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -191,8 +196,6 @@ def _open(settings: Settings) -> tuple[Documents | None, Brain]:
 
         documents = Corpus.open(settings.corpus, settings.index)
         brain = brain or _extractive(documents)
-    if settings.scenarios is not None:
-        brain = scripted(load_scenarios(settings.scenarios), brain)
     return documents, brain
 
 

@@ -48,7 +48,7 @@ def test_every_option_is_in_the_table_and_no_other() -> None:
 def test_its_scenarios_can_be_read(tmp_path: Path) -> None:
     for block in blocks("yaml"):
         (tmp_path / "scenarios.yaml").write_text(block)
-        load_scenarios(tmp_path / "scenarios.yaml")
+        assert any(load_scenarios(tmp_path / "scenarios.yaml"))
 
 
 @pytest.mark.parametrize("block", blocks("py"))
