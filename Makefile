@@ -38,6 +38,10 @@ faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own Mana
 chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
+.PHONY: bench-emulator
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## How fast the emulator is, beside aimock (needs npm)
+	$(BIN)/python -m tests.bench.emulator
+
 .PHONY: clients wire-live needs-key
 clients: $(CLIENTS) ## The other versions of the official clients, for the conformance tests
 
@@ -55,17 +59,16 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 
+COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url \
+  --no-emit-trusted-host --no-emit-find-links --no-header
 lock: ## Resolve the dependencies anew (needs pip-tools)
-	pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
-	pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
-	cd $(CONFORMANCE) && pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --output-file genai-3.lock genai-3.in
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 
 clean:
-	rm -rf $(VENV) .venv-genai3 $(CONFORMANCE)/node_modules build reports
+	rm -rf $(VENV) .venv-genai3 $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -87,6 +90,6 @@ $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	.venv-genai3/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
 	@touch $@
 
-$(CONFORMANCE)/node_modules/.ready: $(CONFORMANCE)/package-lock.json $(CONFORMANCE)/package.json
-	npm ci --prefix $(CONFORMANCE) --ignore-scripts --silent
+%/node_modules/.ready: %/package-lock.json %/package.json
+	npm ci --prefix $* --ignore-scripts --silent
 	@touch $@
