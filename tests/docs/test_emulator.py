@@ -55,3 +55,9 @@ def test_its_scenarios_can_be_read(tmp_path: Path) -> None:
 def test_its_example_of_a_test_passes(pytester: pytest.Pytester, block: str) -> None:
     pytester.makepyfile("import pytest\nfrom google import genai\n\n\n" + block)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_every_module_named_exists() -> None:
+    table = PAGE.split("## How it is built")[1].split("## ")[0]
+    named = set(re.findall(r"`(\w+\.py|\w+/)`", table))
+    assert {name for name in named if not (ROOT / "interactions_emulator" / name).exists()} == set()
