@@ -292,11 +292,11 @@ class Runs:
     def _make_room(self) -> None:
         """Forget the oldest that has ended if there are as many as are kept. Raises `Refused` (429) if none has."""
         if len(self.stored) < self._most:
-            return
-        oldest = next((key for key, interaction in self.stored.items() if interaction.finished), None)
-        if oldest is None:
-            raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
-        self._forget(oldest)
+            return None
+        for key, interaction in self.stored.items():
+            if interaction.finished:
+                return self._forget(key)
+        raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
 
     def _forget(self, interaction_id: str) -> None:
         del self.stored[interaction_id]
