@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}_]+(?:['’][^\W{_CJK}_]+)?")
-_IS_CJK = re.compile(rf"[{_CJK}]")
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Chinese, Japanese and Korean, then Thai, Lao, Burmese and Khmer, as a range of a regular expression."""
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0d7f"
+"""Accents and vowel signs of their own, which `re` does not count among the letters."""
+_LETTER = rf"(?:[^\W{UNSPACED}_]|[{_MARKS}])"
+_RUN = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)?")
+_ASCII_RUN = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -35,8 +41,10 @@ STOPWORDS = word_set("""
 def words(text: str) -> list[str]:
     """Lower-case words in order. Scripts written without spaces come as overlapping pairs of characters."""
     found: list[str] = []
+    if text.isascii():
+        return _ASCII_RUN.findall(text.lower())
     for run in _RUN.findall(text.casefold()):
-        if _IS_CJK.match(run) and len(run) > 1:
+        if _IS_UNSPACED.match(run) and len(run) > 1:
             found += [run[i : i + 2] for i in range(len(run) - 1)]
         else:
             found.append(run.replace("’", "'"))
@@ -50,8 +58,14 @@ def terms(text: str) -> list[str]:
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
-    """Cuts English endings so that `moderates`, `moderation` and `moderator` agree; leaves other scripts alone."""
+    """Cuts English endings so that `moderates`, `moderation` and `moderator` agree; leaves other scripts alone.
+
+    Accents go: `Café` is found by `cafe`.
+    """
     word = word.removesuffix("'s")
+    if not word.isascii():
+        bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not "\u0300" <= c <= "\u036f")
+        word = unicodedata.normalize("NFC", bare) or word
     if len(word) <= 3 or not word.isascii():
         return word
     if word.endswith("ies") and len(word) > 4:
@@ -94,7 +108,14 @@ _ABBREVIATION = re.compile(
     r"|ed|eds|[a-z])|\b[A-Z])\.$",
     re.IGNORECASE,
 )
-_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\W_a-zß-öø-ÿ])|(?<=[。！？])")
+ENDS = ".!?。！？؟۔।"
+"""What a sentence ends with, in most scripts."""
+_END = re.compile(r"(?<=[.!?؟۔।])[\"'”’»)\]]*\s+(?=[\"'“‘„«¿¡(\[]*[^\W_a-zß-öø-ÿа-яё])|(?<=[。！？])")
+
+
+def is_mark(character: str) -> bool:
+    """Whether it is an accent or vowel sign, which belongs to the letter before it."""
+    return character > "\u02ff" and unicodedata.category(character)[0] == "M"
 
 
 def sentences(text: str) -> list[str]:
