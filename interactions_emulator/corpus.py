@@ -27,8 +27,8 @@ CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
 CREATE TABLE documents (id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL);
 CREATE INDEX documents_source ON documents (source);
 CREATE TABLE passages (
-    id INTEGER PRIMARY KEY, document TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL,
-    page INTEGER NOT NULL
+    id INTEGER PRIMARY KEY, document TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL,
+    text TEXT NOT NULL, page INTEGER NOT NULL
 );
 CREATE INDEX passages_document ON passages (document, position);
 CREATE TABLE tables (document TEXT NOT NULL, position INTEGER NOT NULL, cells TEXT NOT NULL);
@@ -138,6 +138,10 @@ class Corpus:
         rows = self._rows("SELECT id, title, origin FROM documents WHERE id = ?", (document_id,))
         return Entry(*rows[0]) if rows else None
 
+    def documents(self) -> list[Entry]:
+        """All documents, by their ids."""
+        return [Entry(*row) for row in self._rows("SELECT id, title, origin FROM documents ORDER BY id")]
+
     def passages(self, document_id: str) -> list[Passage]:
         """All passages of a document in order."""
         rows = self._rows(
@@ -156,7 +160,7 @@ class Corpus:
     def page(self, document_id: str) -> str | None:
         """The document as a self-contained HTML page without scripts; None if there is no such document."""
         entry = self.document(document_id)
-        return _page(entry, self.passages(document_id)) if entry else None
+        return _page(entry, self.passages(document_id), self.tables(document_id)) if entry else None
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -266,7 +270,7 @@ def _plain(term: str) -> str:
     return term.replace("'", "")
 
 
-def _page(entry: Entry, passages: list[Passage]) -> str:
+def _page(entry: Entry, passages: list[Passage], drawable: list[Table]) -> str:
     title = html.escape(entry.title)
     body, heading = [], ""
     for passage in passages:
@@ -274,10 +278,14 @@ def _page(entry: Entry, passages: list[Passage]) -> str:
             body.append(f"<h2>{html.escape(passage.heading)}</h2>")
         heading = passage.heading
         body.append(f"<p>{html.escape(passage.text)}</p>")
+    for table in drawable:
+        body.append(f"<h2>{html.escape(table.heading or 'Table')}</h2>\n<table>")
+        body += [f"<tr><td>{'<td>'.join(map(html.escape, row))}" for row in (table.columns, *table.rows)]
+        body.append("</table>")
     return (
         f'<!doctype html>\n<html>\n<head><meta charset="utf-8"><title>{title}</title>\n'
         "<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif;"
-        "color:#222;background:#fff}small{color:#555}</style></head>\n"
+        "color:#222;background:#fff}small{color:#555}td{padding:.1rem 1rem .1rem 0}</style></head>\n"
         f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, as the emulator's "
         f"corpus holds it.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
     )

@@ -28,6 +28,7 @@ MARKUP: dict[str, Markup] = {
     ".html": "html",
     ".htm": "html",
     ".pdf": "pdf",
+    ".csv": "csv",
 }
 LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
 """Bytes; a larger file is left out."""
@@ -56,7 +57,7 @@ class Source:
 
 
 def folder_sources(folder: Path) -> Iterator[Source]:
-    """One source a Markdown, text, reStructuredText, HTML or PDF file below `folder`; hidden ones are left out."""
+    """One source a Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`; hidden ones are left out."""
     root = folder.resolve()
     if not root.is_dir():
         raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")

@@ -10,7 +10,7 @@ from typing import Literal, NamedTuple
 
 from interactions_emulator.words import is_mark, sentences, word_set
 
-Markup = Literal["markdown", "rst", "html", "plain", "pdf"]
+Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
 """"pdf": plain, with a form feed before each page and headings between \\x02."""
 MARKED_UP = ("markdown", "rst")
 LONGEST = 900
@@ -27,6 +27,8 @@ class Paragraph(NamedTuple):
 
 def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
     """The readable paragraphs of a document in order: no code, tables, badges, comments or addresses of links."""
+    if markup == "csv":
+        return []
     source = source.replace("\r\n", "\n").replace("\x00", "")
     if markup == "html":
         source, markup = _from_html(source), "plain"
@@ -40,6 +42,8 @@ def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
 
 def title_of(source: str, markup: Markup) -> str:
     """The document's own title: its <title>, else its first heading; "" if it has neither."""
+    if markup == "csv":
+        return ""
     if markup == "html":
         title = re.search(r"<title[^>]*>(.*?)</title>", source, re.DOTALL | re.IGNORECASE)
         if title:

@@ -8,7 +8,7 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from html.parser import HTMLParser
-from itertools import pairwise
+from itertools import chain, pairwise
 from typing import NamedTuple
 
 from interactions_emulator.prose import Markup, heading_at, inline
@@ -44,15 +44,15 @@ class Series(NamedTuple):
     unit: str
 
 
-def tables(source: str, markup: Markup | None) -> list[Table]:
-    """The tables of a document in order that have three rows or more with a number; `markup` None means CSV."""
+def tables(source: str, markup: Markup) -> list[Table]:
+    """The tables of a document in order that have three rows or more with a number."""
     source = source.replace("\r\n", "\n")
-    if markup is None:
-        found = _from_csv(source)
+    if markup == "csv":
+        found: Iterator[Table] = _from_csv(source)
     elif markup == "html":
         found = _from_html(source)
     elif markup == "markdown":
-        found = [*_from_pipes(source), *(_from_html(source) if "<table" in source else [])]
+        found = chain(_from_pipes(source), _from_html(source) if "<table" in source else ())
     else:
         found = _from_rst(source) if markup == "rst" else iter(())
     return [table for table in found if series_of(table)]

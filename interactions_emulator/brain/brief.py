@@ -32,6 +32,11 @@ _FORM = re.compile(
     r"|:)?\s*(?P<sections>[^.!?\n]+))",
     re.IGNORECASE,
 )
+_LEFT_OUT = re.compile(
+    r"[,;.(]?\s*\b(?:but |and )?(?:please )?"
+    r"(?:leav(?:e|ing) out|exclud(?:e|ing)|except(?: for)?|do(?: not|n't) cover)\s+([^.;:!?()]+)\)?",
+    re.IGNORECASE,
+)
 
 
 @dataclass(frozen=True)
@@ -54,6 +59,8 @@ class Brief:
     bullets: int
     table: bool
     most_words: int
+    without: tuple[str, ...] = ()
+    """What shall be left out."""
 
 
 def read_brief(heard: Heard) -> Brief:
@@ -70,8 +77,10 @@ def parse(text: str) -> Brief:
     """See `read_brief`; without the conversation."""
     plain = " ".join(text.split())[:20_000]
     form = list(_FORM.finditer(plain))
-    sections = next((_enumerated(m["sections"]) for m in form if m["sections"]), ())
+    sections = next((enumerated(m["sections"]) for m in form if m["sections"]), ())
     subject = _FORM.sub(" ", plain).strip()
+    without = tuple(name for m in _LEFT_OUT.finditer(subject) for name in enumerated(m[1]))
+    subject = _LEFT_OUT.sub("", subject).strip() or subject
     topic = _topic(subject)
     wanted = " ".join(m.group() for m in form).casefold()
     limit = re.search(r"(\d[\d,.]*)\s+words", wanted)
@@ -87,6 +96,7 @@ def parse(text: str) -> Brief:
         bullets=(int(count) if count.isdigit() else NUMBER_WORDS.get(count, 5)) if bullets else 0,
         table="table" in wanted,
         most_words=int(re.sub(r"\D", "", limit[1])) if limit else 0,
+        without=without,
     )
 
 
@@ -132,6 +142,7 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     return tuple(found.values())
 
 
-def _enumerated(text: str) -> tuple[str, ...]:
+def enumerated(text: str) -> tuple[str, ...]:
+    """The short names in a list such as `costs, nature and history`."""
     parts = [part.strip(" \"'.:") for part in re.split(r",|;|\band\b|&|、|和", text)]
     return tuple(part for part in parts if part and len(part.split()) <= 8)[:8]
