@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import logging
 import re
 from collections import Counter
 from collections.abc import Iterator, Sequence
@@ -26,6 +27,7 @@ def read_pdf(data: bytes) -> Pdf:
     """Raises `Unreadable`: damaged, locked by a password, or without text, as scanned pages are."""
     import pypdf  # takes a while, and most runs meet no PDF
 
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is raised
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):

@@ -17,10 +17,14 @@ _REQUEST = re.compile(
     r"|conduct|carry out|start|run|make|give me|write|prepare|produce"
     r"|create|compile|draft|deep|detailed|in-depth|comprehensive|thorough|short|long|brief|quick|research"
     r"|investigate|study|analy[sz]e|explore|compare|summari[sz]e|describe"
+    r"|erforsche|recherchiere|untersuche|analysiere|schreibe?|erstelle|bericht|ein|einen|über|étudie[rz]?|recherche[rz]?"
+    r"|rédige[rz]?|un|rapport|sur|investiga|analiza|escribe|informe|sobre|исследуй(?:те)?|изучи(?:те)?|напиши(?:те)?"
+    r"|отч[её]т|об?|про|ابحث|ادرس|حلل|اكتب|تقرير(?:ا|اً)?|عن|حول"
     r"|explain|survey|report|paper|overview|analysis|comparison|literature review|review|a|an|the|some|me|and|on"
     r"|of|about|into|for|regarding|how|what|which|are|is|does|do)\b[\s,:]*)+",
     re.IGNORECASE,
 )
+_WIDE_REQUEST = re.compile(r"^(?:请|帮我|给我)*(?:研究一下|研究|分析|调研|总结|探讨|介绍|调查)(?:一下)?(?=\S{2})")
 _FORM = re.compile(
     r"(?:[,;.]?\s*\b(?:and\s+)?(?:please\s+)?(?:(?:present|format|structure|write|give|return|answer)\w*\s+(?:it"
     r"|the \w+|them|your \w+|me)?\s*)?)"
@@ -102,7 +106,7 @@ def parse(text: str) -> Brief:
 
 def _topic(subject: str) -> str:
     first = (sentences(subject) or [subject])[0]
-    bare = _REQUEST.sub("", first) or first
+    bare = _WIDE_REQUEST.sub("", _REQUEST.sub("", first)) or first
     bare = re.split(r"[.;:!?](?:\s+|$)|[？。；]|,\s*(?:including|such as|especially|with)\b", bare)[0]
     bare = re.sub(
         r"(?i)[\s,]+(?:in (?:great |more )?(?:detail|depth)|thoroughly|with sources|please)$", "", bare.strip(" ,.?!")
@@ -121,12 +125,13 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     """The clauses of the brief, each with the words that carry it."""
     found: dict[str, Aspect] = {}
     clauses = re.split(
-        r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et)\b|(?:^|\s)\d+[.)]\s",
+        r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et|и)\b|和|以及"
+        r"|(?:^|\s)\d+[.)]\s",
         _REQUEST.sub("", subject),
     )
     main = " ".join(list(dict.fromkeys(w for w in words(topic) if w not in STOPWORDS))[:3])
     for clause in clauses:
-        label = _REQUEST.sub("", core(clause)).strip(" .,'\"-")
+        label = _WIDE_REQUEST.sub("", _REQUEST.sub("", core(clause))).strip(" .,'\"-؟")
         label = re.sub(r"\s+in (?:great |more )?(?:detail|depth)$", "", label)
         start = clause.casefold().find(label)
         label = clause[start : start + len(label)] if start >= 0 else label  # as it was written

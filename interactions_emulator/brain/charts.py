@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from interactions_emulator.brain.attached import Shelf
+from interactions_emulator.brain.attached import ATTACHED, Shelf
 from interactions_emulator.corpus import Passage
 from interactions_emulator.pictures import Chart
 from interactions_emulator.tables import Table, series_of
@@ -15,7 +15,7 @@ from interactions_emulator.words import clip, listed, terms
 MOST_CHARTS = 2
 MOST_BARS, MOST_POINTS = 20, 400
 NEAR = 0.3
-"""Share of the topic that a table with its document's title has to speak of."""
+"""Share of the topic that a table with its document's title has to speak of, unless it came with the brief."""
 
 
 class Figure(NamedTuple):
@@ -36,6 +36,7 @@ def figures(
             about = f"{table.heading} {' '.join(table.columns)}"
             left_out = any(set(terms(one)) <= set(terms(about)) for one in without)
             near = share(f"{passage.title} {about} {' '.join(row[0] for row in table.rows[:50])}")
+            near = max(near, NEAR if passage.document_id.startswith(ATTACHED) else 0.0)
             if near >= NEAR and not left_out and (figure := _figure(table, passage)):
                 found.append((-near - 0.1 * share(about), len(found), figure))
     return [figure for _, _, figure in sorted(found, key=lambda one: one[:2])[:MOST_CHARTS]]

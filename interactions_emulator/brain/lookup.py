@@ -51,7 +51,9 @@ def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[s
         passage
         for passage in corpus.search(query, limit=12)
         if passage.score >= enough
-        and (len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}"))
+        and (
+            enough < ENOUGH or len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}")
+        )
     ]
     if not passages:
         return []
@@ -114,10 +116,11 @@ def from_text(text: str, question: str, most: int) -> list[str]:
 def quotable(sentence: str) -> bool:
     """Whether a sentence can stand alone: complete, of words, and not hanging on the one before it."""
     wide = bool(re.search(f"[{UNSPACED}]", sentence))
-    if not (10 if wide else 35) <= len(sentence) <= 420 or sentence.rstrip("\"'”’»)")[-1:] not in ENDS:
-        return False
-    first = sentence.lstrip("\"'“„«(¿¡`")[:1]
-    if not wide and (len(sentence.split()) < 5 or not first.isalnum() or (first.islower() and sentence[0] != "`")):
+    last = sentence.rstrip("\"'”’»)")[-1:]
+    if not (10 if wide else 35) <= len(sentence) <= 420 or not (last in ENDS or "\u0e00" <= last < "\u0f00"):
+        return False  # Thai and Lao have no full stop
+    first = next(filter(str.isalnum, sentence[:4]), "")
+    if not wide and (len(sentence.split()) < 5 or not first or (first.islower() and sentence[0] != "`")):
         return False
     if _HANGING.match(sentence):
         return False
@@ -127,7 +130,7 @@ def quotable(sentence: str) -> bool:
 _HANGING = re.compile(
     r"(?:This|These|Those|That|Such)(?! (?:module|package|library|class|function|guide|document|project|chapter"
     r"|book|paper|report)\b)"
-    r"|(?:It|Its|They|Their|He|She|We|I|However|But|And|Or|So|Also|Thus|Therefore|Then|See|Here|There|For example"
+    r"|(?:It|They|He|She|We|I|However|But|And|Or|So|Also|Thus|Therefore|Then|See|Here|There|For example"
     r"|For instance|By comparison|Instead|In this case"
     r"|Similarly|Likewise|Otherwise|Finally|First|Second|Third|Next|As above|For (?:more|further|additional)"
     r"|The above|The following|PEP \d+ -)\b"

@@ -9,12 +9,14 @@ from interactions_emulator.brain.arguments import subject_of
 from interactions_emulator.brain.attached import Attached
 from interactions_emulator.brain.lookup import from_text, relevant, write_quotations
 from interactions_emulator.corpus import Corpus, Passage
-from interactions_emulator.words import listed
+from interactions_emulator.words import listed, terms
 
 ENOUGH = 0.34
 """Share of a question that a passage has to speak of; less than of the corpus, for it is about these documents."""
 SUMMARY = 4
 """Sentences of a summary, of each document."""
+ROWS = 12
+"""Rows of tables in an answer."""
 
 _NAMES = r"(?:document|paper|pdf|file|attachment|text|article|report|page|dokument|datei)s?"
 _THEM = re.compile(
@@ -54,7 +56,7 @@ def answer(attached: Attached, message: str, note: str = "") -> Draft | None:
     query = " ".join(_THEM.sub(" ", subject_of(message)).split()) or message
     found = relevant(corpus, query, ENOUGH)
     if not found:
-        return None
+        return _from_tables(corpus, query, draft)
     titles = dict.fromkeys(passage.title for _, passage in found)
     draft.write(f"From the attached {'document' if len(titles) == 1 else 'documents'} ({_named(titles)}):\n\n")
     return write_quotations(draft, found)
@@ -80,9 +82,26 @@ def _summarised(corpus: Corpus, draft: Draft) -> Draft:
         size = listed([f"{pages} page{'s' * (pages > 1)}"] * bool(pages) + [f"about {length} words"] * bool(length))
         columns = [f"a table of {listed(list(table.columns))}" for table in corpus.tables(entry.document_id)[:5]]
         about = ", ".join(filter(None, [size, *columns]))
-        draft.write(f"“{entry.title}” ({about}){', in its own words' if found else ' has no sentences to quote'}:\n\n")
+        draft.write(f"“{entry.title}” ({about}){', in its own words:' if found else ' has no sentences to quote.'}\n\n")
         write_quotations(draft, found)
     return draft
+
+
+def _from_tables(corpus: Corpus, query: str, draft: Draft) -> Draft | None:
+    """Rows whose name is asked for, as they stand; None if there are none."""
+    asked = set(terms(query))
+    rows = [
+        (", ".join(f"{name}: {cell}" for name, cell in zip(table.columns, row, strict=True) if cell), entry)
+        for entry in corpus.documents()
+        for table in corpus.tables(entry.document_id)
+        for row in table.rows
+        if (name := set(terms(row[0]))) and name <= asked
+    ][:ROWS]
+    for number, (row, entry) in enumerate(rows):
+        if not number or rows[number - 1][1] != entry:
+            draft.write(f"{chr(10) * bool(number)}From a table in “{entry.title}”:\n\n")
+        draft.write("- ").quote(row, Passage(entry.document_id, entry.title, "", row, 0, 1.0)).write("\n")
+    return draft if rows else None
 
 
 def _holder(passages: list[Passage], sentence: str) -> Passage | None:

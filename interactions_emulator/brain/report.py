@@ -70,7 +70,11 @@ def write_report(
     """
     writer = _Writer(documents_url)
     writer.draft.write(f"# {brief.title}\n\n")
-    if not findings:
+    if not findings and figures:
+        writer.draft.write(
+            f"No sentence of the documents speaks of “{brief.topic}”; what tables hold is drawn below.\n\n"
+        )
+    elif not findings:
         writer.draft.write(
             f"The local documents hold nothing on “{brief.topic}”. Nothing is reported, because nothing was found:"
             " the emulator quotes documents and does not guess.\n\n"

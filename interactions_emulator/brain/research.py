@@ -9,7 +9,7 @@ from dataclasses import dataclass, replace
 from typing import NamedTuple
 
 from interactions_emulator.brain.answer import Draft, Ids, search_steps, thought
-from interactions_emulator.brain.attached import Shelf, read_documents
+from interactions_emulator.brain.attached import ATTACHED, Shelf, read_documents
 from interactions_emulator.brain.brief import Aspect, Brief, parse, read_brief
 from interactions_emulator.brain.changes import agreed_brief, plan_of
 from interactions_emulator.brain.charts import Figure, figures
@@ -32,6 +32,8 @@ class _Bar(NamedTuple):
 
 
 USUAL, WIDER = _Bar(0.5, 0.3, 0.25), _Bar(0.35, 0.25, 0.35)
+OWN = _Bar(0.3, 0.2, 0.2)
+"""Of documents that came with the brief."""
 PLANNING, WRITING, WHOLE = 60.0, 120.0, 1200.0
 """Virtual seconds of planning, of writing and of the whole research; about what Gemini takes."""
 MOST_ROUNDS, MOST_MISSED = 7, 3
@@ -84,7 +86,8 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[Beat]:
     if turn.agent_config.get("visualization") != "off":
         topic = _Weights(shelf, brief.topic)
         near = [one for one in shelf.search(brief.topic, limit=12) if one.score >= USUAL.passage]
-        drawn = figures(shelf, [*(one.source for one in findings), *near], topic.share, brief.without)
+        own = [Passage(one.document_id, one.title, "", "", 0, 1.0) for one in attached.corpus.documents()]
+        drawn = figures(shelf, [*own, *(one.source for one in findings), *near], topic.share, brief.without)
     yield Beat(WRITING, write_report(brief, findings, missing, turn.documents_url, drawn, attached.unread))
     for figure in drawn:
         yield Beat(0.0, {"type": "model_output", "content": [image(draw_chart(figure.chart))]})
@@ -121,7 +124,8 @@ def _round(
     for rank, passage in enumerate(corpus.search(query, limit=30)):
         whole = f"{passage.title} {passage.heading} {passage.text}"
         near = topic.share(whole)
-        if min(passage.score, label.share(whole)) < bar.passage or near < bar.topic:
+        needed = OWN if passage.document_id.startswith(ATTACHED) else bar
+        if min(passage.score, label.share(whole)) < needed.passage or near < needed.topic:
             continue
         about = asked.share(f"{passage.title} {passage.heading}")
         for place, sentence in enumerate(sentences(passage.text)):
@@ -130,7 +134,7 @@ def _round(
                 continue
             if any(one <= set(terms(f"{passage.heading} {sentence}")) for one in without):
                 continue
-            if spoken >= bar.sentence or (spoken and about >= USUAL.passage and bar is USUAL):
+            if spoken >= needed.sentence or (spoken and about >= USUAL.passage and bar is USUAL):
                 score = spoken + near + passage.score - 0.02 * rank - 0.5 * lead
                 scored.append((-score, rank, place, Finding(sentence, passage, aspect, score)))
     taken: list[Finding] = []
