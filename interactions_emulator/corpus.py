@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+import json
 import logging
 import math
 import sqlite3
@@ -15,20 +16,24 @@ from typing import Any
 from interactions_emulator import words
 from interactions_emulator.documents import Source, folder_sources, package_sources
 from interactions_emulator.prose import paragraphs
+from interactions_emulator.tables import Table, tables
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 6
+LAYOUT = 7
 """Version of the index; an index of another version is thrown away."""
 SCHEMA = """
 CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
 CREATE TABLE documents (id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL);
 CREATE INDEX documents_source ON documents (source);
 CREATE TABLE passages (
-    id INTEGER PRIMARY KEY, document TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL, text TEXT NOT NULL
+    id INTEGER PRIMARY KEY, document TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL,
+    text TEXT NOT NULL, page INTEGER NOT NULL
 );
 CREATE INDEX passages_document ON passages (document, position);
-CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = 'unicode61 remove_diacritics 2');
+CREATE TABLE tables (document TEXT NOT NULL, position INTEGER NOT NULL, cells TEXT NOT NULL);
+CREATE INDEX tables_document ON tables (document, position);
+CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode61 categories 'L* N* Co M*'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
 """
 MOST_TERMS = 24
@@ -50,6 +55,8 @@ class Passage:
     text: str
     position: int
     score: float
+    page: int = 0
+    """Of a PDF, counted from 1; 0 where there are no pages."""
 
 
 @dataclass(frozen=True)
@@ -98,17 +105,17 @@ class Corpus:
         match = " OR ".join(f'"{term}"' for term in known[:MOST_TERMS])
         excluded = "".join(", ?" for _ in exclude)
         rows = self._rows(
-            "SELECT p.document, d.title, p.heading, p.text, p.position, bm25(stems, 1.5, 1.5, 1.0)"
+            "SELECT p.document, d.title, p.heading, p.text, p.position, p.page, bm25(stems, 1.5, 1.5, 1.0)"
             " FROM stems JOIN passages p ON p.id = stems.rowid JOIN documents d ON d.id = p.document"
             f" WHERE stems MATCH ? AND p.document NOT IN (''{excluded}) ORDER BY rank, p.id LIMIT {CANDIDATES + limit}",
             (match, *sorted(exclude)),
         )
         ranked = []
-        for document, title, heading, text, position, rank in rows:
+        for document, title, heading, text, position, page, rank in rows:
             spoken = set(words.terms(f"{title} {heading} {text}"))
             covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
             ranked.append(
-                (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4)))
+                (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4), page))
             )
         ranked.sort(key=lambda pair: (pair[0], pair[1].document_id, pair[1].position))
         return [passage for _, passage in ranked[:limit]]
@@ -131,19 +138,29 @@ class Corpus:
         rows = self._rows("SELECT id, title, origin FROM documents WHERE id = ?", (document_id,))
         return Entry(*rows[0]) if rows else None
 
+    def documents(self) -> list[Entry]:
+        """All documents, by their ids."""
+        return [Entry(*row) for row in self._rows("SELECT id, title, origin FROM documents ORDER BY id")]
+
     def passages(self, document_id: str) -> list[Passage]:
         """All passages of a document in order."""
         rows = self._rows(
-            "SELECT p.document, d.title, p.heading, p.text, p.position, 0.0 FROM passages p"
+            "SELECT p.document, d.title, p.heading, p.text, p.position, 0.0, p.page FROM passages p"
             " JOIN documents d ON d.id = p.document WHERE d.id = ? ORDER BY p.position",
             (document_id,),
         )
         return [Passage(*row) for row in rows]
 
+    def tables(self, document_id: str) -> list[Table]:
+        """The tables of a document that hold numbers, in order."""
+        rows = self._rows("SELECT cells FROM tables WHERE document = ? ORDER BY position", (document_id,))
+        kept = (json.loads(cells) for (cells,) in rows)
+        return [Table(heading, tuple(columns), tuple(map(tuple, lines))) for heading, columns, lines in kept]
+
     def page(self, document_id: str) -> str | None:
         """The document as a self-contained HTML page without scripts; None if there is no such document."""
         entry = self.document(document_id)
-        return _page(entry, self.passages(document_id)) if entry else None
+        return _page(entry, self.passages(document_id), self.tables(document_id)) if entry else None
 
     def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
         with self._lock:
@@ -173,7 +190,7 @@ def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
         if database.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
             for (table,) in database.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN"
-                " ('vocabulary', 'stems', 'passages', 'documents', 'sources') ORDER BY name DESC"
+                " ('vocabulary', 'stems', 'tables', 'passages', 'documents', 'sources') ORDER BY name DESC"
             ).fetchall():
                 database.execute(f"DROP TABLE {table}")
             for statement in SCHEMA.split(";"):
@@ -200,6 +217,7 @@ def _forget(database: sqlite3.Connection, key: str) -> None:
         f"DELETE FROM stems WHERE rowid IN (SELECT id FROM passages WHERE document IN {of_source})", (key,)
     )
     database.execute(f"DELETE FROM passages WHERE document IN {of_source}", (key,))
+    database.execute(f"DELETE FROM tables WHERE document IN {of_source}", (key,))
     database.execute("DELETE FROM documents WHERE source = ?", (key,))
     database.execute("DELETE FROM sources WHERE key = ?", (key,))
 
@@ -208,16 +226,20 @@ def _learn(database: sqlite3.Connection, source: Source) -> None:
     database.execute("INSERT INTO sources VALUES (?, ?)", (source.key, source.stamp))
     for document in source.read():
         found = paragraphs(document.source, document.markup)
-        if not found:
+        drawable = tables(document.source, document.markup)
+        if not found and not drawable:
             continue
         document_id = _unused(database, document.document_id)
         title = words.clip(document.title, 120)
         database.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", (document_id, source.key, title, document.origin))
         title_stems = _stems(title)
-        for position, (heading, text) in enumerate(found):
+        for position, table in enumerate(drawable):
+            cells = json.dumps(table, ensure_ascii=False)
+            database.execute("INSERT INTO tables VALUES (?, ?, ?)", (document_id, position, cells))
+        for position, (heading, text, page) in enumerate(found):
             row = database.execute(
-                "INSERT INTO passages (document, position, heading, text) VALUES (?, ?, ?, ?)",
-                (document_id, position, heading, text),
+                "INSERT INTO passages (document, position, heading, text, page) VALUES (?, ?, ?, ?, ?)",
+                (document_id, position, heading, text, page),
             ).lastrowid
             database.execute("INSERT INTO stems (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
                              (row, title_stems, _stems(heading), _stems(text)))  # fmt: skip
@@ -248,7 +270,7 @@ def _plain(term: str) -> str:
     return term.replace("'", "")
 
 
-def _page(entry: Entry, passages: list[Passage]) -> str:
+def _page(entry: Entry, passages: list[Passage], drawable: list[Table]) -> str:
     title = html.escape(entry.title)
     body, heading = [], ""
     for passage in passages:
@@ -256,10 +278,14 @@ def _page(entry: Entry, passages: list[Passage]) -> str:
             body.append(f"<h2>{html.escape(passage.heading)}</h2>")
         heading = passage.heading
         body.append(f"<p>{html.escape(passage.text)}</p>")
+    for table in drawable:
+        body.append(f"<h2>{html.escape(table.heading or 'Table')}</h2>\n<table>")
+        body += [f"<tr><td>{'<td>'.join(map(html.escape, row))}" for row in (table.columns, *table.rows)]
+        body.append("</table>")
     return (
         f'<!doctype html>\n<html>\n<head><meta charset="utf-8"><title>{title}</title>\n'
         "<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif;"
-        "color:#222;background:#fff}small{color:#555}</style></head>\n"
+        "color:#222;background:#fff}small{color:#555}td{padding:.1rem 1rem .1rem 0}</style></head>\n"
         f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, as the emulator's "
         f"corpus holds it.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
     )

@@ -15,6 +15,7 @@ from functools import partial
 from pathlib import Path
 from typing import NamedTuple
 
+from interactions_emulator.pdf import Unreadable, read_pdf
 from interactions_emulator.prose import Markup, title_of
 
 log = logging.getLogger(__name__)
@@ -26,8 +27,11 @@ MARKUP: dict[str, Markup] = {
     ".rst": "rst",
     ".html": "html",
     ".htm": "html",
+    ".pdf": "pdf",
+    ".csv": "csv",
 }
-LARGEST_FILE = 5_000_000
+LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
+"""Bytes; a larger file is left out."""
 LONG_DOCSTRING = 400
 HEAD = 16_384
 """Bytes of a module that are read for its docstring."""
@@ -53,7 +57,7 @@ class Source:
 
 
 def folder_sources(folder: Path) -> Iterator[Source]:
-    """One source a Markdown, text, reStructuredText or HTML file below `folder`; hidden ones are left out."""
+    """One source a Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`; hidden ones are left out."""
     root = folder.resolve()
     if not root.is_dir():
         raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")
@@ -62,13 +66,12 @@ def folder_sources(folder: Path) -> Iterator[Source]:
         for name in sorted(files):
             path = Path(directory, name)
             suffix = path.suffix.lower()
-            if suffix == ".pdf":
-                log.warning("%s is not read: PDF is not supported, convert it to text", path)
             if name.startswith(".") or suffix not in MARKUP or not path.resolve().is_relative_to(root):
                 continue
             status = path.stat()
-            if status.st_size > LARGEST_FILE:
-                log.warning("%s is not read: it is larger than %d bytes", path, LARGEST_FILE)
+            largest = LARGEST_PDF if suffix == ".pdf" else LARGEST_FILE
+            if status.st_size > largest:
+                log.warning("%s is not read: it is larger than %d bytes", path, largest)
                 continue
             relative = path.relative_to(root).as_posix()
             stamp = f"{status.st_mtime_ns} {status.st_size}"
@@ -95,8 +98,16 @@ def url_safe(name: str) -> str:
 
 
 def _read_file(path: Path, relative: str, markup: Markup) -> Iterator[Document]:
-    source = path.read_text(encoding="utf-8", errors="replace")
-    yield Document(url_safe(relative), title_of(source, markup) or path.stem, f"the file {relative}", source, markup)
+    if markup == "pdf":
+        try:
+            title, source = read_pdf(path.read_bytes())
+        except Unreadable as error:
+            log.warning("%s is not read: %s", path, error)
+            return
+    else:
+        source = path.read_text(encoding="utf-8", errors="replace")
+        title = title_of(source, markup)
+    yield Document(url_safe(relative), title or path.stem, f"the file {relative}", source, markup)
 
 
 def _read_package(info: Path) -> Iterator[Document]:

@@ -8,35 +8,42 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Literal, NamedTuple
 
-from interactions_emulator.words import sentences, word_set
+from interactions_emulator.words import is_mark, sentences, word_set
 
-Markup = Literal["markdown", "rst", "html", "plain"]
+Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
+""""pdf": plain, with a form feed before each page and headings between \\x02."""
+MARKED_UP = ("markdown", "rst")
 LONGEST = 900
 """Characters of a passage; longer paragraphs are divided between sentences."""
 
 
 class Paragraph(NamedTuple):
-    """A passage of one document, with the heading it stands under ("" before the first)."""
+    """A passage of one document, with the heading it stands under ("" before the first) and its page (0: no pages)."""
 
     heading: str
     text: str
+    page: int = 0
 
 
 def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
     """The readable paragraphs of a document in order: no code, tables, badges, comments or addresses of links."""
+    if markup == "csv":
+        return []
     source = source.replace("\r\n", "\n").replace("\x00", "")
     if markup == "html":
         source, markup = _from_html(source), "plain"
     found: list[Paragraph] = []
-    for heading, block in _blocks(source, markup):
-        text = _inline(block) if markup != "plain" else _collapse(block)
+    for page, heading, block in _blocks(source, markup):
+        text = inline(block) if markup in MARKED_UP else _collapse(block)
         if _is_prose(text) and not _VERSION.fullmatch(heading):
-            found += [Paragraph(heading, part) for part in _divide(text)]
+            found += [Paragraph(heading, part, page) for part in _divide(text)]
     return found
 
 
 def title_of(source: str, markup: Markup) -> str:
     """The document's own title: its <title>, else its first heading; "" if it has neither."""
+    if markup == "csv":
+        return ""
     if markup == "html":
         title = re.search(r"<title[^>]*>(.*?)</title>", source, re.DOTALL | re.IGNORECASE)
         if title:
@@ -45,10 +52,10 @@ def title_of(source: str, markup: Markup) -> str:
     lines = (line for line in source[:20_000].splitlines())
     previous = ""
     for line in lines:
-        if markup != "plain" and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", line)):
-            return _inline(match[1])
+        if markup in MARKED_UP and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", line)):
+            return inline(match[1])
         if _is_underline(line) and previous.strip():
-            return _inline(previous)
+            return inline(previous)
         if (match := re.match(_HTML_HEADING, line)) and markup == "html":
             return match[1].strip()
         previous = line
@@ -60,17 +67,27 @@ _LIST_ITEM = re.compile(r"\s*(?:[-*+•]|\d{1,3}[.)]|#\.|\([a-z0-9]\))\s+")
 _FENCE = re.compile(r"\s*(```|~~~)")
 
 
+def heading_at(line: str, following: str, underlined: bool = False) -> str:
+    """The heading that a line of Markdown or, if `underlined`, of RST is; "" if it is none."""
+    stripped = line.strip()
+    if not underlined and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", stripped)):
+        return inline(match[1]).rstrip(":")
+    if not stripped or len(stripped) >= 100 or "|" in line or _is_underline(line) or not _is_underline(following):
+        return ""
+    return inline(stripped).rstrip(":")
+
+
 def _is_underline(line: str) -> bool:
     return bool(re.fullmatch(r"\s*([=\-~^\"'*+#`:.])\1{2,}\s*", line))
 
 
-def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
-    """(heading, text of a paragraph or list item) in order."""
+def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
+    """(page, heading, text of a paragraph or list item) in order."""
     source = re.sub(r"<!--.*?-->", "", source, flags=re.DOTALL)
     if markup == "markdown":
         source = re.sub(r"\A---\n.*?\n---\n", "", source, flags=re.DOTALL)
         source = re.sub(r"(?i)</?(?:p|div|br|center|h\d|li|ul|ol|details|summary|table|tr)\b[^>]*>", "\n", source)
-    heading, block, fence, directive = "", list[str](), "", -1
+    page, heading, block, fence, directive = 0, "", list[str](), "", -1
     lines = [*source.split("\n"), ""]
     for number, line in enumerate(lines):
         stripped = line.strip()
@@ -91,13 +108,13 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
             pass
         else:
             directive = -1
-            if markup != "plain" and stripped.startswith(".. "):
+            if markup in MARKED_UP and stripped.startswith(".. "):
                 directive = indent
             elif not block and indent >= 4 and not _LIST_ITEM.match(line) and markup == "markdown":
                 continue
             else:
                 if _LIST_ITEM.match(line) and block:
-                    yield heading, "\n".join(block)
+                    yield page, heading, "\n".join(block)
                     block = []
                 item = _LIST_ITEM.match(line)
                 block.append(line[item.end() :] if item else line)
@@ -106,13 +123,14 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[str, str]]:
                 block[-1] = block[-1].rstrip()[:-1]  # an example follows
                 directive = indent
         if block:
-            yield heading, "\n".join(block)
+            yield page, heading, "\n".join(block)
             block = []
+        page += markup == "pdf" and line == "\f"
         if title:
-            heading = _inline(title).rstrip(":") if markup != "plain" else _collapse(title).rstrip(":")
+            heading = inline(title).rstrip(":") if markup in MARKED_UP else _collapse(title).rstrip(":")
 
 
-def _inline(text: str) -> str:
+def inline(text: str) -> str:
     """The words of a paragraph without Markdown's, RST's and HTML's marks."""
     text = _collapse(text.replace("\x03", ""))
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]", "", text)
@@ -141,7 +159,7 @@ def _collapse(text: str) -> str:
 
 def _is_prose(text: str) -> bool:
     """A sentence or more of words: at least 40 characters (15 in scripts without spaces), mostly letters, no code."""
-    letters = sum(c.isalpha() or c.isspace() for c in text)
+    letters = sum(c.isalpha() or c.isspace() or is_mark(c) for c in text)
     wide = sum(c > "\u2e7f" for c in text)
     if len(text) < (15 if wide > len(text) / 2 else 40) or letters < 0.75 * len(text):
         return False

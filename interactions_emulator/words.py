@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import re
+import unicodedata
 from functools import lru_cache
 
-_CJK = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af"
-_RUN = re.compile(rf"[{_CJK}]+|[^\W{_CJK}_]+(?:['’][^\W{_CJK}_]+)?")
-_IS_CJK = re.compile(rf"[{_CJK}]")
+UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
+"""Chinese, Japanese and Korean, then Thai, Lao, Burmese and Khmer, as a range of a regular expression."""
+_MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0d7f"
+"""Accents and vowel signs of their own, which `re` does not count among the letters."""
+_LETTER = rf"(?:[^\W{UNSPACED}_]|[{_MARKS}])"
+_RUN = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)?")
+_ASCII_RUN = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
+_IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
 def word_set(text: str) -> frozenset[str]:
@@ -29,29 +35,54 @@ STOPWORDS = word_set("""
     nicht mit von zu im auf für wie was wer wo wann warum bitte ich du er sie es wir ihr mir mich le la les un une
     des du de et ou est sont pas avec pour dans sur que qui quoi comment pourquoi je tu il elle nous vous mon ma
     mes el los las una unos unas y o es son con por para en qué que quién cómo cuándo dónde yo mi mis
+    ce cet cette ces au aux il lo gli che chi cosa come dove perché è sono della dei os as um uma não são como
+    и в на о об с к по из за от до для не это что такое кто где как почему когда или а но
+    ما هي هو من في عن على إلى هل كيف لماذا أين متى أو و التي الذي
+    क्या है हैं का की के को में से और पर यह वह कौन कैसे क्यों कहाँ
 """)
+_ASKED = re.compile(
+    "什么是|是什么|什么|请问|怎么|如何|为什么|哪里|哪些|多少|とは何ですか|何ですか|とは|ですか|について|教えて"
+    "|이란|무엇입니까|무엇인가요|무엇|คืออะไร|อะไร"
+)
+"""What makes a question, in scripts that have no spaces around it."""
+_ENDINGS = re.compile(
+    "(?<=[а-яё]{3})(?:[ыи]ми|[оае]го|[оае]му|[ая]ми|[аяоеыи]я|[ую]ю|[оеыи]й|[оеыи]е|[оеая]м|[ая]х|и[юи]|[аяоеуюыиьй])$"
+    "|^(?:وال|بال|كال|فال|لل|ال)(?=.{3})"
+)
+"""The commonest Russian endings, and the Arabic article."""
+_ELISION = re.compile(r"(?:[ldjcnsmt]|qu|dell|all|dall|nell|sull|un)'(?=\w{2})")
 
 
 def words(text: str) -> list[str]:
     """Lower-case words in order. Scripts written without spaces come as overlapping pairs of characters."""
     found: list[str] = []
+    if text.isascii():
+        return [_ELISION.sub("", run) if "'" in run else run for run in _ASCII_RUN.findall(text.lower())]
     for run in _RUN.findall(text.casefold()):
-        if _IS_CJK.match(run) and len(run) > 1:
+        if _IS_UNSPACED.match(run) and len(run) > 1:
             found += [run[i : i + 2] for i in range(len(run) - 1)]
         else:
-            found.append(run.replace("’", "'"))
+            found.append(_ELISION.sub("", run.replace("’", "'")))
     return found
 
 
 def terms(text: str) -> list[str]:
     """Stems of the words that carry meaning, in order, with repetitions."""
+    if not text.isascii():
+        text = _ASKED.sub(" ", text)
     return [stem(word) for word in words(text) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
 
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
-    """Cuts English endings so that `moderates`, `moderation` and `moderator` agree; leaves other scripts alone."""
+    """Cuts English endings so that `moderates`, `moderation` and `moderator` agree; leaves other scripts alone.
+
+    Accents go: `Café` is found by `cafe`.
+    """
     word = word.removesuffix("'s")
+    if not word.isascii():
+        bare = "".join(c for c in unicodedata.normalize("NFKD", word) if not "\u0300" <= c <= "\u036f")
+        word = _ENDINGS.sub("", unicodedata.normalize("NFC", bare) or word)
     if len(word) <= 3 or not word.isascii():
         return word
     if word.endswith("ies") and len(word) > 4:
@@ -94,7 +125,14 @@ _ABBREVIATION = re.compile(
     r"|ed|eds|[a-z])|\b[A-Z])\.$",
     re.IGNORECASE,
 )
-_END = re.compile(r"(?<=[.!?])[\"'”’)\]]*\s+(?=[\"'“‘(\[]*[^\W_a-zß-öø-ÿ])|(?<=[。！？])")
+ENDS = ".!?。！？؟۔।"
+"""What a sentence ends with, in most scripts."""
+_END = re.compile(r"(?<=[.!?؟۔।])[\"'”’»)\]]*\s+(?=[\"'“‘„«¿¡(\[]*[^\W_a-zß-öø-ÿа-яё])|(?<=[。！？])")
+
+
+def is_mark(character: str) -> bool:
+    """Whether it is an accent or vowel sign, which belongs to the letter before it."""
+    return character > "\u02ff" and unicodedata.category(character)[0] == "M"
 
 
 def sentences(text: str) -> list[str]:

@@ -1,8 +1,8 @@
 """The emulator's brain: small, deterministic and honest. It reads what a request declares and invents no fact.
 
 What it does is decided by the declared tools, schemas and texts alone, in this order: report function results, fill the
-response schema, call the function that the message is for, search the corpus, talk about the conversation, or say
-that it cannot. Agents research the corpus (`research.py`).
+response schema, call the function that the message is for, draw, quote the documents that came along, search the
+corpus, talk about the conversation, or say that it cannot. Agents research the corpus (`research.py`).
 """
 
 from __future__ import annotations
@@ -11,8 +11,9 @@ import json
 import re
 from collections.abc import Iterator
 
-from interactions_emulator.brain import lookup, results, talk
+from interactions_emulator.brain import drawing, lookup, reading, results, talk
 from interactions_emulator.brain.answer import Ids, say, sendable
+from interactions_emulator.brain.attached import all_text, read_documents
 from interactions_emulator.brain.calls import Allowed, allowed_by, calls, question_back
 from interactions_emulator.brain.heard import Heard, hear
 from interactions_emulator.brain.intents import intent_of, is_about_last_answer, split_text
@@ -45,8 +46,13 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
         if called:
             yield from called
             return
+    if "image" in turn.modalities and not heard.results:
+        yield drawing.step(turn, heard)
+        return
     if turn.response_schema is not None:
         told = results.tell(heard) if heard.results else split_text(heard.message).text
+        if heard.new_documents:
+            told = f"{told}\n\n{all_text(read_documents(heard.documents).corpus)}"
         filled = fill_schema(turn.response_schema, told)
         text = json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
         yield {"type": "model_output", "content": [{"type": "text", "text": text}]}
@@ -61,6 +67,12 @@ def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids)
     message, intent = heard.message, intent_of(heard.message)
     asks = intent in ("lookup", "study", "judge")
     text: str | None = None
+    attached = read_documents(heard.documents) if heard.documents else None
+    if attached and heard.new_documents:
+        draft = reading.answer(attached, message, talk.seen(heard.attachments))
+        if draft or not (asks and "google_search" in allowed.types):
+            yield draft.step() if draft else say(reading.silent(attached, message))
+            return
     if not message:
         text = "" if heard.attachments else f"I was sent no text. {talk.abilities(allowed.options, turn)}"
     elif heard.last_answer and is_about_last_answer(message):
@@ -69,6 +81,11 @@ def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids)
         text = question_back(heard, allowed) or talk.small_talk(heard, allowed.options, turn)
         if text is None and ((asks and "google_search" not in allowed.types) or _POINTS_BACK.search(message)):
             text = talk.from_last_answer(heard)
+        if text is None and attached and (asks or reading.names_document(message)):
+            about = message if not reading.overview_asked(message) or reading.names_document(message) else "?"
+            if draft := reading.answer(attached, about):
+                yield draft.step()
+                return
         if text is None and asks and "google_search" in allowed.types:
             yield from lookup.answer(corpus, message, turn.documents_url, ids)
             return

@@ -6,6 +6,7 @@ import base64
 import hashlib
 from typing import Any
 
+from interactions_emulator.brain.attached import ATTACHED
 from interactions_emulator.brain.heard import SIGN_OFF
 from interactions_emulator.corpus import Passage
 from interactions_emulator.turn import Step, Turn
@@ -30,15 +31,14 @@ class Draft:
         """Appends a sentence that stands in `source`, cited."""
         start = self._bytes
         self.write(sentence)
-        self._annotations.append(
-            {
-                "type": "url_citation",
-                "url": self._url + source.document_id,
-                "title": source.title,
-                "start_index": start,
-                "end_index": self._bytes,
-            }
-        )
+        place = {"start_index": start, "end_index": self._bytes}
+        cited: dict[str, Any]
+        if source.document_id.startswith(ATTACHED):  # it has no address
+            cited = {"type": "file_citation", "file_name": source.title, "source": sentence}
+            cited |= {"page_number": source.page} if source.page else {}
+        else:
+            cited = {"type": "url_citation", "url": self._url + source.document_id, "title": source.title}
+        self._annotations.append(cited | place)
         return self
 
     def step(self) -> Step:

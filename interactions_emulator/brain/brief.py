@@ -17,10 +17,14 @@ _REQUEST = re.compile(
     r"|conduct|carry out|start|run|make|give me|write|prepare|produce"
     r"|create|compile|draft|deep|detailed|in-depth|comprehensive|thorough|short|long|brief|quick|research"
     r"|investigate|study|analy[sz]e|explore|compare|summari[sz]e|describe"
+    r"|erforsche|recherchiere|untersuche|analysiere|schreibe?|erstelle|bericht|ein|einen|über|étudie[rz]?|recherche[rz]?"
+    r"|rédige[rz]?|un|rapport|sur|investiga|analiza|escribe|informe|sobre|исследуй(?:те)?|изучи(?:те)?|напиши(?:те)?"
+    r"|отч[её]т|об?|про|ابحث|ادرس|حلل|اكتب|تقرير(?:ا|اً)?|عن|حول"
     r"|explain|survey|report|paper|overview|analysis|comparison|literature review|review|a|an|the|some|me|and|on"
     r"|of|about|into|for|regarding|how|what|which|are|is|does|do)\b[\s,:]*)+",
     re.IGNORECASE,
 )
+_WIDE_REQUEST = re.compile(r"^(?:请|帮我|给我)*(?:研究一下|研究|分析|调研|总结|探讨|介绍|调查)(?:一下)?(?=\S{2})")
 _FORM = re.compile(
     r"(?:[,;.]?\s*\b(?:and\s+)?(?:please\s+)?(?:(?:present|format|structure|write|give|return|answer)\w*\s+(?:it"
     r"|the \w+|them|your \w+|me)?\s*)?)"
@@ -30,6 +34,11 @@ _FORM = re.compile(
     r"|in)\s+\d[\d,.]*\s+words\b"
     r"|\bwith\s+(?:the\s+)?(?:following\s+)?(?:sections?|headings?|chapters?)\s*(?:on|about|named|called"
     r"|:)?\s*(?P<sections>[^.!?\n]+))",
+    re.IGNORECASE,
+)
+_LEFT_OUT = re.compile(
+    r"[,;.(]?\s*\b(?:but |and )?(?:please )?"
+    r"(?:leav(?:e|ing) out|exclud(?:e|ing)|except(?: for)?|do(?: not|n't) cover)\s+([^.;:!?()]+)\)?",
     re.IGNORECASE,
 )
 
@@ -54,6 +63,8 @@ class Brief:
     bullets: int
     table: bool
     most_words: int
+    without: tuple[str, ...] = ()
+    """What shall be left out."""
 
 
 def read_brief(heard: Heard) -> Brief:
@@ -70,8 +81,10 @@ def parse(text: str) -> Brief:
     """See `read_brief`; without the conversation."""
     plain = " ".join(text.split())[:20_000]
     form = list(_FORM.finditer(plain))
-    sections = next((_enumerated(m["sections"]) for m in form if m["sections"]), ())
+    sections = next((enumerated(m["sections"]) for m in form if m["sections"]), ())
     subject = _FORM.sub(" ", plain).strip()
+    without = tuple(name for m in _LEFT_OUT.finditer(subject) for name in enumerated(m[1]))
+    subject = _LEFT_OUT.sub("", subject).strip() or subject
     topic = _topic(subject)
     wanted = " ".join(m.group() for m in form).casefold()
     limit = re.search(r"(\d[\d,.]*)\s+words", wanted)
@@ -87,12 +100,13 @@ def parse(text: str) -> Brief:
         bullets=(int(count) if count.isdigit() else NUMBER_WORDS.get(count, 5)) if bullets else 0,
         table="table" in wanted,
         most_words=int(re.sub(r"\D", "", limit[1])) if limit else 0,
+        without=without,
     )
 
 
 def _topic(subject: str) -> str:
     first = (sentences(subject) or [subject])[0]
-    bare = _REQUEST.sub("", first) or first
+    bare = _WIDE_REQUEST.sub("", _REQUEST.sub("", first)) or first
     bare = re.split(r"[.;:!?](?:\s+|$)|[？。；]|,\s*(?:including|such as|especially|with)\b", bare)[0]
     bare = re.sub(
         r"(?i)[\s,]+(?:in (?:great |more )?(?:detail|depth)|thoroughly|with sources|please)$", "", bare.strip(" ,.?!")
@@ -111,12 +125,13 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     """The clauses of the brief, each with the words that carry it."""
     found: dict[str, Aspect] = {}
     clauses = re.split(
-        r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et)\b|(?:^|\s)\d+[.)]\s",
+        r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et|и)\b|和|以及"
+        r"|(?:^|\s)\d+[.)]\s",
         _REQUEST.sub("", subject),
     )
     main = " ".join(list(dict.fromkeys(w for w in words(topic) if w not in STOPWORDS))[:3])
     for clause in clauses:
-        label = _REQUEST.sub("", core(clause)).strip(" .,'\"-")
+        label = _WIDE_REQUEST.sub("", _REQUEST.sub("", core(clause))).strip(" .,'\"-؟")
         label = re.sub(r"\s+in (?:great |more )?(?:detail|depth)$", "", label)
         start = clause.casefold().find(label)
         label = clause[start : start + len(label)] if start >= 0 else label  # as it was written
@@ -132,6 +147,7 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
     return tuple(found.values())
 
 
-def _enumerated(text: str) -> tuple[str, ...]:
+def enumerated(text: str) -> tuple[str, ...]:
+    """The short names in a list such as `costs, nature and history`."""
     parts = [part.strip(" \"'.:") for part in re.split(r",|;|\band\b|&|、|和", text)]
     return tuple(part for part in parts if part and len(part.split()) <= 8)[:8]

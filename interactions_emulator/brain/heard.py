@@ -8,6 +8,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
+from interactions_emulator.brain.attached import described, document_parts
 from interactions_emulator.turn import Step, Turn
 
 SIGN_OFF = "— emulator"
@@ -41,7 +42,7 @@ class Heard:
     """A turn as the brain understands it.
 
     `message` is the user's text to be answered, "" if the input ends in function results, which are then in `results`.
-    `asked` is the user's text that led there in either case. `attachments` describes pictures and files.
+    `asked` is the user's text that led there in either case. `attachments` describes pictures, sounds and films.
     """
 
     message: str
@@ -50,6 +51,10 @@ class Heard:
     attachments: tuple[str, ...]
     before: tuple[Said, ...]
     calls: tuple[Call, ...]
+    documents: tuple[dict[str, Any], ...] = ()
+    """Contents of type `document`, of earlier messages too."""
+    new_documents: int = 0
+    """How many of them, the last ones, came with this turn."""
 
     @property
     def last_answer(self) -> str:
@@ -67,6 +72,8 @@ def hear(turn: Turn) -> Heard:
     said: list[Said] = []
     calls: list[Call] = []
     attachments: list[str] = []
+    documents: list[dict[str, Any]] = []
+    new_documents = 0
     results: list[Step] = []
     asked = ""
     first_fresh = len(turn.steps) - turn.fresh
@@ -74,13 +81,17 @@ def hear(turn: Turn) -> Heard:
         kind = step.get("type")
         if kind == "user_input":
             text, files = _user_input(step, said)
+            content = step.get("content")
+            papers = document_parts(content) if isinstance(content, list) else []
+            documents += papers
             if number >= first_fresh:
                 attachments += files
+                new_documents += len(papers)
             if text:
                 continues = said and said[-1].speaker == "user" and said[-1].text == asked and asked.endswith(":")
                 asked = f"{said.pop().text}\n{text}" if continues else text
                 said.append(Said("user", asked))
-            if text or files:
+            if text or files or papers:
                 results.clear()
         elif kind == "model_output":
             if text := text_of(step.get("content")):
@@ -96,7 +107,9 @@ def hear(turn: Turn) -> Heard:
     if message:
         last = max(i for i, one in enumerate(said) if one.speaker == "user")
         del said[last]
-    return Heard(message, asked, tuple(results), tuple(attachments), tuple(said), tuple(calls))
+    return Heard(
+        message, asked, tuple(results), tuple(attachments), tuple(said), tuple(calls), tuple(documents), new_documents
+    )
 
 
 def text_of(content: Any) -> str:
@@ -164,13 +177,8 @@ def _unfenced(text: str) -> tuple[str, list[Said]]:
 def _files(parts: Iterable[Any]) -> list[str]:
     found = []
     for part in parts:
-        if isinstance(part, dict) and part.get("type") in ("image", "audio", "video", "document"):
-            size = len(str(part.get("data") or "")) * 3 // 4
-            about = [
-                str(part.get("mime_type") or ""),
-                f"{max(1, size // 1000)} kB" if size else str(part.get("uri") or ""),
-            ]
-            found.append(f"{part['type']} ({', '.join(filter(None, about))})")
+        if isinstance(part, dict) and part.get("type") in ("image", "audio", "video"):
+            found.append(described(part))
     return found
 
 

@@ -64,7 +64,9 @@ def intent_of(message: str) -> Intent:
             return "chat"
     if ACTION.match(plain):
         return "action"
-    asks = "?" in message or "？" in message or bool(ASKS.search(plain)) or bool(WIDE_ASKS.search(plain))
+    asks = (
+        "?" in message or "？" in message or "؟" in message or bool(ASKS.search(plain)) or bool(WIDE_ASKS.search(plain))
+    )
     noun_phrase = len(words) <= 8 and not re.search(r"\b(i|i'm|you|we|it's|that's|ich|je|yo)\b", plain)
     return "lookup" if asks or noun_phrase else "statement"
 

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 
 from interactions_emulator.brain.answer import Draft, Ids, search_steps
 from interactions_emulator.brain.arguments import subject_of
 from interactions_emulator.corpus import Corpus, Passage
 from interactions_emulator.turn import Step
-from interactions_emulator.words import listed, sentences, terms
+from interactions_emulator.words import ENDS, UNSPACED, listed, sentences, terms
 
 ENOUGH = 0.6
 """Share of a question that a passage has to speak of, to be an answer to it."""
@@ -29,23 +29,31 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
     else:
         names = listed([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])
         draft.write(f"From the local documents ({names}):\n\n")
-        for number, (sentence, passage) in enumerate(found):
-            draft.write(
-                " " if number and found[number - 1][1].document_id == passage.document_id else "\n\n" * bool(number)
-            )
-            draft.quote(sentence, passage)
+        write_quotations(draft, found)
     yield draft.step()
 
 
-def relevant(corpus: Corpus, query: str) -> list[tuple[str, Passage]]:
+def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draft:
+    """Appends sentences with their citations, a paragraph for each document."""
+    for number, (sentence, passage) in enumerate(found):
+        draft.write(
+            " " if number and found[number - 1][1].document_id == passage.document_id else "\n\n" * bool(number)
+        )
+        draft.quote(sentence, passage)
+    return draft
+
+
+def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[str, Passage]]:
     """Two to four sentences of one to three documents that speak of the query; [] if none speak of enough of it."""
     weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
     telling = max(weights, key=lambda term: weights[term], default="")
     passages = [
         passage
         for passage in corpus.search(query, limit=12)
-        if passage.score >= ENOUGH
-        and (len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}"))
+        if passage.score >= enough
+        and (
+            enough < ENOUGH or len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}")
+        )
     ]
     if not passages:
         return []
@@ -63,7 +71,7 @@ def relevant(corpus: Corpus, query: str) -> list[tuple[str, Passage]]:
     chosen: list[tuple[str, Passage]] = []
     for score, _, _, sentence, passage in scored:
         documents = {other.document_id for _, other in chosen}
-        if len(chosen) == MOST_SENTENCES or (len(chosen) >= 2 and -score < ENOUGH / 2):
+        if len(chosen) == MOST_SENTENCES or (len(chosen) >= 2 and -score < enough / 2):
             break
         if passage.document_id not in documents and len(documents) == MOST_DOCUMENTS:
             continue
@@ -107,10 +115,12 @@ def from_text(text: str, question: str, most: int) -> list[str]:
 
 def quotable(sentence: str) -> bool:
     """Whether a sentence can stand alone: complete, of words, and not hanging on the one before it."""
-    wide = bool(re.search(r"[\u3040-\u30ff\u4e00-\u9fff]", sentence))
-    if not (10 if wide else 35) <= len(sentence) <= 420 or sentence.rstrip("\"'”’)")[-1:] not in ".!?。！？":
-        return False
-    if not wide and (len(sentence.split()) < 6 or not re.match(r"[\"'“(]?[A-Z0-9À-Þ`]", sentence)):
+    wide = bool(re.search(f"[{UNSPACED}]", sentence))
+    last = sentence.rstrip("\"'”’»)")[-1:]
+    if not (10 if wide else 35) <= len(sentence) <= 420 or not (last in ENDS or "\u0e00" <= last < "\u0f00"):
+        return False  # Thai and Lao have no full stop
+    first = next(filter(str.isalnum, sentence[:4]), "")
+    if not wide and (len(sentence.split()) < 5 or not first or (first.islower() and sentence[0] != "`")):
         return False
     if _HANGING.match(sentence):
         return False

@@ -8,6 +8,7 @@ from dataclasses import dataclass
 
 from interactions_emulator.brain.answer import Draft
 from interactions_emulator.brain.brief import Aspect, Brief
+from interactions_emulator.brain.charts import Figure
 from interactions_emulator.corpus import Passage
 from interactions_emulator.turn import Step
 from interactions_emulator.words import clip
@@ -44,19 +45,36 @@ class _Writer:
         self._numbers: dict[str, int] = {}
 
     def cite(self, finding: Finding) -> None:
-        number = self._numbers.setdefault(finding.source.document_id, len(self._numbers) + 1)
-        self.draft.quote(finding.sentence, finding.source).write(f" [{number}]")
+        self.cite_sentence(finding.sentence, finding.source)
+
+    def cite_sentence(self, sentence: str, source: Passage) -> None:
+        number = self._numbers.setdefault(source.document_id, len(self._numbers) + 1)
+        self.draft.quote(sentence, source).write(f" [{number}]")
 
     @property
     def count(self) -> int:
         return len(self._numbers)
 
 
-def write_report(brief: Brief, findings: Sequence[Finding], missing: Sequence[str], documents_url: str) -> Step:
-    """The report as a `model_output`; short and honest if nothing was found."""
+def write_report(
+    brief: Brief,
+    findings: Sequence[Finding],
+    missing: Sequence[str],
+    documents_url: str,
+    figures: Sequence[Figure] = (),
+    notes: Sequence[str] = (),
+) -> Step:
+    """The report as a `model_output`; short and honest if nothing was found. `figures` come after it.
+
+    `notes` is what else has to be said, such as which documents could not be read.
+    """
     writer = _Writer(documents_url)
     writer.draft.write(f"# {brief.title}\n\n")
-    if not findings:
+    if not findings and figures:
+        writer.draft.write(
+            f"No sentence of the documents speaks of “{brief.topic}”; what tables hold is drawn below.\n\n"
+        )
+    elif not findings:
         writer.draft.write(
             f"The local documents hold nothing on “{brief.topic}”. Nothing is reported, because nothing was found:"
             " the emulator quotes documents and does not guess.\n\n"
@@ -82,6 +100,13 @@ def write_report(brief: Brief, findings: Sequence[Finding], missing: Sequence[st
         writer.draft.write(
             "Something was found on every aspect of the question; how complete it is, the documents cannot tell.\n\n"
         )
+    if figures:
+        writer.draft.write("## Charts\n\n")
+    for number, (caption, source, _) in enumerate(figures, 1):
+        writer.draft.write(f"Figure {number}: ")
+        writer.cite_sentence(caption, source)
+        writer.draft.write("\n\n")
+    writer.draft.write("".join(f"{note}\n\n" for note in notes))
     plural = "" if writer.count == 1 else "s"
     writer.draft.write(f"*Written by the local emulator from {writer.count} local document{plural}, not by Gemini.*")
     return writer.draft.step()

@@ -84,8 +84,9 @@ def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
 
 
 def seen(attachments: Sequence[str]) -> str:
-    """`I see 1 image (image/png, 12 kB); ...`: they are acknowledged, not read."""
-    return f"I see {listed([f'1 {one}' for one in attachments])}; the emulator cannot read pictures or files."
+    """`I see 1 image (PNG, 640 × 480, 12 kB); ...`: they are acknowledged, not understood. "" if there are none."""
+    named = listed([f"1 {one}" for one in attachments])
+    return f"I see {named}; the emulator does not look into pictures, sounds and films." if named else ""
 
 
 def conversation(heard: Heard) -> str:

@@ -22,7 +22,7 @@ def test_passages_are_prose_without_code_tables_badges_comments_and_addresses() 
         "```python\nthis is code that must not be read as prose at all\n```\n\n"
         "## Notes\n\n- The first item is a sentence of its own, long enough to quote.\n- short\n"
     )
-    assert [tuple(one) for one in paragraphs(source, "markdown")] == [
+    assert [(one.heading, one.text) for one in paragraphs(source, "markdown")] == [
         ("Guide", "Read the whole story of asyncio in three parts, if you like."),
         ("Notes", "The first item is a sentence of its own, long enough to quote."),
     ]

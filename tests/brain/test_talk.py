@@ -111,7 +111,7 @@ def test_it_says_what_it_is_and_what_it_can_do(ask: Ask) -> None:
 def test_pictures_are_acknowledged(ask: Ask) -> None:
     picture = {"type": "image", "mime_type": "image/png", "data": "A" * 16_000}
     text = text_of(ask({"type": "user_input", "content": [{"type": "text", "text": "What is this?"}, picture]}))
-    assert text.count("I see 1 image (image/png, 12 kB); the emulator cannot read pictures") == 1
+    assert text.count("I see 1 image (image/png, 12 kB); the emulator does not look into pictures") == 1
 
 
 def test_a_report_can_be_asked_about_afterwards(ask: Ask, brain: Brain) -> None:
