@@ -79,7 +79,7 @@ def flowing(pages: Sequence[str]) -> str:
         begins += "\f\n" if not block else ""
         late = "" if not block else "\f\n"  # a paragraph that runs over belongs to the page that it begins on
         lines = [line for line in page if _mask(line) not in running and not re.fullmatch(r"\W*\d{1,4}\W*", line)]
-        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if not line or _ITEM.match(line):
                 close()
                 begins, late = begins + late, ""

@@ -253,6 +253,7 @@ class _Reader(HTMLParser):
         if tag == "table":
             self._rows, self._caption, self._spans = [], "", False
         elif tag == "tr" and self._rows is not None:
+            self._keep()
             self._rows.append([])
         elif tag in ("td", "th", "caption", "h1", "h2", "h3", "h4", "h5", "h6"):
             self._keep()
