@@ -7,12 +7,16 @@ ifdef CORPUS
 export DESK_CORPUS := $(shell realpath '$(CORPUS)')
 endif
 
+# The official clients of the Interactions API that the emulator is tried with, besides the one in $(VENV).
+CONFORMANCE := tests/wire/conformance
+CLIENTS := .venv-genai3/.ready $(if $(shell command -v npm),$(CONFORMANCE)/node_modules/.ready)
+
 .PHONY: demo test web chat doctor lint lock clean
 
 demo: $(VENV)/.ready ## Everything once, on the emulator; CORPUS=dir searches your own documents
 	GOOGLE_GEMINI_BASE_URL= DESK_BACKEND=emulator DESK_DATA_DIR=$(abspath build/demo) $(BIN)/desk demo --out reports
 
-test: $(VENV)/.ready-dev ## The whole test suite, with lint and types, without a network
+test: $(VENV)/.ready-dev $(CLIENTS) ## The whole test suite, with lint and types, without a network
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
@@ -34,19 +38,37 @@ faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own Mana
 chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
+.PHONY: bench-emulator
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## How fast the emulator is, beside aimock (needs npm)
+	$(BIN)/python -m tests.bench.emulator
+
+.PHONY: clients wire-live needs-key
+clients: $(CLIENTS) ## The other versions of the official clients, for the conformance tests
+
+wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## The conformance flows against the real service; ARGS="--model M --research"
+	@failed=0; \
+	for python in $(BIN)/python .venv-genai3/bin/python; do $$python $(CONFORMANCE)/run.py --live $(ARGS) || failed=1; done; \
+	for client in $(if $(shell command -v npm),genai-2 genai-3); do node $(CONFORMANCE)/run.mjs $$client --live $(ARGS) || failed=1; done; \
+	exit $$failed
+
+needs-key:
+	@test -n "$$GEMINI_API_KEY" || { echo "This asks the real service, which needs a key: set GEMINI_API_KEY."; exit 1; }
+
 lint: $(VENV)/.ready-dev
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 
+COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url \
+  --no-emit-trusted-host --no-emit-find-links --no-header
 lock: ## Resolve the dependencies anew (needs pip-tools)
-	pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --output-file requirements.lock pyproject.toml
-	pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url --no-emit-trusted-host \
-	  --no-emit-find-links --no-header --extra dev --constraint requirements.lock --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
+	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 
 clean:
-	rm -rf $(VENV) build reports
+	rm -rf $(VENV) .venv-genai3 $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -62,3 +84,12 @@ $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready
+
+.venv-genai3/.ready: $(CONFORMANCE)/genai-3.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv .venv-genai3
+	.venv-genai3/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	@touch $@
+
+%/node_modules/.ready: %/package-lock.json %/package.json
+	npm ci --prefix $* --ignore-scripts --silent
+	@touch $@

@@ -21,8 +21,12 @@ from interactions_emulator.parts import Limits
 from interactions_emulator.serving import HOST, Settings, bind, run, serve
 from interactions_emulator.webhooks import is_loopback
 
+app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
+
+@app.callback(invoke_without_command=True)
 def main(
+    context: typer.Context,
     port: Annotated[int, typer.Option(help="Port to serve on; an error if it is taken. 0: a free one.")] = 0,
     prefer_port: Annotated[int, typer.Option(help="Port to try; a free one if it is taken.")] = 0,
     corpus: Annotated[
@@ -61,6 +65,8 @@ def main(
     ] = None,
 ) -> None:
     """Serve the Gemini Interactions API on this machine, without Gemini."""
+    if context.invoked_subcommand:
+        return
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if not token and not is_loopback(host):
         raise _failed(f"{host} is not this machine: give a --token (or EMULATOR_TOKEN) that clients send as API key")
@@ -100,6 +106,21 @@ def main(
         raise _failed(str(error)) from error
 
 
+@app.command()
+def record(
+    file: Annotated[Path, typer.Argument(help="YAML file to write; not there yet, or empty.")],
+    upstream: Annotated[str, typer.Option(help="Address of the API.")] = "https://generativelanguage.googleapis.com",
+    port: Annotated[int, typer.Option(help="Port to serve on. 0: a free one.")] = 0,
+) -> None:
+    """Pass requests on to the real API, and write what it answers into a file that --scenarios plays."""
+    from interactions_emulator.recording import record as record_into
+
+    try:
+        record_into(file, upstream, port)
+    except (Refused, OSError) as error:
+        raise _failed(str(error)) from error
+
+
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
     try:
         return bind(port or prefer_port, host)
@@ -122,4 +143,4 @@ def _failed(message: str) -> typer.Exit:
 
 
 if __name__ == "__main__":
-    typer.run(main)
+    app()

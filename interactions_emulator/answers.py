@@ -14,11 +14,13 @@ from typing import Any, Protocol
 from pydantic_core import to_json
 from starlette.types import ASGIApp, Message
 
+from interactions_emulator.clock import Clock
 from interactions_emulator.errors import Refused, error_body
 from interactions_emulator.events import DONE
 from interactions_emulator.faults import EFFECTS, Fault
 from interactions_emulator.interaction import Cursor
 from interactions_emulator.protocol import Exchange, Todo
+from interactions_emulator.replay import Response as Recorded
 from interactions_emulator.runs import Run
 
 GARBAGE = b"upstream connect error or disconnect/reset before headers\n\n"
@@ -118,7 +120,7 @@ class EventStream:
         self._crash = crash
 
     def send(self, exchange: Exchange) -> Todo:
-        exchange.start(STREAM)
+        exchange.start(200, STREAM)
         if self._fault:
             return self._spoil(exchange, self._fault)
         if not self._run.interaction.finished:
@@ -178,6 +180,33 @@ class EventStream:
             for frame in frames:
                 yield frame
         yield DONE
+
+
+class Replayed:
+    """A recorded answer; the pauses between the frames of a stream pass in virtual time."""
+
+    def __init__(self, recorded: Recorded, clock: Clock) -> None:
+        self.status = recorded.status
+        self._recorded = recorded
+        self._clock = clock
+
+    def send(self, exchange: Exchange) -> Todo:
+        recorded = self._recorded
+        if isinstance(recorded.body, list) or recorded.cut:
+            return self._play(exchange)
+        exchange.reply(recorded.status, recorded.content_type, recorded.body, recorded.headers)
+        return None
+
+    async def _play(self, exchange: Exchange) -> None:
+        recorded = self._recorded
+        exchange.start(recorded.status, recorded.content_type, recorded.headers)
+        moment = self._clock.now()
+        for after, data in recorded.body if isinstance(recorded.body, list) else [(0.0, recorded.body)]:
+            moment += after
+            await self._clock.until(moment)
+            exchange.write(data)
+            await exchange.drain()
+        (exchange.cut if recorded.cut else exchange.finish)()
 
 
 class Page:

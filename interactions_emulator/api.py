@@ -8,7 +8,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from interactions_emulator.answers import Answer, Cut, EventStream, Finished, Hang, Json, Late, refusal
+from interactions_emulator.answers import Answer, Cut, EventStream, Finished, Hang, Json, Late, Replayed, refusal
 from interactions_emulator.call import Call
 from interactions_emulator.errors import Refused
 from interactions_emulator.events import tag
@@ -70,7 +70,7 @@ class Api:
         try:
             if exchange.method not in methods:
                 raise Refused(405, f"{exchange.method} {exchange.path} is not allowed: use {' or '.join(methods)}")
-            answer = methods[exchange.method](call)
+            answer = self._recorded(call, exchange) or methods[exchange.method](call)
         except Refused as refused:
             answer = refusal(refused)
         except Exception as failure:
@@ -78,6 +78,18 @@ class Api:
             answer = refusal(broken(failure))
         self._parts.log.add(call.line(answer.status))
         return answer
+
+    def _recorded(self, call: Call, exchange: Exchange) -> Answer | None:
+        """What a recording says to a request, if there is one and it says something."""
+        if self._parts.replay is None:
+            return None
+        query = exchange.query.decode("latin-1")
+        found = self._parts.replay.answer(exchange.method, exchange.path, query, exchange.body, [call.key])
+        if found is None:
+            return None
+        call.kind = "replay"
+        self._authorize(call)
+        return Replayed(found, self._runs.clock)
 
     def _create(self, call: Call) -> Answer:
         def act(fault: Fault | None) -> Answer:

@@ -14,10 +14,10 @@ deliveries    GET: attempts to tell webhooks: [{time, id, uri, type, attempt, st
 
 from __future__ import annotations
 
-import ipaddress
 import json
 from collections.abc import Awaitable, Callable
 from typing import Any
+from urllib.parse import urlsplit
 
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
@@ -28,6 +28,7 @@ from interactions_emulator.faults import parse_faults
 from interactions_emulator.interaction import Cursor, Interaction
 from interactions_emulator.parts import Parts
 from interactions_emulator.runs import Runs
+from interactions_emulator.webhooks import is_loopback
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
@@ -76,8 +77,10 @@ def control_routes(parts: Parts) -> list[Route]:
 
 def _local(endpoint: Endpoint) -> Endpoint:
     async def for_local_peers(request: Request) -> Response:
-        host = request.client.host if request.client else ""
-        if not host or not ipaddress.ip_address(host).is_loopback:
+        peer = request.client.host if request.client else ""
+        # A page of a browser on this machine is no program of its user's, whatever name it has found for this one.
+        origin = urlsplit(request.headers.get("origin", "http://localhost")).hostname or ""
+        if not all(is_loopback(host) for host in (peer, request.url.hostname or "", origin)):
             raise Refused(403, "/_emulator/ answers only to programs on the machine the emulator runs on.")
         return await endpoint(request)
 

@@ -10,6 +10,7 @@ from typing import Protocol
 from interactions_emulator.deliveries import Deliveries
 from interactions_emulator.faults import Faults
 from interactions_emulator.log import Log
+from interactions_emulator.replay import Replay
 from interactions_emulator.runs import Runs
 from interactions_emulator.webhooks import Webhooks
 
@@ -45,6 +46,8 @@ class Parts:
     webhooks: Webhooks
     deliveries: Deliveries
     documents: Documents | None
+    replay: Replay | None
+    """Recorded answers, which come before all others."""
     crash: Callable[[], None]
     """Ends the server as if it were killed."""
     token: str = ""

@@ -245,8 +245,8 @@ def _png(draw: Callable[[Figure], None], width: float, height: float, dots: floa
 
     with _DRAWING:
         there = set(font_manager.get_font_names())
-        warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
-        with rc_context({"font.family": [name for name in FONTS if name in there]}):
+        with warnings.catch_warnings(), rc_context({"font.family": [name for name in FONTS if name in there]}):
+            warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
             figure = Figure(figsize=(width, height), dpi=dots, facecolor=PAPER)
             FigureCanvasAgg(figure)
             draw(figure)

@@ -34,7 +34,7 @@ class Exchange:
     def __init__(self, connection: Connection, method: str, url: bytes, headers: dict[bytes, bytes]) -> None:
         path, _, query = url.partition(b"?")
         self.method = method
-        self.path = unquote(path.decode("latin-1"), errors="replace")
+        self.path = unquote(path.decode("latin-1"), errors="replace") if b"%" in path else path.decode("latin-1")
         self.query = query
         self.headers = headers
         """By name in lower case."""
@@ -57,16 +57,17 @@ class Exchange:
         self._connection.transport.write(head if self.method == "HEAD" else head + body)
         self._connection.next(self._last)
 
-    def start(self, content_type: str) -> None:
-        """Begin a successful answer that comes in pieces."""
+    def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
+        """Begin an answer that comes in pieces."""
         self.begun = True
         self._last |= not self._chunked
         how = b"transfer-encoding: chunked\r\n" if self._chunked else b""
-        self._connection.transport.write(b"%b%b%b\r\n" % (_head(200, content_type), how, self._more(None)))
+        self._connection.transport.write(b"%b%b%b\r\n" % (_head(status, content_type), how, self._more(headers)))
 
     def write(self, piece: bytes) -> None:
-        """Send a piece, which is not empty."""
-        self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+        """Send a piece."""
+        if piece:  # an empty one would be the end
+            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def drain(self) -> None:
         """Return when the client has taken most of what was written."""
@@ -83,6 +84,8 @@ class Exchange:
         self._connection.transport.close()
 
     def _more(self, headers: dict[str, str] | None) -> bytes:
+        if not headers and not self._last:
+            return b""
         lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
         return "".join([*lines, "connection: close\r\n"] if self._last else lines).encode("latin-1")
 
@@ -100,7 +103,8 @@ class Connection(asyncio.Protocol):
         self._all = all_of_them
         self._waiting: deque[Exchange] = deque()
         self._busy = False
-        self._task: asyncio.Task[None] | None = None
+        self.task: asyncio.Task[None] | None = None
+        """What is being done for an answer."""
         self.parser = httptools.HttpRequestParser(self)
         self.writable = asyncio.Event()
         self.writable.set()
@@ -118,8 +122,8 @@ class Connection(asyncio.Protocol):
         self._all.discard(self)
         self._waiting.clear()
         self.writable.set()
-        if self._task:
-            self._task.cancel()
+        if self.task:
+            self.task.cancel()
 
     def data_received(self, data: bytes) -> None:
         try:
@@ -188,7 +192,7 @@ class Connection(asyncio.Protocol):
         self._busy = True
         todo = self._app(exchange)
         if todo is not None:
-            self._task = asyncio.get_running_loop().create_task(todo)
+            self.task = asyncio.get_running_loop().create_task(todo)
 
 
 @lru_cache(100)

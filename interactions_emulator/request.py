@@ -42,6 +42,7 @@ ECHOED = (
 )
 """Fields of the request that the resource repeats."""
 TIERS = ("flex", "standard", "priority", "deferred")
+THINKING = {"thinking_level": ("minimal", "low", "medium", "high", "xhigh"), "thinking_summaries": ("auto", "none")}
 MODALITIES = ("text", "image", "audio", "video")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -96,13 +97,10 @@ def parse_create(raw: bytes) -> Create:
     """Read the body of `POST /interactions`. Raises `Refused` (400) with the reason."""
     body = _read(raw)
     _check_target(body)
-    _check_labels(body.labels or {})
-    for tool in body.tools or ():
-        _check_tool(tool)
-    names = [tool["name"] for tool in body.tools or () if tool["type"] == "function"]
-    for name in names:
-        if names.count(name) > 1:
-            raise _bad(f"function {name!r} is declared {names.count(name)} times: give each tool a name of its own")
+    if body.labels:
+        _check_labels(body.labels)
+    if body.tools:
+        _check_tools(body.tools)
     store = body.store is not False
     if body.background and not store:
         raise _bad("background=true needs store=true: nobody could fetch the result of an interaction not stored")
@@ -155,10 +153,7 @@ def _check_target(body: _Body) -> None:
     if body.model:
         if body.agent_config is not None:
             raise _bad("agent_config goes with agent; with a model use generation_config")
-        for field, allowed in (
-            ("thinking_level", ("minimal", "low", "medium", "high", "xhigh")),
-            ("thinking_summaries", ("auto", "none")),
-        ):
+        for field, allowed in THINKING.items() if body.generation_config else ():
             if (value := (body.generation_config or {}).get(field)) not in (None, *allowed):
                 raise _bad(f"generation_config.{field} is one of {', '.join(allowed)}, not {value!r}")
         return
@@ -195,6 +190,15 @@ def _check_labels(labels: dict[str, str]) -> None:
             )
 
 
+def _check_tools(tools: list[dict[str, Any]]) -> None:
+    for tool in tools:
+        _check_tool(tool)
+    names = [tool["name"] for tool in tools if tool["type"] == "function"]
+    for name in names:
+        if names.count(name) > 1:
+            raise _bad(f"function {name!r} is declared {names.count(name)} times: give each tool a name of its own")
+
+
 def _check_tool(tool: dict[str, Any]) -> None:
     kind = tool.get("type")
     if kind not in TOOLS:
@@ -217,6 +221,8 @@ def _check_webhooks(config: dict[str, Any]) -> None:
 
 def _modalities(body: _Body) -> tuple[str, ...]:
     """What may be in the answer: the types of response_format, or the older response_modalities."""
+    if not body.response_format and not body.response_modalities:
+        return ()
     formats = body.response_format if isinstance(body.response_format, list) else [body.response_format or {}]
     given = [item.get("type") for item in formats] if body.response_format else body.response_modalities or []
     if body.response_modalities is not None:

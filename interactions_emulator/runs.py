@@ -57,7 +57,7 @@ class Run:
 class Runs:
     """All interactions, in progress and past. Lives on one event loop.
 
-    `most` is how many are kept: beyond it the oldest that has ended is forgotten. `ended` is told of each that ends.
+    `most` is how many are kept: for one more the oldest that has ended is forgotten. `ended` is told of each that ends.
     """
 
     def __init__(
@@ -103,6 +103,8 @@ class Runs:
         An answer that a model gives without thinking or waiting is complete on return.
         """
         turn, hop = self._turn(request, documents_url)
+        if request.store:
+            self._make_room()
         now = self.clock.now()
         interaction = Interaction(
             id="v1_emu_" + base64.urlsafe_b64encode(secrets.token_bytes(18)).decode(),
@@ -122,7 +124,6 @@ class Runs:
         if run.stored:
             self.stored[interaction.id] = interaction
             records.append(("interaction", interaction.id, interaction))
-            self._forget_oldest()
         self._journal.write(*records)
         self._begin(run)
         return run
@@ -275,6 +276,10 @@ class Runs:
             interaction.continuation_token = token
             self._hops[token] = {**hop, "turn": vars(interaction.turn)}
             records.append(("hop", token, hop))
+            if len(self._hops) > self._most:
+                oldest = next(iter(self._hops))
+                del self._hops[oldest]
+                records.append(("hop", oldest, None))
         interaction.turn = None
         if run.stored:
             records.append(("interaction", interaction.id, interaction))
@@ -284,12 +289,14 @@ class Runs:
         run.changed.beat()
         self._ended(interaction)
 
-    def _forget_oldest(self) -> None:
-        if len(self.stored) > self._most:
-            for key, interaction in self.stored.items():
-                if interaction.finished:
-                    return self._forget(key)
-        return None
+    def _make_room(self) -> None:
+        """Forget the oldest that has ended if there are as many as are kept. Raises `Refused` (429) if none has."""
+        if len(self.stored) < self._most:
+            return None
+        for key, interaction in self.stored.items():
+            if interaction.finished:
+                return self._forget(key)
+        raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
 
     def _forget(self, interaction_id: str) -> None:
         del self.stored[interaction_id]

@@ -20,6 +20,8 @@ A file is a list of scenarios; the first that matches a turn answers it, and the
 A step `{type: hop}` ends the interaction there as `requires_continuation`, with a token; what stands after it is
 the answer to the request that brings the token back, as the SDKs do by themselves.
 
+An entry with `request` and `response` is a recorded exchange (see `replay`); those come before all others.
+
 An empty `match` fits any turn. A turn without new user text (function results) has the text of the newest
 user_input before it. A function_call step makes the interaction `requires_action`, as always.
 """
@@ -35,6 +37,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from interactions_emulator.errors import Refused
+from interactions_emulator.replay import Exchange, exchanges
 from interactions_emulator.steps import STEPS
 from interactions_emulator.turn import Beat, Brain, Ending, Step, Turn
 
@@ -72,17 +75,20 @@ class Scenario(BaseModel):
     error: Failure | None = None
 
 
-def load_scenarios(path: Path) -> list[Scenario]:
-    """Read a file of scenarios. Raises `Refused` that names the file and the place in it."""
+def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
+    """Read a file of scenarios and recorded exchanges. Raises `Refused` that names the file and the place in it."""
     try:
-        scenarios = TypeAdapter(list[Scenario]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
-    except (OSError, yaml.YAMLError, ValidationError) as error:
+        entries = TypeAdapter(list[dict[str, Any]]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
+        recorded = exchanges([entry for entry in entries if "request" in entry])
+        scripts = [entry for entry in entries if "request" not in entry]
+        scenarios = TypeAdapter(list[Scenario]).validate_python(scripts)
+    except (OSError, yaml.YAMLError, ValidationError, Refused) as error:
         raise Refused(400, f"scenarios {path}: {error}") from error
     for number, scenario in enumerate(scenarios):
         for step in scenario.steps:
             if step != HOP and step.get("type") not in STEPS:
                 raise Refused(400, f"scenarios {path}, number {number}: step type {step.get('type')!r} is unknown")
-    return scenarios
+    return scenarios, recorded
 
 
 def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:

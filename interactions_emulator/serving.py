@@ -20,8 +20,10 @@ from interactions_emulator.clock import Clock
 from interactions_emulator.deliveries import Deliveries
 from interactions_emulator.faults import Fault, Faults
 from interactions_emulator.journal import Journal
+from interactions_emulator.log import Log
 from interactions_emulator.parts import Documents, Limits, Parts
-from interactions_emulator.protocol import Connection
+from interactions_emulator.protocol import App, Connection
+from interactions_emulator.replay import Replay
 from interactions_emulator.runs import Runs
 from interactions_emulator.scenarios import load_scenarios, scripted
 from interactions_emulator.server import create_app
@@ -78,6 +80,9 @@ def bind(port: int, host: str = HOST) -> socket.socket:
 def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> Parts:
     """Return what the application of these settings is made of."""
     documents, brain = _open(settings)
+    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
+    if scenarios:
+        brain = scripted(scenarios, brain)
     clock = _clock(settings.speed, journal)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
@@ -96,6 +101,7 @@ def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None 
         webhooks=webhooks,
         deliveries=deliveries,
         documents=documents,
+        replay=Replay(exchanges) if exchanges else None,
         crash=crash or closing.set,
         token=settings.token,
         limits=settings.limits,
@@ -119,27 +125,41 @@ async def serve(
         journal = Journal(settings.state)
         stack.callback(journal.close)
         parts = make(settings, journal, crash)
-        app = create_app(parts)
-        connections: set[Connection] = set()
-        loop = asyncio.get_running_loop()
-        if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
-            for number in (signal.SIGINT, signal.SIGTERM):
-                loop.add_signal_handler(number, parts.closing.set)
-        server = await loop.create_server(
-            lambda: Connection(app, parts.log, settings.limits.body, connections), sock=listener
-        )
         parts.runs.resume()
         parts.deliveries.resume()
         if settings.idle_exit is not None:
             watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, parts))
             stack.callback(watch.cancel)
-        ready(parts.closing.set)
-        await parts.closing.wait()
-        server.close()
-        for open_one in list(connections):
-            open_one.transport.abort()
+        await host(create_app(parts), parts.log, settings.limits.body, listener, parts.closing, ready)
         await parts.runs.stop()
         await parts.deliveries.stop()
+
+
+async def host(
+    app: App,
+    log: Log,
+    most: int,
+    listener: socket.socket,
+    closing: asyncio.Event,
+    ready: Callable[[Callable[[], None]], None],
+) -> None:
+    """Let an application answer on `listener` until `closing` is set, by itself or by a signal; then cut what is open.
+
+    `most` is how many bytes a body may have; `ready` is called once it serves, with the function that stops it.
+    """
+    loop = asyncio.get_running_loop()
+    connections: set[Connection] = set()
+    if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, closing.set)
+    server = await loop.create_server(lambda: Connection(app, log, most, connections), sock=listener)
+    ready(closing.set)
+    await closing.wait()
+    server.close()
+    tasks = [connection.task for connection in connections if connection.task]
+    for connection in list(connections):
+        connection.transport.abort()
+    await asyncio.gather(*tasks, return_exceptions=True)  # each is cancelled as its connection goes
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -176,8 +196,6 @@ def _open(settings: Settings) -> tuple[Documents | None, Brain]:
 
         documents = Corpus.open(settings.corpus, settings.index)
         brain = brain or _extractive(documents)
-    if settings.scenarios is not None:
-        brain = scripted(load_scenarios(settings.scenarios), brain)
     return documents, brain
 
 

@@ -21,58 +21,54 @@ def usage(turn: Turn, output: Iterable[Step]) -> dict[str, Any]:
     tools, for that is what a model would read. Thoughts and the results of the server's own tools are counted
     apart.
     """
-    read, written, thought, fetched = _Count(), _Count(), _Count(), _Count()
-    for step in turn.steps:
-        read.add(step)
-    if turn.system_instruction:
-        read.add_text(turn.system_instruction)
-    if turn.tools:
-        read.add_text(list(turn.tools))
+    read = _tokens(turn.steps)
+    for extra in (turn.system_instruction, turn.tools):
+        if extra:
+            read["text"] = read.get("text", 0) + _text_tokens(extra)
+    parts: dict[str, list[Step]] = {"written": [], "thought": [], "fetched": []}
     searches = 0
     for step in output:
         kind = step["type"]
         searches += kind == "google_search_call"
         own_tool = kind != "function_call" and kind.endswith(("_call", "_result"))
-        (fetched if own_tool else thought if kind == "thought" else written).add(step)
+        parts["fetched" if own_tool else "thought" if kind == "thought" else "written"].append(step)
+    written = _tokens(parts["written"])
+    given, said = sum(read.values()), sum(written.values())
+    thought, fetched = (sum(_tokens(parts[name]).values()) for name in ("thought", "fetched"))
     result: dict[str, Any] = {
-        "total_input_tokens": read.total,
-        "input_tokens_by_modality": read.by_modality(),
+        "total_input_tokens": given,
+        "input_tokens_by_modality": _by_modality(read),
         "total_cached_tokens": 0,
-        "total_output_tokens": written.total,
-        "output_tokens_by_modality": written.by_modality(),
-        "total_tool_use_tokens": fetched.total,
-        "total_thought_tokens": thought.total,
-        "total_tokens": read.total + written.total + fetched.total + thought.total,
+        "total_output_tokens": said,
+        "output_tokens_by_modality": _by_modality(written),
+        "total_tool_use_tokens": fetched,
+        "total_thought_tokens": thought,
+        "total_tokens": given + said + fetched + thought,
     }
     if searches:
         result["grounding_tool_count"] = [{"type": "google_search", "count": searches}]
     return result
 
 
-class _Count:
-    """Tokens, in all and of each kind of media."""
-
-    def __init__(self) -> None:
-        self.total = 0
-        self._media: dict[str, int] = {}
-
-    def add(self, step: Step) -> None:
+def _tokens(steps: Iterable[Step]) -> dict[str, int]:
+    """The tokens of steps by modality."""
+    counts: dict[str, int] = {}
+    for step in steps:
         for contents in (step.get("content"), step.get("summary")):
             for content in contents or ():
-                if content["type"] == "text":
-                    self.add_text(content["text"])
-                else:
-                    self.total += MEDIA_TOKENS
-                    self._media[content["type"]] = self._media.get(content["type"], 0) + MEDIA_TOKENS
+                kind = content["type"]
+                tokens = _text_tokens(content["text"]) if kind == "text" else MEDIA_TOKENS
+                counts[kind] = counts.get(kind, 0) + tokens
         for value in (step.get("arguments"), step.get("result")):
             if value:
-                self.add_text(value)
+                counts["text"] = counts.get("text", 0) + _text_tokens(value)
+    return counts
 
-    def add_text(self, value: Any) -> None:
-        text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-        self.total += -(-len(text.encode()) // BYTES_A_TOKEN)
 
-    def by_modality(self) -> list[dict[str, Any]]:
-        text = self.total - sum(self._media.values())
-        counts = {**self._media, "text": text} if text else self._media
-        return [{"modality": modality, "tokens": tokens} for modality, tokens in sorted(counts.items())]
+def _text_tokens(value: Any) -> int:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return -(-len(text.encode()) // BYTES_A_TOKEN)
+
+
+def _by_modality(counts: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"modality": modality, "tokens": tokens} for modality, tokens in sorted(counts.items())]

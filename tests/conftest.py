@@ -22,6 +22,7 @@ from tools.research.ledger import Ledger
 from tools.research.service import Research
 
 ROOT = Path(__file__).resolve().parents[1]
+pytest_plugins = ["pytester"]
 SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION")
 
 

@@ -27,7 +27,10 @@ from interactions_emulator.corpus import Corpus
 from tests.wire.brains import RESEARCH
 
 HERE = Path(__file__).parent
-TEXT = "The moon pulls the sea and the tide follows. " * 36
+TEXTS = {
+    "hello": "The moon pulls the sea and the tide follows. " * 36,
+    "report": "The moon pulls the sea and the tide follows. " * 360,
+}
 SECONDS, ROUNDS, CONNECTIONS = 2.0, 5, 16
 RESEARCHES = 500
 STORED = 10_000
@@ -77,9 +80,9 @@ async def answer(reader: asyncio.StreamReader) -> bytes:
     return b"".join(parts)
 
 
-async def rate(url: str, stream: bool) -> float:
+async def rate(url: str, question: str, stream: bool) -> float:
     """Answers, or events when they are streamed, in a second."""
-    body = json.dumps({"model": "gemini-3.8-flash", "input": "hello", "stream": stream}).encode()
+    body = json.dumps({"model": "gemini-3.8-flash", "input": question, "stream": stream}).encode()
     count, began = Count(), time.monotonic()
     end = began + SECONDS
     await asyncio.gather(*(Peer(url).ask(body, lambda: time.monotonic() > end, count) for _ in range(CONNECTIONS)))
@@ -127,22 +130,27 @@ def compare(scenarios: Path) -> None:
     """Answers and events a second of both."""
     with (
         process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios)) as (_, ours),
-        process("node", str(HERE / "aimock.mjs"), TEXT) as (_, theirs),
+        process("node", str(HERE / "aimock.mjs"), json.dumps(TEXTS)) as (_, theirs),
     ):
-        for name, stream in (("answers/s", False), ("events/s", True)):
-            for url in (ours, theirs):  # warm up
-                uvloop.run(rate(url, stream))
-            rounds = [(uvloop.run(rate(ours, stream)), uvloop.run(rate(theirs, stream))) for _ in range(ROUNDS)]
-            shown = [f"{statistics.median(r):,.0f} ({min(r):,.0f}–{max(r):,.0f})" for r in zip(*rounds, strict=True)]
-            row(name, *shown, f"{statistics.median(a / b for a, b in rounds):.2f}")
+        for question, text in TEXTS.items():
+            for name, stream in (("answers/s", False), ("events/s", True)):
+                for url in (ours, theirs):  # warm up
+                    uvloop.run(rate(url, question, stream))
+                rounds = [[uvloop.run(rate(url, question, stream)) for url in (ours, theirs)] for _ in range(ROUNDS)]
+                seen = zip(*rounds, strict=True)
+                shown = [f"{statistics.median(r):,.0f} ({min(r):,.0f}–{max(r):,.0f})" for r in seen]
+                ratio = statistics.median(mine / other for mine, other in rounds)
+                row(f"{name}, {len(text):,} characters", *shown, f"{ratio:.2f}")
 
 
 def main() -> None:
     with tempfile.TemporaryDirectory() as folder:
         scenarios = Path(folder, "scenarios.yaml")
-        said = [{"type": "model_output", "content": [{"type": "text", "text": TEXT}]}]
-        waits = [{"match": {"text": "hello"}, "steps": said}, {"match": {"agent": ".*"}, "wait": 60, "steps": RESEARCH}]
-        scenarios.write_text(yaml.safe_dump(waits))
+        said = [
+            {"match": {"text": question, "model": ".*"}, "steps": [{"type": "model_output", "content": [content]}]}
+            for question, content in ((question, {"type": "text", "text": text}) for question, text in TEXTS.items())
+        ]
+        scenarios.write_text(yaml.safe_dump([*said, {"match": {"agent": ".*"}, "wait": 60, "steps": RESEARCH}]))
         print("| what | emulator | aimock | ratio |\n|---|---:|---:|---:|")
         compare(scenarios)
         began = time.perf_counter()
@@ -157,7 +165,10 @@ def main() -> None:
             uvloop.run(Peer(url).ask(body, lambda: count.answers == STORED, count))
             full = resident(pid)
             uvloop.run(Peer(url).ask(body, lambda: count.answers == 2 * STORED, count))
-            row(f"memory of a stored answer of {len(TEXT)} characters, KB", f"{(full - before) / STORED / 1000:.1f}")
+            row(
+                f"memory of a stored answer of {len(TEXTS['hello']):,} characters, KB",
+                f"{(full - before) / STORED / 1000:.1f}",
+            )
             row(f"memory after {STORED:,} more, which push out the oldest, MB", f"{(resident(pid) - full) / 1e6:+.1f}")
         documents = Path(folder, "documents")
         documents.mkdir()

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Generator, Iterator
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -113,3 +114,9 @@ async def client(api: Emulator) -> AsyncIterator[genai.Client]:
     yield client
     await client.aio.aclose()
     client.close()
+
+
+@pytest.fixture
+def file(tmp_path: Path) -> Path:
+    """Where a recording goes."""
+    return tmp_path / "recorded.yaml"

@@ -45,6 +45,10 @@ def test_of_more_interactions_than_are_kept_the_oldest_that_has_ended_goes() -> 
         made = [wire.create({"model": MODEL, "input": f"{n}"})["id"] for n in range(4)]
         kept = [wire.http.get(f"/interactions/{id_}").status_code for id_ in (running, *made)]
         assert kept == [200, 404, 404, 200, 200]
+        for _ in range(2):
+            wire.create(research())
+        body = research()
+        assert "cancel or delete some" in wire.refused(wire.http.post("/interactions", json=body), 429)
         api.advance(5 * WAIT)
         assert wire.get(running)["status"] == "completed"
 

@@ -10,7 +10,6 @@ import httpx
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.control import control_routes
 from interactions_emulator.journal import Journal, JournalError
 from interactions_emulator.server import create_app
 from interactions_emulator.serving import Settings, make
@@ -84,12 +83,20 @@ def test_the_log_lists_requests_with_what_they_were_about(api: Emulator, wire: W
 
 
 async def test_only_this_machine_may_control_it() -> None:
-    parts = make(Settings(brain=brain), Journal())
-    for host, status in (("127.0.0.1", 200), ("::1", 200), ("192.0.2.7", 403)):
-        transport = httpx.ASGITransport(create_app(parts).pages, client=(host, 1))
-        async with httpx.AsyncClient(transport=transport, base_url="http://emulator") as http:
-            for route in control_routes(parts):
-                assert (await http.get(f"/_emulator{route.path}")).status_code == status
+    pages = create_app(make(Settings(brain=brain), Journal())).pages
+    here = "http://127.0.0.1:1"
+    for peer, url, origin, status in (
+        ("127.0.0.1", here, None, 200),
+        ("::1", "http://localhost:1", here, 200),
+        ("192.0.2.7", here, None, 403),
+        ("127.0.0.1", here, "https://example.org", 403),
+        ("127.0.0.1", here, "null", 403),
+        ("127.0.0.1", "http://rebound.example.org", None, 403),
+    ):
+        async with httpx.AsyncClient(transport=httpx.ASGITransport(pages, client=(peer, 1)), base_url=url) as http:
+            for route in ("faults", "clock", "log", "interactions", "deliveries"):
+                answer = await http.get(f"/_emulator/{route}", headers={"origin": origin} if origin else {})
+                assert answer.status_code == status
             assert (await http.get("/")).status_code == 200
 
 

@@ -1,0 +1,63 @@
+"""What the emulator's page says is so."""
+
+from __future__ import annotations
+
+import inspect
+import json
+import re
+from dataclasses import fields
+from pathlib import Path
+
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.__main__ import main
+from interactions_emulator.faults import Fault, parse_faults
+from interactions_emulator.scenarios import load_scenarios
+from tests.conftest import ROOT
+
+PAGE = (ROOT / "docs" / "emulator.md").read_text()
+
+
+def blocks(language: str) -> list[str]:
+    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+
+
+def test_its_python_runs() -> None:
+    known: dict[str, object] = {}
+    for block in blocks("python"):
+        exec(compile(block, "emulator.md", "exec"), known)
+
+
+def test_every_fault_is_in_the_table_and_no_other() -> None:
+    section = PAGE.split("## Break it")[1].split("## ")[0]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)
+    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == {field.name for field in fields(Fault)}
+    for fault in re.findall(r"'x-emulator-fault: ({.*?})'|-d '({\"on\".*?})'", PAGE):
+        given = fault[0] or fault[1]
+        parse_faults([{"on": "create"} | json.loads(given)])
+
+
+def test_every_option_is_in_the_table_and_no_other() -> None:
+    rows = re.findall(r"^\| (?:`--([\w-]+)`)? ?\| (?:`(\w+)`)? ?\|", PAGE, re.MULTILINE)
+    options = {name.replace("_", "-") for name in inspect.signature(main).parameters} - {"context"}
+    assert {option for option, _ in rows if option} == options
+    assert {argument for _, argument in rows if argument} == set(inspect.signature(Emulator).parameters)
+
+
+def test_its_scenarios_can_be_read(tmp_path: Path) -> None:
+    for block in blocks("yaml"):
+        (tmp_path / "scenarios.yaml").write_text(block)
+        assert any(load_scenarios(tmp_path / "scenarios.yaml"))
+
+
+@pytest.mark.parametrize("block", blocks("py"))
+def test_its_example_of_a_test_passes(pytester: pytest.Pytester, block: str) -> None:
+    pytester.makepyfile("import pytest\nfrom google import genai\n\n\n" + block)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
+
+
+def test_every_module_named_exists() -> None:
+    table = PAGE.split("## How it is built")[1].split("## ")[0]
+    named = set(re.findall(r"`(\w+\.py|brain/)`", table))
+    assert {name for name in named if not (ROOT / "interactions_emulator" / name).exists()} == set()

@@ -1,0 +1,160 @@
+"""Exchanges in a file: written and read without loss, matched by what they say, and refused with their place."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given
+from hypothesis import strategies as st
+
+from interactions_emulator.errors import Refused
+from interactions_emulator.redaction import REDACTED, Redactor
+from interactions_emulator.replay import Exchange, Replay, exchanges
+from interactions_emulator.transcript import Taken, frames, to_yaml
+
+AWKWARD = st.text(st.sampled_from("\n\r\t \x85\u2028\u2029\ufeff\x00\x7f\"'\\{}[]:,-#&*!|>%@`a🌊é~=<1"))
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats(allow_nan=False, allow_infinity=False) | AWKWARD | st.text(),
+    lambda inner: st.lists(inner, max_size=3) | st.dictionaries(AWKWARD | st.text(), inner, max_size=3),
+    max_leaves=10,
+)
+BODY = st.binary() | AWKWARD.map(str.encode) | JSON.map(lambda value: json.dumps(value).encode())
+PIECES = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1) | st.sampled_from([b"\n", b"\r\n", b"data: a\n\n"])))
+
+
+def taken(body: bytes, **answer: Any) -> Taken:
+    return Taken("POST", "/v1beta/interactions", "", body, [], status=200, **answer)
+
+
+@given(st.lists(st.tuples(BODY, BODY), max_size=3))
+def test_any_body_is_played_to_the_byte(bodies: list[tuple[bytes, bytes]]) -> None:
+    numbered = {b'{"number": %d, "asked": %r}' % (n, asked): said for n, (asked, said) in enumerate(bodies)}
+    redactor = Redactor()
+    file = "".join(to_yaml(taken(asked, chunks=[(0, said)]).exchange(redactor)) for asked, said in numbered.items())
+    replay = Replay(exchanges(yaml.safe_load(file) or []))
+    for asked, said in numbered.items():
+        answer = replay.answer("POST", "/v1/interactions", "", asked)
+        assert answer and answer.body == said
+
+
+@given(JSON.map(lambda value: {"asked": value}))
+def test_any_json_finds_its_answer_however_it_is_written(asked: dict[str, Any]) -> None:
+    file = to_yaml(taken(json.dumps(asked).encode()).exchange(Redactor()))
+    replay = Replay(exchanges(yaml.safe_load(file)))
+    for other in (json.dumps(asked, indent=3), json.dumps(asked, sort_keys=True, separators=(",", ":"))):
+        assert replay.answer("POST", "/v1/interactions", "", other.encode())
+    assert not replay.answer("POST", "/v1/interactions", "", json.dumps({**asked, "more": 1}).encode())
+
+
+@given(PIECES)
+def test_any_stream_is_played_to_the_byte(pieces: list[tuple[float, bytes]]) -> None:
+    recorded = taken(b"", content_type="text/event-stream", chunks=sorted(pieces, key=lambda piece: piece[0]))
+    answer = Replay(exchanges(yaml.safe_load(to_yaml(recorded.exchange(Redactor()))))).answer(
+        "POST", "/v1/interactions", "", b""
+    )
+    assert answer and isinstance(answer.body, list)
+    assert b"".join(data for _, data in answer.body) == b"".join(data for _, data in recorded.chunks)
+
+
+def test_one_awkward_frame_leaves_the_others_readable() -> None:
+    pieces = [(0.0, "data: \u2028\n\n".encode()), (0.0, b"event: done\ndata: [DONE]\n\n")]
+    text = to_yaml(taken(b"", content_type="text/event-stream", chunks=pieces).exchange(Redactor()))
+    assert text.endswith("    - data: |+\n        event: done\n        data: [DONE]\n\n")
+
+
+def test_a_frame_has_the_time_at_which_it_was_whole() -> None:
+    chunks = [(1.0, b"data: a\n"), (2.5, b"\ndata: b\n\n: c\r"), (2.75, b"\n\r"), (3.0, b"\ndata: d\r\r"), (4.0, b"e")]
+    whole = [(2.5, b"data: a\n\n"), (0, b"data: b\n\n"), (0.5, b": c\r\n\r\n"), (0, b"data: d\r\r"), (1.0, b"e")]
+    assert list(frames(chunks)) == whole
+
+
+def test_a_stream_left_after_done_is_whole() -> None:
+    whole, half = b"data: [DONE]\n\n", b"data: [DO"
+    for data, cut in ((whole, False), (half, True)):
+        recorded = taken(b"", content_type="text/event-stream", chunks=[(0, data)], cut=True)
+        assert recorded.exchange(Redactor()).response.cut is cut
+
+
+def entry(body: Any, answer: Any, **request: Any) -> dict[str, Any]:
+    asked = {"method": "POST", "path": "/interactions", "body": body, **request}
+    return {"request": asked, "response": {"status": 200, "body": answer}}
+
+
+def test_equal_requests_are_answered_in_order_and_then_by_the_last() -> None:
+    replay = Replay(exchanges([entry({"a": 1}, "1"), entry({"b": 1}, "other"), entry({"a": 1}, "2")]))
+    said = [replay.answer("POST", "/v1/interactions", "", b'{"a":1}') for _ in range(4)]
+    assert [answer and answer.body for answer in said] == [b"1", b"2", b"2", b"2"]
+
+
+def test_method_path_query_and_body_must_fit() -> None:
+    replay = Replay(exchanges([entry({"a": [1, 2]}, "x", query="stream=true&key=REDACTED&after=a%20b")]))
+
+    def fits(method: str = "POST", path: str = "/v9/interactions", query: str = "", body: bytes = b"") -> bool:
+        query = query or "after=a+b&key=mine&stream=true"
+        return replay.answer(method, path, query, body or b'{"a": [1, 2]}') is not None
+
+    assert fits() and fits(path="/v1beta/interactions")
+    assert not fits(method="PUT") and not fits(path="/v1/interactions/x")
+    assert not fits(query="stream=true") and not fits(body=b'{"a": [2, 1]}') and not fits(body=b"a")
+
+
+def test_requests_that_differ_in_secrets_only_are_equal() -> None:
+    def asked(secret: str) -> bytes:
+        tool = {"type": "mcp_server", "headers": {"Authorization": secret}}
+        return json.dumps({"tools": [tool], "input": f"Is {secret} right?"}).encode()
+
+    recorded = to_yaml(taken(asked("secret-of-mine")).exchange(Redactor()))
+    replay = Replay(exchanges(yaml.safe_load(recorded)))
+    assert replay.answer("POST", "/v1/interactions", "", asked("secret-of-yours"))
+
+
+@pytest.mark.parametrize("length", range(30, 160, 7))
+def test_json_that_was_cut_holds_no_secret_either(length: int) -> None:
+    tools = [{"type": "mcp_server", "headers": {"A": 'qu"oted-secret', "B": ["zzzzz"]}}]
+    text = json.dumps({"new_signing_secret": "whsec_abcdef", "interaction": {"tools": tools}})
+    redacted = Redactor().text(f"event: x\ndata: {text}"[:length])
+    assert not any(part in redacted for part in ("whs", "qu", "oted", "zz"))
+    assert Redactor().text(text) == text.replace("whsec_abcdef", REDACTED).replace(
+        'qu\\"oted-secret', REDACTED
+    ).replace("zzzzz", REDACTED)
+
+
+def test_a_short_key_is_no_secret_since_it_is_part_of_many_words() -> None:
+    assert Redactor(["any", "long enough-key"]).text("many long enough-keys") == f"many long {REDACTED}s"
+
+
+STREAM = {"status": 200, "events": [{"after": 0.1, "data": "data: 1\n\n"}]}
+ASKED = {"method": "GET", "path": "/interactions/x"}
+
+
+@pytest.mark.parametrize(
+    ("wrong", "why"),
+    [
+        ({"request": ASKED}, "number 1 (GET /interactions/x): response: Field required"),
+        ({"request": {**ASKED, "path": "interactions"}, "response": STREAM}, "request.path"),
+        ({"request": {**ASKED, "colour": "red"}, "response": STREAM}, "request.colour"),
+        ({"request": "GET /", "response": STREAM}, "number 1: request"),
+        ({"request": ASKED, "response": {**STREAM, "status": "fine"}}, "response.status"),
+        ({"request": ASKED, "response": {**STREAM, "body": "too"}}, "not both"),
+        ({"request": ASKED, "response": {"status": 200, "body": 7}}, "response.body: Value error, give a mapping"),
+        ({"request": ASKED, "response": {"status": 200, "events": [{"after": -1, "data": ""}]}}, "events.0.after"),
+        ({"request": ASKED, "response": {"status": 200, "events": [{"data": 1}]}}, "response.events.0.data"),
+        ({"request": ASKED, "response": {"status": 200, "events": [{"data": ""}]}}, "response.events.0.data"),
+        (yaml.safe_load("{request: {method: GET, path: /a}, response: {status: 200, body: [2026-01-01]}}"), "dates"),
+        (yaml.safe_load(r'{request: {method: GET, path: /a}, response: {status: 200, body: "\ud800"}}'), "surrogate"),
+    ],
+)
+def test_a_wrong_entry_is_named_with_its_place(wrong: dict[str, Any], why: str) -> None:
+    with pytest.raises(Refused) as refused:
+        exchanges([entry({}, "x"), wrong])
+    assert refused.value.status == 400 and why in refused.value.message
+
+
+def test_an_entry_may_say_no_more_than_it_must() -> None:
+    (exchange,) = exchanges([{"request": ASKED, "response": {"status": 204}}])
+    assert isinstance(exchange, Exchange)
+    answer = Replay([exchange]).answer("GET", "/v1/interactions/x", "", b"")
+    assert answer and (answer.status, answer.body, answer.cut) == (204, b"", False)
