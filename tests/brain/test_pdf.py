@@ -72,3 +72,10 @@ def test_a_folder_with_good_and_bad_files_gives_the_good_ones(tmp_path: Path, ca
 @pytest.mark.parametrize("pages", [[""], ["\n\n"], ["-"], ["a-", "b"], ["1", "2", "3"], ["•"] * 9, ["\x02\f\x02"]])
 def test_strange_pages_break_nothing(pages: list[str]) -> None:
     assert paragraphs(flowing(pages), "pdf") == []
+
+
+@pytest.mark.parametrize(
+    "page", ["1" * 200_000, "word\n" * 50_000, "co-\nop\n" * 20_000], ids=["digits", "lines", "hyphens"]
+)
+def test_a_page_without_end_is_read_all_the_same(page: str) -> None:
+    assert len(flowing([page])) > 100_000 or "coop" in flowing([page])

@@ -69,6 +69,7 @@ def test_a_csv_is_a_table() -> None:
         ("3,5", 3.5, ""),
         ("12 345", 12345, ""),
         ("240[1]", 240, ""),
+        ("0.4 ms[^4]", 0.4, "ms"),
         ("12 km/h", 12, "km/h"),
         ("1.5 million", 1.5, "million"),
     ],
@@ -133,3 +134,13 @@ def test_tables_are_kept_between_runs_and_shown_on_the_page(tmp_path: Path) -> N
     assert "<td>1,254" in (again.page("plants.md") or "")
     (tmp_path / "docs" / "plants.md").write_text("# Plants\n\nThe table is gone now, and only this sentence is left.")
     assert Corpus.open(tmp_path / "docs", index).tables("plants.md") == []
+
+
+@pytest.mark.parametrize(
+    "source",
+    ["|\n" + " " * 300_000, "|a\n" + "|-" * 100_000 + "x", "[" * 100_000 + "|\n-|-\n", "=== ===\nx y\n" * 50_000],
+    ids=["spaces", "rule", "brackets", "borders"],
+)
+def test_a_hostile_table_takes_no_more_time_than_its_length(source: str) -> None:
+    """It would not end in hours."""
+    assert [*tables(source, "markdown"), *tables(source, "rst")] == []
