@@ -138,12 +138,11 @@ def run(client: str, *arguments: str, **environment: str) -> subprocess.Complete
 
 
 def require(client: str) -> None:
-    """Skip if a client is not installed; in continuous integration, where it must be, fail."""
+    """Skip if a client is not installed."""
     if client.startswith("js"):
         there = shutil.which("node") and (HERE / "node_modules" / client.removeprefix("js-")).is_dir()
         way = "install node and npm, then `make clients`"
     else:
         there, way = Path(CLIENTS[client][0]).exists(), "`make clients`"
     if not there:
-        message = f"{client} is not installed: {way}"
-        pytest.fail(message) if os.environ.get("CI") else pytest.skip(message)
+        pytest.skip(f"{client} is not installed: {way}")
