@@ -60,7 +60,7 @@ def flowing(pages: Sequence[str]) -> str:
     running = _running(divided)
     lengths = sorted(len(line) for page in divided for line in page if line)
     width = lengths[len(lengths) * 9 // 10] if lengths else 0
-    known = Counter(re.findall(r"\w+(?:-\w+)+", " ".join(line for page in divided for line in page)))
+    known = Counter(re.findall(r"\b\w+(?:-\w+)+", " ".join(line for page in divided for line in page)))
     blocks: list[str] = []
     block: list[str] = []
     begins = ""
@@ -79,7 +79,7 @@ def flowing(pages: Sequence[str]) -> str:
         begins += "\f\n" if not block else ""
         late = "" if not block else "\f\n"  # a paragraph that runs over belongs to the page that it begins on
         lines = [line for line in page if _mask(line) not in running and not re.fullmatch(r"\W*\d{1,4}\W*", line)]
-        for line, following in zip(lines, [*lines[1:], ""], strict=True):
+        for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if not line or _ITEM.match(line):
                 close()
                 begins, late = begins + late, ""
@@ -103,7 +103,7 @@ def _joined(lines: Sequence[str], known: Counter[str]) -> str:
     """One paragraph. A hyphen at a line's end stays where the word has it elsewhere in the document."""
     text = lines[0]
     for line in lines[1:]:
-        head, tail = re.search(r"[\w-]*\w-$", text), re.match(r"[^\W\d_][\w-]*", line)
+        head, tail = re.search(r"[\w-]*\w-$", text[-60:]), re.match(r"[^\W\d_][\w-]*", line)
         if head and tail and line[0].islower():
             text = (text if known[head[0] + tail[0]] else text[:-1]) + line
         elif text and line and text[-1] > "\u2e7f" and line[0] > "\u2e7f":  # scripts without spaces

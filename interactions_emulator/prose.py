@@ -13,6 +13,9 @@ from interactions_emulator.words import is_mark, sentences, word_set
 Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
 """"pdf": plain, with a form feed before each page and headings between \\x02."""
 MARKED_UP = ("markdown", "rst")
+LONGEST_MARKED = 2_000
+"""Characters within which marks are looked for: time grows with the square of it."""
+_PIECE = re.compile(rf".{{1,{LONGEST_MARKED - 1}}}(?:\s|$)|.{{1,{LONGEST_MARKED - 1}}}", re.DOTALL)
 LONGEST = 900
 """Characters of a passage; longer paragraphs are divided between sentences."""
 
@@ -132,6 +135,8 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
 
 def inline(text: str) -> str:
     """The words of a paragraph without Markdown's, RST's and HTML's marks."""
+    if len(text) > LONGEST_MARKED:
+        return " ".join(map(inline, _PIECE.findall(text)))
     text = _collapse(text.replace("\x03", ""))
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]", "", text)
     text = re.sub(r"\[([^\]]+)\]\([^)]*\)|\[([^\]]+)\]\[[^\]]*\]", lambda m: m[1] or m[2], text)

@@ -8,15 +8,15 @@ import re
 from collections.abc import Iterator, Sequence
 from datetime import date
 from html.parser import HTMLParser
-from itertools import chain, pairwise
+from itertools import chain, islice, pairwise
 from typing import NamedTuple
 
 from interactions_emulator.prose import Markup, heading_at, inline
 
 LEAST_NUMBERS = 3
 """Numeric rows of a table worth drawing."""
-LARGEST = 2_000
-"""Rows of a table that are kept."""
+LARGEST, LONGEST_CELL = 2_000, 500
+"""Rows of a table that are kept, and characters of a cell."""
 
 
 class Table(NamedTuple):
@@ -60,7 +60,7 @@ def tables(source: str, markup: Markup) -> list[Table]:
 
 def quantity(cell: str) -> Quantity | None:
     """The number in a cell such as `1,234`, `45 %`, `$3.2` or `−5 °C`; None if it is not one number."""
-    text = re.sub(r"\s*(?:\[\w{1,3}\]|[*†‡])+$", "", cell.strip()).replace("−", "-").replace("\xa0", " ")
+    text = re.sub(r"\s*(?:\[\^?\w{1,3}\]|[*†‡])+$", "", cell.strip()).replace("−", "-").replace("\xa0", " ")
     match = _QUANTITY.fullmatch(text)
     if not match:
         return None
@@ -149,6 +149,9 @@ def _from_csv(source: str) -> Iterator[Table]:
         return
 
 
+_RULE = re.compile(r"(?=.*\|)\|?:?-+:?(?:\|:?-+:?)*\|?")
+
+
 def _from_pipes(source: str) -> Iterator[Table]:
     lines = [*source.split("\n"), ""]
     heading, fenced, number = "", False, 0
@@ -157,14 +160,10 @@ def _from_pipes(source: str) -> Iterator[Table]:
         fenced ^= line.lstrip().startswith(("```", "~~~"))
         heading = heading if fenced else heading_at(line, following) or heading
         number += 1
-        if (
-            fenced
-            or "|" not in line
-            or not re.fullmatch(r"\s*\|?(?:\s*:?-+:?\s*\|)+(?:\s*:?-+:?\s*)?\|?\s*", following)
-        ):
+        if fenced or "|" not in line or not _RULE.fullmatch("".join(following.split())):
             continue
         found = [_cells(line)]
-        for row in lines[number + 1 :]:
+        for row in islice(lines, number + 1, None):
             if "|" not in row:
                 break
             found.append(_cells(row))
@@ -176,7 +175,7 @@ def _from_pipes(source: str) -> Iterator[Table]:
 def _cells(line: str) -> list[str]:
     bare = line.strip().removeprefix("|")
     bare = bare[:-1] if bare.endswith("|") and not bare.endswith("\\|") else bare
-    return [inline(cell.replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", bare)]
+    return [inline(cell[:LONGEST_CELL].replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", bare)]
 
 
 def _from_rst(source: str) -> Iterator[Table]:
@@ -193,7 +192,7 @@ def _from_rst(source: str) -> Iterator[Table]:
                 end += 1
             rows, number = _grid(line, lines[number:end]), end
         elif re.fullmatch(r"\s*=+(?:\s+=+)+", line):
-            ends = [at for at in range(number, len(lines)) if lines[at].rstrip() == line][:2]
+            ends = list(islice((at for at in range(number, len(lines)) if lines[at].rstrip() == line), 2))
             if len(ends) == 2:
                 rows, number = _simple(line, [lines[number : ends[0]], lines[ends[0] + 1 : ends[1]]]), ends[1] + 1
         yield from _table(heading, rows)
@@ -253,6 +252,7 @@ class _Reader(HTMLParser):
         if tag == "table":
             self._rows, self._caption, self._spans = [], "", False
         elif tag == "tr" and self._rows is not None:
+            self._keep()
             self._rows.append([])
         elif tag in ("td", "th", "caption", "h1", "h2", "h3", "h4", "h5", "h6"):
             self._keep()

@@ -8,7 +8,8 @@ from dataclasses import replace
 
 from interactions_emulator.brain.brief import Aspect, Brief, enumerated, parse
 from interactions_emulator.brain.heard import Heard
-from interactions_emulator.brain.intents import is_assent
+from interactions_emulator.brain.intents import core, is_assent
+from interactions_emulator.brain.phrases import STUDY_START
 from interactions_emulator.words import clip, listed, terms
 
 PLAN = "Research plan for"
@@ -73,6 +74,8 @@ def changed(brief: Brief, text: str) -> Brief:
     if is_assent(text):
         return brief
     plain = " ".join(text.split())[:5_000]
+    if STUDY_START.match(core(plain)) and len(terms(plain)) > 5:
+        return parse(text)
     for pattern, meaning in _SWAPS:
         plain = pattern.sub(meaning, plain)
     form = parse(re.sub(r"(?i)\bto (?=\d[\d,.]* words)", "in at most ", plain))

@@ -61,7 +61,7 @@ def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[s
     for rank, passage in enumerate(passages):
         about = set(terms(f"{passage.title} {passage.heading}"))
         for place, sentence in enumerate(sentences(passage.text)):
-            if quotable(sentence):
+            if quotable(sentence, alone=enough >= ENOUGH):
                 own = set(terms(sentence))
                 spoken = sum(w * (1.0 if t in own else 0.5 if t in about else 0.0) for t, w in weights.items())
                 defines = 0.15 * bool(re.match(r"(?:An?|The)?\s?[\w\s`'-]{1,40}\b(?:is|are)\s(?:an?|the)\b", sentence))
@@ -113,8 +113,8 @@ def from_text(text: str, question: str, most: int) -> list[str]:
     return [one for _, one in sorted(chosen)]
 
 
-def quotable(sentence: str) -> bool:
-    """Whether a sentence can stand alone: complete, of words, and not hanging on the one before it."""
+def quotable(sentence: str, alone: bool = True) -> bool:
+    """Whether a sentence can be quoted: complete, of words, and if `alone` not hanging on the one before it."""
     wide = bool(re.search(f"[{UNSPACED}]", sentence))
     last = sentence.rstrip("\"'”’»)")[-1:]
     if not (10 if wide else 35) <= len(sentence) <= 420 or not (last in ENDS or "\u0e00" <= last < "\u0f00"):
@@ -122,7 +122,7 @@ def quotable(sentence: str) -> bool:
     first = next(filter(str.isalnum, sentence[:4]), "")
     if not wide and (len(sentence.split()) < 5 or not first or (first.islower() and sentence[0] != "`")):
         return False
-    if _HANGING.match(sentence):
+    if alone and _HANGING.match(sentence):
         return False
     return not re.search(r"https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|\b(?:here|below|above)\.$|:\s*\.$", sentence)
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
@@ -182,7 +183,10 @@ def _best(findings: Sequence[Finding], count: int) -> list[Finding]:
 
 
 def _summary(findings: Sequence[Finding]) -> list[Finding]:
-    return _best(findings, 3 if len(findings) > 12 else 2)
+    """The best, without those that are all there is on their aspect."""
+    counts = Counter(finding.aspect for finding in findings)
+    spare = [finding for finding in findings if counts[finding.aspect] > 1]
+    return _best(spare, 3 if len(findings) > 12 else 2)
 
 
 def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:

@@ -2,11 +2,16 @@
 
 from __future__ import annotations
 
+import base64
+import io
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from pypdf import PdfWriter
+from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
 from interactions_emulator.brain import make_brain
 from interactions_emulator.corpus import Corpus
@@ -159,3 +164,38 @@ def quoted(step: Step, corpus: Corpus) -> list[tuple[str, str]]:
         assert any(sentence in passage.text for passage in corpus.passages(document)), sentence
         found.append((document, sentence))
     return found
+
+
+def document(data: bytes, mime_type: str) -> dict[str, Any]:
+    """A content of type `document`."""
+    return {"type": "document", "mime_type": mime_type, "data": base64.b64encode(data).decode()}
+
+
+def pdf(*pages: str, title: str = "", password: str = "") -> bytes:
+    """A PDF with a line of text for each line of a page."""
+    writer = PdfWriter()
+    font = DictionaryObject(
+        {
+            NameObject("/Type"): NameObject("/Font"),
+            NameObject("/Subtype"): NameObject("/Type1"),
+            NameObject("/BaseFont"): NameObject("/Helvetica"),
+            NameObject("/Encoding"): NameObject("/WinAnsiEncoding"),
+        }
+    )
+    for page in pages:
+        sheet = writer.add_blank_page(width=595, height=842)
+        lines = [re.sub(r"([\\()])", r"\\\1", line) for line in page.split("\n")]
+        drawn = "".join(f"({line}) Tj 0 -14 Td\n" for line in lines)
+        content = StreamObject()
+        content.set_data(f"BT /F1 11 Tf 60 780 Td\n{drawn}ET".encode("cp1252"))
+        sheet[NameObject("/Contents")] = writer._add_object(content)
+        sheet[NameObject("/Resources")] = DictionaryObject(
+            {NameObject("/Font"): DictionaryObject({NameObject("/F1"): font})}
+        )
+    if title:
+        writer.add_metadata({"/Title": title})
+    if password:
+        writer.encrypt(password, algorithm="RC4-128")
+    file = io.BytesIO()
+    writer.write(file)
+    return file.getvalue()

@@ -142,3 +142,9 @@ def test_without_a_folder_it_knows_the_installed_packages_and_opens_again(tmp_pa
     assert found[0].document_id.startswith("python/")
     entry = corpus.document("starlette/README")
     assert entry is not None and "starlette" in entry.origin
+
+
+def test_a_paragraph_of_one_endless_line_keeps_all_its_words() -> None:
+    words = "the tide comes and goes " * 500 + "for ever"
+    found = paragraphs(f"{words} and `code` to **end** it.", "markdown")
+    assert " ".join(one.text for one in found) == f"{words} and code to end it."

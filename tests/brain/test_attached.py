@@ -1,0 +1,119 @@
+"""Files in a message: documents are quoted, pictures measured, and what cannot be read is said."""
+
+from __future__ import annotations
+
+import base64
+import io
+from typing import Any
+
+import pytest
+from PIL import Image
+
+from interactions_emulator.turn import Brain, Step, Turn
+from tests.brain.conftest import SEARCH, Ask, document, pdf, said, text_of
+
+PAPER = pdf(
+    "On birds of the estuary\n\nWading birds feed on the mud flats at low water, and rest where the water is high.",
+    "Methods\n\nWe counted 4,300 wading birds on each day of the winter with a telescope.",
+)
+TABLE = document(b"Plant;Output\nRance;240\nSihwa;254\nAnnapolis;20\n", "text/csv")
+
+
+def asked(text: str, *parts: dict[str, Any]) -> Step:
+    return {"type": "user_input", "content": [*([{"type": "text", "text": text}] if text else []), *parts]}
+
+
+def cited(step: Step) -> list[tuple[str, str, int]]:
+    """(file, quotation, page) of each citation, cut out by its bytes."""
+    content = step["content"][0]
+    raw = content["text"].encode()
+    notes = content.get("annotations", [])
+    assert all(note["type"] == "file_citation" and "url" not in note for note in notes)
+    return [(n["file_name"], raw[n["start_index"] : n["end_index"]].decode(), n.get("page_number", 0)) for n in notes]
+
+
+def test_a_question_about_a_pdf_is_answered_by_its_sentences_with_their_pages(ask: Ask) -> None:
+    [answer] = ask(asked("How many wading birds did they count in this paper?", document(PAPER, "application/pdf")))
+    sentence = "We counted 4,300 wading birds on each day of the winter with a telescope."
+    assert ("On birds of the estuary", sentence, 2) in cited(answer)
+
+
+@pytest.mark.parametrize(
+    ("mime_type", "data"),
+    [
+        ("text/plain", b"Bees\n====\n\nHoney bees dance to tell their sisters where flowers stand."),
+        ("text/markdown", b"# Bees\n\nHoney bees *dance* to tell their sisters where flowers stand."),
+        ("text/html", b"<title>Bees</title><p>Honey bees <b>dance</b> to tell their sisters where flowers stand.</p>"),
+    ],
+)
+def test_texts_of_each_kind_are_read(ask: Ask, mime_type: str, data: bytes) -> None:
+    [answer] = ask(asked("Summarise this document", document(data, mime_type)))
+    assert cited(answer) == [("Bees", "Honey bees dance to tell their sisters where flowers stand.", 0)]
+
+
+def test_a_document_of_an_earlier_message_can_be_asked_about(ask: Ask) -> None:
+    before = [asked("Read this", document(PAPER, "application/pdf")), *ask(asked("Read this", document(PAPER, "")))]
+    [answer] = ask("What does the paper say about the telescope?", before=before)
+    assert "telescope" in cited(answer)[0][1]
+    assert "welcome" in text_of(ask("thanks", before=before))
+
+
+def test_a_row_of_a_table_is_told_as_it_stands(ask: Ask) -> None:
+    [answer] = ask(asked("How much output has Sihwa?", TABLE))
+    assert [quotation for _, quotation, _ in cited(answer)] == ["Plant: Sihwa, Output: 254"]
+
+
+def test_what_a_document_does_not_say_is_not_invented_but_searched_for_if_it_may_be(ask: Ask) -> None:
+    paper = document(PAPER, "application/pdf")
+    text = text_of(ask(asked("What is the price of gold?", paper)))
+    assert "found nothing there" in text
+    [_, _, answer] = ask(asked("What is a tidal barrage?", paper), tools=[SEARCH])
+    assert "A tidal barrage is a dam" in answer["content"][0]["text"]
+
+
+@pytest.mark.parametrize(
+    ("part", "reason"),
+    [
+        (document(b"%PDF-1.4 broken", "application/pdf"), "damaged"),
+        (document(pdf("words", password="x"), "application/pdf"), "password"),
+        (document(b"PK", "application/msword"), "application/msword is none of"),
+        (document(b"  ", "text/plain"), "empty"),
+        ({"type": "document", "mime_type": "application/pdf", "data": "%%%"}, "damaged|base64"),
+        ({"type": "document", "uri": "gs://bucket/a.pdf"}, "nothing is fetched from addresses (gs://bucket/a.pdf)"),
+    ],
+)
+def test_a_document_that_cannot_be_read_is_named_with_the_reason(
+    ask: Ask, brain: Brain, part: dict[str, Any], reason: str
+) -> None:
+    def says(text: str) -> bool:
+        return "cannot read document 1" in text and any(one in text for one in reason.split("|"))
+
+    assert says(text_of(ask(asked("What does it say?", part))))
+    report = list(brain(Turn("deep-research", True, (asked("Research tidal power", part),), 1)))[-1].step
+    assert says(report["content"][0]["text"])
+
+
+def test_research_reads_what_came_with_the_brief_beside_the_corpus(brain: Brain) -> None:
+    brief = asked("Research wading birds and tidal barrages", document(PAPER, "application/pdf"))
+    beats = list(brain(Turn("deep-research", True, (brief,), 1, documents_url="http://127.0.0.1:1/documents/")))
+    notes = beats[-1].step["content"][0]["annotations"]
+    assert {note["type"] for note in notes} == {"url_citation", "file_citation"}
+
+
+def test_a_schema_is_filled_from_the_document(ask: Ask) -> None:
+    schema = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
+    part = document(b"Honey bees dance to tell their sisters where flowers stand.", "text/plain")
+    assert "bees" in text_of(ask(asked("Extract the summary", part), response_schema=schema))
+
+
+def test_a_picture_is_measured_not_understood(ask: Ask) -> None:
+    file = io.BytesIO()
+    Image.new("RGB", (64, 48)).save(file, "PNG")
+    data = base64.b64encode(file.getvalue()).decode()
+    for stated, told in (("image/png", "PNG, 64 × 48"), ("image/jpeg", "PNG, sent as image/jpeg, 64 × 48")):
+        text = text_of(ask(asked("What is this?", {"type": "image", "mime_type": stated, "data": data})))
+        assert f"I see 1 image ({told}, 1 kB)" in text and "does not look into pictures" in text
+
+
+def test_nobody_answers_a_document_where_none_is_attached(ask: Ask) -> None:
+    assert "read" not in text_of(ask(said("What does the paper say?"))).replace("already", "")

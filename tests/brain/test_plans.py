@@ -1,0 +1,99 @@
+"""Plans: what is asked to be changed is changed, and the research keeps to it."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+import pytest
+
+from interactions_emulator.turn import Brain, Step, Turn
+from tests.brain.conftest import said
+
+BRIEF = "Research tidal power: barrages, tidal stream turbines, costs and environmental impact"
+
+
+def run(brain: Brain, steps: list[Step], **config: Any) -> str:
+    turn = Turn("deep-research", True, tuple(steps), 1, agent_config={"type": "deep-research", **config})
+    text: str = next(b.step for b in brain(turn) if b.step["type"] == "model_output")["content"][0]["text"]
+    return text
+
+
+def planned(brain: Brain, *messages: str) -> list[Step]:
+    """The conversation in which each message was answered by a plan."""
+    steps: list[Step] = []
+    for message in messages:
+        steps.append(said(message))
+        plan = run(brain, steps, collaborative_planning=True)
+        steps.append({"type": "model_output", "content": [{"type": "text", "text": plan}]})
+    return steps
+
+
+def searched(steps: list[Step]) -> list[str]:
+    return re.findall(r"Search the local documents for “(.+)”", steps[-1]["content"][0]["text"])
+
+
+USUAL = ["tidal power", "barrages", "tidal stream turbines", "costs", "environmental impact"]
+
+
+@pytest.mark.parametrize(
+    ("change", "expected"),
+    [
+        ("Leave out costs", [one for one in USUAL if one != "costs"]),
+        ("Please leave the costs out.", [one for one in USUAL if one != "costs"]),
+        ("Looks good, but drop step 4", [one for one in USUAL if one != "costs"]),
+        ("don't cover costs and barrages", ["tidal power", "tidal stream turbines", "environmental impact"]),
+        ("Please add a section on wading birds", [*USUAL, "wading birds"]),
+        ("also look at batteries and pumped storage", [*USUAL, "batteries", "pumped storage"]),
+        ("replace costs with batteries", [*[one for one in USUAL if one != "costs"], "batteries"]),
+        ("batteries instead of costs", [*[one for one in USUAL if one != "costs"], "batteries"]),
+        ("focus on environmental impact", ["environmental impact"]),
+        ("only cover costs, and leave out the rest", ["costs"]),
+        ("pumped storage too", [*USUAL, "pumped storage too"]),
+        ("as a table, in at most 100 words", USUAL),
+    ],
+)
+def test_the_next_plan_has_the_changes(brain: Brain, change: str, expected: list[str]) -> None:
+    assert searched(planned(brain, BRIEF, change)) == expected
+
+
+def test_changes_add_up_and_the_last_one_counts(brain: Brain) -> None:
+    steps = planned(brain, BRIEF, "leave out costs", "add batteries", "add costs again")
+    assert {"batteries", "costs again"} <= set(searched(steps)) or {"batteries", "costs"} <= set(searched(steps))
+    assert "Leave out" not in steps[-1]["content"][0]["text"]
+
+
+def test_the_research_keeps_to_the_plan(brain: Brain) -> None:
+    steps = planned(brain, BRIEF, "leave out costs", "add a section on batteries")
+    report = run(brain, [*steps, said("Yes, go ahead")])
+    assert "cost" not in report.casefold()
+    assert "## Batteries" in report and "Batteries smooth the output" in report
+
+
+def test_a_go_ahead_may_bring_a_last_change(brain: Brain) -> None:
+    report = run(brain, [*planned(brain, BRIEF), said("Go ahead, but leave out costs and write at most 120 words")])
+    assert "cost" not in report.casefold() and len(report.split()) <= 120
+
+
+def test_another_brief_after_a_plan_is_another_research(brain: Brain) -> None:
+    steps = planned(brain, BRIEF, "Research how honey bees dance for their sisters and how many flowers a bee visits")
+    assert "bees dance" in " ".join(searched(steps)) and "barrages" not in searched(steps)
+
+
+def test_a_brief_may_say_itself_what_to_leave_out(brain: Brain) -> None:
+    report = run(brain, [said("Research tidal barrages and turbines, but leave out costs.")])
+    assert "cost" not in report.casefold() and "barrage" in report
+
+
+def test_what_was_found_for_one_aspect_is_not_said_to_be_missing_for_another(brain: Brain) -> None:
+    report = run(brain, [said("Research tidal power: tidal stream turbines, costs, environmental impact, zeppelins")])
+    missing = report.partition("## What the documents do not say")[2]
+    assert "zeppelins" in missing and "costs" not in missing and "environmental" not in missing
+
+
+def test_every_aspect_is_searched_for_however_many_there_are(brain: Brain) -> None:
+    text = "Research tidal power: barrages, turbines, costs, seals, gravity, Scotland, batteries"
+    turn = Turn("deep-research", True, (said(text),), 1)
+    queries = [b.step["arguments"]["queries"][0] for b in brain(turn) if b.step["type"] == "google_search_call"]
+    for aspect in ("seals", "gravity", "Scotland", "batteries"):
+        assert any(aspect in query for query in queries), queries
