@@ -63,6 +63,8 @@ class Create:
     response_schema: dict[str, Any] | None
     modalities: tuple[str, ...]
     """What the answer may consist of; empty: text."""
+    generation_config: dict[str, Any]
+    """With `image_config`, wherever the form of a picture was given."""
     continuation_token: str | None
 
 
@@ -122,6 +124,7 @@ def parse_create(raw: bytes) -> Create:
         head=target | previous | given,
         response_schema=_response_schema(body.response_format),
         modalities=_modalities(body),
+        generation_config=(body.generation_config or {}) | _image_config(body.response_format),
         continuation_token=body.continuation_token,
     )
 
@@ -230,6 +233,13 @@ def _modalities(body: _Body) -> tuple[str, ...]:
             if name not in MODALITIES:
                 raise _bad(f"response_modalities: {name!r} is unknown; known are {', '.join(MODALITIES)}")
     return tuple(kind for kind in given if kind in MODALITIES)
+
+
+def _image_config(response_format: Any) -> dict[str, Any]:
+    for item in response_format if isinstance(response_format, list) else [response_format]:
+        if item and item.get("type") == "image":
+            return {"image_config": item}
+    return {}
 
 
 def _response_schema(response_format: Any) -> dict[str, Any] | None:

@@ -184,7 +184,7 @@ class Runs:
             system_instruction=head.get("system_instruction", ""),
             response_schema=request.response_schema,
             modalities=request.modalities,
-            generation_config=head.get("generation_config", {}),
+            generation_config=request.generation_config,
             agent_config=head.get("agent_config", {}),
             documents_url=documents_url,
         )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+import struct
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -39,6 +40,13 @@ async def test_the_sdk_gets_a_picture_with_its_text(client: genai.Client) -> Non
     assert made.output_image is not None and made.output_image.mime_type == "image/png"
     assert base64.b64decode(made.output_image.data).startswith(b"\x89PNG")
     assert "a red star" in made.steps[-1].content[0].text
+
+
+def test_a_picture_has_the_form_that_is_asked_for(wire: Wire) -> None:
+    form = {"type": "image", "aspect_ratio": "16:9", "image_size": "512"}
+    (step,) = wire.create({"model": MODEL, "input": "a red star", "response_format": form})["steps"]
+    header = base64.b64decode(step["content"][0]["data"])[16:24]  # of PNG: width and height
+    assert struct.unpack(">II", header) == (512, 288)
 
 
 def test_a_picture_is_streamed_as_one_delta(wire: Wire) -> None:
