@@ -162,6 +162,8 @@ class Api:
         call.kind = kind
         header = call.header(b"x-emulator-fault")
         fault = parse_header(header, kind) if header else self._parts.faults.hit(kind)
+        if fault and header and fault.crashes and not call.is_local:
+            raise Refused(403, "Only programs on the machine the emulator runs on may crash it.")
         if fault is None:
             return act(None)
         if fault.refuses and not fault.after_accept:

@@ -7,6 +7,7 @@ from urllib.parse import parse_qsl
 from interactions_emulator.errors import Refused
 from interactions_emulator.log import fingerprint
 from interactions_emulator.protocol import Exchange
+from interactions_emulator.webhooks import is_loopback
 
 
 class Call:
@@ -21,6 +22,11 @@ class Call:
         """The interaction that it is about, as soon as that is known."""
         self.key = self._key()
         """API key or bearer token, "" if there is none."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the client runs on this machine."""
+        return is_loopback(self._exchange.client)
 
     def header(self, name: bytes) -> str:
         """Return a header, named in lower case, "" if there is none."""

@@ -107,6 +107,10 @@ class Fault:
         return self.status is not None or self.drop or self.hang or self.crash or self.after_accept
 
     @property
+    def crashes(self) -> bool:
+        return self.crash or self.crash_after is not None
+
+    @property
     def spoils_stream(self) -> bool:
         return self.no_usage or self.event_delay_ms > 0 or any(getattr(self, name) is not None for name in EFFECTS)
 

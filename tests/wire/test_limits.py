@@ -3,12 +3,16 @@
 from __future__ import annotations
 
 import socket
+from types import SimpleNamespace
 
 import httpx
 import pytest
 
 from interactions_emulator import Emulator
+from interactions_emulator.api import Api
+from interactions_emulator.journal import Journal
 from interactions_emulator.parts import Limits
+from interactions_emulator.serving import Settings, make
 from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import KEY, MODEL, Wire, research
 
@@ -74,6 +78,17 @@ def test_creates_are_counted_by_who_asked_and_connections_as_they_are_used(api: 
     assert KEY["x-goog-api-key"] not in str(log)
     assert [request["connection"] for request in log["requests"]] == [1, 1, 2]
     assert log["connections"]["opened"] == 3  # this question is the third
+
+
+def test_a_stranger_with_the_token_cannot_crash_it() -> None:
+    parts = make(Settings(brain=brain), Journal())
+    headers = {b"x-goog-api-key": b"any", b"x-emulator-fault": b'{"crash": true}'}
+    for address, status in (("192.0.2.7", 403), ("127.0.0.1", None)):
+        stranger = SimpleNamespace(method="POST", path="/v1/interactions", query=b"", headers=headers, client=address)
+        stranger.body, stranger.too_large, stranger.connection = b'{"model": "m", "input": "x"}', False, 1
+        answer = Api(parts).answer(stranger)  # type: ignore[arg-type]
+        assert answer is not None and answer.status == status
+        assert parts.closing.is_set() is (status is None)
 
 
 NO_HTTP = [
