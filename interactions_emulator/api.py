@@ -76,7 +76,7 @@ class Api:
         except Exception as failure:
             logger.exception("%s %s failed", exchange.method, exchange.path)
             answer = refusal(broken(failure))
-        self._parts.log.add(call.line(answer.status))
+        self._parts.log.add(call.line(answer.status), exchange.body)
         return answer
 
     def _recorded(self, call: Call, exchange: Exchange) -> Answer | None:

@@ -1,0 +1,34 @@
+"""What was sent can be read back, as long as it is not secret and not large."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interactions_emulator import Emulator
+from interactions_emulator.log import LARGEST_BODY
+from tests.wire.conftest import MODEL, Wire
+
+
+def last(api: Emulator) -> dict[str, Any]:
+    return dict(api.log()["requests"][-1])
+
+
+def test_the_body_of_a_request_can_be_read_back_without_its_secrets(api: Emulator, wire: Wire) -> None:
+    server = {"type": "mcp_server", "url": "https://example.org/mcp", "headers": {"Authorization": "Bearer abcdefghij"}}
+    wire.create({"model": MODEL, "input": "hello", "tools": [server], "labels": {"team": "desk"}})
+    request = last(api)
+    assert request["body"]["labels"] == {"team": "desk"}
+    assert request["body"]["tools"][0]["headers"] == {"Authorization": "REDACTED"}
+    assert request["bytes"] > len("abcdefghij")
+    assert "abcdefghij" not in str(api.log())
+
+
+def test_of_a_large_body_only_its_size_is_kept(api: Emulator, wire: Wire) -> None:
+    wire.create({"model": MODEL, "input": "x" * LARGEST_BODY})
+    assert last(api)["body"] is None
+    assert last(api)["bytes"] > LARGEST_BODY
+
+
+def test_a_body_that_is_no_json_is_not_shown(api: Emulator, wire: Wire) -> None:
+    wire.http.post("/interactions", content=b"{broken")
+    assert (last(api)["status"], last(api)["body"]) == (400, None)
