@@ -152,6 +152,13 @@ def server() -> str:
     return f"{backend.kind} {place}".strip()
 
 
+def credentials() -> str:
+    """Where this process's credentials come from, in words."""
+    if current().kind == "vertex":
+        return "the application default credentials (GOOGLE_APPLICATION_CREDENTIALS, or the service account)"
+    return next(filter(os.environ.get, KEY_VARIABLES), "GEMINI_API_KEY")
+
+
 def new_client(backend: Backend, *, retries: bool = True) -> Client:
     """A client for `backend`; keys and projects come from Google's own environment variables."""
     from google.genai import Client

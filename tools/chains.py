@@ -7,11 +7,14 @@ said while another one spoke. One rule puts both right:
 
     a chained request carries exactly what happened in the session since the event that holds its
     `previous_interaction_id`, seen through the eyes of the agent that asks.
+
+A chain goes on from the agent's last answer that still counts: one that was rewound does not (ADK 2.13 goes on from it
+all the same, `flows/llm_flows/context/_interactions.py:38`), nor does one that the server has forgotten by its age.
 """
 
 from __future__ import annotations
 
-import logging
+import time
 from collections.abc import Sequence
 from typing import Any
 
@@ -23,17 +26,17 @@ from google.adk.models import LlmRequest, LlmResponse
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
-from tools.errors import explained
-from tools.research.client import status_of
-
-log = logging.getLogger(__name__)
+from tools.models import Unseen
+from tools.settings import load_settings
+from tools.tap import fenced
 
 TRANSFER = "transfer_to_agent"
 LONGEST_ANSWER = 4_000
 """Characters of a specialist's answer that the other agents are told; a whole report would be re-read each turn."""
+DAY = 86_400.0
 
-_history = SingleFlow().get_request_processor("contents")
-"""ADK's own builder of request contents (branches, quoting, pairing of calls), by its documented look-up."""
+_instructions, _history = map(SingleFlow().get_request_processor, ("instructions", "contents"))
+"""ADK's own builders of instructions and contents (branches, quoting, pairing of calls), by a documented look-up."""
 
 
 class ChainKeeper(BasePlugin):
@@ -45,43 +48,54 @@ class ChainKeeper(BasePlugin):
     async def before_model_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest
     ) -> LlmResponse | None:
-        """Replaces the request's contents by what this agent's chain has not seen yet."""
+        """Sets what the request goes on from, and its contents to what the server has not seen of the conversation."""
         context = callback_context.get_invocation_context()
         agent = _conversing(context)
         if agent is None:
             return None
-        if agent.include_contents == "none":
-            llm_request.previous_interaction_id = None  # ADK would chain all the same
-        previous = llm_request.previous_interaction_id
-        events = context.session.events
-        if not previous:
-            llm_request.contents = await _contents(context, agent, events)
-            return None
-        start = _position(events, agent.name, previous)
+        events = in_force(context.session.events)
+        since = time.time() - load_settings().retention_days * DAY
+
+        async def whole() -> list[types.Content]:
+            return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in events])
+
+        start = None
+        if agent.include_contents != "none" and llm_request.config.store is not False:
+            start = head(events, agent.name, context.branch, since)
         if start is None:
+            llm_request.previous_interaction_id, llm_request.contents = None, await whole()
             return None
-        llm_request.contents = await _contents(context, agent, _unseen(events[start:], agent.name))
-        _answer_all(llm_request.contents, _calls(events[start:], agent.name, previous))
+        llm_request.previous_interaction_id = previous = events[start].interaction_id
+        unseen = await _contents(context, agent, _unseen(events[start:], agent.name))
+        _answer_all(unseen, _calls(events[start:], agent.name, previous))
+        llm_request.contents = Unseen(unseen, whole)
         return None
 
-    async def on_model_error_callback(
-        self, *, callback_context: CallbackContext, llm_request: LlmRequest, error: Exception
-    ) -> LlmResponse | None:
-        """Goes on without the chain when the server has forgotten it: the session knows the conversation too."""
-        context = callback_context.get_invocation_context()
-        agent = _conversing(context)
-        if agent is None or status_of(error) != 404 or not llm_request.previous_interaction_id:
-            return None
-        log.info("%s: the server forgot the chain, going on from the session", agent.name)
-        contents = await _contents(context, agent, context.session.events)
-        retry = llm_request.model_copy(update={"previous_interaction_id": None, "contents": contents})
-        answer = None
-        try:
-            async for response in agent.canonical_model.generate_content_async(retry, stream=False):
-                answer = response
-        except Exception as second:  # ADK would report the first error, which is not the one that counts
-            return explained(second, retry.model or "the model")
-        return answer
+
+def in_force(events: Sequence[Event]) -> list[Event]:
+    """The events that no rewind has undone, by ADK's own rule (`events/_rewind_events.py`)."""
+    first = {event.invocation_id: i for i, event in reversed(list(enumerate(events)))}
+    kept: list[Event] = []
+    i = len(events) - 1
+    while i >= 0:
+        target = events[i].actions.rewind_before_invocation_id
+        if target is None:
+            kept.append(events[i])
+        else:
+            i = min(i, first.get(target, i))
+        i -= 1
+    return kept[::-1]
+
+
+def head(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
+    """Where agent `name`'s chain stands: the place of the first event of its last interaction.
+
+    None if there is none, or if it is from before `since`, in seconds since the epoch.
+    """
+    own = [i for i, e in enumerate(events) if e.author == name and e.interaction_id and e.branch in (None, "", branch)]
+    if not own or events[own[-1]].timestamp < since:
+        return None
+    return next(i for i in own if events[i].interaction_id == events[own[-1]].interaction_id)
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:
@@ -93,16 +107,12 @@ def _conversing(context: InvocationContext) -> LlmAgent | None:
     return agent if isinstance(agent, LlmAgent) and agent.mode not in ("single_turn", "task") else None
 
 
-def _position(events: Sequence[Event], name: str, interaction_id: str) -> int | None:
-    return next((i for i, e in enumerate(events) if e.author == name and e.interaction_id == interaction_id), None)
-
-
 def _unseen(events: Sequence[Event], name: str) -> list[Event]:
     """Leaves out the agent's own events that ADK made: they are on no chain and would hide what came before them."""
     return [e for e in events if e.author != name or e.interaction_id or e.get_function_responses()]
 
 
-def _calls(events: Sequence[Event], name: str, interaction_id: str) -> list[types.FunctionCall]:
+def _calls(events: Sequence[Event], name: str, interaction_id: str | None) -> list[types.FunctionCall]:
     return [
         call
         for event in events
@@ -135,10 +145,25 @@ def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCal
 
 async def _contents(context: InvocationContext, agent: LlmAgent, events: Sequence[Event]) -> list[types.Content]:
     session = context.session.model_copy(update={"events": seen_by(agent.name, events)})
-    request = LlmRequest()
-    async for _ in _history.run_async(context.model_copy(update={"session": session}), request):
-        pass
+    context, request = context.model_copy(update={"session": session}), LlmRequest()
+    for processor in (_instructions, _history) if agent.static_instruction else (_history,):
+        async for _ in processor.run_async(context, request):
+            pass
     return request.contents
+
+
+async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Event) -> Event:
+    """An event of the agent's that made a file, with the file in it: a new chain has to see what it drew before."""
+    files = event.actions.artifact_delta
+    if event.author != agent.name or event.content or not files or context.artifact_service is None:
+        return event
+    session, parts = context.session, []
+    for name, version in files.items():
+        part = await context.artifact_service.load_artifact(
+            app_name=session.app_name, user_id=session.user_id, session_id=session.id, filename=name, version=version
+        )
+        parts += [part] if part and part.inline_data else []
+    return event.model_copy(update={"content": types.Content(role="model", parts=parts)}) if parts else event
 
 
 def seen_by(name: str, events: Sequence[Event]) -> list[Event]:
@@ -153,27 +178,46 @@ def seen_by(name: str, events: Sequence[Event]) -> list[Event]:
         if event.author == "user":
             handover = None
             seen.append(event)
+        elif event.author == name and event.error_code and not event.interaction_id:
+            continue  # what went wrong was said to the user, not by the model
         elif event.author == name:
             if any(r.name == TRANSFER for r in event.get_function_responses()):
                 event = event.model_copy(deep=True)
                 handover = next(r for r in event.get_function_responses() if r.name == TRANSFER)
                 handover.response = {"error": "no answer was recorded"}
-            seen.append(event)
+            seen.append(_with_code_as_text(event))
         elif said := _said(event):
             if handover is None:
-                content = types.Content(role="model", parts=[types.Part(text=said)])
+                content = types.Content(role="model", parts=[types.Part(text=_shortened(said))])
                 seen.append(event.model_copy(update={"content": content}))
             else:
                 handover.response = _answer(handover.response, said)
     return seen
 
 
+def _with_code_as_text(event: Event) -> Event:
+    """Code that ran, in a session from before the Interactions API, has no id that a step of it would need."""
+    parts = (event.content.parts if event.content else None) or []
+    if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
+        return event
+    told = [
+        types.Part(text=fenced(part.executable_code.code or "", "python"))
+        if part.executable_code
+        else types.Part(text=fenced(part.code_execution_result.output or ""))
+        if part.code_execution_result
+        else part
+        for part in parts
+    ]
+    return event.model_copy(update={"content": event.content.model_copy(update={"parts": told})})
+
+
 def _answer(result: dict[str, Any] | None, said: str) -> dict[str, Any]:
     before = (result or {}).get("answer", "")
-    answer = f"{before}\n{said}".strip()
-    if len(answer) > LONGEST_ANSWER:
-        answer = f"{answer[:LONGEST_ANSWER]} […]"
-    return {"answer": answer, "shown_to_user": True}
+    return {"answer": _shortened(f"{before}\n{said}".strip()), "shown_to_user": True}
+
+
+def _shortened(text: str) -> str:
+    return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]} […]"
 
 
 def _said(event: Event) -> str:

@@ -14,17 +14,10 @@ from google.adk.plugins import BasePlugin
 from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
-from tools.research.client import status_of
+from tools import backend
+from tools.research.client import retry_after, status_of
 
 log = logging.getLogger(__name__)
-
-NEXT_STEPS = {
-    400: "The request was refused as it stands; the session may hold something that the API does not take.",
-    401: "Check GEMINI_API_KEY (or GOOGLE_API_KEY): the server does not know this key.",
-    403: "The key or the account has no access: check GEMINI_API_KEY, or the service account on Vertex AI.",
-    404: "Check the name of the model in configs/.",
-    429: "The quota is used up for now; try again in a minute.",
-}
 
 
 class ErrorReporter(BasePlugin):
@@ -62,14 +55,36 @@ class ErrorReporter(BasePlugin):
 def explained(error: Exception, model: str) -> LlmResponse:
     """An error of the API or of the connection, with what to do about it."""
     status = status_of(error)
-    if status is None and type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
+    if status is not None:
+        what, step, code = (
+            f"answered HTTP {status}: {_message(error)}",
+            next_step(error, status, model),
+            f"HTTP_{status}",
+        )
+    elif type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
         what, step, code = f"could not be reached: {error}", "Check the network and try again.", "UNREACHABLE"
-    elif status is None:
-        what, step, code = f"failed: {type(error).__name__}: {error}", "The log has the details.", type(error).__name__
     else:
-        what, code = f"answered HTTP {status}: {_message(error)}", f"HTTP_{status}"
-        step = NEXT_STEPS.get(status, "Try again in a minute." if status >= 500 else "")
-    return LlmResponse(error_code=code, error_message=f"{model} {what} {step}".strip())
+        what, step, code = f"failed: {type(error).__name__}: {error}", "The log has the details.", type(error).__name__
+    return LlmResponse(error_code=code, error_message=f"{model} {what.rstrip('.')}. {step}".strip())
+
+
+def next_step(error: Exception, status: int, model: str) -> str:
+    """What to do about an HTTP status of the API."""
+    wait = retry_after(error)
+    when = f"in {wait:.0f} s" if wait and wait >= 1 else "in a minute"
+    match status:
+        case 400:
+            return "The request was refused as it stands; the session may hold something that the API does not take."
+        case 401:
+            return f"Check {backend.credentials()}: the server does not know who asks."
+        case 403:
+            return f"Check {backend.credentials()}: it has no access to this."
+        case 404:
+            return f"Check the name of the model in configs/: `{model}`."
+        case 429:
+            return f"The quota is used up for now; try again {when}."
+        case _:
+            return f"Try again {when}." if status >= 500 else ""
 
 
 def _message(error: Exception) -> str:

@@ -2,26 +2,55 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator
+import logging
+from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
 
 from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse
 from google.genai import Client, types
-from pydantic import PrivateAttr, TypeAdapter, ValidationError
+from pydantic import PrivateAttr
 
 from tools import backend
-from tools.citations import Citation, cite, read_citations, source_list
+from tools.citations import cite, source_list
+from tools.generation import arguments_of, tier_of
+from tools.research.client import status_of
+from tools.structured import repair, response_format, response_schema, schema_problem
+from tools.tap import Tap, TappedClient
+
+log = logging.getLogger(__name__)
+
+DEFERRED = "deferred"
+"""The service tier whose answers come hours later, and are never streamed."""
+ENDINGS = {
+    "failed": "the model could not finish",
+    "cancelled": "the answer was cancelled",
+    "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
+    "budget_exceeded": "the answer is cut short, for the budget is spent",
+}
+"""Statuses of an answer that ended badly, and what that means."""
+CONTINUABLE = ("incomplete", "budget_exceeded")
+"""Those after which a chain can go on."""
+
+
+class Unseen(list[types.Content]):
+    """What a chain has not seen of a conversation, and how to get all of it if the server has forgotten the chain."""
+
+    def __init__(self, contents: Iterable[types.Content], whole: Callable[[], Awaitable[list[types.Content]]]) -> None:
+        super().__init__(contents)
+        self.whole = whole
 
 
 class InteractionsLlm(Gemini):
     """`Gemini` with `use_interactions_api=True` that keeps what ADK 2.13 loses on that path.
 
+    * All of `generate_content_config` and of the tools reaches the wire (`tools.generation`).
     * `output_schema` reaches the wire as `response_format`; the answer is validated, repaired once, and else
       an `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
-    * Always streams from the API, and shows the pieces only when asked to: without streaming ADK puts the search
-      result's markup into the answer and loses the citations (`interactions_utils.py:782`).
-    * Cited sources stand numbered in the text, since no user interface shows grounding metadata.
-    * A stream that ends without its last event is a `STREAM_CUT` error, not silence.
+    * Always streams from the API, and shows the pieces only when asked to, so that both ways say the same.
+    * Cited sources stand numbered in the text, and code with its result, since no user interface shows them otherwise.
+    * A picture is a response of its own, before the text: `adk web` shows one an event, and none beside a text.
+    * A chain that the server has forgotten is begun anew with the whole conversation.
+    * An answer that ended badly, or a stream that ended without its last event, is an error.
     """
 
     use_interactions_api: bool = True
@@ -36,7 +65,7 @@ class InteractionsLlm(Gemini):
     def api_client(self) -> Client:
         """The application's client; during a request, one that the request's tap listens to."""
         client = backend.client()
-        return _Tapped(client, self._tap) if self._tap else client  # type: ignore[return-value]
+        return TappedClient(client, self._tap) if self._tap else client  # type: ignore[return-value]
 
     @property
     def capabilities(self) -> LlmCapabilities:
@@ -46,159 +75,104 @@ class InteractionsLlm(Gemini):
     async def generate_content_async(
         self, llm_request: LlmRequest, stream: bool = False
     ) -> AsyncGenerator[LlmResponse, None]:
-        """Yields partial responses if `stream`, then exactly one whole response (or function calls, or an error)."""
-        schema = response_schema(llm_request.config)
+        """Yields partial responses if `stream`, then each picture, and at last the answer, calls or an error."""
+        request, schema = llm_request, response_schema(llm_request.config)
         if schema is None:
-            async for response in self._answer(llm_request, stream, Tap({})):
+            async for response in self._remembered(request, stream, {}):
                 yield response
             return
-        wanted = {"response_format": [{"type": "text", "mime_type": "application/json", "schema": schema}]}
-        problem = ""
         for _ in range(2):
-            async for response in self._answer(llm_request, stream, Tap(wanted)):
+            async for response in self._remembered(request, stream, {"response_format": response_format(schema)}):
                 if response.partial:
                     yield response
-            problem = schema_problem(llm_request.config, response)
+            problem = schema_problem(request.config, response)
             if not problem:
                 yield response
                 return
-            llm_request = _repair(llm_request, response, problem)
+            request = repair(request, response, problem)
         response.error_code, response.error_message, response.content = "INVALID_OUTPUT", problem, None
         yield response
 
-    async def _answer(self, request: LlmRequest, stream: bool, tap: Tap) -> AsyncGenerator[LlmResponse, None]:
+    async def _remembered(
+        self, request: LlmRequest, stream: bool, extra: dict[str, Any]
+    ) -> AsyncGenerator[LlmResponse, None]:
+        """The answer on the request's chain, or on a new one if the server knows that no more."""
+        previous, contents = request.previous_interaction_id, request.contents
+        try:
+            async for response in self._answer(request, stream, extra):
+                yield response
+        except Exception as error:
+            if status_of(error) != 404 or not previous or not isinstance(contents, Unseen):
+                raise
+        else:
+            return
+        log.info("%s: the server forgot %s, going on from the session", request.model, previous)
+        request = request.model_copy(update={"previous_interaction_id": None, "contents": await contents.whole()})
+        async for response in self._answer(request, stream, extra):
+            yield response
+
+    async def _answer(
+        self, request: LlmRequest, stream: bool, extra: dict[str, Any]
+    ) -> AsyncGenerator[LlmResponse, None]:
+        tier = request.service_tier or tier_of(request.config)
+        tap = Tap({**arguments_of(request.config), **extra})
         model, whole = self.model_copy(), None
         model._tap = tap
-        async for response in Gemini.generate_content_async(model, request, stream=True):
+        request = request.model_copy(update={"service_tier": tier})
+        async for response in Gemini.generate_content_async(model, request, stream=tier != DEFERRED):
             if not response.partial:
                 whole = response
-            elif stream:
+            elif stream and not _media(response):
                 yield response
-        if whole is None:
-            whole = LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
-        if whole.content:
-            whole.content.parts = joined(whole.content.parts or [])
-        yield with_sources(whole, tap)
+        if whole is None or (not tap.status and not whole.error_code):
+            yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
+            return
+        if request.config.store is False:
+            whole.interaction_id = None  # the server keeps nothing that a chain could go on from
+        for response in told(whole, tap, with_sources="response_format" not in extra):
+            yield response
 
 
-class Tap:
-    """Extra arguments for one create, and what its stream said: the text of each step and its citations.
+def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[LlmResponse]:
+    """A whole answer as it is shown: each picture, sound or file for itself, then text, calls or an error.
 
-    ADK 2.13 puts the texts of all steps together and keeps each citation's offset into its own step's text
-    (`interactions_utils.py:1139`), so that the place of a citation is lost when an answer has several.
+    An answer is cited exactly as a report is. Thoughts are left out, but for their signatures, which the model wants
+    back: `adk run` would glue them to the answer.
     """
-
-    def __init__(self, extra: dict[str, Any]) -> None:
-        self.extra = extra
-        self.texts: dict[int, str] = {}
-        self.annotations: dict[int, list[dict[str, Any]]] = {}
-
-    async def listen(self, stream: Any) -> AsyncGenerator[Any, None]:
-        """Passes the events of a stream on."""
-        async for event in stream:
-            delta: Any = getattr(event, "delta", None)
-            index: int = getattr(event, "index", None) or 0
-            match getattr(delta, "type", None):
-                case "text":
-                    self.texts[index] = self.texts.get(index, "") + (delta.text or "")
-                case "text_annotation_delta":
-                    found = [a.model_dump(mode="json", exclude_none=True) for a in delta.annotations or []]
-                    self.annotations.setdefault(index, []).extend(found)
-            yield event
-
-    def cited(self) -> tuple[str, list[Citation]]:
-        """All that was said, a paragraph a step, and its citations."""
-        text, citations = "", list[Citation]()
-        for index in sorted(self.texts):
-            text += "\n\n" if text else ""
-            citations += read_citations(self.annotations.get(index, ()), len(text.encode()))
-            text += self.texts[index]
-        return text, citations
-
-
-class _Tapped:
-    """A client look-alike whose `aio.interactions.create` goes through a tap."""
-
-    def __init__(self, target: Any, tap: Tap) -> None:
-        self._target, self._tap = target, tap
-
-    def __getattr__(self, name: str) -> Any:
-        value = getattr(self._target, name)
-        if name in ("aio", "interactions"):
-            return _Tapped(value, self._tap)
-        return self._create if name == "create" else value
-
-    async def _create(self, **arguments: Any) -> Any:
-        return self._tap.listen(await self._target.create(**arguments, **self._tap.extra))
+    text, citations = tap.cited()
+    if citations and with_sources:
+        text, sources = cite(text, citations)
+        text = f"{text}\n\n**Sources**\n\n{source_list(sources)}"
+    media, parts = list[types.Part](), list[types.Part]()
+    for part in (whole.content.parts if whole.content else None) or []:
+        if part.thought:
+            if part.thought_signature:
+                parts.append(types.Part(thought=True, thought_signature=part.thought_signature))
+        elif part.inline_data or part.file_data:
+            media.append(part)
+        elif part.function_call or not tap.blocks:
+            parts.append(part)
+    ending = whole.model_copy()
+    if tap.status in ENDINGS or whole.error_code:
+        reason = "; ".join(dict.fromkeys(tap.errors)) or whole.error_message or ""
+        what = ENDINGS.get(tap.status, "the model reports an error")
+        ending.error_code = tap.status.upper() if tap.status in ENDINGS else whole.error_code
+        ending.error_message = f"{what}: {reason}" if reason else f"{what}."
+        if tap.status not in CONTINUABLE:
+            ending.interaction_id = None  # the next turn goes on from the last good answer
+        text = f"{text}\n\n*{ending.error_message}*" if text else ""
+    if text:
+        calls = next((i for i, part in enumerate(parts) if part.function_call), len(parts))
+        parts.insert(calls, types.Part(text=text))
+    ending.content = types.Content(role="model", parts=parts) if parts else None
+    files = [whole.model_copy(update={"content": types.Content(role="model", parts=[part])}) for part in media]
+    for response in files:
+        response.usage_metadata = None  # it is counted once
+    return [*files, ending]
 
 
-def with_sources(response: LlmResponse, tap: Tap) -> LlmResponse:
-    """Puts a numbered mark behind each cited passage and the list of sources at the end.
-
-    An answer is cited exactly as a report is; one without citations stays as it is.
-    """
-    said, citations = tap.cited()
-    if not citations or response.content is None:
-        return response
-    text, sources = cite(said, citations)
-    answer = types.Part(text=f"{text}\n\n**Sources**\n\n{source_list(sources)}")
-    others = [part for part in response.content.parts or [] if part.thought or not part.text]
-    return response.model_copy(update={"content": types.Content(role=response.content.role, parts=[*others, answer])})
-
-
-def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | None:
-    """The JSON schema that ADK set from an agent's `output_schema`, or none."""
-    if config.response_json_schema:
-        return config.response_json_schema  # type: ignore[no-any-return]
-    schema = config.response_schema
-    if schema is None or isinstance(schema, dict):
-        return schema
-    if isinstance(schema, types.Schema):
-        return schema.json_schema.model_dump(mode="json", exclude_none=True)
-    kind: Any = schema
-    return TypeAdapter(kind).json_schema()
-
-
-def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -> str:
-    """What is wrong with a structured answer; empty if nothing is, or if it is not an answer at all."""
-    parts = (response.content.parts if response.content else None) or []
-    if response.error_code or any(part.function_call for part in parts):
-        return ""
-    schema: Any = config.response_schema
-    kind = dict if schema is None or isinstance(schema, (dict, types.Schema)) else schema
-    try:
-        TypeAdapter(kind).validate_json("".join(p.text for p in parts if p.text and not p.thought))
-    except ValidationError as error:
-        return "; ".join(
-            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False)
-        )
-    return ""
-
-
-def _repair(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
-    """The question that follows an invalid answer, on the same chain."""
-    text = f"That answer does not match the required schema ({problem}). Answer again, with the JSON only."
-    return request.model_copy(
-        update={
-            "previous_interaction_id": response.interaction_id,
-            "contents": [types.Content(role="user", parts=[types.Part(text=text)])],
-        }
-    )
-
-
-def joined(parts: list[types.Part]) -> list[types.Part]:
-    """Neighbouring plain text parts as one: ADK 2.13 leaves one part per delta (`interactions_utils.py:930`)."""
-    result: list[types.Part] = []
-    for part in parts:
-        if result and _plain(part) and _plain(result[-1]):
-            result[-1] = types.Part(text=f"{result[-1].text}{part.text}")
-        else:
-            result.append(part)
-    return result
-
-
-def _plain(part: types.Part) -> bool:
-    return part.model_fields_set <= {"text"} or set(part.model_dump(exclude_none=True)) == {"text"}
+def _media(response: LlmResponse) -> bool:
+    return any(part.inline_data or part.file_data for part in (response.content and response.content.parts) or ())
 
 
 LLMRegistry.register(InteractionsLlm)

@@ -33,6 +33,8 @@ class Settings(BaseSettings):
     """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
     attach_seconds: float | None = Field(default=None, gt=0)
     """How long a turn watches a research; none: what the agent's YAML says."""
+    retention_days: float = Field(default=55.0, gt=0)
+    """How long the server keeps interactions: 55 days on the paid tier, 1 on the free one."""
     emulator_speed: float = Field(default=60.0, gt=0)
     """Virtual seconds that pass per second on the embedded emulator (a research takes 20 virtual minutes)."""
     weather_url: str = ""

@@ -6,23 +6,18 @@ The emulator is as strict as the strictest reading of the wire: an unbalanced ch
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
-from google.adk.agents.run_config import RunConfig, StreamingMode
-from google.adk.apps import App
-from google.adk.artifacts import InMemoryArtifactService
-from google.adk.events import Event
-from google.adk.runners import Runner
-from google.adk.sessions import BaseSessionService, InMemorySessionService
-from google.adk.sessions.sqlite_session_service import SqliteSessionService
-from google.genai import types
+from google.adk.agents.run_config import StreamingMode
+from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.scripts import call, cited, research_brain, said, search
+from tests.talk import Talk, new_sessions, refusals, text_of, words
 from tools.application import build_app
 
 ROUTES = {
@@ -71,10 +66,6 @@ def brain(turn: Turn) -> Iterator[Beat]:
         yield Beat(0, call("get_weather", number, place=places[-1], days=2))
 
 
-def text_of(step: dict[str, Any]) -> str:
-    return "".join(part.get("text", "") for part in step.get("content", []))
-
-
 TURNS = (
     ("hello", "desk", "SMALL TALK"),
     ("weather in Lisbon", "assistant", "WEATHER Lisbon"),
@@ -95,48 +86,11 @@ CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "researcher": 2}
 """Model calls and researches of a routed turn: the root's, and what the specialist needs."""
 
 
-class Talk:
-    """A conversation over one session."""
-
-    def __init__(self, app: App, sessions: BaseSessionService, mode: StreamingMode, session_id: str = "s1") -> None:
-        self.sessions, self.session_id = sessions, session_id
-        self.runner = Runner(
-            app=app,
-            session_service=sessions,
-            artifact_service=InMemoryArtifactService(),
-            auto_create_session=True,
-        )
-        self.config = RunConfig(streaming_mode=mode)
-
-    async def events(self, text: str) -> AsyncIterator[Event]:
-        message = types.Content(role="user", parts=[types.Part(text=text)])
-        async for event in self.runner.run_async(
-            user_id="ada", session_id=self.session_id, new_message=message, run_config=self.config
-        ):
-            yield event
-
-    async def say(self, text: str) -> list[Event]:
-        """The turn's whole events that say something."""
-        return [e async for e in self.events(text) if not e.partial and words(e)]
-
-
-def words(event: Event) -> str:
-    return "".join(part.text or "" for part in (event.content.parts if event.content else None) or [])
-
-
 @pytest.fixture
 def api(use: Any) -> Iterator[Emulator]:
     with Emulator(brain=brain) as server:
         use(server)
         yield server
-
-
-def new_sessions(kind: str, folder: Path) -> BaseSessionService:
-    return InMemorySessionService() if kind == "memory" else SqliteSessionService(str(folder / "sessions.db"))
-
-
-def refusals(api: Emulator) -> list[Any]:
-    return [r for r in api.log()["requests"] if r["status"] >= 400]
 
 
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])

@@ -187,7 +187,7 @@ def _plain(model: Any) -> dict[str, Any]:
 
 def _error(error: Exception) -> ApiError:
     """Any exception of the SDK or the connection; what is not known counts as worth trying again."""
-    status, wait = status_of(error), _retry_after(error)
+    status, wait = status_of(error), retry_after(error)
     if status == 404:
         return Gone(str(error), status=status)
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
@@ -196,7 +196,7 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
-    status, wait, text = status_of(error), _retry_after(error), str(error) or type(error).__name__
+    status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, again=status == 429, status=status, retry_after=wait)
     if _never_connected(error):
@@ -219,8 +219,8 @@ def _never_connected(error: BaseException | None) -> bool:
     return False
 
 
-def _retry_after(error: Exception) -> float | None:
-    """Seconds, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
+def retry_after(error: BaseException) -> float | None:
+    """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
         if "retry-after-ms" in headers:

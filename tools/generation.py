@@ -1,0 +1,123 @@
+"""What an agent's `generate_content_config` and tools say and ADK 2.13 does not send on the Interactions path.
+
+ADK sends max_output_tokens, stop_sequences, seed, temperature and top_p (`models/interactions_utils.py:1375`), and the
+tools function, google_search, code_execution, url_context and computer_use, each without its options (`:575`).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from typing import Any
+
+from google.genai import types
+from pydantic import PrivateAttr
+
+SENT = frozenset(
+    {"max_output_tokens", "stop_sequences", "seed", "temperature", "top_p"}  # by ADK
+    | {"thinking_config", "tool_config", "response_modalities", "image_config"}
+    | {"safety_settings", "labels", "service_tier", "store"}
+)
+"""Keys of `generate_content_config` that reach the wire."""
+
+
+class ServerTool(types.Tool):
+    """A tool that the server runs, as the wire has it; what ADK's type cannot say (MCP's allowed tools, a location)."""
+
+    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private: headers are secret, ADK's spans dump the rest
+
+    @classmethod
+    def of(cls, wire: dict[str, Any]) -> ServerTool:
+        """Args:
+        wire: e.g. {"type": "mcp_server", "url": ...}.
+        """
+        tool = cls()
+        tool._wire = wire
+        return tool
+
+    @property
+    def wire(self) -> dict[str, Any]:
+        """As it is sent."""
+        return self._wire
+
+
+def arguments_of(config: types.GenerateContentConfig) -> dict[str, Any]:
+    """The arguments of `interactions.create` that ADK leaves out."""
+    found: dict[str, Any] = {
+        "generation_config": {**_thinking(config.thinking_config), **_tool_choice(config.tool_config)},
+        "response_format": _pictures(config),
+        "response_modalities": [_name(modality) for modality in config.response_modalities or ()],
+        "safety_settings": [_safety(setting) for setting in config.safety_settings or ()],
+        "labels": config.labels,
+        "tools": list(_tools(config)),
+    }
+    if found["response_format"]:
+        del found["response_modalities"]  # the newer way says it too
+    found = {key: value for key, value in found.items() if value}
+    return found if config.store is None else {**found, "store": config.store}
+
+
+def tier_of(config: types.GenerateContentConfig) -> str | None:
+    """The service tier, e.g. "flex"."""
+    return _name(config.service_tier) if config.service_tier else None
+
+
+def merged(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+    """ADK's arguments with ours: what is a mapping in both is joined, tools are appended."""
+    result = {**arguments, **extra}
+    result["generation_config"] = {**(arguments.get("generation_config") or {}), **extra.get("generation_config", {})}
+    result["tools"] = [*(arguments.get("tools") or ()), *extra.get("tools", ())]
+    return {key: value for key, value in result.items() if value not in (None, {}, [])}
+
+
+def _thinking(config: types.ThinkingConfig | None) -> dict[str, str]:
+    found = {}
+    if config and config.thinking_level:
+        found["thinking_level"] = _name(config.thinking_level)
+    if config and config.include_thoughts is not None:
+        found["thinking_summaries"] = "auto" if config.include_thoughts else "none"
+    return found
+
+
+def _tool_choice(config: types.ToolConfig | None) -> dict[str, Any]:
+    calling = config and config.function_calling_config
+    if not calling or not (calling.mode or calling.allowed_function_names):
+        return {}
+    mode = _name(calling.mode) if calling.mode else "any"
+    names = calling.allowed_function_names
+    return {"tool_choice": {"allowed_tools": {"mode": mode, "tools": names}} if names else mode}
+
+
+def _pictures(config: types.GenerateContentConfig) -> list[dict[str, Any]]:
+    """`response_format` when the form of pictures is asked for; without, the modalities say enough."""
+    form = config.image_config
+    if form is None:
+        return []
+    values = {"aspect_ratio": form.aspect_ratio, "image_size": form.image_size, "mime_type": form.output_mime_type}
+    picture = {"type": "image", **{key: value for key, value in values.items() if value}}
+    others = [_name(m) for m in config.response_modalities or () if _name(m) != "image"]
+    return [*({"type": name} for name in others), picture]
+
+
+def _safety(setting: types.SafetySetting) -> dict[str, str]:
+    values = {"type": setting.category, "threshold": setting.threshold, "method": setting.method}
+    return {key: _name(value).removeprefix("harm_category_") for key, value in values.items() if value}
+
+
+def _tools(config: types.GenerateContentConfig) -> Iterator[dict[str, Any]]:
+    for tool in config.tools or ():
+        if isinstance(tool, ServerTool):
+            yield tool.wire
+        elif isinstance(tool, types.Tool):
+            if tool.google_maps:
+                yield {"type": "google_maps", **_options(tool.google_maps, "enable_widget")}
+            if tool.file_search:
+                yield {"type": "file_search", **_options(tool.file_search, *types.FileSearch.model_fields)}
+
+
+def _options(tool: Any, *names: str) -> dict[str, Any]:
+    return {name: getattr(tool, name) for name in names if getattr(tool, name) is not None}
+
+
+def _name(value: Any) -> str:
+    """An enum's value or a string as the wire spells it."""
+    return str(getattr(value, "value", value)).lower()

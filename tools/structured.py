@@ -1,0 +1,54 @@
+"""Structured output over the Interactions API: the schema of an answer, and whether the answer fits it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from google.adk.models import LlmRequest, LlmResponse
+from google.genai import types
+from pydantic import TypeAdapter, ValidationError
+
+
+def response_format(schema: dict[str, Any]) -> list[dict[str, Any]]:
+    """How the wire asks for JSON that fits a schema."""
+    return [{"type": "text", "mime_type": "application/json", "schema": schema}]
+
+
+def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | None:
+    """The JSON schema that ADK set from an agent's `output_schema`, or none."""
+    if config.response_json_schema:
+        return config.response_json_schema  # type: ignore[no-any-return]
+    schema = config.response_schema
+    if schema is None or isinstance(schema, dict):
+        return schema
+    if isinstance(schema, types.Schema):
+        return schema.json_schema.model_dump(mode="json", exclude_none=True)
+    kind: Any = schema
+    return TypeAdapter(kind).json_schema()
+
+
+def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -> str:
+    """What is wrong with a structured answer; empty if nothing is, or if it is not an answer at all."""
+    parts = (response.content.parts if response.content else None) or []
+    if response.error_code or any(part.function_call for part in parts):
+        return ""
+    schema: Any = config.response_schema
+    kind = dict if schema is None or isinstance(schema, (dict, types.Schema)) else schema
+    try:
+        TypeAdapter(kind).validate_json("".join(p.text for p in parts if p.text and not p.thought))
+    except ValidationError as error:
+        return "; ".join(
+            f"{'.'.join(map(str, e['loc'])) or 'answer'}: {e['msg']}" for e in error.errors(include_url=False)
+        )
+    return ""
+
+
+def repair(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
+    """The question that follows an invalid answer: on its chain, or after the conversation if there is none."""
+    text = f"That answer does not match the required schema ({problem}). Answer again, with the JSON only."
+    question = types.Content(role="user", parts=[types.Part(text=text)])
+    if response.interaction_id:
+        values = {"previous_interaction_id": response.interaction_id, "contents": [question]}
+    else:
+        values = {"contents": [*request.contents, *([response.content] if response.content else []), question]}
+    return request.model_copy(update=values)
