@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
 from typing import Any
@@ -13,7 +14,7 @@ from pydantic import PrivateAttr
 from tools import backend
 from tools.citations import cite, source_list
 from tools.generation import arguments_of, tier_of
-from tools.research.client import status_of
+from tools.research.client import retry_after, status_of
 from tools.structured import repair, response_format, response_schema, schema_problem
 from tools.tap import Tap, TappedClient
 
@@ -21,6 +22,10 @@ log = logging.getLogger(__name__)
 
 DEFERRED = "deferred"
 """The service tier whose answers come hours later, and are never streamed."""
+TRIES = 3
+"""How often a request is sent again."""
+LONGEST_WAIT = 8.0
+"""Seconds that a person may wait in silence for a server that has no time."""
 ENDINGS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
@@ -64,7 +69,7 @@ class InteractionsLlm(Gemini):
     @property
     def api_client(self) -> Client:
         """The application's client; during a request, one that the request's tap listens to."""
-        client = backend.client()
+        client = backend.client(retries=False)
         return TappedClient(client, self._tap) if self._tap else client  # type: ignore[return-value]
 
     @property
@@ -96,20 +101,28 @@ class InteractionsLlm(Gemini):
     async def _remembered(
         self, request: LlmRequest, stream: bool, extra: dict[str, Any]
     ) -> AsyncGenerator[LlmResponse, None]:
-        """The answer on the request's chain, or on a new one if the server knows that no more."""
-        previous, contents = request.previous_interaction_id, request.contents
-        try:
-            async for response in self._answer(request, stream, extra):
-                yield response
-        except Exception as error:
-            if status_of(error) != 404 or not previous or not isinstance(contents, Unseen):
-                raise
-        else:
-            return
-        log.info("%s: the server forgot %s, going on from the session", request.model, previous)
-        request = request.model_copy(update={"previous_interaction_id": None, "contents": await contents.whole()})
-        async for response in self._answer(request, stream, extra):
-            yield response
+        """The answer on the request's chain, or on a new one if the server knows that no more.
+
+        A server that has no time now is asked again soon. The SDK would wait as long as it is told to, without a word.
+        """
+        tries = 0
+        while True:
+            previous, contents = request.previous_interaction_id, request.contents
+            try:
+                async for response in self._answer(request, stream, extra):
+                    yield response
+                return
+            except Exception as error:
+                wait = pause(error, tries)
+                if status_of(error) == 404 and previous and isinstance(contents, Unseen):
+                    log.info("%s: the server forgot %s, going on from the session", request.model, previous)
+                    values = {"previous_interaction_id": None, "contents": await contents.whole()}
+                    request = request.model_copy(update=values)
+                elif wait is not None:
+                    tries += 1
+                    await asyncio.sleep(wait)
+                else:
+                    raise
 
     async def _answer(
         self, request: LlmRequest, stream: bool, extra: dict[str, Any]
@@ -131,6 +144,19 @@ class InteractionsLlm(Gemini):
             whole.interaction_id = None  # the server keeps nothing that a chain could go on from
         for response in told(whole, tap, with_sources="response_format" not in extra):
             yield response
+
+
+def pause(error: Exception, tries: int) -> float | None:
+    """Seconds to wait before a request that failed is sent again; None if it is not worth it.
+
+    Nothing was said yet when the API answers with a status.
+    """
+    status = status_of(error)
+    if status is None or (status not in (408, 409, 429) and status < 500) or tries >= TRIES:
+        return None
+    wait = retry_after(error)
+    wait = 0.5 * 2**tries if wait is None else wait
+    return wait if wait <= LONGEST_WAIT else None
 
 
 def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[LlmResponse]:

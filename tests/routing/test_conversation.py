@@ -163,24 +163,45 @@ async def test_a_citation_stands_in_the_step_that_it_belongs_to(api: Emulator) -
 
 
 @pytest.mark.parametrize(
-    ("fault", "code", "hint"),
+    ("fault", "code", "hints", "requests"),
     [
-        ({"status": 429, "retry_after_ms": 1, "times": 0}, "HTTP_429", "try again"),
-        ({"status": 403, "times": 0}, "HTTP_403", "GEMINI_API_KEY"),
-        ({"drop": True, "times": 0}, "UNREACHABLE", "Check the network"),
+        ({"status": 429, "retry_after_ms": 1}, "HTTP_429", ["is answered with status 429", "try again in a minute"], 4),
+        ({"status": 429, "retry_after_ms": 90_000}, "HTTP_429", ["try again in 90 s"], 1),
+        ({"status": 401}, "HTTP_401", ["Check GOOGLE_API_KEY"], 1),
+        ({"status": 403}, "HTTP_403", ["Check GOOGLE_API_KEY"], 1),
+        ({"status": 404}, "HTTP_404", ["is answered with status 404", "`gemini-3.8-flash`"], 1),
+        ({"status": 503, "retry_after_ms": 1}, "HTTP_503", ["Try again"], 4),
+        ({"drop": True}, "UNREACHABLE", ["Check the network"], 1),
     ],
 )
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
 async def test_an_error_of_the_api_is_said_with_its_code_and_the_next_step(
-    api: Emulator, fault: dict[str, Any], code: str, hint: str, mode: StreamingMode
+    api: Emulator,
+    fault: dict[str, Any],
+    code: str,
+    hints: list[str],
+    requests: int,
+    mode: StreamingMode,
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
+    monkeypatch.setenv("GOOGLE_API_KEY", "secret-of-mine")
     talk = Talk(build_app(), InMemorySessionService(), mode)
-    api.faults({"on": "create", **fault})
+    api.faults({"on": "create", "times": 0, **fault})
     event = (await talk.say("hello"))[-1]
     assert event.error_code == code
-    assert hint in words(event)
+    for hint in hints:
+        assert hint in words(event)
+    assert "secret-of-mine" not in str(event)
+    assert len(api.log()["requests"]) == requests
     api.faults()
     assert "SMALL TALK" in words((await talk.say("hello"))[-1])
+
+
+async def test_a_busy_server_is_asked_again_soon_and_only_the_answer_is_shown(api: Emulator) -> None:
+    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.SSE)
+    api.faults({"on": "create", "status": 503, "retry_after_ms": 1, "times": 2})
+    assert await talk.ask("hello") == "SMALL TALK"
+    assert [r["status"] for r in api.log()["requests"]] == [503, 503, 200]
 
 
 async def test_a_cut_answer_is_an_error_and_not_silence(api: Emulator) -> None:
