@@ -9,6 +9,7 @@ from tools import backend
 from tools.chains import ChainKeeper
 from tools.config import load_agent
 from tools.errors import ErrorReporter
+from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
 from tools.settings import load_settings
 
@@ -26,7 +27,7 @@ def build_app() -> App:
     return App(
         name=NAME,
         root_agent=agent,
-        plugins=[ChainKeeper(), ErrorReporter(), ResearchKeeper()],
+        plugins=[ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
         # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )

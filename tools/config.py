@@ -6,8 +6,8 @@ reports a mistake without a line, and lets some pass; so each file is checked fi
 
 from __future__ import annotations
 
-import difflib
 import importlib
+import logging
 import types
 import typing
 import warnings
@@ -20,9 +20,14 @@ from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
 from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
+from tools.contracts import contract_of, did_you_mean
+from tools.fit import object_named, unfit
 from tools.models import InteractionsLlm
-from tools.yamls import ConfigError, config_files
+from tools.yamls import ConfigError, Finding, Location, config_files, read_mapping
 
+log = logging.getLogger(__name__)
+
+MODEL_KEYS = ("model", "agent", "max_agent", "follow_up_model")
 REFERENCES = ("model_code", "output_schema", "input_schema")
 TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
 
@@ -37,6 +42,8 @@ def load_agent(path: Path) -> BaseAgent:
     problems = [problem for file in files for problem in check(file, root=file == path)]
     if problems:
         raise ConfigError("\n".join(problems))
+    for name in unknown_models(files):
+        log.warning("nothing is known of what %s takes: it is not in models.yaml", name)
     with warnings.catch_warnings():  # every load warns that the config classes will go (ADK 2.13)
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
@@ -67,8 +74,11 @@ def check(path: Path, *, root: bool = True) -> Iterator[str]:
         yield f"{path}:{_line(tree, location)}: {text}"
 
 
-Location = tuple[str | int, ...]
-Finding = tuple[Location, str]
+def unknown_models(files: Sequence[Path]) -> list[str]:
+    """Names of models and agents of the API in these files that the table does not have."""
+    found = [(read_mapping(file) or {}).get(key) for file in files for key in MODEL_KEYS]
+    names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
+    return [name for name in names if contract_of(name) is None]
 
 
 def _findings(data: dict[str, Any], root: bool) -> Iterator[Finding]:
@@ -90,11 +100,10 @@ def _findings(data: dict[str, Any], root: bool) -> Iterator[Finding]:
             elif entry["type"] == "missing":
                 yield location[:-1], f"`{location[-1]}` is missing"
             else:
-                yield (
-                    location,
-                    f"`{location[-1] if location else ''}`: {entry['msg']}, not {entry['input']!r}",
-                )
+                given = "" if isinstance(entry["input"], dict) else f", not {entry['input']!r}"  # it may hold secrets
+                yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{given}"
     yield from _references(data)
+    yield from unfit(data)
     if not root and issubclass(agent_class, LlmAgent):
         for key in TRANSFER_KEYS:
             if data.get(key) is not True:
@@ -105,7 +114,7 @@ def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
     for i, entry in enumerate(data.get("sub_agents") or []):
         name = entry.get("config_path") if isinstance(entry, dict) else None
         if isinstance(name, str) and not (folder / name).is_file():
-            near = _did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
+            near = did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
             yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
 
 
@@ -137,12 +146,7 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
     if not isinstance(name, str):
         return
     full = name if "." in name or not home else f"{home}.{name}"
-    module, _, attribute = full.rpartition(".")
-    try:
-        found = hasattr(importlib.import_module(module), attribute)
-    except (ImportError, ValueError):
-        found = False
-    if not found:
+    if object_named(full) is None:
         yield (*location, "name"), _no_such(full, "object")
 
 
@@ -153,33 +157,41 @@ def _no_such(name: str, what: str) -> str:
         names = dir(importlib.import_module(module or "google.adk.agents"))
     except (ImportError, ValueError):
         return f"no {what} `{name}`: there is no module `{module}`"
-    return f"no {what} `{name}`{_did_you_mean(attribute, names)}"
+    return f"no {what} `{name}`{did_you_mean(attribute, names)}"
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
     listed = f"; known here: {', '.join(known)}" if len(known) <= 12 else ""
-    return f"unknown key `{key}`{_did_you_mean(key, known)}{listed}"
-
-
-def _did_you_mean(name: str, known: Sequence[str]) -> str:
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f", did you mean `{near[0]}`?" if near else ""
+    return f"unknown key `{key}`{did_you_mean(key, known)}{listed}"
 
 
 def _keys_at(schema: type[BaseModel], location: Location) -> list[str]:
     """Keys that are valid inside the mapping at `location`."""
-    current: Any = schema
+    models = [schema]
     for step in location:
-        if isinstance(step, str) and (fields := getattr(current, "model_fields", None)) and step in fields:
-            current = _model_in(fields[step].annotation)
-    return list(getattr(current, "model_fields", {}))
+        if isinstance(step, str):
+            inner = [m for model in models if step in model.model_fields for m in _models_in(model, step)]
+            models = inner or [model for model in models if _is_tagged(model, step)] or models
+    return list(dict.fromkeys(key for model in models for key in model.model_fields))
 
 
-def _model_in(annotation: Any) -> Any:
-    """The pydantic model inside Optional[...] and list[...]."""
-    if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
-        return annotation if issubclass(annotation, BaseModel) else None
-    return next(filter(None, map(_model_in, typing.get_args(annotation))), None)
+def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    """The pydantic models inside Optional[...], list[...] and unions."""
+
+    def inside(annotation: Any) -> Iterator[type[BaseModel]]:
+        if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+            if issubclass(annotation, BaseModel):
+                yield annotation
+        else:
+            for inner in typing.get_args(annotation):
+                yield from inside(inner)
+
+    return list(inside(model.model_fields[field].annotation))
+
+
+def _is_tagged(model: type[BaseModel], tag: str) -> bool:
+    """Whether the model is the one of a union that says `type: <tag>`."""
+    return "type" in model.model_fields and tag in typing.get_args(model.model_fields["type"].annotation)
 
 
 def _twice(tree: yaml.MappingNode) -> Iterator[Finding]:

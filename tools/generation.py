@@ -20,13 +20,13 @@ SENT = frozenset(
 """Keys of `generate_content_config` that reach the wire."""
 
 
-class ServerTool(types.Tool):
+class WireTool(types.Tool):
     """A tool that the server runs, as the wire has it; what ADK's type cannot say (MCP's allowed tools, a location)."""
 
     _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private: headers are secret, ADK's spans dump the rest
 
     @classmethod
-    def of(cls, wire: dict[str, Any]) -> ServerTool:
+    def of(cls, wire: dict[str, Any]) -> WireTool:
         """Args:
         wire: e.g. {"type": "mcp_server", "url": ...}.
         """
@@ -105,7 +105,7 @@ def _safety(setting: types.SafetySetting) -> dict[str, str]:
 
 def _tools(config: types.GenerateContentConfig) -> Iterator[dict[str, Any]]:
     for tool in config.tools or ():
-        if isinstance(tool, ServerTool):
+        if isinstance(tool, WireTool):
             yield tool.wire
         elif isinstance(tool, types.Tool):
             if tool.google_maps:

@@ -12,7 +12,9 @@ from google.genai import Client, types
 from pydantic import PrivateAttr
 
 from tools import backend
+from tools.attachments import fitting
 from tools.citations import cite, source_list
+from tools.contracts import contract_of
 from tools.generation import arguments_of, tier_of
 from tools.research.client import retry_after, status_of
 from tools.structured import repair, response_format, response_schema, schema_problem
@@ -131,7 +133,8 @@ class InteractionsLlm(Gemini):
         tap = Tap({**arguments_of(request.config), **extra})
         model, whole = self.model_copy(), None
         model._tap = tap
-        request = request.model_copy(update={"service_tier": tier})
+        contents = fitting(request.contents, contract_of(request.model or ""))
+        request = request.model_copy(update={"service_tier": tier, "contents": contents})
         async for response in Gemini.generate_content_async(model, request, stream=tier != DEFERRED):
             if not response.partial:
                 whole = response
@@ -191,10 +194,10 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
         calls = next((i for i, part in enumerate(parts) if part.function_call), len(parts))
         parts.insert(calls, types.Part(text=text))
     ending.content = types.Content(role="model", parts=parts) if parts else None
-    files = [whole.model_copy(update={"content": types.Content(role="model", parts=[part])}) for part in media]
-    for response in files:
-        response.usage_metadata = None  # it is counted once
-    return [*files, ending]
+    # Only the last one is the end of the turn, and counts the tokens.
+    unended = {"usage_metadata": None, "finish_reason": None, "turn_complete": None}
+    files = [types.Content(role="model", parts=[part]) for part in media]
+    return [*(whole.model_copy(update={"content": file, **unended}) for file in files), ending]
 
 
 def _media(response: LlmResponse) -> bool:

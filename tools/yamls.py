@@ -7,6 +7,11 @@ from typing import Any
 
 import yaml
 
+Location = tuple[str | int, ...]
+"""Where something stands in a file: keys and positions from the top."""
+Finding = tuple[Location, str]
+"""A mistake, and where it is."""
+
 
 class ConfigError(Exception):
     """What is wrong in the configuration, one finding per line: `file:line: ...`."""

@@ -8,12 +8,12 @@ from dataclasses import dataclass
 from typing import Any, Literal
 
 from interactions_emulator.brain.arguments import urls_in
-from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, intent_of, split_text, study_score
-from interactions_emulator.brain.phrases import SAME_WORDS, Intent
+from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, core, intent_of, split_text, study_score
+from interactions_emulator.brain.phrases import DRAW_AGAIN, SAME_WORDS, Intent
 from interactions_emulator.words import sentences, stem, terms, words
 
-Calling = Literal["judge", "study", "lookup", "none"]
-"""What a candidate is made for, as far as its words say: judging texts, long studies, answering any question."""
+Calling = Literal["judge", "study", "draw", "lookup", "none"]
+"""What a candidate is made for, as far as its words say: judging texts, long studies, pictures, any question."""
 
 ENOUGH = 1.0
 """One telling word in common, or one fitting calling."""
@@ -61,7 +61,8 @@ def choose(
     """The candidate that fits a message best, None if none fits. `by_words_alone`: not for its calling.
 
     Candidates for long studies cost time and money: they are chosen only for a message that asks for a study, or about
-    one of theirs if they were called before. Candidates that judge are chosen only for texts to be judged.
+    one of theirs if they were called before. Candidates that judge are chosen only for texts to be judged. A message
+    that changes a picture is for what drew the last.
     """
     intent = intent_of(message)
     if intent in SMALL_TALK or intent in MEMORY or not options:
@@ -69,6 +70,10 @@ def choose(
     studying = any(option.calling == "study" for option in options)
     if (intent == "study" and not studying) or (intent == "judge" and not any(o.calling == "judge" for o in options)):
         intent = "lookup"
+    if called_before and called_before[-1].calling == "draw" and DRAW_AGAIN.match(core(message)):
+        intent = "draw"
+    if intent == "draw" and not any(option.calling == "draw" for option in options):
+        intent = "action"
     managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
     request = (split_text(message).instruction or message) if intent == "judge" else message
     asked = _asked(request)
@@ -113,7 +118,7 @@ def _score(option: Candidate, asked: set[str], options: Sequence[Candidate], int
         shared += (1.5 if one in option.name_stems else 1.0) * (1.0 if rivals == 1 else 0.4)
     if wanted:
         return shared + (ENOUGH if intent == "lookup" else 4.0)
-    if intent in ("judge", "study"):
+    if intent in ("judge", "study", "draw"):
         return 0.0
     return shared
 
@@ -155,6 +160,9 @@ def _calling(topic: str, text: str, parameters: dict[str, Any]) -> Calling:
 
 
 _CUES: dict[Calling, re.Pattern[str]] = {
+    "draw": re.compile(
+        r"\b(?:draws?|drawings?|paint\w*|illustrat\w+|pictures?|images?|logos?|icons?|posters?|sketch\w*|photos?)\b"
+    ),
     "lookup": re.compile(
         r"\b(?:web|internet|google|facts?|factual|questions|general knowledge|encyclop\w+|wiki\w*|look(?:s"
         r"|ing)? (?:things )?up"

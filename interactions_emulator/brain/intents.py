@@ -11,6 +11,7 @@ from interactions_emulator.brain.phrases import (
     ASSENT,
     CHIT_CHAT,
     CONVERSATION,
+    DRAW,
     ELLIPTICAL,
     GREETING,
     JUDGE,
@@ -62,6 +63,8 @@ def intent_of(message: str) -> Intent:
                 return kind
         if is_nod(message):
             return "chat"
+    if DRAW.match(plain):
+        return "draw"
     if ACTION.match(plain):
         return "action"
     asks = (

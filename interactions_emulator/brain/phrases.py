@@ -9,7 +9,7 @@ from interactions_emulator.words import word_set
 
 Intent = Literal[
     "greeting", "thanks", "bye", "about_me", "abilities", "joke", "chat", "repeat", "memory", "fact_told", "fact_asked",
-    "judge", "study", "action", "lookup", "statement",
+    "judge", "study", "draw", "action", "lookup", "statement",
 ]  # fmt: skip
 """What a message may ask for."""
 
@@ -143,6 +143,18 @@ NODS = word_set("""
     it it's its true false wrong um uh hmm hm well oh ah lol haha hahaha exactly indeed absolutely definitely
     alright agreed wow got understood see interesting very too all a the ja nein oui non sí si no 好 好的 是 对 嗯
 """)
+DRAW = _re(
+    r"""
+        (?:draw|paint|sketch|illustrate|doodle|zeichne|male|dessine|dibuja|画)(?!\w)
+    |(?:make|create|generate|design|give|show|get|i\swant|i\sneed)\b.{0,40}?\b(?:pictures?|images?|illustrations?
+        |drawings?|paintings?|sketch(?:es)?|logos?|icons?|posters?|wallpapers?|cartoons?|bild|dessin|dibujo)\b"""
+)
+DRAW_AGAIN = _re(
+    r"""
+        (?:make|turn|paint|draw|let|give)\s(?:it|them|that|this|the)\b|(?:add|remove|change|replace|put|swap|use)\b
+    |(?:now|and|but|the\ssame|again|another|more|less|bigger|smaller|brighter|darker|without|with)\b"""
+)
+"""A change to a picture."""
 ACTION = _re(
     r"""
         (?:play|book|reserve|order|buy|purchase|pay|transfer|wire|send|call|dial|phone|text|email|e-mail|mail|turn

@@ -78,7 +78,7 @@ def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
     said = clip(heard.message, 120)
     if urls_in(heard.message):
         return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
-    if intent_of(heard.message) == "action":
+    if intent_of(heard.message) in ("action", "draw"):
         return f"Sorry, I cannot do that here (“{said}”). {abilities(options, turn)}"
     return f"I have no answer to “{said}”: I am {WHAT_I_AM}. {abilities(options, turn)}"
 

@@ -26,12 +26,12 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
-def test_the_shipped_configuration_is_the_desk_with_its_three_specialists() -> None:
+def test_the_shipped_configuration_is_the_desk_with_its_specialists() -> None:
     root = load_agent(ROOT / "configs" / "desk.yaml")
     assert isinstance(root, LlmAgent)
     assert isinstance(root.canonical_model, InteractionsLlm)
     assert root.canonical_model.use_interactions_api
-    assert [agent.name for agent in root.sub_agents] == ["assistant", "moderator", "researcher"]
+    assert [agent.name for agent in root.sub_agents] == ["assistant", "illustrator", "moderator", "researcher"]
 
 
 def test_model_instruction_tools_limits_and_specialists_change_by_yaml_alone(configs: Path) -> None:
@@ -44,9 +44,9 @@ def test_model_instruction_tools_limits_and_specialists_change_by_yaml_alone(con
     assert isinstance(root, LlmAgent)
     assert root.canonical_model.model == "gemini-9-test"
     assert "Another Desk" in str(root.instruction)
-    assistant, researcher = root.sub_agents
+    assistant, _, researcher = root.sub_agents
     assert isinstance(assistant, LlmAgent)
-    assert len(assistant.tools) == 1
+    assert len(assistant.tools) == 3
     assert isinstance(researcher, Researcher)
     assert researcher.attach_seconds == 7
 
@@ -71,7 +71,7 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
         ("assistant.yaml", "name: google_search", "name: google_serch", "did you mean `google_search`?"),
         ("assistant.yaml", "tools.weather.get", "tools.wether.get", "there is no module `tools.wether`"),
         ("assistant.yaml", "_to_parent: true", "_to_parent: false", "every turn starts at the root"),
-        ("assistant.yaml", "disallow_transfer_to_p", "    args: {}\ndisallow_transfer_to_p", "refused by `adk web`"),
+        ("assistant.yaml", "get_weather\n", "get_weather\n    args: {}\n", "refused by `adk web`"),
         (
             "assistant.yaml",
             "tools:",

@@ -1,0 +1,152 @@
+"""What the Interactions API cannot do is refused when the configuration is loaded, with the way out."""
+
+from __future__ import annotations
+
+import logging
+import textwrap
+from pathlib import Path
+
+import pytest
+
+from tools.config import load_agent
+from tools.contracts import contract_of
+from tools.yamls import ConfigError
+
+SCHEMA = "output_schema: {name: tools.moderation.Verdict}\n"
+IMAGE = "model: interactions:gemini-3.1-flash-image\n"
+HEAD = "agent_class: tools.agent.Agent\nname: solo\ninstruction: Talk.\n"
+MODEL = "model: interactions:gemini-3.8-flash\n"
+OLD = "model: interactions:gemini-2.5-flash\n"
+MCP = "server_tools:\n  - {type: mcp_server, name: wiki, url: 'https://example.org/mcp'"
+
+
+def write(folder: Path, text: str) -> Path:
+    file = folder / "solo.yaml"
+    file.write_text(HEAD + textwrap.dedent(text))
+    return file
+
+
+@pytest.mark.parametrize(
+    ("text", "line", "finding"),
+    [
+        ("model: interactions:deep-research-preview-04-2026\n", 4, "is an agent, not a model"),
+        (MODEL + "server_tools: [{type: computer_use}]\n", 5, "it steers a browser or a desktop"),
+        (MODEL + "server_tools: [{type: google_serch}]\n", 5, "'google_search', 'url_context'"),
+        (MODEL + MCP + ", hedaers: {}}\n", 6, "unknown key `hedaers`, did you mean `headers`?"),
+        (MODEL + MCP + ", headers: {Authorization: 'Bearer ${WIKI_KEY}'}}\n", 6, "`wiki` needs WIKI_KEY: set it"),
+        (
+            MODEL + "server_tools:\n  - {type: mcp_server, name: a-b, url: 'http://x/'}\n",
+            6,
+            "`name`: String should match",
+        ),
+        (MODEL + "server_tools:\n  - {type: file_search, file_search_store_names: []}\n", 6, "at least 1 item"),
+        (MODEL + "server_tools:\n  - {type: google_maps, latitude: 91}\n", 6, "less than or equal to 90"),
+        (MODEL + "server_tools:\n  - type: url_context\n  - type: url_context\n", 7, "`url_context` stands here twice"),
+        (MODEL + "tools: [{name: google.adk.tools.computer_use.nothing}]\n", 5, "no object"),
+        (
+            MODEL + "generate_content_config: {response_modalities: [IMAGE]}\n",
+            4,
+            "gives no image; `gemini-3.1",
+        ),
+        (MODEL + "generate_content_config: {presence_penalty: 1}\n", 5, "`presence_penalty` is not part of"),
+        (
+            MODEL + "generate_content_config:\n  thinking_config: {thinking_budget: 9}\n",
+            6,
+            "`thinking_level` instead",
+        ),
+        (
+            OLD + "tools: [{name: google_search}, {name: tools.weather.get_weather}]\n",
+            4,
+            "cannot combine",
+        ),
+        (
+            OLD + "tools: [{name: google_search}]\n" + SCHEMA,
+            4,
+            "`output_schema`",
+        ),
+        (IMAGE + "tools: [{name: url_context}]\n", 4, "takes no `url_context`"),
+        (
+            IMAGE + "tools: [{name: tools.weather.get_weather}]\n",
+            4,
+            "takes no custom functions; it takes `google_search`",
+        ),
+        (
+            IMAGE + SCHEMA,
+            4,
+            "gives no structured output",
+        ),
+    ],
+)
+def test_what_cannot_work_is_refused_with_its_place_and_the_reason(
+    tmp_path: Path, text: str, line: int, finding: str
+) -> None:
+    file = write(tmp_path, text)
+    with pytest.raises(ConfigError) as caught:
+        load_agent(file)
+    found = next(one for one in str(caught.value).splitlines() if finding in one)
+    assert found.startswith(f"{file}:{line}: ")
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        OLD + "tools: [{name: google_search}, {name: url_context}]\n",
+        OLD + "tools: [{name: tools.weather.get_weather}]\n" + SCHEMA,
+        MODEL + "tools: [{name: google_search}]\n" + SCHEMA,
+        MODEL + MCP + ", headers: {X: '${HOME}'}, allowed_tools: [ask]}\n",
+        IMAGE + "generate_content_config: {response_modalities: [IMAGE]}\n",
+    ],
+)
+def test_what_can_work_is_taken(tmp_path: Path, text: str) -> None:
+    assert load_agent(write(tmp_path, text)).name == "solo"
+
+
+def test_deep_research_takes_no_functions_and_a_model_is_no_research_agent(tmp_path: Path) -> None:
+    file = tmp_path / "researcher.yaml"
+    head = "agent_class: tools.research.agent.Researcher\nname: researcher\nfollow_up_model: gemini-3.8-flash\n"
+    agents = "agent: deep-research-preview-04-2026\nmax_agent: gemini-3.8-flash\n"
+    file.write_text(head + agents + "tools: [{name: tools.weather.get_weather}]\n")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(file)
+    assert ":5: `gemini-3.8-flash` is a model, not an agent" in str(caught.value)
+    assert ":6: `deep-research-preview-04-2026` takes no custom functions" in str(caught.value)
+
+
+def test_a_name_that_nothing_is_known_of_passes_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    with caplog.at_level(logging.WARNING):
+        load_agent(write(tmp_path, "model: interactions:gemini-9-test\ntools: [{name: google_search}]\n"))
+    assert "gemini-9-test" in caplog.text
+    assert "models.yaml" in caplog.text
+
+
+def test_an_own_table_of_models_beside_the_configuration_is_used_and_its_mistakes_are_named(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    file = write(tmp_path, "model: interactions:gemini-9-test\n")
+    monkeypatch.setenv("DESK_CONFIG", str(file))
+    table = tmp_path / "models.yaml"
+    table.write_text("- {names: [gemini-9-test], kind: model, inputs: [text], tools: []}\n")
+    found = contract_of("gemini-9-test")
+    assert found
+    assert found.inputs == {"text"}
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1 kind: Input should be 'model' or 'agent'"),
+        ("- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}", "entry 1 toolz: Extra inputs"),
+        ("names: [", "models.yaml: "),
+    ],
+)
+def test_a_mistake_in_the_table_names_the_entry(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, finding: str
+) -> None:
+    file = write(tmp_path, MODEL)
+    monkeypatch.setenv("DESK_CONFIG", str(file))
+    (tmp_path / "models.yaml").write_text(text)
+    with pytest.raises(ConfigError, match=r"models\.yaml") as caught:
+        load_agent(file)
+    assert finding in str(caught.value)

@@ -1,0 +1,45 @@
+"""Files of a message as a model can take them."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+
+from google.genai import types
+
+from tools.contracts import Contract, medium_of
+from tools.tap import fenced
+
+DOCUMENTS = ("application/pdf", "text/csv")
+"""What the Interactions API takes as a document (google-genai 2.34, `DocumentContentMimeType`)."""
+_TEXTS = ("application/json", "application/xml", "application/yaml", "application/x-yaml")
+
+
+def fitting(contents: Iterable[types.Content], contract: Contract | None) -> list[types.Content]:
+    """The contents with what is text as text, and a word in the place of each file that the model cannot take.
+
+    A file would else be refused again with every request that tells the model of it.
+    """
+    return [
+        content.model_copy(update={"parts": [_fitting(part, contract) for part in content.parts or ()]})
+        for content in contents
+    ]
+
+
+def text_in(part: types.Part) -> str | None:
+    """What stands in a text file that is no document for the API; none for anything else."""
+    kind = part.inline_data.mime_type or "" if part.inline_data else ""
+    if kind in DOCUMENTS or not (kind.startswith("text/") or kind in _TEXTS):
+        return None
+    return ((part.inline_data and part.inline_data.data) or b"").decode("utf-8", "replace")
+
+
+def _fitting(part: types.Part, contract: Contract | None) -> types.Part:
+    file = part.inline_data or part.file_data
+    if file is None:
+        return part
+    name = file.display_name or f"a file ({file.mime_type or 'of unknown type'})"
+    if (text := text_in(part)) is not None:
+        return types.Part(text=f"{name}:\n\n{fenced(text)}")
+    if contract and medium_of(part) not in contract.inputs:
+        return types.Part(text=f"[{name} was attached here, which this model cannot take]")
+    return part

@@ -1,0 +1,124 @@
+"""What each model and agent of the Interactions API takes, from `models.yaml` beside the root agent's file."""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+import yaml
+from google.genai import types
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from tools.settings import ROOT, load_settings
+from tools.yamls import ConfigError
+
+Medium = Literal["text", "image", "audio", "video", "document"]
+ToolType = Literal[
+    "function", "google_search", "url_context", "code_execution", "file_search", "google_maps", "mcp_server"
+]
+
+
+class Contract(BaseModel):
+    """What the names of one entry have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: tuple[str, ...]
+    kind: Literal["model", "agent"]
+    background: Literal["required", "optional", "refused"] = "optional"
+    system_instruction: bool = True
+    structured_output: bool = True
+    inputs: frozenset[Medium]
+    outputs: frozenset[Medium] = frozenset({"text"})
+    tools: frozenset[ToolType]
+    tools_together: bool = True
+    """Whether tools that the server runs go together with functions and with structured output."""
+
+
+def contract_of(name: str) -> Contract | None:
+    """What is known of a model or agent; none if nothing is.
+
+    Raises:
+        ConfigError: the table is wrong.
+    """
+    return next((contract for contract in _table() if name in contract.names), None)
+
+
+def known_names(kind: str) -> list[str]:
+    """The models or the agents of the table."""
+    return [name for contract in _table() if contract.kind == kind for name in contract.names]
+
+
+def misfits(name: str, tools: Sequence[str], *, schema: bool, outputs: Sequence[str] = ()) -> Iterator[str]:
+    """What a model cannot do of what its agent asks for.
+
+    Args:
+        tools: types of its tools.
+        schema: whether its answers have to fit a schema.
+        outputs: what its answers may consist of, if that is said.
+    """
+    contract = contract_of(name)
+    if contract is None:
+        return
+    if contract.kind == "agent":
+        yield f"`{name}` is an agent, not a model: it is the `agent` of a researcher (configs/researcher.yaml)"
+        return
+    for tool in dict.fromkeys(tools):
+        if tool not in contract.tools:
+            yield f"`{name}` takes no {_words(tool)}; it takes {_listed(contract.tools)}"
+    for output in outputs:
+        if output not in contract.outputs:
+            near = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
+            yield f"`{name}` gives no {output}" + (f"; `{near}` does" if near else "")
+    built_in = [tool for tool in tools if tool != "function"]
+    if schema and not contract.structured_output:
+        yield f"`{name}` gives no structured output"
+    if built_in and not contract.tools_together and (schema or "function" in tools):
+        what = "functions (a transfer to a specialist is one)" if "function" in tools else "`output_schema`"
+        yield (
+            f"`{name}` cannot combine {_listed(built_in)} with {what}: give them to a specialist of its own,"
+            " or take a model from Gemini 3 on"
+        )
+
+
+def medium_of(part: types.Part) -> Medium:
+    """What a part of a message is for the Interactions API."""
+    file = part.inline_data or part.file_data
+    if file is None:
+        return "text"
+    kind = (file.mime_type or "").partition("/")[0]
+    return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
+
+
+def did_you_mean(name: str, known: Sequence[str]) -> str:
+    """A hint at the nearest known name, if one is near."""
+    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
+    return f", did you mean `{near[0]}`?" if near else ""
+
+
+def _table() -> tuple[Contract, ...]:
+    file = load_settings().config.parent / "models.yaml"
+    return _read(file if file.is_file() else ROOT / "configs" / "models.yaml")
+
+
+@lru_cache
+def _read(file: Path) -> tuple[Contract, ...]:
+    try:
+        return TypeAdapter(tuple[Contract, ...]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (OSError, yaml.YAMLError) as error:
+        raise ConfigError(f"{file}: {error}") from None
+    except ValidationError as error:
+        first = error.errors()[0]
+        place = "entry {} {}".format(int(first["loc"][0]) + 1, ".".join(map(str, first["loc"][1:])))
+        raise ConfigError(f"{file}: {place}: {first['msg']}, not {first['input']!r}") from None
+
+
+def _listed(names: Sequence[str] | frozenset[str]) -> str:
+    return ", ".join(_words(name) for name in sorted(names)) or "no tools"
+
+
+def _words(tool: str) -> str:
+    return "custom functions" if tool == "function" else f"`{tool}`"

@@ -1,0 +1,98 @@
+"""What a configuration asks of the Interactions API and cannot have: found when it is loaded, not when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from google.adk.tools.computer_use.computer_use_toolset import ComputerUseToolset
+from google.adk.tools.google_maps_grounding_tool import GoogleMapsGroundingTool
+from google.adk.tools.google_search_tool import GoogleSearchTool
+from google.adk.tools.url_context_tool import UrlContextTool
+from google.genai import types
+from pydantic import TypeAdapter, ValidationError
+
+from tools.contracts import contract_of, did_you_mean, known_names, misfits
+from tools.generation import SENT
+from tools.server_tools import ServerTool
+from tools.yamls import Finding
+
+BUILT_IN = {
+    GoogleSearchTool: "google_search",
+    UrlContextTool: "url_context",
+    GoogleMapsGroundingTool: "google_maps",
+    ComputerUseToolset: "computer_use",
+}
+"""ADK's tools that run on the server, as the wire calls them; its others are functions."""
+_TOOL = TypeAdapter[ServerTool](ServerTool)
+
+
+def unfit(data: dict[str, Any]) -> Iterator[Finding]:
+    """Findings of one file, given as read from YAML."""
+    yield from _settings(data.get("generate_content_config"))
+    yield from _server_tools(data.get("server_tools"))
+    for key in ("agent", "max_agent"):
+        contract = contract_of(str(data.get(key)))
+        if contract and contract.kind != "agent":
+            yield (key,), f"`{data[key]}` is a model, not an agent{did_you_mean(data[key], known_names('agent'))}"
+        elif contract and data.get("tools") and "function" not in contract.tools:
+            yield ("tools",), f"`{data[key]}` takes no custom functions: a remote `mcp_server` can offer them"
+    for key in ("model", "follow_up_model"):
+        if isinstance(data.get(key), str):
+            for misfit in _misfits(data, data[key].rpartition(":")[2]):
+                yield (key,), misfit
+
+
+def _settings(settings: Any) -> Iterator[Finding]:
+    """Settings that the API does not have, which ADK would drop without a word."""
+    here = "generate_content_config"
+    if not isinstance(settings, dict):
+        return
+    for key in sorted((settings.keys() - SENT) & types.GenerateContentConfig.model_fields.keys()):
+        yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SENT))}"
+    if "thinking_budget" in (settings.get("thinking_config") or {}):
+        yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
+
+
+def _server_tools(tools: Any) -> Iterator[Finding]:
+    seen = set()
+    for i, entry in enumerate(tools if isinstance(tools, list) else ()):
+        try:
+            tool = _TOOL.validate_python(entry)
+        except ValidationError:  # said already
+            continue
+        for name in tool.variables():
+            if not os.environ.get(name):
+                yield ("server_tools", i, "headers"), f"`{entry['name']}` needs {name}: set it in the environment"
+        name = entry.get("name", tool.type)
+        if name in seen:
+            yield ("server_tools", i), f"`{name}` stands here twice"
+        seen.add(name)
+
+
+def _misfits(data: dict[str, Any], model: str) -> Iterator[str]:
+    settings = data.get("generate_content_config")
+    outputs = settings.get("response_modalities") if isinstance(settings, dict) else None
+    tools = [*_tool_types(data), *(["function"] if data.get("sub_agents") else ())]
+    yield from misfits(model, tools, schema="output_schema" in data, outputs=[str(o).lower() for o in outputs or ()])
+
+
+def _tool_types(data: dict[str, Any]) -> Iterator[str]:
+    for tool in data.get("server_tools") or ():
+        if isinstance(tool, dict):
+            yield str(tool.get("type"))
+    for entry in data.get("tools") or ():
+        if isinstance(entry, dict) and isinstance(name := entry.get("name"), str):
+            tool = object_named(name if "." in name else f"google.adk.tools.{name}")
+            yield next((kind for built_in, kind in BUILT_IN.items() if isinstance(tool, built_in)), "function")
+
+
+def object_named(name: str) -> Any:
+    """The Python object of a dotted name, or none."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute, None)
+    except (ImportError, ValueError):
+        return None

@@ -1,0 +1,109 @@
+"""Tools that the server runs: `server_tools` of an agent's YAML, in the words of the wire."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Mapping
+from typing import Annotated, Any, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, model_validator
+
+_VARIABLE = re.compile(r"\$\{(\w+)\}")
+
+
+class _Tool(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    type: str
+
+    def wire(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """As it is sent, with `${VARIABLE}`s from `env`.
+
+        Raises:
+            KeyError: a variable is not set.
+        """
+        return self.model_dump(exclude_none=True, exclude_defaults=True) | {"type": self.type}
+
+    def variables(self) -> Iterator[str]:
+        """Names of the variables that it needs."""
+        return iter(())
+
+
+class GoogleSearch(_Tool):
+    """Search on the web, with sources."""
+
+    type: Literal["google_search"]
+    search_types: list[Literal["web_search", "image_search", "enterprise_web_search"]] = []
+
+
+class UrlContext(_Tool):
+    """Reads the pages whose addresses stand in a message."""
+
+    type: Literal["url_context"]
+
+
+class CodeExecution(_Tool):
+    """Writes and runs Python."""
+
+    type: Literal["code_execution"]
+
+
+class FileSearch(_Tool):
+    """Search in uploaded files, with sources."""
+
+    type: Literal["file_search"]
+    file_search_store_names: list[str] = Field(min_length=1)
+    """Such as "fileSearchStores/handbook"."""
+    top_k: int | None = Field(default=None, gt=0)
+    metadata_filter: str | None = None
+
+
+class GoogleMaps(_Tool):
+    """Places, with sources."""
+
+    type: Literal["google_maps"]
+    latitude: float | None = Field(default=None, ge=-90, le=90)
+    longitude: float | None = Field(default=None, ge=-180, le=180)
+    enable_widget: bool | None = None
+
+
+class McpServer(_Tool):
+    """A remote server of tools, which Google's server calls."""
+
+    type: Literal["mcp_server"]
+    name: str = Field(pattern=r"^\w+$")
+    url: str = Field(pattern=r"^https?://")
+    headers: dict[str, str] = {}
+    """Values may hold `${VARIABLE}`s of the environment; secrets belong there."""
+    allowed_tools: list[str] = []
+    """Names; none: all."""
+
+    def wire(self, env: Mapping[str, str]) -> dict[str, Any]:
+        """As it is sent."""
+        sent = super().wire(env)
+        if self.headers:
+            sent["headers"] = {k: _VARIABLE.sub(lambda m: env[m[1]], value) for k, value in self.headers.items()}
+        if self.allowed_tools:
+            sent["allowed_tools"] = [{"tools": self.allowed_tools}]
+        return sent
+
+    def variables(self) -> Iterator[str]:
+        """Names of the variables that it needs."""
+        for value in self.headers.values():
+            yield from _VARIABLE.findall(value)
+
+
+class ComputerUse(_Tool):
+    """Refused."""
+
+    type: Literal["computer_use"]
+
+    @model_validator(mode="after")
+    def _refuse(self) -> ComputerUse:
+        raise ValueError("it steers a browser or a desktop, and the desk has none to give it")
+
+
+ServerTool = Annotated[
+    GoogleSearch | UrlContext | CodeExecution | FileSearch | GoogleMaps | McpServer | ComputerUse,
+    Field(discriminator="type"),
+]
