@@ -38,7 +38,11 @@ _BLOCK = re.compile(
     r"|^[ \t|:=*_-]+$",  # a line that gives a table, a heading or a page its shape
     re.MULTILINE | re.DOTALL,
 )
-_KEYS = {"url_citation": ("title", "url"), "file_citation": ("file_name", "document_uri")}
+_KEYS = {
+    "url_citation": ("title", "url"),
+    "file_citation": ("file_name", "document_uri"),
+    "place_citation": ("name", "url"),
+}
 
 
 def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0) -> list[Citation]:

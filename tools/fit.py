@@ -15,7 +15,7 @@ from google.genai import types
 from pydantic import TypeAdapter, ValidationError
 
 from tools.contracts import contract_of, did_you_mean, known_names, misfits
-from tools.generation import SENT
+from tools.generation import LABEL, LABEL_KEY, SENT
 from tools.server_tools import ServerTool
 from tools.yamls import Finding
 
@@ -52,6 +52,9 @@ def _settings(settings: Any) -> Iterator[Finding]:
         return
     for key in sorted((settings.keys() - SENT) & types.GenerateContentConfig.model_fields.keys()):
         yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SENT))}"
+    for key, value in (settings.get("labels") or {}).items():
+        if not LABEL_KEY.fullmatch(str(key)) or not LABEL.fullmatch(str(value)):
+            yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"
     if "thinking_budget" in (settings.get("thinking_config") or {}):
         yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
 

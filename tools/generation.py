@@ -6,6 +6,7 @@ tools function, google_search, code_execution, url_context and computer_use, eac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Mapping
 from typing import Any
 
@@ -18,6 +19,11 @@ SENT = frozenset(
     | {"safety_settings", "labels", "service_tier", "store"}
 )
 """Keys of `generate_content_config` that reach the wire."""
+
+
+LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
+LABEL = re.compile(r"[a-z0-9_-]{0,63}")
+"""The key and the value of a label."""
 
 
 class WireTool(types.Tool):
@@ -47,7 +53,7 @@ def arguments_of(config: types.GenerateContentConfig) -> dict[str, Any]:
         "response_format": _pictures(config),
         "response_modalities": [_name(modality) for modality in config.response_modalities or ()],
         "safety_settings": [_safety(setting) for setting in config.safety_settings or ()],
-        "labels": config.labels,
+        "labels": _labels(config.labels),
         "tools": list(_tools(config)),
     }
     if found["response_format"]:
@@ -96,6 +102,12 @@ def _pictures(config: types.GenerateContentConfig) -> list[dict[str, Any]]:
     picture = {"type": "image", **{key: value for key, value in values.items() if value}}
     others = [_name(m) for m in config.response_modalities or () if _name(m) != "image"]
     return [*({"type": name} for name in others), picture]
+
+
+def _labels(labels: dict[str, str] | None) -> dict[str, str]:
+    """Without what the API would refuse: ADK adds the agent's name, whose letters need not be small."""
+    lower = {key: value.lower() for key, value in (labels or {}).items()}
+    return {key: value for key, value in lower.items() if LABEL.fullmatch(value)}
 
 
 def _safety(setting: types.SafetySetting) -> dict[str, str]:

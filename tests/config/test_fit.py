@@ -48,6 +48,7 @@ def write(folder: Path, text: str) -> Path:
             4,
             "gives no image; `gemini-3.1",
         ),
+        (MODEL + "generate_content_config:\n  labels: {Team: Desk}\n", 6, "`Team: Desk`: labels have"),
         (MODEL + "generate_content_config: {presence_penalty: 1}\n", 5, "`presence_penalty` is not part of"),
         (
             MODEL + "generate_content_config:\n  thinking_config: {thinking_budget: 9}\n",

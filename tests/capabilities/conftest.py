@@ -1,0 +1,57 @@
+"""One agent from YAML on an emulator whose answers are scripted."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.adk.agents.run_config import StreamingMode
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Ending, Turn
+from tests.scripts import said
+from tests.talk import Talk
+from tools.application import build_app
+
+Solo = Callable[..., Talk]
+
+
+class Script:
+    """A brain that says what it is given, one list of steps a request, and keeps what it was asked."""
+
+    def __init__(self) -> None:
+        self.answers: list[list[dict[str, Any] | Ending]] = []
+        self.asked: list[Turn] = []
+
+    def __call__(self, turn: Turn) -> Iterator[Beat | Ending]:
+        self.asked.append(turn)
+        answer = self.answers.pop(0) if self.answers else [said("All right.")]
+        yield from (item if isinstance(item, Ending) else Beat(0, item) for item in answer)
+
+
+@pytest.fixture
+def script() -> Script:
+    return Script()
+
+
+@pytest.fixture
+def api(use: Any, script: Script) -> Iterator[Emulator]:
+    with Emulator(brain=script) as server:
+        use(server)
+        yield server
+
+
+@pytest.fixture
+def solo(api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Solo:
+    """Makes a conversation with an agent of these YAML lines."""
+
+    def make(yaml: str = "", mode: StreamingMode = StreamingMode.NONE) -> Talk:
+        file = tmp_path / "solo.yaml"
+        model = "" if "model:" in yaml else "model: interactions:gemini-3.8-flash\n"
+        file.write_text(f"agent_class: tools.agent.Agent\nname: solo\ninstruction: Talk.\n{model}{yaml}")
+        monkeypatch.setenv("DESK_CONFIG", str(file))
+        return Talk(build_app(), mode=mode)
+
+    return make
