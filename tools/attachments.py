@@ -9,8 +9,6 @@ from google.genai import types
 from tools.contracts import Contract, medium_of
 from tools.tap import fenced
 
-DOCUMENTS = ("application/pdf", "text/csv")
-"""What the Interactions API takes as a document (google-genai 2.34, `DocumentContentMimeType`)."""
 _TEXTS = ("application/json", "application/xml", "application/yaml", "application/x-yaml")
 
 
@@ -26,9 +24,9 @@ def fitting(contents: Iterable[types.Content], contract: Contract | None) -> lis
 
 
 def text_in(part: types.Part) -> str | None:
-    """What stands in a text file that is no document for the API; none for anything else."""
+    """What stands in a text file, which is no document for the API; none for anything else."""
     kind = part.inline_data.mime_type or "" if part.inline_data else ""
-    if kind in DOCUMENTS or not (kind.startswith("text/") or kind in _TEXTS):
+    if not (kind.startswith("text/") or kind in _TEXTS):
         return None
     return ((part.inline_data and part.inline_data.data) or b"").decode("utf-8", "replace")
 

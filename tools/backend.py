@@ -172,7 +172,9 @@ def new_client(backend: Backend, *, retries: bool = True) -> Client:
         base_url=backend.url or None, retry_options=None if retries else never, async_client_args=unlimited
     )
     if backend.kind == "vertex":
-        return Client(enterprise=True, http_options=options)
+        # Given here, not found by the SDK: with an address of one's own it forgets them (2.34, `_api_client.py:1031`).
+        project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
+        return Client(enterprise=True, project=project, location=location, http_options=options)
     key = EMULATOR_KEY if backend.kind == "emulator" else next(filter(None, map(os.environ.get, KEY_VARIABLES)))
     return Client(enterprise=False, api_key=key, http_options=options)
 

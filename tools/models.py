@@ -190,6 +190,8 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
         if tap.status not in CONTINUABLE:
             ending.interaction_id = None  # the next turn goes on from the last good answer
         text = f"{text}\n\n*{ending.error_message}*" if text else ""
+    if media and not parts and not text:  # ADK takes an ending without a word for an error
+        text = "Here it is." if len(media) == 1 else "Here they are."
     if text:
         calls = next((i for i, part in enumerate(parts) if part.function_call), len(parts))
         parts.insert(calls, types.Part(text=text))

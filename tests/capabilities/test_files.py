@@ -1,0 +1,111 @@
+"""Files go both ways: what the user drops in reaches the model, and what a model draws is an artifact."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+import pytest
+from google.adk.agents.run_config import StreamingMode
+from google.genai import types
+
+from interactions_emulator import Emulator
+from tests.capabilities.conftest import Script, Solo
+from tests.scripts import PIXEL, said
+from tests.talk import USER, creates, refusals, words
+
+ILLUSTRATOR = """model: interactions:gemini-3.1-flash-image
+generate_content_config:
+  response_modalities: [TEXT, IMAGE]
+"""
+PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
+
+
+def file(kind: str, data: bytes = b"data") -> types.Part:
+    return types.Part.from_bytes(data=data, mime_type=kind)
+
+
+@pytest.mark.parametrize(
+    ("kind", "content"),
+    [
+        ("image/png", "image"),
+        ("application/pdf", "document"),
+        ("audio/mpeg", "audio"),
+        ("video/mp4", "video"),
+    ],
+)
+async def test_a_file_in_a_message_reaches_the_model(api: Emulator, solo: Solo, kind: str, content: str) -> None:
+    data = PIXEL if kind == "image/png" else b"data"
+    await solo().say("what is this?", file(kind, data))
+    [text, sent] = [step["content"][0] for step in creates(api)[0]["input"]]
+    assert text["text"] == "what is this?"
+    assert sent == {"type": content, "mime_type": kind, "data": base64.b64encode(data).decode()}
+
+
+@pytest.mark.parametrize("kind", ["text/plain", "text/markdown", "text/csv", "application/json"])
+async def test_a_text_file_reaches_the_model_as_text(api: Emulator, solo: Solo, kind: str) -> None:
+    await solo().say("what is this?", file(kind, "# Größe".encode()))
+    text = creates(api)[0]["input"][1]["content"][0]
+    assert text["type"] == "text"
+    assert "# Größe" in text["text"]
+
+
+async def test_a_file_that_the_model_cannot_take_is_told_of_and_hinders_nothing(api: Emulator, solo: Solo) -> None:
+    talk = solo(ILLUSTRATOR)
+    await talk.say("draw what you hear", file("audio/mpeg"))
+    await talk.say("and now?")
+    assert "audio/mpeg" in str(creates(api)[0]["input"])
+    assert "which this model cannot take" in str(creates(api)[0]["input"])
+    assert all(step["content"][0]["type"] == "text" for body in creates(api) for step in body["input"])
+
+
+@pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
+@pytest.mark.parametrize("text", ["", "A fox."])
+async def test_a_picture_that_the_model_draws_is_an_artifact_and_an_event_of_its_own(
+    api: Emulator, script: Script, solo: Solo, mode: StreamingMode, text: str
+) -> None:
+    script.answers = [[*([said(text)] if text else []), {"type": "model_output", "content": [PICTURE, PICTURE]}]]
+    talk = solo(ILLUSTRATOR, mode)
+    events = [event async for event in talk.events("Draw a fox!")]
+    assert creates(api)[0]["response_modalities"] == ["text", "image"]
+    whole = [event for event in events if not event.partial]
+    names = ["draw-a-fox.png", "draw-a-fox-2.png"]
+    assert [list(event.actions.artifact_delta) for event in whole] == [[names[0]], [names[1]], []]
+    assert [event.content for event in whole[:2]] == [None, None]
+    assert words(whole[-1]) == f"{text or 'Here they are.'}\n\nSaved: `{names[0]}`, `{names[1]}`"
+    assert not any(event.error_code for event in events)
+    for name in names:
+        saved = await talk.artifacts.load_artifact(app_name="desk", user_id=USER, session_id="s1", filename=name)
+        assert saved
+        assert saved.inline_data
+        assert (saved.inline_data.data, saved.inline_data.mime_type) == (PIXEL, "image/png")
+    assert base64.b64encode(PIXEL).decode() not in (await talk.session()).model_dump_json()
+
+
+async def test_a_picture_is_changed_on_its_chain_and_is_sent_again_when_the_chain_is_forgotten(
+    api: Emulator, script: Script, solo: Solo, use: Any
+) -> None:
+    drawn: list[Any] = [{"type": "model_output", "content": [PICTURE]}]
+    script.answers = [drawn, drawn]
+    talk = solo(ILLUSTRATOR)
+    await talk.say("draw a fox")
+    await talk.say("make it bluer")
+    assert "image" not in str(creates(api)[1]["input"])
+    assert creates(api)[1]["previous_interaction_id"]
+    with Emulator(brain=script) as other:
+        use(other)
+        script.answers = [drawn]
+        await talk.say("greener, please")
+        assert [r["status"] for r in other.log()["requests"]] == [404, 200]
+        steps = creates(other)[1]["input"]
+        pictures = [s for s in steps if s["content"][0]["type"] == "image"]
+        assert [(s["type"], s["content"][0]["data"]) for s in pictures] == [("model_output", PICTURE["data"])] * 2
+        assert "greener, please" in str(steps[-1])
+
+
+async def test_the_form_of_a_picture_is_asked_for(api: Emulator, solo: Solo) -> None:
+    yaml = ILLUSTRATOR + '  image_config: {aspect_ratio: "16:9", image_size: 2K}\n'
+    await solo(yaml).say("draw a fox")
+    form = {"type": "image", "aspect_ratio": "16:9", "image_size": "2K"}
+    assert creates(api)[0]["response_format"] == [{"type": "text"}, form]
+    assert refusals(api) == []
