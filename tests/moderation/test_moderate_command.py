@@ -13,6 +13,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from click.testing import Result
+from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
@@ -20,6 +22,7 @@ from tests.conftest import ROOT
 from tests.kill.test_kill import until
 from tests.routing.test_conversation import text_of
 from tests.scripts import said
+from tools.cli import app
 from tools.moderation.batch import judge_rows
 from tools.moderation.book import Book
 from tools.moderation.judge import Judge
@@ -57,8 +60,8 @@ def command(*arguments: str | Path) -> list[str]:
     return [sys.executable, "-m", "tools", "moderate", *map(str, arguments)]
 
 
-def moderate(*arguments: str | Path) -> subprocess.CompletedProcess[str]:
-    return subprocess.run(command(*arguments), cwd=ROOT, capture_output=True, text=True, timeout=120)
+def moderate(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["moderate", *map(str, arguments)])
 
 
 def lines_of(path: Path) -> list[dict[str, Any]]:
@@ -84,7 +87,7 @@ def test_one_text_gets_a_sentence_or_an_object(api: Emulator) -> None:
 
 def test_a_text_that_could_not_be_judged_is_an_error_and_not_a_verdict(api: Emulator) -> None:
     result = moderate("ODD")
-    assert (result.returncode, result.stdout) == (1, "")
+    assert (result.exit_code, result.stdout) == (1, "")
     assert "does not mean safe (INVALID_OUTPUT)" in result.stderr
 
 
@@ -94,7 +97,7 @@ def test_each_row_of_a_file_gets_its_verdict_in_the_order_of_rows(
 ) -> None:
     file = write(tmp_path / f"comments.{kind}", TEXTS)
     result = moderate("--file", file, "--column", "comment", "--json")
-    assert result.returncode == 0, result.stderr
+    assert result.exit_code == 0, result.stderr
     target = tmp_path / f"comments.{kind}.verdicts.jsonl"
     assert json.loads(result.stdout) == {
         "file": str(target),
@@ -116,7 +119,7 @@ def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
 ) -> None:
     file = write(tmp_path / "c.jsonl", ["one", "ODD two", "three", "four"])
     first = moderate("--file", file, "--column", "comment")
-    assert first.returncode == 1
+    assert first.exit_code == 1
     assert "1 rows failed; the same command tries them again" in first.stderr
     assert "safe: 3\n" in first.stdout
     assert lines_of(tmp_path / "c.jsonl.verdicts.jsonl")[1]["error"]["code"] == "INVALID_OUTPUT"
@@ -126,7 +129,7 @@ def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
     assert judge.asked == Counter(["ODD two", "three, changed", "five"])
     assert (json.loads(again.stdout)["judged"], json.loads(again.stdout)["failed"]) == (4, 1)
     write(file, ["one"])
-    assert moderate("--file", file, "--column", "comment").returncode == 0
+    assert moderate("--file", file, "--column", "comment").exit_code == 0
     assert [row["row"] for row in lines_of(tmp_path / "c.jsonl.verdicts.jsonl")] == [1]
 
 
@@ -153,7 +156,7 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
         half.write('{"row": 12, "ha')
     api.faults()
     again = moderate(*arguments)
-    assert again.returncode == 0, again.stderr
+    assert again.exit_code == 0, again.stderr
     assert "going on: 11 rows have a verdict already" in again.stderr
     assert judge.asked == Counter(texts)
     assert [row["row"] for row in lines_of(target)] == list(range(1, 31))
@@ -169,7 +172,7 @@ def test_rows_that_hold_no_text_fail_alone_and_are_named(api: Emulator, tmp_path
     file = tmp_path / "c.jsonl"
     file.write_text('{"text": "good"}\nnot json\n\n{"text": 7}\n{"other": "x"}\n{"text": "fine", "id": 4}')
     result = moderate("--file", file)
-    assert result.returncode == 1
+    assert result.exit_code == 1
     rows = lines_of(tmp_path / "c.jsonl.verdicts.jsonl")
     problems = [row.get("error", {}).get("message") for row in rows]
     assert problems == [None, "not a JSON object", "`text` is not a text", "no `text`", None]
@@ -196,7 +199,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_next_step_and_leaves_nothi
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
     result = moderate("--file", file)
-    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
     assert f"{file}: " in result.stderr
     assert complaint in result.stderr
     assert list(tmp_path.glob("*.verdicts*")) == []
@@ -209,7 +212,7 @@ def test_a_file_that_holds_something_else_is_never_written_to(api: Emulator, tmp
         for target in (file, tmp_path / "out"):
             before = target.read_bytes()
             result = moderate("--file", file, "--column", "comment", "--out", target)
-            assert (result.returncode, target.read_bytes()) == (1, before)
+            assert (result.exit_code, target.read_bytes()) == (1, before)
             assert "name another with --out" in result.stderr
 
 
@@ -217,7 +220,7 @@ def test_a_key_that_is_refused_stops_the_run_instead_of_failing_every_row(api: E
     file = write(tmp_path / "c.csv", [f"text {i}" for i in range(500)])
     api.faults({"on": "create", "status": 403, "times": 0})
     result = moderate("--file", file, "--column", "comment", "--at-once", "2")
-    assert result.returncode == 1
+    assert result.exit_code == 1
     assert "HTTP_403" in result.stderr
     assert len(api.log()["requests"]) < 10
     assert "never retrieved" not in result.stderr
@@ -227,7 +230,7 @@ def test_a_row_whose_call_failed_fails_alone(api: Emulator, tmp_path: Path) -> N
     file = write(tmp_path / "c.csv", ["one", "two", "three"])
     api.faults({"on": "create", "skip": 1, "status": 500, "retry_after_ms": 1, "times": 4})
     result = moderate("--file", file, "--column", "comment", "--at-once", "1")
-    assert (result.returncode, "1 rows failed" in result.stderr) == (1, True)
+    assert (result.exit_code, "1 rows failed" in result.stderr) == (1, True)
     assert [("error" in row) for row in lines_of(tmp_path / "c.csv.verdicts.jsonl")] == [False, True, False]
 
 
@@ -250,3 +253,11 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
             break
     assert most <= 3
     assert sum(judge.asked.values()) < 60
+
+
+def test_a_run_killed_twice_leaves_no_remains_of_its_half_line(tmp_path: Path) -> None:
+    target = tmp_path / "v.jsonl"
+    target.write_text('{"row": 1, "hash": "' + "f" * 5_000)
+    Book(target).write(Row(1, ""), None)
+    again = Book(target)  # the first was never closed
+    assert (again.kept, len(lines_of(target))) == (1, 1)
