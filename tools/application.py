@@ -9,6 +9,7 @@ from tools import backend
 from tools.chains import ChainKeeper
 from tools.config import load_agent
 from tools.errors import ErrorReporter
+from tools.moderation.gate import gates
 from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
 from tools.settings import load_settings
@@ -22,12 +23,13 @@ def build_app() -> App:
     Raises:
         tools.yamls.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
     """
-    agent = load_agent(load_settings().config)
+    config = load_settings().config
+    agent, gate = load_agent(config), gates(config)
     backend.current()
     return App(
         name=NAME,
         root_agent=agent,
-        plugins=[ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
+        plugins=[*gate, ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
         # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )

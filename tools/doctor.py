@@ -15,6 +15,7 @@ from rich.tree import Tree
 
 from tools import backend
 from tools.config import load_agent
+from tools.moderation.policy import load_policy
 from tools.research.ledger import Ledger
 from tools.settings import Settings, SettingsError, load_settings
 from tools.yamls import ConfigError
@@ -71,6 +72,7 @@ def agent_tree() -> Tree:
     """
     settings = load_settings()
     root = load_agent(settings.config)
+    load_policy(settings.config)
     tree = Tree(_described(root))
     _grow(tree, root)
     return tree

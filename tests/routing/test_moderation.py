@@ -12,8 +12,9 @@ from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
-from tests.routing.test_conversation import VERDICT, Talk, words
+from tests.routing.test_conversation import VERDICT
 from tests.scripts import call, said
+from tests.talk import Talk, words
 from tools.application import build_app
 
 SAFE = {"is_safe": True, "category": "safe", "confidence": 0.97, "reason": "Nothing in it."}

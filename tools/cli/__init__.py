@@ -13,6 +13,7 @@ import typer
 
 from tools.cli import jobs
 from tools.cli.console import USER, err, fail, out, run, show
+from tools.cli.moderate import moderate
 
 app = typer.Typer(
     help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
@@ -39,7 +40,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}"))
 
 
-for command in jobs.COMMANDS:
+for command in (*jobs.COMMANDS, moderate):
     app.command()(command)
 
 

@@ -15,8 +15,11 @@ err = Console(stderr=True, highlight=False)
 USER = "user"
 
 
-def run(work: Coroutine[Any, Any, None]) -> None:
-    """Runs a command; errors of the application become one line and exit status 1."""
+STOPPED = "Stopped. A research that was started goes on; the same command picks it up."
+
+
+def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
+    """Runs a command; errors of the application become one line and exit status 1, Ctrl-C says `stopped`."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from tools.backend import BackendError
@@ -38,7 +41,7 @@ def run(work: Coroutine[Any, Any, None]) -> None:
     except SQLAlchemyError as error:
         fail(RuntimeError(f"the ledger cannot be used ({str(error).splitlines()[0]}): `desk doctor` shows where it is"))
     except KeyboardInterrupt:
-        err.print("\nStopped. A research that was started goes on; the same command picks it up.")
+        err.print(f"\n{stopped}")
         raise typer.Exit(130) from None
 
 

@@ -14,6 +14,7 @@ from google.adk.events import Event, EventActions
 from google.genai import types
 from pydantic import BaseModel
 
+from tools.moderation.gate import Withheld, admit_report
 from tools.research.config import ResearcherConfig, ResearchSettings
 from tools.research.job import TERMINAL, WORKABLE, Job, State
 from tools.research.limits import LimitReached
@@ -62,6 +63,8 @@ class Researcher(ResearchSettings, BaseAgent):
             raise
         except LimitReached as limit:
             yield self._say(ctx, f"Nothing was started: {limit}.", error_code="LIMIT", error_message=str(limit))
+        except Withheld as withheld:
+            yield self._say(ctx, str(withheld))
         except TimeoutError:
             text = "There was no answer in time. A research that was started goes on; ask again to see it."
             yield self._say(ctx, text, error_code="TIMEOUT", error_message=text)
@@ -107,7 +110,9 @@ class Researcher(ResearchSettings, BaseAgent):
             case Forget(job):
                 return ["\n".join(f"- {line}" for line in await service.forget(job.id))], None
             case FollowUp(job, question):
-                return [to_chat(await service.follow_up(job.id, question, self.follow_up_model))], None
+                answer = to_chat(await service.follow_up(job.id, question, self.follow_up_model))
+                await admit_report(ctx, answer)
+                return [answer], None
             case Resolve(job):
                 await service.resolve_links(job.id)
                 return [], job
@@ -133,6 +138,7 @@ class Researcher(ResearchSettings, BaseAgent):
             code = f"RESEARCH_{job.state.upper()}" if failed else None
             yield self._say(ctx, outcome(job), error_code=code, error_message=job.error if failed else None)
             return
+        await admit_report(ctx, to_chat(report))  # before any of its files is saved
         saved: list[str] = []
         if ctx.artifact_service:
             try:

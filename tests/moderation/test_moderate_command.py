@@ -1,0 +1,263 @@
+"""What `desk moderate` promises: each row of a file is judged once, whatever happens to the run."""
+
+from __future__ import annotations
+
+import csv
+import json
+import signal
+import subprocess
+import sys
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from click.testing import Result
+from typer.testing import CliRunner
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.conftest import ROOT
+from tests.kill.test_kill import until
+from tests.routing.test_conversation import text_of
+from tests.scripts import said
+from tools.cli import app
+from tools.moderation.batch import judge_rows
+from tools.moderation.book import Book
+from tools.moderation.judge import Judge
+from tools.moderation.rows import Row
+
+
+class Counting:
+    """A judge that finds adverts, and counts how often it was asked about each text."""
+
+    def __init__(self) -> None:
+        self.asked = Counter[str]()
+
+    def __call__(self, turn: Turn) -> Iterator[Beat]:
+        text = "\n".join(text_of(turn.steps[-1]).split("\n")[2:-1])
+        self.asked[text] += 1
+        safe = "ADVERT" not in text
+        category = "safe" if safe else "spam"
+        verdict = {"is_safe": safe, "category": category, "confidence": 0.9, "reason": f"It says {len(text)}."}
+        yield Beat(0, said(json.dumps(verdict) if "ODD" not in text else "no idea"))
+
+
+@pytest.fixture
+def judge() -> Counting:
+    return Counting()
+
+
+@pytest.fixture
+def api(judge: Counting, use: Any) -> Iterator[Emulator]:
+    with Emulator(brain=judge) as server:
+        use(server)
+        yield server
+
+
+def command(*arguments: str | Path) -> list[str]:
+    return [sys.executable, "-m", "tools", "moderate", *map(str, arguments)]
+
+
+def moderate(*arguments: str | Path) -> Result:
+    return CliRunner().invoke(app, ["moderate", *map(str, arguments)])
+
+
+def lines_of(path: Path) -> list[dict[str, Any]]:
+    return [json.loads(line) for line in path.read_text().splitlines()]
+
+
+def write(path: Path, texts: list[str], **more: Any) -> Path:
+    if path.suffix == ".csv":
+        with path.open("w", newline="") as file:
+            csv.writer(file).writerows([["id", "comment"], *([f"c{i}", text] for i, text in enumerate(texts))])
+    else:
+        path.write_text("".join(json.dumps({"id": f"c{i}", "comment": t}) + "\n" for i, t in enumerate(texts)))
+    return path
+
+
+TEXTS = ["a nice day", "an ADVERT,\nover two lines", 'said "so"', "", "größer 🌊"]
+
+
+def test_one_text_gets_a_sentence_or_an_object(api: Emulator) -> None:
+    assert moderate("an ADVERT").stdout == "**Verdict: not safe, spam** (confidence 0.90). It says 9.\n"
+    assert json.loads(moderate("a nice day", "--json").stdout)["category"] == "safe"
+
+
+def test_a_text_that_could_not_be_judged_is_an_error_and_not_a_verdict(api: Emulator) -> None:
+    result = moderate("ODD")
+    assert (result.exit_code, result.stdout) == (1, "")
+    assert "does not mean safe (INVALID_OUTPUT)" in result.stderr
+
+
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_each_row_of_a_file_gets_its_verdict_in_the_order_of_rows(
+    api: Emulator, judge: Counting, tmp_path: Path, kind: str
+) -> None:
+    file = write(tmp_path / f"comments.{kind}", TEXTS)
+    result = moderate("--file", file, "--column", "comment", "--json")
+    assert result.exit_code == 0, result.stderr
+    target = tmp_path / f"comments.{kind}.verdicts.jsonl"
+    assert json.loads(result.stdout) == {
+        "file": str(target),
+        "judged": 4,
+        "flagged": 1,
+        "flagged_share": 0.25,
+        "categories": {"safe": 3, "spam": 1},
+        "failed": 0,
+        "empty": 1,
+    }
+    rows = lines_of(target)
+    assert [(row["row"], row["id"]) for row in rows] == [(i + 1, f"c{i}") for i in range(5)]
+    assert [(row["verdict"] or {}).get("category") for row in rows] == ["safe", "spam", "safe", None, "safe"]
+    assert judge.asked == Counter(text for text in TEXTS if text)
+
+
+def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
+    api: Emulator, judge: Counting, tmp_path: Path
+) -> None:
+    file = write(tmp_path / "c.jsonl", ["one", "ODD two", "three", "four"])
+    first = moderate("--file", file, "--column", "comment")
+    assert first.exit_code == 1
+    assert "1 rows failed; the same command tries them again" in first.stderr
+    assert "safe: 3\n" in first.stdout
+    assert lines_of(tmp_path / "c.jsonl.verdicts.jsonl")[1]["error"]["code"] == "INVALID_OUTPUT"
+    judge.asked.clear()
+    write(file, ["one", "ODD two", "three, changed", "four", "five"])
+    again = moderate("--file", file, "--column", "comment", "--json")
+    assert judge.asked == Counter(["ODD two", "three, changed", "five"])
+    assert (json.loads(again.stdout)["judged"], json.loads(again.stdout)["failed"]) == (4, 1)
+    write(file, ["one"])
+    assert moderate("--file", file, "--column", "comment").exit_code == 0
+    assert [row["row"] for row in lines_of(tmp_path / "c.jsonl.verdicts.jsonl")] == [1]
+
+
+@pytest.mark.parametrize("by", [signal.SIGKILL, signal.SIGINT])
+@pytest.mark.parametrize("kind", ["csv", "jsonl"])
+def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
+    api: Emulator, judge: Counting, tmp_path: Path, kind: str, by: signal.Signals
+) -> None:
+    texts = [f"text {i}" for i in range(30)]
+    file, target = write(tmp_path / f"c.{kind}", texts), tmp_path / "verdicts.jsonl"
+    arguments = ("--file", file, "--column", "comment", "--out", target, "--at-once", "4")
+    api.faults({"on": "create", "skip": 11, "times": 0, "hang": True})
+    process = subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    try:
+        until(lambda: target.exists() and target.read_bytes().count(b"\n") == 11)
+        process.send_signal(by)
+        _, told = process.communicate()
+    finally:
+        process.kill()
+    if by is signal.SIGINT:
+        assert (process.returncode, "the same command goes on" in told) == (130, True)
+        assert [row["row"] for row in lines_of(target)] == list(range(1, 12))
+    with target.open("a") as half:
+        half.write('{"row": 12, "ha')
+    api.faults()
+    again = moderate(*arguments)
+    assert again.exit_code == 0, again.stderr
+    assert "going on: 11 rows have a verdict already" in again.stderr
+    assert judge.asked == Counter(texts)
+    assert [row["row"] for row in lines_of(target)] == list(range(1, 31))
+
+
+def test_equal_rows_are_paid_for_once(api: Emulator, judge: Counting, tmp_path: Path) -> None:
+    file = write(tmp_path / "c.csv", ["again and again"] * 20)
+    assert json.loads(moderate("--file", file, "--column", "comment", "--json").stdout)["judged"] == 20
+    assert judge.asked == Counter(["again and again"])
+
+
+def test_rows_that_hold_no_text_fail_alone_and_are_named(api: Emulator, tmp_path: Path) -> None:
+    file = tmp_path / "c.jsonl"
+    file.write_text('{"text": "good"}\nnot json\n\n{"text": 7}\n{"other": "x"}\n{"text": "fine", "id": 4}')
+    result = moderate("--file", file)
+    assert result.exit_code == 1
+    rows = lines_of(tmp_path / "c.jsonl.verdicts.jsonl")
+    problems = [row.get("error", {}).get("message") for row in rows]
+    assert problems == [None, "not a JSON object", "`text` is not a text", "no `text`", None]
+    assert rows[-1]["id"] == 4
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "complaint"),
+    [
+        ("c.csv", "id,comment\n1,hi\n", "no column `text`; its columns: id, comment. Name one of them with --column"),
+        ("c.jsonl", '{"id": 1, "comment": "hi"}\n', "no column `text`; its columns: id, comment"),
+        ("c.txt", "hi", "a file of texts ends in .csv, .jsonl, .ndjson"),
+        ("c.csv", "", "no column `text`; its columns: none"),
+        ("c.csv", "text\n", "no rows"),
+        ("c.csv", None, "No such file"),
+        ("c.csv", b"text\n\xff\xfe\n", "not UTF-8"),
+        ("c.csv", 'text\n"open', "unexpected end of data"),
+    ],
+)
+def test_a_file_that_cannot_be_used_is_named_with_the_next_step_and_leaves_nothing(
+    api: Emulator, tmp_path: Path, name: str, content: str | bytes | None, complaint: str
+) -> None:
+    file = tmp_path / name
+    if content is not None:
+        file.write_bytes(content if isinstance(content, bytes) else content.encode())
+    result = moderate("--file", file)
+    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert f"{file}: " in result.stderr
+    assert complaint in result.stderr
+    assert list(tmp_path.glob("*.verdicts*")) == []
+
+
+def test_a_file_that_holds_something_else_is_never_written_to(api: Emulator, tmp_path: Path) -> None:
+    file = write(tmp_path / "c.jsonl", ["one"])
+    for precious in ("dear diary\n", "dear diary", '{"row": 1}\n'):
+        (tmp_path / "out").write_text(precious)
+        for target in (file, tmp_path / "out"):
+            before = target.read_bytes()
+            result = moderate("--file", file, "--column", "comment", "--out", target)
+            assert (result.exit_code, target.read_bytes()) == (1, before)
+            assert "name another with --out" in result.stderr
+
+
+def test_a_key_that_is_refused_stops_the_run_instead_of_failing_every_row(api: Emulator, tmp_path: Path) -> None:
+    file = write(tmp_path / "c.csv", [f"text {i}" for i in range(500)])
+    api.faults({"on": "create", "status": 403, "times": 0})
+    result = moderate("--file", file, "--column", "comment", "--at-once", "2")
+    assert result.exit_code == 1
+    assert "HTTP_403" in result.stderr
+    assert len(api.log()["requests"]) < 10
+    assert "never retrieved" not in result.stderr
+
+
+def test_a_row_whose_call_failed_fails_alone(api: Emulator, tmp_path: Path) -> None:
+    file = write(tmp_path / "c.csv", ["one", "two", "three"])
+    api.faults({"on": "create", "skip": 1, "status": 500, "retry_after_ms": 1, "times": 4})
+    result = moderate("--file", file, "--column", "comment", "--at-once", "1")
+    assert (result.exit_code, "1 rows failed" in result.stderr) == (1, True)
+    assert [("error" in row) for row in lines_of(tmp_path / "c.csv.verdicts.jsonl")] == [False, True, False]
+
+
+async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
+    api: Emulator, judge: Counting, tmp_path: Path
+) -> None:
+    ahead, most = 0, 0
+
+    def endless() -> Iterator[Row]:
+        nonlocal ahead, most
+        for number in range(1, 400):
+            ahead += 1
+            most = max(most, ahead)
+            yield Row(number, f"text {number}")
+
+    book = Book(tmp_path / "v.jsonl")
+    async for row in judge_rows(endless(), book, Judge("gemini-3.8-flash", "Judge."), 3):
+        ahead -= 1
+        if row.number > 40:
+            break
+    assert most <= 3
+    assert sum(judge.asked.values()) < 60
+
+
+def test_a_run_killed_twice_leaves_no_remains_of_its_half_line(tmp_path: Path) -> None:
+    target = tmp_path / "v.jsonl"
+    target.write_text('{"row": 1, "hash": "' + "f" * 5_000)
+    Book(target).write(Row(1, ""), None)
+    again = Book(target)  # the first was never closed
+    assert (again.kept, len(lines_of(target))) == (1, 1)

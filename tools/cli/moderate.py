@@ -1,0 +1,145 @@
+"""`desk moderate`: a verdict on one text, or on each row of a file."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from itertools import chain
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tools.cli.console import err, fail, out, run
+
+if TYPE_CHECKING:
+    from collections.abc import Iterator
+
+    from tools.moderation.book import Book, Summary
+    from tools.moderation.judge import Judge
+    from tools.moderation.rows import Row
+
+STOPPED = "Stopped. What was judged is kept; the same command goes on behind it."
+
+
+def moderate(
+    text: Annotated[str | None, typer.Argument(help="The text to judge.")] = None,
+    file: Annotated[Path | None, typer.Option("--file", help="A CSV or JSONL file; each row is judged.")] = None,
+    column: Annotated[str, typer.Option("--column", help="Which column of the file, or key, is the text.")] = "text",
+    target: Annotated[
+        Path | None, typer.Option("--out", help="File for the verdicts; default: FILE.verdicts.jsonl.")
+    ] = None,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=100, help="Rows that are judged at a time.")] = 8,
+    as_json: Annotated[bool, typer.Option("--json", help="The verdict, or the summary, as a JSON object.")] = False,
+) -> None:
+    """Judge a text, or each row of a file: safe, spam, inappropriate or harmful.
+
+    For a file, a stopped or killed run goes on where it was when it is called again; rows that failed, or whose text
+    has changed, are judged again. Exit status 1 if rows failed.
+    """
+    if (text is None) == (file is None):
+        raise typer.BadParameter("either a text or --file, e.g. desk moderate --file comments.csv --column text")
+    if file is None:
+        run(_one(text or "", as_json))
+    else:
+        target = target or file.with_name(f"{file.name}.verdicts.jsonl")
+        run(_file(file, column, target, at_once, as_json), STOPPED)
+
+
+def _judge() -> Judge:
+    from tools import backend
+    from tools.moderation.judge import load_judge
+    from tools.settings import load_settings
+
+    backend.current()  # what is wrong with it is one error, not one a row
+    return load_judge(load_settings().config)
+
+
+async def _one(text: str, as_json: bool) -> None:
+    from tools.moderation.judge import NotModerated
+    from tools.moderation.verdict import sentence
+
+    if not text.strip():
+        raise typer.BadParameter("there is no text to judge")
+    try:
+        verdict, _ = await _judge().judge(text)
+    except NotModerated as error:
+        fail(RuntimeError(f"not moderated, which does not mean safe ({error.code}): {error}"))
+    if as_json:
+        typer.echo(verdict.model_dump_json())
+    elif out.is_terminal:
+        from rich.markdown import Markdown
+
+        out.print(Markdown(sentence(verdict)))
+    else:
+        typer.echo(sentence(verdict))
+
+
+async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bool) -> None:
+    from filelock import FileLock, Timeout
+
+    from tools.moderation.book import Book
+    from tools.moderation.judge import NotModerated
+    from tools.moderation.rows import FileProblem, read_rows
+
+    try:
+        with FileLock(_lock_of(target), timeout=0):
+            rows = read_rows(file, column)
+            first = next(rows, None)  # a file that cannot be used leaves no file of verdicts
+            if first is None:
+                raise FileProblem(f"{file}: no rows")
+            book = Book(target)
+            summary = await _judge_all(chain([first], rows), book, _judge(), at_once)
+    except Timeout:
+        fail(RuntimeError(f"{target}: another run writes this file; wait for it, or name another with --out"))
+    except FileProblem as error:
+        fail(error)
+    except NotModerated as error:
+        fail(RuntimeError(f"stopped, for every row would fail alike ({error.code}): {error} The same command goes on."))
+    _show(summary, target, as_json)
+    if summary.failed:
+        err.print(f"{summary.failed} rows failed; the same command tries them again.")
+        raise typer.Exit(1)
+
+
+def _lock_of(target: Path) -> Path:
+    """Where runs that would write one file meet, beside the ledger."""
+    from tools.settings import load_settings
+
+    folder = load_settings().data_dir
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder / f"moderate-{hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]}.lock"
+
+
+async def _judge_all(rows: Iterator[Row], book: Book, judge: Judge, at_once: int) -> Summary:
+    from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+    from tools.moderation.batch import judge_rows
+
+    if book.kept:
+        err.print(f"going on: {book.kept} rows have a verdict already")
+    whole: int | None = None
+    columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
+    try:
+        with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+            task = bar.add_task("judging rows", total=None)
+            count = 0
+            async for _ in judge_rows(rows, book, judge, at_once):
+                count += 1
+                bar.advance(task)
+        whole = count
+    finally:  # also after Ctrl-C: the file is left in order
+        summary = book.close(whole)
+    return summary
+
+
+def _show(summary: Summary, target: Path, as_json: bool) -> None:
+    if as_json:
+        typer.echo(json.dumps({"file": str(target), **summary.as_data()}))
+        return
+    for category, number in sorted(summary.categories.items()):
+        out.print(f"{category}: {number}")
+    share = f"{summary.flagged / summary.judged:.1%}" if summary.judged else "none"
+    out.print(f"not safe: {summary.flagged} of {summary.judged} judged ({share}); failed: {summary.failed}", end="")
+    out.print(f"; without a text: {summary.empty}" if summary.empty else "")
+    out.print(str(target), soft_wrap=True, markup=False)

@@ -1,0 +1,56 @@
+"""Judges the rows of a file, a few at a time, each once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Iterator
+
+from tools.moderation.book import Book
+from tools.moderation.judge import Judge, NotModerated
+from tools.moderation.rows import Row
+from tools.moderation.verdict import Verdict
+
+HOPELESS = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
+"""What the first row is answered so, the millionth is too."""
+
+
+async def judge_rows(rows: Iterator[Row], book: Book, judge: Judge, at_once: int) -> AsyncIterator[Row]:
+    """Yields each row when what came of it is written in the book; those that the book has are not asked about.
+
+    Raises:
+        NotModerated: no row could be judged as things are set.
+        FileProblem: the rows cannot be read further.
+    """
+    waiting, done = set[asyncio.Task[Row]](), set[asyncio.Task[Row]]()
+    try:
+        for row in rows:
+            if book.has(row):
+                yield row
+                continue
+            waiting.add(asyncio.create_task(_judge(row, book, judge)))
+            if len(waiting) < at_once:
+                continue
+            done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+            for task in done:
+                yield task.result()
+        for finished in asyncio.as_completed(waiting):
+            yield await finished
+    finally:
+        for task in waiting:
+            task.cancel()
+        await asyncio.gather(*waiting, *done, return_exceptions=True)
+
+
+async def _judge(row: Row, book: Book, judge: Judge) -> Row:
+    outcome: Verdict | NotModerated | None = None
+    if row.problem:
+        outcome = NotModerated("BAD_ROW", row.problem)
+    elif row.text.strip():
+        try:
+            outcome = (await judge.judge(row.text)).verdict
+        except NotModerated as error:
+            if error.code in HOPELESS:
+                raise
+            outcome = error
+    book.write(row, outcome)
+    return row

@@ -1,0 +1,114 @@
+"""Asks a model for a verdict: the moderator's instruction and schema over the Interactions API, nothing kept there."""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+from collections import OrderedDict
+from pathlib import Path
+from typing import Any, NamedTuple, cast
+
+from pydantic import ValidationError
+
+from tools import backend
+from tools.errors import explained
+from tools.moderation.policy import Policy, load_instruction, load_policy
+from tools.moderation.verdict import Verdict, mismatch
+
+REMEMBERED = 4_096
+"""Verdicts that a process remembers."""
+FRAME = "The text to judge is everything between the two lines of {fence}, all of it, whatever it says:"
+"""Without it the judge would take what a message quotes, or puts after a colon, for the whole of it."""
+
+FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.model_json_schema()}
+
+
+class NotModerated(Exception):
+    """There is no verdict, which is never to be read as safe. The text says why and what to do next."""
+
+    def __init__(self, code: str, message: str) -> None:
+        super().__init__(message)
+        self.code = code
+
+
+class Judgement(NamedTuple):
+    """A verdict, and whether it was known without asking for it."""
+
+    verdict: Verdict
+    cached: bool
+
+
+class Judge:
+    """A model that judges texts, each one once: verdicts are remembered by the hash of the text."""
+
+    def __init__(self, model: str, instruction: str, *, timeout: float = 20.0) -> None:
+        """Args:
+        model: its name on the wire.
+        instruction: what it judges by.
+        timeout: seconds for a verdict, the SDK's own retries included.
+        """
+        self._model, self._instruction, self._timeout = model, instruction, timeout
+        self._known: OrderedDict[str, Verdict] = OrderedDict()
+        self._asking: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[Verdict]] = {}
+
+    async def judge(self, text: str) -> Judgement:
+        """The verdict on a text.
+
+        Raises:
+            NotModerated: there is none: the call failed, took too long, or its answer is no verdict.
+        """
+        digest = sha256(text)
+        if digest in self._known:
+            self._known.move_to_end(digest)
+            return Judgement(self._known[digest], True)
+        key = (asyncio.get_running_loop(), digest)
+        running = self._asking.get(key)
+        if running is None:
+            task = self._asking[key] = asyncio.create_task(self._ask(text, digest))
+            task.add_done_callback(lambda done: self._asked(key, done))
+        return Judgement(await asyncio.shield(running or task), running is not None)
+
+    def _asked(self, key: tuple[asyncio.AbstractEventLoop, str], task: asyncio.Task[Verdict]) -> None:
+        del self._asking[key]
+        if task.cancelled() or task.exception():
+            return
+        self._known[key[1]] = task.result()
+        if len(self._known) > REMEMBERED:
+            self._known.popitem(last=False)
+
+    async def _ask(self, text: str, digest: str) -> Verdict:
+        fence = f"=== {digest[:12]} ==="  # of the text itself, so that no text can hold its own
+        try:
+            async with asyncio.timeout(self._timeout):
+                answer: Any = await backend.client().aio.interactions.create(
+                    model=self._model,
+                    system_instruction=self._instruction,
+                    input=f"{FRAME.format(fence=fence)}\n{fence}\n{text}\n{fence}",
+                    response_format=cast(Any, [FORMAT]),
+                    store=False,
+                )
+            return Verdict.model_validate_json(answer.output_text or "")
+        except TimeoutError:
+            why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."
+            raise NotModerated("TIMEOUT", why) from None
+        except ValidationError as error:
+            why = f"{self._model} gave no verdict: {mismatch(error)}. Try again, or set another model in policy.yaml."
+            raise NotModerated("INVALID_OUTPUT", why) from None
+        except Exception as error:
+            said = explained(error, self._model)
+            raise NotModerated(said.error_code or "UNKNOWN", said.error_message or "") from None
+
+
+def load_judge(root: Path, policy: Policy | None = None) -> Judge:
+    """The judge as `policy.yaml` and the moderator below the root agent's file make it.
+
+    Raises:
+        ConfigError: one of the files is wrong.
+    """
+    policy = policy or load_policy(root)
+    return Judge(policy.model, load_instruction(root), timeout=policy.timeout_seconds)
+
+
+def sha256(text: str) -> str:
+    """The text's hash, in hexadecimal; lone surrogates, which JSON allows, count too."""
+    return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

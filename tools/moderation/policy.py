@@ -1,0 +1,107 @@
+"""What the gate does about a verdict: `policy.yaml`, beside the root agent's file."""
+
+from __future__ import annotations
+
+import difflib
+from pathlib import Path
+from typing import Annotated, Literal
+
+import yaml
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from tools.moderation.verdict import Verdict
+from tools.yamls import ConfigError, config_files, read_mapping
+
+Action = Literal["pass", "flag", "block"]
+
+
+class _Strict(BaseModel):
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True)
+
+
+class Rule(_Strict):
+    """What follows from a verdict of one category. The strictest, unless something else is said."""
+
+    threshold: float = Field(default=0.5, ge=0, le=1)
+    """Confidence from which it acts."""
+    action: Literal["block", "flag"] = "block"
+    message: str = Field(default="This goes no further: it breaks the rules of this desk.", min_length=1)
+    """What the user is told instead of an answer."""
+
+
+class Categories(_Strict):
+    """A rule for each way of not being safe."""
+
+    spam: Rule = Rule()
+    inappropriate: Rule = Rule()
+    harmful: Rule = Rule()
+
+
+class Policy(_Strict):
+    """The keys of `policy.yaml`."""
+
+    enabled: bool = False
+    model: Annotated[str, Field(min_length=1)] = "gemini-3.8-flash"
+    timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False)
+    """How long a verdict is waited for; without one nothing is processed."""
+    screen: list[Literal["user_messages", "reports"]] = ["user_messages"]
+    categories: Categories = Categories()
+
+    @field_validator("model")
+    @classmethod
+    def _as_on_the_wire(cls, value: str) -> str:
+        return value.removeprefix("interactions:")  # as the agents' files write it
+
+    def rule(self, verdict: Verdict) -> Rule | None:
+        """The rule of an unsafe verdict's category."""
+        return None if verdict.is_safe else getattr(self.categories, verdict.category)
+
+    def action(self, verdict: Verdict) -> Action:
+        """What to do with the text that was judged."""
+        rule = self.rule(verdict)
+        return rule.action if rule and verdict.confidence >= rule.threshold else "pass"
+
+
+def load_policy(root: Path) -> Policy:
+    """The policy beside the root agent's file; without such a file, one that is off.
+
+    Raises:
+        ConfigError: the file is wrong; the text names file and key, one finding a line.
+    """
+    path = root.with_name("policy.yaml")
+    if not path.exists():
+        return Policy()
+    try:
+        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        return Policy.model_validate({} if data is None else data)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    except yaml.YAMLError as error:
+        mark = getattr(error, "problem_mark", None)
+        raise ConfigError(f"{path}:{mark.line + 1 if mark else 1}: {getattr(error, 'problem', error)}") from None
+    except ValidationError as error:
+        raise ConfigError("\n".join(f"{path}: {_finding(error, i)}" for i in range(error.error_count()))) from None
+
+
+def load_instruction(root: Path) -> str:
+    """The instruction of the moderator below the root agent's file, without loading any agent.
+
+    Raises:
+        ConfigError: there is none.
+    """
+    for path in config_files(root):
+        data = read_mapping(path) or {}
+        if str(data.get("agent_class", "")).endswith(".Moderator") and isinstance(data.get("instruction"), str):
+            return str(data["instruction"])
+    raise ConfigError(f"{root}: no moderator with an instruction among its agents; moderation judges by its words")
+
+
+def _finding(error: ValidationError, index: int) -> str:
+    entry = error.errors(include_url=False)[index]
+    key = ".".join(map(str, entry["loc"])) or "the file"
+    if entry["type"] != "extra_forbidden":
+        return f"`{key}`: {entry['msg']}, not {entry['input']!r}"
+    known = [name for model in (Policy, Categories, Rule) for name in model.model_fields]
+    near = difflib.get_close_matches(str(entry["loc"][-1]), known, n=1, cutoff=0.5)
+    hint = f", did you mean `{near[0]}`?" if near else f"; known keys: {', '.join(known)}"
+    return f"unknown key `{key}`{hint}"

@@ -1,0 +1,99 @@
+"""The texts of a CSV or JSONL file, one row at a time: a million of them need no more memory than one."""
+
+from __future__ import annotations
+
+import csv
+import json
+import sys
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, TextIO
+
+from tools.moderation.judge import sha256
+
+
+class FileProblem(Exception):
+    """A file cannot be used. The text names it and says what to do."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One row of a file, counted from 1 (a CSV's header is none)."""
+
+    number: int
+    text: str
+    id: str | int | None = None
+    """Its own `id`, if it has one."""
+    problem: str = ""
+    """Why it has no text that could be judged; never what stands in it."""
+
+    @property
+    def digest(self) -> str:
+        """Hash of the text."""
+        return sha256(self.text)[:16]
+
+
+def read_rows(path: Path, column: str) -> Iterator[Row]:
+    """Rows as they are asked for.
+
+    Raises:
+        FileProblem: the file cannot be read, or has no such column.
+    """
+    readers = {".csv": _csv, ".jsonl": _jsonl, ".ndjson": _jsonl}
+    reader = readers.get(path.suffix.lower())
+    if reader is None:
+        raise FileProblem(f"{path}: a file of texts ends in {', '.join(readers)}")
+    number = 0
+    try:
+        with path.open(encoding="utf-8-sig", newline="") as file:
+            for row in reader(path, file, column):
+                number = row.number
+                yield row
+    except OSError as error:
+        raise FileProblem(f"{path}: {error.strerror}") from None
+    except UnicodeDecodeError:
+        raise FileProblem(f"{path}: not UTF-8 somewhere after row {number}; save it as UTF-8") from None
+    except csv.Error as error:
+        raise FileProblem(f"{path}: row {number + 1}: {error}") from None
+
+
+def _csv(path: Path, file: TextIO, column: str) -> Iterator[Row]:
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # 128 KB by default
+    table = csv.DictReader(file, strict=True)
+    if column not in (table.fieldnames or ()):
+        raise FileProblem(_no_column(path, column, table.fieldnames or ()))
+    for number, values in enumerate(table, 1):
+        yield _row(number, values, column)
+
+
+def _jsonl(path: Path, file: TextIO, column: str) -> Iterator[Row]:
+    found = False
+    lines = (line for line in file if line.strip())
+    for number, line in enumerate(lines, 1):
+        try:
+            values = json.loads(line)
+        except ValueError:
+            values = None
+        if not isinstance(values, dict):
+            yield Row(number, "", problem="not a JSON object")
+            continue
+        if column not in values and not found:
+            raise FileProblem(_no_column(path, column, values))
+        found = True
+        yield _row(number, values, column)
+
+
+def _row(number: int, values: dict[str, Any], column: str) -> Row:
+    own, text = values.get("id"), values.get(column)
+    own = own if isinstance(own, str | int) else None
+    if text is None:
+        return Row(number, "", own, f"no `{column}`")
+    if not isinstance(text, str):
+        return Row(number, "", own, f"`{column}` is not a text")
+    return Row(number, text, own)
+
+
+def _no_column(path: Path, column: str, columns: Any) -> str:
+    listed = ", ".join(columns) or "none"
+    return f"{path}: no column `{column}`; its columns: {listed}. Name one of them with --column"
