@@ -1,0 +1,122 @@
+"""A long conversation over all specialists, with an expiry, a restart and a rewind in it."""
+
+from __future__ import annotations
+
+import base64
+import json
+import time
+from bisect import bisect
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.scripts import PIXEL, call, cited, research_brain, said
+from tests.talk import USER, Talk, new_sessions, refusals, text_of, words
+from tools.application import build_app
+from tools.research import wiring
+
+TURNS = 200
+EXPIRY, RESTART, REWIND = 73, 111, 152
+UNDONE = (150, 151)
+CYCLE = (
+    ("chat", "desk"),
+    ("chat", "desk"),
+    ("weather in Lisbon", "assistant"),
+    ("search for the tide", "assistant"),
+    ("moderate this: buy", "moderator"),
+    ("draw a boat", "illustrator"),
+    ("research the tide", "researcher"),
+    ("weather in Oslo", "assistant"),
+    ("chat", "desk"),
+    ("chat", "desk"),
+)
+ROUTES = {"research": "researcher", "weather": "assistant", "search": "assistant", "moderate": "moderator"}
+ROUTES |= {"draw": "illustrator", "assistant,": "assistant", "illustrator,": "illustrator"}
+PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
+VERDICT = {"is_safe": True, "category": "safe", "confidence": 0.9, "reason": "Fine."}
+
+
+def brain(turn: Turn) -> Iterator[Beat]:
+    """Every answer carries the number of the turn; on RECALL an agent tells all that its chain knows."""
+    if turn.is_agent:
+        yield from research_brain(turn)
+        return
+    asked = next(text_of(s) for s in reversed(turn.steps) if s["type"] == "user_input")
+    number = asked.split()[-1]
+    tools = {tool.get("name") for tool in turn.tools}
+    last = turn.steps[-1]
+    if turn.response_schema:
+        yield Beat(0, said(json.dumps({**VERDICT, "reason": f"Fine. A{number}"})))
+    elif "transfer_to_agent" in tools and (to := next((a for word, a in ROUTES.items() if word in asked), None)):
+        yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name=to))
+    elif "RECALL" in asked:
+        yield Beat(0, said(json.dumps([step for step in turn.steps if step["type"] != "function_call"])))
+    elif "image" in turn.modalities:
+        yield Beat(0, {"type": "model_output", "content": [{"type": "text", "text": f"A{number}"}, PICTURE]})
+    elif "weather" in asked and last["type"] != "function_result":
+        yield Beat(0, call("get_weather", f"fc_{len(turn.steps)}", place=asked.split()[-2], days=1))
+    elif "search" in asked:
+        text = f"The tide comes. A{number}"
+        yield Beat(0, {"type": "model_output", "content": [cited(f"{text}.", "The tide comes.")]})
+    else:
+        yield Beat(0, said(f"A{number}"))
+
+
+def message(number: int) -> tuple[str, str]:
+    """What is said in a turn, and who is to answer; a research costs money, so only every other time there is one."""
+    text, author = CYCLE[number % 10]
+    if author == "researcher" and number % 20 != 6:
+        text, author = "chat", "desk"
+    return f"{text} N{number:03}", author
+
+
+def restarted(kind: str, folder: Path, before: Talk | None = None) -> Talk:
+    """The application anew, over the same files."""
+    talk = Talk(build_app(), new_sessions(kind, folder))
+    if before:
+        talk.artifacts = before.artifacts
+        talk.runner.artifact_service = before.artifacts
+    return talk
+
+
+async def test_two_hundred_turns_with_an_expiry_a_restart_and_a_rewind_lose_nothing_and_stay_flat(
+    use: Any, tmp_path: Path
+) -> None:
+    with Emulator(brain=brain) as api:
+        use(api)
+        talk = restarted("sqlite", tmp_path)
+        began: list[float] = []
+        undone = ""
+        for number in range(TURNS):
+            if number == EXPIRY:
+                api.advance(56 * 86_400)  # the server has forgotten everything
+            if number == RESTART:
+                await wiring.close()
+                talk = restarted("sqlite", tmp_path, talk)
+            if number == REWIND:
+                await talk.runner.rewind_async(user_id=USER, session_id="s1", rewind_before_invocation_id=undone)
+            text, author = message(number)
+            began.append(time.time())
+            events = await talk.say(text)
+            undone = events[0].invocation_id if number == UNDONE[0] else undone
+            assert (number, events[-1].author, events[-1].error_code) == (number, author, None)
+            if author != "researcher":
+                assert f"AN{number:03}" in words(events[-1]) or author == "assistant"
+        began.append(time.time())
+        left = [n for n in range(TURNS) if n not in UNDONE]
+        for who in ("", "assistant, ", "illustrator, "):
+            known = words((await talk.say(f"{who}RECALL N{TURNS}"))[-1])
+            assert [n for n in left if f"N{n:03}" not in known] == []
+            assert [n for n in UNDONE if f"N{n:03}" in known] == []
+            answers = [n for n in left if message(n)[1] in ("desk", "illustrator", "moderator")]
+            assert [n for n in answers if f"AN{n:03}" not in known] == []
+        await wiring.close()
+        assert {r["status"] for r in refusals(api)} == {404}  # each chain once in vain, after the expiry
+        sent = [0] * (TURNS + 1)
+        for request in api.log()["requests"]:
+            sent[bisect(began, request["time"]) - 1] += request["bytes"] if request["kind"] == "create" else 0
+    assert sent[199] <= 1.05 * sent[1]
+    for place in range(10):
+        assert sent[180 + place] <= 1.05 * sent[20 + place], place
