@@ -20,8 +20,7 @@ def research_brain(turn: Turn) -> Iterator[Beat]:
     yield Beat(240, search("tides moon"))
     yield Beat(600, thought("**Writing**\n\nTwo sources agree."))
     yield Beat(300, {"type": "model_output", "content": [cited(REPORT, "Größere Fluten kommen bei Neumond.")]})
-    picture = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
-    yield Beat(0, {"type": "model_output", "content": [picture]})
+    yield Beat(0, {"type": "model_output", "content": [picture()]})
 
 
 def thought(text: str) -> dict[str, Any]:
@@ -55,6 +54,11 @@ def cited(text: str, sentence: str) -> dict[str, Any]:
 def said(text: str) -> dict[str, Any]:
     """An answer."""
     return {"type": "model_output", "content": [{"type": "text", "text": text}]}
+
+
+def picture() -> dict[str, Any]:
+    """A picture of one pixel."""
+    return {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
 
 
 def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:

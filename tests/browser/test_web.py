@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import base64
 import math
 import shutil
 from collections.abc import Iterator
@@ -15,6 +16,8 @@ from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
 from tests.kill.test_kill import adk_web, researches, until
 from tests.routing.test_conversation import brain
+from tests.scripts import PIXEL
+from tests.talk import creates
 
 CHROMIUM = shutil.which("chromium")
 FLAGS = (
@@ -97,10 +100,30 @@ def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, 
     assert sorted(name.split()[0].rsplit(".")[-1] for name in names) == ["html", "json", "md", "png"]
 
 
+def test_a_picture_is_seen_and_a_dropped_file_reaches_the_model(api: Emulator, page: Page) -> None:
+    say(page, "draw a boat")
+    shown = page.locator("app-event-row img[src^='data:image/png']")
+    assert shown.count() == 1
+    assert base64.b64encode(PIXEL).decode() in (shown.get_attribute("src") or "")
+    last = page.locator("app-event-row").last.inner_text()
+    assert "A BOAT" in last
+    assert "Saved: draw-a-boat.png" in last
+    page.locator("input[type=file]").set_input_files(
+        [
+            {"name": "boat.png", "mimeType": "image/png", "buffer": PIXEL},
+            {"name": "log.pdf", "mimeType": "application/pdf", "buffer": b"%PDF-1.4"},
+            {"name": "horn.mp3", "mimeType": "audio/mpeg", "buffer": b"horn"},
+        ]
+    )
+    say(page, "hello")
+    sent = [content for step in creates(api)[-1]["input"] for content in step.get("content", ())]
+    assert [content["type"] for content in sent if content["type"] != "text"] == ["image", "document", "audio"]
+
+
 def test_an_error_is_seen_and_survives_a_reload(api: Emulator, page: Page) -> None:
     api.faults({"on": "create", "status": 403, "times": 0})
     say(page, "hello")
-    assert "check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
+    assert "Check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
     page.reload()
     page.wait_for_selector("app-event-row")
-    assert "check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
+    assert "Check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()

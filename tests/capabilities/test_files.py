@@ -11,14 +11,14 @@ from google.genai import types
 
 from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
-from tests.scripts import PIXEL, said
+from tests.scripts import PIXEL, picture, said
 from tests.talk import USER, creates, refusals, words
 
 ILLUSTRATOR = """model: interactions:gemini-3.1-flash-image
 generate_content_config:
   response_modalities: [TEXT, IMAGE]
 """
-PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
+PICTURE = picture()
 
 
 def file(kind: str, data: bytes = b"data") -> types.Part:

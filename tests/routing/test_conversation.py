@@ -16,7 +16,7 @@ from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
-from tests.scripts import call, cited, research_brain, said, search
+from tests.scripts import call, cited, picture, research_brain, said, search
 from tests.talk import Talk, new_sessions, refusals, text_of, words
 from tools.application import build_app
 
@@ -27,6 +27,7 @@ ROUTES = {
     "search": "assistant",
     "look twice": "assistant",
     "moderate": "moderator",
+    "draw": "illustrator",
 }
 VERDICT = {"is_safe": False, "category": "spam", "confidence": 0.9, "reason": "It sells."}
 
@@ -53,6 +54,8 @@ def brain(turn: Turn) -> Iterator[Beat]:
             yield Beat(0, said(f"KNOWN {' '.join(told)}"))
         else:
             yield Beat(0, said("SMALL TALK"))
+    elif "image" in turn.modalities:
+        yield Beat(0, {"type": "model_output", "content": [{"type": "text", "text": "A BOAT"}, picture()]})
     elif "look twice" in asked:
         yield Beat(0, said("Größe! I will look it up."))
         yield Beat(0, search("bees"))
@@ -74,6 +77,7 @@ TURNS = (
     ("moderate this: buy now", "moderator", "not safe, spam"),
     ("RECALL", "desk", "WEATHER Lisbon"),
     ("research tides", "researcher", "# Tides"),
+    ("draw a boat", "illustrator", "A BOAT"),
     ("weather in Oslo", "assistant", "WEATHER Oslo"),
     ("and tomorrow", "assistant", "WEATHER Oslo"),
     ("moderate this: again", "moderator", "not safe, spam"),
@@ -82,7 +86,7 @@ TURNS = (
     ("weather in Rome", "assistant", "WEATHER Rome"),
     ("RECALL", "desk", "WEATHER Rome"),
 )
-CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "researcher": 2}
+CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "illustrator": 2, "researcher": 2}
 """Model calls and researches of a routed turn: the root's, and what the specialist needs."""
 
 

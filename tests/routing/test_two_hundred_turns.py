@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import base64
 import json
 import time
 from bisect import bisect
@@ -12,7 +11,7 @@ from typing import Any
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
-from tests.scripts import PIXEL, call, cited, research_brain, said
+from tests.scripts import call, cited, picture, research_brain, said
 from tests.talk import USER, Talk, new_sessions, refusals, text_of, words
 from tools.application import build_app
 from tools.research import wiring
@@ -34,7 +33,7 @@ CYCLE = (
 )
 ROUTES = {"research": "researcher", "weather": "assistant", "search": "assistant", "moderate": "moderator"}
 ROUTES |= {"draw": "illustrator", "assistant,": "assistant", "illustrator,": "illustrator"}
-PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
+PICTURE = picture()
 VERDICT = {"is_safe": True, "category": "safe", "confidence": 0.9, "reason": "Fine."}
 
 
