@@ -16,13 +16,15 @@ from tools.settings import Settings
 
 def new_runner(app: App, settings: Settings) -> Runner:
     """A runner that keeps sessions and artifacts in the data folder."""
+    sessions, artifacts = stores(settings)
+    return Runner(app=app, session_service=sessions, artifact_service=artifacts, auto_create_session=True)
+
+
+def stores(settings: Settings) -> tuple[SqliteSessionService, FileArtifactService]:
+    """The sessions and artifacts in the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    return Runner(
-        app=app,
-        session_service=SqliteSessionService(str(settings.data_dir / "sessions.db")),
-        artifact_service=FileArtifactService(str(settings.data_dir / "artifacts")),
-        auto_create_session=True,
-    )
+    sessions = SqliteSessionService(str(settings.data_dir / "sessions.db"))
+    return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
 
 
 async def turn(runner: Runner, text: str, *, user: str, session: str) -> AsyncIterator[tuple[Event, str]]:

@@ -11,7 +11,7 @@ from typing import Annotated
 
 import typer
 
-from tools.cli import jobs
+from tools.cli import jobs, sessions
 from tools.cli.console import USER, err, fail, out, run, show
 from tools.cli.moderate import moderate
 
@@ -40,7 +40,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}"))
 
 
-for command in (*jobs.COMMANDS, moderate):
+for command in (*jobs.COMMANDS, *sessions.COMMANDS, moderate):
     app.command()(command)
 
 

@@ -1,0 +1,280 @@
+"""What "forget this conversation" promises: nothing of it is left anywhere but a receipt, or it says what is."""
+
+from __future__ import annotations
+
+import json
+import math
+import sqlite3
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.adk.agents.run_config import StreamingMode
+from google.adk.apps import App
+from google.adk.events import Event, EventActions
+from google.adk.sessions import BaseSessionService, DatabaseSessionService
+from google.genai import types
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.routing import test_conversation
+from tests.scripts import said
+from tests.talk import USER, Talk, creates, new_sessions, text_of, words
+from tools.application import build_app
+from tools.forget import Forgetter
+from tools.forget.erase import REFUSED
+from tools.research.wiring import close, research
+
+TURNS = (
+    "hello",
+    "weather in Lisbon",
+    "please search for it",
+    "moderate this: buy now",
+    "research tides",
+    "draw a boat",
+    "thanks",
+)
+FORGET, YES, ANYWAY = "Please forget this conversation.", "yes, forget it", "forget it anyway"
+CONTENT = ("Lisbon", "tides", "boat", "buy now", "Tides", "SMALL TALK")
+DOWN = {"on": "delete", "status": 403, "times": 0}
+
+
+def brain(turn: Turn) -> Iterator[Beat]:
+    """That of the conversation; its moderator has to be asked twice for a verdict."""
+    if turn.response_schema and "does not match" not in text_of(turn.steps[-1]):
+        yield Beat(0, said("no verdict"))
+    else:
+        yield from test_conversation.brain(turn)
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    with Emulator(brain=brain, speed=math.inf) as server:
+        use(server)
+        yield server
+
+
+@pytest.fixture
+async def app(api: Emulator) -> AsyncIterator[App]:
+    """The application, with a `Forgetter` whether it has one by itself or not."""
+    app = build_app()
+    others = [plugin for plugin in app.plugins if not isinstance(plugin, Forgetter)]
+    yield app.model_copy(update={"plugins": [Forgetter(), *others]})
+    await close()
+
+
+@pytest.fixture(params=["memory", "sqlite", "database"])
+async def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BaseSessionService]:
+    if request.param == "database":
+        async with DatabaseSessionService(f"sqlite+aiosqlite:///{tmp_path / 'sessions.db'}") as service:
+            yield service
+    else:
+        yield new_sessions(request.param, tmp_path)
+
+
+async def had(app: App, sessions: BaseSessionService | None = None, session_id: str = "s1", *turns: str) -> Talk:
+    """A conversation that was had."""
+    talk = Talk(app, sessions, session_id=session_id)
+    for text in turns or TURNS:
+        await talk.say(text)
+    return talk
+
+
+async def files(talk: Talk) -> list[str]:
+    names = {"app_name": talk.runner.app_name, "user_id": USER, "session_id": talk.session_id}
+    return await talk.artifacts.list_artifact_keys(**names)
+
+
+def stored(api: Emulator) -> set[str]:
+    return {interaction["id"] for interaction in api.interactions()}
+
+
+def rows(file: Path) -> str:
+    """Everything that a SQLite file holds, as text."""
+    with sqlite3.connect(file) as connection:
+        return "\n".join(connection.iterdump())
+
+
+async def test_nothing_is_left_anywhere_but_the_receipt(
+    api: Emulator, app: App, sessions: BaseSessionService, tmp_path: Path
+) -> None:
+    talk = await had(app, sessions)
+    jobs, known = await research().ledger.find(user=USER), stored(api)
+    assert len(known) >= 10
+    assert await files(talk)
+    await talk.say(FORGET)
+    assert stored(api) == known
+    receipt = await talk.ask(YES)
+    assert stored(api) == set()
+    assert all(f"interaction {id_}: deleted at the server" in receipt for id_ in known)
+    assert f"research {jobs[0].id}: deleted from the ledger" in receipt
+    assert await research().ledger.find(user=USER) == []
+    assert await files(talk) == []
+    session = await talk.session()
+    assert [words(event) for event in session.events] == [receipt]
+    assert session.state == {}
+    for word in CONTENT:
+        assert word not in receipt
+        assert not (tmp_path / "sessions.db").exists() or word not in rows(tmp_path / "sessions.db")
+
+
+async def test_the_next_message_begins_a_conversation_on_no_old_chain(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
+    talk = await had(app, sessions, "s1", "weather in Lisbon", "thanks", FORGET, YES)
+    before = len(creates(api))
+    assert "WEATHER Oslo" in await talk.ask("weather in Oslo")
+    fresh = creates(api)[before:]
+    assert "previous_interaction_id" not in fresh[0]
+    assert "Lisbon" not in json.dumps(fresh)
+    assert "WEATHER Oslo" in await talk.ask("and tomorrow")
+    assert [r["status"] for r in api.log()["requests"] if r["status"] >= 400] == []
+    await talk.say(FORGET)
+    await talk.say(YES)
+    assert stored(api) == set()
+
+
+async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessions: BaseSessionService) -> None:
+    other = await had(app, sessions, "other", "weather in Oslo", "research tides")
+    kept, events = stored(api), (await other.session()).events
+    job = (await research().ledger.find(user=USER))[0]
+    talk = await had(app, sessions, "s1", "hello", f"research {job.id} again: what do the sources say?", FORGET, YES)
+    assert len((await talk.session()).events) == 1
+    assert stored(api) == kept
+    assert (await other.session()).events == events
+    assert await research().report(job.id)
+    assert "WEATHER Oslo" in await other.ask("and tomorrow")
+
+
+async def test_what_belongs_to_the_user_is_left_alone_and_said(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
+    talk = await had(app, sessions, "s1", "hello")
+    event = Event(author="desk", actions=EventActions(state_delta={"user:name": "Ada", "topic": "tides"}))
+    await sessions.append_event(await talk.session(), event)
+    for name in ("user:cv.md", "notes.md", "notes.md"):
+        names = {"app_name": talk.runner.app_name, "user_id": USER, "session_id": talk.session_id}
+        await talk.artifacts.save_artifact(**names, filename=name, artifact=types.Part(text="words"))  # type: ignore[arg-type]
+    await talk.say(FORGET)
+    receipt = await talk.ask(YES)
+    assert "1 file in 2 versions: deleted" in receipt
+    assert "1 file for all conversations: left alone" in receipt
+    assert "1 value of state for all conversations: left alone" in receipt
+    assert await files(talk) == ["user:cv.md"]
+    assert (await talk.session()).state == {"user:name": "Ada"}
+
+
+async def test_a_yes_counts_only_as_the_next_message(api: Emulator, app: App, sessions: BaseSessionService) -> None:
+    talk = await had(app, sessions, "s1", "hello")
+    known = stored(api)
+    await talk.say(YES)
+    assert "yes, forget it" in await talk.ask(FORGET)
+    assert await talk.ask("No, thanks") == "Nothing was deleted."
+    await talk.say(YES)
+    await talk.say(FORGET)
+    await talk.say("hello again")
+    await talk.say("yes")
+    assert known < stored(api)
+    restarted = Talk(app, sessions)
+    await restarted.say(FORGET)
+    assert "is forgotten" in await Talk(app, sessions).ask("Yes!")
+
+
+async def test_what_the_server_refuses_is_named_and_nothing_here_is_deleted_until_it_obeys(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
+    talk = await had(app, sessions)
+    known, before = stored(api), (await talk.session()).events
+    api.faults({**DOWN, "skip": 4})
+    await talk.say(FORGET)
+    held = await talk.ask(YES)
+    assert held.startswith("**Not forgotten yet.**")
+    assert all(f"interaction {id_}: **not deleted at the server**" in held for id_ in stored(api))
+    assert all(f"interaction {id_}: deleted at the server" in held for id_ in known - stored(api))
+    assert (await talk.session()).events[: len(before)] == before
+    assert await files(talk)
+    assert await research().ledger.find(user=USER)
+    api.faults()
+    assert "already gone" in await talk.ask(YES)
+    assert stored(api) == set()
+    assert len((await talk.session()).events) == 1
+
+
+async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
+    talk = await had(app, sessions)
+    api.faults(DOWN)
+    known = stored(api)
+    for text in (FORGET, YES):
+        await talk.say(text)
+    receipt = await talk.ask(ANYWAY)
+    assert receipt.startswith("**Forgotten here**, but not at the server")
+    assert (await files(talk), await research().ledger.find(user=USER)) == ([], [])
+    session = await talk.session()
+    assert ([words(e) for e in session.events], set(session.state[REFUSED])) == ([receipt], known)
+    api.faults()
+    await talk.say(FORGET)
+    assert "is forgotten" in await talk.ask(YES)
+    assert (stored(api), (await talk.session()).state) == (set(), {})
+
+
+async def test_a_server_that_cannot_be_reached_costs_nothing(app: App, api: Emulator, use: Any) -> None:
+    talk = await had(app)
+    known, before = stored(api), len((await talk.session()).events)
+    api.faults({"on": "delete", "drop": True, "times": 0}, {"on": "get", "drop": True, "times": 0})
+    await talk.say(FORGET)
+    assert "**Not forgotten yet.**" in await talk.ask(YES)
+    assert len((await talk.session()).events) > before
+    assert stored(api) == known
+
+
+@pytest.mark.parametrize("step", ["delete_artifact", "delete_session"])
+async def test_what_was_interrupted_is_finished_by_saying_it_again(
+    api: Emulator, app: App, step: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    talk = await had(app)
+    store = talk.artifacts if step == "delete_artifact" else talk.sessions
+
+    async def broken(self: Any, **names: Any) -> None:
+        raise OSError("the disk is full")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(type(store), step, broken)
+        await talk.say(FORGET)
+        assert "did not come to its end: the disk is full" in await talk.ask(YES)
+    assert "is forgotten" in await talk.ask(YES)
+    assert (stored(api), await files(talk), await research().ledger.find(user=USER)) == (set(), [], [])
+    assert len((await talk.session()).events) == 1
+
+
+async def test_a_research_that_runs_is_cancelled_and_forgotten(
+    api: Emulator, app: App, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
+    api.set_speed(0)
+    talk = await had(app, None, "s1", "research tides")
+    assert [i["status"] for i in api.interactions() if i["id"].startswith("v1") and i.get("agent")] == ["in_progress"]
+    await talk.say(FORGET)
+    assert "is forgotten" in await talk.ask(YES)
+    assert [r["kind"] for r in api.log()["requests"]].count("cancel") == 1
+    assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
+
+
+async def test_events_of_errors_rewound_turns_and_left_turns_are_forgotten_too(api: Emulator, app: App) -> None:
+    talk = Talk(app, mode=StreamingMode.SSE)
+    await talk.say("hello")
+    invocation = (await talk.session()).events[0].invocation_id
+    await talk.say("moderate this: buy")
+    left = talk.events("weather in Lisbon")
+    async for event in left:
+        if event.get_function_calls() and not event.partial:
+            break
+    await left.aclose()  # type: ignore[attr-defined]
+    await talk.runner.rewind_async(user_id=USER, session_id="s1", rewind_before_invocation_id=invocation)
+    await talk.say("thanks")
+    await talk.say(FORGET)
+    await talk.say(YES)
+    assert stored(api) == set()
+    assert len((await talk.session()).events) == 1

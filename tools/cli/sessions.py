@@ -1,0 +1,84 @@
+"""The commands about conversations of `desk ask`: list them, forget one."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+from rich.table import Table
+
+from tools.cli.console import USER, err, out, run
+
+if TYPE_CHECKING:
+    from google.adk.sessions import Session
+
+LONGEST_TITLE = 60
+STOPPED = "Stopped. Nothing is half forgotten: the same command goes on with it."
+
+
+def sessions() -> None:
+    """List the conversations of `desk ask`, newest first."""
+    run(_sessions())
+
+
+def forget_session(
+    session_id: Annotated[str, typer.Argument(metavar="SESSION", help="A conversation, as `desk sessions` shows it.")],
+    yes: Annotated[bool, typer.Option("--yes", help="Do not ask back.")] = False,
+    force: Annotated[
+        bool, typer.Option("--force", help="Delete what is here although something is left at the server.")
+    ] = False,
+) -> None:
+    """Delete a conversation with its files and researches, here and at the server, and show what was deleted."""
+    run(_forget(session_id, yes, force), STOPPED)
+
+
+COMMANDS = (sessions, forget_session)
+
+
+async def _sessions() -> None:
+    from tools.application import NAME
+    from tools.conversation import stores
+    from tools.settings import load_settings
+
+    store, _ = stores(load_settings())
+    table = Table("session", "last used", "events", "begins with")
+    for known in reversed((await store.list_sessions(app_name=NAME, user_id=USER)).sessions):
+        session = await store.get_session(app_name=NAME, user_id=USER, session_id=known.id)
+        if session:
+            used = datetime.fromtimestamp(session.last_update_time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+            table.add_row(escape(session.id), used, str(len(session.events)), escape(_title(session)))
+    out.print(table if table.row_count else 'No conversations yet. Begin one: desk ask "…"')
+
+
+def _title(session: Session) -> str:
+    """The beginning of what the user said first."""
+    contents = [event.content for event in session.events if event.author == "user" and event.content]
+    text = " ".join(part.text or "" for part in (contents[0].parts if contents else None) or [])
+    return " ".join(text.split())[:LONGEST_TITLE]
+
+
+async def _forget(session_id: str, yes: bool, force: bool) -> None:
+    from tools import backend
+    from tools.application import NAME
+    from tools.conversation import stores
+    from tools.forget.erase import Conversation, Stores, forget
+    from tools.research.client import InteractionsClient
+    from tools.research.wiring import research
+    from tools.settings import load_settings
+
+    store, artifacts = stores(load_settings())
+    if await store.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
+        raise typer.BadParameter(f"there is no conversation {session_id}; `desk sessions` lists them")
+    if not yes:
+        question = f"Delete {session_id} with its files and researches, here and at the server? It cannot be undone."
+        typer.confirm(question, abort=True, err=True)
+    server = Stores(store, artifacts, research(), InteractionsClient(backend.client), backend.server())
+    receipt = await forget(server, Conversation(NAME, USER, session_id), insist=force)
+    for line in receipt.to_markdown().replace("**", "").splitlines():
+        out.print(line, markup=False, soft_wrap=True)
+    if not receipt.complete:
+        again = "" if receipt.done else ", or with --force to delete what is here all the same"
+        err.print(f"To try again: desk forget-session {escape(session_id)}{again}.", soft_wrap=True)
+        raise typer.Exit(1)
