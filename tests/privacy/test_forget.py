@@ -110,8 +110,9 @@ async def test_nothing_is_left_anywhere_but_the_receipt(
     assert stored(api) == known
     receipt = await talk.ask(YES)
     assert stored(api) == set()
-    assert all(f"interaction {id_}: deleted at the server" in receipt for id_ in known)
-    assert f"research {jobs[0].id}: deleted from the ledger" in receipt
+    assert all(receipt.count(f"interaction {id_}: deleted at the server\n") == 1 for id_ in known)
+    assert "refused" not in receipt
+    assert f"- {jobs[0].id}: deleted from the ledger, with its report" in receipt
     assert await research().ledger.find(user=USER) == []
     assert await files(talk) == []
     session = await talk.session()
@@ -123,9 +124,10 @@ async def test_nothing_is_left_anywhere_but_the_receipt(
 
 
 async def test_the_next_message_begins_a_conversation_on_no_old_chain(
-    api: Emulator, app: App, sessions: BaseSessionService
+    api: Emulator, app: App, sessions: BaseSessionService, caplog: pytest.LogCaptureFixture
 ) -> None:
     talk = await had(app, sessions, "s1", "weather in Lisbon", "thanks", FORGET, YES)
+    assert (await talk.session()).events[0].author == "desk"
     before = len(creates(api))
     assert "WEATHER Oslo" in await talk.ask("weather in Oslo")
     fresh = creates(api)[before:]
@@ -136,6 +138,7 @@ async def test_the_next_message_begins_a_conversation_on_no_old_chain(
     await talk.say(FORGET)
     await talk.say(YES)
     assert stored(api) == set()
+    assert "unknown agent" not in caplog.text
 
 
 async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessions: BaseSessionService) -> None:
@@ -267,6 +270,38 @@ async def test_a_research_that_runs_is_cancelled_and_forgotten(
     assert "is forgotten" in await talk.ask(YES)
     assert [r["kind"] for r in api.log()["requests"]].count("cancel") == 1
     assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
+
+
+async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
+    api: Emulator, app: App, sessions: BaseSessionService, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
+    api.set_speed(0)
+    talk = await had(app, sessions, "s1", "research tides", FORGET)
+    (job,) = await research().ledger.find(user=USER)
+    api.faults({"on": "cancel", "status": 503, "times": 0})
+    for answer, begin in ((YES, "**Not forgotten yet.**"), (ANYWAY, "**Forgotten here**, but not at the server")):
+        told = await talk.ask(answer)
+        assert told.startswith(begin)
+        assert f"research {job.id}: **not ended, stays in the ledger**" in told
+    assert [i["status"] for i in api.interactions() if i["id"] == job.interaction_id] == ["in_progress"]
+    assert len((await talk.session()).events) == 1
+    api.faults()
+    await talk.say(FORGET)
+    assert "is forgotten" in await talk.ask(YES)
+    assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
+
+
+async def test_a_research_of_another_server_is_not_said_to_be_gone(api: Emulator, app: App) -> None:
+    talk = await had(app, None, "s1", "research tides", FORGET)
+    (job,) = await research().ledger.find(user=USER)
+    await research().ledger.change(job.id, {job.state}, 0.0, server="gemini")
+    told = await talk.ask(YES)
+    assert (
+        f"interaction {job.interaction_id}: **not deleted at the server** (it is of {job.id}, whose server is" in told
+    )
+    await talk.say(ANYWAY)
+    assert (await talk.session()).state == {REFUSED: [job.interaction_id]}
 
 
 async def test_events_of_errors_rewound_turns_and_left_turns_are_forgotten_too(api: Emulator, app: App) -> None:

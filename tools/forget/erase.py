@@ -81,8 +81,8 @@ class Receipt:
                 f"**Not forgotten yet.** The server ({self.server}) did not delete everything, so nothing was deleted"
                 " here: this conversation is the only record of what is left there."
             )
-        elif self.refused:
-            head = f"**Forgotten here**, but not at the server ({self.server}). The ids of what is left there are kept."
+        elif not self.complete:
+            head = f"**Forgotten here**, but not at the server ({self.server}): the ids of what is left there are kept."
         else:
             head = f"**This conversation is forgotten**, here and at the server ({self.server})."
         return f"{head}\n\n{listed}"
@@ -111,8 +111,8 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
     await _delete_artifacts(stores.artifacts, which, receipt)
     for job in jobs:
         if job.id not in receipt.going_on:
-            await stores.research.forget(job.id)
-            receipt.lines.append(f"research {job.id}: deleted from the ledger, with its report")
+            told, asked = await stores.research.forget(job.id), interactions_of_job(job)
+            receipt.lines += [line for line in told if not any(id_ in line for id_ in asked)]
     if foreign := [key for key in session.state if key.startswith(FOREIGN)]:
         receipt.lines.append(f"{_count(foreign, 'value')} of state for all conversations: left alone")
     await stores.sessions.delete_session(**_names(which))
