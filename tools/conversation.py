@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
+from pathlib import Path
 
 from google.adk.apps import App
 from google.adk.artifacts import FileArtifactService
@@ -27,11 +29,38 @@ def stores(settings: Settings) -> tuple[SqliteSessionService, FileArtifactServic
     return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
 
 
-async def turn(runner: Runner, text: str, *, user: str, session: str) -> AsyncIterator[tuple[Event, str]]:
-    """Events of one turn that say something, each with its text. Partial ones are progress."""
-    message = types.Content(role="user", parts=[types.Part(text=text)])
+async def turn(
+    runner: Runner, text: str, *files: types.Part, user: str, session: str
+) -> AsyncIterator[tuple[Event, str]]:
+    """Events of one turn that say something or made files, each with its text. Partial ones are progress."""
+    message = types.Content(role="user", parts=[types.Part(text=text), *files])
     async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
         parts = (event.content.parts if event.content else None) or []
         said = "".join(part.text for part in parts if part.text and (event.partial or not part.thought))
-        if said.strip():
+        if said.strip() or event.actions.artifact_delta:
             yield event, said
+
+
+async def save_files(runner: Runner, event: Event, folder: Path, *, user: str, session: str) -> list[Path]:
+    """Writes the files that an event made below `folder`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    store, saved = runner.artifact_service, list[Path]()
+    if store is None:
+        return saved
+    for name, version in event.actions.artifact_delta.items():
+        part = await store.load_artifact(
+            app_name=runner.app_name, user_id=user, session_id=session, filename=name, version=version
+        )
+        if part and part.inline_data and part.inline_data.data is not None:
+            path = folder / Path(name).name
+            await asyncio.to_thread(_write, path, part.inline_data.data)
+            saved.append(path)
+    return saved
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

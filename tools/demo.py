@@ -42,7 +42,8 @@ async def run_demo(console: Console, folder: Path) -> None:
         console.print(Rule(title, align="left"))
         console.print(f"[bold cyan]you[/] {text}", highlight=False)
         async for event, said in turn(runner, text, user=USER, session=session):
-            show(event.author, said, bool(event.partial))
+            if said:
+                show(event.author, said, bool(event.partial))
     service = research()
     job = (await service.ledger.find(user=USER, session=session, limit=1))[0]
     report = await service.report(job.id)

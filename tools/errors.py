@@ -15,6 +15,7 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
 from tools import backend
+from tools.contracts import did_you_mean, known_names
 from tools.research.client import retry_after, status_of
 
 log = logging.getLogger(__name__)
@@ -80,7 +81,9 @@ def next_step(error: Exception, status: int, model: str) -> str:
         case 403:
             return f"Check {backend.credentials()}: it has no access to this."
         case 404:
-            return f"Check the name of the model in configs/: `{model}`."
+            known = known_names("model")
+            near = "" if model in known else did_you_mean(model, known)
+            return f"Check the name of the model in configs/: `{model}`{near or '.'}"
         case 429:
             return f"The quota is used up for now; try again {when}."
         case _:

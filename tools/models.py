@@ -35,6 +35,8 @@ ENDINGS = {
     "budget_exceeded": "the answer is cut short, for the budget is spent",
 }
 """Statuses of an answer that ended badly, and what that means."""
+UNREADABLE_CALL = "JSON_PARSE_ERROR"
+"""After which ADK 2.13 goes on to call the function without arguments (`models/interactions_utils.py:1287`)."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
 """Those after which a chain can go on."""
 
@@ -136,9 +138,9 @@ class InteractionsLlm(Gemini):
         contents = fitting(request.contents, contract_of(request.model or ""))
         request = request.model_copy(update={"service_tier": tier, "contents": contents})
         async for response in Gemini.generate_content_async(model, request, stream=tier != DEFERRED):
-            if not response.partial:
+            if not response.partial and (whole is None or whole.error_code != UNREADABLE_CALL):
                 whole = response
-            elif stream and not _media(response):
+            elif response.partial and stream and not _media(response):
                 yield response
         if whole is None or (not tap.status and not whole.error_code):
             yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
@@ -172,15 +174,23 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
     if citations and with_sources:
         text, sources = cite(text, citations)
         text = f"{text}\n\n**Sources**\n\n{source_list(sources)}"
-    media, parts = list[types.Part](), list[types.Part]()
-    for part in (whole.content.parts if whole.content else None) or []:
-        if part.thought:
-            if part.thought_signature:
-                parts.append(types.Part(thought=True, thought_signature=part.thought_signature))
-        elif part.inline_data or part.file_data:
-            media.append(part)
-        elif part.function_call or not tap.blocks:
-            parts.append(part)
+    ending = _ended(whole, tap)
+    if ending.error_code and text:
+        text = f"{text}\n\n*{ending.error_message}*"
+    signatures, calls, media, others = _sorted(whole.content)
+    if media and not text and not calls:  # ADK takes an ending without a word for an error
+        text = "Here it is." if len(media) == 1 else "Here they are."
+    answer = [types.Part(text=text)] if text else [] if tap.blocks else others
+    parts = [*signatures, *answer, *calls]
+    ending.content = types.Content(role="model", parts=parts) if parts else None
+    # Only the last one is the end of the turn, and counts the tokens.
+    unended = {"usage_metadata": None, "finish_reason": None, "turn_complete": None}
+    files = [types.Content(role="model", parts=[part]) for part in media]
+    return [*(whole.model_copy(update={"content": file, **unended}) for file in files), ending]
+
+
+def _ended(whole: LlmResponse, tap: Tap) -> LlmResponse:
+    """A copy that says what went wrong, if anything did."""
     ending = whole.model_copy()
     if tap.status in ENDINGS or whole.error_code:
         reason = "; ".join(dict.fromkeys(tap.errors)) or whole.error_message or ""
@@ -189,17 +199,22 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
         ending.error_message = f"{what}: {reason}" if reason else f"{what}."
         if tap.status not in CONTINUABLE:
             ending.interaction_id = None  # the next turn goes on from the last good answer
-        text = f"{text}\n\n*{ending.error_message}*" if text else ""
-    if media and not parts and not text:  # ADK takes an ending without a word for an error
-        text = "Here it is." if len(media) == 1 else "Here they are."
-    if text:
-        calls = next((i for i, part in enumerate(parts) if part.function_call), len(parts))
-        parts.insert(calls, types.Part(text=text))
-    ending.content = types.Content(role="model", parts=parts) if parts else None
-    # Only the last one is the end of the turn, and counts the tokens.
-    unended = {"usage_metadata": None, "finish_reason": None, "turn_complete": None}
-    files = [types.Content(role="model", parts=[part]) for part in media]
-    return [*(whole.model_copy(update={"content": file, **unended}) for file in files), ending]
+    return ending
+
+
+def _sorted(content: types.Content | None) -> tuple[list[types.Part], ...]:
+    """Signatures of thoughts, function calls, files, and the rest."""
+    signatures, calls, media, others = list[types.Part](), list[types.Part](), list[types.Part](), list[types.Part]()
+    for part in (content.parts if content else None) or []:
+        if part.function_call:
+            calls.append(part)
+        elif part.thought_signature:
+            signatures.append(types.Part(thought=True, thought_signature=part.thought_signature))
+        elif part.inline_data or part.file_data:
+            media.append(part)
+        elif not part.thought:
+            others.append(part)
+    return signatures, calls, media, others
 
 
 def _media(response: LlmResponse) -> bool:

@@ -11,7 +11,7 @@ from google.genai import types
 
 from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
-from tests.scripts import PIXEL, picture, said
+from tests.scripts import PIXEL, picture, said, thought
 from tests.talk import USER, creates, refusals, words
 
 ILLUSTRATOR = """model: interactions:gemini-3.1-flash-image
@@ -64,7 +64,9 @@ async def test_a_file_that_the_model_cannot_take_is_told_of_and_hinders_nothing(
 async def test_a_picture_that_the_model_draws_is_an_artifact_and_an_event_of_its_own(
     api: Emulator, script: Script, solo: Solo, mode: StreamingMode, text: str
 ) -> None:
-    script.answers = [[*([said(text)] if text else []), {"type": "model_output", "content": [PICTURE, PICTURE]}]]
+    script.answers = [
+        [thought("Hm."), *([said(text)] if text else []), {"type": "model_output", "content": [PICTURE, PICTURE]}]
+    ]
     talk = solo(ILLUSTRATOR, mode)
     events = [event async for event in talk.events("Draw a fox!")]
     assert creates(api)[0]["response_modalities"] == ["text", "image"]

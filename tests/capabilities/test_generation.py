@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -12,7 +14,7 @@ from google.genai import types
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Ending
 from tests.capabilities.conftest import Script, Solo
-from tests.scripts import cited, said, thought
+from tests.scripts import call, cited, said, thought
 from tests.talk import creates, refusals
 from tools.generation import SENT, arguments_of
 
@@ -121,3 +123,19 @@ async def test_an_answer_in_several_interactions_is_one_and_its_sources_stand_wh
     assert await talk.ask("and now?")
     assert creates(api)[-1]["previous_interaction_id"] == api.log()["requests"][-2]["interaction_id"]
     assert refusals(api) == []
+
+
+async def test_a_call_whose_arguments_cannot_be_read_is_an_error_and_calls_nothing(
+    api: Emulator, script: Script, solo: Solo, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    script.answers = [[call("get_weather", "fc_1", place="Oslo")]]
+
+    def unreadable(text: str) -> Any:
+        raise json.JSONDecodeError("cut", text, 0)
+
+    # No server that speaks JSON sends such arguments; one that is cut in the middle of them might.
+    broken = SimpleNamespace(loads=unreadable, dumps=json.dumps, JSONDecodeError=json.JSONDecodeError)
+    monkeypatch.setattr(interactions_utils, "json", broken)
+    event = (await solo("tools: [{name: tools.weather.get_weather}]\n").say("weather in Oslo"))[-1]
+    assert event.error_code == "JSON_PARSE_ERROR"
+    assert len(creates(api)) == 1

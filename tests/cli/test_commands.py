@@ -15,6 +15,8 @@ import pytest
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
 from tests.routing.test_conversation import brain
+from tests.scripts import PIXEL
+from tests.talk import creates
 
 
 @pytest.fixture
@@ -54,6 +56,15 @@ def test_a_research_that_fails_ends_with_status_1_and_the_reason(api: Emulator) 
     result = desk("research", "tides")
     assert result.returncode == 1
     assert "nothing was started" in result.stderr
+
+
+def test_ask_takes_files_along_and_saves_what_is_drawn(api: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "boat.png").write_bytes(PIXEL)
+    told = desk("ask", "draw a boat", "--attach", str(tmp_path / "boat.png"), "--out", str(tmp_path), "--session", "s")
+    assert str(tmp_path / "s" / "draw-a-boat.png") in told.stdout
+    assert (tmp_path / "s" / "draw-a-boat.png").read_bytes() == PIXEL
+    assert any("image" in str(body["input"]) for body in creates(api))
+    assert "no.png: No such file" in desk("ask", "draw", "--attach", "no.png").stderr
 
 
 def test_ask_goes_on_with_a_named_conversation(api: Emulator) -> None:

@@ -249,6 +249,13 @@ async def test_the_answer_to_a_form_is_judged_and_when_blocked_the_call_stays_an
     assert ended and "No harm here." in ended.model_dump_json()
 
 
+async def test_a_file_of_text_is_judged_with_its_message(brain: Watched, guarded: Guard) -> None:
+    talk = guarded()
+    file = types.Part.from_bytes(data=VILE.encode(), mime_type="text/markdown")
+    assert words((await talk.say("hello", file))[-1]) == "No harm here."
+    assert not brain.met("VILE")
+
+
 async def test_a_message_without_a_text_passes_unjudged(brain: Watched, guarded: Guard) -> None:
     talk = guarded()
     picture = types.Part.from_bytes(data=b"\x89PNG", mime_type="image/png")

@@ -38,7 +38,7 @@ def brain(turn: Turn) -> Iterator[Beat]:
         yield from research_brain(turn)
         return
     fresh = turn.steps[-turn.fresh :]
-    asked = next((text_of(s) for s in reversed(fresh) if s["type"] == "user_input"), "")
+    asked = next((text_of(s) for s in reversed(fresh) if s["type"] == "user_input" and text_of(s)), "")
     tools = {tool.get("name") for tool in turn.tools}
     number = f"fc_{len(turn.steps)}"
     if turn.response_schema:

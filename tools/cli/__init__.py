@@ -3,17 +3,21 @@
 from __future__ import annotations
 
 import asyncio
+import mimetypes
 import os
 import secrets
 import sys
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from tools.cli import jobs, sessions
 from tools.cli.console import USER, err, fail, out, run, show
 from tools.cli.moderate import moderate
+
+if TYPE_CHECKING:
+    from google.genai import types
 
 app = typer.Typer(
     help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
@@ -35,9 +39,13 @@ def main() -> None:
 def ask(
     text: Annotated[str, typer.Argument(help="What you want to say.")],
     session: Annotated[str, typer.Option(help="Name of a conversation to go on with (or to begin).")] = "",
+    files: Annotated[
+        list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
+    ] = None,
+    folder: Annotated[Path, typer.Option("--out", help="Folder for files that come out.")] = Path("reports"),
 ) -> None:
     """Say one thing to the desk and see what it answers."""
-    run(_ask(text, session or f"ask-{secrets.token_hex(4)}"))
+    run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder))
 
 
 for command in (*jobs.COMMANDS, *sessions.COMMANDS, moderate):
@@ -85,16 +93,30 @@ def demo(
     run(run_demo(out, folder))
 
 
-async def _ask(text: str, session: str) -> None:
+def _part(file: Path) -> types.Part:
+    from google.genai.types import Part
+
+    try:
+        data = file.read_bytes()
+    except OSError as error:
+        raise typer.BadParameter(f"{file}: {error.strerror}") from None
+    return Part.from_bytes(data=data, mime_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+
+
+async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:
     from tools.application import build_app
-    from tools.conversation import new_runner, turn
+    from tools.conversation import new_runner, save_files, turn
     from tools.settings import load_settings
 
+    parts = [_part(file) for file in files]
     runner = new_runner(build_app(), load_settings())
     failed = False
-    async for event, said in turn(runner, text, user=USER, session=session):
-        show(event.author, said, bool(event.partial))
-        failed = bool(event.error_code)
+    async for event, said in turn(runner, text, *parts, user=USER, session=session):
+        if said:
+            show(event.author, said, bool(event.partial))
+            failed = bool(event.error_code)
+        for path in await save_files(runner, event, folder / session, user=USER, session=session):
+            out.print(str(path), soft_wrap=True, markup=False)
     err.print(f"[dim]to go on: desk ask --session {session} …[/]")
     if failed:
         raise typer.Exit(1)

@@ -2,7 +2,8 @@
 
 A blocked message never enters the session, so that no model and no chain can meet it later: a placeholder stands in
 its place (`on_user_message_callback`), and the run ends with the policy's words (`before_run_callback`). Not judged are
-attached files, the desk's other answers, live audio and researches of the command line; a message without text passes.
+attached files other than texts, the desk's other answers, live audio and researches of the command line; a message
+without text passes.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 from opentelemetry import trace
 
+from tools.attachments import text_in
 from tools.moderation.judge import Judge, NotModerated, load_judge
 from tools.moderation.policy import Action, Policy, load_policy
 from tools.moderation.verdict import Verdict
@@ -172,10 +174,11 @@ async def admit_report(context: InvocationContext, text: str) -> None:
 
 
 def text_of(message: types.Content) -> str:
-    """All that a person can have written: texts, and what was put into a form that a tool had shown."""
+    """All that a person can have written: texts, files of text, and what was put into a form that a tool had shown."""
     parts = message.parts or []
+    files = filter(None, map(text_in, parts))
     forms = [json.dumps(p.function_response.response, ensure_ascii=False) for p in parts if p.function_response]
-    return "\n".join([*(part.text for part in parts if part.text), *forms])
+    return "\n".join([*(part.text for part in parts if part.text), *files, *forms])
 
 
 def _placeholder(message: types.Content, decision: Decision) -> types.Content:
