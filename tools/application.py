@@ -9,6 +9,7 @@ from tools import backend
 from tools.chains import ChainKeeper
 from tools.config import load_agent
 from tools.errors import ErrorReporter
+from tools.forget import Forgetter
 from tools.moderation.gate import gates
 from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
@@ -29,7 +30,7 @@ def build_app() -> App:
     return App(
         name=NAME,
         root_agent=agent,
-        plugins=[*gate, ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
+        plugins=[*gate, Forgetter(), ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
         # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )

@@ -22,7 +22,6 @@ from tests.routing import test_conversation
 from tests.scripts import said
 from tests.talk import USER, Talk, creates, new_sessions, text_of, words
 from tools.application import build_app
-from tools.forget import Forgetter
 from tools.forget.erase import REFUSED
 from tools.research.wiring import close, research
 
@@ -48,12 +47,6 @@ def brain(turn: Turn) -> Iterator[Beat]:
         yield from test_conversation.brain(turn)
 
 
-def with_forgetter(app: App) -> App:
-    """The application with a `Forgetter`, whether it has one by itself or not."""
-    others = [plugin for plugin in app.plugins if not isinstance(plugin, Forgetter)]
-    return app.model_copy(update={"plugins": [Forgetter(), *others]})
-
-
 @pytest.fixture
 def api(use: Any) -> Iterator[Emulator]:
     with Emulator(brain=brain, speed=math.inf) as server:
@@ -63,7 +56,7 @@ def api(use: Any) -> Iterator[Emulator]:
 
 @pytest.fixture
 async def app(api: Emulator) -> AsyncIterator[App]:
-    yield with_forgetter(build_app())
+    yield build_app()
     await close()
 
 
@@ -284,7 +277,7 @@ async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
         told = await talk.ask(answer)
         assert told.startswith(begin)
         assert f"research {job.id}: **not ended, stays in the ledger**" in told
-    assert [i["status"] for i in api.interactions() if i["id"] == job.interaction_id] == ["in_progress"]
+    assert [i["status"] for i in api.interactions() if i["target"].startswith("deep-research")] == ["in_progress"]
     assert len((await talk.session()).events) == 1
     api.faults()
     await talk.say(FORGET)
