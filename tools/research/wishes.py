@@ -104,9 +104,9 @@ _JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
 _MAX = re.compile(r"\bdeep research max\b|\bmax(imum)? research\b", re.IGNORECASE)
 _POLITE = r"^\W*((please|can you|could you|would you|i want you to|i need you to|i|now|then|so|also|and)\W+)*"
 _REPORT = r"(the|this|that|your|its)\s+(report|research|study|findings?|results?|sources?|sections?)"
-_ABOUT_REPORT = re.compile(
-    rf"\b{_REPORT}\b"
-    rf"|{_POLITE}(summari[sz]e|explain|translate|shorten|rephrase|rewrite|simplify|make|put|write|turn|give|do|need|want)"
+_ABOUT_REPORT = re.compile(rf"\b{_REPORT}\b", re.IGNORECASE)
+_ABOUT_IT = re.compile(
+    rf"{_POLITE}(summari[sz]e|explain|translate|shorten|rephrase|rewrite|simplify|make|put|write|turn|give|do|need|want)"
     r"\s+(me\s+)?(it|this|that)\b",
     re.IGNORECASE,
 )
@@ -186,9 +186,12 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
         return _command(text, words, job, waits) if job else _from_elsewhere(words, jobs)
     if job and waits and job.plan and text.strip():
         return Revise(job, text.strip())
-    if _FURTHER.search(_JOB.sub("", text)) and not _QUESTION.search(text):
-        return _further(text, chosen, job, jobs, session)
-    if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or _ABOUT_REPORT.search(text)):
+    unnamed = " ".join(_JOB.sub("", text).split()).strip(" :,;")
+    if _FURTHER.search(unnamed) and not _QUESTION.search(unnamed):
+        return _further(unnamed, chosen, job, jobs, session)
+    about_it = _ABOUT_IT.search(text)
+    about = about_it or _ABOUT_REPORT.search(text)
+    if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or about):
         return FollowUp(job, _JOB.sub("the report", text).strip())
     if chosen:
         return Attach(chosen)
@@ -200,7 +203,7 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
     goes_on = job and job.state is State.COMPLETED and job.follow_ups and not commands
     if job and goes_on and (_ABOUT_ANSWER.search(text) or not _ASKS.search(text)):
         return FollowUp(job, text.strip())
-    if job and (commands or not _ASKS.search(text)):
+    if job and (commands or about_it or not _ASKS.search(text)):
         return Nothing(
             f"Is this about research `{job.id}`? Say “status”, “cancel” or “start again” and its name."
             " For another research say “new research:” and its topic."
@@ -215,18 +218,17 @@ def _brief(text: str) -> list[str]:
     return text.casefold().split()
 
 
-def _further(text: str, chosen: Job | None, job: Job | None, jobs: list[Job], session: str) -> Wish:
+def _further(brief: str, chosen: Job | None, job: Job | None, jobs: list[Job], session: str) -> Wish:
     """What builds on a research. The same words in the same session are the same one, unless they name another base."""
-    brief = " ".join(_JOB.sub("", text).split()).strip(" :,;")
     known = (j for j in jobs if j.order.session == session and j.order.base and _brief(j.order.brief) == _brief(brief))
     if chosen is None and (same := next(known, None)):
         base = next((j for j in jobs if j.id == same.order.base), None)
-        return Further(base, brief, bool(_MAX.search(text))) if base else Attach(same)
+        return Further(base, brief, bool(_MAX.search(brief))) if base else Attach(same)
     if job is None:
         return Nothing("There is no research in this conversation to go on from: name one, as “list” shows it.")
     if job.state is not State.COMPLETED:
         return Nothing(f"Research `{job.id}` has no report yet that could be built on. Nothing was started.")
-    return Further(job, brief, bool(_MAX.search(text)))
+    return Further(job, brief, bool(_MAX.search(brief)))
 
 
 def _from_elsewhere(words: set[str], jobs: list[Job]) -> Wish:
