@@ -34,7 +34,8 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
     except Gone:
         raise _unknown(interaction_id) from None
     if as_json:
-        typer.echo(json.dumps(resource, ensure_ascii=False))
+        served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # those are the SDK's
+        typer.echo(json.dumps(served, ensure_ascii=False))
         return
     for key, value in _facts(resource).items():
         out.print(f"[bold]{key}[/]: {escape(value)}", soft_wrap=True)
