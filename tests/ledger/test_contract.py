@@ -7,7 +7,7 @@ import json
 from dataclasses import replace
 
 from tests.ledger.conftest import Open
-from tools.research.job import Job, Order, Plan, State, new_job
+from tools.research.job import Answer, Job, Order, Plan, State, new_job
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
 RESEARCHERS = 50
@@ -20,13 +20,17 @@ def job_of(brief: str, user: str = "ada", created: float = 0, state: State = Sta
 async def test_a_job_comes_back_as_it_was_written(open_ledger: Open) -> None:
     picture = {"type": "image", "mime_type": "image/png", "data": "iVBORw0="}
     job = replace(
-        new_job(replace(ORDER, inputs=(picture,), attempt=3), 1_790_000_000.123456),
+        new_job(
+            replace(ORDER, inputs=(picture,), attempt=3, base="job_base2345", previous="v1_base"), 1_790_000_000.123456
+        ),
         plan=Plan("1. Look at the moon ☾", "v1_plan", "shorter", True),
         interaction_id="v1_" + "x" * 2000,  # nothing bounds the ids of the wire
         cursor="e" * 2000,
         events=7,
         line="searching: Gezeiten 🌊",
         usage={"total_tokens": 5},
+        started=1_790_000_001.5,
+        follow_ups=(Answer("Wann ist Ebbe? 🌊", "Um \0 Uhr, half \ud83c of a wave.", "v1_b", ("v1_a",)),),
     )
     assert await open_ledger().add(job) == (job, True)
     assert await open_ledger().get(job.id) == job
@@ -100,6 +104,19 @@ async def test_a_plan_and_its_usage_are_changed_and_read_back(open_ledger: Open)
     cleared = await ledger.change(job.id, {State.AWAITING_APPROVAL}, 6, plan=None)
     assert cleared is not None
     assert cleared.plan is None
+
+
+async def test_answers_that_come_at_once_are_all_kept_and_none_of_a_forgotten_job(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    job, _ = await ledgers[0].add(job_of("tides"))
+    answers = [Answer(f"{n}?", f"{n}!", f"v1_{n}") for n in range(20)]
+    await asyncio.gather(*(ledgers[n % 2].add_answer(job.id, answer) for n, answer in enumerate(answers)))
+    found = await ledgers[0].get(job.id)
+    assert found is not None
+    assert sorted(found.follow_ups, key=answers.index) == answers
+    assert replace(found, follow_ups=()) == job
+    await ledgers[0].delete(job.id)
+    assert await ledgers[1].add_answer(job.id, answers[0]) is None
 
 
 async def test_a_lease_is_exclusive_until_it_is_handed_back(open_ledger: Open) -> None:

@@ -82,7 +82,7 @@ async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_onc
     numbers = await sql(url, "SELECT number FROM research_migrations ORDER BY number")
     assert [number for (number,) in numbers] == [number for number, _ in MIGRATIONS] == [*range(1, LATEST + 1)]
     columns, indexes = await shape(url)
-    assert {"owner", "lease_until", "line", "plan", "inputs", "cost"} < columns
+    assert {"owner", "lease_until", "line", "plan", "inputs", "cost", "follow_ups", "base", "previous"} < columns
     assert indexes == {"ix_research_jobs_session", "ix_research_jobs_user_created", "ix_research_jobs_state"}
     job = new_job(ORDER, 0)
     assert await open_ledger().add(job) == (job, True)
@@ -99,6 +99,7 @@ async def test_the_jobs_of_an_old_database_are_kept_and_go_on(
         "job_old23456", False, State.RUNNING, "e7", 7,
     )  # fmt: skip
     assert (joined.order, joined.line, joined.plan, joined.cost) == (ORDER, "", None, 0.0)
+    assert (joined.follow_ups, joined.started, joined.newest) == ((), None, "v1_a")
     assert await ledger.report(joined.id) == "Ebbe 🌊"
     assert await ledger.lease(joined.id, "a", now=0, seconds=10)
 

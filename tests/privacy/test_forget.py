@@ -139,6 +139,7 @@ async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessi
     kept, events = stored(api), (await other.session()).events
     job = (await research().ledger.find(user=USER))[0]
     talk = await had(app, sessions, "s1", "hello", f"research {job.id} again: what do the sources say?")
+    assert (await research().job(job.id)).follow_ups
     told = Event(author="researcher", interaction_id=job.interaction_id)
     await sessions.append_event(await talk.session(), told)
     await talk.say(FORGET)
@@ -147,6 +148,7 @@ async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessi
     assert stored(api) == kept
     assert (await other.session()).events == events
     assert await research().report(job.id)
+    assert not (await research().job(job.id)).follow_ups
     assert "WEATHER Oslo" in await other.ask("and tomorrow")
 
 

@@ -245,14 +245,6 @@ async def test_forgetting_deletes_every_plan_too(desk: Desk) -> None:
     assert desk.api.interactions() == []
 
 
-async def test_a_follow_up_leaves_nothing_at_the_server(desk: Desk) -> None:
-    service = desk.service()
-    job, _ = await service.start(ORDER)
-    await lines_while_time_passes(desk, service, job)
-    assert (await service.follow_up(job.id, "Why?", "gemini-3.8-flash")).text
-    assert [i["id"] for i in desk.api.interactions()] == [(await service.job(job.id)).interaction_id]
-
-
 async def test_a_research_that_could_not_be_sent_at_all_was_not_started(desk: Desk, tmp_path: Path) -> None:
     def no_client() -> Client:
         raise ValueError("no key is set")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import re
+import shutil
 import time
 import uuid
 from collections.abc import Callable, Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -14,9 +17,13 @@ from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
+from tests.conftest import ROOT
 from tests.routing.test_conversation import Talk, words
 from tests.scripts import call, research_brain, said
 from tools.application import build_app
+from tools.research.job import State
+from tools.research.ledger import Ledger
+from tools.settings import load_settings
 
 Budget = Callable[[float], None]
 
@@ -133,3 +140,78 @@ async def test_a_turn_that_is_cancelled_in_any_place_leaves_a_research_that_is_f
         await asyncio.gather(turn, return_exceptions=True)
         assert "is still running" in await say(talk, brief)
     assert len(researches(api)) == 3
+
+
+async def test_a_conversation_goes_from_a_research_to_questions_and_on_to_a_research(
+    api: Emulator, talk: Talk, budget: Budget
+) -> None:
+    await say(talk, "tides")
+    api.advance(3000)
+    budget(60)
+    assert "# Tides" in await say(talk, "status")
+    for text in ("Summarise it for my board", "shorter, please", "Should we research on from there?"):
+        assert await say(talk, text) == "The moon.\n"
+    [first] = researches(api)
+    budget(0.5)
+    begins, running = [words(event) for event in await talk.say("Research on from there")][-2:]
+    assert f"building on `{job_in(running, begins)[1]}`" in begins
+    assert "is still running" in running
+    assert len(researches(api)) == 2
+    previous, asked = researches(api)[1]["previous_interaction_id"], 0
+    known = {line["id"]: line for line in api.interactions()}
+    while previous != first["id"]:
+        previous, asked = known[previous]["previous_interaction_id"], asked + 1
+    assert asked == 3
+    assert "is still running" in await say(talk, "research on from there")
+    assert len(researches(api)) == 2
+
+
+def job_in(*texts: str) -> list[str]:
+    """The names of the researches in texts, in order."""
+    return list(dict.fromkeys(name for text in texts for name in re.findall(r"job_\w{8}", text)))
+
+
+async def test_in_private_mode_nothing_leaves_anything_at_the_server_and_what_is_there_can_be_seen_and_forgotten(
+    api: Emulator, talk: Talk, budget: Budget, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await say(talk, "tides")
+    api.advance(3000)
+    budget(60)
+    assert "# Tides" in await say(talk, "status")
+    monkeypatch.setenv("DESK_CONFIG", str(private))
+    quiet = Talk(build_app(), talk.sessions, StreamingMode.NONE, talk.session_id)
+    for text in ("new research: the sun", "Summarise it for my board", "Research on from there", "start it again"):
+        [*_, refused] = await quiet.say(text)
+        assert (refused.error_code, "`store: false`" in words(refused)) == ("PRIVATE", True)
+        assert "status, list, report, cancel and forget work" in words(refused)
+    assert "# Tides" in await say(quiet, "status")
+    assert "tides" in await say(quiet, "list my researches")
+    assert len([line for line in api.interactions() if line["background"]]) == 1
+    assert "deleted at the server" in await say(quiet, "forget it")
+    assert researches(api) == []
+
+
+async def test_in_private_mode_what_waits_is_neither_approved_nor_sent(
+    api: Emulator, talk: Talk, budget: Budget, private: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    await say(talk, "Write a Deep Research Max study of tides")
+    monkeypatch.setenv("DESK_CONFIG", str(private))
+    quiet = Talk(build_app(), talk.sessions, StreamingMode.NONE, talk.session_id)
+    assert (await quiet.say("go ahead"))[-1].error_code == "PRIVATE"
+    ledger = Ledger(load_settings().ledger_url)
+    [job] = await ledger.find()
+    await ledger.change(job.id, {State.AWAITING_APPROVAL}, 0, state=State.INTENDED)  # as if it died before sending
+    await ledger.close()
+    assert (await quiet.say("status"))[-1].error_code == "PRIVATE"
+    assert "is cancelled" in await say(quiet, "cancel it")
+    assert researches(api) == []
+
+
+@pytest.fixture
+def private(tmp_path: Path) -> Path:
+    """The project's configuration with a researcher that may store nothing."""
+    folder = tmp_path / "configs"
+    shutil.copytree(ROOT / "configs", folder)
+    with (folder / "researcher.yaml").open("a") as file:
+        file.write("store: false\n")
+    return folder / "desk.yaml"

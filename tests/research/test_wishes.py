@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from tools.research.job import Order, Plan, State, new_job
+from tools.research.job import Answer, Order, Plan, State, new_job
 from tools.research.wishes import (
     Again,
     Approve,
@@ -14,6 +14,7 @@ from tools.research.wishes import (
     Cancel,
     FollowUp,
     Forget,
+    Further,
     ListAll,
     New,
     Nothing,
@@ -157,3 +158,97 @@ def test_a_session_without_a_research_finds_those_of_a_lost_session(text: str, w
 def test_the_same_words_with_another_file_are_another_research() -> None:
     assert understand("tides", "here", [ELSEWHERE], with_files=True) == New("tides")
     assert understand("tides", "here", [replace(ELSEWHERE, state=State.FAILED)]) == New("tides")
+
+
+ASKED = replace(DONE, follow_ups=(Answer("Summarise it for my board", "The moon.", "v1_answer"),))
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *(
+            "shorter, please",
+            "Make it shorter",
+            "a bit shorter, please",
+            "now a shorter version",
+            "An even shorter one",
+        ),
+        *("in German", "auf Deutsch bitte", "Write it in German", "Put that in a table", "I need it as bullet points"),
+        *("What about the sun?", "and the sun", "Which one is the newest?", "one more summary, for children"),
+    ],
+)
+def test_what_comes_after_a_question_about_a_report_is_the_next_question(text: str) -> None:
+    assert understand(text, "here", [ELSEWHERE, ASKED]) == FollowUp(ASKED, text)
+
+
+@pytest.mark.parametrize(
+    "text", ["Make it shorter", "Put that in a table", "Please write it in German", "Do it in German"]
+)
+def test_words_about_it_are_about_the_report_and_start_nothing(text: str) -> None:
+    assert understand(text, "here", [DONE]) == FollowUp(DONE, text)
+    assert not isinstance(understand(text, "here", JOBS), New | Further | Again)  # also while another one runs
+
+
+@pytest.mark.parametrize(
+    ("text", "wish"),
+    [
+        ("Write a report on the moon", New("Write a report on the moon")),
+        ("new research: the sun", New("new research: the sun")),
+        ("status", Attach(ASKED)),
+        ("forget it", Forget(ASKED)),
+        ("start again", Again(ASKED)),
+        ("tides", New("tides")),
+    ],
+)
+def test_after_a_question_about_a_report_commands_and_new_briefs_are_what_they_were(text: str, wish: object) -> None:
+    assert understand(text, "here", [ASKED]) == wish
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Research on from there", "research on from here: the sun", "Please research further into the moon"),
+        *("Dig deeper into the moon based on that", "go deeper", "Can you dig a bit deeper into the sun?"),
+        *("Continue the research with the sun", "extend the report to the sun", "build on that report: the sun"),
+        *("Based on that, research the sun", "Based on the report please investigate the sun", "explore this further"),
+    ],
+)
+def test_what_builds_on_a_research_says_so(text: str) -> None:
+    for job in (DONE, ASKED):
+        assert understand(text, "here", [ELSEWHERE, job]) == Further(job, text)
+    assert understand(f"job_aaaaaaaa: {text}", "elsewhere", JOBS) == Further(DONE, text)
+    assert isinstance(understand(text, "here", JOBS), Nothing)  # the newest one runs: there is nothing to build on yet
+    assert isinstance(understand(text, "here", []), Nothing)
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        *("Should we dig deeper into the moon?", "Is it worth to research on from there?", "dig deeper into what?"),
+        *("How can I continue the research with the sun?", "What if I research on from there?", "go on", "continue it"),
+    ],
+)
+def test_a_question_about_building_on_a_research_starts_none(text: str) -> None:
+    for jobs in ([DONE], [ASKED], JOBS):
+        assert not isinstance(understand(text, "here", jobs), New | Further | Again)
+
+
+@pytest.mark.parametrize("text", ["Research on climate change", "Research further education in Germany"])
+def test_a_brief_with_like_words_builds_on_nothing(text: str) -> None:
+    assert understand(text, "here", [DONE]) == New(text)
+
+
+def test_the_same_words_again_are_the_research_that_they_started() -> None:
+    deeper = replace(new_job(replace(ORDER, brief="Dig deeper", base=DONE.id), 4.0), state=State.RUNNING)
+    done = replace(deeper, state=State.COMPLETED)
+    assert understand("dig deeper", "here", [deeper, DONE]) == Further(DONE, "dig deeper")
+    assert understand("dig deeper", "here", [done, DONE]) == Further(DONE, "dig deeper")
+    assert understand("dig deeper", "here", [done]) == Attach(done)  # its base was forgotten
+    assert understand(f"dig deeper, {done.id}", "here", [done, DONE]) == Further(done, "dig deeper")
+    assert understand("go deeper", "here", [done, DONE]) == Further(done, "go deeper")
+
+
+def test_words_about_a_plan_that_waits_are_for_the_plan() -> None:
+    assert understand("Dig deeper into the moon", "here", [PLANNED, DONE]) == Revise(
+        PLANNED, "Dig deeper into the moon"
+    )

@@ -14,6 +14,7 @@ import typer
 
 from tools.cli import jobs, sessions
 from tools.cli.console import USER, err, fail, out, run, show
+from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder))
 
 
-for command in (*jobs.COMMANDS, *sessions.COMMANDS, moderate):
+for command in (*jobs.COMMANDS, interaction, *sessions.COMMANDS, moderate):
     app.command()(command)
 
 

@@ -24,6 +24,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
 
     from tools.backend import BackendError
     from tools.research.client import ApiError
+    from tools.research.config import Private
     from tools.research.database import LedgerError
     from tools.research.limits import LimitReached
     from tools.research.service import NotFinished, OtherServer, UnknownJob
@@ -32,7 +33,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
 
     known = (
         *(BackendError, SettingsError, ConfigError, LedgerError),
-        *(ApiError, UnknownJob, NotFinished, OtherServer, LimitReached),
+        *(ApiError, UnknownJob, NotFinished, OtherServer, LimitReached, Private),
     )
     try:
         asyncio.run(_closing(work))

@@ -18,6 +18,7 @@ from rich.table import Table
 from tools.cli.console import USER, err, out, run, show_progress
 
 if TYPE_CHECKING:
+    from tools.research.config import ResearchSettings
     from tools.research.job import Job
     from tools.research.report import Report
     from tools.research.service import Research
@@ -52,9 +53,10 @@ def research(
     most: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the price of --max beforehand.")] = False,
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
+    base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research.")] = "",
 ) -> None:
     """Research a topic. Stopped or killed, the same command picks the research up where it stands."""
-    run(_research(brief, files or [], plan, most, yes, again, _Output(folder, _names(formats), as_json)))
+    run(_research(brief, files or [], plan, most, yes, again, base, _Output(folder, _names(formats), as_json)))
 
 
 def jobs(
@@ -149,15 +151,15 @@ class _Output:
 
 
 async def _research(
-    brief: str, files: list[Path], plan: bool, most: bool, yes: bool, again: bool, output: _Output
+    brief: str, files: list[Path], plan: bool, most: bool, yes: bool, again: bool, base: str, output: _Output
 ) -> None:
-    from tools.research.config import load_research_settings
     from tools.research.job import TERMINAL, State, cost_of
-    from tools.settings import load_settings
 
-    settings, service = load_research_settings(load_settings().config), _service()
+    settings, service = _settings(), _service()
     inputs = [_content(file) for file in files]
     order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
+    if base:
+        order = await service.further(base, order)
     if most and not yes:
         low, high = cost_of(order.agent)
         typer.confirm(f"{order.agent} costs about ${low:.0f} to ${high:.0f} a run. Start it?", abort=True, err=True)
@@ -167,7 +169,8 @@ async def _research(
     if job.state in TERMINAL:
         err.print(f"{job.id} was this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
-        err.print(f"{job.id} {'started' if new else 'goes on'} ({job.order.agent})")
+        builds = f", building on {job.order.base}" if job.order.base else ""
+        err.print(f"{job.id} {'started' if new else 'goes on'}{builds} ({job.order.agent})", soft_wrap=True)
     await output.show(service, job.id)
 
 
@@ -210,16 +213,23 @@ async def _status(job_id: str, as_json: bool) -> None:
         typer.echo(json.dumps(data, ensure_ascii=False))
         return
     for key, value in data.items():
-        if value not in (None, "", {}):
-            out.print(f"[bold]{key}[/]: {escape(str(value))}", soft_wrap=True)
+        if value not in (None, "", {}, []):
+            shown = ", ".join(value) if isinstance(value, list) else str(value)
+            out.print(f"[bold]{key}[/]: {escape(shown)}", soft_wrap=True)
 
 
 async def _attach(job_id: str, output: _Output) -> None:
+    from tools.research.job import State
+
     service = _service()
-    await output.show(service, (await service.job(job_id)).id)
+    job = await service.job(job_id)
+    if job.state is State.INTENDED:  # to watch one that was never sent is to start it
+        _settings()
+    await output.show(service, job.id)
 
 
 async def _approve(job_id: str, changes: str, output: _Output) -> None:
+    _settings()
     service = _service()
     await (service.revise(job_id, changes) if changes else service.approve(job_id))
     await output.show(service, job_id)
@@ -232,13 +242,10 @@ async def _cancel(job_id: str) -> None:
 
 
 async def _follow_up(job_id: str, question: str) -> None:
-    from tools.research.config import load_research_settings
     from tools.research.page import to_chat
-    from tools.settings import load_settings
 
-    service = _service()
-    model = load_research_settings(load_settings().config).follow_up_model
-    answer = await service.follow_up(job_id, question, model)
+    model = _settings().follow_up_model
+    answer = await _service().follow_up(job_id, question, model)
     out.print(to_chat(answer), markup=False, soft_wrap=True)
 
 
@@ -269,14 +276,31 @@ def _service() -> Research:
     return new_service()
 
 
+def _settings() -> ResearchSettings:
+    """What YAML says of the researcher, for what leaves something at the server.
+
+    Raises:
+        Private: that is forbidden.
+    """
+    from tools.research.config import load_research_settings
+    from tools.settings import load_settings
+
+    settings = load_research_settings(load_settings().config)
+    settings.need_storage()
+    return settings
+
+
 def _names(formats: list[Format] | None) -> list[str]:
     return [format_.value for format_ in formats or list(Format)]
 
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
     """A job, and its report if given, as JSON data."""
+    from tools.research.limits import DAY
     from tools.research.report import to_json
+    from tools.settings import load_settings
 
+    kept_until = job.kept_until(load_settings().retention_days * DAY)
     data = {
         "job": job.id,
         "state": job.state,
@@ -284,6 +308,9 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
         "agent": job.order.agent,
         "server": job.order.server,
         "interaction_id": job.interaction_id,
+        "kept_until": None if kept_until is None else _time(kept_until),
+        "builds_on": job.order.base,
+        "follow_ups": [answer.interaction_id for answer in job.follow_ups],
         "created": _time(job.created),
         "seconds": job.seconds,
         "usage": dict(job.usage),

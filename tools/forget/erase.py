@@ -109,6 +109,9 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
     if not receipt.complete and not insist:
         return receipt
     await _delete_artifacts(stores.artifacts, which, receipt)
+    for job in await _asked_elsewhere(stores, which):
+        await stores.research.ledger.drop_answers(job.id, which.session)
+        receipt.lines.append(f"{job.id}, of another conversation: what was asked about it here is deleted")
     for job in jobs:
         if job.id not in receipt.going_on:
             told, asked = await stores.research.forget(job.id), interactions_of_job(job)
@@ -130,10 +133,16 @@ def interactions_of(session: Session) -> list[str]:
     return [*dict.fromkeys(id_ for id_ in ids if id_)]
 
 
-def interactions_of_job(job: Job) -> list[str]:
-    """Ids of the interactions that the ledger knows of a research."""
+def interactions_of_job(job: Job, without: str = "") -> list[str]:
+    """Ids of the interactions that the ledger knows of a research, but for what a conversation asked about it."""
     plans = (job.plan.interaction_id, *job.plan.earlier) if job.plan else ()
-    return [*dict.fromkeys(id_ for id_ in (job.interaction_id, *plans) if id_)]
+    answers = [
+        id_
+        for answer in job.follow_ups
+        if not without or answer.session != without
+        for id_ in (*answer.earlier, answer.interaction_id)
+    ]
+    return [*dict.fromkeys(id_ for id_ in (job.interaction_id, *plans, *answers) if id_)]
 
 
 async def _end_jobs(stores: Stores, which: Conversation, receipt: Receipt) -> list[Job]:
@@ -152,14 +161,22 @@ async def _end_jobs(stores: Stores, which: Conversation, receipt: Receipt) -> li
     return jobs
 
 
+async def _asked_elsewhere(stores: Stores, which: Conversation) -> list[Job]:
+    """Researches of other conversations that this one asked about."""
+    known = await stores.research.ledger.find(user=which.user, limit=1000)
+    others = (job for job in known if job.order.session != which.session)
+    return [job for job in others if any(answer.session == which.session for answer in job.follow_ups)]
+
+
 async def _delete_interactions(
     stores: Stores, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
 ) -> None:
     """First those that nothing here names and only their successors at the server lead to, then the others."""
     known = await stores.research.ledger.find(user=session.user_id, limit=1000)
-    others = [id_ for job in known if job.order.session != session.id for id_ in interactions_of_job(job)]
-    spared = {*others, *receipt.refused}
-    said = [id_ for id_ in interactions_of(session) if id_ not in spared]
+    others = [job for job in known if job.order.session != session.id]
+    spared = {id_ for job in others for id_ in interactions_of_job(job, session.id)} | {*receipt.refused}
+    asked = [id_ for job in others for id_ in interactions_of_job(job) if id_ not in spared]
+    said = [*asked, *(id_ for id_ in interactions_of(session) if id_ not in spared)]
     searched = [id_ for job in jobs if job.id not in receipt.going_on for id_ in interactions_of_job(job)]
     recorded = [*dict.fromkeys([*said, *(id_ for id_ in searched if id_ not in spared)])]
     for batch in (await _unrecorded(stores.client, said, spared | {*searched}, receipt), recorded):

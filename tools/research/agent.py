@@ -15,7 +15,7 @@ from google.genai import types
 from pydantic import BaseModel
 
 from tools.moderation.gate import Withheld, admit_report
-from tools.research.config import ResearcherConfig, ResearchSettings
+from tools.research.config import Private, ResearcherConfig, ResearchSettings
 from tools.research.job import TERMINAL, WORKABLE, Job, State
 from tools.research.limits import LimitReached
 from tools.research.page import to_chat, to_html, to_markdown
@@ -30,6 +30,7 @@ from tools.research.wishes import (
     Cancel,
     FollowUp,
     Forget,
+    Further,
     ListAll,
     New,
     Nothing,
@@ -41,6 +42,8 @@ from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
+COSTS = (New, Further, Again, Approve, Revise, FollowUp)
+"""Wishes that leave something at the server."""
 READ_SECONDS = 10
 """How long a turn waits for the ledger at its end."""
 SAVE_SECONDS = 30
@@ -63,6 +66,8 @@ class Researcher(ResearchSettings, BaseAgent):
             raise
         except LimitReached as limit:
             yield self._say(ctx, f"Nothing was started: {limit}.", error_code="LIMIT", error_message=str(limit))
+        except Private as private:
+            yield self._say(ctx, str(private), error_code="PRIVATE", error_message=str(private))
         except Withheld as withheld:
             yield self._say(ctx, str(withheld))
         except TimeoutError:
@@ -99,7 +104,10 @@ class Researcher(ResearchSettings, BaseAgent):
         text = "".join(part.text or "" for part in parts)
         user, session, inputs = ctx.session.user_id, ctx.session.id, inputs_of(parts)
         jobs = await service.jobs(user)
-        match understand(text, session, jobs, with_files=bool(inputs)):
+        wish = understand(text, session, jobs, with_files=bool(inputs))
+        if isinstance(wish, COSTS) or (isinstance(wish, Attach) and wish.job.state is State.INTENDED):
+            self.need_storage()
+        match wish:
             case Nothing(reply):
                 return [reply], None
             case ListAll():
@@ -110,7 +118,7 @@ class Researcher(ResearchSettings, BaseAgent):
             case Forget(job):
                 return ["\n".join(f"- {line}" for line in await service.forget(job.id))], None
             case FollowUp(job, question):
-                answer = to_chat(await service.follow_up(job.id, question, self.follow_up_model))
+                answer = to_chat(await service.follow_up(job.id, question, self.follow_up_model, session))
                 await admit_report(ctx, answer)
                 return [answer], None
             case Resolve(job):
@@ -126,9 +134,11 @@ class Researcher(ResearchSettings, BaseAgent):
                 return [started(again)] if again.id != job.id else [], again
             case Attach(job):
                 return [] if job.state in TERMINAL else [f"Research `{job.id}` goes on: “{title(job)}”"], job
-            case New(brief, most):
+            case New(brief, most) | Further(_, brief, most):
                 most = most and bool(self.max_agent)
                 order = self.order(brief, user=user, session=session, inputs=inputs, most=most)
+                if isinstance(wish, Further):
+                    order = await service.further(wish.job.id, order)
                 job, new = await service.start(order, limits=self.limits, confirm=most)
                 return [started(job)] if new and not most else [], job
 

@@ -122,17 +122,19 @@ class InteractionsClient:
         except Exception as error:
             raise _error(error) from error
 
-    async def get(self, interaction_id: str) -> Resource:
-        """The interaction as it stands.
+    async def get(self, interaction_id: str, *, include_input: bool = False) -> Resource:
+        """The interaction as it stands; with what was put in before what came out, if wished.
 
         Raises:
             ApiError: it could not be read.
         """
         async with self._answer():
-            return _plain(await self._sdk().aio.interactions.get(interaction_id))
+            interactions = self._sdk().aio.interactions
+            return _plain(await interactions.get(interaction_id, include_input=include_input or None))
 
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
-        """Lets a model answer, going on from an interaction.
+        """Lets a model answer, going on from an interaction. An answer that the SDK put together from several
+        interactions names them all in `continuation_ids`, which is the SDK's own word.
 
         Raises:
             Gone: the server has forgotten the interaction.
@@ -140,7 +142,8 @@ class InteractionsClient:
         """
         async with self._answer(THINKING):
             interactions = self._sdk().aio.interactions
-            return _plain(await interactions.create(model=model, input=text, previous_interaction_id=previous))
+            answer = await interactions.create(model=model, input=text, previous_interaction_id=previous)
+            return _plain(answer) | {"continuation_ids": getattr(answer, "continuation_ids", None) or []}
 
     async def cancel(self, interaction_id: str) -> Resource:
         """Ends a running interaction.

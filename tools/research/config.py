@@ -23,6 +23,10 @@ class Limits(BaseModel):
     """Counted by the upper end of each run's estimate."""
 
 
+class Private(Exception):
+    """Nothing may be kept at the server, and a research has to be."""
+
+
 class ResearchSettings(BaseModel):
     """What a research is done with."""
 
@@ -39,6 +43,21 @@ class ResearchSettings(BaseModel):
     attach_seconds: float = Field(default=240.0, gt=0)
     """How long a turn watches a research before it hands back a handle."""
     limits: Limits = Limits()
+    store: bool = True
+    """Whether anything may be kept at the server. False: nothing is started and no model is asked about a report."""
+
+    def need_storage(self) -> None:
+        """Call before whatever leaves something at the server.
+
+        Raises:
+            Private: nothing may be kept there.
+        """
+        if not self.store:
+            raise Private(
+                "Deep Research runs in the background, which needs its interactions kept at the server, and"
+                " `store: false` in the researcher's YAML forbids that: nothing was sent. Set `store: true` there to"
+                " research or to ask about a report; status, list, report, cancel and forget work as ever."
+            )
 
     def order(
         self,

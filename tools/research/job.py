@@ -77,15 +77,23 @@ class Order:
     attempt: int = 1
     server: str = ""
     """Where it runs, see `tools.backend.server`: another server knows nothing of it."""
+    base: str = ""
+    """Id of the job that it builds on, if any."""
+    previous: str = ""
+    """Id of the interaction that it goes on from: the newest of its base when it was ordered."""
 
     @property
     def key(self) -> str:
-        """The same for equal orders; white space and case of the brief do not count."""
+        """The same for equal orders; white space and case of the brief do not count, nor what was asked about its base
+        meanwhile.
+        """
         brief = " ".join(self.brief.split()).casefold()
         parts = [self.user, self.session, brief, self.agent, dict(self.options), self.attempt]
         parts += [dict(content) for content in self.inputs]
         if self.server:
             parts.append(self.server)
+        if self.base:
+            parts.append({"base": self.base})
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -99,6 +107,19 @@ class Plan:
     approved: bool = False
     earlier: Sequence[str] = ()
     """Ids of the plans before it."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """What a model said to a question about a finished research. It stays at the server, for the next one."""
+
+    question: str
+    text: str
+    interaction_id: str
+    earlier: Sequence[str] = ()
+    """Ids of the interactions that gave the first parts of it, if it came in parts."""
+    session: str = ""
+    """The conversation in which it was asked."""
 
 
 @dataclass(frozen=True)
@@ -138,6 +159,10 @@ class Job:
     plan: Plan | None = None
     cost: float = 0.0
     """USD at most, as estimated when it was ordered."""
+    started: float | None = None
+    """When the server named the present interaction."""
+    follow_ups: Sequence[Answer] = ()
+    """Oldest first."""
 
     @property
     def request(self) -> Request:
@@ -145,9 +170,29 @@ class Job:
         order, plan = self.order, self.plan
         if plan is None:
             text = {"type": "text", "text": order.brief}
-            return Request(order.agent, [text, *order.inputs] if order.inputs else order.brief, order.options)
+            sent = [text, *order.inputs] if order.inputs else order.brief
+            return Request(order.agent, sent, order.options, order.previous or None)
         options = {**order.options, "collaborative_planning": not plan.approved}
         return Request(order.agent, plan.reply, options, plan.interaction_id)
+
+    @property
+    def newest(self) -> str | None:
+        """The interaction that a question about it, or a research that builds on it, goes on from."""
+        answered = (answer.interaction_id for answer in reversed(self.follow_ups) if answer.text)
+        return next(answered, self.interaction_id)
+
+    @property
+    def interactions(self) -> tuple[str, ...]:
+        """Ids of all that the server has of it."""
+        plans = (self.plan.interaction_id, *self.plan.earlier) if self.plan else ()
+        answers = (id_ for answer in self.follow_ups for id_ in (answer.interaction_id, *answer.earlier))
+        return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers) if id_))
+
+    def kept_until(self, retention: float) -> float | None:
+        """Until when a server that keeps interactions for `retention` seconds knows its research or plan."""
+        if not self.interaction_id and not self.plan:
+            return None
+        return (self.started or self.created) + retention
 
     @property
     def seconds(self) -> float | None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import functools
 import json
-from collections.abc import Callable, Collection, Coroutine
+from collections.abc import Callable, Collection, Coroutine, Sequence
 from dataclasses import asdict
 from typing import Any, ParamSpec, TypeVar, cast
 
@@ -32,7 +32,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import FOLLOWED, WORKABLE, Job, Order, Plan, State
+from tools.research.job import FOLLOWED, WORKABLE, Answer, Job, Order, Plan, State
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -78,6 +78,10 @@ _jobs = Table(
     Column("inputs", _Words),
     Column("cost", Float),
     Column("server", _Words),
+    Column("follow_ups", _Words),
+    Column("base", _Words),
+    Column("previous", _Words),
+    Column("started", Float),
 )
 _lines = Table(
     "research_lines",
@@ -165,14 +169,36 @@ class Ledger:
         """Changes a job if it is in one of the expected states.
 
         Args:
-            values: columns to set: `state`, `interaction_id`, `cursor`, `events`, `finished`, `usage`, `error`,
-                `report`.
+            values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
+                `error`, `plan`, `report`.
 
         Returns:
             The job after the change, or none when it was in another state (somebody else was first).
         """
         async with self._database.write() as connection:
             return await _change(connection, job_id, _jobs.c.state.in_(list(expected)), now, values)
+
+    async def add_answer(self, job_id: str, answer: Answer) -> Job | None:
+        """Writes down what a model answered, after the answers that are there.
+
+        Returns:
+            The job with it, or none when there is no such job (any more).
+        """
+        return await self._change_answers(job_id, lambda answers: [*answers, answer])
+
+    async def drop_answers(self, job_id: str, session: str) -> Job | None:
+        """Forgets the answers that were asked for in a conversation."""
+        return await self._change_answers(job_id, lambda answers: [a for a in answers if a.session != session])
+
+    @_whole
+    async def _change_answers(self, job_id: str, change: Callable[[Sequence[Answer]], list[Answer]]) -> Job | None:
+        while job := await self._first(_jobs.c.id == job_id):
+            unchanged = _jobs.c.follow_ups == _answers_text(job.follow_ups)
+            values = {"follow_ups": _answers_text(change(job.follow_ups))}
+            async with self._database.write() as connection:
+                if changed := await _change(connection, job_id, unchanged, job.updated, values):
+                    return changed  # else somebody else has changed them meanwhile
+        return None
 
     @_whole
     async def show(self, job: Job, owner: str, now: float, line: str, cursor: str | None, events: int) -> bool:
@@ -303,6 +329,10 @@ def _row(job: Job) -> dict[str, Any]:
         "inputs": json.dumps([dict(content) for content in order.inputs]),
         "cost": job.cost,
         "server": order.server,
+        "follow_ups": _answers_text(job.follow_ups),
+        "base": order.base,
+        "previous": order.previous,
+        "started": job.started,
     }
 
 
@@ -312,6 +342,14 @@ def _plan_text(plan: Plan | None) -> str | None:
 
 def _plan(values: dict[str, Any]) -> Plan:
     return Plan(**{**values, "earlier": tuple(values.get("earlier", ()))})
+
+
+def _answers_text(answers: Sequence[Answer]) -> str:
+    return json.dumps([asdict(answer) for answer in answers])
+
+
+def _answers(text: str) -> tuple[Answer, ...]:
+    return tuple(Answer(**{**values, "earlier": tuple(values["earlier"])}) for values in json.loads(text))
 
 
 def _job(row: Row[Any]) -> Job:
@@ -325,6 +363,8 @@ def _job(row: Row[Any]) -> Job:
         inputs=tuple(json.loads(values["inputs"])),
         attempt=values["attempt"],
         server=values["server"],
+        base=values["base"],
+        previous=values["previous"],
     )
     return Job(
         id=values["id"],
@@ -341,4 +381,6 @@ def _job(row: Row[Any]) -> Job:
         line=values["line"],
         plan=_plan(json.loads(values["plan"])) if values["plan"] else None,
         cost=values["cost"],
+        started=values["started"],
+        follow_ups=_answers(values["follow_ups"]),
     )

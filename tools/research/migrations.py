@@ -76,6 +76,15 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             "ALTER TABLE research_jobs ADD COLUMN server TEXT NOT NULL DEFAULT ''",
         ),
     ),
+    (
+        5,
+        (
+            "ALTER TABLE research_jobs ADD COLUMN follow_ups TEXT NOT NULL DEFAULT '[]'",
+            "ALTER TABLE research_jobs ADD COLUMN base TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE research_jobs ADD COLUMN previous TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE research_jobs ADD COLUMN started DOUBLE PRECISION",
+        ),
+    ),
 )
 """Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
 

@@ -15,15 +15,16 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from tools.citations import relink
+from tools.research.asking import ask
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.config import Limits
 from tools.research.follower import Policy
 from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.limits import make_room
-from tools.research.page import to_markdown
+from tools.research.limits import DAY, make_room
 from tools.research.redirects import resolve
-from tools.research.report import Report, from_json, read_report, to_json
+from tools.research.report import Report, from_json, to_json
+from tools.research.texts import moment
 from tools.research.worker import Worker
 
 log = logging.getLogger(__name__)
@@ -73,17 +74,22 @@ class Research:
         *,
         policy: Policy | None = None,
         server: Callable[[], str] = lambda: "",
+        retention: float = 55 * DAY,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Args:
         server: the name of the server that `client` talks to, see `Order.server`.
+        retention: seconds for which that server keeps interactions.
         """
         self.ledger = ledger
         self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
-        self._worker = Worker(ledger, client, policy or Policy(), clock, sleep)
+        self._policy, self._retention = policy or Policy(), retention
+        self._worker = Worker(ledger, client, self._policy, clock, sleep)
         self._runs: dict[str, _Run] = {}
         self._adding = asyncio.Lock()
+        self._asking: set[asyncio.Task[Report]] = set()
+        self._warned: set[str] = set()
 
     async def start(self, order: Order, *, limits: Limits | None = None, confirm: bool = False) -> tuple[Job, bool]:
         """Takes an order. The same order again joins the job that it has, unless that one never started anything.
@@ -104,6 +110,15 @@ class Research:
             return newest, False
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
         return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
+
+    async def further(self, job_id: str, order: Order) -> Order:
+        """The order as one that builds on a finished research: on its newest follow-up, else on itself.
+
+        Raises:
+            UnknownJob, NotFinished: there is nothing to build on.
+        """
+        job, _ = await self._finished(job_id, "that could be built on")
+        return replace(order, base=job.id, previous=job.newest or "")
 
     async def start_again(self, job: Job, *, limits: Limits | None = None) -> Job:
         """A new run of an old order, on purpose: it costs again. A run that is still on its way, or waits for a yes, is
@@ -161,29 +176,18 @@ class Research:
         )
         return await self.job(job.id)
 
-    async def follow_up(self, job_id: str, question: str, model: str) -> Report:
-        """A model's answer to a question about a finished research.
-
-        The server still knows the research: the question goes on from it. It does not any more: the model is given
-        the saved report.
+    async def follow_up(self, job_id: str, question: str, model: str, session: str = "") -> Report:
+        """A model's answer to a question about a finished research, asked in a conversation; see `asking.ask`.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
             ApiError: the model could not be asked.
         """
-        job, report = await self.job(job_id), await self.report(job_id)
-        if report is None:
-            raise NotFinished(f"{job_id} has no report to ask about: it is {job.state}")
-        try:
-            answer = await self._client.ask(model, question, job.interaction_id)
-        except Gone:
-            text = f"{to_markdown(report)}\n\n---\nAnswer this from the report above: {question}"
-            answer = await self._client.ask(model, text, None)
-        try:  # nothing goes on from it, and nobody would know of it when the research is forgotten
-            await self._client.delete(answer["id"])
-        except ApiError as error:
-            log.warning("the answer %s stays at the server: %s", answer["id"], error)
-        return read_report(answer)
+        job, report = await self._finished(job_id, "to ask about")
+        asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
+        self._asking.add(asking)  # whoever asks may be cancelled; what was answered has to be known to be forgotten
+        asking.add_done_callback(self._asking.discard)
+        return await asyncio.shield(asking)
 
     async def resolve_links(self, job_id: str, http: httpx.AsyncClient | None = None) -> Report:
         """The report with the addresses that its redirect links lead to, as far as they tell. It stays so.
@@ -191,9 +195,7 @@ class Research:
         Raises:
             UnknownJob, NotFinished: there is no such report.
         """
-        job, report = await self.job(job_id), await self.report(job_id)
-        if report is None:
-            raise NotFinished(f"{job_id} has no report whose links could be resolved: it is {job.state}")
+        _, report = await self._finished(job_id, "whose links could be resolved")
         async with http or httpx.AsyncClient(timeout=10) as client:
             urls = await resolve((source.url for source in report.sources), client)
         if urls:
@@ -210,8 +212,7 @@ class Research:
         """
         job = await self.cancel(job_id)
         receipt = []
-        named = [job.interaction_id, *((job.plan.interaction_id, *job.plan.earlier) if job.plan else ())]
-        for interaction_id in dict.fromkeys(name for name in named if name):
+        for interaction_id in job.interactions:
             try:
                 await self._client.delete(interaction_id)
                 receipt.append(f"interaction {interaction_id}: deleted at the server")
@@ -224,7 +225,7 @@ class Research:
         """Takes up every research of this server that nobody works on, whoever ordered it. Starts nothing.
 
         The server keeps what a research found for a day or some weeks, so it is fetched although nobody asks. A stalled
-        one is looked at once an hour.
+        one is looked at once an hour. Of a plan that waits for a yes and is about to be forgotten is warned once.
 
         Returns:
             What is taken up.
@@ -239,7 +240,15 @@ class Research:
                 await self._worker.finish(job, resource)
             else:
                 await self.ledger.change(job.id, {State.STALLED}, now, state=State.STALLED)
+        for job in await self.ledger.abandoned(server, now, {State.AWAITING_APPROVAL}, now):
+            self._warn(job, now)
         return orphans
+
+    def _warn(self, job: Job, now: float) -> None:
+        until = job.kept_until(self._retention)
+        if job.plan and until and now >= until - self._retention / 10 and job.plan.interaction_id not in self._warned:
+            self._warned.add(job.plan.interaction_id)
+            log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, moment(until))
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
         """Lines of progress, until the job needs nobody any more or the time is up. The job goes on either way.
@@ -290,6 +299,12 @@ class Research:
         """The jobs of a user at this server, newest first."""
         server = self._server()
         return [job for job in await self.ledger.find(user=user, limit=1000) if job.order.server == server]
+
+    async def _finished(self, job_id: str, what: str) -> tuple[Job, Report]:
+        job, report = await self.job(job_id), await self.report(job_id)
+        if report is None:
+            raise NotFinished(f"{job_id} has no report {what}: it is {job.state}")
+        return job, report
 
     async def report(self, job_id: str) -> Report | None:
         """What came out, if anything did."""
@@ -344,7 +359,9 @@ class Research:
             return {}
 
     async def close(self) -> None:
-        """Stops following; the jobs go on at the server."""
+        """Stops following; the jobs go on at the server. What a model is just answering is waited for."""
+        if self._asking:
+            await asyncio.wait(self._asking, timeout=self._policy.create_timeout)
         for job_id in list(self._runs):
             await self._stop(job_id)
         await self.ledger.close()

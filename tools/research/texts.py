@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.research.client import Resource
-from tools.research.job import Job, State, cost_of
+from tools.research.job import Answer, Job, State, cost_of
+from tools.research.page import to_markdown
+from tools.research.report import Report
 
 
 def started(job: Job) -> str:
     """What is said first: it survives a reload and carries the handle."""
+    from_there = f", building on `{job.order.base}`" if job.order.base else ""
     return (
-        f"🔎 Research `{job.id}` begins; it usually takes 5 to 20 minutes."
+        f"🔎 Research `{job.id}` begins{from_there}; it usually takes 5 to 20 minutes."
         " You can close this page; ask for its status later and it is picked up where it stands."
     )
 
@@ -60,6 +64,12 @@ def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> st
         f"no news for {seconds / 60:.0f} minutes, since {moment(now - seconds)}; it was ordered at"
         f" {moment(job.created)}; the server {says}"
     )
+
+
+def recall(report: Report, answers: Sequence[Answer]) -> str:
+    """What is known of a research without the server: its report, and what was asked about it since."""
+    asked = [f"Question: {answer.question}\n\nAnswer: {answer.text}" for answer in answers]
+    return "\n\n---\n".join([to_markdown(report).rstrip(), *asked])
 
 
 def moment(seconds: float) -> str:

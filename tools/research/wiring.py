@@ -8,6 +8,7 @@ from weakref import WeakKeyDictionary
 from tools import backend
 from tools.research.client import InteractionsClient
 from tools.research.ledger import Ledger
+from tools.research.limits import DAY
 from tools.research.service import Research
 from tools.settings import load_settings
 
@@ -19,7 +20,10 @@ def research() -> Research:
     loop = asyncio.get_running_loop()
     if loop not in _services:
         client = InteractionsClient(lambda: backend.client(retries=False))
-        _services[loop] = Research(Ledger(load_settings().ledger_url), client, server=backend.server)
+        settings = load_settings()
+        _services[loop] = Research(
+            Ledger(settings.ledger_url), client, server=backend.server, retention=settings.retention_days * DAY
+        )
     return _services[loop]
 
 

@@ -18,6 +18,16 @@ class New:
 
 
 @dataclass(frozen=True)
+class Further:
+    """Start (or join) a research that builds on a finished one."""
+
+    job: Job
+    brief: str
+    most: bool = False
+    """Whether Deep Research Max was asked for."""
+
+
+@dataclass(frozen=True)
 class Attach:
     """Show how a job stands, or its report."""
 
@@ -88,13 +98,30 @@ class Nothing:
 
 
 _Command = Attach | Again | Cancel | Forget | Approve | Resolve
-Wish = New | Attach | Again | Cancel | Forget | Approve | Revise | FollowUp | Resolve | ListAll | Nothing
+Wish = New | Further | Attach | Again | Cancel | Forget | Approve | Revise | FollowUp | Resolve | ListAll | Nothing
 
 _JOB = re.compile(r"\bjob_[2-9a-z]{8}\b")
 _MAX = re.compile(r"\bdeep research max\b|\bmax(imum)? research\b", re.IGNORECASE)
-_ABOUT_REPORT = re.compile(
-    r"\b(the|this|that|your|its)\s+(report|research|study|findings?|results?|sources?|sections?)\b"
-    r"|^\W*(please\s+|can you\s+|could you\s+)?(summari[sz]e|explain|translate|shorten|rephrase)\s+(it|this|that)\b",
+_POLITE = r"^\W*((please|can you|could you|would you|i want you to|i need you to|i|now|then|so|also|and)\W+)*"
+_REPORT = r"(the|this|that|your|its)\s+(report|research|study|findings?|results?|sources?|sections?)"
+_ABOUT_REPORT = re.compile(rf"\b{_REPORT}\b", re.IGNORECASE)
+_ABOUT_IT = re.compile(
+    rf"{_POLITE}(summari[sz]e|explain|translate|shorten|rephrase|rewrite|simplify|make|put|write|turn|give|do|need|want)"
+    r"\s+(me\s+)?(it|this|that)\b",
+    re.IGNORECASE,
+)
+_ABOUT_ANSWER = re.compile(
+    rf"{_POLITE}(a (bit|little|lot)\b|(an?|one) (\w+ ){{0,3}}(version|summary|one)\b)", re.IGNORECASE
+)
+"""What a new brief may begin with too: right only after a question about a report, when it is most likely another."""
+_FURTHER = re.compile(
+    rf"{_POLITE}("
+    r"(deep )?research\W+(on\W+from|further\W+(on|into|from))\W+\w+"
+    r"|(research|investigate|explore) (it|this|that) further\b"
+    r"|(dig|go|look|drill)( (a bit|a little|even|much))? deeper\b"
+    rf"|(continue|extend|expand|deepen|go on with|build on) (my research|{_REPORT})\b"
+    rf"|((based|building|starting) (on|from)|from) (there|that|this|it|{_REPORT})\W+((please|now|go|and)\W+)*"
+    r"(research|investigate|explore|study|examine|dig|look)\b)",
     re.IGNORECASE,
 )
 
@@ -115,8 +142,7 @@ _WORTHLESS = {State.FAILED, State.CANCELLED, State.EXPIRED}
 """Ends of a research after which the same brief is a new one."""
 _AGAIN = (_set("again anew"), _set("start run do repeat pay research"))
 _ASKS = re.compile(
-    r"^\W*((please|can you|could you|i want you to|i need you to|now|then|also|and)\W+)*"
-    r"(deep research|research|write|do|make|create|prepare|produce|investigate|compare|analy[sz]e|study"
+    rf"{_POLITE}(deep research|research|write|do|make|create|prepare|produce|investigate|compare|analy[sz]e|study"
     r"|examine|review|i need|i want|an?)\b",
     re.IGNORECASE,
 )
@@ -143,7 +169,7 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
     words are wishes for the plan. In a session that has a research, a message that is neither a command nor plainly a
     new brief ("how is the tides one going?") starts nothing and is asked back: a question must not cost dollars. A
     session without one may be the heir of a lost session: the user's researches can be seen there, and the same brief
-    finds its job.
+    finds its job. After a question about a report, what is no command and no new brief is the next question.
     """
     named = _JOB.search(text)
     chosen = next((job for job in jobs if named and job.id == named.group()), None)
@@ -160,7 +186,12 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
         return _command(text, words, job, waits) if job else _from_elsewhere(words, jobs)
     if job and waits and job.plan and text.strip():
         return Revise(job, text.strip())
-    if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or _ABOUT_REPORT.search(text)):
+    unnamed = " ".join(_JOB.sub("", text).split()).strip(" :,;")
+    if _FURTHER.search(unnamed) and not _QUESTION.search(unnamed):
+        return _further(unnamed, chosen, job, jobs, session)
+    about_it = _ABOUT_IT.search(text)
+    about = about_it or _ABOUT_REPORT.search(text)
+    if job and job.state is State.COMPLETED and ((chosen and words - _FILLERS) or about):
         return FollowUp(job, _JOB.sub("the report", text).strip())
     if chosen:
         return Attach(chosen)
@@ -168,7 +199,11 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
         return Nothing("What shall be researched?")
     if _NEW.search(text) or any(_brief(text) == _brief(known.order.brief) for known in here):
         return New(text.strip())  # the same again joins its job
-    if job and (not _ASKS.search(text) or (words & (verbs - _FILLERS - {"on", "over", "start"}) and len(words) < 12)):
+    commands = words & (verbs - _FILLERS - {"on", "over", "start"}) and len(words) < 12
+    goes_on = job and job.state is State.COMPLETED and job.follow_ups and not commands
+    if job and goes_on and (_ABOUT_ANSWER.search(text) or not _ASKS.search(text)):
+        return FollowUp(job, text.strip())
+    if job and (commands or about_it or not _ASKS.search(text)):
         return Nothing(
             f"Is this about research `{job.id}`? Say “status”, “cancel” or “start again” and its name."
             " For another research say “new research:” and its topic."
@@ -181,6 +216,19 @@ def understand(text: str, session: str, jobs: list[Job], *, with_files: bool = F
 
 def _brief(text: str) -> list[str]:
     return text.casefold().split()
+
+
+def _further(brief: str, chosen: Job | None, job: Job | None, jobs: list[Job], session: str) -> Wish:
+    """What builds on a research. The same words in the same session are the same one, unless they name another base."""
+    known = (j for j in jobs if j.order.session == session and j.order.base and _brief(j.order.brief) == _brief(brief))
+    if chosen is None and (same := next(known, None)):
+        base = next((j for j in jobs if j.id == same.order.base), None)
+        return Further(base, brief, bool(_MAX.search(brief))) if base else Attach(same)
+    if job is None:
+        return Nothing("There is no research in this conversation to go on from: name one, as “list” shows it.")
+    if job.state is not State.COMPLETED:
+        return Nothing(f"Research `{job.id}` has no report yet that could be built on. Nothing was started.")
+    return Further(job, brief, bool(_MAX.search(brief)))
 
 
 def _from_elsewhere(words: set[str], jobs: list[Job]) -> Wish:

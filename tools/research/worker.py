@@ -8,6 +8,7 @@ import os
 import platform
 import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
+from dataclasses import replace
 
 from tools.research.client import (
     ApiError,
@@ -21,11 +22,11 @@ from tools.research.client import (
 )
 from tools.research.database import DATABASE_ERRORS
 from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
-from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, State
+from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, Request, State
 from tools.research.ledger import Ledger
 from tools.research.progress import progress_line, progress_lines
-from tools.research.report import read_report, to_json
-from tools.research.texts import stall
+from tools.research.report import from_json, read_report, to_json
+from tools.research.texts import recall, stall
 
 log = logging.getLogger(__name__)
 
@@ -120,8 +121,9 @@ class Worker:
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
         """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
+        request = job.request
         for attempt in range(1, CREATE_TRIES + 1):
-            sending = asyncio.ensure_future(self._send(job))
+            sending = asyncio.ensure_future(self._send(job, request))
             try:
                 stream = await asyncio.shield(sending)
             except asyncio.CancelledError:  # whoever stops us waits until the id is written down
@@ -131,6 +133,15 @@ class Worker:
                         await stream.aclose()
                 raise
             except NotCreated as error:
+                if error.status == 404 and request.previous and not job.plan:
+                    if found := await self._from_report(job, request):
+                        request = found
+                        await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
+                        say(f"the server has forgotten {job.order.base}: starting from its saved report")
+                        continue
+                    error = NotCreated(f"{job.order.base}, which it builds on, is forgotten here and at the server")
+                elif error.status == 404 and job.plan:
+                    error = NotCreated("the server has forgotten the plan; a new one is made if it is started again")
                 wait = error.retry_after or 2.0**attempt
                 if attempt == CREATE_TRIES or not error.again or wait > LONGEST_WAIT:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
@@ -144,7 +155,16 @@ class Worker:
                     await self._follow(started, say, stream)
                 return
 
-    async def _send(self, job: Job) -> AsyncGenerator[Event, None] | None:
+    async def _from_report(self, job: Job, request: Request) -> Request | None:
+        """The same request, going on from what the ledger knows of the job's base, if anything."""
+        base, text = await self._ledger.get(job.order.base), await self._ledger.report(job.order.base)
+        if base is None or text is None:
+            return None
+        texts = [recall(from_json(text), base.follow_ups), job.order.brief]
+        content = [{"type": "text", "text": text} for text in texts]
+        return replace(request, input=[*content, *job.order.inputs], previous=None)
+
+    async def _send(self, job: Job, request: Request) -> AsyncGenerator[Event, None] | None:
         """One create, and its id in the ledger as soon as an event names it.
 
         Returns:
@@ -155,7 +175,7 @@ class Worker:
         """
         if not await self._ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
             return None  # cancelled meanwhile
-        stream = self._client.create(job.request)
+        stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
         seconds = self._policy.create_timeout + uploads / SLOWEST_UPLOAD
         try:
@@ -170,7 +190,7 @@ class Worker:
         self, job: Job, named: str, cursor: str | None, stream: AsyncGenerator[Event, None]
     ) -> AsyncGenerator[Event, None] | None:
         log.info("%s is interaction %s", job.id, named)
-        values = {"interaction_id": named, "cursor": cursor, "events": 1}
+        values = {"interaction_id": named, "started": self._clock(), "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
         if await self._surely(job, named, starting, state=State.RUNNING, **values):
             return stream

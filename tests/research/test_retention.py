@@ -1,0 +1,115 @@
+"""The server keeps interactions for a time; what that means for a research is said before and after."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Iterator
+from dataclasses import replace
+
+import pytest
+
+from interactions_emulator.turn import Beat, Turn
+from tests.conftest import Desk
+from tests.research.test_promises import ORDER, lines_while_time_passes
+from tests.scripts import research_brain, said
+from tools.research.job import Job, State
+from tools.research.limits import DAY
+from tools.research.service import Research
+from tools.research.texts import moment, outcome
+
+PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
+RETENTION = 55 * DAY
+BEGAN = 1_800_000_000.0
+
+
+@pytest.fixture
+def brain() -> object:
+    """Plans when asked for a plan."""
+    return planning
+
+
+def planning(turn: Turn) -> Iterator[Beat]:
+    if turn.agent_config.get("collaborative_planning"):
+        yield Beat(60, said("1. Look at the sea."))
+    else:
+        yield from research_brain(turn)
+
+
+class Clock:
+    """The time of this side, which the test sets."""
+
+    now = BEGAN
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@pytest.fixture
+def clock() -> Clock:
+    return Clock()
+
+
+def service(desk: Desk, clock: Clock) -> Research:
+    """A service that lives in the test's time."""
+    plain = desk.service()
+    desk.services[-1] = Research(
+        plain.ledger, plain._client, policy=plain._policy, sleep=desk.pass_time, clock=clock, retention=RETENTION
+    )
+    return desk.services[-1]
+
+
+async def planned(desk: Desk, service: Research) -> Job:
+    job, _ = await service.start(PLANNED)
+    await lines_while_time_passes(desk, service, job)
+    return await service.job(job.id)
+
+
+async def test_how_long_the_server_keeps_a_research_counts_from_when_it_named_it(desk: Desk, clock: Clock) -> None:
+    desk_service = service(desk, clock)
+    job, _ = await desk_service.start(ORDER, confirm=True)
+    assert job.kept_until(RETENTION) is None
+    clock.now += 3 * DAY  # until somebody agrees to the price
+    await desk_service.approve(job.id)
+    await lines_while_time_passes(desk, desk_service, job)
+    job = await desk_service.job(job.id)
+    assert (job.state, job.kept_until(RETENTION)) == (State.COMPLETED, BEGAN + 3 * DAY + RETENTION)
+    assert replace(job, started=None).kept_until(RETENTION) == BEGAN + RETENTION  # of an older ledger
+
+
+async def test_a_plan_that_is_about_to_be_forgotten_is_warned_of_once(
+    desk: Desk, clock: Clock, caplog: pytest.LogCaptureFixture
+) -> None:
+    caplog.set_level(logging.WARNING, "tools.research")
+    keeping = service(desk, clock)
+    job = await planned(desk, keeping)
+    clock.now = BEGAN + 0.89 * RETENTION
+    await keeping.resume()
+    assert caplog.messages == []
+    clock.now = BEGAN + 0.91 * RETENTION
+    await keeping.resume()
+    await keeping.resume()
+    until = moment(BEGAN + RETENTION)
+    assert caplog.messages == [f"{job.id} waits for a yes to its plan, which the server keeps until {until}"]
+    assert (await keeping.job(job.id)).state is State.AWAITING_APPROVAL
+
+
+async def test_a_yes_to_a_plan_that_the_server_has_forgotten_ends_with_the_reason_and_the_way_out(
+    desk: Desk, clock: Clock
+) -> None:
+    asked = service(desk, clock)
+    job = await planned(desk, asked)
+    await desk.pass_time(RETENTION + DAY)
+    creates, before = desk.creates, len(desk.api.log()["requests"])
+    async with asyncio.timeout(60):
+        await asked.approve(job.id)
+        await lines_while_time_passes(desk, asked, job)
+    job = await asked.job(job.id)
+    assert (job.state, desk.creates, len(desk.api.log()["requests"])) == (State.FAILED, creates, before + 1)
+    assert job.error.startswith("nothing was started: the server has forgotten the plan")
+    assert f"start again {job.id}" in outcome(job)
+    assert job.plan
+    again = await asked.start_again(job)
+    await lines_while_time_passes(desk, asked, again)
+    again = await asked.job(again.id)
+    assert (again.state, again.plan and again.plan.text) == (State.AWAITING_APPROVAL, "1. Look at the sea.")

@@ -1,0 +1,107 @@
+"""The command about one interaction at the server, whoever made it."""
+
+from __future__ import annotations
+
+import json
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from tools.cli.console import err, out, run
+
+if TYPE_CHECKING:
+    from tools.research.client import InteractionsClient, Resource
+
+
+def interaction(
+    interaction_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an interaction, e.g. v1_….")],
+    as_json: Annotated[bool, typer.Option("--json", help="The resource as the server has it.")] = False,
+    with_input: Annotated[bool, typer.Option("--input", help="Show what was put in, too.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Make the server forget it.")] = False,
+) -> None:
+    """Show or delete an interaction at the server."""
+    if delete and (as_json or with_input):
+        raise typer.BadParameter("--delete shows nothing: leave out --json and --input")
+    run(_delete(interaction_id) if delete else _show(interaction_id, as_json, with_input))
+
+
+async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
+    from tools.research.client import Gone
+
+    try:
+        resource = await _client().get(interaction_id, include_input=with_input)
+    except Gone:
+        raise _unknown(interaction_id) from None
+    if as_json:
+        served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # those are the SDK's
+        typer.echo(json.dumps(served, ensure_ascii=False))
+        return
+    for key, value in _facts(resource).items():
+        out.print(f"[bold]{key}[/]: {escape(value)}", soft_wrap=True)
+    for text in _texts(resource):
+        out.print(f"\n{text}", markup=False, soft_wrap=True)
+
+
+async def _delete(interaction_id: str) -> None:
+    from tools.research.client import ApiError, Gone
+
+    try:
+        await _client().delete(interaction_id)
+    except Gone:
+        raise _unknown(interaction_id) from None
+    except ApiError as error:
+        err.print(f"interaction {escape(interaction_id)}: the server refused ({escape(str(error))})", soft_wrap=True)
+        raise typer.Exit(1) from None
+    out.print(f"interaction {escape(interaction_id)}: deleted at the server", soft_wrap=True)
+
+
+def _client() -> InteractionsClient:
+    from tools import backend
+    from tools.research.client import InteractionsClient
+
+    return InteractionsClient(lambda: backend.client(retries=False))
+
+
+def _unknown(interaction_id: str) -> Exception:
+    from tools import backend
+    from tools.research.client import Gone
+    from tools.settings import load_settings
+
+    return Gone(
+        f"{backend.server()} has no interaction {interaction_id}: it was deleted, never stored, made elsewhere or with"
+        f" another key, or is older than the {load_settings().retention_days:g} days for which interactions are kept"
+        " (DESK_RETENTION_DAYS)"
+    )
+
+
+def _facts(resource: Resource) -> dict[str, str]:
+    """What there is to know of it beside its texts."""
+    usage = resource.get("usage") or {}
+    facts = {
+        "id": resource.get("id"),
+        "status": resource.get("status"),
+        "model": resource.get("model"),
+        "agent": resource.get("agent"),
+        "previous": resource.get("previous_interaction_id"),
+        "created": resource.get("created"),
+        "updated": resource.get("updated"),
+        "usage": ", ".join(f"{name} {number}" for name, number in usage.items() if isinstance(number, int)),
+        "errors": "; ".join(str(error.get("message") or error) for error in resource.get("errors") or ()),
+    }
+    return {name: str(value) for name, value in facts.items() if value}
+
+
+def _texts(resource: Resource) -> list[str]:
+    """What was put in, quoted, and the answer with numbered sources."""
+    from tools.research.page import to_chat
+    from tools.research.report import read_report
+
+    said = [
+        part.get("text") or f"({part.get('type')}, {part.get('mime_type', 'of an unknown kind')})"
+        for step in resource.get("steps") or ()
+        if step.get("type") == "user_input"
+        for part in step.get("content") or ()
+    ]
+    quoted = "\n".join(f"> {line}" for text in said for line in str(text).splitlines())
+    return [text for text in (quoted, to_chat(read_report(resource)).strip()) if text]

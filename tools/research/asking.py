@@ -1,0 +1,46 @@
+"""Questions to a model about a finished research. Each goes on from the answer before it, and stays at the server."""
+
+from __future__ import annotations
+
+import logging
+
+from tools.research.client import ApiError, Gone, InteractionsClient
+from tools.research.job import Answer, Job
+from tools.research.ledger import Ledger
+from tools.research.report import Report, read_report
+from tools.research.texts import recall
+
+log = logging.getLogger(__name__)
+
+
+async def ask(
+    ledger: Ledger, client: InteractionsClient, job: Job, report: Report, question: str, model: str, session: str = ""
+) -> Report:
+    """A model's answer, written down with the job before it is handed out.
+
+    The server knows what was said last about the job: the question goes on from there. It does not any more: the
+    model is given the report, and what was asked about it since.
+
+    Raises:
+        ApiError: the model could not be asked.
+    """
+    try:
+        resource = await client.ask(model, question, job.newest)
+    except Gone:
+        text = f"{recall(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
+        resource = await client.ask(model, text, None)
+    read = read_report(resource)
+    earlier = tuple(id_ for id_ in resource["continuation_ids"] if id_ != resource["id"])
+    answer = Answer(question, read.text, resource["id"], earlier, session)
+    if not await ledger.add_answer(job.id, answer):
+        await _delete(client, answer)
+    return read
+
+
+async def _delete(client: InteractionsClient, answer: Answer) -> None:
+    """Deletes an answer whose job was forgotten while it came: nobody would know of it."""
+    for interaction_id in (answer.interaction_id, *answer.earlier):
+        try:
+            await client.delete(interaction_id)
+        except ApiError as error:
+            log.warning("the answer %s stays at the server: %s", interaction_id, error)
