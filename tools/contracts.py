@@ -52,10 +52,13 @@ def known_names(kind: str) -> list[str]:
     return [name for contract in _table() if contract.kind == kind for name in contract.names]
 
 
-def misfits(name: str, tools: Sequence[str], *, schema: bool, outputs: Sequence[str] = ()) -> Iterator[str]:
-    """What a model cannot do of what its agent asks for.
+def misfits(
+    name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
+) -> Iterator[str]:
+    """What a model or an agent of the API cannot do of what is asked for.
 
     Args:
+        kind: what it should be, "model" or "agent".
         tools: types of its tools.
         schema: whether its answers have to fit a schema.
         outputs: what its answers may consist of, if that is said.
@@ -63,8 +66,13 @@ def misfits(name: str, tools: Sequence[str], *, schema: bool, outputs: Sequence[
     contract = contract_of(name)
     if contract is None:
         return
-    if contract.kind == "agent":
-        yield f"`{name}` is an agent, not a model: it is the `agent` of a researcher (configs/researcher.yaml)"
+    if contract.kind != kind:
+        where = (
+            "it is the `agent` of a researcher"
+            if kind == "model"
+            else did_you_mean(name, known_names(kind)).strip(" ,")
+        )
+        yield f"`{name}` is {_a(contract.kind)}, not {_a(kind)}" + (f": {where}" if where else "")
         return
     for tool in dict.fromkeys(tools):
         if tool not in contract.tools:
@@ -114,6 +122,10 @@ def _read(file: Path) -> tuple[Contract, ...]:
         first = error.errors()[0]
         place = "entry {} {}".format(int(first["loc"][0]) + 1, ".".join(map(str, first["loc"][1:])))
         raise ConfigError(f"{file}: {place}: {first['msg']}, not {first['input']!r}") from None
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind == 'agent' else 'a'} {kind}"
 
 
 def _listed(names: Sequence[str] | frozenset[str]) -> str:

@@ -14,7 +14,7 @@ from google.adk.tools.url_context_tool import UrlContextTool
 from google.genai import types
 from pydantic import TypeAdapter, ValidationError
 
-from tools.contracts import contract_of, did_you_mean, known_names, misfits
+from tools.contracts import misfits
 from tools.generation import LABEL, LABEL_KEY, SENT
 from tools.server_tools import ServerTool
 from tools.yamls import Finding
@@ -33,15 +33,16 @@ def unfit(data: dict[str, Any]) -> Iterator[Finding]:
     """Findings of one file, given as read from YAML."""
     yield from _settings(data.get("generate_content_config"))
     yield from _server_tools(data.get("server_tools"))
-    for key in ("agent", "max_agent"):
-        contract = contract_of(str(data.get(key)))
-        if contract and contract.kind != "agent":
-            yield (key,), f"`{data[key]}` is a model, not an agent{did_you_mean(data[key], known_names('agent'))}"
-        elif contract and data.get("tools") and "function" not in contract.tools:
-            yield ("tools",), f"`{data[key]}` takes no custom functions: a remote `mcp_server` can offer them"
-    for key in ("model", "follow_up_model"):
-        if isinstance(data.get(key), str):
-            for misfit in _misfits(data, data[key].rpartition(":")[2]):
+    tools = list(_tool_types(data))
+    for key, kind, used in (
+        ("agent", "agent", tools),
+        ("max_agent", "agent", tools),
+        ("model", "model", [*tools, *(["function"] if data.get("sub_agents") else ())]),
+        ("follow_up_model", "model", []),
+    ):
+        if isinstance(name := data.get(key), str) and name:
+            schema = key == "model" and "output_schema" in data
+            for misfit in misfits(name.rpartition(":")[2], kind, used, schema=schema, outputs=_outputs(data)):
                 yield (key,), misfit
 
 
@@ -75,11 +76,10 @@ def _server_tools(tools: Any) -> Iterator[Finding]:
         seen.add(name)
 
 
-def _misfits(data: dict[str, Any], model: str) -> Iterator[str]:
+def _outputs(data: dict[str, Any]) -> list[str]:
     settings = data.get("generate_content_config")
     outputs = settings.get("response_modalities") if isinstance(settings, dict) else None
-    tools = [*_tool_types(data), *(["function"] if data.get("sub_agents") else ())]
-    yield from misfits(model, tools, schema="output_schema" in data, outputs=[str(o).lower() for o in outputs or ()])
+    return [str(output).lower() for output in outputs or ()]
 
 
 def _tool_types(data: dict[str, Any]) -> Iterator[str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import base64
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -11,8 +12,11 @@ from google.genai import types
 
 from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
-from tests.scripts import PIXEL, picture, said, thought
-from tests.talk import USER, creates, refusals, words
+from tests.conftest import ROOT
+from tests.scripts import PIXEL, picture, research_brain, said, thought
+from tests.talk import USER, Talk, creates, refusals, words
+from tools.application import build_app
+from tools.research import wiring
 
 ILLUSTRATOR = """model: interactions:gemini-3.1-flash-image
 generate_content_config:
@@ -111,3 +115,16 @@ async def test_the_form_of_a_picture_is_asked_for(api: Emulator, solo: Solo) -> 
     form = {"type": "image", "aspect_ratio": "16:9", "image_size": "2K"}
     assert creates(api)[0]["response_format"] == [{"type": "text"}, form]
     assert refusals(api) == []
+
+
+async def test_a_research_takes_pictures_and_documents_along_and_says_what_it_leaves_out(
+    use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_CONFIG", str(ROOT / "configs" / "researcher.yaml"))
+    with Emulator(brain=research_brain) as server:
+        use(server)
+        said = await Talk(build_app()).say("Research the tides", file("image/png", PIXEL), file("audio/mpeg"))
+        await wiring.close()
+        assert words(said[0]) == "Left out, since Deep Research does not take it: audio/mpeg."
+        assert "# Tides" in words(said[-1])
+        assert [content["type"] for content in creates(server)[0]["input"][0]["content"]] == ["text", "image"]

@@ -3,15 +3,21 @@
 from __future__ import annotations
 
 import logging
+from collections.abc import Iterator
+from pathlib import Path
 from typing import Any
 
 import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
 from tests.capabilities.conftest import Script, Solo
-from tests.scripts import said
-from tests.talk import creates, refusals
+from tests.conftest import ROOT
+from tests.scripts import research_brain, said
+from tests.talk import Talk, creates, refusals
+from tools.application import build_app
+from tools.research import wiring
 
 MODES = pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
 
@@ -160,3 +166,28 @@ async def test_what_a_remote_mcp_server_was_asked_does_not_disturb_the_answer(
     result = {"type": "mcp_server_tool_result", "call_id": "m", "server_name": "wiki", "name": "ask", "result": "Yes."}
     script.answers = [[call, result, said("They fly.")]]
     assert await solo(mode=mode).ask("do bees fly?") == "They fly."
+
+
+async def test_a_research_takes_the_tools_of_its_yaml_along(
+    use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("WIKI_KEY", "a-secret-of-ours")
+    asked: list[Turn] = []
+
+    def brain(turn: Turn) -> Iterator[Beat]:
+        asked.append(turn)
+        yield from research_brain(turn)
+
+    file = tmp_path / "researcher.yaml"
+    shipped = (ROOT / "configs" / "researcher.yaml").read_text()
+    server = "{type: mcp_server, name: wiki, url: 'https://example.org/mcp', headers: {X: '${WIKI_KEY}'}}"
+    file.write_text(f"{shipped}\nserver_tools: [{server}]\n")
+    monkeypatch.setenv("DESK_CONFIG", str(file))
+    with Emulator(brain=brain) as api:
+        use(api)
+        assert "# Tides" in await Talk(build_app()).ask("Research the tides")
+        await wiring.close()
+    [tool] = asked[0].tools
+    assert (tool["name"], tool["headers"]) == ("wiki", {"X": "a-secret-of-ours"})
+    ledger = (tmp_path / "data" / "ledger.db").read_bytes()
+    assert b"a-secret-of-ours" not in ledger

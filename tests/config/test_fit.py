@@ -106,11 +106,14 @@ def test_deep_research_takes_no_functions_and_a_model_is_no_research_agent(tmp_p
     file = tmp_path / "researcher.yaml"
     head = "agent_class: tools.research.agent.Researcher\nname: researcher\nfollow_up_model: gemini-3.8-flash\n"
     agents = "agent: deep-research-preview-04-2026\nmax_agent: gemini-3.8-flash\n"
-    file.write_text(head + agents + "tools: [{name: tools.weather.get_weather}]\n")
+    server_tools = "server_tools: [{type: google_maps}, {type: url_context}]\n"
+    file.write_text(head + agents + "tools: [{name: tools.weather.get_weather}]\n" + server_tools)
     with pytest.raises(ConfigError) as caught:
         load_agent(file)
     assert ":5: `gemini-3.8-flash` is a model, not an agent" in str(caught.value)
-    assert ":6: `deep-research-preview-04-2026` takes no custom functions" in str(caught.value)
+    assert ":4: `deep-research-preview-04-2026` takes no custom functions" in str(caught.value)
+    assert ":4: `deep-research-preview-04-2026` takes no `google_maps`" in str(caught.value)
+    assert "takes no `url_context`" not in str(caught.value)
 
 
 def test_a_name_that_nothing_is_known_of_passes_with_a_warning(

@@ -102,7 +102,8 @@ class Researcher(ResearchSettings, BaseAgent):
         """Does what the message wants: what to say to it, and the job to watch then, if any."""
         parts = (ctx.user_content.parts if ctx.user_content else None) or []
         text = "".join(part.text or "" for part in parts)
-        user, session, inputs = ctx.session.user_id, ctx.session.id, inputs_of(parts)
+        user, session = ctx.session.user_id, ctx.session.id
+        inputs, left = inputs_of(parts)
         jobs = await service.jobs(user)
         wish = understand(text, session, jobs, with_files=bool(inputs))
         if isinstance(wish, COSTS) or (isinstance(wish, Attach) and wish.job.state is State.INTENDED):
@@ -140,7 +141,8 @@ class Researcher(ResearchSettings, BaseAgent):
                 if isinstance(wish, Further):
                     order = await service.further(wish.job.id, order)
                 job, new = await service.start(order, limits=self.limits, confirm=most)
-                return [started(job)] if new and not most else [], job
+                notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
+                return [*notes, started(job)] if new and not most else notes, job
 
     async def _outcome(self, ctx: InvocationContext, job: Job, report: Report | None) -> AsyncGenerator[Event, None]:
         if report is None:
@@ -199,9 +201,9 @@ def artifacts(job: Job, report: Report) -> list[dict[str, types.Part]]:
     return [*pictures, documents]
 
 
-def inputs_of(parts: list[types.Part]) -> list[dict[str, Any]]:
-    """Pictures and documents of a message as content of the wire; other files are left out."""
-    inputs = []
+def inputs_of(parts: list[types.Part]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Pictures and documents of a message as content of the wire, and the types of other files, which are left out."""
+    inputs, left = list[dict[str, Any]](), list[str]()
     for part in parts:
         file = part.inline_data or part.file_data
         kind = _kind(file.mime_type if file else None)
@@ -210,7 +212,9 @@ def inputs_of(parts: list[types.Part]) -> list[dict[str, Any]]:
             inputs.append({"type": kind, "mime_type": part.inline_data.mime_type, "data": data})
         elif part.file_data and kind:
             inputs.append({"type": kind, "mime_type": part.file_data.mime_type, "uri": part.file_data.file_uri})
-    return inputs
+        elif file:
+            left.append(file.mime_type or "a file of unknown type")
+    return inputs, left
 
 
 def _kind(mime_type: str | None) -> str | None:

@@ -68,12 +68,15 @@ class Unavailable(ApiError):
 class InteractionsClient:
     """The calls over the official SDK."""
 
-    def __init__(self, sdk: Callable[[], Client], *, patience: float = 60) -> None:
+    def __init__(
+        self, sdk: Callable[[], Client], *, patience: float = 60, tools: Callable[[], list[Any]] = list
+    ) -> None:
         """Args:
         sdk: gives the SDK client of the running event loop, one that never retries by itself.
+        tools: gives what a research may use, as the wire has it, asked anew for each: it may hold secrets.
         patience: seconds for an answer that is no stream; the SDK would wait for ever (google-genai 2.34).
         """
-        self._sdk, self._patience = sdk, patience
+        self._sdk, self._patience, self._tools = sdk, patience, tools
 
     async def create(self, request: Request) -> AsyncGenerator[Event, None]:
         """Starts a research and yields its events. The first one names the interaction.
@@ -84,7 +87,7 @@ class InteractionsClient:
             Unavailable: the stream broke after the first event.
         """
         try:
-            sdk = self._sdk()
+            sdk, tools = self._sdk(), self._tools()
         except Exception as error:
             raise NotCreated(str(error)) from error
         first = True
@@ -93,6 +96,7 @@ class InteractionsClient:
                 agent=request.agent,
                 input=request.input,
                 agent_config={"type": "deep-research", **request.options},
+                tools=tools or None,
                 previous_interaction_id=request.previous,
                 background=True,  # Deep Research refuses to run otherwise
                 store=True,

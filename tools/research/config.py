@@ -9,6 +9,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
 from tools.research.job import Order
+from tools.server_tools import ServerTool
 from tools.yamls import ConfigError, config_files, read_mapping
 
 
@@ -43,6 +44,8 @@ class ResearchSettings(BaseModel):
     attach_seconds: float = Field(default=240.0, gt=0)
     """How long a turn watches a research before it hands back a handle."""
     limits: Limits = Limits()
+    server_tools: Sequence[ServerTool] = ()
+    """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
     store: bool = True
     """Whether anything may be kept at the server. False: nothing is started and no model is asked about a report."""
 

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import asyncio
+import os
+from typing import Any
 from weakref import WeakKeyDictionary
 
 from tools import backend
 from tools.research.client import InteractionsClient
+from tools.research.config import load_research_settings
 from tools.research.ledger import Ledger
 from tools.research.limits import DAY
 from tools.research.service import Research
@@ -19,7 +22,7 @@ def research() -> Research:
     """The service of the running event loop: its followers are tasks of that loop."""
     loop = asyncio.get_running_loop()
     if loop not in _services:
-        client = InteractionsClient(lambda: backend.client(retries=False))
+        client = InteractionsClient(lambda: backend.client(retries=False), tools=_tools)
         settings = load_settings()
         _services[loop] = Research(
             Ledger(settings.ledger_url), client, server=backend.server, retention=settings.retention_days * DAY
@@ -31,3 +34,8 @@ async def close() -> None:
     """Ends the service of the running event loop, if there is one; a create on its way is waited for."""
     if service := _services.pop(asyncio.get_running_loop(), None):
         await service.close()
+
+
+def _tools() -> list[dict[str, Any]]:
+    """What a research may use besides the web, with today's secrets, which no ledger holds."""
+    return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).server_tools]
