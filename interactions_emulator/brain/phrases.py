@@ -267,8 +267,8 @@ ASSENT = _re(
 )
 REWORD = _re(
     r"""
-        ^(?:summari[sz]e|shorten|condense|simplify|rephrase|reword)(?:\s(?:it|that|this|please|again|briefly|in\b.*
-    |the\s(?:report|answer|above|findings|results?|study|research)|your\s(?:report|answer|findings)))*$
+        ^(?:summari[sz]e|shorten|condense|simplify|rephrase|reword)(?:\s(?:it|that|this|please|again|briefly
+    |(?:in|for|as|into)\b.*|the\s(?:report|answer|above|findings|results?|study|research)|your\s(?:report|answer|findings)))*$
     |\b(?:shorter|simpler|briefer|more\s(?:briefly
         |simply))\b|tl;?dr|in\s(?:short|brief|simple\s(?:words|terms)|one\ssentence|a\snutshell)
     |sum\s(?:it|that|this)\sup|key\s(?:points|findings|takeaways)|main\s(?:points|findings)|explain\s(?:it|that
