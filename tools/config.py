@@ -20,10 +20,10 @@ from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
 from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
-from tools.contracts import contract_of, did_you_mean
+from tools.contracts import contract_of
 from tools.fit import object_named, unfit
 from tools.models import InteractionsLlm
-from tools.yamls import ConfigError, Finding, Location, config_files, read_mapping
+from tools.yamls import ConfigError, Finding, Location, config_files, did_you_mean, read_mapping
 
 log = logging.getLogger(__name__)
 

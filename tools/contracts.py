@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -13,7 +12,7 @@ from google.genai import types
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tools.settings import ROOT, load_settings
-from tools.yamls import ConfigError
+from tools.yamls import ConfigError, did_you_mean
 
 Medium = Literal["text", "image", "audio", "video", "document"]
 ToolType = Literal[
@@ -99,12 +98,6 @@ def medium_of(part: types.Part) -> Medium:
         return "text"
     kind = (file.mime_type or "").partition("/")[0]
     return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
-
-
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A hint at the nearest known name, if one is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f", did you mean `{near[0]}`?" if near else ""
 
 
 def _table() -> tuple[Contract, ...]:

@@ -15,8 +15,9 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
 from tools import backend
-from tools.contracts import did_you_mean, known_names
+from tools.contracts import known_names
 from tools.research.client import retry_after, status_of
+from tools.yamls import did_you_mean
 
 log = logging.getLogger(__name__)
 

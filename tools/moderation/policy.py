@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import difflib
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -10,7 +9,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tools.moderation.verdict import Verdict
-from tools.yamls import ConfigError, config_files, read_mapping
+from tools.yamls import ConfigError, config_files, did_you_mean, read_mapping
 
 Action = Literal["pass", "flag", "block"]
 
@@ -102,6 +101,5 @@ def _finding(error: ValidationError, index: int) -> str:
     if entry["type"] != "extra_forbidden":
         return f"`{key}`: {entry['msg']}, not {entry['input']!r}"
     known = [name for model in (Policy, Categories, Rule) for name in model.model_fields]
-    near = difflib.get_close_matches(str(entry["loc"][-1]), known, n=1, cutoff=0.5)
-    hint = f", did you mean `{near[0]}`?" if near else f"; known keys: {', '.join(known)}"
+    hint = did_you_mean(str(entry["loc"][-1]), known) or f"; known keys: {', '.join(known)}"
     return f"unknown key `{key}`{hint}"
