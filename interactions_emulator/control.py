@@ -5,9 +5,9 @@ clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"no
               each run has gone as far as virtual time lets it
 log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
               "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
-              method, path, status, interaction_id, kind, key, connection, bytes, body}; status null: the connection
-              was closed or left open instead; bytes: the length of the body, which is kept of the last 1,000
-              requests if it is JSON of at most 64 KB, without secrets
+              method, path, status, interaction_id, kind, key, connection, bytes}; status null: the connection was
+              closed or left open instead; bytes: the length of the body. With ?bodies each of the last 1,000
+              requests has its body too, if it is JSON of at most 64 KB, without secrets
 interactions  GET: those stored, oldest first: [{id, status, target, input, events, steps, background,
               previous_interaction_id}]; events and steps are numbers
 deliveries    GET: attempts to tell webhooks: [{time, id, uri, type, attempt, status}]; status null: no answer
@@ -57,7 +57,7 @@ def control_routes(parts: Parts) -> list[Route]:
                 "creates": sum(runs.creates.values()),
                 "creates_by_key": runs.creates,
                 "connections": {"opened": log.opened, "open": log.open},
-                "requests": log.read(),
+                "requests": log.with_bodies() if "bodies" in request.query_params else list(log.requests),
             }
         )
 

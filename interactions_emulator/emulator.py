@@ -145,9 +145,12 @@ class Emulator:
         """From now on this many virtual seconds pass in a real one; 0 is manual, `math.inf` waits for nothing."""
         self._ask("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
 
-    def log(self) -> dict[str, Any]:
-        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}, as `control` describes it."""
-        return dict(self._ask("GET", "log"))
+    def log(self, *, bodies: bool = False) -> dict[str, Any]:
+        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}, as `control` describes it.
+
+        With `bodies` each request has what was sent, as long as it is not large.
+        """
+        return dict(self._ask("GET", "log?bodies" if bodies else "log"))
 
     def interactions(self) -> list[dict[str, Any]]:
         """Return what is stored, oldest first, as `control` describes it."""

@@ -39,7 +39,7 @@ class Log:
         if 0 < len(body) <= LARGEST_BODY:
             self._bodies.append((request, body))
 
-    def read(self) -> list[dict[str, Any]]:
+    def with_bodies(self) -> list[dict[str, Any]]:
         """The requests with their bodies, as far as they are kept and are JSON, without secrets."""
         bodies = {id(request): body for request, body in self._bodies}
         return [{**request, "body": _readable(bodies.get(id(request), b""))} for request in self.requests]

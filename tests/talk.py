@@ -18,6 +18,8 @@ from google.genai import types
 from interactions_emulator import Emulator
 
 USER = "ada"
+CREATES = ("create", "create_stream")
+"""How the emulator's log calls them."""
 
 
 class Talk:
@@ -83,4 +85,4 @@ def refusals(api: Emulator) -> list[Any]:
 
 def creates(api: Emulator) -> list[dict[str, Any]]:
     """The bodies of all creates, oldest first, also of those that were refused."""
-    return [r["body"] for r in api.log()["requests"] if r["kind"] in ("create", "create_stream")]
+    return [r["body"] for r in api.log(bodies=True)["requests"] if r["kind"] in CREATES]

@@ -51,7 +51,7 @@ async def test_an_answer_fits_its_schema(
 ) -> None:
     script.answers = [[said(json.dumps(VERDICT))]]
     assert json.loads(await solo(SCHEMA + tools, mode).ask("hello")) == VERDICT
-    request = api.log()["requests"][0]
+    request = api.log(bodies=True)["requests"][0]
     path = "/v1beta1/projects/p/locations/global/interactions" if served == "vertex" else "/v1beta/interactions"
     assert request["path"] == path
     [form] = request["body"]["response_format"]

@@ -107,8 +107,8 @@ def test_in_private_mode_commands_that_leave_something_at_the_server_are_refused
 ) -> None:
     job = researched("tides")["job"]
     shutil.copytree(ROOT / "configs", tmp_path / "configs")
-    with (tmp_path / "configs" / "researcher.yaml").open("a") as file:
-        file.write("store: false\n")
+    file = tmp_path / "configs" / "researcher.yaml"
+    file.write_text(file.read_text().replace("store: true", "store: false"))
     monkeypatch.setenv("DESK_CONFIG", str(tmp_path / "configs" / "desk.yaml"))
     for command in (("research", "the sun"), ("follow-up", job, "And?"), ("approve", job)):
         refused = desk(*command)

@@ -212,6 +212,6 @@ def private(tmp_path: Path) -> Path:
     """The project's configuration with a researcher that may store nothing."""
     folder = tmp_path / "configs"
     shutil.copytree(ROOT / "configs", folder)
-    with (folder / "researcher.yaml").open("a") as file:
-        file.write("store: false\n")
+    file = folder / "researcher.yaml"
+    file.write_text(file.read_text().replace("store: true", "store: false"))
     return folder / "desk.yaml"

@@ -10,7 +10,7 @@ from tests.wire.conftest import MODEL, Wire
 
 
 def last(api: Emulator) -> dict[str, Any]:
-    return dict(api.log()["requests"][-1])
+    return dict(api.log(bodies=True)["requests"][-1])
 
 
 def test_the_body_of_a_request_can_be_read_back_without_its_secrets(api: Emulator, wire: Wire) -> None:
@@ -20,7 +20,7 @@ def test_the_body_of_a_request_can_be_read_back_without_its_secrets(api: Emulato
     assert request["body"]["labels"] == {"team": "desk"}
     assert request["body"]["tools"][0]["headers"] == {"Authorization": "REDACTED"}
     assert request["bytes"] > len("abcdefghij")
-    assert "abcdefghij" not in str(api.log())
+    assert "abcdefghij" not in str(api.log(bodies=True))
 
 
 def test_of_a_large_body_only_its_size_is_kept(api: Emulator, wire: Wire) -> None:
