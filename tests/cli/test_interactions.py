@@ -8,15 +8,17 @@ import shutil
 from collections.abc import Iterator
 from datetime import datetime, timedelta
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import httpx
 import pytest
+from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
-from tests.cli.test_commands import desk
 from tests.conftest import ROOT
 from tests.routing.test_conversation import brain
+from tools.cli import app
 
 TIME = "%Y-%m-%d %H:%M:%SZ"
 
@@ -26,6 +28,12 @@ def api(use: Any) -> Iterator[Emulator]:
     with Emulator(brain=brain, speed=math.inf) as server:
         use(server)
         yield server
+
+
+def desk(*arguments: str) -> SimpleNamespace:
+    """A command in this process, which has everything imported."""
+    result = CliRunner().invoke(app, [*arguments])
+    return SimpleNamespace(returncode=result.exit_code, stdout=result.stdout, stderr=result.stderr)
 
 
 def researched(brief: str, *options: str) -> dict[str, Any]:

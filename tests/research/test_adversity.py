@@ -186,7 +186,7 @@ async def test_what_waits_for_its_price_is_neither_changed_nor_started_by_other_
 
 async def test_events_without_an_id_are_no_news_and_make_no_loop(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "resume", "error_after": 0, "times": 0})
-    service = desk.service(poll_first=60, poll_most=60)
+    service = desk.service(poll_first=60, poll_most=60, silence=0.1)
     job, _ = await service.start(ORDER)
     await lines(service, job)
     kinds = [request["kind"] for request in desk.api.log()["requests"]]
