@@ -97,6 +97,22 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
     assert len(researches(api)) == 1
 
 
+async def test_closing_one_runner_takes_nothing_from_the_turn_of_another(api: Emulator) -> None:
+    async def pass_time() -> None:
+        while True:
+            await asyncio.to_thread(api.advance, 60)
+
+    app, said = build_app(), [""]
+    one, other = (Talk(app, InMemorySessionService(), StreamingMode.NONE, name) for name in ("one", "other"))
+    passing = asyncio.create_task(pass_time())
+    async for event in one.events("tides"):
+        if "begins" in said[-1]:
+            await other.runner.close()  # as `adk eval` does after each case
+        said.append(words(event))
+    passing.cancel()
+    assert "# Tides" in said[-1]
+
+
 async def test_a_research_of_a_lost_session_is_found_by_asking_for_it_or_for_the_same(
     api: Emulator, talk: Talk, budget: Budget
 ) -> None:

@@ -209,6 +209,7 @@ def test_after_a_question_about_a_report_commands_and_new_briefs_are_what_they_w
     [
         *("Research on from there", "research on from here: the sun", "Please research further into the moon"),
         *("Dig deeper into the moon based on that", "go deeper", "Can you dig a bit deeper into the sun?"),
+        *("Research the sun, building on that research.", "Explore the sun in depth, based on that"),
         *("Continue the research with the sun", "extend the report to the sun", "build on that report: the sun"),
         *("Based on that, research the sun", "Based on the report please investigate the sun", "explore this further"),
     ],

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+from weakref import WeakValueDictionary
 
 from google.adk.agents import InvocationContext
 from google.adk.plugins import BasePlugin
@@ -25,12 +26,19 @@ class ResearchKeeper(BasePlugin):
     def __init__(self) -> None:
         super().__init__(name="research_keeper")
         self._keeping: asyncio.Task[None] | None = None
+        self._turns: WeakValueDictionary[str, InvocationContext] = WeakValueDictionary()
 
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        self._turns[invocation_context.invocation_id] = invocation_context
         if self._keeping is None or self._keeping.done():
             self._keeping = asyncio.create_task(_keep())
 
+    async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        self._turns.pop(invocation_context.invocation_id, None)
+
     async def close(self) -> None:
+        if self._turns:  # a runner is closed (by `adk eval`, or by a tool that is an agent) while another one works
+            return
         if self._keeping:
             self._keeping.cancel()
         await close()

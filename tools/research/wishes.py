@@ -120,6 +120,7 @@ _FURTHER = re.compile(
     r"|(research|investigate|explore) (it|this|that) further\b"
     r"|(dig|go|look|drill)( (a bit|a little|even|much))? deeper\b"
     rf"|(continue|extend|expand|deepen|go on with|build on) (my research|{_REPORT})\b"
+    rf"|(research|investigate|explore|study)\b.*\b(based|building) on (that|this|it|my research|{_REPORT})\W*$"
     rf"|((based|building|starting) (on|from)|from) (there|that|this|it|{_REPORT})\W+((please|now|go|and)\W+)*"
     r"(research|investigate|explore|study|examine|dig|look)\b)",
     re.IGNORECASE,
