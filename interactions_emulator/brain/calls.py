@@ -20,6 +20,7 @@ from interactions_emulator.brain.intents import (
 )
 from interactions_emulator.brain.results import humanised
 from interactions_emulator.turn import Step, Turn
+from interactions_emulator.words import word_set, words
 
 
 @dataclass(frozen=True)
@@ -96,7 +97,7 @@ def _request(heard: Heard, allowed: Allowed) -> _Request | None:
         return waiting
     if last and last_option:
         hands_over = bool(last_option.fixed)
-        if is_assent(message) and hands_over and _invites(heard.last_answer):
+        if is_assent(message) and hands_over and _spoke_last(heard) and _invites(heard.last_answer):
             return _Request(last_option, message, last.arguments)
         if is_about_last_answer(message) and study_score(message) < 2:
             return _Request(last_option, message, last.arguments) if hands_over else None
@@ -148,8 +149,12 @@ def _picked(heard: Heard) -> str:
     for number, candidate in enumerate(offered):
         if re.search(rf"\b(?:{number + 1}|{ordinals[number] if number < 5 else chr(0)})\b", heard.message.casefold()):
             return str(candidate)
-    named = [one for one in offered if heard.message.casefold().strip(" .!") in one.casefold()]
+    told = set(words(heard.message)) - _PICKING
+    named = [one for one in offered if told and told <= set(words(one))]
     return named[0] if named else heard.message
+
+
+_PICKING = word_set("the one in at from of i mean meant want that please is it")
 
 
 def _option_of(call: Call, options: list[Candidate]) -> Candidate | None:
@@ -157,6 +162,14 @@ def _option_of(call: Call, options: list[Candidate]) -> Candidate | None:
         if option.name == call.name and all(call.arguments.get(key) == value for key, value in option.fixed.items()):
             return option
     return None
+
+
+def _spoke_last(heard: Heard) -> bool:
+    """Whether the last answer came of a call, not only from the model itself."""
+    for said in reversed(heard.before):
+        if said.speaker != "model":
+            return said.speaker != "user"
+    return False
 
 
 def _invites(answer: str) -> bool:

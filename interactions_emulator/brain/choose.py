@@ -9,7 +9,8 @@ from typing import Any, Literal
 
 from interactions_emulator.brain.arguments import urls_in
 from interactions_emulator.brain.intents import MEMORY, SMALL_TALK, core, intent_of, split_text, study_score
-from interactions_emulator.brain.phrases import DRAW_AGAIN, SAME_WORDS, Intent
+from interactions_emulator.brain.phrases import ABOUT_PICTURES, ASKS_WEATHER, DEFINITION, DRAW_AGAIN, SAME_WORDS, Intent
+from interactions_emulator.brain.places import is_place_like, places_in
 from interactions_emulator.words import sentences, stem, terms, words
 
 Calling = Literal["judge", "study", "draw", "lookup", "none"]
@@ -74,6 +75,7 @@ def choose(
         intent = "draw"
     if intent == "draw" and not any(option.calling == "draw" for option in options):
         intent = "action"
+    options = _without_misread(message, intent, options)
     managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
     request = (split_text(message).instruction or message) if intent == "judge" else message
     asked = _asked(request)
@@ -94,6 +96,21 @@ def choose(
     return best if best_score >= needed else None
 
 
+def _without_misread(message: str, intent: Intent, options: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Those that a question is not about although it has their words: what draws, and what needs a place."""
+    plain = core(message)
+    if intent == "lookup" and ABOUT_PICTURES.match(plain):
+        options = [option for option in options if option.calling != "draw"]
+    if DEFINITION.match(plain) and not places_in(message):
+        options = [option for option in options if not _needs_place(option)]
+    return options
+
+
+def _needs_place(option: Candidate) -> bool:
+    properties = option.parameters.get("properties") or {}
+    return any(is_place_like(key, properties.get(key) or {}) for key in option.parameters.get("required") or [])
+
+
 def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
     """The likeliest candidate when one has to be called."""
     asked = _asked(message)
@@ -105,6 +122,8 @@ def _asked(message: str) -> set[str]:
     """The telling stems of a message, with those of words that mean the same."""
     said = set(words(message[:5_000]))
     same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
+    if ASKS_WEATHER.search(message[:5_000]):
+        same.add(stem("weather"))
     return {one for one in terms(message[:5_000]) if one not in _GENERIC and not one.isdecimal()} | same
 
 
@@ -185,8 +204,8 @@ _GENERIC = frozenset(
         user agent tool function call return answer question text string value name list needed ask task handle provide
         include request argument example parameter param type optional default result data json object number integer
         boolean true false specific given message query input output information transfer control suitable model new
-        good best better long short full whole plain current currently today people place like time day today now work
-        use word note possible support available first last next"""
+        good best better long short full whole plain current currently today tomorrow week weekend people place like
+        time day today now work use word note possible support available first last next"""
     )
 )
 
@@ -241,6 +260,8 @@ def _without_negations(text: str) -> str:
 
 def _is_about_study(message: str, called_before: bool) -> bool:
     plain = message.casefold()
+    if re.search(r"\b(?:job|research|report|study|task|run)_\w+", plain):
+        return True  # the name of one
     if (
         called_before
         and len(plain.split()) <= 8

@@ -42,8 +42,20 @@ def is_benign(name: str) -> bool:
 
 def match(concept: str, text: str) -> Match:
     """What in the text speaks for a concept."""
-    found = dict.fromkeys(" ".join(m.group().split()).casefold() for m in CONCEPTS[concept].cues.finditer(text))
+    told = _REPORTED.sub(" ", text) if concept in _TELLABLE else text
+    found = dict.fromkeys(" ".join(m.group().split()).casefold() for m in CONCEPTS[concept].cues.finditer(told))
     return Match(float(len(found)), tuple(found)[:5])
+
+
+_TELLABLE = ("violence", "dangerous", "harassment")
+_REPORTED = re.compile(
+    r"""
+        (?:^|(?<=[.!?]\s))(?=[^.!?]*\b(?:police|courts?|jury|convict\w*|sentenced|arrest\w*|jailed|prosecut\w+|on\strial)\b)
+    (?![^.!?]*\b(?:you|your|u|i'll|i\swill|i'm|we\swill|should|must|deserve\w*)\b)[^.!?]*
+    |\b(?:called|calling|calls)\s(?:me|him|her|us|them)\s(?:an?\s)?(?:\w+\s)?\w+""",
+    re.IGNORECASE | re.VERBOSE,
+)
+"""What somebody else did or said, told as news or a complaint."""
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -88,12 +100,14 @@ CONCEPTS: dict[str, Concept] = {
         |\baccount\s(?:has\sbeen\s)?suspended|\bwire\stransfer|\bnigerian?\sprince|\bpassword\sexpir
         |https?://\S{0,60}(?:bit\.ly|tinyurl)|\bwww\.\S+|\bt&c|\bt's\s?(?:&|and)\s?c|\bopt\s?out\b|\bmobile\supd
         |\bcamera\sphone|\blatest\s(?:nokia|phone|motorola)|\bvalid\s\d+\s?h|\bgratis\b|\bgewonnen\b|\bsex\s?chat
+        |\bfinal\snotice\b|\bpay\sthe\s(?:\w+\s)?fee\b|\bparcel\b.{0,40}\b(?:held|fee)\b|\bbank\sdetails\b
+        |\binherit\w*\b.{0,40}\bmillion|\bsingles\s(?:in\syour|near)\b|\bclick\snow\b
         |\bdating\b|\bauction\b|\boutbid\b|\bhttp\b|中奖|免费|加微信|优惠"""
     ),
     "violence": _concept(
         "violence violent threat threats threatening kill murder assault gore terrorism extremism physical",
         rf"""
-        \bkill(?:s|ed|ing)?\s{_NOT_A_PROCESS}(?:{_YOU}|all|every\w*|the|my|his|her|your)\b|\bi(?:'ll|\swill|'m\sgoing\sto
+        \b(?!killed\sme\b)kill(?:s|ed|ing)?\s{_NOT_A_PROCESS}(?:{_YOU}|all|every\w*|the|my|his|her|your)\b|\bi(?:'ll|\swill|'m\sgoing\sto
         |\sam\sgoing\sto|\sgonna|'m\sgonna|\swant\sto|\swould\slike\sto)\s(?:\w+\s)?(?:kill|hurt|beat|stab|shoot
         |punch|destroy|murder|burn|strangle|break\syour|find\syou)\b(?!\s(?:this|the|a|my|all)\s{_PROCESS})
         |\b(?:should|deserves?\sto|must|needs?\sto|ought\sto)\s(?:all\s)?(?:be\s(?:shot|killed|hanged|hung
@@ -103,7 +117,8 @@ CONCEPTS: dict[str, Concept] = {
         |\bterroris\w+|\bgenocide|\bexterminat\w+|\bdeath\sto\b|\b(?:watch|i\sknow\swhere\syou)\s?(?:your\sback
         |live)\b|\bbeat(?:ing)?\s(?:the\s)?(?:{_YOU}|shit|up)\b|\bstrangl\w+|\bblood(?:y
         |shed)?\b.{{0,40}}\b(?:knife|throat|corpse|body|head)|\bthroat\b|\b(?:you(?:'re|\sare)|ur)\sdead\b
-        |\bwipe\s(?:them|out)\b|\braped?\b|\bdismember\w*|\bcorpse|\bdead\sbod(?:y|ies)\b|我要杀|杀了你"""
+        |\bwipe\s(?:them|out)\b|\braped?\b|\bdismember\w*|\bcorpse|\bdead\sbod(?:y|ies)\b|我要杀|杀了你
+        |\bich\s(?:bringe?\sdich\sum|töte\sdich)\b|\bje\svais\ste\stuer\b|\bte\svoy\sa\smatar\b"""
     ),
     "hate": _concept(
         "hate hateful racism racist discrimination bigotry xenophobia antisemitism homophobia identity",
@@ -113,8 +128,8 @@ CONCEPTS: dict[str, Concept] = {
         |is)\s(?:\w+\s){{0,2}}(?:inferior|vermin|animals?|rats?|disease|scum|trash|subhuman|evil|stupid|criminals?
         |parasites?|filth|disgusting|dirty|ruining|the\sproblem|less|savages|retard\w*|thieves)
         |\b(?:fuck|stupid|dirty|filthy|damn|bloody|lazy)\s(?:\w+\s)?{_PEOPLE}\b|\b(?:master\srace|white\s(?:power
-        |supremac\w+|genocide)|heil|hitler|nazis?|holocaust|ethnic\scleansing|sub-?human|go\sback\sto\s(?:your
-        |where)|n[i1]gg\w+|f[a4]gg?[o0]ts?|k[i1]kes?|sp[i1]cs?|ch[i1]nks?|tr[a4]nn(?:y|ies)|retards?)\b
+        |supremac\w+|genocide)|heil|hitler|nazis?|holocaust|ethnic\scleansing|sub-?human|go\sback\sto\s(?:your\s(?:own\s)?
+        country|where\s(?:you|they))|n[i1]gg\w+|f[a4]gg?[o0]ts?|k[i1]kes?|sp[i1]cs?|ch[i1]nks?|tr[a4]nn(?:y|ies)|retards?)\b
         |\bdeport\s(?:them\s)?all\b|\binferior\s(?:race|people|beings)"""
     ),
     "self_harm": _concept(
@@ -143,6 +158,7 @@ CONCEPTS: dict[str, Concept] = {
         |ignorant|creep|freak|a\sjoke|waste)\b
         |\bshut\s(?:the\s\w+\s)?up\b|\bnobody\s(?:likes|loves|wants)\syou\b|\bgo\s(?:to\shell|die|kill\syourself)\b
         |\bkys\b|\bget\slost\b|\bidiots?\b|\bmorons?\b|\bloser\b|\bscrew\syou\b|\bf+\s?(?:off|you)\b
+        |\b(?:stupid|ugly|fat|dumb)\s(?:old\s)?(?:hag|cow|pig|goat|git|fool)\b|\btu\ses\s(?:un|une)\s(?:imb[eé]cile|idiote?|crétine?)
         |\bdu\sbist\s(?:ein\s)?(?:doof|dumm|idiot)|\bblödmann\b"""
     ),
     "positive": _concept(

@@ -9,10 +9,12 @@ from interactions_emulator.brain.phrases import (
     ACTION,
     ASKS,
     ASSENT,
+    CAN_YOU,
     CHIT_CHAT,
     CONVERSATION,
     DRAW,
     ELLIPTICAL,
+    FACT_ASKED,
     GREETING,
     JUDGE,
     JUDGE_STRONG,
@@ -49,6 +51,8 @@ def intent_of(message: str) -> Intent:
     words = plain.split()
     if not plain or not any(character.isalnum() for character in plain):
         return "greeting" if GREETING.match(message.casefold().strip()) else "chat"
+    if CAN_YOU.match(" ".join(message.split())):
+        return "abilities"
     if is_judging(message):
         return "judge"
     if len(words) <= 25:
@@ -76,9 +80,9 @@ def intent_of(message: str) -> Intent:
 
 def core(message: str) -> str:
     """The message in lower case without greeting, politeness and the marks at its ends; "" for a mere greeting."""
-    plain = " ".join(message.casefold().replace("’", "'").split())[:4_000]
+    plain = " ".join(message.casefold().replace("’", "'").split())[:4_000].lstrip("¡¿ ")
     greeted = GREETING.sub("", plain, count=1)
-    if greeted != plain and CHIT_CHAT.fullmatch(greeted.strip(" ,.!?~-:;)(👋😊🙂")):
+    if greeted != plain and CHIT_CHAT.fullmatch(greeted.strip(" ,.!?¡¿~-:;)(👋😊🙂")):
         return ""
     plain = greeted.strip(" ,.!?！？。~-")
     return POLITE_END.sub("", POLITE_START.sub("", plain)).strip(" ,.!?！？。~-")
@@ -88,6 +92,8 @@ def split_text(message: str) -> Parts:
     """Divides "Is this fine to post: '...'" into the instruction and the text; without a mark all is the text."""
     for mark in MARKS.finditer(message[:600]):
         head, tail = message[: mark.start()], message[mark.end() :]
+        if mark[0] == ": " and tail[:1] in PAIRS and tail[tail.rfind(PAIRS[tail[0]]) + 1 :].strip():
+            continue  # what follows the quotation is not part of it
         if mark[0][-1] in PAIRS:
             close = tail.rfind(PAIRS[mark[0][-1]])
             if close < 2:
@@ -109,6 +115,8 @@ def unquoted(text: str) -> str:
 def is_judging(message: str) -> bool:
     """Whether a text shall be judged (moderated, checked, classified), not answered."""
     parts = split_text(message)
+    if not parts.instruction and FACT_ASKED.match(core(message)):
+        return False
     instruction = (parts.instruction or message).casefold()[:1_500]
     if JUDGE_STRONG.search(instruction):
         return True
@@ -119,7 +127,7 @@ def study_score(message: str) -> float:
     """How much a message asks for a long written study; 2 and more is one."""
     plain = " ".join(message.casefold().replace("’", "'").split())[:6_000]
     bare = core(message)
-    if NO_STUDY.search(plain):
+    if NO_STUDY.search(plain) or FACT_ASKED.match(bare):
         return 0.0
     wide = len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]", plain))
     length = len(plain.split()) + wide / 2

@@ -124,7 +124,9 @@ def quotable(sentence: str, alone: bool = True) -> bool:
         return False
     if alone and _HANGING.match(sentence):
         return False
-    return not re.search(r"https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|\b(?:here|below|above)\.$|:\s*\.$", sentence)
+    return not re.search(
+        r"^\[\d+\]|https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|\b(?:here|below|above)\.$|:\s*\.$", sentence
+    )
 
 
 _HANGING = re.compile(

@@ -16,15 +16,17 @@ Intent = Literal[
 
 SAME_WORDS = {
     "weather": word_set(
-        "wetter météo meteo clima wettervorhersage tempo 天气 天氣 天気 날씨 погода umbrella sunny snow"
+        "wetter météo meteo clima wettervorhersage tempo temps tiempo 天气 天氣 天気 날씨 погода umbrella sunny snow"
         " snowing rainy windy"
     ),
     "forecast": word_set("vorhersage prévisions pronóstico 预报"),
-    "rain": word_set("regen regnet pluie pleut lluvia llueve 下雨"),
+    "rain": word_set("regen regnet regnen pluie pleut pleuvoir pleuvra lluvia llueve llover lloverá 下雨"),
     "search": word_set("suche recherche cherche busca 搜索"),
     "translate": word_set("übersetze übersetzung traduis traduce 翻译"),
 }
 """Words that mean another word, which declarations, written in English, are likelier to use."""
+
+ASKS_WEATHER = re.compile(r"\bhow\s(?:warm|hot|cold|chilly|windy|humid|sunny|cloudy)\b", re.IGNORECASE)
 
 
 def _re(pattern: str) -> re.Pattern[str]:
@@ -38,7 +40,7 @@ GREETING = _re(
 )
 CHIT_CHAT = _re(
     r"""(?:|there|all|everyone|again|you|(?:my\s)?friend|(?:there\s)?(?:ai|bot|robot|assistant|computer)
-    |(?:there\s)?(?:how\s(?:are|r)\s(?:you|u|things)(?:\s(?:doing|today|going))*|how's\s(?:it\sgoing|your\s\w+|life
+    |(?:there[\s,]+)?(?:how\s(?:are|r)\s(?:you|u|things)(?:\s(?:doing|today|going))*|how's\s(?:it\sgoing|your\s\w+|life
     |everything)
     |how\sis\s(?:it\sgoing|your\s\w+)|how\sdo\syou\sdo|what's\sup|nice\sto\smeet\syou|wie\sgeht'?s?(?:\s\w+)?
     |comment\s[cç]a\sva|ça\sva|qu[eé]\stal))"""
@@ -48,13 +50,13 @@ POLITE_START = _re(
     |would\syou(?:\splease)?|will\syou(?:\splease)?|would\syou\slet\sme\sknow|let\sme\sknow|i\s(?:want|need
     |would\slike|wanna)
     \s?(?:you\s)?to|i'd\slike\s(?:you\s)?to|i\swanna|help\sme\s(?:to\s)?|let\sme|assist\sme\sin|do\syou\sknow(?!\sme)
-    |can\si|may\si|请帮我|请|麻烦)[\s,]*)+"""
+    |can\si|may\si|请帮我|请|麻烦)(?:\b|(?<=[我请烦]))[\s,]*)+"""
 )
 POLITE_END = _re(r"(?:[\s,]+(?:please|pls|for\sme|thanks|thank\syou|bitte))+$")
 
 CONVERSATION: dict[Intent, re.Pattern[str]] = {
     "fact_asked": _re(
-        r"""^(?:what(?:'s|\sis|\swas|\sare)|who(?:'s|\sis)|tell\sme|remember|recall|say)?\s*(?:what\s)?my\s(?:own\s)?
+        r"""^(?:and\s|so\s|but\s)?(?:what(?:'s|\sis|\swas|\sare)|who(?:'s|\sis)|tell\sme|remember|recall|say)?\s*(?:what\s)?my\s(?:own\s)?
         (?:name|age|job|hobby|hometown|birthday|nickname|profession|favou?rite\s\w+|\w+'s\sname)(?:\sis|\sagain|\swas)?$
         |^who\sam\si$|remember\smy\sname|know\smy\sname|^wie\shei(?:ß|ss)e\sich|what(?:'s|\sis)\smy\s\w+\sagain"""
     ),
@@ -71,6 +73,7 @@ CONVERSATION: dict[Intent, re.Pattern[str]] = {
     "fact_told": _re(
         r"""
         ^(?:and\s|by\sthe\sway\s|btw\s|remember(?:\sthat)?\s)*(?:my\s(?:\w+\s){1,3}(?:is|are)\s(?!what|who)
+        |my\s(?:\w+\s){1,2}(?:works|lives|likes|loves|plays|studies|has)\s
         |(?:i\sam|i'm)\scalled\s
         |call\sme\s(?!a\s|when|later|back)|mein\sname\sist|ich\shei(?:ß|ss)e|je\sm'appelle|me\sllamo)"""
     ),
@@ -111,7 +114,9 @@ SMALL: dict[Intent, re.Pattern[str]] = {
         \s(?:you|this|this\sthing|this\sbot)$|\byou\s(?:made|built|created|designed|developed|programmed
         |trained)\b(?:\sby)?
         |\bhow\sold\sare\syou|\bwhere\s(?:are\syou|do\syou\slive|do\syou\scome\sfrom)|wer\sbist\sdu|qui\ses-tu
-        |quién\seres|你是谁"""
+        |quién\seres|你是谁
+        |\byour\s(?:\w+\s)?(?:instructions?|prompts?|configuration|api\skey|source\scode)\b|\bsystem\sprompt\b
+        |\b(?:all|any|the|your)\s(?:previous|prior|earlier)\sinstructions\b|\bapi\skey\syou\b"""
     ),
     "bye": _re(
         r"""
@@ -127,12 +132,14 @@ SMALL: dict[Intent, re.Pattern[str]] = {
         |nice))"""
     ),
     "greeting": _re(
-        r"""^(?:how\s(?:are|r)\s(?:you|u)|how's\s(?:it\sgoing|your\s\w+|life)|how\sis\syour\s\w+|what's\sup|nice\sto\smeet\syou|how\sdo\syou\sfeel)"""
+        r"""^(?:how\s(?:are|r)\s(?:you|u)|how's\s(?:it\sgoing|your\s\w+|life)|how\s(?:is|was)\syour\s\w+
+        |what's\sup|nice\sto\smeet\syou|how\sdo\syou\sfeel|are\syou\s(?:there|awake|listening|busy|ready|okay|ok)$)"""
     ),
     "chat": _re(
         r"""
         \bmeaning\s(?:of|is|to)\s(?:my\s)?(?:life|existence)|\blife\s(?:mean|'s\smeaning)|what's\slife\b
         |\bpurpose\sof\s(?:life|existence)
+        |^(?:sorry|my\s(?:mistake|bad|fault)|never\s?mind|no\s(?:problem|worries)|forget\s(?:it|about\sit))\b.{0,20}$
         |^(?:i\s(?:love|like|hate|miss)\s(?:you|this|it)|sing\b|do\syou\s(?:love|like|feel|dream|sleep|eat)|i(?:'m
         |\sam)\s(?:\w+\s)?(?:bored|sad|happy|tired|fine|good|lonely))"""
     ),
@@ -141,11 +148,14 @@ NODS = word_set("""
     yes yep yup yeah yea ya ye no nope nah ok okay k sure right correct fine great cool nice good perfect awesome
     maybe perhaps not really actually quite so sure i i'm im am don't dont know that that's thats is was would be
     it it's its true false wrong um uh hmm hm well oh ah lol haha hahaha exactly indeed absolutely definitely
-    alright agreed wow got understood see interesting very too all a the ja nein oui non sí si no 好 好的 是 对 嗯
+    alright agreed go ahead proceed wow got understood see interesting very too all a the ja nein oui
+    non sí si no 好 好的 是 对 嗯
 """)
 DRAW = _re(
     r"""
-        (?:draw|paint|sketch|illustrate|doodle|zeichne|male|dessine|dibuja|画)(?!\w)
+        (?:draw(?!\s(?:(?:an?|the|my|some|any)\s)?(?:conclusions?|comparisons?|distinctions?|parallels?|inferences?
+        |attention|curtains?|blinds?|bath|lots|breath|money|cash|up|on|from|near|back|out)\b)
+        |paint|sketch|illustrate|doodle|zeichne|male|dessine|dibuja)(?!\w)|画(?![家作廊])
     |(?:make|create|generate|design|give|show|get|i\swant|i\sneed)\b.{0,40}?\b(?:pictures?|images?|illustrations?
         |drawings?|paintings?|sketch(?:es)?|logos?|icons?|posters?|wallpapers?|cartoons?|bild|dessin|dibujo)\b"""
 )
@@ -161,9 +171,10 @@ ACTION = _re(
         |switch|dim|set|remind|schedule
     |cancel|open|close|start|stop|pause|freeze|unfreeze|put|lock|unlock|add|delete|remove|erase|hear|locate|request
     |print|download|upload
-    |subscribe|unsubscribe|share|redeem|activate|deactivate|block|top\sup|withdraw|deposit|wake\sme|make\s(?:a|an
+    |hack|post\s(?:this|that|it|an?|my)|draw\s(?:the|my)\s(?:curtains?|blinds?|bath)|write\sto|joue|réserve|commande
+    |appelle|envoie|achète|reserva|compra|envía|subscribe|unsubscribe|share|redeem|activate|deactivate|block|top\sup|withdraw|deposit|wake\sme|make\s(?:a|an
     |me|my)|create\s(?:a|an)\s(?:reminder|event|appointment|list)
-    |use\s(?:my\s)?phone|computer,|take\sa\s(?:note|picture|photo|screenshot)|remember\sto|looking\sfor\smy|spiel
+    |use\s(?:my\s)?phone|computer,|take\sa\s(?:note|picture|photo|screenshot)|remember\sto|looking\sfor\smy|spiele?
     |buche|stell|kaufe|ruf
     |report\s(?:a|my)\s(?:lost|stolen|missing)|write\s(?:me\s)?(?:a|an)\s(?:poem|song|story|letter|email|joke|haiku
     |program|script))\b"""
@@ -190,7 +201,9 @@ TEXT_NOUN = (
     r"|headline|listing|bio|sms)s?"
 )
 JUDGE_STRONG = _re(
-    rf"""\bmoderat(?:e|es|ing|ion)\b(?!\s(?:exercise|weather|climate))
+    rf"""\bmoderat(?:e|es|ing|ion)\b(?!\s(?:(?:an?|the|our|my|this)\s)?(?:\w+\s)?(?:exercise|weather|climate|rain|wind|debate
+    |discussion|panel|meeting|talk|forum|event)s?\b)
+    |\bmod[eéè]r(?:e|er|ez|ier|iere|iert|a|ar)\b|\bse\spuede\spublicar\b|\bpeut-on\spublier\b|\bkann\s(?:ich|man|das)\b.{{0,40}}\bveröffentlich
     |\b(?:is|are|would|was)\s(?:this|that|these|it|the\sfollowing)\b.{{0,60}}?\b(?:spam|offensive|toxic|hateful
     |hate\sspeech|harmful|inappropriate|abusive|a\sscam)\b
     |\b(?:is|are|would)\s(?:this|that|these|it|the\sfollowing
@@ -212,7 +225,8 @@ JUDGE = _re(
         |inspect)\b.{{0,40}}\b(?:{TEXT_NOUN}|this|following)\b
     |\b(?:is|are|would)\s(?:this|that|these|it|the\sfollowing|my)\b.{{0,60}}\b(?:ok(?:ay)?|safe|fine|allowed
     |appropriate|acceptable|suitable|offensive|spam|harmful|rude|polite)\b
-    |\b(?:ok(?:ay)?|safe|fine)\sto\s(?:post|publish|send|share|say)\b|\bis\s\W*\s*(?:ok|safe|spam|harmful
+    |\b(?:ok(?:ay)?|safe|fine)\sto\s(?:post|publish|send|share|say)\b
+    |\b(?:can|may|should|could)\s(?:i|we)\s(?:post|publish|send|share|print)\s(?:this|that|it|the\sfollowing)\b|\bis\s\W*\s*(?:ok|safe|spam|harmful
     |appropriate|offensive|toxic)"""
 )
 STUDY = _re(
@@ -227,6 +241,8 @@ STUDY = _re(
     |bug|paper\stowel))
     |research\s(?:on|into|project|and\sanaly[sz]e|report|progress|question)|(?:report|study)\s(?:on|about
     |of)\s(?:the\s|how\s)?\w+
+    |(?:étude|recherche|analyse|enquête)\sapprofondie|rapport\s(?:détaillé|de\srecherche)|estudio\s(?:detallado|profundo)
+    |investiga\w*\sa\sfondo|escrib\w+\sun\sinforme|schreibe?\s(?:mir\s)?(?:einen|eine)\s(?:\w+\s)?(?:bericht|studie)
     |data\sand\sevidence|hypothes[ie]s|acting\sas\s(?:a|an)|case\sstudies|study\snotes|state\sof\sthe\sart)\b
     |调研|研究报告|深入|综述|收集整理|横向比较|对比分析|写一篇|学术分析|研究一下|詳しく調査"""
 )
@@ -247,13 +263,34 @@ STUDY_HINT = _re(
 NO_STUDY = _re(
     r"\b(?:no|not|don't|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s"
     r"|doing\s)*(?:research|report|study)\b|^what\s(?:is|does|are)\s(?:a\s|an\s)?\w*\s?(?:research|report"
-    r"|study)(?:\smean)?\??$"
+    r"|study)(?:\smean)?\??$|^what\sdo(?:es)?\b.{1,60}\bmean\W*$|^(?:many\s)?(?:thanks|thank\syou|thx)\b.{0,60}$"
+    r"|^(?:i|we|he|she|they|somebody|someone|my\s\w+)\s(?:just\s|once\s|already\s)?(?:read|saw|wrote|heard|finished|found|liked?"
+    r"|loved?|works?|worked)\b.{0,80}$"
+    r"|^(?:is|are|was|were|does|did|do\s(?:you|we|i|they)|should|shall|has|have|how\s(?:do|can|should|long|much|many))"
+    r"\b(?!.*\b(?:in[-\s]depth|detail))(?:\s*\S+){1,11}$"
 )
+"""What says the words of a study and asks for none: no thanks, what they mean, what was read, short questions."""
+DEFINITION = _re(r"^what(?:'s|\sis|\sare)\san?\s|^what\sdo(?:es)?\b.{1,60}\b(?:mean|contain|do)$|^who\b")
+"""A question about things in general, not about a place or a day."""
+ABOUT_PICTURES = _re(r"^(?:what|who|how|when|where|why|which|is|are|was|were|do|does|did)\b")
+"""A question, which is not answered by a picture."""
+CAN_YOU = _re(
+    r"""
+        ^(?:can|could|do|are)\syou\s(?:(?:also|even|able\sto)\s)*(?:draw|paint|sketch|moderate|search|research|translate
+    |calculate|write|code|program|sing|read|see|hear|(?:speak|understand)\s\w+
+    |(?:do|make|write)\s(?:\w+\s)?(?:research\w*|pictures|drawings|moderation|reports|searches|calculations|studies))\W*$"""
+)
+"""A question about what can be done here, without anything to do it with."""
+FACT_ASKED = _re(
+    r"^(?:who(?:m|se)?|when|where|what(?:'s|\s(?:is|are|was|were|does|do|did)))\b(?!.*\b(?:in[-\s]depth|detail|latest"
+    r"|state\sof\sthe\sart)\b)(?:\s*\S+){1,9}$"
+)
+"""A short question of a fact, or of what a word means."""
 QUICK = _re(r"\b(?:briefly|quick(?:ly)?|in\s(?:a|one)\s(?:word|sentence)|short\sanswer|just\stell)\b")
 ELLIPTICAL = _re(
     r"""
         (?:and|und|et|y|e|also|or)\s(?!(?:who|why|how|what)\b)|(?:what|how|wie|was)\s(?:about|ist\smit|wäre)
-        |same\s(?:for|in|but)|the\ssame|now\s(?:in|for)
+        |(?:(?:sorry|no|oops)[\s,]+)*i\smeant?\s|same\s(?:for|in|but)|the\ssame|now\s(?:in|for)
     |in\s(?:celsius|fahrenheit|metric|imperial|english|german|french|spanish)|(?:go|carry|keep)\s(?:on|going)
     |continue|next|more|(?:once\s)?again$|another(?:\sone)?$|weiter
     |(?:for\s)?(?:today|tomorrow|tonight|this\sweek|next\sweek|the\sweekend|the\snext\s\w+\sdays)$|那|还有|继续"""

@@ -6,6 +6,7 @@ import re
 from typing import Any
 
 from interactions_emulator.brain.intents import core
+from interactions_emulator.brain.phrases import DEFINITION
 from interactions_emulator.words import word_set
 
 _NAMES = r"place|location|locality|city|town|country|region|where|destination|origin|address|area|state"
@@ -26,10 +27,10 @@ def places_in(message: str) -> tuple[str, ...]:
     """The places a message names, in its own spelling: `São Paulo, Brazil`; two for `Paris and Rome`."""
     plain = " ".join(message.replace("’", "'").split())[:2_000]
     plain = re.sub(r"\b(and|und|et|y)\s(?:also\s)?(?:in|for|at|à|en)\s(?=[A-ZÀ-Þ])", r"\1 ", plain)
-    if coordinates := re.search(r"-?\d{1,2}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
+    if coordinates := re.search(r"(?<![\d.])-?\d{1,3}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
         return (coordinates[0],)
     for match in _AFTER.finditer(plain):
-        if found := _divided(_cut(plain[match.end() :])):
+        if not _NO_NAME.match(plain, match.end()) and (found := _divided(_cut(plain[match.end() :]))):
             return found
     if wide := re.search(
         r"([\u3040-\u30ff\u4e00-\u9fff]{2,8}?)(?:今天|明天|后天|现在|这周|的?天气|的天気|の天気)", plain
@@ -43,8 +44,10 @@ def places_in(message: str) -> tuple[str, ...]:
 
 
 _AFTER = re.compile(
-    r"(?<![\w-])(?:in|for|at|near|around|of|to|from|about|über|für|nach|à|a|en|pour|para|em|zu)\s+(?=\S)", re.IGNORECASE
+    r"(?<![\w-])(?:in|for|at|near|around|of|to|from|about|über|für|nach|à|(?-i:a(?=\s+[A-ZÀ-Þ]))|en|pour|para|em|zu)\s+(?=\S)",
+    re.IGNORECASE,
 )
+_NO_NAME = re.compile(r"an?\s|\d+[\s-]*(?:days?|weeks?|hours?)\b", re.IGNORECASE)
 _STOP = re.compile(
     r"""
         (?:^|[\s,]+)(?:today|tomorrow|tonight|now|right|currently|at|on|this|next|for|over|during|in|please|with
@@ -71,7 +74,8 @@ _NOISE = word_set("""
     looking same go on about also again more then and for in to of at any some if know umbrella take pack wear
     bring days day hours hour morning afternoon evening ok okay yes no which conditions condition report update
     what's how's us report degrees metric imperial units unit with degree doing state happening so but or we think
-    show expected das wetter wie ist wird es temps quel fait il tiempo qué hace el la clima
+    show expected sorry mean meant whole entire rest das wetter wie ist wird es temps quel fait il tiempo qué hace
+    el la clima
 """)
 _TWO_IN_ONE = re.compile(
     r"(?:trinidad|antigua|bosnia|turks|saint kitts|st\.? kitts|são tomé|sao tome|wallis|newfoundland|tyne"
@@ -121,8 +125,10 @@ def _trim(name: str) -> str:
 def _rest(plain: str) -> str:
     """What is left of a short message without the usual words: `las vegas weather today` -> `las vegas`."""
     words = core(plain).split()
-    if len(words) > 8 or (
-        len(words) > 4 and not re.search(r"weather|forecast|temperature|wetter|clima|météo", plain, re.I)
+    if (
+        DEFINITION.match(core(plain))
+        or len(words) > 8
+        or (len(words) > 4 and not re.search(r"weather|forecast|temperature|wetter|clima|météo", plain, re.I))
     ):
         return ""
     left = [word.strip(",.?!'") for word in words]

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from interactions_emulator.brain.arguments import urls_in
 from interactions_emulator.brain.choose import Candidate
 from interactions_emulator.brain.heard import Heard, without_sign_off
-from interactions_emulator.brain.intents import core, intent_of, is_nod
+from interactions_emulator.brain.intents import core, intent_of, is_judging, is_nod
 from interactions_emulator.brain.lookup import from_text
 from interactions_emulator.turn import Turn
 from interactions_emulator.words import clip, listed
@@ -156,7 +156,7 @@ def _recalled(heard: Heard) -> str:
         else (re.findall(r"my\s(?:own\s)?(.+?)(?:\sis|\sagain|\swas)?$", plain) or ["name"])[-1]
     )
     for said in reversed(heard.before):
-        if said.speaker != "user":
+        if said.speaker != "user" or is_judging(said.text):
             continue
         if wanted == "name" and (name := _NAME.search(said.text) or _WHO.search(said.text)):
             return f"You told me that your name is {name[1]}."
