@@ -126,7 +126,7 @@ def _references(data: dict[str, Any]) -> Iterator[Finding]:
             known = LLMRegistry.resolve(model)
         except ValueError:
             known = None
-        if known is None or (issubclass(known, Gemini) and known is not InteractionsLlm):
+        if known is None or (issubclass(known, Gemini) and not issubclass(known, InteractionsLlm)):
             name = model.rpartition(":")[2]
             yield ("model",), f"`{model}` would not use the Interactions API, did you mean `interactions:{name}`?"
     for key in REFERENCES:

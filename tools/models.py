@@ -9,7 +9,7 @@ from typing import Any
 
 from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse
 from google.genai import Client, types
-from pydantic import PrivateAttr
+from pydantic import PrivateAttr, field_validator
 
 from tools import backend
 from tools.attachments import fitting
@@ -69,6 +69,12 @@ class InteractionsLlm(Gemini):
     def supported_models(cls) -> list[str]:
         """Only by prefix: `interactions:gemini-3.8-flash` (ADK's `class:model` notation), never a bare name."""
         return ["interactions:.*"]
+
+    @field_validator("model")
+    @classmethod
+    def _bare(cls, model: str) -> str:
+        """`adk optimize` 2.13 hands over the name with its prefix (`gepa_root_agent_prompt_optimizer.py:271`)."""
+        return model.removeprefix("interactions:")
 
     @property
     def api_client(self) -> Client:
@@ -142,7 +148,7 @@ class InteractionsLlm(Gemini):
                 whole = response
             elif response.partial and stream and not _media(response):
                 yield response
-        if whole is None or (not tap.status and not whole.error_code):
+        if whole is None or (tap.asked and not tap.status and not whole.error_code):
             yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
             return
         if request.config.store is False:
@@ -191,7 +197,7 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
 
 def _ended(whole: LlmResponse, tap: Tap) -> LlmResponse:
     """A copy that says what went wrong, if anything did."""
-    ending = whole.model_copy()
+    ending = whole.model_copy(update={"partial": None})  # as ADK has it without streaming, whoever compares events
     if tap.status in ENDINGS or whole.error_code:
         reason = "; ".join(dict.fromkeys(tap.errors)) or whole.error_message or ""
         what = ENDINGS.get(tap.status, "the model reports an error")

@@ -34,6 +34,8 @@ class Tap:
         self.status = ""
         """The last one that an interaction ended with."""
         self.errors: list[str] = []
+        self.asked = False
+        """Whether a server was asked at all: `adk test` answers in its place."""
         self._interaction = 0
 
     async def listen(self, stream: Any) -> AsyncGenerator[Any, None]:
@@ -103,6 +105,7 @@ class TappedClient:
 
     async def create(self, **arguments: Any) -> Any:
         """Sends a create with the tap's arguments."""
+        self._tap.asked = True
         answer = await self._target.create(**merged(arguments, self._tap.extra))
         return self._tap.listen(answer) if arguments.get("stream") else self._tap.read(answer)
 
