@@ -31,6 +31,10 @@ chat: $(VENV)/.ready ## The desk in this terminal
 doctor: $(VENV)/.ready
 	$(BIN)/desk doctor
 
+.PHONY: eval
+eval: $(VENV)/.ready-dev ## The evaluation on the emulator; ARGS="--live --max-cost 2", ARGS="compare a b"
+	$(BIN)/desk eval $(ARGS)
+
 .PHONY: faults chaos
 faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own ManagedAgent; ARGS=--markdown
 	$(BIN)/python -m tests.faults $(ARGS)

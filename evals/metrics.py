@@ -1,50 +1,172 @@
-"""Metrics of our own, for `custom_metrics` of ADK's evaluation."""
+"""Metrics of our own, for `custom_metrics` of ADK's evaluation.
+
+Each compares what can be known of a played turn with what was expected of it, and gives a share from 0 to 1, or None
+where the turn has nothing to be judged by. A case has the mean of its turns.
+"""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Callable, Mapping, Sequence
+from functools import wraps
 from typing import Any
 
 from google.adk.evaluation.eval_case import ConversationScenario, Invocation
 from google.adk.evaluation.eval_metrics import EvalMetric, EvalStatus
 from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResult
 
-MARKS = (
-    r"\*\*Verdict: [^*]+\*\*",  # exactly this verdict
-    r"(?m)^# ",  # a title
-    r"(?m)^(\*\*Sources\*\*|## Sources)$",
-    r"(?m)^1\. \[",  # a numbered source with a link
-)
+from evals.briefs import faults, read_form
+from evals.facts import Facts, facts_of
+from tools.citations import is_web
+
+Metric = Callable[
+    [EvalMetric, list[Invocation], list[Invocation] | None, ConversationScenario | None], EvaluationResult
+]
+"""What ADK calls."""
 
 
-def answer_marks(
-    eval_metric: EvalMetric,
-    actual_invocations: list[Invocation],
-    expected_invocations: list[Invocation] | None,
-    conversation_scenario: ConversationScenario | None = None,
-) -> EvaluationResult:
-    """Share of the expected answer's marks that the actual answer has: a verdict, a title, numbered sources."""
-    results = []
-    for actual, expected in zip(actual_invocations, expected_invocations or [], strict=True):
-        found, wanted = _marks(actual), _marks(expected)
-        score = len(found & wanted) / len(wanted) if wanted else 1.0
-        status = EvalStatus.PASSED if score >= (eval_metric.threshold or 0) else EvalStatus.FAILED
-        results.append(
-            PerInvocationResult(actual_invocation=actual, expected_invocation=expected, score=score, eval_status=status)
+def metric(score: Callable[[Facts, Facts], float | None]) -> Metric:
+    """A score of one turn, actual and expected, as a metric of ADK's."""
+
+    @wraps(score)
+    def evaluate(
+        eval_metric: EvalMetric,
+        actual_invocations: list[Invocation],
+        expected_invocations: list[Invocation] | None,
+        conversation_scenario: ConversationScenario | None = None,
+    ) -> EvaluationResult:
+        # ADK 2.13 empties `eval_metric.threshold` for a custom metric; its criterion still has it
+        threshold = eval_metric.criterion.threshold if eval_metric.criterion else 1.0
+        pairs = list(zip(actual_invocations, expected_invocations or [], strict=True))
+        scores = [score(facts_of(actual), facts_of(expected)) for actual, expected in pairs]
+        overall = _mean(scores)
+        return EvaluationResult(
+            overall_score=overall,
+            overall_eval_status=_status(overall, threshold),
+            per_invocation_results=[
+                PerInvocationResult(
+                    actual_invocation=actual,
+                    expected_invocation=expected,
+                    score=each,
+                    eval_status=_status(each, threshold),
+                )
+                for (actual, expected), each in zip(pairs, scores, strict=True)
+            ],
         )
-    overall = sum(result.score or 0 for result in results) / len(results) if results else 1.0
-    passed = overall >= (eval_metric.threshold or 0)
-    return EvaluationResult(
-        overall_score=overall,
-        overall_eval_status=EvalStatus.PASSED if passed else EvalStatus.FAILED,
-        per_invocation_results=results,
-    )
+
+    return evaluate
 
 
-def _marks(invocation: Invocation) -> set[str]:
-    text = "".join(part.text or "" for part in _parts(invocation))
-    return {match.group() for pattern in MARKS if (match := re.search(pattern, text))}
+@metric
+def route_accuracy(actual: Facts, expected: Facts) -> float:
+    """Whether the right agent answers."""
+    return float(actual.route in expected.routes)
 
 
-def _parts(invocation: Invocation) -> list[Any]:
-    return (invocation.final_response.parts if invocation.final_response else None) or []
+@metric
+def false_research_starts(actual: Facts, expected: Facts) -> float:
+    """1 as long as no research begins where none was asked for, which must never happen."""
+    return float(expected.research or not actual.research)
+
+
+@metric
+def research_starts(actual: Facts, expected: Facts) -> float | None:
+    """Whether a research that was asked for begins."""
+    return float(actual.research) if expected.research else None
+
+
+@metric
+def argument_match(actual: Facts, expected: Facts) -> float | None:
+    """Share of the calls that are as expected; those that nobody expected count against it.
+
+    The expected arguments have to be among the actual ones, which may have more.
+    """
+    if any(name == "*" for name, _ in expected.tools):
+        return None
+    left = list(actual.tools)
+    for name, wanted in expected.tools:
+        found = next((call for call in left if call[0] == name and _contains(call[1], wanted)), None)
+        if found:
+            left.remove(found)
+    most = max(len(actual.tools), len(expected.tools))
+    return (len(actual.tools) - len(left)) / most if most else None
+
+
+@metric
+def verdict_match(actual: Facts, expected: Facts) -> float | None:
+    """Whether a moderation comes to the right category; none at all is wrong."""
+    if not expected.verdicts:
+        return None
+    return float(bool(actual.verdicts) and actual.verdicts[-1][0] in [category for category, _ in expected.verdicts])
+
+
+@metric
+def answer_marks(actual: Facts, expected: Facts) -> float | None:
+    """Share of what the expected answer marks: **this stands in the answer**, ~~this does not~~."""
+    text = _folded(actual.text)
+    wanted = [_folded(m) in text for m in re.findall(r"\*\*(?!Verdict:)([^*]+)\*\*", expected.text)]
+    unwanted = [_folded(m) not in text for m in re.findall(r"~~([^~]+)~~", expected.text)]
+    return _mean([float(there) for there in wanted + unwanted])
+
+
+@metric
+def citation_validity(actual: Facts, expected: Facts) -> float | None:
+    """Share of marks and sources that are sound.
+
+    A mark stands at the end of a word and leads where its source does; sources are numbered from 1 without a gap and
+    have an address of the web or none at all; each has a mark.
+    """
+    prose = actual.prose
+    if not prose.marks and not prose.sources:
+        return 0.0 if expected.prose.sources else None
+    urls = {source.number: source.url for source in prose.sources}
+    cited = {mark.number for mark in prose.marks}
+    sound = [urls.get(mark.number) == mark.url and not mark.within_word for mark in prose.marks]
+    sound += [
+        source.number == i and source.number in cited and (not source.url or is_web(source.url))
+        for i, source in enumerate(prose.sources, 1)
+    ]
+    return _mean([float(each) for each in sound])
+
+
+@metric
+def citation_coverage(actual: Facts, expected: Facts) -> float | None:
+    """Share of the answer's claims that have a source, where the expected answer has sources."""
+    if not expected.prose.sources:
+        return None
+    claims = actual.prose.claims
+    return sum(bool(claim.marks) for claim in claims) / len(claims) if claims else 0.0
+
+
+@metric
+def report_structure(actual: Facts, expected: Facts) -> float | None:
+    """Share of what the brief asks of the report's form that the report has, where one with sources is expected."""
+    if not expected.research or not expected.prose.sources:
+        return None
+    missing, looked = faults(read_form(actual.asked), actual.text, actual.prose)
+    return 1 - len(missing) / looked
+
+
+def _mean(scores: Sequence[float | None]) -> float | None:
+    known = [score for score in scores if score is not None]
+    return sum(known) / len(known) if known else None
+
+
+def _status(score: float | None, threshold: float) -> EvalStatus:
+    if score is None:
+        return EvalStatus.NOT_EVALUATED
+    return EvalStatus.PASSED if score >= threshold else EvalStatus.FAILED
+
+
+def _contains(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
+    return all(name in actual and _same(actual[name], value) for name, value in wanted.items())
+
+
+def _same(one: Any, other: Any) -> bool:
+    if isinstance(one, str) and isinstance(other, str):
+        return _folded(one) == _folded(other)
+    return bool(one == other)
+
+
+def _folded(text: str) -> str:
+    return " ".join(text.casefold().split())

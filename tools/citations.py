@@ -111,6 +111,13 @@ def relink(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tup
     return re.sub(f"(?:{mark})+", renumbered, text) if new else text, tuple(merged.values())
 
 
+def plain_marks(text: str, sources: Sequence[Source]) -> str:
+    """What `cite` returned with marks like `[1]` instead, which lead nowhere."""
+    for source in sources:
+        text = text.replace(_mark(source), f"[{source.number}]")
+    return text
+
+
 def source_list(sources: Sequence[Source]) -> str:
     """The sources as a numbered list in Markdown."""
     return "\n".join(f"{source.number}. {_source_line(source)}" for source in sources)

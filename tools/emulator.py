@@ -68,6 +68,11 @@ def start_emulator(settings: Settings) -> str:
         return _wait(process, address, folder / "emulator.log")
 
 
+def stop_emulator(settings: Settings) -> None:
+    """Ends the emulator of `settings.data_dir`, if it runs."""
+    _stop(settings.data_dir / "emulator" / "address.json")
+
+
 def keep_alive(settings: Settings) -> None:
     """Keeps the emulator from ending for want of work while this process lives."""
 

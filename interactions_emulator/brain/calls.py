@@ -168,7 +168,7 @@ def _spoke_last(heard: Heard) -> bool:
     """Whether the last answer came of a call, not only from the model itself."""
     for said in reversed(heard.before):
         if said.speaker != "model":
-            return said.speaker != "user"
+            return bool(said.speaker != "user")
     return False
 
 

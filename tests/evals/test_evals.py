@@ -1,52 +1,167 @@
-"""The evaluation sets pass as ADK runs them, and fail when the desk is broken on purpose."""
+"""The evaluation as a person runs it: all sets on the emulator, by `adk eval`, live within a budget, and compared."""
 
 from __future__ import annotations
 
+import json
 import math
-import shutil
+import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
+import yaml
+from typer.testing import CliRunner, Result
 
+from evals.live import USD_PER_MILLION
+from evals.result import load_run
 from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
 from tests.conftest import ROOT
+from tests.scripts import call, research_brain, said
+from tools import backend
+from tools.cli import app
 
 ADK = Path(sys.executable).with_name("adk")
-SETS = ("small_talk", "weather", "search", "moderation", "research")
 
 
-@pytest.fixture
-def api(use: Any) -> Iterator[Emulator]:
-    """The emulator with its own brain over the documentation of the installed packages."""
-    with Emulator(speed=math.inf) as server:
-        use(server)
-        yield server
+def desk(*arguments: str) -> Result:
+    """`desk eval` with these arguments."""
+    return CliRunner().invoke(app, ["eval", *arguments])
 
 
-def evaluate(*names: str) -> subprocess.CompletedProcess[str]:
-    """`adk eval` as a person runs it."""
-    files = [f"evals/{name}.evalset.json" for name in names]
-    command = [str(ADK), "eval", "agents/desk", *files, "--config_file_path", "evals/criteria.json"]
-    return subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+def test_every_case_passes_on_the_emulator_and_the_report_says_so(tmp_path: Path) -> None:
+    result = desk("--name", "all", "--out", str(tmp_path))
+    assert result.exit_code == 0, result.output
+    run = load_run(tmp_path / "all.json")
+    assert len(run.cases) >= 150 and all(case.passed for case in run.cases)
+    assert run.mean("false_research_starts") == 1
+    assert run.models["researcher"].startswith("deep-research")
+    page = (tmp_path / "all.html").read_text()
+    assert all(case.key in page for case in run.cases)
+    assert "<script" not in page and not re.search(r'(?:src|href)="http', page)  # it loads and runs nothing
+    assert page.count("<svg") == 4  # metrics, routes, verdicts, calibration
 
 
-def test_every_set_passes_on_the_emulator(api: Emulator) -> None:
-    result = evaluate(*SETS)
-    assert result.stdout.count("Tests failed: 0") == len(SETS), result.stdout[-3000:] + result.stderr[-3000:]
-    assert result.returncode == 0
+def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any) -> None:
+    with Emulator(speed=math.inf) as api:
+        use(api)
+        command = [str(ADK), "eval", "agents/desk", "evals/memory.evalset.json:a-name"]
+        command += ["--config_file_path", "evals/criteria.json"]
+        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "Tests passed: 1" in result.stdout
 
 
-def test_a_broken_description_is_caught(api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    configs = Path(shutil.copytree(ROOT / "configs", tmp_path / "configs"))
-    text = (configs / "assistant.yaml").read_text()
-    broken = text.replace("the weather and the forecast (temperature, rain, wind, sun)", "nothing")
-    assert broken != text
-    (configs / "assistant.yaml").write_text(broken.replace("  - name: tools.weather.get_weather\n", ""))
-    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
-    result = evaluate("weather")
-    assert "Tests passed: 0" in result.stdout, result.stdout[-3000:]
-    assert result.returncode == 1
+def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path) -> None:
+    configs = tmp_path / "configs"
+    subprocess.run(["cp", "-r", str(ROOT / "configs"), str(configs)], check=True)
+    file = configs / "assistant.yaml"
+    file.write_text(yaml.safe_dump(yaml.safe_load(file.read_text()) | {"description": "Looks after the plants."}))
+    good, bad = tmp_path / "good.json", tmp_path / "bad.json"
+    assert desk("--sets", "tools", "--name", "good", "--out", str(tmp_path)).exit_code == 0
+    broken = desk("--sets", "tools", "--name", "bad", "--out", str(tmp_path), "--config", str(configs / "desk.yaml"))
+    assert broken.exit_code == 1
+    os.environ.pop("DESK_CONFIG")
+    compared = desk("compare", str(good), str(bad))
+    assert compared.exit_code == 1
+    assert re.search(r"route accuracy .* worse", compared.output), compared.output
+    assert "fails now: tools/" in compared.output
+    same = desk("compare", str(good), str(good))
+    assert same.exit_code == 0 and "worse" not in same.output
+    assert "better" in desk("compare", str(bad), str(good)).output
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (("--sets", "no_such"), "no set `no_such`; there are memory, moderation"),
+        (("compare", "nothing", "nothing"), "reports/evals/nothing.json: No such file"),
+        (("--live", "--yes"), "--live needs a key"),
+    ],
+)
+def test_a_wish_that_cannot_be_met_is_told(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
+    result = desk(*arguments)
+    assert result.exit_code
+    assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.output).split())
+
+
+def test_public_samples_that_are_not_there_are_left_out_and_it_is_said(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("DESK_EVAL_DATA", str(tmp_path / "nowhere"))
+    result = desk("--public", "--sets", "memory", "--out", str(tmp_path))
+    assert result.exit_code == 0
+    assert "left out: the public samples: there is no folder" in result.output
+
+
+class TestLive:
+    """With a key, against a server that is not known to be an emulator."""
+
+    @pytest.fixture
+    def api(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
+        with Emulator(brain=judging, speed=math.inf) as server:
+            monkeypatch.setattr(backend, "_is_emulator", lambda url: False)
+            monkeypatch.setenv("GEMINI_API_KEY", "a-key")
+            monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
+            yield server
+
+    def test_judges_judge_and_every_token_is_counted(self, api: Emulator, tmp_path: Path) -> None:
+        assert desk("--live", "--yes", "--sets", "refusals", "--max-cost", "90", "--name", "l", "--out", str(tmp_path))
+        run = load_run(tmp_path / "l.json")
+        assert run.mean("rubric_based_final_response_quality_v1") == 1
+        used = sum(tokens_of(api, i["id"]) for i in api.interactions())
+        assert run.usd == pytest.approx(used * USD_PER_MILLION / 1e6, abs=1e-4)
+
+    def test_it_stops_at_its_limit(self, api: Emulator, tmp_path: Path) -> None:
+        result = desk(
+            "--live", "--yes", "--sets", "routing", "--max-cost", "0.3", "--name", "l", "--out", str(tmp_path)
+        )
+        run = load_run(tmp_path / "l.json")
+        assert 0 < len(run.cases) < 60
+        assert run.usd <= 0.3
+        assert "since the budget of $0.30 was reached" in result.output
+
+    def test_no_research_begins_unless_it_is_asked_for_and_a_wrong_one_is_still_seen(
+        self, api: Emulator, tmp_path: Path
+    ) -> None:
+        result = desk("--live", "--yes", "--sets", "memory", "--max-cost", "90", "--name", "l", "--out", str(tmp_path))
+        assert not any(i["target"].startswith("deep-research") for i in api.interactions())
+        assert (load_run(tmp_path / "l.json").mean("false_research_starts") or 0) < 0.5  # this brain starts many
+        assert result.exit_code == 1
+
+    def test_with_research_each_counts_by_its_price(self, api: Emulator, tmp_path: Path) -> None:
+        arguments = ("--live", "--yes", "--research", "--sets", "research", "--name", "l", "--out", str(tmp_path))
+        desk(*arguments, "--max-cost", "2.9")  # one may cost 3
+        assert not any(i["target"].startswith("deep-research") for i in api.interactions())
+        desk(*arguments, "--max-cost", "7", "--at-once", "1")
+        assert sum(i["target"].startswith("deep-research") for i in api.interactions()) == 2
+
+    def test_without_a_yes_nothing_is_asked_of_the_server(self, api: Emulator) -> None:
+        assert desk("--live").exit_code
+        assert api.log()["creates"] == 0
+
+
+def tokens_of(api: Emulator, interaction_id: str) -> int:
+    """As the server counts them."""
+    resource = httpx.get(f"{api.url}/v1beta/interactions/{interaction_id}", headers={"x-goog-api-key": "a-key"}).json()
+    return int(resource["usage"]["total_tokens"])
+
+
+def judging(turn: Turn) -> Iterator[Beat]:
+    """Hands everything to the researcher, unless it is asked as a judge."""
+    text = json.dumps(turn.steps)
+    if turn.is_agent:
+        yield from research_brain(turn)
+    elif "Verdict:" in text and "Property:" in text:
+        rubrics = ("on_point", "honest", "next_step", "no_money")
+        lines = [f"ID: {each}\nProperty: {each}\nRationale: it is.\nVerdict: yes" for each in rubrics]
+        yield Beat(0, said("\n\n".join(lines)))
+    elif turn.tools and not any(step.get("type") == "function_result" for step in turn.steps[-turn.fresh :]):
+        yield Beat(0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
+    else:
+        yield Beat(0, said("Well."))

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tools.cli import jobs, sessions
+from tools.cli import evals, jobs, sessions
 from tools.cli.console import USER, err, fail, out, run, show
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
@@ -51,6 +51,7 @@ def ask(
 
 for command in (*jobs.COMMANDS, interaction, *sessions.COMMANDS, moderate):
     app.command()(command)
+app.add_typer(evals.app, name="eval")
 
 
 @app.command()

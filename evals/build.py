@@ -1,0 +1,188 @@
+"""Makes ADK's evaluation sets of the cases in `cases/`: `python -m evals.build`, or with `--check` only compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal
+
+import yaml
+from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocation, SessionInput
+from google.adk.evaluation.eval_set import EvalSet
+from google.genai import types
+from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+
+HERE = Path(__file__).parent
+CASES = HERE / "cases"
+AGENT = HERE.parent / "agents" / "desk"
+SUFFIX = ".evalset.json"
+Route = Literal["desk", "assistant", "illustrator", "moderator", "researcher"]
+Category = Literal["safe", "spam", "inappropriate", "harmful"]
+
+
+class CaseError(Exception):
+    """A file of cases is not as it should be. The text names the file and the case."""
+
+
+class Turn(BaseModel):
+    """A message, and what should come of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: str
+    route: Route | tuple[Route, ...] = "desk"
+    """Who answers; several if each of them is right, the best one first."""
+    calls: list[dict[str, dict[str, Any]]] = []
+    """Functions with the arguments that matter; `"*": {}` for whatever may be called."""
+    answer: str = ""
+    """What the answer is like: **this stands in it**, ~~this does not~~."""
+    verdict: Category | tuple[Category, ...] = ()
+    """A moderation's category; several if each of them is right, the best one first."""
+    sources: bool | None = None
+    """Whether the answer has numbered sources; by default if it is a report."""
+    research: bool = False
+    """Whether a research begins."""
+
+    @field_validator("calls")
+    @classmethod
+    def _one_each(cls, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if any(len(call) != 1 for call in calls):
+            raise ValueError("each call is one function with its arguments, as in `get_weather: {place: Paris}`")
+        return calls
+
+
+class Conversation(BaseModel):
+    """A case. One of a single turn may have it in itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = ""
+    """By default the beginning of the first message."""
+    turns: list[Turn]
+    state: dict[str, Any] = {}
+    """Of the session, at the beginning."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "user" in value:
+            own = {key: value[key] for key in ("id", "state") if key in value}
+            return own | {"turns": [{key: each for key, each in value.items() if key not in own}]}
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Conversation:
+        self.id = self.id or re.sub(r"[^a-z0-9]+", "-", self.turns[0].user.lower())[:48].strip("-")
+        if not self.id:
+            raise ValueError("the case needs an `id`: its message has no latin letters")
+        return self
+
+
+class Cases(BaseModel):
+    """A set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    about: str
+    cases: list[Conversation]
+
+
+def read_cases(file: Path) -> Cases:
+    """Reads a set.
+
+    Raises:
+        CaseError: it is not as it should be.
+    """
+    try:
+        cases = Cases.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
+    except (yaml.YAMLError, ValidationError) as error:
+        raise CaseError(f"{file.name}: {_reason(error)}") from None
+    ids = [case.id for case in cases.cases]
+    if twice := sorted({each for each in ids if ids.count(each) > 1}):
+        raise CaseError(f"{file.name}: more than one case is called {', '.join(twice)}")
+    return cases
+
+
+def build(name: str, cases: Cases) -> EvalSet:
+    """The set as ADK has it."""
+    return EvalSet(
+        eval_set_id=name,
+        name=name,
+        description=cases.about,
+        eval_cases=[
+            EvalCase(
+                eval_id=case.id,
+                conversation=[expected(turn, f"{case.id}-{i}") for i, turn in enumerate(case.turns, 1)],
+                session_input=SessionInput(app_name="desk", user_id="eval", state=case.state),
+            )
+            for case in cases.cases
+        ],
+    )
+
+
+def expected(turn: Turn, invocation_id: str) -> Invocation:
+    """A turn as ADK has it; what our metrics read of it is in `evals.facts`."""
+    routes = turn.route if isinstance(turn.route, tuple) else (turn.route,)
+    verdicts = (turn.verdict,) if isinstance(turn.verdict, str) else turn.verdict
+    handed = [] if routes == ("desk",) else [("transfer_to_agent", {"agent_name": route}) for route in routes]
+    calls = [next(iter(call.items())) for call in turn.calls]
+    answer = [f"**Verdict: {'safe' if each == 'safe' else f'not safe, {each}'}**" for each in verdicts]
+    answer += [turn.answer.strip()] if turn.answer else []
+    answer += (
+        ["## Sources\n\n1. [a source](https://example.com)"]
+        if (turn.research if turn.sources is None else turn.sources)
+        else []
+    )
+    begins = [("researcher", [types.Part(text="🔎 Research begins.")])] if turn.research else []
+    return Invocation(
+        invocation_id=invocation_id,
+        user_content=types.UserContent(turn.user),
+        final_response=types.ModelContent("\n\n".join(answer)) if answer else None,
+        intermediate_data=IntermediateData(
+            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in [*handed, *calls]],
+            intermediate_responses=begins,
+        ),
+    )
+
+
+def as_text(built: EvalSet) -> str:
+    """A set as it is kept in a file."""
+    return built.model_dump_json(indent=1, exclude_none=True, exclude_defaults=True) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the sets, or with `--check` says which are not up to date."""
+    texts = {
+        f"{file.stem}{SUFFIX}": as_text(build(file.stem, read_cases(file))) for file in sorted(CASES.glob("*.yaml"))
+    }
+    there = {file.name: file.read_text(encoding="utf-8") for file in HERE.glob(f"*{SUFFIX}")}
+    if "--check" in arguments:
+        stale = sorted({*texts, *there} - {name for name, text in texts.items() if there.get(name) == text})
+        print(f"not up to date: {', '.join(stale)}; run `python -m evals.build`" if stale else "up to date")
+        return bool(stale)
+    for name in there.keys() - texts.keys():
+        (HERE / name).unlink()
+        (AGENT / name).unlink(missing_ok=True)
+    for name, text in texts.items():
+        (HERE / name).write_text(text, encoding="utf-8")
+        link = AGENT / name  # where the Eval tab of `adk web` and `adk optimize` look
+        if not link.is_symlink():
+            link.symlink_to(Path("../../evals") / name)
+    return 0
+
+
+def _reason(error: yaml.YAMLError | ValidationError) -> str:
+    if isinstance(error, yaml.YAMLError):
+        return str(error)
+    first = error.errors()[0]
+    where = ".".join(str(each) for each in first["loc"])
+    return f"{where}: {first['msg']}"
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CaseError as mistake:
+        sys.exit(f"error: {mistake}")

@@ -1,0 +1,184 @@
+"""A run as one self-contained page, and as a table for the terminal."""
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from statistics import median
+from typing import Any
+
+import matplotlib
+from jinja2 import Environment, FileSystemLoader, select_autoescape
+from markupsafe import Markup
+from matplotlib.axes import Axes
+from matplotlib.figure import Figure
+from rich.console import Group
+from rich.table import Table
+
+from evals.compare import Difference
+from evals.result import Case, Run
+from evals.tables import calibration, confusion, expected_error, scores, wilson
+
+_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape())
+MEASURED = ("calls a turn", "tokens a turn", "s, median")
+"""Columns of what a turn took: of a model, of all models, of the clock."""
+
+_INK, _GOOD, _BAD = "#3b5b7a", "#3f7d58", "#b0483d"
+
+
+def summary(run: Run) -> Group:
+    """Each set with its passed cases and what a turn took; each metric's mean."""
+    sets = Table("set", "passed", "95 %", *MEASURED)
+    for name, cases in _sets(run).items():
+        sets.add_row(name, *_passed(cases), *_measured(cases))
+    metrics = Table("metric", "mean", "cases", "turns that miss it")
+    for name in run.metrics:
+        scored = [case for case in run.cases if case.score(name) is not None]
+        if scored:
+            missed = sum(name in turn.failed for turn in run.turns)
+            metrics.add_row(
+                _words(name), f"{run.mean(name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
+            )
+    return Group(sets, metrics)
+
+
+def differences(found: Sequence[Difference]) -> Table:
+    """What two runs differ in."""
+    table = Table("metric", "cases", "first", "second", "change", "95 %", "verdict")
+    for each in found:
+        span = f"{each.low:+.3f} … {each.high:+.3f}"
+        colour = {"better": "green", "worse": "red"}.get(each.verdict, "dim")
+        values = (f"{each.first:.3f}", f"{each.second:.3f}", f"{each.change:+.3f}", span)
+        table.add_row(_words(each.metric), str(each.cases), *values, f"[{colour}]{each.verdict}[/]")
+    return table
+
+
+def page(run: Run) -> str:
+    """The run as HTML that loads and runs nothing."""
+    routes = _pairs(run, "route")
+    verdicts = _pairs(run, "verdict")
+    bins = [(t.actual.confidence, t.actual.verdict == t.expected.verdict) for t in run.turns if _judged(t)]
+    charts = [_bars(run)]
+    if routes:
+        charts.append(_matrix("Routes", routes))
+    if verdicts:
+        charts.append(_matrix("Verdicts", verdicts))
+    if bins:
+        charts.append(_calibration(bins))
+    tables = {name: scores(pairs) for name, pairs in (("Routes", routes), ("Verdicts", verdicts)) if pairs}
+    metrics = [name for name in run.metrics if run.mean(name) is not None]
+    rows = [
+        (name, [*_passed(cases), *(_shown(run.mean(metric, cases)) for metric in metrics), *_measured(cases)])
+        for name, cases in _sets(run).items()
+    ]
+    return _TEMPLATES.get_template("report.html.j2").render(
+        run=run,
+        metrics=metrics,
+        measured=MEASURED,
+        charts=charts,
+        tables=tables,
+        rows=rows,
+        cases=sorted(run.cases, key=lambda c: (c.passed, c.key)),
+    )
+
+
+def _sets(run: Run) -> dict[str, list[Case]]:
+    """The cases of each set, and of all."""
+    found = {name: [c for c in run.cases if c.set == name] for name in dict.fromkeys(c.set for c in run.cases)}
+    return found | ({"all": run.cases} if run.cases else {})
+
+
+def _passed(cases: Sequence[Case]) -> tuple[str, str]:
+    passed = sum(case.passed for case in cases)
+    low, high = wilson(passed, len(cases))
+    return f"{passed}/{len(cases)}", f"{low:.0%}–{high:.0%}"
+
+
+def _measured(cases: Sequence[Case]) -> list[str]:
+    turns = [turn for case in cases for turn in case.turns]
+    seconds = [turn.seconds for turn in turns if turn.seconds is not None]
+    means = [
+        _average([getattr(turn, name) for turn in turns], digits) for name, digits in (("calls", 1), ("tokens", 0))
+    ]
+    return [*means, f"{median(seconds):.2f}" if seconds else ""]
+
+
+def _words(metric: str) -> str:
+    return metric.replace("_", " ")
+
+
+def _shown(value: float | None) -> str:
+    return "" if value is None else f"{value:.3f}"
+
+
+def _average(values: Sequence[float | None], digits: int) -> str:
+    known = [value for value in values if value is not None]
+    return f"{sum(known) / len(known):.{digits}f}" if known else ""
+
+
+def _pairs(run: Run, what: str) -> list[tuple[str, str]]:
+    found = [(str(getattr(t.expected, what)), str(getattr(t.actual, what))) for t in run.turns]
+    return [(expected, actual or "none") for expected, actual in found if expected]
+
+
+def _judged(turn: Any) -> bool:
+    return bool(turn.expected.verdict) and turn.actual.confidence is not None
+
+
+def _bars(run: Run) -> Markup:
+    names = [name for name in run.metrics if run.mean(name) is not None]
+    values = [run.mean(name) or 0.0 for name in names]
+
+    def draw(axes: Axes) -> None:
+        axes.barh(range(len(names)), values, color=[_GOOD if v >= 0.95 else _BAD for v in values])
+        axes.set_yticks(range(len(names)), [_words(name) for name in names])
+        axes.set_xlim(0, 1)
+        axes.invert_yaxis()
+        axes.set_title("Metrics, mean over cases")
+
+    return _svg(draw, 0.6 + 0.35 * max(3, len(names)))
+
+
+def _matrix(title: str, pairs: Sequence[tuple[str, str]]) -> Markup:
+    table = confusion(pairs)
+
+    def draw(axes: Axes) -> None:
+        axes.imshow(table.counts, cmap="Blues")
+        axes.set_xticks(range(len(table.labels)), table.labels, rotation=30, ha="right")
+        axes.set_yticks(range(len(table.labels)), table.labels)
+        most = max(max(row) for row in table.counts)
+        for i, row in enumerate(table.counts):
+            for j, count in enumerate(row):
+                if count:
+                    axes.text(j, i, str(count), ha="center", va="center", color="w" if count > most / 2 else "k")
+        axes.set_xlabel("actual")
+        axes.set_ylabel("expected")
+        axes.set_title(title)
+
+    return _svg(draw, 1.4 + 0.5 * len(table.labels))
+
+
+def _calibration(found: Sequence[tuple[float | None, bool]]) -> Markup:
+    known = [(confidence, right) for confidence, right in found if confidence is not None]
+    bins = calibration(known)
+
+    def draw(axes: Axes) -> None:
+        axes.plot([0, 1], [0, 1], color="#999", linewidth=1)
+        axes.plot([b.confidence for b in bins], [b.accuracy for b in bins], "o-", color=_INK)
+        axes.set_xlim(0, 1.02)
+        axes.set_ylim(0, 1.02)
+        axes.set_xlabel("confidence")
+        axes.set_ylabel("share that is right")
+        axes.set_title(f"Calibration of verdicts (expected error {expected_error(bins):.3f})")
+
+    return _svg(draw, 3.4)
+
+
+def _svg(draw: Callable[[Axes], None], height: float) -> Markup:
+    with matplotlib.rc_context({"svg.fonttype": "none", "svg.hashsalt": "desk", "font.size": 9}):
+        figure = Figure(figsize=(5.2, height), layout="constrained")
+        draw(figure.add_subplot())
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return Markup(stream.getvalue()[stream.getvalue().index("<svg") :])

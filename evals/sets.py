@@ -1,0 +1,36 @@
+"""The sets there are: those of this folder, and the public samples where they are."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+
+from google.adk.evaluation.eval_set import EvalSet
+
+from evals.public import read_public
+
+SUFFIX = ".evalset.json"
+
+
+class NoSuchSet(Exception):
+    """A set was asked for that does not exist. The text names those that do."""
+
+
+def load_sets(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:
+    """The sets of a folder by name, and the public samples of another."""
+    found = [
+        EvalSet.model_validate_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob(f"*{SUFFIX}"))
+    ]
+    return {each.eval_set_id: each for each in [*found, *(read_public(public) if public else ())]}
+
+
+def choose(sets: dict[str, EvalSet], names: Sequence[str]) -> list[EvalSet]:
+    """The sets with these names; all without any.
+
+    Raises:
+        NoSuchSet: one does not exist.
+    """
+    for name in names:
+        if name not in sets:
+            raise NoSuchSet(f"no set `{name}`; there are {', '.join(sets)}")
+    return [sets[name] for name in names or sets]

@@ -1,0 +1,88 @@
+"""Statistics over pairs of what was expected and what came."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from scipy.stats import binomtest
+
+
+@dataclass(frozen=True)
+class Confusion:
+    """How often each label was given for each expected one."""
+
+    labels: tuple[str, ...]
+    counts: tuple[tuple[int, ...], ...]
+    """A row for each expected label, a column for each actual one."""
+
+
+@dataclass(frozen=True)
+class Scores:
+    """Of one label."""
+
+    precision: float | None
+    """None: the label was never given."""
+    recall: float | None
+    """None: the label was never expected."""
+    f1: float
+    support: int
+    """How often it was expected."""
+
+
+@dataclass(frozen=True)
+class Bin:
+    """Answers of about the same confidence."""
+
+    confidence: float
+    """Their mean."""
+    accuracy: float
+    """Share that is right."""
+    size: int
+
+
+def confusion(pairs: Sequence[tuple[str, str]]) -> Confusion:
+    """From pairs (expected, actual)."""
+    counted = Counter(pairs)
+    labels = tuple(sorted({label for pair in pairs for label in pair}))
+    return Confusion(labels, tuple(tuple(counted[row, column] for column in labels) for row in labels))
+
+
+def scores(pairs: Sequence[tuple[str, str]]) -> dict[str, Scores]:
+    """Precision, recall and F1 of each label, from pairs (expected, actual)."""
+    found = {}
+    for label in sorted({label for pair in pairs for label in pair}):
+        right = sum(expected == actual == label for expected, actual in pairs)
+        given = sum(actual == label for _, actual in pairs)
+        support = sum(expected == label for expected, _ in pairs)
+        found[label] = Scores(
+            precision=right / given if given else None,
+            recall=right / support if support else None,
+            f1=2 * right / (given + support),
+            support=support,
+        )
+    return found
+
+
+def calibration(answers: Sequence[tuple[float, bool]], bins: int = 10) -> list[Bin]:
+    """Answers (confidence from 0 to 1, right) in bins of equal width; empty ones are left out."""
+    sorted_in: dict[int, list[tuple[float, bool]]] = {}
+    for confidence, right in answers:
+        sorted_in.setdefault(min(int(confidence * bins), bins - 1), []).append((confidence, right))
+    return [
+        Bin(sum(c for c, _ in each) / len(each), sum(right for _, right in each) / len(each), len(each))
+        for _, each in sorted(sorted_in.items())
+    ]
+
+
+def expected_error(bins: Sequence[Bin]) -> float:
+    """Expected calibration error: how far confidence and accuracy lie apart, over all answers."""
+    total = sum(each.size for each in bins)
+    return sum(each.size * abs(each.confidence - each.accuracy) for each in bins) / total if total else 0.0
+
+
+def wilson(successes: int, n: int) -> tuple[float, float]:
+    """The 95 % interval of a share."""
+    interval = binomtest(successes, n).proportion_ci(method="wilson")
+    return float(interval.low), float(interval.high)

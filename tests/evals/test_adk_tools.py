@@ -1,0 +1,84 @@
+"""ADK's own tools for prompts and regressions work with this application, as docs/evaluation.md says."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from evals.metrics import Metric
+from evals.run import load_criteria
+from interactions_emulator import Emulator
+from tests.conftest import ROOT
+from tools.models import InteractionsLlm
+
+ADK = str(Path(sys.executable).with_name("adk"))
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    with Emulator(speed=math.inf) as server:
+        use(server)
+        yield server
+
+
+def adk(*arguments: str) -> subprocess.CompletedProcess[str]:
+    env = os.environ | {"PYTHONPATH": str(ROOT)}
+    return subprocess.run([ADK, *arguments], cwd=ROOT, env=env, capture_output=True, text=True)
+
+
+def test_adk_optimize_plays_our_sets_and_asks_our_model_for_a_better_instruction(api: Emulator, tmp_path: Path) -> None:
+    sampler = json.loads((ROOT / "evals" / "optimize.json").read_text())
+    sampler |= {"train_eval_case_ids": ["hm"], "validation_eval_case_ids": ["weather-for-nairobi-this-week"]}
+    sampler["eval_config"]["criteria"] = {"answer_marks": 1.0, "route_accuracy": 1.1}  # never reached: it has to try
+    optimizer = json.loads((ROOT / "evals" / "optimizer.json").read_text()) | {"max_metric_calls": 3}
+    files = {"sampler": sampler, "optimizer": optimizer | {"reflection_minibatch_size": 1}}
+    arguments = ["optimize", "agents/desk"]
+    for name, value in files.items():
+        (tmp_path / f"{name}.json").write_text(json.dumps(value))
+        arguments += [f"--{name}_config_file_path", str(tmp_path / f"{name}.json")]
+    result = adk(*arguments)
+    assert result.returncode == 0, result.stderr[-3000:]
+    assert "Optimized root agent instructions" in result.stdout
+    asked = {i["target"] for i in api.interactions()}
+    assert optimizer["optimizer_model"].removeprefix("interactions:") in asked
+    assert "Proposed new text" in result.stdout + result.stderr
+
+
+def test_adk_test_replays_a_turn_without_a_server(api: Emulator, tmp_path: Path) -> None:
+    desk = tmp_path / "agents" / "desk"
+    (desk / "tests").mkdir(parents=True)
+    for name in ("__init__.py", "agent.py"):
+        (desk / name).symlink_to(ROOT / "agents" / "desk" / name)
+    recorded = desk / "tests" / "hello.json"
+    recorded.write_text(json.dumps({"events": [{"author": "user", "content": {"parts": [{"text": "Hello!"}]}}]}))
+    assert adk("test", str(desk), "--rebuild").returncode == 0
+    assert "Hello! I am" in recorded.read_text()
+    creates = api.log()["creates"]
+    replayed = adk("test", str(desk))
+    assert replayed.returncode == 0, replayed.stdout[-3000:]
+    assert api.log()["creates"] == creates
+    recorded.write_text(recorded.read_text().replace("Hello! I am", "Hello! I was", 1).replace('"desk"', '"other"'))
+    assert adk("test", str(desk)).returncode == 1
+
+
+def test_the_name_of_a_model_may_have_its_prefix() -> None:
+    assert InteractionsLlm(model="interactions:gemini-3.8-flash").model == "gemini-3.8-flash"
+
+
+@pytest.mark.parametrize("name", ["criteria.json", "criteria_live.json"])
+def test_each_criterion_of_ours_is_a_metric_that_exists(name: str) -> None:
+    criteria = load_criteria(ROOT / "evals" / name)
+    import evals.metrics
+
+    for metric in criteria.custom_metrics or {}:
+        assert metric in criteria.criteria
+        found: Metric = getattr(evals.metrics, metric)
+        assert callable(found) and found.__doc__

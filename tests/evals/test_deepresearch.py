@@ -1,0 +1,195 @@
+"""DeepResearch Bench: what its scripts read, nothing paid for twice, and never more than was allowed."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
+
+import pytest
+
+from evals.deepresearch import Bench, Done, Task, TasksError, article, read_tasks, write_articles
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Brain, Turn
+from tests.conftest import ROOT, Desk
+from tests.kill.test_kill import researches, until
+from tests.scripts import research_brain
+from tools.citations import Citation, cite
+from tools.research.job import Order, State
+from tools.research.report import Picture, Report
+from tools.research.service import Research
+
+TASKS = [Task(i, f"Tides of sea {i}") for i in range(1, 6)]
+
+
+def failing(turn: Turn) -> Iterator[Beat]:
+    """A research that cannot be finished where the brief speaks of sea 3."""
+    if "sea 3" in str(turn.steps):
+        raise RuntimeError("no such sea")
+    yield from research_brain(turn)
+
+
+def bench(service: Research, most: float = 100.0, name: str = "a") -> Bench:
+    return Bench(service, lambda prompt: Order(prompt, "bench", name, "deep-research-preview-04-2026"), most)
+
+
+async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes: object) -> list[Done]:
+    """Runs tasks while time passes."""
+    retry = bool(wishes.pop("retry", False))
+    runner = bench(desk.service(), **wishes)  # type: ignore[arg-type]
+
+    async def pass_time() -> None:
+        while True:
+            await asyncio.to_thread(desk.api.advance, 60)
+
+    passing = asyncio.create_task(pass_time())
+    try:
+        return [done async for done in runner.run(tasks, at_once, lambda task, line: None, retry)]
+    finally:
+        passing.cancel()
+
+
+async def test_each_task_becomes_one_line_that_the_benchmark_reads(desk: Desk, tmp_path: Path) -> None:
+    tasks = [Task(7, "海洋潮汐的成因是什么？"), Task("x-1", "What makes the tides?")]
+    done = await play(desk, tasks)
+    file = tmp_path / "raw_data" / "desk.jsonl"
+    write_articles(file, tasks, {each.task: each.report for each in done if each.report})
+    lines = file.read_text(encoding="utf-8").splitlines()
+    assert [list(json.loads(line)) for line in lines] == [["id", "prompt", "article"]] * 2
+    assert [json.loads(line)["id"] for line in lines] == [7, "x-1"]  # in the order of the tasks, each as it was
+    assert "海洋潮汐的成因是什么？" in lines[0]
+    text = json.loads(lines[1])["article"]
+    assert "[1]" in text and "](" not in text
+    assert text.rstrip().splitlines()[-1].startswith("[") and "http" in text.rstrip().splitlines()[-1]
+
+
+def test_an_article_has_bare_numbers_and_the_addresses_at_its_end() -> None:
+    text, sources = cite(
+        "# Bees\n\nThey dance.\n\n![figure-1](figure-1.png)", [Citation("A [x]", "https://a.example/(1)", 20)]
+    )
+    picture = Picture("figure-1.png", "image/png", b"")
+    report = Report("Bees", text, sources, (picture,), {}, "i", "a", "")
+    assert article(report) == "# Bees\n\nThey dance.[1]\n\n## References\n\n[1] A [x] https://a.example/(1)\n"
+
+
+async def test_the_same_run_again_joins_what_it_has(desk: Desk) -> None:
+    first = await play(desk)
+    again = await play(desk)
+    assert desk.creates == len(TASKS)
+    assert {each.job.id for each in first if each.job} == {each.job.id for each in again if each.job}
+    assert all(each.report for each in again)
+
+
+async def test_another_name_is_another_run(desk: Desk) -> None:
+    await play(desk, TASKS[:1])
+    await play(desk, TASKS[:1], name="b")
+    assert desk.creates == 2
+
+
+async def test_no_more_run_at_a_time_than_was_said(desk: Desk) -> None:
+    running, most = 0, 0
+
+    def say(task: Task, line: str) -> None:
+        nonlocal running, most
+        running += line.endswith("begins")
+        most = max(most, running)
+
+    async def pass_time() -> None:
+        while True:
+            await asyncio.to_thread(desk.api.advance, 60)
+
+    passing = asyncio.create_task(pass_time())
+    async for _ in bench(desk.service()).run(TASKS, 2, say):
+        running -= 1
+    passing.cancel()
+    assert most == 2
+    assert desk.creates == len(TASKS)
+
+
+async def test_what_it_may_cost_is_never_exceeded_not_even_by_going_on(desk: Desk) -> None:
+    price = 3.0  # of one, at most
+    done = await play(desk, most=2 * price + 1)
+    assert sum(each.report is not None for each in done) == desk.creates == 2
+    assert sum(each.job is None for each in done) == 3
+    assert await bench(desk.service()).outlook(TASKS) == (2 * price, 3 * price)
+    await play(desk, most=2 * price + 1)
+    assert desk.creates == 2
+    await play(desk, most=5 * price)
+    assert desk.creates == 5
+
+
+class TestFailures:
+    @pytest.fixture
+    def brain(self) -> Brain:
+        return failing
+
+    async def test_what_failed_is_told_and_paid_for_again_only_on_request(self, desk: Desk) -> None:
+        done = {each.task: each for each in await play(desk)}
+        lost = done[TASKS[2]]
+        assert lost.report is None and lost.job and lost.job.state is State.FAILED
+        await play(desk)
+        assert desk.creates == 5
+        await play(desk, retry=True)
+        assert desk.creates == 6
+
+
+@pytest.mark.parametrize(
+    ("text", "says"),
+    [
+        ("{", "line 1: not a JSON object"),
+        ('{"id": 1}', "line 1: not a JSON object with `id` and `prompt`"),
+        (
+            '{"id": 1, "prompt": "a"}\n\n{"id": 2, "prompt": "a"}',
+            "line 3: a `prompt` that is empty",
+        ),
+        ("", "no tasks"),
+    ],
+)
+def test_a_file_that_has_no_tasks_is_refused_by_line(tmp_path: Path, text: str, says: str) -> None:
+    file = tmp_path / "query.jsonl"
+    file.write_text(text)
+    with pytest.raises(TasksError, match=says):
+        read_tasks(file)
+
+
+def test_the_benchmarks_own_id_is_kept(tmp_path: Path) -> None:
+    file = tmp_path / "query.jsonl"
+    file.write_text('{"id": 3, "prompt": "a", "language": "en"}\n{"id": "drb-059", "source_id": 59, "prompt": "b"}\n')
+    assert read_tasks(file) == [Task(3, "a"), Task(59, "b")]
+
+
+def known(data: Path) -> int:
+    """How many researches have an id in the ledger."""
+    try:
+        with closing(sqlite3.connect(f"file:{data / 'ledger.db'}?mode=ro", uri=True)) as ledger:
+            return int(
+                ledger.execute("select count(*) from research_jobs where interaction_id is not null").fetchone()[0]
+            )
+    except sqlite3.OperationalError:
+        return 0
+
+
+def test_killed_in_the_middle_it_goes_on_and_pays_for_nothing_twice(tmp_path: Path, environment: Path) -> None:
+    tasks, folder = tmp_path / "query.jsonl", tmp_path / "raw_data"
+    tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))
+    command = [sys.executable, "-m", "tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "2"]
+    command += ["--out", str(folder), "--name", "desk-1"]
+    with Emulator(brain=research_brain, speed=0) as api:
+        env = os.environ | {"DESK_BACKEND": "emulator", "GOOGLE_GEMINI_BASE_URL": api.url}
+        first = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: known(environment) == 2)  # else nobody could say whether they were started
+        os.kill(first.pid, signal.SIGKILL)
+        first.wait()
+        second = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        until(lambda: api.advance(60) or second.poll() is not None)
+        assert second.returncode == 0
+        assert len(researches(api)) == 3
+    assert [json.loads(line)["id"] for line in (folder / "desk-1.jsonl").read_text().splitlines()] == [1, 2, 3]
+    assert set(json.loads((folder / "desk-1.facts.json").read_text())) == {"1", "2", "3"}

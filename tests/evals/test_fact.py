@@ -1,0 +1,57 @@
+"""What a report says without a source, or says twice, is found."""
+
+from __future__ import annotations
+
+from evals.fact import Pair, check
+from tools.citations import Citation, cite, source_list
+
+A, B = "https://a.example/", "https://b.example/"
+
+
+def report(text: str, *citations: tuple[str, str, str]) -> str:
+    """A report as the application writes it; a citation has title, address and the passage before its mark."""
+    ends = [(title, url, len(text[: text.index(passage) + len(passage)].encode())) for title, url, passage in citations]
+    written, sources = cite(text, [Citation(*each) for each in ends])
+    return f"{written}\n\n## Sources\n\n{source_list(sources)}\n"
+
+
+def test_a_statement_and_each_of_its_sources_are_a_pair() -> None:
+    found = check(
+        report(
+            "# Bees\n\nBees really do dance. 蜜蜂真的会跳舞给同伴看。",
+            ("A", A, "dance."),
+            ("B", B, "dance."),
+            ("B", B, "看。"),
+        )
+    )
+    assert found.pairs == (
+        Pair("Bees really do dance.", A),
+        Pair("Bees really do dance.", B),
+        Pair("蜜蜂真的会跳舞给同伴看。", B),
+    )
+    assert (found.claims, found.coverage, found.duplicates) == (2, 1.0, ())
+
+
+def test_a_pair_that_stands_there_twice_is_one() -> None:
+    text = "Bees really do dance.\n\nAnd so it goes on.\n\nBees REALLY do  dance!"
+    found = check(report(text, ("A", A, "Bees really do dance."), ("A", A, "dance!")))
+    assert found.pairs == found.duplicates == (Pair("Bees really do dance.", A),)
+
+
+def test_claims_without_a_source_are_named_those_with_figures_too() -> None:
+    text = "Bees really do dance. They fly at 24 km/h. They like flowers very much."
+    text += "\n\n| a | b |\n|---|---|\n| rows count | 7 kg |"
+    found = check(report(text, ("A", A, "dance.")))
+    assert found.uncited == ("They fly at 24 km/h.", "They like flowers very much.", "rows count | 7 kg")
+    assert found.figures == ("They fly at 24 km/h.", "rows count | 7 kg")
+    assert found.coverage == 0.25
+
+
+def test_sources_and_marks_that_lead_nowhere_are_named() -> None:
+    text = report("Bees really do dance.", ("A", A, "dance."))
+    found = check(text.replace("dance.", "dance. They fly far, too [7].") + "2. [B](https://b.example/)\n")
+    assert (found.unused, found.astray) == (("B",), (7,))
+
+
+def test_a_report_that_says_nothing_has_nothing_to_be_blamed_for() -> None:
+    assert check("# Bees\n").coverage == 1

@@ -1,0 +1,173 @@
+"""Each metric sees what it is there for, and nothing else."""
+
+from __future__ import annotations
+
+import pytest
+from google.adk.evaluation.eval_metrics import EvalStatus
+
+from evals.facts import facts_of
+from evals.metrics import (
+    answer_marks,
+    argument_match,
+    citation_coverage,
+    citation_validity,
+    false_research_starts,
+    report_structure,
+    research_starts,
+    route_accuracy,
+    verdict_match,
+)
+from tests.evals.turns import judge, score, to, turn
+from tools.citations import Citation, cite, source_list
+from tools.moderation.verdict import Verdict, sentence
+from tools.research.job import Order, new_job
+from tools.research.texts import outcome, started
+
+URL, OTHER = "https://a.example/one", "https://b.example/"
+
+
+def cited(text: str, *citations: tuple[str, str, int | None], heading: str = "**Sources**") -> str:
+    """An answer as the application writes it: marks in the text, sources below."""
+    written, sources = cite(text, [Citation(title, url, end) for title, url, end in citations])
+    return f"{written}\n\n{heading}\n\n{source_list(sources)}"
+
+
+def test_the_agent_that_answers_is_the_last_one_handed_over_to() -> None:
+    assert score(route_accuracy, turn("Hi"), turn()) == 1
+    assert score(route_accuracy, turn("Sunny", to("assistant")), turn("", to("assistant"))) == 1
+    assert score(route_accuracy, turn("Hm", to("assistant"), to("moderator")), turn("", to("assistant"))) == 0
+    assert score(route_accuracy, turn("Hi"), turn("", to("assistant"))) == 0
+
+
+def test_each_agent_that_is_right_may_answer() -> None:
+    either = turn("", to("assistant"), to("desk"))
+    assert score(route_accuracy, turn("Hi"), either) == 1
+    assert score(route_accuracy, turn("Hi", to("assistant")), either) == 1
+    assert score(route_accuracy, turn("Hi", to("researcher")), either) == 0
+
+
+def test_a_research_that_nobody_asked_for_is_seen() -> None:
+    began = turn("# Report", to("researcher"), begins=True)
+    assert score(false_research_starts, began, turn()) == 0
+    assert score(false_research_starts, began, began) == 1
+    assert score(false_research_starts, turn("Hi"), turn()) == 1
+    assert score(research_starts, turn("Hi"), began) == 0
+    assert score(research_starts, turn("Hi"), turn()) is None
+
+
+def test_a_research_is_known_to_begin_by_the_words_that_say_so() -> None:
+    job = new_job(Order(user="ada", session="s1", brief="Bees", agent="deep-research"), now=0)
+    assert facts_of(turn(started(job))).research
+    assert not facts_of(turn(outcome(job))).research
+
+
+def test_arguments_are_matched_by_what_they_mean() -> None:
+    wanted = turn("", to("assistant"), ("get_weather", {"place": "Paris", "days": 3}))
+    for args in ({"place": " paris", "days": 3.0}, {"place": "Paris", "days": 3, "units": "metric"}):
+        assert score(argument_match, turn("", to("assistant"), ("get_weather", args)), wanted) == 1
+    for args in ({"place": "Rome", "days": 3}, {"place": "Paris"}, {"place": "Paris", "days": "three"}):
+        assert score(argument_match, turn("", to("assistant"), ("get_weather", args)), wanted) == 0
+
+
+def test_calls_that_nobody_expected_count_against_a_turn() -> None:
+    paris, rome = ("get_weather", {"place": "Paris"}), ("get_weather", {"place": "Rome"})
+    assert score(argument_match, turn("", paris, rome), turn("", paris)) == 0.5
+    assert score(argument_match, turn("", paris), turn("", paris, paris)) == 0.5
+    assert score(argument_match, turn("", paris), turn()) == 0
+    assert score(argument_match, turn(), turn()) is None
+    assert score(argument_match, turn("", paris), turn("", ("*", {}))) is None  # whatever may be called
+
+
+def test_a_verdict_has_the_category_that_was_expected() -> None:
+    spam = sentence(Verdict(is_safe=False, category="spam", confidence=0.875, reason="It sells."))
+    assert facts_of(turn(spam)).verdicts == (("spam", 0.88),)
+    assert score(verdict_match, turn(spam), turn("**Verdict: not safe, spam**")) == 1
+    assert score(verdict_match, turn(spam), turn("**Verdict: safe**")) == 0
+    assert score(verdict_match, turn(spam), turn("**Verdict: safe** **Verdict: not safe, spam**")) == 1
+    assert score(verdict_match, turn("**Not moderated.**"), turn("**Verdict: safe**")) == 0
+    assert score(verdict_match, turn("Hi"), turn("Hi")) is None
+
+
+def test_an_expected_answer_says_what_has_to_stand_in_it_and_what_must_not() -> None:
+    expected = turn("It is **12 °C** in **Paris**, not ~~in Rome~~.")
+    assert score(answer_marks, turn("In PARIS: 12  °C."), expected) == 1
+    assert score(answer_marks, turn("In Paris and in Rome: 12 °C."), expected) == pytest.approx(2 / 3)
+    assert score(answer_marks, turn("Hi"), turn("Hello")) is None
+
+
+def test_an_answer_as_the_application_writes_it_is_valid() -> None:
+    text = "Bees dance. They fly far, 蜜蜂会跳舞。"
+    answer = cited(text, ("One", URL, 11), ("Two", OTHER, len(text.encode())), ("File", "", 11))
+    assert [s.number for s in facts_of(turn(answer)).prose.sources] == [1, 2, 3]
+    assert score(citation_validity, turn(answer), turn()) == 1
+    assert score(citation_coverage, turn(answer), turn(answer)) == 1
+
+
+@pytest.mark.parametrize(
+    ("was", "broken"),
+    [
+        (f'[\\[1\\]]({URL} "One")', f'[\\[1\\]]({OTHER} "One")'),  # leads elsewhere
+        (f'[\\[1\\]]({URL} "One")', ""),  # a source that nothing cites
+        ("1. [One]", "2. [One]"),  # numbers that do not begin with 1
+        (f"[One]({URL})", "[One](ftp://a.example/)"),  # no address of the web
+        (f"\n\n1. [One]({URL})", ""),  # a mark without its source
+        (f'dance.[\\[1\\]]({URL} "One")', f'dan[\\[1\\]]({URL} "One")ce.'),  # within a word
+    ],
+)
+def test_a_citation_that_is_wrong_is_seen(was: str, broken: str) -> None:
+    answer = cited("Bees really do dance. They fly far.", ("One", URL, 21))
+    assert was in answer
+    assert (score(citation_validity, turn(answer.replace(was, broken)), turn()) or 0) < 1
+
+
+def test_an_answer_that_lost_its_sources_is_neither_valid_nor_covered() -> None:
+    expected = turn(cited("Bees dance.", ("One", URL, 11)))
+    assert score(citation_validity, turn("Bees do dance a lot."), expected) == 0
+    assert score(citation_coverage, turn("Bees do dance a lot."), expected) == 0
+    assert score(citation_validity, turn("Hi"), turn("Hi")) is None
+
+
+def test_coverage_counts_claims_only() -> None:
+    text = (
+        "# Title of the whole report\n\nBees really do dance. Version 3.11 of e.g. a hive flies far.\n\n"
+        "Here is a list of things:\n\n- Wings are made of chitin.\n\n```\ncode is not a claim\n```\n\n"
+        "| heads are | no claims at all |\n|---|---|\n| a row is a claim | too |\n\nIs that so, really now?"
+    )
+    answer = cited(text, ("One", URL, len("# Title of the whole report\n\nBees really do dance.")))
+    claims = [claim.text for claim in facts_of(turn(answer)).prose.claims]
+    assert claims == [
+        "Bees really do dance.",
+        "Version 3.11 of e.g. a hive flies far.",
+        "Wings are made of chitin.",
+        "a row is a claim | too",
+    ]
+    assert score(citation_coverage, turn(answer), turn(answer)) == pytest.approx(1 / 4)
+
+
+def test_a_report_has_the_form_that_its_brief_asks_for() -> None:
+    begins = turn("# Report\n\n## Sources\n\n1. [A](https://a.example)", begins=True)
+    report = "# Bees\n\n## Wings\n\nText.\n\n| a |\n|---|\n| b |\n\n## Risks\n\nText.\n\n## Sources\n\n1. [A](https://a.example)"
+    for brief, right in (
+        ("Research bees", 1),
+        ("Research bees with a table", 1),
+        ("Research bees in two sections", 1),
+        ("Research bees with sections on wings and risks", 1),
+        ("Research bees in under 500 words", 1),
+        ("Research bees in 3 sections", 2 / 3),
+        ("Research bees with sections on honey and risks", 3 / 4),
+        ("Research bees in 5 bullet points", 2 / 3),
+        ("Research bees in at most 1 words", 2 / 3),
+    ):
+        assert score(report_structure, turn(report, asked=brief), begins) == pytest.approx(right), brief
+    assert score(report_structure, turn("No title", asked="Research bees"), begins) == 0
+    assert score(report_structure, turn(report), turn()) is None
+    assert score(report_structure, turn(report), turn(begins=True)) is None
+
+
+def test_a_metric_fails_below_its_threshold_as_adk_gives_it() -> None:
+    actual, expected = turn("In Paris"), turn("**Paris** **Rome**")
+    assert judge(answer_marks, actual, expected, 0.5).overall_eval_status == EvalStatus.PASSED
+    assert judge(answer_marks, actual, expected, 0.6).overall_eval_status == EvalStatus.FAILED
+    unjudged = judge(answer_marks, actual, turn())
+    assert unjudged.overall_eval_status == EvalStatus.NOT_EVALUATED
+    assert len(unjudged.per_invocation_results) == 1
