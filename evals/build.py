@@ -12,7 +12,7 @@ import yaml
 from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocation, SessionInput
 from google.adk.evaluation.eval_set import EvalSet
 from google.genai import types
-from pydantic import BaseModel, ConfigDict, ValidationError, field_validator, model_validator
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
@@ -52,6 +52,14 @@ class Turn(BaseModel):
             raise ValueError("each call is one function with its arguments, as in `get_weather: {place: Paris}`")
         return calls
 
+    @model_validator(mode="after")
+    def _agrees(self) -> Turn:
+        routes = (self.route,) if isinstance(self.route, str) else self.route
+        for wanted, agent in ((self.research, "researcher"), (self.verdict, "moderator")):
+            if wanted and agent not in routes:
+                raise ValueError(f"with a {'research' if wanted is True else 'verdict'} the `route` is {agent}")
+        return self
+
 
 class Conversation(BaseModel):
     """A case. One of a single turn may have it in itself."""
@@ -60,7 +68,7 @@ class Conversation(BaseModel):
 
     id: str = ""
     """By default the beginning of the first message."""
-    turns: list[Turn]
+    turns: list[Turn] = Field(min_length=1)
     state: dict[str, Any] = {}
     """Of the session, at the beginning."""
 
@@ -96,9 +104,12 @@ def read_cases(file: Path) -> Cases:
         CaseError: it is not as it should be.
     """
     try:
-        cases = Cases.model_validate(yaml.safe_load(file.read_text(encoding="utf-8")))
-    except (yaml.YAMLError, ValidationError) as error:
-        raise CaseError(f"{file.name}: {_reason(error)}") from None
+        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        cases = Cases.model_validate(data)
+    except yaml.YAMLError as error:
+        raise CaseError(f"{file.name}: {error}") from None
+    except ValidationError as error:
+        raise CaseError(f"{file.name}: {_mistake(error, data)}") from None
     ids = [case.id for case in cases.cases]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         raise CaseError(f"{file.name}: more than one case is called {', '.join(twice)}")
@@ -173,12 +184,14 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _reason(error: yaml.YAMLError | ValidationError) -> str:
-    if isinstance(error, yaml.YAMLError):
-        return str(error)
+def _mistake(error: ValidationError, data: Any) -> str:
+    """The first mistake and where it is: the id or the message of its case, and its place in there."""
     first = error.errors()[0]
-    where = ".".join(str(each) for each in first["loc"])
-    return f"{where}: {first['msg']}"
+    place, case = first["loc"], ""
+    if len(place) > 1 and isinstance(found := data["cases"][place[1]], Mapping):
+        case = f"case “{found.get('id') or found.get('user') or place[1]}”"
+        place = place[2:] if "turns" in found else place[4:]
+    return ": ".join(filter(None, [case, ".".join(map(str, place)), first["msg"].removeprefix("Value error, ")]))
 
 
 if __name__ == "__main__":

@@ -55,11 +55,21 @@ def test_adk_finds_each_set_where_it_looks() -> None:
 @pytest.mark.parametrize(
     ("text", "says"),
     [
-        ("about: a\ncases:\n  - {user: Hi, rout: desk}", "s.yaml: cases.0.turns.0.rout: Extra inputs"),
-        ("about: a\ncases:\n  - {user: Hi, route: boss}", "s.yaml: cases.0.turns.0.route"),
+        ("about: a\ncases:\n  - {user: Hi, rout: desk}", "s.yaml: case “Hi”: rout: Extra inputs"),
+        ("about: a\ncases:\n  - {user: Hi, route: boss}", "s.yaml: case “Hi”: route"),
         ("about: a\ncases:\n  - {user: 你好}", "the case needs an `id`"),
         ("about: a\ncases:\n  - {user: Hi}\n  - {user: hi}", "more than one case is called hi"),
         ("about: a\ncases:\n  - {user: Hi, calls: [{a: {}, b: {}}]}", "each call is one function"),
+        (
+            "about: a\ncases:\n  - {id: one, turns: [{user: Hi}, {usr: Hi}]}",
+            "s.yaml: case “one”: turns.1.user: Field required",
+        ),
+        ("about: a\ncases:\n  - {id: one, turns: []}", "s.yaml: case “one”: turns: List should have at least 1 item"),
+        ("about: a\ncases:\n  - {user: Hi, verdict: safe}", "case “Hi”: with a verdict the `route` is moderator"),
+        ("about: a\ncases:\n  - {user: Hi, research: true}", "case “Hi”: with a research the `route` is researcher"),
+        ("about: a\ncases:\n  - Hi", "s.yaml: cases.0: "),
+        ("about: a\ncases: {}", "s.yaml: cases: "),
+        ("- Hi", "s.yaml: Input should be"),
         ("about: [", "s.yaml: "),
     ],
 )
