@@ -26,7 +26,7 @@ def test_every_setting_is_in_the_table_and_in_the_example_file_and_no_other() ->
 
 def test_every_command_is_shown_and_every_command_shown_exists() -> None:
     named = [command.name or command.callback.__name__ for command in app.registered_commands if command.callback]
-    commands = {name.replace("_", "-") for name in named}
+    commands = {name.replace("_", "-") for name in named} | {str(group.name) for group in app.registered_groups}
     assert set(re.findall(r"^\.venv/bin/desk ([\w-]+)", README, re.MULTILINE)) == commands - {"demo"}
 
 
