@@ -40,7 +40,14 @@ def summary(run: Run) -> Group:
             metrics.add_row(
                 _words(name), f"{run.mean(name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
             )
-    return Group(sets, metrics)
+    return Group(sets, metrics, *(_labels(title, pairs) for title, pairs in _paired(run).items()))
+
+
+def _labels(title: str, pairs: Sequence[tuple[str, str]]) -> Table:
+    table = Table(title, "precision", "recall", "F1", "turns")
+    for label, found in scores(pairs).items():
+        table.add_row(label, _shown(found.precision), _shown(found.recall), _shown(found.f1), str(found.support))
+    return table
 
 
 def differences(found: Sequence[Difference]) -> Table:
@@ -56,17 +63,11 @@ def differences(found: Sequence[Difference]) -> Table:
 
 def page(run: Run) -> str:
     """The run as HTML that loads and runs nothing."""
-    routes = _pairs(run, "route")
-    verdicts = _pairs(run, "verdict")
+    paired = _paired(run)
     bins = [(t.actual.confidence, t.actual.verdict == t.expected.verdict) for t in run.turns if _judged(t)]
-    charts = [_bars(run)]
-    if routes:
-        charts.append(_matrix("Routes", routes))
-    if verdicts:
-        charts.append(_matrix("Verdicts", verdicts))
+    charts = [_bars(run), *(_matrix(title, pairs) for title, pairs in paired.items())]
     if bins:
         charts.append(_calibration(bins))
-    tables = {name: scores(pairs) for name, pairs in (("Routes", routes), ("Verdicts", verdicts)) if pairs}
     metrics = [name for name in run.metrics if run.mean(name) is not None]
     rows = [
         (name, [*_passed(cases), *(_shown(run.mean(metric, cases)) for metric in metrics), *_measured(cases)])
@@ -77,7 +78,7 @@ def page(run: Run) -> str:
         metrics=metrics,
         measured=MEASURED,
         charts=charts,
-        tables=tables,
+        tables={title: scores(pairs) for title, pairs in paired.items()},
         rows=rows,
         cases=sorted(run.cases, key=lambda c: (c.passed, c.key)),
     )
@@ -117,9 +118,14 @@ def _average(values: Sequence[float | None], digits: int) -> str:
     return f"{sum(known) / len(known):.{digits}f}" if known else ""
 
 
-def _pairs(run: Run, what: str) -> list[tuple[str, str]]:
-    found = [(str(getattr(t.expected, what)), str(getattr(t.actual, what))) for t in run.turns]
-    return [(expected, actual or "none") for expected, actual in found if expected]
+def _paired(run: Run) -> dict[str, list[tuple[str, str]]]:
+    """Expected and actual labels of the turns that have an expected one."""
+    found = {
+        title: [(getattr(t.expected, what), getattr(t.actual, what) or "none") for t in run.turns]
+        for title, what in (("Routes", "route"), ("Verdicts", "verdict"))
+    }
+    kept = {title: [pair for pair in pairs if pair[0]] for title, pairs in found.items()}
+    return {title: pairs for title, pairs in kept.items() if pairs}
 
 
 def _judged(turn: Any) -> bool:

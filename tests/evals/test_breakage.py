@@ -18,7 +18,7 @@ from evals.sets import choose, load_sets
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.conftest import ROOT
-from tests.scripts import call, research_brain
+from tests.scripts import call, research_brain, said
 from tools.application import build_app
 
 WEATHER = ("tools", "what-is-the-weather-in-paris")
@@ -73,6 +73,27 @@ async def test_a_broken_description_is_caught_by_the_route(api: Emulator, change
     change("assistant", description="Looks after the plants in the hall.")
     (case,) = await play(*WEATHER)
     assert "route_accuracy" in failed(case)
+
+
+async def test_a_broken_instruction_is_caught_by_the_route(use: Any, change: Any) -> None:
+    def obedient(turn: Turn) -> Iterator[Beat]:
+        told = "Hand over" in turn.system_instruction and any(t.get("name") == "transfer_to_agent" for t in turn.tools)
+        yield Beat(0.0, call("transfer_to_agent", "c1", agent_name="assistant") if told else said("Sunny."))
+
+    with Emulator(brain=obedient, speed=math.inf) as api:
+        use(api)
+        (case,) = await play(*WEATHER)
+        assert "route_accuracy" not in failed(case)
+        change("desk", instruction="You are a receptionist. Answer everything yourself.")
+        (case,) = await play(*WEATHER)
+        assert "route_accuracy" in failed(case)
+
+
+async def test_an_instruction_that_cannot_be_filled_in_is_caught(api: Emulator, change: Any) -> None:
+    change("assistant", instruction="Answer for {the_place_of_the_user}.")
+    (case,) = await play(*WEATHER)
+    assert not case.passed
+    assert "the_place_of_the_user" in case.failed
 
 
 async def test_a_tool_in_the_place_of_another_is_caught_by_its_calls(api: Emulator, change: Any) -> None:
