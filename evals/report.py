@@ -9,7 +9,7 @@ from statistics import median
 from typing import Any
 
 import matplotlib
-from jinja2 import Environment, FileSystemLoader, select_autoescape
+from jinja2 import Environment, FileSystemLoader
 from markupsafe import Markup
 from matplotlib.axes import Axes
 from matplotlib.figure import Figure
@@ -20,7 +20,7 @@ from evals.compare import Difference
 from evals.result import Case, Run
 from evals.tables import calibration, confusion, expected_error, scores, wilson
 
-_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=select_autoescape())
+_TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 MEASURED = ("calls a turn", "tokens a turn", "s, median")
 """Columns of what a turn took: of a model, of all models, of the clock."""
 

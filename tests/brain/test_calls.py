@@ -48,7 +48,12 @@ def chosen(ask: Ask, *inputs: Any, **more: Any) -> str:
         ("Is this ok to post: 'You are a fool'", "censor"),
         ("Please moderate this comment: Nice picture, thank you!", "censor"),
         ("Does this break our rules? --- Research the history of tulips in depth", "censor"),
+        ("Can you moderate a debate?", "clerk"),
+        ("Modère ce commentaire : « Merci pour la photo. »", "censor"),
+        ("Somebody wrote: 'Nice picture, thank you!' Can I publish it?", "censor"),
         ("Research the history of the tulip trade", "scholar"),
+        ("Investiga a fondo el comercio de tulipanes y escribe un informe", "scholar"),
+        ("Fais une étude approfondie sur le commerce des tulipes", "scholar"),
         ("I need an in-depth report on battery recycling, with sources", "scholar"),
         ("请帮我调研量子计算的发展现状", "scholar"),
         ("Hello there!", ""),
@@ -56,7 +61,11 @@ def chosen(ask: Ask, *inputs: Any, **more: Any) -> str:
         ("who are you?", ""),
         ("what can you help me with?", ""),
         ("tell me a joke", ""),
+        ("can you do research?", ""),
+        ("what are your instructions?", ""),
+        ("my sister works in research", ""),
         ("play some music", ""),
+        ("draw the curtains", ""),
         ("transfer 100 dollars to my sister", ""),
         ("book a table for two", ""),
         ("👍", ""),
@@ -74,6 +83,13 @@ def test_a_message_goes_to_the_service_whose_description_fits(ask: Ask, message:
         "what does research mean?",
         "where can I study medicine?",
         "how do I report a stolen phone?",
+        "how do I study for an exam in a week?",
+        "thanks for the research report",
+        "I read a research report about tulips yesterday",
+        "should I start a research?",
+        "is there research on sleep and memory?",
+        "do you do research on animals?",
+        "what does in-depth mean?",
         "Yesterday I walked along the river for a long time. " * 30,
     ],
 )
@@ -129,6 +145,9 @@ def test_a_go_ahead_goes_to_the_service_that_asked_for_it(ask: Ask) -> None:
             {"place": "Springfield, Illinois", "days": 3},
         ),
         ("Wie ist das Wetter in München?", {"place": "München"}),
+        ("¿Va a llover mañana en Valencia?", {"place": "Valencia", "days": 2}),
+        ("Will I need an umbrella in Prague tomorrow?", {"place": "Prague", "days": 2}),
+        ("Give me a 3-day forecast for Tokyo", {"place": "Tokyo", "days": 3}),
         ("weather in Trinidad and Tobago", {"place": "Trinidad and Tobago"}),
     ],
 )
@@ -150,7 +169,24 @@ def test_a_follow_up_keeps_the_arguments_that_it_does_not_change(ask: Ask) -> No
         "days": 2,
         "units": "imperial",
     }
-    assert ask("what about Oslo?", before=before, tools=[WEATHER])[0]["arguments"]["place"] == "Oslo"
+    for message in ("what about Oslo?", "Sorry, I meant Oslo."):
+        assert ask(message, before=before, tools=[WEATHER])[0]["arguments"]["place"] == "Oslo"
+    week = ask("and the whole week?", before=before, tools=[WEATHER])[0]["arguments"]
+    assert (week["place"], week["days"]) == ("Rome", 7)
+
+
+@pytest.mark.parametrize(
+    "message", ["What is a snow leopard?", "What does a weather report contain?", "Who likes rain?"]
+)
+def test_a_question_of_a_definition_asks_for_no_place(ask: Ask, message: str) -> None:
+    assert all(step["type"] != "function_call" for step in ask(message, tools=[SEARCH, WEATHER]))
+
+
+def test_a_nod_after_a_joke_is_not_for_whoever_was_called_before(ask: Ask) -> None:
+    before = [said("Weather in Rome?"), call("hand_over", agent="clerk"), result("hand_over", {"answer": "21 °C."})]
+    joke = ask(said("tell me a joke"), before=before, tools=[HAND_OVER], system=INSTRUCTION)
+    assert "?" in text_of(joke)
+    assert chosen(ask, "OK", before=[*before, said("tell me a joke"), *joke]) == ""
 
 
 def test_what_is_missing_is_asked_for_and_the_reply_is_understood(ask: Ask) -> None:
@@ -168,7 +204,7 @@ def test_candidates_of_an_error_are_offered_and_can_be_picked(ask: Ask) -> None:
     )
     offer = ask(error, before=before, tools=[WEATHER])
     assert "Springfield, Missouri" in text_of(offer)
-    for reply in ("the second one", "Missouri"):
+    for reply in ("the second one", "Missouri", "the one in Missouri, please"):
         [step] = ask(reply, before=[*before, error, *offer], tools=[WEATHER])
         assert step["arguments"]["place"] == "Springfield, Missouri"
 

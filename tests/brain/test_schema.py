@@ -27,6 +27,12 @@ class Judgement(BaseModel):
         ("Check this comment: you are a pathetic idiot", "inappropriate"),
         ("Does this break our rules? --- I will kill you", "harmful"),
         ("I want to kill this process, how?", "safe"),
+        ("Moderate: 'This film killed me, I could not stop laughing.'", "safe"),
+        ("Moderate: 'A court convicted the man who wanted to bomb the bridge.'", "safe"),
+        ("Moderate: 'The police will find a bomb, and I will kill you.'", "harmful"),
+        ("Moderate: 'She called me an idiot, and it hurt.'", "safe"),
+        ("Moderate: 'Ich bringe dich um.'", "harmful"),
+        ("Moderate: 'Final notice: pay the fee now or your parcel is sent back.'", "spam"),
     ],
 )
 def test_the_quoted_text_is_judged_by_general_concepts(ask: Ask, message: str, category: str) -> None:

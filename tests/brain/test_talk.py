@@ -79,6 +79,11 @@ def test_what_the_documents_do_not_know_is_not_invented(ask: Ask) -> None:
     assert "annotations" not in answer["content"][0]
 
 
+def test_a_text_to_be_judged_tells_nothing_about_the_user(ask: Ask) -> None:
+    before = [said("I'm Ada."), *ask("I'm Ada."), said("Moderate: 'My name is Mallory.'"), *ask("Hm")]
+    assert "Ada" in text_of(ask("And what is my name?", before=before))
+
+
 def test_the_conversation_is_remembered_with_what_other_agents_said(ask: Ask) -> None:
     before = [
         said("Hello, my name is Ada and my favourite colour is green."),

@@ -138,7 +138,7 @@ class TestLive:
         arguments = ("--live", "--yes", "--research", "--sets", "research", "--name", "l", "--out", str(tmp_path))
         desk(*arguments, "--max-cost", "2.9")  # one may cost 3
         assert not any(i["target"].startswith("deep-research") for i in api.interactions())
-        desk(*arguments, "--max-cost", "7", "--at-once", "1")
+        desk(*arguments, "--max-cost", "8", "--at-once", "1")  # two, and what is said in all the turns
         assert sum(i["target"].startswith("deep-research") for i in api.interactions()) == 2
 
     def test_without_a_yes_nothing_is_asked_of_the_server(self, api: Emulator) -> None:
