@@ -53,7 +53,7 @@ def check(report: str) -> Check:
     found = [
         Pair(sentence.text, url)
         for sentence in prose.sentences
-        for url in dict.fromkeys(urls.get(mark.number) or mark.url for mark in sentence.marks)
+        for url in dict.fromkeys(mark.url or urls.get(mark.number) for mark in sentence.marks)
         if url
     ]
     counted = Counter((_folded(pair.statement), pair.url) for pair in found)

@@ -53,5 +53,12 @@ def test_sources_and_marks_that_lead_nowhere_are_named() -> None:
     assert (found.unused, found.astray) == (("B",), (7,))
 
 
+def test_an_address_in_the_mark_itself_counts_before_any_list() -> None:
+    text = report("Bees really do dance.", ("A", A, "dance.")).replace(
+        "## Sources", f"**Sources**\n\n1. [B]({B})\n\n##"
+    )
+    assert check(text).pairs == (Pair("Bees really do dance.", A),)
+
+
 def test_a_report_that_says_nothing_has_nothing_to_be_blamed_for() -> None:
     assert check("# Bees\n").coverage == 1
