@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -17,10 +18,10 @@ import pytest
 
 from evals.deepresearch import Bench, Done, Task, TasksError, article, read_tasks, write_articles
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Brain, Turn
+from interactions_emulator.turn import Beat, Brain, Ending, Turn
 from tests.conftest import ROOT, Desk
 from tests.kill.test_kill import researches, until
-from tests.scripts import research_brain
+from tests.scripts import research_brain, said
 from tools.citations import Citation, cite
 from tools.research.job import Order, State
 from tools.research.report import Picture, Report
@@ -43,6 +44,7 @@ def bench(service: Research, most: float = 100.0, name: str = "a") -> Bench:
 async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes: object) -> list[Done]:
     """Runs tasks while time passes."""
     retry = bool(wishes.pop("retry", False))
+    say = wishes.pop("say", lambda task, line: None)
     runner = bench(desk.service(), **wishes)  # type: ignore[arg-type]
 
     async def pass_time() -> None:
@@ -51,7 +53,7 @@ async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes
 
     passing = asyncio.create_task(pass_time())
     try:
-        return [done async for done in runner.run(tasks, at_once, lambda task, line: None, retry)]
+        return [done async for done in runner.run(tasks, at_once, say, retry)]  # type: ignore[arg-type]
     finally:
         passing.cancel()
 
@@ -125,6 +127,80 @@ async def test_what_it_may_cost_is_never_exceeded_not_even_by_going_on(desk: Des
     assert desk.creates == 5
 
 
+async def test_all_tasks_by_one_name_share_the_money(desk: Desk) -> None:
+    await play(desk, TASKS[:2], most=6)
+    done = await play(desk, TASKS[2:], most=6)
+    assert [each.job for each in done] == [None] * 3
+    assert desk.creates == 2
+
+
+async def test_what_the_server_refused_to_start_cost_nothing_and_is_started_by_the_same_run_again(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "status": 403})
+    [refused] = await play(desk, TASKS[:1], most=3)
+    assert refused.job and refused.job.state is State.FAILED
+    assert await bench(desk.service()).outlook(TASKS[:1]) == (0, 3)
+    [done] = await play(desk, TASKS[:1], most=3)
+    assert done.report and desk.creates == 1
+
+
+async def test_what_may_have_been_started_is_paid_for_again_only_on_request(desk: Desk) -> None:
+    desk.api.faults({"on": "create", "after_accept": True})
+    [unknown] = await play(desk, TASKS[:1])
+    assert unknown.job and unknown.job.state is State.START_UNKNOWN
+    await play(desk, TASKS[:1])
+    assert desk.creates == 1
+    assert await bench(desk.service()).outlook(TASKS[:1], retry=True) == (3, 3)  # the first may have to be paid, too
+    [done] = await play(desk, TASKS[:1], retry=True)
+    assert done.report and desk.creates == 2
+
+
+async def test_one_that_cannot_be_read_does_not_stop_the_others(desk: Desk) -> None:
+    desk.api.faults(
+        {"on": "create_stream", "cut_after": 2},
+        {"on": "resume", "status": 403, "times": 0},
+        {"on": "get", "status": 403},
+    )
+    one, other = await play(desk, TASKS[:2], at_once=1)
+    assert one.job and one.job.id in one.trouble and "cannot be read" in one.trouble
+    assert other.report and not other.trouble
+    desk.api.faults()
+    assert all(each.report for each in await play(desk, TASKS[:2]))
+    assert desk.creates == 2
+
+
+async def test_what_runs_already_has_its_place_among_those_that_run_at_a_time(desk: Desk) -> None:
+    earlier = bench(desk.service())
+    await earlier.service.start(earlier.new_order(TASKS[1].prompt))
+    running: list[int] = []
+
+    def say(task: Task, line: str) -> None:
+        if line.endswith("begins"):
+            running.append(sum(each["status"] == "in_progress" for each in researches(desk.api)))
+
+    done = await play(desk, TASKS[:3], at_once=1, say=say)
+    assert [each.task for each in done] == [TASKS[1], TASKS[0], TASKS[2]]
+    assert running == [0, 0]
+
+
+class TestPaidFor:
+    @pytest.fixture
+    def brain(self) -> Brain:
+        fates = iter(
+            [[Beat(60, said("# Half\n\nHalf of it.")), Ending("incomplete")], [Ending("failed")], [Beat(60, said(" "))]]
+        )
+        return lambda turn: next(fates)
+
+    async def test_a_report_that_was_paid_for_stays_when_a_later_run_brings_nothing(self, desk: Desk) -> None:
+        [half] = await play(desk, TASKS[:1])
+        assert half.report and half.report.title == "Half"
+        for most, state in ((3.0, None), (6.0, State.FAILED)):
+            [done] = await play(desk, TASKS[:1], retry=True, most=most)
+            assert (done.job.state if done.job else None, done.report) == (state, half.report)
+        [empty] = await play(desk, TASKS[:1], retry=True)
+        assert empty.report == half.report and "without a text" in empty.trouble
+        assert desk.creates == 3
+
+
 class TestFailures:
     @pytest.fixture
     def brain(self) -> Brain:
@@ -149,6 +225,9 @@ class TestFailures:
             '{"id": 1, "prompt": "a"}\n\n{"id": 2, "prompt": "a"}',
             "line 3: a `prompt` that is empty",
         ),
+        ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}', "line 2: an `id` that"),
+        ('{"id": 0, "prompt": "a"}', "line 1: an `id` that"),
+        ('{"id": true, "prompt": "a"}', "line 1: an `id` that"),
         ("", "no tasks"),
     ],
 )
@@ -157,6 +236,19 @@ def test_a_file_that_has_no_tasks_is_refused_by_line(tmp_path: Path, text: str, 
     file.write_text(text)
     with pytest.raises(TasksError, match=says):
         read_tasks(file)
+
+
+def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+    file = tmp_path / "query.jsonl"
+    file.write_bytes('{"id": 1, "prompt": "海洋"}'.encode("gbk"))
+    with pytest.raises(TasksError, match="not UTF-8"):
+        read_tasks(file)
+
+
+def test_only_a_line_feed_ends_a_task(tmp_path: Path) -> None:
+    file = tmp_path / "query.jsonl"
+    file.write_bytes('{"id": 1, "prompt": "one\u2028two\u0085three"}\r\n{"id": 2, "prompt": "b"}\r\n'.encode())
+    assert read_tasks(file) == [Task(1, "one\u2028two\u0085three"), Task(2, "b")]
 
 
 def test_the_benchmarks_own_id_is_kept(tmp_path: Path) -> None:
@@ -193,3 +285,19 @@ def test_killed_in_the_middle_it_goes_on_and_pays_for_nothing_twice(tmp_path: Pa
         assert len(researches(api)) == 3
     assert [json.loads(line)["id"] for line in (folder / "desk-1.jsonl").read_text().splitlines()] == [1, 2, 3]
     assert set(json.loads((folder / "desk-1.facts.json").read_text())) == {"1", "2", "3"}
+
+
+def test_the_command_lists_what_failed_with_the_reason_and_writes_the_rest(tmp_path: Path) -> None:
+    tasks = tmp_path / "query.jsonl"
+    tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))
+    command = [sys.executable, "-m", "tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "1"]
+    command += ["--out", str(tmp_path), "--name", "desk-1", "--max-cost", "3"]
+    with Emulator(brain=research_brain, speed=math.inf) as api:
+        env = os.environ | {"DESK_BACKEND": "emulator", "GOOGLE_GEMINI_BASE_URL": api.url}
+        api.faults({"on": "create", "status": 403})
+        result = subprocess.run(command, cwd=ROOT, env=env, capture_output=True, text=True)
+    assert result.returncode == 1
+    refused, poor = result.stderr.splitlines()[-2:]
+    assert refused.startswith("1: ") and "nothing was started" in refused
+    assert poor == "3: not started: the limit of --max-cost is reached"
+    assert [json.loads(line)["id"] for line in (tmp_path / "desk-1.jsonl").read_text().splitlines()] == [2]

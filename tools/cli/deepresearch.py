@@ -56,7 +56,7 @@ async def _bench(
     from evals.fact import check
     from tools import backend
     from tools.research.config import load_research_settings
-    from tools.research.job import Order
+    from tools.research.job import Order, State
     from tools.research.page import to_markdown
     from tools.research.report import Report
     from tools.research.texts import outcome
@@ -90,9 +90,10 @@ async def _bench(
         if done.report:
             reports[done.task], checks[done.task] = done.report, check(to_markdown(done.report))
             await asyncio.to_thread(write_articles, articles, tasks, reports)
-        else:
-            reason = outcome(done.job) if done.job else "not started: the limit of --max-cost is reached"
-            failed.append(f"{done.task.id}: {reason}")
+        if not done.job:
+            failed.append(f"{done.task.id}: not started: the limit of --max-cost is reached")
+        elif not done.report or done.job.state is not State.COMPLETED:
+            failed.append(f"{done.task.id}: {done.trouble or outcome(done.job)}")
     facts = {str(task.id): asdict(checks[task]) for task in tasks if task in checks}
     await asyncio.to_thread(_write, folder / f"{name}.facts.json", json.dumps(facts, ensure_ascii=False, indent=1))
     out.print(_table(tasks, checks))
