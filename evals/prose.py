@@ -61,9 +61,9 @@ class Prose:
 
 
 def read_prose(text: str) -> Prose:
-    """Takes an answer apart. What comes after the list of sources belongs to it."""
+    """Takes an answer apart. The last "Sources" is the list; what comes after belongs to it."""
     tokens = _MARKDOWN.parse(text)
-    at = next((i for i, token in enumerate(tokens) if _is_sources(tokens, i)), len(tokens))
+    at = next((i for i in reversed(range(len(tokens))) if _is_sources(tokens, i)), len(tokens))
     sentences: list[Sentence] = []
     marks: list[Mark] = []
     row: list[tuple[str, list[Mark]]] = []

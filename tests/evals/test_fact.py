@@ -62,3 +62,9 @@ def test_an_address_in_the_mark_itself_counts_before_any_list() -> None:
 
 def test_a_report_that_says_nothing_has_nothing_to_be_blamed_for() -> None:
     assert check("# Bees\n").coverage == 1
+
+
+def test_a_section_that_is_called_sources_is_not_the_list_of_them() -> None:
+    text = "# Bees\n\n## Sources\n\nBees find nectar in flowers. They also find pollen there.\n"
+    found = check(f"{text}\n## Sources\n\n1. [A](https://a.example/)\n")
+    assert (found.claims, found.coverage) == (2, 0.0)
