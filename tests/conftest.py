@@ -6,7 +6,8 @@ import asyncio
 import ipaddress
 import os
 import sys
-from collections.abc import AsyncIterator, Iterator
+import time
+from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -77,7 +78,7 @@ class Desk:
         self.services: list[Research] = []
         self.clients: list[Client] = []
 
-    def service(self, *, patience: float = 60, **policy: float) -> Research:
+    def service(self, *, patience: float = 60, clock: Callable[[], float] = time.time, **policy: float) -> Research:
         """A service of its own, as another process would have, over the same ledger."""
         server = backend.Backend("emulator", "a test", self.api.url)
         sdk = backend.new_client(server, retries=False)
@@ -86,6 +87,7 @@ class Desk:
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: sdk, patience=patience),
             policy=Policy(**{"silence": 30, "create_timeout": 60, **policy}),
+            clock=clock,
             sleep=self.pass_time,
         )
         self.services.append(service)

@@ -14,6 +14,7 @@ from tools.moderation.gate import gates
 from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
 from tools.settings import load_settings
+from tools.telemetry import follow_environment
 
 NAME = "desk"
 
@@ -24,6 +25,7 @@ def build_app() -> App:
     Raises:
         tools.yamls.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
     """
+    follow_environment()
     config = load_settings().config
     agent, gate = load_agent(config), gates(config)
     backend.current()

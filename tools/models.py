@@ -19,6 +19,7 @@ from tools.generation import arguments_of, tier_of
 from tools.research.client import retry_after, status_of
 from tools.structured import repair, response_format, response_schema, schema_problem
 from tools.tap import Tap, TappedClient
+from tools.telemetry.spans import describe_answer
 
 log = logging.getLogger(__name__)
 
@@ -151,6 +152,7 @@ class InteractionsLlm(Gemini):
         if whole is None or (tap.asked and not tap.status and not whole.error_code):
             yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
             return
+        describe_answer(whole, tap.status)
         if request.config.store is False:
             whole.interaction_id = None  # the server keeps nothing that a chain could go on from
         for response in told(whole, tap, with_sources="response_format" not in extra):

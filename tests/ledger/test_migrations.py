@@ -83,7 +83,12 @@ async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_onc
     assert [number for (number,) in numbers] == [number for number, _ in MIGRATIONS] == [*range(1, LATEST + 1)]
     columns, indexes = await shape(url)
     assert {"owner", "lease_until", "line", "plan", "inputs", "cost", "follow_ups", "base", "previous"} < columns
-    assert indexes == {"ix_research_jobs_session", "ix_research_jobs_user_created", "ix_research_jobs_state"}
+    assert {name.removeprefix("ix_research_jobs_") for name in indexes} == {
+        "session",
+        "user_created",
+        "state",
+        "interaction",
+    }
     job = new_job(ORDER, 0)
     assert await open_ledger().add(job) == (job, True)
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
+import time
 
 import pytest
 
@@ -420,6 +421,25 @@ async def test_a_research_whose_process_died_is_finished_although_nobody_asks(de
         await asyncio.sleep(0.001)
     assert ((await second.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
     assert await second.resume() == []
+
+
+async def test_an_order_whose_process_died_before_it_was_sent_is_sent_once_but_not_hours_later(desk: Desk) -> None:
+    now = [time.time()]
+    here, there = desk.service(clock=lambda: now[0]), desk.service(clock=lambda: now[0])
+    job = new_job(ORDER, now[0])
+    await here.ledger.add(job)
+    assert await here.resume() == []  # somebody may be sending it just now
+    now[0] += 3_700
+    assert await here.resume() == []
+    now[0] -= 3_600
+    taken = [found.id for service in (here, there) for found in await service.resume()]
+    assert job.id in taken
+    while (await here.job(job.id)).state is not State.RUNNING:
+        await asyncio.sleep(0.001)
+    await desk.pass_time(3000)
+    while (await here.job(job.id)).state is State.RUNNING:
+        await asyncio.sleep(0.001)
+    assert ((await here.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
 async def test_a_job_that_nobody_has_is_named(desk: Desk) -> None:

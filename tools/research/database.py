@@ -20,6 +20,8 @@ HINTS = {
     "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
 """The databases that a ledger can live in, by driver, and what to do when one cannot be opened."""
+POOL = {"pool_size": 4, "max_overflow": 4}
+"""Connections to a server that a process keeps, and as many more for a while; docs/scaling.md reckons with them."""
 FORMS = "sqlite+aiosqlite:///FILE or postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE"
 
 
@@ -91,7 +93,7 @@ def _url(text: str) -> URL:
 def _engine(url: URL) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     # A SQLite connection belongs to the event loop that made it, so none is kept; one to a server may be dead by now.
-    pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True}
+    pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
     patience = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:

@@ -92,9 +92,14 @@ class Follower:
         policy: Policy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
+        attached: Callable[[], None] = lambda: None,
     ) -> None:
+        """Args:
+        attached: called when a stream is asked for that is not the create's own.
+        """
         self._client, self._id, self._cursor = client, interaction_id, cursor
         self._policy, self._sleep, self._jitter = policy or Policy(), sleep, jitter
+        self._attached = attached
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
         self._wished = 0.0  # seconds that the server asked to wait before the next stream
@@ -113,7 +118,7 @@ class Follower:
             news, self._wished = False, 0.0
             if fruitless < 2:
                 before = self._cursor
-                async for happened in self._events(stream or self._client.stream(self._id, self._cursor)):
+                async for happened in self._events(stream or self._attach()):
                     yield happened
                 news = self._cursor != before
                 fruitless = 0 if news else fruitless + 1
@@ -128,6 +133,10 @@ class Follower:
             elif not news:
                 yield Trouble("the connection broke; the research goes on, attaching again")
             await self._pause(0.25 if news else wait, at_least=self._wished)
+
+    def _attach(self) -> AsyncGenerator[Event, None]:
+        self._attached()
+        return self._client.stream(self._id, self._cursor)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncIterator[Happened]:
         """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""

@@ -163,6 +163,8 @@ class Job:
     """When the server named the present interaction."""
     follow_ups: Sequence[Answer] = ()
     """Oldest first."""
+    trace: str = ""
+    """The `traceparent` (W3C) of its order: whoever works on the job goes on with that trace. Empty: none."""
 
     @property
     def request(self) -> Request:

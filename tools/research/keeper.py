@@ -13,14 +13,14 @@ from tools.research.wiring import close, research
 
 log = logging.getLogger(__name__)
 
-INTERVAL = 60.0
+INTERVAL = 20.0
 """Seconds between two looks at the ledger."""
 
 
 class ResearchKeeper(BasePlugin):
     """From the first message on, this process takes up every research whose own process died.
 
-    Costs nothing but reading: nothing is ever started here.
+    Nothing is started here but what was ordered just before its process died, and never sent.
     """
 
     def __init__(self) -> None:
@@ -31,7 +31,7 @@ class ResearchKeeper(BasePlugin):
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._turns[invocation_context.invocation_id] = invocation_context
         if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(_keep())
+            self._keeping = asyncio.create_task(keep())
 
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._turns.pop(invocation_context.invocation_id, None)
@@ -44,7 +44,8 @@ class ResearchKeeper(BasePlugin):
         await close()
 
 
-async def _keep() -> None:
+async def keep() -> None:
+    """Takes up researches that nobody follows, for as long as it is not cancelled."""
     while True:
         try:
             for job in await research().resume():

@@ -82,6 +82,7 @@ _jobs = Table(
     Column("base", _Words),
     Column("previous", _Words),
     Column("started", Float),
+    Column("trace", _Words),
 )
 _lines = Table(
     "research_lines",
@@ -154,6 +155,10 @@ class Ledger:
         return await self._first(_jobs.c.id == job_id)
 
     @_whole
+    async def of_interaction(self, interaction_id: str) -> Job | None:
+        """The job that an interaction is the present one of."""
+        return await self._first(_jobs.c.interaction_id == interaction_id)
+
     async def find(self, *, user: str | None = None, session: str | None = None, limit: int = 100) -> list[Job]:
         """Jobs, newest first."""
         query = select(*_listed).order_by(_jobs.c.created.desc()).limit(limit)
@@ -245,6 +250,14 @@ class Ledger:
         return int(jobs), float(cost)
 
     @_whole
+    async def by_state(self) -> dict[State, int]:
+        """How many jobs there are in each state, of all users and servers."""
+        query = select(_jobs.c.state, func.count()).group_by(_jobs.c.state)
+        async with self._database.begin() as connection:
+            counts = {State(state): int(count) for state, count in await connection.execute(query)}
+        return {state: counts.get(state, 0) for state in State}
+
+    @_whole
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
         """Takes or renews the right to work on a job.
 
@@ -333,6 +346,7 @@ def _row(job: Job) -> dict[str, Any]:
         "base": order.base,
         "previous": order.previous,
         "started": job.started,
+        "trace": job.trace,
     }
 
 
@@ -383,4 +397,5 @@ def _job(row: Row[Any]) -> Job:
         cost=values["cost"],
         started=values["started"],
         follow_ups=_answers(values["follow_ups"]),
+        trace=values["trace"],
     )

@@ -85,6 +85,26 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             "ALTER TABLE research_jobs ADD COLUMN started DOUBLE PRECISION",
         ),
     ),
+    (
+        6,
+        (
+            """
+            CREATE TABLE desk_turns (
+                id TEXT PRIMARY KEY,
+                owner TEXT NOT NULL,
+                lease_until DOUBLE PRECISION NOT NULL
+            )
+            """,
+            """
+            CREATE TABLE desk_hints (
+                id TEXT PRIMARY KEY,
+                received DOUBLE PRECISION NOT NULL
+            )
+            """,
+            "CREATE INDEX ix_research_jobs_interaction ON research_jobs (interaction_id)",
+        ),
+    ),
+    (7, ("ALTER TABLE research_jobs ADD COLUMN trace TEXT NOT NULL DEFAULT ''",)),
 )
 """Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
 

@@ -15,6 +15,7 @@ from dataclasses import dataclass, field, replace
 import httpx
 
 from tools.citations import relink
+from tools.research import signals
 from tools.research.asking import ask
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.config import Limits
@@ -30,6 +31,8 @@ from tools.research.worker import Worker
 log = logging.getLogger(__name__)
 
 HOUR = 3_600.0
+SENDING = 15.0
+"""Seconds after which an order that nobody works on is not about to be sent."""
 GRACE = 10.0
 """Seconds that a watcher, however little time it has, waits for the ledger."""
 BAD_KEY = (401, 403)
@@ -75,16 +78,18 @@ class Research:
         policy: Policy | None = None,
         server: Callable[[], str] = lambda: "",
         retention: float = 55 * DAY,
+        may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Args:
         server: the name of the server that `client` talks to, see `Order.server`.
         retention: seconds for which that server keeps interactions.
+        may_start: whether `resume` may send what was ordered before; not in private mode.
         """
         self.ledger = ledger
         self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
-        self._policy, self._retention = policy or Policy(), retention
+        self._policy, self._retention, self._may_start = policy or Policy(), retention, may_start
         self._worker = Worker(ledger, client, self._policy, clock, sleep)
         self._runs: dict[str, _Run] = {}
         self._adding = asyncio.Lock()
@@ -145,9 +150,11 @@ class Research:
         self, order: Order, limits: Limits | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
         async with self._adding:
-            job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan))
-            if new and limits:
-                await make_room(self.ledger, job, limits, self._clock())
+            with signals.ordering() as trace:
+                job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan, trace=trace))
+                signals.ordered(job, new)
+                if new and limits:
+                    await make_room(self.ledger, job, limits, self._clock())
         await self._ensure(job.id)
         return job, new
 
@@ -222,8 +229,9 @@ class Research:
         return [*receipt, f"{job_id}: deleted from the ledger, with its report"]
 
     async def resume(self) -> list[Job]:
-        """Takes up every research of this server that nobody works on, whoever ordered it. Starts nothing.
+        """Takes up every research of this server that nobody works on, whoever ordered it.
 
+        Starts nothing but what was ordered within the hour by a process that died before it could send it.
         The server keeps what a research found for a day or some weeks, so it is fetched although nobody asks. A stalled
         one is looked at once an hour. Of a plan that waits for a yes and is about to be forgotten is warned once.
 
@@ -232,6 +240,9 @@ class Research:
         """
         now, server = self._clock(), self._server()
         orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
+        if self._may_start():
+            unsent = await self.ledger.abandoned(server, now, {State.INTENDED}, now - SENDING)
+            orphans += [job for job in unsent if job.updated > now - HOUR]
         for job in orphans:
             await self._ensure(job.id)
         for job in await self.ledger.abandoned(server, now, {State.STALLED}, now - HOUR):
@@ -243,6 +254,19 @@ class Research:
         for job in await self.ledger.abandoned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
+
+    async def told(self, interaction_id: str) -> bool:
+        """A hint that an interaction has ended: its job is taken up, unless somebody works on it or it is done.
+
+        Returns:
+            Whether it was.
+        """
+        job = await self.ledger.of_interaction(interaction_id)
+        if job is None or job.state not in FOLLOWED or job.order.server != self._server():
+            return False
+        await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
+        await self._ensure(job.id)
+        return True
 
     def _warn(self, job: Job, now: float) -> None:
         until = job.kept_until(self._retention)

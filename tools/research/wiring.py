@@ -25,7 +25,11 @@ def research() -> Research:
         client = InteractionsClient(lambda: backend.client(retries=False), tools=_tools)
         settings = load_settings()
         _services[loop] = Research(
-            Ledger(settings.ledger_url), client, server=backend.server, retention=settings.retention_days * DAY
+            Ledger(settings.ledger_url),
+            client,
+            server=backend.server,
+            retention=settings.retention_days * DAY,
+            may_start=lambda: load_research_settings(load_settings().config).store,
         )
     return _services[loop]
 

@@ -10,6 +10,7 @@ import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 
+from tools.research import signals
 from tools.research.client import (
     ApiError,
     Event,
@@ -112,12 +113,14 @@ class Worker:
         job = await self._ledger.get(job_id)
         if job is None:
             return
-        if job.state is State.INTENDED:
-            await self._create(job, say)
-        elif job.state is State.STARTING:  # and its starter let go of the lease
-            await self._unknown(job, "the process that started it ended before it heard from the server")
-        elif job.state in FOLLOWED:
-            await self._follow(job, say, None)
+        with signals.following(job):
+            if job.state is State.INTENDED:
+                await self._create(job, say)
+            elif job.state is State.STARTING:  # and its starter let go of the lease
+                await self._unknown(job, "the process that started it ended before it heard from the server")
+            elif job.state in FOLLOWED:
+                await self._follow(job, say, None)
+            signals.known(await self._ledger.get(job_id))
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
         """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
@@ -192,7 +195,8 @@ class Worker:
         log.info("%s is interaction %s", job.id, named)
         values = {"interaction_id": named, "started": self._clock(), "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
-        if await self._surely(job, named, starting, state=State.RUNNING, **values):
+        if running := await self._surely(job, named, starting, state=State.RUNNING, **values):
+            signals.known(running)
             return stream
         await stream.aclose()  # cancelled or forgotten while its start was in doubt: the id is what stops it
         await self._surely(job, named, {State.CANCELLED}, interaction_id=named)
@@ -215,18 +219,27 @@ class Worker:
             wait = min(2 * wait, 30)
 
     async def _unknown(self, job: Job, error: str) -> None:
-        await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error)
+        if await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error):
+            signals.unknown(job)
 
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
         if job.interaction_id is None:  # its plan was answered elsewhere meanwhile
             return
-        follower = Follower(self._client, job.interaction_id, cursor=job.cursor, policy=self._policy, sleep=self._sleep)
+        follower = Follower(
+            self._client,
+            job.interaction_id,
+            cursor=job.cursor,
+            policy=self._policy,
+            sleep=self._sleep,
+            attached=signals.attached,
+        )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
         async for step in follower.follow(stream):
             lines: list[str] = []
             match step:
                 case Happened(event, cursor):
                     events += 1
+                    signals.counted(events)
                     lines = _lines(lambda event: [progress_line(event)], event)
                 case Read(resource):
                     lines = _lines(progress_lines, resource)
@@ -237,7 +250,8 @@ class Worker:
                 case Stalled(resource, seconds):
                     now = self._clock()
                     why = stall(job, resource, seconds, now)
-                    await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why)
+                    if await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why):
+                        signals.stalled(job)
                 case Lost(error):
                     if isinstance(error, Gone):
                         await self.end(job, State.EXPIRED, "the server no longer knows this research")

@@ -1,0 +1,186 @@
+"""What researches say of themselves: one trace, numbers, and no words."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import re
+from typing import Any
+
+import pytest
+from opentelemetry import trace
+from opentelemetry.sdk.trace import ReadableSpan
+
+from interactions_emulator import Emulator
+from tests.conftest import ROOT, Desk
+from tests.research.test_promises import ORDER, begin, lines
+from tests.routing.test_conversation import brain as conversation_brain
+from tests.scripts import REPORT
+from tests.talk import Talk
+from tests.telemetry.conftest import Recorded
+from tools.application import build_app
+from tools.research.config import Limits
+from tools.research.job import Job, State
+from tools.research.limits import LimitReached
+from tools.research.service import Research
+from tools.telemetry.words import wordless
+
+tracer = trace.get_tracer("tests")
+
+
+def ids(span: ReadableSpan) -> tuple[int, int]:
+    """Of its trace and its own."""
+    assert span.context
+    return span.context.trace_id, span.context.span_id
+
+
+def told(span: ReadableSpan) -> str:
+    """All that a span says."""
+    return span.to_json() + json.dumps([dict(event.attributes or {}) for event in span.events], default=str)
+
+
+async def lines_of(desk: Desk, service: Research, job: Job) -> list[str]:
+    """All lines of a research, after it has begun, while its time passes."""
+    watching = asyncio.create_task(lines(service, job))
+    while not (await service.job(job.id)).interaction_id:
+        await asyncio.sleep(0.001)
+    await desk.pass_time(3000)
+    return await watching
+
+
+async def test_a_research_is_one_trace_of_its_order_and_of_following_it(desk: Desk, recorded: Recorded) -> None:
+    service = desk.service()
+    with tracer.start_as_current_span("turn") as turn:
+        job, _ = await service.start(ORDER)
+    await lines_of(desk, service, job)
+    (order,), (follow,) = recorded.spans("research.order"), recorded.spans("research.follow")
+    assert order.parent and follow.parent
+    assert (order.parent.trace_id, order.parent.span_id) == (
+        turn.get_span_context().trace_id,
+        turn.get_span_context().span_id,
+    )
+    assert (follow.parent.trace_id, follow.parent.span_id) == ids(order)
+    assert job.trace.startswith(f"00-{ids(order)[0]:032x}-{ids(order)[1]:016x}-")
+    done = await service.job(job.id)
+    assert dict(follow.attributes or {}) == {
+        "research.job.id": job.id,
+        "research.interaction.id": done.interaction_id,
+        "research.agent": ORDER.agent,
+        "research.state": "completed",
+        "research.attempt": 1,
+        "research.estimated_cost_usd": 3.0,
+        "research.events": follow.attributes and follow.attributes["research.events"],
+        "research.resumes": 0,
+        "research.tokens": done.usage["total_tokens"],
+        "gen_ai.usage.input_tokens": done.usage["total_input_tokens"],
+        "gen_ai.usage.output_tokens": done.usage["total_output_tokens"],
+    }
+    assert int(str((follow.attributes or {})["research.events"])) >= done.events > 0
+    assert recorded.grown() == {("research.follow.duration", "completed"): 1}
+
+
+async def test_whoever_takes_a_research_up_goes_on_with_its_trace_and_links_its_own(
+    desk: Desk, recorded: Recorded
+) -> None:
+    first = desk.service()
+    job, watching = await begin(desk, first)
+    await first.close()
+    await watching
+    with tracer.start_as_current_span("another turn") as turn:
+        await lines_of(desk, desk.service(), job)
+    (order,), follows = recorded.spans("research.order"), recorded.spans("research.follow")
+    assert [follow.parent and (follow.parent.trace_id, follow.parent.span_id) for follow in follows] == [ids(order)] * 2
+    assert [(f.attributes or {})["research.state"] for f in follows] == ["running", "completed"]
+    assert [len(follow.links) for follow in follows] == [0, 1]
+    assert follows[1].links[0].context.trace_id == turn.get_span_context().trace_id
+    assert (follows[1].attributes or {})["research.resumes"] == 1
+    grown = recorded.grown()
+    assert grown["research.resumes", "process"] == 1
+    assert ("research.resumes", "stream") not in grown
+
+
+async def test_a_stream_that_breaks_and_is_attached_to_again_is_counted(desk: Desk, recorded: Recorded) -> None:
+    desk.api.faults({"on": "create_stream", "end_after": 2})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    watching = asyncio.create_task(lines(service, job))
+    while ("research.resumes", "stream") not in recorded.grown():
+        await asyncio.sleep(0.001)
+    await desk.pass_time(3000)
+    await watching
+    (follow,) = recorded.spans("research.follow")
+    assert recorded.grown()["research.resumes", "stream"] == (follow.attributes or {})["research.resumes"] == 1
+
+
+async def test_unknown_starts_and_stalls_are_counted_once_each(desk: Desk, recorded: Recorded) -> None:
+    desk.api.faults({"on": "create_stream", "end_after": 0})
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines(service, job)
+    assert recorded.grown()["research.unknown_starts", ORDER.agent] == 1
+    desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
+    service = desk.service(stall_after=30, silence=0.1)
+    await lines(service, await service.start_again(job))
+    assert recorded.grown()["research.stalls", ORDER.agent] == 1
+    assert recorded.grown()["research.unknown_starts", ORDER.agent] == 1
+    states = {(follow.attributes or {})["research.state"] for follow in recorded.spans("research.follow")}
+    assert states == {"start_unknown", "stalled"}
+
+
+async def test_no_span_holds_a_word_of_brief_report_user_or_session(desk: Desk, recorded: Recorded) -> None:
+    service = desk.service()
+    job, _ = await service.start(ORDER)
+    await lines_of(desk, service, job)
+    with pytest.raises(LimitReached):
+        await service.start_again(job, limits=Limits(per_day=1))
+    said = "".join(map(told, recorded.exporter.get_finished_spans()))
+    assert "research.follow" in said
+    for words in (ORDER.brief, ORDER.user, *REPORT.split("\n")[:3:2], "What moves", "tides moon", "were ordered in"):
+        assert words not in said
+    refused = recorded.spans("research.order")[-1]
+    assert (refused.attributes or {})["error.type"] == "LimitReached"
+    assert refused.status.description is None
+
+
+async def test_a_span_of_a_model_names_its_interaction_status_and_tokens(use: Any, recorded: Recorded) -> None:
+    with Emulator(brain=conversation_brain, speed=0) as api:
+        use(api)
+        talk = Talk(build_app())
+        assert await talk.ask("please search for the word XYZZY") != ""
+        events = (await talk.session()).events
+        await talk.runner.close()
+    spans = recorded.spans("generate_content gemini-3.8-flash")
+    named = [(span.attributes or {})["interaction.id"] for span in spans]
+    assert named == [event.interaction_id for event in events if event.interaction_id]
+    assert [(span.attributes or {})["interaction.status"] for span in spans] == ["requires_action", "completed"]
+    for span in spans:
+        assert int(str((span.attributes or {})["interaction.tokens"])) > 0
+        assert int(str((span.attributes or {})["gen_ai.usage.input_tokens"])) > 0
+
+
+def test_an_exported_span_says_the_kind_of_an_error_and_not_its_words(recorded: Recorded) -> None:
+    with pytest.raises(ValueError), tracer.start_as_current_span("failing"):
+        raise ValueError("the prompt was: my secret")
+    (span,) = recorded.spans("failing")
+    assert "my secret" in told(span)  # by the SDK's own doing
+    assert "my secret" not in told(wordless(span))
+    assert [dict(event.attributes or {}) for event in wordless(span).events] == [{"exception.type": "ValueError"}]
+    assert (wordless(span).context, wordless(span).status.status_code) == (span.context, span.status.status_code)
+
+
+async def test_a_ledger_counts_its_jobs_by_state(desk: Desk) -> None:
+    service = desk.service()
+    assert set((await service.ledger.by_state()).values()) == {0}
+    job, _ = await service.start(ORDER)
+    await lines_of(desk, service, job)
+    counts = await service.ledger.by_state()
+    assert {state: count for state, count in counts.items() if count} == {State.COMPLETED: 1}
+    assert set(counts) == set(State)
+
+
+def test_the_documentation_names_every_span_attribute_and_metric() -> None:
+    sources = "".join((ROOT / path).read_text() for path in ("tools/research/signals.py", "tools/telemetry/spans.py"))
+    names = set(re.findall(r'"((?:research|interaction|gen_ai|error)\.[a-z_.]+)"', sources))
+    assert len(names) >= 18
+    operating = (ROOT / "docs" / "operating.md").read_text()
+    assert [name for name in sorted(names) if f"`{name}`" not in operating] == []

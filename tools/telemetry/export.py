@@ -1,0 +1,183 @@
+"""Where traces and metrics go. Nothing of OpenTelemetry's SDK is imported before somebody wants it."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+from contextlib import suppress
+from functools import cache
+from threading import Thread
+from typing import TYPE_CHECKING, Any
+
+from opentelemetry import metrics, trace
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from tools.backend import DEPLOYED_VARIABLES
+from tools.research.database import DATABASE_ERRORS
+from tools.research.job import State
+from tools.research.ledger import Ledger
+from tools.research.signals import NAME
+from tools.settings import load_settings
+
+if TYPE_CHECKING:
+    from opentelemetry.sdk.resources import Resource
+    from opentelemetry.sdk.trace import TracerProvider
+    from opentelemetry.sdk.trace.export import SpanExporter
+
+log = logging.getLogger(__name__)
+
+ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
+"""Variables that switch telemetry on, here as in ADK (`telemetry/setup.py`)."""
+CAPTURE = "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS"
+"""ADK 2.13 puts whole prompts and answers on its spans unless this says no (`telemetry/context.py:138`)."""
+CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
+INSTALL = "pip install 'research-desk[otel]'"
+
+
+class TelemetryError(Exception):
+    """Telemetry was asked for and cannot be set up. The text says what is missing, and what to do."""
+
+
+def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
+    """Sends traces and metrics by OTLP over HTTP; call it once, before ADK's server is made.
+
+    Without an endpoint the standard `OTEL_EXPORTER_OTLP_*` variables say where to; without those, and without
+    `cloud_trace`, nothing happens.
+
+    Args:
+        otlp_endpoint: base address of a collector, e.g. "http://127.0.0.1:4318".
+        cloud_trace: whether traces go to Google Cloud Trace too, with application default credentials.
+
+    Raises:
+        TelemetryError: a package or the credentials are missing, or the address is none.
+    """
+    base = (otlp_endpoint or "").rstrip("/")
+    if base and not base.startswith(("http://", "https://")):
+        raise TelemetryError(f"{otlp_endpoint!r} is no address of a collector: write http://HOST:4318")
+    traces, meters = _wanted(base, "TRACES_"), _wanted(base, "METRICS_")
+    if not (traces or meters or cloud_trace):
+        follow_environment()
+        return
+    try:
+        import opentelemetry.exporter.otlp.proto.http  # noqa: F401
+    except ModuleNotFoundError as error:
+        raise TelemetryError(f"telemetry needs the package {error.name}: {INSTALL}") from error
+    os.environ.setdefault(CAPTURE, "false")
+    resource = _resource()
+    if traces or cloud_trace:
+        _trace(resource, f"{base}/v1/traces" if base else None, otlp=traces, cloud=cloud_trace)
+    if meters:
+        _measure(resource, f"{base}/v1/metrics" if base else None)
+    for name in ENDPOINTS:  # else ADK's server would set up exporters of its own beside these
+        os.environ.pop(name, None)
+
+
+def follow_environment() -> None:
+    """What the application adds where ADK itself has set up telemetry, as `adk web` does by `OTEL_*` variables.
+
+    Contents stay out of spans that leave the machine, unless the operator switched them on; jobs are counted.
+    """
+    if any(map(os.environ.get, ENDPOINTS)):
+        _count_jobs()
+    if any(map(os.environ.get, (*ENDPOINTS, *DEPLOYED_VARIABLES))):
+        os.environ.setdefault(CAPTURE, "false")
+
+
+def _wanted(base: str, signal: str) -> bool:
+    names = ("OTEL_EXPORTER_OTLP_ENDPOINT", f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT")
+    return bool(base) or any(map(os.environ.get, names))
+
+
+def _resource() -> Resource:
+    """Who sends: by `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, which win over what is said here."""
+    from opentelemetry.sdk.resources import OTELResourceDetector, Resource
+
+    own = Resource({"service.name": "research-desk", "service.instance.id": secrets.token_hex(8)})
+    return own.merge(OTELResourceDetector().detect())
+
+
+def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool) -> None:
+    from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
+    from opentelemetry.sdk.trace import TracerProvider
+
+    from tools.telemetry.words import Wordless
+
+    if cloud:
+        session, project = _google()
+        resource = resource.merge(type(resource)({"gcp.project_id": project}))
+    provider = TracerProvider(resource=resource)
+    if otlp:
+        _send(provider, Wordless(OTLPSpanExporter(endpoint=endpoint)))
+    if cloud:
+        headers = {"user-agent": NAME}  # without any, the exporter would send Google a collector's secrets
+        _send(provider, Wordless(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
+    trace.set_tracer_provider(provider)
+
+
+def _send(provider: TracerProvider, exporter: SpanExporter) -> None:
+    from opentelemetry.sdk.trace.export import BatchSpanProcessor
+
+    provider.add_span_processor(BatchSpanProcessor(exporter))
+
+
+def _google() -> tuple[Any, str]:
+    """A session with the credentials of this machine, and their project."""
+    import google.auth
+    from google.auth.exceptions import DefaultCredentialsError
+    from google.auth.transport.requests import AuthorizedSession
+
+    try:
+        credentials, project = google.auth.default(scopes=["https://www.googleapis.com/auth/cloud-platform"])
+    except DefaultCredentialsError as error:
+        raise TelemetryError(
+            "Cloud Trace needs application default credentials: `gcloud auth application-default login`,"
+            " or a service account on Google Cloud"
+        ) from error
+    project = os.environ.get("GOOGLE_CLOUD_PROJECT") or project
+    if not project:
+        raise TelemetryError("Cloud Trace needs a project: set GOOGLE_CLOUD_PROJECT")
+    return AuthorizedSession(credentials), project  # type: ignore[no-untyped-call]
+
+
+def _measure(resource: Resource, endpoint: str | None) -> None:
+    from opentelemetry.exporter.otlp.proto.http.metric_exporter import OTLPMetricExporter
+    from opentelemetry.sdk.metrics import MeterProvider
+    from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
+
+    reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint))
+    metrics.set_meter_provider(MeterProvider([reader], resource))
+    _count_jobs()
+
+
+@cache
+def _count_jobs() -> None:
+    """The gauge of jobs by state, read from the ledger whenever metrics are collected."""
+    metrics.get_meter(NAME).create_observable_gauge(
+        "research.jobs", [_observe], "{job}", "Researches in the ledger, by state, of all replicas."
+    )
+
+
+def _observe(options: CallbackOptions) -> list[Observation]:
+    counts: dict[State, int] = {}
+
+    def count() -> None:
+        try:
+            counts.update(asyncio.run(_counts(load_settings().ledger_url)))
+        except DATABASE_ERRORS as error:
+            log.warning("the researches in the ledger cannot be counted: %s", error)
+
+    thread = Thread(target=count)  # whoever collects may do it in the thread of an event loop
+    with suppress(RuntimeError):  # no thread begins when the interpreter ends (Python 3.12)
+        thread.start()
+        thread.join()
+    return [Observation(count, {"research.state": state.value}) for state, count in counts.items()]
+
+
+async def _counts(url: str) -> dict[State, int]:
+    ledger = Ledger(url)  # connections of its own: the application's belong to another event loop
+    try:
+        return await ledger.by_state()
+    finally:
+        await ledger.close()

@@ -1,0 +1,137 @@
+"""Logs: a line each, for people or as JSON in the words of Google's Cloud Logging, without contents and keys."""
+
+from __future__ import annotations
+
+import json as jsons
+import logging
+import os
+import re
+import sys
+import traceback
+from collections.abc import Iterator
+from datetime import UTC, datetime
+
+from opentelemetry import trace
+
+from tools.research.signals import current_job
+
+OURS = ("tools", "agents", "uvicorn.error")
+"""Loggers that may speak at INFO. google-genai and httpx say addresses there, ADK and SQLAlchemy contents."""
+PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|HEADERS|DATABASE_URL)$")
+"""Variables whose values are shown nowhere."""
+SECRETS = re.compile(
+    r"AIza[\w-]{20,}"  # Google's API keys
+    r"|(?<=[?&]key=)[^&\s\"']+"
+    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password of an address
+    r"|(?<=Bearer )[\w.~+/=-]+",
+    re.IGNORECASE,
+)
+JOB = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
+
+
+def setup_logging(json: bool, contents: bool) -> None:
+    """Makes everything that is logged go to stderr, a record a line.
+
+    Args:
+        json: one JSON object a line, as Cloud Logging reads it; else text.
+        contents: whether messages, addresses and the words of exceptions may be logged, and DEBUG records. Known
+            secrets are masked all the same.
+    """
+    handler = logging.StreamHandler(sys.stderr)
+    handler.setFormatter(JsonFormatter(contents) if json else PlainFormatter(contents))
+    if not contents:
+        handler.addFilter(worth_saying)
+    root = logging.getLogger()
+    root.handlers[:] = [handler]
+    root.setLevel(logging.DEBUG if contents else logging.INFO)
+
+
+def worth_saying(record: logging.LogRecord) -> bool:
+    """Whether a record is sure to hold no contents: what we say ourselves, and warnings.
+
+    A filter and no levels: ADK sets the levels of its own loggers whenever it likes.
+    """
+    ours = any(record.name == name or record.name.startswith(f"{name}.") for name in OURS)
+    return record.levelno >= (logging.INFO if ours else logging.WARNING)
+
+
+class PlainFormatter(logging.Formatter):
+    """A line of text, and the frames of an exception below it."""
+
+    def __init__(self, contents: bool) -> None:
+        super().__init__(PLAIN)
+        self._contents = contents
+
+    def format(self, record: logging.LogRecord) -> str:
+        line = PLAIN % {
+            "asctime": self.formatTime(record),
+            "levelname": record.levelname,
+            "name": record.name,
+            "message": record.getMessage(),
+        }
+        stack = _stack(record, self._contents)
+        return masked(f"{line}\n{stack}" if stack else line)
+
+
+class JsonFormatter(logging.Formatter):
+    """One JSON object a line, with the trace and the research that it belongs to, where they are known."""
+
+    def __init__(self, contents: bool) -> None:
+        super().__init__()
+        self._contents = contents
+
+    def format(self, record: logging.LogRecord) -> str:
+        message = record.getMessage()
+        found = JOB.search(message)
+        entry: dict[str, object] = {
+            "severity": record.levelname,  # Cloud Logging's severities have Python's names
+            "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
+            "logger": record.name,
+            "message": masked(message),
+        }
+        if job := current_job() or (found.group() if found else ""):
+            entry["job"] = job
+        if stack := _stack(record, self._contents):
+            entry["stack_trace"] = masked(stack)
+        return jsons.dumps({**entry, **_place(trace.get_current_span().get_span_context())}, ensure_ascii=False)
+
+
+def masked(text: str) -> str:
+    """The text without the secrets that the environment has by now (ADK reads `.env` late), or that look like one."""
+    values = {value for name, value in os.environ.items() if SECRET_NAMES.search(name) and len(value) >= 8}
+    for value in sorted(values, key=len, reverse=True):
+        text = text.replace(value, "***")
+    return SECRETS.sub("***", text)
+
+
+def _place(span: trace.SpanContext) -> dict[str, object]:
+    """Where in which trace it was said, in fields that Cloud Logging joins with Cloud Trace."""
+    if not span.is_valid:
+        return {}
+    project, trace_id = os.environ.get("GOOGLE_CLOUD_PROJECT"), trace.format_trace_id(span.trace_id)
+    return {
+        "logging.googleapis.com/trace": f"projects/{project}/traces/{trace_id}" if project else trace_id,
+        "logging.googleapis.com/spanId": trace.format_span_id(span.span_id),
+        "logging.googleapis.com/trace_sampled": span.trace_flags.sampled,
+    }
+
+
+def _stack(record: logging.LogRecord, contents: bool) -> str:
+    """The traceback of a record's exception; without `contents` its frames and kinds of errors only."""
+    error = record.exc_info[1] if record.exc_info else None
+    if error is None:
+        return ""
+    if contents:
+        return "".join(traceback.format_exception(error)).rstrip()
+    return "".join(_frames(error)).rstrip()
+
+
+def _frames(error: BaseException) -> Iterator[str]:
+    cause = error.__cause__ or (None if error.__suppress_context__ else error.__context__)
+    if cause is not None:
+        yield from _frames(cause)
+        yield "\n"
+    yield "Traceback (most recent call last):\n"
+    yield from traceback.format_tb(error.__traceback__)
+    yield f"{type(error).__module__}.{type(error).__qualname__}\n"
