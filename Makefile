@@ -42,6 +42,10 @@ faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own Mana
 chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
+.PHONY: replicas
+replicas: $(VENV)/.ready-dev ## Replicas under load that are killed, over a PostgreSQL; ARGS="--replicas 4 --researches 500"
+	$(BIN)/python -m tests.replicas $(ARGS)
+
 .PHONY: bench-emulator
 bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## How fast the emulator is, beside aimock (needs npm)
 	$(BIN)/python -m tests.bench.emulator

@@ -16,6 +16,7 @@ from tools.cli import evals, jobs, sessions
 from tools.cli.console import USER, err, fail, out, run, show
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
+from tools.cli.serve import serve
 
 if TYPE_CHECKING:
     from google.genai import types
@@ -49,7 +50,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder))
 
 
-for command in (*jobs.COMMANDS, interaction, *sessions.COMMANDS, moderate):
+for command in (*jobs.COMMANDS, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
 app.add_typer(evals.app, name="eval")
 

@@ -1,0 +1,267 @@
+"""Conversations and researches on several replicas over one PostgreSQL, while replicas are killed and it restarts."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import random
+import signal
+import subprocess
+import sys
+import time
+from collections import Counter
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import httpx
+from google.adk.events import Event
+
+from interactions_emulator import Emulator
+from interactions_emulator.emulator import bind
+from tests.conftest import ROOT
+from tests.ledger.server import Server
+from tests.routing.test_conversation import brain
+from tools.chains import in_force
+from tools.research.job import WORKABLE, State
+from tools.research.ledger import Ledger
+
+SPEED = 60.0
+"""Virtual seconds in a second: a research of 20 minutes takes 20 seconds."""
+PATIENCE = 900.0
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What is done."""
+
+    replicas: int = 2
+    researches: int = 40
+    conversations: int = 10
+    turns: int = 4
+    """Of each conversation."""
+    kills: int = 3
+    at_once: int = 12
+    """Clients."""
+    seed: int = 2026
+
+
+@dataclass
+class Outcome:
+    """What came of it."""
+
+    researches: int = 0
+    states: Counter[str] = field(default_factory=Counter)
+    """Of the jobs in the end."""
+    started: Counter[str] = field(default_factory=Counter)
+    """How often each brief was started at the server."""
+    conversations: dict[str, list[str]] = field(default_factory=dict)
+    """What was said in each, by the user and back, as the sessions have it in the end."""
+    wanted: dict[str, list[str]] = field(default_factory=dict)
+    kills: int = 0
+    retries: Counter[str] = field(default_factory=Counter)
+    seconds: float = 0.0
+
+    @property
+    def lost(self) -> int:
+        """Researches that came neither to their report nor to the question what to do.
+
+        A replica that dies while it sends a create leaves one of which nobody can know whether it was started: the
+        ledger says so, and a person decides.
+        """
+        return self.researches - self.states[State.COMPLETED] - self.states[State.START_UNKNOWN]
+
+    @property
+    def twice(self) -> list[str]:
+        """Briefs that were paid for more than once."""
+        return [brief for brief, times in self.started.items() if times > 1]
+
+    @property
+    def wrong(self) -> list[str]:
+        """Conversations that are not what was said, each message answered once, in order."""
+        return [name for name, said in self.wanted.items() if self.conversations.get(name) != said]
+
+
+@dataclass
+class Fleet:
+    """Replicas of `desk serve`, each a process of its own."""
+
+    env: dict[str, str]
+    folder: Path
+    ports: list[int]
+    processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+
+    def start(self, port: int) -> None:
+        with (self.folder / f"{port}.log").open("ab") as log:
+            command = [sys.executable, "-m", "tools", "serve", "--port", str(port)]
+            self.processes[port] = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+
+    def kill(self, port: int) -> None:
+        os.kill(self.processes[port].pid, signal.SIGKILL)
+        self.processes[port].wait()
+
+    async def ready(self, client: httpx.AsyncClient, port: int) -> None:
+        end = time.monotonic() + PATIENCE
+        while True:
+            try:
+                if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
+                    return
+            except httpx.HTTPError:
+                pass
+            assert self.processes[port].poll() is None, f"replica {port} ended: see {self.folder}/{port}.log"
+            assert time.monotonic() < end, f"replica {port} does not get ready"
+            await asyncio.sleep(0.1)
+
+
+@contextmanager
+def fleet(server: Server, api: Emulator, folder: Path, replicas: int) -> Iterator[tuple[Fleet, str]]:
+    url = server.create_database()
+    ports = []
+    for _ in range(replicas):
+        with bind(0) as socket:
+            ports.append(socket.getsockname()[1])
+    env = os.environ | {
+        "PYTHONPATH": str(ROOT),
+        "DESK_BACKEND": "emulator",
+        "GOOGLE_GEMINI_BASE_URL": api.url,
+        "DESK_DATABASE_URL": url,
+        "DESK_DATA_DIR": str(folder / "data"),
+        "DESK_ATTACH_SECONDS": "0.2",
+        "DESK_POOL_SIZE": "3",
+        "DESK_TURNS_PER_MINUTE": "100000",
+        "DESK_TURNS_AT_ONCE": "100",
+    }
+    found = Fleet(env, folder, ports)
+    try:
+        for port in ports:
+            found.start(port)
+        yield found, url
+    finally:
+        for process in found.processes.values():
+            process.kill()
+            process.wait()
+
+
+async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
+    """Does all of a plan, and looks at what is there afterwards."""
+    outcome, chance, began = Outcome(researches=plan.researches), random.Random(plan.seed), time.monotonic()
+    with Emulator(brain=brain, speed=SPEED) as api, fleet(server, api, folder, plan.replicas) as (replicas, url):
+        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=100)) as client:
+            await asyncio.gather(*(replicas.ready(client, port) for port in replicas.ports))
+            work = [_research(client, replicas, outcome, chance, i) for i in range(plan.researches)]
+            work += [_converse(client, replicas, outcome, chance, i, plan.turns) for i in range(plan.conversations)]
+            chance.shuffle(work)
+            free = asyncio.Semaphore(plan.at_once)
+
+            async def one(task: Any) -> None:
+                async with free:
+                    await task
+
+            trouble = asyncio.create_task(_trouble(plan, client, replicas, server, outcome, chance))
+            await asyncio.gather(*map(one, work))
+            await trouble
+            await _settle(url)
+            for name in outcome.wanted:
+                outcome.conversations[name] = await _told(client, replicas, name)
+        outcome.states = await _states(url)
+        inputs = (i["input"] for i in api.interactions() if i["target"].startswith("deep-research"))
+        outcome.started = Counter(inputs)
+    outcome.seconds = time.monotonic() - began
+    return outcome
+
+
+async def _research(
+    client: httpx.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int
+) -> None:
+    answer = await _turn(
+        client, replicas, outcome, chance, f"r{number}", f"research the tides of sea {number}", "order"
+    )
+    assert "begins" in answer or "still running" in answer or "Tides" in answer, answer
+
+
+async def _converse(
+    client: httpx.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int, turns: int
+) -> None:
+    name = f"c{number}"
+    outcome.wanted[name] = []
+    for turn in range(turns):
+        words = f"Hello {turn} of {name}" if turn % 2 else f"please search for {turn} of {name}"
+        answer = await _turn(client, replicas, outcome, chance, name, words, f"turn-{turn}")
+        outcome.wanted[name] += [words, answer]
+
+
+async def _turn(
+    client: httpx.AsyncClient,
+    replicas: Fleet,
+    outcome: Outcome,
+    chance: random.Random,
+    user: str,
+    words: str,
+    key: str,
+) -> str:
+    """A turn of a user's one conversation, asked for until it is answered, as a client would."""
+    content = {"role": "user", "parts": [{"text": words}]}
+    body = {"appName": "desk", "userId": user, "sessionId": "s1", "newMessage": content}
+    end = time.monotonic() + PATIENCE
+    while True:
+        base = f"http://127.0.0.1:{chance.choice(replicas.ports)}"
+        try:
+            answer = await client.post(f"{base}/run", json=body, headers={"Idempotency-Key": key})
+            if answer.status_code == 200:
+                texts = [
+                    "".join(p.get("text", "") for p in e["content"]["parts"]) for e in answer.json() if "content" in e
+                ]
+                return texts[-1]
+            if answer.status_code == 404:
+                await client.post(f"{base}/apps/desk/users/{user}/sessions/s1", json={})
+            outcome.retries[str(answer.status_code)] += 1
+        except httpx.HTTPError as error:
+            outcome.retries[type(error).__name__] += 1
+        assert time.monotonic() < end, f"{user}: {words} is not answered: {outcome.retries}"
+        await asyncio.sleep(chance.uniform(0.05, 0.3))
+
+
+async def _trouble(
+    plan: Plan, client: httpx.AsyncClient, replicas: Fleet, server: Server, outcome: Outcome, chance: random.Random
+) -> None:
+    """Kills a replica, waits until it is back, then another; in the middle PostgreSQL is restarted."""
+    for number in range(plan.kills):
+        await asyncio.sleep(chance.uniform(1, 3))
+        if number == plan.kills // 2:
+            await asyncio.to_thread(server.restart)
+        port = chance.choice(replicas.ports)
+        replicas.kill(port)
+        outcome.kills += 1
+        replicas.start(port)
+        await replicas.ready(client, port)
+
+
+async def _settle(url: str) -> None:
+    """Waits until no research is under way."""
+    end = time.monotonic() + PATIENCE
+    while under_way := {state: n for state, n in (await _states(url)).items() if state in WORKABLE}:
+        assert time.monotonic() < end, f"researches are not done: {under_way}"
+        await asyncio.sleep(1)
+
+
+async def _states(url: str) -> Counter[str]:
+    ledger = Ledger(url)
+    try:
+        return Counter(job.state for job in await ledger.find(limit=100_000))
+    finally:
+        await ledger.close()
+
+
+async def _told(client: httpx.AsyncClient, replicas: Fleet, user: str) -> list[str]:
+    """What was said in a conversation, without what was undone: each message, and what its turn ended with."""
+    answer = await client.get(f"http://127.0.0.1:{replicas.ports[0]}/apps/desk/users/{user}/sessions/s1")
+    told: list[str] = []
+    for event in in_force([Event.model_validate(each) for each in answer.json()["events"]]):
+        text = "".join(part.text or "" for part in (event.content.parts if event.content else None) or [])
+        if event.author == "user" and text:
+            told += [text, ""]
+        elif text:
+            told[-1] = text
+    return told

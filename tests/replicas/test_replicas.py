@@ -1,0 +1,24 @@
+"""Two replicas over one PostgreSQL, killed and restarted under load: nothing lost, started twice or answered twice."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from tests.ledger.server import NoServer, postgresql
+from tests.replicas.load import Plan, play
+
+
+async def test_what_was_ordered_and_said_survives_replicas_that_are_killed_and_a_database_that_restarts(
+    tmp_path: Path,
+) -> None:
+    plan = Plan(replicas=2, researches=24, conversations=6, turns=4, kills=2, seed=7)
+    try:
+        with postgresql() as server:
+            outcome = await play(plan, server, tmp_path)
+    except NoServer as missing:
+        pytest.skip(str(missing))
+    assert outcome.kills == 2
+    assert (outcome.lost, outcome.twice, outcome.wrong) == (0, [], [])
+    assert sum(outcome.started.values()) == plan.researches

@@ -1,0 +1,139 @@
+"""A server on a real socket, an issuer of tokens beside it, and the emulator behind it."""
+
+from __future__ import annotations
+
+import json
+import threading
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+import uvicorn
+from cryptography.hazmat.primitives.asymmetric import ec, rsa
+
+from interactions_emulator import Emulator
+from interactions_emulator.emulator import bind
+from interactions_emulator.turn import Brain
+from tests.routing.test_conversation import brain as conversation
+from tools import backend
+from tools.server.app import build_server
+from tools.server.settings import load_server_settings
+from tools.settings import load_settings
+
+AUDIENCE = "desk-client"
+
+
+@dataclass
+class Issuer:
+    """Signs tokens, and shows its keys over HTTP."""
+
+    url: str = ""
+    asked: int = 0
+    """How often somebody looked at the keys."""
+    key: Any = field(default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    elliptic: Any = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
+
+    def token(self, user: str, *, key: Any = None, kid: str = "k1", algorithm: str = "RS256", **claims: Any) -> str:
+        """A token for a user; claims that are None are left out."""
+        now = int(time.time())
+        given = {"iss": self.url, "aud": AUDIENCE, "sub": user, "iat": now, "exp": now + 3600, **claims}
+        payload = {name: value for name, value in given.items() if value is not None}
+        return jwt.encode(payload, key or self.key, algorithm=algorithm, headers={"kid": kid})
+
+    def keys(self) -> dict[str, Any]:
+        public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
+        curve = jwt.algorithms.ECAlgorithm.to_jwk(self.elliptic.public_key(), as_dict=True)
+        return {"keys": [public | {"kid": "k1", "alg": "RS256"}, curve | {"kid": "e1", "alg": "ES256"}]}
+
+
+@pytest.fixture
+def issuer() -> Iterator[Issuer]:
+    found = Issuer()
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            found.asked += 1
+            discovery = self.path == "/.well-known/openid-configuration"
+            body = json.dumps({"jwks_uri": f"{found.url}/keys"} if discovery else found.keys()).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: Any) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    found.url = f"http://127.0.0.1:{server.server_port}"
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    yield found
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture
+def brain() -> Brain:
+    return conversation
+
+
+@pytest.fixture
+def api(use: Any, brain: Brain) -> Iterator[Emulator]:
+    with Emulator(brain=brain, speed=0) as server:
+        use(server)
+        yield server
+
+
+Serve = Callable[..., httpx.Client]
+
+
+@pytest.fixture
+def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
+    """Starts `desk serve` as the settings say, in a thread with a loop of its own; gives a client of it."""
+    running: list[Any] = []
+
+    def start(host: str = "127.0.0.1", port: int = 0, **settings: object) -> httpx.Client:
+        for name, value in settings.items():
+            monkeypatch.setenv(f"DESK_{name.upper()}", str(value))
+        server = running_server(host, port)
+        running.append(server)
+        return server.__enter__()
+
+    yield start
+    for server in running:
+        server.__exit__(None, None, None)
+    backend.current.cache_clear()
+
+
+@contextmanager
+def running_server(host: str, port: int) -> Iterator[httpx.Client]:
+    app = build_server(load_settings(), load_server_settings(), host)
+    with bind(port) as socket:
+        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
+        thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
+        thread.start()
+        with httpx.Client(base_url=f"http://127.0.0.1:{socket.getsockname()[1]}", timeout=60) as client:
+            end = time.monotonic() + 60
+            while not server.started:
+                assert thread.is_alive() and time.monotonic() < end, "the server did not start"
+                time.sleep(0.01)
+            yield client
+            server.should_exit = True
+            thread.join()
+
+
+def message(text: str, user: str = "me", session: str = "s1", **more: Any) -> dict[str, Any]:
+    """The body of a turn."""
+    content = {"role": "user", "parts": [{"text": text}]}
+    return {"appName": "desk", "userId": user, "sessionId": session, "newMessage": content, **more}
+
+
+def said(answer: httpx.Response) -> str:
+    """What a turn ended with."""
+    events = answer.json()
+    return "".join(part.get("text", "") for part in events[-1]["content"]["parts"])

@@ -1,0 +1,189 @@
+"""Without a token, with one that is not right, or with another user's, there is nothing to be had."""
+
+from __future__ import annotations
+
+import time
+from typing import Any
+
+import httpx
+import jwt
+import pytest
+from cryptography.hazmat.primitives.asymmetric import rsa
+
+from interactions_emulator import Emulator
+from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
+from tools.server.app import identity
+from tools.server.auth import IAP_ISSUER, Keys, Refused, Tokens
+from tools.server.settings import ServerSettings
+from tools.settings import SettingsError
+
+STRANGER = rsa.generate_private_key(public_exponent=65537, key_size=2048)
+ROUTES = (
+    ("GET", "/list-apps"),
+    ("GET", "/apps/desk/app-info"),
+    ("GET", "/apps/desk/users/ada/sessions"),
+    ("GET", "/apps/desk/users/ada/sessions/s1"),
+    ("POST", "/apps/desk/users/ada/sessions"),
+    ("DELETE", "/apps/desk/users/ada/sessions/s1"),
+    ("PATCH", "/apps/desk/users/ada/sessions/s1"),
+    ("GET", "/apps/desk/users/ada/sessions/s1/artifacts"),
+    ("GET", "/apps/desk/users/ada/sessions/s1/artifacts/report.md"),
+    ("PATCH", "/apps/desk/users/ada/memory"),
+    ("POST", "/run"),
+    ("POST", "/run_sse"),
+)
+
+
+@pytest.fixture
+def client(serve: Serve, issuer: Issuer) -> httpx.Client:
+    return serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
+
+
+def bearer(token: str) -> dict[str, str]:
+    return {"Authorization": f"Bearer {token}"}
+
+
+def ask(client: httpx.Client, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+    body = message("Hello", user="ada") if path.startswith("/run") else {}
+    return client.request(method, path, json=None if method in ("GET", "DELETE") else body, headers=headers)
+
+
+@pytest.fixture
+def conversation(client: httpx.Client, issuer: Issuer) -> httpx.Client:
+    """Ada has one."""
+    ada = bearer(issuer.token("ada"))
+    assert client.post("/apps/desk/users/me/sessions/s1", json={}, headers=ada).status_code == 200
+    assert said(client.post("/run", json=message("Hello"), headers=ada))
+    return client
+
+
+def bad_tokens(issuer: Issuer) -> dict[str, str]:
+    past = int(time.time()) - 3600
+    none = jwt.encode({"iss": issuer.url, "aud": AUDIENCE, "sub": "ada"}, None, algorithm="none", headers={"kid": "k1"})
+    public = issuer.key.public_key().public_numbers().n.to_bytes(256, "big")
+    return {
+        "none at all": "",
+        "expired": issuer.token("ada", iat=past - 3600, exp=past),
+        "without an end": issuer.token("ada", exp=None),
+        "for another audience": issuer.token("ada", aud="somebody-else"),
+        "of another issuer": issuer.token("ada", iss="https://elsewhere.example"),
+        "signed by a stranger": issuer.token("ada", key=STRANGER),
+        "signed with an unknown key": issuer.token("ada", kid="k9"),
+        "without a subject": issuer.token("ada", sub=None),
+        "unsigned": none,
+        "signed with the public key": jwt.encode({"sub": "ada"}, public, algorithm="HS256", headers={"kid": "k1"}),
+        "no token": "abc.def.ghi",
+    }
+
+
+@pytest.mark.parametrize("kind", sorted(bad_tokens(Issuer("http://x"))))
+def test_without_a_right_token_no_route_gives_or_does_anything(
+    conversation: httpx.Client, issuer: Issuer, api: Emulator, kind: str
+) -> None:
+    creates = api.log()["creates"]
+    token = bad_tokens(issuer)[kind]
+    for method, path in ROUTES:
+        answer = ask(conversation, method, path, bearer(token) if token else {})
+        assert answer.status_code == 401, (method, path)
+        assert answer.headers["www-authenticate"] == "Bearer"
+        assert "s1" not in answer.text
+    assert api.log()["creates"] == creates
+    ada = bearer(issuer.token("ada"))
+    assert len(conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()["events"]) > 1  # untouched
+
+
+def test_another_users_token_gets_nothing(conversation: httpx.Client, issuer: Issuer, api: Emulator) -> None:
+    creates = api.log()["creates"]
+    mallory = bearer(issuer.token("mallory"))
+    for method, path in ROUTES[2:]:
+        assert ask(conversation, method, path, mallory).status_code == 403, (method, path)
+    assert conversation.get("/apps/desk/users/me/sessions", headers=mallory).json() == []
+    assert conversation.get("/apps/desk/users/me/sessions/s1", headers=mallory).status_code == 404
+    assert conversation.post("/run", json=message("Hello"), headers=mallory).status_code == 404
+    assert api.log()["creates"] == creates
+
+
+@pytest.mark.parametrize(
+    "fields",
+    [
+        {"userId": "ada"},
+        {"user_id": "ada"},
+        {"userId": "mallory", "user_id": "ada"},
+        {"userId": "me", "user_id": "ada"},
+    ],
+)
+def test_a_body_cannot_speak_for_another_user(
+    conversation: httpx.Client, issuer: Issuer, fields: dict[str, str]
+) -> None:
+    body = {name: value for name, value in message("Hello").items() if name != "userId"} | fields
+    answer = conversation.post("/run", json=body, headers=bearer(issuer.token("mallory")))
+    assert answer.status_code in (400, 403)
+
+
+@pytest.mark.parametrize("path", ["/apps/desk/users/ad%61/sessions", "/apps/desk/users/mallory/../ada/sessions"])
+def test_no_spelling_of_a_path_leads_to_another_users_data(
+    conversation: httpx.Client, issuer: Issuer, path: str
+) -> None:
+    answer = conversation.get(path, headers=bearer(issuer.token("mallory")))
+    assert answer.status_code in (403, 404)
+
+
+@pytest.mark.parametrize(
+    "path", ["/dev/apps/desk/eval_sets", "/docs", "/openapi.json", "/dev-ui/", "/debug/trace/x", "/run_live"]
+)
+def test_what_is_for_development_is_not_there(client: httpx.Client, issuer: Issuer, path: str) -> None:
+    assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
+
+
+def test_only_who_may_come_in_comes_in(serve: Serve, issuer: Issuer) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, allowed_emails="ada@other.example, @desk.example")
+    for claims, status in (
+        ({"email": "bob@desk.example", "email_verified": True}, 200),
+        ({"email": "bob@desk.example"}, 401),
+        ({"email": "Ada@Other.example", "email_verified": True}, 200),
+        ({"email": "bob@desk.example", "email_verified": False}, 401),
+        ({"email": "bob@evil-desk.example", "email_verified": True}, 401),
+        ({"email": "desk.example", "email_verified": True}, 401),
+        ({}, 401),
+    ):
+        assert client.get("/list-apps", headers=bearer(issuer.token("u", **claims))).status_code == status, claims
+
+
+def test_tokens_with_unknown_keys_do_not_make_the_server_ask_again_and_again(
+    client: httpx.Client, issuer: Issuer
+) -> None:
+    for number in range(20):
+        assert client.get("/list-apps", headers=bearer(issuer.token("ada", kid=f"k{number + 2}"))).status_code == 401
+    assert issuer.asked <= 2  # the discovery document and the keys
+
+
+async def test_behind_identity_aware_proxy_its_assertion_counts_and_nothing_else(issuer: Issuer) -> None:
+    who = Tokens(
+        IAP_ISSUER, "/projects/1/apps/desk", Keys(f"{issuer.url}/keys"), "x-goog-iap-jwt-assertion", ("ES256",)
+    )
+    claims: dict[str, Any] = {"iss": IAP_ISSUER, "aud": "/projects/1/apps/desk"}
+    right = issuer.token("accounts.google.com:7", key=issuer.elliptic, kid="e1", algorithm="ES256", **claims)
+    assert await who({"x-goog-iap-jwt-assertion": right}) == "accounts.google.com:7"
+    for headers in (
+        {"authorization": f"Bearer {right}"},
+        {"x-goog-iap-jwt-assertion": issuer.token("ada", **claims)},  # RS256
+        {"x-goog-authenticated-user-id": "accounts.google.com:7"},  # a header that anybody can send
+    ):
+        with pytest.raises(Refused):
+            await who(headers)
+
+
+def test_a_server_that_others_can_reach_does_not_start_without_authentication() -> None:
+    for host in ("0.0.0.0", "192.0.2.1", "::", "desk.example"):
+        with pytest.raises(SettingsError, match="DESK_OIDC_ISSUER"):
+            identity(ServerSettings(), host)
+    for host in ("127.0.0.1", "localhost", "::1"):
+        assert identity(ServerSettings(), host) is None
+    with pytest.raises(SettingsError, match="DESK_OIDC_AUDIENCE"):
+        identity(ServerSettings(oidc_issuer="https://issuer.example"), "0.0.0.0")
+
+
+def test_an_issuer_that_cannot_be_reached_is_no_way_in(serve: Serve, issuer: Issuer) -> None:
+    client = serve(oidc_issuer="http://127.0.0.1:9", oidc_audience=AUDIENCE)
+    assert client.get("/list-apps", headers=bearer(issuer.token("ada"))).status_code == 503
+    assert client.get("/healthz").status_code == 200

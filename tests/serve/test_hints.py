@@ -1,0 +1,131 @@
+"""A message of the API that a research has ended is believed if it is signed, acted on once, and never the truth."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import time
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from standardwebhooks import Webhook
+from starlette.applications import Starlette
+from starlette.routing import Route
+
+from interactions_emulator import Emulator
+from interactions_emulator.emulator import bind
+from tests.kill.test_kill import researches, until
+from tests.serve.conftest import Serve
+from tools.research.database import Database
+from tools.research.job import Order, State
+from tools.research.ledger import Ledger
+from tools.research.wiring import close, research
+from tools.server.hints import Hints
+from tools.settings import load_settings
+
+SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
+OLD = "whsec_" + base64.b64encode(b"another one of thirty-two bytes.").decode()
+
+
+@pytest.fixture
+def client(serve: Serve) -> httpx.Client:
+    return serve(webhook_secrets=f"{OLD},{SECRET}", attach_seconds="0.2")
+
+
+def signed(body: str, secret: str = SECRET, message_id: str = "m1", at: float | None = None) -> dict[str, str]:
+    sent = datetime.fromtimestamp(at or time.time(), UTC)
+    return {
+        "webhook-id": message_id,
+        "webhook-timestamp": str(int(sent.timestamp())),
+        "webhook-signature": Webhook(secret).sign(message_id, sent, body),
+        "content-type": "application/json",
+    }
+
+
+def ended(interaction_id: str) -> str:
+    return json.dumps({"type": "interaction.completed", "version": "v1", "data": {"id": interaction_id}})
+
+
+def test_an_unsigned_an_old_and_a_changed_message_are_refused(client: httpx.Client) -> None:
+    body = ended("v1_x")
+    for headers in (
+        {},
+        signed(body, "whsec_" + base64.b64encode(b"not the secret of anybody here..").decode()),
+        signed(body, at=time.time() - 3600),
+        signed(ended("v1_other")),
+    ):
+        assert client.post("/webhooks/research", content=body, headers=headers).status_code == 401
+    assert client.post("/webhooks/research", content=body, headers=signed(body)).status_code == 204
+    assert client.post("/webhooks/research", content=body, headers=signed(body, OLD)).status_code == 204
+
+
+@pytest.mark.parametrize("body", ["[]", "{}", '{"type": "interaction.completed"}', '{"type": "x", "data": {"id": 1}}'])
+def test_a_signed_message_of_another_kind_does_no_harm(client: httpx.Client, body: str) -> None:
+    assert client.post("/webhooks/research", content=body, headers=signed(body)).status_code in (204, 400)
+
+
+async def test_a_message_that_comes_again_is_taken_once(tmp_path: Path) -> None:
+    taken: list[str] = []
+
+    async def take_up(interaction_id: str) -> bool:
+        taken.append(interaction_id)
+        return True
+
+    database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
+    app = Starlette(routes=[Route("/", Hints([SECRET], database, take_up).receive, methods=["POST"])])
+    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
+        for message_id in ("m1", "m1", "m2"):
+            body = ended("v1_x")
+            assert (
+                await client.post("/", content=body, headers=signed(body, message_id=message_id))
+            ).status_code == 204
+    await database.close()
+    assert taken == ["v1_x", "v1_x"]
+
+
+async def abandoned() -> str:
+    """A research that runs at the server, and whose process has ended; its job's id."""
+    service = research()
+    job, _ = await service.start(Order("tides", "ada", "s1", "deep-research-preview-04-2026"))
+    while not (await service.job(job.id)).interaction_id:
+        await asyncio.sleep(0.02)
+    await close()
+    return job.id
+
+
+async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_it_ended(
+    api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.research.keeper.INTERVAL", 1e6)  # by itself the server would not look again
+    with bind(0) as socket:
+        port = socket.getsockname()[1]
+    hook: dict[str, Any] = {"uri": f"http://127.0.0.1:{port}/webhooks/research"}
+    hook["subscribed_events"] = ["interaction.completed"]
+    async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}) as client:
+        registered = (await client.post(f"{api.url}/v1beta/webhooks", json=hook)).json()
+    serve(port=port, webhook_secrets=registered["new_signing_secret"])
+    job_id, ledger = await abandoned(), Ledger(load_settings().ledger_url)
+    await asyncio.to_thread(api.advance, 3600)
+    while not (job := await ledger.get(job_id)) or job.state is not State.COMPLETED:
+        await asyncio.sleep(0.02)
+    await asyncio.to_thread(until, lambda: [delivery["status"] for delivery in api.deliveries()] == [204])
+    await ledger.close()
+
+
+async def test_what_a_message_says_is_not_believed_but_looked_up(client: httpx.Client, api: Emulator) -> None:
+    job_id, ledger = await abandoned(), Ledger(load_settings().ledger_url)
+    body = ended(researches(api)[0]["id"])
+    answer = await asyncio.to_thread(client.post, "/webhooks/research", content=body, headers=signed(body))
+    assert answer.status_code == 204
+    job = await ledger.get(job_id)
+    assert job and job.state is State.RUNNING
+    await ledger.close()
+
+
+def test_without_a_secret_there_is_no_endpoint(serve: Serve) -> None:
+    body = ended("v1_x")
+    assert serve().post("/webhooks/research", content=body, headers=signed(body)).status_code == 404

@@ -1,0 +1,245 @@
+"""The server keeps its limits, answers a message once, and has one turn at a time in a conversation."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import os
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing, suppress
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+from google.adk.errors._stale_session_error import StaleSessionError
+from google.adk.events import Event
+from sqlalchemy import text
+from sqlalchemy.exc import OperationalError
+
+from interactions_emulator import Emulator
+from interactions_emulator.emulator import bind
+from tests.conftest import ROOT
+from tests.kill.test_kill import researches, until
+from tests.serve.conftest import Serve, message, said
+from tools.chains import in_force
+from tools.research.database import Database
+from tools.server.turns import Busy, Turns
+from tools.settings import load_settings
+
+SESSION = "/apps/desk/users/me/sessions/s1"
+
+
+@pytest.fixture
+def client(serve: Serve) -> httpx.Client:
+    client = serve()
+    assert begin(client, "s1").status_code == 200
+    return client
+
+
+def begin(client: httpx.Client, session: str) -> httpx.Response:
+    return client.post(f"/apps/desk/users/me/sessions/{session}", json={})
+
+
+def turn(client: httpx.Client, words: str, key: str = "", session: str = "s1") -> httpx.Response:
+    headers = {"Idempotency-Key": key} if key else {}
+    return client.post("/run", json=message(words, session=session), headers=headers)
+
+
+def told(client: httpx.Client) -> list[str]:
+    """What the user said in the conversation."""
+    events = client.get(SESSION).json()["events"]
+    return [event["content"]["parts"][0]["text"] for event in events if event["author"] == "user"]
+
+
+def test_it_says_that_it_lives_and_that_it_is_ready(client: httpx.Client) -> None:
+    assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
+
+
+def test_it_is_not_ready_without_its_database(serve: Serve) -> None:
+    client = serve(sessions_url="memory://", database_url="postgresql+asyncpg://desk:SECRET@127.0.0.1:9/desk")
+    answer = client.get("/readyz")
+    assert (answer.status_code, answer.json()["database"]) == (503, "does not answer")
+    assert "SECRET" not in answer.text
+    assert client.get("/healthz").status_code == 200
+
+
+def test_a_message_that_comes_twice_is_answered_once(client: httpx.Client, api: Emulator) -> None:
+    first = turn(client, "Hello", key="m1")
+    creates = api.log()["creates"]
+    again = turn(client, "Hello", key="m1")
+    assert said(again) == said(first) == "SMALL TALK"
+    assert api.log()["creates"] == creates
+    assert told(client) == ["Hello"]
+    stream = client.post("/run_sse", json=message("Hello"), headers={"Idempotency-Key": "m1"})
+    assert json.loads(stream.text.removeprefix("data: "))["content"]["parts"][0]["text"] == "SMALL TALK"
+    assert said(turn(client, "Hello", key="m2")) == "SMALL TALK"
+    assert told(client) == ["Hello", "Hello"]
+
+
+def test_two_turns_of_one_conversation_do_not_mix(client: httpx.Client, api: Emulator) -> None:
+    api.faults({"on": "create", "delay_ms": 500})
+    with ThreadPoolExecutor(4) as pool:
+        answers = list(pool.map(lambda number: turn(client, f"Hello {number}"), range(4)))
+    codes = sorted(answer.status_code for answer in answers)
+    assert codes[0] == 200 and set(codes) <= {200, 409}
+    assert len(told(client)) == codes.count(200)
+    assert all(a.headers["retry-after"] == "1" for a in answers if a.status_code == 409)
+
+
+async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_runs_out(client: httpx.Client) -> None:
+    now = [1000.0]
+    database = Database(load_settings().ledger_url)
+    one, other = (Turns(database, clock=lambda: now[0]) for _ in range(2))
+    async with one.one("desk/ada/s1"):
+        with pytest.raises(Busy):
+            async with other.one("desk/ada/s1"):
+                pass
+        async with other.one("desk/ada/s2"):
+            pass
+    async with other.one("desk/ada/s1"):  # handed back
+        now[0] += other.lease + 1  # and never heard of again: its replica died
+        async with one.one("desk/ada/s1"):
+            pass
+    await database.close()
+
+
+async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
+    database, woken = Database(load_settings().ledger_url), asyncio.Event()
+
+    async def sleep(seconds: float) -> None:
+        await woken.wait()
+
+    async def hold() -> None:
+        async with Turns(database, sleep=sleep).one("desk/ada/s1"):
+            async with database.write() as connection:
+                await connection.execute(text("UPDATE desk_turns SET owner = 'another'"))
+            woken.set()
+            await asyncio.Event().wait()
+
+    with pytest.raises(asyncio.CancelledError):
+        await asyncio.create_task(hold())
+    async with database.begin() as connection:
+        left = (await connection.execute(text("SELECT owner FROM desk_turns"))).scalars().all()
+    assert left == ["another"]
+    await database.close()
+
+
+AWAY = OperationalError("", {}, Exception())
+
+
+@pytest.mark.parametrize(("error", "status"), [(StaleSessionError("stale"), 409), (AWAY, 503), (OSError(), 503)])
+def test_a_session_that_cannot_be_written_is_told_so_that_it_can_be_tried_again(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+) -> None:
+    async def fail(*arguments: object, **values: object) -> None:
+        raise error
+
+    with monkeypatch.context() as patch:
+        patch.setattr("google.adk.sessions.DatabaseSessionService.append_event", fail)
+        answer = turn(client, "Hello", key="m1")
+        assert (answer.status_code, int(answer.headers["retry-after"]) > 0) == (status, True)
+    assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
+    assert told(client) == ["Hello"]
+
+
+def test_a_turn_that_broke_off_is_undone_and_made_again(client: httpx.Client, api: Emulator) -> None:
+    api.faults({"on": "create", "status": 400})  # after the message was written
+    turn(client, "Hello", key="m1")
+    assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
+    events = in_force([Event.model_validate(e) for e in client.get(SESSION).json()["events"]])
+    assert [event.author for event in events] == ["user", "desk"]
+
+
+def test_a_body_has_its_limit_whatever_it_says_of_its_length(serve: Serve, api: Emulator) -> None:
+    client = serve(max_body=2_000)
+    begin(client, "s1")
+    assert turn(client, "x" * 3_000).status_code == 413
+
+    def pieces() -> Iterator[bytes]:
+        for _ in range(100):
+            yield b"x" * 100
+
+    assert client.post("/run", content=pieces(), headers={"content-type": "application/json"}).status_code == 413
+    assert api.log()["creates"] == 0
+    assert turn(client, "Hello").status_code == 200
+
+
+@pytest.mark.parametrize("body", ["", "[]", "null", '"text"', "{", '{"userId": "a", "user_id": "b"}'])
+def test_a_body_that_is_no_turn_is_refused(client: httpx.Client, body: str) -> None:
+    answer = client.post("/run", content=body, headers={"content-type": "application/json"})
+    assert answer.status_code in (400, 422)
+
+
+def test_a_user_may_have_so_many_turns_and_no_more(serve: Serve, api: Emulator) -> None:
+    client = serve(turns_per_minute=3)
+    begin(client, "s1")
+    codes = [turn(client, "Hello").status_code for _ in range(5)]
+    assert codes == [200, 200, 200, 429, 429]
+    assert 0 < int(turn(client, "Hello").headers["retry-after"]) <= 61
+
+
+@pytest.fixture
+def command(api: Emulator, tmp_path: Path) -> Iterator[Any]:
+    """`desk serve` as a process of its own."""
+    started: list[subprocess.Popen[bytes]] = []
+
+    def start(port: int) -> subprocess.Popen[bytes]:
+        env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
+        with (tmp_path / "serve.log").open("ab") as log:
+            arguments = [sys.executable, "-m", "tools", "serve", "--port", str(port)]
+            process = subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=log, stderr=log)
+        started.append(process)
+        return process
+
+    yield start
+    for process in started:
+        process.kill()
+        process.wait()
+
+
+def test_on_sigterm_a_research_is_handed_back_and_the_next_server_has_it_at_once(
+    command: Any, api: Emulator, environment: Path
+) -> None:
+    with bind(0) as socket:
+        port = socket.getsockname()[1]
+    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+    first = command(port)
+    until(lambda: ready(client))
+    begin(client, "s1")
+    asking = threading.Thread(target=lambda: quietly(lambda: turn(client, "research the tides")))
+    asking.start()
+    until(lambda: len(researches(api)) == 1)
+    first.send_signal(signal.SIGTERM)
+    assert first.wait(30) in (0, -signal.SIGTERM)
+    asking.join()
+    assert owners(environment) == [None]  # nobody has to wait for a lease
+    command(port)
+    until(lambda: ready(client))
+    until(lambda: owners(environment) != [None])  # taken up without being asked
+    api.advance(3600)
+    until(lambda: "# " in said(turn(client, "What is the status of my research?", session="s1")))
+    assert len(researches(api)) == 1
+
+
+def ready(client: httpx.Client) -> bool:
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
+
+
+def quietly(work: Any) -> None:
+    with suppress(httpx.HTTPError):
+        work()
+
+
+def owners(data: Path) -> list[str | None]:
+    with closing(sqlite3.connect(data / "ledger.db")) as ledger:
+        return [owner for (owner,) in ledger.execute("select owner from research_jobs")]

@@ -1,0 +1,54 @@
+"""`desk serve`: the production server."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from typing import Annotated
+
+import typer
+
+from tools.cli.console import fail
+
+GRACE = 8
+"""Seconds that requests have to end after SIGTERM; Cloud Run kills after 10."""
+
+
+def serve(
+    host: Annotated[str, typer.Option(help="Address; others than this machine's need authentication.")] = "",
+    port: Annotated[int, typer.Option(help="Port; by default PORT of the environment, or 8080.")] = 0,
+    otel: Annotated[
+        str, typer.Option("--otel", metavar="URL", help="Traces and metrics by OTLP, to a collector.")
+    ] = "",
+    cloud_trace: Annotated[bool, typer.Option("--cloud-trace", help="Traces to Google Cloud Trace.")] = False,
+    plain: Annotated[bool, typer.Option("--plain-logs", help="Logs as text, not as JSON.")] = False,
+    contents: Annotated[bool, typer.Option("--log-contents", help="Messages in the logs too, and much else.")] = False,
+) -> None:
+    """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
+    import uvicorn
+
+    from tools.backend import BackendError
+    from tools.server.app import build_server
+    from tools.server.settings import load_server_settings
+    from tools.settings import SettingsError, load_settings
+    from tools.telemetry import TelemetryError, setup_logging, setup_telemetry
+    from tools.yamls import ConfigError
+
+    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of parts of its server
+    host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
+    port = port or int(os.environ.get("PORT", 8080))
+    try:
+        setup_telemetry(otel or None, cloud_trace)
+        setup_logging(not plain, contents)
+        app = build_server(load_settings(), load_server_settings(), host)
+    except (SettingsError, ConfigError, BackendError, TelemetryError) as error:
+        fail(error)
+    uvicorn.run(
+        app,
+        host=host,
+        port=port,
+        timeout_graceful_shutdown=GRACE,
+        access_log=False,
+        proxy_headers=True,
+        log_config=None,
+    )

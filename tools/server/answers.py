@@ -1,0 +1,52 @@
+"""A message that comes twice is answered once: the client names it in `Idempotency-Key`, its events carry the name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.adk.events import Event
+from google.adk.runners import Runner
+
+from tools.chains import in_force
+
+KEY = "desk_message"
+"""In the `custom_metadata` of every event of the turn."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered already."""
+
+    runner: Runner
+
+    async def given(self, user: str, session_id: str, key: str) -> list[dict[str, Any]] | None:
+        """The events of the turn that a message had, as ADK's API gives them; None if it has to be answered.
+
+        A turn that broke off, with its replica perhaps, is undone before.
+        """
+        runner = self.runner
+        session = await runner.session_service.get_session(
+            app_name=runner.app_name, user_id=user, session_id=session_id
+        )
+        events = [
+            event
+            for event in in_force(session.events if session else [])
+            if (event.custom_metadata or {}).get(KEY) == key
+        ]
+        if not events:
+            return None
+        if _is_end(events[-1]):
+            return [
+                event.model_dump(mode="json", exclude_none=True, by_alias=True)
+                for event in events
+                if event.author != "user"
+            ]
+        await runner.rewind_async(
+            user_id=user, session_id=session_id, rewind_before_invocation_id=events[-1].invocation_id
+        )
+        return None
+
+
+def _is_end(event: Event) -> bool:
+    return event.author != "user" and event.is_final_response() and not event.error_code

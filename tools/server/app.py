@@ -1,0 +1,182 @@
+"""The server put together: ADK's routes behind the door, health, webhooks, and researches that nobody follows."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+from fastapi import FastAPI
+from google.adk.apps import App
+from google.adk.cli.fast_api import get_fast_api_app
+from google.adk.cli.service_registry import get_service_registry
+from google.adk.cli.utils.base_agent_loader import BaseAgentLoader
+from google.adk.errors._stale_session_error import StaleSessionError
+from google.adk.runners import Runner
+from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService
+from sqlalchemy import text
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp
+
+from tools import backend
+from tools.application import NAME, build_app
+from tools.backend import BackendError, is_loopback
+from tools.research.database import DATABASE_ERRORS, Database
+from tools.research.keeper import keep
+from tools.research.wiring import close, research
+from tools.server.answers import Answers
+from tools.server.auth import Identify, iap, oidc
+from tools.server.door import Door, Rates, trouble
+from tools.server.hints import Hints
+from tools.server.settings import ServerSettings, sessions_url
+from tools.server.turns import Turns
+from tools.settings import ROOT, Settings, SettingsError
+
+
+class OneApp(BaseAgentLoader):
+    """Serves one application, under its name."""
+
+    def __init__(self, app: App) -> None:
+        self._app = app
+
+    def load_agent(self, agent_name: str) -> App:
+        if agent_name != self._app.name:
+            raise ValueError(f"there is no agent `{agent_name}`")
+        return self._app
+
+    def list_agents(self) -> list[str]:
+        return [self._app.name]
+
+
+def build_server(settings: Settings, server: ServerSettings, host: str) -> ASGIApp:
+    """The whole server as an ASGI application.
+
+    Args:
+        host: the address that it will listen at; only on loopback may it do without authentication.
+
+    Raises:
+        SettingsError: something is missing or cannot be used.
+        tools.yamls.ConfigError, BackendError: see `build_app`.
+    """
+    identify = identity(server, host)
+    app, sessions = build_app(), new_sessions(server, settings)
+    database = Database(settings.ledger_url)
+    health, turns = Health(database), Turns(database)
+
+    @asynccontextmanager
+    async def lifespan(_: FastAPI) -> AsyncIterator[None]:
+        keeping = asyncio.create_task(keep())
+        health.open = True
+        try:
+            yield
+        finally:
+            health.open = False
+            keeping.cancel()
+            with suppress(asyncio.CancelledError):
+                await keeping
+            await close()  # followers hand their leases back
+            await turns.close()
+            await database.close()
+
+    # ADK's own way to a service that is there already (`service_registry.py`).
+    get_service_registry().register_session_service(NAME, lambda uri, **_: sessions)
+    routes = get_fast_api_app(
+        agents_dir=str(ROOT / "agents"),
+        agent_loader=OneApp(app),
+        session_service_uri=f"{NAME}://sessions",
+        artifact_service_uri=server.artifacts_url or _folder(settings.data_dir / "artifacts"),
+        memory_service_uri="memory://",
+        use_local_storage=False,
+        web=False,
+        lifespan=lifespan,
+    )
+    for error in (StaleSessionError, *DATABASE_ERRORS):
+        routes.add_exception_handler(error, lambda _, raised: trouble(raised))
+    routes.add_route("/healthz", health.alive)
+    routes.add_route("/readyz", health.ready)
+    if server.secrets:
+        hints = Hints(server.secrets, database, lambda interaction_id: research().told(interaction_id))
+        routes.add_route("/webhooks/research", hints.receive, methods=["POST"])
+    return Door(
+        routes,
+        identify,
+        turns,
+        Answers(Runner(app=app, session_service=sessions)),
+        Rates(server.turns_at_once, server.turns_per_minute),
+        server.max_body,
+    )
+
+
+def identity(server: ServerSettings, host: str) -> Identify | None:
+    """Who is asked for: users of an issuer, or of Identity-Aware Proxy; nobody, but only on loopback.
+
+    Raises:
+        SettingsError: nothing is set, and others could reach the server.
+    """
+    if server.iap_audience:
+        return iap(server.iap_audience, server.emails)
+    if server.oidc_issuer:
+        if not server.oidc_audience:
+            raise SettingsError("DESK_OIDC_AUDIENCE is missing: the client id that tokens are for")
+        return oidc(server.oidc_issuer, server.oidc_audience, server.emails)
+    if not is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
+        raise SettingsError(
+            f"{host} can be reached by others, and nobody is asked who they are: set DESK_OIDC_ISSUER and"
+            " DESK_OIDC_AUDIENCE, or DESK_IAP_AUDIENCE behind Identity-Aware Proxy, or listen at 127.0.0.1"
+        )
+    return None
+
+
+def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionService:
+    """The service that keeps conversations.
+
+    Raises:
+        SettingsError: there is none for the address.
+    """
+    url = sessions_url(server, settings.ledger_url, settings.data_dir)
+    if url.startswith("memory:"):
+        return InMemorySessionService()
+    pool = {} if "sqlite" in url else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    try:
+        return DatabaseSessionService(url, **pool)
+    except (ValueError, ImportError):  # whose words hold the address, and so a password
+        raise SettingsError(
+            "DESK_SESSIONS_URL is not the address of a database that is known here: write"
+            " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE or sqlite+aiosqlite:///FILE"
+        ) from None
+
+
+@dataclass
+class Health:
+    """Whether the server lives, and whether it can do its work."""
+
+    database: Database
+    open: bool = False
+
+    async def alive(self, request: object) -> Response:
+        """It answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: object) -> Response:
+        """The database answers, there is a backend with credentials, and the server is not about to end."""
+        problems = {}
+        if not self.open:
+            problems["server"] = "is ending"
+        try:
+            async with asyncio.timeout(5), self.database.begin() as connection:
+                await connection.execute(text("SELECT 1"))
+        except (*DATABASE_ERRORS, TimeoutError):
+            problems["database"] = "does not answer"
+        try:
+            backend.current()
+        except (BackendError, SettingsError) as error:
+            problems["backend"] = str(error)
+        return JSONResponse({"status": "not ready" if problems else "ok", **problems}, 503 if problems else 200)
+
+
+def _folder(place: Path) -> str:
+    place.mkdir(parents=True, exist_ok=True)
+    return place.resolve().as_uri()

@@ -1,0 +1,131 @@
+"""Who asks: an OIDC ID token, or the assertion of Identity-Aware Proxy. A user's id comes from nowhere else."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import Any, Protocol
+
+import httpx
+import jwt
+
+IAP_KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
+IAP_ISSUER = "https://cloud.google.com/iap"
+"""Where IAP's keys are and how it calls itself (cloud.google.com/iap/docs/signed-headers-howto)."""
+REFRESH = 60.0
+"""Seconds between two looks at an issuer's keys, whatever unknown keys tokens name."""
+
+
+class Refused(Exception):
+    """The request says not who asks, or somebody who may not come in. The text is for the one who asks."""
+
+
+class Identify(Protocol):
+    """Tells who asks."""
+
+    async def __call__(self, headers: Mapping[str, str]) -> str:
+        """The user's id, from a request's headers with names in lower case.
+
+        Raises:
+            Refused: nobody who may come in.
+        """
+
+
+@dataclass
+class Keys:
+    """The public keys of an issuer, fetched when they are needed and kept."""
+
+    url: str
+    """Of the JSON Web Key Set; of a discovery document if it ends with `/openid-configuration`."""
+    new_client: Callable[[], httpx.AsyncClient] = lambda: httpx.AsyncClient(timeout=10)
+    clock: Callable[[], float] = time.monotonic
+    _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
+    _fetched: float | None = None
+    _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
+
+    async def find(self, key_id: str) -> jwt.PyJWK | None:
+        """A key; an unknown one may be new."""
+        if key_id not in self._keys:
+            async with self._lock:
+                now = self.clock()
+                if key_id not in self._keys and (self._fetched is None or now - self._fetched >= REFRESH):
+                    self._keys = await self._fetch()
+                    self._fetched = now
+        return self._keys.get(key_id)
+
+    async def _fetch(self) -> dict[str, jwt.PyJWK]:
+        async with self.new_client() as client:
+            url = self.url
+            if url.endswith("/openid-configuration"):
+                url = str((await _json(client, url))["jwks_uri"])
+            found = jwt.PyJWKSet.from_dict(await _json(client, url))
+        return {str(key.key_id): key for key in found.keys}
+
+
+@dataclass(frozen=True)
+class Tokens:
+    """Takes the signed tokens of one issuer."""
+
+    issuer: str
+    audience: str
+    keys: Keys
+    header: str = "authorization"
+    algorithms: Sequence[str] = ("RS256", "ES256")
+    emails: Sequence[str] = ()
+    """Addresses and domains like "@example.com" that may come in; none: every user of the issuer."""
+
+    async def __call__(self, headers: Mapping[str, str]) -> str:
+        """The token's subject."""
+        token = headers.get(self.header, "")
+        if self.header == "authorization":
+            scheme, _, token = token.partition(" ")
+            if scheme.lower() != "bearer":
+                token = ""
+        if not token.strip():
+            raise Refused("an ID token is needed: send `Authorization: Bearer …`")
+        claims = await self._claims(token.strip())
+        email = str(claims.get("email", "")).lower()
+        # IAP vouches for the address by itself
+        known = "@" in email and claims.get("email_verified", self.header != "authorization") is True
+        if self.emails and not (known and (email in self.emails or f"@{email.rpartition('@')[2]}" in self.emails)):
+            raise Refused("this account may not come in")
+        return str(claims["sub"])
+
+    async def _claims(self, token: str) -> dict[str, Any]:
+        try:
+            key = await self.keys.find(str(jwt.get_unverified_header(token).get("kid")))
+            if key is None:
+                raise Refused("the token is signed with a key that its issuer does not have")
+            claims: dict[str, Any] = jwt.decode(
+                token,
+                key,
+                algorithms=list(self.algorithms),
+                audience=self.audience,
+                issuer=self.issuer,
+                options={"require": ["exp", "iat", "aud", "iss", "sub"]},
+            )
+        except jwt.ExpiredSignatureError:
+            raise Refused("the token has expired") from None
+        except jwt.InvalidTokenError as error:
+            raise Refused(f"the token cannot be used: {error}") from None
+        return claims
+
+
+def oidc(issuer: str, audience: str, emails: Sequence[str] = ()) -> Tokens:
+    """ID tokens of an OpenID Connect provider."""
+    keys = Keys(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    return Tokens(issuer, audience, keys, emails=emails)
+
+
+def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS) -> Tokens:
+    """What Identity-Aware Proxy asserts about the requests that it lets through."""
+    return Tokens(IAP_ISSUER, audience, Keys(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
+
+
+async def _json(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
+    answer = await client.get(url)
+    answer.raise_for_status()
+    found: dict[str, Any] = answer.json()
+    return found

@@ -1,0 +1,248 @@
+"""What every request passes: who asks, whose data it is, how much there may be of it, and one turn at a time."""
+
+from __future__ import annotations
+
+import json
+import re
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import quote
+
+import httpx
+from google.adk.errors._stale_session_error import StaleSessionError
+from starlette.authentication import SimpleUser
+from starlette.datastructures import Headers
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tools.research.database import DATABASE_ERRORS
+from tools.server.answers import KEY, Answers
+from tools.server.auth import Identify, Refused
+from tools.server.turns import Busy, Turns
+
+OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research"})
+"""What needs no token: health, and what is signed by itself."""
+_KNOWN = re.compile(
+    r"/(?:list-apps|version|run|run_sse|apps/[^/]+/app-info"
+    r"|apps/(?P<app>[^/]+)/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/.*)?|memory))"
+)
+"""All that is served; ADK's development routes are not."""
+_TURNS = ("/run", "/run_sse")
+_ME = "me"
+"""How a client may call its own user in a path or a body."""
+
+
+class TooLarge(Exception):
+    """A request has more bytes than it may."""
+
+
+class TooMany(Exception):
+    """A user asks more than is allowed. The text says what, `wait` how many seconds to wait."""
+
+    def __init__(self, text: str, wait: int) -> None:
+        super().__init__(text)
+        self.wait = wait
+
+
+@dataclass
+class Rates:
+    """Turns of each user on this replica."""
+
+    at_once: int
+    per_minute: int
+    clock: Callable[[], float] = time.monotonic
+    _running: dict[str, int] = field(default_factory=dict)
+    _begun: dict[str, deque[float]] = field(default_factory=dict)
+
+    @contextmanager
+    def one(self, user: str) -> Iterator[None]:
+        """Counts a turn.
+
+        Raises:
+            TooMany: the user has to wait.
+        """
+        now = self.clock()
+        begun = self._begun.setdefault(user, deque())
+        while begun and begun[0] <= now - 60:
+            begun.popleft()
+        if len(begun) >= self.per_minute:
+            raise TooMany(f"more than {self.per_minute} turns in a minute", int(begun[0] + 60 - now) + 1)
+        if self._running.get(user, 0) >= self.at_once:
+            raise TooMany(f"more than {self.at_once} turns at a time", 1)
+        begun.append(now)
+        self._running[user] = self._running.get(user, 0) + 1
+        try:
+            yield
+        finally:
+            self._running[user] -= 1
+            if not self._running[user]:
+                del self._running[user]
+
+
+@dataclass
+class Door:
+    """ASGI middleware before ADK's application.
+
+    Args:
+        identify: tells who asks; None: nobody is asked, and a path's user is taken for granted.
+    """
+
+    app: ASGIApp
+    identify: Identify | None
+    turns: Turns
+    answers: Answers
+    rates: Rates
+    max_body: int
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] != "http":
+            await self.app(scope, receive, send)
+        else:
+            try:
+                await self._http(scope, self._limited(scope, receive), send)
+            except TooLarge:
+                await _refuse(413, f"a request may have {self.max_body} bytes")(scope, receive, send)
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        known = _KNOWN.fullmatch(path)
+        answer: Response | None = None
+        if path in OPEN:
+            await self.app(scope, receive, send)
+            return
+        try:
+            user = await self.identify(Headers(scope=scope)) if self.identify else None
+        except Refused as refused:
+            answer = _refuse(401, str(refused), {"WWW-Authenticate": "Bearer"})
+        except httpx.HTTPError:
+            answer = _refuse(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
+        else:
+            if known is None:
+                answer = _refuse(404, "there is nothing here")
+            elif user is not None and known["user"] not in (None, _ME, user):
+                answer = _refuse(403, "this belongs to another user")
+        if answer:
+            await answer(scope, receive, send)
+            return
+        assert known
+        if user is not None:
+            scope = {**scope, "user": SimpleUser(user)}
+            if known["user"]:
+                own = f"/apps/{known['app']}/users/{user}/{known['rest']}"
+                scope |= {"path": own, "raw_path": quote(own).encode()}
+        if path in _TURNS:
+            await self._turn(scope, receive, send, user)
+        else:
+            await self.app(scope, receive, send)
+
+    async def _turn(self, scope: Scope, receive: Receive, send: Send, user: str | None) -> None:
+        answer: Response
+        try:
+            data = dict(json.loads(await _body(receive)))
+            asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
+            app = _field(data, "app_name", "appName") or "desk"
+            if not session or not (user or asked):
+                raise ValueError("whose conversation?")
+        except (ValueError, TypeError):
+            await _refuse(400, "the body has to be a JSON object with appName, userId and sessionId")(
+                scope, receive, send
+            )
+            return
+        if user is not None and asked not in ("", _ME, user):
+            await _refuse(403, "this belongs to another user")(scope, receive, send)
+            return
+        whose = user or asked
+        data |= {"user_id": whose, "session_id": session, "app_name": app}
+        key = Headers(scope=scope).get("idempotency-key", "")
+        try:
+            with self.rates.one(whose):
+                async with self.turns.one(f"{app}/{whose}/{session}"):
+                    given = await self.answers.given(whose, session, key) if key else None
+                    if given is None:
+                        metadata = data.pop("customMetadata", None) or data.pop("custom_metadata", None) or {}
+                        if key:
+                            data["custom_metadata"] = metadata | {KEY: key}
+                        await self.app(_without_length(scope), _again(json.dumps(data).encode(), receive), send)
+                        return
+                    answer = _answer(given, stream=scope["path"] == "/run_sse")
+        except TooMany as many:
+            answer = _refuse(429, str(many), {"Retry-After": str(many.wait)})
+        except (Busy, *DATABASE_ERRORS) as error:
+            answer = trouble(error)
+        await answer(scope, receive, send)
+
+    def _limited(self, scope: Scope, receive: Receive) -> Receive:
+        """Raises as soon as there is too much, whatever the header says."""
+        if int(Headers(scope=scope).get("content-length") or 0) > self.max_body:
+            raise TooLarge
+        seen = 0
+
+        async def counted() -> Message:
+            nonlocal seen
+            message = await receive()
+            seen += len(message.get("body", b""))
+            if seen > self.max_body:
+                raise TooLarge
+            return message
+
+        return counted
+
+
+def trouble(error: Exception) -> JSONResponse:
+    """What a client is told, who may ask again: another turn of the session was first, or the database is away."""
+    if isinstance(error, Busy | StaleSessionError):
+        return _refuse(409, "another turn of this conversation is under way", {"Retry-After": "1"})
+    return _refuse(503, "the database does not answer now", {"Retry-After": "2"})
+
+
+def _refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    return JSONResponse({"detail": why}, status, headers)
+
+
+def _answer(events: list[dict[str, Any]], stream: bool) -> Response:
+    if not stream:
+        return JSONResponse(events)
+    lines = (f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
+    return StreamingResponse(lines, media_type="text/event-stream")
+
+
+def _field(data: dict[str, Any], *names: str) -> str:
+    """Takes a value out under any of its names; they have to agree."""
+    found = {str(data.pop(name)) for name in names if data.get(name) is not None}
+    if len(found) > 1:
+        raise ValueError(names)
+    return found.pop() if found else ""
+
+
+async def _body(receive: Receive) -> bytes:
+    body: bytes = b""
+    while True:
+        message = await receive()
+        body += bytes(message.get("body", b""))
+        if not message.get("more_body"):
+            return body
+
+
+def _again(body: bytes, receive: Receive) -> Receive:
+    """Gives a body that was read once more; after it whatever comes, such as the end of the connection."""
+    sent = False
+
+    async def again() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return again
+
+
+def _without_length(scope: Scope) -> Scope:
+    """The body may have another length now."""
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"content-length"]}

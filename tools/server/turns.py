@@ -1,0 +1,89 @@
+"""One turn at a time in each conversation, over all replicas; and none twice for the same message.
+
+ADK 2.13 lets two turns of one session begin and fails the one that writes second, wherever it stands
+(`StaleSessionError`): half of its events would be kept. So a turn holds a lease on its session in the ledger's
+database.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import secrets
+import time
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+
+from sqlalchemy import text
+
+from tools.research.database import DATABASE_ERRORS, Database
+
+LEASE = 15.0
+"""Seconds that a session stays taken after its replica died."""
+
+_TAKE = text(
+    "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
+    " SET owner = excluded.owner, lease_until = excluded.lease_until WHERE desk_turns.lease_until < :now"
+)
+_KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
+_LEAVE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
+
+
+class Busy(Exception):
+    """Another turn of the session is under way."""
+
+
+@dataclass(frozen=True)
+class Turns:
+    """The turns of all replicas over one database."""
+
+    database: Database
+    clock: Callable[[], float] = time.time
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    lease: float = LEASE
+    owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    _leaving: set[asyncio.Task[bool]] = field(default_factory=set)
+
+    @asynccontextmanager
+    async def one(self, session: str) -> AsyncIterator[None]:
+        """Holds a session; its task is cancelled if the lease was lost, since somebody else may hold it then.
+
+        Raises:
+            Busy: another turn holds it.
+        """
+        owner = f"{self.owner}-{secrets.token_hex(4)}"
+        if not await self._execute(_TAKE, session, owner):
+            raise Busy(session)
+        task = asyncio.current_task()
+        assert task
+        keeping = asyncio.create_task(self._keep(session, owner, task))
+        try:
+            yield
+        finally:
+            keeping.cancel()
+            leaving = asyncio.create_task(self._execute(_LEAVE, session, owner))
+            self._leaving.add(leaving)
+            leaving.add_done_callback(self._leaving.discard)
+            with suppress(*DATABASE_ERRORS):  # it runs out by itself
+                await asyncio.shield(leaving)
+
+    async def close(self) -> None:
+        """Waits until what was held is free."""
+        await asyncio.gather(*self._leaving, return_exceptions=True)
+
+    async def _keep(self, session: str, owner: str, task: asyncio.Task[object]) -> None:
+        until = self.clock() + self.lease
+        while self.clock() < until:
+            await self.sleep(self.lease / 3)
+            with suppress(*DATABASE_ERRORS):  # the database may be away for a while
+                if not await self._execute(_KEEP, session, owner):
+                    break
+                until = self.clock() + self.lease
+        task.cancel()
+
+    async def _execute(self, statement: object, session: str, owner: str) -> bool:
+        now = self.clock()
+        values = {"id": session, "owner": owner, "now": now, "until": now + self.lease}
+        async with self.database.write() as connection:
+            result = await connection.execute(statement, values)  # type: ignore[call-overload]
+            return bool(result.rowcount)
