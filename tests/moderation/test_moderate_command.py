@@ -151,9 +151,9 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
         process.kill()
     if by is signal.SIGINT:
         assert (process.returncode, "the same command goes on" in told) == (130, True)
-        assert [row["row"] for row in lines_of(target)] == list(range(1, 12))
+        assert len({row["row"] for row in lines_of(target)}) == 11  # not always the first: four are asked about at once
     with target.open("a") as half:
-        half.write('{"row": 12, "ha')
+        half.write('{"row": 30, "ha')
     api.faults()
     again = moderate(*arguments)
     assert again.exit_code == 0, again.stderr

@@ -95,6 +95,8 @@ Serve = Callable[..., httpx.Client]
 @pytest.fixture
 def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     """Starts `desk serve` as the settings say, in a thread with a loop of its own; gives a client of it."""
+    # ADK's server gives the whole process a tracer, and a process has one: other tests bring theirs
+    monkeypatch.setattr("google.adk.cli.api_server._setup_telemetry", lambda *arguments, **values: None)
     running: list[Any] = []
 
     def start(host: str = "127.0.0.1", port: int = 0, **settings: object) -> httpx.Client:
