@@ -42,6 +42,45 @@ faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own Mana
 chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
+# Deployment by ADK's own commands: agents/desk, tools/ and configs/ go along, with agents/desk/requirements.txt.
+# Keys and the database's address come from Secret Manager; SETTINGS="NAME=VALUE …" become variables. docs/deploy.md
+SERVICE ?= desk
+BACKEND ?= gemini
+KEY_SECRET ?= gemini-api-key
+comma := ,
+BACKEND_gemini := DESK_BACKEND=gemini GOOGLE_GENAI_USE_ENTERPRISE=0
+BACKEND_vertex := DESK_BACKEND=vertex GOOGLE_CLOUD_LOCATION=global
+SECRETS := $(if $(filter gemini,$(BACKEND)),GEMINI_API_KEY=$(KEY_SECRET):latest) \
+  $(if $(DATABASE_SECRET),DESK_DATABASE_URL=$(DATABASE_SECRET):latest) $(SECRET_SETTINGS)
+PACKAGES := --extra_packages tools --extra_packages configs
+
+.PHONY: deploy-cloud-run deploy-agent-engine deploy-check
+deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… SETTINGS="…"]
+	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
+	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env $(setting)) agents/desk -- \
+	  --command=python --args=-m,tools,serve --no-cpu-throttling --min-instances=1 --timeout=3600 \
+	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
+
+# Its variables are in the clear, so it has Vertex AI by its service account, and no key; a .env of yours is not read.
+deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…"]
+	mkdir -p build && printf '%s\n' $(BACKEND_vertex) $(SETTINGS) > build/agent-engine.env
+	$(BIN)/adk deploy agent_engine --project $(PROJECT) --region $(REGION) --display_name $(SERVICE) \
+	  --env_file $(abspath build/agent-engine.env) $(if $(ID),--agent_engine_id $(ID)) agents/desk
+
+deploy-check: $(VENV)/.ready-dev ## The staged tree, installed as its Dockerfile says into a fresh environment, boots and answers
+	rm -rf build/deploy && $(PYTHON) -m venv build/deploy
+	build/deploy/bin/pip install --quiet "google-adk[a2a]==$$($(BIN)/adk --version | sed 's/.* //')"
+	build/deploy/bin/pip install --quiet -r agents/desk/requirements.txt
+	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest tests/deploy
+
+$(VENV)/.ready-deploy: $(VENV)/.ready agents/desk/requirements.txt
+	$(BIN)/pip install --quiet --require-hashes -r agents/desk/requirements.txt
+	touch $@
+
+needs-place:
+	@test -n "$(PROJECT)" -a -n "$(REGION)" || { echo "Where to? Set PROJECT and REGION."; exit 1; }
+	@test -n "$(BACKEND_$(BACKEND))" || { echo "BACKEND is gemini or vertex, not $(BACKEND)."; exit 1; }
+
 .PHONY: replicas
 replicas: $(VENV)/.ready-dev ## Replicas under load that are killed, over a PostgreSQL; ARGS="--replicas 4 --researches 500"
 	$(BIN)/python -m tests.replicas $(ARGS)

@@ -100,7 +100,8 @@ def current() -> Backend:
     """
     settings = load_settings()
     backend = choose(settings, os.environ)
-    if backend.kind == "gemini" and is_loopback(backend.url) and _is_emulator(backend.url):
+    deployed = any(os.environ.get(name) for name in DEPLOYED_VARIABLES)
+    if backend.kind == "gemini" and not deployed and is_loopback(backend.url) and _is_emulator(backend.url):
         return Backend("emulator", "GOOGLE_GEMINI_BASE_URL points at one", backend.url)
     if backend.kind == "emulator" and not backend.url:
         from tools.emulator import keep_alive, start_emulator
