@@ -55,10 +55,10 @@ SECRETS := $(if $(filter gemini,$(BACKEND)),GEMINI_API_KEY=$(KEY_SECRET):latest)
 PACKAGES := --extra_packages tools --extra_packages configs
 
 .PHONY: deploy-cloud-run deploy-agent-engine deploy-check
-deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… SETTINGS="…"]
+deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 SETTINGS="…"]
 	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
 	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env $(setting)) agents/desk -- \
-	  --command=python --args=-m,tools,serve --no-cpu-throttling --min-instances=1 --timeout=3600 \
+	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a) --no-cpu-throttling --min-instances=1 --timeout=3600 \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Its variables are in the clear, so it has Vertex AI by its service account, and no key; a .env of yours is not read.
@@ -111,6 +111,7 @@ COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe -
 lock: ## Resolve the dependencies anew (needs pip-tools)
 	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
+	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt pyproject.toml
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 

@@ -99,10 +99,10 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setattr("google.adk.cli.api_server._setup_telemetry", lambda *arguments, **values: None)
     running: list[Any] = []
 
-    def start(host: str = "127.0.0.1", port: int = 0, **settings: object) -> httpx.Client:
+    def start(host: str = "127.0.0.1", port: int = 0, a2a: bool = False, **settings: object) -> httpx.Client:
         for name, value in settings.items():
             monkeypatch.setenv(f"DESK_{name.upper()}", str(value))
-        server = running_server(host, port)
+        server = running_server(host, port, a2a)
         running.append(server)
         return server.__enter__()
 
@@ -113,13 +113,14 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 @contextmanager
-def running_server(host: str, port: int) -> Iterator[httpx.Client]:
-    app = build_server(load_settings(), load_server_settings(), host)
+def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Client]:
     with bind(port) as socket:
+        url = f"http://127.0.0.1:{socket.getsockname()[1]}"
+        app = build_server(load_settings(), load_server_settings(), host, url if a2a else "")
         server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
-        with httpx.Client(base_url=f"http://127.0.0.1:{socket.getsockname()[1]}", timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=60) as client:
             end = time.monotonic() + 60
             while not server.started:
                 assert thread.is_alive() and time.monotonic() < end, "the server did not start"

@@ -21,6 +21,7 @@ def serve(
         str, typer.Option("--otel", metavar="URL", help="Traces and metrics by OTLP, to a collector.")
     ] = "",
     cloud_trace: Annotated[bool, typer.Option("--cloud-trace", help="Traces to Google Cloud Trace.")] = False,
+    a2a: Annotated[bool, typer.Option("--a2a", help="Serve other agents too, by the A2A protocol.")] = False,
     plain: Annotated[bool, typer.Option("--plain-logs", help="Logs as text, not as JSON.")] = False,
     contents: Annotated[bool, typer.Option("--log-contents", help="Messages in the logs too, and much else.")] = False,
 ) -> None:
@@ -40,7 +41,8 @@ def serve(
     try:
         setup_telemetry(otel or None, cloud_trace)
         setup_logging(not plain, contents)
-        app = build_server(load_settings(), load_server_settings(), host)
+        server = load_server_settings()
+        app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "")
     except (SettingsError, ConfigError, BackendError, TelemetryError) as error:
         fail(error)
     uvicorn.run(

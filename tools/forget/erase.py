@@ -116,6 +116,8 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
         if job.id not in receipt.going_on:
             told, asked = await stores.research.forget(job.id), interactions_of_job(job)
             receipt.lines += [line for line in told if not any(id_ in line for id_ in asked)]
+    if tasks := await stores.research.ledger.drop_tasks(which.user, which.session):
+        receipt.lines.append(f"{_count(tasks, 'task')} of other agents: deleted")
     if foreign := [key for key in session.state if key.startswith(FOREIGN)]:
         receipt.lines.append(f"{_count(foreign, 'value')} of state for all conversations: left alone")
     await stores.sessions.delete_session(**_names(which))

@@ -42,7 +42,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.url = _url(url)
-        self._engine = _engine(self.url)
+        self.engine = _engine(self.url)
         # SQLite lets one write at a time and the others ask again and again: standing in line is faster and fair.
         self._turn = asyncio.Lock() if self.url.get_backend_name() == "sqlite" else nullcontext()
         self._ready = False
@@ -56,7 +56,7 @@ class Database:
         """
         async with AsyncExitStack() as stack:
             try:
-                connection = await stack.enter_async_context(self._engine.connect())
+                connection = await stack.enter_async_context(self.engine.connect())
                 version = LATEST if self._ready else await connection.run_sync(migrate)
             except (SQLAlchemyError, OSError) as error:
                 raise _unusable(self.url, error) from error
@@ -77,7 +77,7 @@ class Database:
 
     async def close(self) -> None:
         """Ends all connections."""
-        await self._engine.dispose()
+        await self.engine.dispose()
 
 
 def _url(text: str) -> URL:

@@ -50,6 +50,7 @@ class _Words(TypeDecorator[str]):
 
 # Which columns there are is said by the migrations.
 _metadata = MetaData()
+_tasks = Table("desk_tasks", _metadata, Column("owner", _Words), Column("context_id", _Words))
 _jobs = Table(
     "research_jobs",
     _metadata,
@@ -194,6 +195,13 @@ class Ledger:
     async def drop_answers(self, job_id: str, session: str) -> Job | None:
         """Forgets the answers that were asked for in a conversation."""
         return await self._change_answers(job_id, lambda answers: [a for a in answers if a.session != session])
+
+    @_whole
+    async def drop_tasks(self, user: str, session: str) -> int:
+        """Forgets what other agents asked in a conversation and were told (`tools/server/a2a.py`); says how many."""
+        async with self._database.write() as connection:
+            of_session = and_(_tasks.c.owner == user, _tasks.c.context_id == session)
+            return (await connection.execute(delete(_tasks).where(of_session))).rowcount
 
     @_whole
     async def _change_answers(self, job_id: str, change: Callable[[Sequence[Answer]], list[Answer]]) -> Job | None:

@@ -105,6 +105,26 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
         ),
     ),
     (7, ("ALTER TABLE research_jobs ADD COLUMN trace TEXT NOT NULL DEFAULT ''",)),
+    (
+        8,
+        (
+            """
+            CREATE TABLE desk_tasks (
+                id VARCHAR(36) PRIMARY KEY,
+                context_id VARCHAR(128) NOT NULL,
+                kind VARCHAR(16) NOT NULL,
+                owner VARCHAR(255),
+                last_updated TIMESTAMP,
+                status JSON NOT NULL,
+                artifacts JSON,
+                history JSON,
+                protocol_version VARCHAR(16),
+                metadata JSON
+            )
+            """,
+            "CREATE INDEX ix_desk_tasks_owner_last_updated ON desk_tasks (owner, last_updated)",
+        ),
+    ),
 )
 """Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
 

@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from google.adk.apps import App
@@ -34,6 +35,9 @@ from tools.server.settings import ServerSettings, sessions_url
 from tools.server.turns import Turns
 from tools.settings import ROOT, Settings, SettingsError
 
+if TYPE_CHECKING:
+    from tools.server.a2a import A2AServer
+
 
 class OneApp(BaseAgentLoader):
     """Serves one application, under its name."""
@@ -50,11 +54,12 @@ class OneApp(BaseAgentLoader):
         return [self._app.name]
 
 
-def build_server(settings: Settings, server: ServerSettings, host: str) -> ASGIApp:
+def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url: str = "") -> ASGIApp:
     """The whole server as an ASGI application.
 
     Args:
         host: the address that it will listen at; only on loopback may it do without authentication.
+        a2a_url: where other agents reach it; empty: it is not for them.
 
     Raises:
         SettingsError: something is missing or cannot be used.
@@ -64,6 +69,12 @@ def build_server(settings: Settings, server: ServerSettings, host: str) -> ASGIA
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
     health, turns = Health(database), Turns(database)
+    registry, folder = get_service_registry(), str(ROOT / "agents")
+    artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
+    artifacts = registry.create_artifact_service(artifacts_url, agents_dir=folder)
+    answers = Answers(Runner(app=app, session_service=sessions, artifact_service=artifacts))
+    rates = Rates(server.turns_at_once, server.turns_per_minute)
+    a2a = _a2a(a2a_url, server.oidc_issuer, database, turns, answers, rates) if a2a_url else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -76,17 +87,19 @@ def build_server(settings: Settings, server: ServerSettings, host: str) -> ASGIA
             keeping.cancel()
             with suppress(asyncio.CancelledError):
                 await keeping
+            if a2a:
+                await a2a.close()
             await close()  # followers hand their leases back
             await turns.close()
             await database.close()
 
     # ADK's own way to a service that is there already (`service_registry.py`).
-    get_service_registry().register_session_service(NAME, lambda uri, **_: sessions)
+    registry.register_session_service(NAME, lambda uri, **_: sessions)
     routes = get_fast_api_app(
-        agents_dir=str(ROOT / "agents"),
+        agents_dir=folder,
         agent_loader=OneApp(app),
         session_service_uri=f"{NAME}://sessions",
-        artifact_service_uri=server.artifacts_url or _folder(settings.data_dir / "artifacts"),
+        artifact_service_uri=artifacts_url,
         memory_service_uri="memory://",
         use_local_storage=False,
         web=False,
@@ -99,14 +112,17 @@ def build_server(settings: Settings, server: ServerSettings, host: str) -> ASGIA
     if server.secrets:
         hints = Hints(server.secrets, database, lambda interaction_id: research().told(interaction_id))
         routes.add_route("/webhooks/research", hints.receive, methods=["POST"])
-    return Door(
-        routes,
-        identify,
-        turns,
-        Answers(Runner(app=app, session_service=sessions)),
-        Rates(server.turns_at_once, server.turns_per_minute),
-        server.max_body,
-    )
+    if a2a:
+        routes.router.routes.extend(a2a.routes)
+    return Door(routes, identify, turns, answers, rates, server.max_body)
+
+
+def _a2a(url: str, issuer: str, database: Database, turns: Turns, answers: Answers, rates: Rates) -> A2AServer:
+    try:
+        from tools.server.a2a import A2AServer, read_card
+    except ImportError:
+        raise SettingsError("--a2a needs more packages: pip install 'research-desk[a2a]'") from None
+    return A2AServer(read_card(url, issuer), database, turns, answers, rates)
 
 
 def identity(server: ServerSettings, host: str) -> Identify | None:

@@ -22,12 +22,15 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.research.database import DATABASE_ERRORS
 from tools.server.answers import KEY, Answers
 from tools.server.auth import Identify, Refused
-from tools.server.turns import Busy, Turns
+from tools.server.turns import Busy, Turns, conversation
 
-OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research"})
-"""What needs no token: health, and what is signed by itself."""
+A2A = "/a2a/desk"
+CARD = f"{A2A}/.well-known/agent-card.json"
+"""Where ADK's servers have them too."""
+OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
+"""What needs no token: health, what is signed by itself, and who we are."""
 _KNOWN = re.compile(
-    r"/(?:list-apps|version|run|run_sse|apps/[^/]+/app-info"
+    r"/(?:list-apps|version|run|run_sse|a2a/desk|apps/[^/]+/app-info"
     r"|apps/(?P<app>[^/]+)/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/.*)?|memory))"
 )
 """All that is served; ADK's development routes are not."""
@@ -131,11 +134,10 @@ class Door:
             await answer(scope, receive, send)
             return
         assert known
-        if user is not None:
-            scope = {**scope, "user": SimpleUser(user)}
-            if known["user"]:
-                own = f"/apps/{known['app']}/users/{user}/{known['rest']}"
-                scope |= {"path": own, "raw_path": quote(own).encode()}
+        scope = {**scope, "user": SimpleUser(user or _ME)}
+        if user is not None and known["user"]:
+            own = f"/apps/{known['app']}/users/{user}/{known['rest']}"
+            scope |= {"path": own, "raw_path": quote(own).encode()}
         if path in _TURNS:
             await self._turn(scope, receive, send, user)
         else:
@@ -162,7 +164,7 @@ class Door:
         key = Headers(scope=scope).get("idempotency-key", "")
         try:
             with self.rates.one(whose):
-                async with self.turns.one(f"{app}/{whose}/{session}"):
+                async with self.turns.one(conversation(whose, session, app)):
                     given = await self.answers.given(whose, session, key) if key else None
                     if given is None:
                         metadata = data.pop("customMetadata", None) or data.pop("custom_metadata", None) or {}
@@ -196,9 +198,17 @@ class Door:
 
 def trouble(error: Exception) -> JSONResponse:
     """What a client is told, who may ask again: another turn of the session was first, or the database is away."""
+    status, wait = (409, "1") if isinstance(error, Busy | StaleSessionError) else (503, "2")
+    return _refuse(status, why(error), {"Retry-After": wait})
+
+
+def why(error: Exception) -> str:
+    """A refusal in words, for the one who asked."""
+    if isinstance(error, TooMany):
+        return str(error)
     if isinstance(error, Busy | StaleSessionError):
-        return _refuse(409, "another turn of this conversation is under way", {"Retry-After": "1"})
-    return _refuse(503, "the database does not answer now", {"Retry-After": "2"})
+        return "another turn of this conversation is under way"
+    return "the database does not answer now"
 
 
 def _refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:

@@ -7,6 +7,7 @@ from pathlib import Path
 from pydantic import Field, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from tools.backend import is_loopback
 from tools.settings import SettingsError
 
 
@@ -29,6 +30,8 @@ class ServerSettings(BaseSettings):
     """Who may come in, separated by commas: addresses, domains like @example.com; empty: each user of the issuer."""
     webhook_secrets: str = ""
     """Signing secrets of the registered webhook ("whsec_…"), separated by commas while they change."""
+    public_url: str = ""
+    """Where others reach the server, for the card of `--a2a`; empty: where it listens."""
     max_body: int = Field(default=25_000_000, gt=0)
     """Bytes that a request may have."""
     turns_at_once: int = Field(default=4, gt=0)
@@ -47,6 +50,18 @@ class ServerSettings(BaseSettings):
     def secrets(self) -> tuple[str, ...]:
         """Of the webhook."""
         return tuple(part for each in self.webhook_secrets.split(",") if (part := each.strip()))
+
+    def public_address(self, host: str, port: int) -> str:
+        """Where others reach the server.
+
+        Raises:
+            SettingsError: nobody said, and it is not this machine alone that does.
+        """
+        if self.public_url:
+            return self.public_url
+        if is_loopback(f"http://{host}"):
+            return f"http://{host}:{port}"
+        raise SettingsError("DESK_PUBLIC_URL is missing: where other agents reach this server, for its agent card")
 
 
 def load_server_settings() -> ServerSettings:

@@ -29,8 +29,16 @@ _KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owne
 _LEAVE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
 
 
+_HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
+
+
 class Busy(Exception):
     """Another turn of the session is under way."""
+
+
+def conversation(user: str, session: str, app: str = "desk") -> str:
+    """The name under which a session is held."""
+    return f"{app}/{user}/{session}"
 
 
 @dataclass(frozen=True)
@@ -66,6 +74,12 @@ class Turns:
             leaving.add_done_callback(self._leaving.discard)
             with suppress(*DATABASE_ERRORS):  # it runs out by itself
                 await asyncio.shield(leaving)
+
+    async def held(self, session: str) -> bool:
+        """Whether a turn of the session is under way, on whichever replica."""
+        async with self.database.begin() as connection:
+            result = await connection.execute(_HELD, {"id": session, "now": self.clock()})
+            return result.first() is not None
 
     async def close(self) -> None:
         """Waits until what was held is free."""
