@@ -42,7 +42,8 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
     except SQLAlchemyError as error:
         fail(RuntimeError(f"the ledger cannot be used ({str(error).splitlines()[0]}): `desk doctor` shows where it is"))
     except KeyboardInterrupt:
-        err.print(f"\n{stopped}")
+        if stopped:
+            err.print(f"\n{stopped}")
         raise typer.Exit(130) from None
 
 

@@ -15,7 +15,7 @@ import typer
 from rich.markup import escape
 from rich.table import Table
 
-from tools.cli.console import USER, err, out, run, show_progress
+from tools.cli.console import USER, err, fail, out, run, show_progress
 
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
@@ -61,9 +61,12 @@ def research(
 
 def jobs(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="All of the ledger on one screen, kept up to date.")] = False,
 ) -> None:
     """List researches, newest first."""
-    run(_jobs(as_json))
+    if watch and (as_json or not out.is_terminal):
+        fail(ValueError("--watch fills a terminal: leave it out to have the list once"))
+    run(_watch() if watch else _jobs(as_json), stopped="")
 
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
@@ -184,6 +187,18 @@ def _content(file: Path) -> dict[str, Any]:
     except OSError as error:
         raise typer.BadParameter(f"{file}: {error.strerror}") from None
     return {"type": "image" if kind.startswith("image/") else "document", "mime_type": kind, "data": data}
+
+
+async def _watch() -> None:
+    from tools.cli.board import watch
+    from tools.research.ledger import Ledger
+    from tools.settings import load_settings
+
+    ledger = Ledger(load_settings().ledger_url)
+    try:
+        await watch(ledger)
+    finally:
+        await ledger.close()
 
 
 async def _jobs(as_json: bool) -> None:

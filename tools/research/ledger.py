@@ -160,13 +160,22 @@ class Ledger:
         """The job that an interaction is the present one of."""
         return await self._first(_jobs.c.interaction_id == interaction_id)
 
-    async def find(self, *, user: str | None = None, session: str | None = None, limit: int = 100) -> list[Job]:
+    async def find(
+        self,
+        *,
+        user: str | None = None,
+        session: str | None = None,
+        states: Collection[State] | None = None,
+        limit: int = 100,
+    ) -> list[Job]:
         """Jobs, newest first."""
         query = select(*_listed).order_by(_jobs.c.created.desc()).limit(limit)
         if user is not None:
             query = query.where(_jobs.c.user == user)
         if session is not None:
             query = query.where(_jobs.c.session == session)
+        if states is not None:
+            query = query.where(_jobs.c.state.in_(list(states)))
         async with self._database.begin() as connection:
             return [_job(row) for row in await connection.execute(query)]
 

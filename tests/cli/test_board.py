@@ -1,0 +1,75 @@
+"""`desk jobs --watch` shows all of the ledger, what is unfinished first, and keeps itself up to date."""
+
+from __future__ import annotations
+
+import os
+import pty
+import select
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import pytest
+from rich.console import Console
+
+from tests.conftest import ROOT
+from tools.cli.board import age, board
+from tools.research.job import Order, State, new_job
+from tools.research.ledger import Ledger
+from tools.settings import load_settings
+
+
+def test_one_screen_counts_all_and_shows_each_job_on_one_line() -> None:
+    order = Order("The tides\nof [the] sea", "ada", "s1", "deep-research-preview-04-2026")
+    console = Console(width=140, record=True)
+    console.print(board({State.RUNNING: 3, State.FAILED: 0}, [new_job(order, 1000.0, State.RUNNING)], 1125.0))
+    lines = console.export_text().splitlines()
+    assert lines[0].split() == ["running", "3"]
+    assert "2m 5s" in lines[3]
+    assert "The tides of [the] sea" in lines[3]
+
+
+@pytest.mark.parametrize(
+    ("seconds", "words"), [(-1, "0s"), (59.9, "59s"), (60, "1m 0s"), (7500, "2h 5m"), (93600, "1d 2h")]
+)
+def test_ages_are_short(seconds: float, words: str) -> None:
+    assert age(seconds) == words
+
+
+async def test_the_screen_follows_the_ledger_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("COLUMNS", "140")
+    ledger = Ledger(load_settings().ledger_url)
+    await ledger.add(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 1000.0, State.RUNNING))
+    screen, process = watching()
+    try:
+        assert "tides" in until(screen, "tides")
+        await ledger.add(new_job(Order("moons", "bob", "s2", "deep-research-preview-04-2026"), 1001.0, State.RUNNING))
+        assert "moons" in until(screen, "moons")
+        process.send_signal(signal.SIGINT)
+        assert process.wait(20) == 130
+    finally:
+        process.kill()
+        await ledger.close()
+
+
+def test_without_a_terminal_it_says_what_to_do_instead(tmp_path: Path) -> None:
+    command = [sys.executable, "-m", "tools", "jobs", "--watch"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert (result.returncode, "leave it out" in result.stderr) == (1, True)
+
+
+def watching() -> tuple[int, subprocess.Popen[bytes]]:
+    """The command with a terminal of its own, whose other end is given."""
+    screen, terminal = pty.openpty()
+    return screen, subprocess.Popen([sys.executable, "-m", "tools", "jobs", "--watch"], cwd=ROOT, stdout=terminal)
+
+
+def until(screen: int, words: str) -> str:
+    """All that was drawn until the words are there, or for half a minute."""
+    drawn, end = "", time.monotonic() + 30
+    while words not in drawn and time.monotonic() < end:
+        if select.select([screen], [], [], 1)[0]:
+            drawn += os.read(screen, 65536).decode(errors="replace")
+    return drawn
