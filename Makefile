@@ -62,10 +62,10 @@ deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Its variables are in the clear, so it has Vertex AI by its service account, and no key; a .env of yours is not read.
-deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…"]
+deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…" ARGS="…"]
 	mkdir -p build && printf '%s\n' $(BACKEND_vertex) $(SETTINGS) > build/agent-engine.env
 	$(BIN)/adk deploy agent_engine --project $(PROJECT) --region $(REGION) --display_name $(SERVICE) \
-	  --env_file $(abspath build/agent-engine.env) $(if $(ID),--agent_engine_id $(ID)) agents/desk
+	  --env_file $(abspath build/agent-engine.env) $(if $(ID),--agent_engine_id $(ID)) $(ARGS) agents/desk
 
 deploy-check: $(VENV)/.ready-dev ## The staged tree, installed as its Dockerfile says into a fresh environment, boots and answers
 	rm -rf build/deploy && $(PYTHON) -m venv build/deploy

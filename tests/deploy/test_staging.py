@@ -80,20 +80,26 @@ def test_vertex_needs_no_key(tmp_path: Path) -> None:
     assert {"DESK_BACKEND=vertex", "GOOGLE_GENAI_USE_ENTERPRISE=1", "GOOGLE_CLOUD_LOCATION=global"} <= set(variables)
 
 
+CONVERSATION = (
+    ("Hello!", "Hello!"),
+    ("What is the weather in Paris?", "Paris"),
+    ("Moderate: 'You WON a free prize! Click here to claim it!'", "not safe, spam"),
+    ("Research how Python manages exceptions, in depth.", "## Sources"),
+)
+
+
 @pytest.fixture
-def boot(cloud_run: Capture, tmp_path: Path) -> Iterator[Any]:
-    """Starts the staged tree with the command that Cloud Run was given, knowing nothing but itself."""
+def start(tmp_path: Path) -> Iterator[Any]:
+    """Starts a command of a staged tree, which knows nothing but that tree."""
     started: list[subprocess.Popen[bytes]] = []
 
-    def start(**variables: str) -> subprocess.Popen[bytes]:
-        given = dict(a.removeprefix("--").split("=", 1) for a in cloud_run.arguments if a.startswith("--") and "=" in a)
-        assert given["command"] == "python"
+    def start(tree: Path, *command: str, **variables: str) -> subprocess.Popen[bytes]:
         python = os.environ.get("DESK_STAGED_PYTHON", sys.executable)
-        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(cloud_run.staged), **variables}
+        env = {"PATH": os.environ["PATH"], "HOME": str(tmp_path), "PYTHONPATH": str(tree), **variables}
         with (tmp_path / "log").open("ab") as log:
-            command = [python, *given["args"].split(",")]
-            started.append(subprocess.Popen(command, cwd=tmp_path, env=env, stdout=log, stderr=log))
-        return started[-1]
+            process = subprocess.Popen([python, *command], cwd=tmp_path, env=env, stdout=log, stderr=log)
+        started.append(process)
+        return process
 
     yield start
     for process in started:
@@ -101,9 +107,16 @@ def boot(cloud_run: Capture, tmp_path: Path) -> Iterator[Any]:
         process.wait()
 
 
-def test_the_staged_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, tmp_path: Path) -> None:
-    with bind(0) as socket:
-        port = socket.getsockname()[1]
+@pytest.fixture
+def boot(start: Any, cloud_run: Capture) -> Any:
+    """Starts the staged tree with the command that Cloud Run was given."""
+    given = dict(a.removeprefix("--").split("=", 1) for a in cloud_run.arguments if a.startswith("--") and "=" in a)
+    assert given["command"] == "python"
+    return lambda **variables: start(cloud_run.staged, *given["args"].split(","), **variables)
+
+
+def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, tmp_path: Path) -> None:
+    port = free_port()
     with Emulator(speed=float("inf")) as api:
         boot(
             K_SERVICE="desk",
@@ -118,16 +131,43 @@ def test_the_staged_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, 
         )
         headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
         client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=headers)
-        until(lambda: ready(client))
+        until(lambda: ready(client, "/readyz"))
         assert httpx.get(f"http://127.0.0.1:{port}/list-apps").status_code == 401
-        client.post("/apps/desk/users/me/sessions/s1", json={})
-        for words, answer in (
-            ("Hello!", "Hello!"),
-            ("What is the weather in Paris?", "Paris"),
-            ("Moderate: 'You WON a free prize! Click here to claim it!'", "not safe, spam"),
-            ("Research how Python manages exceptions, in depth.", "## Sources"),
-        ):
-            assert answer in said(client.post("/run", json=message(words)))
+        converse(client)
+
+
+def test_agent_engines_tree_boots_by_itself_and_answers(
+    start: Any, agent_engine: Capture, issuer: Issuer, tmp_path: Path
+) -> None:
+    """Its image's command and variables, but for where conversations are: in memory, since there is no cloud."""
+    credentials = tmp_path / "service-account.json"
+    credentials.write_text(json.dumps(issuer.service_account()))
+    dockerfile = (agent_engine.staged / "Dockerfile").read_text().splitlines()
+    program, *arguments = json.loads(dockerfile[-1].removeprefix("CMD "))
+    assert program == "adk"
+    port = free_port()
+    changed = {"--port": port, "--session_service_uri": "memory://", "--memory_service_uri": "memory://"}
+    command = [f"{a.split('=')[0]}={changed[a.split('=')[0]]}" if a.split("=")[0] in changed else a for a in arguments]
+    command[-1] = command[-1].replace("/app", str(agent_engine.staged))
+    variables = dict(line.removeprefix("ENV ").split("=", 1) for line in dockerfile if line.startswith("ENV GOOGLE_"))
+    variables |= json.loads((agent_engine.folder / "config.json").read_text())["env_vars"]
+    with Emulator(speed=float("inf")) as api:
+        start(
+            agent_engine.staged,
+            *("-m", "google.adk.cli", *command),
+            **variables,
+            GOOGLE_CLOUD_AGENT_ENGINE_ID="1",
+            GOOGLE_APPLICATION_CREDENTIALS=str(credentials),
+            GOOGLE_VERTEX_BASE_URL=api.url,
+            DESK_WEATHER_URL=f"{api.url}/weather",
+            DESK_DATA_DIR=str(tmp_path / "data"),
+        )
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        until(lambda: ready(client, "/list-apps"))
+        converse(client)
+        assert client.get("/a2a/desk/.well-known/agent-card.json").json()["name"] == "Research Desk"
+        paths = {request["path"] for request in api.log()["requests"] if request["method"] == "POST"}
+        assert {path.rsplit("/", 1)[0] for path in paths} == {"/v1beta1/projects/p/locations/global"}
 
 
 def test_deployed_the_emulator_is_never_an_answer(boot: Any, tmp_path: Path) -> None:
@@ -137,8 +177,19 @@ def test_deployed_the_emulator_is_never_an_answer(boot: Any, tmp_path: Path) -> 
         assert "no emulator in a deployed environment" in (tmp_path / "log").read_text()
 
 
-def ready(client: httpx.Client) -> bool:
+def converse(client: httpx.Client) -> None:
+    client.post("/apps/desk/users/me/sessions/s1", json={})
+    for words, answer in CONVERSATION:
+        assert answer in said(client.post("/run", json=message(words)))
+
+
+def free_port() -> int:
+    with bind(0) as socket:
+        return int(socket.getsockname()[1])
+
+
+def ready(client: httpx.Client, path: str) -> bool:
     try:
-        return client.get("/readyz").status_code == 200
+        return client.get(path).status_code == 200
     except httpx.HTTPError:
         return False

@@ -15,6 +15,7 @@ import httpx
 import jwt
 import pytest
 import uvicorn
+from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from interactions_emulator import Emulator
@@ -46,6 +47,17 @@ class Issuer:
         payload = {name: value for name, value in given.items() if value is not None}
         return jwt.encode(payload, key or self.key, algorithm=algorithm, headers={"kid": kid})
 
+    def service_account(self) -> dict[str, str]:
+        """What GOOGLE_APPLICATION_CREDENTIALS may name."""
+        form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
+        return {
+            "type": "service_account",
+            "project_id": "p",
+            "client_email": "desk@p.example",
+            "private_key": self.key.private_bytes(*form).decode(),
+            "token_uri": f"{self.url}/token",
+        }
+
     def keys(self) -> dict[str, Any]:
         public = jwt.algorithms.RSAAlgorithm.to_jwk(self.key.public_key(), as_dict=True)
         curve = jwt.algorithms.ECAlgorithm.to_jwk(self.elliptic.public_key(), as_dict=True)
@@ -60,7 +72,13 @@ def issuer() -> Iterator[Issuer]:
         def do_GET(self) -> None:
             found.asked += 1
             discovery = self.path == "/.well-known/openid-configuration"
-            body = json.dumps({"jwks_uri": f"{found.url}/keys"} if discovery else found.keys()).encode()
+            self.answer({"jwks_uri": f"{found.url}/keys"} if discovery else found.keys())
+
+        def do_POST(self) -> None:  # a service account asks for an access token
+            self.answer({"access_token": "an-access-token", "expires_in": 3600, "token_type": "Bearer"})
+
+        def answer(self, data: dict[str, Any]) -> None:
+            body = json.dumps(data).encode()
             self.send_response(200)
             self.send_header("content-length", str(len(body)))
             self.end_headers()

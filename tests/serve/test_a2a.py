@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import math
 from collections.abc import AsyncIterator
 from typing import Any
@@ -14,7 +15,16 @@ from a2a.client.errors import A2AClientError
 from a2a.helpers import get_artifact_text, get_message_text, new_text_message
 from a2a.server.context import ServerCallContext
 from a2a.server.models import TaskModel
-from a2a.types import AgentCard, GetTaskRequest, Role, SendMessageRequest, Task, TaskState
+from a2a.types import (
+    AgentCard,
+    CancelTaskRequest,
+    GetTaskRequest,
+    Role,
+    SendMessageConfiguration,
+    SendMessageRequest,
+    Task,
+    TaskState,
+)
 from a2a.utils.errors import TaskNotFoundError
 from google.adk.agents.remote_a2a_agent import RemoteA2aAgent
 from google.adk.runners import InMemoryRunner
@@ -22,7 +32,7 @@ from google.genai import types
 from sqlalchemy import inspect
 
 from interactions_emulator import Emulator
-from tests.kill.test_kill import researches
+from tests.kill.test_kill import researches, until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
 from tools.server.a2a import Tasks
@@ -112,6 +122,24 @@ async def test_a_message_that_comes_twice_is_answered_once(url: str, issuer: Iss
     again = await caller.ask(REPORT, message_id="m1")
     assert said(again) == said(first)
     assert len(api.log()["requests"]) == requests
+
+
+async def test_a_cancelled_task_frees_its_context_and_its_research_goes_on(
+    url: str, issuer: Issuer, api: Emulator
+) -> None:
+    api.set_speed(0)
+    client = await Caller(url, issuer.token("robot")).client()
+    message = new_text_message(REPORT, context_id="c1", role=Role.ROLE_USER)
+    at_once = SendMessageConfiguration(return_immediately=True)
+    answers = client.send_message(SendMessageRequest(message=message, configuration=at_once))
+    task_id = (await anext(aiter(answers))).task.id
+    await asyncio.to_thread(until, lambda: [each for each in researches(api) if each["status"] == "in_progress"])
+    cancelled = await client.cancel_task(CancelTaskRequest(id=task_id))
+    assert cancelled.status.state == TaskState.TASK_STATE_CANCELED
+    api.set_speed(math.inf)
+    await asyncio.to_thread(until, lambda: researches(api)[0]["status"] == "completed")
+    assert "# Tides" in said(await Caller(url, issuer.token("robot")).ask(REPORT))
+    assert len(researches(api)) == 1
 
 
 async def test_one_turn_at_a_time_in_a_context(url: str, issuer: Issuer, database: Database) -> None:
