@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Callable, Coroutine, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from math import inf
 from pathlib import Path
 from socket import socket
@@ -51,7 +51,8 @@ def running(serve: Callable[[socket, Ready], Coroutine[Any, Any, Any]]) -> Itera
         yield f"http://127.0.0.1:{listener.getsockname()[1]}"
     finally:
         for stop in stops:
-            stop()
+            with suppress(RuntimeError):  # it has ended by itself
+                stop()
         thread.join()
         listener.close()
     if failures:
