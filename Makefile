@@ -89,6 +89,10 @@ replicas: $(VENV)/.ready-dev ## Replicas under load that are killed, over a Post
 bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## How fast the emulator is, beside aimock (needs npm)
 	$(BIN)/python -m tests.bench.emulator
 
+.PHONY: bench-scaling
+bench-scaling: $(VENV)/.ready-dev ## What 1, 10 and 1,000 replicas need; ARGS=--measure (docs/scaling.md)
+	$(BIN)/python -m tests.bench.scaling $(ARGS)
+
 .PHONY: clients wire-live needs-key
 clients: $(CLIENTS) ## The other versions of the official clients, for the conformance tests
 

@@ -1,0 +1,282 @@
+"""What followers cost: real ones in this process, on a PostgreSQL and an emulator beside it. `make bench-scaling
+ARGS=--measure` prints what is found; `scaling.py` reckons with it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+import socket
+import subprocess
+import sys
+import tempfile
+import time
+from collections import Counter
+from collections.abc import AsyncGenerator, Iterator, Mapping
+from contextlib import aclosing, contextmanager, suppress
+from pathlib import Path
+
+import asyncpg
+import httpx
+from google.genai import types
+from sqlalchemy import event
+from sqlalchemy.engine import Engine
+from sqlalchemy.pool import Pool
+
+from tests.ledger.server import postgresql
+from tools.backend import EMULATOR_KEY, Backend, new_client
+from tools.research.client import Event, InteractionsClient
+from tools.research.follower import Policy
+from tools.research.job import Answer, Job, Order, Plan, Request, State, new_job
+from tools.research.ledger import Ledger
+from tools.research.service import Research
+
+AGENT = "deep-research-preview-04-2026"
+JOBS = 300
+"""Researches that are followed at once."""
+SECONDS = 10.0
+"""How long nothing but waiting is watched."""
+LONG_AGO = 86_400.0
+
+
+class Statements:
+    """What is asked of databases by this process, over all engines."""
+
+    def __init__(self) -> None:
+        self.verbs: Counter[str] = Counter()
+        event.listen(Engine, "before_cursor_execute", self._execute)
+        event.listen(Pool, "checkout", self._checkout)
+
+    def _execute(self, connection: object, cursor: object, statement: str, *_: object) -> None:
+        self.verbs[statement.split(None, 1)[0].upper()] += 1
+
+    def _checkout(self, *_: object) -> None:
+        self.verbs["transactions"] += 1
+
+    def take(self) -> Counter[str]:
+        """What was asked since the last time."""
+        found, self.verbs = self.verbs, Counter()
+        return found
+
+
+class Counting(InteractionsClient):
+    """Counts the events that it passes on."""
+
+    events = 0
+
+    async def create(self, request: Request) -> AsyncGenerator[Event, None]:
+        async with aclosing(super().create(request)) as stream:
+            async for each in stream:
+                self.events += 1
+                yield each
+
+    async def stream(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
+        async with aclosing(super().stream(interaction_id, last_event_id)) as stream:
+            async for each in stream:
+                self.events += 1
+                yield each
+
+
+@contextmanager
+def emulator() -> Iterator[str]:
+    """An emulator in a process of its own, whose time stands still: its address."""
+    command = [sys.executable, "-m", "interactions_emulator", "--speed", "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        assert child.stdout
+        try:
+            found = re.search(r"http://[\w.]+:\d+", child.stdout.readline())
+            assert found
+            yield found[0]
+        finally:
+            child.kill()
+
+
+def resident(process: int | str = "self") -> int:
+    """Bytes of memory that a process holds."""
+    found = re.search(r"VmRSS:\s+(\d+)", Path(f"/proc/{process}/status").read_text())
+    assert found
+    return int(found[1]) * 1024
+
+
+def row(name: str, value: float | str) -> None:
+    print(f"| {name} | {value if isinstance(value, str) else f'{value:,.3g}' if value < 100 else f'{value:,.0f}'} |")
+
+
+def shown(verbs: Mapping[str, int], by: float) -> str:
+    """Statements, by what they were counted over."""
+    parts = [f"{name} {count / by:.2f}" for name, count in sorted(verbs.items(), key=lambda each: each[0].lower())]
+    return ", ".join(parts)
+
+
+async def control(url: str, what: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
+    async with httpx.AsyncClient(timeout=600, trust_env=False) as client:
+        sent = client.post(f"{url}/_emulator/{what}", json=body) if body else client.get(f"{url}/_emulator/{what}")
+        found: dict[str, object] = (await sent).json()
+        return found
+
+
+def order(number: int, **values: object) -> Order:
+    return Order(brief=f"Python timeouts, part {number}", user="u", session=f"s{number}", agent=AGENT, **values)  # type: ignore[arg-type]
+
+
+async def until(database: str, state: State, count: int) -> None:
+    """Waits for so many jobs in a state, without being counted itself."""
+    connection = await asyncpg.connect(database.replace("+asyncpg", ""))
+    while await connection.fetchval("SELECT count(*) FROM research_jobs WHERE state = $1", state) < count:
+        await asyncio.sleep(0.1)
+    await connection.close()
+
+
+async def followers(url: str, database: str, jobs: int) -> None:
+    """Researches from their order to their report, followed at once."""
+    sdk = new_client(Backend("emulator", "", url), retries=False)
+    client, statements = Counting(lambda: sdk), Statements()
+    here, there = Research(Ledger(database), client), Research(Ledger(database), InteractionsClient(lambda: sdk))
+    await here.start(order(-1))  # imports, migrations, the first connections
+    await here.ledger.by_state()
+    await until(database, State.RUNNING, 1)
+    statements.take()
+    before, cpu, events = resident(), time.process_time(), client.events
+    started = [(await here.start(order(number)))[0] for number in range(jobs)]
+    await until(database, State.RUNNING, jobs + 1)
+    row("a start: CPU, ms", (time.process_time() - cpu) / jobs * 1000)
+    row("a start: statements", shown(statements.take(), jobs))
+    row("a followed research: memory, KB", (resident() - before) / jobs / 1000)
+
+    cpu = time.process_time()
+    await asyncio.sleep(SECONDS)
+    found = statements.take()
+    row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
+    row("a followed research: statements a second", shown(found, jobs * SECONDS))
+    row("of it, as often as its lease is renewed", shown(found, jobs * SECONDS / (Policy().lease / 3)))
+
+    for job in started:  # somebody asks elsewhere how it stands, and goes away
+        async with aclosing(there.watch(job.id, 0)) as lines:
+            async for _ in lines:
+                pass
+    statements.take()
+    await asyncio.sleep(SECONDS)
+    more = statements.take() - found
+    row("asked for at another replica: more statements a second", shown(more, jobs * SECONDS))
+    await there.close()
+
+    statements.take()
+    cpu, events = time.process_time(), client.events
+    await control(url, "clock", {"advance": 10_000})
+    await until(database, State.COMPLETED, jobs + 1)
+    spent = time.process_time() - cpu
+    found, seen = statements.take(), client.events - events
+    row("a research: events", seen / (jobs + 1))
+    row("an event: CPU, ms, with its line in the ledger and the report at the end", spent / seen * 1000)
+    row("a research to its end: statements", shown(found, jobs + 1))
+    row("a research: bytes of its report", float(len(await here.ledger.report(started[0].id) or "")))
+    log = await control(url, "log")
+    requests = Counter(str(each["method"]) for each in log["requests"])  # type: ignore[attr-defined]
+    row("a research: requests to the API", shown(requests, jobs + 1))
+    await here.close()
+
+
+async def looks(database: str) -> None:
+    """How long the ledger is read, by what is in it."""
+    ledger = Ledger(database)
+    service = Research(ledger, InteractionsClient(lambda: None))  # type: ignore[arg-type,return-value]
+    await service.resume()
+    row("a look of the keeper, ms, nothing there", await timed(service))
+    now = time.time()
+
+    async def add(number: int, state: State, **values: object) -> Job:
+        job = new_job(order(number), now, state)
+        return (await ledger.add(Job(**{**vars(job), **values})))[0]
+
+    for number in range(10_000, 20_000):
+        job = await add(number, State.RUNNING, interaction_id=f"v1_{number}")
+        await ledger.lease(job.id, "another", now, LONG_AGO)
+    row("… with 10,000 researches that others follow", await timed(service))
+    plan = Plan("A step of the plan, and what it asks. " * 50, "v1_plan")
+    for number in range(20_000, 21_000):
+        await add(number, State.AWAITING_APPROVAL, interaction_id=f"v1_{number}", plan=plan)
+    row("… and with 1,000 plans that wait for a yes", await timed(service))
+    began = time.perf_counter()
+    await ledger.by_state()
+    row("a count of all states, ms", (time.perf_counter() - began) * 1000)
+    for number in range(30_000, 30_200):
+        job = await add(number, State.COMPLETED)
+        await ledger.add_answer(job.id, Answer("What of it?", "So it is. " * 100, "v1_a"))
+    large = new_job(order(1, inputs=({"type": "document", "data": "x" * 10_000_000},)), now, State.INTENDED)
+    await ledger.add(large)
+    began = time.perf_counter()
+    await ledger.get(large.id)
+    row("reading one job, ms, with a document of 10 MB", (time.perf_counter() - began) * 1000)
+    began, small = time.perf_counter(), job
+    await ledger.get(small.id)
+    row("reading one job, ms, without", (time.perf_counter() - began) * 1000)
+    began = time.perf_counter()
+    row("the list of a user's jobs, which each turn reads: jobs", float(len(await ledger.find(user="u", limit=1000))))
+    row("… ms", (time.perf_counter() - began) * 1000)
+    await ledger.close()
+
+
+async def timed(service: Research) -> float:
+    """Milliseconds of one look."""
+    began = time.perf_counter()
+    await service.resume()
+    return (time.perf_counter() - began) * 1000
+
+
+async def turns(database: str) -> None:
+    """Turns of a conversation, with their session in PostgreSQL."""
+    from google.adk.runners import Runner
+    from google.adk.sessions import DatabaseSessionService
+
+    from tools.application import build_app
+
+    statements = Statements()
+    sessions = DatabaseSessionService(database)
+    runner = Runner(app=build_app(), session_service=sessions)
+    session = await sessions.create_session(app_name=runner.app_name, user_id="u")
+
+    async def say(text: str) -> None:
+        message = types.Content(role="user", parts=[types.Part(text=text)])
+        async for _ in runner.run_async(user_id="u", session_id=session.id, new_message=message):
+            pass
+
+    for text in ("Hello!", "How is the weather in Bergen?"):  # imports, tables, the first connections
+        await say(text)
+    for name, text in (("small talk", "Thanks!"), ("a transfer", "How is the weather in Oslo?")):
+        statements.take()
+        cpu = time.process_time()
+        await say(text)
+        row(f"a turn, {name}: CPU, ms", (time.process_time() - cpu) * 1000)
+        row(f"a turn, {name}: statements", shown(statements.take(), 1))
+    await runner.close()
+
+
+def server() -> None:
+    """Memory of `desk serve` before anybody asks."""
+    listener = socket.create_server(("127.0.0.1", 0))
+    port = listener.getsockname()[1]
+    listener.close()
+    command = [sys.executable, "-m", "tools", "serve", "--port", str(port)]
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child, httpx.Client(trust_env=False) as client:
+        try:
+            while True:
+                with suppress(httpx.HTTPError):
+                    if client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
+                        break
+                time.sleep(0.2)
+            row("a replica of `desk serve` that is asked nothing: memory, MB", resident(child.pid) / 1e6)
+        finally:
+            child.kill()
+
+
+def measure(jobs: int = JOBS) -> None:
+    """Prints what this machine finds."""
+    with postgresql() as postgres, emulator() as url, tempfile.TemporaryDirectory() as folder:
+        os.environ |= {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": EMULATOR_KEY, "DESK_DATA_DIR": folder}
+        print("| what | measured |\n|---|---|")
+        asyncio.run(followers(url, postgres.create_database(), jobs))
+        asyncio.run(looks(postgres.create_database()))
+        os.environ["DESK_DATABASE_URL"] = postgres.create_database()
+        asyncio.run(turns(os.environ["DESK_DATABASE_URL"]))
+        server()

@@ -1,0 +1,279 @@
+"""What a size of the desk needs: `make bench-scaling`. A model of replicas, leases and followers, without any I/O.
+
+ARGS="--replicas 4 --researches 2000" reckons one size of your own; ARGS=--measure finds anew, on this machine, what the
+constants in `Measured` say. docs/scaling.md has the tables of both.
+"""
+
+from __future__ import annotations
+
+import argparse
+import heapq
+import math
+import random
+from collections import defaultdict
+from collections.abc import Sequence
+from dataclasses import dataclass, field, fields
+
+from tools.research.database import POOL
+from tools.research.follower import Policy
+from tools.research.job import cost_of
+from tools.research.keeper import INTERVAL
+from tools.server.settings import ServerSettings
+from tools.server.turns import LEASE as TURN_LEASE
+
+DAY = 86_400.0
+AGENT = "deep-research-preview-04-2026"
+VCPU_SECOND = 0.000018
+"""USD, Cloud Run with CPU always allocated, in regions of tier 1: cloud.google.com/run/pricing."""
+SAMPLE = 20_000
+"""Researches that are simulated, however long that takes them."""
+
+
+@dataclass(frozen=True)
+class Load:
+    """What is asked of the desk, and what it runs on. The defaults are assumptions, to be replaced by your own."""
+
+    researches: float = 100
+    """Ordered in a day."""
+    turns: float = 0.1
+    """Of conversations, a second."""
+    replicas: int = 1
+    shortest: float = 5
+    """Minutes of a research; between these two all durations are as likely."""
+    longest: float = 60
+    failures: float = 0.05
+    """Of each replica, an hour: it is killed without a word."""
+    restart: float = 20
+    """Seconds until the platform has replaced it."""
+    lease: float = Policy.lease
+    look: float = INTERVAL
+    """Seconds between two looks of a replica for researches that nobody follows."""
+    cut: float = 600
+    """Seconds after which the API cuts a stream (Google AI forum, thread 143098)."""
+    polled: float = 0.05
+    """Share of researches whose streams do not work at all."""
+    poll: float = Policy.poll_most
+    asked: float = 1
+    """Other replicas, on the average, that somebody has asked about a research while it runs."""
+    turn_seconds: float = 6
+    turn_calls: float = 2
+    """Requests to the API in a turn: the desk, and a specialist."""
+    ledger_pool: int = POOL["pool_size"]
+    ledger_overflow: int = POOL["max_overflow"]
+    sessions_pool: int = ServerSettings.model_fields["pool_size"].default
+    quota: float = 1_000
+    """Requests a minute that the API allows your project."""
+
+
+@dataclass(frozen=True)
+class Measured:
+    """What `--measure` found. Seconds of CPU, bytes, and statements."""
+
+    start_cpu: float = 0.029
+    followed_cpu: float = 0.0007
+    """A second, while nothing happens but that the lease is renewed."""
+    event_cpu: float = 0.0017
+    turn_cpu: float = 0.15
+    followed_bytes: float = 80_000
+    replica_bytes: float = 175_000_000
+    events: float = 77
+    """Of a research of the emulator."""
+    start_reads: float = 8
+    start_writes: float = 5
+    end_reads: float = 7
+    """From its first event to its report, without the renewals of its lease."""
+    end_writes: float = 32
+    renewal_reads: float = 1
+    renewal_writes: float = 1
+    asked_reads: float = 1.8
+    """A second, at another replica that was asked about a research, until it ends."""
+    look_reads: float = 4
+    turn_reads: float = 22
+    turn_writes: float = 12
+
+
+@dataclass
+class Fleet:
+    """What the simulation saw. Times in seconds."""
+
+    ordered: int = 0
+    ended: int = 0
+    running: int = 0
+    """At the end of the simulation."""
+    followed_time: float = 0
+    orphaned_time: float = 0
+    job_time: float = 0
+    """Of all researches, from their start to their end or to the end of the simulation."""
+    delays: list[float] = field(default_factory=list)
+    """Until each research that lost its follower had the next one."""
+
+    def delay(self, share: float) -> float:
+        """The quantile of the delays; 0 when nothing was ever lost."""
+        found = sorted(self.delays)
+        return found[min(len(found) - 1, int(share * len(found)))] if found else 0.0
+
+    @property
+    def orphaned(self) -> float:
+        """Share of the time of researches in which nobody follows them."""
+        return self.orphaned_time / self.job_time if self.job_time else 0.0
+
+
+def taken_up(crash: float, free: float, phases: Sequence[float], back: float, look: float) -> float:
+    """When a lease that is free from `free` on is taken: at the first look of a replica that lives, or of the new one,
+    which looks as soon as it is back.
+    """
+    first = back + math.ceil(max(0.0, free - back) / look) * look
+    return min([first, *(free + (phase - free) % look for phase in phases)])
+
+
+def simulate(load: Load, sample: int = SAMPLE, seed: int = 2026) -> Fleet:
+    """Plays arrivals, ends and crashes, event by event."""
+    draw, fleet = random.Random(seed), Fleet()
+    arrival, crashes = load.researches / DAY, load.failures * load.replicas / 3600
+    end = sample / arrival
+    phases = [draw.random() * load.look for _ in range(load.replicas)]
+    jobs: dict[int, list[float]] = {}  # number -> [start, end, time of its orphaning or -1, orphaned so far]
+    of: defaultdict[int, set[int]] = defaultdict(set)
+    where: dict[int, int] = {}
+    queue: list[tuple[float, int, str, int]] = []
+    count = 0
+
+    def push(at: float, what: str, number: int) -> None:
+        nonlocal count
+        count += 1
+        heapq.heappush(queue, (at, count, what, number))
+
+    def after(rate: float) -> float:
+        return -math.log(1 - draw.random()) / rate if rate else math.inf
+
+    def gone(number: int, now: float) -> None:
+        start, _, lost, orphaned = jobs.pop(number)
+        orphaned += now - lost if lost >= 0 else 0.0
+        fleet.job_time += now - start
+        fleet.orphaned_time += orphaned
+        fleet.followed_time += now - start - orphaned
+        of[where.pop(number, -1)].discard(number)
+
+    push(after(arrival), "order", 0)
+    push(after(crashes), "crash", 0)
+    while queue and queue[0][0] < end:
+        now, _, what, number = heapq.heappop(queue)
+        if what == "order":
+            minutes = load.shortest + draw.random() * (load.longest - load.shortest)
+            jobs[number] = [now, now + minutes * 60, -1.0, 0.0]
+            where[number] = int(draw.random() * load.replicas)
+            of[where[number]].add(number)
+            fleet.ordered += 1
+            push(now + minutes * 60, "end", number)
+            push(now + after(arrival), "order", number + 1)
+        elif what == "end":
+            fleet.ended += 1
+            gone(number, now)
+        elif what == "taken":
+            job = jobs.get(number)
+            if job and job[2] >= 0:
+                fleet.delays.append(now - job[2])
+                job[3] += now - job[2]
+                job[2] = -1.0
+                where[number] = int(draw.random() * load.replicas)
+                of[where[number]].add(number)
+        else:
+            dead, back = int(draw.random() * load.replicas), now + load.restart
+            others = [phase for each, phase in enumerate(phases) if each != dead]
+            for lost in sorted(of.pop(dead, ())):
+                del where[lost]
+                jobs[lost][2] = now
+                free = now + load.lease * (1 - draw.random() / 3)  # it was renewed a third of it ago at the most
+                push(taken_up(now, free, others, back, load.look), "taken", lost)
+            phases[dead] = back % load.look
+            push(now + after(crashes), "crash", 0)
+    fleet.running = len(jobs)
+    for number in list(jobs):
+        gone(number, end)
+    return fleet
+
+
+def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
+    """The arithmetic, by name of its row. Rates are a second's."""
+    order = load.researches / DAY
+    followed = order * (load.shortest + load.longest) / 2 * 60
+    renewals = followed / (load.lease / 3)
+    asked = followed * min(load.asked, load.replicas - 1)
+    turn_renewals = load.turns * load.turn_seconds / (TURN_LEASE / 3)
+    kept = 2 * load.ledger_pool + load.sessions_pool
+    most = kept + 2 * load.ledger_overflow + load.sessions_pool
+    streams = followed * (1 - load.polled) / load.cut * 2
+    requests = 2 * order + streams + followed * load.polled / load.poll + load.turns * load.turn_calls
+    cpu = (
+        order * (cost.start_cpu + cost.events * cost.event_cpu)
+        + followed * cost.followed_cpu
+        + load.turns * cost.turn_cpu
+    )
+    low, high = cost_of(AGENT)
+    return {
+        "researches at a time": followed,
+        "of them on one replica": followed / load.replicas,
+        "connections kept": kept * load.replicas,
+        "connections at most": most * load.replicas,
+        "writes/s: researches": order * (cost.start_writes + cost.end_writes),
+        "writes/s: leases": renewals * cost.renewal_writes,
+        "writes/s: conversations": load.turns * (cost.turn_writes + 2) + turn_renewals,
+        "reads/s: researches": order * (cost.start_reads + cost.end_reads),
+        "reads/s: leases": renewals * cost.renewal_reads,
+        "reads/s: looks for orphans": load.replicas * cost.look_reads / load.look,
+        "reads/s: asked at another replica": asked * cost.asked_reads,
+        "reads/s: conversations": load.turns * cost.turn_reads,
+        "API requests/s": requests,
+        "API requests, share of the quota": requests * 60 / load.quota,
+        "takeover after a crash, p50, s": fleet.delay(0.5),
+        "takeover after a crash, p95, s": fleet.delay(0.95),
+        "time that nobody follows, share": fleet.orphaned,
+        "memory of a replica, MB": (cost.replica_bytes + followed / load.replicas * cost.followed_bytes) / 1e6,
+        "CPU of a replica, cores": cpu / load.replicas,
+        "replicas of 1 vCPU, USD a day": load.replicas * DAY * VCPU_SECOND,
+        "researches, from USD a day": load.researches * low,
+        "researches, to USD a day": load.researches * high,
+    }
+
+
+SIZES = (
+    Load(),
+    Load(researches=10_000, turns=5, replicas=10),
+    Load(researches=1_000_000, turns=500, replicas=1_000),
+)
+
+
+def shown(name: str, value: float) -> str:
+    """A figure with as many digits as it deserves."""
+    if name.endswith("share"):
+        return f"{value:.3%}" if value < 0.01 else f"{value:,.0%}"
+    return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2g}" if value < 10 else f"{value:.0f}"
+
+
+def table(loads: Sequence[Load]) -> str:
+    """The sizes side by side, as Markdown."""
+    columns = [reckon(load, Measured(), simulate(load)) for load in loads]
+    heads = [f"{load.replicas:,} replica{'s' * (load.replicas > 1)}" for load in loads]
+    rows = [["", *heads], ["---", *("---:" for _ in loads)]]
+    rows.append(["researches a day", *(f"{load.researches:,.0f}" for load in loads)])
+    rows.append(["turns of conversations a second", *(f"{load.turns:g}" for load in loads)])
+    rows += [[name, *(shown(name, column[name]) for column in columns)] for name in columns[0]]
+    return "\n".join(f"| {' | '.join(row)} |" for row in rows)
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description="What a size of the desk needs.")
+    parser.add_argument("--measure", action="store_true", help="find the constants anew (needs PostgreSQL)")
+    for each in fields(Load):
+        parser.add_argument(f"--{each.name.replace('_', '-')}", type=type(each.default), default=None)
+    given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}
+    if given.pop("measure"):
+        from tests.bench.followers import measure
+
+        measure()
+    else:
+        print(table([Load(**given)] if given else SIZES))
+
+
+if __name__ == "__main__":
+    main()
