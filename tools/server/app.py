@@ -11,12 +11,14 @@ from typing import TYPE_CHECKING
 
 from fastapi import FastAPI
 from google.adk.apps import App
+from google.adk.artifacts import BaseArtifactService
 from google.adk.cli.fast_api import get_fast_api_app
 from google.adk.cli.service_registry import get_service_registry
 from google.adk.cli.utils.base_agent_loader import BaseAgentLoader
 from google.adk.errors._stale_session_error import StaleSessionError
 from google.adk.runners import Runner
 from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService
+from google.auth.exceptions import GoogleAuthError
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp
@@ -71,7 +73,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     health, turns = Health(database), Turns(database)
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
-    artifacts = registry.create_artifact_service(artifacts_url, agents_dir=folder)
+    artifacts = new_artifacts(artifacts_url)
     answers = Answers(Runner(app=app, session_service=sessions, artifact_service=artifacts))
     rates = Rates(server.turns_at_once, server.turns_per_minute)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, turns, answers, rates) if a2a_url else None
@@ -163,6 +165,23 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
             "DESK_SESSIONS_URL is not the address of a database that is known here: write"
             " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE or sqlite+aiosqlite:///FILE"
         ) from None
+
+
+def new_artifacts(url: str) -> BaseArtifactService:
+    """The service that keeps files.
+
+    Raises:
+        SettingsError: there is none for the address, or it cannot be used.
+    """
+    try:
+        found: BaseArtifactService | None = get_service_registry().create_artifact_service(url, agents_dir=str(ROOT))
+    except ImportError:
+        raise SettingsError("DESK_ARTIFACTS_URL needs one more package: pip install google-cloud-storage") from None
+    except (GoogleAuthError, ValueError, OSError) as error:
+        raise SettingsError(f"DESK_ARTIFACTS_URL cannot be used: {error}") from None
+    if found is None:
+        raise SettingsError("DESK_ARTIFACTS_URL is not known here: write gs://BUCKET or file://FOLDER")
+    return found
 
 
 @dataclass

@@ -1,0 +1,88 @@
+"""Files live in a bucket that all replicas share, or in a folder; any other address is refused with words."""
+
+from __future__ import annotations
+
+import json
+import re
+import threading
+from collections.abc import Iterator
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
+from urllib.parse import parse_qs, unquote, urlsplit
+
+import pytest
+from google.genai import types
+
+from tools.server.app import new_artifacts
+from tools.settings import SettingsError
+
+FILE = {"app_name": "desk", "user_id": "ada", "session_id": "s1", "filename": "report.md"}
+
+
+@pytest.fixture
+def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
+    """Address of a bucket, at a server that speaks as much of Google Cloud Storage as files take."""
+    blobs: dict[str, bytes] = {}
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_POST(self) -> None:
+            body = self.rfile.read(int(self.headers["content-length"]))
+            found = re.search(rb'"name": "([^"]+)"', body)
+            assert found
+            name = found[1].decode()
+            blobs[name] = body.split(b"\r\n\r\n", 2)[2].rsplit(b"\r\n--", 1)[0]
+            self.answer({"name": name, "bucket": "b"})
+
+        def do_GET(self) -> None:
+            url = urlsplit(self.path)
+            query, name = parse_qs(url.query), unquote(url.path.partition("/o/")[2])
+            if name:
+                self.answer(blobs[name] if "media" in query.get("alt", ()) else {"name": name, "bucket": "b"})
+            else:
+                prefix = query.get("prefix", [""])[0]
+                self.answer({"items": [{"name": each, "bucket": "b"} for each in blobs if each.startswith(prefix)]})
+
+        def answer(self, data: bytes | dict[str, object]) -> None:
+            body = data if isinstance(data, bytes) else json.dumps(data).encode()
+            self.send_response(200)
+            self.send_header("content-length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *arguments: object) -> None:
+            pass
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    monkeypatch.setenv("STORAGE_EMULATOR_HOST", f"http://127.0.0.1:{server.server_port}")
+    monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "p")
+    yield "gs://b"
+    server.shutdown()
+    server.server_close()
+
+
+@pytest.fixture(params=["bucket", "folder"])
+def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    return str(request.getfixturevalue("bucket")) if request.param == "bucket" else tmp_path.as_uri()
+
+
+async def test_what_one_replica_saves_another_reads(place: str) -> None:
+    one, other = new_artifacts(place), new_artifacts(place)
+    report = types.Part.from_bytes(data="# Größe".encode(), mime_type="text/markdown")
+    assert await one.save_artifact(artifact=report, **FILE) == 0
+    read = await other.load_artifact(**FILE)
+    assert read
+    assert read.inline_data
+    assert read.inline_data.data == "# Größe".encode()
+    assert await other.list_artifact_keys(app_name="desk", user_id="ada", session_id="s1") == ["report.md"]
+
+
+def test_without_credentials_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
+    with pytest.raises(SettingsError, match=r"DESK_ARTIFACTS_URL cannot be used: .*none\.json"):
+        new_artifacts("gs://b")
+
+
+def test_an_address_of_no_kind_is_refused() -> None:
+    with pytest.raises(SettingsError, match="write gs://BUCKET or file://FOLDER"):
+        new_artifacts("s3://b")
