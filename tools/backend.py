@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -138,6 +139,17 @@ def client(*, retries: bool = True) -> Client:
     return clients[key]
 
 
+async def warm() -> None:
+    """Makes the first request of the running event loop as fast as the others, if there is a server to talk to."""
+    from google.auth.exceptions import GoogleAuthError
+
+    from tools.wire import Wire, wire_of
+
+    with suppress(BackendError, GoogleAuthError):  # whoever asks is told
+        if isinstance(wire := wire_of(client(retries=False)), Wire):
+            await wire.warm()
+
+
 def server() -> str:
     """Name of the server of this process, as researches remember it; whoever asks another server finds nothing.
 
@@ -162,22 +174,15 @@ def credentials() -> str:
 
 def new_client(backend: Backend, *, retries: bool = True) -> Client:
     """A client for `backend`; keys and projects come from Google's own environment variables."""
-    from google.genai import Client
-    from google.genai.types import HttpOptions, HttpRetryOptions
+    from tools import sdk
 
-    # The one way to say "never" that google-genai 2.34 and 3.4 both obey: retry a status that nobody sends.
-    never = HttpRetryOptions(attempts=0, http_status_codes=[418])
-    # httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends.
-    unlimited = {"limits": httpx.Limits(max_connections=None, max_keepalive_connections=20)}
-    options = HttpOptions(
-        base_url=backend.url or None, retry_options=None if retries else never, async_client_args=unlimited
-    )
+    address = backend.url or None
     if backend.kind == "vertex":
         # Given here, not found by the SDK: with an address of one's own it forgets them (2.34, `_api_client.py:1031`).
         project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
-        return Client(enterprise=True, project=project, location=location, http_options=options)
+        return sdk.new_client(address, retries=retries, enterprise=True, project=project, location=location)
     key = EMULATOR_KEY if backend.kind == "emulator" else next(filter(None, map(os.environ.get, KEY_VARIABLES)))
-    return Client(enterprise=False, api_key=key, http_options=options)
+    return sdk.new_client(address, retries=retries, enterprise=False, api_key=key)
 
 
 def weather_urls() -> tuple[str, str]:

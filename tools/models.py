@@ -139,7 +139,7 @@ class InteractionsLlm(Gemini):
         self, request: LlmRequest, stream: bool, extra: dict[str, Any]
     ) -> AsyncGenerator[LlmResponse, None]:
         tier = request.service_tier or tier_of(request.config)
-        tap = Tap({**arguments_of(request.config), **extra})
+        tap = Tap({**arguments_of(request.config), **extra}, watched=stream)
         model, whole = self.model_copy(), None
         model._tap = tap
         contents = fitting(request.contents, contract_of(request.model or ""))

@@ -12,8 +12,11 @@ from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
 from typing import Any
 
+from google.genai import Client
+
 from tools.citations import Citation, read_citations
 from tools.generation import merged
+from tools.sdk import create_stream
 
 
 @dataclass
@@ -27,8 +30,11 @@ class Block:
 class Tap:
     """Listens to one create, and adds arguments to it."""
 
-    def __init__(self, extra: dict[str, Any]) -> None:
-        self.extra = extra
+    def __init__(self, extra: dict[str, Any], *, watched: bool = True) -> None:
+        """Args:
+        watched: whether somebody sees the pieces of the answer as they come.
+        """
+        self.extra, self.watched = extra, watched
         self.blocks: dict[tuple[int, int], Block] = {}
         """By the interaction, of which a continued answer has several, and the step in it."""
         self.status = ""
@@ -96,18 +102,23 @@ class Tap:
 class TappedClient:
     """A client look-alike whose `aio.interactions` goes through a tap."""
 
-    def __init__(self, target: Any, tap: Tap) -> None:
-        self._target, self._tap = target, tap
+    def __init__(self, client: Client, tap: Tap, target: Any = None) -> None:
+        self._client, self._tap = client, tap
+        self._target: Any = target or client
 
     def __getattr__(self, name: str) -> Any:
         value = getattr(self._target, name)
-        return TappedClient(value, self._tap) if name in ("aio", "interactions") else value
+        return TappedClient(self._client, self._tap, value) if name in ("aio", "interactions") else value
 
     async def create(self, **arguments: Any) -> Any:
         """Sends a create with the tap's arguments."""
         self._tap.asked = True
-        answer = await self._target.create(**merged(arguments, self._tap.extra))
-        return self._tap.listen(answer) if arguments.get("stream") else self._tap.read(answer)
+        stream, headers = arguments.pop("stream", False), arguments.pop("extra_headers", None)
+        arguments = merged(arguments, self._tap.extra)
+        if stream:
+            answer = await create_stream(self._client, arguments, headers, watched=self._tap.watched)
+            return self._tap.listen(answer)
+        return self._tap.read(await self._target.create(**arguments, stream=False, extra_headers=headers))
 
     async def get(self, *arguments: Any, **values: Any) -> Any:
         """Asks how an answer that was put off stands."""

@@ -10,18 +10,17 @@ import asyncio
 import email.utils
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
-from contextlib import asynccontextmanager
-from typing import TYPE_CHECKING, Any, cast
+from contextlib import aclosing, asynccontextmanager
+from typing import TYPE_CHECKING, Any
 
 import httpx
 
 from tools.research.job import Request
+from tools.wire import Event, plain, wire_of
 
 if TYPE_CHECKING:
     from google.genai import Client
 
-Event = Mapping[str, Any]
-"""A server-sent event of the API as plain JSON, e.g. {"event_type": "step.delta", "event_id": ..., ...}."""
 Resource = Mapping[str, Any]
 """An interaction as plain JSON: {"id", "status", "steps", "usage", ...}."""
 
@@ -92,19 +91,19 @@ class InteractionsClient:
             raise NotCreated(str(error)) from error
         first = True
         try:
-            opened = await sdk.aio.interactions.create(
-                agent=request.agent,
-                input=request.input,
-                agent_config={"type": "deep-research", **request.options},
-                tools=tools or None,
-                previous_interaction_id=request.previous,
-                background=True,  # Deep Research refuses to run otherwise
-                store=True,
-                stream=True,
-            )
-            async with cast(Any, opened) as stream:
-                async for event in stream:
-                    yield _plain(event)
+            body = {
+                "agent": request.agent,
+                "input": _step(request.input),
+                "agent_config": {"type": "deep-research", **request.options},
+                "tools": tools or None,
+                "previous_interaction_id": request.previous,
+                "background": True,  # Deep Research refuses to run otherwise
+                "store": True,
+                "stream": True,
+            }
+            async with aclosing(await wire_of(sdk).create(body)) as events:
+                async for event in events:
+                    yield event
                     first = False
         except Exception as error:
             raise (_start_error(error) if first else _error(error)) from error
@@ -118,11 +117,9 @@ class InteractionsClient:
             ApiError: the stream broke or could not be opened.
         """
         try:
-            interactions = self._sdk().aio.interactions
-            opened = await interactions.get(interaction_id, stream=True, last_event_id=last_event_id)
-            async with cast(Any, opened) as stream:
-                async for event in stream:
-                    yield _plain(event)
+            async with aclosing(await wire_of(self._sdk()).attach(interaction_id, last_event_id)) as events:
+                async for event in events:
+                    yield event
         except Exception as error:
             raise _error(error) from error
 
@@ -133,8 +130,7 @@ class InteractionsClient:
             ApiError: it could not be read.
         """
         async with self._answer():
-            interactions = self._sdk().aio.interactions
-            return _plain(await interactions.get(interaction_id, include_input=include_input or None))
+            return await wire_of(self._sdk()).get(interaction_id, include_input=include_input)
 
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
         """Lets a model answer, going on from an interaction. An answer that the SDK put together from several
@@ -147,7 +143,7 @@ class InteractionsClient:
         async with self._answer(THINKING):
             interactions = self._sdk().aio.interactions
             answer = await interactions.create(model=model, input=text, previous_interaction_id=previous)
-            return _plain(answer) | {"continuation_ids": getattr(answer, "continuation_ids", None) or []}
+            return plain(answer) | {"continuation_ids": getattr(answer, "continuation_ids", None) or []}
 
     async def cancel(self, interaction_id: str) -> Resource:
         """Ends a running interaction.
@@ -157,7 +153,7 @@ class InteractionsClient:
             ApiError: it could not be asked.
         """
         async with self._answer():
-            return _plain(await self._sdk().aio.interactions.cancel(interaction_id))
+            return plain(await self._sdk().aio.interactions.cancel(interaction_id))
 
     async def delete(self, interaction_id: str) -> None:
         """Makes the server forget an interaction.
@@ -180,16 +176,15 @@ class InteractionsClient:
             raise _error(error) from error
 
 
+def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
+    """Contents as a step of the user's; the SDK does so too."""
+    return sent if isinstance(sent, str) else [{"type": "user_input", "content": sent}]
+
+
 def status_of(error: BaseException) -> int | None:
     """HTTP status of an SDK error. The Interactions errors share no base with `genai.errors.APIError` (2.34)."""
     status = getattr(error, "status_code", None)
     return status if isinstance(status, int) and status >= 400 else None
-
-
-def _plain(model: Any) -> dict[str, Any]:
-    """An SDK object as JSON. An event of an unknown kind keeps what the server sent in `raw`."""
-    raw = getattr(model, "raw", None)
-    return raw if isinstance(raw, dict) else model.model_dump(mode="json", exclude_none=True, warnings=False)
 
 
 def _error(error: Exception) -> ApiError:

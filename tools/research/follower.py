@@ -12,8 +12,9 @@ import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from dataclasses import dataclass
 
-from tools.research.client import ApiError, Event, Gone, InteractionsClient, Refused, Resource
+from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.job import OUTCOMES
+from tools.wire import Event
 
 GONE_AFTER = 3
 """So many 404 in a row, with waits between them, mean that the server has forgotten an interaction."""

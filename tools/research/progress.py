@@ -6,7 +6,8 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from tools.research.client import Event, Resource
+from tools.research.client import Resource
+from tools.wire import Event
 
 LONGEST_LINE = 200
 WRITING = "writing the report"

@@ -13,7 +13,6 @@ from dataclasses import replace
 from tools.research import signals
 from tools.research.client import (
     ApiError,
-    Event,
     Gone,
     InteractionsClient,
     NotCreated,
@@ -28,6 +27,7 @@ from tools.research.ledger import Ledger
 from tools.research.progress import progress_line, progress_lines
 from tools.research.report import from_json, read_report, to_json
 from tools.research.texts import recall, stall
+from tools.wire import Event
 
 log = logging.getLogger(__name__)
 

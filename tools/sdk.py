@@ -1,0 +1,122 @@
+"""The SDK's client as the application uses it, and creates as ADK wants them: streamed, in the SDK's models.
+
+What is faster here than in google-genai 2.34 is so without changing it; other versions are used as they are.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import AsyncGenerator, Mapping
+from functools import cached_property
+from importlib.metadata import version
+from typing import Any
+
+import httpx
+from google.genai import Client
+from google.genai.interactions import InteractionSSEEvent
+from google.genai.types import HttpOptions, HttpRetryOptions
+from pydantic import TypeAdapter, ValidationError
+
+from tools.wire import Event, Http, Wire, rehearse
+
+TESTED = ("2.34.",)
+"""Versions of google-genai that the wire was compared with, by their beginning."""
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30)
+"""httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends."""
+
+# The one way to say "never" that google-genai 2.34 and 3.4 both obey: retry a status that nobody sends.
+_NEVER = HttpRetryOptions(attempts=0, http_status_codes=[418])
+_events = TypeAdapter[Any](InteractionSSEEvent)
+
+
+class WiredClient(Client):
+    """A client of the SDK whose connections are shared with a `Wire`."""
+
+    def __init__(self, http: Http, **values: Any) -> None:
+        super().__init__(**values)
+        self._http = http
+
+    @cached_property
+    def wire(self) -> Wire:
+        """The wire to the same server."""
+        return Wire(self, self._http)
+
+
+def new_client(base_url: str | None, *, retries: bool, **credentials: Any) -> Client:
+    """A client for an address (None: the SDK's own), with a wire if this version of the SDK is known."""
+    retry = None if retries else _NEVER
+    if not version("google-genai").startswith(TESTED):
+        limits = {"limits": LIMITS}
+        return Client(
+            http_options=HttpOptions(base_url=base_url, retry_options=retry, async_client_args=limits), **credentials
+        )
+    http = Http(limits=LIMITS, timeout=None, follow_redirects=True)
+    options = HttpOptions(base_url=base_url, retry_options=retry, httpx_async_client=http)
+    return WiredClient(http, http_options=options, **credentials)
+
+
+async def create_stream(
+    sdk: Client, arguments: Mapping[str, Any], headers: Mapping[str, str] | None, *, watched: bool = True
+) -> Any:
+    """A streamed create: what `sdk.aio.interactions.create(stream=True)` gives.
+
+    Args:
+        watched: whether somebody sees the pieces; if not, those of one text come as one.
+    """
+    if isinstance(sdk, WiredClient):
+        try:
+            events = await sdk.wire.create({**arguments, "stream": True}, headers)
+        except TypeError:  # something that the SDK knows how to write
+            pass
+        else:
+            return _continued(sdk, events if watched else _joined(events), arguments, headers)
+    return await sdk.aio.interactions.create(**arguments, stream=True, extra_headers=headers)
+
+
+async def _continued(
+    sdk: Client, events: AsyncGenerator[Event, None], arguments: Mapping[str, Any], headers: Mapping[str, str] | None
+) -> AsyncGenerator[Any, None]:
+    """The events, and those of the interactions that an answer which is too long for one goes on in."""
+    last: Event = {}
+    async for event in events:
+        last = event
+        yield await _model(sdk, event)
+    interaction = last.get("interaction") or {}
+    if interaction.get("status") == "requires_continuation" and (token := interaction.get("continuation_token")):
+        rest = {**arguments, "continuation_token": token, "stream": True}
+        if arguments.get("store") is not False:
+            rest |= {"previous_interaction_id": interaction["id"], "input": None}
+        given = {name: value for name, value in rest.items() if value is not None}
+        async for model in await sdk.aio.interactions.create(**given, extra_headers=headers):
+            yield model
+
+
+async def _joined(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+    """The events, with adjacent pieces of a text as one: each costs ADK as much as a whole text."""
+    held: dict[str, Any] | None = None
+    async for event in events:
+        delta = event.get("delta") or {}
+        if event.get("event_type") != "step.delta" or set(delta) != {"type", "text"}:
+            if held:
+                yield held
+                held = None
+            yield event
+        elif held and held.get("index") == event.get("index"):
+            held["delta"]["text"] += delta["text"]
+        else:
+            if held:
+                yield held
+            held = {**event, "delta": {**delta}}
+    if held:
+        yield held
+
+
+async def _model(sdk: Client, event: Event) -> Any:
+    """An event in the SDK's models; what they do not foresee is left to the SDK."""
+    try:
+        return _events.validate_python(event)
+    except ValidationError:
+        content = f"data: {json.dumps(event)}\n\n".encode()
+        answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=content)
+        _, stream = await rehearse(sdk, answer, stream=True)
+        return await anext(aiter(stream))
