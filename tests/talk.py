@@ -11,11 +11,12 @@ from google.adk.apps import App
 from google.adk.artifacts import InMemoryArtifactService
 from google.adk.events import Event
 from google.adk.runners import Runner
-from google.adk.sessions import BaseSessionService, InMemorySessionService, Session
-from google.adk.sessions.sqlite_session_service import SqliteSessionService
+from google.adk.sessions import BaseSessionService, Session
 from google.genai import types
 
 from interactions_emulator import Emulator
+from tools import recent
+from tools.recent import RecentInMemorySessions, RecentSqliteSessions
 
 USER = "ada"
 CREATES = ("create", "create_stream")
@@ -32,7 +33,7 @@ class Talk:
         mode: StreamingMode = StreamingMode.NONE,
         session_id: str = "s1",
     ) -> None:
-        self.sessions, self.session_id = sessions or InMemorySessionService(), session_id
+        self.sessions, self.session_id = sessions or RecentInMemorySessions(), session_id
         self.artifacts = InMemoryArtifactService()
         self.runner = Runner(
             app=app, session_service=self.sessions, artifact_service=self.artifacts, auto_create_session=True
@@ -49,7 +50,8 @@ class Talk:
 
     async def say(self, text: str, *files: types.Part) -> list[Event]:
         """The turn's whole events that say something."""
-        return [e async for e in self.events(text, *files) if not e.partial and words(e)]
+        with recent.turn():
+            return [e async for e in self.events(text, *files) if not e.partial and words(e)]
 
     async def ask(self, text: str, *files: types.Part) -> str:
         """What the turn ends with."""
@@ -75,7 +77,7 @@ def text_of(step: dict[str, Any]) -> str:
 
 def new_sessions(kind: str, folder: Path) -> BaseSessionService:
     """A session service: "memory" or "sqlite"."""
-    return InMemorySessionService() if kind == "memory" else SqliteSessionService(str(folder / "sessions.db"))
+    return RecentInMemorySessions() if kind == "memory" else RecentSqliteSessions(str(folder / "sessions.db"))
 
 
 def refusals(api: Emulator) -> list[Any]:

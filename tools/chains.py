@@ -15,7 +15,7 @@ all the same, `flows/llm_flows/context/_interactions.py:38`), nor does one that 
 from __future__ import annotations
 
 import time
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from typing import Any
 
 from google.adk.agents import InvocationContext, LlmAgent
@@ -27,6 +27,7 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 
 from tools.models import Unseen
+from tools.recent import Recent
 from tools.settings import load_settings
 from tools.tap import fenced
 
@@ -53,15 +54,23 @@ class ChainKeeper(BasePlugin):
         agent = _conversing(context)
         if agent is None:
             return None
-        events = in_force(context.session.events)
+        events, rest = in_force(context.session.events), _rest(context.session.events)
         since = time.time() - load_settings().retention_days * DAY
 
         async def whole() -> list[types.Content]:
-            return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in events])
+            known = in_force(await rest()) if rest else events
+            return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in known])
 
+        if agent.include_contents == "none":  # this turn is all that it hears of
+            llm_request.previous_interaction_id = None
+            llm_request.contents = await _contents(context, agent, events)
+            return None
         start = None
-        if agent.include_contents != "none" and llm_request.config.store is not False:
+        if llm_request.config.store is not False:
             start = head(events, agent.name, context.branch, since)
+            if start is None and rest:
+                events = in_force(await rest())
+                start = head(events, agent.name, context.branch, since)
         if start is None:
             llm_request.previous_interaction_id, llm_request.contents = None, await whole()
             return None
@@ -96,6 +105,11 @@ def head(events: Sequence[Event], name: str, branch: str | None, since: float) -
     if not own or events[own[-1]].timestamp < since:
         return None
     return next(i for i in own if events[i].interaction_id == events[own[-1]].interaction_id)
+
+
+def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
+    """How to get all events of a session of which a turn has read the newest ones only."""
+    return events.whole if isinstance(events, Recent) else None
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:

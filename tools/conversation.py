@@ -10,9 +10,9 @@ from google.adk.apps import App
 from google.adk.artifacts import FileArtifactService
 from google.adk.events import Event
 from google.adk.runners import Runner
-from google.adk.sessions.sqlite_session_service import SqliteSessionService
 from google.genai import types
 
+from tools.recent import RecentSqliteSessions
 from tools.settings import Settings
 
 
@@ -22,10 +22,10 @@ def new_runner(app: App, settings: Settings) -> Runner:
     return Runner(app=app, session_service=sessions, artifact_service=artifacts, auto_create_session=True)
 
 
-def stores(settings: Settings) -> tuple[SqliteSessionService, FileArtifactService]:
+def stores(settings: Settings) -> tuple[RecentSqliteSessions, FileArtifactService]:
     """The sessions and artifacts in the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    sessions = SqliteSessionService(str(settings.data_dir / "sessions.db"))
+    sessions = RecentSqliteSessions(str(settings.data_dir / "sessions.db"))
     return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
 
 

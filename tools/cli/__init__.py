@@ -107,6 +107,7 @@ def _part(file: Path) -> types.Part:
 
 
 async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:
+    from tools import recent
     from tools.application import build_app
     from tools.conversation import new_runner, save_files, turn
     from tools.settings import load_settings
@@ -114,12 +115,13 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     parts = [_part(file) for file in files]
     runner = new_runner(build_app(), load_settings())
     failed = False
-    async for event, said in turn(runner, text, *parts, user=USER, session=session):
-        if said:
-            show(event.author, said, bool(event.partial))
-            failed = bool(event.error_code)
-        for path in await save_files(runner, event, folder / session, user=USER, session=session):
-            out.print(str(path), soft_wrap=True, markup=False)
+    with recent.turn():
+        async for event, said in turn(runner, text, *parts, user=USER, session=session):
+            if said:
+                show(event.author, said, bool(event.partial))
+                failed = bool(event.error_code)
+            for path in await save_files(runner, event, folder / session, user=USER, session=session):
+                out.print(str(path), soft_wrap=True, markup=False)
     err.print(f"[dim]to go on: desk ask --session {session} …[/]")
     if failed:
         raise typer.Exit(1)

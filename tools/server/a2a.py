@@ -23,6 +23,7 @@ from google.adk.a2a.executor.a2a_agent_executor import A2aAgentExecutor
 from google.adk.a2a.executor.config import A2aAgentExecutorConfig
 from starlette.routing import BaseRoute
 
+from tools import recent
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.server.answers import KEY, Answers
 from tools.server.door import A2A, CARD, Rates, TooMany, why
@@ -88,7 +89,8 @@ class Turn(AgentExecutor):
                     key = context.message.message_id
                     given = await self._answers.given(user, context.context_id, key) if key else None
                     if given is None:
-                        await self._adk.execute(context, event_queue)
+                        with recent.turn():
+                            await self._adk.execute(context, event_queue)
                         return
         except (TooMany, Busy, *DATABASE_ERRORS) as error:
             await self._begin(context, event_queue)

@@ -17,7 +17,7 @@ from google.adk.cli.service_registry import get_service_registry
 from google.adk.cli.utils.base_agent_loader import BaseAgentLoader
 from google.adk.errors._stale_session_error import StaleSessionError
 from google.adk.runners import Runner
-from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService
+from google.adk.sessions import BaseSessionService
 from google.auth.exceptions import GoogleAuthError
 from sqlalchemy import text
 from starlette.responses import JSONResponse, Response
@@ -26,6 +26,7 @@ from starlette.types import ASGIApp
 from tools import backend
 from tools.application import NAME, build_app
 from tools.backend import BackendError, is_loopback
+from tools.recent import RecentDatabaseSessions, RecentInMemorySessions
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.research.keeper import keep
 from tools.research.wiring import close, research
@@ -81,6 +82,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeping = asyncio.create_task(keep())
+        await backend.warm()
         health.open = True
         try:
             yield
@@ -155,11 +157,11 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     """
     url = sessions_url(server, settings.ledger_url, settings.data_dir)
     if url.startswith("memory:"):
-        return InMemorySessionService()
+        return RecentInMemorySessions()
     pool = {} if "sqlite" in url else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        return DatabaseSessionService(url, **pool)
+        return RecentDatabaseSessions(url, **pool)
     except (ValueError, ImportError):  # whose words hold the address, and so a password
         raise SettingsError(
             "DESK_SESSIONS_URL is not the address of a database that is known here: write"

@@ -19,6 +19,7 @@ from starlette.datastructures import Headers
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tools import recent
 from tools.research.database import DATABASE_ERRORS
 from tools.server.answers import KEY, Answers
 from tools.server.auth import Identify, Refused
@@ -170,7 +171,8 @@ class Door:
                         metadata = data.pop("customMetadata", None) or data.pop("custom_metadata", None) or {}
                         if key:
                             data["custom_metadata"] = metadata | {KEY: key}
-                        await self.app(_without_length(scope), _again(json.dumps(data).encode(), receive), send)
+                        with recent.turn():
+                            await self.app(_without_length(scope), _again(json.dumps(data).encode(), receive), send)
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
         except TooMany as many:

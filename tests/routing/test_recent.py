@@ -1,0 +1,101 @@
+"""A turn of a long conversation reads its newest events; no agent loses its chain, and nobody else sees less."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from google.adk.events import Event
+from google.adk.sessions import Session
+from google.genai import types
+
+from interactions_emulator import Emulator
+from tests.routing.test_conversation import brain as conversation
+from tests.talk import USER, Talk, creates, words
+from tools import backend, recent
+from tools.application import build_app
+from tools.recent import WINDOW, Recent, RecentInMemorySessions
+
+MANY = WINDOW  # turns of two events each: twice the window
+
+
+@pytest.fixture
+def api(use: Any) -> Iterator[Emulator]:
+    with Emulator(brain=conversation, speed=0) as server:
+        use(server)
+        yield server
+
+
+async def small_talk(talk: Talk, turns: int) -> None:
+    """Turns that nobody had to play: as their events would stand in the session."""
+    session = await talk.session()
+    last = next(e.interaction_id for e in reversed(session.events) if e.author == "desk" and e.interaction_id)
+    for number in range(turns):
+        for author in ("user", "desk"):
+            content = types.Content(role="user" if author == "user" else "model", parts=[types.Part(text=f"{number}")])
+            named = {"interaction_id": last} if author == "desk" else {}
+            event = Event(author=author, content=content, invocation_id=f"i{number}", **named)
+            await talk.sessions.append_event(session, event)
+
+
+async def read(talk: Talk) -> Session:
+    """The session as a turn reads it."""
+    with recent.turn():
+        session = await talk.sessions.get_session(app_name=talk.runner.app_name, user_id=USER, session_id="s1")
+    assert session
+    return session
+
+
+async def test_a_turn_reads_the_newest_events_from_a_message_on_and_everybody_else_all(api: Emulator) -> None:
+    talk = Talk(build_app())
+    await talk.say("hello")
+    await small_talk(talk, MANY)
+    events = (await read(talk)).events
+    assert isinstance(events, Recent)
+    assert WINDOW - 2 <= len(events) <= WINDOW
+    assert events[0].author == "user"
+    assert len((await talk.session()).events) == len(await events.whole()) == 2 + 2 * MANY
+
+
+async def test_an_agent_that_has_not_spoken_for_long_goes_on_its_chain_and_hears_what_it_missed(api: Emulator) -> None:
+    talk = Talk(build_app())
+    assert await talk.ask("weather in Lisbon") == "WEATHER Lisbon"
+    chain = (await talk.session()).events[-1].interaction_id
+    await talk.say("hello")
+    await small_talk(talk, MANY)
+    assert await talk.ask("and tomorrow") == "WEATHER Lisbon"
+    asked = next(body for body in creates(api)[5:] if any(t.get("name") == "get_weather" for t in body["tools"]))
+    assert asked["previous_interaction_id"] == chain
+    said = [content["text"] for step in asked["input"] for content in step.get("content") or ()]
+    assert {str(number) for number in range(MANY)} <= {word for text in said for word in text.split()}
+
+
+async def test_a_chain_that_the_server_forgot_is_begun_anew_with_the_whole_conversation(api: Emulator) -> None:
+    talk = Talk(build_app())
+    await talk.say("hello")
+    await small_talk(talk, MANY)
+    for interaction in api.interactions():
+        await backend.client().aio.interactions.delete(interaction["id"])
+    await talk.say("hello again")
+    assert len(creates(api)[-1]["input"]) >= 2 * MANY
+
+
+async def test_a_conversation_that_was_rewound_is_read_as_a_whole(api: Emulator) -> None:
+    talk = Talk(build_app())
+    await talk.say("hello")
+    await small_talk(talk, MANY)
+    await talk.runner.rewind_async(user_id=USER, session_id="s1", rewind_before_invocation_id="i0")
+    assert not isinstance((await read(talk)).events, Recent)
+    assert words((await talk.say("hello"))[-1]) == "SMALL TALK"
+
+
+async def test_a_short_conversation_is_read_as_it_is() -> None:
+    sessions = RecentInMemorySessions()
+    session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
+    await sessions.append_event(session, Event(author="user"))
+    with recent.turn():
+        found = await sessions.get_session(app_name="a", user_id="u", session_id="s")
+    assert found
+    assert not isinstance(found.events, Recent)
+    assert len(found.events) == 1

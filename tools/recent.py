@@ -1,0 +1,78 @@
+"""Long conversations cost no more than short ones: a turn reads the newest events, and the others only if it has to.
+
+ADK 2.13 reads and copies the whole session at the beginning of each turn (`runners.py:966`), so that turn 1,000 takes
+ten times as long as turn 10. Its own `num_recent_events` loses the chains of agents that have not spoken for long, and
+cuts between a call and its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+
+from google.adk.events import Event
+from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService, Session
+from google.adk.sessions.base_session_service import GetSessionConfig
+from google.adk.sessions.sqlite_session_service import SqliteSessionService
+
+WINDOW = 60
+"""Events that a turn reads."""
+
+_turn: ContextVar[bool] = ContextVar("turn", default=False)
+
+
+class Recent(list[Event]):
+    """The newest events of a session, from a message of the user's on, and how to get all of them."""
+
+    def __init__(self, events: Iterable[Event], whole: Callable[[], Awaitable[list[Event]]]) -> None:
+        super().__init__(events)
+        self.whole = whole
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """What is read of sessions inside is for a turn of a runner; everybody else wants to see all of them."""
+    before = _turn.set(True)
+    try:
+        yield
+    finally:
+        _turn.reset(before)
+
+
+class _RecentSessions(BaseSessionService):
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        read = partial(super().get_session, app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
+        return await _recent(read) if config is None and _turn.get() else await read(config=config)
+
+
+class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
+    """ADK's service, which gives a turn the newest events."""
+
+
+class RecentSqliteSessions(_RecentSessions, SqliteSessionService):
+    """ADK's service, which gives a turn the newest events."""
+
+
+class RecentDatabaseSessions(_RecentSessions, DatabaseSessionService):
+    """ADK's service, which gives a turn the newest events."""
+
+
+async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
+    """A session with its newest events; all of them if they are few, or were rewound, or begin with no message."""
+    session = await read(config=GetSessionConfig(num_recent_events=WINDOW))
+    if session is None or len(session.events) < WINDOW:
+        return session
+    start = next((i for i, event in enumerate(session.events) if event.author == "user"), None)
+    if start is None or any(event.actions.rewind_before_invocation_id for event in session.events):
+        return await read()
+
+    async def whole() -> list[Event]:
+        found = await read()
+        return found.events if found else []
+
+    session.events = Recent(session.events[start:], whole)
+    return session
