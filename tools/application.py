@@ -15,6 +15,7 @@ from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
 from tools.settings import load_settings
 from tools.telemetry import follow_environment
+from tools.tuning import skip_missing_a2a
 
 NAME = "desk"
 
@@ -26,6 +27,7 @@ def build_app() -> App:
         tools.yamls.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
     """
     follow_environment()
+    skip_missing_a2a()
     config = load_settings().config
     agent, gate = load_agent(config), gates(config)
     backend.current()

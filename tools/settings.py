@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
@@ -46,12 +48,20 @@ class Settings(BaseSettings):
         return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'ledger.db'}"
 
 
+_VARIABLES = (*(f"DESK_{name.upper()}" for name in Settings.model_fields), "HOME", "XDG_DATA_HOME")
+
+
 def load_settings() -> Settings:
-    """Reads the environment.
+    """Reads the environment; anew only if it has changed, for each turn asks.
 
     Raises:
         SettingsError: a variable has an unusable value.
     """
+    return _read(tuple(map(os.environ.get, _VARIABLES)))
+
+
+@lru_cache
+def _read(values: tuple[str | None, ...]) -> Settings:
     try:
         return Settings()
     except ValidationError as error:

@@ -9,7 +9,9 @@ if ROOT not in sys.path:  # the `adk` command puts only agents/ on the path
 
 from tools import backend  # noqa: E402
 from tools.application import build_app  # noqa: E402
+from tools.tuning import settle  # noqa: E402
 
 app = build_app()
 root_agent = app.root_agent
+settle()
 print(f"Research Desk on {backend.current()}", file=sys.stderr)

@@ -33,6 +33,7 @@ def serve(
     from tools.server.settings import load_server_settings
     from tools.settings import SettingsError, load_settings
     from tools.telemetry import TelemetryError, setup_logging, setup_telemetry
+    from tools.tuning import settle
     from tools.yamls import ConfigError
 
     warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of parts of its server
@@ -45,6 +46,7 @@ def serve(
         app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "")
     except (SettingsError, ConfigError, BackendError, TelemetryError) as error:
         fail(error)
+    settle()
     uvicorn.run(
         app,
         host=host,
