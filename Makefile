@@ -69,12 +69,13 @@ deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=…
 
 deploy-check: $(VENV)/.ready-dev ## The staged tree, installed as its Dockerfile says into a fresh environment, boots and answers
 	rm -rf build/deploy && $(PYTHON) -m venv build/deploy
+	build/deploy/bin/pip install --quiet pip==24.0 # the one of its image, python:3.11-slim
 	build/deploy/bin/pip install --quiet "google-adk[a2a]==$$($(BIN)/adk --version | sed 's/.* //')"
 	build/deploy/bin/pip install --quiet -r agents/desk/requirements.txt
 	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest tests/deploy
 
 $(VENV)/.ready-deploy: $(VENV)/.ready agents/desk/requirements.txt
-	$(BIN)/pip install --quiet --require-hashes -r agents/desk/requirements.txt
+	$(BIN)/pip install $(LOCKED) agents/desk/requirements.txt
 	touch $@
 
 needs-place:
@@ -110,12 +111,13 @@ lint: $(VENV)/.ready-dev
 	$(BIN)/ruff format .
 	$(BIN)/mypy
 
-COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --build-deps-for editable --no-emit-index-url \
+COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
   --no-emit-trusted-host --no-emit-find-links --no-header
+OF_PROJECT := --build-deps-for editable pyproject.toml
 lock: ## Resolve the dependencies anew (needs pip-tools)
-	$(COMPILE) --extra dev --output-file requirements-dev.lock pyproject.toml
-	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock pyproject.toml
-	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt pyproject.toml
+	$(COMPILE) --extra dev --output-file requirements-dev.lock $(OF_PROJECT)
+	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
+	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 
@@ -127,19 +129,22 @@ $(VENV)/bin/python:
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Say PYTHON=python3.11 or so."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
+# A lock has all there is to install. pip 23 would look for more, and stop at the newest release of what is wanted with extras.
+LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes -r
+
 $(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/pip install $(LOCKED) requirements.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
-	$(BIN)/pip install --quiet --disable-pip-version-check --require-hashes -r requirements-dev.lock
+	$(BIN)/pip install $(LOCKED) requirements-dev.lock
 	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@ $(VENV)/.ready
 
 .venv-genai3/.ready: $(CONFORMANCE)/genai-3.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv .venv-genai3
-	.venv-genai3/bin/pip install --quiet --disable-pip-version-check --require-hashes -r $<
+	.venv-genai3/bin/pip install $(LOCKED) $<
 	@touch $@
 
 %/node_modules/.ready: %/package-lock.json %/package.json
