@@ -6,7 +6,8 @@ What is faster here than in google-genai 2.34 is so without changing it; other v
 from __future__ import annotations
 
 import json
-from collections.abc import AsyncGenerator, Mapping
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from functools import cached_property
 from importlib.metadata import version
 from typing import Any
@@ -17,7 +18,7 @@ from google.genai.interactions import InteractionSSEEvent
 from google.genai.types import HttpOptions, HttpRetryOptions
 from pydantic import TypeAdapter, ValidationError
 
-from tools.wire import Event, Http, Wire, rehearse
+from tools.wire import Batches, Event, Http, Wire, each, rehearse
 
 TESTED = ("2.34.",)
 """Versions of google-genai that the wire was compared with, by their beginning."""
@@ -61,26 +62,28 @@ async def create_stream(
     """A streamed create: what `sdk.aio.interactions.create(stream=True)` gives.
 
     Args:
-        watched: whether somebody sees the pieces; if not, those of one text come as one.
+        watched: whether somebody sees the pieces; if not, those of one text come as one, else those that came together.
     """
     if isinstance(sdk, WiredClient):
         try:
-            events = await sdk.wire.create({**arguments, "stream": True}, headers)
+            batches = await sdk.wire.create({**arguments, "stream": True}, headers)
         except TypeError:  # something that the SDK knows how to write
             pass
         else:
-            return _continued(sdk, events if watched else _joined(events), arguments, headers)
+            return _continued(sdk, batches if watched else _whole(batches), arguments, headers)
     return await sdk.aio.interactions.create(**arguments, stream=True, extra_headers=headers)
 
 
 async def _continued(
-    sdk: Client, events: AsyncGenerator[Event, None], arguments: Mapping[str, Any], headers: Mapping[str, str] | None
+    sdk: Client, batches: Batches, arguments: Mapping[str, Any], headers: Mapping[str, str] | None
 ) -> AsyncGenerator[Any, None]:
     """The events, and those of the interactions that an answer which is too long for one goes on in."""
     last: Event = {}
-    async for event in events:
-        last = event
-        yield await _model(sdk, event)
+    async with aclosing(batches):
+        async for batch in batches:
+            for event in joined(batch):
+                last = event
+                yield await _model(sdk, event)
     interaction = last.get("interaction") or {}
     if interaction.get("status") == "requires_continuation" and (token := interaction.get("continuation_token")):
         rest = {**arguments, "continuation_token": token, "stream": True}
@@ -91,24 +94,29 @@ async def _continued(
             yield model
 
 
-async def _joined(events: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-    """The events, with adjacent pieces of a text as one: each costs ADK as much as a whole text."""
-    held: dict[str, Any] | None = None
-    async for event in events:
-        delta = event.get("delta") or {}
-        if event.get("event_type") != "step.delta" or set(delta) != {"type", "text"}:
-            if held:
-                yield held
-                held = None
-            yield event
-        elif held and held.get("index") == event.get("index"):
-            held["delta"]["text"] += delta["text"]
+async def _whole(batches: Batches) -> Batches:
+    """All of a stream as one batch."""
+    yield [event async for event in each(batches)]
+
+
+def joined(events: Iterable[Event]) -> list[Event]:
+    """Events with adjacent pieces of a text as one: each costs ADK as much as a whole text."""
+    found: list[Event] = []
+    for event in events:
+        if found and (of := _text_of(event)) and of == _text_of(found[-1]):
+            text = found[-1]["delta"]["text"] + event["delta"]["text"]
+            found[-1] = {**event, "delta": {**event["delta"], "text": text}}
         else:
-            if held:
-                yield held
-            held = {**event, "delta": {**delta}}
-    if held:
-        yield held
+            found.append(event)
+    return found
+
+
+def _text_of(event: Event) -> tuple[Any, ...] | None:
+    """Which step's text a piece is of, if an event is one that carries nothing else."""
+    delta = event.get("delta") if event.get("event_type") == "step.delta" else None
+    if isinstance(delta, dict) and set(delta) == {"type", "text"} and isinstance(delta["text"], str):
+        return event.get("index"), delta["type"]
+    return None
 
 
 async def _model(sdk: Client, event: Event) -> Any:

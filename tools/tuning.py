@@ -20,7 +20,7 @@ def settle() -> None:
 def skip_missing_a2a() -> None:
     """Lets an import that fails do so at once.
 
-    ADK 2.13 tries to import its agent for A2A in each turn (`workflow/utils/_workflow_graph_utils.py:90`). Without the
+    ADK 2.13 tries to import its agent for A2A in each turn (`workflow/utils/_workflow_graph_utils.py:96`). Without the
     A2A SDK that fails, which Python does not remember: two modules are executed again each time, 0.5 ms, and 9 ms
     where no compiled ones are kept. The test in tests/config/test_tuning.py tells when this can go.
     """

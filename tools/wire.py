@@ -11,24 +11,27 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, Mapping
-from contextlib import aclosing
+from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
+from contextlib import aclosing, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
 import httpx
-from httpx_sse import EventSource, SSEError
+
+from tools.sse import Splitter
 
 if TYPE_CHECKING:
     from google.genai import Client
 
 Event = Mapping[str, Any]
 """A server-sent event of the API as plain JSON, e.g. {"event_type": "step.delta", "event_id": ..., ...}."""
+Batches = AsyncGenerator[Sequence[Event], None]
+"""Events as they came: those of a batch came together."""
 FRESH = 60.0
 """Seconds that address and credentials are used before the SDK is asked again; its tokens last an hour."""
 _NAME = "rehearsal"
-_END = "[DONE]"
+_END = b"[DONE]"
 _LINGER = 0.25
 """Seconds to wait, after the last event, for the end of the answer: then its connection can be used again."""
 
@@ -74,9 +77,7 @@ class Wire:
         """Does beforehand what the first request would have to: half a second of imports in google-genai 2.34."""
         await self._known()
 
-    async def create(
-        self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
-    ) -> AsyncGenerator[Event, None]:
+    async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
         """Sends a create; its events, once the server has begun to answer.
 
         Raises:
@@ -84,13 +85,13 @@ class Wire:
         """
         content = json.dumps({name: value for name, value in body.items() if value is not None}, ensure_ascii=False)
         request = await self._request("POST", "", headers=headers, content=content.encode("utf-8", "surrogatepass"))
-        return self._events(await self._send(request))
+        return self._batches(await self._send(request))
 
-    async def attach(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
+    async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
         """Events of an interaction after `last_event_id` (or all), then those that follow live."""
         query = {"stream": "true"} | ({"last_event_id": last_event_id} if last_event_id else {})
         request = await self._request("GET", f"/{interaction_id}", params=query)
-        return self._events(await self._send(request))
+        return self._batches(await self._send(request))
 
     async def get(self, interaction_id: str, *, include_input: bool = False) -> dict[str, Any]:
         """The interaction as it stands."""
@@ -131,21 +132,26 @@ class Wire:
             raise await self._as_the_sdk_says(error) from error
         raise await self._as_the_sdk_says(response)
 
-    async def _events(self, response: httpx.Response) -> AsyncGenerator[Event, None]:
-        response.encoding = "utf-8-sig"  # a byte order mark at the beginning is no part of it
+    async def _batches(self, response: httpx.Response) -> Batches:
+        batch, pieces, splitter = list[Event](), response.aiter_bytes(), Splitter()
         try:
-            async with aclosing(EventSource(response).aiter_sse()) as events:
-                async for event in events:
-                    if event.data == _END:
-                        break
-                    if event.data:
-                        yield _object(event.data)
-                async with asyncio.timeout(_LINGER):
-                    async for _ in events:
-                        pass
-        except TimeoutError:
-            return
-        except (httpx.HTTPError, SSEError, ValueError) as error:
+            if not response.headers.get("content-type", "").startswith("text/event-stream"):
+                raise ValueError("what the server sent is no stream of events")
+            async for piece in pieces:
+                for data in splitter.feed(piece):
+                    if data == _END:
+                        if batch:
+                            yield batch
+                        await _drain(pieces)
+                        return
+                    if data:
+                        batch.append(_object(data))
+                if batch:
+                    yield batch
+                    batch = []
+        except (httpx.HTTPError, ValueError) as error:
+            if batch:
+                yield batch
             raise await self._as_the_sdk_says(error) from error
         finally:
             await response.aclose()
@@ -165,27 +171,33 @@ class SdkWire:
     def __init__(self, sdk: Client) -> None:
         self._interactions = sdk.aio.interactions
 
-    async def create(
-        self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None
-    ) -> AsyncGenerator[Event, None]:
+    async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
         given = {name: value for name, value in body.items() if value is not None}
-        return self._events(await self._interactions.create(**given, extra_headers=headers))
+        return self._batches(await self._interactions.create(**given, extra_headers=headers))
 
-    async def attach(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
-        return self._events(await self._interactions.get(interaction_id, stream=True, last_event_id=last_event_id))
+    async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
+        return self._batches(await self._interactions.get(interaction_id, stream=True, last_event_id=last_event_id))
 
     async def get(self, interaction_id: str, *, include_input: bool = False) -> dict[str, Any]:
         return plain(await self._interactions.get(interaction_id, include_input=include_input or None))
 
-    async def _events(self, opened: Any) -> AsyncGenerator[Event, None]:
+    async def _batches(self, opened: Any) -> Batches:
         async with opened as stream:
             async for event in stream:
-                yield plain(event)
+                yield [plain(event)]
 
 
 def wire_of(sdk: Client) -> Wire | SdkWire:
     """The wire to the server of an SDK client."""
     return getattr(sdk, "wire", None) or SdkWire(sdk)
+
+
+async def each(batches: Batches) -> AsyncGenerator[Event, None]:
+    """The events of batches, one by one."""
+    async with aclosing(batches):
+        async for batch in batches:
+            for event in batch:
+                yield event
 
 
 def plain(model: Any) -> dict[str, Any]:
@@ -213,6 +225,14 @@ async def rehearse(
         _rehearsal.reset(before)
     assert rehearsal.request
     return rehearsal.request, answer
+
+
+async def _drain(pieces: AsyncIterator[bytes]) -> None:
+    """Reads to the end of an answer that has said its last: a connection with something left in it is closed."""
+    with suppress(TimeoutError, httpx.HTTPError):
+        async with asyncio.timeout(_LINGER):
+            async for _ in pieces:
+                pass
 
 
 def _object(text: str | bytes) -> dict[str, Any]:

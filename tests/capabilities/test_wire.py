@@ -105,7 +105,10 @@ async def test_credentials_are_asked_for_again(client: WiredClient, monkeypatch:
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_events_are_those_of_the_sdk(client: WiredClient, script: Script, answer: list[dict[str, Any]]) -> None:
+async def test_events_are_those_of_the_sdk(
+    client: WiredClient, script: Script, answer: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sdk, "joined", list)  # as they were sent
     script.answers = [answer, answer]
     asked = {"model": "gemini-3.8-flash", "input": "hello"}
     theirs = [event async for event in await client.aio.interactions.create(**asked, stream=True)]

@@ -16,7 +16,7 @@ from typing import TYPE_CHECKING, Any
 import httpx
 
 from tools.research.job import Request
-from tools.wire import Event, plain, wire_of
+from tools.wire import Event, each, plain, wire_of
 
 if TYPE_CHECKING:
     from google.genai import Client
@@ -101,7 +101,7 @@ class InteractionsClient:
                 "store": True,
                 "stream": True,
             }
-            async with aclosing(await wire_of(sdk).create(body)) as events:
+            async with aclosing(each(await wire_of(sdk).create(body))) as events:
                 async for event in events:
                     yield event
                     first = False
@@ -117,7 +117,7 @@ class InteractionsClient:
             ApiError: the stream broke or could not be opened.
         """
         try:
-            async with aclosing(await wire_of(self._sdk()).attach(interaction_id, last_event_id)) as events:
+            async with aclosing(each(await wire_of(self._sdk()).attach(interaction_id, last_event_id))) as events:
                 async for event in events:
                     yield event
         except Exception as error:

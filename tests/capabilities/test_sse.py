@@ -1,0 +1,65 @@
+"""A stream of events is read as it was meant, however it is cut into pieces."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from tools.sdk import joined
+from tools.sse import Splitter
+
+LINES = st.sampled_from((b"\n", b"\r\n", b"\r"))
+DATA = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), min_size=1, max_size=30).filter(
+    lambda text: not text.startswith(" ")
+)
+NOISE = st.sampled_from((b"", b": a comment", b"event: step.delta", b"id: 7", b"retry: 100", b"datum: no", b"noise"))
+
+
+def read(*pieces: bytes) -> list[bytes]:
+    splitter = Splitter()
+    return [data for piece in pieces for data in splitter.feed(piece)]
+
+
+@given(st.lists(st.tuples(NOISE, DATA)), LINES, st.sampled_from((b"data:", b"data: ")), st.booleans(), st.data())
+def test_the_data_of_each_event_comes_out_whole(
+    events: list[tuple[bytes, str]], end: bytes, field: bytes, mark: bool, choose: st.DataObject
+) -> None:
+    stream = (b"\xef\xbb\xbf" if mark else b"") + b"".join(
+        noise + end + field + data.encode() + end + end if noise else field + data.encode() + end + end
+        for noise, data in events
+    )
+    cuts = sorted(choose.draw(st.sets(st.integers(0, len(stream)), max_size=12)))
+    pieces = [stream[a:b] for a, b in zip([0, *cuts], [*cuts, len(stream)], strict=True)]
+    assert read(*pieces) == [data.encode() for _, data in events]
+
+
+@pytest.mark.parametrize(
+    ("stream", "data"),
+    [
+        (b"data: a\ndata: b\n\n", [b"a\nb"]),
+        (b"data\n\n", [b""]),
+        (b"data:  two\n\n", [b" two"]),
+        (b"data: never ended\n", []),
+        (b"event: ping\n\n", []),
+        (b"\n\n\ndata: late\n\n\n", [b"late"]),
+    ],
+)
+def test_what_the_standard_says_of_lines(stream: bytes, data: list[bytes]) -> None:
+    assert read(stream) == data
+
+
+def delta(index: int, text: object, **more: object) -> dict[str, object]:
+    return {"event_type": "step.delta", "index": index, "delta": {"type": "text", "text": text, **more}}
+
+
+def test_pieces_of_one_text_that_came_together_are_one() -> None:
+    stop = {"event_type": "step.stop", "index": 0}
+    cited = delta(1, "c", annotations=[])
+    assert joined([delta(0, "a"), delta(0, "b"), stop, delta(1, "c"), delta(1, "d")]) == [
+        delta(0, "ab"),
+        stop,
+        delta(1, "cd"),
+    ]
+    for apart in ([delta(0, "a"), delta(1, "b")], [delta(1, "a"), cited], [cited, delta(1, "a")], [delta(0, 1)] * 2):
+        assert joined(apart) == apart
