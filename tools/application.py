@@ -15,6 +15,7 @@ from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
 from tools.settings import load_settings
 from tools.telemetry import follow_environment
+from tools.telemetry.quiet import Quiet
 from tools.tuning import skip_missing_a2a
 
 NAME = "desk"
@@ -34,7 +35,7 @@ def build_app() -> App:
     return App(
         name=NAME,
         root_agent=agent,
-        plugins=[*gate, Forgetter(), ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
+        plugins=[Quiet(), *gate, Forgetter(), ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
         # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )
