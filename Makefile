@@ -134,12 +134,12 @@ LOCKED := --quiet --disable-pip-version-check --no-deps --require-hashes -r
 
 $(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install $(LOCKED) requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@
 
 $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install $(LOCKED) requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation -e .
+	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
 	@touch $@ $(VENV)/.ready
 
 .venv-genai3/.ready: $(CONFORMANCE)/genai-3.lock | $(VENV)/bin/python

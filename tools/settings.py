@@ -3,52 +3,83 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal
+from typing import Any, Literal, TypeVar, get_args
 
-import platformdirs
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
+T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 """Folder that holds tools/ and configs/: the repository, or the place where a deployment put both."""
+Wish = Literal["auto", "gemini", "vertex", "emulator"]
 
 
 class SettingsError(Exception):
     """A setting in the environment has a value that cannot be used. The text names the variable."""
 
 
-class Settings(BaseSettings):
+def _user_data() -> Path:
+    import platformdirs
+
+    return platformdirs.user_data_path("research-desk")
+
+
+@dataclass(frozen=True)
+class Settings:
     """`DESK_*` variables. Keys and Google's own variables are read by `tools.backend`."""
 
-    model_config = SettingsConfigDict(env_prefix="DESK_", env_ignore_empty=True)
-
-    backend: Literal["auto", "gemini", "vertex", "emulator"] = "auto"
+    backend: Wish = "auto"
     config: Path = ROOT / "configs" / "desk.yaml"
     """YAML file of the root agent."""
-    data_dir: Path = Field(default_factory=lambda: platformdirs.user_data_path("research-desk"))
+    data_dir: Path = field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
     """SQLAlchemy URL of the ledger; empty: a SQLite file in `data_dir`."""
     corpus: Path | None = None
     """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
-    attach_seconds: float | None = Field(default=None, gt=0)
+    attach_seconds: float | None = None
     """How long a turn watches a research; none: what the agent's YAML says."""
-    retention_days: float = Field(default=55.0, gt=0)
+    retention_days: float = 55.0
     """How long the server keeps interactions: 55 days on the paid tier, 1 on the free one."""
-    emulator_speed: float = Field(default=60.0, gt=0)
+    emulator_speed: float = 60.0
     """Virtual seconds that pass per second on the embedded emulator (a research takes 20 virtual minutes)."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator when it is used."""
 
     @property
+    def ledger_file(self) -> Path:
+        """Where the ledger is unless `database_url` says another place."""
+        return self.data_dir / "ledger.db"
+
+    @property
     def ledger_url(self) -> str:
         """The ledger's SQLAlchemy URL."""
-        return self.database_url or f"sqlite+aiosqlite:///{self.data_dir / 'ledger.db'}"
+        return self.database_url or f"sqlite+aiosqlite:///{self.ledger_file}"
 
 
-_VARIABLES = (*(f"DESK_{name.upper()}" for name in Settings.model_fields), "HOME", "XDG_DATA_HOME")
+def variables(kind: type[Any]) -> list[str]:
+    """The names of the variables that a class of settings is read from."""
+    return [f"DESK_{each.name.upper()}" for each in fields(kind)]
+
+
+def read(kind: type[T], env: Mapping[str, str]) -> T:
+    """Settings from variables; an empty one counts as not set.
+
+    Raises:
+        SettingsError: one has an unusable value.
+    """
+    values, wrong = dict[str, Any](), list[str]()
+    for each, name in zip(fields(kind), variables(kind), strict=True):  # type: ignore[arg-type]
+        if text := env.get(name):
+            try:
+                values[each.name] = _READERS[str(each.type)](text)
+            except ValueError as error:
+                wrong.append(f"{name}={text!r}: {error}")
+    if wrong:
+        raise SettingsError("\n".join(wrong))
+    return kind(**values)
 
 
 def load_settings() -> Settings:
@@ -57,13 +88,43 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: a variable has an unusable value.
     """
-    return _read(tuple(map(os.environ.get, _VARIABLES)))
+    return _read(tuple(map(os.environ.get, _ASKED)))
+
+
+_ASKED = (*variables(Settings), "HOME", "XDG_DATA_HOME")
 
 
 @lru_cache
 def _read(values: tuple[str | None, ...]) -> Settings:
-    try:
-        return Settings()
-    except ValidationError as error:
-        lines = [f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
-        raise SettingsError("\n".join(lines)) from None
+    return read(Settings, {name: value for name, value in zip(_ASKED, values, strict=True) if value})
+
+
+def _number(kind: type[float]) -> Callable[[str], float]:
+    def number(text: str) -> float:
+        try:
+            value = kind(text)
+        except ValueError:
+            value = kind(0)
+        if not value > 0:
+            raise ValueError(f"it has to be a {'whole ' if kind is int else ''}number above 0")
+        return value
+
+    return number
+
+
+def _wish(text: str) -> str:
+    if text not in get_args(Wish):
+        raise ValueError(f"it has to be one of {', '.join(get_args(Wish))}")
+    return text
+
+
+_READERS: Mapping[str, Callable[[str], Any]] = {
+    "str": str,
+    "Path": Path,
+    "Path | None": Path,
+    "int": _number(int),
+    "float": _number(float),
+    "float | None": _number(float),
+    "Wish": _wish,
+}
+"""By the types that settings have."""

@@ -122,9 +122,20 @@ def test_a_file_that_is_no_mapping_is_named(configs: Path, text: str) -> None:
         load_agent(configs / "desk.yaml")
 
 
-def test_a_wrong_setting_names_its_variable(monkeypatch: pytest.MonkeyPatch) -> None:
+@pytest.mark.parametrize(
+    ("name", "value", "problem"),
+    [
+        ("ATTACH_SECONDS", "soon", "a number above 0"),
+        ("RETENTION_DAYS", "-1", "a number above 0"),
+        ("EMULATOR_SPEED", "nan", "a number above 0"),
+        ("BACKEND", "gemni", "one of auto, gemini, vertex, emulator"),
+    ],
+)
+def test_a_wrong_setting_names_its_variable(
+    name: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     from tools.settings import SettingsError, load_settings
 
-    monkeypatch.setenv("DESK_ATTACH_SECONDS", "soon")
-    with pytest.raises(SettingsError, match=r"DESK_ATTACH_SECONDS='soon': .*number"):
+    monkeypatch.setenv(f"DESK_{name}", value)
+    with pytest.raises(SettingsError, match=rf"DESK_{name}='{value}': it has to be {problem}"):
         load_settings()

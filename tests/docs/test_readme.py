@@ -12,12 +12,12 @@ from tests.faults.cells import cells
 from tests.faults.victim import kills
 from tools.cli import app
 from tools.server.settings import ServerSettings
-from tools.settings import Settings
+from tools.settings import Settings, variables
 
 README = (ROOT / "README.md").read_text()
 RESEARCH = (ROOT / "docs" / "research.md").read_text()
 EXAMPLE = (ROOT / ".env.example").read_text()
-SETTINGS = {f"DESK_{name.upper()}" for name in Settings.model_fields}
+SETTINGS = {*variables(Settings)}
 
 
 def test_every_setting_is_in_the_table_and_in_the_example_file_and_no_other() -> None:
@@ -28,7 +28,7 @@ def test_every_setting_is_in_the_table_and_in_the_example_file_and_no_other() ->
 def test_every_setting_of_the_server_is_in_its_table() -> None:
     rows = re.findall(r"^\| (`DESK_.+?) \|", (ROOT / "docs" / "serving.md").read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"DESK_\w+", row)} | SETTINGS
-    assert named == {f"DESK_{name.upper()}" for name in ServerSettings.model_fields} | SETTINGS
+    assert named == {*variables(ServerSettings)} | SETTINGS
 
 
 def test_every_command_is_shown_and_every_command_shown_exists() -> None:

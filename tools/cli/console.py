@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import AsyncIterator, Coroutine
 from typing import Any, NoReturn
 
@@ -20,6 +19,8 @@ STOPPED = "Stopped. A research that was started goes on; the same command picks 
 
 def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
     """Runs a command; errors of the application become one line and exit status 1, Ctrl-C says `stopped`."""
+    import asyncio
+
     from sqlalchemy.exc import SQLAlchemyError
 
     from tools.backend import BackendError

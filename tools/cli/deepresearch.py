@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import json
 import re
 from collections.abc import Mapping, Sequence
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from tools.cli.console import err, fail, out, run
 
 if TYPE_CHECKING:
+    from rich.table import Table
+
     from evals.deepresearch import Task
     from evals.fact import Check
 
@@ -52,6 +52,8 @@ async def _bench(
     retry: bool,
     yes: bool,
 ) -> None:
+    import asyncio
+
     from evals.deepresearch import Bench, TasksError, read_tasks, write_articles
     from evals.fact import check
     from tools import backend
@@ -106,6 +108,8 @@ async def _bench(
 
 def _table(tasks: Sequence[Task], checks: Mapping[Task, Check]) -> Table:
     """What FACT counts, as far as it can be told without a judge."""
+    from rich.table import Table
+
     table = Table("task", "pairs", "twice", "claims", "sourced", "unsourced figures", "unused sources", "astray marks")
     for task in tasks:
         if found := checks.get(task):

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import os
 import re
 import tempfile
@@ -150,6 +149,8 @@ def _leave(live: bool) -> None:
 
 
 async def _evaluate(wish: Wish) -> None:
+    import asyncio
+
     from evals.live import Budget, count_tokens
     from evals.report import page, summary
     from evals.result import Run, save_run

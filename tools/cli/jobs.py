@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 import base64
 import json
 import mimetypes
@@ -13,7 +12,6 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from tools.cli.console import USER, err, fail, out, run, show_progress
 
@@ -66,12 +64,24 @@ def jobs(
     """List researches, newest first."""
     if watch and (as_json or not out.is_terminal):
         fail(ValueError("--watch fills a terminal: leave it out to have the list once"))
-    run(_watch() if watch else _jobs(as_json), stopped="")
+    from tools.research.glance import newest
+
+    if watch:
+        run(_watch(), stopped="")
+    elif (found := newest()) is not None:
+        _show_jobs(found, as_json)
+    else:
+        run(_jobs(as_json), stopped="")
 
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
     """Show how a research stands, from the ledger."""
-    run(_status(job_id, as_json))
+    from tools.research.glance import one
+
+    if found := one(job_id):
+        _show_job(found, as_json)
+    else:
+        run(_status(job_id, as_json))
 
 
 def attach(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None, as_json: AsJson = False) -> None:
@@ -147,6 +157,8 @@ class _Output:
 
     async def save(self, job: Job, found: Report) -> None:
         """Writes the report's files and prints their paths."""
+        import asyncio
+
         from tools.research.files import save
 
         for path in await asyncio.to_thread(save, found, self.folder / job.id, self.formats):
@@ -208,6 +220,12 @@ async def _jobs(as_json: bool) -> None:
     ledger = Ledger(load_settings().ledger_url)
     found = await ledger.find()
     await ledger.close()
+    _show_jobs(found, as_json)
+
+
+def _show_jobs(found: list[Job], as_json: bool) -> None:
+    from rich.table import Table
+
     if as_json:
         for job in found:
             typer.echo(json.dumps(as_data(job), ensure_ascii=False))
@@ -221,8 +239,10 @@ async def _jobs(as_json: bool) -> None:
 
 
 async def _status(job_id: str, as_json: bool) -> None:
-    service = _service()
-    job = await service.job(job_id)
+    _show_job(await _service().job(job_id), as_json)
+
+
+def _show_job(job: Job, as_json: bool) -> None:
     data = as_data(job)
     if as_json:
         typer.echo(json.dumps(data, ensure_ascii=False))
@@ -311,7 +331,7 @@ def _names(formats: list[Format] | None) -> list[str]:
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
     """A job, and its report if given, as JSON data."""
-    from tools.research.limits import DAY
+    from tools.research.job import DAY
     from tools.research.report import to_json
     from tools.settings import load_settings
 

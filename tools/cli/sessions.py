@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 from rich.markup import escape
-from rich.table import Table
 
 from tools.cli.console import USER, err, out, run
 
@@ -38,6 +37,8 @@ COMMANDS = (sessions, forget_session)
 
 
 async def _sessions() -> None:
+    from rich.table import Table
+
     from tools.application import NAME
     from tools.conversation import stores
     from tools.settings import load_settings

@@ -34,6 +34,8 @@ class State(StrEnum):
     """The server no longer knows the interaction."""
 
 
+DAY = 86_400.0
+"""Seconds."""
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
 FOLLOWED = frozenset({State.RUNNING, State.STALLED})
 """States in which there is an interaction to follow."""

@@ -6,7 +6,6 @@ import asyncio
 import functools
 import json
 from collections.abc import Callable, Collection, Coroutine, Sequence
-from dataclasses import asdict
 from typing import Any, ParamSpec, TypeVar, cast
 
 from sqlalchemy import (
@@ -27,12 +26,13 @@ from sqlalchemy import (
     select,
     update,
 )
-from sqlalchemy.engine import URL, Row
+from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import FOLLOWED, WORKABLE, Answer, Job, Order, Plan, State
+from tools.research.job import FOLLOWED, WORKABLE, Answer, Job, State
+from tools.research.rows import answers_text, job_of, plan_text, row_of
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -142,7 +142,7 @@ class Ledger:
         """
         try:
             async with self._database.write() as connection:
-                await connection.execute(insert(_jobs).values(**_row(job)))
+                await connection.execute(insert(_jobs).values(**row_of(job)))
             return job, True
         except IntegrityError:
             found = await self._first(_jobs.c.key == job.order.key)
@@ -177,7 +177,7 @@ class Ledger:
         if states is not None:
             query = query.where(_jobs.c.state.in_(list(states)))
         async with self._database.begin() as connection:
-            return [_job(row) for row in await connection.execute(query)]
+            return [job_of(row._mapping) for row in await connection.execute(query)]
 
     @_whole
     async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
@@ -215,8 +215,8 @@ class Ledger:
     @_whole
     async def _change_answers(self, job_id: str, change: Callable[[Sequence[Answer]], list[Answer]]) -> Job | None:
         while job := await self._first(_jobs.c.id == job_id):
-            unchanged = _jobs.c.follow_ups == _answers_text(job.follow_ups)
-            values = {"follow_ups": _answers_text(change(job.follow_ups))}
+            unchanged = _jobs.c.follow_ups == answers_text(job.follow_ups)
+            values = {"follow_ups": answers_text(change(job.follow_ups))}
             async with self._database.write() as connection:
                 if changed := await _change(connection, job_id, unchanged, job.updated, values):
                     return changed  # else somebody else has changed them meanwhile
@@ -305,7 +305,7 @@ class Ledger:
             _jobs.c.state.in_(list(states)), _jobs.c.server == server, _jobs.c.updated < before, _abandoned(now)
         )
         async with self._database.begin() as connection:
-            return [_job(row) for row in await connection.execute(query.order_by(_jobs.c.created))]
+            return [job_of(row._mapping) for row in await connection.execute(query.order_by(_jobs.c.created))]
 
     async def close(self) -> None:
         """Ends all connections, after what was begun."""
@@ -315,7 +315,7 @@ class Ledger:
     async def _first(self, condition: Any) -> Job | None:
         async with self._database.begin() as connection:
             row = (await connection.execute(select(*_listed).where(condition))).first()
-        return _job(row) if row else None
+        return job_of(row._mapping) if row else None
 
 
 def _abandoned(now: float) -> ColumnElement[bool]:
@@ -328,91 +328,7 @@ async def _change(
     if "usage" in values:
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:
-        values["plan"] = _plan_text(values["plan"])
+        values["plan"] = plan_text(values["plan"])
     query = update(_jobs).where(_jobs.c.id == job_id, condition).values(updated=now, **values)
     row = (await connection.execute(query.returning(*_listed))).first()
-    return _job(row) if row else None
-
-
-def _row(job: Job) -> dict[str, Any]:
-    order = job.order
-    return {
-        "id": job.id,
-        "key": order.key,
-        "user": order.user,
-        "session": order.session,
-        "brief": order.brief,
-        "agent": order.agent,
-        "options": json.dumps(dict(order.options), sort_keys=True),
-        "attempt": order.attempt,
-        "state": job.state,
-        "created": job.created,
-        "updated": job.updated,
-        "interaction_id": job.interaction_id,
-        "cursor": job.cursor,
-        "events": job.events,
-        "finished": job.finished,
-        "usage": json.dumps(dict(job.usage)),
-        "error": job.error,
-        "line": job.line,
-        "plan": _plan_text(job.plan),
-        "inputs": json.dumps([dict(content) for content in order.inputs]),
-        "cost": job.cost,
-        "server": order.server,
-        "follow_ups": _answers_text(job.follow_ups),
-        "base": order.base,
-        "previous": order.previous,
-        "started": job.started,
-        "trace": job.trace,
-    }
-
-
-def _plan_text(plan: Plan | None) -> str | None:
-    return json.dumps(asdict(plan)) if plan else None
-
-
-def _plan(values: dict[str, Any]) -> Plan:
-    return Plan(**{**values, "earlier": tuple(values.get("earlier", ()))})
-
-
-def _answers_text(answers: Sequence[Answer]) -> str:
-    return json.dumps([asdict(answer) for answer in answers])
-
-
-def _answers(text: str) -> tuple[Answer, ...]:
-    return tuple(Answer(**{**values, "earlier": tuple(values["earlier"])}) for values in json.loads(text))
-
-
-def _job(row: Row[Any]) -> Job:
-    values = dict(row._mapping)
-    order = Order(
-        brief=values["brief"],
-        user=values["user"],
-        session=values["session"],
-        agent=values["agent"],
-        options=json.loads(values["options"]),
-        inputs=tuple(json.loads(values["inputs"])),
-        attempt=values["attempt"],
-        server=values["server"],
-        base=values["base"],
-        previous=values["previous"],
-    )
-    return Job(
-        id=values["id"],
-        order=order,
-        state=State(values["state"]),
-        created=values["created"],
-        updated=values["updated"],
-        interaction_id=values["interaction_id"],
-        cursor=values["cursor"],
-        events=values["events"],
-        finished=values["finished"],
-        usage=json.loads(values["usage"]),
-        error=values["error"],
-        line=values["line"],
-        plan=_plan(json.loads(values["plan"])) if values["plan"] else None,
-        cost=values["cost"],
-        started=values["started"],
-        follow_ups=_answers(values["follow_ups"]),
-        trace=values["trace"],
-    )
+    return job_of(row._mapping) if row else None

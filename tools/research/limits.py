@@ -3,10 +3,9 @@
 from __future__ import annotations
 
 from tools.research.config import Limits
-from tools.research.job import WORKABLE, Job, State
+from tools.research.job import DAY, WORKABLE, Job, State
 from tools.research.ledger import Ledger
 
-DAY = 86_400.0
 COUNTED = set(State) - {State.FAILED, State.CANCELLED}
 """Jobs that count as spent. A failed or cancelled run may have cost something, but nobody can say what."""
 

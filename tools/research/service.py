@@ -20,9 +20,9 @@ from tools.research.asking import ask
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
 from tools.research.config import Limits
 from tools.research.follower import Policy
-from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
+from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.limits import DAY, make_room
+from tools.research.limits import make_room
 from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, to_json
 from tools.research.texts import moment

@@ -10,8 +10,8 @@ from weakref import WeakKeyDictionary
 from tools import backend
 from tools.research.client import InteractionsClient
 from tools.research.config import load_research_settings
+from tools.research.job import DAY
 from tools.research.ledger import Ledger
-from tools.research.limits import DAY
 from tools.research.service import Research
 from tools.settings import load_settings
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import os
+from dataclasses import dataclass
 from pathlib import Path
 
-from pydantic import Field, ValidationError
-from pydantic_settings import BaseSettings, SettingsConfigDict
-
 from tools.backend import is_loopback
-from tools.settings import SettingsError
+from tools.settings import SettingsError, read
 
 
-class ServerSettings(BaseSettings):
+@dataclass(frozen=True)
+class ServerSettings:
     """`DESK_*` variables that only the server reads."""
-
-    model_config = SettingsConfigDict(env_prefix="DESK_", env_ignore_empty=True)
 
     sessions_url: str = ""
     """Where conversations are kept, as `adk web --session_service_uri` has it; empty: beside the ledger."""
@@ -32,13 +30,13 @@ class ServerSettings(BaseSettings):
     """Signing secrets of the registered webhook ("whsec_…"), separated by commas while they change."""
     public_url: str = ""
     """Where others reach the server, for the card of `--a2a`; empty: where it listens."""
-    max_body: int = Field(default=25_000_000, gt=0)
+    max_body: int = 25_000_000
     """Bytes that a request may have."""
-    turns_at_once: int = Field(default=4, gt=0)
+    turns_at_once: int = 4
     """Turns of one user that may run at a time, on one replica."""
-    turns_per_minute: int = Field(default=60, gt=0)
+    turns_per_minute: int = 60
     """Turns of one user in a minute, on one replica."""
-    pool_size: int = Field(default=5, gt=0)
+    pool_size: int = 5
     """Connections to the database of the conversations that a replica keeps, and as many more for a while."""
 
     @property
@@ -70,11 +68,7 @@ def load_server_settings() -> ServerSettings:
     Raises:
         SettingsError: a variable has an unusable value.
     """
-    try:
-        return ServerSettings()
-    except ValidationError as error:
-        lines = [f"DESK_{str(e['loc'][0]).upper()}: {e['msg']}" for e in error.errors()]  # a value may be a secret
-        raise SettingsError("\n".join(lines)) from None
+    return read(ServerSettings, os.environ)
 
 
 def sessions_url(settings: ServerSettings, ledger_url: str, data_dir: Path) -> str:
