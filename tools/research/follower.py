@@ -16,6 +16,8 @@ from tools.research.client import ApiError, Gone, InteractionsClient, Refused, R
 from tools.research.job import OUTCOMES
 from tools.wire import Event
 
+SOON = 0.1
+"""Seconds until a stream that brought something is asked for again."""
 GONE_AFTER = 3
 """So many 404 in a row, with waits between them, mean that the server has forgotten an interaction."""
 
@@ -133,7 +135,7 @@ class Follower:
                 wait = min(wait * 2, self._policy.poll_most)
             elif not news:
                 yield Trouble("the connection broke; the research goes on, attaching again")
-            await self._pause(0.25 if news else wait, at_least=self._wished)
+            await self._pause(SOON if news else wait, at_least=self._wished)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
         self._attached()

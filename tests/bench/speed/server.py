@@ -1,0 +1,41 @@
+"""The server of both sides: an emulator whose answers take no time, in a process that ends with its input."""
+
+from __future__ import annotations
+
+import base64
+import math
+import os
+import sys
+from collections.abc import Iterator
+
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.routing.test_two_hundred_turns import brain as conversation
+from tests.scripts import said, thought
+from tests.talk import text_of
+
+SMALL_TALK = "The moon pulls the sea and the tide follows. " * 8
+PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(os.urandom(4_000_000)).decode()}
+"""A picture of 4 MB."""
+THOUGHTS = 200
+
+
+def brain(turn: Turn) -> Iterator[Beat]:
+    """Small talk in pieces, a large picture, researches with many events; else the long conversation of the tests."""
+    asked = next((text_of(step) for step in reversed(turn.steps) if step["type"] == "user_input"), "")
+    if turn.is_agent and "many events" in asked:
+        for number in range(THOUGHTS):
+            yield Beat(0, thought(f"**Step {number}**\n\n{'The moon pulls the sea. ' * 20}"))
+        yield Beat(math.inf if "unfinished" in asked else 0, said("# Tides\n\nThe moon moves the sea."))
+    elif "hello" in asked:
+        yield Beat(0, said(SMALL_TALK))
+    elif "a large picture" in asked:
+        yield Beat(0, {"type": "model_output", "content": [PICTURE]})
+    else:
+        yield from conversation(turn)
+
+
+if __name__ == "__main__":
+    with Emulator(brain=brain, speed=float(sys.argv[1])) as api:
+        print(api.url, flush=True)
+        sys.stdin.read()
