@@ -93,10 +93,12 @@ def test_prompts_addresses_and_words_of_exceptions_are_not_logged(
 @pytest.mark.parametrize("contents", [True, False])
 @pytest.mark.parametrize("json_lines", [True, False])
 def test_a_secret_is_masked_wherever_it_stands(
-    json_lines: bool, contents: bool, capsys: pytest.CaptureFixture[str]
+    json_lines: bool, contents: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DESK_WEBHOOK_SECRETS", "plain+SECRET5,whsec_SECRET6")
     setup_logging(json=json_lines, contents=contents)
     log = logging.getLogger("tools.x")
+    log.warning("%s, %s, %s", "plain+SECRET5", "whsec_SECRET6", "whsec_SECRET7=")
     log.warning("%s; %s", KEY, "https://example.org/v1?key=SECRET1&alt=sse")
     log.warning("Authorization: Bearer SECRET2; AIzaSySECRET3SECRET3SECRET3SECRET3SECRE")
     log.warning("cannot connect to postgresql://desk:SECRET4@db.example.org/desk")
@@ -106,7 +108,7 @@ def test_a_secret_is_masked_wherever_it_stands(
         log.exception("postgresql+asyncpg://desk:pa55word@db/desk")
     said = capsys.readouterr().err
     assert said.count("***") >= 5
-    for secret in (KEY, "SECRET1", "SECRET2", "SECRET3", "SECRET4", "desk:pa55word"):
+    for secret in (KEY, "SECRET1", "SECRET2", "SECRET3", "SECRET4", "SECRET5", "SECRET6", "SECRET7", "desk:pa55word"):
         assert secret not in said
     assert "alt=sse" in said
     assert "db.example.org" in said

@@ -18,10 +18,11 @@ from tools.research.signals import current_job
 OURS = ("tools", "agents", "uvicorn.error")
 """Loggers that may speak at INFO. google-genai and httpx say addresses there, ADK and SQLAlchemy contents."""
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRET|PASSWORD|HEADERS|DATABASE_URL)$")
+SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRETS?|PASSWORD|HEADERS|DATABASE_URL)$")
 """Variables whose values are shown nowhere."""
 SECRETS = re.compile(
     r"AIza[\w-]{20,}"  # Google's API keys
+    r"|whsec_[\w+/=]+"  # of a webhook
     r"|(?<=[?&]key=)[^&\s\"']+"
     r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password of an address
     r"|(?<=Bearer )[\w.~+/=-]+",
@@ -99,7 +100,8 @@ class JsonFormatter(logging.Formatter):
 
 def masked(text: str) -> str:
     """The text without the secrets that the environment has by now (ADK reads `.env` late), or that look like one."""
-    values = {value for name, value in os.environ.items() if SECRET_NAMES.search(name) and len(value) >= 8}
+    given = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
+    values = {part for value in given for part in (value, *value.split(",")) if len(part) >= 8}
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***")
     return SECRETS.sub("***", text)
