@@ -25,7 +25,7 @@ from tools.research.job import Order, State
 from tools.research.ledger import Ledger
 from tools.research.wiring import close, research
 from tools.server.hints import Hints
-from tools.settings import load_settings
+from tools.settings import SettingsError, load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
 OLD = "whsec_" + base64.b64encode(b"another one of thirty-two bytes.").decode()
@@ -124,6 +124,13 @@ async def test_what_a_message_says_is_not_believed_but_looked_up(client: httpx.C
     job = await ledger.get(job_id)
     assert job and job.state is State.RUNNING
     await ledger.close()
+
+
+@pytest.mark.parametrize("secret", ["whsec_", "PRIVA"])
+def test_a_server_with_a_secret_that_is_none_does_not_start(serve: Serve, secret: str) -> None:
+    with pytest.raises(SettingsError, match="DESK_WEBHOOK_SECRETS: number 2") as raised:
+        serve(webhook_secrets=f"{SECRET},{secret}")
+    assert "PRIVA" not in str(raised.value)
 
 
 def test_without_a_secret_there_is_no_endpoint(serve: Serve) -> None:

@@ -10,10 +10,12 @@ from dataclasses import dataclass
 
 from sqlalchemy import text
 from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError
 from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tools.research.database import DATABASE_ERRORS, Database
+from tools.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
@@ -28,12 +30,24 @@ class Hints:
     Args:
         secrets: of the registered webhook; several while they change.
         take_up: is given the id of an interaction that is said to have ended.
+
+    Raises:
+        SettingsError: a secret is none.
     """
 
     secrets: Sequence[str]
     database: Database
     take_up: Callable[[str], Awaitable[bool]]
     clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        for number, secret in enumerate(self.secrets, 1):
+            try:
+                Webhook(secret)
+            except (EmptyWebhookSecretError, ValueError):
+                raise SettingsError(
+                    f"DESK_WEBHOOK_SECRETS: number {number} is no signing secret: write it as the API gave it, whsec_…"
+                ) from None
 
     async def receive(self, request: Request) -> Response:
         """Answers a message: 204 if it was taken, so that it is not sent again."""
