@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from typing import Any
 
@@ -13,7 +14,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.app import identity
-from tools.server.auth import IAP_ISSUER, Keys, Refused, Tokens
+from tools.server.auth import IAP_ISSUER, Keys, Refused, Tokens, Unreachable
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError
 
@@ -70,6 +71,8 @@ def bad_tokens(issuer: Issuer) -> dict[str, str]:
         "signed by a stranger": issuer.token("ada", key=STRANGER),
         "signed with an unknown key": issuer.token("ada", kid="k9"),
         "without a subject": issuer.token("ada", sub=None),
+        "for nobody": issuer.token(" "),
+        "for somebody with too long a name": issuer.token("ada" * 100),
         "unsigned": none,
         "signed with the public key": jwt.encode({"sub": "ada"}, public, algorithm="HS256", headers={"kid": "k1"}),
         "no token": "abc.def.ghi",
@@ -183,7 +186,23 @@ def test_a_server_that_others_can_reach_does_not_start_without_authentication() 
         identity(ServerSettings(oidc_issuer="https://issuer.example"), "0.0.0.0")
 
 
-def test_an_issuer_that_cannot_be_reached_is_no_way_in(serve: Serve, issuer: Issuer) -> None:
-    client = serve(oidc_issuer="http://127.0.0.1:9", oidc_audience=AUDIENCE)
-    assert client.get("/list-apps", headers=bearer(issuer.token("ada"))).status_code == 503
+@pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{issuer}/without/a/discovery/document", "nonsense"])
+def test_an_issuer_whose_keys_cannot_be_had_is_no_way_in(serve: Serve, issuer: Issuer, place: str) -> None:
+    client = serve(oidc_issuer=place.format(issuer=issuer.url), oidc_audience=AUDIENCE)
+    answer = client.get("/list-apps", headers=bearer(issuer.token("ada")))
+    assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert client.get("/healthz").status_code == 200
+
+
+async def test_who_waits_for_keys_that_cannot_be_had_waits_once() -> None:
+    asked: list[httpx.Request] = []
+
+    async def fail(request: httpx.Request) -> httpx.Response:
+        asked.append(request)
+        await asyncio.sleep(0)  # the others come
+        raise httpx.ReadTimeout("")
+
+    keys = Keys("https://issuer.example/keys", lambda: httpx.AsyncClient(transport=httpx.MockTransport(fail)))
+    found = await asyncio.gather(*(keys.find(f"k{number}") for number in range(20)), return_exceptions=True)
+    assert {type(each) for each in found} == {Unreachable}
+    assert len(asked) == 1

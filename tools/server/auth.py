@@ -7,6 +7,7 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any, Protocol
+from urllib.parse import quote
 
 import httpx
 import jwt
@@ -16,10 +17,18 @@ IAP_ISSUER = "https://cloud.google.com/iap"
 """Where IAP's keys are and how it calls itself (cloud.google.com/iap/docs/signed-headers-howto)."""
 REFRESH = 60.0
 """Seconds between two looks at an issuer's keys, whatever unknown keys tokens name."""
+RETRY = 1.0
+"""Seconds after a look that failed: who waited for it is not made to wait for another."""
+LONGEST = 128
+"""Characters of a user's id, as ADK keeps it (`sessions/schemas/shared.py`)."""
 
 
 class Refused(Exception):
     """The request says not who asks, or somebody who may not come in. The text is for the one who asks."""
+
+
+class Unreachable(Exception):
+    """The issuer's keys cannot be had now."""
 
 
 class Identify(Protocol):
@@ -30,6 +39,7 @@ class Identify(Protocol):
 
         Raises:
             Refused: nobody who may come in.
+            Unreachable: nobody can be told from anybody.
         """
 
 
@@ -43,6 +53,7 @@ class Keys:
     clock: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     _fetched: float | None = None
+    _failed: float | None = None
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
@@ -50,8 +61,14 @@ class Keys:
         if key_id not in self._keys:
             async with self._lock:
                 now = self.clock()
+                if self._failed is not None and now - self._failed < RETRY:
+                    raise Unreachable(self.url)
                 if key_id not in self._keys and (self._fetched is None or now - self._fetched >= REFRESH):
-                    self._keys = await self._fetch()
+                    try:
+                        self._keys = await self._fetch()
+                    except (httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError):
+                        self._failed = self.clock()
+                        raise Unreachable(self.url) from None
                     self._fetched = now
         return self._keys.get(key_id)
 
@@ -77,7 +94,7 @@ class Tokens:
     """Addresses and domains like "@example.com" that may come in; none: every user of the issuer."""
 
     async def __call__(self, headers: Mapping[str, str]) -> str:
-        """The token's subject."""
+        """The token's subject, so that it is one part of a path: `repo:a/b` is `repo:a%2Fb`."""
         token = headers.get(self.header, "")
         if self.header == "authorization":
             scheme, _, token = token.partition(" ")
@@ -91,7 +108,10 @@ class Tokens:
         known = "@" in email and claims.get("email_verified", self.header != "authorization") is True
         if self.emails and not (known and (email in self.emails or f"@{email.rpartition('@')[2]}" in self.emails)):
             raise Refused("this account may not come in")
-        return str(claims["sub"])
+        user = quote(str(claims["sub"]), safe="@:|+=,! ")
+        if not user.strip(" ") or len(user) > LONGEST:
+            raise Refused("the token's subject is empty or too long for a user's id")
+        return user
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:

@@ -12,7 +12,6 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-import httpx
 from google.adk.errors._stale_session_error import StaleSessionError
 from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
@@ -22,7 +21,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools import recent
 from tools.research.database import DATABASE_ERRORS
 from tools.server.answers import KEY, Answers
-from tools.server.auth import Identify, Refused
+from tools.server.auth import Identify, Refused, Unreachable
 from tools.server.turns import Busy, Turns, conversation
 
 A2A = "/a2a/desk"
@@ -124,7 +123,7 @@ class Door:
             user = await self.identify(Headers(scope=scope)) if self.identify else None
         except Refused as refused:
             answer = _refuse(401, str(refused), {"WWW-Authenticate": "Bearer"})
-        except httpx.HTTPError:
+        except Unreachable:
             answer = _refuse(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
         else:
             if known is None:
