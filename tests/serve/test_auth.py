@@ -131,6 +131,57 @@ def test_no_spelling_of_a_path_leads_to_another_users_data(
     assert answer.status_code in (403, 404)
 
 
+@pytest.mark.parametrize("subject", ["ada/sessions/s1/artifacts", "repo:a/b:ref:refs/heads/main", "..", "a%2Fb", "me"])
+def test_whatever_a_subject_is_called_its_user_has_data_of_its_own(
+    conversation: httpx.Client, issuer: Issuer, subject: str
+) -> None:
+    ada, other = bearer(issuer.token("ada")), bearer(issuer.token(subject))
+    saved = {"filename": "sessions", "artifact": {"text": "a secret of Ada's"}}
+    assert conversation.post("/apps/desk/users/me/sessions/s1/artifacts", json=saved, headers=ada).status_code == 200
+    assert conversation.get("/apps/desk/users/me/sessions", headers=other).json() == []
+    assert conversation.post("/apps/desk/users/me/sessions/s2", json={}, headers=other).status_code == 200
+    assert said(conversation.post("/run", json=message("Hello", session="s2"), headers=other)) == "SMALL TALK"
+    assert [s["id"] for s in conversation.get("/apps/desk/users/me/sessions", headers=other).json()] == ["s2"]
+    assert [s["id"] for s in conversation.get("/apps/desk/users/me/sessions", headers=ada).json()] == ["s1"]
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("POST", "/apps/desk/users/me/sessions", {"state": {"app:x": "for all to see"}}),
+        ("POST", "/apps/desk/users/me/sessions/s2", {"app:x": "for all to see"}),
+        ("PATCH", "/apps/desk/users/me/sessions/s1", {"stateDelta": {"app:x": "for all to see"}}),
+        ("POST", "/run", message("Hello", stateDelta={"app:x": "for all to see"})),
+    ],
+)
+def test_nobody_writes_into_the_conversations_of_others(
+    conversation: httpx.Client, issuer: Issuer, method: str, path: str, body: dict[str, Any]
+) -> None:
+    bob = bearer(issuer.token("bob"))
+    conversation.post("/apps/desk/users/me/sessions/b1", json={}, headers=bob)
+    answer = conversation.request(method, path, json=body, headers=bearer(issuer.token("ada")))
+    assert (answer.status_code, "app:x" in answer.text) == (400, True)
+    assert conversation.get("/apps/desk/users/me/sessions/b1", headers=bob).json()["state"] == {}
+
+
+def test_a_conversation_that_is_brought_along_goes_on_from_nobodys_interaction(
+    conversation: httpx.Client, issuer: Issuer, api: Emulator
+) -> None:
+    ada, mallory = bearer(issuer.token("ada")), bearer(issuer.token("mallory"))
+    events = conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()["events"]
+    assert events[-1]["interactionId"]
+    brought = {"sessionId": "s2", "events": [{name: e[name] for name in e if name != "actions"} for e in events]}
+    assert conversation.post("/apps/desk/users/me/sessions", json=brought, headers=mallory).status_code == 200
+    assert said(conversation.post("/run", json=message("Hello", session="s2"), headers=mallory)) == "SMALL TALK"
+    interaction = httpx.get(f"{api.url}/v1beta/interactions/{api.log()['requests'][-1]['interaction_id']}").json()
+    assert "previous_interaction_id" not in interaction
+
+
+@pytest.mark.parametrize("path", ["/apps/other/users/me/sessions", "/apps/desk/users/me/sessions/s1/"])
+def test_there_is_one_application_under_one_address(client: httpx.Client, issuer: Issuer, path: str) -> None:
+    assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
+
+
 @pytest.mark.parametrize(
     "path", ["/dev/apps/desk/eval_sets", "/docs", "/openapi.json", "/dev-ui/", "/debug/trace/x", "/run_live"]
 )

@@ -16,6 +16,7 @@ from google.adk.cli.fast_api import get_fast_api_app
 from google.adk.cli.service_registry import get_service_registry
 from google.adk.cli.utils.base_agent_loader import BaseAgentLoader
 from google.adk.errors._stale_session_error import StaleSessionError
+from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.runners import Runner
 from google.adk.sessions import BaseSessionService
 from google.auth.exceptions import GoogleAuthError
@@ -26,14 +27,14 @@ from starlette.types import ASGIApp
 from tools import backend
 from tools.application import NAME, build_app
 from tools.backend import BackendError, is_loopback
-from tools.recent import RecentDatabaseSessions, RecentInMemorySessions
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.research.keeper import keep
 from tools.research.wiring import close, research
 from tools.server.answers import Answers
 from tools.server.auth import Identify, iap, oidc
-from tools.server.door import Door, Rates, trouble
+from tools.server.door import Door, Rates, refuse, trouble
 from tools.server.hints import Hints
+from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.turns import Turns
 from tools.settings import ROOT, Settings, SettingsError
@@ -111,6 +112,8 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     )
     for error in (StaleSessionError, *DATABASE_ERRORS):
         routes.add_exception_handler(error, lambda _, raised: trouble(raised))
+    routes.add_exception_handler(InputValidationError, lambda _, raised: refuse(400, str(raised)))
+    routes.router.redirect_slashes = False  # to an address made of the Host header, and behind a proxy without TLS
     routes.add_route("/healthz", health.alive)
     routes.add_route("/readyz", health.ready)
     if server.secrets:
@@ -157,11 +160,11 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     """
     url = sessions_url(server, settings.ledger_url, settings.data_dir)
     if url.startswith("memory:"):
-        return RecentInMemorySessions()
+        return OwnInMemorySessions()
     pool = {} if "sqlite" in url else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        return RecentDatabaseSessions(url, **pool)
+        return OwnDatabaseSessions(url, **pool)
     except (ValueError, ImportError):  # whose words hold the address, and so a password
         raise SettingsError(
             "DESK_SESSIONS_URL is not the address of a database that is known here: write"

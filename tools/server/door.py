@@ -19,6 +19,7 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools import recent
+from tools.application import NAME
 from tools.research.database import DATABASE_ERRORS
 from tools.server.answers import KEY, Answers
 from tools.server.auth import Identify, Refused, Unreachable
@@ -30,8 +31,8 @@ CARD = f"{A2A}/.well-known/agent-card.json"
 OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
 """What needs no token: health, what is signed by itself, and who we are."""
 _KNOWN = re.compile(
-    r"/(?:list-apps|version|run|run_sse|a2a/desk|apps/[^/]+/app-info"
-    r"|apps/(?P<app>[^/]+)/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/.*)?|memory))"
+    rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
+    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/.*)?|memory))"
 )
 """All that is served; ADK's development routes are not."""
 _TURNS = ("/run", "/run_sse")
@@ -110,7 +111,7 @@ class Door:
             try:
                 await self._http(scope, self._limited(scope, receive), send)
             except TooLarge:
-                await _refuse(413, f"a request may have {self.max_body} bytes")(scope, receive, send)
+                await refuse(413, f"a request may have {self.max_body} bytes")(scope, receive, send)
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
@@ -122,21 +123,21 @@ class Door:
         try:
             user = await self.identify(Headers(scope=scope)) if self.identify else None
         except Refused as refused:
-            answer = _refuse(401, str(refused), {"WWW-Authenticate": "Bearer"})
+            answer = refuse(401, str(refused), {"WWW-Authenticate": "Bearer"})
         except Unreachable:
-            answer = _refuse(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
+            answer = refuse(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
         else:
             if known is None:
-                answer = _refuse(404, "there is nothing here")
+                answer = refuse(404, "there is nothing here")
             elif user is not None and known["user"] not in (None, _ME, user):
-                answer = _refuse(403, "this belongs to another user")
+                answer = refuse(403, "this belongs to another user")
         if answer:
             await answer(scope, receive, send)
             return
         assert known
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
-            own = f"/apps/{known['app']}/users/{user}/{known['rest']}"
+            own = f"/apps/{NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
         if path in _TURNS:
             await self._turn(scope, receive, send, user)
@@ -148,23 +149,26 @@ class Door:
         try:
             data = dict(json.loads(await _body(receive)))
             asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
-            app = _field(data, "app_name", "appName") or "desk"
+            app = _field(data, "app_name", "appName") or NAME
             if not session or not (user or asked):
                 raise ValueError("whose conversation?")
         except (ValueError, TypeError):
-            await _refuse(400, "the body has to be a JSON object with appName, userId and sessionId")(
+            await refuse(400, "the body has to be a JSON object with appName, userId and sessionId")(
                 scope, receive, send
             )
             return
         if user is not None and asked not in ("", _ME, user):
-            await _refuse(403, "this belongs to another user")(scope, receive, send)
+            await refuse(403, "this belongs to another user")(scope, receive, send)
+            return
+        if app != NAME:
+            await refuse(404, f"there is no agent `{app}`")(scope, receive, send)
             return
         whose = user or asked
         data |= {"user_id": whose, "session_id": session, "app_name": app}
         key = Headers(scope=scope).get("idempotency-key", "")
         try:
             with self.rates.one(whose):
-                async with self.turns.one(conversation(whose, session, app)):
+                async with self.turns.one(conversation(whose, session)):
                     given = await self.answers.given(whose, session, key) if key else None
                     if given is None:
                         metadata = data.pop("customMetadata", None) or data.pop("custom_metadata", None) or {}
@@ -175,7 +179,7 @@ class Door:
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
         except TooMany as many:
-            answer = _refuse(429, str(many), {"Retry-After": str(many.wait)})
+            answer = refuse(429, str(many), {"Retry-After": str(many.wait)})
         except (Busy, *DATABASE_ERRORS) as error:
             answer = trouble(error)
         await answer(scope, receive, send)
@@ -200,7 +204,7 @@ class Door:
 def trouble(error: Exception) -> JSONResponse:
     """What a client is told, who may ask again: another turn of the session was first, or the database is away."""
     status, wait = (409, "1") if isinstance(error, Busy | StaleSessionError) else (503, "2")
-    return _refuse(status, why(error), {"Retry-After": wait})
+    return refuse(status, why(error), {"Retry-After": wait})
 
 
 def why(error: Exception) -> str:
@@ -212,7 +216,8 @@ def why(error: Exception) -> str:
     return "the database does not answer now"
 
 
-def _refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer that says why there is no other."""
     return JSONResponse({"detail": why}, status, headers)
 
 
