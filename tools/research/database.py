@@ -98,7 +98,8 @@ def _engine(url: URL) -> AsyncEngine:
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        return create_async_engine(url, connect_args=patience, **pool)
+        # the words of an error are logged, and its parameters would be briefs and messages
+        return create_async_engine(url, connect_args=patience, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
             f"the ledger {_shown(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"

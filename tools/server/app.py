@@ -164,7 +164,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     pool = {} if "sqlite" in url else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     try:
-        return OwnDatabaseSessions(url, **pool)
+        return OwnDatabaseSessions(url, hide_parameters=True, **pool)  # an error's words would hold messages
     except (ValueError, ImportError):  # whose words hold the address, and so a password
         raise SettingsError(
             "DESK_SESSIONS_URL is not the address of a database that is known here: write"
