@@ -12,7 +12,7 @@ import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
-from contextlib import closing, suppress
+from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +30,7 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Serve, message, said
 from tools.chains import in_force
 from tools.research.database import Database
+from tools.server.door import Rates
 from tools.server.turns import Busy, Turns
 from tools.settings import load_settings
 
@@ -91,6 +92,35 @@ def test_two_turns_of_one_conversation_do_not_mix(client: httpx.Client, api: Emu
     assert codes[0] == 200 and set(codes) <= {200, 409}
     assert len(told(client)) == codes.count(200)
     assert all(a.headers["retry-after"] == "1" for a in answers if a.status_code == 409)
+
+
+@pytest.mark.parametrize("path", ["/run", "/run_sse"])
+def test_who_has_the_whole_answer_finds_the_conversation_free(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
+) -> None:
+    execute = Turns._execute
+
+    async def slow(self: Turns, statement: object, session: str, owner: str) -> bool:
+        await asyncio.sleep(0.1)  # a database far away
+        return await execute(self, statement, session, owner)
+
+    monkeypatch.setattr(Turns, "_execute", slow)
+    codes = [client.post(path, json=message("Hello")).status_code for _ in range(3)]
+    assert codes == [200, 200, 200]
+
+
+@pytest.mark.parametrize(("method", "body"), [("PATCH", {"stateDelta": {"x": 1}}), ("DELETE", None)])
+def test_nothing_changes_a_conversation_during_its_turn(
+    client: httpx.Client, api: Emulator, method: str, body: dict[str, Any] | None
+) -> None:
+    api.faults({"on": "create", "delay_ms": 500})
+    with ThreadPoolExecutor(1) as pool:
+        answer = pool.submit(turn, client, "Hello")
+        until(lambda: told(client) == ["Hello"])
+        meanwhile = client.request(method, SESSION, json=body)
+        assert said(answer.result()) == "SMALL TALK"
+    assert (meanwhile.status_code, meanwhile.headers["retry-after"]) == (409, "1")
+    assert client.request(method, SESSION, json=body).status_code == 200
 
 
 async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_runs_out(client: httpx.Client) -> None:
@@ -158,7 +188,7 @@ def test_a_turn_that_broke_off_is_undone_and_made_again(client: httpx.Client, ap
 
 
 def test_a_body_has_its_limit_whatever_it_says_of_its_length(serve: Serve, api: Emulator) -> None:
-    client = serve(max_body=2_000)
+    client = serve(max_body=2_000, webhook_secrets="whsec_AAAA")
     begin(client, "s1")
     assert turn(client, "x" * 3_000).status_code == 413
 
@@ -166,15 +196,42 @@ def test_a_body_has_its_limit_whatever_it_says_of_its_length(serve: Serve, api: 
         for _ in range(100):
             yield b"x" * 100
 
-    assert client.post("/run", content=pieces(), headers={"content-type": "application/json"}).status_code == 413
+    for path in ("/run", SESSION, "/webhooks/research"):
+        answer = client.post(path, content=pieces(), headers={"content-type": "application/json"})
+        assert (answer.status_code, answer.json()["detail"]) == (413, "a request may have 2000 bytes")
     assert api.log()["creates"] == 0
     assert turn(client, "Hello").status_code == 200
 
 
-@pytest.mark.parametrize("body", ["", "[]", "null", '"text"', "{", '{"userId": "a", "user_id": "b"}'])
+BODIES = {
+    "nothing": "",
+    "a list": "[]",
+    "null": "null",
+    "a text": '"text"',
+    "half an object": "{",
+    "two users": '{"userId": "a", "user_id": "b"}',
+    "too deep": '{"a": ' + "[" * 100_000 + "]" * 100_000 + "}",
+    "no name of a session": json.dumps(message("Hello", session="\ud800")),
+    "another one": json.dumps(message("Hello", session="s\0")),
+    "metadata that are none": json.dumps(message("Hello", customMetadata="x")),
+}
+
+
+@pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
 def test_a_body_that_is_no_turn_is_refused(client: httpx.Client, body: str) -> None:
-    answer = client.post("/run", content=body, headers={"content-type": "application/json"})
-    assert answer.status_code in (400, 422)
+    headers = {"content-type": "application/json", "idempotency-key": "m1"}
+    assert client.post("/run", content=body, headers=headers).status_code in (400, 422)
+
+
+@pytest.mark.parametrize("key", ["", "m1"])
+def test_metadata_of_a_message_stay_with_its_turn(client: httpx.Client, key: str) -> None:
+    headers = {"Idempotency-Key": key} if key else {}
+    events = client.post("/run", json=message("Hello", customMetadata={"from": "a test"}), headers=headers).json()
+    assert [event["customMetadata"]["from"] for event in events] == ["a test"]
+
+
+def test_a_name_that_no_file_can_have_is_refused(client: httpx.Client) -> None:
+    assert client.get(f"{SESSION}/artifacts/..%2F..%2Fother").status_code == 400
 
 
 def test_a_user_may_have_so_many_turns_and_no_more(serve: Serve, api: Emulator) -> None:
@@ -183,6 +240,27 @@ def test_a_user_may_have_so_many_turns_and_no_more(serve: Serve, api: Emulator) 
     codes = [turn(client, "Hello").status_code for _ in range(5)]
     assert codes == [200, 200, 200, 429, 429]
     assert 0 < int(turn(client, "Hello").headers["retry-after"]) <= 61
+
+
+def test_who_has_not_asked_for_a_minute_is_forgotten() -> None:
+    now = [0.0]
+    rates = Rates(at_once=1, per_minute=2, clock=lambda: now[0])
+    for number in range(1000):
+        now[0] += 1
+        with rates.one(f"user {number}"), rates.one("ada") if number % 30 == 0 else nullcontext():
+            pass
+    assert len(rates._begun) == 61
+
+
+@pytest.mark.parametrize("path", ["/run", "/run_sse"])
+def test_no_message_is_logged_when_the_database_fails(
+    client: httpx.Client, environment: Path, caplog: pytest.LogCaptureFixture, path: str
+) -> None:
+    with closing(sqlite3.connect(environment / "sessions.db")) as sessions:
+        sessions.execute("create trigger full before insert on events begin select raise(abort, 'full'); end")
+    answer = client.post(path, json=message("what nobody else may read"))
+    assert "nobody else" not in answer.text + caplog.text
+    assert answer.status_code == 503 or "IntegrityError" in answer.text + caplog.text
 
 
 @pytest.fixture

@@ -6,8 +6,8 @@ import json
 import re
 import time
 from collections import deque
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Callable, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
@@ -15,6 +15,7 @@ from urllib.parse import quote
 from google.adk.errors._stale_session_error import StaleSessionError
 from starlette.authentication import SimpleUser
 from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -32,16 +33,21 @@ OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
 """What needs no token: health, what is signed by itself, and who we are."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
-    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/.*)?|memory))"
+    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/\0]+)(?:/.*)?)?|memory))"
 )
 """All that is served; ADK's development routes are not."""
 _TURNS = ("/run", "/run_sse")
+_WRITING = ("PATCH", "DELETE")
 _ME = "me"
 """How a client may call its own user in a path or a body."""
 
 
+_HINT = 1_000_000
+"""Bytes that a request without a token may have."""
+
+
 class TooLarge(Exception):
-    """A request has more bytes than it may."""
+    """A request has more bytes than it may. The text says how many."""
 
 
 class TooMany(Exception):
@@ -61,6 +67,7 @@ class Rates:
     clock: Callable[[], float] = time.monotonic
     _running: dict[str, int] = field(default_factory=dict)
     _begun: dict[str, deque[float]] = field(default_factory=dict)
+    """Those who asked last come last."""
 
     @contextmanager
     def one(self, user: str) -> Iterator[None]:
@@ -70,7 +77,9 @@ class Rates:
             TooMany: the user has to wait.
         """
         now = self.clock()
-        begun = self._begun.setdefault(user, deque())
+        while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:
+            del self._begun[first[0]]
+        begun = self._begun.get(user, deque())
         while begun and begun[0] <= now - 60:
             begun.popleft()
         if len(begun) >= self.per_minute:
@@ -78,6 +87,7 @@ class Rates:
         if self._running.get(user, 0) >= self.at_once:
             raise TooMany(f"more than {self.at_once} turns at a time", 1)
         begun.append(now)
+        self._begun[user] = self._begun.pop(user, begun)
         self._running[user] = self._running.get(user, 0) + 1
         try:
             yield
@@ -109,16 +119,19 @@ class Door:
             await self.app(scope, receive, send)
         else:
             try:
-                await self._http(scope, self._limited(scope, receive), send)
-            except TooLarge:
-                await refuse(413, f"a request may have {self.max_body} bytes")(scope, receive, send)
+                await self._http(scope, receive, send)
+            except TooLarge as large:
+                await refuse(413, f"a request may have {large} bytes")(scope, receive, send)
+            except ClientDisconnect:
+                return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
         known = _KNOWN.fullmatch(path)
         answer: Response | None = None
         if path in OPEN:
-            await self.app(scope, receive, send)
+            body = await _body(scope, receive, min(_HINT, self.max_body))
+            await self.app(scope, _again(body, receive), send)
             return
         try:
             user = await self.identify(Headers(scope=scope)) if self.identify else None
@@ -135,24 +148,28 @@ class Door:
             await answer(scope, receive, send)
             return
         assert known
+        body = await _body(scope, receive, self.max_body)
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
         if path in _TURNS:
-            await self._turn(scope, receive, send, user)
+            await self._turn(scope, body, receive, send, user)
+        elif known["session"] and scope["method"] in _WRITING:
+            await self._write(scope, _again(body, receive), send, conversation(user or known["user"], known["session"]))
         else:
-            await self.app(scope, receive, send)
+            await self.app(scope, _again(body, receive), send)
 
-    async def _turn(self, scope: Scope, receive: Receive, send: Send, user: str | None) -> None:
+    async def _turn(self, scope: Scope, body: bytes, receive: Receive, send: Send, user: str | None) -> None:
         answer: Response
         try:
-            data = dict(json.loads(await _body(receive)))
+            data = dict(json.loads(body))
             asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
             app = _field(data, "app_name", "appName") or NAME
-            if not session or not (user or asked):
+            metadata = {**(data.pop("customMetadata", None) or {}), **(data.pop("custom_metadata", None) or {})}
+            if not session.isprintable() or not session or not (user or asked):
                 raise ValueError("whose conversation?")
-        except (ValueError, TypeError):
+        except (ValueError, TypeError, RecursionError):
             await refuse(400, "the body has to be a JSON object with appName, userId and sessionId")(
                 scope, receive, send
             )
@@ -164,18 +181,17 @@ class Door:
             await refuse(404, f"there is no agent `{app}`")(scope, receive, send)
             return
         whose = user or asked
-        data |= {"user_id": whose, "session_id": session, "app_name": app}
         key = Headers(scope=scope).get("idempotency-key", "")
+        metadata |= {KEY: key} if key else {}
+        data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
             with self.rates.one(whose):
-                async with self.turns.one(conversation(whose, session)):
+                async with _whole(send) as whole, self.turns.one(conversation(whose, session)):
                     given = await self.answers.given(whose, session, key) if key else None
                     if given is None:
-                        metadata = data.pop("customMetadata", None) or data.pop("custom_metadata", None) or {}
-                        if key:
-                            data["custom_metadata"] = metadata | {KEY: key}
                         with recent.turn():
-                            await self.app(_without_length(scope), _again(json.dumps(data).encode(), receive), send)
+                            again = _again(json.dumps(data).encode(), receive)
+                            await self.app(_without_length(scope), again, whole)
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
         except TooMany as many:
@@ -184,21 +200,13 @@ class Door:
             answer = trouble(error)
         await answer(scope, receive, send)
 
-    def _limited(self, scope: Scope, receive: Receive) -> Receive:
-        """Raises as soon as there is too much, whatever the header says."""
-        if int(Headers(scope=scope).get("content-length") or 0) > self.max_body:
-            raise TooLarge
-        seen = 0
-
-        async def counted() -> Message:
-            nonlocal seen
-            message = await receive()
-            seen += len(message.get("body", b""))
-            if seen > self.max_body:
-                raise TooLarge
-            return message
-
-        return counted
+    async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
+        """What changes a conversation waits for its turn too: a turn under it would break off."""
+        try:
+            async with _whole(send) as whole, self.turns.one(session):
+                await self.app(scope, receive, whole)
+        except (Busy, *DATABASE_ERRORS) as error:
+            await trouble(error)(scope, receive, send)
 
 
 def trouble(error: Exception) -> JSONResponse:
@@ -236,13 +244,43 @@ def _field(data: dict[str, Any], *names: str) -> str:
     return found.pop() if found else ""
 
 
-async def _body(receive: Receive) -> bytes:
-    body: bytes = b""
+async def _body(scope: Scope, receive: Receive, limit: int) -> bytes:
+    """All of a request's body.
+
+    Raises:
+        TooLarge: it is, whatever its header says.
+        ClientDisconnect: there is nobody left to answer.
+    """
+    if int(Headers(scope=scope).get("content-length") or 0) > limit:
+        raise TooLarge(limit)
+    body = bytearray()
     while True:
         message = await receive()
-        body += bytes(message.get("body", b""))
+        if message["type"] == "http.disconnect":
+            raise ClientDisconnect
+        body += message.get("body", b"")
+        if len(body) > limit:
+            raise TooLarge(limit)
         if not message.get("more_body"):
-            return body
+            return bytes(body)
+
+
+@asynccontextmanager
+async def _whole(send: Send) -> AsyncIterator[Send]:
+    """A `send` that gives the end of an answer after the block: who has all of it finds the conversation free."""
+    last: list[Message] = []
+
+    async def held(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            last.append(message)
+        else:
+            await send(message)
+
+    try:
+        yield held
+    finally:
+        for message in last:
+            await send(message)
 
 
 def _again(body: bytes, receive: Receive) -> Receive:
