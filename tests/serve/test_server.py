@@ -161,6 +161,23 @@ async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
     await database.close()
 
 
+async def test_a_turn_that_the_end_of_the_server_cuts_off_leaves_its_conversation_free(client: httpx.Client) -> None:
+    database, begun = Database(load_settings().ledger_url), asyncio.Event()
+    turns = Turns(database)
+
+    async def hold() -> None:
+        async with turns.one("desk/ada/s1"):
+            begun.set()
+            await asyncio.Event().wait()
+
+    task = asyncio.create_task(hold())
+    await begun.wait()
+    task.cancel()  # as uvicorn does, which then closes the application without waiting
+    await turns.close()
+    assert not await turns.held("desk/ada/s1")
+    await database.close()
+
+
 AWAY = OperationalError("", {}, Exception())
 
 

@@ -42,7 +42,7 @@ _ME = "me"
 """How a client may call its own user in a path or a body."""
 
 
-_HINT = 1_000_000
+_OPEN_BODY = 1_000_000
 """Bytes that a request without a token may have."""
 
 
@@ -130,7 +130,7 @@ class Door:
         known = _KNOWN.fullmatch(path)
         answer: Response | None = None
         if path in OPEN:
-            body = await _body(scope, receive, min(_HINT, self.max_body))
+            body = await _body(scope, receive, min(_OPEN_BODY, self.max_body))
             await self.app(scope, _again(body, receive), send)
             return
         try:

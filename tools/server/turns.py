@@ -50,6 +50,7 @@ class Turns:
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
     lease: float = LEASE
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
+    _holding: set[asyncio.Task[object]] = field(default_factory=set)
     _leaving: set[asyncio.Task[bool]] = field(default_factory=set)
 
     @asynccontextmanager
@@ -64,10 +65,12 @@ class Turns:
             raise Busy(session)
         task = asyncio.current_task()
         assert task
+        self._holding.add(task)
         keeping = asyncio.create_task(self._keep(session, owner, task))
         try:
             yield
         finally:
+            self._holding.discard(task)
             keeping.cancel()
             leaving = asyncio.create_task(self._execute(_LEAVE, session, owner))
             self._leaving.add(leaving)
@@ -82,7 +85,9 @@ class Turns:
             return result.first() is not None
 
     async def close(self) -> None:
-        """Waits until what was held is free."""
+        """Waits until what was held is free, turns that have just been cancelled included."""
+        if self._holding:
+            await asyncio.wait(self._holding, timeout=1)
         await asyncio.gather(*self._leaving, return_exceptions=True)
 
     async def _keep(self, session: str, owner: str, task: asyncio.Task[object]) -> None:
