@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import os
 import signal
 import sqlite3
@@ -231,6 +232,8 @@ BODIES = {
     "no name of a session": json.dumps(message("Hello", session="\ud800")),
     "another one": json.dumps(message("Hello", session="s\0")),
     "metadata that are none": json.dumps(message("Hello", customMetadata="x")),
+    "no number": json.dumps(message("Hello", stateDelta={"x": math.nan})),
+    "no text": json.dumps(message("Hello\0")),
 }
 
 
@@ -238,6 +241,12 @@ BODIES = {
 def test_a_body_that_is_no_turn_is_refused(client: httpx.Client, body: str) -> None:
     headers = {"content-type": "application/json", "idempotency-key": "m1"}
     assert client.post("/run", content=body, headers=headers).status_code in (400, 422)
+
+
+def test_what_only_looks_like_a_character_that_cannot_be_kept_is_text(client: httpx.Client) -> None:
+    words = r"Hello \u0000 and \\u0000"
+    assert said(turn(client, words)) == "SMALL TALK"
+    assert told(client) == [words]
 
 
 @pytest.mark.parametrize("key", ["", "m1"])

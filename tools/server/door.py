@@ -36,6 +36,8 @@ _KNOWN = re.compile(
     rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/\0]+)(?:/.*)?)?|memory))"
 )
 """All that is served; ADK's development routes are not."""
+_NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
+"""A character that PostgreSQL cannot keep, as JSON writes it."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
@@ -149,6 +151,9 @@ class Door:
             return
         assert known
         body = await _body(scope, receive, self.max_body)
+        if _NUL.search(body):
+            await refuse(400, r"no database here can keep the character \u0000")(scope, receive, send)
+            return
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{NAME}/users/{user}/{known['rest']}"
@@ -163,7 +168,7 @@ class Door:
     async def _turn(self, scope: Scope, body: bytes, receive: Receive, send: Send, user: str | None) -> None:
         answer: Response
         try:
-            data = dict(json.loads(body))
+            data = dict(json.loads(body, parse_constant=_no_number))
             asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
             app = _field(data, "app_name", "appName") or NAME
             metadata = {**(data.pop("customMetadata", None) or {}), **(data.pop("custom_metadata", None) or {})}
@@ -234,6 +239,11 @@ def _answer(events: list[dict[str, Any]], stream: bool) -> Response:
         return JSONResponse(events)
     lines = (f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
     return StreamingResponse(lines, media_type="text/event-stream")
+
+
+def _no_number(name: str) -> None:
+    """NaN and infinities are no JSON, and no database takes them for it."""
+    raise ValueError(name)
 
 
 def _field(data: dict[str, Any], *names: str) -> str:
