@@ -9,6 +9,7 @@ import signal
 import subprocess
 import sys
 import time
+from io import StringIO
 from pathlib import Path
 
 import pytest
@@ -16,6 +17,7 @@ from rich.console import Console
 
 from tests.conftest import ROOT
 from tools.cli.board import age, board
+from tools.cli.console import Terminal
 from tools.research.job import Order, State, new_job
 from tools.research.ledger import Ledger
 from tools.settings import load_settings
@@ -29,6 +31,15 @@ def test_one_screen_counts_all_and_shows_each_job_on_one_line() -> None:
     assert lines[0].split() == ["running", "3"]
     assert "2m 5s" in lines[3]
     assert "The tides of [the] sea" in lines[3]
+
+
+def test_a_brief_tells_the_terminal_nothing() -> None:
+    order = Order("\x1b]52;c;cHduZWQ=\x07tides\x9b2J\x1b[2J", "ada\x1b[1A", "s1", "deep-research-preview-04-2026")
+    terminal = Terminal(width=140, force_terminal=True, file=StringIO())
+    terminal.print(board({State.RUNNING: 1}, [new_job(order, 1000.0, State.RUNNING)], 1125.0))
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert "tides" in shown
+    assert not any(told in shown for told in ("\x1b]", "\x07", "\x9b", "\x1b[2J", "\x1b[1A"))
 
 
 @pytest.mark.parametrize(
