@@ -19,6 +19,7 @@ from a2a.types import (
     AgentCard,
     CancelTaskRequest,
     GetTaskRequest,
+    ListTasksRequest,
     Role,
     SendMessageConfiguration,
     SendMessageRequest,
@@ -164,7 +165,8 @@ async def test_a_task_whose_replica_died_is_said_to_have_failed(database: Databa
 
     async def state() -> Any:
         found = await tasks.get("t1", robot)
-        assert found
+        listed = await tasks.list(ListTasksRequest(), robot)
+        assert found and found.status.state == listed.tasks[0].status.state
         return found.status.state
 
     assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have its lease yet

@@ -16,7 +16,7 @@ from a2a.server.models import create_task_model
 from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
 from a2a.server.tasks import DatabaseTaskStore, TaskUpdater
-from a2a.types import AgentCard, Task, TaskState
+from a2a.types import AgentCard, ListTasksRequest, ListTasksResponse, Task, TaskState
 from google.adk.a2a.converters.part_converter import A2APartToGenAIPartConverter
 from google.adk.a2a.converters.request_converter import AgentRunRequest, convert_a2a_request_to_agent_run_request
 from google.adk.a2a.executor.a2a_agent_executor import A2aAgentExecutor
@@ -128,15 +128,29 @@ class Tasks(DatabaseTaskStore):
         await self._turns.sleep(1)  # a turn that has just ended here is about to be written down
         task = await super().get(task_id, context)
         if task and task.status.state in _UNDER_WAY:
-            task.status.state = TaskState.TASK_STATE_FAILED
-            task.status.message.CopyFrom(new_text_message(_BROKE_OFF, task_id=task.id, context_id=task.context_id))
+            _fail(task)
         return task
+
+    async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
+        found = await super().list(params, context)
+        if any([await self._broke_off(task, context) for task in found.tasks]):
+            await self._turns.sleep(1)
+            found = await super().list(params, context)
+            for task in found.tasks:
+                if await self._broke_off(task, context):
+                    _fail(task)
+        return found
 
     async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
         """Whether nobody works on a task that is under way; what has just begun may not have its lease yet."""
         if task.status.state not in _UNDER_WAY or self._turns.clock() - task.status.timestamp.ToSeconds() < LEASE:
             return False
         return not await self._turns.held(conversation(_user(context), task.context_id))
+
+
+def _fail(task: Task) -> None:
+    task.status.state = TaskState.TASK_STATE_FAILED
+    task.status.message.CopyFrom(new_text_message(_BROKE_OFF, task_id=task.id, context_id=task.context_id))
 
 
 def _user(context: ServerCallContext) -> str:
