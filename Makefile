@@ -57,13 +57,13 @@ PACKAGES := --extra_packages tools --extra_packages configs
 .PHONY: deploy-cloud-run deploy-agent-engine deploy-check
 deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 SETTINGS="…"]
 	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
-	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env $(setting)) agents/desk -- \
+	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env '$(setting)') agents/desk -- \
 	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a) --no-cpu-throttling --min-instances=1 --timeout=3600 \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Its variables are in the clear, so it has Vertex AI by its service account, and no key; a .env of yours is not read.
 deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…" ARGS="…"]
-	mkdir -p build && printf '%s\n' $(BACKEND_vertex) $(SETTINGS) > build/agent-engine.env
+	mkdir -p build && printf '%s\n' $(foreach setting,$(BACKEND_vertex) $(SETTINGS),'$(setting)') > build/agent-engine.env
 	$(BIN)/adk deploy agent_engine --project $(PROJECT) --region $(REGION) --display_name $(SERVICE) \
 	  --env_file $(abspath build/agent-engine.env) $(if $(ID),--agent_engine_id $(ID)) $(ARGS) agents/desk
 
@@ -71,7 +71,7 @@ deploy-check: $(VENV)/.ready-dev ## The staged tree, installed as its Dockerfile
 	rm -rf build/deploy && $(PYTHON) -m venv build/deploy
 	build/deploy/bin/pip install --quiet pip==24.0 # the one of its image, python:3.11-slim
 	build/deploy/bin/pip install --quiet "google-adk[a2a]==$$($(BIN)/adk --version | sed 's/.* //')"
-	build/deploy/bin/pip install --quiet -r agents/desk/requirements.txt
+	build/deploy/bin/pip install --quiet -c agents/desk/requirements.txt -r agents/desk/requirements.txt
 	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest tests/deploy
 
 $(VENV)/.ready-deploy: $(VENV)/.ready agents/desk/requirements.txt

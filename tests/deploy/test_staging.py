@@ -20,16 +20,20 @@ from tests.kill.test_kill import until
 from tests.serve.conftest import AUDIENCE, Issuer, message, said
 from tests.serve.conftest import issuer as issuer
 
+SETTING = "DESK_PUBLIC_URL=https://desk.example?a=1&b=(2)"
+"""Of which a shell would make something else."""
+
 
 @pytest.fixture(scope="module")
 def cloud_run(tmp_path_factory: pytest.TempPathFactory) -> Capture:
     place = tmp_path_factory.mktemp("cloud-run")
-    return deploy("deploy-cloud-run", place, "DATABASE_SECRET=desk-database", "SETTINGS=DESK_ALLOWED_EMAILS=@a.example")
+    settings = f"SETTINGS=DESK_ALLOWED_EMAILS=@a.example {SETTING}"
+    return deploy("deploy-cloud-run", place, "DATABASE_SECRET=desk-database", settings)
 
 
 @pytest.fixture(scope="module")
 def agent_engine(tmp_path_factory: pytest.TempPathFactory) -> Capture:
-    return deploy("deploy-agent-engine", tmp_path_factory.mktemp("agent-engine"))
+    return deploy("deploy-agent-engine", tmp_path_factory.mktemp("agent-engine"), f"SETTINGS={SETTING}")
 
 
 @pytest.fixture(params=["cloud_run", "agent_engine"])
@@ -71,6 +75,12 @@ def test_the_key_and_the_database_come_from_secret_manager(cloud_run: Capture) -
     variables = given[given.index("--update-env-vars") + 1].split(",")
     assert {"DESK_BACKEND=gemini", "GOOGLE_GENAI_USE_ENTERPRISE=0", "DESK_ALLOWED_EMAILS=@a.example"} <= set(variables)
     assert not any("KEY" in variable for variable in variables)
+
+
+def test_a_setting_arrives_as_it_was_written(cloud_run: Capture, agent_engine: Capture) -> None:
+    name, _, value = SETTING.partition("=")
+    assert SETTING in cloud_run.arguments[cloud_run.arguments.index("--update-env-vars") + 1].split(",")
+    assert json.loads((agent_engine.folder / "config.json").read_text())["env_vars"][name] == value
 
 
 def test_vertex_needs_no_key(tmp_path: Path) -> None:
