@@ -29,7 +29,6 @@ ROUTES = (
     ("PATCH", "/apps/desk/users/ada/sessions/s1"),
     ("GET", "/apps/desk/users/ada/sessions/s1/artifacts"),
     ("GET", "/apps/desk/users/ada/sessions/s1/artifacts/report.md"),
-    ("PATCH", "/apps/desk/users/ada/memory"),
     ("POST", "/run"),
     ("POST", "/run_sse"),
 )
@@ -187,6 +186,12 @@ def test_there_is_one_application_under_one_address(client: httpx.Client, issuer
 )
 def test_what_is_for_development_is_not_there(client: httpx.Client, issuer: Issuer, path: str) -> None:
     assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
+
+
+def test_no_copy_of_a_conversation_is_made_that_nobody_would_forget(conversation: httpx.Client, issuer: Issuer) -> None:
+    ada = bearer(issuer.token("ada"))
+    answer = conversation.patch("/apps/desk/users/me/memory", json={"sessionId": "s1"}, headers=ada)
+    assert answer.status_code == 404
 
 
 def test_only_who_may_come_in_comes_in(serve: Serve, issuer: Issuer) -> None:

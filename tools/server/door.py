@@ -33,9 +33,9 @@ OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
 """What needs no token: health, what is signed by itself, and who we are."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
-    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/\0]+)(?:/.*)?)?|memory))"
+    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/\0]+)(?:/.*)?)?))"
 )
-"""All that is served; ADK's development routes are not."""
+"""All that is served; ADK's development routes are not, nor its memory: no agent reads it, and nothing forgets it."""
 _NUL = re.compile(rb"(?<!\\)(?:\\\\)*\\u0000")
 """A character that PostgreSQL cannot keep, as JSON writes it."""
 _TURNS = ("/run", "/run_sse")
