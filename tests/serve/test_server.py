@@ -31,7 +31,7 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Serve, message, said
 from tools.chains import in_force
 from tools.research.database import Database
-from tools.server.door import Rates
+from tools.server.rates import Rates
 from tools.server.turns import Busy, Turns
 from tools.settings import load_settings
 

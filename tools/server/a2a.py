@@ -26,7 +26,8 @@ from starlette.routing import BaseRoute
 from tools import recent
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.server.answers import KEY, Answers
-from tools.server.door import A2A, CARD, Rates, TooMany, why
+from tools.server.door import A2A, CARD, why
+from tools.server.rates import Rates, TooMany
 from tools.server.turns import LEASE, Busy, Turns, conversation
 from tools.settings import ROOT
 

@@ -32,9 +32,10 @@ from tools.research.keeper import keep
 from tools.research.wiring import close, research
 from tools.server.answers import Answers
 from tools.server.auth import Identify, iap, oidc
-from tools.server.door import Door, Rates, refuse, trouble
+from tools.server.door import Door, refuse, trouble
 from tools.server.hints import Hints
 from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions
+from tools.server.rates import Rates
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.turns import Turns
 from tools.settings import ROOT, Settings, SettingsError

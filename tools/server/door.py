@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import json
 import re
-import time
-from collections import deque
-from collections.abc import AsyncIterator, Callable, Iterator
-from contextlib import asynccontextmanager, contextmanager
-from dataclasses import dataclass, field
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
 from typing import Any
 from urllib.parse import quote
 
@@ -24,6 +22,7 @@ from tools.application import NAME
 from tools.research.database import DATABASE_ERRORS
 from tools.server.answers import KEY, Answers
 from tools.server.auth import Identify, Refused, Unreachable
+from tools.server.rates import Rates, TooMany
 from tools.server.turns import Busy, Turns, conversation
 
 A2A = "/a2a/desk"
@@ -50,53 +49,6 @@ _OPEN_BODY = 1_000_000
 
 class TooLarge(Exception):
     """A request has more bytes than it may. The text says how many."""
-
-
-class TooMany(Exception):
-    """A user asks more than is allowed. The text says what, `wait` how many seconds to wait."""
-
-    def __init__(self, text: str, wait: int) -> None:
-        super().__init__(text)
-        self.wait = wait
-
-
-@dataclass
-class Rates:
-    """Turns of each user on this replica."""
-
-    at_once: int
-    per_minute: int
-    clock: Callable[[], float] = time.monotonic
-    _running: dict[str, int] = field(default_factory=dict)
-    _begun: dict[str, deque[float]] = field(default_factory=dict)
-    """Those who asked last come last."""
-
-    @contextmanager
-    def one(self, user: str) -> Iterator[None]:
-        """Counts a turn.
-
-        Raises:
-            TooMany: the user has to wait.
-        """
-        now = self.clock()
-        while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:
-            del self._begun[first[0]]
-        begun = self._begun.get(user, deque())
-        while begun and begun[0] <= now - 60:
-            begun.popleft()
-        if len(begun) >= self.per_minute:
-            raise TooMany(f"more than {self.per_minute} turns in a minute", int(begun[0] + 60 - now) + 1)
-        if self._running.get(user, 0) >= self.at_once:
-            raise TooMany(f"more than {self.at_once} turns at a time", 1)
-        begun.append(now)
-        self._begun[user] = self._begun.pop(user, begun)
-        self._running[user] = self._running.get(user, 0) + 1
-        try:
-            yield
-        finally:
-            self._running[user] -= 1
-            if not self._running[user]:
-                del self._running[user]
 
 
 @dataclass

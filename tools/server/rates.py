@@ -1,0 +1,56 @@
+"""How many turns a user may have: at a time, and in a minute. Each replica counts for itself."""
+
+from __future__ import annotations
+
+import time
+from collections import deque
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+
+
+class TooMany(Exception):
+    """A user asks more than is allowed. The text says what, `wait` how many seconds to wait."""
+
+    def __init__(self, text: str, wait: int) -> None:
+        super().__init__(text)
+        self.wait = wait
+
+
+@dataclass
+class Rates:
+    """Turns of each user on this replica."""
+
+    at_once: int
+    per_minute: int
+    clock: Callable[[], float] = time.monotonic
+    _running: dict[str, int] = field(default_factory=dict)
+    _begun: dict[str, deque[float]] = field(default_factory=dict)
+    """Those who asked last come last."""
+
+    @contextmanager
+    def one(self, user: str) -> Iterator[None]:
+        """Counts a turn.
+
+        Raises:
+            TooMany: the user has to wait.
+        """
+        now = self.clock()
+        while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:
+            del self._begun[first[0]]
+        begun = self._begun.get(user, deque())
+        while begun and begun[0] <= now - 60:
+            begun.popleft()
+        if len(begun) >= self.per_minute:
+            raise TooMany(f"more than {self.per_minute} turns in a minute", int(begun[0] + 60 - now) + 1)
+        if self._running.get(user, 0) >= self.at_once:
+            raise TooMany(f"more than {self.at_once} turns at a time", 1)
+        begun.append(now)
+        self._begun[user] = self._begun.pop(user, begun)
+        self._running[user] = self._running.get(user, 0) + 1
+        try:
+            yield
+        finally:
+            self._running[user] -= 1
+            if not self._running[user]:
+                del self._running[user]
