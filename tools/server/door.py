@@ -112,7 +112,7 @@ class Door:
             scope |= {"path": own, "raw_path": quote(own).encode()}
         if path in _TURNS:
             await self._turn(scope, body, receive, send, user)
-        elif known["session"] and scope["method"] in _WRITING:
+        elif known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
             await self._write(scope, _again(body, receive), send, conversation(user or known["user"], known["session"]))
         else:
             await self.app(scope, _again(body, receive), send)
@@ -135,7 +135,7 @@ class Door:
             await refuse(403, "this belongs to another user")(scope, receive, send)
             return
         if app != NAME:
-            await refuse(404, f"there is no agent `{app}`")(scope, receive, send)
+            await refuse(404, "there is no such agent")(scope, receive, send)
             return
         whose = user or asked
         key = Headers(scope=scope).get("idempotency-key", "")
