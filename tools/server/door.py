@@ -45,6 +45,8 @@ _ME = "me"
 
 _OPEN_BODY = 1_000_000
 """Bytes that a request without a token may have."""
+_LONGEST_NAME = 128
+"""Characters of a session's name: ADK's tables have no room for more (`sessions/schemas/shared.py`)."""
 
 
 class TooLarge(Exception):
@@ -106,6 +108,9 @@ class Door:
         if _NUL.search(body):
             await refuse(400, r"no database here can keep the character \u0000")(scope, receive, send)
             return
+        if len(known["session"] or "") > _LONGEST_NAME:
+            await refuse(400, f"a session's name may have {_LONGEST_NAME} characters")(scope, receive, send)
+            return
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
             own = f"/apps/{NAME}/users/{user}/{known['rest']}"
@@ -124,12 +129,11 @@ class Door:
             asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
             app = _field(data, "app_name", "appName") or NAME
             metadata = {**(data.pop("customMetadata", None) or {}), **(data.pop("custom_metadata", None) or {})}
-            if not session.isprintable() or not session or not (user or asked):
+            if not session.isprintable() or not 0 < len(session) <= _LONGEST_NAME or not (user or asked):
                 raise ValueError("whose conversation?")
         except (ValueError, TypeError, RecursionError):
-            await refuse(400, "the body has to be a JSON object with appName, userId and sessionId")(
-                scope, receive, send
-            )
+            wanted = f"appName, userId and sessionId (of at most {_LONGEST_NAME} characters)"
+            await refuse(400, f"the body has to be a JSON object with {wanted}")(scope, receive, send)
             return
         if user is not None and asked not in ("", _ME, user):
             await refuse(403, "this belongs to another user")(scope, receive, send)
