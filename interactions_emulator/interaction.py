@@ -27,6 +27,8 @@ class Interaction:
     """Virtual seconds since 1970, as `updated`."""
     updated: float
     previous: str | None = None
+    read: dict[str, int] | None = None
+    """Tokens of the timeline before its input, by modality; None where they were not counted."""
     hop: int = 0
     """How many interactions before this one gave a part of the same answer."""
     zombie: bool = False

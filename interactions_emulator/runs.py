@@ -18,7 +18,7 @@ from interactions_emulator.pulse import Pulse
 from interactions_emulator.request import Create
 from interactions_emulator.steps import check_balance
 from interactions_emulator.turn import Beat, Brain, Ending, Step, Turn
-from interactions_emulator.usage import usage
+from interactions_emulator.usage import counted, usage
 
 logger = logging.getLogger(__name__)
 
@@ -102,7 +102,7 @@ class Runs:
 
         An answer that a model gives without thinking or waiting is complete on return.
         """
-        turn, hop = self._turn(request, documents_url)
+        turn, hop, read = self._turn(request, documents_url)
         if request.store:
             self._make_room()
         now = self.clock.now()
@@ -115,6 +115,7 @@ class Runs:
             created=now,
             updated=now,
             previous=request.previous,
+            read=read,
             hop=hop,
             zombie=zombie,
         )
@@ -130,13 +131,7 @@ class Runs:
 
     def find(self, interaction_id: str) -> Run:
         """Return a stored interaction. Raises `Refused` (404) if there is none, or no longer."""
-        interaction = self.stored.get(interaction_id)
-        if interaction is None:
-            raise not_found(interaction_id)
-        if interaction.created + self._retention <= self.clock.now():
-            if interaction.finished:
-                self._forget(interaction_id)
-            raise not_found(interaction_id)
+        interaction = self._stored(interaction_id)
         return self.live.get(interaction_id) or Run(interaction)
 
     def cancel(self, interaction_id: str) -> Run:
@@ -161,8 +156,18 @@ class Runs:
         """Write down the virtual time, for the next server on this state."""
         self._journal.write(("clock", "now", self.clock.now()))
 
-    def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int]:
-        """What the brain is asked, and how many hops came before."""
+    def _stored(self, interaction_id: str) -> Interaction:
+        interaction = self.stored.get(interaction_id)
+        if interaction is None:
+            raise not_found(interaction_id)
+        if interaction.created + self._retention <= self.clock.now():
+            if interaction.finished:
+                self._forget(interaction_id)
+            raise not_found(interaction_id)
+        return interaction
+
+    def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int, dict[str, int] | None]:
+        """What the brain is asked, how many hops came before, and the tokens of what the brain was told before."""
         if request.continuation_token is not None:
             hop = self._hops.get(request.continuation_token)
             if hop is None or request.previous not in (None, hop["id"]):
@@ -171,9 +176,10 @@ class Runs:
                     f"continuation_token {request.continuation_token!r} is not one that this server gave"
                     f" for {request.previous or 'this request'}: send the request without it, from the start",
                 )
-            return _turn_of(hop["turn"]), hop["hop"]
+            return _turn_of(hop["turn"]), hop["hop"], None
         history = self._history(request.previous)
-        check_balance(history, request.input)
+        last = self.stored[request.previous] if request.previous else None
+        check_balance(tuple(last.steps) if last else (), request.input)
         head = request.head
         turn = Turn(
             target=request.target,
@@ -188,13 +194,13 @@ class Runs:
             agent_config=head.get("agent_config", {}),
             documents_url=documents_url,
         )
-        return turn, 0
+        return turn, 0, _read(last, history)
 
     def _history(self, previous: str | None) -> tuple[Step, ...]:
         """Return the timeline of the chain that ends with `previous`; each link has to be there still."""
         links: list[Interaction] = []
         while previous:
-            interaction = self.find(previous).interaction
+            interaction = self._stored(previous)
             if not interaction.finished:
                 raise Refused(
                     400,
@@ -266,7 +272,7 @@ class Runs:
         calls = any(step["type"] == "function_call" for step in interaction.steps)
         ending = run.beats.pop() if run.beats else Ending("requires_action" if calls else "completed")
         assert isinstance(ending, Ending)
-        interaction.usage = usage(interaction.turn, interaction.steps)
+        interaction.usage = usage(interaction.turn, interaction.steps, interaction.read)
         interaction.status = ending.status
         interaction.errors = list(ending.errors)
         records: list[Record] = [("clock", "now", self.clock.now())]
@@ -302,6 +308,13 @@ class Runs:
         del self.stored[interaction_id]
         self._hops.pop(f"hop_{interaction_id}", None)
         self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
+
+
+def _read(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
+    """The tokens of a timeline, of which all but its last interaction were counted before."""
+    if last is None or last.read is None:
+        return counted(history)
+    return counted((*last.input, *last.steps), last.read)
 
 
 def _at_once(brain: Brain, turn: Turn) -> Iterable[Beat | Ending] | None:

@@ -56,13 +56,13 @@ def input_steps(value: Any) -> tuple[Step, ...]:
     return tuple(items)
 
 
-def check_balance(history: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
+def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
     """Raise `Refused` (400) unless each function_call has one function_result before any new user input.
 
-    `history` is the timeline so far, oldest first; `fresh` is this request's input.
+    `last` is what the interaction before put out, whose input left no call open; `fresh` is this request's input.
     """
     pending: dict[str, str] = {}
-    for step in (*history, *fresh):
+    for step in (*last, *fresh):
         if step["type"] == "function_call":
             pending[step["id"]] = step["name"]
         elif step["type"] == "function_result" and pending.pop(step["call_id"], None) is None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from interactions_emulator.turn import Step, Turn
@@ -13,15 +13,30 @@ MEDIA_TOKENS = 258
 """What Gemini's documentation counts for one small picture; used for any picture, sound, film or document."""
 
 
-def usage(turn: Turn, output: Iterable[Step]) -> dict[str, Any]:
+Counts = Mapping[str, int]
+"""Tokens by modality."""
+
+
+def counted(steps: Iterable[Step], before: Counts | None = None) -> dict[str, int]:
+    """Return the tokens of steps, added to those of what came before them."""
+    counts = dict(before or {})
+    for modality, tokens in _tokens(steps).items():
+        counts[modality] = counts.get(modality, 0) + tokens
+    return counts
+
+
+def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> dict[str, Any]:
     """Return the `usage` object of a turn and the steps it gave.
+
+    `before` are the tokens of its timeline before this request's input, if they were counted already: a long chain is
+    not counted again for each of its interactions.
 
     There is no tokenizer here: a text counts one token for each four bytes of UTF-8, rounded up, and anything
     with `data` or a `uri` counts 258. Input is the whole timeline, the system instruction and the declared
     tools, for that is what a model would read. Thoughts and the results of the server's own tools are counted
     apart.
     """
-    read = _tokens(turn.steps)
+    read = _tokens(turn.steps) if before is None else counted(turn.steps[len(turn.steps) - turn.fresh :], before)
     for extra in (turn.system_instruction, turn.tools):
         if extra:
             read["text"] = read.get("text", 0) + _text_tokens(extra)

@@ -20,7 +20,12 @@ PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(o
 THOUGHTS = 200
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> list[Beat]:
+    """What takes no time to think of is answered at once."""
+    return [*beats(turn)]
+
+
+def beats(turn: Turn) -> Iterator[Beat]:
     """Small talk in pieces, a large picture, researches with many events; else the long conversation of the tests."""
     asked = next((text_of(step) for step in reversed(turn.steps) if step["type"] == "user_input"), "")
     if turn.is_agent and "many events" in asked:

@@ -26,7 +26,7 @@ from google.genai import Client, types
 
 from tests.bench.followers import AGENT, order, resident
 from tests.bench.speed.server import SMALL_TALK
-from tests.routing.test_two_hundred_turns import message
+from tests.routing.test_two_hundred_turns import CYCLE
 from tests.talk import Talk, words
 
 MODEL = "gemini-3.8-flash"
@@ -133,7 +133,7 @@ async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, l
     talk, began = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[float]()
     took = list[float]()
     for number in range(count):
-        text, author = message(number)
+        text, author = said_in(number)
         began.append(time.time())
         start = time.perf_counter()
         events = await talk.say(text)
@@ -145,6 +145,14 @@ async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, l
     assert not missing, missing
     await wiring.close()
     return {"took": took, "began": began}
+
+
+def said_in(number: int) -> tuple[str, str]:
+    """What is said in a turn, and who is to answer; a user may order 20 researches a day."""
+    text, author = CYCLE[number % 10]
+    if author == "researcher" and number % 50 != 6:
+        text, author = "chat", "desk"
+    return f"{text} N{number:03}", author
 
 
 async def picture(side: Side) -> float:
