@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import os
 from collections.abc import Mapping
-from contextlib import suppress
 from dataclasses import dataclass
 from functools import lru_cache
 from typing import TYPE_CHECKING, Literal
@@ -137,17 +136,6 @@ def client(*, retries: bool = True) -> Client:
     if key not in clients:
         clients[key] = new_client(current(), retries=retries)
     return clients[key]
-
-
-async def warm() -> None:
-    """Makes the first request of the running event loop as fast as the others, if there is a server to talk to."""
-    from google.auth.exceptions import GoogleAuthError
-
-    from tools.wire import Wire, wire_of
-
-    with suppress(BackendError, GoogleAuthError):  # whoever asks is told
-        if isinstance(wire := wire_of(client(retries=False)), Wire):
-            await wire.warm()
 
 
 def server() -> str:

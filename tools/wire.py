@@ -11,8 +11,8 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Mapping, Sequence
-from contextlib import aclosing, suppress
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -45,7 +45,7 @@ class Http(httpx.AsyncClient):
 
 
 @dataclass
-class _Rehearsal:
+class Rehearsal:
     """One request that goes nowhere, and what comes of it."""
 
     outcome: httpx.Response | Exception
@@ -59,7 +59,7 @@ class _Rehearsal:
         return self.outcome
 
 
-_rehearsal: ContextVar[_Rehearsal | None] = ContextVar("rehearsal", default=None)
+_rehearsal: ContextVar[Rehearsal | None] = ContextVar("rehearsal", default=None)
 
 
 class Wire:
@@ -72,10 +72,6 @@ class Wire:
         self._sdk, self._http = sdk, http
         self._model: httpx.Request | None = None
         self._until = 0.0
-
-    async def warm(self) -> None:
-        """Does beforehand what the first request would have to: half a second of imports in google-genai 2.34."""
-        await self._known()
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
         """Sends a create; its events, once the server has begun to answer.
@@ -108,17 +104,18 @@ class Wire:
         self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **values: Any
     ) -> httpx.Request:
         model = await self._known()
-        own = {name: value for name, value in model.headers.items() if name not in ("host", "content-length")}
-        given = {"content-type": "application/json", "accept": "text/event-stream, application/json", **(headers or {})}
-        url = model.url.copy_with(raw_path=model.url.raw_path.partition(b"?")[0].removesuffix(f"/{_NAME}".encode()))
-        return self._http.build_request(
-            method, f"{url}{path}", headers={**own, **given}, extensions=dict(model.extensions), **values
-        )
+        url = model.url.copy_with(path=f"{model.url.path}{path}") if path else model.url
+        own = {**model.headers, **headers} if headers else model.headers
+        return self._http.build_request(method, url, headers=own, extensions=dict(model.extensions), **values)
 
     async def _known(self) -> httpx.Request:
-        """A request as the SDK makes it today."""
+        """What the SDK's requests have in common today: address, credentials, timeouts."""
         if self._model is None or time.monotonic() > self._until:
-            self._model, _ = await rehearse(self._sdk, httpx.Response(200, json={"id": _NAME, "status": "completed"}))
+            made, _ = await rehearse(self._sdk, httpx.Response(200, json={"id": _NAME, "status": "completed"}))
+            url = made.url.copy_with(raw_path=made.url.raw_path.partition(b"?")[0].removesuffix(f"/{_NAME}".encode()))
+            own = {name: value for name, value in made.headers.items() if name not in ("host", "content-length")}
+            headers = {**own, "content-type": "application/json", "accept": "text/event-stream, application/json"}
+            self._model = httpx.Request("GET", url, headers=headers, extensions=made.extensions)
             self._until = time.monotonic() + FRESH
         return self._model
 
@@ -217,14 +214,21 @@ async def rehearse(
     Returns:
         The request that it would have sent, and what it made of the answer.
     """
-    rehearsal = _Rehearsal(outcome)
-    before = _rehearsal.set(rehearsal)
-    try:
+    with rehearsal(outcome) as played:
         answer = await sdk.aio.interactions.get(_NAME, stream=stream)
+    assert played.request
+    return played.request, answer
+
+
+@contextmanager
+def rehearsal(outcome: httpx.Response | Exception) -> Iterator[Rehearsal]:
+    """Nothing that is asked inside, over a wire's connections, is sent; this is what is heard."""
+    played = Rehearsal(outcome)
+    before = _rehearsal.set(played)
+    try:
+        yield played
     finally:
         _rehearsal.reset(before)
-    assert rehearsal.request
-    return rehearsal.request, answer
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:

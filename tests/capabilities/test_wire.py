@@ -65,7 +65,7 @@ async def client(api: Emulator) -> AsyncIterator[WiredClient]:
 
 async def sent(by: Callable[[], Awaitable[Any]]) -> httpx.Request:
     """The request that would be sent."""
-    rehearsal = wire._Rehearsal(httpx.Response(200, json={"id": "v1_x", "status": "completed"}))
+    rehearsal = wire.Rehearsal(httpx.Response(200, json={"id": "v1_x", "status": "completed"}))
     before = wire._rehearsal.set(rehearsal)
     await by()
     wire._rehearsal.reset(before)
@@ -75,7 +75,7 @@ async def sent(by: Callable[[], Awaitable[Any]]) -> httpx.Request:
 
 @pytest.mark.parametrize("asked", REQUESTS)
 async def test_a_request_is_the_one_that_the_sdk_sends(client: WiredClient, asked: dict[str, Any]) -> None:
-    await client.wire.warm()
+    await client.wire._known()
     own = {"x-own": "1"}
     theirs = await sent(lambda: client.aio.interactions.create(**asked, stream=True, extra_headers=own))
     ours = await sent(lambda: client.wire.create({**asked, "stream": True}, own))
@@ -90,7 +90,7 @@ async def test_a_request_is_the_one_that_the_sdk_sends(client: WiredClient, aske
 
 @pytest.mark.parametrize("last", [None, "e_7"])
 async def test_so_is_the_one_that_attaches(client: WiredClient, last: str | None) -> None:
-    await client.wire.warm()
+    await client.wire._known()
     theirs = await sent(lambda: client.aio.interactions.get("v1_x", stream=True, last_event_id=last))
     ours = await sent(lambda: client.wire.attach("v1_x", last))
     assert (ours.method, ours.url.path) == (theirs.method, theirs.url.path)
@@ -163,7 +163,7 @@ async def test_an_error_is_the_one_of_the_sdk(client: WiredClient, api: Emulator
 
 
 async def test_so_is_a_connection_that_cannot_be_made(client: WiredClient, api: Emulator) -> None:
-    await client.wire.warm()
+    await client.wire._known()
     api.close()
     errors = []
     for ask in (client.aio.interactions.get, client.wire.get):

@@ -38,6 +38,7 @@ from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions
 from tools.server.rates import Rates
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.turns import Turns
+from tools.server.warm import warm
 from tools.settings import ROOT, Settings, SettingsError
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeping = asyncio.create_task(keep())
-        await backend.warm()
+        await warm(app)
         health.open = True
         try:
             yield
