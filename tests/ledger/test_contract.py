@@ -244,3 +244,16 @@ async def test_a_write_that_was_begun_is_finished_when_its_caller_is_cancelled(o
             await asyncio.sleep(0)
     assert found is not None
     assert found.state is State.STARTING
+
+
+async def test_all_that_an_owner_works_on_is_renewed_at_once_and_nothing_else(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    mine, ended, theirs = [job_of(brief, state=State.RUNNING) for brief in ("mine", "ended", "theirs")]
+    for job, owner in ((mine, "me"), (ended, "me"), (theirs, "they")):
+        await ledger.add(job)
+        assert await ledger.lease(job.id, owner, 0, 10)
+    await ledger.change(ended.id, {State.RUNNING}, 1, state=State.COMPLETED)
+    assert await ledger.renew("me", 9, 10) == {mine.id}
+    assert not await ledger.lease(mine.id, "they", 18, 10)
+    assert await ledger.lease(theirs.id, "me", 18, 10)
+    assert await ledger.renew("me", 18, 10) == {mine.id, theirs.id}

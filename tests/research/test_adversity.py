@@ -92,15 +92,15 @@ async def test_an_id_is_written_down_although_the_database_was_away_when_it_came
 async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(desk: Desk) -> None:
     service = desk.service(lease=0.3)
     job, watching = await begin(desk, service)
-    lease = service.ledger.lease
+    lease, renew = service.ledger.lease, service.ledger.renew
 
-    async def away(*args: Any) -> bool:
+    async def away(*args: Any) -> Any:
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
-    service.ledger.lease = away  # type: ignore[method-assign]
+    service.ledger.lease = service.ledger.renew = away  # type: ignore[method-assign]
     with pytest.raises(OperationalError):
         await watching  # it has stopped following, and says why
-    service.ledger.lease = lease  # type: ignore[method-assign]
+    service.ledger.lease, service.ledger.renew = lease, renew  # type: ignore[method-assign]
     await lines_while_time_passes(desk, service, job)
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 

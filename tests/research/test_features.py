@@ -198,7 +198,7 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
     dead.ledger.unlease = _nothing  # type: ignore[method-assign]
     await dead.close()
     living = desk.service(lease=0.2)
-    await living.ledger.lease(job.id, dead._worker.owner, living._clock() - 1, 1.05)
+    await living.ledger.lease(job.id, dead._worker.leases.owner, living._clock() - 1, 1.05)
     shown = await lines_while_time_passes(desk, living, job)
     assert shown[-1] == "writing the report" or "Writing" in " ".join(shown)
     assert ((await living.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
@@ -208,7 +208,7 @@ async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that
     sleeper, other = desk.service(lease=0.3), desk.service(lease=5)
     job, watching = await begin(desk, sleeper)
     later = other._clock() + 1000  # as if it had run out while the process was suspended
-    assert await other.ledger.lease(job.id, other._worker.owner, later, 5)
+    assert await other.ledger.lease(job.id, other._worker.leases.owner, later, 5)
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching
     assert "another process is at it" in shown

@@ -276,7 +276,7 @@ class Ledger:
 
     @_whole
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
-        """Takes or renews the right to work on a job.
+        """Takes the right to work on a job, or takes it again.
 
         Returns:
             False: there is nothing to do, or somebody else has the right, and has not run out of time.
@@ -290,6 +290,14 @@ class Ledger:
                 return False  # asked every second by whoever waits: no writing for that
         async with self._database.write() as connection:
             return bool((await connection.execute(query)).rowcount == 1)
+
+    @_whole
+    async def renew(self, owner: str, now: float, seconds: float) -> set[str]:
+        """Renews all rights of an owner to work on jobs: the jobs that are the owner's still, and not over."""
+        theirs = and_(_jobs.c.state.in_(list(WORKABLE)), _jobs.c.owner == owner)
+        query = update(_jobs).where(theirs).values(lease_until=now + seconds).returning(_jobs.c.id)
+        async with self._database.write() as connection:
+            return {*(await connection.execute(query)).scalars()}
 
     @_whole
     async def unlease(self, job_id: str, owner: str) -> None:

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import logging
-import os
-import platform
-import secrets
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
 from dataclasses import replace
 
@@ -23,6 +20,7 @@ from tools.research.client import (
 from tools.research.database import DATABASE_ERRORS
 from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
 from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, Request, State
+from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.progress import progress_line, progress_lines
 from tools.research.report import from_json, read_report, to_json
@@ -51,8 +49,7 @@ class Worker:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger, self._client, self._policy, self._clock, self._sleep = ledger, client, policy, clock, sleep
-        self.owner = f"{platform.node()}/{os.getpid()}/{secrets.token_hex(4)}"
-        """Name of this process in leases."""
+        self.leases = Leases(ledger, clock, policy.lease)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Does what is left to do for a job. While somebody else does it, repeats what they say."""
@@ -63,10 +60,10 @@ class Worker:
             say(line)
 
         while job.state in WORKABLE:
-            leased = await self._lease(job.id)
-            if leased:
-                await self._work_while_leased(job.id, tell)
-            else:
+            async with self.leases.on(job.id) as leased:
+                if leased:
+                    await self._work_until(leased, job.id, tell)
+            if not leased:
                 tell("another process is at it")
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
@@ -78,36 +75,21 @@ class Worker:
                         tell(line)
             job = known
 
-    async def _work_while_leased(self, job_id: str, say: Callable[[str], None]) -> None:
-        """Works until it is done, or until the job is somebody else's or was ended by somebody else.
-
-        A process that was suspended for longer than its lease finds that out here, and stops.
-        """
-        working = asyncio.create_task(self._work(job_id, say))
-        now = asyncio.get_running_loop().time
-        valid = now() + self._policy.lease
+    async def _work_until(self, lost: asyncio.Event, job_id: str, say: Callable[[str], None]) -> None:
+        """Works until it is done, or until the job is somebody else's or was ended by somebody else."""
+        working, losing = asyncio.create_task(self._work(job_id, say)), asyncio.create_task(lost.wait())
         try:
-            while not (await asyncio.wait({working}, timeout=self._policy.lease / 3))[0]:
-                try:
-                    if not await self._lease(job_id):
-                        return
-                    valid = now() + self._policy.lease
-                except DATABASE_ERRORS as error:
-                    log.warning("%s: its lease could not be renewed: %s", job_id, error)
-                    if now() > valid:
-                        return
-            working.result()
+            await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
+            if working.done():
+                working.result()
         except Exception as error:
             expected = isinstance(error, (ApiError, *DATABASE_ERRORS))  # their words say enough
             log.error("%s: following it failed: %s; it goes on at the server", job_id, error, exc_info=not expected)
             raise
         finally:
             working.cancel()
-            await asyncio.gather(working, return_exceptions=True)
-            await self._ledger.unlease(job_id, self.owner)
-
-    async def _lease(self, job_id: str) -> bool:
-        return await self._ledger.lease(job_id, self.owner, self._clock(), self._policy.lease)
+            losing.cancel()
+            await asyncio.gather(working, losing, return_exceptions=True)
 
     async def _work(self, job_id: str, say: Callable[[str], None]) -> None:
         job = await self._ledger.get(job_id)
@@ -260,7 +242,7 @@ class Worker:
             for line in lines:
                 if line not in shown:  # not again after a restart, a re-attach, or when it was read before it streamed
                     shown.add(line)
-                    if not await self._ledger.show(job, self.owner, self._clock(), line, cursor, events):
+                    if not await self._ledger.show(job, self.leases.owner, self._clock(), line, cursor, events):
                         return  # cancelled or forgotten, or somebody else's
                     say(line)
 

@@ -1,0 +1,78 @@
+"""Leases: one statement renews all of a process; each that is lost is told, and a database that is away costs none."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Collection
+from contextlib import AsyncExitStack
+from pathlib import Path
+
+import pytest
+from sqlalchemy.exc import OperationalError
+
+from tools.research.job import Order, State, new_job
+from tools.research.leases import Leases
+from tools.research.ledger import Ledger
+
+SECONDS = 0.15
+
+
+class Watched(Ledger):
+    """A ledger that says when leases were renewed."""
+
+    def __init__(self, url: str) -> None:
+        super().__init__(url)
+        self.away = False
+        self.renewed: asyncio.Queue[Collection[str]] = asyncio.Queue()
+
+    async def renew(self, owner: str, now: float, seconds: float) -> set[str]:
+        kept = set() if self.away else await super().renew(owner, now, seconds)
+        self.renewed.put_nowait(kept)
+        if self.away:
+            raise OperationalError("UPDATE", {}, Exception("away"))
+        return kept
+
+
+@pytest.fixture
+def ledger(tmp_path: Path) -> Watched:
+    return Watched(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
+
+
+async def jobs(ledger: Ledger, count: int) -> list[str]:
+    made = [new_job(Order(f"brief {n}", "ada", "s1", "deep-research"), 0, State.RUNNING) for n in range(count)]
+    return [(await ledger.add(job))[0].id for job in made]
+
+
+async def test_leases_are_renewed_together_and_no_longer_than_they_are_held(ledger: Watched) -> None:
+    leases, ids = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 5)
+    async with AsyncExitStack() as stack:
+        lost = [await stack.enter_async_context(leases.on(id_)) for id_ in ids]
+        while not ledger.renewed.empty():
+            ledger.renewed.get_nowait()
+        await ledger.renewed.get()  # which may have begun before the last one was taken
+        assert {*await ledger.renewed.get()} == {*ids}
+        assert all(lost) and not any(each.is_set() for each in lost if each)
+    assert leases._renewing is None
+    async with leases.on(ids[0]):
+        assert [*await ledger.renewed.get()] == [ids[0]]
+
+
+async def test_only_the_one_that_somebody_else_took_is_lost(ledger: Watched) -> None:
+    leases, (kept, taken) = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 2)
+    async with leases.on(kept) as mine, leases.on(taken) as theirs:
+        assert mine and theirs
+        assert await ledger.lease(taken, "another", 1_000, 10)
+        await theirs.wait()
+        assert not mine.is_set()
+        async with leases.on(taken) as again:
+            assert again is None
+
+
+async def test_a_database_that_is_away_for_longer_than_a_lease_loses_them_and_not_sooner(ledger: Watched) -> None:
+    leases, [id_] = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 1)
+    async with leases.on(id_) as lost:
+        assert lost
+        ledger.away = True
+        await ledger.renewed.get()
+        assert not lost.is_set()
+        await lost.wait()
