@@ -11,10 +11,11 @@ from __future__ import annotations
 import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from contextvars import ContextVar
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import TYPE_CHECKING, Any
 
 import httpx
@@ -26,8 +27,9 @@ if TYPE_CHECKING:
 
 Event = Mapping[str, Any]
 """A server-sent event of the API as plain JSON, e.g. {"event_type": "step.delta", "event_id": ..., ...}."""
-Batches = AsyncGenerator[Sequence[Event], None]
-"""Events as they came: those of a batch came together."""
+Batches = AsyncGenerator[Iterable[Event], None]
+"""Events as they came: those of a batch came together. They are parsed as they are taken, and a ValueError then says
+that one is none."""
 FRESH = 60.0
 """Seconds that address and credentials are used before the SDK is asked again; its tokens last an hour."""
 _NAME = "rehearsal"
@@ -130,25 +132,17 @@ class Wire:
         raise await self._as_the_sdk_says(response)
 
     async def _batches(self, response: httpx.Response) -> Batches:
-        batch, pieces, splitter = list[Event](), response.aiter_bytes(), Splitter()
+        pieces, splitter = response.aiter_bytes(), Splitter()
         try:
             if not response.headers.get("content-type", "").startswith("text/event-stream"):
                 raise ValueError("what the server sent is no stream of events")
             async for piece in pieces:
-                for data in splitter.feed(piece):
-                    if data == _END:
-                        if batch:
-                            yield batch
-                        await _drain(pieces)
-                        return
-                    if data:
-                        batch.append(_object(data))
-                if batch:
-                    yield batch
-                    batch = []
+                if found := [*takewhile(_END.__ne__, events := splitter.feed(piece))]:
+                    yield map(_object, filter(None, found))
+                if len(found) < len(events):
+                    await _drain(pieces)
+                    return
         except (httpx.HTTPError, ValueError) as error:
-            if batch:
-                yield batch
             raise await self._as_the_sdk_says(error) from error
         finally:
             await response.aclose()
@@ -239,7 +233,7 @@ async def _drain(pieces: AsyncIterator[bytes]) -> None:
                 pass
 
 
-def _object(text: str | bytes) -> dict[str, Any]:
+def _object(text: bytes) -> dict[str, Any]:
     found = json.loads(text)
     if not isinstance(found, dict):
         raise ValueError("what the server sent is no JSON object")

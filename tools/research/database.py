@@ -43,8 +43,11 @@ class Database:
     def __init__(self, url: str) -> None:
         self.url = _url(url)
         self.engine = _engine(self.url)
+        sqlite = self.url.get_backend_name() == "sqlite"
         # SQLite lets one write at a time and the others ask again and again: standing in line is faster and fair.
-        self._turn = asyncio.Lock() if self.url.get_backend_name() == "sqlite" else nullcontext()
+        self._turn = asyncio.Lock() if sqlite else nullcontext()
+        # Each of its connections is a thread, and a thousand researches may ask at once.
+        self._few = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
         self._ready = False
 
     @asynccontextmanager
@@ -55,6 +58,7 @@ class Database:
             LedgerError: the database cannot be opened, or a newer program has changed it.
         """
         async with AsyncExitStack() as stack:
+            await stack.enter_async_context(self._few)
             try:
                 connection = await stack.enter_async_context(self.engine.connect())
                 version = LATEST if self._ready else await connection.run_sync(migrate)

@@ -233,7 +233,7 @@ def follow(bench: Bench) -> None:
 def many(bench: Bench) -> None:
     """Many researches at once in one process."""
     found = bench.side("desk", bench.server(0)).ask("many", count=MANY)
-    each = (found["bytes"] - found["report"]) / 1e6
+    each = (found["peak"] - found["report"]) / 1e6
     shown = f"{MANY:,} complete, {found['open']:,} connections, {found['seconds']:.0f} s"
     bench.add(f"{MANY:,} researches at once: MB each beyond its report", 0.1, shown, "100 at a time", each)
 

@@ -202,7 +202,8 @@ async def many(side: Side, *, count: int) -> dict[str, float]:
     jobs = [(await service.start(order(number)))[0] for number in range(count)]
     await until(lambda: service.ledger.by_state(), State.RUNNING, count + 1)
     log: Any = await control(url, "log")
-    most, began = resident(), time.perf_counter()
+    most = waiting = resident()
+    began = time.perf_counter()
     passing = asyncio.create_task(control(url, "clock", {"advance": 10_000}))
     while (await service.ledger.by_state())[State.COMPLETED] <= count:
         most = max(most, resident())
@@ -211,7 +212,13 @@ async def many(side: Side, *, count: int) -> dict[str, float]:
     await passing
     size = len(await service.ledger.report(jobs[0].id) or "")
     await close()
-    return {"open": log["connections"]["open"], "seconds": took, "bytes": (most - before) / count, "report": size}
+    return {
+        "open": log["connections"]["open"],
+        "seconds": took,
+        "bytes": (most - before) / count,
+        "waiting": (waiting - before) / count,
+        "report": size,
+    }
 
 
 async def until(states: Callable[[], Awaitable[Any]], state: Any, count: int) -> None:
