@@ -1,32 +1,20 @@
-"""Where traces and metrics go. Nothing of OpenTelemetry's SDK is imported before somebody wants it."""
+"""Where traces and metrics go. Neither OpenTelemetry's SDK nor the ledger is imported before somebody wants it."""
 
 from __future__ import annotations
 
-import asyncio
-import logging
 import os
 import secrets
-from contextlib import suppress
-from functools import cache
-from threading import Thread
 from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
-from opentelemetry.metrics import CallbackOptions, Observation
 
 from tools.backend import DEPLOYED_VARIABLES
-from tools.research.database import DATABASE_ERRORS
-from tools.research.job import State
-from tools.research.ledger import Ledger
 from tools.research.signals import NAME
-from tools.settings import load_settings
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
     from opentelemetry.sdk.trace import TracerProvider
     from opentelemetry.sdk.trace.export import SpanExporter
-
-log = logging.getLogger(__name__)
 
 ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
 """Variables that switch telemetry on, here as in ADK (`telemetry/setup.py`)."""
@@ -80,7 +68,9 @@ def follow_environment() -> None:
     Contents stay out of spans that leave the machine, unless the operator switched them on; jobs are counted.
     """
     if any(map(os.environ.get, ENDPOINTS)):
-        _count_jobs()
+        from tools.telemetry.jobs import count_jobs  # with the ledger
+
+        count_jobs()
     if any(map(os.environ.get, (*ENDPOINTS, *DEPLOYED_VARIABLES))):
         os.environ.setdefault(CAPTURE, "false")
 
@@ -146,38 +136,8 @@ def _measure(resource: Resource, endpoint: str | None) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
+    from tools.telemetry.jobs import count_jobs
+
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint))
     metrics.set_meter_provider(MeterProvider([reader], resource))
-    _count_jobs()
-
-
-@cache
-def _count_jobs() -> None:
-    """The gauge of jobs by state, read from the ledger whenever metrics are collected."""
-    metrics.get_meter(NAME).create_observable_gauge(
-        "research.jobs", [_observe], "{job}", "Researches in the ledger, by state, of all replicas."
-    )
-
-
-def _observe(options: CallbackOptions) -> list[Observation]:
-    counts: dict[State, int] = {}
-
-    def count() -> None:
-        try:
-            counts.update(asyncio.run(_counts(load_settings().ledger_url)))
-        except DATABASE_ERRORS as error:
-            log.warning("the researches in the ledger cannot be counted: %s", error)
-
-    thread = Thread(target=count)  # whoever collects may do it in the thread of an event loop
-    with suppress(RuntimeError):  # no thread begins when the interpreter ends (Python 3.12)
-        thread.start()
-        thread.join()
-    return [Observation(count, {"research.state": state.value}) for state, count in counts.items()]
-
-
-async def _counts(url: str) -> dict[State, int]:
-    ledger = Ledger(url)  # connections of its own: the application's belong to another event loop
-    try:
-        return await ledger.by_state()
-    finally:
-        await ledger.close()
+    count_jobs()
