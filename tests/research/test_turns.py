@@ -96,7 +96,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
 ) -> None:
     assert "is still running" in await say(talk, "tides")
     if hangs == "cancel":
-        monkeypatch.setattr("tools.research.agent.GRACE", 0)
+        monkeypatch.setattr("tools.research.turn.GRACE", 0)
     if hangs:
         api.faults({"on": hangs, "hang": True, "times": 0}, {"on": "resume", "cut_after": 0, "times": 0})
     began = time.monotonic()

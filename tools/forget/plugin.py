@@ -13,7 +13,6 @@ from google.genai import types
 
 from tools import backend
 from tools.forget import words
-from tools.forget.erase import Conversation, Stores, forget
 from tools.research.client import InteractionsClient
 from tools.research.wiring import research
 
@@ -76,6 +75,8 @@ class Forgetter(BasePlugin):
 
 async def _forget(context: InvocationContext, insist: bool) -> tuple[str, Asked]:
     """What to answer, and what that asks the user."""
+    from tools.forget.erase import Conversation, Stores, forget  # all that there is to delete: seldom needed
+
     session, sessions = context.session, context.session_service
     which = Conversation(session.app_name, session.user_id, session.id)
     try:

@@ -4,16 +4,17 @@ from __future__ import annotations
 
 import asyncio
 import os
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
 from tools import backend
 from tools.research.client import InteractionsClient
 from tools.research.config import load_research_settings
 from tools.research.job import DAY
-from tools.research.ledger import Ledger
-from tools.research.service import Research
 from tools.settings import load_settings
+
+if TYPE_CHECKING:
+    from tools.research.service import Research
 
 _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Research] = WeakKeyDictionary()
 
@@ -22,6 +23,9 @@ def research() -> Research:
     """The service of the running event loop: its followers are tasks of that loop."""
     loop = asyncio.get_running_loop()
     if loop not in _services:
+        from tools.research.ledger import Ledger  # SQLAlchemy, for one: the plugins have this module from the start
+        from tools.research.service import Research
+
         client = InteractionsClient(lambda: backend.client(retries=False), tools=_tools)
         settings = load_settings()
         _services[loop] = Research(
