@@ -16,28 +16,27 @@ from __future__ import annotations
 
 import time
 from collections.abc import Awaitable, Callable, Sequence
-from typing import Any
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
 from google.adk.agents import InvocationContext, LlmAgent
 from google.adk.agents.callback_context import CallbackContext
 from google.adk.events import Event
-from google.adk.flows.llm_flows.single_flow import SingleFlow
 from google.adk.models import LlmRequest, LlmResponse
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
-from tools.models import Unseen
-from tools.recent import Recent
+from tools.history import Recent, Unseen
 from tools.settings import load_settings
 from tools.tap import fenced
+
+if TYPE_CHECKING:
+    from google.adk.flows.llm_flows._base_llm_processor import BaseLlmRequestProcessor
 
 TRANSFER = "transfer_to_agent"
 LONGEST_ANSWER = 4_000
 """Characters of a specialist's answer that the other agents are told; a whole report would be re-read each turn."""
 DAY = 86_400.0
-
-_instructions, _history = map(SingleFlow().get_request_processor, ("instructions", "contents"))
-"""ADK's own builders of instructions and contents (branches, quoting, pairing of calls), by a documented look-up."""
 
 
 class ChainKeeper(BasePlugin):
@@ -160,10 +159,19 @@ def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCal
 async def _contents(context: InvocationContext, agent: LlmAgent, events: Sequence[Event]) -> list[types.Content]:
     session = context.session.model_copy(update={"events": seen_by(agent.name, events)})
     context, request = context.model_copy(update={"session": session}), LlmRequest()
-    for processor in (_instructions, _history) if agent.static_instruction else (_history,):
+    instructions, history = _builders()
+    for processor in (instructions, history) if agent.static_instruction else (history,):
         async for _ in processor.run_async(context, request):
             pass
     return request.contents
+
+
+@cache
+def _builders() -> tuple[BaseLlmRequestProcessor, ...]:
+    """ADK's own builders of instructions and contents (branches, quoting, pairing), by a documented look-up."""
+    from google.adk.flows.llm_flows.single_flow import SingleFlow  # with ADK's flows, which it loads in the first turn
+
+    return tuple(map(SingleFlow().get_request_processor, ("instructions", "contents")))
 
 
 async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Event) -> Event:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Awaitable, Callable, Iterable
+from collections.abc import AsyncGenerator
 from typing import Any
 
 from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse
@@ -16,6 +16,7 @@ from tools.attachments import fitting
 from tools.citations import cite, source_list
 from tools.contracts import contract_of
 from tools.generation import arguments_of, tier_of
+from tools.history import Unseen
 from tools.research.client import retry_after, status_of
 from tools.structured import repair, response_format, response_schema, schema_problem
 from tools.tap import Tap, TappedClient
@@ -40,14 +41,6 @@ UNREADABLE_CALL = "JSON_PARSE_ERROR"
 """After which ADK 2.13 goes on to call the function without arguments (`models/interactions_utils.py:1287`)."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
 """Those after which a chain can go on."""
-
-
-class Unseen(list[types.Content]):
-    """What a chain has not seen of a conversation, and how to get all of it if the server has forgotten the chain."""
-
-    def __init__(self, contents: Iterable[types.Content], whole: Callable[[], Awaitable[list[types.Content]]]) -> None:
-        super().__init__(contents)
-        self.whole = whole
 
 
 class InteractionsLlm(Gemini):

@@ -7,7 +7,7 @@ cuts between a call and its result.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Iterable, Iterator
+from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
@@ -17,18 +17,12 @@ from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMe
 from google.adk.sessions.base_session_service import GetSessionConfig
 from google.adk.sessions.sqlite_session_service import SqliteSessionService
 
+from tools.history import Recent
+
 WINDOW = 60
 """Events that a turn reads."""
 
 _turn: ContextVar[bool] = ContextVar("turn", default=False)
-
-
-class Recent(list[Event]):
-    """The newest events of a session, from a message of the user's on, and how to get all of them."""
-
-    def __init__(self, events: Iterable[Event], whole: Callable[[], Awaitable[list[Event]]]) -> None:
-        super().__init__(events)
-        self.whole = whole
 
 
 @contextmanager

@@ -10,13 +10,13 @@ from __future__ import annotations
 import re
 from collections.abc import AsyncGenerator
 from dataclasses import dataclass, field
-from typing import Any
-
-from google.genai import Client
+from typing import TYPE_CHECKING, Any
 
 from tools.citations import Citation, read_citations
 from tools.generation import merged
-from tools.sdk import create_stream
+
+if TYPE_CHECKING:
+    from google.genai import Client
 
 
 @dataclass
@@ -112,6 +112,8 @@ class TappedClient:
 
     async def create(self, **arguments: Any) -> Any:
         """Sends a create with the tap's arguments."""
+        from tools.sdk import create_stream  # with google-genai's interactions: the first request needs them, no start
+
         self._tap.asked = True
         stream, headers = arguments.pop("stream", False), arguments.pop("extra_headers", None)
         arguments = merged(arguments, self._tap.extra)

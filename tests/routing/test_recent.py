@@ -15,7 +15,8 @@ from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
 from tools import backend, recent
 from tools.application import build_app
-from tools.recent import WINDOW, Recent, RecentInMemorySessions
+from tools.history import Recent
+from tools.recent import WINDOW, RecentInMemorySessions
 
 MANY = WINDOW  # turns of two events each: twice the window
 

@@ -20,7 +20,7 @@ async def test_a_turn_is_played_and_nobody_notices(
     played: list[Any] = []
     create = sdk.create_stream
     monkeypatch.setattr(
-        "tools.tap.create_stream", lambda *args, **values: played.append(args) or create(*args, **values)
+        "tools.sdk.create_stream", lambda *args, **values: played.append(args) or create(*args, **values)
     )
     with Emulator() as api:
         use(api)
