@@ -23,7 +23,7 @@ from pydantic import BaseModel, ValidationError
 from tools.contracts import contract_of
 from tools.fit import object_named, unfit
 from tools.models import InteractionsLlm
-from tools.yamls import ConfigError, Finding, Location, config_files, did_you_mean, read_mapping
+from tools.yamls import ConfigError, Finding, Location, config_files, did_you_mean, parse, read_mapping
 
 log = logging.getLogger(__name__)
 
@@ -57,8 +57,7 @@ def load_agent(path: Path) -> BaseAgent:
 def check(path: Path, *, root: bool = True) -> Iterator[str]:
     """Findings of one file."""
     try:
-        tree = yaml.compose(path.read_text(encoding="utf-8"), Loader=yaml.SafeLoader)
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        tree, data = parse(path.read_text(encoding="utf-8"))
     except OSError as error:
         yield f"{path}: {error.strerror}"
         return
@@ -76,7 +75,7 @@ def check(path: Path, *, root: bool = True) -> Iterator[str]:
 
 def unknown_models(files: Sequence[Path]) -> list[str]:
     """Names of models and agents of the API in these files that the table does not have."""
-    found = [(read_mapping(file) or {}).get(key) for file in files for key in MODEL_KEYS]
+    found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
     names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
     return [name for name in names if contract_of(name) is None]
 

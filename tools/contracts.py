@@ -12,7 +12,7 @@ from google.genai import types
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tools.settings import ROOT, load_settings
-from tools.yamls import ConfigError, did_you_mean
+from tools.yamls import ConfigError, did_you_mean, parse
 
 Medium = Literal["text", "image", "audio", "video", "document"]
 ToolType = Literal[
@@ -108,7 +108,7 @@ def _table() -> tuple[Contract, ...]:
 @lru_cache
 def _read(file: Path) -> tuple[Contract, ...]:
     try:
-        return TypeAdapter(tuple[Contract, ...]).validate_python(yaml.safe_load(file.read_text(encoding="utf-8")))
+        return TypeAdapter(tuple[Contract, ...]).validate_python(parse(file.read_text(encoding="utf-8"))[1])
     except (OSError, yaml.YAMLError) as error:
         raise ConfigError(f"{file}: {error}") from None
     except ValidationError as error:

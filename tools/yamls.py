@@ -30,10 +30,23 @@ def config_files(path: Path) -> list[Path]:
     return found
 
 
+def parse(text: str) -> tuple[yaml.Node | None, Any]:
+    """What a text of YAML says: as nodes, which know their lines, and as data. By libyaml, where it is there.
+
+    Raises:
+        yaml.YAMLError: it is no YAML.
+    """
+    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+    try:
+        return yaml.compose(text, fast), yaml.load(text, fast)
+    except yaml.YAMLError:  # PyYAML's own parser says better what is wrong
+        return yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+
+
 def read_mapping(path: Path) -> dict[str, Any] | None:
     """The file's mapping, or none if it cannot be read or is none."""
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
+        _, data = parse(path.read_text(encoding="utf-8"))
     except (yaml.YAMLError, OSError):
         return None
     return data if isinstance(data, dict) else None
