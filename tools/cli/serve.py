@@ -28,6 +28,7 @@ def serve(
     """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
     import uvicorn
 
+    from tools.ahead import import_now
     from tools.backend import BackendError
     from tools.server.app import build_server
     from tools.server.settings import load_server_settings
@@ -46,7 +47,8 @@ def serve(
         app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "")
     except (SettingsError, ConfigError, BackendError, TelemetryError) as error:
         fail(error)
-    settle()
+    import_now()
+    settle(collect=True)
     uvicorn.run(
         app,
         host=host,
