@@ -6,8 +6,8 @@ import asyncio
 import json
 import math
 import threading
-import urllib.request
 from collections.abc import Callable
+from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -162,6 +162,12 @@ class Emulator:
 
     def _ask(self, method: str, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
-        request = urllib.request.Request(f"{self.url}/_emulator/{what}", data, method=method)
-        with urllib.request.build_opener(urllib.request.ProxyHandler({})).open(request) as answer:
+        connection = HTTPConnection(HOST, self.port)
+        try:
+            connection.request(method, f"/_emulator/{what}", data)
+            answer = connection.getresponse()
+            if answer.status >= 400:
+                raise RuntimeError(f"the emulator answers {answer.status}: {answer.read().decode()}")
             return json.load(answer)
+        finally:
+            connection.close()
