@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from dataclasses import dataclass
 
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
@@ -110,7 +111,7 @@ class Follower:
 
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
-    ) -> AsyncIterator[Happened | Read | Trouble | Ended | Stalled | Lost]:
+    ) -> AsyncGenerator[Happened | Read | Trouble | Ended | Stalled | Lost, None]:
         """Yields each event once, what is read instead when streaming fails, and trouble; then exactly one ending.
 
         Args:
@@ -121,8 +122,9 @@ class Follower:
             news, self._wished = False, 0.0
             if fruitless < 2:
                 before = self._cursor
-                async for happened in self._events(stream or self._attach()):
-                    yield happened
+                async with aclosing(self._events(stream or self._attach())) as events:
+                    async for happened in events:
+                        yield happened
                 news = self._cursor != before
                 fruitless = 0 if news else fruitless + 1
                 stream = None
@@ -141,7 +143,7 @@ class Follower:
         self._attached()
         return self._client.stream(self._id, self._cursor)
 
-    async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncIterator[Happened]:
+    async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[Happened, None]:
         """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""
         try:
             while True:

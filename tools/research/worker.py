@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
+from contextlib import aclosing
 from dataclasses import replace
 
 from tools.research import signals
@@ -136,8 +137,10 @@ class Worker:
                 say("the server is busy; nothing was started yet, trying again")
                 await self._sleep(wait)
             else:
-                if stream and (started := await self._ledger.get(job.id)):
-                    await self._follow(started, say, stream)
+                if stream:
+                    async with aclosing(stream):
+                        if started := await self._ledger.get(job.id):
+                            await self._follow(started, say, stream)
                 return
 
     async def _from_report(self, job: Job, request: Request) -> Request | None:
@@ -216,35 +219,36 @@ class Worker:
             attached=signals.attached,
         )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
-        async for step in follower.follow(stream):
-            lines: list[str] = []
-            match step:
-                case Happened(event, cursor):
-                    events += 1
-                    signals.counted(events)
-                    lines = _lines(lambda event: [progress_line(event)], event)
-                case Read(resource):
-                    lines = _lines(progress_lines, resource)
-                case Trouble(text):
-                    say(text)
-                case Ended(resource):
-                    await self.finish(job, resource)
-                case Stalled(resource, seconds):
-                    now = self._clock()
-                    why = stall(job, resource, seconds, now)
-                    if await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why):
-                        signals.stalled(job)
-                case Lost(error):
-                    if isinstance(error, Gone):
-                        await self.end(job, State.EXPIRED, "the server no longer knows this research")
-                    else:
-                        raise error  # a bad key is not the research's fault: it can be read with a good one
-            for line in lines:
-                if line not in shown:  # not again after a restart, a re-attach, or when it was read before it streamed
-                    shown.add(line)
-                    if not await self._ledger.show(job, self.leases.owner, self._clock(), line, cursor, events):
-                        return  # cancelled or forgotten, or somebody else's
-                    say(line)
+        async with aclosing(follower.follow(stream)) as steps:
+            async for step in steps:
+                lines: list[str] = []
+                match step:
+                    case Happened(event, cursor):
+                        events += 1
+                        signals.counted(events)
+                        lines = _lines(lambda event: [progress_line(event)], event)
+                    case Read(resource):
+                        lines = _lines(progress_lines, resource)
+                    case Trouble(text):
+                        say(text)
+                    case Ended(resource):
+                        await self.finish(job, resource)
+                    case Stalled(resource, seconds):
+                        now = self._clock()
+                        why = stall(job, resource, seconds, now)
+                        if await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why):
+                            signals.stalled(job)
+                    case Lost(error):
+                        if isinstance(error, Gone):
+                            await self.end(job, State.EXPIRED, "the server no longer knows this research")
+                        else:
+                            raise error  # a bad key is not the research's fault: it can be read with a good one
+                for line in lines:
+                    if line not in shown:  # not again after a restart or a re-attach, nor if it was read beforehand
+                        shown.add(line)
+                        if not await self._ledger.show(job, self.leases.owner, self._clock(), line, cursor, events):
+                            return  # cancelled or forgotten, or somebody else's
+                        say(line)
 
     async def finish(self, job: Job, resource: Resource) -> None:
         """Writes down what came out of an interaction that is over: a report, a plan, or why there is neither."""
