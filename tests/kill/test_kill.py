@@ -64,6 +64,12 @@ def until(true: Any) -> None:
         time.sleep(0.02)
 
 
+def is_over(client: httpx.Client) -> bool:
+    """Whether ADK has written down that the turn was left."""
+    session = client.get("/apps/desk/users/ada/sessions/s1").json()
+    return any(event.get("errorCode") == "INVOCATION_ABORTED" for event in session["events"])
+
+
 def researches(api: Emulator) -> list[dict[str, Any]]:
     return [i for i in api.interactions() if i["target"].startswith("deep-research")]
 
@@ -103,6 +109,7 @@ def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
                 if left_by == "SIGKILL":
                     process.send_signal(signal.SIGKILL)
             if left_by != "SIGKILL":
+                until(lambda: is_over(client))  # before that nobody can speak in this session
                 said = list(events(client.post("/run_sse", json=turn("hello"))))
                 assert "SMALL TALK" in text_of(said[-1])
         api.advance(3000)

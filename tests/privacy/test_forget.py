@@ -18,6 +18,7 @@ from google.genai import types
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
+from tests.research.test_turns import sent
 from tests.routing import test_conversation
 from tests.scripts import said
 from tests.talk import USER, Talk, creates, new_sessions, text_of, words
@@ -260,7 +261,7 @@ async def test_a_research_that_runs_is_cancelled_and_forgotten(
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
     api.set_speed(0)
     talk = await had(app, None, "s1", "research tides")
-    assert [i["status"] for i in api.interactions()] == ["requires_action", "in_progress"]
+    assert [research["status"] for research in await sent(api, 1)] == ["in_progress"]
     await talk.say(FORGET)
     assert "is forgotten" in await talk.ask(YES)
     assert [r["kind"] for r in api.log()["requests"]].count("cancel") == 1
@@ -272,7 +273,9 @@ async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
 ) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
     api.set_speed(0)
-    talk = await had(app, sessions, "s1", "research tides", FORGET)
+    talk = await had(app, sessions, "s1", "research tides")
+    await sent(api, 1)
+    await talk.say(FORGET)
     (job,) = await research().ledger.find(user=USER)
     api.faults({"on": "cancel", "status": 503, "times": 0})
     for answer, begin in ((YES, "**Not forgotten yet.**"), (ANYWAY, "**Forgotten here**, but not at the server")):
