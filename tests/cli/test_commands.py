@@ -1,4 +1,4 @@
-"""What the command line promises, run as a person runs it."""
+"""What the command line promises. Where the process is the promise it is one, elsewhere the command is called."""
 
 from __future__ import annotations
 
@@ -8,15 +8,19 @@ import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
+from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
 from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
+from tools import backend
+from tools.cli import app
 
 
 @pytest.fixture
@@ -26,9 +30,11 @@ def api(use: Any) -> Iterator[Emulator]:
         yield server
 
 
-def desk(*arguments: str, folder: Path = ROOT) -> subprocess.CompletedProcess[str]:
-    command = [sys.executable, "-m", "tools", *arguments]
-    return subprocess.run(command, cwd=folder, capture_output=True, text=True, timeout=120)
+def desk(*arguments: str, typed: str = "") -> SimpleNamespace:
+    """A command in this process, which has everything imported and knows no backend yet."""
+    backend.current.cache_clear()
+    result = CliRunner().invoke(app, [*arguments], input=typed)
+    return SimpleNamespace(returncode=result.exit_code, stdout=result.stdout, stderr=result.stderr)
 
 
 def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: Path) -> None:
@@ -102,7 +108,8 @@ def test_doctor_tells_what_is_in_use_and_fails_when_something_is_missing(
 
 def test_what_cannot_be_used_is_one_line_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_BACKEND", "gemini")
-    result = desk("ask", "hello")
+    command = [sys.executable, "-m", "tools", "ask", "hello"]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
     assert "needs GEMINI_API_KEY" in result.stderr
 
@@ -150,13 +157,7 @@ def test_a_plan_is_shown_approved_asked_about_and_forgotten(api: Emulator, tmp_p
 
 
 def test_deep_research_max_starts_only_after_a_yes_to_its_price(api: Emulator) -> None:
-    refused = subprocess.run(
-        [sys.executable, "-m", "tools", "research", "tides", "--max"],
-        cwd=ROOT,
-        capture_output=True,
-        text=True,
-        input="n\n",
-    )
+    refused = desk("research", "tides", "--max", typed="n\n")
     assert (refused.returncode, "$3 to $7" in refused.stderr, api.log()["creates"]) == (1, True, 0)
     agreed = json.loads(desk("research", "tides", "--max", "--yes", "--json").stdout)
     assert agreed["agent"] == "deep-research-max-preview-04-2026"
