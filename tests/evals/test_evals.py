@@ -15,10 +15,12 @@ from typing import Any
 import httpx
 import pytest
 import yaml
+from google.adk.evaluation.eval_set import EvalSet
 from typer.testing import CliRunner, Result
 
 from evals.live import USD_PER_MILLION
 from evals.result import load_run
+from evals.sets import load_sets
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.conftest import ROOT
@@ -34,11 +36,30 @@ def desk(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["eval", *arguments])
 
 
-def test_every_case_passes_on_the_emulator_and_the_report_says_so(tmp_path: Path) -> None:
+def some(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+    """Leaves of each set one of so many cases."""
+    every = load_sets
+
+    def fewer(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:
+        found = every(folder, public)
+        return {n: each.model_copy(update={"eval_cases": each.eval_cases[::step]}) for n, each in found.items()}
+
+    monkeypatch.setattr("evals.sets.load_sets", fewer)
+
+
+def test_every_case_passes_on_the_emulator_and_the_report_says_so(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Of the cases every fifth: `make eval` plays all."""
+    some(monkeypatch, 5)
     result = desk("--name", "all", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     run = load_run(tmp_path / "all.json")
-    assert len(run.cases) >= 150 and all(case.passed for case in run.cases)
+    assert len(run.cases) >= 80 and all(case.passed for case in run.cases)
+    expected = [turn.expected for turn in run.turns]
+    assert {said.route for said in expected} == {"desk", "assistant", "illustrator", "moderator", "researcher"}
+    assert {said.verdict for said in expected} >= {"safe", "spam", "inappropriate", "harmful"}
+    assert {case.set for case in run.cases} == {*load_sets(ROOT / "evals")}
     assert run.mean("false_research_starts") == 1
     assert run.models["researcher"].startswith("deep-research")
     page = (tmp_path / "all.html").read_text()
@@ -57,7 +78,8 @@ def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any) -> None:
     assert "Tests passed: 1" in result.stdout
 
 
-def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path) -> None:
+def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    some(monkeypatch, 3)
     configs = tmp_path / "configs"
     subprocess.run(["cp", "-r", str(ROOT / "configs"), str(configs)], check=True)
     file = configs / "assistant.yaml"

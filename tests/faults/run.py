@@ -25,6 +25,7 @@ from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report import Report
 from tools.research.service import Research
+from tools.tuning import settle
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -248,6 +249,7 @@ async def play(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
 
 def play_here(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
     """`play`, for whoever has no event loop."""
+    settle()
     return asyncio.run(play(cells, player))
 
 

@@ -16,7 +16,10 @@ from tools.research.job import State
 
 GROUPS = [*dict.fromkeys(cell.group for cell in cells())]
 CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == group][::6]]
-"""A sixth of each group of the matrix: `make faults` plays all."""
+KILLS = [
+    kill for group in dict.fromkeys(k.group for k in kills()) for kill in [k for k in kills() if k.group == group][::3]
+]
+"""A sixth of each group of the matrix, and a third of the kills: `make faults` plays all."""
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +37,7 @@ def test_nothing_is_lost_doubled_repeated_missing_or_silent(group: str, matrix: 
 
 
 async def test_a_killed_process_has_an_heir_that_ends_well() -> None:
-    outcomes = [*zip(kills(), await play(kills(), play_kill), strict=True)]
+    outcomes = [*zip(KILLS, await play(KILLS, play_kill), strict=True)]
     assert [(kill, o) for kill, o in outcomes if o.bad or o.state not in kill.expected] == []
     assert {o.creates for _, o in outcomes if o.state != State.START_UNKNOWN} == {1}
 

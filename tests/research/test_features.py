@@ -219,13 +219,13 @@ async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that
 
 async def test_more_researches_than_a_client_has_connections_by_default_run_side_by_side(desk: Desk) -> None:
     service = desk.service(create_timeout=60)
-    jobs = [(await service.start(replace(ORDER, brief=f"Tides {n}")))[0] for n in range(120)]
+    jobs = [(await service.start(replace(ORDER, brief=f"Tides {n}")))[0] for n in range(108)]
     watching = [asyncio.create_task(lines(service, job)) for job in jobs]
     while desk.creates < len(jobs):
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
     while not all(task.done() for task in watching):
         await desk.pass_time(300)
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.1)
     assert {(await service.job(job.id)).state for job in jobs} == {State.COMPLETED}
     assert desk.creates == len(jobs)
 
