@@ -20,6 +20,7 @@ from evals.deepresearch import Bench, Done, Task, TasksError, article, read_task
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Brain, Ending, Turn
 from tests.conftest import ROOT, Desk
+from tests.forks import Fork
 from tests.kill.test_kill import researches, until
 from tests.scripts import research_brain, said
 from tools.citations import Citation, cite
@@ -271,15 +272,15 @@ def known(data: Path) -> int:
 def test_killed_in_the_middle_it_goes_on_and_pays_for_nothing_twice(tmp_path: Path, environment: Path) -> None:
     tasks, folder = tmp_path / "query.jsonl", tmp_path / "raw_data"
     tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))
-    command = [sys.executable, "-m", "tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "2"]
+    command = ["tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "2"]
     command += ["--out", str(folder), "--name", "desk-1"]
     with Emulator(brain=research_brain, speed=0) as api:
         env = os.environ | {"DESK_BACKEND": "emulator", "GOOGLE_GEMINI_BASE_URL": api.url}
-        first = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        first = Fork(*command, env=env)
         until(lambda: known(environment) == 2)  # else nobody could say whether they were started
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
-        second = subprocess.Popen(command, cwd=ROOT, env=env, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+        second = Fork(*command, env=env)
         until(lambda: api.advance(60) or second.poll() is not None)
         assert second.returncode == 0
         assert len(researches(api)) == 3

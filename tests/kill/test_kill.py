@@ -19,9 +19,9 @@ import pytest
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
 from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.routing.test_conversation import brain
 
-ADK = Path(sys.executable).with_name("adk")
 PATIENCE = 60.0
 TIDES = """# Tides
 
@@ -34,12 +34,12 @@ tides, which are the lowest of the month.
 
 
 @contextmanager
-def adk_web(folder: Path, port: int) -> Iterator[tuple[subprocess.Popen[bytes], httpx.Client]]:
+def adk_web(folder: Path, port: int) -> Iterator[tuple[Fork, httpx.Client]]:
     """A real `adk web` with its data below `folder`."""
-    command = [str(ADK), "web", "agents", "--port", str(port), "--session_service_uri", f"sqlite:///{folder}/s.db"]
-    command += ["--artifact_service_uri", f"file://{folder}/artifacts"]
+    options = ["--port", str(port), "--session_service_uri", f"sqlite:///{folder}/s.db"]
+    options += ["--artifact_service_uri", f"file://{folder}/artifacts"]
     with (folder / "web.log").open("ab") as log:
-        process = subprocess.Popen(command, cwd=ROOT, stdout=log, stderr=log)
+        process = Fork("google.adk.cli", "web", "agents", *options, stdout=log, stderr=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
             until(lambda: answers(client))

@@ -6,8 +6,6 @@ import asyncio
 import os
 import random
 import signal
-import subprocess
-import sys
 import time
 from collections import Counter
 from collections.abc import Iterator
@@ -22,6 +20,7 @@ from google.adk.events import Event
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
 from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.ledger.server import Server
 from tests.routing.test_conversation import brain
 from tools.chains import in_force
@@ -91,12 +90,12 @@ class Fleet:
     env: dict[str, str]
     folder: Path
     ports: list[int]
-    processes: dict[int, subprocess.Popen[bytes]] = field(default_factory=dict)
+    processes: dict[int, Fork] = field(default_factory=dict)
 
     def start(self, port: int) -> None:
         with (self.folder / f"{port}.log").open("ab") as log:
-            command = [sys.executable, "-m", "tools", "serve", "--port", str(port)]
-            self.processes[port] = subprocess.Popen(command, cwd=ROOT, env=self.env, stdout=log, stderr=log)
+            command = ("tools", "serve", "--port", str(port))
+            self.processes[port] = Fork(*command, env=self.env, stdout=log, stderr=log)
 
     def kill(self, port: int) -> None:
         os.kill(self.processes[port].pid, signal.SIGKILL)

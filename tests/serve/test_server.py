@@ -8,8 +8,6 @@ import math
 import os
 import signal
 import sqlite3
-import subprocess
-import sys
 import threading
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
@@ -27,6 +25,7 @@ from sqlalchemy.exc import OperationalError
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
 from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Serve, message, said
 from tools.chains import in_force
@@ -292,13 +291,12 @@ def test_no_message_is_logged_when_the_database_fails(
 @pytest.fixture
 def command(api: Emulator, tmp_path: Path) -> Iterator[Any]:
     """`desk serve` as a process of its own."""
-    started: list[subprocess.Popen[bytes]] = []
+    started: list[Fork] = []
 
-    def start(port: int) -> subprocess.Popen[bytes]:
+    def start(port: int) -> Fork:
         env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
         with (tmp_path / "serve.log").open("ab") as log:
-            arguments = [sys.executable, "-m", "tools", "serve", "--port", str(port)]
-            process = subprocess.Popen(arguments, cwd=ROOT, env=env, stdout=log, stderr=log)
+            process = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)
         started.append(process)
         return process
 

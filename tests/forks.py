@@ -1,0 +1,155 @@
+"""Commands as processes of their own that are there at once: forks of one that has imported everything.
+
+They are real processes, to be signalled and killed; what is saved are three seconds of imports for each. Run as a
+module this is the process that forks; its argument is the path of a socket that it listens at.
+"""
+
+from __future__ import annotations
+
+import atexit
+import gc
+import json
+import os
+import runpy
+import select
+import signal
+import socket
+import subprocess
+import sys
+import tempfile
+from collections.abc import Mapping
+from contextlib import suppress
+from functools import cache
+from importlib import import_module
+from pathlib import Path
+from typing import IO, Any
+
+ROOT = Path(__file__).resolve().parents[1]
+IMPORTED = (
+    *("tools.application", "tools.cli", "tools.server.app", "google.genai.interactions"),
+    *("google.adk.cli.fast_api", "google.adk.cli.cli_tools_click", "uvicorn.protocols.http.httptools_impl"),
+)
+STREAMS = 2
+"""Output and errors."""
+
+
+class Fork:
+    """`python -m module …` in the project's folder, as `subprocess.Popen` would start it."""
+
+    def __init__(
+        self,
+        module: str,
+        *arguments: str,
+        env: Mapping[str, str] | None = None,
+        stdout: IO[Any] | int = subprocess.DEVNULL,
+        stderr: IO[Any] | int = subprocess.DEVNULL,
+    ) -> None:
+        """Args:
+        env: the environment, by default that of now.
+        stdout, stderr: a file or its number.
+        """
+        wish = json.dumps([module, arguments, dict(os.environ if env is None else env)]).encode()
+        self._guardian = socket.socket(socket.AF_UNIX)
+        self._guardian.connect(str(_server()))
+        with Path(os.devnull).open("wb") as nothing:
+            files = [nothing if file == subprocess.DEVNULL else file for file in (stdout, stderr)]
+            numbers = [file if isinstance(file, int) else file.fileno() for file in files]
+            socket.send_fds(self._guardian, [b"%d\n" % len(wish)], numbers)
+            self._guardian.sendall(wish)
+            self._news = self._guardian.makefile("r")
+            self.pid = int(self._news.readline())
+        self.returncode: int | None = None
+
+    def poll(self) -> int | None:
+        """How it ended, if it has: its status, or the negative number of the signal that killed it."""
+        ended = self.returncode is None and select.select([self._guardian], [], [], 0)[0]
+        return self.wait() if ended else self.returncode
+
+    def wait(self, timeout: float | None = None) -> int:
+        """How it ended, once it has.
+
+        Raises:
+            TimeoutError: it has not in so many seconds.
+        """
+        if self.returncode is None:
+            if not select.select([self._guardian], [], [], timeout)[0]:
+                raise TimeoutError(f"process {self.pid} lives on")
+            self.returncode = int(self._news.readline())
+            self._news.close()
+            self._guardian.close()
+        return self.returncode
+
+    def send_signal(self, number: int) -> None:
+        if self.poll() is None:
+            os.kill(self.pid, number)
+
+    def kill(self) -> None:
+        self.send_signal(signal.SIGKILL)
+
+
+@cache
+def _server() -> Path:
+    """Where the process listens that forks; it ends with this one."""
+    path = Path(tempfile.mkdtemp(prefix="forks-")) / "socket"
+    command = [sys.executable, "-m", "tests.forks", str(path)]
+    server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
+    assert server.stdin and server.stdout
+    assert server.stdout.readline() == b"ready\n"
+    atexit.register(server.communicate)
+    return path
+
+
+def serve(path: str) -> tuple[str, list[str]]:
+    """Forks for each connection, until the process that started this one ends.
+
+    Returns:
+        In each process that was wished for: its module and arguments.
+    """
+    gc.disable()
+    for name in IMPORTED:
+        import_module(name)
+    gc.freeze()
+    with socket.socket(socket.AF_UNIX) as listener:
+        listener.bind(path)
+        listener.listen()
+        print("ready", flush=True)
+        while True:
+            readable = select.select([listener, sys.stdin], [], [])[0]
+            with suppress(ChildProcessError):
+                while os.waitpid(-1, os.WNOHANG)[0]:
+                    pass  # another guardian whose process has ended
+            if sys.stdin in readable:
+                os._exit(0)
+            connection = listener.accept()[0]
+            if os.fork() == 0:
+                listener.close()
+                return _guard(connection)
+            connection.close()
+
+
+def _guard(connection: socket.socket) -> tuple[str, list[str]]:
+    """Forks again, and tells what becomes of it; returns in the child."""
+    head, files, _, _ = socket.recv_fds(connection, 1, STREAMS)
+    received = connection.makefile("rb")
+    module, arguments, env = json.loads(received.read(int(head + received.readline())))
+    if pid := os.fork():
+        connection.sendall(b"%d\n" % pid)
+        connection.sendall(b"%d\n" % os.waitstatus_to_exitcode(os.waitpid(pid, 0)[1]))
+        os._exit(0)
+    received.close()
+    connection.close()
+    for number, file in enumerate(files, start=1):
+        os.dup2(file, number)
+        os.close(file)
+    with Path(os.devnull).open("rb") as nothing:
+        os.dup2(nothing.fileno(), 0)
+    os.environ.clear()
+    os.environ.update(env)
+    gc.enable()
+    return module, arguments
+
+
+if __name__ == "__main__":
+    name, rest = serve(sys.argv[1])
+    sys.argv[1:] = rest
+    runpy.run_module(name, run_name="__main__", alter_sys=True)
