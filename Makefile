@@ -19,8 +19,9 @@ demo: $(VENV)/.ready ## Everything once, on the emulator; CORPUS=dir searches yo
 test: $(VENV)/.ready-dev $(CLIENTS) ## The whole test suite, with lint and types, without a network
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
-	$(BIN)/mypy
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile
+	@mkdir -p build; $(BIN)/mypy >build/mypy.log 2>&1 & types=$$!; \
+	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder; failed=$$?; \
+	wait $$types || failed=1; cat build/mypy.log; exit $$failed
 
 web: $(VENV)/.ready ## The development UI in a browser
 	$(BIN)/adk web agents

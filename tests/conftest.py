@@ -24,9 +24,12 @@ from tools.research.client import InteractionsClient
 from tools.research.follower import Policy
 from tools.research.ledger import Ledger
 from tools.research.service import Research
+from tools.tuning import settle
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
+LONGEST = ("evals", "faults", "deploy", "replicas", "browser", "kill", "telemetry", "serve")
+"""Folders of the tests that take longest."""
 SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION")
 
 
@@ -41,15 +44,20 @@ def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_only_this_machine)
+gc.disable()  # until all is imported
 # Each client makes five of these, 20 ms each, though nothing here is encrypted.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """The longest first, so that all workers end at about the same time."""
+    items.sort(key=lambda item: not item.path.parent.name.startswith(LONGEST))
+
+
 def pytest_collection_finish() -> None:
     """What is imported stays: looking for garbage in it again and again is a quarter of the suite's work."""
-    gc.collect()
-    gc.freeze()
-    gc.set_threshold(50_000, 20, 100)
+    settle()
+    gc.enable()
 
 
 @pytest.fixture(autouse=True)
