@@ -87,6 +87,15 @@ class Fork:
         self.send_signal(signal.SIGKILL)
 
 
+def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
+    """A fork's whole life, with what it wrote."""
+    with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
+        code = Fork(module, *arguments, stdout=out, stderr=err).wait()
+        out.seek(0)
+        err.seek(0)
+        return subprocess.CompletedProcess([module, *arguments], code, out.read(), err.read())
+
+
 @cache
 def _server() -> Path:
     """Where the process listens that forks; it ends with this one."""

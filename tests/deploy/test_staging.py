@@ -181,10 +181,10 @@ def test_agent_engines_tree_boots_by_itself_and_answers(
 
 
 def test_deployed_the_emulator_is_never_an_answer(boot: Any, tmp_path: Path) -> None:
-    for variables in ({}, {"DESK_BACKEND": "emulator"}):
-        process = boot(K_SERVICE="desk", PORT="1", DESK_OIDC_ISSUER="http://x", DESK_OIDC_AUDIENCE="y", **variables)
-        assert process.wait(60) == 1
-        assert "no emulator in a deployed environment" in (tmp_path / "log").read_text()
+    server = {"PORT": "1", "DESK_OIDC_ISSUER": "http://x", "DESK_OIDC_AUDIENCE": "y"}
+    process = boot(K_SERVICE="desk", DESK_BACKEND="emulator", **server)
+    assert process.wait(60) == 1
+    assert "no emulator in a deployed environment" in (tmp_path / "log").read_text()
 
 
 def converse(client: httpx.Client) -> None:

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import json
 import math
-import os
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -17,9 +15,8 @@ from evals.metrics import Metric
 from evals.run import load_criteria
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
+from tests.forks import run
 from tools.models import InteractionsLlm
-
-ADK = str(Path(sys.executable).with_name("adk"))
 
 
 @pytest.fixture
@@ -30,8 +27,7 @@ def api(use: Any) -> Iterator[Emulator]:
 
 
 def adk(*arguments: str) -> subprocess.CompletedProcess[str]:
-    env = os.environ | {"PYTHONPATH": str(ROOT)}
-    return subprocess.run([ADK, *arguments], cwd=ROOT, env=env, capture_output=True, text=True)
+    return run("google.adk.cli", *arguments)
 
 
 def test_adk_optimize_plays_our_sets_and_asks_our_model_for_a_better_instruction(api: Emulator, tmp_path: Path) -> None:

@@ -7,7 +7,6 @@ import math
 import os
 import re
 import subprocess
-import sys
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -24,11 +23,10 @@ from evals.sets import load_sets
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.conftest import ROOT
+from tests.forks import run
 from tests.scripts import call, research_brain, said
 from tools import backend
 from tools.cli import app
-
-ADK = Path(sys.executable).with_name("adk")
 
 
 def desk(*arguments: str) -> Result:
@@ -71,9 +69,8 @@ def test_every_case_passes_on_the_emulator_and_the_report_says_so(
 def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any) -> None:
     with Emulator(speed=math.inf) as api:
         use(api)
-        command = [str(ADK), "eval", "agents/desk", "evals/memory.evalset.json:a-name"]
-        command += ["--config_file_path", "evals/criteria.json"]
-        result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+        cases = "evals/memory.evalset.json:a-name"
+        result = run("google.adk.cli", "eval", "agents/desk", cases, "--config_file_path", "evals/criteria.json")
     assert result.returncode == 0, result.stderr[-3000:]
     assert "Tests passed: 1" in result.stdout
 

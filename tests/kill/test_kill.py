@@ -5,8 +5,6 @@ from __future__ import annotations
 import json
 import os
 import signal
-import subprocess
-import sys
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -18,8 +16,7 @@ import pytest
 
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
-from tests.conftest import ROOT
-from tests.forks import Fork
+from tests.forks import Fork, run
 from tests.routing.test_conversation import brain
 
 PATIENCE = 60.0
@@ -128,17 +125,17 @@ def test_application_and_embedded_emulator_killed_together_lose_nothing(
     (tmp_path / "corpus" / "tides.md").write_text(TIDES)
     monkeypatch.setenv("DESK_CORPUS", str(tmp_path / "corpus"))
     monkeypatch.setenv("DESK_EMULATOR_SPEED", "300")
-    command = [sys.executable, "-m", "tools", "research", "A report on tides", "--out", str(tmp_path / "out")]
-    address = environment / "emulator" / "address.json"
-    first = subprocess.Popen(command, cwd=ROOT, stderr=subprocess.PIPE, text=True)
-    assert first.stderr is not None
+    command = ("tools", "research", "A report on tides", "--out", str(tmp_path / "out"))
+    address, log = environment / "emulator" / "address.json", tmp_path / "stderr.log"
+    with log.open("wb") as told:
+        first = Fork(*command, stderr=told)
     try:
-        assert "started" in first.stderr.readline()
-        assert first.stderr.readline().strip()  # a line of progress: the research runs
+        until(lambda: log.read_text().count("\n") >= 2)  # a line of progress: the research runs
+        assert "started" in log.read_text().splitlines()[0]
         first.kill()
         emulator = json.loads(address.read_text())["pid"]
         os.kill(emulator, signal.SIGKILL)
-        again = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=PATIENCE)
+        again = run(*command)
         assert again.returncode == 0, again.stderr
         assert "goes on" in again.stderr
         assert "moon causes the tides" in next((tmp_path / "out").glob("*/report.md")).read_text()

@@ -5,8 +5,6 @@ from __future__ import annotations
 import csv
 import json
 import signal
-import subprocess
-import sys
 from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
@@ -18,7 +16,7 @@ from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
-from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.kill.test_kill import until
 from tests.routing.test_conversation import text_of
 from tests.scripts import said
@@ -54,10 +52,6 @@ def api(judge: Counting, use: Any) -> Iterator[Emulator]:
     with Emulator(brain=judge) as server:
         use(server)
         yield server
-
-
-def command(*arguments: str | Path) -> list[str]:
-    return [sys.executable, "-m", "tools", "moderate", *map(str, arguments)]
 
 
 def moderate(*arguments: str | Path) -> Result:
@@ -141,15 +135,17 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     file, target = write(tmp_path / f"c.{kind}", texts), tmp_path / "verdicts.jsonl"
     arguments = ("--file", file, "--column", "comment", "--out", target, "--at-once", "4")
     api.faults({"on": "create", "skip": 11, "times": 0, "hang": True})
-    process = subprocess.Popen(command(*arguments), cwd=ROOT, stderr=subprocess.PIPE, text=True)
+    log = tmp_path / "stderr.log"
+    with log.open("wb") as told:
+        process = Fork("tools", "moderate", *map(str, arguments), stderr=told)
     try:
         until(lambda: target.exists() and target.read_bytes().count(b"\n") == 11)
         process.send_signal(by)
-        _, told = process.communicate()
+        process.wait()
     finally:
         process.kill()
     if by is signal.SIGINT:
-        assert (process.returncode, "the same command goes on" in told) == (130, True)
+        assert (process.returncode, "the same command goes on" in log.read_text()) == (130, True)
         assert len({row["row"] for row in lines_of(target)}) == 11  # not always the first: four are asked about at once
     with target.open("a") as half:
         half.write('{"row": 30, "ha')
