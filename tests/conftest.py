@@ -78,6 +78,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     backend.current.cache_clear()
 
 
+@pytest.fixture(scope="session")
+def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """For emulators that search the documentation of the installed packages, which is read once then."""
+    return tmp_path_factory.mktemp("corpus") / "index.db"
+
+
 @pytest.fixture
 def use(monkeypatch: pytest.MonkeyPatch) -> Any:
     """Points the application at a running emulator."""

@@ -125,9 +125,9 @@ def boot(start: Any, cloud_run: Capture) -> Any:
     return lambda **variables: start(cloud_run.staged, *given["args"].split(","), **variables)
 
 
-def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, tmp_path: Path) -> None:
+def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, tmp_path: Path, index: Path) -> None:
     port = free_port()
-    with Emulator(speed=float("inf")) as api:
+    with Emulator(speed=float("inf"), index=index) as api:
         boot(
             K_SERVICE="desk",
             PORT=str(port),
@@ -147,7 +147,7 @@ def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, 
 
 
 def test_agent_engines_tree_boots_by_itself_and_answers(
-    start: Any, agent_engine: Capture, issuer: Issuer, tmp_path: Path
+    start: Any, agent_engine: Capture, issuer: Issuer, tmp_path: Path, index: Path
 ) -> None:
     """Its image's command and variables, but for where conversations are: in memory, since there is no cloud."""
     credentials = tmp_path / "service-account.json"
@@ -161,7 +161,7 @@ def test_agent_engines_tree_boots_by_itself_and_answers(
     command[-1] = command[-1].replace("/app", str(agent_engine.staged))
     variables = dict(line.removeprefix("ENV ").split("=", 1) for line in dockerfile if line.startswith("ENV GOOGLE_"))
     variables |= json.loads((agent_engine.folder / "config.json").read_text())["env_vars"]
-    with Emulator(speed=float("inf")) as api:
+    with Emulator(speed=float("inf"), index=index) as api:
         start(
             agent_engine.staged,
             *("-m", "google.adk.cli", *command),

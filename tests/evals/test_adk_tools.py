@@ -20,8 +20,8 @@ from tools.models import InteractionsLlm
 
 
 @pytest.fixture
-def api(use: Any) -> Iterator[Emulator]:
-    with Emulator(speed=math.inf) as server:
+def api(use: Any, index: Path) -> Iterator[Emulator]:
+    with Emulator(speed=math.inf, index=index) as server:
         use(server)
         yield server
 

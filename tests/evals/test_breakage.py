@@ -29,9 +29,9 @@ REPORT = ("routing", "write-a-research-report-on-asynchronous-programm")
 
 
 @pytest.fixture
-def api(use: Any) -> Iterator[Emulator]:
+def api(use: Any, index: Path) -> Iterator[Emulator]:
     """The emulator with its own brain over the documentation of the installed packages."""
-    with Emulator(speed=math.inf) as server:
+    with Emulator(speed=math.inf, index=index) as server:
         use(server)
         yield server
 

@@ -66,8 +66,8 @@ def test_every_case_passes_on_the_emulator_and_the_report_says_so(
     assert page.count("<svg") == 4  # metrics, routes, verdicts, calibration
 
 
-def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any) -> None:
-    with Emulator(speed=math.inf) as api:
+def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any, index: Path) -> None:
+    with Emulator(speed=math.inf, index=index) as api:
         use(api)
         cases = "evals/memory.evalset.json:a-name"
         result = run("google.adk.cli", "eval", "agents/desk", cases, "--config_file_path", "evals/criteria.json")
@@ -103,8 +103,10 @@ def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pyt
         (("--live", "--yes"), "--live needs a key"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_told(arguments: tuple[str, ...], says: str, tmp_path: Path) -> None:
-    result = desk(*arguments)
+def test_a_wish_that_cannot_be_met_is_told(arguments: tuple[str, ...], says: str, use: Any) -> None:
+    with Emulator(brain=judging) as api:
+        use(api)
+        result = desk(*arguments)
     assert result.exit_code
     assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.output).split())
 
