@@ -74,12 +74,13 @@ def stop_emulator(settings: Settings) -> None:
 
 
 def keep_alive(settings: Settings) -> None:
-    """Keeps the emulator from ending for want of work while this process lives."""
+    """Keeps the emulator from ending for want of work while this process lives and its folder is there."""
 
     def ask() -> None:
-        while True:
-            time.sleep(IDLE_SECONDS / 3)
+        time.sleep(IDLE_SECONDS / 3)
+        while settings.data_dir.is_dir():
             start_emulator(settings)
+            time.sleep(IDLE_SECONDS / 3)
 
     threading.Thread(target=ask, name="emulator-keep-alive", daemon=True).start()
 

@@ -51,6 +51,7 @@ async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes
     async def pass_time() -> None:
         while True:
             await asyncio.to_thread(desk.api.advance, 60)
+            await asyncio.sleep(0.01)  # the researches have something to do too
 
     passing = asyncio.create_task(pass_time())
     try:
@@ -107,6 +108,7 @@ async def test_no_more_run_at_a_time_than_was_said(desk: Desk) -> None:
     async def pass_time() -> None:
         while True:
             await asyncio.to_thread(desk.api.advance, 60)
+            await asyncio.sleep(0.01)  # the researches have something to do too
 
     passing = asyncio.create_task(pass_time())
     async for _ in bench(desk.service()).run(TASKS, 2, say):

@@ -114,6 +114,7 @@ def test_a_wish_that_cannot_be_met_is_told(arguments: tuple[str, ...], says: str
 def test_public_samples_that_are_not_there_are_left_out_and_it_is_said(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    some(monkeypatch, 10)
     monkeypatch.setenv("DESK_EVAL_DATA", str(tmp_path / "nowhere"))
     result = desk("--public", "--sets", "memory", "--out", str(tmp_path))
     assert result.exit_code == 0
