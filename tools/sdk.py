@@ -18,6 +18,7 @@ from google.genai.interactions import InteractionSSEEvent
 from google.genai.types import HttpOptions, HttpRetryOptions
 from pydantic import TypeAdapter, ValidationError
 
+from tools.connections import connections
 from tools.wire import Batches, Event, Http, Wire, each, rehearse
 
 TESTED = ("2.34.",)
@@ -51,7 +52,7 @@ def new_client(base_url: str | None, *, retries: bool, **credentials: Any) -> Cl
         return Client(
             http_options=HttpOptions(base_url=base_url, retry_options=retry, async_client_args=limits), **credentials
         )
-    http = Http(limits=LIMITS, timeout=None, follow_redirects=True)
+    http = Http(limits=LIMITS, timeout=None, follow_redirects=True, transport=connections(base_url))
     options = HttpOptions(base_url=base_url, retry_options=retry, httpx_async_client=http)
     return WiredClient(http, http_options=options, **credentials)
 
