@@ -1,5 +1,5 @@
 """`python -m tools` is the command `desk`."""
 
-from tools.cli import app
+from tools.cli import main
 
-app(prog_name="desk")
+main()

@@ -20,7 +20,7 @@ from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
 from tools import backend
-from tools.cli import app
+from tools.cli.app import app
 
 
 @pytest.fixture
@@ -126,7 +126,7 @@ def test_the_emulator_runs_alone_and_prints_its_address() -> None:
 
 
 def test_help_status_and_jobs_import_nothing_of_adk() -> None:
-    code = "import sys; from tools.cli import app; app(['jobs'], standalone_mode=False);"
+    code = "import sys; from tools.cli.app import app; app(['jobs'], standalone_mode=False);"
     code += "sys.exit(any(name.startswith(('google.adk', 'google.genai')) for name in sys.modules))"
     assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
 

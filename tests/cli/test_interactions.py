@@ -18,7 +18,7 @@ from typer.testing import CliRunner
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
 from tests.routing.test_conversation import brain
-from tools.cli import app
+from tools.cli.app import app
 
 TIME = "%Y-%m-%d %H:%M:%SZ"
 

@@ -10,7 +10,7 @@ from typer.testing import CliRunner
 from tests.conftest import ROOT
 from tests.faults.cells import cells
 from tests.faults.victim import kills
-from tools.cli import app
+from tools.cli.app import app
 from tools.server.settings import ServerSettings
 from tools.settings import Settings, variables
 

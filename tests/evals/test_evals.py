@@ -26,7 +26,7 @@ from tests.conftest import ROOT
 from tests.forks import run
 from tests.scripts import call, research_brain, said
 from tools import backend
-from tools.cli import app
+from tools.cli.app import app
 
 
 def desk(*arguments: str) -> Result:

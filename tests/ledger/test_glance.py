@@ -14,11 +14,11 @@ from tools.research.job import Answer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.settings import load_settings
 
-HEAVY = ("google.adk", "google.genai", "sqlalchemy", "asyncio", "httpx")
+HEAVY = ("typer", "pydantic", "google.adk", "google.genai", "sqlalchemy", "asyncio", "httpx")
 COMMAND = f"""
 import sys
-from tools.cli import app
-app(sys.argv[1:], standalone_mode=False)
+from tools.cli import main
+main()
 print([name for name in {HEAVY} if name in sys.modules])
 """
 

@@ -20,7 +20,7 @@ from tests.forks import Fork
 from tests.kill.test_kill import until
 from tests.routing.test_conversation import text_of
 from tests.scripts import said
-from tools.cli import app
+from tools.cli.app import app
 from tools.moderation.batch import judge_rows
 from tools.moderation.book import Book
 from tools.moderation.judge import Judge

@@ -14,7 +14,7 @@ from typer.testing import CliRunner
 from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain
 from tools.application import build_app
-from tools.cli import app
+from tools.cli.app import app
 
 
 @pytest.fixture

@@ -1,35 +1,24 @@
-"""The command `desk`. What a command needs is imported inside it, so that `desk --help` is quick."""
+"""The command `desk`. Who only wants to look at the ledger does not wait for the rest to load."""
 
 from __future__ import annotations
 
-import mimetypes
 import os
-import secrets
 import sys
-from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from collections.abc import Sequence
 
-import typer
-
-from tools.cli import evals, jobs, sessions
-from tools.cli.console import USER, err, fail, out, run, show
-from tools.cli.interaction import interaction
-from tools.cli.moderate import moderate
-from tools.cli.serve import serve
-
-if TYPE_CHECKING:
-    from google.genai import types
-
-app = typer.Typer(
-    help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
-    no_args_is_help=True,
-    pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # which would take half of the time that `desk --help` takes
-)
+JSON = ["--json"]
 
 
-@app.callback()
 def main() -> None:
+    """Runs it."""
+    load_env()
+    if not _looked(sys.argv[1:]):
+        from tools.cli.app import app
+
+        app(prog_name="desk")
+
+
+def load_env() -> None:
     """Reads `.env` of this folder or the nearest above it; the environment wins."""
     from dotenv import find_dotenv, load_dotenv
 
@@ -37,93 +26,23 @@ def main() -> None:
         load_dotenv(find_dotenv(usecwd=True))
 
 
-@app.command()
-def ask(
-    text: Annotated[str, typer.Argument(help="What you want to say.")],
-    session: Annotated[str, typer.Option(help="Name of a conversation to go on with (or to begin).")] = "",
-    files: Annotated[
-        list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
-    ] = None,
-    folder: Annotated[Path, typer.Option("--out", help="Folder for files that come out.")] = Path("reports"),
-) -> None:
-    """Say one thing to the desk and see what it answers."""
-    run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder))
+def _looked(arguments: Sequence[str]) -> bool:
+    """Answers `jobs` and `status` from the ledger's file, if they can be; Typer would take longer than both."""
+    match arguments:
+        case ["jobs", *options] if options in ([], JSON):
+            from tools.research.glance import newest
 
+            if (found := newest()) is not None:
+                from tools.cli.shown import show_jobs
 
-for command in (*jobs.COMMANDS, interaction, *sessions.COMMANDS, moderate, serve):
-    app.command()(command)
-app.add_typer(evals.app, name="eval")
+                show_jobs(found, options == JSON)
+                return True
+        case ["status", job_id, *options] if options in ([], JSON):
+            from tools.research.glance import one
 
+            if job := one(job_id):
+                from tools.cli.shown import show_job
 
-@app.command()
-def check() -> None:
-    """Check the configuration and show the agents that come out of it."""
-    from tools.doctor import agent_tree
-
-    try:
-        out.print(agent_tree())
-    except Exception as error:
-        fail(error)
-
-
-@app.command()
-def doctor() -> None:
-    """Show backend, keys, versions, ledger and services, and what is missing."""
-    import asyncio
-
-    from tools.doctor import findings, table
-
-    found = asyncio.run(findings())
-    out.print(table(found))
-    raise typer.Exit(int(any(not finding.good for finding in found)))
-
-
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
-def emulator(context: typer.Context) -> None:
-    """Run the Interactions emulator alone; options are those of `python -m interactions_emulator --help`."""
-    from tools.settings import ROOT
-
-    path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
-    command = [sys.executable, "-m", "interactions_emulator", *context.args]
-    os.execve(sys.executable, command, {**os.environ, "PYTHONPATH": path})
-
-
-@app.command()
-def demo(
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the report.")] = Path("reports"),
-) -> None:
-    """Show everything once: small talk, weather, search, moderation, and a research with its report."""
-    from tools.demo import run_demo
-
-    run(run_demo(out, folder))
-
-
-def _part(file: Path) -> types.Part:
-    from google.genai.types import Part
-
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
-    return Part.from_bytes(data=data, mime_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream")
-
-
-async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:
-    from tools import recent
-    from tools.application import build_app
-    from tools.conversation import new_runner, save_files, turn
-    from tools.settings import load_settings
-
-    parts = [_part(file) for file in files]
-    runner = new_runner(build_app(), load_settings())
-    failed = False
-    with recent.turn():
-        async for event, said in turn(runner, text, *parts, user=USER, session=session):
-            if said:
-                show(event.author, said, bool(event.partial))
-                failed = bool(event.error_code)
-            for path in await save_files(runner, event, folder / session, user=USER, session=session):
-                out.print(str(path), soft_wrap=True, markup=False)
-    err.print(f"[dim]to go on: desk ask --session {session} …[/]")
-    if failed:
-        raise typer.Exit(1)
+                show_job(job, options == JSON)
+                return True
+    return False

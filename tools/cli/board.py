@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.text import Text
 
-from tools.cli.console import out
+from tools.cli.terminal import out
 
 if TYPE_CHECKING:
     from tools.research.job import Job, State

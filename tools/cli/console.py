@@ -2,31 +2,15 @@
 
 from __future__ import annotations
 
-import re
-from collections.abc import AsyncIterator, Coroutine, Iterable
+from collections.abc import AsyncIterator, Coroutine
 from typing import Any, NoReturn
 
 import typer
-from rich.console import Console, ConsoleOptions, RenderableType
 from rich.markup import escape
-from rich.segment import Segment
 
-_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+from tools.cli.terminal import err, out
 
-
-class Terminal(Console):
-    """Shows words of users, models and web pages, and passes on none of what they would tell the terminal to do."""
-
-    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
-        for text, style, control in super().render(renderable, options):
-            yield Segment(text if control else _CONTROLS.sub("", text), style, control)
-
-
-out = Terminal(highlight=False)
-err = Terminal(stderr=True, highlight=False)
 USER = "user"
-
-
 STOPPED = "Stopped. A research that was started goes on; the same command picks it up."
 
 

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import err, fail, out, run
+from tools.cli.console import fail, run
+from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from rich.table import Table

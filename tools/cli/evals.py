@@ -15,8 +15,9 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import err, fail, out, run
+from tools.cli.console import fail, run
 from tools.cli.deepresearch import deepresearch_bench
+from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Sequence

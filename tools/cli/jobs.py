@@ -5,7 +5,6 @@ from __future__ import annotations
 import base64
 import json
 import mimetypes
-from datetime import UTC, datetime
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -13,7 +12,9 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.console import USER, err, fail, out, run, show_progress
+from tools.cli.console import USER, fail, run, show_progress
+from tools.cli.shown import as_data, show_job, show_jobs
+from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
@@ -64,24 +65,12 @@ def jobs(
     """List researches, newest first."""
     if watch and (as_json or not out.is_terminal):
         fail(ValueError("--watch fills a terminal: leave it out to have the list once"))
-    from tools.research.glance import newest
-
-    if watch:
-        run(_watch(), stopped="")
-    elif (found := newest()) is not None:
-        _show_jobs(found, as_json)
-    else:
-        run(_jobs(as_json), stopped="")
+    run(_watch() if watch else _jobs(as_json), stopped="")
 
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
     """Show how a research stands, from the ledger."""
-    from tools.research.glance import one
-
-    if found := one(job_id):
-        _show_job(found, as_json)
-    else:
-        run(_status(job_id, as_json))
+    run(_status(job_id, as_json))
 
 
 def attach(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None, as_json: AsJson = False) -> None:
@@ -220,37 +209,11 @@ async def _jobs(as_json: bool) -> None:
     ledger = Ledger(load_settings().ledger_url)
     found = await ledger.find()
     await ledger.close()
-    _show_jobs(found, as_json)
-
-
-def _show_jobs(found: list[Job], as_json: bool) -> None:
-    from rich.table import Table
-
-    if as_json:
-        for job in found:
-            typer.echo(json.dumps(as_data(job), ensure_ascii=False))
-        return
-    table = Table("job", "user", "state", "began", "took", "brief")
-    for job in found:
-        took = "" if job.seconds is None else f"{job.seconds:.0f} s"
-        brief = escape(" ".join(job.order.brief.split())[:70])
-        table.add_row(job.id, escape(job.order.user), job.state, _time(job.created), took, brief)
-    out.print(table if found else 'No researches yet. Start one: desk research "…"')
+    show_jobs(found, as_json)
 
 
 async def _status(job_id: str, as_json: bool) -> None:
-    _show_job(await _service().job(job_id), as_json)
-
-
-def _show_job(job: Job, as_json: bool) -> None:
-    data = as_data(job)
-    if as_json:
-        typer.echo(json.dumps(data, ensure_ascii=False))
-        return
-    for key, value in data.items():
-        if value not in (None, "", {}, []):
-            shown = ", ".join(value) if isinstance(value, list) else str(value)
-            out.print(f"[bold]{key}[/]: {escape(shown)}", soft_wrap=True)
+    show_job(await _service().job(job_id), as_json)
 
 
 async def _attach(job_id: str, output: _Output) -> None:
@@ -327,34 +290,3 @@ def _settings() -> ResearchSettings:
 
 def _names(formats: list[Format] | None) -> list[str]:
     return [format_.value for format_ in formats or list(Format)]
-
-
-def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
-    """A job, and its report if given, as JSON data."""
-    from tools.research.job import DAY
-    from tools.research.report import to_json
-    from tools.settings import load_settings
-
-    kept_until = job.kept_until(load_settings().retention_days * DAY)
-    data = {
-        "job": job.id,
-        "state": job.state,
-        "brief": job.order.brief,
-        "agent": job.order.agent,
-        "server": job.order.server,
-        "interaction_id": job.interaction_id,
-        "kept_until": None if kept_until is None else _time(kept_until),
-        "builds_on": job.order.base,
-        "follow_ups": [answer.interaction_id for answer in job.follow_ups],
-        "created": _time(job.created),
-        "seconds": job.seconds,
-        "usage": dict(job.usage),
-        "cost_usd_at_most": job.cost,
-        "plan": job.plan.text if job.plan else "",
-        "error": job.error,
-    }
-    return data | {"report": json.loads(to_json(found))} if found else data
-
-
-def _time(seconds: float) -> str:
-    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")

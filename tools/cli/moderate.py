@@ -10,7 +10,8 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tools.cli.console import err, fail, out, run
+from tools.cli.console import fail, run
+from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from collections.abc import Iterator

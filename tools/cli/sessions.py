@@ -8,7 +8,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import USER, err, out, run
+from tools.cli.console import USER, run
+from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from google.adk.sessions import Session

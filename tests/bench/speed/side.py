@@ -215,7 +215,7 @@ async def many(side: Side, *, count: int) -> dict[str, float]:
     return {
         "open": log["connections"]["open"],
         "seconds": took,
-        "bytes": (most - before) / count,
+        "peak": (most - before) / count,
         "waiting": (waiting - before) / count,
         "report": size,
     }

@@ -1,0 +1,23 @@
+"""What commands write to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+
+from rich.console import Console, ConsoleOptions, RenderableType
+from rich.segment import Segment
+
+_CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
+
+
+class Terminal(Console):
+    """Shows words of users, models and web pages, and passes on none of what they would tell the terminal to do."""
+
+    def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
+        for text, style, control in super().render(renderable, options):
+            yield Segment(text if control else _CONTROLS.sub("", text), style, control)
+
+
+out = Terminal(highlight=False)
+err = Terminal(stderr=True, highlight=False)
