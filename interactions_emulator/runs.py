@@ -8,7 +8,7 @@ import json
 import logging
 import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any
+from typing import Any, NamedTuple
 
 from interactions_emulator.clock import Clock
 from interactions_emulator.errors import Refused, not_found
@@ -24,6 +24,8 @@ logger = logging.getLogger(__name__)
 
 DAY = 86_400.0
 NEVER = float("inf")
+TIMELINES = 1_000
+"""Chains whose timelines are kept at hand."""
 
 
 class Run:
@@ -52,6 +54,12 @@ class Run:
         """Return when the interaction has ended."""
         while not self.interaction.finished:
             await self.changed.wait()
+
+
+class _Timeline(NamedTuple):
+    until: float
+    """When the server forgets the first of its links, in virtual seconds since 1970."""
+    steps: tuple[Step, ...]
 
 
 class Runs:
@@ -83,6 +91,8 @@ class Runs:
         self._retention = retention_days * DAY
         self._most = most
         self._ended = ended
+        self._timelines: dict[str, _Timeline] = {}
+        """By the last interaction that was gone on from, so that a long chain is not walked each time."""
 
     def resume(self) -> None:
         """Go on with what was in progress when the last server on this state ended."""
@@ -199,7 +209,12 @@ class Runs:
     def _history(self, previous: str | None) -> tuple[Step, ...]:
         """Return the timeline of the chain that ends with `previous`; each link has to be there still."""
         links: list[Interaction] = []
+        last, kept = previous, _Timeline(NEVER, ())
         while previous:
+            found = self._timelines.pop(previous, None)
+            if found and found.until > self.clock.now():
+                kept = found
+                break
             interaction = self._stored(previous)
             if not interaction.finished:
                 raise Refused(
@@ -208,7 +223,13 @@ class Runs:
                 )
             links.append(interaction)
             previous = interaction.previous
-        return tuple(step for link in reversed(links) for step in (*link.input, *link.steps))
+        until = min([kept.until, *(link.created + self._retention for link in links)])
+        steps = (*kept.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
+        if last:
+            self._timelines[last] = _Timeline(until, steps)
+            if len(self._timelines) > TIMELINES:
+                del self._timelines[next(iter(self._timelines))]
+        return steps
 
     def _begin(self, run: Run) -> None:
         interaction = run.interaction
@@ -305,6 +326,7 @@ class Runs:
         raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
 
     def _forget(self, interaction_id: str) -> None:
+        self._timelines.clear()  # it may be a link of any
         del self.stored[interaction_id]
         self._hops.pop(f"hop_{interaction_id}", None)
         self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))

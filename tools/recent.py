@@ -12,6 +12,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
 
+import aiosqlite
 from google.adk.events import Event
 from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService, Session
 from google.adk.sessions.base_session_service import GetSessionConfig
@@ -22,6 +23,7 @@ from tools.history import Recent
 WINDOW = 60
 """Events that a turn reads."""
 
+_INDEX = "CREATE INDEX IF NOT EXISTS ix_events_newest ON events (app_name, user_id, session_id, timestamp)"
 _turn: ContextVar[bool] = ContextVar("turn", default=False)
 
 
@@ -46,9 +48,38 @@ class _RecentSessions(BaseSessionService):
 class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
     """ADK's service, which gives a turn the newest events."""
 
+    async def append_event(self, session: Session, event: Event) -> Event:
+        """ADK 2.13 compares it with each event of the session (`in_memory_session_service.py:354`), in case that it is
+        delivered again; here with the newest.
+        """
+        stored = self.sessions.get(session.app_name, {}).get(session.user_id, {}).get(session.id, session)
+        if stored is session:
+            return await super().append_event(session, event)
+        whole, stored.events = stored.events, stored.events[-WINDOW:]
+        known = len(stored.events)
+        try:
+            return await super().append_event(session, event)  # never waits for anything
+        finally:
+            stored.events, added = whole, stored.events[known:]
+            whole += added
+
 
 class RecentSqliteSessions(_RecentSessions, SqliteSessionService):
-    """ADK's service, which gives a turn the newest events."""
+    """ADK's service, which gives a turn the newest events. They have an index here, which ADK 2.13 does not make."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file)
+        self._file, self._indexed = file, False
+
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        found = await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
+        if not self._indexed:  # by now there is the table
+            async with aiosqlite.connect(self._file) as database:
+                await database.execute(_INDEX)
+            self._indexed = True
+        return found
 
 
 class RecentDatabaseSessions(_RecentSessions, DatabaseSessionService):

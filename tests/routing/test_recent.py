@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import sqlite3
 from collections.abc import Iterator
+from contextlib import closing
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -16,7 +19,7 @@ from tests.talk import USER, Talk, creates, words
 from tools import backend, recent
 from tools.application import build_app
 from tools.history import Recent
-from tools.recent import WINDOW, RecentInMemorySessions
+from tools.recent import WINDOW, RecentInMemorySessions, RecentSqliteSessions
 
 MANY = WINDOW  # turns of two events each: twice the window
 
@@ -100,3 +103,27 @@ async def test_a_short_conversation_is_read_as_it_is() -> None:
     assert found
     assert not isinstance(found.events, Recent)
     assert len(found.events) == 1
+
+
+async def test_an_event_that_is_delivered_again_is_kept_once() -> None:
+    sessions = RecentInMemorySessions()
+    session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
+    events = [Event(author="user") for _ in range(3 * WINDOW)]
+    for event in events:
+        await sessions.append_event(session, event)
+    await sessions.append_event(session, events[-2])
+    found = await sessions.get_session(app_name="a", user_id="u", session_id="s")
+    assert found
+    assert found.events == events
+
+
+async def test_the_newest_events_in_a_file_are_found_by_an_index(tmp_path: Path) -> None:
+    file = str(tmp_path / "sessions.db")
+    sessions = RecentSqliteSessions(file)
+    await sessions.get_session(app_name="a", user_id="u", session_id="s")
+    query = "SELECT event_data FROM events WHERE app_name=? AND user_id=? AND session_id=?"
+    with closing(sqlite3.connect(file)) as database:
+        [plan] = database.execute(
+            f"EXPLAIN QUERY PLAN {query} ORDER BY timestamp DESC, rowid DESC LIMIT 60", ("a", "u", "s")
+        ).fetchall()
+    assert "ix_events_newest" in plan[-1]
