@@ -87,6 +87,10 @@ needs-place:
 replicas: $(VENV)/.ready-dev ## Replicas under load that are killed, over a PostgreSQL; ARGS="--replicas 4 --researches 500"
 	$(BIN)/python -m tests.replicas $(ARGS)
 
+.PHONY: bench
+bench: $(VENV)/.ready-dev ## The desk beside ADK and the SDK as they are: a table, and build/bench.svg; ARGS="--only turn"
+	$(BIN)/python -m tests.bench.speed $(ARGS)
+
 .PHONY: bench-emulator
 bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## How fast the emulator is, beside aimock (needs npm)
 	$(BIN)/python -m tests.bench.emulator

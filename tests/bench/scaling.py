@@ -71,7 +71,7 @@ class Measured:
 
     start_cpu: float = 0.029
     followed_cpu: float = 0.0007
-    """A second, while nothing happens but that the lease is renewed."""
+    """A second, while nothing happens but that leases are renewed."""
     event_cpu: float = 0.0017
     turn_cpu: float = 0.15
     followed_bytes: float = 80_000
@@ -81,10 +81,8 @@ class Measured:
     start_reads: float = 8
     start_writes: float = 5
     end_reads: float = 7
-    """From its first event to its report, without the renewals of its lease."""
+    """From its first event to its report, without the renewals of leases."""
     end_writes: float = 32
-    renewal_reads: float = 1
-    renewal_writes: float = 1
     asked_reads: float = 1.8
     """A second, at another replica that was asked about a research, until it ends."""
     look_reads: float = 4
@@ -197,7 +195,7 @@ def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
     """The arithmetic, by name of its row. Rates are a second's."""
     order = load.researches / DAY
     followed = order * (load.shortest + load.longest) / 2 * 60
-    renewals = followed / (load.lease / 3)
+    renewals = min(load.replicas, followed) / (load.lease / 3)  # a statement renews all of a replica
     asked = followed * min(load.asked, load.replicas - 1)
     turn_renewals = load.turns * load.turn_seconds / (TURN_LEASE / 3)
     kept = 2 * load.ledger_pool + load.sessions_pool
@@ -216,10 +214,9 @@ def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
         "connections kept": kept * load.replicas,
         "connections at most": most * load.replicas,
         "writes/s: researches": order * (cost.start_writes + cost.end_writes),
-        "writes/s: leases": renewals * cost.renewal_writes,
+        "writes/s: leases": renewals,
         "writes/s: conversations": load.turns * (cost.turn_writes + 2) + turn_renewals,
         "reads/s: researches": order * (cost.start_reads + cost.end_reads),
-        "reads/s: leases": renewals * cost.renewal_reads,
         "reads/s: looks for orphans": load.replicas * cost.look_reads / load.look,
         "reads/s: asked at another replica": asked * cost.asked_reads,
         "reads/s: conversations": load.turns * cost.turn_reads,
