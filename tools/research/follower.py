@@ -10,7 +10,7 @@ from __future__ import annotations
 import asyncio
 import random
 from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
-from contextlib import aclosing
+from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
 from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
@@ -97,13 +97,16 @@ class Follower:
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         attached: Callable[[], None] = lambda: None,
+        ending: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         """Args:
         attached: called when a stream is asked for that is not the create's own.
+        ending: held from the reading of an interaction that is over until that was taken: those are large, and a
+            thousand may end at once.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
         self._policy, self._sleep, self._jitter = policy or Policy(), sleep, jitter
-        self._attached = attached
+        self._attached, self._ending = attached, ending or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
         self._wished = 0.0  # seconds that the server asked to wait before the next stream
@@ -172,7 +175,12 @@ class Follower:
         while True:
             began = now()
             try:
-                resource = await self._client.get(self._id)
+                async with self._ending:
+                    began = now()
+                    resource = await self._client.get(self._id)
+                    if resource.get("status") in OUTCOMES:
+                        yield Ended(await self._with_usage(resource))
+                        return
                 break
             except ApiError as error:  # a failed read never ends a research
                 self._quiet += now() - began
@@ -186,9 +194,6 @@ class Follower:
                 yield Trouble("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
                 wait = min(wait * 2, self._policy.poll_most)
-        if resource.get("status") in OUTCOMES:
-            yield Ended(await self._with_usage(resource))
-            return
         stand = (resource.get("status"), resource.get("updated"), len(resource.get("steps") or ()))
         if stand != self._stand and self._stand is not None:
             self._quiet = 0.0

@@ -34,6 +34,8 @@ CREATE_TRIES = 4
 """How often a create is sent while the server proves that it started nothing and asks to come back later."""
 LONGEST_WAIT = 60.0
 """Seconds that a create waits at most between two tries; a server that asks for more is told to a person."""
+ENDING = 16
+"""Researches whose ends are read and written down at a time."""
 SLOWEST_UPLOAD = 50_000
 """Bytes a second, at which documents may travel before the outcome of a create counts as unknown."""
 
@@ -51,6 +53,7 @@ class Worker:
     ) -> None:
         self._ledger, self._client, self._policy, self._clock, self._sleep = ledger, client, policy, clock, sleep
         self.leases = Leases(ledger, clock, policy.lease)
+        self._ending = asyncio.Semaphore(ENDING)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Does what is left to do for a job. While somebody else does it, repeats what they say."""
@@ -217,6 +220,7 @@ class Worker:
             policy=self._policy,
             sleep=self._sleep,
             attached=signals.attached,
+            ending=self._ending,
         )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
         async with aclosing(follower.follow(stream)) as steps:
