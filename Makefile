@@ -20,7 +20,7 @@ test: $(VENV)/.ready-dev $(CLIENTS) ## The whole test suite, with lint and types
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@mkdir -p build; $(BIN)/mypy >build/mypy.log 2>&1 & types=$$!; \
-	$(BIN)/pytest -n auto --maxprocesses 4 --dist loadfile --no-loadscope-reorder; failed=$$?; \
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder; failed=$$?; \
 	wait $$types || failed=1; cat build/mypy.log; exit $$failed
 
 web: $(VENV)/.ready ## The development UI in a browser
