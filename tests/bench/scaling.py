@@ -69,21 +69,21 @@ class Load:
 class Measured:
     """What `--measure` found. Seconds of CPU, bytes, and statements."""
 
-    start_cpu: float = 0.029
-    followed_cpu: float = 0.0007
+    start_cpu: float = 0.021
+    followed_cpu: float = 0.000004
     """A second, while nothing happens but that leases are renewed."""
-    event_cpu: float = 0.0017
-    turn_cpu: float = 0.15
-    followed_bytes: float = 80_000
-    replica_bytes: float = 175_000_000
+    event_cpu: float = 0.0006
+    turn_cpu: float = 0.081
+    followed_bytes: float = 56_000
+    replica_bytes: float = 224_000_000
     events: float = 77
     """Of a research of the emulator."""
-    start_reads: float = 8
-    start_writes: float = 5
-    end_reads: float = 7
+    start_reads: float = 7
+    start_writes: float = 4
+    end_reads: float = 3
     """From its first event to its report, without the renewals of leases."""
-    end_writes: float = 32
-    asked_reads: float = 1.8
+    end_writes: float = 28
+    asked_reads: float = 1.5
     """A second, at another replica that was asked about a research, until it ends."""
     look_reads: float = 4
     turn_reads: float = 22

@@ -177,7 +177,7 @@ class Ledger:
         if states is not None:
             query = query.where(_jobs.c.state.in_(list(states)))
         async with self._database.begin() as connection:
-            return [job_of(row._mapping) for row in await connection.execute(query)]
+            return [job_of(dict(row._mapping)) for row in await connection.execute(query)]
 
     @_whole
     async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
@@ -313,7 +313,7 @@ class Ledger:
             _jobs.c.state.in_(list(states)), _jobs.c.server == server, _jobs.c.updated < before, _abandoned(now)
         )
         async with self._database.begin() as connection:
-            return [job_of(row._mapping) for row in await connection.execute(query.order_by(_jobs.c.created))]
+            return [job_of(dict(row._mapping)) for row in await connection.execute(query.order_by(_jobs.c.created))]
 
     async def close(self) -> None:
         """Ends all connections, after what was begun."""
@@ -323,7 +323,7 @@ class Ledger:
     async def _first(self, condition: Any) -> Job | None:
         async with self._database.begin() as connection:
             row = (await connection.execute(select(*_listed).where(condition))).first()
-        return job_of(row._mapping) if row else None
+        return job_of(dict(row._mapping)) if row else None
 
 
 def _abandoned(now: float) -> ColumnElement[bool]:
@@ -339,4 +339,4 @@ async def _change(
         values["plan"] = plan_text(values["plan"])
     query = update(_jobs).where(_jobs.c.id == job_id, condition).values(updated=now, **values)
     row = (await connection.execute(query.returning(*_listed))).first()
-    return job_of(row._mapping) if row else None
+    return job_of(dict(row._mapping)) if row else None
