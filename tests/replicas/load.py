@@ -209,17 +209,19 @@ async def _turn(
         try:
             answer = await client.post(f"{base}/run", json=body, headers={"Idempotency-Key": key})
             if answer.status_code == 200:
-                texts = [
-                    "".join(p.get("text", "") for p in e["content"]["parts"]) for e in answer.json() if "content" in e
-                ]
-                return texts[-1]
-            if answer.status_code == 404:
-                await client.post(f"{base}/apps/desk/users/{user}/sessions/s1", json={})
-            outcome.retries[str(answer.status_code)] += 1
+                events = answer.json()
+                if not events[-1].get("errorCode"):
+                    said = [event["content"]["parts"] for event in events if "content" in event]
+                    return "".join(part.get("text", "") for part in said[-1])
+                outcome.retries[events[-1]["errorCode"]] += 1  # the database is away: it says to ask again
+            else:
+                if answer.status_code == 404:
+                    await client.post(f"{base}/apps/desk/users/{user}/sessions/s1", json={})
+                outcome.retries[str(answer.status_code)] += 1
         except httpx.HTTPError as error:
             outcome.retries[type(error).__name__] += 1
-        assert time.monotonic() < end, f"{user}: {words} is not answered: {outcome.retries}"
         await asyncio.sleep(chance.uniform(0.05, 0.3))
+        assert time.monotonic() < end, f"{user}: {words} is not answered: {outcome.retries}"
 
 
 async def _trouble(
