@@ -1,8 +1,7 @@
 """Connections to one server, each a transport of its own, so that a request costs the same however many there are.
 
 httpcore 1.0 looks at all connections of a pool for each idle one of them, whenever a request begins or ends
-(`_async/connection_pool.py:294`): with 32 conversations that is a third of their CPU time, and with 1,000 followed
-researches nearly all of it.
+(`_async/connection_pool.py:294`): with 32 conversations that is a third of their CPU time.
 """
 
 from __future__ import annotations
