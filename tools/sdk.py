@@ -18,12 +18,12 @@ from google.genai.interactions import InteractionSSEEvent
 from google.genai.types import HttpOptions, HttpRetryOptions
 from pydantic import TypeAdapter, ValidationError
 
-from tools.connections import connections
+from tools.connections import EXPIRY, MOST_IDLE, connections
 from tools.wire import Batches, Event, Http, Wire, each, rehearse
 
 TESTED = ("2.34.",)
 """Versions of google-genai that the wire was compared with, by their beginning."""
-LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30)
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_IDLE, keepalive_expiry=EXPIRY)
 """httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends."""
 
 # The one way to say "never" that google-genai 2.34 and 3.4 both obey: retry a status that nobody sends.
