@@ -14,6 +14,7 @@ from typing import Any, Literal
 import httpx
 
 from tools.places import Place, ToolError, choose_place, read_coordinates, split_place
+from tools.redaction import without_credentials
 
 Units = Literal["metric", "imperial"]
 
@@ -210,14 +211,16 @@ def _read(response: httpx.Response) -> dict[str, Any]:
         raise _nonsense(url)
     if response.status_code != 200:
         reason = answer.get("reason") or f"HTTP {response.status_code}"
-        raise ToolError("bad_request", f"{url} refused the request: {reason}", "Name the place in another way.")
+        raise ToolError(
+            "bad_request", f"{without_credentials(url)} refused the request: {reason}", "Name the place in another way."
+        )
     return answer
 
 
 def _unreachable(url: str, problem: str) -> ToolError:
     return ToolError(
         "service_unreachable",
-        f"{url} {problem}.",
+        f"{without_credentials(url)} {problem}.",
         "Say that the weather service cannot be used now and to try again in a minute. Do not guess.",
     )
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 from opentelemetry import metrics, trace
 
 from tools.backend import DEPLOYED_VARIABLES
+from tools.redaction import without_credentials
 from tools.research.signals import NAME
 
 if TYPE_CHECKING:
@@ -43,7 +44,7 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
     """
     base = (otlp_endpoint or "").rstrip("/")
     if base and not base.startswith(("http://", "https://")):
-        raise TelemetryError(f"{otlp_endpoint!r} is no address of a collector: write http://HOST:4318")
+        raise TelemetryError(f"{without_credentials(base)!r} is no address of a collector: write http://HOST:4318")
     traces, meters = _wanted(base, "TRACES_"), _wanted(base, "METRICS_")
     if not (traces or meters or cloud_trace):
         follow_environment()

@@ -13,21 +13,12 @@ from datetime import UTC, datetime
 
 from opentelemetry import trace
 
+from tools.redaction import redact
 from tools.research.signals import current_job
 
 OURS = ("tools", "agents", "uvicorn.error")
 """Loggers that may speak at INFO. google-genai and httpx say addresses there, ADK and SQLAlchemy contents."""
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRETS?|PASSWORD|HEADERS|DATABASE_URL)$")
-"""Variables whose values are shown nowhere."""
-SECRETS = re.compile(
-    r"AIza[\w-]{20,}"  # Google's API keys
-    r"|whsec_[\w+/=]+"  # of a webhook
-    r"|(?<=[?&]key=)[^&\s\"']+"
-    r"|(?<=://)[^/\s:@]*:[^/\s@]+(?=@)"  # user and password of an address
-    r"|(?<=Bearer )[\w.~+/=-]+",
-    re.IGNORECASE,
-)
 JOB = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
 
 
@@ -72,7 +63,7 @@ class PlainFormatter(logging.Formatter):
             "message": record.getMessage(),
         }
         stack = _stack(record, self._contents)
-        return masked(f"{line}\n{stack}" if stack else line)
+        return redact(f"{line}\n{stack}" if stack else line)
 
 
 class JsonFormatter(logging.Formatter):
@@ -89,22 +80,13 @@ class JsonFormatter(logging.Formatter):
             "severity": record.levelname,  # Cloud Logging's severities have Python's names
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),
             "logger": record.name,
-            "message": masked(message),
+            "message": redact(message),
         }
         if job := current_job() or (found.group() if found else ""):
             entry["job"] = job
         if stack := _stack(record, self._contents):
-            entry["stack_trace"] = masked(stack)
+            entry["stack_trace"] = redact(stack)
         return jsons.dumps({**entry, **_place(trace.get_current_span().get_span_context())}, ensure_ascii=False)
-
-
-def masked(text: str) -> str:
-    """The text without the secrets that the environment has by now (ADK reads `.env` late), or that look like one."""
-    given = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
-    values = {part for value in given for part in (value, *value.split(",")) if len(part) >= 8}
-    for value in sorted(values, key=len, reverse=True):
-        text = text.replace(value, "***")
-    return SECRETS.sub("***", text)
 
 
 def _place(span: trace.SpanContext) -> dict[str, object]:

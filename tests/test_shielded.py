@@ -1,0 +1,58 @@
+"""A cancelled caller interrupts no write: what was begun is finished, and waited for before connections are closed."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tools.shielded import finish_shielded, shielded
+
+
+class Store:
+    """Something that is written in two steps; the second one waits until it is told to go on."""
+
+    def __init__(self) -> None:
+        self.begun, self.go_on, self.done = asyncio.Event(), asyncio.Event(), False
+
+    @shielded
+    async def write(self, value: int) -> int:
+        self.begun.set()
+        await self.go_on.wait()
+        self.done = True
+        return 10 // value
+
+
+async def test_a_write_whose_caller_is_cancelled_again_and_again_is_finished() -> None:
+    store = Store()
+    caller = asyncio.create_task(store.write(5))
+    await store.begun.wait()
+    for _ in range(3):
+        caller.cancel()
+        await asyncio.sleep(0)
+    assert caller.cancelled()
+    assert not store.done
+    closing = asyncio.create_task(finish_shielded())
+    await asyncio.sleep(0)
+    assert not closing.done()
+    store.go_on.set()
+    await closing
+    assert store.done
+
+
+async def test_a_caller_that_stays_gets_the_result_or_the_error() -> None:
+    store = Store()
+    store.go_on.set()
+    assert await store.write(5) == 2
+    with pytest.raises(ZeroDivisionError):
+        await store.write(0)
+
+
+async def test_an_error_that_nobody_waits_for_does_not_hinder_closing() -> None:
+    store = Store()
+    caller = asyncio.create_task(store.write(0))
+    await store.begun.wait()
+    caller.cancel()
+    store.go_on.set()
+    await finish_shielded()
+    assert store.done

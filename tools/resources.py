@@ -1,0 +1,141 @@
+"""Interactions and events of the API as plain data, checked once, where they enter.
+
+Whoever reads what `parse_object`, `checked_interaction` and `checked_event` return finds text where text belongs,
+objects where objects belong and lists of objects where lists belong, or nothing. What is of another form is left out,
+and everything else is kept: what was paid for is worth reading as far as it can be read.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from tools.sanitize import sanitize_json
+
+Resource = Mapping[str, Any]
+"""An interaction: {"id", "status", "steps", "usage", ...}."""
+Event = Mapping[str, Any]
+"""An event of a stream: {"event_type": "step.delta", "event_id": ..., ...}."""
+
+MAX_ID_CHARS = 1_000
+"""An id becomes part of an address; longer than this it is none."""
+_TEXTS = frozenset(
+    {"id", "interaction_id", "event_id", "event_type", "previous_interaction_id", "continuation_token", "status"}
+    | {"type", "name", "call_id", "text", "title", "url", "uri", "mime_type", "data", "signature", "file_name"}
+    | {"document_uri", "created", "updated", "model", "agent", "code", "message"}
+)
+_OBJECTS = frozenset({"interaction", "step", "delta", "error"})
+_FREE_OBJECTS = frozenset({"usage", "arguments"})
+"""Objects with keys of the model's or the server's own choice."""
+_LISTS = frozenset({"steps", "errors", "annotations", "summary", "content"})
+_IDS = frozenset({"id", "interaction_id", "previous_interaction_id"})
+_NEEDED = {
+    "interaction.created": "interaction",
+    "interaction.completed": "interaction",
+    "step.start": "step",
+    "step.delta": "delta",
+}
+"""Without that object such an event says nothing."""
+
+
+def parse_object(data: bytes) -> dict[str, Any]:
+    """A JSON object with safe strings. Bytes that are no UTF-8 are replaced; NaN and infinities become null.
+
+    Raises:
+        ValueError: it is something else.
+    """
+    found = parse_json(data)
+    if not isinstance(found, dict):
+        raise ValueError("it is no JSON object")
+    return found
+
+
+def parse_json(data: bytes) -> Any:
+    """JSON with safe strings; see `parse_object`.
+
+    Raises:
+        ValueError: it is no JSON, or nested too deep to be read.
+    """
+    try:
+        text = data.decode("utf-8-sig", "replace")
+        return sanitize_json(json.loads(text, strict=False, parse_constant=lambda _: None))
+    except RecursionError:
+        raise ValueError("it is nested too deep") from None
+
+
+def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event | None:
+    """An event in the form of the API, or none if it says nothing.
+
+    Args:
+        redact: takes secrets out of a server's error text.
+    """
+    found = _checked(event, redact)
+    needed = _NEEDED.get(found.get("event_type", ""))
+    return None if needed and needed not in found else found
+
+
+def checked_interaction(resource: dict[str, Any], redact: Callable[[str], str]) -> Resource:
+    """An interaction in the form of the API.
+
+    Args:
+        redact: takes secrets out of a server's error text.
+    """
+    return _checked(resource, redact)
+
+
+def interaction_id_of(event: Event) -> str:
+    """The id of the interaction that an event names; empty if it names none."""
+    return str(event.get("interaction", {}).get("id") or event.get("interaction_id") or "")
+
+
+def error_message(value: Any) -> str:
+    """The message in an error as Google writes it: `{"error": {"message": …}}`, `{"error": text}`, or a list of one."""
+    if isinstance(value, list) and value:
+        value = value[0]
+    error = value.get("error", value) if isinstance(value, dict) else None
+    if isinstance(error, dict):
+        error = error.get("message") or error.get("code") or error.get("status")
+    return str(error) if isinstance(error, str | int) else ""
+
+
+def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") -> dict[str, Any]:
+    """An object without what has not its form.
+
+    Args:
+        of: the key under which the object stands.
+    """
+    found: dict[str, Any] = {}
+    for key, inner in value.items():
+        if key in _TEXTS:
+            text = _text(inner)
+            if text is not None and not (key in _IDS and len(text) > MAX_ID_CHARS):
+                found[key] = redact(text) if key == "message" and of in ("error", "errors") else text
+        elif key in _OBJECTS or (key == "content" and of == "delta"):
+            if (item := _item(key, inner[0] if isinstance(inner, list) and inner else inner)) is not None:
+                found[key] = _checked(item, redact, key)
+        elif key in _FREE_OBJECTS:
+            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # a delta has pieces of JSON
+                found[key] = inner
+        elif key in _LISTS:
+            items = (_item(key, item) for item in (inner if isinstance(inner, list) else [inner]))
+            found[key] = [_checked(item, redact, key) for item in items if item is not None]
+        else:
+            found[key] = inner
+    return found
+
+
+def _text(value: Any) -> str | None:
+    if isinstance(value, int | float) and not isinstance(value, bool):
+        return str(value)
+    return value if isinstance(value, str) else None
+
+
+def _item(key: str, value: Any) -> dict[str, Any] | None:
+    """The object that stands under a key; of a bare text, the object that it is short for."""
+    text = _text(value)
+    if text is not None and key in ("error", "errors"):
+        return {"message": text}
+    if text is not None and key in ("content", "summary"):
+        return {"type": "text", "text": text}
+    return value if isinstance(value, dict) else None

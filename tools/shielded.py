@@ -1,0 +1,37 @@
+"""Work that is finished although whoever asked for it goes away."""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Callable, Coroutine
+from typing import Any, ParamSpec, TypeVar
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_under_way: set[asyncio.Task[Any]] = set()
+"""Of all event loops: a loop keeps only weak references to its tasks."""
+
+
+def shielded(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
+    """Decorates a coroutine function whose call, once begun, runs to its end even if its caller is cancelled.
+
+    A cancelled database statement is lost half-way, and keeps SQLite's lock until its connection is collected. In an
+    anyio cancel scope, as Starlette opens for each streamed response, even the rollback is cancelled.
+    """
+
+    @functools.wraps(function)
+    async def finish(*args: P.args, **kwargs: P.kwargs) -> R:
+        task = asyncio.ensure_future(function(*args, **kwargs))
+        _under_way.add(task)
+        task.add_done_callback(_under_way.discard)
+        return await asyncio.shield(task)
+
+    return finish
+
+
+async def finish_shielded() -> None:
+    """Waits for all such work of the running event loop, errors ignored: call before connections are closed."""
+    loop = asyncio.get_running_loop()
+    await asyncio.gather(*(task for task in _under_way if task.get_loop() is loop), return_exceptions=True)
