@@ -8,11 +8,12 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Literal
 
-import yaml
 from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocation, SessionInput
 from google.adk.evaluation.eval_set import EvalSet
 from google.genai import types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from tools.yamls import ConfigError, read_yaml
 
 HERE = Path(__file__).parent
 CASES = HERE / "cases"
@@ -104,10 +105,10 @@ def read_cases(file: Path) -> Cases:
         CaseError: it is not as it should be.
     """
     try:
-        data = yaml.safe_load(file.read_text(encoding="utf-8"))
+        data = read_yaml(file).data
         cases = Cases.model_validate(data)
-    except yaml.YAMLError as error:
-        raise CaseError(f"{file.name}: {error}") from None
+    except ConfigError as error:
+        raise CaseError(f"{file.name}: {str(error).removeprefix(f'{file}:').strip()}") from None
     except ValidationError as error:
         raise CaseError(f"{file.name}: {_mistake(error, data)}") from None
     ids = [case.id for case in cases.cases]

@@ -15,7 +15,6 @@ from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
-import yaml
 from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
 from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
@@ -23,13 +22,17 @@ from pydantic import BaseModel, ValidationError
 from tools.contracts import contract_of
 from tools.fit import object_named, unfit
 from tools.models import InteractionsLlm
-from tools.yamls import ConfigError, Finding, Location, config_files, did_you_mean, parse, read_mapping
+from tools.redaction import redact
+from tools.templates import placeholders
+from tools.yamls import ConfigError, Finding, Location, config_files, did_you_mean, entries, read_mapping, read_yaml
 
 log = logging.getLogger(__name__)
 
 MODEL_KEYS = ("model", "agent", "max_agent", "follow_up_model")
 REFERENCES = ("model_code", "output_schema", "input_schema")
 TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
+TEMPLATES = ("instruction", "global_instruction")
+"""Keys whose texts ADK fills in from the state of the session."""
 
 
 def load_agent(path: Path) -> BaseAgent:
@@ -48,7 +51,9 @@ def load_agent(path: Path) -> BaseAgent:
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             agent = config_agent_utils.from_config(str(path))
-        except ValueError as error:  # what ADK alone knows, such as which names an agent may have
+        except RecursionError:
+            raise ConfigError(f"{path}: an agent stands below itself: look at `sub_agents` in each file") from None
+        except Exception as error:  # what ADK alone knows, such as which names an agent may have, or a module's own
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     assert isinstance(agent, BaseAgent)
     return agent
@@ -57,20 +62,18 @@ def load_agent(path: Path) -> BaseAgent:
 def check(path: Path, *, root: bool = True) -> Iterator[str]:
     """Findings of one file."""
     try:
-        tree, data = parse(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        yield f"{path}: {error.strerror}"
+        document = read_yaml(path)
+    except ConfigError as error:
+        yield str(error)
         return
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        yield f"{path}:{mark.line + 1 if mark else 1}: {getattr(error, 'problem', None) or error}"
-        return
-    if not isinstance(tree, yaml.MappingNode):
+    if not isinstance(document.data, dict):
         yield f"{path}:1: not a mapping of keys to values"
         return
-    findings = [*_twice(tree), *_findings(data, root), *_missing_files(data, path.parent)]
-    for location, text in findings:
-        yield f"{path}:{_line(tree, location)}: {text}"
+    for location, text in _findings(document.data, root, path.parent):
+        yield f"{path}:{document.line(location)}: {text}"
+    for key in TEMPLATES:
+        for words, text in placeholders(document.data.get(key)):
+            yield f"{path}:{document.line_of((key,), words)}: `{key}`: {text}"
 
 
 def unknown_models(files: Sequence[Path]) -> list[str]:
@@ -80,11 +83,12 @@ def unknown_models(files: Sequence[Path]) -> list[str]:
     return [name for name in names if contract_of(name) is None]
 
 
-def _findings(data: dict[str, Any], root: bool) -> Iterator[Finding]:
+def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Finding]:
+    given = str(data.get("agent_class", "LlmAgent"))
     try:
-        agent_class = config_agent_utils._resolve_agent_class(data.get("agent_class", "LlmAgent"))
-    except ValueError:
-        yield ("agent_class",), _no_such(str(data.get("agent_class")), "agent class")
+        agent_class = config_agent_utils._resolve_agent_class(given)
+    except (ValueError, TypeError):
+        yield ("agent_class",), _no_such(given, "agent class")
         return
     schema: type[BaseModel] = agent_class.config_type
     try:
@@ -99,10 +103,12 @@ def _findings(data: dict[str, Any], root: bool) -> Iterator[Finding]:
             elif entry["type"] == "missing":
                 yield location[:-1], f"`{location[-1]}` is missing"
             else:
-                given = "" if isinstance(entry["input"], dict) else f", not {entry['input']!r}"  # it may hold secrets
-                yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{given}"
+                # A mapping may hold secrets, and so may an address.
+                shown = "" if isinstance(entry["input"], dict) else f", not {redact(repr(entry['input']))[:200]}"
+                yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{shown}"
     yield from _references(data)
     yield from unfit(data)
+    yield from _missing_files(data, folder)
     if not root and issubclass(agent_class, LlmAgent):
         for key in TRANSFER_KEYS:
             if data.get(key) is not True:
@@ -110,8 +116,8 @@ def _findings(data: dict[str, Any], root: bool) -> Iterator[Finding]:
 
 
 def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
-    for i, entry in enumerate(data.get("sub_agents") or []):
-        name = entry.get("config_path") if isinstance(entry, dict) else None
+    for i, entry in enumerate(entries(data.get("sub_agents"))):
+        name = entry.get("config_path")
         if isinstance(name, str) and not (folder / name).is_file():
             near = did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
             yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
@@ -132,10 +138,9 @@ def _references(data: dict[str, Any]) -> Iterator[Finding]:
         if isinstance(data.get(key), dict):
             yield from _reference(data[key], (key,))
     for key, value in data.items():
-        if (key == "tools" or key.endswith("_callbacks")) and isinstance(value, list):
-            for i, entry in enumerate(value):
-                if isinstance(entry, dict):
-                    yield from _reference(entry, (key, i), "google.adk.tools" if key == "tools" else "")
+        if key == "tools" or key.endswith("_callbacks"):
+            for i, entry in enumerate(entries(value)):
+                yield from _reference(entry, (key, i), "google.adk.tools" if key == "tools" else "")
 
 
 def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Iterator[Finding]:
@@ -150,12 +155,14 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
 
 
 def _no_such(name: str, what: str) -> str:
-    """With the nearest name of the same module, if the module is there."""
+    """With the nearest name of the same module, if the module is there, or why it is not."""
     module, _, attribute = name.rpartition(".")
     try:
         names = dir(importlib.import_module(module or "google.adk.agents"))
-    except (ImportError, ValueError):
-        return f"no {what} `{name}`: there is no module `{module}`"
+    except Exception as error:  # whatever the module does when it is imported
+        missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        why = f"there is no module `{module}`" if missing else f"`{module}` cannot be imported ({error})"
+        return f"no {what} `{name}`: {why}"
     return f"no {what} `{name}`{did_you_mean(attribute, names)}"
 
 
@@ -191,27 +198,3 @@ def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
 def _is_tagged(model: type[BaseModel], tag: str) -> bool:
     """Whether the model is the one of a union that says `type: <tag>`."""
     return "type" in model.model_fields and tag in typing.get_args(model.model_fields["type"].annotation)
-
-
-def _twice(tree: yaml.MappingNode) -> Iterator[Finding]:
-    """YAML takes the last of two equal keys without a word."""
-    seen = set()
-    for key, _ in tree.value:
-        if key.value in seen:
-            yield (key.value,), f"`{key.value}` stands here twice"
-        seen.add(key.value)
-
-
-def _line(node: yaml.Node, location: Location) -> int:
-    """Line of the deepest node on the way to `location`."""
-    line = node.start_mark.line
-    for step in location:
-        if isinstance(node, yaml.MappingNode):
-            pair = next(((k, v) for k, v in reversed(node.value) if k.value == step), None)
-            if pair is None:
-                break
-            line, node = pair[0].start_mark.line, pair[1]
-        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
-            node = node.value[step]
-            line = node.start_mark.line
-    return line + 1

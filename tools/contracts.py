@@ -7,12 +7,12 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Literal
 
-import yaml
 from google.genai import types
 from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
+from tools.media import media_type
 from tools.settings import ROOT, load_settings
-from tools.yamls import ConfigError, did_you_mean, parse
+from tools.yamls import ConfigError, did_you_mean, read_yaml
 
 Medium = Literal["text", "image", "audio", "video", "document"]
 ToolType = Literal[
@@ -96,7 +96,7 @@ def medium_of(part: types.Part) -> Medium:
     file = part.inline_data or part.file_data
     if file is None:
         return "text"
-    kind = (file.mime_type or "").partition("/")[0]
+    kind = media_type(file.mime_type).partition("/")[0]
     return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
 
 
@@ -107,14 +107,15 @@ def _table() -> tuple[Contract, ...]:
 
 @lru_cache
 def _read(file: Path) -> tuple[Contract, ...]:
+    document = read_yaml(file)
     try:
-        return TypeAdapter(tuple[Contract, ...]).validate_python(parse(file.read_text(encoding="utf-8"))[1])
-    except (OSError, yaml.YAMLError) as error:
-        raise ConfigError(f"{file}: {error}") from None
+        return TypeAdapter(tuple[Contract, ...]).validate_python(document.data)
     except ValidationError as error:
         first = error.errors()[0]
-        place = "entry {} {}".format(int(first["loc"][0]) + 1, ".".join(map(str, first["loc"][1:])))
-        raise ConfigError(f"{file}: {place}: {first['msg']}, not {first['input']!r}") from None
+        entry, *key = first["loc"] or ("file",)
+        place = f"entry {entry + 1} {'.'.join(map(str, key))}".strip() if isinstance(entry, int) else "the file"
+        said = f"{place}: {first['msg']}, not {first['input']!r}"
+        raise ConfigError(f"{file}:{document.line(first['loc'])}: {said}") from None
 
 
 def _a(kind: str) -> str:

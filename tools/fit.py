@@ -17,7 +17,7 @@ from pydantic import TypeAdapter, ValidationError
 from tools.contracts import misfits
 from tools.generation import LABEL, LABEL_KEY, SENT
 from tools.server_tools import ServerTool
-from tools.yamls import Finding
+from tools.yamls import Finding, entries
 
 BUILT_IN = {
     GoogleSearchTool: "google_search",
@@ -31,7 +31,7 @@ _TOOL = TypeAdapter[ServerTool](ServerTool)
 
 def unfit(data: dict[str, Any]) -> Iterator[Finding]:
     """Findings of one file, given as read from YAML."""
-    yield from _settings(data.get("generate_content_config"))
+    yield from _settings(_mapping(data.get("generate_content_config")))
     yield from _server_tools(data.get("server_tools"))
     tools = list(_tool_types(data))
     for key, kind, used in (
@@ -46,17 +46,15 @@ def unfit(data: dict[str, Any]) -> Iterator[Finding]:
                 yield (key,), misfit
 
 
-def _settings(settings: Any) -> Iterator[Finding]:
+def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
     """Settings that the API does not have, which ADK would drop without a word."""
     here = "generate_content_config"
-    if not isinstance(settings, dict):
-        return
     for key in sorted((settings.keys() - SENT) & types.GenerateContentConfig.model_fields.keys()):
         yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SENT))}"
-    for key, value in (settings.get("labels") or {}).items():
+    for key, value in _mapping(settings.get("labels")).items():
         if not LABEL_KEY.fullmatch(str(key)) or not LABEL.fullmatch(str(value)):
             yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"
-    if "thinking_budget" in (settings.get("thinking_config") or {}):
+    if "thinking_budget" in _mapping(settings.get("thinking_config")):
         yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
 
 
@@ -77,17 +75,20 @@ def _server_tools(tools: Any) -> Iterator[Finding]:
 
 
 def _outputs(data: dict[str, Any]) -> list[str]:
-    settings = data.get("generate_content_config")
-    outputs = settings.get("response_modalities") if isinstance(settings, dict) else None
-    return [str(output).lower() for output in outputs or ()]
+    outputs = _mapping(data.get("generate_content_config")).get("response_modalities")
+    return [str(output).lower() for output in outputs] if isinstance(outputs, list) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """The value if it has the right type; that it has not is said elsewhere."""
+    return value if isinstance(value, dict) else {}
 
 
 def _tool_types(data: dict[str, Any]) -> Iterator[str]:
-    for tool in data.get("server_tools") or ():
-        if isinstance(tool, dict):
-            yield str(tool.get("type"))
-    for entry in data.get("tools") or ():
-        if isinstance(entry, dict) and isinstance(name := entry.get("name"), str):
+    for tool in entries(data.get("server_tools")):
+        yield str(tool.get("type"))
+    for entry in entries(data.get("tools")):
+        if isinstance(name := entry.get("name"), str):
             tool = object_named(name if "." in name else f"google.adk.tools.{name}")
             yield next((kind for built_in, kind in BUILT_IN.items() if isinstance(tool, built_in)), "function")
 
@@ -97,5 +98,5 @@ def object_named(name: str) -> Any:
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute, None)
-    except (ImportError, ValueError):
+    except Exception:  # whatever the module does when it is imported
         return None

@@ -1,9 +1,11 @@
-"""The YAML files of a configuration."""
+"""The one reader of YAML: whatever is in a file, it is data, or an error that names the file and the line."""
 
 from __future__ import annotations
 
 import difflib
-from collections.abc import Sequence
+import os
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -13,46 +15,184 @@ Location = tuple[str | int, ...]
 """Where something stands in a file: keys and positions from the top."""
 Finding = tuple[Location, str]
 """A mistake, and where it is."""
+MOST_BYTES, MOST_NODES, MOST_LEVELS = 1_000_000, 50_000, 50
+"""Of one file. Nodes are counted with aliases written out: nine lines can name a billion."""
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is there: ten times as fast
+_TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
 class ConfigError(Exception):
     """What is wrong in the configuration, one finding per line: `file:line: ...`."""
 
 
-def config_files(path: Path) -> list[Path]:
-    """A file and those that it names as sub-agents, each once."""
-    found = [path]
-    for file in found:
-        for entry in (read_mapping(file) or {}).get("sub_agents") or []:
-            name = entry.get("config_path") if isinstance(entry, dict) else None
-            if isinstance(name, str) and file.parent / name not in found:
-                found.append(file.parent / name)
-    return found
+@dataclass(frozen=True)
+class Document:
+    """A file that was read."""
+
+    path: Path
+    text: str
+    tree: yaml.Node | None
+    """Nodes, which know their lines; none if the file is empty."""
+    data: Any
+    """Mappings (with texts as keys), lists and scalars."""
+
+    def line(self, location: Location) -> int:
+        """Line of the deepest node on the way to a location."""
+        return _place(self.tree, location)[0]
+
+    def line_of(self, location: Location, words: str) -> int:
+        """Line in which words stand first, in the node at a location."""
+        first, node = _place(self.tree, location)
+        if node is None:
+            return first
+        lines = self.text.splitlines()[: node.end_mark.line + 1]
+        return next((i for i, line in enumerate(lines, 1) if i >= first and words in line), first)
+
+
+def read_yaml(path: Path) -> Document:
+    """Reads a file.
+
+    Raises:
+        ConfigError: it cannot be read, is no YAML, or is no plain data of a sensible size.
+    """
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MOST_BYTES + 1)
+    except OSError as error:
+        raise ConfigError(f"{path}: {error.strerror}") from None
+    if len(raw) > MOST_BYTES:
+        raise ConfigError(f"{path}:1: more than {MOST_BYTES} bytes: split the file, or take out what is not settings")
+    try:
+        text = raw.decode()
+    except UnicodeDecodeError as error:
+        line = raw.count(b"\n", 0, error.start) + 1
+        raise ConfigError(f"{path}:{line}: not UTF-8: save the file in that encoding") from None
+    try:
+        tree, data = parse(text)
+    except yaml.MarkedYAMLError as error:
+        mark = error.problem_mark or error.context_mark
+        line = min(mark.line + 1 if mark else 1, len(text.splitlines()) or 1)  # libyaml names one after the last
+        words = ", ".join(filter(None, (error.context, error.problem)))
+        raise ConfigError(f"{path}:{line}: {words}") from None
+    except yaml.reader.ReaderError as error:
+        line = text.encode().count(b"\n", 0, error.position) + 1
+        raise ConfigError(f"{path}:{line}: a character that YAML does not have ({error.reason})") from None
+    return Document(path, text, tree, data)
 
 
 def parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """What a text of YAML says: as nodes, which know their lines, and as data. By libyaml, where it is there.
+    """What a text of YAML says: as nodes, which know their lines, and as data.
 
     Raises:
-        yaml.YAMLError: it is no YAML.
+        yaml.YAMLError: it is no YAML, or no plain data of a sensible size.
     """
-    fast: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
-    try:
-        return yaml.compose(text, fast), yaml.load(text, fast)
-    except yaml.YAMLError:  # PyYAML's own parser says better what is wrong
-        return yaml.compose(text, yaml.SafeLoader), yaml.safe_load(text)
+    _check_size(yaml.parse(text, _LOADER))
+    tree = yaml.compose(text, _LOADER)
+    _check_keys(tree)
+    return tree, None if tree is None else _Constructor().construct_document(tree)
 
 
 def read_mapping(path: Path) -> dict[str, Any] | None:
     """The file's mapping, or none if it cannot be read or is none."""
     try:
-        _, data = parse(path.read_text(encoding="utf-8"))
-    except (yaml.YAMLError, OSError):
+        data = read_yaml(path).data
+    except ConfigError:
         return None
     return data if isinstance(data, dict) else None
+
+
+def config_files(path: Path) -> list[Path]:
+    """A file and those that it names as sub-agents, each once."""
+    found = [path]
+    for file in found:
+        for entry in entries((read_mapping(file) or {}).get("sub_agents")):
+            if isinstance(name := entry.get("config_path"), str):
+                named = Path(os.path.normpath(file.parent / name))
+                found += [named] if named not in found else []
+    return found
+
+
+def entries(value: Any) -> list[dict[str, Any]]:
+    """The mappings of a list; none if it is no list."""
+    return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
     """A hint at the nearest known name, if one is near."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f", did you mean `{near[0]}`?" if near else ""
+
+
+class _Constructor(yaml.constructor.SafeConstructor):
+    """PyYAML's, whose errors of all kinds (of a date in a 13th month, say) name the line."""
+
+    def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        try:
+            return super().construct_object(node, deep)
+        except (ValueError, KeyError, AttributeError, TypeError):
+            kind = node.tag.rpartition(":")[2]
+            raise _error(f"`{node.value!s:.40}` is no {kind}: put it in quotes if it is a text", node) from None
+
+
+def _check_size(events: Iterable[yaml.Event]) -> None:
+    """Counts a file's nodes and levels before any of them is made, without recursion."""
+    total, sizes = 0, dict[str | None, int]()
+    open_: list[tuple[str | None, int]] = []  # anchors of collections, and the total before them
+    for event in events:
+        if isinstance(event, yaml.CollectionStartEvent):
+            open_.append((event.anchor, total))
+            total += 1
+        elif isinstance(event, yaml.CollectionEndEvent):
+            anchor, before = open_.pop()
+            sizes[anchor] = total - before
+        elif isinstance(event, yaml.AliasEvent):
+            if any(event.anchor == anchor for anchor, _ in open_):
+                raise _error(f"`*{event.anchor}` stands inside of what it names", event)
+            total += sizes.get(event.anchor, 1)
+        elif isinstance(event, yaml.ScalarEvent):
+            total += 1
+        if total > MOST_NODES:
+            raise _error(f"more than {MOST_NODES} values, with aliases written out", event)
+        if len(open_) > MOST_LEVELS:
+            raise _error(f"more than {MOST_LEVELS} levels of nesting", event)
+
+
+def _check_keys(tree: yaml.Node | None) -> None:
+    """YAML takes numbers, dates and `on` as keys, and the last of two equal keys, without a word."""
+    todo, seen = [tree] if tree else [], set[int]()
+    while todo:
+        node = todo.pop()
+        if id(node) in seen:
+            continue
+        seen.add(id(node))
+        if isinstance(node, yaml.MappingNode):
+            names = set[str]()
+            for key, value in node.value:
+                if not isinstance(key, yaml.ScalarNode) or key.tag not in (_TEXT, _MERGE):
+                    shown = f"`{key.value}`" if isinstance(key, yaml.ScalarNode) else "a key"
+                    raise _error(f"{shown} is not a text: put it in quotes if it is meant as one", key)
+                if key.value in names:
+                    raise _error(f"`{key.value}` stands here twice", key)
+                names.add(key.value)
+                todo.append(value)
+        elif isinstance(node, yaml.SequenceNode):
+            todo += node.value
+
+
+def _place(node: yaml.Node | None, location: Location) -> tuple[int, yaml.Node | None]:
+    """The line of the deepest node on the way to a location, and the node itself."""
+    line = node.start_mark.line if node else 0
+    for step in location:
+        if isinstance(node, yaml.MappingNode):
+            pair = next(((k, v) for k, v in reversed(node.value) if k.value == step), None)
+            if pair is None:
+                break
+            line, node = pair[0].start_mark.line, pair[1]
+        elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
+            node = node.value[step]
+            line = node.start_mark.line
+    return line + 1, node
+
+
+def _error(problem: str, place: Any) -> yaml.MarkedYAMLError:
+    return yaml.MarkedYAMLError(problem=problem, problem_mark=place.start_mark)

@@ -142,7 +142,7 @@ def test_an_own_table_of_models_beside_the_configuration_is_used_and_its_mistake
     [
         ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1 kind: Input should be 'model' or 'agent'"),
         ("- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}", "entry 1 toolz: Extra inputs"),
-        ("names: [", "models.yaml: "),
+        ("names: [", "models.yaml:"),
     ],
 )
 def test_a_mistake_in_the_table_names_the_entry(
@@ -154,3 +154,13 @@ def test_a_mistake_in_the_table_names_the_entry(
     with pytest.raises(ConfigError, match=r"models\.yaml") as caught:
         load_agent(file)
     assert finding in str(caught.value)
+
+
+def test_a_wrong_value_is_shown_without_a_password_and_not_at_any_length(tmp_path: Path) -> None:
+    url = f"ftp://ada:hidden-word@example.org/{'x' * 5000}"
+    file = write(tmp_path, MODEL + f"server_tools: [{{type: mcp_server, name: wiki, url: ['{url}']}}]\n")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(file)
+    assert "***@example.org" in str(caught.value)
+    assert "hidden-word" not in str(caught.value)
+    assert len(str(caught.value)) < 1000

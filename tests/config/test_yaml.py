@@ -66,7 +66,7 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
         ("desk.yaml", "interactions:gem", "gem", "did you mean `interactions:gemini-3.8-flash`?"),
         ("desk.yaml", "name: desk", "name: [desk]", "`name`: Input should be a valid string, not ['desk']"),
         ("desk.yaml", "model: i", "name: twice\nmodel: i", "`name` stands here twice"),
-        ("desk.yaml", "name: desk", "name: ]", "expected the node content, but found ']'"),
+        ("desk.yaml", "name: desk", "name: ]", "did not find expected node content"),
         ("assistant.yaml", "tools.weather.get_weather", "tools.weather.get_wether", "did you mean `get_weather`?"),
         ("assistant.yaml", "name: google_search", "name: google_serch", "did you mean `google_search`?"),
         ("assistant.yaml", "tools.weather.get", "tools.wether.get", "there is no module `tools.wether`"),

@@ -20,6 +20,7 @@ from interactions_emulator.turn import Beat, Turn
 from tests.conftest import ROOT
 from tests.scripts import call, research_brain, said
 from tools.application import build_app
+from tools.yamls import ConfigError
 
 WEATHER = ("tools", "what-is-the-weather-in-paris")
 AMBIGUOUS = ("refusals", "what-is-the-weather-in-springfield")
@@ -91,9 +92,8 @@ async def test_a_broken_instruction_is_caught_by_the_route(use: Any, change: Any
 
 async def test_an_instruction_that_cannot_be_filled_in_is_caught(api: Emulator, change: Any) -> None:
     change("assistant", instruction="Answer for {the_place_of_the_user}.")
-    (case,) = await play(*WEATHER)
-    assert not case.passed
-    assert "the_place_of_the_user" in case.failed
+    with pytest.raises(ConfigError, match="the_place_of_the_user"):  # before a case is played
+        await play(*WEATHER)
 
 
 async def test_a_tool_in_the_place_of_another_is_caught_by_its_calls(api: Emulator, change: Any) -> None:

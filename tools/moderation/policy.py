@@ -5,11 +5,10 @@ from __future__ import annotations
 from pathlib import Path
 from typing import Annotated, Literal
 
-import yaml
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tools.moderation.verdict import Verdict
-from tools.yamls import ConfigError, config_files, did_you_mean, read_mapping
+from tools.yamls import ConfigError, config_files, did_you_mean, read_mapping, read_yaml
 
 Action = Literal["pass", "flag", "block"]
 
@@ -70,16 +69,13 @@ def load_policy(root: Path) -> Policy:
     path = root.with_name("policy.yaml")
     if not path.exists():
         return Policy()
+    document = read_yaml(path)
     try:
-        data = yaml.safe_load(path.read_text(encoding="utf-8"))
-        return Policy.model_validate({} if data is None else data)
-    except OSError as error:
-        raise ConfigError(f"{path}: {error.strerror}") from None
-    except yaml.YAMLError as error:
-        mark = getattr(error, "problem_mark", None)
-        raise ConfigError(f"{path}:{mark.line + 1 if mark else 1}: {getattr(error, 'problem', error)}") from None
+        return Policy.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
-        raise ConfigError("\n".join(f"{path}: {_finding(error, i)}" for i in range(error.error_count()))) from None
+        lines = [document.line(each["loc"]) for each in error.errors()]
+        found = [f"{path}:{line}: {_finding(error, i)}" for i, line in enumerate(lines)]
+        raise ConfigError("\n".join(found)) from None
 
 
 def load_instruction(root: Path) -> str:

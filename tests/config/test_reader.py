@@ -1,0 +1,181 @@
+"""Whatever is in a file of YAML, it is data, or an error that names file and line."""
+
+from __future__ import annotations
+
+import os
+import re
+import resource
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from evals.build import CaseError, read_cases
+from tests.conftest import ROOT
+from tools.config import load_agent
+from tools.yamls import ConfigError, read_yaml
+
+BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
+    f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
+)
+"""Twelve lines that name thirty billion values."""
+MERGES = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12))
+READ = """
+import sys
+from pathlib import Path
+from tools.config import load_agent
+from tools.yamls import ConfigError
+try:
+    load_agent(Path(sys.argv[1]))
+except ConfigError as error:
+    print(error)
+"""
+
+
+@pytest.mark.parametrize(
+    ("text", "finding"),
+    [
+        (BOMB, r":5: more than 50000 values, with aliases written out"),
+        (MERGES, r":\d+: more than 50000 values, with aliases written out"),
+        ("a: " + "[" * 300_000, ":1: more than 50 levels of nesting"),
+        ("{a: " * 200_000, ":1: more than 50 levels of nesting"),
+        ("- " * 300_000, ":1: more than 50 levels of nesting"),
+        ("a: [" + "x, " * 300_000, ":1: more than 50000 values"),
+        ("x" * 2_000_000, ":1: more than 1000000 bytes"),
+    ],
+    ids=["aliases", "merges", "lists", "mappings", "dashes", "values", "bytes"],
+)
+def test_a_file_that_would_fill_the_memory_is_refused_at_once(tmp_path: Path, text: str, finding: str) -> None:
+    """Two gigabytes and a minute are more than a machine at its limit needs, and less than any of these would take."""
+    file = tmp_path / "desk.yaml"
+    file.write_text(text)
+    done = subprocess.run(
+        [sys.executable, "-c", READ, str(file)],
+        env=os.environ | {"PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        timeout=300,
+        preexec_fn=lambda: (
+            resource.setrlimit(resource.RLIMIT_AS, (2**31, 2**31)),
+            resource.setrlimit(resource.RLIMIT_CPU, (60, 60)),
+        ),
+    )
+    assert done.returncode == 0, done.stderr[-500:]
+    name, line, said = done.stdout.strip().split(":", 2)
+    assert name == str(file)
+
+    assert re.match(finding, f":{line}:{said}")
+
+
+@pytest.mark.parametrize(
+    ("raw", "finding"),
+    [
+        (b"name: desk\nfirst: \0", ":2: a character that YAML does not have"),
+        (b"name: desk\nfirst: \x07", ":2: a character that YAML does not have"),
+        (b"name: desk\nfirst: \xff", ":2: not UTF-8"),
+        ("name: desk".encode("utf-16"), ":1: not UTF-8"),
+        (b"name: desk\nfirst:\n\t- x", ":3: .*cannot start any token"),
+        (b"name: desk\nfirst: [", ":2: .*did not find expected node content"),
+        (b"name: desk\n---\nname: desk", ":2: .*another document"),
+        (b"name: desk\n1: x", ":2: `1` is not a text: put it in quotes"),
+        (b"name: desk\non: x", ":2: `on` is not a text: put it in quotes"),
+        (b"name: desk\n2026-01-01: x", ":2: `2026-01-01` is not a text"),
+        (b"name: desk\n? [a]\n: x", ":2: a key is not a text"),
+        (b"name: desk\n? !!str [a]\n: x", ":2: a key is not a text"),
+        (b"name: desk\nfirst: 2026-13-45", ":2: `2026-13-45` is no timestamp: put it in quotes"),
+        (b"name: desk\nfirst: " + b"1" * 5000, ":2: `1{40}` is no int"),
+        (b"name: desk\nfirst: !!float x", ":2: `x` is no float"),
+        (b"name: desk\nfirst: !!python/object:os.system x", ":2: could not determine a constructor"),
+        (b"name: desk\nfirst: &a [*a]", r":2: `\*a` stands inside of what it names"),
+        (b"name: desk\nfirst: *a", ":2: .*undefined alias"),
+        (b"a: &x 1\nb: &x 2", ":2: .*duplicate anchor"),
+        (b"name: desk\n<<: 5", ":2: .*expected a mapping"),
+        (b"name: desk\nfirst:\n  a: 1\n  a: 2", ":4: `a` stands here twice"),
+    ],
+)
+def test_what_is_no_plain_data_is_an_error_with_file_and_line(tmp_path: Path, raw: bytes, finding: str) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_bytes(raw)
+    with pytest.raises(ConfigError, match=finding) as caught:
+        read_yaml(file)
+    assert str(caught.value).startswith(f"{file}:")
+    with pytest.raises(ConfigError, match=finding):
+        load_agent(file)
+
+
+def test_anchors_merges_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
+    file = tmp_path / "desk.yaml"
+    file.write_text("\ufeffbase: &b {a: 1}\nother:\n  <<: *b\n  c: [*b, *b]\n")
+    assert read_yaml(file).data == {"base": {"a": 1}, "other": {"a": 1, "c": [{"a": 1}] * 2}}
+
+
+@pytest.mark.parametrize("place", ["no.yaml", "."])
+def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, place: str) -> None:
+    with pytest.raises(ConfigError, match=str(tmp_path)):
+        load_agent(tmp_path / place)
+
+
+def test_cases_of_an_evaluation_are_read_with_the_same_care(tmp_path: Path) -> None:
+    file = tmp_path / "s.yaml"
+    file.write_text(BOMB)
+    with pytest.raises(CaseError, match=r"^s\.yaml: 5: more than 50000 values"):
+        read_cases(file)
+
+
+@pytest.mark.parametrize("name", ["a.yaml", "x/../a.yaml", "b.yaml"])
+def test_an_agent_below_itself_is_said_to_be_that(tmp_path: Path, name: str) -> None:
+    head = "model: interactions:gemini-3.8-flash\ninstruction: Talk.\n"
+    head += "disallow_transfer_to_parent: true\ndisallow_transfer_to_peers: true\n"
+    (tmp_path / "x").mkdir()
+    (tmp_path / "a.yaml").write_text(f"name: a\n{head}sub_agents: [{{config_path: {name}}}]")
+    (tmp_path / "b.yaml").write_text(f"name: b\n{head}sub_agents: [{{config_path: a.yaml}}]")
+    with pytest.raises(ConfigError, match=r"a\.yaml: an agent stands below itself: look at `sub_agents`"):
+        load_agent(tmp_path / "a.yaml")
+
+
+@pytest.mark.parametrize(
+    ("code", "reason"),
+    [("1 / 0", "division by zero"), ("def (", "invalid syntax"), ("import nowhere", "named 'nowhere'")],
+)
+def test_a_module_that_cannot_be_imported_is_named_with_the_reason(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, code: str, reason: str
+) -> None:
+    monkeypatch.syspath_prepend(tmp_path)
+    (tmp_path / "own_tools.py").write_text(code)
+    file = tmp_path / "desk.yaml"
+    file.write_text(
+        "name: desk\nmodel: interactions:gemini-3.8-flash\ninstruction: Talk.\ntools:\n  - name: own_tools.search\n"
+    )
+    with pytest.raises(ConfigError, match=rf"desk\.yaml:5: no object .*`own_tools` cannot be imported \(.*{reason}"):
+        load_agent(file)
+
+
+FILES = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / "configs").glob("*[a-z].yaml")}
+AGENTS = sorted(name for name, data in FILES.items() if isinstance(data, dict) and "name" in data)
+KEYS = sorted({key for name in AGENTS for key in FILES[name]} | {"server_tools", "output_schema", "model_code"})
+INNER = ["name", "type", "config_path", "labels", "thinking_config", "response_modalities", "headers", "args", "code"]
+WORDS = ["", ".", "..", "a..b", "{a}", "x", "desk", "desk.yaml", "LoopAgent", "json.dumps", "tools.agent", "\x1b[31m"]
+VALUES = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.dates(),
+    lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(INNER), inner, max_size=2),
+    max_leaves=4,
+)
+
+
+@settings(max_examples=150, deadline=None, derandomize=True)
+@given(st.sampled_from(AGENTS), st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=2))
+def test_a_wrong_value_of_any_kind_is_a_finding_and_never_a_crash(
+    tmp_path_factory: pytest.TempPathFactory, file: str, values: dict[str, Any]
+) -> None:
+    configs = Path(shutil.copytree(ROOT / "configs", tmp_path_factory.mktemp("any") / "configs"))
+    (configs / file).write_text(yaml.safe_dump({**FILES[file], **values}))
+    try:
+        load_agent(configs / "desk.yaml")
+    except ConfigError as error:
+        assert str(configs) in str(error)

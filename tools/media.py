@@ -1,0 +1,31 @@
+"""Media types, compared as RFC 9110 says: without case and without parameters."""
+
+from __future__ import annotations
+
+import re
+
+_CHARSET = re.compile(r';\s*charset\s*=\s*"?((?:utf|us|iso|windows|koi8|gb|big5|shift|euc)[\w-]*)', re.IGNORECASE)
+"""Of Python's decoders only those of written text: `punycode` takes quadratic time, `unicode_escape` is a language."""
+_TEXT = re.compile(
+    r"text/.*|.*\+(?:json|xml|yaml)"
+    r"|application/(?:json|json5|x-?ndjson|jsonl|xml|yaml|x-yaml|toml|sql|javascript|x-javascript|x-sh|rtf)"
+)
+
+
+def media_type(value: str | None) -> str:
+    """`type/subtype` in lower case; empty if there is none."""
+    return (value or "").partition(";")[0].strip().lower()
+
+
+def is_text(value: str | None) -> bool:
+    """Whether a file of this media type is text, which a person can have written."""
+    return _TEXT.fullmatch(media_type(value)) is not None
+
+
+def decoded(data: bytes, value: str | None) -> str:
+    """A text file's text, by the charset of its media type, or as UTF-8. What is not valid is replaced."""
+    charset = found[1] if (found := _CHARSET.search(value or "")) else "utf-8"
+    try:
+        return data.decode(charset, "replace")
+    except LookupError:  # there is no such charset
+        return data.decode("utf-8", "replace")
