@@ -4,15 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 from collections.abc import Mapping
-from dataclasses import dataclass
+from contextlib import suppress
+from dataclasses import dataclass, field
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
 import httpx
 
+from tools.redaction import without_credentials
 from tools.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -22,9 +26,11 @@ KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """In the order in which the SDK prefers them (google-genai 2.34, `_api_client.get_env_api_key`)."""
 DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
 """Set by Cloud Run and Agent Engine: there the emulator is never an answer."""
-EMULATOR_KEY = "emulator"
+EMULATOR_KEY = "no-key"
 GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
 FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
+_VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
+"""Of the API, at the end of an address."""
 
 
 class BackendError(Exception):
@@ -37,12 +43,12 @@ class Backend:
 
     kind: Literal["gemini", "vertex", "emulator"]
     reason: str
-    url: str = ""
-    """Base address; empty: the SDK's own, or an embedded emulator that is not started yet."""
+    url: str = field(default="", repr=False)
+    """Base address, perhaps with a password; empty: the SDK's own, or an embedded emulator that is not started yet."""
 
     def __str__(self) -> str:
         name = {"gemini": "Gemini API", "vertex": "Vertex AI", "emulator": "local emulator (not Gemini)"}[self.kind]
-        return f"{name}{f' at {self.url}' if self.url else ''}: {self.reason}"
+        return f"{name}{f' at {without_credentials(self.url)}' if self.url else ''}: {self.reason}"
 
 
 def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
@@ -54,7 +60,7 @@ def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
     deployed = next((name for name in DEPLOYED_VARIABLES if env.get(name)), None)
     key = next((name for name in KEY_VARIABLES if env.get(name)), None)
     enterprise = _enterprise(env)
-    url = env.get("GOOGLE_GEMINI_BASE_URL", "")
+    url = checked_url("GOOGLE_GEMINI_BASE_URL", env.get("GOOGLE_GEMINI_BASE_URL", ""))
     if settings.backend == "emulator" or (settings.backend == "auto" and not enterprise and not key):
         if deployed:
             raise BackendError(
@@ -64,7 +70,7 @@ def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
         wished = "DESK_BACKEND=emulator" if settings.backend == "emulator" else "no key is set"
         if url and not is_loopback(url):
             raise BackendError(
-                f"GOOGLE_GEMINI_BASE_URL={url} is not on this machine and {wished}:"
+                f"GOOGLE_GEMINI_BASE_URL={without_credentials(url)} is not on this machine and {wished}:"
                 " set GEMINI_API_KEY to use it, or unset the address"
             )
         return Backend("emulator", wished, url)
@@ -73,10 +79,30 @@ def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
         if missing and not key:
             raise BackendError(f"Vertex AI needs {' and '.join(missing)} (or an API key)")
         reason = "DESK_BACKEND=vertex" if settings.backend == "vertex" else "GOOGLE_GENAI_USE_ENTERPRISE is on"
-        return Backend("vertex", reason, env.get("GOOGLE_VERTEX_BASE_URL", ""))
+        url = checked_url("GOOGLE_VERTEX_BASE_URL", env.get("GOOGLE_VERTEX_BASE_URL", ""))
+        return Backend("vertex", reason, url)
     if not key:
         raise BackendError("DESK_BACKEND=gemini needs GEMINI_API_KEY (or GOOGLE_API_KEY)")
     return Backend("gemini", f"{key} is set", url)
+
+
+def checked_url(variable: str, text: str) -> str:
+    """The base address of a service, as a variable holds it; empty if it is not set.
+
+    Raises:
+        BackendError: it cannot be used. The text does not show it, for it may hold a password.
+    """
+    url = text.strip()
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if url and not valid:
+        raise BackendError(f"{variable} is not an address of the web: write https://HOST or http://HOST:PORT")
+    if version := _VERSION.search(url):
+        raise BackendError(f"{variable} ends in {version[1]}, which is added to it anyway: leave it out")
+    return url
 
 
 def _enterprise(env: Mapping[str, str]) -> bool:
@@ -88,7 +114,9 @@ def _enterprise(env: Mapping[str, str]) -> bool:
 def is_loopback(url: str) -> bool:
     """Whether an address points at this machine."""
     host = urlsplit(url).hostname or ""
-    return host in ("localhost", "::1") or host.startswith("127.")
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
 
 
 @lru_cache(maxsize=1)
@@ -149,7 +177,7 @@ def server() -> str:
     if backend.kind == "vertex":
         place = f"{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/{os.environ.get('GOOGLE_CLOUD_LOCATION', '')}"
     elif backend.kind == "gemini":
-        place = backend.url
+        place = without_credentials(backend.url)
     return f"{backend.kind} {place}".strip()
 
 
@@ -174,8 +202,12 @@ def new_client(backend: Backend, *, retries: bool = True) -> Client:
 
 
 def weather_urls() -> tuple[str, str]:
-    """Addresses of geocoding and forecast."""
-    base = load_settings().weather_url
+    """Addresses of geocoding and forecast.
+
+    Raises:
+        BackendError: DESK_WEATHER_URL is not an address.
+    """
+    base = checked_url("DESK_WEATHER_URL", load_settings().weather_url)
     if not base and current().kind == "emulator":
         base = f"{current().url}/weather"
     return (f"{base}/v1/search", f"{base}/v1/forecast") if base else (GEOCODING_URL, FORECAST_URL)

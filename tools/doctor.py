@@ -15,12 +15,18 @@ from rich.tree import Tree
 
 from tools import backend
 from tools.config import load_agent
+from tools.database_url import shown
 from tools.moderation.policy import load_policy
+from tools.probe import probe
+from tools.redaction import redact, without_credentials
+from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.settings import Settings, SettingsError, load_settings
 from tools.yamls import ConfigError
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
+SHOWN = 10
+"""Rows of the ledger that cannot be read and are named."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +54,9 @@ async def findings() -> list[Finding]:
         found.append(Finding("backend", str(error), good=False))
     else:
         found.append(Finding("backend", str(chosen)))
-        if chosen.url:
-            found.append(await _service("server", chosen.url))
-        found.append(await _service("weather", backend.weather_urls()[1]))
-    found.append(await _ledger(settings))
-    return found
+        good, words = await probe(chosen)
+        found += [Finding("server", words, good), await _weather()]
+    return [*found, *await _ledger(settings)]
 
 
 def table(found: list[Finding]) -> Table:
@@ -125,22 +129,38 @@ def _config(settings: Settings) -> Finding:
     return Finding("configuration", f"{settings.config}: {root.name} → {names}")
 
 
-async def _service(what: str, url: str) -> Finding:
+async def _weather() -> Finding:
     """Reachable is enough: an answer of any status comes from a living server."""
+    try:
+        url = backend.weather_urls()[1]
+    except backend.BackendError as error:
+        return Finding("weather", str(error), good=False)
+    place = without_credentials(url)
     try:
         async with httpx.AsyncClient(timeout=5) as client:
             answer = await client.get(url)
     except httpx.HTTPError as error:
-        return Finding(what, f"{url} cannot be reached: {error or type(error).__name__}", good=False)
-    return Finding(what, f"{url} answers ({answer.headers.get('server', 'no name')})")
+        reason = redact(str(error) or type(error).__name__)
+        return Finding(
+            "weather", f"{place} cannot be reached ({reason}): look at the network and DESK_WEATHER_URL", good=False
+        )
+    return Finding("weather", f"{place} answers ({answer.headers.get('server', 'no name')})")
 
 
-async def _ledger(settings: Settings) -> Finding:
+async def _ledger(settings: Settings) -> list[Finding]:
     try:
         ledger = Ledger(settings.ledger_url)
-        running = sum(job.finished is None for job in await ledger.find(limit=1000))
+        counts, bad = await ledger.by_state(), await ledger.unreadable()
         await ledger.close()
     except Exception as error:  # any driver, any reason
-        return Finding("ledger", f"{type(error).__name__}: {str(error).splitlines()[0]}", good=False)
-    shown = ledger.url.set(query={}).render_as_string(hide_password=True)  # a query may hold a password too
-    return Finding("ledger", f"{shown} ({running} unfinished)")
+        return [
+            Finding("ledger", redact(str(error).splitlines()[0]) if str(error) else type(error).__name__, good=False)
+        ]
+    unfinished = sum(count for state, count in counts.items() if state not in TERMINAL)
+    found = [Finding("ledger", f"{shown(ledger.url)} ({unfinished} unfinished)")]
+    if bad:
+        listed = "; ".join(f"{each.job_id} ({each.wrong})" for each in bad[:SHOWN])
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        words = f"cannot be read: {listed}{more}. Mend or delete their rows in research_jobs, or update the program"
+        found.append(Finding("ledger", words, good=False))
+    return found

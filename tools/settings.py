@@ -36,7 +36,7 @@ class Settings:
     data_dir: Path = field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
-    """SQLAlchemy URL of the ledger; empty: a SQLite file in `data_dir`."""
+    """Address of the ledger's database, see `tools.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: Path | None = None
     """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
     attach_seconds: float | None = None
@@ -55,7 +55,7 @@ class Settings:
 
     @property
     def ledger_url(self) -> str:
-        """The ledger's SQLAlchemy URL."""
+        """The address of the ledger's database."""
         return self.database_url or f"sqlite+aiosqlite:///{self.ledger_file}"
 
 

@@ -77,3 +77,61 @@ async def test_vertex_requests_go_to_the_project_with_a_token(monkeypatch: pytes
     assert client.vertexai
     assert (client._api_client.project, client._api_client.location) == ("p", "global")
     await client.aio.aclose()
+
+
+@pytest.mark.parametrize("variable", ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"])
+@pytest.mark.parametrize(
+    ("url", "words"),
+    [
+        ("https://ada:secret@proxy.example.org/v1beta", "ends in /v1beta, which is added to it anyway: leave it out"),
+        ("https://proxy.example.org/gemini/v1/", "ends in /v1, which is added to it anyway"),
+        ("https://proxy.example.org/v1beta1", "ends in /v1beta1, which"),
+        ("proxy.example.org", "is not an address of the web: write https://HOST or http://HOST:PORT"),
+        ("127.0.0.1:8900", "is not an address of the web"),
+        ("ftp://proxy.example.org", "is not an address of the web"),
+        ("https://", "is not an address of the web"),
+        ("http://[::1", "is not an address of the web"),
+        ("https://ada:se/cret@proxy.example.org", "is not an address of the web"),
+        ("https://proxy.example.org:99999", "is not an address of the web"),
+    ],
+)
+def test_a_base_address_that_cannot_work_is_refused_with_what_to_write(variable: str, url: str, words: str) -> None:
+    env = {**(VERTEX if "VERTEX" in variable else {"GEMINI_API_KEY": "k"}), variable: url}
+    with pytest.raises(BackendError, match=f"^{variable} {words}") as refusal:
+        choose(Settings(), env)
+    assert not {"secret", "cret@proxy.example.org"} & set(str(refusal.value).split("/"))
+
+
+@pytest.mark.parametrize("url", ["https://proxy.example.org/v1beta-proxy", "http://127.0.0.1:8900/", "http://[::1]:80"])
+def test_a_base_address_that_can_work_is_taken(url: str) -> None:
+    assert choose(Settings(), {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url}).url == url
+
+
+def test_a_base_address_with_a_password_is_nowhere_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    url = "https://ada:hidden-word@proxy.example.org/gemini?key=hidden-word"
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
+    with pytest.raises(BackendError, match=r"https://proxy\.example\.org/gemini is not on this machine") as refusal:
+        choose(Settings(), {"GOOGLE_GEMINI_BASE_URL": url})
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    chosen = backend.current()
+    assert chosen.url == url  # the client needs it
+    assert backend.server() == "gemini https://proxy.example.org/gemini"
+    assert str(chosen).startswith("Gemini API at https://proxy.example.org/gemini: ")
+    assert "hidden-word" not in f"{chosen!r} {chosen} {refusal.value} {backend.server()}"
+
+
+@pytest.mark.parametrize(
+    ("url", "here"),
+    [
+        ("http://127.0.0.1:1", True),
+        ("http://127.9.9.9", True),
+        ("http://localhost", True),
+        ("http://[::1]:5", True),
+        ("http://127.0.0.1.example.org", False),
+        ("http://127.example.org", False),
+        ("http://0.0.0.0", False),
+        ("https://example.org", False),
+    ],
+)
+def test_only_addresses_of_this_machine_are_of_this_machine(url: str, here: bool) -> None:
+    assert backend.is_loopback(url) is here

@@ -138,17 +138,41 @@ async def test_a_restart_of_the_server_is_survived(server: Any) -> None:
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("not a url", "write sqlite"),
-        ("postgresql://ada:secret@db/desk", r"postgresql://ada:\*\*\*@db/desk .* write .*postgresql\+asyncpg://"),
-        ("postgresql://db/desk?password=secret", r"postgresql://db/desk is for a driver"),
-        ("sqlite:///ledger.db", r"write sqlite\+aiosqlite:///FILE"),
+        ("not a url", "DESK_DATABASE_URL is not the address of a database: write sqlite:"),
+        ("mysql://ada:secret@db/desk", r"mysql://ada:\*\*\*@db/desk is for a driver .* write .*postgresql://"),
+        ("sqlite://", "a ledger in memory is lost"),
+        ("sqlite+aiosqlite:///:memory:", "a ledger in memory is lost"),
         ("postgresql+asyncpg://ada:secret@127.0.0.1:1/desk", r"\*\*\*@127.0.0.1:1/desk cannot be .*DESK_DATABASE_URL"),
+        ("postgres://ada@127.0.0.1:1/desk?password=secret", r"ada@127.0.0.1:1/desk cannot be .*DESK_DATABASE_URL"),
+        ("postgresql://ada:secret@db/desk?port=many&host=x", "cannot be opened .*DESK_DATABASE_URL"),
     ],
 )
 async def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str, words: str) -> None:
-    if "+asyncpg" in url:
+    if url.startswith("postgres"):
         pytest.importorskip("asyncpg")
     await refused(url, words)
+
+
+@pytest.mark.parametrize("parameters", ["sslmode=prefer", "sslmode=disable&application_name=desk", "ssl=prefer"])
+async def test_a_server_is_reached_by_the_address_that_its_own_tools_take(server: Any, parameters: str) -> None:
+    url = server.create_database().replace("postgresql+asyncpg://", "postgres://")
+    ledger = Ledger(f"{url}&{parameters}")
+    assert await ledger.find() == []
+    await ledger.close()
+
+
+async def test_a_file_is_reached_without_the_name_of_a_driver(tmp_path: Path) -> None:
+    for url in (f"sqlite:///{tmp_path}/a/ledger.db", f"sqlite+pysqlite:///{tmp_path}/a/ledger.db"):
+        ledger = Ledger(url)
+        assert await ledger.find() == []
+        await ledger.close()
+    assert (tmp_path / "a" / "ledger.db").is_file()
+
+
+async def test_a_parameter_of_tls_reaches_the_driver(server: Any) -> None:
+    url = server.create_database()
+    await refused(f"{url}&sslmode=verify-full&sslrootcert=/nowhere/root.crt", "No such file")
+    await refused(f"{url}&sslmode=sometimes", "`sslmode` parameter must be one of")
 
 
 async def test_a_wrong_password_or_database_is_said_to_be_that(server: Any) -> None:

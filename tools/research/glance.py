@@ -6,7 +6,7 @@ import sqlite3
 from contextlib import closing
 
 from tools.research.job import Job
-from tools.research.rows import job_of
+from tools.research.rows import UnreadableJob, job_of
 from tools.settings import SettingsError, load_settings
 
 _JOBS = """
@@ -36,5 +36,5 @@ def _read(query: str, value: str | int) -> list[Job] | None:
         with closing(sqlite3.connect(f"{settings.ledger_file.absolute().as_uri()}?mode=rw", uri=True)) as connection:
             connection.row_factory = sqlite3.Row
             return [job_of(dict(row)) for row in connection.execute(query, (value,))]
-    except (SettingsError, sqlite3.Error, ValueError):  # not there, of another version, locked
+    except (SettingsError, sqlite3.Error, UnreadableJob):  # not there, of another version, locked, with a bad row
         return None

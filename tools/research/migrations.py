@@ -125,6 +125,21 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             "CREATE INDEX ix_desk_tasks_owner_last_updated ON desk_tasks (owner, last_updated)",
         ),
     ),
+    (
+        9,
+        (
+            """
+            CREATE TABLE desk_pushes (
+                task_id VARCHAR(36) NOT NULL,
+                config_id VARCHAR(255) NOT NULL,
+                config_data BYTEA NOT NULL,
+                owner VARCHAR(255),
+                protocol_version VARCHAR(16),
+                PRIMARY KEY (task_id, config_id)
+            )
+            """,
+        ),
+    ),
 )
 """Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
 

@@ -5,9 +5,25 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
-from typing import Any
+from types import NoneType
+from typing import Any, TypeVar
 
 from tools.research.job import Answer, Job, Order, Plan, State
+from tools.sanitize import sanitize
+
+P = TypeVar("P", Plan, Answer)
+
+
+class UnreadableJob(LookupError):
+    """A row of the ledger is not a job. The text names it, what is wrong and what to do, without its contents."""
+
+    def __init__(self, job_id: object, wrong: str) -> None:
+        self.job_id = sanitize(str(job_id))
+        self.wrong = sanitize(wrong)
+        super().__init__(
+            f"{self.job_id} cannot be read from the ledger ({self.wrong}): mend its row in research_jobs, delete the"
+            " row, or update the program if a newer one wrote it"
+        )
 
 
 def row_of(job: Job) -> dict[str, Any]:
@@ -55,14 +71,33 @@ def answers_text(answers: Sequence[Answer]) -> str:
 
 
 def job_of(values: Mapping[Any, Any]) -> Job:
-    """The job that a row is of."""
+    """The job that a row is of.
+
+    Raises:
+        UnreadableJob: it is of none, for a person or a newer program wrote it.
+    """
+    try:
+        return _job(values)
+    except (ValueError, TypeError) as error:
+        raise UnreadableJob(values["id"], str(error)) from None
+
+
+def _job(values: Mapping[Any, Any]) -> Job:
+    for name, (kinds, words) in _KINDS.items():
+        if not isinstance(values[name], kinds):
+            raise ValueError(f"`{name}` is not {words}")
+    for name, most in _MOST.items():
+        if (number := values[name]) is not None and not 0 <= number <= most:  # nor one that is no number at all
+            raise ValueError(f"`{name}` is {number}, out of bounds")
+    if (state := values["state"]) not in _STATES:
+        raise ValueError(f"`state` is {state[:40]!r}, which is not known here")
     order = Order(
         brief=values["brief"],
         user=values["user"],
         session=values["session"],
         agent=values["agent"],
-        options=json.loads(values["options"]),
-        inputs=tuple(json.loads(values["inputs"])),
+        options=_data(values, "options", dict),
+        inputs=tuple(_records(values, "inputs")),
         attempt=values["attempt"],
         server=values["server"],
         base=values["base"],
@@ -71,27 +106,70 @@ def job_of(values: Mapping[Any, Any]) -> Job:
     return Job(
         id=values["id"],
         order=order,
-        state=State(values["state"]),
+        state=State(state),
         created=values["created"],
         updated=values["updated"],
         interaction_id=values["interaction_id"],
         cursor=values["cursor"],
         events=values["events"],
         finished=values["finished"],
-        usage=json.loads(values["usage"]),
+        usage=_data(values, "usage", dict),
         error=values["error"],
         line=values["line"],
-        plan=_plan(json.loads(values["plan"])) if values["plan"] else None,
+        plan=_part(Plan, "plan", _data(values, "plan", dict)) if values["plan"] else None,
         cost=values["cost"],
         started=values["started"],
-        follow_ups=_answers(values["follow_ups"]),
+        follow_ups=tuple(_part(Answer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
         trace=values["trace"],
     )
 
 
-def _plan(values: dict[str, Any]) -> Plan:
-    return Plan(**{**values, "earlier": tuple(values.get("earlier", ()))})
+_TEXT, _TEXT_OR_NONE = (str, "a text"), ((str, NoneType), "a text")
+_COUNT, _NUMBER, _NUMBER_OR_NONE = (
+    (int, "a whole number"),
+    ((float, int), "a number"),
+    ((float, int, NoneType), "a number"),
+)
+_KINDS: Mapping[str, tuple[Any, str]] = {
+    **dict.fromkeys(("id", "user", "session", "brief", "agent", "options", "state", "usage", "error", "line"), _TEXT),
+    **dict.fromkeys(("inputs", "server", "follow_ups", "base", "previous", "trace"), _TEXT),
+    **dict.fromkeys(("interaction_id", "cursor", "plan"), _TEXT_OR_NONE),
+    **dict.fromkeys(("attempt", "events"), _COUNT),
+    **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
+    **dict.fromkeys(("finished", "started"), _NUMBER_OR_NONE),
+}
+"""What the columns hold, and how that is called. SQLite keeps whatever it is given."""
+_STATES = frozenset(map(str, State))
+LATEST_TIME, HIGHEST_COST = 1e11, 1e6
+"""Seconds since the epoch (the year 5138) and USD: what is above is no time and no price."""
+_MOST = {**dict.fromkeys(("created", "updated", "finished", "started"), LATEST_TIME), "cost": HIGHEST_COST}
+_FIELDS: Mapping[type, Mapping[str, type]] = {
+    Plan: {"text": str, "interaction_id": str, "reply": str, "approved": bool, "earlier": list},
+    Answer: {"question": str, "text": str, "interaction_id": str, "earlier": list, "session": str},
+}
 
 
-def _answers(text: str) -> tuple[Answer, ...]:
-    return tuple(Answer(**{**values, "earlier": tuple(values["earlier"])}) for values in json.loads(text))
+def _data(values: Mapping[Any, Any], name: str, kind: type) -> Any:
+    try:
+        found = json.loads(values[name])
+    except (ValueError, RecursionError):
+        raise ValueError(f"`{name}` is not JSON") from None
+    if not isinstance(found, kind):
+        raise ValueError(f"`{name}` is not a JSON {'object' if kind is dict else 'list'}")
+    return found
+
+
+def _records(values: Mapping[Any, Any], name: str) -> list[dict[str, Any]]:
+    found: list[dict[str, Any]] = _data(values, name, list)
+    if not all(isinstance(each, dict) for each in found):
+        raise ValueError(f"`{name}` is not a JSON list of objects")
+    return found
+
+
+def _part(kind: type[P], name: str, values: dict[str, Any]) -> P:
+    fields = _FIELDS[kind]
+    if wrong := [key for key, value in values.items() if not isinstance(value, fields.get(key, ()))]:
+        raise ValueError(f"`{name}` has an unknown or wrong `{wrong[0]:.40}`")
+    if not all(isinstance(id_, str) for id_ in values.get("earlier", ())):
+        raise ValueError(f"`{name}` has an `earlier` that is not of texts")
+    return kind(**{**values, "earlier": tuple(values.get("earlier", ()))})

@@ -1,0 +1,125 @@
+"""A database that refuses a value is told from one that is away."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import shutil
+import sqlite3
+from pathlib import Path
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from tests.ledger.server import NoServer, Server, postgresql
+from tools.research.database import Database, refuses_value
+
+TURN = "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until)"
+NUMBER = "INSERT INTO research_migrations (number) VALUES (:number)"
+
+
+async def failure(database: Database, *statements: str, **values: Any) -> BaseException:
+    """What statements raise, each run in the same transaction."""
+    with pytest.raises(Exception) as caught:  # which one is what the tests are about
+        async with database.begin() as connection:
+            for statement in statements:
+                await connection.execute(text(statement), values)
+    return caught.value
+
+
+async def test_a_value_or_a_statement_that_is_refused(url: str) -> None:
+    database, turn = Database(url), {"id": "new", "owner": "me", "until": 1.0}
+    async with database.begin() as connection:
+        await connection.execute(text(TURN), turn | {"id": "taken"})
+    refused = {
+        "twice": await failure(database, TURN, **turn | {"id": "taken"}),
+        "null": await failure(database, TURN, **turn | {"owner": None}),
+        "surrogate": await failure(database, TURN, **turn | {"id": "half \ud83c of a wave"}),
+        "list": await failure(database, TURN, **turn | {"id": ["a", "list"]}),
+        "missing": await failure(database, TURN, id="new", owner="me"),
+        "large": await failure(database, NUMBER, number=2**70),
+        "word": await failure(database, NUMBER, number="many"),
+        "syntax": await failure(database, "SELEKT 1"),
+        "table": await failure(database, "SELECT * FROM nowhere"),
+        "column": await failure(database, "SELECT nothing FROM desk_turns"),
+    }
+    if url.startswith("postgresql"):
+        refused |= {
+            "nul": await failure(database, TURN, **turn | {"id": "nul \0"}),
+            "too long for an index": await failure(database, TURN, **turn | {"id": os.urandom(10_000).hex()}),
+            "no json": await failure(database, "SELECT CAST(:value AS json)", value="{"),
+            "division": await failure(database, "SELECT 1/0"),
+        }
+    assert {name: refuses_value(error) for name, error in refused.items()} == dict.fromkeys(refused, True), refused
+    await database.close()
+
+
+async def test_what_changes_by_itself_or_by_an_operator_is_no_refusal_of_a_server(server: Server) -> None:
+    url = server.create_database()
+    database, other = Database(url), Database(url)
+    async with database.begin():
+        pass  # makes the tables
+    for statements in (
+        ("SET statement_timeout = 1", "SELECT pg_sleep(60)"),
+        ("SET TRANSACTION READ ONLY", "DELETE FROM desk_turns"),
+        ("CREATE ROLE guest", "SET ROLE guest", "DELETE FROM desk_turns"),
+    ):
+        error = await failure(database, *statements)
+        assert not refuses_value(error), repr(error)
+    with pytest.raises(Exception) as caught:
+        async with database.begin() as connection:
+            number = (await connection.execute(text("SELECT pg_backend_pid()"))).scalar_one()
+            async with other.begin() as killer:
+                await killer.execute(text("SELECT pg_terminate_backend(:number, 60000)"), {"number": number})
+            await connection.execute(text("SELECT 1"))
+    assert not refuses_value(caught.value), repr(caught.value)
+    await other.close()
+    await database.close()
+
+
+async def test_a_server_that_is_stopped_refuses_nothing() -> None:
+    pytest.importorskip("asyncpg")
+    try:
+        with postgresql() as own:
+            database = Database(own.create_database())
+            async with database.begin():
+                pass
+            own.run("pg_ctl", "-D", str(own.folder / "data"), "-w", "-m", "immediate", "stop")
+            for _ in range(2):
+                assert not refuses_value(await failure(database, "SELECT 1"))
+            own.restart()
+            async with database.begin() as connection:
+                assert (await connection.execute(text("SELECT 1"))).scalar_one() == 1
+            await database.close()
+    except NoServer as error:
+        pytest.skip(str(error))
+
+
+async def test_a_file_that_is_locked_full_or_spoilt_refuses_nothing(tmp_path: Path) -> None:
+    file = tmp_path / "folder" / "ledger.db"
+    database = Database(f"sqlite:///{file}")
+    async with database.begin():
+        pass
+    write = TURN.replace(":id", "'a'").replace(":owner", "'b'").replace(":until", "1")
+    large = TURN.replace(":id", "hex(zeroblob(500000))").replace(":owner", "'b'").replace(":until", "1")
+    other = await asyncio.to_thread(sqlite3.connect, file, check_same_thread=False)
+    other.execute("BEGIN IMMEDIATE")
+    locked = await failure(database, "PRAGMA busy_timeout = 1", write)
+    other.close()
+    found = {
+        "locked": locked,
+        "read-only": await failure(database, "PRAGMA query_only = 1", write),
+        "full": await failure(database, "PRAGMA max_page_count = 1", large),
+    }
+    for path in file.parent.glob("ledger.db-*"):
+        path.unlink()
+    file.write_bytes(file.read_bytes()[:100] + b"\xff" * 100_000)
+    found["spoilt"] = await failure(database, "SELECT * FROM research_jobs")
+    shutil.rmtree(file.parent)
+    found["missing"] = await failure(database, "SELECT 1")
+    assert {name: refuses_value(error) for name, error in found.items()} == dict.fromkeys(found, False), found
+
+
+def test_other_errors_are_no_refusals() -> None:
+    assert not any(map(refuses_value, (OSError("away"), TimeoutError(), ValueError("else"), RuntimeError())))

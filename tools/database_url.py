@@ -1,0 +1,79 @@
+"""Addresses of databases as people write them, made into those of SQLAlchemy's asynchronous drivers."""
+
+from __future__ import annotations
+
+from typing import Any, NamedTuple
+from urllib.parse import urlencode
+
+from sqlalchemy.engine import URL, make_url
+from sqlalchemy.exc import ArgumentError
+
+from tools.settings import SettingsError
+
+FORMS = "write sqlite:////FOLDER/FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
+DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
+"""By what an address begins with, whatever driver it names after that."""
+_READ_BY_SQLALCHEMY = {"host", "port", "ssl", "prepared_statement_cache_size"}
+_READ_BY_ASYNCPG = {
+    *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslpassword", "sslnegotiation"),
+    *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib"),
+    *("user", "password", "passfile", "application_name", "options"),
+}
+"""What asyncpg 0.32 understands in an address, and SQLAlchemy 2.1 does not hand on."""
+_READ_BY_SQLITE = {"uri", "timeout", "mode", "cache", "immutable", "nolock", "psow", "vfs"}
+
+
+class DatabaseUrl(NamedTuple):
+    """Where a database is."""
+
+    url: URL
+    arguments: dict[str, Any]
+    """For `connect` of its driver, beside the URL."""
+
+
+def parse_database_url(text: str, variable: str) -> DatabaseUrl:
+    """Reads `sqlite:`, `postgresql:` and `postgres:` addresses, with or without a driver, with the parameters of libpq.
+
+    Args:
+        variable: the setting that holds the address.
+
+    Raises:
+        SettingsError: it cannot be used; one line that names the variable, shows no password, and says what to write.
+    """
+    try:
+        url = make_url(text.strip())
+    except (ArgumentError, ValueError):  # whose words may hold the password
+        raise SettingsError(f"{variable} is not the address of a database: {FORMS}") from None
+    if "@" in (url.host or ""):  # the rest of a password, so the address cannot be shown
+        raise SettingsError(f"{variable} has more than one @: write those of a user or a password as %40")
+    driver = DRIVERS.get(url.get_backend_name())
+    if driver is None:
+        raise SettingsError(f"{variable}={shown(url)} is for a driver that is not used here: {FORMS}")
+    url = url.set(drivername=driver)
+    return _sqlite(url, variable) if url.get_backend_name() == "sqlite" else _postgresql(url, variable)
+
+
+def shown(url: URL) -> str:
+    """An address for people, without the password and without parameters that may hold one."""
+    kept = {name: value for name, value in url.query.items() if name in ("host", "port")}
+    return url.set(query=kept).render_as_string(hide_password=True)
+
+
+def _sqlite(url: URL, variable: str) -> DatabaseUrl:
+    if url.host or (url.database or "").startswith("~"):
+        raise SettingsError(f"{variable}={shown(url)} names no file: write sqlite:////FOLDER/FILE, the whole path")
+    _check_parameters(url, _READ_BY_SQLITE, variable)
+    return DatabaseUrl(url, {})
+
+
+def _postgresql(url: URL, variable: str) -> DatabaseUrl:
+    _check_parameters(url, _READ_BY_SQLALCHEMY | _READ_BY_ASYNCPG, variable)
+    own = {name: value for name, value in url.query.items() if name in _READ_BY_ASYNCPG}
+    arguments = {"dsn": f"postgresql://?{urlencode(own, doseq=True)}"} if own else {}
+    return DatabaseUrl(url.difference_update_query(own), arguments)
+
+
+def _check_parameters(url: URL, known: set[str], variable: str) -> None:
+    if unknown := sorted(url.query.keys() - known):
+        listed = ", ".join(unknown)
+        raise SettingsError(f"{variable}={shown(url)}: leave out `{listed}`, which {url.drivername} does not know")
