@@ -1,12 +1,20 @@
-"""Citations: where they stand in a Markdown text, and the numbered sources that they point at."""
+"""Citations: where they stand in a Markdown text, and the numbered sources that they point at.
+
+All work here takes time in proportion to the text: patterns do not scan the same text from several places.
+"""
 
 from __future__ import annotations
 
 import re
+from bisect import bisect_left
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
+from itertools import groupby
+from operator import itemgetter
 from typing import Any
 from urllib.parse import quote
+
+from tools.sanitize import sanitize
 
 
 @dataclass(frozen=True)
@@ -27,17 +35,27 @@ class Citation:
     end: int | None
 
 
-OWN_NUMBERS = r"(?:[ \t]*\[(?:\d{1,3}(?:, ?\d{1,3})*|cite: *\d+(?:, *\d+)*)\](?![(:]))+"
+OWN_NUMBERS = r"(?:(?<![ \t])[ \t]*+\[(?:\d{1,3}(?:, ?\d{1,3})*+|cite: *+\d++(?:, *+\d++)*+)\](?![(:]))+"
 """What Deep Research writes into its text by itself: " [1]", "[1, 2]", "[cite: 1, 2]", several in a row."""
 
 _OWN_NUMBERS_AFTER = re.compile(rf"[.,;:!?。]?(?P<numbers>{OWN_NUMBERS})")
-_INLINE = re.compile(r"(`+)[^`\n]+\1|!?\[[^\]\n]*\]\([^)\n]*\)")
-"""Code, links and pictures: a mark within would be shown as it is written."""
+_INLINE = re.compile(
+    r"(?<!`)(`++)[^`\n]++\1(?!`)"  # code
+    r"|!?\[[^\[\]\n]*+\]\((?:[^()\n]|\([^()\n]*+\))*+\)"  # links and pictures
+)
+"""Where a mark would be shown as it is written."""
 _BLOCK = re.compile(
     r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"  # code
     r"|^[ \t|:=*_-]+$",  # a line that gives a table, a heading or a page its shape
     re.MULTILINE | re.DOTALL,
 )
+_MARK = re.compile(
+    r'\[\\\[\d++\\\]\]\([^()\s]*+ "(?:[^"\\]|\\.)*+"\)'  # of a source of the web
+    r"|\\\[\d++\\\]",
+    re.DOTALL,
+)
+"""What `_mark` writes, whatever the source."""
+_MARKS = re.compile(f"(?:{_MARK.pattern})+", re.DOTALL)
 _KEYS = {
     "url_citation": ("title", "url"),
     "file_citation": ("file_name", "document_uri"),
@@ -45,18 +63,23 @@ _KEYS = {
 }
 
 
-def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0) -> list[Citation]:
+def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size: int | None = None) -> list[Citation]:
     """The citations among the annotations of a text part that begins at byte `base` of the text.
 
-    Other annotations, and those that name nothing, are left out.
+    Other annotations, and those that name nothing, are left out. An offset behind the part's `size`, in bytes, counts
+    as its end.
     """
     citations = []
     for annotation in annotations:
         if keys := _KEYS.get(str(annotation.get("type"))):
             title, url = (" ".join(readable(annotation.get(key)).split()) for key in keys)
             end = annotation.get("end_index")
+            if type(end) is not int or end <= 0:
+                end = None
+            elif size is not None:
+                end = min(end, size)
             if title or url:
-                citations.append(Citation(title, url, base + end if isinstance(end, int) and end > 0 else None))
+                citations.append(Citation(title, url, None if end is None else base + end))
     return citations
 
 
@@ -65,34 +88,35 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
 
     A mark takes the place of the text's own numbers. A source whose mark can stand nowhere is listed all the same.
     """
-    data = text.encode("utf-8", "surrogatepass")
+    citations = list(citations)
+    ends = _ends(text, (citation.end or 0 for citation in citations))
     inline = [match.span() for match in _INLINE.finditer(text)]
     blocks = [match.span() for match in _BLOCK.finditer(text)]
-    own = list(_OWN_NUMBERS_AFTER.finditer(text))
+    numbers = {match.span(): match.span("numbers") for match in _OWN_NUMBERS_AFTER.finditer(text)}
+    own = list(numbers)
 
     def place(citation: Citation) -> tuple[int, int] | None:
         """The mark goes in place of text[at:until]. None: nowhere."""
-        # A mark behind the last bar of a table's row would not be shown.
-        end = len(data[: citation.end or 0].decode(errors="ignore").rstrip(" \t\r\n|"))
-        end = next((stop for begin, stop in inline if begin < end < stop), end)
-        at, until = next((m.span("numbers") for m in own if m.start() <= end <= m.end()), (end, end))
-        return (at, until) if at and not any(begin <= at <= stop for begin, stop in blocks) else None
+        end = ends[citation.end or 0]
+        if (span := _span_at(inline, end)) and span[0] < end:
+            end = span[1]
+        at, until = numbers[span] if (span := _span_at(own, end)) else (end, end)
+        return (at, until) if at and not _span_at(blocks, at) else None
 
     nowhere = (len(text) + 1, 0)
     sources: dict[str, Source] = {}
     marks: dict[tuple[int, int], dict[int, Source]] = {}
-    for where, citation in sorted(((place(c) or nowhere, c) for c in citations), key=lambda pair: pair[0]):
+    for where, citation in sorted(((place(c) or nowhere, c) for c in citations), key=itemgetter(0)):
         name = citation.title or citation.url
         source = sources.setdefault(citation.url or name, Source(len(sources) + 1, name, citation.url))
         if where != nowhere:
             marks.setdefault(where, {})[source.number] = source
-    written, position = "", 0
+    written, position = list[str](), 0
     for (at, until), cited in marks.items():
-        # "!" would make a picture of the link, and a backslash would make it text.
-        written += re.sub(r"(?<!\\)[!\\]\Z", r"\\\g<0>", text[position:at])
-        written += "".join(_mark(cited[number]) for number in sorted(cited))
+        written.append(_unbound(text[position:at]))
+        written += (_mark(cited[number]) for number in sorted(cited))
         position = until
-    return written + text[position:], tuple(sources.values())
+    return "".join([*written, text[position:]]), tuple(sources.values())
 
 
 def relink(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
@@ -102,20 +126,24 @@ def relink(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tup
     for source in sources:
         url = urls.get(source.url, source.url)
         new[_mark(source)] = merged.setdefault(url or source.title, Source(len(merged) + 1, source.title, url))
-    mark = "|".join(sorted(map(re.escape, new), key=len, reverse=True))
 
     def renumbered(run: re.Match[str]) -> str:
-        cited = {new[old].number: new[old] for old in re.findall(mark, run[0])}
-        return "".join(_mark(cited[number]) for number in sorted(cited))
+        written = list[str]()
+        for known, marks in groupby(_MARK.findall(run[0]), new.__contains__):
+            if known:
+                cited = {new[mark].number: new[mark] for mark in marks}
+                written += (_mark(cited[number]) for number in sorted(cited))
+            else:
+                written += marks
+        return "".join(written)
 
-    return re.sub(f"(?:{mark})+", renumbered, text) if new else text, tuple(merged.values())
+    return _MARKS.sub(renumbered, text), tuple(merged.values())
 
 
 def plain_marks(text: str, sources: Sequence[Source]) -> str:
     """What `cite` returned with marks like `[1]` instead, which lead nowhere."""
-    for source in sources:
-        text = text.replace(_mark(source), f"[{source.number}]")
-    return text
+    plain = {_mark(source): f"[{source.number}]" for source in sources}
+    return _MARK.sub(lambda mark: plain.get(mark[0], mark[0]), text)
 
 
 def source_list(sources: Sequence[Source]) -> str:
@@ -124,8 +152,8 @@ def source_list(sources: Sequence[Source]) -> str:
 
 
 def readable(value: object) -> str:
-    """A string of the wire; lone surrogates, which no file can hold, are replaced one by one. Else empty."""
-    return re.sub("[\ud800-\udfff]", "\ufffd", value) if isinstance(value, str) else ""
+    """A string from outside, made safe (see `tools.sanitize`); anything else is empty."""
+    return sanitize(value) if isinstance(value, str) else ""
 
 
 def is_web(url: str) -> bool:
@@ -136,6 +164,41 @@ def is_web(url: str) -> bool:
 def link_address(url: str) -> str:
     """An address as it may stand in a Markdown link, also within a table."""
     return re.sub(r'[\s<>()"\\`|^{}\x00-\x1f\x7f]', lambda match: quote(match[0]), url)
+
+
+def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
+    """The place in the text, in characters, of a mark for the passage before each offset in bytes.
+
+    It is before spaces and bars: a mark behind the last bar of a table's row would not be shown.
+    """
+    data = text.encode("utf-8", "surrogatepass")
+    places: dict[int, int] = {}
+    byte = character = place = 0
+    for offset in sorted({*offsets}):
+        end = min(offset, len(data))
+        while end < len(data) and data[end] & 0xC0 == 0x80:  # within a character
+            end -= 1
+        passage = data[byte:end].decode("utf-8", "surrogatepass")
+        if shown := passage.rstrip(" \t\r\n|"):
+            place = character + len(shown)
+        byte, character = end, character + len(passage)
+        places[offset] = place
+    return places
+
+
+def _span_at(spans: Sequence[tuple[int, int]], position: int) -> tuple[int, int] | None:
+    """The first of disjoint, sorted spans that holds or touches a position."""
+    index = bisect_left(spans, position, key=itemgetter(1))
+    return spans[index] if index < len(spans) and spans[index][0] <= position else None
+
+
+def _unbound(text: str) -> str:
+    r"""Text before a mark: a last "!" would make a picture of the mark and a last "\" text, so they are escaped."""
+    bare = text.removesuffix("!")
+    escaped = (len(bare) - len(bare.rstrip("\\"))) % 2 == 1
+    if bare != text:
+        return text if escaped else rf"{bare}\!"
+    return f"{text}\\" if escaped else text
 
 
 def _source_line(source: Source) -> str:

@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.research.resources import MARK, finished, short, text_of, text_part, url_citation
-from tools.citations import Citation, Source, cite, read_citations, source_list
+from tools.citations import Citation, Source, cite, plain_marks, read_citations, relink, source_list
 from tools.research.report import read_report
 
 WORDS = ["chip", "Zürich", "研究", "🔬", "👩‍🔬", "e\u0301te\u0301", "ไทย", "naïve", "𝒳", "résumé", "数据", "🇫🇷", "né"]
@@ -78,6 +78,10 @@ def test_the_texts_own_numbers_are_replaced_not_doubled(text: str, cited: str, e
         ("Wow! So", "Wow!", "Wow\\!{1} So"),
         ("Wow! [1] So", "Wow!", "Wow\\!{1} So"),
         ("C:\\ is", "C:\\", "C:\\\\{1} is"),
+        ("C:\\\\ is", "C:\\\\", "C:\\\\{1} is"),
+        ("Wow\\! So", "Wow\\!", "Wow\\!{1} So"),
+        ("Wow\\\\! So", "Wow\\\\!", "Wow\\\\\\!{1} So"),
+        ("See [a](https://x.org/a_(b)) now", "See [a](https://x.org/a_(b", "See [a](https://x.org/a_(b)){1} now"),
     ],
 )
 def test_a_mark_never_breaks_the_markdown_around_it(text: str, cited: str, expected: str) -> None:
@@ -101,7 +105,19 @@ def test_where_no_mark_can_stand_the_source_is_still_listed(text: str, cited: st
 
 @pytest.mark.parametrize(
     ("end", "expected"),
-    [(999, "Zürich{1}"), (-1, "Zürich"), (None, "Zürich"), ("3", "Zürich"), (2.5, "Zürich")],
+    [
+        (999, "Zürich{1}"),
+        (10**30, "Zürich{1}"),
+        (2, "Z{1}ürich"),  # within the ü
+        (-1, "Zürich"),
+        (-(10**30), "Zürich"),
+        (0, "Zürich"),
+        (None, "Zürich"),
+        ("3", "Zürich"),
+        (2.5, "Zürich"),
+        (True, "Zürich"),
+        ({}, "Zürich"),
+    ],
 )
 def test_a_bad_offset_costs_the_mark_at_most(end: Any, expected: str) -> None:
     annotation = {"type": "url_citation", "url": "https://e.org/a", "end_index": end}
@@ -110,6 +126,17 @@ def test_a_bad_offset_costs_the_mark_at_most(end: Any, expected: str) -> None:
 
     assert text.replace('[\\[1\\]](https://e.org/a "https://e.org/a")', "{1}") == expected
     assert sources == (Source(1, "https://e.org/a", "https://e.org/a"),)
+
+
+def test_a_relink_merges_marks_that_stand_together_and_leaves_others() -> None:
+    found = [Citation(name, f"https://e.org/{name}", 1) for name in "abc"] + [Citation("d", "", 1)]
+    text, sources = cite("x \\[9\\]", found)
+
+    linked, merged = relink(text, sources, {"https://e.org/c": "https://e.org/a"})
+
+    assert short(linked) == "x{1}{2}\\[3\\] \\[9\\]"
+    assert [(source.number, source.title) for source in merged] == [(1, "a"), (2, "b"), (3, "d")]
+    assert plain_marks(text, sources) == "x[1][2][3][4] \\[9\\]"
 
 
 def test_a_cited_file_is_a_source() -> None:

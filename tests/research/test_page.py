@@ -1,5 +1,6 @@
 """Promises of the report as a page: everything is shown, nothing runs, nothing is loaded."""
 
+import re
 from html.parser import HTMLParser
 
 import pytest
@@ -91,6 +92,13 @@ def test_a_page_shows_tables_pictures_raised_citations_and_sources() -> None:
     assert 'style="text-align:right"' in page
 
 
+def test_a_picture_that_is_named_often_is_in_the_page_once() -> None:
+    page = to_html(read_report(finished([image(), text_part("x ![figure-1](figure-1.png) y")])))
+
+    assert [tag for tag, _ in Page(page).tags].count("img") == 1
+    assert "x <a>figure-1</a> y" in re.sub(r"<a [^>]*>", "<a>", page)
+
+
 def test_a_conversation_gets_the_text_without_what_breaks_there() -> None:
     text = "[Market](#market) and [page](https://e.org/#a)\n\n```\n[x](#y)\n```"
     report = read_report(
@@ -101,3 +109,21 @@ def test_a_conversation_gets_the_text_without_what_breaks_there() -> None:
         "Market{1} and [page](https://e.org/#a)\n\n```\n[x](#y)\n```\n\nEnd\n\n## Sources\n\n1. [1](https://e.org/1)\n"
     )
     assert "[Market](#market)" in to_markdown(report)
+
+
+@pytest.mark.parametrize(
+    ("text", "shown"),
+    [
+        ("![x](https://e.org/p.png)", "!+[x](https://e.org/p.png)"),
+        ("![x][y]\n\n[y]: https://e.org/p.png", "!+[x][y]\n\n[y]: https://e.org/p.png"),
+        ("[![x](https://e.org/p.png)](https://e.org)", "[!+[x](https://e.org/p.png)](https://e.org)"),
+        ("a <img src=https://e.org/p.png> b", "a <+img src=https://e.org/p.png> b"),
+        ("<!-- x --> </p> <?x?>", "<+!-- x --> <+/p> <+?x?>"),
+        ("a<br>b<BR/>c <https://e.org/x> 1 < 2", "a<br>b<BR/>c <https://e.org/x> 1 < 2"),
+        ("![[x](#y)](https://e.org/p.png)", "!+[x](https://e.org/p.png)"),
+        ("```rust\nvec![1] <T>\n```\n![x](u)", "```rust\nvec![1] <T>\n```\n!+[x](u)"),
+        ("> ```\n![x](u)\n```\n![x](u)", "> ```\n!+[x](u)\n```\n!+[x](u)"),
+    ],
+)
+def test_a_conversation_loads_no_picture_from_elsewhere(text: str, shown: str) -> None:
+    assert to_chat(read_report(finished([text_part(text)]))) == shown.replace("+", "\u2060") + "\n"

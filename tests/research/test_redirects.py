@@ -116,6 +116,48 @@ async def test_what_was_resolved_is_not_asked_for_again(desk: Desk, google: Goog
     assert sorted(google.asked) == ["router", "script"]
 
 
+PUBLIC_HOSTS = [
+    "EXAMPLE.org.",
+    "example.org:8443",
+    "münchen.de",
+    "例え。jp",
+    "a-b.c_d.example.com",
+    "8.8.8.8",
+    "internal.com",
+]
+PRIVATE_HOSTS = [
+    *("127.1", "0x7f.1", "0x7f000001", "2130706433", "0177.0.0.1", "00000177.1", "0", "1.1", "127.0.0.1.", "example.1"),
+    *(
+        "localhost.",
+        "LOCALHOST",
+        "printer.LOCAL.",
+        "metadata.google.internal.",
+        "METADATA.google.Internal",
+        "a.home.arpa",
+    ),
+    *("[::]", "[::ffff:127.0.0.1]", "[::ffff:7f00:1]", "[::127.0.0.1]", "[64:ff9b::7f00:1]", "[2002:7f00:1::]"),
+    *("[2001:0:7f00:1::1]", "[fe80::1%25eth0]", "[2606:2800:21f::1%25x]", "100.64.0.1", "224.0.0.1", "255.255.255.255"),
+    *(
+        "127%2e0%2e0%2e1",
+        "127。0。0。1",
+        "１２７.0.0.1",
+        "localhost。",
+        "metadata．google．internal",
+        "ⓛocalhost.localdomain",
+    ),
+    *("user@example.org", "example.org@127.0.0.1", "user:pw@10.0.0.1", "example.org\\\\@127.0.0.1", "exa\tmple.org"),
+    *(
+        "local\u00adhost.localdomain",
+        "a..b",
+        ".org",
+        "example.org..",
+        "example.org:99999",
+        "example.org:x",
+        "exa mple.org",
+    ),
+]
+
+
 @pytest.mark.parametrize(
     ("url", "public"),
     [
@@ -130,6 +172,11 @@ async def test_what_was_resolved_is_not_asked_for_again(desk: Desk, google: Goog
         ("http://localhost/", False),
         ("http://printer.local/", False),
         ("http://metadata.google.internal/", False),
+        *((f"http://{host}/x", True) for host in PUBLIC_HOSTS),
+        *((f"http://{host}/x", False) for host in PRIVATE_HOSTS),
+        ("HTTPS://EXAMPLE.org?a@b", True),
+        ("http:example.org", False),
+        ("http:///example.org", False),
         ("ftp://example.org/", False),
         ("//example.org/", False),
         ("http://[broken", False),

@@ -1,12 +1,14 @@
 """Promises of the report: read whole from whatever the wire gives, kept and written without loss."""
 
+import base64
+import json
 import random
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, short, text_part
+from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, short, text_part, url_citation
 from tools.citations import Source
 from tools.research.files import save
 from tools.research.page import to_chat, to_html, to_markdown
@@ -44,14 +46,57 @@ def test_text_around_a_picture_is_kept_with_the_picture_between() -> None:
 
     report = read_report(finished(SEARCH, parts))
 
-    assert short(report.text) == "Before{1}\n\n![figure-1](figure-1.jpg)\n\nAfter"
+    assert short(report.text) == "Before{1}\n\n![figure-1](figure-1.png)\n\nAfter"
 
 
-def test_a_chart_made_by_a_tool_after_the_text_does_not_hide_the_text() -> None:
-    code = {"type": "code_execution_call", "id": "c1", "arguments": {"code": "plot()"}}
-    steps = [SEARCH, [text_part("# Old")], SEARCH, [text_part("# New")], code, [image()]]
+def test_all_that_was_written_is_the_report_whatever_stands_between() -> None:
+    later = {"type": "of_a_later_version", "text": "No answer."}
+    steps = [
+        [text_part("I look it up.")],
+        SEARCH,
+        [text_part("# Tides\n\nThe moon pulls", ("moon", "https://e.org/1")), image()],
+        THOUGHT,
+        later,
+        [image(), text_part("Ü Done.", ("Done", "https://e.org/2")), text_part(" Let me know!")],
+    ]
 
-    assert read_report(finished(*steps)).title == "New"
+    report = read_report(finished(*steps))
+
+    assert report.title == "Tides"
+    assert short(report.text) == (
+        "I look it up.\n\n# Tides\n\nThe moon{1} pulls\n\n![figure-1](figure-1.png)\n\n![figure-2](figure-2.png)"
+        "\n\nÜ Done{2}. Let me know!"
+    )
+    assert [picture.name for picture in report.pictures] == ["figure-1.png", "figure-2.png"]
+
+
+@pytest.mark.parametrize(
+    "value", [5, True, "x", [], [1], {}, {"text": "x"}, None, 2.5, [[[]]], [{"end_index": {}}], "\ud800"]
+)
+@pytest.mark.parametrize("name", ["id", "agent", "model", "created", "usage", "errors", "status", "x"])
+def test_a_value_of_unexpected_type_costs_only_itself(name: str, value: Any) -> None:
+    report = read_report(finished([text_part("# T\n\nx", ("x", "https://e.org/1"))]) | {name: value})
+
+    assert (report.title, short(report.text)) == ("T", "# T\n\nx{1}")
+    assert from_json(to_json(report)) == report
+
+
+def test_a_single_object_counts_as_a_list_of_one() -> None:
+    part = {
+        "type": "text",
+        "text": "x",
+        "annotations": {"type": "url_citation", "url": "https://e.org", "end_index": 1},
+    }
+
+    assert short(read_report({"steps": {"type": "model_output", "content": part}}).text) == "x{1}"
+
+
+def test_an_offset_behind_its_part_does_not_reach_into_the_next() -> None:
+    first = {"type": "text", "text": "One.", "annotations": [url_citation("https://e.org/1", "1", 0, 10**12)]}
+
+    assert short(read_report(finished([first, text_part(" Two.")], [text_part("Three.")])).text) == (
+        "One.{1} Two.\n\nThree."
+    )
 
 
 def test_only_the_last_turn_of_a_timeline_is_the_report() -> None:
@@ -70,12 +115,79 @@ def test_a_picture_without_data_is_said_not_swallowed() -> None:
 
 
 @pytest.mark.parametrize(
+    ("start", "name", "mime_type"),
+    [
+        (PNG, "figure-1.png", "image/png"),
+        (b"\xff\xd8\xff\xe0", "figure-1.jpg", "image/jpeg"),
+        (b"GIF89a", "figure-1.gif", "image/gif"),
+        (b"RIFF\x10\0\0\0WEBPVP8 ", "figure-1.webp", "image/webp"),
+        (b"BM\x10\0\0\0\0\0\0\0", "figure-1.bmp", "image/bmp"),
+        (b"II*\0", "figure-1.tiff", "image/tiff"),
+        (b"\0\0\0\x18ftypheic", "figure-1.heic", "image/heic"),
+    ],
+)
+@pytest.mark.parametrize("claim", ["image/png", "image/html", "text/html", "image/svg+xml", "image/../x", None, 5])
+def test_a_picture_is_what_its_bytes_are(start: bytes, name: str, mime_type: str, claim: Any) -> None:
+    data = base64.b64encode(start + b"<script>").decode()
+
+    report = read_report(finished([{"type": "image", "mime_type": claim, "data": data}]))
+
+    assert report.pictures == (Picture(name, mime_type, start + b"<script>"),)
+    assert report.text == f"![figure-1]({name})"
+
+
+PRETENDERS = [
+    b"<html><script>alert(1)</script>",
+    b'<svg xmlns="http://www.w3.org/2000/svg" onload="alert(1)"/>',
+    b'<?xml version="1.0"?><svg><foreignObject/></svg>',
+    b" \x89PNG\r\n\x1a\n",
+    b"%PDF-1.7",
+    b"GIF",
+]
+
+
+@pytest.mark.parametrize("data", PRETENDERS)
+@pytest.mark.parametrize("claim", ["image/png", "image/svg+xml", "image/html", "text/html"])
+def test_what_a_browser_would_run_is_no_picture(data: bytes, claim: str, tmp_path: Path) -> None:
+    part = {"type": "image", "mime_type": claim, "data": base64.b64encode(data).decode()}
+
+    report = read_report(finished([text_part("T"), part, image()]))
+
+    assert report.text == (
+        "T\n\n*figure-1 could not be shown: it is no picture of a known type*\n\n![figure-2](figure-2.png)"
+    )
+    assert [path.name for path in save(report, tmp_path, [])] == ["figure-2.png"]
+
+
+@pytest.mark.parametrize("data", PRETENDERS)
+def test_a_kept_report_brings_no_file_that_a_browser_would_run(data: bytes) -> None:
+    kept = json.loads(to_json(read_report(finished([image()]))))
+    picture = {"name": "figure-2.html", "mime_type": "image/html", "data": base64.b64encode(data).decode()}
+    disguised = {"name": "a/../x.html", "mime_type": "text/html", "data": base64.b64encode(PNG).decode()}
+
+    report = from_json(json.dumps(kept | {"pictures": [picture, disguised]}))
+
+    assert report.pictures == (Picture("x.png", "image/png", PNG),)
+
+
+@pytest.mark.parametrize(
     ("text", "title"),
     [
         ("Intro\n\n## The *real* `title` [1]\n\nx", "The real title"),
         ("```\n# no\n```\n\nFirst **line**\nsecond", "First line"),
         ("w" * 100, "w" * 79 + "…"),
         ("", "Research"),
+        ("```\n# no\n```", "Research"),
+        ("```` \n```\n# no\n````\n# Yes ##", "Yes"),
+        ("Intro\n\nThe *real*\ntitle\n=====\n\n# Later", "The real title"),
+        ("**Title**\n---\n\nx", "Title"),
+        ("- a\n---\n\n# Title", "Title"),
+        ("| a | b |\n---\n\n## Title", "Title"),
+        ("    # no\n\n> ## Yes", "Yes"),
+        ("#\n\n# \n\n#no\n\n# Yes\r\n", "Yes"),
+        ("- A *point*\n- b", "A point"),
+        (f"# {'w ' * 300}", ("w " * 249).strip()),
+        ("# [Tides](https://e.org/x) ![and](figure.png) `code`", "Tides and code"),
     ],
 )
 def test_the_title_is_the_first_heading_or_line(text: str, title: str) -> None:

@@ -6,19 +6,20 @@ from collections.abc import Collection
 from pathlib import Path
 from secrets import token_hex
 
-from tools.research.page import to_html, to_markdown
+from tools.research.page import to_markdown
+from tools.research.rendering import render_html_blocking
 from tools.research.report import Report, to_json
 
 
 def save(report: Report, folder: Path, formats: Collection[str] = ("md", "html", "json")) -> list[Path]:
     """Writes report.md, report.html and report.json as asked for and the pictures; makes the folder.
 
-    Returns the paths, pictures last.
+    Takes some seconds at most, whatever the report says. Returns the paths, pictures last.
 
     Raises:
         ValueError: an unknown format. Nothing is written.
     """
-    renderers = {"md": to_markdown, "html": to_html, "json": to_json}
+    renderers = {"md": to_markdown, "html": render_html_blocking, "json": to_json}
     if unknown := set(formats) - set(renderers):
         raise ValueError(f"unknown report format {', '.join(sorted(unknown))}: use {', '.join(renderers)}")
     files = {f"report.{name}": render(report).encode() for name, render in renderers.items() if name in formats}

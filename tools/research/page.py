@@ -1,4 +1,8 @@
-"""The report as something to read: Markdown and a web page."""
+"""The report as something to read: Markdown and a web page.
+
+`to_markdown` and `to_chat` take time in proportion to the text. `to_html` does not, for a Markdown parser is at work:
+call `tools.research.rendering` instead where somebody waits.
+"""
 
 from __future__ import annotations
 
@@ -18,9 +22,20 @@ from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
 from tools.citations import is_web, source_list
-from tools.research.report import Report
+from tools.research.report import Picture, Report
 
-_CODE_OR_ANCHOR = re.compile(r"(```.*?```|`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)", re.DOTALL)
+_PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)
+"""A line like `Picture.mark`, with the blank lines above it."""
+_FENCE = re.compile(r"^(`{3,}+|~{3,}+)[\w \t.+#-]*\n", re.MULTILINE)
+_FENCE_END = re.compile(r" {0,3}(`+|~+)[ \t]*\n?")
+_DOUBTFUL = re.compile(r"```|~~~|\]:|^[^\S\n]*<", re.MULTILINE)
+"""What begins code for some readers at least, and what may reach into code below: definitions of links, and HTML."""
+_CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
+_ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
+"""How pictures and HTML begin. `<br>` and addresses in angle brackets load nothing."""
+_WORD_JOINER = "\u2060"
+_DROPPED = 19
+"""The level in lists and quotations below which markdown-it leaves the text out."""
 
 
 def to_markdown(report: Report) -> str:
@@ -32,24 +47,65 @@ def to_markdown(report: Report) -> str:
 
 
 def to_chat(report: Report) -> str:
-    """The same for a conversation: `adk web` 2.13 breaks on the name of a picture and on a link to an `#anchor`."""
-    text = report.text
-    for picture in report.pictures:
-        text = re.sub(rf"\n*^{re.escape(picture.mark)}$", "", text, flags=re.MULTILINE)
-    text = _CODE_OR_ANCHOR.sub(lambda match: match[1] or match[2], text)
-    return to_markdown(replace(report, text=text))
+    """The same for a conversation: nothing in it is loaded from elsewhere.
+
+    `adk web` 2.13 breaks on the name of a picture and on a link to an `#anchor`: both are left out.
+    """
+    own = {picture.mark for picture in report.pictures}
+    text = _PICTURE_LINE.sub(lambda line: "" if line[1] in own else line[0], report.text)
+    return to_markdown(replace(report, text=inert(text)))
+
+
+def inert(text: str) -> str:
+    """Markdown of which a reader's browser loads and runs nothing by itself, without links to anchors.
+
+    An invisible character takes the meaning from the beginnings of pictures and HTML, which then show as a link and as
+    text. It does not show in code either, where it would be in the way of copying: so a code block stays as it is if
+    every reader of Markdown takes it for code.
+    """
+    text = re.sub(r"\r\n?", "\n", text)
+    pieces, position = list[str](), 0
+    while (doubt := _DOUBTFUL.search(text, position)) and (fence := _FENCE.match(text, doubt.start())):
+        end = re.compile(rf"^[^\S\n]*{fence[1]}[^\n]*\n?", re.MULTILINE).search(text, fence.end())
+        stop = end.end() if end else len(text)
+        pieces += [_without_active(text[position : doubt.start()]), text[doubt.start() : stop]]
+        position = stop
+        if end and not _FENCE_END.fullmatch(end[0]):
+            break
+    return "".join([*pieces, _without_active(text[position:])])
+
+
+def _without_active(text: str) -> str:
+    text = _CODE_OR_ANCHOR.sub(lambda found: found[1] or found[2], text)
+    return _ACTIVE.sub(rf"\g<0>{_WORD_JOINER}", text)
 
 
 def to_html(report: Report) -> str:
     """A page of its own that is safe to open: nothing is loaded or run, whatever the text says."""
-    images = {p.name: f"data:{p.mime_type};base64,{base64.b64encode(p.data).decode()}" for p in report.pictures}
+    images = {p.name: _data_uri(p) for p in report.pictures}
     env: dict[str, Any] = {"images": images}
     tokens = _MARKDOWN.parse(to_markdown(report), env)
+    if any(token.level >= _DROPPED and token.type in ("blockquote_open", "list_item_open") for token in tokens):
+        return to_plain_html(report)
     _raise_citations(tokens)
     body = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env)
+    return _page(report, _sanitize(body))
+
+
+def to_plain_html(report: Report) -> str:
+    """The page for a text that cannot be laid out: the Markdown as it is written, then the pictures."""
+    pictures = "\n".join(f'<img src="{_data_uri(p)}" alt="{html.escape(p.name)}">' for p in report.pictures)
+    return _page(report, f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}')
+
+
+def _page(report: Report, body: str) -> str:
     facts = [report.agent, report.created, report.interaction_id]
-    body += f"<footer>{' · '.join(html.escape(fact) for fact in facts if fact)}</footer>"
-    return _PAGE.substitute(title=html.escape(report.title), body=_sanitize(body))
+    footer = f"<footer>{' · '.join(html.escape(fact) for fact in facts if fact)}</footer>"
+    return _PAGE.substitute(title=html.escape(report.title), body=body + footer)
+
+
+def _data_uri(picture: Picture) -> str:
+    return html.escape(f"data:{picture.mime_type};base64,{base64.b64encode(picture.data).decode()}")
 
 
 def _raise_citations(tokens: Sequence[Token]) -> None:
@@ -64,10 +120,10 @@ def _raise_citations(tokens: Sequence[Token]) -> None:
 def _render_image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """The report's own pictures; any other is a link, because the page loads nothing."""
+    """The report's own pictures, once each: they are large. Any other is a link, because the page loads nothing."""
     source, name = str(tokens[index].attrGet("src") or ""), html.escape(tokens[index].content)
-    if source in env["images"]:
-        return f'<img src="{html.escape(env["images"][source])}" alt="{name}">'
+    if data := env["images"].pop(source, None):
+        return f'<img src="{data}" alt="{name}">'
     return f'<a href="{html.escape(source)}">{name or html.escape(source)}</a>'
 
 
@@ -147,6 +203,7 @@ code, pre { font: 0.88em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace
 code { padding: 0.1em 0.3em; border-radius: 4px; background: var(--tint); }
 pre { overflow-x: auto; padding: 0.9em 1.1em; border-radius: 6px; background: var(--tint); }
 pre code { padding: 0; font-size: 1em; }
+pre.plain { white-space: pre-wrap; }
 blockquote { margin: 1.5em 0; padding-inline-start: 1.1em; border-inline-start: 3px solid var(--line);
   color: var(--soft); }
 hr { border: 0; border-top: 1px solid var(--line); margin: 2.5em 0; }

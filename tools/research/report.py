@@ -5,15 +5,40 @@ from __future__ import annotations
 import base64
 import json
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from itertools import pairwise
+from itertools import islice
 from pathlib import Path
 from typing import Any
 
 from markdown_it import MarkdownIt
 
 from tools.citations import OWN_NUMBERS, Citation, Source, cite, is_web, link_address, read_citations, readable
+
+LONGEST_HEADING = 500
+"""Characters of a line from which a title is made: few enough for the Markdown parser to be fast on any text."""
+MOST_HEADINGS = 5
+"""Lines that are tried for a title: a heading may show nothing."""
+_KINDS = {
+    "png": rb"\x89PNG\r\n\x1a\n",
+    "jpeg": rb"\xff\xd8\xff",
+    "gif": rb"GIF8[79]a",
+    "webp": rb"RIFF....WEBP",
+    "bmp": rb"BM....\0\0\0\0",
+    "tiff": rb"II\*\0|MM\0\*",
+    "heic": rb"....ftyp(?:hei[cx]|hev[cx]|mif1|msf1)",
+}
+"""The picture types of the API, by how their files begin. SVG is none of them: it can carry scripts."""
+_KIND = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), start) for kind, start in _KINDS.items()), re.DOTALL)
+_LINE = re.compile(
+    r"^[ \t>]*+(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*+(?P=fence)|\Z)"  # code, up to its end
+    r"|^(?: {0,3}>)*+ {0,3}\#{1,6}(?P<heading>[ \t][^\n]*)?$"
+    r"|^ {0,3}(?P<underline>=+|-+)[ \t\r]*$"
+    r"|^(?P<words>[^\n]*)$",
+    re.MULTILINE | re.DOTALL,
+)
+_NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+][ \t]|\d+[.)][ \t]|[>|])")
+"""How a line begins that no line below makes a heading of: code, a list, a quotation, a table."""
 
 
 @dataclass(frozen=True)
@@ -47,8 +72,9 @@ class Report:
 def read_report(resource: Mapping[str, Any]) -> Report:
     """The report in a finished interaction, given as the JSON object of the resource.
 
-    A citation that cannot be placed still has its source listed. An interaction without an answer gives an
-    empty text. Nothing in the resource makes this raise: whatever was paid for is kept.
+    It is all that the model has written since it was asked last. A citation that cannot be placed still has its
+    source listed. An interaction without an answer gives an empty text. Nothing in the resource makes this raise:
+    whatever was paid for is kept. Takes time in proportion to the text.
     """
     text, citations, pictures = _assemble(_answer(resource))
     cited, sources = cite(text, citations)
@@ -58,9 +84,9 @@ def read_report(resource: Mapping[str, Any]) -> Report:
         text=cited,
         sources=sources,
         pictures=pictures,
-        usage={k: v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
+        usage={readable(k): v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
         interaction_id=readable(resource.get("id")),
-        agent=readable(resource.get("agent") or resource.get("model")),
+        agent=readable(resource.get("agent")) or readable(resource.get("model")),
         created=readable(resource.get("created")),
     )
 
@@ -83,7 +109,7 @@ def to_json(report: Report) -> str:
 
 
 def from_json(text: str) -> Report:
-    """The report that `to_json` wrote.
+    """The report that `to_json` wrote. A picture that is none is left out.
 
     Raises:
         ValueError: the text is not such a report.
@@ -91,23 +117,31 @@ def from_json(text: str) -> Report:
     value = json.loads(text)
     try:
         sources = tuple(Source(**source) for source in value.pop("sources"))
-        pictures = tuple(Picture(p["name"], p["mime_type"], base64.b64decode(p["data"])) for p in value.pop("pictures"))
-        return Report(sources=sources, pictures=pictures, **value)
+        pictures = [picture_of(Path(p["name"]).stem, base64.b64decode(p["data"])) for p in value.pop("pictures")]
+        return Report(sources=sources, pictures=tuple(filter(None, pictures)), **value)
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"this JSON is not a research report: {error}") from error
 
 
+def picture_of(name: str, data: bytes) -> Picture | None:
+    """A picture of the type that its bytes show, whatever is said about it; none if they are no picture.
+
+    Args:
+        name: without the ending of a file.
+    """
+    found = _KIND.match(data)
+    if found is None:
+        return None
+    kind = str(found.lastgroup)
+    stem, ending = re.sub(r"[^\w-]", "-", name), "jpg" if kind == "jpeg" else kind
+    return Picture(f"{stem}.{ending}", f"image/{kind}", data)
+
+
 def _answer(resource: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """The content of the last run of model_output steps; of the run before it too if it has no text."""
-    run: list[list[Mapping[str, Any]]] = []
-    has_text = False
-    for step in reversed(_objects(resource.get("steps"))):
-        if step.get("type") == "model_output":
-            run.append(_objects(step.get("content")))
-            has_text = has_text or any(part.get("text") for part in run[-1])
-        elif has_text or step.get("type") == "user_input":
-            break
-    return run[::-1]
+    """The content of all model_output steps after the last user_input."""
+    steps = _objects(resource.get("steps"))
+    asked = max((index for index, step in enumerate(steps) if step.get("type") == "user_input"), default=-1)
+    return [_objects(step.get("content")) for step in steps[asked + 1 :] if step.get("type") == "model_output"]
 
 
 def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[Citation], tuple[Picture, ...]]:
@@ -115,57 +149,89 @@ def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[C
 
     Text parts of one step are one text that the server cut; steps and pictures are paragraphs of their own.
     """
-    text, figures = "", 0
+    pieces = list[str]()
+    size = figures = 0
     citations: list[Citation] = []
     pictures: list[Picture] = []
+
+    def add(piece: str) -> None:
+        nonlocal size
+        if piece:
+            pieces.append(piece)
+            size += len(piece.encode())
+
+    def end_paragraph() -> None:
+        end = "".join(pieces[-2:])
+        if end and not end.endswith("\n\n"):
+            add("\n" if end.endswith("\n") else "\n\n")
+
     for step in steps:
-        text = _end_paragraph(text)
+        end_paragraph()
         for part in step:
             if part.get("type") == "image":
                 figures += 1
                 mark, picture = _read_picture(part, f"figure-{figures}")
-                text = _end_paragraph(_end_paragraph(text) + mark)
+                end_paragraph()
+                add(mark)
+                end_paragraph()
                 pictures += [picture] if picture else []
             else:
-                citations += read_citations(_objects(part.get("annotations")), len(text.encode()))
-                text += readable(part.get("text"))
-    return text.rstrip("\n"), citations, tuple(pictures)
-
-
-def _end_paragraph(text: str) -> str:
-    if not text or text.endswith("\n\n"):
-        return text
-    return text + ("\n" if text.endswith("\n") else "\n\n")
+                text = readable(part.get("text"))
+                citations += read_citations(_objects(part.get("annotations")), size, len(text.encode()))
+                add(text)
+    return "".join(pieces).rstrip("\n"), citations, tuple(pictures)
 
 
 def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | None]:
-    """The mark that stands for a picture in the text, and the picture if its data is there."""
-    kind = re.fullmatch(r"image/([a-z0-9.+-]+)", str(part.get("mime_type")).lower())
-    subtype = kind[1] if kind else "png"
-    extension = {"jpeg": "jpg", "svg+xml": "svg"}.get(subtype, subtype)
+    """What stands for a picture in the text, and the picture if its data is there and is one."""
     try:
         data = base64.b64decode("".join(part["data"].split()), validate=True)
-    except (KeyError, AttributeError, ValueError):
-        uri = readable(part.get("uri"))
-        return (f"[{name}]({link_address(uri)})" if is_web(uri) else f"*{name} could not be read*"), None
-    picture = Picture(f"{name}.{extension}", f"image/{subtype}", data)
-    return picture.mark, picture
+    except (KeyError, AttributeError, TypeError, ValueError):
+        data = b""
+    if picture := picture_of(name, data):
+        return picture.mark, picture
+    uri = readable(part.get("uri"))
+    if is_web(uri):
+        return f"[{name}]({link_address(uri)})", None
+    return f"*{name} could not be {'shown: it is no picture of a known type' if data else 'read'}*", None
 
 
 def _title(text: str) -> str:
     """The first heading, else the first line cut at 80 characters, else "Research"."""
-    tokens = MarkdownIt("commonmark").parse(re.sub(OWN_NUMBERS, "", text))
-    lines = [
-        (before.type == "heading_open", "".join(child.content or "\n" * ("break" in child.type) for child in line))
-        for before, token in pairwise(tokens)
-        if (line := token.children)
-    ]
-    heading = next((shown.strip() for is_heading, shown in lines if is_heading and shown.strip()), "")
-    if heading:
+    lines = list(islice(_headings(text), MOST_HEADINGS))
+    if heading := _first_shown(lines):
         return " ".join(heading.split())
-    first = next((shown.strip() for _, shown in lines if shown.strip()), "Research").split("\n")[0]
+    words = (line["words"] for line in _LINE.finditer(text) if line["words"])
+    first = _first_shown(islice(filter(str.strip, words), MOST_HEADINGS)) or "Research"
     return first if len(first) <= 80 else first[:79].rstrip() + "…"
 
 
+def _headings(text: str) -> Iterator[str]:
+    """The headings of a Markdown text, as lines that begin with "# "."""
+    paragraph = list[str]()
+    for line in _LINE.finditer(text):
+        if line["heading"]:
+            yield f"#{line['heading']}"
+        if line["underline"] and paragraph and not _NO_PARAGRAPH.match(paragraph[0]):
+            yield f"# {' '.join(paragraph)}"
+        if (line["words"] or "").strip():
+            paragraph.append(line["words"])
+        else:
+            paragraph = []
+
+
+def _first_shown(lines: Iterable[str]) -> str:
+    """The text of the first line of Markdown that shows any."""
+    markdown = MarkdownIt("commonmark")
+    for line in lines:
+        tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:LONGEST_HEADING]))
+        children = [child for token in tokens for child in token.children or ()]
+        if shown := "".join(child.content for child in children).strip():
+            return shown
+    return ""
+
+
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    return [item for item in value if isinstance(item, Mapping)] if isinstance(value, list | tuple) else []
+    """The objects in a list; of an object, the object itself."""
+    items = value if isinstance(value, list | tuple) else [value]
+    return [item for item in items if isinstance(item, Mapping)]

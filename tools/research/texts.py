@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tools.research.client import Resource
 from tools.research.job import Answer, Job, State, cost_of
-from tools.research.page import to_markdown
+from tools.research.page import inert, to_markdown
 from tools.research.report import Report
+from tools.resources import Resource
 
 
 def started(job: Job) -> str:
@@ -26,7 +26,7 @@ def outcome(job: Job) -> str:
     match job.state:
         case State.AWAITING_APPROVAL if job.plan:
             return (
-                f"{job.plan.text}\n\n---\nThis is the plan of research `{id_}`; nothing more was started."
+                f"{inert(job.plan.text)}\n\n---\nThis is the plan of research `{id_}`; nothing more was started."
                 " Say **go ahead**, write what to change, or say **cancel**."
             )
         case State.AWAITING_APPROVAL:
@@ -51,8 +51,14 @@ def outcome(job: Job) -> str:
                 f" Say “status {id_}” to wait on, “cancel {id_}”, or “start again {id_}” (which costs again)."
             )
         case _:
-            hint = f" Say “start again {id_}” to try once more (which costs again)."
+            cost = " (which costs again)" if _may_have_cost(job) else ""
+            hint = f" Say “start again {id_}” to try once more{cost}."
             return f"Research `{id_}` is {state(job)}: {job.error or 'no reason was given'}.{hint}"
+
+
+def _may_have_cost(job: Job) -> bool:
+    """Whether anything was started, or may have been: a cancelled job whose start is in doubt says so in its error."""
+    return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:

@@ -15,7 +15,11 @@ from tests.scripts import said, thought
 from tests.talk import text_of
 
 SMALL_TALK = "The moon pulls the sea and the tide follows. " * 8
-PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(os.urandom(4_000_000)).decode()}
+PICTURE = {
+    "type": "image",
+    "mime_type": "image/png",
+    "data": base64.b64encode(b"\x89PNG\r\n\x1a\n" + os.urandom(4_000_000)).decode(),
+}
 """A picture of 4 MB."""
 THOUGHTS = 200
 

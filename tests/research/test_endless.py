@@ -1,0 +1,94 @@
+"""No text takes quadratic time, and none can hold up whoever waits for its page."""
+
+from __future__ import annotations
+
+import asyncio
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+from tests.research.endless import SIZE, resource, texts
+from tests.research.resources import finished, image, text_part
+from tools.research import rendering
+from tools.research.page import to_html, to_plain_html
+from tools.research.rendering import render_html, render_html_blocking
+from tools.research.report import read_report
+
+LIMIT = 600
+"""Seconds for what takes some ten; with one piece of work of quadratic time it takes longer."""
+ROOT = Path(__file__).parents[2]
+REPORT = read_report(finished([text_part("# Tides\n\nThe *moon* pulls.", ("moon", "https://e.org/1")), image()]))
+
+
+def test_no_text_takes_quadratic_time() -> None:
+    command = [sys.executable, "-m", "tests.research.endless"]
+    try:
+        done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
+    except subprocess.TimeoutExpired as late:
+        begun = (late.stdout or b"").decode().split("\n")
+        pytest.fail(f"it is still at work on {begun[-2:]}")
+    assert done.stdout.endswith("\ndone\n"), done.stdout + done.stderr
+
+
+@pytest.mark.parametrize("name", ["a table of empty cells", "brackets", "a quotation that goes on"])
+def test_a_text_that_takes_too_long_is_shown_as_it_is_written(name: str) -> None:
+    report = read_report(resource(texts(SIZE)[name]))
+
+    assert render_html_blocking(report, seconds=0) == to_plain_html(report)
+
+
+def test_a_text_that_takes_too_much_memory_is_shown_as_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
+    report = read_report(finished([text_part(f"{'[a] ' * 1_000}\n\n[a]: https://e.org/{'x' * 1_000_000}")]))
+
+    assert render_html_blocking(report, seconds=LIMIT) == to_plain_html(report)
+    assert "exit status" in caplog.text  # it was not ended from outside
+
+
+def test_a_plain_page_shows_text_sources_and_pictures() -> None:
+    page = to_plain_html(REPORT)
+
+    assert "# Tides\n\nThe *moon" in page
+    assert "1. [1](https://e.org/1)" in page
+    assert f'<img src="data:image/png;base64,{image()["data"]}"' in page
+
+
+async def test_a_page_of_another_process_is_the_same_page() -> None:
+    assert await render_html(REPORT) == to_html(REPORT)
+    assert render_html_blocking(REPORT) == to_html(REPORT)
+
+
+@pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
+async def test_without_another_process_there_is_a_page_all_the_same(
+    program: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(rendering.sys, "executable", program)
+
+    assert await render_html(REPORT) == to_plain_html(REPORT)
+
+
+async def test_the_event_loop_runs_on_while_a_page_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    begun, goes_on = tmp_path / "begun", tmp_path / "goes_on"
+    python = tmp_path / "python"
+    wait = f"touch '{begun}'; until test -e '{goes_on}'; do sleep 0.02; done"
+    python.write_text(f"#!/bin/sh\n{wait}\nexec '{sys.executable}' \"$@\"\n")
+    python.chmod(0o700)
+    monkeypatch.setattr(rendering.sys, "executable", str(python))
+
+    page = asyncio.create_task(render_html(REPORT, seconds=LIMIT))
+    while not begun.exists():
+        await asyncio.sleep(0.01)
+    goes_on.touch()
+
+    assert await page == to_html(REPORT)
+
+
+def test_no_text_is_left_out_however_deep_it_stands() -> None:
+    for depth in range(8, 24):
+        for text in (
+            ">" * depth + " submerged",
+            "".join(f"{'  ' * n}- a\n" for n in range(depth)) + "  " * depth + "- submerged",
+        ):
+            page = to_html(read_report(finished([text_part(f"# Title\n\n{text}")])))
+            assert "submerged" in page, depth
