@@ -37,8 +37,9 @@ eval: $(VENV)/.ready-dev ## The evaluation on the emulator; ARGS="--live --max-c
 	$(BIN)/desk eval $(ARGS)
 
 .PHONY: faults chaos
-faults: $(VENV)/.ready-dev ## The fault matrix as a table, beside ADK's own ManagedAgent; ARGS=--markdown
+faults: $(VENV)/.ready-dev ## The fault matrix beside ADK's ManagedAgent, then answers of random forms; ARGS=--markdown FORMS="--seed 7"
 	$(BIN)/python -m tests.faults $(ARGS)
+	$(BIN)/python -m tests.forms $(FORMS)
 
 chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)

@@ -13,6 +13,7 @@ from tools.forget import Forgetter
 from tools.moderation.gate import gates
 from tools.pictures import PictureKeeper
 from tools.research.keeper import ResearchKeeper
+from tools.sanitize_plugin import SanitizePlugin
 from tools.settings import load_settings
 from tools.telemetry import follow_environment
 from tools.telemetry.quiet import Quiet
@@ -35,7 +36,10 @@ def build_app() -> App:
     return App(
         name=NAME,
         root_agent=agent,
-        plugins=[Quiet(), *gate, Forgetter(), ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()],
+        plugins=[
+            *(SanitizePlugin(), Quiet(), *gate, Forgetter()),
+            *(ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()),
+        ],
         # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )

@@ -15,7 +15,9 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
 from tools import backend
+from tools.answer import BadAnswer, BadStatus, WireError
 from tools.contracts import known_names
+from tools.redaction import redact, without_credentials
 from tools.research.client import retry_after, status_of
 from tools.yamls import did_you_mean
 
@@ -44,7 +46,7 @@ class ErrorReporter(BasePlugin):
     ) -> dict[str, Any] | None:
         """A tool's exception as its result, which the agent can explain."""
         log.error("%s failed", tool.name, exc_info=error)
-        return {"error": {"code": type(error).__name__, "message": str(error)}}
+        return {"error": {"code": type(error).__name__, "message": redact(str(error))}}
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
         """Gives a text to error events that have none."""
@@ -63,11 +65,13 @@ def explained(error: Exception, model: str) -> LlmResponse:
             next_step(error, status, model),
             f"HTTP_{status}",
         )
-    elif type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
-        what, step, code = f"could not be reached: {error}", "Check the network and try again.", "UNREACHABLE"
+    elif isinstance(error, BadAnswer):
+        what, step, code = f"answered {error}", f"Check {_address()}: it is no Interactions API.", "BAD_ANSWER"
+    elif isinstance(error, WireError) or type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
+        what, step, code = f"could not be reached: {error}", f"Check the network and {_address()}.", "UNREACHABLE"
     else:
         what, step, code = f"failed: {type(error).__name__}: {error}", "The log has the details.", type(error).__name__
-    return LlmResponse(error_code=code, error_message=f"{model} {what.rstrip('.')}. {step}".strip())
+    return LlmResponse(error_code=code, error_message=redact(f"{model} {what.rstrip('.')}. {step}".strip()))
 
 
 def next_step(error: Exception, status: int, model: str) -> str:
@@ -75,6 +79,8 @@ def next_step(error: Exception, status: int, model: str) -> str:
     wait = retry_after(error)
     when = f"in {wait:.0f} s" if wait and wait >= 1 else "in a minute"
     match status:
+        case _ if status < 400:
+            return f"Check {_address()}: it has to be the one that the redirect leads to."
         case 400:
             return "The request was refused as it stands; the session may hold something that the API does not take."
         case 401:
@@ -91,8 +97,15 @@ def next_step(error: Exception, status: int, model: str) -> str:
             return f"Try again {when}." if status >= 500 else ""
 
 
+def _address() -> str:
+    url = without_credentials(backend.current().url)
+    return f"the address {url} (GOOGLE_GEMINI_BASE_URL)" if url else "whether a proxy answers in the server's place"
+
+
 def _message(error: Exception) -> str:
     """The server's own words."""
+    if isinstance(error, BadStatus):
+        return error.message or "no reason was given"
     body: Any = getattr(error, "body", None)
     if isinstance(body, str):
         try:

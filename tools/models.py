@@ -182,6 +182,8 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
     if media and not text and not calls:  # ADK takes an ending without a word for an error
         text = "Here it is." if len(media) == 1 else "Here they are."
     answer = [types.Part(text=text)] if text else [] if tap.blocks else others
+    if not (answer or calls or media or ending.error_code):  # ADK would end the turn without a word
+        ending.error_code, ending.error_message = "EMPTY_ANSWER", "the model answered with nothing; ask again"
     parts = [*signatures, *answer, *calls]
     ending.content = types.Content(role="model", parts=parts) if parts else None
     # Only the last one is the end of the turn, and counts the tokens.

@@ -1,15 +1,15 @@
 """The SDK's client as the application uses it, and creates as ADK wants them: streamed, in the SDK's models.
 
-What is faster here than in google-genai 2.34 is so without changing it; other versions are used as they are.
+What is faster here than in google-genai 2.34 is so without changing it.
 """
 
 from __future__ import annotations
 
 import json
+import logging
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
 from functools import cached_property
-from importlib.metadata import version
 from typing import Any
 
 import httpx
@@ -19,12 +19,13 @@ from google.genai.types import HttpOptions, HttpRetryOptions
 from pydantic import TypeAdapter, ValidationError
 
 from tools.connections import EXPIRY, MOST_IDLE, connections
-from tools.wire import Batches, Event, Http, Wire, each, rehearse
+from tools.resources import Event
+from tools.wire import Batches, Http, Wire, each, rehearse, wire_of
 
-TESTED = ("2.34.",)
-"""Versions of google-genai that the wire was compared with, by their beginning."""
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=MOST_IDLE, keepalive_expiry=EXPIRY)
 """httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends."""
+
+log = logging.getLogger(__name__)
 
 # The one way to say "never" that google-genai 2.34 and 3.4 both obey: retry a status that nobody sends.
 _NEVER = HttpRetryOptions(attempts=0, http_status_codes=[418])
@@ -44,15 +45,10 @@ class WiredClient(Client):
         return Wire(self, self._http)
 
 
-def new_client(base_url: str | None, *, retries: bool, **credentials: Any) -> Client:
-    """A client for an address (None: the SDK's own), with a wire if this version of the SDK is known."""
+def new_client(base_url: str | None, *, retries: bool, **credentials: Any) -> WiredClient:
+    """A client with a wire for an address (None: the SDK's own)."""
     retry = None if retries else _NEVER
-    if not version("google-genai").startswith(TESTED):
-        limits = {"limits": LIMITS}
-        return Client(
-            http_options=HttpOptions(base_url=base_url, retry_options=retry, async_client_args=limits), **credentials
-        )
-    http = Http(limits=LIMITS, timeout=None, follow_redirects=True, transport=connections(base_url))
+    http = Http(limits=LIMITS, timeout=None, transport=connections(base_url))
     options = HttpOptions(base_url=base_url, retry_options=retry, httpx_async_client=http)
     return WiredClient(http, http_options=options, **credentials)
 
@@ -65,34 +61,35 @@ async def create_stream(
     Args:
         watched: whether somebody sees the pieces; if not, those of one text come as one, else those that came together.
     """
-    if isinstance(sdk, WiredClient):
-        try:
-            batches = await sdk.wire.create({**arguments, "stream": True}, headers)
-        except TypeError:  # something that the SDK knows how to write
-            pass
-        else:
-            return _continued(sdk, batches if watched else _whole(batches), arguments, headers)
-    return await sdk.aio.interactions.create(**arguments, stream=True, extra_headers=headers)
+    try:
+        batches = await wire_of(sdk).create({**arguments, "stream": True}, headers)
+    except TypeError:  # something that the SDK knows how to write
+        return await sdk.aio.interactions.create(**arguments, stream=True, extra_headers=headers)
+    return _continued(sdk, batches, arguments, headers, watched)
 
 
 async def _continued(
-    sdk: Client, batches: Batches, arguments: Mapping[str, Any], headers: Mapping[str, str] | None
+    sdk: Client, batches: Batches, arguments: Mapping[str, Any], headers: Mapping[str, str] | None, watched: bool
 ) -> AsyncGenerator[Any, None]:
     """The events, and those of the interactions that an answer which is too long for one goes on in."""
-    last: Event = {}
-    async with aclosing(batches):
-        async for batch in batches:
-            for event in joined(batch):
-                last = event
-                yield await _model(sdk, event)
-    interaction = last.get("interaction") or {}
-    if interaction.get("status") == "requires_continuation" and (token := interaction.get("continuation_token")):
+    before = None
+    while True:
+        last: Event = {}
+        async with aclosing(batches if watched else _whole(batches)) as came:
+            async for batch in came:
+                for event in joined(batch):
+                    last = event
+                    if (model := await _model(sdk, event)) is not None:
+                        yield model
+        interaction = last.get("interaction", {})
+        token = interaction.get("continuation_token")
+        if interaction.get("status") != "requires_continuation" or not token or token == before:
+            return
+        before = token
         rest = {**arguments, "continuation_token": token, "stream": True}
         if arguments.get("store") is not False:
-            rest |= {"previous_interaction_id": interaction["id"], "input": None}
-        given = {name: value for name, value in rest.items() if value is not None}
-        async for model in await sdk.aio.interactions.create(**given, extra_headers=headers):
-            yield model
+            rest |= {"previous_interaction_id": interaction.get("id"), "input": None}
+        batches = await wire_of(sdk).create(rest, headers)
 
 
 async def _whole(batches: Batches) -> Batches:
@@ -121,11 +118,15 @@ def _text_of(event: Event) -> tuple[Any, ...] | None:
 
 
 async def _model(sdk: Client, event: Event) -> Any:
-    """An event in the SDK's models; what they do not foresee is left to the SDK."""
+    """An event in the SDK's models; what they do not foresee is left to the SDK. None: it does not know it either."""
     try:
         return _events.validate_python(event)
     except ValidationError:
         content = f"data: {json.dumps(event)}\n\n".encode()
         answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=content)
+    try:
         _, stream = await rehearse(sdk, answer, stream=True)
         return await anext(aiter(stream))
+    except Exception as error:  # whatever the SDK makes of it
+        log.warning("an event of type %r was left out: %s", event.get("event_type"), type(error).__name__)
+        return None

@@ -1,41 +1,41 @@
-"""The wire of the Interactions API: create, attach and get as plain JSON, without the SDK's models and parser.
+"""The wire of the Interactions API: its calls as plain JSON, without the SDK's models and parser.
 
 google-genai 2.34 builds classes anew for each request, opens a connection for each stream (it closes the answer before
-its last chunk) and looks at each byte of a stream in Python. Address, credentials, headers, timeouts and errors are
-the SDK's own all the same: once a minute it is let make a request that goes nowhere, and an answer that failed is
-given to it for its words.
+its last chunk) and looks at each byte of a stream in Python. Address, credentials, headers and timeouts are the SDK's
+own all the same: once a minute it is let make a request that goes nowhere.
+
+No redirect is followed: a create that is sent twice is paid for twice, and a key goes to one server only.
 """
 
 from __future__ import annotations
 
-import asyncio
 import json
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager, suppress
+from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
+from contextlib import aclosing, contextmanager
 from contextvars import ContextVar
 from dataclasses import dataclass
-from itertools import takewhile
+from functools import partial
 from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
 
 import httpx
 
-from tools.sse import Splitter
+from tools.answer import BadAnswer, HttpAnswer, Interrupted, NotSent, describe
+from tools.redaction import credentials_in, redact
+from tools.resources import Event, Resource
 
 if TYPE_CHECKING:
     from google.genai import Client
 
-Event = Mapping[str, Any]
-"""A server-sent event of the API as plain JSON, e.g. {"event_type": "step.delta", "event_id": ..., ...}."""
 Batches = AsyncGenerator[Iterable[Event], None]
-"""Events as they came: those of a batch came together. They are parsed as they are taken, and a ValueError then says
-that one is none."""
+"""Events as they came: those of a batch came together."""
 FRESH = 60.0
 """Seconds that address and credentials are used before the SDK is asked again; its tokens last an hour."""
 _NAME = "rehearsal"
-_END = b"[DONE]"
-_LINGER = 0.25
-"""Seconds to wait, after the last event, for the end of the answer: then its connection can be used again."""
+_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+"""No connection was made, so nothing was sent; the next one may be."""
+_UNSENDABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class Http(httpx.AsyncClient):
@@ -43,6 +43,7 @@ class Http(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **values: Any) -> httpx.Response:
         rehearsal = _rehearsal.get()
+        values["follow_redirects"] = False  # whatever the SDK wishes
         return rehearsal.play(request) if rehearsal else await super().send(request, **values)
 
 
@@ -50,13 +51,11 @@ class Http(httpx.AsyncClient):
 class Rehearsal:
     """One request that goes nowhere, and what comes of it."""
 
-    outcome: httpx.Response | Exception
+    outcome: httpx.Response
     request: httpx.Request | None = None
 
     def play(self, request: httpx.Request) -> httpx.Response:
         self.request = request
-        if isinstance(self.outcome, Exception):
-            raise self.outcome
         self.outcome.request = request
         return self.outcome
 
@@ -65,10 +64,7 @@ _rehearsal: ContextVar[Rehearsal | None] = ContextVar("rehearsal", default=None)
 
 
 class Wire:
-    """The calls, over the connections of an SDK client that was made with them.
-
-    All raise what the SDK would raise.
-    """
+    """The calls, over the connections of an SDK client that was made with them. All raise `tools.answer.WireError`."""
 
     def __init__(self, sdk: Client, http: Http) -> None:
         self._sdk, self._http = sdk, http
@@ -76,39 +72,76 @@ class Wire:
         self._until = 0.0
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
-        """Sends a create; its events, once the server has begun to answer.
+        """Sends a create that asks for a stream; its events, once the server has begun to answer.
 
         Raises:
             TypeError: something in `body` is no JSON; nothing was sent.
         """
-        content = json.dumps({name: value for name, value in body.items() if value is not None}, ensure_ascii=False)
-        request = await self._request("POST", "", headers=headers, content=content.encode("utf-8", "surrogatepass"))
-        return self._batches(await self._send(request))
+        return (await self._send("POST", headers=headers, body=body)).events()
+
+    async def answer(self, body: Mapping[str, Any]) -> Resource:
+        """Sends a create that asks for the whole interaction.
+
+        Raises:
+            TypeError: something in `body` is no JSON; nothing was sent.
+        """
+        return await (await self._send("POST", body=body)).interaction()
 
     async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
         """Events of an interaction after `last_event_id` (or all), then those that follow live."""
         query = {"stream": "true"} | ({"last_event_id": last_event_id} if last_event_id else {})
-        request = await self._request("GET", f"/{interaction_id}", params=query)
-        return self._batches(await self._send(request))
+        return (await self._send("GET", _path(interaction_id), params=query)).events()
 
-    async def get(self, interaction_id: str, *, include_input: bool = False) -> dict[str, Any]:
+    async def get(self, interaction_id: str, *, include_input: bool = False) -> Resource:
         """The interaction as it stands."""
         query = {"stream": "false"} | ({"include_input": "true"} if include_input else {})
-        response = await self._send(await self._request("GET", f"/{interaction_id}", params=query))
-        try:
-            return _object(await response.aread())
-        except (httpx.HTTPError, ValueError) as error:
-            raise await self._as_the_sdk_says(error) from error
-        finally:
-            await response.aclose()
+        return await (await self._send("GET", _path(interaction_id), params=query)).interaction()
 
-    async def _request(
-        self, method: str, path: str, *, headers: Mapping[str, str] | None = None, **values: Any
-    ) -> httpx.Request:
-        model = await self._known()
-        url = model.url.copy_with(path=f"{model.url.path}{path}") if path else model.url
-        own = {**model.headers, **headers} if headers else model.headers
-        return self._http.build_request(method, url, headers=own, extensions=dict(model.extensions), **values)
+    async def cancel(self, interaction_id: str) -> Resource:
+        """Ends a running interaction; how it stands then, or nothing if the server does not say."""
+        answer = await self._send("POST", f"{_path(interaction_id)}/cancel")
+        try:
+            return await answer.interaction()
+        except BadAnswer:
+            return {}
+
+    async def delete(self, interaction_id: str) -> None:
+        """Makes the server forget an interaction."""
+        answer = await self._send("DELETE", _path(interaction_id))
+        await answer.aclose()
+
+    async def _send(
+        self,
+        method: str,
+        path: str = "",
+        *,
+        body: Mapping[str, Any] | None = None,
+        headers: Mapping[str, str] | None = None,
+        params: Mapping[str, str] | None = None,
+    ) -> HttpAnswer:
+        """An answer of success, of which only status and headers were read."""
+        sent = {name: value for name, value in (body or {}).items() if value is not None}
+        content = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace") if body else None
+        try:
+            model = await self._known()
+            url = model.url.copy_with(raw_path=model.url.raw_path + path.encode())
+            own = {**model.headers, **headers} if headers else model.headers
+            extensions = dict(model.extensions)
+            request = self._http.build_request(
+                method, url, headers=own, params=params, content=content, extensions=extensions
+            )
+        except Exception as error:  # no credentials, or an address that is none
+            raise NotSent(redact(describe(error)), transient=False) from error
+        hide = partial(redact, known=_secrets(request, sent))
+        try:
+            answer = HttpAnswer(await self._http.send(request, stream=True), hide)
+        except (*_UNSENT, *_UNSENDABLE) as error:
+            raise NotSent(hide(describe(error)), transient=isinstance(error, _UNSENT)) from error
+        except Exception as error:  # httpx answers some oddities of servers with other errors than its own
+            raise Interrupted(hide(describe(error))) from error
+        if answer.response.is_success:
+            return answer
+        raise await answer.refusal()
 
     async def _known(self) -> httpx.Request:
         """What the SDK's requests have in common today: address, credentials, timeouts."""
@@ -121,66 +154,11 @@ class Wire:
             self._until = time.monotonic() + FRESH
         return self._model
 
-    async def _send(self, request: httpx.Request) -> httpx.Response:
-        try:
-            response = await self._http.send(request, stream=True)
-            if response.is_success:
-                return response
-            await response.aread()
-        except httpx.HTTPError as error:
-            raise await self._as_the_sdk_says(error) from error
-        raise await self._as_the_sdk_says(response)
 
-    async def _batches(self, response: httpx.Response) -> Batches:
-        pieces, splitter = response.aiter_bytes(), Splitter()
-        try:
-            if not response.headers.get("content-type", "").startswith("text/event-stream"):
-                raise ValueError("what the server sent is no stream of events")
-            async for piece in pieces:
-                if found := [*takewhile(_END.__ne__, events := splitter.feed(piece))]:
-                    yield map(_object, filter(None, found))
-                if len(found) < len(events):
-                    await _drain(pieces)
-                    return
-        except (httpx.HTTPError, ValueError) as error:
-            raise await self._as_the_sdk_says(error) from error
-        finally:
-            await response.aclose()
-
-    async def _as_the_sdk_says(self, outcome: httpx.Response | Exception) -> Exception:
-        """The exception that the SDK makes of an answer or of a broken connection."""
-        try:
-            await rehearse(self._sdk, outcome)
-        except Exception as error:
-            return error
-        return RuntimeError(f"the server answered with {outcome!r}")
-
-
-class SdkWire:
-    """The same calls by the SDK's own means, for a client that was made without a wire."""
-
-    def __init__(self, sdk: Client) -> None:
-        self._interactions = sdk.aio.interactions
-
-    async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
-        given = {name: value for name, value in body.items() if value is not None}
-        return self._batches(await self._interactions.create(**given, extra_headers=headers))
-
-    async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
-        return self._batches(await self._interactions.get(interaction_id, stream=True, last_event_id=last_event_id))
-
-    async def get(self, interaction_id: str, *, include_input: bool = False) -> dict[str, Any]:
-        return plain(await self._interactions.get(interaction_id, include_input=include_input or None))
-
-    async def _batches(self, opened: Any) -> Batches:
-        async with opened as stream:
-            async for event in stream:
-                yield [plain(event)]
-
-
-def wire_of(sdk: Client) -> Wire | SdkWire:
-    """The wire to the server of an SDK client."""
-    return getattr(sdk, "wire", None) or SdkWire(sdk)
+def wire_of(sdk: Client) -> Wire:
+    """The wire to the server of a client that `tools.sdk.new_client` made."""
+    wire: Wire = sdk.wire  # type: ignore[attr-defined]
+    return wire
 
 
 async def each(batches: Batches) -> AsyncGenerator[Event, None]:
@@ -191,15 +169,7 @@ async def each(batches: Batches) -> AsyncGenerator[Event, None]:
                 yield event
 
 
-def plain(model: Any) -> dict[str, Any]:
-    """An SDK object as JSON. An event of an unknown kind keeps what the server sent in `raw`."""
-    raw = getattr(model, "raw", None)
-    return raw if isinstance(raw, dict) else model.model_dump(mode="json", exclude_none=True, warnings=False)
-
-
-async def rehearse(
-    sdk: Client, outcome: httpx.Response | Exception, *, stream: bool = False
-) -> tuple[httpx.Request, Any]:
+async def rehearse(sdk: Client, outcome: httpx.Response, *, stream: bool = False) -> tuple[httpx.Request, Any]:
     """Lets the SDK ask for an interaction without sending anything.
 
     Args:
@@ -215,7 +185,7 @@ async def rehearse(
 
 
 @contextmanager
-def rehearsal(outcome: httpx.Response | Exception) -> Iterator[Rehearsal]:
+def rehearsal(outcome: httpx.Response) -> Iterator[Rehearsal]:
     """Nothing that is asked inside, over a wire's connections, is sent; this is what is heard."""
     played = Rehearsal(outcome)
     before = _rehearsal.set(played)
@@ -225,16 +195,14 @@ def rehearsal(outcome: httpx.Response | Exception) -> Iterator[Rehearsal]:
         _rehearsal.reset(before)
 
 
-async def _drain(pieces: AsyncIterator[bytes]) -> None:
-    """Reads to the end of an answer that has said its last: a connection with something left in it is closed."""
-    with suppress(TimeoutError, httpx.HTTPError):
-        async with asyncio.timeout(_LINGER):
-            async for _ in pieces:
-                pass
+def _path(interaction_id: str) -> str:
+    return f"/{quote(interaction_id, safe='')}"
 
 
-def _object(text: bytes) -> dict[str, Any]:
-    found = json.loads(text)
-    if not isinstance(found, dict):
-        raise ValueError("what the server sent is no JSON object")
-    return found
+def _secrets(request: httpx.Request, body: Mapping[str, Any]) -> list[str]:
+    """What a server was told and must not be quoted with: key, token, password, headers of MCP servers."""
+    key, token = request.headers.get("x-goog-api-key", ""), request.headers.get("authorization", "")
+    tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
+    given = [str(value) for tool in tools for value in (tool.get("headers") or {}).values()]
+    parts = (value.rpartition(" ")[2] for value in (token, *given))
+    return [key, *parts, *credentials_in(str(request.url))]

@@ -1,4 +1,4 @@
-"""The wire says and hears what the SDK would: requests, events and errors alike, over one connection."""
+"""The wire says and hears what the SDK would: requests and events alike, over one connection."""
 
 from __future__ import annotations
 
@@ -14,6 +14,8 @@ from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, search, thought
 from tools import backend, sdk, wire
+from tools.answer import BadStatus, NotSent
+from tools.research.client import retry_after, status_of
 from tools.sdk import WiredClient, create_stream
 
 TEXT = {"type": "text", "text": "Größe 🌊"}
@@ -150,28 +152,30 @@ async def test_an_event_that_nobody_foresaw_is_what_the_sdk_makes_of_it(
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
-async def test_an_error_is_the_one_of_the_sdk(client: WiredClient, api: Emulator, status: int) -> None:
-    errors = []
-    for ask in (client.aio.interactions.get, client.wire.get):
-        api.faults({"on": "get", "status": status})
-        with pytest.raises(Exception) as raised:
-            await ask("v1_x")
-        errors.append(raised.value)
-    theirs, ours = errors
-    assert type(ours) is type(theirs)
-    assert (ours.status_code, str(ours)) == (theirs.status_code, str(theirs))  # type: ignore[attr-defined]
+async def test_an_error_has_the_status_and_the_words_of_the_server(
+    client: WiredClient, api: Emulator, status: int
+) -> None:
+    api.faults({"on": "get", "status": status, "retry_after_ms": 7000})
+    with pytest.raises(BadStatus) as raised:
+        await client.wire.get("v1_x")
+    assert (status_of(raised.value), retry_after(raised.value)) == (status, 7.0)
+    assert raised.value.message and str(raised.value) == f"HTTP {status}: {raised.value.message}"
 
 
-async def test_so_is_a_connection_that_cannot_be_made(client: WiredClient, api: Emulator) -> None:
+async def test_a_connection_that_cannot_be_made_has_sent_nothing(client: WiredClient, api: Emulator) -> None:
     await client.wire._known()
     api.close()
-    errors = []
-    for ask in (client.aio.interactions.get, client.wire.get):
-        with pytest.raises(Exception) as raised:
-            await ask("v1_x")
-        errors.append(raised.value)
-    assert type(errors[1]) is type(errors[0])
-    assert isinstance(errors[1].__cause__, httpx.ConnectError)
+    with pytest.raises(NotSent) as raised:
+        await client.wire.create({"model": "gemini-3.8-flash", "input": "hello"})
+    assert raised.value.transient
+
+
+@pytest.mark.parametrize("base", ["ftp://127.0.0.1", "nowhere"])
+async def test_an_address_that_is_none_has_sent_nothing(base: str) -> None:
+    client = sdk.new_client(base, retries=False, enterprise=False, api_key="k")
+    with pytest.raises(NotSent):
+        await client.wire.create({"model": "gemini-3.8-flash", "input": "hello"})
+    await client.aio.aclose()
 
 
 async def test_twenty_turns_take_one_connection(solo: Solo, api: Emulator) -> None:
@@ -179,11 +183,3 @@ async def test_twenty_turns_take_one_connection(solo: Solo, api: Emulator) -> No
     for _ in range(20):
         await talk.say("hello")
     assert len({request["connection"] for request in api.log()["requests"] if request["method"] == "POST"}) == 1
-
-
-async def test_a_version_of_the_sdk_that_is_not_known_is_used_as_it_is(
-    solo: Solo, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    monkeypatch.setattr(sdk, "TESTED", ("1.0.",))
-    assert await solo().ask("hello") == "All right."
-    assert isinstance(wire.wire_of(backend.client(retries=False)), wire.SdkWire)

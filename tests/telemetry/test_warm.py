@@ -32,14 +32,6 @@ async def test_a_turn_is_played_and_nobody_notices(
     assert not load_settings().ledger_file.exists()
 
 
-async def test_where_the_sdk_is_used_as_it_is_nothing_is_played(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sdk, "TESTED", ())
-    with Emulator() as api:
-        use(api)
-        await warm(build_app())
-        assert api.log()["requests"] == []
-
-
 async def test_without_credentials_the_server_starts_all_the_same(
     use: Any, caplog: pytest.LogCaptureFixture, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -12,7 +12,8 @@ from tools.cli.console import run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
-    from tools.research.client import InteractionsClient, Resource
+    from tools.research.client import InteractionsClient
+    from tools.resources import Resource
 
 
 def interaction(
@@ -88,7 +89,7 @@ def _facts(resource: Resource) -> dict[str, str]:
         "created": resource.get("created"),
         "updated": resource.get("updated"),
         "usage": ", ".join(f"{name} {number}" for name, number in usage.items() if isinstance(number, int)),
-        "errors": "; ".join(str(error.get("message") or error) for error in resource.get("errors") or ()),
+        "errors": "; ".join(error.get("message") or str(error) for error in resource.get("errors", ())),
     }
     return {name: str(value) for name, value in facts.items() if value}
 

@@ -9,8 +9,22 @@ from tools.research.job import Answer, Job
 from tools.research.ledger import Ledger
 from tools.research.report import Report, read_report
 from tools.research.texts import recall
+from tools.yamls import did_you_mean
 
 log = logging.getLogger(__name__)
+
+
+class UnknownModel(ApiError):
+    """The server does not know the model that answers questions. The text says where it is named."""
+
+    def __init__(self, model: str, error: ApiError) -> None:
+        from tools.contracts import known_names  # only for a mistake: it loads the SDK
+
+        near = did_you_mean(model, [name for name in known_names("model") if name != model])
+        super().__init__(
+            f"`follow_up_model: {model}` in configs/researcher.yaml is not known to the server{near}: {error}"
+        )
+        self.status = error.status
 
 
 async def ask(
@@ -22,16 +36,21 @@ async def ask(
     model is given the report, and what was asked about it since.
 
     Raises:
+        UnknownModel: the server does not know the model.
         ApiError: the model could not be asked.
     """
     try:
         resource = await client.ask(model, question, job.newest)
-    except Gone:
+    except Gone as error:
+        if model in str(error):
+            raise UnknownModel(model, error) from error
         text = f"{recall(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
-        resource = await client.ask(model, text, None)
+        try:
+            resource = await client.ask(model, text, None)
+        except Gone as again:  # nothing but the model is named by this request
+            raise UnknownModel(model, again) from again
     read = read_report(resource)
-    earlier = tuple(id_ for id_ in resource["continuation_ids"] if id_ != resource["id"])
-    answer = Answer(question, read.text, resource["id"], earlier, session)
+    answer = Answer(question, read.text, resource["id"], tuple(resource["earlier_ids"]), session)
     if not await ledger.add_answer(job.id, answer):
         await _delete(client, answer)
     return read

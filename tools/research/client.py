@@ -1,4 +1,4 @@
-"""The client port: the five calls that a research needs, and the handful of ways in which they fail.
+"""The client port: the calls that a research needs, and the handful of ways in which they fail.
 
 Nothing here tries again by itself: the SDK would repeat a create four times on 429 and 5xx (google-genai 2.34),
 and each repetition may be another paid run. Who calls decides what may be repeated.
@@ -8,22 +8,19 @@ from __future__ import annotations
 
 import asyncio
 import email.utils
+import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from typing import TYPE_CHECKING, Any
 
-import httpx
-
+from tools.answer import NotSent
 from tools.research.job import Request
-from tools.wire import Event, each, plain, wire_of
+from tools.resources import Event, Resource, interaction_id_of
+from tools.wire import each, wire_of
 
 if TYPE_CHECKING:
     from google.genai import Client
-
-Resource = Mapping[str, Any]
-"""An interaction as plain JSON: {"id", "status", "steps", "usage", ...}."""
-
 
 THINKING = 4
 """So many times as long as for any other answer is waited for a model's."""
@@ -78,36 +75,36 @@ class InteractionsClient:
         self._sdk, self._patience, self._tools = sdk, patience, tools
 
     async def create(self, request: Request) -> AsyncGenerator[Event, None]:
-        """Starts a research and yields its events. The first one names the interaction.
+        """Starts a research and yields its events. One of the first names the interaction.
 
         Raises:
             NotCreated: nothing was started.
-            OutcomeUnknown: it may have been started.
-            Unavailable: the stream broke after the first event.
+            OutcomeUnknown: it may have been started, and no event has named the interaction.
+            Unavailable: the stream broke after that.
         """
         try:
             sdk, tools = self._sdk(), self._tools()
         except Exception as error:
             raise NotCreated(str(error)) from error
-        first = True
+        body = {
+            "agent": request.agent,
+            "input": _step(request.input),
+            "agent_config": {"type": "deep-research", **request.options},
+            "tools": tools or None,
+            "previous_interaction_id": request.previous,
+            "background": True,  # Deep Research refuses to run otherwise
+            "store": True,
+            "stream": True,
+        }
+        named = False
         try:
-            body = {
-                "agent": request.agent,
-                "input": _step(request.input),
-                "agent_config": {"type": "deep-research", **request.options},
-                "tools": tools or None,
-                "previous_interaction_id": request.previous,
-                "background": True,  # Deep Research refuses to run otherwise
-                "store": True,
-                "stream": True,
-            }
             async with aclosing(each(await wire_of(sdk).create(body))) as events:
                 async for event in events:
+                    named = named or bool(interaction_id_of(event))
                     yield event
-                    first = False
         except Exception as error:
-            raise (_start_error(error) if first else _error(error)) from error
-        if first:
+            raise (_error(error) if named else _start_error(error)) from error
+        if not named:
             raise OutcomeUnknown("the answer ended before it named the interaction")
 
     async def stream(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
@@ -133,27 +130,37 @@ class InteractionsClient:
             return await wire_of(self._sdk()).get(interaction_id, include_input=include_input)
 
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
-        """Lets a model answer, going on from an interaction. An answer that the SDK put together from several
-        interactions names them all in `continuation_ids`, which is the SDK's own word.
+        """Lets a model answer, going on from an interaction.
+
+        An answer that comes in several interactions has the steps of all, the id of the last one, and names the
+        others in `earlier_ids`.
 
         Raises:
-            Gone: the server has forgotten the interaction.
+            Gone: the server has forgotten the interaction, or does not know the model.
             ApiError: it could not be asked.
         """
+        body = {"model": model, "input": text, "previous_interaction_id": previous}
+        steps, earlier = list[Any](), list[str]()
         async with self._answer(THINKING):
-            interactions = self._sdk().aio.interactions
-            answer = await interactions.create(model=model, input=text, previous_interaction_id=previous)
-            return plain(answer) | {"continuation_ids": getattr(answer, "continuation_ids", None) or []}
+            wire = wire_of(self._sdk())
+            while True:
+                part = await wire.answer(body)
+                steps += part.get("steps", [])
+                token, id_ = part.get("continuation_token"), part.get("id", "")
+                if part["status"] != "requires_continuation" or not token or token == body.get("continuation_token"):
+                    return {**part, "id": id_, "steps": steps, "earlier_ids": earlier}
+                earlier.append(id_)
+                body = {"model": model, "previous_interaction_id": id_, "continuation_token": token}
 
     async def cancel(self, interaction_id: str) -> Resource:
-        """Ends a running interaction.
+        """Ends a running interaction; how it stands then, or nothing if the server does not say.
 
         Raises:
             Gone: the server knows no such method or interaction (seen for running ones: python-genai #1971).
             ApiError: it could not be asked.
         """
         async with self._answer():
-            return plain(await self._sdk().aio.interactions.cancel(interaction_id))
+            return await wire_of(self._sdk()).cancel(interaction_id)
 
     async def delete(self, interaction_id: str) -> None:
         """Makes the server forget an interaction.
@@ -162,7 +169,7 @@ class InteractionsClient:
             ApiError: it could not be asked.
         """
         async with self._answer():
-            await self._sdk().aio.interactions.delete(interaction_id)
+            await wire_of(self._sdk()).delete(interaction_id)
 
     @asynccontextmanager
     async def _answer(self, times: float = 1) -> AsyncIterator[None]:
@@ -182,13 +189,13 @@ def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """HTTP status of an SDK error. The Interactions errors share no base with `genai.errors.APIError` (2.34)."""
+    """HTTP status of an error of ours or the SDK's, whose errors share no base with `genai.errors.APIError` (2.34)."""
     status = getattr(error, "status_code", None)
-    return status if isinstance(status, int) and status >= 400 else None
+    return status if isinstance(status, int) and status >= 300 else None
 
 
 def _error(error: Exception) -> ApiError:
-    """Any exception of the SDK or the connection; what is not known counts as worth trying again."""
+    """Any exception of a call; what is not known counts as worth trying again."""
     status, wait = status_of(error), retry_after(error)
     if status == 404:
         return Gone(str(error), status=status)
@@ -198,27 +205,13 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
+    """Any exception of a create that has named no interaction. Only a refusal proves that nothing was started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, again=status == 429, status=status, retry_after=wait)
-    if _never_connected(error):
-        return NotCreated(f"no connection: {text}", again=True, retry_after=wait)
+    if isinstance(error, NotSent):
+        return NotCreated(f"nothing was sent: {text}", again=error.transient)
     return OutcomeUnknown(text, status=status)
-
-
-_UNSENT = (
-    *(httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError),
-    *(httpx.UnsupportedProtocol, httpx.InvalidURL, UnicodeEncodeError),
-)
-
-
-def _never_connected(error: BaseException | None) -> bool:
-    """A connection that was never made carried no request, nor did a request that could not be written."""
-    while error is not None:
-        if isinstance(error, _UNSENT):
-            return True
-        error = error.__cause__
-    return False
 
 
 def retry_after(error: BaseException) -> float | None:
@@ -226,12 +219,11 @@ def retry_after(error: BaseException) -> float | None:
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
         if "retry-after-ms" in headers:
-            return float(headers["retry-after-ms"]) / 1000
-        if "retry-after" in headers:
-            value = headers["retry-after"]
-            if value.strip().replace(".", "", 1).isdigit():
-                return float(value)
-            return max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
-    except ValueError:
-        pass
-    return None
+            seconds = float(headers["retry-after-ms"]) / 1000
+        elif (value := headers.get("retry-after", "")).strip().replace(".", "", 1).isdigit():
+            seconds = float(value)
+        else:
+            seconds = max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None

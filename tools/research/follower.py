@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
-from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
+from tools.research.client import ApiError, Gone, InteractionsClient, Refused
 from tools.research.job import OUTCOMES
-from tools.wire import Event
+from tools.resources import Event, Resource
 
 SOON = 0.1
 """Seconds until a stream that brought something is asked for again."""
@@ -35,6 +35,8 @@ class Policy:
     """Without a sign of life of a job's follower, before another process takes over."""
     poll_first: float = 2
     poll_most: float = 30
+    max_wait: float = 300
+    """Between two reads, whatever `Retry-After` says: a report must not wait for a day."""
     stall_after: float = 3600
     """Without any news, before the job is called stalled. Deep Research ends within an hour, by its documentation."""
 
@@ -178,7 +180,7 @@ class Follower:
                 async with self._ending:
                     began = now()
                     resource = await self._client.get(self._id)
-                    if resource.get("status") in OUTCOMES:
+                    if resource["status"] in OUTCOMES:
                         yield Ended(await self._with_usage(resource))
                         return
                 break
@@ -194,7 +196,7 @@ class Follower:
                 yield Trouble("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
                 wait = min(wait * 2, self._policy.poll_most)
-        stand = (resource.get("status"), resource.get("updated"), len(resource.get("steps") or ()))
+        stand = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
         if stand != self._stand and self._stand is not None:
             self._quiet = 0.0
         self._stand = stand
@@ -206,7 +208,7 @@ class Follower:
     async def _with_usage(self, resource: Resource) -> Resource:
         """Usage and steps may arrive seconds after the end (big-AGI #1143); they are worth two more reads."""
         for attempt in range(2):
-            if (resource.get("usage") and resource.get("steps")) or resource.get("status") != "completed":
+            if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break
             await self._sleep(self._policy.poll_first * 2**attempt)
             try:
@@ -216,6 +218,6 @@ class Follower:
         return resource
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
-        seconds = max(at_least, seconds * (0.75 + 0.5 * self._jitter()))
+        seconds = max(min(at_least, self._policy.max_wait), seconds * (0.75 + 0.5 * self._jitter()))
         self._quiet += seconds
         await self._sleep(seconds)

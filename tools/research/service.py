@@ -17,7 +17,7 @@ import httpx
 from tools.citations import relink
 from tools.research import signals
 from tools.research.asking import ask
-from tools.research.client import ApiError, Gone, InteractionsClient, Refused, Resource
+from tools.research.client import ApiError, Gone, InteractionsClient, Refused
 from tools.research.config import Limits
 from tools.research.follower import Policy
 from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
@@ -27,6 +27,7 @@ from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, to_json
 from tools.research.texts import moment
 from tools.research.worker import Worker
+from tools.resources import Resource
 
 log = logging.getLogger(__name__)
 

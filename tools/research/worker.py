@@ -15,10 +15,9 @@ from tools.research.client import (
     InteractionsClient,
     NotCreated,
     OutcomeUnknown,
-    Resource,
     Unavailable,
 )
-from tools.research.database import DATABASE_ERRORS
+from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
 from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, Request, State
 from tools.research.leases import Leases
@@ -26,7 +25,7 @@ from tools.research.ledger import Ledger
 from tools.research.progress import progress_line, progress_lines
 from tools.research.report import from_json, read_report, to_json
 from tools.research.texts import recall, stall
-from tools.wire import Event
+from tools.resources import Event, Resource, interaction_id_of
 
 log = logging.getLogger(__name__)
 
@@ -203,6 +202,8 @@ class Worker:
                 return await self._ledger.change(job.id, expected, self._clock(), **values)
             except DATABASE_ERRORS as error:
                 log.error("%s is interaction %s, and the ledger cannot be written: %s", job.id, named, error)
+                if refuses_value(error):
+                    raise
             await asyncio.sleep(wait)
             wait = min(2 * wait, 30)
 
@@ -259,12 +260,13 @@ class Worker:
         state = OUTCOMES[resource["status"]]
         if state is State.COMPLETED and job.request.plans:
             earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
-            plan = Plan(read_report(resource).text, job.interaction_id or resource["id"], earlier=earlier)
+            text = (await asyncio.to_thread(read_report, resource)).text
+            plan = Plan(text, job.interaction_id or resource["id"], earlier=earlier)
             await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
             return
-        values: dict[str, object] = {"usage": resource.get("usage") or {}}
+        values: dict[str, object] = {"usage": resource.get("usage", {})}
         if state in (State.COMPLETED, State.INCOMPLETE):
-            values["report"] = to_json(read_report(resource))
+            values["report"] = await asyncio.to_thread(_report, resource)
         ended = "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
         await self.end(job, state, _reasons(resource) or ended, **values)
 
@@ -283,10 +285,9 @@ async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:
     said = ""
     try:
         async for event in stream:
-            named = (event.get("interaction") or {}).get("id") or event.get("interaction_id")
-            if named:
+            if named := interaction_id_of(event):
                 return named, event.get("event_id")
-            said = str((event.get("error") or {}).get("message") or said)
+            said = event.get("error", {}).get("message") or said
     except Unavailable as error:
         raise OutcomeUnknown(said or str(error)) from error
     raise OutcomeUnknown(said or "the answer ended before it named the interaction")
@@ -301,6 +302,9 @@ def _lines(read: Callable[[Event | Resource], Iterable[str | None]], source: Eve
         return []
 
 
+def _report(resource: Resource) -> str:
+    return to_json(read_report(resource))
+
+
 def _reasons(resource: Resource) -> str:
-    errors = resource.get("errors") or []
-    return "; ".join(str((e.get("message") or e.get("code")) if isinstance(e, dict) else e) for e in errors)
+    return "; ".join(error.get("message") or error.get("code", "") for error in resource.get("errors", ()))

@@ -1,0 +1,44 @@
+"""`python -m tests.forms`: answers of random forms, many more than the test suite plays."""
+
+from __future__ import annotations
+
+import logging
+import tempfile
+import time
+from concurrent.futures import ProcessPoolExecutor
+from multiprocessing import get_context
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from tests.forms.fuzz import play_many
+
+SERIES = 500
+"""Examples of one process."""
+app = typer.Typer(pretty_exceptions_enable=False)
+
+
+@app.command()
+def main(
+    examples: Annotated[int, typer.Option(help="How many answers.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Of the first random series; each next one counts on.")] = 1,
+) -> None:
+    """The form fuzzer. Ends with a traceback and the smallest example if a promise is broken."""
+    began = time.monotonic()
+    series = [(min(SERIES, examples - done), seed + number) for number, done in enumerate(range(0, examples, SERIES))]
+    with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
+        for _ in processes.map(_play, *zip(*series, strict=True)):
+            pass
+    seeds = f"seeds {seed} to {series[-1][1]}"
+    print(f"{examples} forms ({seeds}): no promise broken, in {time.monotonic() - began:.0f} s")
+
+
+def _play(examples: int, seed: int) -> None:
+    logging.disable(logging.CRITICAL)  # the odd forms are meant
+    with tempfile.TemporaryDirectory() as folder:
+        play_many(Path(folder), examples, seed)
+
+
+if __name__ == "__main__":
+    app()

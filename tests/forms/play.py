@@ -1,0 +1,122 @@
+"""Plays one research against a server of odd forms, and says what must hold whatever the server answers."""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from tests.forms.server import FormServer, form_server
+from tools import backend
+from tools.research.client import ApiError, InteractionsClient
+from tools.research.follower import Policy
+from tools.research.job import Job, Order, State
+from tools.research.ledger import Ledger
+from tools.research.page import to_chat, to_html, to_markdown
+from tools.research.service import Research
+
+AGENT = "deep-research-preview-04-2026"
+MAX_HELD_S = 0.25
+"""CPU seconds of this process between two beats of the event loop. Other processes do not count."""
+_BEAT_S = 0.005
+_ASKED = 3
+"""How often a person asks for the same research."""
+
+
+class Heartbeat:
+    """Measures for how long the event loop was held, in CPU time of the process: so a loaded machine is no fault."""
+
+    def __init__(self) -> None:
+        self.held = 0.0
+
+    async def __aenter__(self) -> None:
+        self.held = 0.0
+        self._beating = asyncio.create_task(self._beat())
+
+    async def __aexit__(self, *_: object) -> None:
+        self._beating.cancel()
+
+    async def _beat(self) -> None:
+        while True:
+            before = time.process_time()
+            await asyncio.sleep(_BEAT_S)
+            self.held = max(self.held, time.process_time() - before)
+
+
+@dataclass
+class Place:
+    """A server, a ledger, and services that wait for nothing."""
+
+    server: FormServer
+    service: Research
+    heart: Heartbeat
+    clock: float = 1e9
+    waits: list[float] = field(default_factory=list)
+    """Seconds that the service wanted to wait."""
+
+    async def research(self, brief: str) -> Job:
+        """Asks for a research until it is over, or three times. Returns the job."""
+        order = Order(brief=brief, user="ada", session="s", agent=AGENT)
+        async with self.heart:
+            for _ in range(_ASKED):
+                job, _ = await self.service.start(order)
+                with suppress(ApiError):  # the server will not let us read; it is said, and may be tried again
+                    async for _line in self.service.watch(job.id, seconds=60):
+                        pass
+                job = await self.service.job(job.id)
+                if job.state in (State.COMPLETED, State.START_UNKNOWN):
+                    break
+        return job
+
+
+@asynccontextmanager
+async def place(folder: Path) -> AsyncIterator[Place]:
+    """A place whose time is virtual: who waits is let go on at once."""
+    async with form_server() as server:
+        sdk = backend.new_client(backend.Backend("emulator", "forms", server.url), retries=False)
+        found: list[Place] = []
+
+        async def sleep(seconds: float) -> None:
+            found[0].waits.append(seconds)
+            found[0].clock += seconds
+            await asyncio.sleep(0)
+
+        service = Research(
+            Ledger(f"sqlite+aiosqlite:///{folder}/forms.db"),
+            InteractionsClient(lambda: sdk),
+            policy=Policy(poll_first=60, poll_most=300, stall_after=900),
+            clock=lambda: found[0].clock,
+            sleep=sleep,
+        )
+        found.append(Place(server, service, Heartbeat()))
+        try:
+            yield found[0]
+        finally:
+            await service.close()
+            await sdk.aio.aclose()
+
+
+async def check(where: Place, brief: str, *, report: str | None = None) -> Job:
+    """Plays a research; what must hold holds.
+
+    Args:
+        report: text that was paid for, if the server says that the research is completed.
+    """
+    job = await where.research(brief)
+    assert where.server.started <= 1, "paid for twice"
+    assert where.heart.held <= MAX_HELD_S, f"the event loop was held for {where.heart.held:.2f} s"
+    assert job.state not in (State.INTENDED, State.STARTING), "it has no end"
+    found = await where.service.report(job.id)
+    assert found is not None or job.error or job.state is State.RUNNING, "an end without a word"
+    if job.state is State.COMPLETED:
+        assert found is not None
+        for text in (to_markdown(found), to_chat(found), to_html(found)):
+            assert text
+            text.encode()  # no half of a pair of surrogates
+            assert "\0" not in text
+        if report:
+            assert report in found.text
+    return job

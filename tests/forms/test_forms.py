@@ -1,0 +1,302 @@
+"""Answers of an unexpected form, as they were seen in the field: one create, an end that is said, nothing lost."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import AsyncIterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.forms.fuzz import play_many
+from tests.forms.play import AGENT, Place, check, place
+from tests.forms.server import (
+    CREATED,
+    DONE,
+    EVENT_STREAM,
+    JSON,
+    NAME,
+    REPORT,
+    RUNNING,
+    Reply,
+    form_server,
+    sent_as_events,
+    sent_as_json,
+)
+from tools import answer
+from tools.research.asking import UnknownModel
+from tools.research.client import ApiError, InteractionsClient
+from tools.research.job import Order, State
+from tools.research.texts import outcome
+from tools.sdk import new_client
+
+PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
+HTML = ("content-type", "text/html; charset=utf-8")
+ODD_FIRST = ["ping", [], {"error": "text"}, {"interaction": {"status": "in_progress"}}, 5, None, {"interaction": "x"}]
+
+
+@pytest.fixture
+async def where(tmp_path: Path) -> AsyncIterator[Place]:
+    async with place(tmp_path) as found:
+        yield found
+
+
+@pytest.fixture
+def closed_port() -> int:
+    """A port that nobody listens at."""
+    with socket.socket() as found:
+        found.bind(("127.0.0.1", 0))
+        return int(found.getsockname()[1])
+
+
+@pytest.mark.parametrize(
+    "status", ["301 Moved", "302 Found", "303 See Other", "307 Temporary", "308 Permanent", "300 X"]
+)
+@pytest.mark.parametrize("target", ["http://127.0.0.1:{port}/x", "/elsewhere", "::", "http://[", ""])
+async def test_a_create_follows_no_redirect(where: Place, status: str, target: str, closed_port: int) -> None:
+    where.server.play(create=[Reply(status, (("location", target.format(port=closed_port)),))])
+    job = await check(where, "tides")
+    assert job.state is State.START_UNKNOWN
+    assert [line for line, _ in where.server.requests if line.startswith("POST")] == ["POST /v1beta/interactions"]
+
+
+@pytest.mark.parametrize("call", ["create", "stream", "read"])
+async def test_the_key_goes_to_no_other_server(where: Place, call: str) -> None:
+    async with form_server() as other:
+        away = Reply("307 Temporary Redirect", (("location", f"{other.url}/v1beta/interactions/{NAME}"),))
+        where.server.play(**{call: [away, sent_as_json(DONE)]})
+        await check(where, "tides")
+        assert other.requests == []
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        Reply(headers=(HTML,), body=PAGE),
+        Reply("204 No Content"),
+        Reply(),
+        Reply(headers=(JSON,), body=b"{"),
+        Reply(headers=(JSON,), body=b"[" * 100_000),
+        Reply(headers=(EVENT_STREAM,), body=b": ping\n\n"),
+        Reply("202 Accepted", (("content-type", "application/octet-stream"),), b"\x00\xff" * 999),
+        Reply("201 Created", (("location", "/v1beta/operations/7"),)),
+        Reply(headers=(JSON, ("content-encoding", "gzip")), body=b"no gzip"),
+        Reply(headers=(("content-length", "50"),), body=b"{}"),
+        sent_as_json({"error": {"code": 500, "message": "later"}}),
+    ],
+)
+async def test_an_answer_that_names_no_interaction_leaves_the_start_unknown(where: Place, reply: Reply) -> None:
+    where.server.play(create=[reply])
+    assert (await check(where, "tides")).state is State.START_UNKNOWN
+
+
+@pytest.mark.parametrize(
+    "reply",
+    [
+        sent_as_json(RUNNING),
+        sent_as_json({"id": NAME}),
+        sent_as_json(RUNNING, "201 Created"),
+        Reply(headers=(HTML,), body=b' {"id": "v1_form", "status": "in_progress"}'),
+        Reply("201 Created", (("location", f"https://example.org/v1beta/interactions/{NAME}?alt=json"),)),
+        Reply("202 Accepted", (("location", f"/v1beta/interactions/{NAME}"), JSON), b"{}"),
+        Reply(body=sent_as_events(CREATED).body),
+        Reply(headers=(HTML,), body=sent_as_events(CREATED).body),
+    ],
+)
+async def test_an_interaction_is_found_wherever_an_answer_names_it(where: Place, reply: Reply) -> None:
+    where.server.play(create=[reply])
+    job = await check(where, "tides", report=REPORT)
+    assert (job.state, job.interaction_id) == (State.COMPLETED, NAME)
+
+
+@pytest.mark.parametrize("odd", [*ODD_FIRST, b"data: ping\n\n", b"data: \xff\xfe\n\n", b'data: {"a":\n\n'])
+async def test_odd_events_before_the_one_that_names_the_interaction_are_skipped(where: Place, odd: Any) -> None:
+    where.server.play(create=[sent_as_events(odd, odd, CREATED)])
+    job = await check(where, "tides", report=REPORT)
+    assert (job.state, job.interaction_id) == (State.COMPLETED, NAME)
+
+
+async def test_a_numeric_id_is_kept_as_text(where: Place) -> None:
+    where.server.play(create=[sent_as_events({**CREATED, "interaction": {"id": 12, "status": "in_progress"}})])
+    job = await check(where, "tides")
+    assert (job.interaction_id, job.state) == ("12", State.EXPIRED)
+
+
+@pytest.mark.parametrize("id_", ["a/../../v1beta/interactions", "a?b=c#d", "ü\u0000\ud800", " ", "%2f"])
+async def test_an_id_of_any_characters_stays_in_its_place_of_the_address(where: Place, id_: str) -> None:
+    where.server.play(create=[sent_as_json({"id": id_, "status": "in_progress"})])
+    await check(where, "tides")
+    assert all(line.count("/") == 3 for line, _ in where.server.requests[1:])
+
+
+async def test_an_id_that_is_no_id_is_none(where: Place) -> None:
+    where.server.play(create=[sent_as_json({"id": "a" * 2_000, "status": "in_progress"})])
+    assert (await check(where, "tides")).state is State.START_UNKNOWN
+
+
+@pytest.mark.parametrize("wait", ["86400", "inf", "nan", "-5", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT", "²", "soon"])
+@pytest.mark.parametrize("header", ["retry-after", "retry-after-ms"])
+async def test_no_server_can_postpone_a_read_by_more_than_five_minutes(where: Place, wait: str, header: str) -> None:
+    later = Reply("503 Service Unavailable", ((header, wait),))
+    where.server.play(stream=[later], read=[later, later, sent_as_json(DONE)])
+    assert (await check(where, "tides", report=REPORT)).state is State.COMPLETED
+    assert max(where.waits) <= 375  # five minutes, and a quarter for the jitter of polling
+
+
+@pytest.mark.parametrize("reply", [Reply(headers=(HTML,), body=PAGE), Reply("204 No Content"), Reply("302 Found")])
+async def test_a_read_that_is_no_interaction_is_like_a_server_that_is_away(where: Place, reply: Reply) -> None:
+    where.server.play(stream=[reply], read=[*[reply] * 5, sent_as_json(DONE)])
+    assert (await check(where, "tides", report=REPORT)).state is State.COMPLETED
+
+
+def output(*texts: Any) -> dict[str, Any]:
+    return {"type": "model_output", "content": [{"type": "text", "text": text} for text in texts]}
+
+
+THOUGHT = {"type": "thought", "summary": [{"type": "text", "text": "Hm."}]}
+SEARCH = {"type": "google_search_call", "id": "s", "arguments": {"queries": ["tides"]}}
+
+
+@pytest.mark.parametrize("between", [THOUGHT, SEARCH, {"type": "hologram"}, {}])
+async def test_a_report_is_all_of_its_outputs(where: Place, between: dict[str, Any]) -> None:
+    steps = [{"type": "user_input", "content": []}, output("# Tides\n\nFirst."), between, output("Done. Let me know…")]
+    where.server.play(read=[sent_as_json({**DONE, "steps": steps})])
+    job = await check(where, "tides", report="First.")
+    found = await where.service.report(job.id)
+    assert found is not None
+    assert (found.title, "Let me know" in found.text) == ("Tides", True)
+
+
+@pytest.mark.parametrize(
+    "odd",
+    [
+        {"errors": 5, "usage": [1]},
+        {"errors": ["one", {"code": 3}], "usage": None},
+        {"usage": {"total_tokens": "7", "x": [1]}},
+        {"steps": [5, None, output(REPORT)]},
+        {"steps": output(REPORT)},
+        {"steps": [{"type": "model_output", "content": {"type": "text", "text": REPORT}}]},
+        {"steps": [{"type": "model_output", "content": REPORT}]},
+        {"steps": [{"type": "model_output", "content": [REPORT, 5, None]}]},
+    ],
+)
+async def test_what_can_be_read_of_a_finished_interaction_is_kept(where: Place, odd: dict[str, Any]) -> None:
+    where.server.play(read=[sent_as_json({**DONE, **odd})])
+    assert (await check(where, "tides", report="The moon moves the sea.")).state is State.COMPLETED
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "| a |\n|---|\n| " + " " * 200_000 + " |\n",
+        "[" * 60_000,
+        "`" * 40_000,
+        "[](" * 30_000,
+        "**a " * 30_000,
+        "<" * 60_000,
+        "> " * 30_000,
+        "[1] " * 30_000,
+        "![x](" * 20_000,
+    ],
+)
+async def test_no_report_holds_the_event_loop(where: Place, text: str) -> None:
+    where.server.play(read=[sent_as_json({**DONE, "steps": [output(f"# Tides\n\n{text}\n\nThe end.")]})])
+    job = await where.research("tides")
+    found = await where.service.report(job.id)
+    assert found is not None
+    assert (job.state, found.text.endswith("The end.")) == (State.COMPLETED, True)
+    assert where.heart.held <= 0.25
+
+
+async def test_text_that_no_database_keeps_is_replaced_where_it_enters(where: Place) -> None:
+    where.server.play(read=[sent_as_json({**DONE, "steps": [output("# Ti\0des\n\nThe \ud800moon\x1b[2J.")]})])
+    job = await check(where, "tides", report="The \ufffdmoon?[2J.")
+    assert job.state is State.COMPLETED
+
+
+@pytest.mark.parametrize("words, requests", [("no model gemini-2.5-flsh", 1), ("not found", 2)])
+async def test_a_retired_model_for_questions_is_named_with_its_key_and_the_nearest_name(
+    where: Place, words: str, requests: int
+) -> None:
+    gone = sent_as_json({"error": {"code": "not_found", "message": words}}, "404 Not Found")
+    where.server.play(create=[sent_as_events(CREATED), gone])
+    job = await check(where, "tides")
+    before = len(where.server.requests)
+    with pytest.raises(UnknownModel, match=r"follow_up_model: gemini-2\.5-flsh.*did you mean `gemini-2\.5-flash`"):
+        await where.service.follow_up(job.id, "Why?", "gemini-2.5-flsh")
+    assert len(where.server.requests) - before == requests
+
+
+async def test_an_answer_in_several_parts_is_put_together(where: Place) -> None:
+    parts = [
+        sent_as_json(
+            {"id": "a1", "status": "requires_continuation", "continuation_token": "t", "steps": [output("One.")]}
+        ),
+        sent_as_json({"id": "a2", "status": "completed", "steps": [output("Two.")]}),
+    ]
+    where.server.play(create=[sent_as_events(CREATED), *parts])
+    job = await check(where, "tides")
+    assert (await where.service.follow_up(job.id, "Why?", "gemini-3.8-flash")).text == "One.\n\nTwo."
+    [answer] = (await where.service.job(job.id)).follow_ups
+    assert (answer.interaction_id, answer.earlier) == ("a2", ("a1",))
+
+
+async def test_a_continuation_that_goes_nowhere_ends(where: Place) -> None:
+    part = sent_as_json(
+        {"id": "a1", "status": "requires_continuation", "continuation_token": "t", "steps": [output("A.")]}
+    )
+    where.server.play(create=[sent_as_events(CREATED), part])
+    job = await check(where, "tides")
+    await where.service.follow_up(job.id, "Why?", "gemini-3.8-flash")
+    assert len((await where.service.job(job.id)).follow_ups) == 1
+
+
+@pytest.mark.parametrize("reply", [Reply("204 No Content"), Reply("202 Accepted"), Reply(headers=(JSON,), body=b"{}")])
+async def test_any_success_of_a_cancel_or_a_delete_is_one(where: Place, reply: Reply) -> None:
+    where.server.play(create=[sent_as_json(RUNNING)], read=[sent_as_json(RUNNING)], answer=[reply])
+    job, _ = await where.service.start(Order(brief="tides", user="ada", session="s", agent=AGENT))
+    while not (await where.service.job(job.id)).interaction_id:
+        await asyncio.sleep(0.001)
+    assert (await where.service.cancel(job.id)).state is State.CANCELLED
+    assert "deleted at the server" in (await where.service.forget(job.id))[0]
+
+
+@pytest.mark.parametrize("status, costs", [("403 Forbidden", False), ("200 OK", True)])
+async def test_that_it_costs_again_is_said_only_where_something_was_started(
+    where: Place, status: str, costs: bool
+) -> None:
+    failed = sent_as_json({**DONE, "status": "failed", "errors": ["no"]})
+    where.server.play(create=[Reply(status, body=sent_as_events(CREATED).body)], read=[failed])
+    job = await where.research("tides")
+    assert (job.state, "costs again" in outcome(job)) == (State.FAILED, costs)
+
+
+async def test_a_secret_in_an_error_of_the_server_is_shown_nowhere() -> None:
+    async with form_server() as server:
+        url = server.url.replace("http://", "http://bob:pass%20word1@")
+        sdk = new_client(url, retries=False, enterprise=False, api_key="the-key-of-2026")
+        client = InteractionsClient(lambda: sdk)
+        said = "bad key the-key-of-2026 for bob:pass%20word1 or pass word1"
+        for answer in (
+            sent_as_json({"error": {"message": said}}, "400 Bad Request"),
+            Reply("500 Oops", body=said.encode()),
+            sent_as_json({"error": {"message": said}}),
+        ):
+            server.play(read=[answer])
+            with pytest.raises(ApiError) as raised:
+                await client.get(NAME)
+            assert "bad key" in str(raised.value)
+            assert "2026" not in str(raised.value) and "word1" not in str(raised.value)
+        await sdk.aio.aclose()
+
+
+async def test_a_stream_that_never_ends_a_line_is_given_up(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(answer, "MAX_BYTES", 10_000)
+    where.server.play(create=[Reply(headers=(EVENT_STREAM,), body=b"data: " + b"a" * 200_000)])
+    assert (await check(where, "tides")).state is State.START_UNKNOWN
+
+
+def test_whatever_a_server_answers_is_paid_for_once_said_and_kept(tmp_path: Path) -> None:
+    play_many(tmp_path, examples=200, number=1)
