@@ -7,9 +7,8 @@ from collections.abc import Iterable
 from google.genai import types
 
 from tools.contracts import Contract, medium_of
+from tools.media import decoded, is_text, media_type
 from tools.tap import fenced
-
-_TEXTS = ("application/json", "application/xml", "application/yaml", "application/x-yaml")
 
 
 def fitting(contents: Iterable[types.Content], contract: Contract | None) -> list[types.Content]:
@@ -25,10 +24,8 @@ def fitting(contents: Iterable[types.Content], contract: Contract | None) -> lis
 
 def text_in(part: types.Part) -> str | None:
     """What stands in a text file, which is no document for the API; none for anything else."""
-    kind = part.inline_data.mime_type or "" if part.inline_data else ""
-    if not (kind.startswith("text/") or kind in _TEXTS):
-        return None
-    return ((part.inline_data and part.inline_data.data) or b"").decode("utf-8", "replace")
+    file = part.inline_data
+    return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
 def _fitting(part: types.Part, contract: Contract | None) -> types.Part:
@@ -40,4 +37,5 @@ def _fitting(part: types.Part, contract: Contract | None) -> types.Part:
         return types.Part(text=f"{name}:\n\n{fenced(text)}")
     if contract and medium_of(part) not in contract.inputs:
         return types.Part(text=f"[{name} was attached here, which this model cannot take]")
-    return part
+    plain = file.model_copy(update={"mime_type": media_type(file.mime_type) or None})  # as the API compares it
+    return part.model_copy(update={"inline_data" if part.inline_data else "file_data": plain})

@@ -14,11 +14,16 @@ from google.adk.artifacts import BaseArtifactService
 from google.adk.events import Event, EventActions
 from google.genai import types
 
-from tools.moderation.gate import Withheld, admit_report
+from tools.attachments import text_in
+from tools.media import media_type
+from tools.moderation.gate import Withheld, admit_report, admitted
+from tools.redaction import redact
 from tools.research.config import Private
+from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import TERMINAL, WORKABLE, Job, State
 from tools.research.limits import LimitReached
-from tools.research.page import to_chat, to_html, to_markdown
+from tools.research.page import to_chat, to_markdown
+from tools.research.rendering import render_html
 from tools.research.report import Report, to_json
 from tools.research.service import GRACE, Research
 from tools.research.texts import closing, listing, outcome, started, state, title
@@ -47,6 +52,8 @@ log = logging.getLogger(__name__)
 
 COSTS = (New, Further, Again, Approve, Revise, FollowUp)
 """Wishes that leave something at the server."""
+AWAITS_INPUT = "awaits_input"
+"""Metadata of an event that asks the user for a yes."""
 READ_SECONDS = 10
 """How long a turn waits for the ledger at its end."""
 SAVE_SECONDS = 30
@@ -78,8 +85,9 @@ class Turn:
             yield self._say(text, error_code="TIMEOUT", error_message=text)
         except Exception as error:  # an exception would end `adk run`, and leave no trace in `adk web`
             log.exception("the researcher failed")
-            text = f"The research desk failed: {error}. A research that was started goes on; ask again to see it."
-            yield self._say(text, error_code=type(error).__name__, error_message=str(error))
+            why = describe_database_error(error) if isinstance(error, DATABASE_ERRORS) else redact(str(error))
+            text = f"The research desk failed: {why}. A research that was started goes on; ask again to see it."
+            yield self._say(text, error_code=type(error).__name__, error_message=why)
 
     async def _play(self, service: Research) -> AsyncGenerator[Event, None]:
         loop = asyncio.get_running_loop()
@@ -90,7 +98,7 @@ class Turn:
             yield self._say(reply)
         if job is None:
             return
-        lines = service.watch(job.id, max(0.0, end - loop.time()))
+        lines = admitted(self.ctx, service.watch(job.id, max(0.0, end - loop.time())))
         try:
             async for line in lines:
                 yield self._progress(line)
@@ -118,6 +126,7 @@ class Turn:
                 return [listing(jobs)], None
             case Cancel(job):
                 job = await service.cancel(job.id)
+                await admit_report(self.ctx, job.error)
                 return [f"Research `{job.id}` is {state(job)}. {job.error}".strip()], None
             case Forget(job):
                 return ["\n".join(f"- {line}" for line in await service.forget(job.id))], None
@@ -149,15 +158,19 @@ class Turn:
 
     async def _outcome(self, job: Job, report: Report | None) -> AsyncGenerator[Event, None]:
         if report is None:
-            failed = job.state not in WORKABLE | {State.AWAITING_APPROVAL}
+            waits = job.state is State.AWAITING_APPROVAL
+            await admit_report(self.ctx, job.plan.text if waits and job.plan else job.error)
+            failed = not waits and job.state not in WORKABLE
             code = f"RESEARCH_{job.state.upper()}" if failed else None
-            yield self._say(outcome(job), error_code=code, error_message=job.error if failed else None)
+            marks = {AWAITS_INPUT: True} if waits else None
+            error = job.error if failed else None
+            yield self._say(outcome(job), error_code=code, error_message=error, custom_metadata=marks)
             return
         await admit_report(self.ctx, to_chat(report))  # before any of its files is saved
         saved: list[str] = []
         if self.ctx.artifact_service:
             try:
-                for group in artifacts(job, report):
+                for group in artifacts(job, report, await render_html(report)):
                     async with asyncio.timeout(SAVE_SECONDS):
                         delta = {n: await self._save(self.ctx.artifact_service, n, part) for n, part in group.items()}
                     saved += delta
@@ -184,8 +197,11 @@ class Turn:
         return Event(author=self.agent.name, invocation_id=self.ctx.invocation_id, branch=self.ctx.branch, **values)
 
 
-def artifacts(job: Job, report: Report) -> list[dict[str, types.Part]]:
+def artifacts(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
     """The report's files by name, one group an event.
+
+    Args:
+        page: the report's web page.
 
     `adk web` 2.13 draws one file an event, and none beside a text: so each picture has its own, and the documents,
     which it cannot draw, share one.
@@ -197,7 +213,7 @@ def artifacts(job: Job, report: Report) -> list[dict[str, types.Part]]:
         f"{job.id}.{ending}": types.Part.from_bytes(data=text.encode(), mime_type=kind)
         for ending, kind, text in (
             ("md", "text/markdown", to_markdown(report)),
-            ("html", "text/html", to_html(report)),
+            ("html", "text/html", page),
             ("json", "application/json", to_json(report)),
         )
     }
@@ -211,8 +227,9 @@ def inputs_of(parts: list[types.Part]) -> tuple[list[dict[str, Any]], list[str]]
         file = part.inline_data or part.file_data
         kind = _kind(file.mime_type if file else None)
         if part.inline_data and kind:
-            data = base64.b64encode(part.inline_data.data or b"").decode()
-            inputs.append({"type": kind, "mime_type": part.inline_data.mime_type, "data": data})
+            text = text_in(part)  # as it was judged, whatever its charset
+            data = base64.b64encode((part.inline_data.data or b"") if text is None else text.encode()).decode()
+            inputs.append({"type": kind, "mime_type": media_type(part.inline_data.mime_type), "data": data})
         elif part.file_data and kind:
             inputs.append({"type": kind, "mime_type": part.file_data.mime_type, "uri": part.file_data.file_uri})
         elif file:
@@ -221,6 +238,7 @@ def inputs_of(parts: list[types.Part]) -> tuple[list[dict[str, Any]], list[str]]
 
 
 def _kind(mime_type: str | None) -> str | None:
-    if mime_type and mime_type.startswith("image/"):
+    kind = media_type(mime_type)
+    if kind.startswith("image/"):
         return "image"
-    return "document" if mime_type == "application/pdf" or (mime_type or "").startswith("text/") else None
+    return "document" if kind == "application/pdf" or kind.startswith("text/") else None

@@ -1,0 +1,70 @@
+"""Media types are compared without case and parameters, wherever a file goes."""
+
+from __future__ import annotations
+
+import pytest
+from google.genai import types
+
+from tools.attachments import fitting, text_in
+from tools.contracts import contract_of
+from tools.media import decoded, is_text, media_type
+from tools.research.turn import inputs_of
+
+
+@pytest.mark.parametrize(
+    ("value", "plain"),
+    [
+        ("TEXT/HTML", "text/html"),
+        ("Application/JSON ; charset=utf-8", "application/json"),
+        ("image/png;q=1;r=2", "image/png"),
+        (None, ""),
+        ("", ""),
+    ],
+)
+def test_case_and_parameters_of_a_media_type_do_not_count(value: str | None, plain: str) -> None:
+    assert media_type(value) == plain
+
+
+def test_what_a_person_can_have_written_is_text() -> None:
+    for value in ("text/x-anything", "application/ld+json", "image/svg+xml", "Application/XML;v=1", "application/sql"):
+        assert is_text(value), value
+    for other in ("application/pdf", "image/png", "application/octet-stream", "video/text", None):
+        assert not is_text(other), other
+
+
+@pytest.mark.parametrize(
+    ("value", "data", "text"),
+    [
+        ("text/plain; charset=iso-8859-1", "Größe".encode("latin-1"), "Größe"),
+        ('text/plain;CHARSET="UTF-16"', "Größe".encode("utf-16"), "Größe"),
+        ("text/plain; charset=shift_jis", "潮".encode("shift_jis"), "潮"),
+        ("text/plain", b"Gr\xf6\xdfe", "Gr\ufffd\ufffde"),
+        ("text/plain; charset=utf-nonsense", b"tides", "tides"),
+        ("text/plain; charset=unicode_escape", rb"\x41", r"\x41"),  # no charset of a text, but a language of Python's
+    ],
+)
+def test_a_text_is_read_by_its_charset(value: str, data: bytes, text: str) -> None:
+    assert decoded(data, value) == text
+
+
+def test_a_model_is_given_what_was_judged_whatever_the_type_is_spelled_like() -> None:
+    page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
+    picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
+    assert text_in(page) == "tides"
+    contract = contract_of("gemini-3.8-flash")
+    assert contract
+    (content,) = fitting([types.Content(role="user", parts=[page, picture])], contract)
+    first, second = content.parts or ()
+    assert first.text and "tides" in first.text
+    assert second.inline_data and second.inline_data.mime_type == "image/png"
+
+
+def test_research_is_given_the_same() -> None:
+    page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
+    picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
+    inputs, left = inputs_of([page, picture])
+    assert [(each["type"], each["mime_type"], each["data"]) for each in inputs] == [
+        ("document", "text/html", "dGlkZXM="),
+        ("image", "image/png", "iVBORw=="),
+    ]
+    assert left == []
