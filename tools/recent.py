@@ -11,14 +11,17 @@ from collections.abc import Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from functools import partial
+from typing import Any
 
 import aiosqlite
 from google.adk.events import Event
 from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService, Session
-from google.adk.sessions.base_session_service import GetSessionConfig
+from google.adk.sessions.base_session_service import GetSessionConfig, ListSessionsResponse
 from google.adk.sessions.sqlite_session_service import SqliteSessionService
+from sqlalchemy import text
 
 from tools.history import Recent
+from tools.shielded import shielded
 
 WINDOW = 60
 """Events that a turn reads."""
@@ -45,6 +48,45 @@ class _RecentSessions(BaseSessionService):
         return await _recent(read) if config is None and _turn.get() else await read(config=config)
 
 
+class _ShieldedSessions(BaseSessionService):
+    """Each call of a database is finished although its caller is cancelled, as a client that leaves does to a turn.
+
+    ADK 2.13 cancels a statement half-way, and with it the rollback (docs/upstream/adk-cancelled-session-write.md).
+    """
+
+    @shielded
+    async def create_session(
+        self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
+    ) -> Session:
+        return await super().create_session(  # type: ignore[safe-super]
+            app_name=app_name, user_id=user_id, state=state, session_id=session_id
+        )
+
+    @shielded
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        return await super().get_session(  # type: ignore[safe-super]
+            app_name=app_name, user_id=user_id, session_id=session_id, config=config
+        )
+
+    @shielded
+    async def list_sessions(self, *, app_name: str, user_id: str | None = None) -> ListSessionsResponse:
+        return await super().list_sessions(app_name=app_name, user_id=user_id)  # type: ignore[safe-super]
+
+    @shielded
+    async def delete_session(self, app_name: str, user_id: str, session_id: str) -> None:
+        await super().delete_session(app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
+
+    @shielded
+    async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
+        return await super().get_user_state(app_name=app_name, user_id=user_id)
+
+    @shielded
+    async def append_event(self, session: Session, event: Event) -> Event:
+        return await super().append_event(session, event)
+
+
 class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
     """ADK's service, which gives a turn the newest events."""
 
@@ -64,7 +106,7 @@ class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
             whole += added
 
 
-class RecentSqliteSessions(_RecentSessions, SqliteSessionService):
+class RecentSqliteSessions(_RecentSessions, _ShieldedSessions, SqliteSessionService):
     """ADK's service, which gives a turn the newest events. They have an index here, which ADK 2.13 does not make."""
 
     def __init__(self, file: str) -> None:
@@ -76,14 +118,29 @@ class RecentSqliteSessions(_RecentSessions, SqliteSessionService):
     ) -> Session | None:
         found = await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
         if not self._indexed:  # by now there is the table
-            async with aiosqlite.connect(self._file) as database:
-                await database.execute(_INDEX)
-            self._indexed = True
+            await self._make_index()
         return found
 
+    @shielded
+    async def _make_index(self) -> None:
+        async with aiosqlite.connect(self._file) as database:
+            await database.execute(_INDEX)
+        self._indexed = True
 
-class RecentDatabaseSessions(_RecentSessions, DatabaseSessionService):
+
+class RecentDatabaseSessions(_RecentSessions, _ShieldedSessions, DatabaseSessionService):
     """ADK's service, which gives a turn the newest events."""
+
+    @shielded
+    async def write_nothing(self) -> None:
+        """Takes the lock that a write needs, and changes nothing.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError, OSError: a session could not be written now.
+        """
+        await self.prepare_tables()
+        async with self.db_engine.begin() as connection:
+            await connection.execute(text("UPDATE sessions SET id = id WHERE 1 = 0"))
 
 
 async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:

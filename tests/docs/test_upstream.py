@@ -17,6 +17,7 @@ UPSTREAM = ROOT / "docs" / "upstream"
 INDEX = (UPSTREAM / "README.md").read_text()
 REPORTS = sorted(path for path in UPSTREAM.glob("*.md") if path.name != "README.md")
 SHOWN = {
+    "adk-cancelled-session-write": (["50"], r"clients have left, a new session of another user is 500 .*locked\n"),
     "adk-failing-import": (["2", "1"], r"2 turns execute _remote_a2a_agent\.py 2 times and remote_a2a_agent\.py 2 t"),
     "genai-create-model": (["2"], r"a request: 6 classes for 3 types.*\n.*12 events: 28 classes for 3 types"),
     "genai-connection-per-stream": (["3"], r"to the end: 3 streams, 3 connections\n.*: 3 streams, 1 connection\n"),

@@ -24,6 +24,7 @@ from interactions_emulator.turn import Brain
 from tests.routing.test_conversation import brain as conversation
 from tools import backend
 from tools.server.app import build_server
+from tools.server.protocol import timed_protocol
 from tools.server.settings import load_server_settings
 from tools.settings import load_settings
 
@@ -134,8 +135,10 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Client]:
     with bind(port) as socket:
         url = f"http://127.0.0.1:{socket.getsockname()[1]}"
-        app = build_server(load_settings(), load_server_settings(), host, url if a2a else "")
-        server = uvicorn.Server(uvicorn.Config(app, log_level="error", timeout_graceful_shutdown=2))
+        settings = load_server_settings()
+        app = build_server(load_settings(), settings, host, url if a2a else "")
+        protocol = timed_protocol(settings.request_seconds)
+        server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="error", timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
         with httpx.Client(base_url=url, timeout=60) as client:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import math
+import re
 from collections.abc import AsyncIterator
 from typing import Any
 
@@ -14,12 +16,13 @@ from a2a.client import A2ACardResolver, Client, ClientConfig, ClientFactory
 from a2a.client.errors import A2AClientError
 from a2a.helpers import get_artifact_text, get_message_text, new_text_message
 from a2a.server.context import ServerCallContext
-from a2a.server.models import TaskModel
+from a2a.server.models import PushNotificationConfigModel, TaskModel
 from a2a.types import (
     AgentCard,
     CancelTaskRequest,
     GetTaskRequest,
     ListTasksRequest,
+    Message,
     Role,
     SendMessageConfiguration,
     SendMessageRequest,
@@ -30,13 +33,15 @@ from a2a.utils.errors import TaskNotFoundError
 from google.adk.agents.remote_a2a_agent import RemoteA2aAgent
 from google.adk.runners import InMemoryRunner
 from google.genai import types
-from sqlalchemy import inspect
+from sqlalchemy import inspect, text
 
 from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
-from tools.server.a2a import Tasks
+from tools.server.a2a_handler import UNFORESEEN
+from tools.server.a2a_stores import Tasks
+from tools.server.answers import Answers
 from tools.server.door import CARD
 from tools.server.settings import ServerSettings
 from tools.server.turns import LEASE, Turns, conversation
@@ -54,23 +59,41 @@ def url(serve: Serve, issuer: Issuer, api: Emulator) -> str:
 class Caller:
     """An agent somewhere else, with a token."""
 
-    def __init__(self, url: str, token: str = "", streaming: bool = True) -> None:
+    def __init__(self, url: str, token: str = "", streaming: bool = True, version: str = "1.0") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
         self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=60)
-        self.streaming = streaming
+        self.streaming, self.version = streaming, version
 
     async def client(self) -> Client:
         card: AgentCard = await A2ACardResolver(self.http, str(self.http.base_url), CARD).get_agent_card()
+        spoken = [each for each in card.supported_interfaces if each.protocol_version == self.version]
+        del card.supported_interfaces[:]
+        card.supported_interfaces.extend(spoken)
         return ClientFactory(ClientConfig(streaming=self.streaming, httpx_client=self.http)).create(card)
 
-    async def ask(self, words: str, context: str = "c1", message_id: str = "") -> Task:
+    async def ask(self, words: str, context: str = "c1", message_id: str = "", task_id: str = "") -> Task:
         """Sends a message and gives the task as it is in the end."""
-        message = new_text_message(words, context_id=context, role=Role.ROLE_USER)
+        message = new_text_message(words, context_id=context, task_id=task_id, role=Role.ROLE_USER)
         message.message_id = message_id or message.message_id
+        return await self.send(message)
+
+    async def send(self, message: Message, configuration: SendMessageConfiguration | None = None) -> Task:
         client, task_id = await self.client(), ""
-        async for answer in client.send_message(SendMessageRequest(message=message)):
+        async for answer in client.send_message(SendMessageRequest(message=message, configuration=configuration)):
             task_id = answer.task.id or answer.status_update.task_id or answer.artifact_update.task_id
         return await client.get_task(GetTaskRequest(id=task_id))
+
+    async def call(self, method: str, params: Any, id_: Any = 1) -> dict[str, Any]:
+        """Sends JSON-RPC as it is, with halves of characters as escapes; gives the answer."""
+        body = json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
+        headers = {"content-type": "application/json", "a2a-version": "1.0" if method[0].isupper() else "0.3"}
+        answer = await self.http.post("/a2a/desk", content=body, headers=headers)
+        assert answer.status_code < 500, answer.text
+        for internal in ("SELECT", "INSERT", "sqlalchemy", "sqlite", "asyncpg", "Traceback", "/tools/"):
+            assert internal not in answer.text
+        if answer.headers["content-type"].startswith("text/event-stream"):
+            return dict(json.loads(answer.text.partition("data: ")[2].splitlines()[0]))
+        return dict(answer.json())
 
 
 def said(task: Task) -> str:
@@ -92,6 +115,82 @@ async def test_another_agent_is_answered(url: str, issuer: Issuer, streaming: bo
     task = await caller.ask("weather in Lisbon")
     assert task.status.state == TaskState.TASK_STATE_COMPLETED
     assert "WEATHER Lisbon" in said(task)
+
+
+def message(text: str, version: str, **more: Any) -> dict[str, Any]:
+    part = {"text": text} if version == "1.0" else {"kind": "text", "text": text}
+    role = "ROLE_USER" if version == "1.0" else "user"
+    return {"message": {"messageId": "m1", "contextId": "c1", "role": role, "parts": [part], **more}}
+
+
+METHODS = {"1.0": ("SendMessage", "SendStreamingMessage"), "0.3": ("message/send", "message/stream")}
+
+
+@pytest.mark.parametrize("version", METHODS)
+@pytest.mark.parametrize("streaming", [False, True])
+@pytest.mark.parametrize(
+    ("words", "answer"), [("weather in Lisbon", "WEATHER Lisbon"), (REPORT, "The moon moves the sea")]
+)
+async def test_an_answer_is_sent_once_and_kept_once(
+    url: str, issuer: Issuer, version: str, streaming: bool, words: str, answer: str
+) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    body = {"jsonrpc": "2.0", "id": 1, "method": METHODS[version][streaming], "params": message(words, version)}
+    sent = await caller.http.post("/a2a/desk", json=body, headers={"a2a-version": version})
+    assert sent.text.count(answer) == 1
+    (listed,) = (await (await caller.client()).list_tasks(ListTasksRequest(include_artifacts=True))).tasks
+    assert str(listed).count(answer) == 1
+    assert listed.status.state == TaskState.TASK_STATE_COMPLETED
+    assert answer in get_artifact_text(listed.artifacts[-1])
+
+
+@pytest.mark.parametrize("streaming", [True, False])
+@pytest.mark.parametrize("version", ["1.0", "0.3"])
+async def test_a_question_waits_for_input_and_the_answer_completes_its_task(
+    url: str, issuer: Issuer, api: Emulator, streaming: bool, version: str
+) -> None:
+    caller = Caller(url, issuer.token("robot"), streaming, version)
+    asked = await caller.ask("deep research max on the research of tides")
+    assert asked.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+    assert "would run on `deep-research-max-preview-04-2026` and cost about $3 to $7" in said(asked)
+    assert not asked.artifacts
+    assert researches(api) == []
+    done = await caller.ask("go ahead with the research", task_id=asked.id)
+    assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
+    assert "# Tides" in said(done)
+    assert len(researches(api)) == 1
+    assert "cost about" in str(done.history)
+
+
+async def test_a_question_that_comes_twice_still_waits(url: str, issuer: Issuer) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    first = await caller.ask("deep research max on the research of tides", message_id="m1")
+    again = await caller.ask("deep research max on the research of tides", message_id="m1")
+    assert again.status.state == first.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+    assert said(again) == said(first)
+
+
+async def test_an_answer_that_comes_too_early_leaves_the_question_open(
+    url: str, issuer: Issuer, database: Database
+) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    asked = await caller.ask("forget this conversation")
+    async with Turns(database).one(conversation("robot", "c1")):
+        early = await caller.ask("yes, forget it", task_id=asked.id)
+    assert early.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
+    assert "another turn of this conversation is under way" in said(early)
+    done = await caller.ask("yes, forget it", task_id=asked.id)
+    assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
+
+
+async def test_a_question_outlives_the_memory_of_its_server(
+    url: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, serve: Serve
+) -> None:
+    """Another replica has it from the database."""
+    asked = await Caller(url, issuer.token("robot")).ask("forget this conversation")
+    other = str(serve(a2a=True).base_url)
+    done = await Caller(other, issuer.token("robot")).ask("yes, forget it", task_id=asked.id)
+    assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
 
 
 async def test_a_research_is_ordered_and_its_report_is_the_answer(url: str, issuer: Issuer, api: Emulator) -> None:
@@ -194,11 +293,108 @@ class Robot(User):
 async def test_what_is_forgotten_is_forgotten_here_too(url: str, issuer: Issuer) -> None:
     caller = Caller(url, issuer.token("robot"))
     task = await caller.ask("Hello!")
-    await caller.ask("forget this conversation")
-    receipt = await caller.ask("yes, forget it")
-    assert "3 tasks of other agents: deleted" in said(receipt)
+    question = await caller.ask("deep research max on the research of tides")
+    asked = await caller.ask("forget this conversation", task_id=question.id)
+    assert "It cannot be undone" in said(asked)
+    receipt = await caller.ask("yes, forget it", task_id=asked.id)
+    assert "2 tasks of other agents: deleted" in said(receipt)
+    assert "tides" not in str(receipt), "the task that goes on does not bring back what it held"
     with pytest.raises(TaskNotFoundError):
         await (await caller.client()).get_task(GetTaskRequest(id=task.id))
+
+
+LONG = "x" * 200
+ASKED: dict[str, tuple[str, Any]] = {
+    "context": ("SendMessage", message("hello", "1.0", contextId=LONG)),
+    "message": ("SendMessage", message("hello", "1.0", messageId="m" * 2000)),
+    "task": ("SendMessage", message("hello", "1.0", taskId=LONG)),
+    "referred task": ("SendMessage", message("hello", "1.0", referenceTaskIds=["t1", LONG])),
+    "streamed": ("SendStreamingMessage", message("hello", "1.0", contextId=LONG)),
+    "control characters": ("SendMessage", message("hello", "1.0", contextId="a\nb")),
+    "white space": ("SendMessage", message("hello", "1.0", contextId=" c1 ")),
+    "get": ("GetTask", {"id": LONG}),
+    "cancel": ("CancelTask", {"id": LONG}),
+    "subscribe": ("SubscribeToTask", {"id": LONG}),
+    "list": ("ListTasks", {"contextId": LONG}),
+    "push": ("CreateTaskPushNotificationConfig", {"taskId": LONG, "url": "https://a.example/"}),
+    "push id": ("CreateTaskPushNotificationConfig", {"taskId": "t1", "id": "p" * 300, "url": "https://a.example/"}),
+    "push get": ("GetTaskPushNotificationConfig", {"taskId": "t1", "id": "p" * 300}),
+    "push list": ("ListTaskPushNotificationConfigs", {"taskId": LONG}),
+    "push delete": ("DeleteTaskPushNotificationConfig", {"taskId": LONG, "id": "p"}),
+    "0.3 context": ("message/send", message("hello", "0.3", contextId=LONG)),
+    "0.3 message": ("message/send", message("hello", "0.3", messageId=LONG)),
+    "0.3 streamed": ("message/stream", message("hello", "0.3", taskId=LONG)),
+    "0.3 get": ("tasks/get", {"id": LONG}),
+    "0.3 cancel": ("tasks/cancel", {"id": LONG}),
+    "0.3 resubscribe": ("tasks/resubscribe", {"id": LONG}),
+    "0.3 push": (
+        "tasks/pushNotificationConfig/set",
+        {"taskId": LONG, "pushNotificationConfig": {"url": "https://a.example/"}},
+    ),
+}
+
+
+@pytest.mark.parametrize(("method", "params"), ASKED.values(), ids=ASKED)
+async def test_a_name_that_no_table_has_room_for_is_refused_before_anything_is_stored(
+    url: str, issuer: Issuer, database: Database, method: str, params: Any
+) -> None:
+    error = (await Caller(url, issuer.token("robot")).call(method, params))["error"]
+    assert error["code"] == -32602
+    assert re.fullmatch(r"`\w+` may have \d+ characters, all of them printable\.", error["message"])
+    assert await rows(database) == []
+
+
+async def rows(database: Database) -> list[str]:
+    async with database.begin() as connection:
+        return list((await connection.execute(text("SELECT history FROM desk_tasks"))).scalars())
+
+
+@pytest.mark.parametrize("version", METHODS)
+@pytest.mark.parametrize("bad", ["\0", "\ud800", "\x1b"])
+async def test_no_character_breaks_a_request(
+    url: str, issuer: Issuer, database: Database, version: str, bad: str
+) -> None:
+    caller, send = Caller(url, issuer.token("robot")), METHODS[version][0]
+    answer = await caller.call(send, message(f"weather{bad} in Lisbon", version, metadata={f"k{bad}": [bad]}))
+    assert "result" in answer
+    assert (await rows(database))[0]
+    data = {"data": {f"k{bad}": bad}} if version == "1.0" else {"kind": "data", "data": {f"k{bad}": bad}}
+    assert "result" in await caller.call(send, message("", version, messageId="m2", parts=[data]))
+    for params in (message("hello", version, contextId=f"c{bad}"), message("hello", version, messageId=f"m{bad}")):
+        await caller.call(send, params)
+    await caller.call(f"{send}{bad}", {})
+    await caller.call(send, message("hello", version, messageId="m3"), id_=f"1{bad}")
+
+
+async def test_an_error_of_the_database_is_told_without_its_words(url: str, issuer: Issuer, database: Database) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    task = await caller.ask("Hello!")
+    async with database.begin() as connection:
+        await connection.execute(text("ALTER TABLE desk_tasks RENAME TO elsewhere"))
+    for method, params in (("GetTask", {"id": task.id}), ("SendMessage", message("hello", "1.0")), ("ListTasks", {})):
+        error = (await caller.call(method, params))["error"]
+        assert error["message"].startswith("the database refuses a value of this request")  # SQLite says so
+
+
+async def test_an_error_that_nobody_foresaw_is_told_without_its_words(
+    url: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async def given(*arguments: Any) -> Any:
+        raise RuntimeError("SELECT of /tools/secret")
+
+    monkeypatch.setattr(Answers, "given", given)
+    caller = Caller(url, issuer.token("robot"))
+    answer = await caller.call("SendMessage", message("hello", "1.0"))
+    status = answer["result"]["task"]["status"]
+    assert (status["state"], status["message"]["parts"]) == ("TASK_STATE_FAILED", [{"text": UNFORESEEN}])
+
+
+async def test_a_message_id_of_another_message_is_refused(url: str, issuer: Issuer) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    await caller.ask("Hello!", message_id="m1")
+    other = await caller.ask("weather in Lisbon", message_id="m1")
+    assert other.status.state == TaskState.TASK_STATE_REJECTED
+    assert "another message" in said(other)
 
 
 async def test_the_desk_is_a_specialist_of_an_agent_of_adk(url: str, issuer: Issuer) -> None:
@@ -212,10 +408,11 @@ async def test_the_desk_is_a_specialist_of_an_agent_of_adk(url: str, issuer: Iss
     assert any("WEATHER Lisbon" in text for text in texts)
 
 
-async def test_the_table_is_as_the_sdk_wants_it(database: Database) -> None:
+async def test_the_tables_are_as_the_sdk_wants_them(database: Database) -> None:
     async with database.begin() as connection:
-        found = await connection.run_sync(lambda sync: inspect(sync).get_columns("desk_tasks"))
-    assert {column["name"] for column in found} == {column.name for column in TaskModel.__table__.columns}
+        for table, model in (("desk_tasks", TaskModel), ("desk_pushes", PushNotificationConfigModel)):
+            found = await connection.run_sync(lambda sync, table=table: inspect(sync).get_columns(table))  # type: ignore[misc]
+            assert {column["name"] for column in found} == {column.name for column in model.__table__.columns}
 
 
 @pytest.fixture

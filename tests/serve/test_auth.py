@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import asyncio
+import base64
+import json
 import time
+from collections.abc import Mapping
 from typing import Any
 
 import httpx
 import jwt
 import pytest
-from cryptography.hazmat.primitives.asymmetric import rsa
+from cryptography.hazmat.primitives import hashes
+from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.app import identity
-from tools.server.auth import IAP_ISSUER, Keys, Refused, Tokens, Unreachable
+from tools.server.auth import IAP_ISSUER, LIFETIME, Keys, Refused, Tokens, Unreachable
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError
 
@@ -43,9 +47,15 @@ def bearer(token: str) -> dict[str, str]:
     return {"Authorization": f"Bearer {token}"}
 
 
-def ask(client: httpx.Client, method: str, path: str, headers: dict[str, str]) -> httpx.Response:
+def lower(token: str) -> dict[str, str]:
+    """Headers as a server sees them."""
+    return {"authorization": f"Bearer {token}"}
+
+
+def ask(client: httpx.Client, method: str, path: str, headers: Mapping[str, str | bytes]) -> httpx.Response:
     body = message("Hello", user="ada") if path.startswith("/run") else {}
-    return client.request(method, path, json=None if method in ("GET", "DELETE") else body, headers=headers)
+    sent = httpx.Headers(headers)  # type: ignore[arg-type]
+    return client.request(method, path, json=None if method in ("GET", "DELETE") else body, headers=sent)
 
 
 @pytest.fixture
@@ -75,7 +85,34 @@ def bad_tokens(issuer: Issuer) -> dict[str, str]:
         "unsigned": none,
         "signed with the public key": jwt.encode({"sub": "ada"}, public, algorithm="HS256", headers={"kid": "k1"}),
         "no token": "abc.def.ghi",
+        "for half a character": issuer.token("ada\ud800"),
+        "for a character that no database keeps": issuer.token("ada\0"),
+        "for a number": written(issuer, '{"sub": 7, REST}'),
+        "with a number without end": written(issuer, '{"sub": "ada", REST, "exp": 1e999}'),
+        "with a number of many digits": written(issuer, f'{{"sub": "ada", REST, "exp": {"9" * 5000}}}'),
+        "for half an audience": written(issuer, '{"sub": "ada", REST, "aud": "\\ud800"}'),
+        "for half an address": written(issuer, '{"sub": "\\ud800", REST, "email": "\\ud800@x"}'),
+        "too deep": written(issuer, "[" * 20_000 + "]" * 20_000),
+        "a list": written(issuer, "[1]"),
+        "a header that is a list": f"{encoded('[]')}.{encoded('{}')}.AAAA",
+        "a header too deep": f"{encoded('[' * 20_000)}.{encoded('{}')}.AAAA",
+        "signed by a method that its key does not know": issuer.token("ada", key=issuer.elliptic, algorithm="ES256"),
+        "bytes that are no text": "\xff.\xff.\xff",
+        "nothing between dots": "..",
     }
+
+
+def encoded(text: str) -> str:
+    return base64.urlsafe_b64encode(text.encode()).decode().rstrip("=")
+
+
+def written(issuer: Issuer, claims: str) -> str:
+    """A token that the issuer has signed, with claims as they are written."""
+    now = int(time.time())
+    rest = json.dumps({"iss": issuer.url, "aud": AUDIENCE, "iat": now, "exp": now + 3600})[1:-1]
+    head = f"{encoded(json.dumps({'alg': 'RS256', 'kid': 'k1'}))}.{encoded(claims.replace('REST', rest))}"
+    signature = issuer.key.sign(head.encode(), padding.PKCS1v15(), hashes.SHA256())
+    return f"{head}.{base64.urlsafe_b64encode(signature).decode().rstrip('=')}"
 
 
 @pytest.mark.parametrize("kind", sorted(bad_tokens(Issuer("http://x"))))
@@ -85,7 +122,9 @@ def test_without_a_right_token_no_route_gives_or_does_anything(
     creates = api.log()["creates"]
     token = bad_tokens(issuer)[kind]
     for method, path in ROUTES:
-        answer = ask(conversation, method, path, bearer(token) if token else {})
+        answer = ask(
+            conversation, method, path, {"Authorization": f"Bearer {token}".encode("latin-1")} if token else {}
+        )
         assert answer.status_code == 401, (method, path)
         assert answer.headers["www-authenticate"] == "Bearer"
         assert "s1" not in answer.text
@@ -214,6 +253,31 @@ def test_tokens_with_unknown_keys_do_not_make_the_server_ask_again_and_again(
     for number in range(20):
         assert client.get("/list-apps", headers=bearer(issuer.token("ada", kid=f"k{number + 2}"))).status_code == 401
     assert issuer.asked <= 2  # the discovery document and the keys
+
+
+async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
+    now = [0.0]
+    keys = Keys(f"{issuer.url}/keys", clock=lambda: now[0])
+    who = Tokens(issuer.url, AUDIENCE, keys)
+    token = issuer.token("ada")
+    now[0] = 1e6  # the first look is at any time
+    assert await who(lower(token)) == "ada"
+    issuer.key = STRANGER  # the issuer has another key under the name of the one that was stolen
+    now[0] += LIFETIME - 1
+    assert await who(lower(token)) == "ada"
+    now[0] += 1
+    with pytest.raises(Refused):
+        await who(lower(token))
+    assert (await who(lower(issuer.token("bob"))), issuer.asked) == ("bob", 2)
+
+
+async def test_keys_that_are_too_old_and_cannot_be_fetched_let_nobody_in(issuer: Issuer) -> None:
+    now = [0.0]
+    keys = Keys(f"{issuer.url}/keys", clock=lambda: now[0])
+    assert await keys.find("k1")
+    now[0], keys.url = LIFETIME, "http://127.0.0.1:9"
+    with pytest.raises(Unreachable):
+        await keys.find("k1")
 
 
 async def test_behind_identity_aware_proxy_its_assertion_counts_and_nothing_else(issuer: Issuer) -> None:

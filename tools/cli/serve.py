@@ -30,7 +30,9 @@ def serve(
 
     from tools.ahead import import_now
     from tools.backend import BackendError
+    from tools.research.database import LedgerError
     from tools.server.app import build_server
+    from tools.server.protocol import timed_protocol
     from tools.server.settings import load_server_settings
     from tools.settings import SettingsError, load_settings
     from tools.telemetry import TelemetryError, setup_logging, setup_telemetry
@@ -45,7 +47,7 @@ def serve(
         setup_logging(not plain, contents)
         server = load_server_settings()
         app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "")
-    except (SettingsError, ConfigError, BackendError, TelemetryError) as error:
+    except (SettingsError, ConfigError, BackendError, TelemetryError, LedgerError) as error:
         fail(error)
     import_now()
     settle(collect=True)
@@ -53,6 +55,7 @@ def serve(
         app,
         host=host,
         port=port,
+        http=timed_protocol(server.request_seconds),
         timeout_graceful_shutdown=GRACE,
         access_log=False,
         proxy_headers=True,

@@ -13,14 +13,18 @@ from dataclasses import dataclass, field
 from typing import TypedDict
 
 from google.adk.artifacts import BaseArtifactService
+from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
-from tools.research.client import ApiError, Gone, InteractionsClient
+from tools.research.client import ApiError, Gone, InteractionsClient, Unavailable
 from tools.research.job import Job
 from tools.research.service import OtherServer, Research
 
 AT_ONCE = 8
 """Requests to the server at the same time."""
+RETRY_WAITS_S = (0.5, 1.0, 2.0)
+MAX_WAIT_S = 8.0
+"""A server that wants more time is told of in the receipt."""
 REFUSED = "forget_refused"
 """State of a forgotten session: ids of the interactions that the server did not delete."""
 FOREIGN = ("user:", "app:")
@@ -123,8 +127,10 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
     await stores.sessions.delete_session(**_names(which))
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep or not receipt.complete:
-        state = {REFUSED: [*receipt.refused]} if receipt.refused else None
-        await stores.sessions.create_session(**_names(which), state=state)
+        empty = await stores.sessions.create_session(**_names(which))
+        if receipt.refused:  # by an event of the application's own: `state` is what a client may write
+            actions = EventActions(state_delta={REFUSED: [*receipt.refused]})
+            await stores.sessions.append_event(empty, Event(author=which.app, actions=actions))
     receipt.done = True
     return receipt
 
@@ -221,7 +227,7 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     async def answer(id_: str) -> tuple[str, str | ApiError]:
         async with free:
             try:
-                return id_, await ask(id_)
+                return id_, await _patiently(ask, id_)
             except ApiError as error:
                 return id_, error
 
@@ -231,6 +237,19 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     for id_ in good:
         receipt.refused.pop(id_, None)
     return good
+
+
+async def _patiently(ask: Callable[[str], Awaitable[str]], id_: str) -> str:
+    """An answer, asked for again while the server has no time."""
+    for wait in RETRY_WAITS_S:
+        try:
+            return await ask(id_)
+        except Unavailable as error:
+            asked = error.retry_after or wait
+            if asked > MAX_WAIT_S:
+                raise
+            await asyncio.sleep(asked)
+    return await ask(id_)
 
 
 async def _delete_artifacts(artifacts: BaseArtifactService | None, which: Conversation, receipt: Receipt) -> None:

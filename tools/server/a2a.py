@@ -1,39 +1,49 @@
-"""The desk for other agents, by the A2A protocol: ADK's executor behind the rules that every turn has here.
+"""The desk for other agents, by the A2A protocol, behind the rules that every turn has here.
 
-The card is `agents/desk/agent.json`, where ADK's own servers (`adk web --a2a`) look for it too.
+The card is `agents/desk/agent.json`, where ADK's own servers (`adk web --a2a`) look for it too. The turns are not ADK's
+(`A2aAgentExecutor`, 2.13): it sends each answer twice, its newer form takes no answer in words to a question
+(`handle_user_input`), and both show the text of any exception.
 """
 
 from __future__ import annotations
 
+import hashlib
 import json
+from collections.abc import AsyncGenerator
+from contextlib import aclosing
+from typing import Any
 
 from a2a.client.card_resolver import parse_agent_card
-from a2a.helpers import new_task_from_user_message, new_text_message, new_text_part
+from a2a.helpers import new_task, new_text_part
 from a2a.server.agent_execution import AgentExecutor, RequestContext
-from a2a.server.context import ServerCallContext
 from a2a.server.events import EventQueue
-from a2a.server.models import create_task_model
-from a2a.server.request_handlers import DefaultRequestHandler
 from a2a.server.routes import create_agent_card_routes, create_jsonrpc_routes
-from a2a.server.tasks import DatabaseTaskStore, TaskUpdater
-from a2a.types import AgentCard, ListTasksRequest, ListTasksResponse, Task, TaskState
-from google.adk.a2a.converters.part_converter import A2APartToGenAIPartConverter
+from a2a.server.tasks import BasePushNotificationSender, TaskUpdater
+from a2a.types import AgentCard, Part, TaskState
+from google.adk.a2a.converters.long_running_functions import LongRunningFunctions
+from google.adk.a2a.converters.part_converter import convert_genai_part_to_a2a_part
 from google.adk.a2a.converters.request_converter import AgentRunRequest, convert_a2a_request_to_agent_run_request
-from google.adk.a2a.executor.a2a_agent_executor import A2aAgentExecutor
-from google.adk.a2a.executor.config import A2aAgentExecutorConfig
+from google.adk.events import Event
+from google.adk.sessions.base_session_service import GetSessionConfig
 from starlette.routing import BaseRoute
 
 from tools import recent
-from tools.research.database import DATABASE_ERRORS, Database
-from tools.server.answers import KEY, Answers
-from tools.server.door import A2A, CARD, why
+from tools.backend import is_loopback
+from tools.forget.plugin import ASKED, KEPT
+from tools.research.database import Database
+from tools.research.turn import AWAITS_INPUT
+from tools.server.a2a_handler import Handler, words
+from tools.server.a2a_stores import Pushes, Tasks, user_of
+from tools.server.answers import DIGEST, KEY, Answers
+from tools.server.door import A2A, CARD
+from tools.server.errors import KeyReused
+from tools.server.push import Receivers
 from tools.server.rates import Rates, TooMany
-from tools.server.turns import LEASE, Busy, Turns, conversation
+from tools.server.turns import Busy, Turns, conversation
 from tools.settings import ROOT
 
-_TABLE = create_task_model("desk_tasks")  # of its own, since the database is the ledger's
-_UNDER_WAY = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
-_BROKE_OFF = "The server ended in the middle. Send the message again, with its messageId: no research starts twice."
+PARKED = 60.0
+"""Seconds that a task which waits for an answer stays in memory; after them it is read from the database."""
 
 
 def read_card(url: str, issuer: str) -> AgentCard:
@@ -57,7 +67,17 @@ class A2AServer:
 
     def __init__(self, card: AgentCard, database: Database, turns: Turns, answers: Answers, rates: Rates) -> None:
         self._card = card
-        self._handler = DefaultRequestHandler(Turn(turns, answers, rates), Tasks(database, turns), card)
+        receivers = Receivers(not card.security_requirements and is_loopback(card.supported_interfaces[0].url))
+        self._http, pushes = receivers.client(), Pushes(database)
+        self._handler = Handler(
+            Turn(turns, answers, rates),
+            Tasks(database, turns),
+            card,
+            push_config_store=pushes,
+            push_sender=BasePushNotificationSender(self._http, pushes),
+            push_url_validator=receivers.admits,
+            interrupted_task_timeout=PARKED,
+        )
 
     @property
     def routes(self) -> list[BaseRoute]:
@@ -68,8 +88,9 @@ class A2AServer:
         ]
 
     async def close(self) -> None:
-        """Ends the turns under way; their researches go on."""
+        """Ends the turns under way; their research goes on."""
         await self._handler.aclose()
+        await self._http.aclose()
 
 
 class Turn(AgentExecutor):
@@ -77,91 +98,101 @@ class Turn(AgentExecutor):
 
     def __init__(self, turns: Turns, answers: Answers, rates: Rates) -> None:
         self._turns, self._answers, self._rates = turns, answers, rates
-        config = A2aAgentExecutorConfig(request_converter=_request)
-        self._adk = A2aAgentExecutor(runner=answers.runner, config=config)
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         assert context.task_id and context.context_id and context.message
-        user = _user(context.call_context)
         task = TaskUpdater(event_queue, context.task_id, context.context_id)
+        before = context.current_task.status.state if context.current_task else None
+        if before is None:
+            history = [context.message]
+            begun = new_task(task.task_id, task.context_id, TaskState.TASK_STATE_SUBMITTED, history=history)
+            await event_queue.enqueue_event(begun)
+        user = user_of(context.call_context)
         try:
             with self._rates.one(user):
                 async with self._turns.one(conversation(user, context.context_id)):
-                    key = context.message.message_id
-                    given = await self._answers.given(user, context.context_id, key) if key else None
-                    if given is None:
-                        with recent.turn():
-                            await self._adk.execute(context, event_queue)
-                        return
-        except (TooMany, Busy, *DATABASE_ERRORS) as error:
-            await self._begin(context, event_queue)
-            await task.reject(task.new_agent_message([new_text_part(why(error))]))
-            return
-        await self._begin(context, event_queue)
-        texts = [part["text"] for event in given[-1:] for part in event["content"]["parts"] if part.get("text")]
-        await task.add_artifact([new_text_part("".join(texts))])
-        await task.complete()
+                    with recent.turn():
+                        state, parts = await self._answer(context, task)
+        except Exception as error:  # a question that waited before waits still
+            refused = isinstance(error, TooMany | Busy | KeyReused)
+            state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)
+            parts = [new_text_part(words(error))]
+        await task.update_status(state, task.new_agent_message(parts) if parts else None)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
-        await self._adk.cancel(context, event_queue)
+        assert context.task_id and context.context_id
+        await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
 
-    async def _begin(self, context: RequestContext, event_queue: EventQueue) -> None:
-        if context.current_task is None and context.message:
-            await event_queue.enqueue_event(new_task_from_user_message(context.message))
+    async def _answer(self, context: RequestContext, task: TaskUpdater) -> tuple[TaskState, list[Part]]:
+        """Sends what is said on the way; gives the state that the task then has, and what is said with it."""
+        ending: tuple[TaskState, list[Part]] = (TaskState.TASK_STATE_COMPLETED, [])
+        forms = LongRunningFunctions()
+        events = await self._events(context)
+        await task.start_work()
+        async with aclosing(events):
+            async for event in events:
+                if _has_forgotten(event) and context.current_task:  # the SDK is about to save it again
+                    del context.current_task.history[:], context.current_task.artifacts[:]
+                parts = _parts(forms.process_event(event))
+                if event.error_code:
+                    parts = parts or [new_text_part(event.error_message or event.error_code)]
+                    ending = (TaskState.TASK_STATE_FAILED, parts)
+                elif parts and event.partial:
+                    await task.start_work(task.new_agent_message(parts))
+                elif parts and _asks(event):
+                    ending = (TaskState.TASK_STATE_INPUT_REQUIRED, parts)
+                elif parts:
+                    ending = (TaskState.TASK_STATE_COMPLETED, [])
+                    await task.add_artifact(parts, last_chunk=True)
+        if form := forms.create_long_running_function_call_event(task.task_id, task.context_id):
+            return form.status.state, list(form.status.message.parts)
+        return ending
 
-
-class Tasks(DatabaseTaskStore):
-    """The tasks of all replicas; each user sees their own. One whose replica died is said to have failed."""
-
-    def __init__(self, database: Database, turns: Turns) -> None:
-        super().__init__(database.engine, create_table=False, owner_resolver=_user)
-        self.task_model = _TABLE
-        self._database, self._turns = database, turns
-
-    async def initialize(self) -> None:
-        async with self._database.begin():  # makes the table
-            await super().initialize()
-
-    async def get(self, task_id: str, context: ServerCallContext) -> Task | None:
-        task = await super().get(task_id, context)
-        if task is None or not await self._broke_off(task, context):
-            return task
-        await self._turns.sleep(1)  # a turn that has just ended here is about to be written down
-        task = await super().get(task_id, context)
-        if task and task.status.state in _UNDER_WAY:
-            _fail(task)
-        return task
-
-    async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
-        found = await super().list(params, context)
-        if any([await self._broke_off(task, context) for task in found.tasks]):
-            await self._turns.sleep(1)
-            found = await super().list(params, context)
-            for task in found.tasks:
-                if await self._broke_off(task, context):
-                    _fail(task)
-        return found
-
-    async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
-        """Whether nobody works on a task that is under way; what has just begun may not have its lease yet."""
-        if task.status.state not in _UNDER_WAY or self._turns.clock() - task.status.timestamp.ToSeconds() < LEASE:
-            return False
-        return not await self._turns.held(conversation(_user(context), task.context_id))
+    async def _events(self, context: RequestContext) -> AsyncGenerator[Event, None]:
+        """The events of the turn: those that its message had before, or new ones."""
+        request, runner = _request(context), self._answers.runner
+        assert request.user_id and request.session_id and request.run_config
+        metadata = request.run_config.custom_metadata or {}
+        if key := metadata.get(KEY):
+            given = await self._answers.given(request.user_id, request.session_id, key, metadata[DIGEST])
+            if given is not None:
+                return _replayed(given)
+        app, user, session, sessions = runner.app_name, request.user_id, request.session_id, runner.session_service
+        no_events = GetSessionConfig(num_recent_events=0)
+        if not await sessions.get_session(app_name=app, user_id=user, session_id=session, config=no_events):
+            await sessions.create_session(app_name=app, user_id=user, session_id=session)
+        return runner.run_async(**vars(request))
 
 
-def _fail(task: Task) -> None:
-    task.status.state = TaskState.TASK_STATE_FAILED
-    task.status.message.CopyFrom(new_text_message(_BROKE_OFF, task_id=task.id, context_id=task.context_id))
+async def _replayed(given: list[dict[str, Any]]) -> AsyncGenerator[Event, None]:
+    for event in given:
+        yield Event.model_validate(event)
 
 
-def _user(context: ServerCallContext) -> str:
-    return context.user.user_name
+def _parts(event: Event) -> list[Part]:
+    """What an event says to other agents: texts and files. Thoughts are only progress; the tools are the desk's own."""
+    parts = (event.content.parts if event.content else None) or []
+    shown = [p for p in parts if (p.text or p.inline_data or p.file_data) and (event.partial or not p.thought)]
+    found = [convert_genai_part_to_a2a_part(part) for part in shown]
+    return [part for part in found if part is not None]
 
 
-def _request(context: RequestContext, part_converter: A2APartToGenAIPartConverter) -> AgentRunRequest:
-    """As ADK makes it, with the name of the message on every event."""
-    request = convert_a2a_request_to_agent_run_request(context, part_converter)
-    assert request.run_config and context.message
+def _asks(event: Event) -> bool:
+    metadata = event.custom_metadata or {}
+    return bool(metadata.get(AWAITS_INPUT)) or metadata.get(ASKED) in ("sure", "anyway")
+
+
+def _has_forgotten(event: Event) -> bool:
+    """Whether an event is the receipt of a conversation that was forgotten in this turn."""
+    said = "".join(part.text or "" for part in (event.content.parts if event.content else None) or [])
+    return (event.custom_metadata or {}).get(ASKED) == "nothing" and said != KEPT
+
+
+def _request(context: RequestContext) -> AgentRunRequest:
+    """As ADK makes it, with the name of the message, and what tells it from another one, on every event."""
+    request = convert_a2a_request_to_agent_run_request(context)
+    assert request.run_config and request.new_message and context.message
     if key := context.message.message_id:
-        request.run_config.custom_metadata = {**(request.run_config.custom_metadata or {}), KEY: key}
+        digest = hashlib.sha256(request.new_message.model_dump_json().encode()).hexdigest()[:32]
+        request.run_config.custom_metadata = {**(request.run_config.custom_metadata or {}), KEY: key, DIGEST: digest}
     return request

@@ -9,9 +9,12 @@ from google.adk.events import Event
 from google.adk.runners import Runner
 
 from tools.chains import in_force
+from tools.server.errors import KeyReused
 
 KEY = "desk_message"
 """In the `custom_metadata` of every event of the turn."""
+DIGEST = "desk_message_digest"
+"""Beside it: what tells the message from another one that comes under the same name."""
 
 
 @dataclass(frozen=True)
@@ -20,10 +23,13 @@ class Answers:
 
     runner: Runner
 
-    async def given(self, user: str, session_id: str, key: str) -> list[dict[str, Any]] | None:
+    async def given(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
         """The events of the turn that a message had, as ADK's API gives them; None if it has to be answered.
 
         A turn that broke off, with its replica perhaps, is undone before.
+
+        Raises:
+            KeyReused: the key named another message, one with another digest.
         """
         runner = self.runner
         session = await runner.session_service.get_session(
@@ -36,6 +42,8 @@ class Answers:
         ]
         if not events:
             return None
+        if (events[0].custom_metadata or {}).get(DIGEST, digest) != digest:
+            raise KeyReused(key)
         if _is_end(events[-1]):
             return [
                 event.model_dump(mode="json", exclude_none=True, by_alias=True)

@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from contextlib import asynccontextmanager, suppress
-from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -15,31 +14,33 @@ from google.adk.artifacts import BaseArtifactService
 from google.adk.cli.fast_api import get_fast_api_app
 from google.adk.cli.service_registry import get_service_registry
 from google.adk.cli.utils.base_agent_loader import BaseAgentLoader
-from google.adk.errors._stale_session_error import StaleSessionError
-from google.adk.errors.input_validation_error import InputValidationError
 from google.adk.runners import Runner
 from google.adk.sessions import BaseSessionService
 from google.auth.exceptions import GoogleAuthError
-from sqlalchemy import text
-from starlette.responses import JSONResponse, Response
+from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from tools import backend
 from tools.application import NAME, build_app
-from tools.backend import BackendError, is_loopback
-from tools.research.database import DATABASE_ERRORS, Database
+from tools.backend import is_loopback
+from tools.database_url import shown
+from tools.research.database import Database
 from tools.research.keeper import keep
 from tools.research.wiring import close, research
 from tools.server.answers import Answers
 from tools.server.auth import Identify, iap, oidc
-from tools.server.door import Door, refuse, trouble
+from tools.server.door import Door
+from tools.server.errors import ErrorBoundary, add_error_handlers
+from tools.server.event_streams import EventStreams
+from tools.server.health import Health
 from tools.server.hints import Hints
-from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions
+from tools.server.hosts import HostCheck
+from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
 from tools.server.rates import Rates
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.turns import Turns
 from tools.server.warm import warm
 from tools.settings import ROOT, Settings, SettingsError
+from tools.shielded import finish_shielded
 
 if TYPE_CHECKING:
     from tools.server.a2a import A2AServer
@@ -74,7 +75,8 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     identify = identity(server, host)
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
-    health, turns = Health(database), Turns(database)
+    turns = Turns(database)
+    health = Health(_writes(turns, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
     artifacts = new_artifacts(artifacts_url)
@@ -98,6 +100,9 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
                 await a2a.close()
             await close()  # followers hand their leases back
             await turns.close()
+            await finish_shielded()
+            if isinstance(sessions, OwnDatabaseSessions):
+                await sessions.close()
             await database.close()
 
     # ADK's own way to a service that is there already (`service_registry.py`).
@@ -112,9 +117,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         web=False,
         lifespan=lifespan,
     )
-    for error in (StaleSessionError, *DATABASE_ERRORS):
-        routes.add_exception_handler(error, lambda _, raised: trouble(raised))
-    routes.add_exception_handler(InputValidationError, lambda _, raised: refuse(400, str(raised)))
+    add_error_handlers(routes)
     routes.router.redirect_slashes = False  # to an address made of the Host header, and behind a proxy without TLS
     routes.add_route("/healthz", health.alive)
     routes.add_route("/readyz", health.ready)
@@ -123,7 +126,29 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         routes.add_route("/webhooks/research", hints.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
-    return Door(routes, identify, turns, answers, rates, server.max_body)
+    door = Door(routes, identify, turns, answers, rates, server.max_body, server.request_seconds)
+    hosts = server.hosts if identify is None or server.allowed_hosts else None
+    checked = HostCheck(ErrorBoundary(EventStreams(door)), hosts, server.origins)
+    return _with_cors(checked, server.origins) if server.origins else checked
+
+
+def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
+    """Answers preflights, before anybody is asked for a token, and lets pages of the origins read all answers."""
+    return CORSMiddleware(
+        app,
+        allow_origins=origins,
+        allow_methods=["GET", "POST", "PATCH", "DELETE"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        expose_headers=["Retry-After", "WWW-Authenticate"],
+    )
+
+
+def _writes(turns: Turns, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
+    """What readiness tries: a write to each store that is not in memory."""
+    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": turns.write_nothing}
+    if isinstance(sessions, OwnDatabaseSessions):
+        found["sessions"] = sessions.write_nothing
+    return found
 
 
 def _a2a(url: str, issuer: str, database: Database, turns: Turns, answers: Answers, rates: Rates) -> A2AServer:
@@ -160,18 +185,28 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     Raises:
         SettingsError: there is none for the address.
     """
-    url = sessions_url(server, settings.ledger_url, settings.data_dir)
-    if url.startswith("memory:"):
-        return OwnInMemorySessions()
-    pool = {} if "sqlite" in url else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
+    found = sessions_url(server, settings.ledger_url, settings.data_dir)
+    if found is None:
+        return _limited(OwnInMemorySessions(), server)
+    url, arguments = found
+    sqlite = url.get_backend_name() == "sqlite"
+    pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
     settings.data_dir.mkdir(parents=True, exist_ok=True)
+    address = url.render_as_string(hide_password=False)
     try:
-        return OwnDatabaseSessions(url, hide_parameters=True, **pool)  # an error's words would hold messages
+        # an error's words would hold messages
+        sessions = OwnDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
     except (ValueError, ImportError):  # whose words hold the address, and so a password
         raise SettingsError(
-            "DESK_SESSIONS_URL is not the address of a database that is known here: write"
-            " postgresql+asyncpg://USER:PASSWORD@HOST/DATABASE or sqlite+aiosqlite:///FILE"
+            f"conversations cannot be kept in {shown(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
+            " package: pip install 'research-desk[postgres]'"
         ) from None
+    return _limited(sessions, server)
+
+
+def _limited(sessions: OwnSessions, server: ServerSettings) -> BaseSessionService:
+    sessions.most_sessions = server.sessions_per_user
+    return sessions
 
 
 def new_artifacts(url: str) -> BaseArtifactService:
@@ -189,34 +224,6 @@ def new_artifacts(url: str) -> BaseArtifactService:
     if found is None:
         raise SettingsError("DESK_ARTIFACTS_URL is not known here: write gs://BUCKET or file://FOLDER")
     return found
-
-
-@dataclass
-class Health:
-    """Whether the server lives, and whether it can do its work."""
-
-    database: Database
-    open: bool = False
-
-    async def alive(self, request: object) -> Response:
-        """It answers."""
-        return JSONResponse({"status": "ok"})
-
-    async def ready(self, request: object) -> Response:
-        """The database answers, there is a backend with credentials, and the server is not about to end."""
-        problems = {}
-        if not self.open:
-            problems["server"] = "is ending"
-        try:
-            async with asyncio.timeout(5), self.database.begin() as connection:
-                await connection.execute(text("SELECT 1"))
-        except (*DATABASE_ERRORS, TimeoutError):
-            problems["database"] = "does not answer"
-        try:
-            backend.current()
-        except (BackendError, SettingsError) as error:
-            problems["backend"] = str(error)
-        return JSONResponse({"status": "not ready" if problems else "ok", **problems}, 503 if problems else 200)
 
 
 def _folder(place: Path) -> str:

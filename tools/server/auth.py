@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import math
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
@@ -12,11 +13,15 @@ from urllib.parse import quote
 import httpx
 import jwt
 
+from tools.sanitize import sanitize
+
 IAP_KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"
 """Where IAP's keys are and how it calls itself (cloud.google.com/iap/docs/signed-headers-howto)."""
 REFRESH = 60.0
 """Seconds between two looks at an issuer's keys, whatever unknown keys tokens name."""
+LIFETIME = 3600.0
+"""Seconds for which fetched keys are used: so long is a withdrawn one accepted."""
 RETRY = 1.0
 """Seconds after a look that failed: who waited for it is not made to wait for another."""
 LONGEST = 128
@@ -45,7 +50,7 @@ class Identify(Protocol):
 
 @dataclass
 class Keys:
-    """The public keys of an issuer, fetched when they are needed and kept."""
+    """The public keys of an issuer, fetched when they are needed and kept for `LIFETIME`."""
 
     url: str
     """Of the JSON Web Key Set; of a discovery document if it ends with `/openid-configuration`."""
@@ -57,13 +62,17 @@ class Keys:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """A key; an unknown one may be new."""
-        if key_id not in self._keys:
+        """A key; an unknown one may be new.
+
+        Raises:
+            Unreachable: the keys have to be fetched, and cannot be.
+        """
+        if self._is_due(key_id):
             async with self._lock:
                 now = self.clock()
                 if self._failed is not None and now - self._failed < RETRY:
                     raise Unreachable(self.url)
-                if key_id not in self._keys and (self._fetched is None or now - self._fetched >= REFRESH):
+                if self._is_due(key_id):
                     try:
                         self._keys = await self._fetch()
                     except (httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError):
@@ -71,6 +80,11 @@ class Keys:
                         raise Unreachable(self.url) from None
                     self._fetched = now
         return self._keys.get(key_id)
+
+    def _is_due(self, key_id: str) -> bool:
+        """Whether the keys have to be fetched before this one can be told."""
+        age = math.inf if self._fetched is None else self.clock() - self._fetched
+        return age >= (LIFETIME if key_id in self._keys else REFRESH)
 
     async def _fetch(self) -> dict[str, jwt.PyJWK]:
         async with self.new_client() as client:
@@ -108,9 +122,10 @@ class Tokens:
         known = "@" in email and claims.get("email_verified", self.header != "authorization") is True
         if self.emails and not (known and (email in self.emails or f"@{email.rpartition('@')[2]}" in self.emails)):
             raise Refused("this account may not come in")
-        user = quote(str(claims["sub"]), safe="@:|+=,! ")
-        if not user.strip(" ") or len(user) > LONGEST:
-            raise Refused("the token's subject is empty or too long for a user's id")
+        subject = str(claims["sub"])
+        user = quote(sanitize(subject), safe="@:|+=,! ")
+        if sanitize(subject) != subject or not user.strip(" ") or len(user) > LONGEST:
+            raise Refused("the token's subject is empty, too long for a user's id, or no text")
         return user
 
     async def _claims(self, token: str) -> dict[str, Any]:
@@ -128,8 +143,8 @@ class Tokens:
             )
         except jwt.ExpiredSignatureError:
             raise Refused("the token has expired") from None
-        except jwt.InvalidTokenError as error:
-            raise Refused(f"the token cannot be used: {error}") from None
+        except jwt.PyJWTError as error:  # whose words may quote the token
+            raise Refused(f"the token cannot be used: {sanitize(str(error))}") from None
         return claims
 
 

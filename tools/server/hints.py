@@ -15,7 +15,10 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from tools.research.database import DATABASE_ERRORS, Database
+from tools.sanitize import sanitize_json
+from tools.server.errors import trouble
 from tools.settings import SettingsError
+from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
 
@@ -55,25 +58,27 @@ class Hints:
         if not any(_signed(secret, body, dict(request.headers)) for secret in self.secrets):
             return JSONResponse({"detail": "the signature is not right"}, 401)
         try:
-            message = json.loads(body)
+            message = sanitize_json(json.loads(body))
             kind, interaction_id = str(message["type"]), str(message["data"]["id"])
             message_id = request.headers["webhook-id"]
-        except (ValueError, KeyError, TypeError):
+        except (ValueError, KeyError, TypeError, RecursionError):
             return JSONResponse({"detail": "not a message of the Interactions API"}, 400)
         try:
             if kind.startswith("interaction.") and not await self._known(message_id):
                 taken = await self.take_up(interaction_id)
                 log.info("%s of %s: %s", kind, interaction_id, "taken up" if taken else "nothing to do")
                 await self._remember(message_id)
-        except DATABASE_ERRORS:
-            return JSONResponse({"detail": "the database does not answer now"}, 503)  # it is sent again
+        except DATABASE_ERRORS as error:
+            return trouble(error)  # the API sends it again after a 503
         return Response(status_code=204)
 
+    @shielded
     async def _known(self, message_id: str) -> bool:
         async with self.database.begin() as connection:
             found = await connection.execute(text("SELECT 1 FROM desk_hints WHERE id = :id"), {"id": message_id})
             return found.first() is not None
 
+    @shielded
     async def _remember(self, message_id: str) -> None:
         now = self.clock()
         async with self.database.write() as connection:
@@ -86,7 +91,7 @@ class Hints:
 
 def _signed(secret: str, body: bytes, headers: dict[str, str]) -> bool:
     try:
-        Webhook(secret).verify(body, headers)
+        Webhook(secret).verify(body, headers, json_parse=False)
     except (WebhookVerificationError, ValueError):
         return False
     return True

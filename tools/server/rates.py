@@ -10,9 +10,13 @@ from dataclasses import dataclass, field
 
 
 class TooMany(Exception):
-    """A user asks more than is allowed. The text says what, `wait` how many seconds to wait."""
+    """A user asks more than is allowed. The text says what.
 
-    def __init__(self, text: str, wait: int) -> None:
+    Args:
+        wait: seconds to wait; 0: waiting does not help.
+    """
+
+    def __init__(self, text: str, wait: int = 0) -> None:
         super().__init__(text)
         self.wait = wait
 

@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 import os
+import re
 from dataclasses import dataclass
 from pathlib import Path
+from urllib.parse import urlsplit
+
+from sqlalchemy.engine import URL
 
 from tools.backend import is_loopback
+from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
 from tools.settings import SettingsError, read
+
+_ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
+"""As a browser writes it: in lower case, without a path."""
 
 
 @dataclass(frozen=True)
@@ -30,8 +38,16 @@ class ServerSettings:
     """Signing secrets of the registered webhook ("whsec_…"), separated by commas while they change."""
     public_url: str = ""
     """Where others reach the server, for the card of `--a2a`; empty: where it listens."""
+    allowed_hosts: str = ""
+    """Host names of the server besides its own address, separated by commas; with authentication empty means any."""
+    allowed_origins: str = ""
+    """Origins of web pages of other sites that may use the server, separated by commas: https://app.example.com."""
     max_body: int = 25_000_000
     """Bytes that a request may have."""
+    request_seconds: float = 60.0
+    """Seconds in which a request has to arrive."""
+    sessions_per_user: int = 1000
+    """Conversations that a user may have."""
     turns_at_once: int = 4
     """Turns of one user that may run at a time, on one replica."""
     turns_per_minute: int = 60
@@ -42,12 +58,33 @@ class ServerSettings:
     @property
     def emails(self) -> tuple[str, ...]:
         """Who may come in."""
-        return tuple(part for each in self.allowed_emails.split(",") if (part := each.strip().lower()))
+        return _parts(self.allowed_emails.lower())
 
     @property
     def secrets(self) -> tuple[str, ...]:
         """Of the webhook."""
-        return tuple(part for each in self.webhook_secrets.split(",") if (part := each.strip()))
+        return _parts(self.webhook_secrets)
+
+    @property
+    def hosts(self) -> tuple[str, ...]:
+        """Names under which the server is reached."""
+        public = urlsplit(self.public_url).hostname
+        return (*_parts(self.allowed_hosts.lower()), *([public] if public else []))
+
+    @property
+    def origins(self) -> tuple[str, ...]:
+        """Of pages that may use the server.
+
+        Raises:
+            SettingsError: one is no origin.
+        """
+        found = _parts(self.allowed_origins)
+        for each in found:
+            if not _ORIGIN.fullmatch(each):
+                raise SettingsError(
+                    f"DESK_ALLOWED_ORIGINS: {each} is no origin: write https://HOST or http://HOST:PORT"
+                )
+        return found
 
     def public_address(self, host: str, port: int) -> str:
         """Where others reach the server.
@@ -62,6 +99,10 @@ class ServerSettings:
         raise SettingsError("DESK_PUBLIC_URL is missing: where other agents reach this server, for its agent card")
 
 
+def _parts(text: str) -> tuple[str, ...]:
+    return tuple(part for each in text.split(",") if (part := each.strip()))
+
+
 def load_server_settings() -> ServerSettings:
     """Reads the environment.
 
@@ -71,8 +112,17 @@ def load_server_settings() -> ServerSettings:
     return read(ServerSettings, os.environ)
 
 
-def sessions_url(settings: ServerSettings, ledger_url: str, data_dir: Path) -> str:
-    """Conversations live in the ledger's database if that is a server, else in a file beside it."""
+def sessions_url(settings: ServerSettings, ledger_url: str, data_dir: Path) -> DatabaseUrl | None:
+    """The database of conversations: the ledger's if that is a server, else a file beside it. None: memory alone.
+
+    Raises:
+        SettingsError: an address cannot be used.
+    """
+    if settings.sessions_url.startswith("memory:"):
+        return None
     if settings.sessions_url:
-        return settings.sessions_url
-    return ledger_url if ledger_url.startswith("postgresql") else f"sqlite+aiosqlite:///{data_dir / 'sessions.db'}"
+        return parse_database_url(settings.sessions_url, "DESK_SESSIONS_URL")
+    ledger = parse_database_url(ledger_url, "DESK_DATABASE_URL")
+    if ledger.url.get_backend_name() == "postgresql":
+        return ledger
+    return DatabaseUrl(URL.create(DRIVERS["sqlite"], database=str(data_dir / "sessions.db")), {})

@@ -17,6 +17,7 @@ from dataclasses import dataclass, field
 from sqlalchemy import text
 
 from tools.research.database import DATABASE_ERRORS, Database
+from tools.shielded import finish_shielded, shielded
 
 LEASE = 15.0
 """Seconds that a session stays taken after its replica died."""
@@ -27,9 +28,8 @@ _TAKE = text(
 )
 _KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
 _LEAVE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
-
-
 _HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
+_NOTHING = text("UPDATE desk_turns SET owner = owner WHERE 1 = 0")
 
 
 class Busy(Exception):
@@ -51,7 +51,7 @@ class Turns:
     lease: float = LEASE
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     _holding: set[asyncio.Task[object]] = field(default_factory=set)
-    _leaving: set[asyncio.Task[bool]] = field(default_factory=set)
+    _leaving: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
     async def one(self, session: str) -> AsyncIterator[None]:
@@ -61,8 +61,12 @@ class Turns:
             Busy: another turn holds it.
         """
         owner = f"{self.owner}-{secrets.token_hex(4)}"
-        if not await self._execute(_TAKE, session, owner):
-            raise Busy(session)
+        try:
+            if not await self._execute(_TAKE, session, owner):
+                raise Busy(session)
+        except asyncio.CancelledError:  # the statement goes on, and may take the session
+            self._begin_leaving(session, owner, interrupted=True)
+            raise
         task = asyncio.current_task()
         assert task
         self._holding.add(task)
@@ -72,17 +76,26 @@ class Turns:
         finally:
             self._holding.discard(task)
             keeping.cancel()
-            leaving = asyncio.create_task(self._execute(_LEAVE, session, owner))
-            self._leaving.add(leaving)
-            leaving.add_done_callback(self._leaving.discard)
+            leaving = self._begin_leaving(session, owner)
             with suppress(*DATABASE_ERRORS):  # it runs out by itself
                 await asyncio.shield(leaving)
 
+    @shielded
     async def held(self, session: str) -> bool:
         """Whether a turn of the session is under way, on whichever replica."""
         async with self.database.begin() as connection:
             result = await connection.execute(_HELD, {"id": session, "now": self.clock()})
             return result.first() is not None
+
+    @shielded
+    async def write_nothing(self) -> None:
+        """Takes the lock that a write needs, and changes nothing.
+
+        Raises:
+            LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: the ledger cannot be written now.
+        """
+        async with self.database.write() as connection:
+            await connection.execute(_NOTHING)
 
     async def close(self) -> None:
         """Waits until what was held is free, turns that have just been cancelled included."""
@@ -100,6 +113,18 @@ class Turns:
                 until = self.clock() + self.lease
         task.cancel()
 
+    def _begin_leaving(self, session: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
+        async def leave() -> None:
+            if interrupted:
+                await finish_shielded()
+            await self._execute(_LEAVE, session, owner)
+
+        leaving = asyncio.create_task(leave())
+        self._leaving.add(leaving)
+        leaving.add_done_callback(self._leaving.discard)
+        return leaving
+
+    @shielded
     async def _execute(self, statement: object, session: str, owner: str) -> bool:
         now = self.clock()
         values = {"id": session, "owner": owner, "now": now, "until": now + self.lease}

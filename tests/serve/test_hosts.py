@@ -1,0 +1,100 @@
+"""Pages of other sites reach a server only if its owner says so: under its name, and from their origin."""
+
+from __future__ import annotations
+
+import httpx
+import pytest
+
+from tests.serve.conftest import AUDIENCE, Issuer, Serve, message
+from tools.server.settings import ServerSettings
+from tools.settings import SettingsError
+
+SESSIONS = "/apps/desk/users/me/sessions"
+APP = "https://app.example"
+
+
+@pytest.mark.parametrize("path", [SESSIONS, "/list-apps", "/webhooks/research", "/nothing", "/run"])
+@pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80.evil.example", "10.0.0.1"])
+def test_a_page_that_lets_its_name_point_here_reads_nothing(serve: Serve, path: str, host: str) -> None:
+    client = serve()
+    answer = client.request("POST" if path == "/run" else "GET", path, headers={"Host": host})
+    assert (answer.status_code, "DESK_ALLOWED_HOSTS" in answer.json()["detail"]) == (403, True)
+
+
+@pytest.mark.parametrize(
+    "host", ["127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080", "desk.local", "desk.local:1"]
+)
+def test_a_name_of_this_machine_or_one_that_is_allowed_will_do(serve: Serve, host: str) -> None:
+    client = serve(allowed_hosts="other.example, Desk.local")
+    assert client.get(SESSIONS, headers={"Host": host}).status_code == 200
+
+
+def test_health_is_told_under_every_name(serve: Serve) -> None:
+    client = serve()
+    assert client.get("/healthz", headers={"Host": "10.0.0.1:8080"}).status_code == 200
+
+
+def test_with_authentication_names_are_looked_at_only_if_some_are_set(serve: Serve, issuer: Issuer) -> None:
+    settings = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
+    token = {"Authorization": f"Bearer {issuer.token('ada')}"}
+    client = serve(**settings)
+    assert client.get("/list-apps", headers={"Host": "any.example", **token}).status_code == 200
+    client = serve(**settings, allowed_hosts="desk.example")
+    assert client.get("/list-apps", headers={"Host": "any.example", **token}).status_code == 403
+    assert client.get("/list-apps", headers={"Host": "desk.example", **token}).status_code == 200
+
+
+@pytest.mark.parametrize(
+    "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"]
+)
+@pytest.mark.parametrize("path", ["/run", "/run_sse", SESSIONS, f"{SESSIONS}/s2", "/webhooks/research"])
+def test_a_page_of_another_site_can_send_nothing_without_asking_first(serve: Serve, origin: str, path: str) -> None:
+    client = serve()
+    client.post(f"{SESSIONS}/s1", json={})
+    headers = {"Origin": origin, "Content-Type": "text/plain"}  # for which a browser sends no preflight
+    answer = client.post(path, content=httpx.Request("POST", "/", json=message("Hello")).content, headers=headers)
+    assert answer.status_code == 403
+    assert [session["id"] for session in client.get(SESSIONS).json()] == ["s1"]
+
+
+def test_the_servers_own_pages_may_use_it(serve: Serve) -> None:
+    client = serve()
+    assert client.post(f"{SESSIONS}/s1", json={}, headers={"Origin": str(client.base_url)}).status_code == 200
+
+
+def preflight(client: httpx.Client, origin: str, path: str = "/run") -> httpx.Response:
+    wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,idempotency-key"}
+    return client.options(path, headers={"Origin": origin, **wish})
+
+
+def test_a_preflight_is_answered_before_anybody_is_asked_for_a_token(serve: Serve, issuer: Issuer) -> None:
+    client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, allowed_origins=f"{APP}, https://other.example")
+    answer = preflight(client, APP)
+    assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, APP)
+    assert "Idempotency-Key" in answer.headers["access-control-allow-headers"]
+    refused = preflight(client, "https://evil.example")
+    assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (400, False)
+
+
+def test_a_page_of_an_allowed_origin_can_read_errors_too(serve: Serve, issuer: Issuer) -> None:
+    settings = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE, "allowed_origins": APP}
+    client = serve(**settings, max_body=500, turns_per_minute=1)
+    token = {"Authorization": f"Bearer {issuer.token('ada')}", "Origin": APP}
+    answers = [
+        client.post(f"{SESSIONS}/s1", json={}, headers=token),
+        client.post(f"{SESSIONS}/s1", json={}, headers=token),
+        client.post("/run", json=message("Hello"), headers=token),
+        client.post("/run", json=message("Hello"), headers=token),
+        client.post("/run", json=message("Hello" * 200), headers=token),
+        client.post("/run", json=message("Hello"), headers={"Origin": APP}),
+        client.get("/nothing", headers=token),
+    ]
+    assert [answer.status_code for answer in answers] == [200, 409, 200, 429, 413, 401, 404]
+    assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {APP}
+    assert all("Retry-After" in answer.headers["access-control-expose-headers"] for answer in answers)
+
+
+@pytest.mark.parametrize("origins", ["*", "https://app.example/", "app.example", "https://app.example,null"])
+def test_an_origin_that_no_browser_would_send_is_refused_at_start(origins: str) -> None:
+    with pytest.raises(SettingsError, match="DESK_ALLOWED_ORIGINS"):
+        _ = ServerSettings(allowed_origins=origins).origins

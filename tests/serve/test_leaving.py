@@ -1,0 +1,87 @@
+"""A client that leaves in the middle of a turn takes nothing with it: neither a lock nor a connection."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator
+from contextlib import suppress
+
+import httpx
+import pytest
+
+from interactions_emulator import Emulator
+from tests.kill.test_kill import until
+from tests.ledger.server import NoServer, Server, postgresql
+from tests.serve.conftest import Serve, message
+from tools.research.database import Database
+from tools.server.turns import Turns
+from tools.settings import load_settings
+from tools.shielded import finish_shielded
+
+EVENTS = 5
+"""`data:` lines before research is quiet."""
+TIMES = 25
+"""That each database is left; 50 in all."""
+
+
+@pytest.fixture(scope="module")
+def server() -> Iterator[Server]:
+    try:
+        with postgresql() as running:
+            yield running
+    except NoServer as reason:
+        pytest.skip(str(reason))
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def database_url(request: pytest.FixtureRequest) -> str:
+    return str(request.getfixturevalue("server").create_database()) if request.param == "postgresql" else ""
+
+
+def leave(client: httpx.Client, user: str, event: int) -> None:
+    """Begins a turn and closes the connection at its n-th event."""
+    body = message("research the tides", user=user, streaming=True)
+    with client.stream("POST", "/run_sse", json=body) as answer:
+        for line in answer.iter_lines():
+            event -= line.startswith("data:")
+            if not event:
+                return
+    raise AssertionError("the turn ended before")
+
+
+def begin(client: httpx.Client, user: str) -> None:
+    answer = client.post(f"/apps/desk/users/{user}/sessions/s1", json={})
+    assert answer.status_code == 200, answer.text
+
+
+def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url: str) -> None:
+    client = serve(database_url=database_url, attach_seconds=60)
+    for number in range(TIMES):
+        begin(client, f"leaves-{number}")
+        with httpx.Client(base_url=client.base_url, timeout=60) as tab:
+            leave(tab, f"leaves-{number}", number % EVENTS + 1)
+        begin(client, f"stays-{number}")
+        assert client.get("/readyz").status_code == 200
+    # and the one that left goes on where it was
+    until(lambda: client.post("/run", json=message("hello", user=f"leaves-{TIMES - 1}")).status_code == 200)
+
+
+async def test_a_turn_that_is_left_while_it_takes_its_conversation_leaves_it_free(api: Emulator) -> None:
+    database = Database(load_settings().ledger_url)
+    turns = Turns(database)
+
+    async def hold() -> None:
+        async with turns.one("desk/ada/s1"):
+            await asyncio.Event().wait()
+
+    async with database.write():  # the next statement waits for this one
+        task = asyncio.create_task(hold())
+        for _ in range(10):  # turns of the loop, after which it stands in line
+            await asyncio.sleep(0)
+        task.cancel()
+        with suppress(asyncio.CancelledError):
+            await task
+    await turns.close()
+    await finish_shielded()  # the statement that the turn had begun
+    assert not await turns.held("desk/ada/s1")
+    await database.close()

@@ -1,0 +1,198 @@
+"""Nobody takes more than a share of the server: of conversations, of connections, of names, of depth."""
+
+from __future__ import annotations
+
+import json
+import socket
+import sqlite3
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+import httpx
+import pytest
+
+from tests.kill.test_kill import until
+from tests.ledger.server import NoServer, postgresql
+from tests.serve.conftest import Serve, message, said
+from tools.research.database import Database
+
+SESSIONS = "/apps/desk/users/me/sessions"
+
+
+@pytest.fixture
+def client(serve: Serve) -> httpx.Client:
+    client = serve()
+    assert client.post(f"{SESSIONS}/s1", json={}).status_code == 200
+    return client
+
+
+@pytest.mark.parametrize("place", ["", "memory://"])
+def test_a_user_has_so_many_conversations_and_is_told_how_to_have_another(serve: Serve, place: str) -> None:
+    client = serve(sessions_per_user=2, sessions_url=place)
+    for session in ("s1", "s2"):
+        assert client.post(f"{SESSIONS}/{session}", json={}).status_code == 200
+    for path in (SESSIONS, f"{SESSIONS}/s3"):
+        answer = client.post(path, json={})
+        assert (answer.status_code, "DELETE /apps/desk" in answer.json()["detail"]) == (429, True)
+        assert "retry-after" not in answer.headers
+    assert client.post("/apps/desk/users/ada/sessions", json={}).status_code == 200
+    assert client.delete(f"{SESSIONS}/s1").status_code == 200
+    assert client.post(f"{SESSIONS}/s3", json={}).status_code == 200
+
+
+def raw(client: httpx.Client, data: bytes) -> bytes:
+    """What a server sends until it closes the connection, to a client that stops in the middle."""
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=60) as connection:
+        connection.sendall(data)
+        got = b""
+        while piece := connection.recv(1000):
+            got += piece
+        return got
+
+
+def test_a_body_that_does_not_arrive_is_given_up(serve: Serve) -> None:
+    client = serve(request_seconds=0.1)
+    head = b"POST /run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
+    answer = raw(client, head + b'{"userId"')
+    assert answer.startswith(b"HTTP/1.1 408 ")
+    assert b"did not arrive within 0.1 seconds" in answer
+
+
+@pytest.mark.parametrize("begun", [b"", b"GET /list-apps HTTP/1.1\r\nHost: loc"])
+def test_a_request_whose_head_does_not_arrive_is_given_up(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
+) -> None:
+    monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
+    assert raw(serve(request_seconds=0.1), begun) == b""
+
+
+def test_a_refused_request_does_not_hold_its_connection_with_its_body(
+    serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
+    client = serve(request_seconds=0.1)
+    answer = raw(client, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx")
+    assert answer.startswith(b"HTTP/1.1 404 ")
+
+
+def test_a_turn_may_take_longer_than_its_request(serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
+    client = serve(request_seconds=0.1)
+    client.post(f"{SESSIONS}/s1", json={})
+    api.faults({"on": "create", "delay_ms": 1000})
+    assert said(client.post("/run", json=message("Hello"))) == "SMALL TALK"
+
+
+LONG, CUT = "x" * 300, "a\ud800"
+REQUESTS: dict[str, tuple[str, str, Any]] = {
+    "a file with too long a name": ("GET", f"{SESSIONS}/s1/artifacts/{LONG}", None),
+    "a folder with too long a name": ("GET", f"{SESSIONS}/s1/artifacts/{LONG}/x", None),
+    "its versions": ("GET", f"{SESSIONS}/s1/artifacts/{LONG}/versions", None),
+    "a file to save": ("POST", f"{SESSIONS}/s1/artifacts", {"filename": LONG, "artifact": {"text": "x"}}),
+    "a file with NUL": ("GET", f"{SESSIONS}/s1/artifacts/a%00b", None),
+    "a file to save with NUL": ("POST", f"{SESSIONS}/s1/artifacts", {"filename": "a\0", "artifact": {"text": "x"}}),
+    "a file with half a character": ("POST", f"{SESSIONS}/s1/artifacts", {"filename": CUT, "artifact": {"text": ""}}),
+    "a session with too long a name": ("POST", SESSIONS, {"sessionId": LONG}),
+    "a session with too long a name in its path": ("POST", f"{SESSIONS}/{LONG}", {}),
+    "a session with half a character": ("POST", SESSIONS, {"sessionId": CUT}),
+    "a session with NUL": ("POST", f"{SESSIONS}/a%00b", {}),
+    "a user with NUL": ("GET", "/apps/desk/users/a%00b/sessions", None),
+    "a user with too long a name": ("POST", f"/apps/desk/users/{LONG}/sessions", {}),
+    "state too deep": ("POST", SESSIONS, {"state": {"x": "DEEP"}}),
+    "a change too deep": ("PATCH", f"{SESSIONS}/s1", {"stateDelta": {"x": "DEEP"}}),
+    "a turn too deep": ("POST", "/run", message("Hello", stateDelta={"x": "DEEP"})),
+    "a turn much too deep": ("POST", "/run", message("Hello", stateDelta={"x": "DEEPER"})),
+    "no JSON": ("POST", SESSIONS, "half an object"),
+}
+
+
+@pytest.mark.parametrize("wish", REQUESTS)
+def test_what_nobody_can_serve_is_refused_with_a_sentence(client: httpx.Client, environment: Path, wish: str) -> None:
+    method, path, body = REQUESTS[wish]
+    text = json.dumps(body).replace('"half an object"', "{") if body is not None else ""
+    for word, levels in (("DEEP", 500), ("DEEPER", 100_000)):
+        text = text.replace(f'"{word}"', "[" * levels + "]" * levels)
+    answer = client.request(method, path, content=text, headers={"content-type": "application/json"})
+    assert answer.status_code == 400, answer.text
+    assert str(environment) not in answer.text
+    assert len(answer.json()["detail"]) > 10
+
+
+@pytest.mark.parametrize("place", ["sqlite", "postgresql"])
+def test_words_with_characters_that_no_database_keeps_are_answered_all_the_same(serve: Serve, place: str) -> None:
+    if place == "sqlite":
+        _speak(serve())
+        return
+    try:
+        with postgresql() as server:
+            _speak(client := serve(database_url=server.create_database()))
+            client.get("/readyz")
+    except NoServer as reason:
+        pytest.skip(str(reason))
+
+
+def _speak(client: httpx.Client) -> None:
+    body = {"sessionId": "s1", "state": {"a\0": "b\ud800"}}
+    content = {"content-type": "application/json"}
+    assert client.post(SESSIONS, content=json.dumps(body), headers=content).status_code == 200
+    answer = client.post("/run", content=json.dumps(message("Hello\0 \ud83d \ud83d\ude00")), headers=content)
+    assert said(answer) == "SMALL TALK"
+    session = client.get(f"{SESSIONS}/s1").json()
+    assert session["state"] == {"a?": "b\ufffd"}
+    assert session["events"][0]["content"]["parts"][0]["text"] == "Hello? \ufffd \U0001f600"
+    change = json.dumps({"stateDelta": {"c": "\ud800"}})
+    assert client.patch(f"{SESSIONS}/s1", content=change, headers=content).json()["state"]["c"] == "\ufffd"
+
+
+def test_an_unforeseen_failure_is_one_sentence_and_a_log_entry(
+    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    async def fail(*arguments: object, **values: object) -> None:
+        raise RuntimeError("SELECT * FROM /srv/desk")
+
+    for part in ("get_session", "create_session", "list_sessions"):
+        monkeypatch.setattr(f"google.adk.sessions.DatabaseSessionService.{part}", fail)
+    for method, path in (("GET", SESSIONS), ("POST", SESSIONS), ("GET", f"{SESSIONS}/s1"), ("POST", "/run")):
+        caplog.clear()
+        answer = client.request(method, path, json=message("Hello") if path == "/run" else None)
+        assert answer.status_code == 500
+        assert answer.json()["detail"].startswith("The server failed at this request.")
+        until(lambda: "SELECT" in caplog.text)  # written when the answer is out
+
+
+def test_a_value_that_the_database_refuses_is_not_called_a_database_that_is_away(
+    client: httpx.Client, environment: Path
+) -> None:
+    with closing(sqlite3.connect(environment / "sessions.db")) as sessions:
+        sessions.execute("create trigger full before insert on events begin select raise(abort, 'full'); end")
+    for method, path, body in (
+        ("POST", "/run", message("Hello")),
+        ("PATCH", f"{SESSIONS}/s1", {"stateDelta": {"x": 1}}),
+    ):
+        answer = client.request(method, path, json=body)
+        assert (answer.status_code, "retry-after" in answer.headers) == (400, False)
+        assert "refuses" in answer.json()["detail"]
+
+
+def test_a_server_that_cannot_write_is_not_ready(
+    serve: Serve, environment: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.server.health.FRESH", 0.0)
+    client = serve()
+    until(lambda: client.get("/readyz").status_code == 200)
+    for name, file in (("sessions", "sessions.db"), ("ledger", "ledger.db")):
+        with closing(sqlite3.connect(environment / file)) as other:
+            other.execute("begin immediate")  # as a connection that was lost in the middle of a write
+            assert client.get("/readyz").json() == {"status": "not ready", name: "cannot be written"}
+        until(lambda: client.get("/readyz").status_code == 200)
+
+
+def test_probes_of_strangers_cost_nothing(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.server.health.FRESH", 1e6)
+    assert client.get("/readyz").status_code == 200
+    looked: list[object] = []
+    monkeypatch.setattr(Database, "write", looked.append)
+    for _ in range(20):
+        assert client.get("/readyz").status_code == 200
+    assert looked == []

@@ -1,0 +1,93 @@
+"""The border of A2A: what a method is asked is checked, and its errors are told, in one place for all methods."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Callable, Iterator
+from contextlib import aclosing, contextmanager
+from typing import Any
+
+from a2a.server.context import ServerCallContext
+from a2a.server.request_handlers import DefaultRequestHandler, RequestHandler
+from a2a.utils.errors import A2AError, InternalError, InvalidParamsError
+from google.adk.errors._stale_session_error import StaleSessionError
+from google.adk.errors.input_validation_error import InputValidationError
+from google.protobuf.message import Message  # type: ignore[import-untyped]
+
+from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.server.bodies import LONGEST_NAME
+from tools.server.errors import KeyReused, why
+from tools.server.rates import TooMany
+from tools.server.turns import Busy
+
+log = logging.getLogger(__name__)
+
+LONGEST_TASK = 36
+"""Characters of a task's id: `desk_tasks` has no room for more."""
+UNFORESEEN = "The server failed at this message, and its log says why. It may be sent again, with its messageId."
+
+
+class Handler(DefaultRequestHandler):
+    """The SDK's handler. What each method is asked is checked, and its errors are told, in one place."""
+
+
+def _bordered(method: Callable[..., Any]) -> Callable[..., Any]:
+    async def answer(self: Handler, params: Message, context: ServerCallContext) -> Any:
+        with _told():
+            _check(params)
+            return await method(self, params, context)
+
+    async def stream(self: Handler, params: Message, context: ServerCallContext) -> AsyncGenerator[Any, None]:
+        with _told():
+            _check(params)
+            async with aclosing(method(self, params, context)) as events:
+                async for event in events:
+                    yield event
+
+    return stream if method.__name__ in ("on_message_send_stream", "on_subscribe_to_task") else answer
+
+
+for _name in RequestHandler.__abstractmethods__:
+    setattr(Handler, _name, _bordered(getattr(DefaultRequestHandler, _name)))
+
+
+@contextmanager
+def _told() -> Iterator[None]:
+    try:
+        yield
+    except A2AError:
+        raise
+    except Exception as error:
+        raise (InvalidParamsError if refuses_value(error) else InternalError)(words(error)) from None
+
+
+def words(error: Exception) -> str:
+    """An error for the one who asked; one that was not foreseen is logged."""
+    if isinstance(error, InputValidationError):
+        return str(error)
+    if refuses_value(error) or isinstance(error, (TooMany, Busy, KeyReused, StaleSessionError, *DATABASE_ERRORS)):
+        return why(error)
+    log.exception("a message of another agent failed", exc_info=error)
+    return UNFORESEEN
+
+
+def _check(message: Message) -> None:
+    """Refuses names that no table has room for, before anything is stored.
+
+    Raises:
+        InvalidParamsError: the text says which and why.
+    """
+    for field, value in message.ListFields():
+        for each in value if field.is_repeated else [value]:
+            if isinstance(each, Message) and not each.DESCRIPTOR.full_name.startswith("google.protobuf."):
+                _check(each)
+            most = _longest(field.name, message.DESCRIPTOR.name)
+            if most and (len(each) > most or not each.isprintable() or each.strip() != each):
+                raise InvalidParamsError(f"`{field.json_name}` may have {most} characters, all of them printable.")
+
+
+def _longest(field: str, message: str) -> int:
+    """Characters that a field of a message may have; 0: it is no name."""
+    if field in ("task_id", "reference_task_ids") or (field == "id" and "Push" not in message):
+        return LONGEST_TASK
+    return LONGEST_NAME if field == "id" or field.endswith("_id") else 0

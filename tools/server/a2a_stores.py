@@ -1,0 +1,114 @@
+"""The tasks of A2A and their push notifications, in the ledger's database.
+
+A client that leaves interrupts no statement: each is shielded.
+"""
+
+from __future__ import annotations
+
+from a2a.helpers import new_text_message
+from a2a.server.context import ServerCallContext
+from a2a.server.models import create_push_notification_config_model, create_task_model
+from a2a.server.tasks import DatabasePushNotificationConfigStore, DatabaseTaskStore
+from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotificationConfig, TaskState
+from a2a.utils.errors import InvalidParamsError
+
+from tools.research.database import Database
+from tools.server.turns import LEASE, Turns, conversation
+from tools.shielded import shielded
+
+MOST_RECEIVERS = 8
+"""Push notifications that a task may have."""
+
+_TASKS = create_task_model("desk_tasks")  # of its own, since the database is the ledger's
+_PUSHES = create_push_notification_config_model("desk_pushes")
+_UNDER_WAY = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
+_BROKE_OFF = "The server ended in the middle. Send the message again, with its messageId: no research starts twice."
+
+
+class Tasks(DatabaseTaskStore):
+    """The tasks of all replicas; each user sees their own. One whose replica died is said to have failed."""
+
+    def __init__(self, database: Database, turns: Turns) -> None:
+        super().__init__(database.engine, create_table=False, owner_resolver=user_of)
+        self.task_model = _TASKS
+        self._database, self._turns = database, turns
+
+    async def initialize(self) -> None:
+        async with self._database.begin():  # makes the table
+            await super().initialize()
+
+    @shielded
+    async def save(self, task: Task, context: ServerCallContext) -> None:
+        await super().save(task, context)
+
+    @shielded
+    async def delete(self, task_id: str, context: ServerCallContext) -> None:
+        await super().delete(task_id, context)
+
+    @shielded
+    async def get(self, task_id: str, context: ServerCallContext) -> Task | None:
+        task = await super().get(task_id, context)
+        if task is None or not await self._broke_off(task, context):
+            return task
+        await self._turns.sleep(1)  # a turn that has just ended here is about to be written down
+        task = await super().get(task_id, context)
+        if task and task.status.state in _UNDER_WAY:
+            _fail(task)
+        return task
+
+    @shielded
+    async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
+        found = await super().list(params, context)
+        if any([await self._broke_off(task, context) for task in found.tasks]):
+            await self._turns.sleep(1)
+            found = await super().list(params, context)
+            for task in found.tasks:
+                if await self._broke_off(task, context):
+                    _fail(task)
+        return found
+
+    async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
+        """Whether nobody works on a task that is under way; what has just begun may not have its lease yet."""
+        if task.status.state not in _UNDER_WAY or self._turns.clock() - task.status.timestamp.ToSeconds() < LEASE:
+            return False
+        return not await self._turns.held(conversation(user_of(context), task.context_id))
+
+
+class Pushes(DatabasePushNotificationConfigStore):
+    """Where the tasks of all replicas notify whom; each user sees their own."""
+
+    def __init__(self, database: Database) -> None:
+        super().__init__(database.engine, create_table=False, owner_resolver=user_of)
+        self.config_model = _PUSHES
+        self._database = database
+
+    async def initialize(self) -> None:
+        async with self._database.begin():  # makes the table
+            await super().initialize()
+
+    @shielded
+    async def get_info(self, task_id: str, context: ServerCallContext) -> list[TaskPushNotificationConfig]:
+        return await super().get_info(task_id, context)
+
+    @shielded
+    async def delete_info(self, task_id: str, context: ServerCallContext, config_id: str | None = None) -> None:
+        await super().delete_info(task_id, context, config_id)
+
+    @shielded
+    async def set_info(
+        self, task_id: str, notification_config: TaskPushNotificationConfig, context: ServerCallContext
+    ) -> TaskPushNotificationConfig:
+        known = {each.id for each in await self.get_info(task_id, context)} - {notification_config.id or task_id}
+        if len(known) >= MOST_RECEIVERS:
+            raise InvalidParamsError(f"A task may have {MOST_RECEIVERS} push notifications: delete one of them.")
+        return await super().set_info(task_id, notification_config, context)
+
+
+def user_of(context: ServerCallContext) -> str:
+    """Who asks, as the door has found out."""
+    return context.user.user_name
+
+
+def _fail(task: Task) -> None:
+    task.status.state = TaskState.TASK_STATE_FAILED
+    task.status.message.CopyFrom(new_text_message(_BROKE_OFF, task_id=task.id, context_id=task.context_id))

@@ -1,0 +1,72 @@
+"""Whether the server lives, and whether it can do its work."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import time
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+
+from starlette.responses import JSONResponse, Response
+
+from tools import backend
+from tools.backend import BackendError
+from tools.research.database import DATABASE_ERRORS
+from tools.settings import SettingsError
+
+log = logging.getLogger(__name__)
+
+FRESH = 5.0
+"""Seconds for which an answer about the stores is given again: anybody may ask."""
+PATIENCE = 5.0
+"""Seconds that a store has to answer."""
+
+
+@dataclass
+class Health:
+    """The endpoints.
+
+    Args:
+        stores: a write that changes nothing to each store, by the name that is told. It is finished although its
+            caller is cancelled.
+    """
+
+    stores: Mapping[str, Callable[[], Awaitable[None]]]
+    clock: Callable[[], float] = time.monotonic
+    open: bool = False
+    """Whether the server has begun, and does not end."""
+    _looking: asyncio.Task[dict[str, str]] | None = None
+    _looked: float = 0.0
+
+    async def alive(self, request: object) -> Response:
+        """It answers."""
+        return JSONResponse({"status": "ok"})
+
+    async def ready(self, request: object) -> Response:
+        """Sessions and ledger can be written, there is a backend, and the server is not about to end."""
+        problems = {} if self.open else {"server": "is ending"}
+        if self._looking is None or (self._looking.done() and self.clock() - self._looked >= FRESH):
+            self._looking = asyncio.create_task(self._look())
+        problems |= await asyncio.shield(self._looking)
+        try:
+            backend.current()
+        except (BackendError, SettingsError) as error:
+            log.warning("there is no backend: %s", error)
+            problems["backend"] = "is not configured: the log says what is missing"
+        return JSONResponse({"status": "not ready" if problems else "ok", **problems}, 503 if problems else 200)
+
+    async def _look(self) -> dict[str, str]:
+        able = await asyncio.gather(*(_can_write(write) for write in self.stores.values()))
+        self._looked = self.clock()
+        return {name: "cannot be written" for name, can in zip(self.stores, able, strict=True) if not can}
+
+
+async def _can_write(write: Callable[[], Awaitable[None]]) -> bool:
+    try:
+        async with asyncio.timeout(PATIENCE):
+            await write()
+    except (*DATABASE_ERRORS, TimeoutError) as error:
+        log.warning("a store cannot be written: %s", type(error).__name__)
+        return False
+    return True

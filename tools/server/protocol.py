@@ -1,0 +1,54 @@
+"""HTTP of `desk serve`: uvicorn, which closes a connection on which a request does not arrive in time.
+
+uvicorn 0.54 waits for ever for a first request, and for the rest of one that has begun.
+"""
+
+from __future__ import annotations
+
+import asyncio
+
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
+
+SLACK = 5.0
+"""Seconds after which a connection is closed although a slow body could be answered with 408 before."""
+
+
+def timed_protocol(request_seconds: float) -> type[TimedProtocol]:
+    """What uvicorn takes as `http`.
+
+    Args:
+        request_seconds: in which a request has to arrive.
+    """
+    return type("Timed", (TimedProtocol,), {"seconds": request_seconds + SLACK})
+
+
+class TimedProtocol(HttpToolsProtocol):
+    """A connection whose requests have to arrive, head and body, within `seconds`."""
+
+    seconds: float
+    _deadline: asyncio.TimerHandle | None = None
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        super().connection_made(transport)
+        self._wait_for_request()
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._stop_waiting()
+        super().connection_lost(exc)
+
+    def on_message_begin(self) -> None:
+        super().on_message_begin()
+        self._wait_for_request()
+
+    def on_message_complete(self) -> None:
+        self._stop_waiting()
+        super().on_message_complete()
+
+    def _wait_for_request(self) -> None:
+        self._stop_waiting()
+        self._deadline = self.loop.call_later(self.seconds, self.transport.close)
+
+    def _stop_waiting(self) -> None:
+        if self._deadline:
+            self._deadline.cancel()
+            self._deadline = None

@@ -1,0 +1,93 @@
+"""Where push notifications of A2A may go: to machines of the web, whatever a name leads to and whenever.
+
+The SDK's own check (`a2a/utils/push_url_validator.py`, 1.3) looks a name up, and its sender looks it up again, when it
+may lead elsewhere. Here the connection goes to the very address that was checked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+
+import httpx
+from a2a.utils.errors import InvalidParamsError
+
+from tools.research.redirects import is_public
+
+SECONDS = 5.0
+"""How long a receiver may take for each step of a request."""
+_THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
+
+
+async def look_up(host: str) -> list[str]:
+    """The IP addresses of a name.
+
+    Raises:
+        OSError: it has none.
+    """
+    found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
+    return [str(address[0]) for *_, address in found]
+
+
+@dataclass(frozen=True)
+class Receivers:
+    """Who may be sent notifications.
+
+    Args:
+        this_machine: whether programs here may, over HTTP: for a server that nobody else reaches.
+    """
+
+    this_machine: bool = False
+    look_up: Callable[[str], Awaitable[list[str]]] = look_up
+
+    async def address(self, url: httpx.URL) -> str:
+        """The IP address, or the name of this machine, to connect to.
+
+        Raises:
+            InvalidParamsError: nothing may be sent there; the text says why.
+        """
+        if self.this_machine and url.scheme == "http" and url.host in _THIS_MACHINE:
+            return url.host
+        if url.scheme != "https" or not is_public(str(url)):
+            raise InvalidParamsError("A push notification goes to a public https:// address only.")
+        try:
+            addresses = await self.look_up(url.host)
+        except (OSError, UnicodeError):  # the second: a name that is no domain name
+            raise InvalidParamsError(f"Nothing is known of the host {url.host} of the push notification.") from None
+        if not all(is_public(f"https://{f'[{address}]' if ':' in address else address}/") for address in addresses):
+            raise InvalidParamsError(f"The host {url.host} of the push notification is in a private network.")
+        return addresses[0]
+
+    async def admits(self, url: str) -> bool:
+        """Whether notifications may be sent to an address, as the SDK asks it.
+
+        Raises:
+            InvalidParamsError: they may not; the text says why.
+        """
+        try:
+            await self.address(httpx.URL(url))
+        except httpx.InvalidURL:
+            raise InvalidParamsError("The URL of the push notification is none.") from None
+        return True
+
+    def client(self) -> httpx.AsyncClient:
+        """An HTTP client that reaches only them. It follows no redirects and reads no more than the status."""
+        # A connection is for one host: another one of the same address has another certificate.
+        limits = httpx.Limits(max_keepalive_connections=0)
+        return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=SECONDS)
+
+
+class _Transport(httpx.AsyncHTTPTransport):
+    def __init__(self, receivers: Receivers, limits: httpx.Limits) -> None:
+        super().__init__(limits=limits)
+        self._receivers = receivers
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        host, address = request.url.host, await self._receivers.address(request.url)
+        request.extensions = {**request.extensions, "sni_hostname": host}  # the certificate is the host's
+        request.url = request.url.copy_with(host=address)
+        response = await super().handle_async_request(request)
+        await response.aclose()
+        return httpx.Response(response.status_code)
