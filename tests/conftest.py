@@ -12,7 +12,7 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 import pytest
 from google.genai import Client
@@ -30,6 +30,7 @@ ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
 LONGEST = ("evals", "faults", "deploy", "replicas", "browser", "kill", "telemetry", "serve")
 """Folders of the tests that take longest."""
+Later = Callable[[float], None]
 SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION")
 
 
@@ -96,6 +97,15 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Any:
     return point
 
 
+@pytest.fixture
+async def later(monkeypatch: pytest.MonkeyPatch) -> Later:
+    """Moves the event loop's clock on by so many seconds, and with it whatever waits for a time."""
+    loop, moved = asyncio.get_running_loop(), [0.0]
+    now = loop.time
+    monkeypatch.setattr(loop, "time", lambda: now() + sum(moved))
+    return moved.append
+
+
 class Desk:
     """A research service beside an emulator whose virtual time passes while the service waits."""
 
@@ -104,9 +114,16 @@ class Desk:
         self.services: list[Research] = []
         self.clients: list[Client] = []
 
-    def service(self, *, patience: float = 60, clock: Callable[[], float] = time.time, **policy: float) -> Research:
+    def service(
+        self,
+        *,
+        patience: float = 60,
+        clock: Callable[[], float] = time.time,
+        kind: Literal["emulator", "gemini"] = "emulator",
+        **policy: float,
+    ) -> Research:
         """A service of its own, as another process would have, over the same ledger."""
-        server = backend.Backend("emulator", "a test", self.api.url)
+        server = backend.Backend(kind, "a test", self.api.url)
         sdk = backend.new_client(server, retries=False)
         self.clients.append(sdk)
         service = Research(

@@ -48,9 +48,7 @@ HTML = """<h2>Capacity</h2><table><tr><th>Plant<th>MW</tr><tr><td><b>Rance</b><t
     [(PIPES, "markdown"), (f"# Plants\n\n{HTML}", "markdown"), (HTML, "html"), (GRID, "rst"), (SIMPLE, "rst")],
 )
 def test_a_table_is_read_with_its_heading_from_each_markup(source: str, markup: Markup) -> None:
-    [table] = tables(source, markup)
-    assert table._replace(heading="Capacity") == TABLE
-    assert table.heading == ("" if source.startswith("# Plants\n\n<") else "Capacity") or table.heading == "Capacity"
+    assert tables(source, markup) == [TABLE]
 
 
 def test_a_csv_is_a_table() -> None:
@@ -131,7 +129,7 @@ def test_tables_are_kept_between_runs_and_shown_on_the_page(tmp_path: Path) -> N
     assert Corpus.open(tmp_path / "docs", index).tables("plants.md") == [TABLE]
     again = Corpus.open(tmp_path / "docs", index)
     assert again.tables("plants.md") == [TABLE]
-    assert "<td>1,254" in (again.page("plants.md") or "")
+    assert "<td>1,254" in str(again.page("plants.md"))
     (tmp_path / "docs" / "plants.md").write_text("# Plants\n\nThe table is gone now, and only this sentence is left.")
     assert Corpus.open(tmp_path / "docs", index).tables("plants.md") == []
 

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from playwright.sync_api import Page, sync_playwright
+from playwright.sync_api import Page, expect, sync_playwright
 
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
@@ -24,6 +24,7 @@ FLAGS = (
     *("--no-sandbox", "--disable-gpu", "--disable-quic", "--no-first-run"),
     *("--disable-background-networking", "--disable-component-update", "--disable-sync"),
 )
+expect.set_options(timeout=60_000)
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")
 
 
@@ -68,19 +69,18 @@ def say(page: Page, text: str, *, wait: bool = True) -> None:
     with page.expect_event("requestfinished", lambda r: r.url.endswith("/run_sse"), timeout=60_000):
         box.fill(text)
         box.press("Enter")
-    page.wait_for_timeout(300)  # rendering
 
 
 def test_weather_search_and_moderation_are_answered_in_the_page(page: Page) -> None:
     say(page, "weather in Lisbon")
-    assert "WEATHER Lisbon" in page.locator("app-event-row").last.inner_text()
+    expect(page.locator("app-event-row").last).to_contain_text("WEATHER Lisbon")
     say(page, "please search for it")
     link = page.locator("app-event-row").last.get_by_role("link", name="The moon")
     assert link.first.get_attribute("href") == "https://example.org/moon"
     say(page, "moderate this: buy now")
-    last = page.locator("app-event-row").last.inner_text()
-    assert "Verdict: not safe, spam" in last
-    assert "is_safe" in last  # the verdict as data below the sentence
+    last = page.locator("app-event-row").last
+    expect(last).to_contain_text("Verdict: not safe, spam")
+    expect(last).to_contain_text("is_safe")  # the verdict as data below the sentence
 
 
 def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, page: Page) -> None:
@@ -93,7 +93,7 @@ def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, 
     api.set_speed(math.inf)
     page.wait_for_selector("h1 >> text=Tides")
     assert page.get_by_role("link", name="The sea").last.get_attribute("href") == "https://example.org/sea"
-    assert page.locator(".content-bubble.type-thought").count() == 0
+    expect(page.locator(".content-bubble.type-thought")).to_have_count(0)
     page.get_by_role("tab", name="Artifacts").click()
     page.wait_for_selector("app-artifact-tab .artifact-card")
     names = page.locator("app-artifact-tab .artifact-title-link").all_inner_texts()
@@ -103,11 +103,11 @@ def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, 
 def test_a_picture_is_seen_and_a_dropped_file_reaches_the_model(api: Emulator, page: Page) -> None:
     say(page, "draw a boat")
     shown = page.locator("app-event-row img[src^='data:image/png']")
-    assert shown.count() == 1
+    expect(shown).to_have_count(1)
     assert base64.b64encode(PIXEL).decode() in (shown.get_attribute("src") or "")
-    last = page.locator("app-event-row").last.inner_text()
-    assert "A BOAT" in last
-    assert "Saved: draw-a-boat.png" in last
+    last = page.locator("app-event-row").last
+    expect(last).to_contain_text("A BOAT")
+    expect(last).to_contain_text("Saved: draw-a-boat.png")
     page.locator("input[type=file]").set_input_files(
         [
             {"name": "boat.png", "mimeType": "image/png", "buffer": PIXEL},
@@ -123,7 +123,6 @@ def test_a_picture_is_seen_and_a_dropped_file_reaches_the_model(api: Emulator, p
 def test_an_error_is_seen_and_survives_a_reload(api: Emulator, page: Page) -> None:
     api.faults({"on": "create", "status": 403, "times": 0})
     say(page, "hello")
-    assert "Check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
+    expect(page.locator("app-event-row").last).to_contain_text("Check GEMINI_API_KEY")
     page.reload()
-    page.wait_for_selector("app-event-row")
-    assert "Check GEMINI_API_KEY" in page.locator("app-event-row").last.inner_text()
+    expect(page.locator("app-event-row").last).to_contain_text("Check GEMINI_API_KEY")

@@ -106,7 +106,7 @@ async def test_a_deferred_answer_is_waited_for_and_cited_like_any_other(
     assert "**Sources**" in text
     body = creates(api)[0]
     assert (body["service_tier"], body["background"]) == ("deferred", True)
-    assert "stream" not in body or body["stream"] is False
+    assert not body.get("stream")
 
 
 async def test_an_answer_in_several_interactions_is_one_and_its_sources_stand_where_they_belong(

@@ -21,6 +21,9 @@ from tests.scripts import PIXEL
 from tests.talk import creates
 from tools import backend
 from tools.cli.app import app
+from tools.research.job import Order, new_job
+from tools.research.ledger import Ledger
+from tools.settings import load_settings
 
 
 @pytest.fixture
@@ -125,10 +128,42 @@ def test_the_emulator_runs_alone_and_prints_its_address() -> None:
         process.wait()
 
 
-def test_help_status_and_jobs_import_nothing_of_adk() -> None:
-    code = "import sys; from tools.cli.app import app; app(['jobs'], standalone_mode=False);"
-    code += "sys.exit(any(name.startswith(('google.adk', 'google.genai')) for name in sys.modules))"
-    assert subprocess.run([sys.executable, "-c", code], cwd=ROOT, capture_output=True).returncode == 0
+LOADED = """
+import atexit, sys
+from tools.cli import main
+atexit.register(lambda: print("loaded:", *sys.modules, file=sys.stderr))
+main()
+"""
+
+
+@pytest.fixture
+async def job() -> str:
+    """The name of a research in the ledger."""
+    ledger = Ledger(load_settings().ledger_url)
+    job, _ = await ledger.add(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 1000.0))
+    await ledger.close()
+    return job.id
+
+
+@pytest.mark.parametrize(
+    ("arguments", "says"),
+    [
+        (["--help"], "Usage: desk"),
+        (["research", "--help"], "--attach"),
+        (["jobs"], "tides"),
+        (["status", "JOB"], "tides"),
+        (["status", "job_nothere1"], "no job job_nothere1"),
+        (["jobs", "--watch"], "--watch fills a terminal"),
+    ],
+    ids=str,
+)
+def test_help_status_and_jobs_import_nothing_of_adk(job: str, arguments: list[str], says: str) -> None:
+    command = [sys.executable, "-c", LOADED, *(job if word == "JOB" else word for word in arguments)]
+    result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    told, _, loaded = result.stderr.rpartition("loaded: ")
+    assert says in result.stdout + told
+    assert "tools.cli" in loaded.split()
+    assert [name for name in loaded.split() if name.startswith(("google.adk", "google.genai"))] == []
 
 
 def test_an_env_file_is_read_and_the_environment_wins(

@@ -20,7 +20,9 @@ PAGE = (ROOT / "docs" / "emulator.md").read_text()
 
 
 def blocks(language: str) -> list[str]:
-    return re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    found = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
+    assert found, f"docs/emulator.md has no block of {language}"
+    return found
 
 
 def test_its_python_runs() -> None:
@@ -33,9 +35,10 @@ def test_every_fault_is_in_the_table_and_no_other() -> None:
     section = PAGE.split("## Break it")[1].split("## ")[0]
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == {field.name for field in fields(Fault)}
-    for fault in re.findall(r"'x-emulator-fault: ({.*?})'|-d '({\"on\".*?})'", PAGE):
-        given = fault[0] or fault[1]
-        parse_faults([{"on": "create"} | json.loads(given)])
+    given = re.findall(r"(?:x-emulator-fault: |faults -d ')({.*?})'", PAGE)
+    assert len(given) >= 2
+    for fault in given:
+        parse_faults([{"on": "create"} | json.loads(fault)])
 
 
 def test_every_option_is_in_the_table_and_no_other() -> None:
@@ -60,4 +63,5 @@ def test_its_example_of_a_test_passes(pytester: pytest.Pytester, block: str) -> 
 def test_every_module_named_exists() -> None:
     table = PAGE.split("## How it is built")[1].split("## ")[0]
     named = set(re.findall(r"`(\w+\.py|brain/)`", table))
+    assert len(named) > 10
     assert {name for name in named if not (ROOT / "interactions_emulator" / name).exists()} == set()

@@ -117,7 +117,8 @@ def test_an_answer_as_the_application_writes_it_is_valid() -> None:
 def test_a_citation_that_is_wrong_is_seen(was: str, broken: str) -> None:
     answer = cited("Bees really do dance. They fly far.", ("One", URL, 21))
     assert was in answer
-    assert (score(citation_validity, turn(answer.replace(was, broken)), turn()) or 0) < 1
+    found = score(citation_validity, turn(answer.replace(was, broken)), turn())
+    assert found is not None and found < 1
 
 
 def test_an_answer_that_lost_its_sources_is_neither_valid_nor_covered() -> None:

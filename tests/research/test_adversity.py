@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import random
 import signal
 import subprocess
 import sys
@@ -19,7 +18,7 @@ from sqlalchemy.exc import OperationalError
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Brain, Turn
-from tests.conftest import ROOT, Desk
+from tests.conftest import ROOT, Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said, search
 from tools.research.client import InteractionsClient
@@ -30,6 +29,8 @@ from tools.research.limits import LimitReached
 from tools.research.service import NotFinished, OtherServer, Research
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
+BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}
+"""States that a research is in before it comes so far."""
 ODD: list[Any] = [5, "tides", [["tides"]], {"a": 1}, None]
 
 
@@ -53,17 +54,26 @@ def brain() -> Brain:
 
 
 @pytest.mark.parametrize("replicas", [1, 2])
-async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, replicas: int) -> None:
+@pytest.mark.parametrize("reached", ["INTENDED", "STARTING", "at the server", "RUNNING"])
+async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, replicas: int, reached: str) -> None:
     services = [desk.service() for _ in range(replicas)]
-    rng = random.Random(7)
-    for number in range(40):
-        job, _ = await services[0].start(replace(ORDER, brief=f"Tides {number}"))
-        watching = asyncio.create_task(lines(services[0], job))
-        await asyncio.wait({watching}, timeout=rng.uniform(0, 0.015))
-        assert (await services[-1].cancel(job.id)).state is State.CANCELLED
-        await watching
-    await asyncio.sleep(0)
-    assert {i["status"] for i in desk.api.interactions()} <= {"cancelled"}
+    if reached == "at the server":
+        desk.api.faults({"on": "create", "delay_ms": 500})
+    job, _ = await services[0].start(ORDER)
+
+    async def is_there() -> bool:
+        if reached == "at the server":
+            return bool(desk.api.interactions())
+        return (await services[0].job(job.id)).state in set(State) - BEFORE[reached]
+
+    while not await is_there():
+        await asyncio.sleep(0)
+    assert (await services[-1].cancel(job.id)).state is State.CANCELLED
+    assert await lines(services[0], job) == []
+    named = (await services[0].job(job.id)).interaction_id
+    if reached in ("at the server", "RUNNING"):
+        assert named
+    assert [(i["id"], i["status"]) for i in desk.api.interactions()] == ([(named, "cancelled")] if named else [])
 
 
 class FailingLedger(Ledger):
@@ -89,8 +99,8 @@ async def test_an_id_is_written_down_although_the_database_was_away_when_it_came
     assert f"{job.id} is interaction {desk.api.interactions()[0]['id']}" in caplog.text
 
 
-async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(desk: Desk) -> None:
-    service = desk.service(lease=0.3)
+async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(desk: Desk, later: Later) -> None:
+    service = desk.service()
     job, watching = await begin(desk, service)
     lease, renew = service.ledger.lease, service.ledger.renew
 
@@ -98,6 +108,7 @@ async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
     service.ledger.lease = service.ledger.renew = away  # type: ignore[method-assign]
+    later(11)  # than the lease is good for
     with pytest.raises(OperationalError):
         await watching  # it has stopped following, and says why
     service.ledger.lease, service.ledger.renew = lease, renew  # type: ignore[method-assign]

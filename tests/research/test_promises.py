@@ -6,10 +6,12 @@ import asyncio
 import logging
 import re
 import time
+from pathlib import Path
 
 import pytest
 
-from tests.conftest import Desk
+from interactions_emulator.log import fingerprint
+from tests.conftest import Desk, Later
 from tests.scripts import REPORT
 from tools.research.client import ApiError
 from tools.research.job import Job, Order, State, new_job
@@ -263,13 +265,15 @@ async def test_a_create_that_started_nothing_is_sent_again_when_the_server_says_
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_create_that_is_refused_fails_with_the_reason(desk: Desk) -> None:
-    desk.api.faults({"on": "create", "status": 403})
+@pytest.mark.parametrize("status", [403, 404])
+async def test_a_create_that_is_refused_fails_with_the_reason(desk: Desk, status: int) -> None:
+    desk.api.faults({"on": "create", "status": status})
     service = desk.service()
     job, _ = await service.start(ORDER)
     await lines(service, job)
     job = await service.job(job.id)
-    assert (job.state, "nothing was started" in job.error, desk.creates) == (State.FAILED, True, 0)
+    assert (job.state, desk.creates) == (State.FAILED, 0)
+    assert re.search(rf"nothing was started: .*{status}", job.error)
     again, new = await service.start(ORDER)
     assert (new, again.id != job.id) == (True, True)
 
@@ -332,17 +336,33 @@ async def test_cancel_ends_the_research_at_the_server_and_all_calls(desk: Desk) 
     assert len(desk.api.log()["requests"]) == calls
 
 
-@pytest.mark.parametrize("status", [404, 400, 501])
-async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(desk: Desk, status: int) -> None:
-    desk.api.faults({"on": "cancel", "status": status})
+@pytest.mark.parametrize("fault", [{"status": 501}, {"status": 503}, {"status": 401}, {"drop": True}], ids=str)
+async def test_a_cancel_that_the_server_could_not_hear_is_reported_and_can_be_said_again(
+    desk: Desk, fault: dict[str, object]
+) -> None:
+    desk.api.faults({"on": "cancel", **fault})
     service = desk.service()
     job, watching = await begin(desk, service)
-    if status == 501:  # a server's failure is no refusal
-        with pytest.raises(ApiError, match="could not be cancelled and goes on"):
-            await service.cancel(job.id)
-        return
+    with pytest.raises(ApiError, match="could not be cancelled and goes on"):
+        await service.cancel(job.id)
+    assert (await service.job(job.id)).state is State.RUNNING
+    assert (desk.api.interactions()[0]["status"], watching.done()) == ("in_progress", False)
+    assert (await service.cancel(job.id)).state is State.CANCELLED
+    assert desk.api.interactions()[0]["status"] == "cancelled"
+    await watching
+
+
+@pytest.mark.parametrize("status", [404, 400])
+@pytest.mark.parametrize("read", [{}, {"on": "get", "status": 503}], ids=["readable", "unreadable"])
+async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(
+    desk: Desk, status: int, read: dict[str, object]
+) -> None:
+    desk.api.faults({"on": "cancel", "status": status}, *([read] if read else []))
+    service = desk.service()
+    job, watching = await begin(desk, service)
     job = await service.cancel(job.id)
     assert (job.state, "would not cancel" in job.error) == (State.CANCELLED, True)
+    assert service._runs == {}  # nothing follows it, not even until the lease is renewed
     await watching
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)
@@ -362,13 +382,13 @@ async def test_a_cancel_that_comes_too_late_keeps_what_was_paid_for(desk: Desk) 
     assert await late.report(job.id) is not None
 
 
-async def test_a_cancel_on_one_replica_ends_all_calls_of_the_one_that_follows(desk: Desk) -> None:
-    following, cancelling = desk.service(lease=0.1), desk.service()
+async def test_a_cancel_on_one_replica_ends_all_calls_of_the_one_that_follows(desk: Desk, later: Later) -> None:
+    following, cancelling = desk.service(), desk.service()
     desk.api.faults({"on": "cancel", "status": 404})  # so that the stream goes on
     job, watching = await begin(desk, following)
     assert (await cancelling.cancel(job.id)).state is State.CANCELLED
-    async with asyncio.timeout(60):
-        await watching
+    later(4)  # when it renews its lease
+    await asyncio.wait_for(watching, 60)
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)
     assert len(desk.api.log()["requests"]) == calls
@@ -447,16 +467,27 @@ async def test_a_job_that_nobody_has_is_named(desk: Desk) -> None:
         await desk.service().job("job_nothere1")
 
 
-async def test_no_key_reaches_the_log_or_the_ledger(desk: Desk, caplog: pytest.LogCaptureFixture) -> None:
+def bytes_of(folder: Path, files: str) -> bytes:
+    return b"".join(file.read_bytes() for file in folder.glob(files))
+
+
+@pytest.mark.parametrize("refused", [False, True])
+async def test_no_key_reaches_the_log_or_the_ledger(
+    desk: Desk, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    key = "AIzaSy-a-key-that-nobody-may-read-123456"
+    monkeypatch.setenv("GOOGLE_API_KEY", key)
     caplog.set_level(logging.DEBUG)
-    desk.api.faults({"on": "create", "status": 401})
-    service = desk.service()
+    if refused:
+        desk.api.faults({"on": "create", "status": 401})
+    service = desk.service(kind="gemini")
     job, _ = await service.start(ORDER)
-    await lines(service, job)
-    assert backend_key() not in caplog.text.replace("interactions-emulator", "").replace("v1_emu", "")
-
-
-def backend_key() -> str:
-    from tools.backend import EMULATOR_KEY
-
-    return f"x-goog-api-key: {EMULATOR_KEY}"
+    await lines_while_time_passes(desk, service, job)
+    assert (await service.job(job.id)).state is (State.FAILED if refused else State.COMPLETED)
+    assert {request["key"] for request in desk.api.log()["requests"]} == {fingerprint(key)}  # it was used
+    await service.close()
+    written = bytes_of(tmp_path, "ledger.db*")
+    assert ORDER.brief.encode() in written
+    assert key.encode() not in written
+    assert job.id in caplog.text
+    assert key not in caplog.text

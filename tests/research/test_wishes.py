@@ -155,6 +155,10 @@ def test_a_session_without_a_research_finds_those_of_a_lost_session(text: str, w
     assert understand(text, "here", [ELSEWHERE]) == wish
 
 
+def test_of_several_researches_of_lost_sessions_none_is_chosen() -> None:
+    assert understand("status", "here", [ELSEWHERE, replace(ELSEWHERE, id="job_dddddddd")]) == ListAll()
+
+
 def test_the_same_words_with_another_file_are_another_research() -> None:
     assert understand("tides", "here", [ELSEWHERE], with_files=True) == New("tides")
     assert understand("tides", "here", [replace(ELSEWHERE, state=State.FAILED)]) == New("tides")

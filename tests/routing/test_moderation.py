@@ -50,6 +50,17 @@ async def test_the_verdict_is_said_in_words_and_carried_as_data(use: Any, mode: 
     assert schema["required"] == ["is_safe", "category", "confidence", "reason"]
 
 
+async def test_each_text_is_judged_on_its_own(use: Any) -> None:
+    moderation = Moderation(json.dumps(VERDICT), json.dumps(SAFE))
+    with Emulator(brain=moderation) as api:
+        use(api)
+        talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
+        for text in ("moderate: buy!", "moderate: good morning"):
+            await talk.say(text)
+    assert "good morning" in str(moderation.asked[1].steps)
+    assert "buy!" not in str(moderation.asked[1].steps)
+
+
 async def test_an_invalid_answer_is_repaired_once(use: Any) -> None:
     moderation = Moderation('{"is_safe": "perhaps"}', json.dumps(SAFE))
     event = await moderate(moderation, use)

@@ -104,6 +104,8 @@ def test_an_answer_can_stay_out_while_the_connection_stays_open(api: Emulator, w
     api.faults({"on": "create", "hang": True, "after_accept": accepted})
     with pytest.raises(httpx.ReadTimeout):
         wire.http.post("/interactions", json=BODY, timeout=0.2)
+    while not api.log()["requests"]:
+        pass
     assert api.log()["creates"] == accepted
 
 

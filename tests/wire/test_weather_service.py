@@ -75,9 +75,7 @@ def test_the_same_place_and_day_have_the_same_weather() -> None:
 
 def test_the_sun_rises_and_sets_where_it_does() -> None:
     berlin = at("Berlin", JULY)
-    assert (
-        berlin["daily"]["sunrise"][0][:13] == "2026-07-15T04" or berlin["daily"]["sunrise"][0][:13] == "2026-07-15T05"
-    )
+    assert "2026-07-15T04:55" <= berlin["daily"]["sunrise"][0] <= "2026-07-15T05:10"  # by the almanac at 5:01
     assert berlin["current"]["is_day"] == 1
     assert at("Tromsø", JULY)["daily"]["sunset"][0].endswith("23:59")
     assert at("Tromsø", JANUARY)["current"]["is_day"] == 0

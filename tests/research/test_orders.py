@@ -1,0 +1,46 @@
+"""Which orders are the same research: a difference that is overlooked shows a person another one's report."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import Any
+
+import pytest
+
+from tools.research.job import Order
+
+PICTURE = {"type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo="}
+ORDER = Order("Why are there tides?", "ada", "s1", "deep-research", {"thinking_summaries": "auto"}, (PICTURE,))
+
+
+@pytest.mark.parametrize(
+    "difference",
+    [
+        {"brief": "Why are there waves?"},
+        {"user": "bob"},
+        {"session": "s2"},
+        {"agent": "deep-research-max"},
+        {"options": {"thinking_summaries": "none"}},
+        {"inputs": ()},
+        {"inputs": ({**PICTURE, "data": "R0lGODlh"},)},
+        {"inputs": (PICTURE, PICTURE)},
+        {"attempt": 2},
+        {"server": "gemini"},
+        {"base": "job_aaaaaaaa"},
+    ],
+    ids=str,
+)
+def test_an_order_that_differs_is_another_research(difference: dict[str, Any]) -> None:
+    assert replace(ORDER, **difference).key != ORDER.key
+
+
+@pytest.mark.parametrize("server", ["gemini", "emulator"])
+def test_orders_of_two_servers_or_bases_are_not_the_same(server: str) -> None:
+    here, there = replace(ORDER, server=server), replace(ORDER, server="vertex")
+    assert here.key != there.key
+    assert replace(here, base="job_aaaaaaaa").key != replace(here, base="job_bbbbbbbb").key
+
+
+def test_white_space_case_and_what_was_asked_meanwhile_make_no_other_research() -> None:
+    again = replace(ORDER, brief="  WHY are\n there tides? ", options=dict(ORDER.options), previous="v1_later")
+    assert again.key == ORDER.key
