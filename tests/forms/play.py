@@ -22,7 +22,7 @@ AGENT = "deep-research-preview-04-2026"
 MAX_HELD_S = 0.25
 """CPU seconds of this process between two beats of the event loop. Other processes do not count."""
 _BEAT_S = 0.005
-_ASKED = 3
+_ASKED = 2
 """How often a person asks for the same research."""
 
 
@@ -58,7 +58,7 @@ class Place:
     """Seconds that the service wanted to wait."""
 
     async def research(self, brief: str) -> Job:
-        """Asks for a research until it is over, or three times. Returns the job."""
+        """Asks for a research until it is over, or twice. Returns the job."""
         order = Order(brief=brief, user="ada", session="s", agent=AGENT)
         async with self.heart:
             for _ in range(_ASKED):
@@ -87,7 +87,7 @@ async def place(folder: Path) -> AsyncIterator[Place]:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{folder}/forms.db"),
             InteractionsClient(lambda: sdk),
-            policy=Policy(poll_first=60, poll_most=300, stall_after=900),
+            policy=Policy(poll_first=150, poll_most=300, stall_after=600),
             clock=lambda: found[0].clock,
             sleep=sleep,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
@@ -42,7 +43,9 @@ async def server() -> AsyncIterator[FormServer]:
 
 
 @pytest.fixture(params=list(StreamingMode)[:2], ids=lambda mode: mode.name)
-def talk(server: FormServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest) -> Talk:
+async def talk(
+    server: FormServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, request: pytest.FixtureRequest
+) -> Talk:
     file = tmp_path / "solo.yaml"
     file.write_text(
         "agent_class: tools.agent.Agent\nname: solo\ninstruction: Talk.\nmodel: interactions:gemini-3.8-flash\n"
@@ -51,7 +54,7 @@ def talk(server: FormServer, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, re
     monkeypatch.setenv("DESK_BACKEND", "gemini")
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url.replace("http://", "http://bob:a-password@"))
-    return Talk(build_app(), mode=request.param)
+    return Talk(await asyncio.to_thread(build_app), mode=request.param)  # it asks the server, which is of this loop
 
 
 @pytest.mark.parametrize(
