@@ -227,7 +227,10 @@ async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there
     assert (stored(api), (await talk.session()).state) == (set(), {})
 
 
-async def test_a_server_that_cannot_be_reached_costs_nothing(app: App, api: Emulator, use: Any) -> None:
+async def test_a_server_that_cannot_be_reached_costs_nothing(
+    app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.forget.erase.RETRY_WAITS_S", (0, 0, 0))
     talk = await had(app)
     known, before = stored(api), len((await talk.session()).events)
     api.faults({"on": "delete", "drop": True, "times": 0}, {"on": "get", "drop": True, "times": 0})
@@ -235,6 +238,17 @@ async def test_a_server_that_cannot_be_reached_costs_nothing(app: App, api: Emul
     assert "**Not forgotten yet.**" in await talk.ask(YES)
     assert len((await talk.session()).events) > before
     assert stored(api) == known
+
+
+async def test_a_server_that_has_no_time_is_asked_again(
+    app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.forget.erase.RETRY_WAITS_S", (0, 0, 0))
+    talk = await had(app)
+    api.faults({"on": "delete", "status": 503, "times": 3}, {"on": "get", "status": 429, "retry_after_ms": 1})
+    await talk.say(FORGET)
+    assert "**This conversation is forgotten**" in await talk.ask(YES)
+    assert stored(api) == set()
 
 
 @pytest.mark.parametrize("step", ["delete_artifact", "delete_session"])
