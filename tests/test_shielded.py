@@ -56,3 +56,22 @@ async def test_an_error_that_nobody_waits_for_does_not_hinder_closing() -> None:
     store.go_on.set()
     await finish_shielded()
     assert store.done
+
+
+async def test_who_is_cancelled_while_waiting_for_the_end_cancels_no_work() -> None:
+    finished, go = list[str](), asyncio.Event()
+
+    @shielded
+    async def write() -> None:
+        await go.wait()
+        finished.append("written")
+
+    writing = asyncio.create_task(write())
+    await asyncio.sleep(0)
+    waiting = asyncio.create_task(finish_shielded())
+    await asyncio.sleep(0)
+    waiting.cancel()
+    await asyncio.gather(waiting, return_exceptions=True)
+    go.set()
+    await writing
+    assert finished == ["written"]

@@ -18,14 +18,17 @@ import httpx
 
 from tools.redaction import without_credentials
 from tools.resources import (
+    MAX_ID_CHARS,
     Event,
     Resource,
+    as_events,
     checked_event,
     checked_interaction,
     error_message,
     parse_json,
     parse_object,
 )
+from tools.sanitize import sanitize
 from tools.sse import Splitter
 
 log = logging.getLogger(__name__)
@@ -36,7 +39,9 @@ MAX_QUOTED_CHARS = 300
 """Of what is quoted from an answer that is no JSON."""
 _DONE = b"[DONE]"
 _LINGER_S = 0.25
-"""Waited, after the last event, for the end of the answer: then its connection can be used again."""
+"""How long to wait for the end of an answer after its last event, so that its connection can be used again."""
+_REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
+"""Read of a refusal, and how long: its status alone says enough."""
 _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
 
 
@@ -96,16 +101,18 @@ class HttpAnswer:
         return found
 
     async def events(self) -> AsyncGenerator[Iterable[Event], None]:
-        """The events of the body as they come, those together that came together. One of another form is left out.
+        """The events of the body, in the batches in which they arrive. Malformed events are left out.
 
-        If there are none, the interaction that the body is, or that a `Location` names, is an event of its own.
+        An interaction that a `Location` names is an event of its own, and so is one that the body is instead of events.
 
         Raises:
             Interrupted: the connection broke.
             BadAnswer: the body names no interaction at all.
         """
-        splitter, pending, size, is_stream = Splitter(), list[bytes](), 0, False
+        splitter, pending, size, is_stream, odd = Splitter(), list[bytes](), 0, False, 0
         async with aclosing(self):
+            if located := self._located():
+                yield [{"event_type": "interaction.created", "interaction": {"id": located}}]
             pieces = self._pieces()
             async for piece in pieces:
                 ended = splitter.feed(piece)
@@ -120,17 +127,23 @@ class HttpAnswer:
                 before_end = [*takewhile(_DONE.__ne__, ended)]
                 if found := [event for data in before_end if (event := self._event(data)) is not None]:
                     yield found
+                odd += len(before_end) - len(found)
                 if len(before_end) < len(ended):
                     await _drain(pieces)
                     return
-            if not is_stream:
-                yield [{"event_type": "interaction.created", "interaction": self._named(b"".join(pending))}]
+            if last := [event for data in splitter.feed(b"\n\n") if (event := self._event(data)) is not None]:
+                yield last
+            elif not is_stream and not located:
+                yield [*as_events(self._named(b"".join(pending)))]
+            if odd:
+                log.warning("%d events of unknown form were left out of an answer", odd)
 
     async def refusal(self) -> BadStatus:
         """What the server has against the request. Call it for a status that is no success."""
         body = b""
-        with suppress(WireError):
-            body = await self._body()
+        with suppress(WireError, TimeoutError):
+            async with asyncio.timeout(_REFUSAL_S):
+                body = await self._body(_REFUSAL_BYTES)
         message = self._said(body)
         if self.response.is_redirect:
             target = without_credentials(self.response.headers.get("location", ""))
@@ -148,20 +161,19 @@ class HttpAnswer:
         except httpx.HTTPError as error:
             raise Interrupted(self.redact(describe(error))) from error
 
-    async def _body(self) -> bytes:
+    async def _body(self, limit: int = MAX_BYTES) -> bytes:
         body = bytearray()
         async with aclosing(self):
             async for piece in self._pieces():
                 body += piece
-                if len(body) > MAX_BYTES:
+                if len(body) > limit:
                     raise BadAnswer(f"{self._described}, which does not end")
         return bytes(body)
 
     def _event(self, data: bytes) -> Event | None:
         try:
             return checked_event(parse_object(data), self.redact) if data else None
-        except ValueError as error:
-            log.warning("an event of %d bytes was left out: %s", len(data), type(error).__name__)
+        except ValueError:
             return None
 
     def _interaction(self, body: bytes) -> Resource:
@@ -174,18 +186,16 @@ class HttpAnswer:
         return found
 
     def _named(self, body: bytes) -> Resource:
-        place = _LOCATION.search(self.response.headers.get("location", ""))
-        try:
-            found = self._interaction(body)
-        except BadAnswer:
-            if place is None:
-                raise
-            found = {}
-        if found.get("id"):
-            return found
-        if place is None:
+        found = self._interaction(body)
+        if not found.get("id"):
             raise BadAnswer(f"{self._described}, an interaction without an id")
-        return {**found, "id": unquote(place[1])}
+        return found
+
+    def _located(self) -> str:
+        """The id in the address of an interaction that `Location` names; empty if it names none."""
+        place = _LOCATION.search(self.response.headers.get("location", ""))
+        named = sanitize(unquote(place[1])) if place else ""
+        return named if len(named) <= MAX_ID_CHARS else ""
 
     def _said(self, body: bytes) -> str:
         """The server's own words: an error's message, or a short text that is no page."""

@@ -14,7 +14,7 @@ SECRETS = re.compile(
     r"|ya29\.[\w.-]{20,}"  # Google's OAuth access tokens
     r"|whsec_[\w+/=]+"  # of a webhook
     r"|(?P<kept>[?&][\w.-]*(?:key|token|secret|password|signature)=)[^&\s\"'#]+"
-    r"|(?<=://)[^/?#\s@\"']+(?=@)"  # user and password of an address, or a token alone
+    r"|(?<=://)[^/?#\s\"']+(?=@)"  # user and password of an address, or a token alone
     r"|(?<=Bearer )[\w.~+/=-]+",
     re.IGNORECASE,
 )
@@ -37,6 +37,10 @@ def without_credentials(url: str) -> str:
 
 
 def credentials_in(url: str) -> tuple[str, ...]:
-    """User's password of an address, as written and decoded; none if it has none."""
-    password = urlsplit(url).password
-    return (password, unquote(password)) if password else ()
+    """The password in an address, or the token that stands there alone, as written and decoded; else none."""
+    try:
+        parts = urlsplit(url)
+    except ValueError:
+        return ()
+    secret = parts.password or parts.username
+    return (secret, unquote(secret)) if secret else ()

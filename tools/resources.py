@@ -8,7 +8,8 @@ and everything else is kept: what was paid for is worth reading as far as it can
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+import math
+from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
 from tools.sanitize import sanitize_json
@@ -19,7 +20,9 @@ Event = Mapping[str, Any]
 """An event of a stream: {"event_type": "step.delta", "event_id": ..., ...}."""
 
 MAX_ID_CHARS = 1_000
-"""An id becomes part of an address; longer than this it is none."""
+"""An id becomes part of an address: a longer one is refused."""
+MAX_MESSAGE_CHARS = 2_000
+"""Of a server's error text, which is shown, logged and stored."""
 _TEXTS = frozenset(
     {"id", "interaction_id", "event_id", "event_type", "previous_interaction_id", "continuation_token", "status"}
     | {"type", "name", "call_id", "text", "title", "url", "uri", "mime_type", "data", "signature", "file_name"}
@@ -29,7 +32,7 @@ _OBJECTS = frozenset({"interaction", "step", "delta", "error"})
 _FREE_OBJECTS = frozenset({"usage", "arguments"})
 """Objects with keys of the model's or the server's own choice."""
 _LISTS = frozenset({"steps", "errors", "annotations", "summary", "content"})
-_IDS = frozenset({"id", "interaction_id", "previous_interaction_id"})
+_IDS = frozenset({"id", "interaction_id", "previous_interaction_id", "event_id"})
 _NEEDED = {
     "interaction.created": "interaction",
     "interaction.completed": "interaction",
@@ -59,7 +62,7 @@ def parse_json(data: bytes) -> Any:
     """
     try:
         text = data.decode("utf-8-sig", "replace")
-        return sanitize_json(json.loads(text, strict=False, parse_constant=lambda _: None))
+        return sanitize_json(json.loads(text, strict=False, parse_float=_finite, parse_constant=_finite))
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
@@ -96,11 +99,36 @@ def error_message(value: Any) -> str:
     error = value.get("error", value) if isinstance(value, dict) else None
     if isinstance(error, dict):
         error = error.get("message") or error.get("code") or error.get("status")
-    return str(error) if isinstance(error, str | int) else ""
+    return str(error)[:MAX_MESSAGE_CHARS] if isinstance(error, str | int) else ""
+
+
+def as_events(resource: Resource) -> Iterator[Event]:
+    """The events that an interaction would have come in, had it been streamed."""
+    rest = {name: value for name, value in resource.items() if name != "steps"}
+    yield {"event_type": "interaction.created", "interaction": rest}
+    for index, step in enumerate(resource.get("steps", ())):
+        is_output, is_call = step.get("type") == "model_output", step.get("type") == "function_call"
+        start = {"type": "model_output"} if is_output else {**step, "arguments": {}} if is_call else step
+        deltas = step.get("content", []) if is_output else []
+        if is_call:
+            deltas = [{"type": "arguments_delta", "arguments": json.dumps(step.get("arguments", {}))}]
+        yield {"event_type": "step.start", "index": index, "step": start}
+        for delta in deltas:
+            yield {
+                "event_type": "step.delta",
+                "index": index,
+                "delta": {k: v for k, v in delta.items() if k != "annotations"},
+            }
+            if annotations := delta.get("annotations"):
+                marks = {"type": "text_annotation_delta", "annotations": annotations}
+                yield {"event_type": "step.delta", "index": index, "delta": marks}
+        yield {"event_type": "step.stop", "index": index}
+    if resource.get("status") not in (None, "queued", "in_progress"):
+        yield {"event_type": "interaction.completed", "interaction": rest}
 
 
 def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") -> dict[str, Any]:
-    """An object without what has not its form.
+    """The object without the fields that do not have the expected form.
 
     Args:
         of: the key under which the object stands.
@@ -110,7 +138,8 @@ def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") 
         if key in _TEXTS:
             text = _text(inner)
             if text is not None and not (key in _IDS and len(text) > MAX_ID_CHARS):
-                found[key] = redact(text) if key == "message" and of in ("error", "errors") else text
+                is_error = key == "message" and of in ("error", "errors")
+                found[key] = redact(text[:MAX_MESSAGE_CHARS]) if is_error else text
         elif key in _OBJECTS or (key == "content" and of == "delta"):
             if (item := _item(key, inner[0] if isinstance(inner, list) and inner else inner)) is not None:
                 found[key] = _checked(item, redact, key)
@@ -123,6 +152,11 @@ def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") 
         else:
             found[key] = inner
     return found
+
+
+def _finite(number: str) -> float | None:
+    value = float(number)
+    return value if math.isfinite(value) else None
 
 
 def _text(value: Any) -> str | None:

@@ -22,7 +22,7 @@ def sanitize(text: str) -> str:
 
 
 def sanitize_json(value: Any) -> Any:
-    """JSON data with each string sanitized, keys included. Data without unsafe text is returned as it is."""
+    """A copy of JSON data in which every string is sanitized, keys included; tuples become lists."""
     match value:
         case str():
             return sanitize(value)

@@ -6,8 +6,9 @@ from google.adk.agents import InvocationContext
 from google.adk.events import Event
 from google.adk.plugins import BasePlugin
 from google.genai import types
+from pydantic import BaseModel
 
-from tools.sanitize import sanitize, sanitize_json
+from tools.sanitize import sanitize_json
 
 
 class SanitizePlugin(BasePlugin):
@@ -23,23 +24,24 @@ class SanitizePlugin(BasePlugin):
         self, *, invocation_context: InvocationContext, user_message: types.Content
     ) -> types.Content | None:
         """Changes the message; returns none, so that other plugins see it too."""
-        _sanitize_content(user_message)
+        _sanitize_model(user_message)
         return None
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
         """Changes the event; returns none, so that other plugins see it too."""
         if event.partial:  # is kept nowhere
             return None
-        _sanitize_content(event.content)
-        event.error_message = event.error_message and sanitize(event.error_message)
-        event.actions.state_delta = sanitize_json(event.actions.state_delta)
+        _sanitize_model(event)
         return None
 
 
-def _sanitize_content(content: types.Content | None) -> None:
-    for part in (content.parts if content else None) or ():
-        part.text = part.text and sanitize(part.text)
-        if part.function_response:
-            part.function_response.response = sanitize_json(part.function_response.response)
-        if part.function_call:
-            part.function_call.args = sanitize_json(part.function_call.args)
+def _sanitize_model(model: BaseModel) -> None:
+    """Sanitizes every string in a model, whatever field it stands in."""
+    for name, value in model:
+        if isinstance(value, BaseModel):
+            _sanitize_model(value)
+        elif isinstance(value, list) and all(isinstance(item, BaseModel) for item in value):
+            for item in value:
+                _sanitize_model(item)
+        elif isinstance(value, str | dict | list) and (safe := sanitize_json(value)) != value:
+            setattr(model, name, safe)

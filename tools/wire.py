@@ -121,8 +121,8 @@ class Wire:
     ) -> HttpAnswer:
         """An answer of success, of which only status and headers were read."""
         sent = {name: value for name, value in (body or {}).items() if value is not None}
-        content = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace") if body else None
         try:
+            content = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace") if body else None
             model = await self._known()
             url = model.url.copy_with(raw_path=model.url.raw_path + path.encode())
             own = {**model.headers, **headers} if headers else model.headers
@@ -130,7 +130,9 @@ class Wire:
             request = self._http.build_request(
                 method, url, headers=own, params=params, content=content, extensions=extensions
             )
-        except Exception as error:  # no credentials, or an address that is none
+        except TypeError:
+            raise
+        except Exception as error:  # no credentials, an address that is none, data that goes in circles
             raise NotSent(redact(describe(error)), transient=False) from error
         hide = partial(redact, known=_secrets(request, sent))
         try:
@@ -173,7 +175,7 @@ async def rehearse(sdk: Client, outcome: httpx.Response, *, stream: bool = False
     """Lets the SDK ask for an interaction without sending anything.
 
     Args:
-        outcome: what it hears.
+        outcome: the response that it is given.
 
     Returns:
         The request that it would have sent, and what it made of the answer.
@@ -200,9 +202,10 @@ def _path(interaction_id: str) -> str:
 
 
 def _secrets(request: httpx.Request, body: Mapping[str, Any]) -> list[str]:
-    """What a server was told and must not be quoted with: key, token, password, headers of MCP servers."""
+    """Secrets sent with a request, which must not appear in a quoted answer: key, token, password, those of tools."""
     key, token = request.headers.get("x-goog-api-key", ""), request.headers.get("authorization", "")
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
     given = [str(value) for tool in tools for value in (tool.get("headers") or {}).values()]
-    parts = (value.rpartition(" ")[2] for value in (token, *given))
-    return [key, *parts, *credentials_in(str(request.url))]
+    parts = (part for value in (token, *given) for part in (value, value.rpartition(" ")[2]))
+    urls = (str(request.url), *(str(tool.get("url", "")) for tool in tools))
+    return [key, *parts, *(secret for url in urls for secret in credentials_in(url))]

@@ -64,9 +64,10 @@ async def talk(
         (Reply("204 No Content"), "BAD_ANSWER", "GOOGLE_GEMINI_BASE_URL"),
         (Reply(headers=(JSON,), body=b"{}"), "BAD_ANSWER", "GOOGLE_GEMINI_BASE_URL"),
         (Reply("307 Temporary Redirect", (("location", "http://127.0.0.1:9/"),)), "HTTP_307", "GOOGLE_GEMINI_BASE_URL"),
-        (Reply(headers=(EVENT_STREAM, ("content-length", "999")), body=b"data: "), "UNREACHABLE", "Check the network"),
+        (Reply(headers=(EVENT_STREAM, ("content-length", "999")), body=b"data: "), "INTERRUPTED", "ask again"),
         (sent_as_json({"error": {"message": f"no key {KEY}"}}, "400 Bad Request"), "HTTP_400", "no key ***"),
-        (sent_as_json({"id": NAME, "status": "completed", "steps": []}), "STREAM_CUT", "ended before it was whole"),
+        (sent_as_json({"id": NAME, "status": "in_progress"}), "STREAM_CUT", "ended before it was whole"),
+        (sent_as_json({"id": NAME, "status": "completed", "steps": []}), "EMPTY_ANSWER", "ask again"),
         (chat({"event_type": "step.delta", "index": "x", "delta": 3}, status="dreaming"), "EMPTY_ANSWER", "ask again"),
     ],
 )
@@ -82,6 +83,13 @@ async def test_an_answer_of_another_form_is_an_error_with_a_next_step(
     assert KEY not in words(last) and "a-password" not in words(last)
     server.play(create=[chat(text("All right."))])
     assert await talk.ask("And now?") == "All right."
+
+
+async def test_an_answer_that_comes_as_a_whole_is_shown(server: FormServer, talk: Talk) -> None:
+    part = {"type": "text", "text": "All right."}
+    whole = {"id": NAME, "status": "completed", "steps": [{"type": "model_output", "content": [part]}]}
+    server.play(create=[sent_as_json(whole)])
+    assert await talk.ask("Hello") == "All right."
 
 
 async def test_odd_events_of_an_answer_are_left_out(server: FormServer, talk: Talk) -> None:

@@ -246,7 +246,7 @@ async def _patiently(ask: Callable[[str], Awaitable[str]], id_: str) -> str:
             return await ask(id_)
         except Unavailable as error:
             asked = error.retry_after or wait
-            if asked > MAX_WAIT_S:
+            if error.status is None or asked > MAX_WAIT_S:  # nobody answered, or it would take too long
                 raise
             await asyncio.sleep(asked)
     return await ask(id_)

@@ -41,9 +41,7 @@ async def ask(
     """
     try:
         resource = await client.ask(model, question, job.newest)
-    except Gone as error:
-        if model in str(error):
-            raise UnknownModel(model, error) from error
+    except Gone:
         text = f"{recall(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
         try:
             resource = await client.ask(model, text, None)
@@ -58,7 +56,7 @@ async def ask(
 
 async def _delete(client: InteractionsClient, answer: Answer) -> None:
     """Deletes an answer whose job was forgotten while it came: nobody would know of it."""
-    for interaction_id in (answer.interaction_id, *answer.earlier):
+    for interaction_id in filter(None, (answer.interaction_id, *answer.earlier)):
         try:
             await client.delete(interaction_id)
         except ApiError as error:

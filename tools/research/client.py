@@ -91,7 +91,7 @@ class InteractionsClient:
             "input": _step(request.input),
             "agent_config": {"type": "deep-research", **request.options},
             "tools": tools or None,
-            "previous_interaction_id": request.previous,
+            "previous_interaction_id": request.previous or None,
             "background": True,  # Deep Research refuses to run otherwise
             "store": True,
             "stream": True,
@@ -139,7 +139,7 @@ class InteractionsClient:
             Gone: the server has forgotten the interaction, or does not know the model.
             ApiError: it could not be asked.
         """
-        body = {"model": model, "input": text, "previous_interaction_id": previous}
+        body = {"model": model, "input": text, "previous_interaction_id": previous or None}
         steps, earlier = list[Any](), list[str]()
         async with self._answer(THINKING):
             wire = wire_of(self._sdk())

@@ -182,7 +182,9 @@ class Job:
     @property
     def newest(self) -> str | None:
         """The interaction that a question about it, or a research that builds on it, goes on from."""
-        answered = (answer.interaction_id for answer in reversed(self.follow_ups) if answer.text)
+        answered = (
+            answer.interaction_id for answer in reversed(self.follow_ups) if answer.text and answer.interaction_id
+        )
         return next(answered, self.interaction_id)
 
     @property

@@ -166,7 +166,7 @@ class Turn:
             error = job.error if failed else None
             yield self._say(outcome(job), error_code=code, error_message=error, custom_metadata=marks)
             return
-        await admit_report(self.ctx, to_chat(report))  # before any of its files is saved
+        await admit_report(self.ctx, f"{to_chat(report)}\n\n{job.error}".rstrip())  # before any of its files is saved
         saved: list[str] = []
         if self.ctx.artifact_service:
             try:
@@ -231,7 +231,9 @@ def inputs_of(parts: list[types.Part]) -> tuple[list[dict[str, Any]], list[str]]
             data = base64.b64encode((part.inline_data.data or b"") if text is None else text.encode()).decode()
             inputs.append({"type": kind, "mime_type": media_type(part.inline_data.mime_type), "data": data})
         elif part.file_data and kind:
-            inputs.append({"type": kind, "mime_type": part.file_data.mime_type, "uri": part.file_data.file_uri})
+            inputs.append(
+                {"type": kind, "mime_type": media_type(part.file_data.mime_type), "uri": part.file_data.file_uri}
+            )
         elif file:
             left.append(file.mime_type or "a file of unknown type")
     return inputs, left

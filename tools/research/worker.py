@@ -307,4 +307,5 @@ def _report(resource: Resource) -> str:
 
 
 def _reasons(resource: Resource) -> str:
-    return "; ".join(error.get("message") or error.get("code", "") for error in resource.get("errors", ()))
+    errors = [*resource.get("errors", ()), *([resource["error"]] if "error" in resource else [])]
+    return "; ".join(error.get("message") or error.get("code", "") for error in errors)

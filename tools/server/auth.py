@@ -29,7 +29,7 @@ LONGEST = 128
 
 
 class Refused(Exception):
-    """The request says not who asks, or somebody who may not come in. The text is for the one who asks."""
+    """The request does not say who asks, or somebody who may not come in. The text is for the one who asks."""
 
 
 class Unreachable(Exception):
@@ -82,7 +82,7 @@ class Keys:
         return self._keys.get(key_id)
 
     def _is_due(self, key_id: str) -> bool:
-        """Whether the keys have to be fetched before this one can be told."""
+        """Whether the keys have to be fetched before it is known whether this one exists."""
         age = math.inf if self._fetched is None else self.clock() - self._fetched
         return age >= (LIFETIME if key_id in self._keys else REFRESH)
 
