@@ -15,7 +15,7 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 
 from tools import backend
-from tools.answer import BadAnswer, BadStatus, Interrupted, WireError
+from tools.answer import BadAnswer, BadStatus, WireError
 from tools.contracts import known_names
 from tools.redaction import redact, without_credentials
 from tools.research.client import retry_after, status_of
@@ -67,8 +67,6 @@ def explained(error: Exception, model: str) -> LlmResponse:
         )
     elif isinstance(error, BadAnswer):
         what, step, code = f"answered {error}", f"Check {_address()}: it is no Interactions API.", "BAD_ANSWER"
-    elif isinstance(error, Interrupted):
-        what, step, code = f"was cut off: {error}", "What it had begun may have been done; ask again.", "INTERRUPTED"
     elif isinstance(error, WireError) or type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
         what, step, code = f"could not be reached: {error}", f"Check the network and {_address()}.", "UNREACHABLE"
     else:

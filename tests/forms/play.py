@@ -11,12 +11,14 @@ from pathlib import Path
 
 from tests.forms.server import FormServer, form_server
 from tools import backend
+from tools.answer import WireError
 from tools.research.client import ApiError, InteractionsClient
 from tools.research.follower import Policy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.page import to_chat, to_html, to_markdown
 from tools.research.service import Research
+from tools.wire import wire_of
 
 AGENT = "deep-research-preview-04-2026"
 MAX_HELD_S = 0.25
@@ -77,6 +79,9 @@ async def place(folder: Path) -> AsyncIterator[Place]:
     """A place whose time is virtual: who waits is let go on at once."""
     async with form_server() as server:
         sdk = backend.new_client(backend.Backend("emulator", "forms", server.url), retries=False)
+        with suppress(WireError):  # the first request of a process builds the SDK's classes
+            await wire_of(sdk).get("v1_first")
+        server.play()
         found: list[Place] = []
 
         async def sleep(seconds: float) -> None:

@@ -64,7 +64,7 @@ async def talk(
         (Reply("204 No Content"), "BAD_ANSWER", "GOOGLE_GEMINI_BASE_URL"),
         (Reply(headers=(JSON,), body=b"{}"), "BAD_ANSWER", "GOOGLE_GEMINI_BASE_URL"),
         (Reply("307 Temporary Redirect", (("location", "http://127.0.0.1:9/"),)), "HTTP_307", "GOOGLE_GEMINI_BASE_URL"),
-        (Reply(headers=(EVENT_STREAM, ("content-length", "999")), body=b"data: "), "INTERRUPTED", "ask again"),
+        (Reply(headers=(EVENT_STREAM, ("content-length", "999")), body=b"data: "), "UNREACHABLE", "Check the network"),
         (sent_as_json({"error": {"message": f"no key {KEY}"}}, "400 Bad Request"), "HTTP_400", "no key ***"),
         (sent_as_json({"id": NAME, "status": "in_progress"}), "STREAM_CUT", "ended before it was whole"),
         (sent_as_json({"id": NAME, "status": "completed", "steps": []}), "EMPTY_ANSWER", "ask again"),
