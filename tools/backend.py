@@ -46,6 +46,11 @@ class Backend:
     url: str = field(default="", repr=False)
     """Base address, perhaps with a password; empty: the SDK's own, or an embedded emulator that is not started yet."""
 
+    @property
+    def variable(self) -> str:
+        """The environment variable that the address comes from."""
+        return "GOOGLE_VERTEX_BASE_URL" if self.kind == "vertex" else "GOOGLE_GEMINI_BASE_URL"
+
     def __str__(self) -> str:
         name = {"gemini": "Gemini API", "vertex": "Vertex AI", "emulator": "local emulator (not Gemini)"}[self.kind]
         return f"{name}{f' at {without_credentials(self.url)}' if self.url else ''}: {self.reason}"

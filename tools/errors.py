@@ -98,8 +98,10 @@ def next_step(error: Exception, status: int, model: str) -> str:
 
 
 def _address() -> str:
-    url = without_credentials(backend.current().url)
-    return f"the address {url} (GOOGLE_GEMINI_BASE_URL)" if url else "whether a proxy answers in the server's place"
+    chosen = backend.current()
+    if not chosen.url:
+        return "whether a proxy answers in the server's place"
+    return f"the address {without_credentials(chosen.url)} ({chosen.variable})"
 
 
 def _message(error: Exception) -> str:

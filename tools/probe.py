@@ -22,8 +22,7 @@ async def probe(chosen: backend.Backend) -> tuple[bool, str]:
     Returns:
         Whether the API answers to this key, and that in words: what happened and what to do, without secrets.
     """
-    variable = "GOOGLE_VERTEX_BASE_URL" if chosen.kind == "vertex" else "GOOGLE_GEMINI_BASE_URL"
-    server = without_credentials(chosen.url) or "Google"
+    variable, server = chosen.variable, without_credentials(chosen.url) or "Google"
     try:
         async with asyncio.timeout(PATIENCE):
             found = await backend.client(retries=False).aio.interactions.get(NOWHERE)
