@@ -19,6 +19,7 @@ from google.genai import Client
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Brain
+from tests.ledger.server import NoServer, Server, postgresql
 from tools import backend
 from tools.research.client import InteractionsClient
 from tools.research.follower import Policy
@@ -83,6 +84,17 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
 def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """For emulators that search the documentation of the installed packages, which is read once then."""
     return tmp_path_factory.mktemp("corpus") / "index.db"
+
+
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Server]:
+    """One PostgreSQL server for all tests of a process; they are skipped where there is none."""
+    pytest.importorskip("asyncpg", reason="asyncpg is missing: pip install 'research-desk[postgres]'")
+    try:
+        with postgresql() as found:
+            yield found
+    except NoServer as error:
+        pytest.skip(str(error))
 
 
 @pytest.fixture

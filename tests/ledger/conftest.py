@@ -2,27 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncIterator, Callable, Iterator
+from collections.abc import AsyncIterator, Callable
 from pathlib import Path
 
 import pytest
 
-from tests.ledger.server import NoServer, Server, postgresql
+from tests.ledger.server import Server
 from tools.research.ledger import Ledger
 
 Open = Callable[[], Ledger]
 """Opens the same database once more, as another process would."""
-
-
-@pytest.fixture(scope="session")
-def server() -> Iterator[Server]:
-    """One PostgreSQL server for all tests."""
-    pytest.importorskip("asyncpg", reason="asyncpg is missing: pip install 'research-desk[postgres]'")
-    try:
-        with postgresql() as found:
-            yield found
-    except NoServer as error:
-        pytest.skip(str(error))
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -30,8 +19,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """The URL of an empty database."""
     if request.param == "sqlite":
         return f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}"
-    server: Server = request.getfixturevalue("server")
-    return server.create_database()
+    postgres: Server = request.getfixturevalue("postgres")
+    return postgres.create_database()
 
 
 @pytest.fixture

@@ -127,10 +127,10 @@ async def test_a_database_of_a_newer_program_is_named_with_both_versions(url: st
             await open_ledger().find()
 
 
-async def test_a_restart_of_the_server_is_survived(server: Any) -> None:
-    ledger = Ledger(server.create_database())
+async def test_a_restart_of_the_server_is_survived(postgres: Any) -> None:
+    ledger = Ledger(postgres.create_database())
     await asyncio.gather(*(ledger.find() for _ in range(5)))
-    server.restart()
+    postgres.restart()
     assert await ledger.find() == []
     await ledger.close()
 
@@ -154,8 +154,8 @@ async def test_a_database_that_cannot_be_used_is_named_without_its_password(url:
 
 
 @pytest.mark.parametrize("parameters", ["sslmode=prefer", "sslmode=disable&application_name=desk", "ssl=prefer"])
-async def test_a_server_is_reached_by_the_address_that_its_own_tools_take(server: Any, parameters: str) -> None:
-    url = server.create_database().replace("postgresql+asyncpg://", "postgres://")
+async def test_a_server_is_reached_by_the_address_that_its_own_tools_take(postgres: Any, parameters: str) -> None:
+    url = postgres.create_database().replace("postgresql+asyncpg://", "postgres://")
     ledger = Ledger(f"{url}&{parameters}")
     assert await ledger.find() == []
     await ledger.close()
@@ -169,14 +169,14 @@ async def test_a_file_is_reached_without_the_name_of_a_driver(tmp_path: Path) ->
     assert (tmp_path / "a" / "ledger.db").is_file()
 
 
-async def test_a_parameter_of_tls_reaches_the_driver(server: Any) -> None:
-    url = server.create_database()
+async def test_a_parameter_of_tls_reaches_the_driver(postgres: Any) -> None:
+    url = postgres.create_database()
     await refused(f"{url}&sslmode=verify-full&sslrootcert=/nowhere/root.crt", "No such file")
     await refused(f"{url}&sslmode=sometimes", "`sslmode` parameter must be one of")
 
 
-async def test_a_wrong_password_or_database_is_said_to_be_that(server: Any) -> None:
-    url = make_url(server.create_database())
+async def test_a_wrong_password_or_database_is_said_to_be_that(postgres: Any) -> None:
+    url = make_url(postgres.create_database())
     await refused(url.set(password="secret").render_as_string(False), "password authentication failed")
     await refused(url.set(database="missing").render_as_string(False), 'database "missing" does not exist')
 

@@ -55,8 +55,8 @@ async def test_a_value_or_a_statement_that_is_refused(url: str) -> None:
     await database.close()
 
 
-async def test_what_changes_by_itself_or_by_an_operator_is_no_refusal_of_a_server(server: Server) -> None:
-    url = server.create_database()
+async def test_what_changes_by_itself_or_by_an_operator_is_no_refusal_of_a_server(postgres: Server) -> None:
+    url = postgres.create_database()
     database, other = Database(url), Database(url)
     async with database.begin():
         pass  # makes the tables

@@ -65,6 +65,18 @@ class Issuer:
         return {"keys": [public | {"kid": "k1", "alg": "RS256"}, curve | {"kid": "e1", "alg": "ES256"}]}
 
 
+@contextmanager
+def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
+    """The address of an HTTP server on this machine."""
+    server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
+    threading.Thread(target=server.serve_forever, daemon=True).start()
+    try:
+        yield f"http://127.0.0.1:{server.server_port}"
+    finally:
+        server.shutdown()
+        server.server_close()
+
+
 @pytest.fixture
 def issuer() -> Iterator[Issuer]:
     found = Issuer()
@@ -88,12 +100,8 @@ def issuer() -> Iterator[Issuer]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
+    with listening(Handler) as found.url:
+        yield found
 
 
 @pytest.fixture

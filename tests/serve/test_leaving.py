@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
 from contextlib import suppress
 
 import httpx
@@ -11,7 +10,6 @@ import pytest
 
 from interactions_emulator import Emulator
 from tests.kill.test_kill import until
-from tests.ledger.server import NoServer, Server, postgresql
 from tests.serve.conftest import Serve, message
 from tools.research.database import Database
 from tools.server.turns import Turns
@@ -24,18 +22,9 @@ TIMES = 25
 """That each database is left; 50 in all."""
 
 
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    try:
-        with postgresql() as running:
-            yield running
-    except NoServer as reason:
-        pytest.skip(str(reason))
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def database_url(request: pytest.FixtureRequest) -> str:
-    return str(request.getfixturevalue("server").create_database()) if request.param == "postgresql" else ""
+    return str(request.getfixturevalue("postgres").create_database()) if request.param == "postgresql" else ""
 
 
 def leave(client: httpx.Client, user: str, event: int) -> None:

@@ -13,7 +13,6 @@ import httpx
 import pytest
 
 from tests.kill.test_kill import until
-from tests.ledger.server import NoServer, postgresql
 from tests.serve.conftest import Serve, message, said
 from tools.research.database import Database
 
@@ -119,19 +118,11 @@ def test_what_nobody_can_serve_is_refused_with_a_sentence(client: httpx.Client, 
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgresql"])
-def test_words_with_characters_that_no_database_keeps_are_answered_all_the_same(serve: Serve, place: str) -> None:
-    if place == "sqlite":
-        _speak(serve())
-        return
-    try:
-        with postgresql() as server:
-            _speak(client := serve(database_url=server.create_database()))
-            client.get("/readyz")
-    except NoServer as reason:
-        pytest.skip(str(reason))
-
-
-def _speak(client: httpx.Client) -> None:
+def test_words_with_characters_that_no_database_keeps_are_answered_all_the_same(
+    serve: Serve, place: str, request: pytest.FixtureRequest
+) -> None:
+    postgres = request.getfixturevalue("postgres") if place == "postgresql" else None
+    client = serve(database_url=postgres.create_database() if postgres else "")
     body = {"sessionId": "s1", "state": {"a\0": "b\ud800"}}
     content = {"content-type": "application/json"}
     assert client.post(SESSIONS, content=json.dumps(body), headers=content).status_code == 200

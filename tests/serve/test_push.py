@@ -4,10 +4,9 @@ from __future__ import annotations
 
 import json
 import math
-import threading
 from collections.abc import Iterator
 from dataclasses import dataclass, field
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
 
 import httpx
@@ -28,8 +27,7 @@ from a2a.utils.errors import InvalidParamsError, TaskNotFoundError
 from sqlalchemy import text
 
 from interactions_emulator import Emulator
-from tests.ledger.server import NoServer, Server, postgresql
-from tests.serve.conftest import AUDIENCE, Issuer, Serve
+from tests.serve.conftest import AUDIENCE, Issuer, Serve, listening
 from tests.serve.test_a2a import Caller, message
 from tools.research.database import Database
 from tools.server.push import Receivers
@@ -64,28 +62,15 @@ def receiver() -> Iterator[Receiver]:
         def log_message(self, *arguments: Any) -> None:
             pass
 
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    found.url = f"http://127.0.0.1:{server.server_port}"
-    threading.Thread(target=server.serve_forever, daemon=True).start()
-    yield found
-    server.shutdown()
-    server.server_close()
-
-
-@pytest.fixture(scope="module")
-def server() -> Iterator[Server]:
-    try:
-        with postgresql() as running:
-            yield running
-    except NoServer as reason:
-        pytest.skip(str(reason))
+    with listening(Handler) as found.url:
+        yield found
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def open_url(request: pytest.FixtureRequest, serve: Serve, api: Emulator) -> str:
     """A server that asks nobody who they are, on this machine."""
     api.set_speed(math.inf)
-    url = request.getfixturevalue("server").create_database() if request.param == "postgresql" else ""
+    url = request.getfixturevalue("postgres").create_database() if request.param == "postgresql" else ""
     return str(serve(a2a=True, database_url=url).base_url)
 
 
