@@ -48,12 +48,12 @@ def some(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
 def test_every_case_passes_on_the_emulator_and_the_report_says_so(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    """Of the cases every fifth: `make eval` plays all."""
-    some(monkeypatch, 5)
+    """Of the cases every tenth: `make eval` plays all."""
+    some(monkeypatch, 10)
     result = desk("--name", "all", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     run = load_run(tmp_path / "all.json")
-    assert len(run.cases) >= 80 and all(case.passed for case in run.cases)
+    assert len(run.cases) >= 40 and all(case.passed for case in run.cases)
     expected = [turn.expected for turn in run.turns]
     assert {said.route for said in expected} == {"desk", "assistant", "illustrator", "moderator", "researcher"}
     assert {said.verdict for said in expected} >= {"safe", "spam", "inappropriate", "harmful"}
@@ -76,7 +76,7 @@ def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any, index: Path) -> 
 
 
 def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    some(monkeypatch, 3)
+    some(monkeypatch, 8)
     configs = tmp_path / "configs"
     subprocess.run(["cp", "-r", str(ROOT / "configs"), str(configs)], check=True)
     file = configs / "assistant.yaml"

@@ -13,6 +13,7 @@ from typing import Annotated
 import typer
 
 from tests.forms.fuzz import play_many
+from tests.forms.play import MEASURED_MAX_HELD_S
 
 SERIES = 500
 """Examples of one process."""
@@ -37,7 +38,7 @@ def main(
 def _play(examples: int, seed: int) -> None:
     logging.disable(logging.CRITICAL)  # the odd forms are meant
     with tempfile.TemporaryDirectory() as folder:
-        play_many(Path(folder), examples, seed)
+        play_many(Path(folder), examples, seed, MEASURED_MAX_HELD_S)
 
 
 if __name__ == "__main__":

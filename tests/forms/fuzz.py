@@ -13,7 +13,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.forms.play import Place, check, place
+from tests.forms.play import HANGING_S, Place, check, place
 from tests.forms.server import CREATED, DONE, NAME, RUNNING, Reply
 from tools.sanitize import sanitize
 
@@ -162,10 +162,10 @@ _numbers = itertools.count()
 
 
 @contextmanager
-def running(folder: Path) -> Iterator[tuple[asyncio.Runner, Place]]:
+def running(folder: Path, max_held_s: float) -> Iterator[tuple[asyncio.Runner, Place]]:
     """A place, and the event loop that it lives in."""
     with asyncio.Runner() as runner:
-        manager = place(folder)
+        manager = place(folder, max_held_s)
         found = runner.run(manager.__aenter__())
         try:
             yield runner, found
@@ -173,11 +173,12 @@ def running(folder: Path) -> Iterator[tuple[asyncio.Runner, Place]]:
             runner.run(manager.__aexit__(None, None, None))
 
 
-def play_many(folder: Path, examples: int, number: int) -> None:
+def play_many(folder: Path, examples: int, number: int, max_held_s: float = HANGING_S) -> None:
     """Plays so many random examples.
 
     Args:
         number: of the random series; the same number is the same series.
+        max_held_s: CPU seconds for which the event loop may be held.
 
     Raises:
         AssertionError: a promise was broken; hypothesis prints the smallest example that breaks it.
@@ -191,7 +192,7 @@ def play_many(folder: Path, examples: int, number: int) -> None:
         phases=(Phase.explicit, Phase.generate, Phase.shrink),
     )
 
-    with running(folder) as (runner, where):
+    with running(folder, max_held_s) as (runner, where):
 
         @seed(number)
         @profile

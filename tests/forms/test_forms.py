@@ -209,7 +209,7 @@ async def test_no_report_holds_the_event_loop(where: Place, text: str) -> None:
     found = await where.service.report(job.id)
     assert found is not None
     assert (job.state, found.text.endswith("The end.")) == (State.COMPLETED, True)
-    assert where.heart.held <= 0.25
+    assert where.heart.held <= where.max_held_s
 
 
 async def test_text_that_no_database_keeps_is_replaced_where_it_enters(where: Place) -> None:
@@ -305,4 +305,4 @@ async def test_a_stream_that_never_ends_a_line_is_given_up(where: Place, monkeyp
 
 
 def test_whatever_a_server_answers_is_paid_for_once_said_and_kept(tmp_path: Path) -> None:
-    play_many(tmp_path, examples=200, number=1)
+    play_many(tmp_path, examples=60, number=1)

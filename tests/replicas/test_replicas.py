@@ -13,7 +13,7 @@ from tests.replicas.load import Plan, play
 async def test_what_was_ordered_and_said_survives_replicas_that_are_killed_and_a_database_that_restarts(
     tmp_path: Path,
 ) -> None:
-    plan = Plan(replicas=2, researches=24, conversations=6, turns=4, kills=2, seed=7)
+    plan = Plan(replicas=2, researches=12, conversations=3, turns=3, kills=2, seed=7)
     try:
         with postgresql() as server:
             outcome = await play(plan, server, tmp_path)

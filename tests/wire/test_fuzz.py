@@ -18,7 +18,7 @@ from interactions_emulator.steps import CONTENT, STEPS
 from tests.wire.brains import brain
 from tests.wire.conftest import AGENT, KEY, MODEL
 
-MANY = settings(max_examples=300, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
+MANY = settings(max_examples=120, deadline=None, derandomize=True, suppress_health_check=list(HealthCheck))
 
 json_values: st.SearchStrategy[Any] = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.text(),
@@ -112,7 +112,7 @@ def test_any_json_is_answered_or_refused(http: httpx.Client, body: Any) -> None:
     check(http.post("/v1beta/interactions", content=dumped(body)))
 
 
-@settings(MANY, max_examples=150)
+@settings(MANY, max_examples=60)
 @given(body=bodies)
 def test_the_brain_survives_whatever_the_server_lets_in(thinking: httpx.Client, body: dict[str, Any]) -> None:
     check(thinking.post("/v1beta/interactions", content=dumped({"model": MODEL, "input": "tides"} | body)))
