@@ -1,8 +1,9 @@
 """The emulator's brain: small, deterministic and honest. It reads what a request declares and invents no fact.
 
-What it does is decided by the declared tools, schemas and texts alone, in this order: report function results, fill the
-response schema, call the function that the message is for, draw, quote the documents that came along, search the
-corpus, talk about the conversation, or say that it cannot. Agents research the corpus (`research.py`).
+What it does is decided by the declared tools, schemas and texts alone, in this order: manage research runs, report
+function results, fill the response schema, call the function that the message is for, draw, quote the documents that
+came along, search the corpus, talk about the conversation, or say that it cannot. Agents research the corpus
+(`research.py`).
 """
 
 from __future__ import annotations
@@ -15,9 +16,12 @@ from interactions_emulator.brain import drawing, lookup, reading, results, talk
 from interactions_emulator.brain.answer import Ids, say, sendable
 from interactions_emulator.brain.attached import all_text, read_documents
 from interactions_emulator.brain.calls import Allowed, allowed_by, calls, question_back
+from interactions_emulator.brain.desk import decide
 from interactions_emulator.brain.heard import Heard, hear
 from interactions_emulator.brain.intents import intent_of, is_about_last_answer, split_text
+from interactions_emulator.brain.managing import FUNCTIONS, manage
 from interactions_emulator.brain.research import research
+from interactions_emulator.brain.research_phrases import wishes_of
 from interactions_emulator.brain.schema import fill_schema
 from interactions_emulator.corpus import Corpus
 from interactions_emulator.turn import Beat, Brain, Step, Turn
@@ -41,8 +45,12 @@ def make_brain(corpus: Corpus) -> Brain:
 
 def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
     heard, ids, allowed = hear(turn), Ids(turn), allowed_by(turn)
+    if allowed.functions >= FUNCTIONS:
+        yield manage(turn, heard, ids)
+        return
     if not heard.results:
-        called = list(calls(heard, allowed, ids))
+        own = decide(heard, allowed.functions, allowed.options, ids) if heard.message else None
+        called = [own] if own else list(calls(heard, allowed, ids))
         if called:
             yield from called
             return
@@ -66,6 +74,7 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
 def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids) -> Iterator[Step]:
     message, intent = heard.message, intent_of(heard.message)
     asks = intent in ("lookup", "study", "judge")
+    reported = not allowed.types and talk.last_was_report(heard)
     text: str | None = None
     attached = read_documents(heard.documents) if heard.documents else None
     if attached and heard.new_documents:
@@ -75,11 +84,13 @@ def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids)
             return
     if not message:
         text = "" if heard.attachments else f"I was sent no text. {talk.abilities(allowed.options, turn)}"
-    elif heard.last_answer and is_about_last_answer(message):
+    elif heard.last_answer and (is_about_last_answer(message) or (reported and "made_of_report" in wishes_of(message))):
         text = talk.about_last_answer(heard)
     else:
         text = question_back(heard, allowed) or talk.small_talk(heard, allowed.options, turn)
-        if text is None and ((asks and "google_search" not in allowed.types) or _POINTS_BACK.search(message)):
+        if text is None and (
+            reported or (asks and "google_search" not in allowed.types) or _POINTS_BACK.search(message)
+        ):
             text = talk.from_last_answer(heard)
         if text is None and attached and (asks or reading.names_document(message)):
             about = message if not reading.overview_asked(message) or reading.names_document(message) else "?"
@@ -90,7 +101,7 @@ def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids)
             yield from lookup.answer(corpus, message, turn.documents_url, ids)
             return
     if text is None:
-        text = talk.unable(heard, allowed.options, turn)
+        text = talk.NOT_IN_REPORT if reported else talk.unable(heard, allowed.options, turn)
     yield say(f"{talk.seen(heard.attachments)}\n\n{text}".strip() if heard.attachments else text)
 
 

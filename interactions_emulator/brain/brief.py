@@ -16,7 +16,7 @@ _REQUEST = re.compile(
     r"^(?:(?:please|can you|could you|i(?:'d| would) like (?:you to|a|an)|i (?:want|need) (?:you to|a|an)?|do"
     r"|conduct|carry out|start|run|make|give me|write|prepare|produce"
     r"|create|compile|draft|deep|detailed|in-depth|comprehensive|thorough|short|long|brief|quick|research"
-    r"|investigate|study|analy[sz]e|explore|compare|summari[sz]e|describe"
+    r"|investigate|look into|study|analy[sz]e|explore|compare|summari[sz]e|describe"
     r"|erforsche|recherchiere|untersuche|analysiere|schreibe?|erstelle|bericht|ein|einen|über|étudie[rz]?|recherche[rz]?"
     r"|rédige[rz]?|un|rapport|sur|investiga|analiza|escribe|informe|sobre|исследуй(?:те)?|изучи(?:те)?|напиши(?:те)?"
     r"|отч[её]т|об?|про|ابحث|ادرس|حلل|اكتب|تقرير(?:ا|اً)?|عن|حول"

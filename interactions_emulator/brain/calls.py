@@ -10,6 +10,7 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.answer import Ids, function_call
 from interactions_emulator.brain.arguments import Filled, fill, fill_all
 from interactions_emulator.brain.choose import Candidate, best_of, candidates, choose
+from interactions_emulator.brain.desk import FORGETTING, is_call_of, is_for_researcher, researcher_of
 from interactions_emulator.brain.heard import Call, Heard
 from interactions_emulator.brain.intents import (
     intent_of,
@@ -25,11 +26,15 @@ from interactions_emulator.words import word_set, words
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the request's `tool_choice` leaves of its tools: functions, and the types of all tools."""
+    """What the request's `tool_choice` leaves of its tools."""
 
     options: list[Candidate]
+    """The functions that are chosen by their descriptions."""
     must_call: bool
     types: frozenset[str]
+    """The types of all tools."""
+    functions: frozenset[str] = frozenset()
+    """The names of all functions."""
 
 
 def allowed_by(turn: Turn) -> Allowed:
@@ -46,8 +51,11 @@ def allowed_by(turn: Turn) -> Allowed:
     if mode == "none":
         return Allowed([], False, frozenset())
     tools = [t for t in turn.tools if names is None or t.get("name") in names or t.get("type") in names]
-    options = candidates(tools, turn.system_instruction)
-    return Allowed(options, mode == "any" and bool(options), frozenset(str(t.get("type")) for t in tools))
+    functions = frozenset(str(t["name"]) for t in tools if t.get("type") == "function" and t.get("name"))
+    apart = FORGETTING if functions >= FORGETTING else ()
+    options = candidates((t for t in tools if t.get("name") not in apart), turn.system_instruction)
+    types = frozenset(str(t.get("type")) for t in tools)
+    return Allowed(options, mode == "any" and bool(options), types, functions)
 
 
 def calls(heard: Heard, allowed: Allowed, ids: Ids) -> Iterator[Step]:
@@ -93,8 +101,9 @@ def _request(heard: Heard, allowed: Allowed) -> _Request | None:
     if reply := _reply(heard, options):
         return reply
     last_option = _option_of(last, options) if last else None
-    if is_assent(message) and (waiting := _waiting(heard, options)):
-        return waiting
+    researcher = researcher_of(options)
+    if researcher and is_for_researcher(heard, researcher):
+        return _Request(researcher, message, {})
     if last and last_option:
         hands_over = bool(last_option.fixed)
         if is_assent(message) and hands_over and _spoke_last(heard) and _invites(heard.last_answer):
@@ -130,18 +139,6 @@ def _reply(heard: Heard, options: list[Candidate]) -> _Request | None:
     return None
 
 
-def _waiting(heard: Heard, options: list[Candidate]) -> _Request | None:
-    """Whoever asked for a yes lately, although others may have spoken since."""
-    newer: list[Candidate] = []
-    for said in reversed(heard.before[-8:]):
-        option = _option_of(said.call, options) if said.call else None
-        if said.call and option and option not in newer:
-            if option.fixed and re.search(r"\b(?:approval|go ahead)\b", said.text[-600:], re.IGNORECASE):
-                return _Request(option, heard.message, said.call.arguments)
-            newer.append(option)
-    return None
-
-
 def _picked(heard: Heard) -> str:
     """`the second one` as the second of the candidates that were offered."""
     offered = re.findall(r"^- (.+)$", heard.last_answer.partition("Which one do you mean?")[2], re.MULTILINE)
@@ -158,10 +155,7 @@ _PICKING = word_set("the one in at from of i mean meant want that please is it")
 
 
 def _option_of(call: Call, options: list[Candidate]) -> Candidate | None:
-    for option in options:
-        if option.name == call.name and all(call.arguments.get(key) == value for key, value in option.fixed.items()):
-            return option
-    return None
+    return next((option for option in options if is_call_of(call, option)), None)
 
 
 def _spoke_last(heard: Heard) -> bool:

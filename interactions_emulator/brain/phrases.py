@@ -242,7 +242,10 @@ STUDY = _re(
     |research\s(?:on|into|project|and\sanaly[sz]e|report|progress|question)|(?:report|study)\s(?:on|about
     |of)\s(?:the\s|how\s)?\w+
     |(?:étude|recherche|analyse|enquête)\sapprofondie|rapport\s(?:détaillé|de\srecherche)|estudio\s(?:detallado|profundo)
-    |investiga\w*\sa\sfondo|escrib\w+\sun\sinforme|schreibe?\s(?:mir\s)?(?:einen|eine)\s(?:\w+\s)?(?:bericht|studie)
+    |investiga\w*\sa\sfondo|(?:escrib\w+|redacta|prepara|haz(?:me)?)\sun\s(?:\w+\s)?(?:informe|estudio)
+    |(?:schreibe?|erstelle|verfasse|mache?)\s(?:mir\s)?(?:bitte\s)?(?:einen|eine)\s(?:\w+\s){0,3}\w*(?:bericht|studie|recherche)
+    |(?:écri[st]|écrivez|rédige[rz]?|fais|prépare[rz]?)\s(?:moi\s)?une?\s(?:\w+\s){0,2}(?:rapport|étude)
+    |scriv\w+\sun\w?\s(?:\w+\s)?(?:rapporto|relazione)|ricerca\sapprofondita
     |data\sand\sevidence|hypothes[ie]s|acting\sas\s(?:a|an)|case\sstudies|study\snotes|state\sof\sthe\sart)\b
     |调研|研究报告|深入|综述|收集整理|横向比较|对比分析|写一篇|学术分析|研究一下|詳しく調査"""
 )
@@ -250,7 +253,7 @@ STUDY_START = _re(
     r"""
         (?:deep(?:ly)?\s)?(?:research|investigate|study|analy[sz]e|explore|exploring|survey)\s(?!this\b|that\b|my\b
         |the\sfollowing|it\b|shows?\b|papers?\b|methods?\b)\w
-    |分析|研究|总结|探讨|recherchiere|untersuche"""
+    |分析|研究|总结|探讨|recherchiere|untersuche|new\sresearch:|neue\srecherche:|nouvelle\srecherche\s?:|nueva\sinvestigación:"""
 )
 STUDY_HINT = _re(
     r"""
@@ -261,7 +264,7 @@ STUDY_HINT = _re(
     |研究|分析|影响|趋势|评估|现状|总结|整理|方案|发展|因素|理论|比较|对比|未来|路线|画像|可能性|资料|政策|结合"""
 )
 NO_STUDY = _re(
-    r"\b(?:no|not|don't|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s"
+    r"\b(?:no|not|don'?t|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s"
     r"|doing\s)*(?:research|report|study)\b|^what\s(?:is|does|are)\s(?:a\s|an\s)?\w*\s?(?:research|report"
     r"|study)(?:\smean)?\??$|^what\sdo(?:es)?\b.{1,60}\bmean\W*$|^(?:many\s)?(?:thanks|thank\syou|thx)\b.{0,60}$"
     r"|^(?:i|we|he|she|they|somebody|someone|my\s\w+)\s(?:just\s|once\s|already\s)?(?:read|saw|wrote|heard|finished|found|liked?"

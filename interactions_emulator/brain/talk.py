@@ -14,6 +14,7 @@ from interactions_emulator.turn import Turn
 from interactions_emulator.words import clip, listed
 
 WHAT_I_AM = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
+NOT_IN_REPORT = "The report says nothing about that."
 JOKE = "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25."
 
 _FACT = re.compile(
@@ -127,7 +128,7 @@ def about_last_answer(heard: Heard) -> str | None:
 def from_last_answer(heard: Heard) -> str | None:
     """What a long earlier answer (a report) says about the question; None if there is none or it says nothing."""
     source = _longest_recent(heard)
-    if len(source) < 800:
+    if len(source) < 800 and not last_was_report(heard):
         return None
     picked = from_text(source, heard.message, 3)
     if not picked:
@@ -135,7 +136,20 @@ def from_last_answer(heard: Heard) -> str | None:
     return "The earlier answer says:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
+def last_was_report(heard: Heard) -> bool:
+    """Whether the conversation goes on from a report, with or without answers about it."""
+    return bool(_report(heard))
+
+
+def _report(heard: Heard) -> str:
+    """The newest report, which begins with a heading; "" if there is none."""
+    said = (without_sign_off(said.text) for said in reversed(heard.before) if said.speaker == "model")
+    return next((text for text in said if text.lstrip().startswith("# ")), "")
+
+
 def _longest_recent(heard: Heard) -> str:
+    if report := _report(heard):
+        return report
     answers = [without_sign_off(said.text) for said in heard.before if said.speaker != "user"]
     return max(answers[-3:], key=len, default="") if len(answers[-1:] and answers[-1]) < 800 else answers[-1]
 

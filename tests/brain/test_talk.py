@@ -130,6 +130,19 @@ def test_a_report_can_be_asked_about_afterwards(ask: Ask, brain: Brain) -> None:
     assert "cost" in text_of(ask("What does the report say about the cost of turbines?", before=before))
 
 
+def test_a_short_report_is_summarised_and_asked_about_in_its_own_words(ask: Ask) -> None:
+    animals = ("Cats sleep for half of", "Cows eat the grass of", "Pigs dig for roots on", "Owls hunt for mice on")
+    animals = (*animals, "Bees look for flowers on", "Dogs bark at strangers on")
+    text = "# Animals\n\n" + " ".join(f"{animal} each day of the year." for animal in animals)
+    before = [said("Research animals"), {"type": "model_output", "content": [{"type": "text", "text": text}]}]
+    for message in ("Write an executive summary", "Create slides from this", "Fasse den Bericht zusammen"):
+        answer = ask(message, before=before)
+        assert "Cats sleep for half of each day" in text_of(answer)
+        before = [*before, said(message), *answer]
+    assert "Dogs bark at strangers" in text_of(ask("What do dogs bark at?", before=before))
+    assert "says nothing about that" in text_of(ask("Which of the sources is the newest?", before=before))
+
+
 HOSTILE = [
     "🎉" * 1_000,
     "a" * 1_000_000,

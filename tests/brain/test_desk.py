@@ -1,0 +1,221 @@
+"""The root of the application: what it hands to the researcher, and how it forgets a conversation."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from interactions_emulator.turn import Step
+from tests.brain.conftest import Ask, call, result, said, text_of
+from tests.brain.test_managing import CASES
+from tests.brain.test_talk import HOSTILE
+
+CONFIGS = Path(__file__).resolve().parents[2] / "configs"
+ABOUT = {
+    name: yaml.safe_load((CONFIGS / f"{name}.yaml").read_text(encoding="utf-8"))["description"]
+    for name in ("assistant", "illustrator", "moderator", "researcher")
+}
+INSTRUCTION = "You are a receptionist.\n\n" + "\n".join(
+    f"\nAgent name: {name}\nAgent description: {about}\n" for name, about in ABOUT.items()
+)
+TOOLS: list[dict[str, Any]] = [
+    {
+        "type": "function",
+        "name": "transfer_to_agent",
+        "description": "Transfer the query to another agent.",
+        "parameters": {
+            "type": "object",
+            "properties": {"agent_name": {"type": "string", "enum": list(ABOUT)}},
+            "required": ["agent_name"],
+        },
+    },
+    {
+        "type": "function",
+        "name": "forget_conversation",
+        "description": "Asks the user whether this whole conversation is to be deleted.",
+        "parameters": {"type": "object", "properties": {}},
+    },
+    {
+        "type": "function",
+        "name": "confirm_forgetting",
+        "description": "The user's yes to forgetting this conversation.",
+        "parameters": {"type": "object", "properties": {"anyway": {"type": "boolean"}}},
+    },
+]
+QUESTION = "Say **yes** to start it, **no** to drop it, or what to change."
+REMINDER = (
+    "⏳ Research `job_jk23mn45` (“Heat pumps”) waits for your yes: about $1 to $3. Say **yes** to start it, or **no**."
+)
+ANSWERS = {
+    "running": "Research `job_ab23cd45` has started. Ask how it is going whenever you like.",
+    "failed": "Research `job_ab23cd45` has failed.",
+    "done": "# Cats and their sleep\n\n" + "Cats sleep for half of the day. " * 60,
+    "mixed": "# Cats and their sleep\n\nCats sleep.\n\nResearch `job_ef67gh89` has started.",
+    "two": "# Dogs in cities\n\n" + "Dogs live in cities. " * 60,
+    "quote": f"**Heat pumps**\n\nResearch heat pumps.\n\n$1 to $3, 5 to 20 minutes.\n\n{QUESTION}",
+    "quote and done": f"# Cats and their sleep\n\nCats sleep.\n\n{REMINDER}",
+    "plan": f"Research plan for “Threads”\n\n1. Search.\n2. Write.\n\n{QUESTION}",
+    "deletion": "Delete research `job_ab23cd45` (“Cats”)? It cannot be undone. Say **yes** or **no**.",
+}
+
+
+def after(context: str, message: str = "Research it", agent: str = "researcher") -> list[Step]:
+    """A turn that the researcher answered."""
+    if context == "none":
+        return []
+    answer = result("transfer_to_agent", {"answer": ANSWERS.get(context, context), "shown_to_user": True})
+    return [said(message), call("transfer_to_agent", agent_name=agent), answer]
+
+
+def chosen(ask: Ask, message: str, before: list[Step]) -> str:
+    """Who gets the message, the function that is called, or "" if it is answered."""
+    [step] = ask(message, before=before, tools=TOOLS, system=INSTRUCTION)
+    if step["type"] != "function_call":
+        return ""
+    return str(step["arguments"].get("agent_name") or step["name"])
+
+
+FOLLOWING = [(context, message) for context, message, _, _ in CASES if context != "none"]
+
+
+@pytest.mark.parametrize(
+    ("context", "message"), [one for one in FOLLOWING if one not in (("quote", "thanks"), ("running", "go ahead"))]
+)
+def test_what_follows_a_researcher_answer_goes_back_to_it(ask: Ask, context: str, message: str) -> None:
+    assert chosen(ask, message, after(context)) == "researcher"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "cancel job_abc",
+        "How much would a research cost?",
+        "Combien coûte une recherche ?",
+        "How long does a research run take?",
+        "Could you do a deep dive on Python logging? dont start yet, how much would it cost?",
+        "I might want a study on HTTP caching later, but not now",
+        "list",
+        "List my researches.",
+        "Continue my research.",
+    ],
+)
+def test_what_names_research_goes_to_the_researcher_from_the_start(ask: Ask, message: str) -> None:
+    assert chosen(ask, message, []) == "researcher"
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "Please write a research report comparing asyncio and threads in Python. Show me a plan first",
+        "Write a research report about that, and compare it with the alternatives",
+        "ok look into the second one in depth for me",
+        "Schreibe einen ausführlichen Forschungsbericht über Wärmepumpen im Altbau",
+        "Mach eine gründliche Recherche zu Solarzellen",
+        "Rédige un rapport détaillé sur les abeilles",
+        "Haz un estudio sobre el agua en Chile",
+        "new research: bees in winter",
+    ],
+)
+def test_an_order_goes_to_the_researcher_at_any_time(ask: Ask, message: str) -> None:
+    for before in ([], after("done"), after("It is 21 °C.", "Weather in Rome?", "assistant")):
+        assert chosen(ask, message, before) == "researcher"
+
+
+@pytest.mark.parametrize(
+    ("message", "agent"),
+    [
+        ("thanks", ""),
+        ("Thank you, that is great!", ""),
+        ("hello", ""),
+        ("bye", ""),
+        ("What did I ask you first?", ""),
+        ("What is the weather in Rome?", "assistant"),
+        ("What is the capital of Peru?", "assistant"),
+        ("Draw a cat", "illustrator"),
+        ("Moderate this: 'cancel job_abc'", "moderator"),
+    ],
+)
+def test_what_is_not_about_research_goes_its_way_although_a_question_waits(ask: Ask, message: str, agent: str) -> None:
+    for context in ("quote", "running", "done"):
+        assert chosen(ask, message, after(context)) == agent
+
+
+def test_a_wish_for_no_research_starts_none(ask: Ask) -> None:
+    message = "I dont want a research report, just tell me briefly what a mutex is"
+    assert chosen(ask, message, []) == "assistant"
+    for message in ("Do not start any research.", "Starte noch nichts"):
+        [step] = ask(message, tools=TOOLS, system=INSTRUCTION)
+        assert "nothing was started" in text_of([step])
+
+
+def test_a_yes_finds_its_question_after_a_turn_of_another_agent(ask: Ask) -> None:
+    weather = after("It is 21 °C.", "Weather in Rome?", "assistant")
+    assert chosen(ask, "ok, do it", [*after("quote"), *weather]) == "researcher"
+    assert chosen(ask, "how is the research going?", [*after("running"), *weather]) == "researcher"
+    assert chosen(ask, "ok", [*after("done"), *weather]) == ""
+
+
+def test_a_yes_without_a_question_is_not_for_the_researcher(ask: Ask) -> None:
+    assert chosen(ask, "ok", after("done")) == ""
+    assert chosen(ask, "great", after("done")) == ""
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        "forget this conversation",
+        "please delete everything we said",
+        "vergiss dieses Gespräch",
+        "oublie cette conversation",
+        "olvida esta conversación",
+    ],
+)
+def test_forgetting_a_conversation_is_asked_first(ask: Ask, message: str) -> None:
+    for before in ([], after("quote"), after("done")):
+        assert chosen(ask, message, before) == "forget_conversation"
+
+
+ASKED = [said("forget this conversation"), call("forget_conversation")]
+SHOWN = result("forget_conversation", {"asked": "the user was asked"})
+
+
+@pytest.mark.parametrize(
+    ("message", "arguments"),
+    [
+        ("yes", {}),
+        ("yes, forget it", {}),
+        ("ja", {}),
+        ("oui", {}),
+        ("sí, adelante", {}),
+        ("forget it anyway", {"anyway": True}),
+    ],
+)
+def test_the_yes_to_forgetting_counts_right_after_its_question(
+    ask: Ask, message: str, arguments: dict[str, Any]
+) -> None:
+    [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)
+    assert (step["name"], step["arguments"]) == ("confirm_forgetting", arguments)
+    hello = [said("hello"), {"type": "model_output", "content": [{"type": "text", "text": "Hello!"}]}]
+    for later in (after("done"), hello):
+        assert chosen(ask, message, [*ASKED, SHOWN, *later]) != "confirm_forgetting"
+
+
+@pytest.mark.parametrize("message", ["no", "keep it", "no thanks", "nein", "forget it", "non merci"])
+def test_without_a_yes_nothing_is_forgotten(ask: Ask, message: str) -> None:
+    [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)
+    assert "Nothing was deleted." in text_of([step])
+
+
+def test_forget_it_alone_forgets_no_conversation(ask: Ask) -> None:
+    assert chosen(ask, "forget it", []) == ""
+    assert chosen(ask, "forget it", after("done")) == "researcher"
+
+
+@pytest.mark.parametrize("message", [*HOSTILE, "please " * 50_000, "it is " * 50_000])
+def test_no_message_is_too_long_or_too_strange(ask: Ask, message: str) -> None:
+    for before in ([], after("quote"), after("done"), [*ASKED, SHOWN]):
+        json.dumps(ask(message, before=before, tools=TOOLS, system=INSTRUCTION), ensure_ascii=False)
