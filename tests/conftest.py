@@ -71,6 +71,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     data = tmp_path / "data"
     monkeypatch.setenv("DESK_DATA_DIR", str(data))
     monkeypatch.setenv("ADK_DISABLE_LOAD_DOTENV", "1")
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")  # most tests are about what comes after the yes, see `asks`
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):  # the guard above does not reach child processes; a dead proxy does
         monkeypatch.setenv(name, "http://127.0.0.1:9")
@@ -78,6 +79,12 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     backend.current.cache_clear()
     yield data
     backend.current.cache_clear()
+
+
+@pytest.fixture
+def asks(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The desk as it is shipped: it asks before every run."""
+    monkeypatch.delenv("DESK_ASK_ABOVE_USD")
 
 
 @pytest.fixture(scope="session")

@@ -6,6 +6,11 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
+from interactions_emulator.brain.answer import Ids
+from interactions_emulator.brain.calls import allowed_by
+from interactions_emulator.brain.desk import decide
+from interactions_emulator.brain.heard import hear
+from interactions_emulator.brain.managing import manage
 from interactions_emulator.turn import Beat, Turn
 
 PIXEL = base64.b64decode(
@@ -59,6 +64,17 @@ def said(text: str) -> dict[str, Any]:
 def picture() -> dict[str, Any]:
     """A picture of one pixel."""
     return {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
+
+
+def managing(turn: Turn) -> Iterator[Beat]:
+    """The built-in researcher, which understands common words."""
+    yield Beat(0, manage(turn, hear(turn), Ids(turn)))
+
+
+def forgetting(turn: Turn) -> dict[str, Any] | None:
+    """What the built-in root does about forgetting the conversation, if the message is about that."""
+    allowed = allowed_by(turn)
+    return decide(hear(turn), allowed.functions, (), Ids(turn))
 
 
 def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:

@@ -17,6 +17,7 @@ from weakref import WeakKeyDictionary
 import httpx
 
 from tools.redaction import without_credentials
+from tools.server_name import normalized_server
 from tools.settings import Settings, load_settings
 
 if TYPE_CHECKING:
@@ -182,8 +183,8 @@ def server() -> str:
     if backend.kind == "vertex":
         place = f"{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/{os.environ.get('GOOGLE_CLOUD_LOCATION', '')}"
     elif backend.kind == "gemini":
-        place = without_credentials(backend.url)
-    return f"{backend.kind} {place}".strip()
+        place = backend.url
+    return normalized_server(f"{backend.kind} {place}".strip())
 
 
 def credentials() -> str:

@@ -36,6 +36,8 @@ if TYPE_CHECKING:
 TRANSFER = "transfer_to_agent"
 LONGEST_ANSWER = 4_000
 """Characters of a specialist's answer that the other agents are told; a whole report would be re-read each turn."""
+END_OF_ANSWER = 500
+"""Characters of its end among them."""
 DAY = 86_400.0
 
 
@@ -239,7 +241,10 @@ def _answer(result: dict[str, Any] | None, said: str) -> dict[str, Any]:
 
 
 def _shortened(text: str) -> str:
-    return text if len(text) <= LONGEST_ANSWER else f"{text[:LONGEST_ANSWER]} […]"
+    """Its beginning, and its end, where it may ask a question."""
+    if len(text) <= LONGEST_ANSWER:
+        return text
+    return f"{text[: LONGEST_ANSWER - END_OF_ANSWER]} […] {text[-END_OF_ANSWER:]}"
 
 
 def _said(event: Event) -> str:

@@ -19,7 +19,7 @@ from tools.research.wiring import research
 from tools.settings import load_settings
 
 QUESTION = "What is an asynchronous context manager in Python?"
-BRIEF = "Write a research report on context managers and coroutines in Python"
+BRIEF = "Write a research report about that, and about coroutines"
 
 
 async def run_demo(console: Console, folder: Path) -> None:
@@ -32,12 +32,13 @@ async def run_demo(console: Console, folder: Path) -> None:
     for title, text in (
         ("Small talk", "Hello! Who are you?"),
         ("Weather", "What will the weather be like in Lisbon tomorrow?"),
-        ("Search", question),
         (
             "Moderation",
             "Moderate this comment: 'Congratulations, you WON a free prize, click here to claim your cash!'",
         ),
-        ("Research", brief),
+        ("Search", question),
+        ("Research: a brief and its price", brief),
+        ("Research: after a yes", "Yes, please"),
     ):
         console.print(Rule(title, align="left"))
         console.print(f"[bold cyan]you[/] {text}", highlight=False)

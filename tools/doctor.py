@@ -19,6 +19,7 @@ from tools.database_url import shown
 from tools.moderation.policy import load_policy
 from tools.probe import probe
 from tools.redaction import redact, without_credentials
+from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.settings import Settings, SettingsError, load_settings
@@ -97,9 +98,8 @@ def _described(agent: BaseAgent) -> str:
             lines.append("tools: " + ", ".join(_name(tool) for tool in agent.tools))
         if agent.output_schema:
             lines.append(f"output_schema: {getattr(agent.output_schema, '__name__', agent.output_schema)}")
-    else:
-        own = {k: v for k, v in agent if k not in BaseAgent.model_fields}
-        lines += [f"{key}: {value}" for key, value in own.items()]
+    if isinstance(agent, ResearchSettings):
+        lines += [escape(f"{key}: {getattr(agent, key)}") for key in ResearchSettings.model_fields]
     lines.append(f"[dim]{agent.description.strip()}[/]")
     return "\n".join(lines)
 

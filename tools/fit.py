@@ -32,11 +32,12 @@ _TOOL = TypeAdapter[ServerTool](ServerTool)
 def unfit(data: dict[str, Any]) -> Iterator[Finding]:
     """Findings of one file, given as read from YAML."""
     yield from _settings(_mapping(data.get("generate_content_config")))
-    yield from _server_tools(data.get("server_tools"))
-    tools = list(_tool_types(data))
+    yield from _server_tools(data.get("server_tools"), "server_tools")
+    yield from _server_tools(data.get("research_tools"), "research_tools")
+    tools, research_tools = list(_tool_types(data)), _types(data.get("research_tools"))
     for key, kind, used in (
-        ("agent", "agent", tools),
-        ("max_agent", "agent", tools),
+        ("agent", "agent", research_tools),
+        ("max_agent", "agent", research_tools),
         ("model", "model", [*tools, *(["function"] if data.get("sub_agents") else ())]),
         ("follow_up_model", "model", []),
     ):
@@ -58,7 +59,7 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
         yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
 
 
-def _server_tools(tools: Any) -> Iterator[Finding]:
+def _server_tools(tools: Any, key: str) -> Iterator[Finding]:
     seen = set()
     for i, entry in enumerate(tools if isinstance(tools, list) else ()):
         try:
@@ -67,10 +68,10 @@ def _server_tools(tools: Any) -> Iterator[Finding]:
             continue
         for name in tool.variables():
             if not os.environ.get(name):
-                yield ("server_tools", i, "headers"), f"`{entry['name']}` needs {name}: set it in the environment"
+                yield (key, i, "headers"), f"`{entry['name']}` needs {name}: set it in the environment"
         name = entry.get("name", tool.type)
         if name in seen:
-            yield ("server_tools", i), f"`{name}` stands here twice"
+            yield (key, i), f"`{name}` stands here twice"
         seen.add(name)
 
 
@@ -84,9 +85,12 @@ def _mapping(value: Any) -> dict[str, Any]:
     return value if isinstance(value, dict) else {}
 
 
+def _types(tools: Any) -> list[str]:
+    return [str(tool.get("type")) for tool in entries(tools)]
+
+
 def _tool_types(data: dict[str, Any]) -> Iterator[str]:
-    for tool in entries(data.get("server_tools")):
-        yield str(tool.get("type"))
+    yield from _types(data.get("server_tools"))
     for entry in entries(data.get("tools")):
         if isinstance(name := entry.get("name"), str):
             tool = object_named(name if "." in name else f"google.adk.tools.{name}")

@@ -13,6 +13,7 @@ T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 """Folder that holds tools/ and configs/: the repository, or the place where a deployment put both."""
+Usd = float
 Wish = Literal["auto", "gemini", "vertex", "emulator"]
 
 
@@ -41,6 +42,8 @@ class Settings:
     """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
     attach_seconds: float | None = None
     """How long a turn watches a research; none: what the agent's YAML says."""
+    ask_above_usd: Usd | None = None
+    """Upper price up to which a run needs no yes, in USD; none: what the researcher's YAML says."""
     retention_days: float = 55.0
     """How long the server keeps interactions: 55 days on the paid tier, 1 on the free one."""
     emulator_speed: float = 60.0
@@ -112,6 +115,16 @@ def _number(kind: type[float]) -> Callable[[str], float]:
     return number
 
 
+def _usd(text: str) -> float:
+    try:
+        value = float(text)
+    except ValueError:
+        value = -1.0
+    if not value >= 0:
+        raise ValueError("it has to be a number of US dollars, 0 or more")
+    return value
+
+
 def _wish(text: str) -> str:
     if text not in get_args(Wish):
         raise ValueError(f"it has to be one of {', '.join(get_args(Wish))}")
@@ -125,6 +138,7 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "int": _number(int),
     "float": _number(float),
     "float | None": _number(float),
+    "Usd | None": _usd,
     "Wish": _wish,
 }
 """By the types that settings have."""

@@ -1,4 +1,4 @@
-"""What a person sees in `adk web`: progress while a research runs, a report with sources, and its files."""
+"""What a person sees in `adk web`: a price before a run, its progress, a report with sources, and its files."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from playwright.sync_api import Page, expect, sync_playwright
 
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
-from tests.kill.test_kill import adk_web, researches, until
+from tests.kill.test_kill import TIDES, adk_web, researches, until
 from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
@@ -29,8 +29,17 @@ pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install i
 
 
 @pytest.fixture
-def api(use: Any) -> Iterator[Emulator]:
-    with Emulator(brain=brain, speed=math.inf) as server:
+def document() -> str:
+    """What the built-in brain knows; empty: a scripted one answers."""
+    return ""
+
+
+@pytest.fixture
+def api(use: Any, document: str, tmp_path: Path) -> Iterator[Emulator]:
+    corpus = tmp_path / "corpus"
+    corpus.mkdir()
+    (corpus / "document.md").write_text(document)
+    with Emulator(brain=None if document else brain, corpus=corpus, speed=math.inf) as server:
         use(server)
         yield server
 
@@ -98,6 +107,32 @@ def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, 
     page.wait_for_selector("app-artifact-tab .artifact-card")
     names = page.locator("app-artifact-tab .artifact-title-link").all_inner_texts()
     assert sorted(name.split()[0].rsplit(".")[-1] for name in names) == ["html", "json", "md", "png"]
+
+
+@pytest.mark.parametrize("document", [TIDES])
+def test_a_run_begins_after_a_yes_to_its_quote_and_shows_progress_and_report(
+    asks: None, api: Emulator, page: Page
+) -> None:
+    say(page, "Write a research report about the tides of the sea")
+    quote = page.locator("app-event-row").last
+    for fact in ("Price: about $1 to $3", "Time: usually 5 to 20 minutes", "Nothing was started. Say yes to start it"):
+        expect(quote).to_contain_text(fact)
+    say(page, "What will it cost?")
+    expect(page.locator("app-event-row").last).to_contain_text(
+        "waits for your yes: about $1 to $3. Say yes to start it"
+    )
+    assert researches(api) == []
+    api.set_speed(0)
+    say(page, "yes", wait=False)
+    page.wait_for_selector("text=begins; it usually takes")
+    until(lambda: researches(api))
+    api.advance(310)
+    page.wait_for_selector(".content-bubble.type-thought")
+    api.set_speed(math.inf)
+    expect(page.locator("h1").last).to_contain_text("Tides", ignore_case=True)
+    expect(page.locator("app-event-row").last).to_contain_text("the tides are highest")
+    expect(page.locator(".content-bubble.type-thought")).to_have_count(0)
+    assert len(researches(api)) == 1
 
 
 def test_a_picture_is_seen_and_a_dropped_file_reaches_the_model(api: Emulator, page: Page) -> None:

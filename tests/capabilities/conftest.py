@@ -10,8 +10,8 @@ import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Ending, Turn
-from tests.scripts import said
+from interactions_emulator.turn import Beat, Brain, Ending, Turn
+from tests.scripts import call, research_brain, said
 from tests.talk import Talk
 from tools.application import build_app
 
@@ -29,6 +29,15 @@ class Script:
         self.asked.append(turn)
         answer = self.answers.pop(0) if self.answers else [said("All right.")]
         yield from (item if isinstance(item, Ending) else Beat(0, item) for item in answer)
+
+
+def ordering(order: dict[str, Any]) -> Brain:
+    """The scripted research behind a researcher whose model orders it in answer to every message."""
+
+    def think(turn: Turn) -> Iterator[Beat]:
+        yield from research_brain(turn) if turn.is_agent else [Beat(0, call("start_research", "fc_1", **order))]
+
+    return think
 
 
 @pytest.fixture

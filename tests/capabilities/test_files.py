@@ -11,9 +11,9 @@ from google.adk.agents.run_config import StreamingMode
 from google.genai import types
 
 from interactions_emulator import Emulator
-from tests.capabilities.conftest import Script, Solo
+from tests.capabilities.conftest import Script, Solo, ordering
 from tests.conftest import ROOT
-from tests.scripts import PIXEL, picture, research_brain, said, thought
+from tests.scripts import PIXEL, picture, said, thought
 from tests.talk import USER, Talk, creates, refusals, words
 from tools.application import build_app
 from tools.research import wiring
@@ -121,10 +121,10 @@ async def test_a_research_takes_pictures_and_documents_along_and_says_what_it_le
     use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_CONFIG", str(ROOT / "configs" / "researcher.yaml"))
-    with Emulator(brain=research_brain) as server:
+    with Emulator(brain=ordering({"title": "Tides", "brief": "Research the tides", "with_files": True})) as server:
         use(server)
         said = await Talk(build_app()).say("Research the tides", file("image/png", PIXEL), file("audio/mpeg"))
         await wiring.close()
         assert words(said[0]) == "Left out, since Deep Research does not take it: audio/mpeg."
         assert "# Tides" in words(said[-1])
-        assert [content["type"] for content in creates(server)[0]["input"][0]["content"]] == ["text", "image"]
+        assert [content["type"] for content in creates(server)[-1]["input"][0]["content"]] == ["text", "image"]

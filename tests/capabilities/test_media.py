@@ -8,7 +8,7 @@ from google.genai import types
 from tools.attachments import fitting, text_in
 from tools.contracts import contract_of
 from tools.media import decoded, is_text, media_type
-from tools.research.turn import inputs_of
+from tools.researcher.inputs import inputs_of
 
 
 @pytest.mark.parametrize(

@@ -11,10 +11,10 @@ import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
-from tests.capabilities.conftest import Script, Solo
+from interactions_emulator.turn import Beat, Ending, Turn
+from tests.capabilities.conftest import Script, Solo, ordering
 from tests.conftest import ROOT
-from tests.scripts import research_brain, said
+from tests.scripts import said
 from tests.talk import Talk, creates, refusals
 from tools.application import build_app
 from tools.research import wiring
@@ -174,20 +174,24 @@ async def test_a_research_takes_the_tools_of_its_yaml_along(
     monkeypatch.setenv("WIKI_KEY", "a-secret-of-ours")
     asked: list[Turn] = []
 
-    def brain(turn: Turn) -> Iterator[Beat]:
+    orders = ordering({"title": "Tides", "brief": "Research the tides"})
+
+    def brain(turn: Turn) -> Iterator[Beat | Ending]:
         asked.append(turn)
-        yield from research_brain(turn)
+        yield from orders(turn)
 
     file = tmp_path / "researcher.yaml"
     shipped = (ROOT / "configs" / "researcher.yaml").read_text()
     server = "{type: mcp_server, name: wiki, url: 'https://example.org/mcp', headers: {X: '${WIKI_KEY}'}}"
-    file.write_text(f"{shipped}\nserver_tools: [{server}]\n")
+    file.write_text(f"{shipped}\nresearch_tools: [{server}]\n")
     monkeypatch.setenv("DESK_CONFIG", str(file))
     with Emulator(brain=brain) as api:
         use(api)
         assert "# Tides" in await Talk(build_app()).ask("Research the tides")
         await wiring.close()
-    [tool] = asked[0].tools
+    model, research = asked
+    assert "wiki" not in {tool.get("name") for tool in model.tools}
+    [tool] = research.tools
     assert (tool["name"], tool["headers"]) == ("wiki", {"X": "a-secret-of-ours"})
     ledger = (tmp_path / "data" / "ledger.db").read_bytes()
     assert b"a-secret-of-ours" not in ledger

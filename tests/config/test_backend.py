@@ -10,6 +10,7 @@ from interactions_emulator import Emulator
 from tests.scripts import research_brain
 from tools import backend
 from tools.backend import BackendError, choose
+from tools.server_name import normalized_server
 from tools.settings import Settings
 
 VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "global"}
@@ -135,3 +136,63 @@ def test_a_base_address_with_a_password_is_nowhere_shown_whole(monkeypatch: pyte
 )
 def test_only_addresses_of_this_machine_are_of_this_machine(url: str, here: bool) -> None:
     assert backend.is_loopback(url) is here
+
+
+PROXY = "gemini https://proxy.example.org/gemini"
+
+
+@pytest.mark.parametrize(
+    "address",
+    [
+        "https://proxy.example.org/gemini",
+        "https://proxy.example.org/gemini/",
+        "HTTPS://Proxy.Example.ORG/gemini",
+        "https://proxy.example.org:443/gemini",
+        "https://ada:hidden-word@proxy.example.org/gemini",
+        "https://hidden-word@Proxy.example.org:443/gemini//",
+        "https://proxy.example.org/gemini?key=hidden-word",
+    ],
+)
+def test_a_server_is_the_same_however_its_address_is_written(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", address)
+    assert backend.server() == PROXY
+    assert normalized_server(f"gemini {address}") == PROXY  # as an older program wrote it
+
+
+@pytest.mark.parametrize(
+    "other",
+    [
+        "gemini",
+        "vertex https://proxy.example.org/gemini",
+        "gemini http://proxy.example.org/gemini",
+        "gemini https://proxy.example.org",
+        "gemini https://proxy.example.org/Gemini",
+        "gemini https://proxy.example.org/gemini/eu",
+        "gemini https://proxy.example.org:80/gemini",
+        "gemini https://proxy.example.org:8443/gemini",
+        "gemini https://example.org/gemini",
+    ],
+)
+def test_another_server_is_another_one(other: str) -> None:
+    assert normalized_server(other) == other != PROXY
+
+
+@pytest.mark.parametrize(
+    ("name", "plain"),
+    [
+        ("", ""),
+        ("emulator", "emulator"),
+        ("gemini", "gemini"),
+        ("vertex our-project/europe-west1", "vertex our-project/europe-west1"),
+        ("vertex Our_Project/", "vertex Our_Project/"),
+        ("gemini http://LOCALHOST:80/", "gemini http://localhost"),
+        ("gemini http://[::1]:8900/", "gemini http://[::1]:8900"),
+        ("gemini http://[FE80::1]:80", "gemini http://[fe80::1]"),
+        ("gemini https://ada:hidden-word@example.org:99999/", "gemini https://example.org:99999/"),
+        ("gemini https://ada:hidden-word@[::1/", "gemini https://[::1/"),
+    ],
+)
+def test_the_name_of_a_server_holds_no_password_and_stays_as_it_is(name: str, plain: str) -> None:
+    assert normalized_server(name) == plain
+    assert normalized_server(plain) == plain

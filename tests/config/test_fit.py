@@ -102,18 +102,47 @@ def test_what_can_work_is_taken(tmp_path: Path, text: str) -> None:
     assert load_agent(write(tmp_path, text)).name == "solo"
 
 
-def test_deep_research_takes_no_functions_and_a_model_is_no_research_agent(tmp_path: Path) -> None:
+RESEARCHER = (
+    "agent_class: tools.researcher.agent.Researcher\nname: researcher\n" + MODEL + "instruction: Manage.\n"
+    "follow_up_model: gemini-3.8-flash\nagent: deep-research-preview-04-2026\n"
+)
+"""Six lines."""
+ON_FUNCTIONS = "tools: [{name: tools.researcher.tools.start_research}]\n"
+
+
+def test_what_deep_research_cannot_use_and_a_model_as_its_agent_are_refused_with_their_places(tmp_path: Path) -> None:
     file = tmp_path / "researcher.yaml"
-    head = "agent_class: tools.research.agent.Researcher\nname: researcher\nfollow_up_model: gemini-3.8-flash\n"
-    agents = "agent: deep-research-preview-04-2026\nmax_agent: gemini-3.8-flash\n"
-    server_tools = "server_tools: [{type: google_maps}, {type: url_context}]\n"
-    file.write_text(head + agents + "tools: [{name: tools.weather.get_weather}]\n" + server_tools)
+    research_tools = "research_tools: [{type: google_maps}, {type: url_context}]\n"
+    file.write_text(RESEARCHER + "max_agent: gemini-3.8-flash\n" + ON_FUNCTIONS + research_tools)
     with pytest.raises(ConfigError) as caught:
         load_agent(file)
-    assert ":5: `gemini-3.8-flash` is a model, not an agent" in str(caught.value)
-    assert ":4: `deep-research-preview-04-2026` takes no custom functions" in str(caught.value)
-    assert ":4: `deep-research-preview-04-2026` takes no `google_maps`" in str(caught.value)
+    assert ":7: `gemini-3.8-flash` is a model, not an agent" in str(caught.value)
+    assert ":6: `deep-research-preview-04-2026` takes no `google_maps`" in str(caught.value)
     assert "takes no `url_context`" not in str(caught.value)
+    assert "custom functions" not in str(caught.value)  # those are the researcher's model's
+
+
+def test_the_researchers_model_has_functions_and_deep_research_has_tools_of_the_server(tmp_path: Path) -> None:
+    file = tmp_path / "researcher.yaml"
+    file.write_text(RESEARCHER + ON_FUNCTIONS + "research_tools: [{type: url_context}]\n")
+    assert load_agent(file).name == "researcher"
+
+
+@pytest.mark.parametrize(
+    ("research_tools", "finding"),
+    [
+        ("research_tools:\n  - type: url_context\n  - type: url_context\n", ":10: `url_context` stands here twice"),
+        ("research_tools: [{type: google_serch}]\n", ":8: .*'google_search', 'url_context'"),
+        (MCP.replace("server_", "research_") + ", headers: {X: '${WIKI_KEY}'}}\n", ":9: `wiki` needs WIKI_KEY: set it"),
+    ],
+)
+def test_a_mistake_in_the_tools_of_deep_research_is_found_as_in_those_of_a_model(
+    tmp_path: Path, research_tools: str, finding: str
+) -> None:
+    file = tmp_path / "researcher.yaml"
+    file.write_text(RESEARCHER + ON_FUNCTIONS + research_tools)
+    with pytest.raises(ConfigError, match=finding):
+        load_agent(file)
 
 
 def test_a_name_that_nothing_is_known_of_passes_with_a_warning(

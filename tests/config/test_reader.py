@@ -156,7 +156,9 @@ def test_a_module_that_cannot_be_imported_is_named_with_the_reason(
 
 FILES = {path.name: yaml.safe_load(path.read_text()) for path in (ROOT / "configs").glob("*[a-z].yaml")}
 AGENTS = sorted(name for name, data in FILES.items() if isinstance(data, dict) and "name" in data)
-KEYS = sorted({key for name in AGENTS for key in FILES[name]} | {"server_tools", "output_schema", "model_code"})
+KEYS = sorted(
+    {key for name in AGENTS for key in FILES[name]} | {"server_tools", "research_tools", "output_schema", "model_code"}
+)
 INNER = ["name", "type", "config_path", "labels", "thinking_config", "response_modalities", "headers", "args", "code"]
 WORDS = ["", ".", "..", "a..b", "{a}", "x", "desk", "desk.yaml", "LoopAgent", "json.dumps", "tools.agent", "\x1b[31m"]
 VALUES = st.recursive(

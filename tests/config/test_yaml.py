@@ -11,7 +11,8 @@ from google.adk.agents import LlmAgent, config_agent_utils
 from tests.conftest import ROOT
 from tools.config import ConfigError, load_agent
 from tools.models import InteractionsLlm
-from tools.research.agent import Researcher
+from tools.research.config import load_research_settings
+from tools.researcher.agent import Researcher
 
 
 @pytest.fixture
@@ -84,7 +85,21 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
         ("researcher.yaml", "attach_seconds: 240", "atach_seconds: 240", "did you mean `attach_seconds`?"),
         ("researcher.yaml", "attach_seconds: 240", "attach_seconds: soon", "should be a valid number"),
         ("researcher.yaml", "attach_seconds: 240", "attach_seconds: -1", "greater than 0"),
-        ("researcher.yaml", "agent: deep", "agnt: deep", "unknown key `agnt`, did you mean `agent`?"),
+        ("researcher.yaml", "\nagent: deep", "\nagnt: deep", "unknown key `agnt`, did you mean `agent`?"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: -1", "greater than or equal to 0"),
+        ("researcher.yaml", "plans_per_job: 5", "plans_per_job: 0", "greater than 0"),
+        (
+            "researcher.yaml",
+            "tools.researcher.tools.approve",
+            "tools.researcher.tools.aprove",
+            "did you mean `approve`?",
+        ),
+        (
+            "researcher.yaml",
+            "visualization: auto",
+            "server_tools: [{type: url_context}]\nvisualization: auto",
+            "Deep Research has its tools in `research_tools`",
+        ),
     ],
 )
 def test_a_mistake_is_reported_with_file_line_and_what_was_probably_meant(
@@ -103,7 +118,11 @@ def test_a_mistake_is_reported_with_file_line_and_what_was_probably_meant(
 
 def test_a_specialist_whose_file_is_missing_is_named(configs: Path) -> None:
     edit(configs / "desk.yaml", "assistant.yaml", "asistant.yaml")
-    with pytest.raises(ConfigError, match=r"desk\.yaml:15: no file `asistant\.yaml`, did you mean `assistant\.yaml`\?"):
+    text = (configs / "desk.yaml").read_text()
+    line = text[: text.index("asistant.yaml")].count("\n") + 1
+    with pytest.raises(
+        ConfigError, match=rf"desk\.yaml:{line}: no file `asistant\.yaml`, did you mean `assistant\.yaml`\?"
+    ):
         load_agent(configs / "desk.yaml")
 
 
@@ -128,6 +147,9 @@ def test_a_file_that_is_no_mapping_is_named(configs: Path, text: str) -> None:
         ("ATTACH_SECONDS", "soon", "a number above 0"),
         ("RETENTION_DAYS", "-1", "a number above 0"),
         ("EMULATOR_SPEED", "nan", "a number above 0"),
+        ("ASK_ABOVE_USD", "-1", "a number of US dollars, 0 or more"),
+        ("ASK_ABOVE_USD", "nan", "a number of US dollars, 0 or more"),
+        ("ASK_ABOVE_USD", "a lot", "a number of US dollars, 0 or more"),
         ("BACKEND", "gemni", "one of auto, gemini, vertex, emulator"),
     ],
 )
@@ -139,3 +161,20 @@ def test_a_wrong_setting_names_its_variable(
     monkeypatch.setenv(f"DESK_{name}", value)
     with pytest.raises(SettingsError, match=rf"DESK_{name}='{value}': it has to be {problem}"):
         load_settings()
+
+
+@pytest.mark.parametrize(("value", "usd"), [("0", 0.0), ("2.5", 2.5), ("", None)])
+def test_the_price_above_which_the_desk_asks_is_read_and_zero_is_a_price(
+    value: str, usd: float | None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    from tools.settings import load_settings
+
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", value)
+    assert load_settings().ask_above_usd == usd
+
+
+def test_the_shipped_desk_asks_before_every_run(asks: None) -> None:
+    from tools.settings import load_settings
+
+    assert load_settings().ask_above_usd is None
+    assert load_research_settings(ROOT / "configs" / "desk.yaml").ask_above_usd == 0

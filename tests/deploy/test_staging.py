@@ -94,7 +94,8 @@ CONVERSATION = (
     ("Hello!", "Hello!"),
     ("What is the weather in Paris?", "Paris"),
     ("Moderate: 'You WON a free prize! Click here to claim it!'", "not safe, spam"),
-    ("Research how Python manages exceptions, in depth.", "## Sources"),
+    ("Research how Python manages exceptions, in depth.", "Nothing was started. Say **yes**"),
+    ("Yes, please.", "## Sources"),
 )
 
 

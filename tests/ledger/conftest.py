@@ -8,10 +8,15 @@ from pathlib import Path
 import pytest
 
 from tests.ledger.server import Server
+from tools.research.job import Job, Order, new_job
 from tools.research.ledger import Ledger
+from tools.research.spending import Used, spending_of_question
 
 Open = Callable[[], Ledger]
 """Opens the same database once more, as another process would."""
+NOW = 1_790_000_000.0
+"""Seconds since the epoch."""
+MODEL = "gemini-3.8-flash"
 
 
 @pytest.fixture(params=["sqlite", "postgresql"])
@@ -35,3 +40,21 @@ async def open_ledger(url: str) -> AsyncIterator[Open]:
     yield open_one
     for ledger in opened:
         await ledger.close()
+
+
+class Looked(Exception):
+    """A check that only wants to see."""
+
+
+async def used(ledger: Ledger, now: float = NOW, job: Job | None = None, user: str = "ada") -> Used:
+    """What a limit is given before a user's next create; nothing is written for that."""
+    found = list[Used]()
+
+    def look(used: Used) -> None:
+        found.append(used)
+        raise Looked
+
+    job = job or new_job(Order("something else", user, "s1", "deep-research"), now)
+    with pytest.raises(Looked):
+        await ledger.spend(job, spending_of_question(job, MODEL, now), look)
+    return found[0]

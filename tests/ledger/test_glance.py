@@ -24,13 +24,16 @@ print([name for name in {HEAVY} if name in sys.modules])
 
 
 def job(brief: str, created: float) -> Job:
-    order = Order(brief, "ada", "s1", "deep-research", {"thinking_summaries": "auto"}, ({"type": "image"},), base="j")
+    order = Order(
+        brief, "ada", "s1", "deep-research", {"thinking_summaries": "auto"}, ({"type": "image"},), base="j", title="Sea"
+    )
     return replace(
         new_job(order, created, State.COMPLETED),
         plan=Plan("1. Look at the moon ☾", "v1_plan", "shorter", True),
         interaction_id="v1_x",
         usage={"total_tokens": 5},
         follow_ups=(Answer("Wann?", "Um drei.", "v1_b", ("v1_a",)),),
+        may_run=True,
     )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import re
 import sys
 from collections.abc import Sequence
@@ -14,13 +15,14 @@ from sqlalchemy import inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.ledger.conftest import Open
+from tests.ledger.conftest import Open, used
 from tests.ledger.server import PASSWORD
-from tests.ledger.test_contract import ORDER
+from tests.ledger.test_contract import ORDER, job_of
 from tools.research.database import LedgerError
-from tools.research.job import State, new_job
+from tools.research.job import Kind, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.migrations import LATEST, MIGRATIONS
+from tools.research.spending import Spending, Used
 
 FIRST = [
     'CREATE TABLE research_jobs (id VARCHAR(32) NOT NULL, "key" VARCHAR(64) NOT NULL, "user" VARCHAR(255) NOT NULL, '
@@ -48,6 +50,12 @@ ROW = (
     "'{\"thinking_summaries\"\\: \"auto\"}', 1, 'running', 1, 2, 'v1_a', 'e7', 7, '{}', '', 'Ebbe 🌊')"
 )
 NOTHING: list[str] = []
+NINTH = [
+    *(statement for number, statements in MIGRATIONS if number <= 9 for statement in statements),
+    "CREATE TABLE research_migrations (number INTEGER PRIMARY KEY)",
+    *(f"INSERT INTO research_migrations (number) VALUES ({number})" for number in range(1, 10)),
+]
+"""What made the tables before spending and questions had some."""
 
 
 async def sql(url: str, *statements: str) -> list[Any]:
@@ -71,7 +79,7 @@ async def shape(url: str) -> tuple[set[str], set[str]]:
     return columns, {name for name in indexes if name.startswith("ix_")}
 
 
-@pytest.mark.parametrize("made_by", [NOTHING, FIRST, SECOND], ids=["nothing", "first", "second"])
+@pytest.mark.parametrize("made_by", [NOTHING, FIRST, SECOND, NINTH], ids=["nothing", "first", "second", "ninth"])
 async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_once(
     url: str, open_ledger: Open, made_by: Sequence[str]
 ) -> None:
@@ -107,6 +115,59 @@ async def test_the_jobs_of_an_old_database_are_kept_and_go_on(
     assert (joined.follow_ups, joined.started, joined.newest) == ((), None, "v1_a")
     assert await ledger.report(joined.id) == "Ebbe 🌊"
     assert await ledger.lease(joined.id, "a", now=0, seconds=10)
+
+
+STARTED = {
+    # id: state, interaction, cost, usage; whether its create was sent
+    "job_intended": ("intended", None, 3.0, {}, False),
+    "job_waiting": ("awaiting_approval", None, 7.0, {}, False),
+    "job_refused": ("failed", None, 3.0, {}, False),
+    "job_given_up": ("cancelled", None, 3.0, {}, False),
+    "job_starting": ("starting", None, 3.0, {}, True),
+    "job_unknown": ("start_unknown", None, 3.0, {}, True),
+    "job_running": ("running", "v1_a", 3.0, {}, True),
+    "job_plan": ("awaiting_approval", "v1_b", 3.0, {"total_tokens": 7}, True),
+    "job_done": ("completed", "v1_c", 7.0, {"total_tokens": 9000}, True),
+    "job_cancelled": ("cancelled", "v1_d", 3.0, {}, True),
+}
+
+
+def ninth_row(number: int, job_id: str) -> str:
+    """A row as the program wrote it before spending had a table."""
+    state, interaction, cost, usage, _ = STARTED[job_id]
+    named = "NULL" if interaction is None else f"'{interaction}'"
+    written = json.dumps(usage).replace(":", "\\:")  # else SQLAlchemy takes it for the name of a value
+    return (
+        'INSERT INTO research_jobs (id, "key", "user", "session", brief, agent, options, attempt, state, created,'
+        ' updated, interaction_id, events, "usage", error, cost, server)'
+        f" VALUES ('{job_id}', 'key {number}', 'ada', 's1', 'brief {number}', '{ORDER.agent}', '{{}}', 1, '{state}',"
+        f" {number}, {number}, {named}, 0, '{written}', '', {cost}, '')"
+    )
+
+
+async def test_the_jobs_of_version_9_are_kept_and_what_was_started_is_written_as_spent_once(
+    url: str, open_ledger: Open
+) -> None:
+    await sql(url, *NINTH, *(ninth_row(number, job_id) for number, job_id in enumerate(STARTED)))
+    found = await asyncio.gather(*(open_ledger().find() for _ in range(8)))
+    assert all(jobs == found[0] for jobs in found)
+    jobs = {job.id: job for job in found[0]}
+    assert {job_id: (job.state, job.interaction_id, job.cost, job.usage) for job_id, job in jobs.items()} == {
+        job_id: row[:4] for job_id, row in STARTED.items()
+    }
+    assert {(job.order.title, job.may_run) for job in jobs.values()} == {("", False)}
+    assert await open_ledger().spending() == [
+        Spending(number, "ada", job_id, Kind.RUN, ORDER.agent, cost, usage)
+        for number, (job_id, (_, _, cost, usage, sent)) in enumerate(STARTED.items())
+        if sent
+    ]
+
+
+async def test_the_limits_of_the_day_of_an_update_know_what_was_started_before_it(url: str, open_ledger: Open) -> None:
+    await sql(url, *NINTH, *(ninth_row(number, job_id) for number, job_id in enumerate(STARTED)))
+    found = await used(open_ledger(), now=20)
+    assert found == Used(running=4, creates=7, usd=22.0 + 3.0)  # with the one that is about to be sent
+    assert (await used(open_ledger(), now=20, job=job_of("another", "eve"))).usd == 0
 
 
 async def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, open_ledger: Open) -> None:

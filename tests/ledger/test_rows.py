@@ -14,13 +14,14 @@ from hypothesis import strategies as st
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import create_async_engine
 
-from tests.ledger.conftest import Open
+from tests.ledger.conftest import Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tools.research import rows
 from tools.research.glance import newest, one
 from tools.research.job import Answer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.rows import UnreadableJob, row_of
+from tools.research.spending import Used
 from tools.settings import load_settings
 
 DEEP = "[" * 100_000
@@ -135,7 +136,7 @@ async def test_prices_and_times_that_are_none_neither_fill_nor_break_a_limit(url
         await write(url, jobs[2], "created", "soon")
     else:
         await write(url, jobs[2], "cost", float("nan"))
-    assert await ledger.count("ada", 0, set(State)) == (1, 2.0)
+    assert await used(ledger, 5) == Used(running=1, creates=1, usd=2.0)
 
 
 async def test_the_same_order_as_one_that_cannot_be_read_is_told_so(url: str, open_ledger: Open) -> None:

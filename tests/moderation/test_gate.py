@@ -35,6 +35,8 @@ from tools.moderation.judge import load_judge
 from tools.moderation.policy import Policy, load_policy
 from tools.moderation.strings import text_of
 from tools.recent import WINDOW
+from tools.research.job import State
+from tools.research.wiring import research
 from tools.yamls import ConfigError
 
 VILE, ADVERT, RUDE = "hello, VILE things", "hello, an ADVERT", "hello, a bit RUDE"
@@ -513,6 +515,17 @@ async def test_a_plan_that_is_blocked_is_not_shown(brain: Watched, guarded: Guar
     researcher.plan_first = True
     assert [words(event) for event in await talk.say("research tides")][-1] == "No adverts."
     assert "moon moves the sea" not in (await session_of(talk)).model_dump_json()
+
+
+async def test_a_yes_after_a_plan_that_was_not_shown_starts_nothing(guarded: Guard, api: Emulator) -> None:
+    talk = guarded(screen=["reports"], categories={"spam": {"message": "No adverts."}})
+    researcher: Any = talk.runner.agent.find_agent("researcher")
+    researcher.plan_first = True
+    await talk.say("research tides")
+    [job] = await research().jobs("ada")
+    await talk.say("go ahead with the research")
+    assert (await research().job(job.id)).state is State.AWAITING_APPROVAL
+    assert len([i for i in api.interactions() if i["target"].startswith("deep-research")]) == 1
 
 
 async def test_a_flagged_report_is_shown_with_its_verdict(guarded: Guard) -> None:

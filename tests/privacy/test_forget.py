@@ -97,17 +97,19 @@ async def test_nothing_is_left_anywhere_but_the_receipt(
     api: Emulator, app: App, sessions: BaseSessionService, tmp_path: Path
 ) -> None:
     talk = await had(app, sessions)
-    jobs, known = await research().ledger.find(user=USER), stored(api)
-    assert len(known) >= 10
+    jobs, before = await research().ledger.find(user=USER), stored(api)
+    assert len(before) >= 10
     assert await files(talk)
     await talk.say(FORGET)
-    assert stored(api) == known
+    known = stored(api)
+    assert before < known  # the question is the root's
     receipt = await talk.ask(YES)
     assert stored(api) == set()
     assert all(receipt.count(f"interaction {id_}: deleted at the server\n") == 1 for id_ in known)
     assert "refused" not in receipt
     assert f"- {jobs[0].id}: deleted from the ledger, with its report" in receipt
     assert await research().ledger.find(user=USER) == []
+    assert await research().ledger.questions(USER, talk.session_id) == []
     assert await files(talk) == []
     session = await talk.session()
     assert [words(event) for event in session.events] == [receipt]
@@ -139,7 +141,7 @@ async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessi
     other = await had(app, sessions, "other", "weather in Oslo", "research tides")
     kept, events = stored(api), (await other.session()).events
     job = (await research().ledger.find(user=USER))[0]
-    talk = await had(app, sessions, "s1", "hello", f"research {job.id} again: what do the sources say?")
+    talk = await had(app, sessions, "s1", "hello", f"What does research {job.id} say about the moon?")
     assert (await research().job(job.id)).follow_ups
     told = Event(author="researcher", interaction_id=job.interaction_id)
     await sessions.append_event(await talk.session(), told)
@@ -176,7 +178,7 @@ async def test_a_yes_counts_only_as_the_next_message(api: Emulator, app: App, se
     known = stored(api)
     await talk.say(YES)
     assert "yes, forget it" in await talk.ask(FORGET)
-    assert await talk.ask("No, thanks") == "Nothing was deleted."
+    assert (await talk.ask("No, thanks")).startswith("Nothing was deleted.")
     await talk.say(YES)
     await talk.say(FORGET)
     await talk.say("hello again")
@@ -212,10 +214,10 @@ async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there
 ) -> None:
     talk = await had(app, sessions)
     api.faults(DOWN)
-    known = stored(api)
     for text in (FORGET, YES):
         await talk.say(text)
     receipt = await talk.ask(ANYWAY)
+    known = stored(api)
     assert receipt.startswith("**Forgotten here**, but not at the server")
     assert (await files(talk), await research().ledger.find(user=USER)) == ([], [])
     session = await talk.session()
@@ -237,7 +239,7 @@ async def test_a_server_that_cannot_be_reached_costs_nothing(
     await talk.say(FORGET)
     assert "**Not forgotten yet.**" in await talk.ask(YES)
     assert len((await talk.session()).events) > before
-    assert stored(api) == known
+    assert known < stored(api)
 
 
 async def test_a_server_that_has_no_time_is_asked_again(

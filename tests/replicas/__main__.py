@@ -27,6 +27,7 @@ def main() -> int:
         ("replicas", plan.replicas),
         ("replicas killed", found.kills),
         ("researches ordered", found.researches),
+        ("prices agreed to", found.yeses),
         ("researches lost", found.lost),
         ("researches of which a person is asked", found.states["start_unknown"]),
         ("researches started twice", len(found.twice)),

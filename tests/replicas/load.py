@@ -30,6 +30,8 @@ from tools.research.ledger import Ledger
 SPEED = 60.0
 """Virtual seconds in a second: a research of 20 minutes takes 20 seconds."""
 PATIENCE = 900.0
+ASKS = "Say **yes** to start it"
+"""In the answer to an order whose price waits for a yes."""
 
 
 @dataclass(frozen=True)
@@ -59,6 +61,8 @@ class Outcome:
     conversations: dict[str, list[str]] = field(default_factory=dict)
     """What was said in each, by the user and back, as the sessions have it in the end."""
     wanted: dict[str, list[str]] = field(default_factory=dict)
+    yeses: int = 0
+    """How often somebody agreed to a price."""
     kills: int = 0
     retries: Counter[str] = field(default_factory=Counter)
     seconds: float = 0.0
@@ -121,7 +125,7 @@ def fleet(server: Server, api: Emulator, folder: Path, replicas: int) -> Iterato
     for _ in range(replicas):
         with bind(0) as socket:
             ports.append(socket.getsockname()[1])
-    env = os.environ | {
+    env = {name: value for name, value in os.environ.items() if name != "DESK_ASK_ABOVE_USD"} | {
         "PYTHONPATH": str(ROOT),
         "DESK_BACKEND": "emulator",
         "GOOGLE_GEMINI_BASE_URL": api.url,
@@ -174,9 +178,13 @@ async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
 async def _research(
     client: httpx.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int
 ) -> None:
-    answer = await _turn(
-        client, replicas, outcome, chance, f"r{number}", f"research the tides of sea {number}", "order"
-    )
+    async def say(words: str, key: str) -> str:
+        return await _turn(client, replicas, outcome, chance, f"r{number}", words, key)
+
+    answer = await say(f"research the tides of sea {number}", "order")
+    while ASKS in answer:  # again, if a replica died with the yes
+        outcome.yeses += 1
+        answer = await say("yes, start the research", f"yes-{outcome.yeses}")
     assert "begins" in answer or "still running" in answer or "Tides" in answer, answer
 
 

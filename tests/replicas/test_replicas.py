@@ -21,4 +21,4 @@ async def test_what_was_ordered_and_said_survives_replicas_that_are_killed_and_a
         pytest.skip(str(missing))
     assert outcome.kills == 2
     assert (outcome.lost, outcome.twice, outcome.wrong) == (0, [], [])
-    assert sum(outcome.started.values()) == plan.researches
+    assert sum(outcome.started.values()) == plan.researches <= outcome.yeses

@@ -20,7 +20,6 @@ ORDER = Order("Why are there tides?", "ada", "s1", "deep-research", {"thinking_s
         {"user": "bob"},
         {"session": "s2"},
         {"agent": "deep-research-max"},
-        {"options": {"thinking_summaries": "none"}},
         {"inputs": ()},
         {"inputs": ({**PICTURE, "data": "R0lGODlh"},)},
         {"inputs": (PICTURE, PICTURE)},
@@ -44,3 +43,18 @@ def test_orders_of_two_servers_or_bases_are_not_the_same(server: str) -> None:
 def test_white_space_case_and_what_was_asked_meanwhile_make_no_other_research() -> None:
     again = replace(ORDER, brief="  WHY are\n there tides? ", options=dict(ORDER.options), previous="v1_later")
     assert again.key == ORDER.key
+
+
+@pytest.mark.parametrize(
+    "presented",
+    [
+        {"options": {"thinking_summaries": "none"}},
+        {"options": {"thinking_summaries": "auto", "visualization": "off"}},
+        {"options": {"thinking_summaries": "auto", "collaborative_planning": True}},
+        {"options": {}},
+        {"title": "The sea"},
+    ],
+    ids=str,
+)
+def test_how_a_report_is_presented_titled_or_planned_makes_no_other_research(presented: dict[str, Any]) -> None:
+    assert replace(ORDER, **presented).key == ORDER.key

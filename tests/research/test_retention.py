@@ -13,8 +13,7 @@ from interactions_emulator.turn import Beat, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.job import Job, State
-from tools.research.limits import DAY
+from tools.research.job import DAY, Job, State
 from tools.research.service import Research
 from tools.research.texts import moment, outcome
 

@@ -18,7 +18,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.conftest import ROOT, Later
 from tests.routing.test_conversation import Talk, words
-from tests.scripts import call, research_brain, said
+from tests.scripts import call, managing, research_brain, said
 from tools.application import build_app
 from tools.research.job import State
 from tools.research.ledger import Ledger
@@ -34,6 +34,8 @@ def brain(turn: Turn) -> Iterator[Beat]:
         yield Beat(60, said("1. Look at the sea."))
     elif turn.is_agent:
         yield from research_brain(turn)
+    elif "start_research" in {tool.get("name") for tool in turn.tools}:
+        yield from managing(turn)
     elif "transfer_to_agent" in {tool.get("name") for tool in turn.tools}:
         yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="researcher"))
     else:
@@ -95,7 +97,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
     api: Emulator, talk: Talk, budget: Budget, later: Later, hangs: str | None
 ) -> None:
     if hangs == "get":  # so that the research is read and not streamed
-        api.faults({"on": "create_stream", "cut_after": 2, "skip": 1}, {"on": "resume", "status": 503, "times": 0})
+        api.faults({"on": "create_stream", "cut_after": 2, "skip": 2}, {"on": "resume", "status": 503, "times": 0})
     assert "is still running" in await say(talk, "tides")
     await sent(api, 1)
     if hangs:
@@ -114,7 +116,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
         await asyncio.sleep(0)
     later(10 + GRACE if hangs == "cancel" else 10)  # the hanging call itself has 60
     await asyncio.wait_for(taking, 60)
-    assert ("There was no answer in time" if hangs == "cancel" else "is still running") in heard[-1]
+    assert ("there was no answer in time" if hangs == "cancel" else "is still running") in heard[-1]
     api.faults()
     later(60)
     await an_hour_passes(api)
@@ -152,22 +154,28 @@ async def test_a_research_of_a_lost_session_is_found_by_asking_for_it_or_for_the
 
 
 async def test_deep_research_max_starts_only_after_a_yes_to_its_price(
-    api: Emulator, talk: Talk, budget: Budget
+    api: Emulator, talk: Talk, budget: Budget, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    assert "cost about $3 to $7" in await say(talk, "Write a Deep Research Max study of tides")
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
+    assert "Price: about $3 to $7" in await say(talk, "Write a Deep Research Max study of tides")
     assert researches(api) == []
     assert "is still running" in await say(talk, "go ahead")
     assert [research["target"] for research in await sent(api, 1)] == ["deep-research-max-preview-04-2026"]
 
 
-async def test_a_repeat_that_costs_again_is_said_and_meant(api: Emulator, talk: Talk, budget: Budget) -> None:
-    await say(talk, "tides")
+async def test_a_repeat_that_costs_again_is_said_and_meant(
+    api: Emulator, talk: Talk, budget: Budget, asks: None
+) -> None:
+    order = "Write a research report on tides"
+    for text in (order, "yes"):
+        await say(talk, text)
     await an_hour_passes(api)
     budget(60)
-    assert "To pay for a new run: “start again job_" in await say(talk, "tides")
-    assert len(await sent(api, 1)) == 1
+    assert "To pay for a new run: “start again job_" in await say(talk, order)
     budget(0.1)
-    assert "is still running" in await say(talk, "start it again")
+    assert "Price: about $1 to $3" in await say(talk, "start it again")
+    assert len(await sent(api, 1)) == 1
+    assert "is still running" in await say(talk, "yes")
     assert len(await sent(api, 2)) == 2
 
 
@@ -192,10 +200,10 @@ async def test_a_conversation_goes_from_a_research_to_questions_and_on_to_a_rese
     budget(60)
     assert "# Tides" in await say(talk, "status")
     for text in ("Summarise it for my board", "shorter, please", "Should we research on from there?"):
-        assert await say(talk, text) == "The moon.\n"
+        assert (await say(talk, text)).endswith("\n\nThe moon.\n")
     [first] = researches(api)
     budget(0.1)
-    begins, running = [words(event) for event in await talk.say("Research on from there")][-2:]
+    begins, running = [words(event) for event in await talk.say("Research further from there")][-2:]
     assert f"building on `{job_in(running, begins)[1]}`" in begins
     assert "is still running" in running
     assert len(await sent(api, 2)) == 2
@@ -204,7 +212,7 @@ async def test_a_conversation_goes_from_a_research_to_questions_and_on_to_a_rese
     while previous != first["id"]:
         previous, asked = known[previous]["previous_interaction_id"], asked + 1
     assert asked == 3
-    assert "is still running" in await say(talk, "research on from there")
+    assert "is still running" in await say(talk, "research further from there")
     assert len(await sent(api, 2)) == 2
 
 
@@ -222,29 +230,31 @@ async def test_in_private_mode_nothing_leaves_anything_at_the_server_and_what_is
     assert "# Tides" in await say(talk, "status")
     monkeypatch.setenv("DESK_CONFIG", str(private))
     quiet = Talk(build_app(), talk.sessions, StreamingMode.NONE, talk.session_id)
-    for text in ("new research: the sun", "Summarise it for my board", "Research on from there", "start it again"):
-        [*_, refused] = await quiet.say(text)
-        assert (refused.error_code, "`store: false`" in words(refused)) == ("PRIVATE", True)
-        assert "status, list, report, cancel and forget work" in words(refused)
+    for text in ("new research: the sun", "Summarise it for my board", "Research further from there", "start it again"):
+        refused = await say(quiet, text)
+        assert "`store: false`" in refused
+        assert "status, list, report, cancel and forget work" in refused
     assert "# Tides" in await say(quiet, "status")
-    assert "tides" in await say(quiet, "list my researches")
+    assert "Tides" in await say(quiet, "list my research runs")
     assert len([line for line in api.interactions() if line["background"]]) == 1
-    assert "deleted at the server" in await say(quiet, "forget it")
+    assert "cannot be undone" in await say(quiet, "delete the report")
+    assert "deleted at the server" in await say(quiet, "yes")
     assert researches(api) == []
 
 
 async def test_in_private_mode_what_waits_is_neither_approved_nor_sent(
     api: Emulator, talk: Talk, budget: Budget, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
     await say(talk, "Write a Deep Research Max study of tides")
     monkeypatch.setenv("DESK_CONFIG", str(private))
     quiet = Talk(build_app(), talk.sessions, StreamingMode.NONE, talk.session_id)
-    assert (await quiet.say("go ahead"))[-1].error_code == "PRIVATE"
+    assert "`store: false`" in await say(quiet, "go ahead")
     ledger = Ledger(load_settings().ledger_url)
     [job] = await ledger.find()
     await ledger.change(job.id, {State.AWAITING_APPROVAL}, 0, state=State.INTENDED)  # as if it died before sending
     await ledger.close()
-    assert (await quiet.say("status"))[-1].error_code == "PRIVATE"
+    assert "`store: false`" in await say(quiet, "status")
     assert "is cancelled" in await say(quiet, "cancel it")
     assert researches(api) == []
 

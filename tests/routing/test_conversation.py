@@ -16,7 +16,7 @@ from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
-from tests.scripts import call, cited, picture, research_brain, said, search
+from tests.scripts import call, cited, forgetting, managing, picture, research_brain, said, search
 from tests.talk import Talk, new_sessions, refusals, text_of, words
 from tools.application import build_app
 
@@ -45,6 +45,10 @@ def brain(turn: Turn) -> Iterator[Beat]:
         yield Beat(0, said(json.dumps(VERDICT)))
     elif fresh[-1]["type"] == "function_result" and "get_weather" in tools:
         yield Beat(0, said(f"WEATHER {fresh[-1]['result']['place']['name']}"))
+    elif "start_research" in tools:
+        yield from managing(turn)
+    elif "forget_conversation" in tools and (step := forgetting(turn)):
+        yield Beat(0, step)
     elif "transfer_to_agent" in tools:
         route = next((agent for word, agent in ROUTES.items() if word in asked), None)
         if route:
@@ -86,8 +90,8 @@ TURNS = (
     ("weather in Rome", "assistant", "WEATHER Rome"),
     ("RECALL", "desk", "WEATHER Rome"),
 )
-CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "illustrator": 2, "researcher": 2}
-"""Model calls and researches of a routed turn: the root's, and what the specialist needs."""
+CALLS = {"desk": 1, "assistant": 3, "moderator": 2, "illustrator": 2, "researcher": 3}
+"""Model calls and research runs of a routed turn: the root's, and what the specialist needs."""
 
 
 @pytest.fixture

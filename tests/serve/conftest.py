@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import json
+import os
 import threading
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from pathlib import Path
 from typing import Any
 
 import httpx
@@ -21,6 +23,8 @@ from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from interactions_emulator import Emulator
 from interactions_emulator.emulator import bind
 from interactions_emulator.turn import Brain
+from tests.conftest import ROOT
+from tests.forks import Fork
 from tests.routing.test_conversation import brain as conversation
 from tools import backend
 from tools.server.app import build_server
@@ -157,6 +161,39 @@ def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Cl
             yield client
             server.should_exit = True
             thread.join()
+
+
+Process = Callable[[], tuple[Fork, httpx.Client]]
+
+
+@pytest.fixture
+def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
+    """Starts `desk serve` as a process of its own; gives a client of it, too."""
+    started: list[tuple[Fork, httpx.Client]] = []
+
+    def start() -> tuple[Fork, httpx.Client]:
+        with bind(0) as socket:
+            port = socket.getsockname()[1]
+        env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
+        with (tmp_path / "serve.log").open("ab") as log:
+            server = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        started.append((server, client))
+        return server, client
+
+    yield start
+    for server, client in started:
+        client.close()
+        server.kill()
+        server.wait()
+
+
+def ready(client: httpx.Client) -> bool:
+    """Whether a server takes requests."""
+    try:
+        return client.get("/readyz").status_code == 200
+    except httpx.HTTPError:
+        return False
 
 
 def message(text: str, user: str = "me", session: str = "s1", **more: Any) -> dict[str, Any]:

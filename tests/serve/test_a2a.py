@@ -48,6 +48,7 @@ from tools.server.turns import LEASE, Turns, conversation
 from tools.settings import SettingsError, load_settings
 
 REPORT = "research tides"
+YES = "yes, start the research"
 
 
 @pytest.fixture
@@ -147,27 +148,64 @@ async def test_an_answer_is_sent_once_and_kept_once(
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
 async def test_a_question_waits_for_input_and_the_answer_completes_its_task(
-    url: str, issuer: Issuer, api: Emulator, streaming: bool, version: str
+    asks: None, url: str, issuer: Issuer, api: Emulator, streaming: bool, version: str
 ) -> None:
     caller = Caller(url, issuer.token("robot"), streaming, version)
     asked = await caller.ask("deep research max on the research of tides")
     assert asked.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
-    assert "would run on `deep-research-max-preview-04-2026` and cost about $3 to $7" in said(asked)
+    for fact in ("`deep-research-max-preview-04-2026`", "about $3 to $7", "Nothing was started. Say **yes**"):
+        assert fact in said(asked)
     assert not asked.artifacts
     assert researches(api) == []
-    done = await caller.ask("go ahead with the research", task_id=asked.id)
+    done = await caller.ask(YES, task_id=asked.id)
     assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
     assert "# Tides" in said(done)
     assert len(researches(api)) == 1
-    assert "cost about" in str(done.history)
+    assert "about $3 to $7" in str(done.history)
 
 
-async def test_a_question_that_comes_twice_still_waits(url: str, issuer: Issuer) -> None:
+async def test_the_next_message_of_the_same_context_starts_the_run_that_was_asked_about(
+    asks: None, url: str, issuer: Issuer, api: Emulator
+) -> None:
     caller = Caller(url, issuer.token("robot"))
-    first = await caller.ask("deep research max on the research of tides", message_id="m1")
-    again = await caller.ask("deep research max on the research of tides", message_id="m1")
+    asked = await caller.ask(REPORT)
+    assert (asked.status.state, researches(api)) == (TaskState.TASK_STATE_INPUT_REQUIRED, [])
+    elsewhere = await caller.ask(YES, context="c2")
+    assert (elsewhere.context_id, researches(api)) == ("c2", [])
+    done = await caller.ask(YES)
+    assert (done.context_id, done.status.state) == (asked.context_id, TaskState.TASK_STATE_COMPLETED)
+    assert "# Tides" in said(done)
+    assert len(researches(api)) == 1
+
+
+async def test_a_question_that_was_not_answered_is_repeated_and_waits_on(
+    asks: None, url: str, issuer: Issuer, api: Emulator
+) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    asked = await caller.ask(REPORT)
+    still = await caller.ask("what will the research cost?", task_id=asked.id)
+    assert (still.id, still.status.state) == (asked.id, TaskState.TASK_STATE_INPUT_REQUIRED)
+    assert "waits for your yes: about $1 to $3" in said(still)
+    assert researches(api) == []
+    done = await caller.ask(YES, task_id=asked.id)
+    assert (done.status.state, len(researches(api))) == (TaskState.TASK_STATE_COMPLETED, 1)
+
+
+async def test_a_question_that_comes_twice_still_waits(asks: None, url: str, issuer: Issuer) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    first = await caller.ask(REPORT, message_id="m1")
+    again = await caller.ask(REPORT, message_id="m1")
     assert again.status.state == first.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
     assert said(again) == said(first)
+
+
+async def test_a_yes_that_comes_twice_starts_one_run(asks: None, url: str, issuer: Issuer, api: Emulator) -> None:
+    caller = Caller(url, issuer.token("robot"))
+    await caller.ask(REPORT)
+    first = await caller.ask(YES, message_id="m1")
+    again = await caller.ask(YES, message_id="m1")
+    assert said(again) == said(first)
+    assert len(researches(api)) == 1
 
 
 async def test_an_answer_that_comes_too_early_leaves_the_question_open(
@@ -290,10 +328,10 @@ class Robot(User):
     user_name = "robot"
 
 
-async def test_what_is_forgotten_is_forgotten_here_too(url: str, issuer: Issuer) -> None:
+async def test_what_is_forgotten_is_forgotten_here_too(asks: None, url: str, issuer: Issuer) -> None:
     caller = Caller(url, issuer.token("robot"))
     task = await caller.ask("Hello!")
-    question = await caller.ask("deep research max on the research of tides")
+    question = await caller.ask(REPORT)
     asked = await caller.ask("forget this conversation", task_id=question.id)
     assert "It cannot be undone" in said(asked)
     receipt = await caller.ask("yes, forget it", task_id=asked.id)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import math
 import sqlite3
 from contextlib import closing
 from pathlib import Path
@@ -11,6 +12,7 @@ from pathlib import Path
 import pytest
 from starlette.types import Message, Receive, Scope, Send
 
+from interactions_emulator import Emulator
 from tests.serve.conftest import Serve, message
 from tools.server.event_streams import PING, SILENCE, EventStreams
 
@@ -94,6 +96,17 @@ def test_no_event_stream_is_cached_or_held_back(serve: Serve) -> None:
         answer = client.post("/run_sse", json=message("Hello"), headers={"Idempotency-Key": "m1"})
         assert answer.text.startswith("data: ")
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-cache", "no")
+
+
+def test_the_name_of_a_run_is_sent_before_there_is_any_news_of_it(serve: Serve, api: Emulator) -> None:
+    client, text = serve(attach_seconds=60), ""
+    client.post(SESSION, json={})
+    with client.stream("POST", "/run_sse", json=message("research tides", streaming=True)) as answer:
+        for line in answer.iter_lines():
+            text += line
+            if "begins; it usually takes" in line:
+                api.set_speed(math.inf)  # nothing happens to the run before
+    assert "# Tides" in text
 
 
 def test_an_error_in_a_stream_tells_nothing_of_the_inside(serve: Serve, environment: Path) -> None:

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import json
 import math
-import os
 import signal
 import sqlite3
 import threading
@@ -23,11 +22,8 @@ from sqlalchemy import text
 from sqlalchemy.exc import OperationalError
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
-from tests.conftest import ROOT
-from tests.forks import Fork
 from tests.kill.test_kill import researches, until
-from tests.serve.conftest import Serve, message, said
+from tests.serve.conftest import Process, Serve, message, ready, said
 from tools.chains import in_force
 from tools.research.database import Database
 from tools.server.rates import Rates
@@ -305,31 +301,10 @@ def test_no_message_is_logged_when_the_database_fails(
     assert (answer.status_code, says in answer.text) == (status, True)
 
 
-@pytest.fixture
-def command(api: Emulator, tmp_path: Path) -> Iterator[Any]:
-    """`desk serve` as a process of its own."""
-    started: list[Fork] = []
-
-    def start(port: int) -> Fork:
-        env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
-        with (tmp_path / "serve.log").open("ab") as log:
-            process = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)
-        started.append(process)
-        return process
-
-    yield start
-    for process in started:
-        process.kill()
-        process.wait()
-
-
 def test_on_sigterm_a_research_is_handed_back_and_the_next_server_has_it_at_once(
-    command: Any, api: Emulator, environment: Path
+    process: Process, api: Emulator, environment: Path
 ) -> None:
-    with bind(0) as socket:
-        port = socket.getsockname()[1]
-    client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
-    first = command(port)
+    first, client = process()
     until(lambda: ready(client))
     begin(client, "s1")
     asking = threading.Thread(target=lambda: quietly(lambda: turn(client, "research the tides")))
@@ -339,19 +314,12 @@ def test_on_sigterm_a_research_is_handed_back_and_the_next_server_has_it_at_once
     assert first.wait(30) in (0, -signal.SIGTERM)
     asking.join()
     assert owners(environment) == [None]  # nobody has to wait for a lease
-    command(port)
+    _, client = process()
     until(lambda: ready(client))
     until(lambda: owners(environment) != [None])  # taken up without being asked
     api.advance(3600)
     until(lambda: "# " in said(turn(client, "What is the status of my research?", session="s1")))
     assert len(researches(api)) == 1
-
-
-def ready(client: httpx.Client) -> bool:
-    try:
-        return client.get("/readyz").status_code == 200
-    except httpx.HTTPError:
-        return False
 
 
 def quietly(work: Any) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import math
 import os
 import signal
 import subprocess
@@ -115,11 +116,14 @@ def test_adk_web_exports_by_the_standard_variables_and_no_contents(
             client.post("/apps/desk/users/ada/sessions/s1").raise_for_status()
             answer = list(events(client.post("/run_sse", json=turn("search for XYZZY"))))
             assert "Found it." in str(answer)
-            until(lambda: len(model_spans(collector)) == 2)
+            api.set_speed(math.inf)
+            assert "# Tides" in str(list(events(client.post("/run_sse", json=turn("research XYZZY")))))
+            until(lambda: len(model_spans(collector)) == 4)
+            until(lambda: collector.named("execute_tool start_research"))  # whose arguments hold the brief
             until(lambda: "research.jobs" in {metric.name for metric in collector.metrics})
     statuses = [attributes(span)["interaction.status"] for span in model_spans(collector)]
-    assert statuses == ["requires_action", "completed"]
-    for words in ("XYZZY", "Found it", KEY):
+    assert statuses == ["requires_action", "completed", "requires_action", "requires_action"]
+    for words in ("XYZZY", "Found it", "The moon moves", KEY):
         assert words not in collector.everything
 
 

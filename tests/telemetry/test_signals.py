@@ -135,7 +135,7 @@ async def test_no_span_holds_a_word_of_brief_report_user_or_session(desk: Desk, 
         await service.start_again(job, limits=Limits(per_day=1))
     said = "".join(map(told, recorded.exporter.get_finished_spans()))
     assert "research.follow" in said
-    for words in (ORDER.brief, ORDER.user, *REPORT.split("\n")[:3:2], "What moves", "tides moon", "were ordered in"):
+    for words in (ORDER.brief, ORDER.user, *REPORT.split("\n")[:3:2], "What moves", "tides moon", "were started in"):
         assert words not in said
     refused = recorded.spans("research.order")[-1]
     assert (refused.attributes or {})["error.type"] == "LimitReached"

@@ -124,6 +124,7 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
         receipt.lines.append(f"{_count(tasks, 'task')} of other agents: deleted")
     if foreign := [key for key in session.state if key.startswith(FOREIGN)]:
         receipt.lines.append(f"{_count(foreign, 'value')} of state for all conversations: left alone")
+    await stores.research.ledger.withdraw(which.user, which.session)
     await stores.sessions.delete_session(**_names(which))
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep or not receipt.complete:

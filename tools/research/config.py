@@ -22,6 +22,8 @@ class Limits(BaseModel):
     per_day: int = Field(default=20, gt=0)
     usd_per_day: float = Field(default=60.0, gt=0)
     """Counted by the upper end of each run's estimate."""
+    plans_per_job: int = Field(default=5, gt=0)
+    """Plans and revised plans before a run."""
 
 
 class Private(Exception):
@@ -39,12 +41,14 @@ class ResearchSettings(BaseModel):
     """Name of the model that answers questions about a finished report."""
     plan_first: bool = False
     """Whether a plan is shown, and waited for, before each research."""
+    ask_above_usd: float = Field(default=0.0, ge=0)
+    """A run whose upper price is at most this many USD starts without a question; 0: no run does."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
     attach_seconds: float = Field(default=240.0, gt=0)
     """How long a turn watches a research before it hands back a handle."""
     limits: Limits = Limits()
-    server_tools: Sequence[ServerTool] = ()
+    research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
     store: bool = True
     """Whether anything may be kept at the server. False: nothing is started and no model is asked about a report."""
@@ -71,6 +75,7 @@ class ResearchSettings(BaseModel):
         inputs: Sequence[dict[str, Any]] = (),
         most: bool = False,
         plan: bool = False,
+        title: str = "",
     ) -> Order:
         """A research on `brief`: by Deep Research Max if `most`, with a plan first if wished here or in YAML."""
         options: dict[str, Any] = {
@@ -80,17 +85,8 @@ class ResearchSettings(BaseModel):
         if plan or self.plan_first:
             options["collaborative_planning"] = True
         agent = self.max_agent if most and self.max_agent else self.agent
-        return Order(brief=brief, user=user, session=session, agent=agent, options=options, inputs=tuple(inputs))
-
-
-class ResearcherConfig(ResearchSettings):
-    """The keys of a researcher's YAML file."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    agent_class: str
-    name: str
-    description: str = ""
+        inputs = tuple(inputs)
+        return Order(brief=brief, user=user, session=session, agent=agent, options=options, inputs=inputs, title=title)
 
 
 def load_research_settings(root: Path) -> ResearchSettings:
@@ -103,7 +99,7 @@ def load_research_settings(root: Path) -> ResearchSettings:
         data = read_mapping(path) or {}
         if str(data.get("agent_class", "")).endswith(".Researcher"):
             try:
-                return ResearcherConfig.model_validate(data)
+                return ResearchSettings.model_validate(data)
             except ValidationError as error:
                 raise ConfigError(f"{path}: {error.error_count()} mistakes; `desk check` says where") from None
     raise ConfigError(f"{root}: no researcher among its agents")

@@ -11,7 +11,8 @@ from tools.settings import SettingsError, load_settings
 
 _JOBS = """
 SELECT id, "user", "session", brief, agent, options, attempt, state, created, updated, interaction_id, "cursor", events,
-       finished, usage, error, line, plan, inputs, cost, server, follow_ups, base, previous, started, trace
+       finished, usage, error, line, plan, inputs, cost, server, follow_ups, base, previous, started, trace, title,
+       may_run
 FROM research_jobs
 """
 

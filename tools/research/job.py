@@ -56,11 +56,24 @@ OUTCOMES: Mapping[str, State] = {
 
 COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
 """USD that a run costs, from and to, by the beginning of the agent's name (Google's published estimates, 2026)."""
+QUESTION_COST = 0.1
+"""USD that a question about a report counts for: an assumption, as no price is published for a chain."""
+MINUTES = (5, 20)
+"""How long most runs take, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
 
 
 def cost_of(agent: str) -> tuple[float, float]:
     """What a run of this agent costs, in USD, from and to; the dearest known for an unknown agent."""
     return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))
+
+
+class Kind(StrEnum):
+    """What a create is for."""
+
+    RUN = "run"
+    PLAN = "plan"
+    REVISION = "revision"
+    QUESTION = "question"
 
 
 @dataclass(frozen=True)
@@ -83,19 +96,19 @@ class Order:
     """Id of the job that it builds on, if any."""
     previous: str = ""
     """Id of the interaction that it goes on from: the newest of its base when it was ordered."""
+    title: str = ""
+    """A few words by which a person knows it again; empty: the beginning of the brief."""
 
     @property
     def key(self) -> str:
-        """The same for equal orders; white space and case of the brief do not count, nor what was asked about its base
-        meanwhile.
+        """The same for equal orders: user, conversation, brief, agent, files, base, server and attempt.
+
+        Neither the white space and case of the brief count, nor the title, nor how the report is presented (`options`),
+        nor what was asked about the base meanwhile.
         """
         brief = " ".join(self.brief.split()).casefold()
-        parts = [self.user, self.session, brief, self.agent, dict(self.options), self.attempt]
-        parts += [dict(content) for content in self.inputs]
-        if self.server:
-            parts.append(self.server)
-        if self.base:
-            parts.append({"base": self.base})
+        files = [dict(content) for content in self.inputs]
+        parts = [self.user, self.session, brief, self.agent, files, self.base, self.server, self.attempt]
         return hashlib.sha256(json.dumps(parts, sort_keys=True).encode()).hexdigest()
 
 
@@ -167,6 +180,8 @@ class Job:
     """Oldest first."""
     trace: str = ""
     """The `traceparent` (W3C) of its order: whoever works on the job goes on with that trace. Empty: none."""
+    may_run: bool = False
+    """Whether it may run on at the server although it was cancelled."""
 
     @property
     def request(self) -> Request:
@@ -178,6 +193,26 @@ class Job:
             return Request(order.agent, sent, order.options, order.previous or None)
         options = {**order.options, "collaborative_planning": not plan.approved}
         return Request(order.agent, plan.reply, options, plan.interaction_id)
+
+    @property
+    def active(self) -> bool:
+        """Whether it is neither over nor in doubt: it runs, is about to, or waits for a person."""
+        return self.state not in TERMINAL and self.state is not State.START_UNKNOWN
+
+    @property
+    def kind(self) -> Kind:
+        """What its next create is for."""
+        if not self.request.plans:
+            return Kind.RUN
+        return Kind.REVISION if self.plan else Kind.PLAN
+
+    @property
+    def version(self) -> str:
+        """What a yes would be to: the plan, or the brief as it stands. Another one needs another yes."""
+        if self.plan:
+            return self.plan.interaction_id
+        what = json.dumps([self.order.brief, self.request.plans])
+        return hashlib.sha256(what.encode()).hexdigest()[:16]
 
     @property
     def newest(self) -> str | None:

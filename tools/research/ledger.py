@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import json
 import logging
+import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
+from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -18,12 +20,15 @@ from sqlalchemy import (
     Table,
     Text,
     TypeDecorator,
+    Update,
     and_,
+    case,
     delete,
     func,
     insert,
     or_,
     select,
+    text,
     update,
 )
 from sqlalchemy.engine import URL
@@ -31,7 +36,9 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import FOLLOWED, WORKABLE, Answer, Job, State
+from tools.research.job import DAY, FOLLOWED, WORKABLE, Answer, Job, Kind, Order, State
+from tools.research.limits import STILL_RUNS_S, Check
+from tools.research.questions import Action, Question
 from tools.research.rows import (
     HIGHEST_COST,
     LATEST_TIME,
@@ -40,7 +47,9 @@ from tools.research.rows import (
     job_of,
     plan_text,
     row_of,
+    spending_of_row,
 )
+from tools.research.spending import Spending, Used, spending_of
 from tools.sanitize import sanitize
 from tools.shielded import finish_shielded, shielded
 
@@ -94,6 +103,8 @@ _jobs = Table(
     Column("previous", _Words),
     Column("started", Float),
     Column("trace", _Words),
+    Column("title", _Words),
+    Column("may_run", Integer),
 )
 _lines = Table(
     "research_lines",
@@ -102,6 +113,30 @@ _lines = Table(
     Column("interaction_id", _Words, primary_key=True),
     Column("number", Integer, primary_key=True),
     Column("line", _Words),
+)
+_spending = Table(
+    "desk_spending",
+    _metadata,
+    Column("id", _Words, primary_key=True),
+    Column("time", Float),
+    Column("user", _Words),
+    Column("job", _Words),
+    Column("kind", _Words),
+    Column("agent", _Words),
+    Column("estimate", Float),
+    Column("refused", Integer),
+    Column("usage", _Words),
+)
+_questions = Table(
+    "desk_questions",
+    _metadata,
+    Column("user", _Words, primary_key=True),
+    Column("session", _Words, primary_key=True),
+    Column("subject", _Words, primary_key=True),
+    Column("action", _Words),
+    Column("version", _Words),
+    Column("invocation", _Words),
+    Column("answer", _Words),
 )
 _listed = [column for column in _jobs.columns if column.name != "report"]
 
@@ -126,8 +161,11 @@ class Ledger:
         return self._database.url
 
     @shielded
-    async def add(self, job: Job) -> tuple[Job, bool]:
+    async def add(self, job: Job, check: Check | None = None) -> tuple[Job, bool]:
         """Writes a new job, or finds the one that the same order already has.
+
+        Args:
+            check: given what the user has used; the job is not written if it raises.
 
         Returns:
             The job as it stands in the ledger, and whether it is new.
@@ -137,6 +175,9 @@ class Ledger:
         """
         try:
             async with self._database.write() as connection:
+                known = select(_jobs.c.id).where(_jobs.c.key == job.order.key)
+                if check and (await connection.execute(known)).first() is None:
+                    check(await _used(connection, job, job.created))
                 await connection.execute(insert(_jobs).values(**row_of(job)))
             return job, True
         except IntegrityError:
@@ -202,12 +243,15 @@ class Ledger:
         return found
 
     @shielded
-    async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
+    async def change(
+        self, job_id: str, expected: Collection[State], now: float, *, refused: bool = False, **values: Any
+    ) -> Job | None:
         """Changes a job if it is in one of the expected states.
 
         Args:
+            refused: whether the server has proved that the job's newest create started nothing: it was not spent.
             values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
-                `error`, `plan`, `report`.
+                `error`, `plan`, `report`, `may_run`.
 
         Returns:
             The job after the change, or none when it was in another state (somebody else was first).
@@ -217,7 +261,143 @@ class Ledger:
         """
         async with self._database.write() as connection:
             row = await _change(connection, job_id, _jobs.c.state.in_(list(expected)), now, values)
+            if row and refused:
+                await connection.execute(_newest_create(job_id).values(refused=1))
+            if row and values.get("usage"):
+                await connection.execute(_newest_create(job_id).values(usage=values["usage"]))
         return job_of(row) if row else None
+
+    @shielded
+    async def agree(self, job: Job, now: float, check: Check | None, **values: Any) -> Job | None:
+        """Changes a job that waits for a yes to one that is to be sent, if it still waits for the same.
+
+        Args:
+            job: as it was when the person agreed.
+            check: given what the user has used; nothing is changed if it raises.
+
+        Returns:
+            The job after the change, or none: somebody else was first, or it waits for something else by now.
+        """
+        waits = and_(
+            _jobs.c.state == State.AWAITING_APPROVAL,
+            _jobs.c.brief == job.order.brief,
+            _jobs.c.plan.is_(None) if job.plan is None else _jobs.c.plan == plan_text(job.plan),
+        )
+        async with self._database.write() as connection:
+            if check:
+                check(await _used(connection, job, now))
+            row = await _change(connection, job.id, waits, now, {**values, "state": State.INTENDED})
+        return job_of(row) if row else None
+
+    @shielded
+    async def rewrite(self, job: Job, now: float, order: Order) -> Job | None:
+        """Gives a job that waits for a yes, and was never sent, another brief, title and options.
+
+        Returns:
+            The job after the change, or none: it does not wait any more, or the brief is another job's.
+        """
+        waits = and_(_jobs.c.state == State.AWAITING_APPROVAL, _jobs.c.plan.is_(None), _jobs.c.brief == job.order.brief)
+        options = json.dumps(dict(order.options), sort_keys=True)
+        values = {"brief": order.brief, "title": order.title, "options": options, "key": order.key}
+        try:
+            async with self._database.write() as connection:
+                row = await _change(connection, job.id, waits, now, values)
+        except IntegrityError:
+            return None
+        return job_of(row) if row else None
+
+    @shielded
+    async def begin(self, job: Job, now: float) -> Job | None:
+        """Says that a job's create is about to be sent, and what it may cost, in one transaction.
+
+        Returns:
+            The job, or none when it is not to be sent any more.
+        """
+        async with self._database.write() as connection:
+            row = await _change(connection, job.id, _jobs.c.state == State.INTENDED, now, {"state": State.STARTING})
+            if row:
+                await _spend(connection, spending_of(job, now))
+        return job_of(row) if row else None
+
+    @shielded
+    async def spend(self, job: Job, entry: Spending, check: Check | None) -> None:
+        """Writes down what was spent without a job's change of state: a question to a model.
+
+        Args:
+            check: given what the user has used; nothing is written if it raises.
+        """
+        async with self._database.write() as connection:
+            if check:
+                check(await _used(connection, job, entry.time))
+            await _spend(connection, entry)
+
+    @shielded
+    async def spending(self, *, since: float = 0, user: str | None = None) -> list[Spending]:
+        """What was spent, oldest first, without what the server refused to start."""
+        query = select(_spending).where(_spending.c.time >= since, _spending.c.refused == 0).order_by(_spending.c.time)
+        if user is not None:
+            query = query.where(_spending.c.user == user)
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        found = list[Spending]()
+        for row in rows:
+            try:
+                found.append(spending_of_row(row))
+            except ValueError as error:  # a person or a newer program wrote it
+                log.warning("the entry %s of desk_spending cannot be read: %s", row["id"], error)
+        return found
+
+    @shielded
+    async def ask(self, question: Question) -> None:
+        """Writes a question down, in place of an earlier one about the same subject."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(_questions).where(_about(question)))
+            await connection.execute(insert(_questions).values(**asdict(question), answer=None))
+
+    @shielded
+    async def questions(self, user: str, session: str) -> list[Question]:
+        """The questions of a conversation that nobody has answered."""
+        query = select(_questions).where(
+            _questions.c.user == user, _questions.c.session == session, _questions.c.answer.is_(None)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        names = ("user", "session", "subject", "version", "invocation")
+        known = [row for row in rows if row["action"] in set(Action)]  # a newer program may ask other questions
+        return [Question(action=Action(row["action"]), **{name: row[name] for name in names}) for row in known]
+
+    @shielded
+    async def answer(self, question: Question, answer: str) -> bool:
+        """Uses a question up, if it still stands as it is given.
+
+        Args:
+            answer: the answer's own name: one of the same name answers no second question.
+
+        Returns:
+            False: it was answered, asked anew or withdrawn meanwhile, or `answer` has answered another one.
+        """
+        stands = and_(
+            _about(question),
+            _questions.c.action == question.action,
+            _questions.c.version == question.version,
+            _questions.c.invocation == question.invocation,
+            _questions.c.answer.is_(None),
+        )
+        try:
+            async with self._database.write() as connection:
+                done = await connection.execute(update(_questions).where(stands).values(answer=answer))
+        except IntegrityError:
+            return False
+        return done.rowcount == 1
+
+    @shielded
+    async def withdraw(self, user: str, session: str, subject: str | None = None) -> None:
+        """Takes a question of a conversation back, or all of them."""
+        query = delete(_questions).where(_questions.c.user == user, _questions.c.session == session)
+        if subject is not None:
+            query = query.where(_questions.c.subject == subject)
+        async with self._database.write() as connection:
+            await connection.execute(query)
 
     async def add_answer(self, job_id: str, answer: Answer) -> Job | None:
         """Writes down what a model answered, after the answers that are there.
@@ -283,21 +463,8 @@ class Ledger:
         """Forgets a job and its report."""
         async with self._database.write() as connection:
             await connection.execute(delete(_lines).where(_lines.c.job == job_id))
+            await connection.execute(delete(_questions).where(_questions.c.subject == job_id))
             await connection.execute(delete(_jobs).where(_jobs.c.id == job_id))
-
-    @shielded
-    async def count(self, user: str, since: float, states: Collection[State]) -> tuple[int, float]:
-        """How many jobs of a user, ordered since then, are in these states, and what they cost at most, in USD."""
-        query = select(func.count(), func.coalesce(func.sum(_jobs.c.cost), 0.0)).where(
-            _jobs.c.user == user,
-            # Neither texts, which SQLite sorts after all numbers, nor what is no number.
-            _jobs.c.created.between(since, LATEST_TIME),
-            _jobs.c.cost.between(0, HIGHEST_COST),
-            _jobs.c.state.in_(list(states)),
-        )
-        async with self._database.begin() as connection:
-            jobs, cost = (await connection.execute(query)).one()
-        return int(jobs), float(cost)
 
     @shielded
     async def by_state(self) -> dict[State, int]:
@@ -342,11 +509,10 @@ class Ledger:
     @shielded
     async def abandoned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
         """Jobs of a server in these states that nobody works on and that have not changed since, oldest first."""
-        query = select(*_listed).where(
-            _jobs.c.state.in_(list(states)), _jobs.c.server == server, _jobs.c.updated < before, _abandoned(now)
-        )
+        query = select(*_listed).where(_jobs.c.state.in_(list(states)), _jobs.c.updated < before, _abandoned(now))
         async with self._database.begin() as connection:
-            return [*self._readable(await connection.execute(query.order_by(_jobs.c.created)))]
+            jobs = self._readable(await connection.execute(query.order_by(_jobs.c.created)))
+            return [job for job in jobs if job.order.server == server]  # normalised, as no column is
 
     async def close(self) -> None:
         """Ends all connections, after what was begun."""
@@ -367,6 +533,64 @@ class Ledger:
                 if error.job_id not in self._named:
                     self._named.add(error.job_id)
                     log.warning("%s", error)
+
+
+def _about(question: Question) -> ColumnElement[bool]:
+    return and_(*(_questions.c[name] == getattr(question, name) for name in ("user", "session", "subject")))
+
+
+def _newest_create(job_id: str) -> Update:
+    """The entry of a job's newest create."""
+    creates = select(_spending.c.id).where(_spending.c.job == job_id, _spending.c.kind != Kind.QUESTION)
+    newest = creates.order_by(_spending.c.time.desc(), _spending.c.id).limit(1).scalar_subquery()
+    return update(_spending).where(_spending.c.id == newest)
+
+
+async def _spend(connection: AsyncConnection, entry: Spending) -> None:
+    values = {**asdict(entry), "id": uuid.uuid4().hex, "usage": json.dumps(dict(entry.usage)), "refused": 0}
+    await connection.execute(insert(_spending).values(**values))
+
+
+async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
+    """What the user of a job has used, but for the job itself. No other process can start something meanwhile."""
+    user = job.order.user
+    if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
+    else:
+        await connection.execute(update(_jobs).where(_jobs.c.id == "").values(updated=0))  # takes the lock to write
+    mine = and_(_jobs.c.user == user, _jobs.c.id != job.id)
+    # Neither texts, which SQLite sorts after all numbers, nor what is no number.
+    recent = _jobs.c.updated.between(now - STILL_RUNS_S, LATEST_TIME)
+    under_way = or_(
+        _jobs.c.state.in_(list(WORKABLE)), and_(or_(_jobs.c.state == State.START_UNKNOWN, _jobs.c.may_run == 1), recent)
+    )
+    unsent = and_(
+        _jobs.c.state == State.INTENDED,
+        _jobs.c.updated.between(now - DAY, LATEST_TIME),
+        _jobs.c.cost.between(0, HIGHEST_COST),
+    )
+    of_day = and_(
+        _spending.c.user == user,
+        _spending.c.refused == 0,
+        _spending.c.time.between(now - DAY, LATEST_TIME),
+        _spending.c.estimate.between(0, HIGHEST_COST),
+    )
+    total, create = func.coalesce(func.sum(_spending.c.estimate), 0.0), _spending.c.kind != Kind.QUESTION
+    running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()
+    orders, ordered = (
+        await connection.execute(select(func.count(), func.coalesce(func.sum(_jobs.c.cost), 0.0)).where(mine, unsent))
+    ).one()
+    creates, spent = (
+        await connection.execute(select(func.coalesce(func.sum(case((create, 1), else_=0)), 0), total).where(of_day))
+    ).one()
+    plans = (
+        await connection.execute(
+            select(func.count()).where(
+                _spending.c.job == job.id, _spending.c.refused == 0, _spending.c.kind.in_([Kind.PLAN, Kind.REVISION])
+            )
+        )
+    ).scalar_one()
+    return Used(int(running), int(creates) + int(orders), float(spent) + float(ordered), int(plans))
 
 
 def _abandoned(now: float) -> ColumnElement[bool]:

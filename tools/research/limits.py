@@ -1,40 +1,56 @@
-"""What one user may start: jobs at once, per day, and dollars per day by estimate."""
+"""What one user may start: jobs at once, creates and dollars a day by estimate, plans of a job."""
 
 from __future__ import annotations
 
-from tools.research.config import Limits
-from tools.research.job import DAY, WORKABLE, Job, State
-from tools.research.ledger import Ledger
+from collections.abc import Callable
 
-COUNTED = set(State) - {State.FAILED, State.CANCELLED}
-"""Jobs that count as spent. A failed or cancelled run may have cost something, but nobody can say what."""
+from tools.research.config import Limits
+from tools.research.job import Job, Kind
+from tools.research.spending import Spending, Used, spending_of
+
+STILL_RUNS_S = 3600.0
+"""For how long a run counts as running whose cancel the server refused, or whose start is unknown: the longest run
+takes 60 minutes.
+"""
+Check = Callable[[Used], None]
+"""Raises `LimitReached`. The ledger calls it in the transaction that would start something."""
 
 
 class LimitReached(Exception):
-    """The user may not start another research now. The text says which limit, and what to do."""
+    """The user may not start this now. The text says which limit, and what to do."""
 
 
-async def make_room(ledger: Ledger, job: Job, limits: Limits, now: float) -> None:
-    """Takes a new job back if there is no room for it. It is counted too, so that no other process overlooks it.
+def within_day(limits: Limits, entry: Spending) -> Check:
+    """The check of the dollars of a day alone."""
 
-    Raises:
-        LimitReached: it was taken back.
-    """
-    user = job.order.user
-    running, _ = await ledger.count(user, 0, WORKABLE)
-    today, spent = await ledger.count(user, now - DAY, COUNTED)
-    running -= job.state in WORKABLE
-    if running >= limits.at_once:
-        reason = f"{running} researches run at once already (limit {limits.at_once}): wait or cancel one"
-    elif today > limits.per_day:
-        reason = f"{today - 1} researches were ordered in the last 24 hours (limit {limits.per_day})"
-    elif spent > limits.usd_per_day:
-        reason = (
-            f"up to ${spent - job.cost:.0f} were spent in the last 24 hours and this may cost ${job.cost:.0f}"
-            f" (limit ${limits.usd_per_day:.0f})"
-        )
-    else:
-        return
-    if await ledger.change(job.id, {job.state}, now, state=State.FAILED):  # or somebody has joined it already
-        await ledger.delete(job.id)
-        raise LimitReached(reason)
+    def check(used: Used) -> None:
+        if used.usd + entry.estimate > limits.usd_per_day:
+            raise LimitReached(
+                f"up to ${used.usd:.2f} were spent in the last 24 hours and this may cost ${entry.estimate:.2f}"
+                f" (limit ${limits.usd_per_day:.2f})"
+            )
+
+    return check
+
+
+def within(limits: Limits, job: Job) -> Check:
+    """The check of what a job's next create would come to."""
+    affordable = within_day(limits, spending_of(job, job.created))
+    plans = job.kind is not Kind.RUN
+
+    def check(used: Used) -> None:
+        if used.running >= limits.at_once:
+            raise LimitReached(
+                f"{used.running} research runs are under way already (limit {limits.at_once}): wait or cancel one"
+            )
+        if used.creates >= limits.per_day:
+            raise LimitReached(
+                f"{used.creates} research runs and plans were started in the last 24 hours (limit {limits.per_day})"
+            )
+        affordable(used)
+        if plans and used.plans >= limits.plans_per_job:
+            raise LimitReached(
+                f"{job.id} has had {used.plans} plans (limit {limits.plans_per_job}): approve its plan, or cancel it"
+            )
+
+    return check

@@ -140,6 +140,46 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             """,
         ),
     ),
+    (
+        10,
+        (
+            "ALTER TABLE research_jobs ADD COLUMN title TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE research_jobs ADD COLUMN may_run INTEGER NOT NULL DEFAULT 0",
+            """
+            CREATE TABLE desk_spending (
+                id TEXT PRIMARY KEY,
+                "time" DOUBLE PRECISION NOT NULL,
+                "user" TEXT NOT NULL,
+                job TEXT NOT NULL,
+                kind TEXT NOT NULL,
+                agent TEXT NOT NULL,
+                estimate DOUBLE PRECISION NOT NULL,
+                refused INTEGER NOT NULL DEFAULT 0,
+                "usage" TEXT NOT NULL DEFAULT '{}'
+            )
+            """,
+            'CREATE INDEX ix_desk_spending_user_time ON desk_spending ("user", "time")',
+            "CREATE INDEX ix_desk_spending_job ON desk_spending (job)",
+            # What was started before there was such a table.
+            """
+            INSERT INTO desk_spending (id, "time", "user", job, kind, agent, estimate, "usage")
+            SELECT 'before_' || id, created, "user", id, 'run', agent, cost, "usage" FROM research_jobs
+            WHERE interaction_id IS NOT NULL OR state IN ('starting', 'start_unknown')
+            """,
+            """
+            CREATE TABLE desk_questions (
+                "user" TEXT NOT NULL,
+                "session" TEXT NOT NULL,
+                subject TEXT NOT NULL,
+                action TEXT NOT NULL,
+                version TEXT NOT NULL,
+                invocation TEXT NOT NULL,
+                answer TEXT UNIQUE,
+                PRIMARY KEY ("user", "session", subject)
+            )
+            """,
+        ),
+    ),
 )
 """Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
 

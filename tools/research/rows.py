@@ -8,8 +8,10 @@ from dataclasses import asdict
 from types import NoneType
 from typing import Any, TypeVar
 
-from tools.research.job import Answer, Job, Order, Plan, State
+from tools.research.job import Answer, Job, Kind, Order, Plan, State
+from tools.research.spending import Spending
 from tools.sanitize import sanitize
+from tools.server_name import normalized_server
 
 P = TypeVar("P", Plan, Answer)
 
@@ -55,8 +57,10 @@ def row_of(job: Job) -> dict[str, Any]:
         "follow_ups": answers_text(job.follow_ups),
         "base": order.base,
         "previous": order.previous,
+        "title": order.title,
         "started": job.started,
         "trace": job.trace,
+        "may_run": int(job.may_run),
     }
 
 
@@ -68,6 +72,21 @@ def plan_text(plan: Plan | None) -> str | None:
 def answers_text(answers: Sequence[Answer]) -> str:
     """Answers as their column has them."""
     return json.dumps([asdict(answer) for answer in answers])
+
+
+def spending_of_row(values: Mapping[Any, Any]) -> Spending:
+    """The entry of a row of desk_spending.
+
+    Raises:
+        ValueError: it is of none.
+    """
+    time, estimate = values["time"], values["estimate"]
+    for name, number, most in (("time", time, LATEST_TIME), ("estimate", estimate, HIGHEST_COST)):
+        if not isinstance(number, float | int) or not 0 <= number <= most:
+            raise ValueError(f"`{name}` is not a number that it could have")
+    texts = {name: str(values[name]) for name in ("user", "job", "agent")}
+    usage = _data(values, "usage", dict)
+    return Spending(time=time, estimate=estimate, kind=Kind(values["kind"]), usage=usage, **texts)
 
 
 def job_of(values: Mapping[Any, Any]) -> Job:
@@ -99,9 +118,10 @@ def _job(values: Mapping[Any, Any]) -> Job:
         options=_data(values, "options", dict),
         inputs=tuple(_records(values, "inputs")),
         attempt=values["attempt"],
-        server=values["server"],
+        server=normalized_server(values["server"]),
         base=values["base"],
         previous=values["previous"],
+        title=values["title"],
     )
     return Job(
         id=values["id"],
@@ -121,6 +141,7 @@ def _job(values: Mapping[Any, Any]) -> Job:
         started=values["started"],
         follow_ups=tuple(_part(Answer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
         trace=values["trace"],
+        may_run=bool(values["may_run"]),
     )
 
 
@@ -132,9 +153,9 @@ _COUNT, _NUMBER, _NUMBER_OR_NONE = (
 )
 _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("id", "user", "session", "brief", "agent", "options", "state", "usage", "error", "line"), _TEXT),
-    **dict.fromkeys(("inputs", "server", "follow_ups", "base", "previous", "trace"), _TEXT),
+    **dict.fromkeys(("inputs", "server", "follow_ups", "base", "previous", "title", "trace"), _TEXT),
     **dict.fromkeys(("interaction_id", "cursor", "plan"), _TEXT_OR_NONE),
-    **dict.fromkeys(("attempt", "events"), _COUNT),
+    **dict.fromkeys(("attempt", "events", "may_run"), _COUNT),
     **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
     **dict.fromkeys(("finished", "started"), _NUMBER_OR_NONE),
 }

@@ -11,6 +11,7 @@ import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
+from typing import Any
 
 import httpx
 
@@ -22,9 +23,10 @@ from tools.research.config import Limits
 from tools.research.follower import Policy
 from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.limits import make_room
+from tools.research.limits import within, within_day
 from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, to_json
+from tools.research.spending import spending_of_question
 from tools.research.texts import moment
 from tools.research.worker import Worker
 from tools.resources import Resource
@@ -93,7 +95,6 @@ class Research:
         self._policy, self._retention, self._may_start = policy or Policy(), retention, may_start
         self._worker = Worker(ledger, client, self._policy, clock, sleep)
         self._runs: dict[str, _Run] = {}
-        self._adding = asyncio.Lock()
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -101,7 +102,7 @@ class Research:
         """Takes an order. The same order again joins the job that it has, unless that one never started anything.
 
         Args:
-            confirm: whether a person has to agree to the price first.
+            confirm: whether a person has to agree to the price first, see `approve`.
 
         Returns:
             The job, and whether it is new.
@@ -112,6 +113,9 @@ class Research:
         order = replace(order, server=self._server())
         newest = await self._newest(order)
         if newest and not (newest.state is State.FAILED and not newest.interaction_id):
+            if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # a plan may be wished for by now
+                order = replace(newest.order, options=order.options)
+                newest = await self.ledger.rewrite(newest, self._clock(), order) or newest
             await self._ensure(newest.id)
             return newest, False
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
@@ -126,9 +130,12 @@ class Research:
         job, _ = await self._finished(job_id, "that could be built on")
         return replace(order, base=job.id, previous=job.newest or "")
 
-    async def start_again(self, job: Job, *, limits: Limits | None = None) -> Job:
+    async def start_again(self, job: Job, *, limits: Limits | None = None, confirm: bool = False) -> Job:
         """A new run of an old order, on purpose: it costs again. A run that is still on its way, or waits for a yes, is
         joined.
+
+        Args:
+            confirm: whether a person has to agree to the price first.
 
         Raises:
             LimitReached: see `start`.
@@ -138,7 +145,8 @@ class Research:
             return newest
         order = replace(newest.order, server=self._server(), attempt=newest.order.attempt + 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # what was approved stays approved
-        return (await self._add(order, limits, State.INTENDED, plan))[0]
+        state = State.AWAITING_APPROVAL if confirm else State.INTENDED
+        return (await self._add(order, limits, state, plan))[0]
 
     async def _newest(self, order: Order) -> Job | None:
         """The last attempt at the same order."""
@@ -150,48 +158,69 @@ class Research:
     async def _add(
         self, order: Order, limits: Limits | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
-        async with self._adding:
-            with signals.ordering() as trace:
-                job, new = await self.ledger.add(replace(new_job(order, self._clock(), state), plan=plan, trace=trace))
-                signals.ordered(job, new)
-                if new and limits:
-                    await make_room(self.ledger, job, limits, self._clock())
+        with signals.ordering() as trace:
+            job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
+            job, new = await self.ledger.add(job, within(limits, job) if limits else None)
+            signals.ordered(job, new)
         await self._ensure(job.id)
         return job, new
 
-    async def approve(self, job_id: str) -> Job:
-        """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research."""
+    async def approve(self, job_id: str, *, limits: Limits | None = None) -> Job:
+        """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research.
+
+        Raises:
+            LimitReached: the user has too much running or spent by now; it waits on.
+        """
         job = await self.job(job_id)
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
-        return await self._reply(job, plan)
+        return await self._reply(job, plan, limits)
 
-    async def revise(self, job_id: str, words: str) -> Job:
-        """Asks for another plan.
+    async def revise(self, job_id: str, words: str, *, limits: Limits | None = None) -> Job:
+        """Asks for another plan, which costs a planning run.
 
         Raises:
             NotFinished: the job has no plan.
+            LimitReached: it has had too many plans, or the user has too much running or spent; it waits on.
         """
         job = await self.job(job_id)
         if job.plan is None:
             raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state}")
-        return await self._reply(job, replace(job.plan, reply=words))
+        return await self._reply(job, replace(job.plan, reply=words), limits)
 
-    async def _reply(self, job: Job, plan: Plan | None) -> Job:
+    async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
+        """Gives a job whose price waits for a yes another brief; nothing was sent yet.
+
+        Raises:
+            NotFinished: it does not wait, has a plan already, or another job has this brief.
+        """
+        job = await self.job(job_id)
+        order = replace(job.order, brief=brief, title=title or job.order.title)
+        changed = await self.ledger.rewrite(job, self._clock(), order)
+        if changed is None:
+            raise NotFinished(f"the brief of {job_id} cannot be changed: it is {job.state}, or this is another's brief")
+        return changed
+
+    async def _reply(self, job: Job, plan: Plan | None, limits: Limits | None) -> Job:
         self._check_server(job)
-        values = {"interaction_id": None, "cursor": None} if plan else {}
-        await self.ledger.change(
-            job.id, {State.AWAITING_APPROVAL}, self._clock(), state=State.INTENDED, plan=plan, **values
-        )
+        values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
+        if job.state is State.AWAITING_APPROVAL:
+            check = within(limits, replace(job, plan=plan)) if limits else None
+            await self.ledger.agree(job, self._clock(), check, plan=plan, **values)
         return await self.job(job.id)
 
-    async def follow_up(self, job_id: str, question: str, model: str, session: str = "") -> Report:
+    async def follow_up(
+        self, job_id: str, question: str, model: str, session: str = "", *, limits: Limits | None = None
+    ) -> Report:
         """A model's answer to a question about a finished research, asked in a conversation; see `asking.ask`.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
+            LimitReached: the user has spent too much.
             ApiError: the model could not be asked.
         """
         job, report = await self._finished(job_id, "to ask about")
+        entry = spending_of_question(job, model, self._clock())
+        await self.ledger.spend(job, entry, within_day(limits, entry) if limits else None)
         asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
         self._asking.add(asking)  # whoever asks may be cancelled; what was answered has to be known to be forgotten
         asking.add_done_callback(self._asking.discard)
@@ -350,16 +379,19 @@ class Research:
                 continue
             if job.state is State.INTENDED:  # it may be starting just now
                 await self._stop(job_id)
-            error = ""
+            error, may_run = "", False
             if job.state is State.START_UNKNOWN:
+                may_run = True
                 error = f"it may have been started, and nobody can stop it without its id: {job.error}"
             elif job.state in FOLLOWED and job.interaction_id:
                 resource, error = await self._cancel(job.interaction_id)
+                may_run = bool(error)
                 if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it was faster than the wish
                     await self._worker.finish(job, resource)
                     continue
             now = self._clock()
-            await self.ledger.change(job_id, {job.state}, now, state=State.CANCELLED, finished=now, error=error)
+            ended: dict[str, Any] = {"state": State.CANCELLED, "finished": now, "error": error, "may_run": int(may_run)}
+            await self.ledger.change(job_id, {job.state}, now, **ended)
         await self._stop(job_id)
         return job
 

@@ -5,17 +5,76 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
-from tools.research.job import Answer, Job, State, cost_of
+from tools.research.job import MINUTES, Answer, Job, State, cost_of
 from tools.research.page import inert, to_markdown
 from tools.research.report import Report
 from tools.resources import Resource
 
+ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
+
+
+def quote(job: Job, base: Job | None = None) -> str:
+    """What a job that waits for a yes would do, and what that costs.
+
+    Args:
+        base: the job that it builds on, if any.
+    """
+    low, high = cost_of(job.order.agent)
+    facts = [f"Agent: `{job.order.agent}`", f"Price: about ${low:.0f} to ${high:.0f}", f"Time: usually {_minutes()}"]
+    if base:
+        facts.append(f"Builds on: `{base.id}` (“{inert(title(base))}”)")
+    if job.order.inputs:
+        kinds = ", ".join(str(content.get("mime_type", "file")) for content in job.order.inputs)
+        facts.append(f"Files that go along: {len(job.order.inputs)} ({kinds})")
+    if job.request.plans:
+        facts.append("First comes a plan, which you can change. The run itself needs another yes.")
+    listed = "\n".join(f"- {fact}" for fact in facts)
+    brief = "\n".join(f"> {line}" for line in inert(job.order.brief).splitlines())
+    return f"Research `{job.id}`: **{inert(title(job))}**\n\n{brief}\n\n{listed}\n\nNothing was started. {ANSWERS}"
+
+
+def plan(job: Job) -> str:
+    """The plan that a job waits for a yes to."""
+    text = inert(job.plan.text) if job.plan else ""
+    return f"{text}\n\n---\nThis is the plan of research `{job.id}`; the run itself was not started. {ANSWERS}"
+
+
+def deletion(job: Job) -> str:
+    """The question before a job is deleted."""
+    return (
+        f"Delete research `{job.id}` (“{inert(title(job))}”) with its report, here and at the server? It cannot be"
+        " undone. Say **yes** or **no**."
+    )
+
+
+def reminder(job: Job, deleting: bool) -> str:
+    """The line that repeats a question while it waits."""
+    low, high = cost_of(job.order.agent)
+    what = "whether to delete it" if deleting else f"{'its plan, ' if job.plan else ''}about ${low:.0f} to ${high:.0f}"
+    done = "delete" if deleting else "start"
+    return (
+        f"⏳ Research `{job.id}` (“{inert(title(job))}”) waits for your yes: {what}."
+        f" Say **yes** to {done} it, or **no**."
+    )
+
+
+def unseen(job: Job) -> str:
+    """The line for what waits and was not shown yet."""
+    what = "The plan of research" if job.plan else "Research"
+    return f"⏳ {what} `{job.id}` (“{inert(title(job))}”) waits to be looked at: say **show {job.id}**."
+
+
+def _minutes() -> str:
+    return f"{MINUTES[0]} to {MINUTES[1]} minutes"
+
 
 def started(job: Job) -> str:
     """What is said first: it survives a reload and carries the handle."""
+    if job.request.plans:
+        return f"🔎 A plan for research `{job.id}` is being made; it is shown before anything else is started."
     from_there = f", building on `{job.order.base}`" if job.order.base else ""
     return (
-        f"🔎 Research `{job.id}` begins{from_there}; it usually takes 5 to 20 minutes."
+        f"🔎 Research `{job.id}` begins{from_there}; it usually takes {_minutes()}."
         " You can close this page; ask for its status later and it is picked up where it stands."
     )
 
@@ -24,17 +83,8 @@ def outcome(job: Job) -> str:
     """How a job without a report stands, and what to do about it."""
     id_ = job.id
     match job.state:
-        case State.AWAITING_APPROVAL if job.plan:
-            return (
-                f"{inert(job.plan.text)}\n\n---\nThis is the plan of research `{id_}`; nothing more was started."
-                " Say **go ahead**, write what to change, or say **cancel**."
-            )
         case State.AWAITING_APPROVAL:
-            low, high = cost_of(job.order.agent)
-            return (
-                f"Research `{id_}` would run on `{job.order.agent}` and cost about ${low:.0f} to ${high:.0f}."
-                " Nothing was started. Say **go ahead** or **cancel**."
-            )
+            return plan(job) if job.plan else quote(job)
         case State.RUNNING | State.STARTING | State.INTENDED:
             return (
                 f"Research `{id_}` is still running ({job.events} events so far). Say “status {id_}” to see it go on."
@@ -94,7 +144,7 @@ def closing(job: Job, saved: list[str]) -> str:
 def listing(jobs: list[Job]) -> str:
     """All jobs of a user, newest first."""
     lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
-    return "\n".join(lines) if lines else "You have no researches yet."
+    return "\n".join(lines) if lines else "There is no research run yet."
 
 
 def state(job: Job) -> str:
@@ -103,6 +153,6 @@ def state(job: Job) -> str:
 
 
 def title(job: Job) -> str:
-    """The brief on one line."""
-    brief = " ".join(job.order.brief.split())
+    """The title, else the brief, on one line."""
+    brief = " ".join((job.order.title or job.order.brief).split())
     return brief if len(brief) <= 80 else f"{brief[:79]}…"

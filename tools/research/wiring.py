@@ -46,4 +46,4 @@ async def close() -> None:
 
 def _tools() -> list[dict[str, Any]]:
     """What a research may use besides the web, with today's secrets, which no ledger holds."""
-    return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).server_tools]
+    return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).research_tools]

@@ -7,6 +7,7 @@ import logging
 from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Iterable
 from contextlib import aclosing
 from dataclasses import replace
+from typing import Any
 
 from tools.research import signals
 from tools.research.client import (
@@ -124,7 +125,7 @@ class Worker:
                 if error.status == 404 and request.previous and not job.plan:
                     if found := await self._from_report(job, request):
                         request = found
-                        await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
+                        await self._unsent(job)
                         say(f"the server has forgotten {job.order.base}: starting from its saved report")
                         continue
                     error = NotCreated(f"{job.order.base}, which it builds on, is forgotten here and at the server")
@@ -133,9 +134,9 @@ class Worker:
                 wait = error.retry_after or 2.0**attempt
                 if attempt == CREATE_TRIES or not error.again or wait > LONGEST_WAIT:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
-                    await self.end(job, State.FAILED, f"nothing was started: {error}{later}")
+                    await self.end(job, State.FAILED, f"nothing was started: {error}{later}", refused=True)
                     return
-                await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.INTENDED)
+                await self._unsent(job)
                 say("the server is busy; nothing was started yet, trying again")
                 await self._sleep(wait)
             else:
@@ -163,7 +164,7 @@ class Worker:
         Raises:
             NotCreated: the server proved that it started nothing.
         """
-        if not await self._ledger.change(job.id, {State.INTENDED}, self._clock(), state=State.STARTING):
+        if not await self._ledger.begin(job, self._clock()):
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
@@ -180,7 +181,7 @@ class Worker:
         self, job: Job, named: str, cursor: str | None, stream: AsyncGenerator[Event, None]
     ) -> AsyncGenerator[Event, None] | None:
         log.info("%s is interaction %s", job.id, named)
-        values = {"interaction_id": named, "started": self._clock(), "cursor": cursor, "events": 1}
+        values: dict[str, Any] = {"interaction_id": named, "started": self._clock(), "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
         if running := await self._surely(job, named, starting, state=State.RUNNING, **values):
             signals.known(running)
@@ -191,10 +192,10 @@ class Worker:
             await self._client.cancel(named)
         except ApiError as refusal:
             error = f"the server would not cancel it, it may run on and be billed: {refusal}"
-            await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error)
+            await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error, may_run=1)
         return None
 
-    async def _surely(self, job: Job, named: str, expected: Collection[State], **values: object) -> Job | None:
+    async def _surely(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
         """Writes down an id, as often as it takes: without it the research is lost."""
         wait = 0.5
         while True:
@@ -206,6 +207,10 @@ class Worker:
                     raise
             await asyncio.sleep(wait)
             wait = min(2 * wait, 30)
+
+    async def _unsent(self, job: Job) -> None:
+        """Takes a create back that the server proved to have started nothing."""
+        await self._ledger.change(job.id, {State.STARTING}, self._clock(), refused=True, state=State.INTENDED)
 
     async def _unknown(self, job: Job, error: str) -> None:
         if await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error):
@@ -261,19 +266,21 @@ class Worker:
         if state is State.COMPLETED and job.request.plans:
             earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
             text = (await asyncio.to_thread(read_report, resource)).text
-            plan = Plan(text, job.interaction_id or resource["id"], earlier=earlier)
-            await self._ledger.change(job.id, FOLLOWED, self._clock(), state=State.AWAITING_APPROVAL, plan=plan)
+            plan, used = Plan(text, job.interaction_id or resource["id"], earlier=earlier), resource.get("usage", {})
+            waiting = {"state": State.AWAITING_APPROVAL, "plan": plan, "usage": used}
+            await self._ledger.change(job.id, FOLLOWED, self._clock(), **waiting)
             return
-        values: dict[str, object] = {"usage": resource.get("usage", {})}
+        values: dict[str, Any] = {"usage": resource.get("usage", {})}
         if state in (State.COMPLETED, State.INCOMPLETE):
             values["report"] = await asyncio.to_thread(_report, resource)
         ended = "" if state is State.COMPLETED else f"the server ended it: {resource['status']}"
         await self.end(job, state, _reasons(resource) or ended, **values)
 
-    async def end(self, job: Job, state: State, error: str, **values: object) -> None:
+    async def end(self, job: Job, state: State, error: str, *, refused: bool = False, **values: Any) -> None:
         """Brings a job to a terminal state, unless it is in one already."""
         now = self._clock()
-        await self._ledger.change(job.id, set(State) - TERMINAL, now, state=state, error=error, finished=now, **values)
+        values |= {"state": state, "error": error, "finished": now}
+        await self._ledger.change(job.id, set(State) - TERMINAL, now, refused=refused, **values)
 
 
 async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:

@@ -29,9 +29,9 @@ from starlette.routing import BaseRoute
 
 from tools import recent
 from tools.backend import is_loopback
-from tools.forget.plugin import ASKED, KEPT
+from tools.confirmation import AWAITS_INPUT
+from tools.forget.plugin import FORGOTTEN
 from tools.research.database import Database
-from tools.research.turn import AWAITS_INPUT
 from tools.server.a2a_handler import Handler, words
 from tools.server.a2a_stores import Pushes, Tasks, user_of
 from tools.server.answers import DIGEST, KEY, Answers
@@ -178,14 +178,12 @@ def _parts(event: Event) -> list[Part]:
 
 
 def _asks(event: Event) -> bool:
-    metadata = event.custom_metadata or {}
-    return bool(metadata.get(AWAITS_INPUT)) or metadata.get(ASKED) in ("sure", "anyway")
+    return bool((event.custom_metadata or {}).get(AWAITS_INPUT))
 
 
 def _has_forgotten(event: Event) -> bool:
     """Whether an event is the receipt of a conversation that was forgotten in this turn."""
-    said = "".join(part.text or "" for part in (event.content.parts if event.content else None) or [])
-    return (event.custom_metadata or {}).get(ASKED) == "nothing" and said != KEPT
+    return bool((event.custom_metadata or {}).get(FORGOTTEN))
 
 
 def _request(context: RequestContext) -> AgentRunRequest:

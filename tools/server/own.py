@@ -12,11 +12,11 @@ from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
 from google.adk.sessions import BaseSessionService, Session, State
 from sqlalchemy import text
 
+from tools.confirmation import AWAITS_INPUT
 from tools.forget.erase import REFUSED
-from tools.forget.plugin import ASKED
+from tools.forget.plugin import FORGOTTEN
 from tools.moderation.gate import NOTE
 from tools.recent import RecentDatabaseSessions, RecentInMemorySessions
-from tools.research.turn import AWAITS_INPUT
 from tools.server.answers import DIGEST, KEY
 from tools.server.bodies import LONGEST_NAME
 from tools.server.rates import TooMany
@@ -24,7 +24,7 @@ from tools.shielded import shielded
 
 OWNED_STATE = frozenset({REFUSED})
 """State that the desk believes, and that only its agents write."""
-OWNED_METADATA = frozenset({KEY, DIGEST, ASKED, NOTE, AWAITS_INPUT})
+OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN, NOTE, AWAITS_INPUT})
 """Metadata of events that the desk believes."""
 
 

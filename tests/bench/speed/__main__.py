@@ -71,6 +71,7 @@ class Bench:
         clean = {name: value for name, value in os.environ.items() if not re.match("DESK_|GOOGLE_|GEMINI_|ADK_", name)}
         ours = {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "any", "DESK_BACKEND": "emulator"}
         data = {"DESK_DATA_DIR": tempfile.mkdtemp(dir=self.folder), "ADK_DISABLE_LOAD_DOTENV": "1"}
+        data["DESK_ASK_ABOVE_USD"] = "100"  # an order starts at once, and its turn ends with the report
         return {**clean, **ours, **data, "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(starts.ROOT)}
 
     def add(self, what: str, goal: float, desk: str, plain: str, value: float, *, at_least: bool = False) -> None:

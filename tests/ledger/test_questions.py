@@ -1,0 +1,173 @@
+"""A question is answered once, and one answer answers one question, on every database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+
+import pytest
+
+from tests.ledger.conftest import Open
+from tests.ledger.test_contract import ORDER, job_of
+from tools.research.job import Plan, State, new_job
+from tools.research.ledger import Ledger
+from tools.research.questions import Action, Question
+
+QUESTION = Question("ada", "s1", "job_aaaaaaaa", Action.START, "brief 1", "turn 1")
+ANSWERS = 20
+
+
+def about(subject: str) -> Question:
+    return replace(QUESTION, subject=subject)
+
+
+async def test_a_question_stands_for_the_user_and_the_conversation_that_it_was_asked_in(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    elsewhere = replace(QUESTION, session="s2")
+    other = replace(QUESTION, user="bob", action=Action.DELETE, version="")
+    for question in (QUESTION, elsewhere, other):
+        await ledger.ask(question)
+    there = open_ledger()
+    assert await there.questions("ada", "s1") == [QUESTION]
+    assert await there.questions("ada", "s2") == [elsewhere]
+    assert await there.questions("bob", "s1") == [other]
+    assert await there.questions("eve", "s1") == []
+
+
+async def test_a_question_that_was_answered_once_is_not_answered_again(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    await ledger.ask(QUESTION)
+    assert await ledger.answer(QUESTION, "turn 2")
+    assert await ledger.questions("ada", "s1") == []
+    assert not await ledger.answer(QUESTION, "turn 2")
+    assert not await ledger.answer(QUESTION, "turn 3")
+
+
+async def test_of_many_answers_that_come_at_once_one_counts(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    await ledgers[0].ask(QUESTION)
+    given = await asyncio.gather(*(ledgers[n % 2].answer(QUESTION, f"turn {n}") for n in range(ANSWERS)))
+    assert given.count(True) == 1
+
+
+async def test_an_answer_answers_one_question_also_when_it_is_given_to_many_at_once(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    questions = [about(f"job_{number}") for number in range(ANSWERS)]
+    for question in questions:
+        await ledgers[0].ask(question)
+    given = await asyncio.gather(*(ledgers[n % 2].answer(q, "turn 2") for n, q in enumerate(questions)))
+    assert given.count(True) == 1
+    left = await ledgers[1].questions("ada", "s1")
+    assert {question.subject for question in left} == {
+        question.subject for question, done in zip(questions, given, strict=True) if not done
+    }
+    assert not await ledgers[1].answer(left[0], "turn 2")
+    assert await ledgers[1].answer(left[0], "turn 3")
+
+
+Gone = Callable[[Ledger], Awaitable[None]]
+GONE: dict[str, Gone] = {
+    "asked anew": lambda ledger: ledger.ask(replace(QUESTION, invocation="turn 2")),
+    "withdrawn": lambda ledger: ledger.withdraw("ada", "s1", QUESTION.subject),
+    "its job deleted": lambda ledger: ledger.delete(QUESTION.subject),
+}
+
+
+@pytest.mark.parametrize("gone", GONE.values(), ids=list(GONE))
+async def test_an_answer_that_was_used_stays_used_whatever_becomes_of_its_question(
+    open_ledger: Open, gone: Gone
+) -> None:
+    ledger, other = open_ledger(), about("job_bbbbbbbb")
+    for question in (QUESTION, other):
+        await ledger.ask(question)
+    assert await ledger.answer(QUESTION, "turn 2")
+    await gone(ledger)
+    assert not await ledger.answer(other, "turn 2")
+    assert await ledger.questions("ada", "s1") != []
+    assert await ledger.answer(other, "turn 3")
+
+
+@pytest.mark.parametrize(
+    "now",
+    [{"invocation": "turn 2"}, {"version": "brief 2"}, {"action": Action.DELETE}],
+    ids=lambda now: next(iter(now)),
+)
+async def test_a_question_that_was_asked_anew_is_not_answered_by_an_answer_to_the_old_one(
+    open_ledger: Open, now: dict[str, str]
+) -> None:
+    ledger = open_ledger()
+    await ledger.ask(QUESTION)
+    asked = replace(QUESTION, **now)  # type: ignore[arg-type]
+    await ledger.ask(asked)
+    assert not await ledger.answer(QUESTION, "turn 3")
+    assert await ledger.questions("ada", "s1") == [asked]
+    assert await ledger.answer(asked, "turn 3")
+
+
+async def test_a_question_that_many_ask_at_once_is_one_question(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    asked = [replace(QUESTION, invocation=f"turn {number}") for number in range(ANSWERS)]
+    await asyncio.gather(*(ledgers[n % 2].ask(question) for n, question in enumerate(asked)))
+    [stands] = await ledgers[0].questions("ada", "s1")
+    assert stands in asked
+    assert await ledgers[1].answer(stands, "turn 99")
+
+
+async def test_questions_are_withdrawn_one_or_all_of_a_conversation(open_ledger: Open) -> None:
+    ledger, second, third = open_ledger(), about("job_bbbbbbbb"), about("job_cccccccc")
+    elsewhere = replace(QUESTION, session="s2")
+    for question in (QUESTION, second, third, elsewhere):
+        await ledger.ask(question)
+    await ledger.withdraw("ada", "s1", QUESTION.subject)
+    assert not await ledger.answer(QUESTION, "turn 2")
+    assert {question.subject for question in await ledger.questions("ada", "s1")} == {second.subject, third.subject}
+    await ledger.withdraw("ada", "s1")
+    assert await ledger.questions("ada", "s1") == []
+    assert await ledger.questions("ada", "s2") == [elsewhere]
+
+
+async def test_a_question_goes_with_the_job_that_it_is_about(open_ledger: Open) -> None:
+    ledger, other = open_ledger(), about("job_bbbbbbbb")
+    job, _ = await ledger.add(job_of("tides", state=State.AWAITING_APPROVAL))
+    for question in (about(job.id), other):
+        await ledger.ask(question)
+    await ledger.delete(job.id)
+    assert await ledger.questions("ada", "s1") == [other]
+
+
+async def test_a_job_is_agreed_to_once_and_only_as_it_was_shown(open_ledger: Open) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    job, _ = await ledgers[0].add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
+    rewritten = await ledgers[0].rewrite(job, 1, replace(ORDER, brief="Why are there waves?"))
+    assert rewritten
+    assert await ledgers[0].agree(job, 2, None) is None  # a yes to the old brief is none to the new one
+    agreed = await asyncio.gather(*(ledgers[n % 2].agree(rewritten, 3, None) for n in range(ANSWERS)))
+    assert [found.state for found in agreed if found] == [State.INTENDED]
+
+
+async def test_a_plan_is_agreed_to_as_it_was_shown(open_ledger: Open) -> None:
+    ledger, shown = open_ledger(), Plan("1. Look at the sea.", "v1_a")
+    job, _ = await ledger.add(replace(new_job(ORDER, 0, State.AWAITING_APPROVAL), plan=shown))
+    newer = Plan("1. Look at the moon.", "v1_b", earlier=("v1_a",))
+    await ledger.change(job.id, {State.AWAITING_APPROVAL}, 1, plan=newer)
+    assert await ledger.agree(job, 2, None, plan=replace(shown, approved=True)) is None
+    assert await ledger.agree(replace(job, plan=None), 2, None) is None
+    agreed = await ledger.agree(replace(job, plan=newer), 2, None, plan=replace(newer, approved=True))
+    assert agreed
+    assert (agreed.state, agreed.plan) == (State.INTENDED, replace(newer, approved=True))
+
+
+async def test_a_brief_is_rewritten_while_its_price_waits_and_not_into_another_jobs(open_ledger: Open) -> None:
+    ledger, waves = open_ledger(), replace(ORDER, brief="Why are there waves?", title="Waves")
+    job, _ = await ledger.add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
+    rewritten = await ledger.rewrite(job, 1, waves)
+    assert rewritten
+    assert (rewritten.id, rewritten.order, rewritten.state) == (job.id, waves, State.AWAITING_APPROVAL)
+    assert await ledger.add(new_job(waves, 2)) == (rewritten, False)  # it is found by its new brief
+    tides, new = await ledger.add(new_job(ORDER, 3, State.AWAITING_APPROVAL))
+    assert new  # and no longer by its old one
+    assert await ledger.rewrite(tides, 4, waves) is None
+    assert await ledger.get(tides.id) == tides
+    await ledger.agree(tides, 5, None)
+    assert await ledger.rewrite(tides, 6, replace(ORDER, brief="Why is there wind?")) is None

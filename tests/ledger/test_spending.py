@@ -1,0 +1,358 @@
+"""What was spent stands in the ledger from before it is spent, and limits read it, on every database."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any
+
+import pytest
+from sqlalchemy.exc import SQLAlchemyError
+
+from tests.ledger.conftest import MODEL, NOW, Open, used
+from tests.ledger.test_contract import ORDER, job_of
+from tests.ledger.test_migrations import sql
+from tools.research.config import Limits
+from tools.research.job import DAY, Job, Kind, Order, Plan, State, new_job
+from tools.research.ledger import Ledger
+from tools.research.limits import STILL_RUNS_S, LimitReached, within, within_day
+from tools.research.spending import Spending, Used, spending_of_question
+
+PLANNED = replace(ORDER, options={"collaborative_planning": True})
+ORDERS = 20
+LIMITS = [
+    Limits(at_once=3, per_day=100, usd_per_day=1000),
+    Limits(at_once=100, per_day=3, usd_per_day=1000),
+    Limits(at_once=100, per_day=100, usd_per_day=9),
+]
+"""Each lets three runs of $3 through."""
+each_limit = pytest.mark.parametrize("limits", LIMITS, ids=["at_once", "per_day", "usd_per_day"])
+
+
+async def add(ledger: Ledger, job: Job) -> Job:
+    """Writes a job of a brief of its own."""
+    added, new = await ledger.add(job)
+    assert new
+    return added
+
+
+async def begun(ledger: Ledger, brief: str, now: float = NOW, user: str = "ada") -> Job:
+    """A job whose create is on its way."""
+    job = await ledger.begin(await add(ledger, job_of(brief, user, now)), now)
+    assert job
+    return job
+
+
+async def planned(ledger: Ledger, now: float = NOW) -> Job:
+    """A job that waits for a yes to its first plan."""
+    job = await ledger.begin(await add(ledger, new_job(PLANNED, now)), now)
+    assert job
+    return await waiting(ledger, job, Plan("1. Look at the sea.", "v1_plan"), now)
+
+
+async def waiting(ledger: Ledger, job: Job, plan: Plan, now: float, **values: Any) -> Job:
+    """A job after one of its plans has come."""
+    found = await ledger.change(job.id, {State.STARTING}, now, state=State.AWAITING_APPROVAL, plan=plan, **values)
+    assert found
+    return found
+
+
+async def replied(ledger: Ledger, job: Job, now: float, *, approved: bool) -> Job:
+    """A job after its plan was answered, and the answer's create is on its way."""
+    assert job.plan
+    agreed = await ledger.agree(job, now, None, plan=replace(job.plan, reply="So.", approved=approved))
+    assert agreed
+    sent = await ledger.begin(agreed, now)
+    assert sent
+    return sent
+
+
+async def test_a_create_stands_in_the_spending_before_it_is_sent_and_once(open_ledger: Open) -> None:
+    here, there = open_ledger(), open_ledger()
+    job = await add(here, job_of("tides", created=NOW))
+    assert await here.spending() == []
+    sent = await asyncio.gather(*((here, there)[n % 2].begin(job, NOW + 1) for n in range(ORDERS)))
+    assert [found.state for found in sent if found] == [State.STARTING]
+    assert await there.spending() == [Spending(NOW + 1, "ada", job.id, Kind.RUN, ORDER.agent, 3.0)]
+
+
+async def test_a_create_that_cannot_be_written_down_as_spent_is_not_sent(url: str, open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job = await add(ledger, job_of("tides", created=NOW))
+    await sql(url, "ALTER TABLE desk_spending RENAME TO desk_elsewhere")
+    with pytest.raises(SQLAlchemyError):
+        await ledger.begin(job, NOW)
+    assert await ledger.get(job.id) == job
+    await sql(url, "ALTER TABLE desk_elsewhere RENAME TO desk_spending")
+    assert await ledger.begin(job, NOW)
+
+
+async def test_plans_and_revisions_are_counted_as_such_and_the_run_as_a_run(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job = await planned(ledger)
+    job = await replied(ledger, job, NOW + 1, approved=False)
+    job = await waiting(ledger, job, Plan("1. Look at the moon.", "v1_again"), NOW + 2)
+    assert (await used(ledger, NOW + 3, job)).plans == 2
+    await replied(ledger, job, NOW + 3, approved=True)
+    found = await ledger.spending()
+    assert [(entry.kind, entry.time - NOW, entry.estimate) for entry in found] == [
+        (Kind.PLAN, 0, 1.0),
+        (Kind.REVISION, 1, 1.0),
+        (Kind.RUN, 3, 3.0),
+    ]
+    assert await used(ledger, NOW + 4) == Used(running=1, creates=3, usd=5.0)
+
+
+@pytest.mark.parametrize("seconds", [1.0, 0.0], ids=["in time", "with a clock that stands still"])
+async def test_a_create_that_is_known_to_have_started_nothing_is_not_counted(open_ledger: Open, seconds: float) -> None:
+    ledger, now = open_ledger(), NOW
+    jobs = [await add(ledger, job_of(f"brief {n}", created=NOW)) for n in range(8)]
+    for job in jobs:
+        for _ in range(3):
+            now += seconds
+            sent = await ledger.begin(job, now)
+            assert sent
+            now += seconds
+            await ledger.change(job.id, {State.STARTING}, now, refused=True, state=State.INTENDED)
+        now += seconds
+        assert await ledger.begin(job, now)
+    assert sorted(entry.job for entry in await ledger.spending()) == sorted(job.id for job in jobs)
+    for job in jobs:
+        await ledger.change(job.id, {State.STARTING}, now, refused=True, state=State.FAILED)
+    assert await ledger.spending() == []
+    assert await used(ledger, now) == Used(0, 0, 0.0)
+
+
+async def test_only_the_refused_create_of_a_job_is_taken_back(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job, other = await planned(ledger), await begun(ledger, "the moon", NOW + 1)
+    job = await replied(ledger, job, NOW + 2, approved=True)
+    await ledger.change(job.id, {State.STARTING}, NOW + 3, refused=True, state=State.FAILED)
+    assert [(entry.job, entry.kind) for entry in await ledger.spending()] == [(job.id, Kind.PLAN), (other.id, Kind.RUN)]
+
+
+async def test_a_refusal_that_comes_too_late_to_change_the_job_takes_nothing_back(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job = await begun(ledger, "tides")
+    await ledger.change(job.id, {State.STARTING}, NOW, state=State.RUNNING, interaction_id="v1_a")
+    await ledger.change(job.id, {State.STARTING}, NOW, refused=True, state=State.INTENDED)
+    assert [entry.job for entry in await ledger.spending()] == [job.id]
+
+
+async def test_what_the_server_counted_stands_beside_the_estimate_of_its_own_create(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job = await ledger.begin(await add(ledger, new_job(PLANNED, NOW)), NOW)
+    assert job
+    job = await waiting(ledger, job, Plan("1. Look.", "v1_plan"), NOW + 1, usage={"total_tokens": 5})
+    await ledger.spend(job, spending_of_question(job, MODEL, NOW + 2), None)
+    job = await replied(ledger, job, NOW + 3, approved=True)
+    await ledger.spend(job, spending_of_question(job, MODEL, NOW + 4), None)
+    usage = {"total_tokens": 9000, "grounding_tool_count": [{"type": "google_search", "count": 40}]}
+    await ledger.change(job.id, {State.STARTING}, NOW + 5, state=State.COMPLETED, usage=usage)
+    assert [(entry.kind, entry.usage) for entry in await ledger.spending()] == [
+        (Kind.PLAN, {"total_tokens": 5}),
+        (Kind.QUESTION, {}),
+        (Kind.RUN, usage),
+        (Kind.QUESTION, {}),
+    ]
+
+
+async def test_nothing_erases_what_was_spent_and_it_says_nothing_of_what_it_was_for(
+    url: str, open_ledger: Open
+) -> None:
+    ledger = open_ledger()
+    order = Order("A secret brief", "ada", "a secret session", ORDER.agent, title="A secret title")
+    job = await ledger.begin(await add(ledger, new_job(order, NOW)), NOW)
+    assert job
+    await ledger.spend(job, spending_of_question(job, MODEL, NOW + 1), None)
+    await ledger.change(job.id, {State.STARTING}, NOW + 2, state=State.COMPLETED, report="A secret report")
+    before = await ledger.spending()
+    await ledger.withdraw("ada", order.session)
+    await ledger.drop_answers(job.id, order.session)
+    await ledger.drop_tasks("ada", order.session)
+    await ledger.delete(job.id)
+    assert await ledger.find() == []
+    assert await ledger.spending() == before
+    assert [entry.kind for entry in before] == [Kind.RUN, Kind.QUESTION]
+    assert await used(ledger, NOW + 3) == Used(0, 1, 3.1)
+    assert "secret" not in str(await sql(url, "SELECT * FROM desk_spending"))
+
+
+async def test_spending_is_told_of_a_user_and_since_a_time_oldest_first(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    for seconds, user in ((30, "ada"), (10, "ada"), (20, "bob")):
+        await begun(ledger, f"brief {seconds}", NOW + seconds, user)
+    assert [entry.time - NOW for entry in await ledger.spending()] == [10, 20, 30]
+    assert [entry.time - NOW for entry in await ledger.spending(since=NOW + 20)] == [20, 30]
+    assert [entry.time - NOW for entry in await ledger.spending(user="ada")] == [10, 30]
+
+
+async def test_a_day_holds_what_was_sent_in_it_and_what_is_about_to_be_sent(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    old = await begun(ledger, "old", NOW - DAY - 1)
+    await ledger.change(old.id, {State.STARTING}, NOW - DAY, state=State.COMPLETED)
+    sent = await begun(ledger, "sent", NOW - DAY + 1)
+    await ledger.change(sent.id, {State.STARTING}, NOW, state=State.COMPLETED)
+    await add(ledger, job_of("about to be sent", created=NOW))
+    await add(ledger, job_of("waits for a yes", created=NOW, state=State.AWAITING_APPROVAL))
+    await begun(ledger, "of another user", NOW, "bob")
+    await ledger.spend(sent, spending_of_question(sent, MODEL, NOW), None)
+    assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # no question is a create
+    assert await used(ledger, user="eve") == Used(0, 0, 0.0)
+
+
+@pytest.mark.parametrize(
+    ("state", "may_run", "seconds", "running"),
+    [
+        (State.INTENDED, 0, 10 * DAY, 1),
+        (State.STARTING, 0, 10 * DAY, 1),
+        (State.RUNNING, 0, 10 * DAY, 1),
+        (State.STALLED, 0, 10 * DAY, 1),
+        (State.START_UNKNOWN, 0, STILL_RUNS_S, 1),
+        (State.START_UNKNOWN, 0, STILL_RUNS_S + 1, 0),
+        (State.CANCELLED, 1, STILL_RUNS_S, 1),
+        (State.CANCELLED, 1, STILL_RUNS_S + 1, 0),
+        (State.CANCELLED, 0, 0, 0),
+        (State.AWAITING_APPROVAL, 0, 0, 0),
+        (State.COMPLETED, 0, 0, 0),
+        (State.FAILED, 0, 0, 0),
+        (State.INCOMPLETE, 0, 0, 0),
+        (State.EXPIRED, 0, 0, 0),
+    ],
+)
+async def test_what_runs_or_may_run_counts_as_running(
+    open_ledger: Open, state: State, may_run: int, seconds: float, running: int
+) -> None:
+    ledger = open_ledger()
+    job = await add(ledger, replace(job_of("tides", created=NOW, state=state), may_run=bool(may_run)))
+    assert (await used(ledger, NOW + seconds)).running == running
+    assert (await used(ledger, NOW + seconds, job)).running == 0  # it is not in its own way
+
+
+@pytest.mark.parametrize(
+    "ended", [{"state": State.CANCELLED, "may_run": 1}, {"state": State.START_UNKNOWN}], ids=["cancelled", "unknown"]
+)
+async def test_what_may_run_counts_as_running_although_it_is_forgotten(open_ledger: Open, ended: Any) -> None:
+    ledger = open_ledger()
+    job = await begun(ledger, "tides")
+    await ledger.change(job.id, {State.STARTING}, NOW + 60, **ended)
+    await ledger.delete(job.id)
+    assert (await used(ledger, NOW + STILL_RUNS_S)).running == 1
+    assert (await used(ledger, NOW + 60 + STILL_RUNS_S + 1)).running == 0
+
+
+async def test_what_is_over_does_not_count_as_running_when_it_is_forgotten(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    for number, state in enumerate((State.COMPLETED, State.CANCELLED, State.FAILED)):
+        job = await begun(ledger, f"brief {number}")
+        await ledger.change(job.id, {State.STARTING}, NOW, state=state)
+        await ledger.delete(job.id)
+    assert await used(ledger) == Used(0, 3, 9.0)
+
+
+@each_limit
+async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_ledger: Open, limits: Limits) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+
+    async def order(number: int) -> Job | None:
+        job, ledger = job_of(f"brief {number}", created=NOW), ledgers[number % 2]
+        await ledger.add(job, within(limits, job))
+        return await ledger.begin(job, NOW)
+
+    given = await asyncio.gather(*map(order, range(ORDERS)), return_exceptions=True)
+    await holds(ledgers[0], given)
+    assert len(await ledgers[0].find()) == 3
+
+
+@each_limit
+async def test_a_limit_holds_for_approvals_that_come_at_once_over_two_ledgers(
+    open_ledger: Open, limits: Limits
+) -> None:
+    ledgers = [open_ledger(), open_ledger()]
+    jobs = [job_of(f"brief {number}", created=NOW, state=State.AWAITING_APPROVAL) for number in range(ORDERS)]
+    for job in jobs:
+        await ledgers[0].add(job, within(limits, job))  # nothing is spent by asking for a price
+
+    async def approve(number: int) -> Job | None:
+        ledger = ledgers[number % 2]
+        agreed = await ledger.agree(jobs[number], NOW, within(limits, jobs[number]))
+        return agreed and await ledger.begin(agreed, NOW)
+
+    given = await asyncio.gather(*map(approve, range(ORDERS)), return_exceptions=True)
+    await holds(ledgers[0], given)
+    assert len(await ledgers[1].find(states={State.AWAITING_APPROVAL})) == ORDERS - 3
+
+
+async def holds(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> None:
+    """Three were let through, the others were refused, and nothing else happened."""
+    sent = [job.id for job in given if isinstance(job, Job)]
+    assert len(sent) == 3
+    assert [type(each) for each in given if not isinstance(each, Job)] == [LimitReached] * (ORDERS - 3)
+    assert sorted(entry.job for entry in await ledger.spending()) == sorted(sent)
+
+
+async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_ledger: Open) -> None:
+    ledgers, limits = [open_ledger(), open_ledger()], Limits(usd_per_day=3.35)
+    job = await begun(ledgers[0], "tides")
+
+    async def ask(number: int) -> None:
+        entry = spending_of_question(job, MODEL, NOW)
+        await ledgers[number % 2].spend(job, entry, within_day(limits, entry))
+
+    given = await asyncio.gather(*map(ask, range(ORDERS)), return_exceptions=True)
+    assert given.count(None) == 3
+    assert [type(each) for each in given if each] == [LimitReached] * (ORDERS - 3)
+    assert [entry.kind for entry in await ledgers[0].spending()] == [Kind.RUN, *[Kind.QUESTION] * 3]
+
+
+async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
+    ledger, limits = open_ledger(), Limits(at_once=1, per_day=1, usd_per_day=3)
+    for user in ("ada", "bob"):
+        job = job_of("tides", user, NOW)
+        assert (await ledger.add(job, within(limits, job)))[1]
+    more = job_of("waves", "ada", NOW)
+    with pytest.raises(LimitReached):
+        await ledger.add(more, within(limits, more))
+
+
+async def test_an_order_that_has_a_job_is_not_refused(open_ledger: Open) -> None:
+    ledger, limits = open_ledger(), Limits(at_once=1, per_day=1, usd_per_day=3)
+    job, again = new_job(ORDER, NOW), new_job(ORDER, NOW + 1)
+    await ledger.add(job, within(limits, job))
+    assert await ledger.add(again, within(limits, again)) == (job, False)
+
+
+async def test_the_sixth_plan_is_refused_and_the_run_is_not(open_ledger: Open) -> None:
+    ledger, limits = open_ledger(), Limits()
+    job, now = await planned(ledger), NOW
+    for number in range(2, 7):
+        now += 1
+        assert job.plan
+        revision = replace(job, plan=replace(job.plan, reply="So."))
+        if number == 6:
+            with pytest.raises(LimitReached, match=f"{job.id} has had 5 plans"):
+                await ledger.agree(job, now, within(limits, revision), plan=revision.plan)
+            break
+        assert await ledger.agree(job, now, within(limits, revision), plan=revision.plan)
+        assert await ledger.begin(revision, now)
+        job = await waiting(ledger, job, Plan(f"Plan {number}", f"v1_{number}"), now)
+    assert await ledger.get(job.id) == job  # it waits on
+    assert job.plan
+    approved = replace(job, plan=replace(job.plan, reply="Go.", approved=True))
+    assert await ledger.agree(job, now, within(limits, approved), plan=approved.plan)
+
+
+async def test_entries_that_are_none_neither_fill_nor_break_a_limit_and_are_left_out(
+    url: str, open_ledger: Open
+) -> None:
+    ledger = open_ledger()
+    good, *bad = [await begun(ledger, f"brief {number}") for number in range(4)]
+    for job in (good, *bad):
+        await ledger.change(job.id, {State.STARTING}, NOW, state=State.COMPLETED)
+    await sql(url, f"UPDATE desk_spending SET estimate = 1e300 WHERE job = '{bad[0].id}'")
+    await sql(url, f"UPDATE desk_spending SET time = 1e300 WHERE job = '{bad[1].id}'")
+    wrong = "time = 'soon'" if url.startswith("sqlite") else "estimate = 'NaN'"
+    await sql(url, f"UPDATE desk_spending SET {wrong} WHERE job = '{bad[2].id}'")
+    assert await used(ledger) == Used(0, 1, 3.0)
+    assert [entry.job for entry in await ledger.spending()] == [good.id]

@@ -1,0 +1,175 @@
+"""Never bought by accident: what spends or destroys waits for a yes, and a model's word is none."""
+
+from __future__ import annotations
+
+import asyncio
+
+import pytest
+
+from tests.researcher.conftest import Call, Desk
+from tools.confirmation import NotConfirmed, Turn, confirm
+from tools.research.job import State
+from tools.research.ledger import Ledger
+from tools.research.questions import Action
+
+
+def approve(job_id: str) -> list[Call]:
+    return [("approve", {"job_id": job_id})]
+
+
+async def test_a_run_starts_only_after_a_yes_to_its_price(desk: Desk) -> None:
+    shown = await desk.say("tides, please", [("start_research", {"title": "Tides", "brief": "Tides at Cuxhaven"})])
+    (job,) = await desk.jobs()
+    assert (job.state, desk.creates) == (State.AWAITING_APPROVAL, 0)
+    for fact in ("Tides at Cuxhaven", "$1 to $3", "5 to 20 minutes", "deep-research-preview", job.id, "**yes**"):
+        assert fact in shown
+    report = await desk.say("yes", approve(job.id))
+    assert "The moon moves the sea" in report
+    assert ((await desk.service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
+
+
+async def test_a_model_that_approves_in_the_turn_that_asked_is_refused(desk: Desk) -> None:
+    job = await desk.quote()
+    turn = Turn("i2", "ada", desk.talk.session_id, f"make {job.id} shorter", frozenset())
+    asked = turn.question(job.id, Action.START, job.version)
+    await desk.service.ledger.ask(asked)
+    with pytest.raises(NotConfirmed, match="has not answered yet"):
+        await confirm(desk.service.ledger, turn, job.id, Action.START, job.version)
+    await desk.say("and the sun", [("start_research", {"title": "Sun", "brief": "The sun"}), *approve("job_22222222")])
+    assert desk.creates == 0
+
+
+async def test_a_yes_after_another_turn_does_not_count_until_the_question_is_shown_again(desk: Desk) -> None:
+    job = await desk.quote()
+    desk.script.root[:] = [("forget_conversation", {})]  # a turn that is not the researcher's
+    await desk.say("hello")
+    again = await desk.say("thanks, ok", approve(job.id), "It has to be asked for again.")
+    assert desk.creates == 0
+    assert f"Research `{job.id}`" in again and "waits for your yes" in again
+    await desk.say("yes", approve(job.id))
+    assert desk.creates == 1
+
+
+async def test_a_question_in_between_is_answered_and_the_yes_after_it_counts(desk: Desk) -> None:
+    job = await desk.quote()
+    said = await desk.say("what will it cost?", "About $1 to $3.")
+    assert "About $1 to $3." in said and "waits for your yes" in said
+    await desk.say("ok, do it", approve(job.id))
+    assert desk.creates == 1
+
+
+async def test_a_message_that_names_the_job_says_yes_at_any_time_also_in_another_conversation(desk: Desk) -> None:
+    job = await desk.quote()
+    other = desk.another()
+    await other.say("yes", approve(job.id), "Say its name.")
+    assert desk.creates == 0
+    await other.say(f"start {job.id.upper()}", approve(job.id))
+    assert desk.creates == 1
+
+
+async def test_a_yes_counts_once(desk: Desk) -> None:
+    job = await desk.quote()
+    await desk.say("yes", [*approve(job.id), *approve(job.id)])
+    shown = await desk.say("yes", approve(job.id))
+    assert desk.creates == 1
+    assert "The moon moves the sea" in shown
+
+
+async def test_one_yes_answers_one_of_two_questions(desk: Desk) -> None:
+    await desk.say(
+        "tides and the sun",
+        [
+            ("start_research", {"title": "Tides", "brief": "Tides"}),
+            ("start_research", {"title": "Sun", "brief": "The sun"}),
+        ],
+    )
+    first, second = await desk.jobs()
+    said = await desk.say("yes", [*approve(first.id), *approve(second.id)])
+    assert desk.creates == 1
+    assert "by its name" in said
+    left = [job for job in await desk.jobs() if job.state is State.AWAITING_APPROVAL]
+    await desk.say(f"yes, {left[0].id} too", approve(left[0].id))
+    assert desk.creates == 2
+
+
+async def test_a_yes_that_reaches_two_processes_at_once_counts_in_one(desk: Desk) -> None:
+    job = await desk.quote()
+    (asked,) = await desk.service.ledger.questions("ada", desk.talk.session_id)
+    turn = Turn("i9", "ada", desk.talk.session_id, "yes", frozenset({asked.mark}))
+    ledgers = [Ledger(desk.service.ledger.url.render_as_string(hide_password=False)) for _ in range(4)]
+    ends = await asyncio.gather(
+        *(confirm(ledger, turn, job.id, Action.START, job.version) for ledger in ledgers), return_exceptions=True
+    )
+    assert [type(end) for end in ends if end] == [NotConfirmed] * 3
+    for ledger in ledgers:
+        await ledger.close()
+
+
+async def test_nobody_says_yes_for_another_user(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    job = await desk.quote()
+    monkeypatch.setattr("tests.talk.USER", "bob")
+    await desk.another().say(f"yes, {job.id}", approve(job.id), "I cannot.")
+    assert desk.creates == 0
+
+
+async def test_a_yes_to_a_plan_is_none_to_the_plan_that_took_its_place(desk: Desk) -> None:
+    job = await desk.quote(plan_first=True)
+    shown = await desk.say("yes", approve(job.id))
+    assert ("Plan 0" in shown or "look at the sea" in shown, desk.creates) == (True, 1)
+    await desk.service.revise(job.id, "with the moon")  # by the command line, say
+    async for _ in desk.service.watch(job.id):
+        pass
+    said = await desk.say("yes", approve(job.id), "It has changed.")
+    assert desk.creates == 2
+    assert "waits to be looked at" in said
+    await desk.say("yes", approve(job.id), "It was not shown yet.")
+    assert desk.creates == 2
+    assert "look at the sea" in await desk.say("show it", [("show_research", {"job_id": job.id})])
+    await desk.say("yes", approve(job.id))
+    assert desk.creates == 3
+
+
+async def test_a_plan_is_revised_once_for_each_wish_and_never_by_the_model_alone(desk: Desk) -> None:
+    job = await desk.quote(plan_first=True)
+    await desk.say("yes", approve(job.id))
+    revise: Call = ("revise", {"job_id": job.id, "wishes": "add the GIL"})
+    await desk.say("looks good but also cover the GIL", [revise, revise])
+    assert desk.creates == 2
+    plans = [entry.kind for entry in await desk.service.ledger.spending()]
+    assert plans == ["plan", "revision"]
+
+
+@pytest.mark.parametrize("session", ["here", "elsewhere"])
+async def test_a_report_is_deleted_only_after_a_yes(desk: Desk, session: str) -> None:
+    job = await desk.report()
+    place = desk if session == "here" else desk.another()
+    asked = await place.say("delete it", [("delete_research", {"job_id": job.id}), *approve(job.id)])
+    assert "cannot be undone" in asked
+    assert await desk.service.report(job.id)
+    receipt = await place.say("yes", approve(job.id))
+    assert "deleted" in receipt
+    assert await desk.service.ledger.get(job.id) is None
+
+
+async def test_a_no_keeps_the_report_and_a_later_yes_deletes_nothing(desk: Desk) -> None:
+    job = await desk.report()
+    await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+    kept = await desk.say("no", [("cancel_research", {"job_id": job.id})])
+    assert "is kept" in kept
+    await desk.say("yes", approve(job.id))
+    assert await desk.service.report(job.id)
+
+
+async def test_a_no_to_a_price_ends_the_order_and_nothing_was_sent(desk: Desk) -> None:
+    job = await desk.quote()
+    await desk.say("no thanks", [("cancel_research", {"job_id": job.id})])
+    await desk.say("yes", approve(job.id))
+    assert ((await desk.service.job(job.id)).state, desk.creates) == (State.CANCELLED, 0)
+
+
+async def test_a_run_below_the_threshold_starts_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
+    await desk.say("tides", [("start_research", {"title": "Tides", "brief": "Tides"})])
+    assert desk.creates == 1
+    await desk.quote("the moon", depth="max")
+    assert desk.creates == 1

@@ -1,0 +1,107 @@
+"""The gate: whatever spends money or destroys something needs a person's yes, and a model's word is none.
+
+A question stands in the ledger, and the event that shows it to the person carries its mark. A yes counts
+
+* in the turn that directly follows one whose events carry the mark, or when the person's message names the subject,
+* not in the turn that asks, whatever the model says there,
+* from the same user in the same conversation, to the same version (plan, brief) of what was asked about,
+* once, also over processes. A message that names nothing answers one question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from google.adk.agents import InvocationContext
+
+from tools.chains import in_force
+from tools.research.ledger import Ledger
+from tools.research.questions import Action, Question
+
+AWAITS_INPUT = "awaits_input"
+"""Metadata of an event that asks the user for a yes: the marks of its questions."""
+
+
+class NotConfirmed(Exception):
+    """Nobody has said yes. The text says why, and what to do."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the gate knows of a turn."""
+
+    invocation: str
+    user: str
+    session: str
+    message: str
+    """What the person said."""
+    marks: frozenset[str]
+    """Of the questions that the turn before it showed."""
+
+    def names(self, subject: str) -> bool:
+        """Whether the person's message names a run, in any case. A conversation's id may be any word: it is no name."""
+        named = re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", self.message, re.IGNORECASE)
+        return bool(named) and subject != self.session
+
+    def question(self, subject: str, action: Action, version: str = "") -> Question:
+        """A question that this turn asks."""
+        return Question(self.user, self.session, subject, action, version, self.invocation)
+
+
+def turn_of(context: InvocationContext) -> Turn:
+    """The turn that an invocation is."""
+    session, content = context.session, context.user_content
+    before = [event for event in in_force(session.events) if event.invocation_id != context.invocation_id]
+    shown = [event for event in before if event.invocation_id == before[-1].invocation_id]
+    marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
+    message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
+    return Turn(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
+
+
+async def confirm(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> None:
+    """Uses up the person's yes to a question.
+
+    Raises:
+        NotConfirmed: there is none.
+    """
+    asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
+    question, named = asked.get(subject), turn.names(subject)
+    if question is None or question.action is not action:
+        if named and action is Action.START:  # it waits, and was asked about in another conversation
+            return
+        raise NotConfirmed(f"no question about {subject} waits for a yes: it was not asked, or is answered already")
+    if why := refusal(question, turn, version):
+        raise NotConfirmed(why)
+    if not await ledger.answer(question, f"{turn.invocation} {subject}" if named else turn.invocation):
+        raise NotConfirmed(
+            f"this yes has answered another question already: ask the user to say yes to {subject} by its name"
+        )
+
+
+def refusal(question: Question, turn: Turn, version: str) -> str | None:
+    """Why a turn cannot answer a question, if so."""
+    if question.invocation == turn.invocation:
+        return "the user has not answered yet: the question is shown only after this turn. Do nothing more now"
+    if question.version != version:
+        return "what waits has changed since it was shown: it is shown again now, and needs a yes of its own"
+    if turn.names(question.subject) or question.mark in turn.marks:
+        return None
+    return (
+        "the user's message does not directly follow the question: it is shown again now. Ask for a yes to it, or for"
+        f" one that names {question.subject}"
+    )
+
+
+async def show(ledger: Ledger, turn: Turn, questions: Iterable[Question]) -> dict[str, Any]:
+    """Writes down that this turn shows these questions.
+
+    Returns:
+        The metadata for the event that shows them.
+    """
+    shown = [replace(question, invocation=turn.invocation) for question in questions]
+    for question in shown:
+        await ledger.ask(question)
+    return {AWAITS_INPUT: [question.mark for question in shown]} if shown else {}

@@ -1,0 +1,119 @@
+"""The agent that stands in YAML as `tools.researcher.agent.Researcher`."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import AsyncGenerator, Sequence
+from typing import ClassVar
+
+from google.adk.agents import InvocationContext
+from google.adk.events import Event
+from google.adk.models import LlmRequest
+from google.adk.tools import BaseTool, ToolContext
+from google.genai import types
+from pydantic import BaseModel, field_validator, model_validator
+
+from tools import confirmation
+from tools.agent import Agent, AgentConfig
+from tools.research.config import ResearchSettings
+from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.job import Job
+from tools.research.questions import Action
+from tools.research.texts import state, title
+from tools.research.wiring import research
+from tools.server_tools import ServerTool
+from tools.settings import load_settings
+
+MOST_LISTED = 20
+"""Runs of a conversation that the model is told of."""
+
+with warnings.catch_warnings():  # ADK 2.13 checks the keys with its class and says that it will go
+    warnings.simplefilter("ignore", DeprecationWarning)
+
+    class ResearcherConfig(ResearchSettings, AgentConfig):
+        """The keys of a researcher's YAML file: those of an agent, and those of research."""
+
+        agent_class: str = "tools.researcher.agent.Researcher"
+
+        @field_validator("server_tools")
+        @classmethod
+        def _none(cls, tools: Sequence[ServerTool]) -> Sequence[ServerTool]:
+            if tools:
+                raise ValueError("Deep Research has its tools in `research_tools`")
+            return tools
+
+
+class Researcher(ResearchSettings, Agent):
+    """Understands what a person wants of research, and manages runs by its tools.
+
+    Its model chooses the tools; its own code watches a run after the call, for at most `attach_seconds`, and shows
+    quotes, progress and reports word by word. The run itself goes on and is found again by any later turn.
+    """
+
+    config_type: ClassVar[type[BaseModel]] = ResearcherConfig
+
+    @model_validator(mode="after")
+    def _tell_of_runs(self) -> Researcher:
+        self.tools = [*(tool for tool in self.tools if not isinstance(tool, _Runs)), _Runs()]
+        return self
+
+    async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
+        from tools.researcher.showing import Conversation  # with the reports: no start waits for them
+
+        seconds = load_settings().attach_seconds or self.attach_seconds
+        try:
+            service = research()
+        except DATABASE_ERRORS as error:  # an exception would end `adk run`
+            text = f"The research desk cannot work: {describe_database_error(error)}."
+            yield Event(
+                author=self.name,
+                invocation_id=ctx.invocation_id,
+                branch=ctx.branch,
+                content=types.Content(role="model", parts=[types.Part(text=text)]),
+                error_code="LEDGER",
+                error_message=text,
+            )
+            return
+        async for event in Conversation(self.name, ctx, service, seconds).play(super()._run_async_impl(ctx)):
+            yield event
+
+
+class _Runs(BaseTool):
+    """Tells the model of the conversation's runs in each request; there is nothing to call here."""
+
+    def __init__(self) -> None:
+        super().__init__(name="runs", description="The research runs of this conversation.")
+
+    async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
+        """Adds the table to the instruction."""
+        turn = confirmation.turn_of(tool_context.get_invocation_context())
+        service = research()
+        try:
+            asked = await service.ledger.questions(turn.user, turn.session)
+            jobs = [job for job in await service.jobs(turn.user) if job.order.session == turn.session]
+        except DATABASE_ERRORS as error:
+            told = f"The research runs of this conversation are not known: {describe_database_error(error)}."
+        else:
+            told = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
+        llm_request.append_instructions([told])
+
+
+def runs_table(jobs: list[Job], deleting: set[str]) -> str:
+    """The runs of a conversation as the model is told of them.
+
+    Args:
+        jobs: newest first.
+        deleting: ids of those that wait for a yes to be deleted.
+    """
+    lines = [f"- {job.id} | {_standing(job, job.id in deleting)} | {title(job)}" for job in jobs[:MOST_LISTED]]
+    if not lines:
+        return "No research run in this conversation yet."
+    return "\n".join(["Research runs of this conversation (newest first):", *lines])
+
+
+def _standing(job: Job, deleting: bool) -> str:
+    if deleting:
+        return "waits for a yes: deletion"
+    if job.state == "awaiting_approval":
+        return f"waits for a yes: {'plan' if job.plan else 'price'}"
+    return state(job)

@@ -1,0 +1,49 @@
+"""The files of a message, as content that goes along with a brief."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Sequence
+from typing import Any
+
+from google.adk.events import Event
+from google.genai import types
+
+from tools.attachments import text_in
+from tools.media import media_type
+
+
+def newest_files(events: Sequence[Event], message: types.Content | None) -> list[types.Part]:
+    """The files of the user's message, else of the newest message before it that has some."""
+    said = [event.content for event in events if event.author == "user" and event.content]
+    for content in (message, *reversed(said)):
+        files = [part for part in (content.parts if content else None) or [] if part.inline_data or part.file_data]
+        if files:
+            return files
+    return []
+
+
+def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[str]]:
+    """Pictures and documents of a message as content of the wire, and the types of other files, which are left out."""
+    inputs, left = list[dict[str, Any]](), list[str]()
+    for part in parts:
+        file = part.inline_data or part.file_data
+        kind = _kind(file.mime_type if file else None)
+        if part.inline_data and kind:
+            text = text_in(part)  # as it was judged, whatever its charset
+            data = base64.b64encode((part.inline_data.data or b"") if text is None else text.encode()).decode()
+            inputs.append({"type": kind, "mime_type": media_type(part.inline_data.mime_type), "data": data})
+        elif part.file_data and kind:
+            inputs.append(
+                {"type": kind, "mime_type": media_type(part.file_data.mime_type), "uri": part.file_data.file_uri}
+            )
+        elif file:
+            left.append(file.mime_type or "a file of unknown type")
+    return inputs, left
+
+
+def _kind(mime_type: str | None) -> str | None:
+    kind = media_type(mime_type)
+    if kind.startswith("image/"):
+        return "image"
+    return "document" if kind == "application/pdf" or kind.startswith("text/") else None

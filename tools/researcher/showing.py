@@ -1,0 +1,283 @@
+"""What the researcher's own code says after its tools: progress, quotes, plans, reports, and the questions that wait.
+
+No model is asked for it, so that none retypes a report or rewords a price.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing
+from dataclasses import asdict, dataclass, field
+from typing import Any, NamedTuple
+
+from google.adk.agents import InvocationContext
+from google.adk.artifacts import BaseArtifactService
+from google.adk.events import Event, EventActions
+from google.adk.tools import ToolContext
+from google.genai import types
+
+from tools import confirmation
+from tools.moderation.gate import Withheld, admit_report, admitted
+from tools.redaction import redact
+from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.job import WORKABLE, Job, State
+from tools.research.page import to_chat, to_markdown
+from tools.research.questions import Action, Question
+from tools.research.rendering import render_html
+from tools.research.report import Report, to_json
+from tools.research.service import Research
+from tools.research.texts import closing, outcome, quote, reminder, started, title, unseen
+
+log = logging.getLogger(__name__)
+
+KEY = "temp:showing:"
+"""Beginning of the state that a tool leaves for the agent's code. ADK stores no state that begins with `temp:`."""
+MOST_REFUSALS = 5
+"""Refused tool calls in a turn, after which the model is not asked again."""
+READ_SECONDS = 10
+"""How long a turn waits for the ledger at its end."""
+SAVE_SECONDS = 30
+"""How long a turn waits until a report's files are stored."""
+
+
+@dataclass(frozen=True)
+class Showing:
+    """What is to be shown after a tool call."""
+
+    say: Sequence[str] = ()
+    """Texts."""
+    job: str = ""
+    """Id of the run that is watched, and shown as it stands then; empty: none."""
+    begun: bool = False
+    """Whether it has just been ordered or approved."""
+    asks: str = ""
+    """Id of the run that the texts ask a question about; empty: none."""
+
+
+def leave(context: ToolContext, showing: Showing) -> None:
+    """Leaves a showing for the agent's code, which is said when all tools of the turn are done."""
+    context.state[f"{KEY}{context.function_call_id}"] = asdict(showing)
+
+
+@dataclass
+class Conversation:
+    """One turn of the researcher, from its model's events to the last line."""
+
+    name: str
+    """The researcher's."""
+    context: InvocationContext
+    service: Research
+    seconds: float
+    """How long a run is watched."""
+    shown: set[str] = field(default_factory=set)
+    """Ids of the runs whose question was shown in full."""
+    withheld: set[str] = field(default_factory=set)
+    """Ids of the runs whose plan must not be shown: nobody can say yes to it in the next turn."""
+    watching: bool = False
+    """Whether a run is being watched: more will be said, so that nothing is held back."""
+
+    async def play(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        """The model's events, then what its tools left to show; the last one carries the questions that wait."""
+        last: Event | None = None
+        async with aclosing(self._events(model)) as events:
+            async for event in events:
+                if last:
+                    yield last
+                # Held back is only what may be the last: the next model call needs the results of tools in the session.
+                may_be_last = event.is_final_response() and not event.get_function_responses() and not self.watching
+                last = event if may_be_last else None
+                if last is None:
+                    yield event
+        async for event in self._ended(last):
+            yield event
+
+    async def _events(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
+        showings, refusals = list[Showing](), list[str]()
+        async with aclosing(model) as events:
+            async for event in events:
+                showings += [
+                    Showing(**value) for key, value in event.actions.state_delta.items() if key.startswith(KEY)
+                ]
+                refused = [_refusal(response) for response in event.get_function_responses()]
+                refusals += filter(None, refused)
+                yield event
+                if len(refusals) >= MOST_REFUSALS:
+                    yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
+                    return
+        if showings and any(refused):  # the loop ended with the call beside it, so no model explains
+            yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
+        for showing in showings:
+            async for event in self._show(showing):
+                yield event
+
+    async def _ended(self, last: Event | None) -> AsyncGenerator[Event, None]:
+        """The last event, with the questions that wait."""
+        lines, marks = list[str](), dict[str, Any]()
+        try:
+            async with asyncio.timeout(READ_SECONDS):
+                turn = confirmation.turn_of(self.context)
+                waiting = [w for w in await waiting_questions(self.service, turn) if w.job.id not in self.withheld]
+                lines = [
+                    reminder(w.job, w.question.action is Action.DELETE) if w.asked else unseen(w.job)
+                    for w in waiting
+                    if w.job.id not in self.shown
+                ]
+                seen = [w.question for w in waiting if w.asked or w.job.id in self.shown]
+                marks = await confirmation.show(self.service.ledger, turn, seen)
+        except (TimeoutError, *DATABASE_ERRORS) as error:  # the answer is worth more; nothing can be approved after it
+            log.warning("the questions that wait cannot be read: %s", error)
+        if last and (not lines or (last.content and not last.error_code)):
+            parts = [types.Part(text=f"\n\n{line}") for line in lines]
+            if last.content and parts:
+                last.content = types.Content(role="model", parts=[*(last.content.parts or ()), *parts])
+            last.custom_metadata = {**(last.custom_metadata or {}), **marks} or None
+            yield last
+            return
+        if last:
+            yield last
+        if lines:
+            yield self._say("\n\n".join(lines), custom_metadata=marks)
+
+    async def _show(self, showing: Showing) -> AsyncGenerator[Event, None]:
+        """What one tool left to show, whatever goes wrong."""
+        try:
+            for text in showing.say:
+                await admit_report(self.context, text)
+                yield self._say(text)
+            if showing.asks:
+                self.shown.add(showing.asks)
+            if showing.job:
+                async for event in self._watch(showing.job, showing.begun):
+                    yield event
+        except asyncio.CancelledError:
+            raise
+        except Withheld as withheld:
+            self.withheld.add(showing.job)
+            yield self._say(str(withheld))
+        except TimeoutError:
+            text = "There was no answer in time. A research run that was started goes on; ask again to see it."
+            yield self._say(text, error_code="TIMEOUT", error_message=text)
+        except Exception as error:  # an exception would end `adk run`, and leave no trace in `adk web`
+            log.exception("the researcher failed")
+            why = describe_database_error(error) if isinstance(error, DATABASE_ERRORS) else redact(str(error))
+            text = f"The research desk failed: {why}. A research run that was started goes on; ask again to see it."
+            yield self._say(text, error_code=type(error).__name__, error_message=why)
+
+    async def _watch(self, job_id: str, begun: bool) -> AsyncGenerator[Event, None]:
+        job = await self.service.job(job_id)
+        first = ""
+        if begun and job.state is not State.AWAITING_APPROVAL:
+            first = started(job)
+        elif job.active and job.state is not State.AWAITING_APPROVAL:
+            first = f"Research `{job.id}` goes on: “{title(job)}”"
+        self.watching = True
+        try:
+            if first:
+                yield self._say(first)
+            async with aclosing(admitted(self.context, self.service.watch(job.id, self.seconds))) as lines:
+                async for line in lines:
+                    yield self._progress(line)
+        finally:
+            self.watching = False
+        async with asyncio.timeout(READ_SECONDS):
+            job, report = await self.service.job(job.id), await self.service.report(job.id)
+            base = await self.service.ledger.get(job.order.base) if job.order.base else None
+        async for event in self._outcome(job, report, base):
+            yield event
+
+    async def _outcome(self, job: Job, report: Report | None, base: Job | None) -> AsyncGenerator[Event, None]:
+        if report is None:
+            waits = job.state is State.AWAITING_APPROVAL
+            await admit_report(self.context, job.plan.text if waits and job.plan else job.error)
+            if waits:
+                self.shown.add(job.id)
+            failed = not waits and job.state not in WORKABLE
+            code = f"RESEARCH_{job.state.upper()}" if failed else None
+            text = quote(job, base) if waits and not job.plan else outcome(job)
+            yield self._say(text, error_code=code, error_message=job.error if failed else None)
+            return
+        await admit_report(self.context, f"{to_chat(report)}\n\n{job.error}".rstrip())  # before any file is saved
+        saved: list[str] = []
+        if self.context.artifact_service:
+            try:
+                for group in artifacts(job, report, await render_html(report)):
+                    async with asyncio.timeout(SAVE_SECONDS):
+                        delta = {
+                            n: await self._save(self.context.artifact_service, n, part) for n, part in group.items()
+                        }
+                    saved += delta
+                    yield self._event(actions=EventActions(artifact_delta=delta))
+            except Exception:  # the report was paid for: it is shown whatever happens to its files
+                log.exception("%s: its files could not be saved", job.id)
+        yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
+
+    async def _save(self, store: BaseArtifactService, name: str, part: types.Part) -> int:
+        user, session = self.context.session.user_id, self.context.session.id
+        return await store.save_artifact(
+            app_name=self.context.app_name, user_id=user, session_id=session, filename=name, artifact=part
+        )
+
+    def _say(self, text: str, **values: Any) -> Event:
+        return self._event(content=types.Content(role="model", parts=[types.Part(text=text)]), **values)
+
+    def _progress(self, line: str) -> Event:
+        """A list item in a bubble that grows in `adk web` and is a line of its own in `adk run`."""
+        content = types.Content(role="model", parts=[types.Part(text=f"- {line}\n", thought=True)])
+        return self._event(content=content, partial=True)
+
+    def _event(self, **values: Any) -> Event:
+        return Event(author=self.name, invocation_id=self.context.invocation_id, branch=self.context.branch, **values)
+
+
+class Waiting(NamedTuple):
+    """A run that waits for a yes."""
+
+    question: Question
+    job: Job
+    asked: bool
+    """Whether the user was asked before: a plan that has just come was shown to nobody."""
+
+
+async def waiting_questions(service: Research, turn: confirmation.Turn) -> list[Waiting]:
+    """What waits for a yes in a conversation; one question a run."""
+    asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
+    jobs = [job for job in await service.jobs(turn.user) if job.order.session == turn.session or job.id in asked]
+    found = list[Waiting]()
+    for job in jobs:
+        before = asked.get(job.id)
+        if before and before.action is Action.DELETE:
+            found.append(Waiting(before, job, True))
+        elif job.state is State.AWAITING_APPROVAL:
+            question = turn.question(job.id, Action.START, job.version)
+            found.append(Waiting(question, job, bool(before and before.version == question.version)))
+    return found
+
+
+def artifacts(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
+    """The report's files by name, one group an event.
+
+    Args:
+        page: the report's web page.
+
+    `adk web` 2.13 draws one file an event, and none beside a text: so each picture has its own, and the documents,
+    which it cannot draw, share one.
+    """
+    pictures = [
+        {f"{job.id}-{p.name}": types.Part.from_bytes(data=p.data, mime_type=p.mime_type)} for p in report.pictures
+    ]
+    documents = {
+        f"{job.id}.{ending}": types.Part.from_bytes(data=text.encode(), mime_type=kind)
+        for ending, kind, text in (
+            ("md", "text/markdown", to_markdown(report)),
+            ("html", "text/html", page),
+            ("json", "application/json", to_json(report)),
+        )
+    }
+    return [*pictures, documents]
+
+
+def _refusal(response: types.FunctionResponse) -> str:
+    error = (response.response or {}).get("error")
+    return str(error).rstrip(".") if error else ""

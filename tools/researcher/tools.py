@@ -1,0 +1,366 @@
+"""The tools of the researcher. The model chooses among them; what spends or destroys passes the gate.
+
+A tool that succeeds leaves a `Showing` for the agent's own code, which says it to the person word by word, and ends the
+model's loop. A tool that refuses returns `{"error": …}`, which the model explains. Nothing is half written either way.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import functools
+from collections.abc import Awaitable, Callable
+from dataclasses import replace
+from typing import Any, Literal
+
+from google.adk.tools import ToolContext
+
+from tools import confirmation
+from tools.confirmation import NotConfirmed
+from tools.redaction import redact
+from tools.research.client import ApiError
+from tools.research.config import Private, ResearchSettings
+from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.job import MINUTES, Job, Order, State, cost_of
+from tools.research.limits import LimitReached
+from tools.research.page import inert, to_chat
+from tools.research.questions import Action
+from tools.research.rows import UnreadableJob
+from tools.research.service import GRACE, NotFinished, OtherServer, Research, UnknownJob
+from tools.research.texts import deletion, listing, state, title
+from tools.research.wiring import research
+from tools.researcher.inputs import inputs_of, newest_files
+from tools.researcher.showing import Showing, leave
+from tools.settings import load_settings
+
+Result = dict[str, Any]
+LONGEST_BRIEF = 20_000
+"""Characters."""
+LONGEST_TITLE = 120
+_ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
+_NOT_SENT_OR_LOST = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
+_REFUSALS = (LimitReached, Private, UnknownJob, UnreadableJob, NotFinished, OtherServer, NotConfirmed, ApiError)
+
+
+class BadArgument(Exception):
+    """A tool was called with something that it cannot use. The text names it."""
+
+
+def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
+    """A function whose refusals are results that the model can explain."""
+
+    @functools.wraps(act)
+    async def tool(**arguments: Any) -> Result:
+        context: ToolContext = arguments["tool_context"]
+        try:
+            async with asyncio.timeout(_attach_seconds(context) + GRACE):
+                result = await act(**arguments)
+        except (*_REFUSALS, BadArgument) as error:
+            return {"error": redact(str(error))}
+        except TimeoutError:
+            return {"error": "there was no answer in time; what was started goes on, and show_research shows it"}
+        except DATABASE_ERRORS as error:
+            return {"error": f"{describe_database_error(error)}; nothing was done"}
+        context.actions.skip_summarization = True
+        return result
+
+    return tool
+
+
+@_tool
+async def start_research(
+    title: str,
+    brief: str,
+    tool_context: ToolContext,
+    depth: Literal["standard", "max"] = "standard",
+    plan_first: bool = False,
+    builds_on: str = "",
+    with_files: bool = False,
+) -> Result:
+    """Orders a new research run. Writes the order down and shows the user its price; the user's yes comes later.
+
+    Call it once for each topic. Do not call it for a question that a report in the list can answer, nor for a topic
+    whose run is in the list already.
+
+    Args:
+        title: A few words by which the user knows it again, in the user's language.
+        brief: The whole task for somebody who has not read this conversation, in the user's language. Resolve every
+            reference ("that", "the second one"). Say the period, region, audience, form, length and language if the
+            conversation names them. Leave out words to you, such as "please" or "show me a plan first".
+        depth: "max" only if the user asks for Deep Research Max or for the most thorough and expensive research.
+        plan_first: True if the user wants to see a plan before the run.
+        builds_on: Id of a completed run that this one continues or goes deeper into; else empty.
+        with_files: True if files of the user's message belong to the task.
+    """
+    service, settings = research(), _settings(tool_context)
+    settings.need_storage()
+    title, brief = title.strip(), brief.strip()
+    if not brief:
+        raise BadArgument("`brief` is empty: ask the user what is to be researched")
+    if len(brief) > LONGEST_BRIEF:
+        raise BadArgument(f"`brief` has {len(brief):,} characters; at most {LONGEST_BRIEF:,} are taken")
+    if depth not in ("standard", "max"):
+        raise BadArgument(f"`depth` is {depth!r}: it is standard or max")
+    if depth == "max" and not settings.max_agent:
+        raise BadArgument("there is no Deep Research Max here: offer a standard run")
+    session = tool_context.session
+    content, left = inputs_of(newest_files(session.events, tool_context.user_content)) if with_files else ([], [])
+    order = settings.order(
+        brief,
+        title=title[:LONGEST_TITLE],
+        user=session.user_id,
+        session=session.id,
+        inputs=content,
+        most=depth == "max",
+        plan=plan_first,
+    )
+    if builds_on:
+        base = await _job(service, tool_context, builds_on)
+        order = await service.further(base.id, order)
+    if found := await _of_lost_session(service, order):
+        leave(tool_context, Showing(job=found.id))
+        return _result(found, next=_ORDERED_BEFORE)
+    job, new = await service.start(order, limits=settings.limits, confirm=_asks(settings, order))
+    notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
+    next_step = "the user says yes or no" if new else _ORDERED_BEFORE
+    return await _waits_or_runs(service, tool_context, job, new, notes, next_step)
+
+
+@_tool
+async def approve(job_id: str, tool_context: ToolContext) -> Result:
+    """The user's yes to what waits: a price, a plan or a deletion.
+
+    Call it only if the user's last message says yes to it. It is refused in the turn that asked the question.
+
+    Args:
+        job_id: Id of the run that waits for a yes.
+    """
+    service, settings = research(), _settings(tool_context)
+    job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
+    if await _deleting(service, turn, job.id):
+        await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
+        lines = await service.forget(job.id)
+        leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
+        return {"job": job.id, "state": "deleted"}
+    if job.state is not State.AWAITING_APPROVAL:
+        leave(tool_context, Showing(job=job.id))
+        return _result(job, next="it did not wait for a yes any more: this is how it stands")
+    settings.need_storage()
+    await confirmation.confirm(service.ledger, turn, job.id, Action.START, job.version)
+    job = await service.approve(job.id, limits=settings.limits)
+    leave(tool_context, Showing(job=job.id, begun=True))
+    return _result(job)
+
+
+@_tool
+async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "") -> Result:
+    """Changes what waits for a yes: asks for another plan, or rewrites a brief of which only the price was shown.
+
+    A run that has started cannot be changed: offer to cancel it and to order a new one.
+
+    Args:
+        job_id: Id of the run that waits for a yes.
+        wishes: What the user wants to be different, in the user's words.
+        brief: If it has no plan yet: the whole brief with the changes in it. Else empty.
+    """
+    service, settings = research(), _settings(tool_context)
+    job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
+    if job.state is not State.AWAITING_APPROVAL:
+        raise NotFinished(f"{job.id} is {state(job)}: only what waits for a yes can be changed")
+    if job.plan is None:
+        if not brief.strip():
+            raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
+        job = await service.rewrite(job.id, brief.strip())
+        return await _waits_or_runs(service, tool_context, job, True, [], "the user says yes or no")
+    if not wishes.strip():
+        raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
+    settings.need_storage()
+    await confirmation.confirm(service.ledger, turn, job.id, Action.START, job.version)
+    job = await service.revise(job.id, wishes.strip(), limits=settings.limits)
+    leave(tool_context, Showing(job=job.id, begun=True))
+    return _result(job, next="a new plan is made and shown")
+
+
+@_tool
+async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
+    """Shows how a run stands, watches it, and shows its plan or report. It costs nothing.
+
+    Args:
+        job_id: Id of the run; empty: the newest of this conversation.
+    """
+    service = research()
+    if job_id:
+        job = await _job(service, tool_context, job_id)
+    else:
+        found = await _newest(service, tool_context)
+        if found is None:
+            return await _list(service, tool_context)
+        job = found
+    if job.state is State.INTENDED:  # to watch one that was never sent is to start it, after its yes
+        _settings(tool_context).need_storage()
+    leave(tool_context, Showing(job=job.id))
+    return _result(job)
+
+
+@_tool
+async def list_research(tool_context: ToolContext) -> Result:
+    """Lists all research runs of the user, also those of other conversations."""
+    return await _list(research(), tool_context)
+
+
+@_tool
+async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> Result:
+    """Answers a question about a finished report, or makes something of it: a summary, slides, a table, a translation.
+
+    It costs cents, and no new run. The answer is shown to the user as it is.
+
+    Args:
+        job_id: Id of the run whose report is meant.
+        question: What the user wants to know or to have, complete in itself, in the user's language.
+    """
+    service, settings = research(), _settings(tool_context)
+    job = await _job(service, tool_context, job_id)
+    if not question.strip():
+        raise BadArgument("`question` is empty: say what the user wants to know")
+    settings.need_storage()
+    session = tool_context.session.id
+    answer = await service.follow_up(
+        job.id, question.strip(), settings.follow_up_model, session, limits=settings.limits
+    )
+    text = f"About the report `{job.id}` (“{inert(title(job))}”):\n\n{to_chat(answer)}"
+    leave(tool_context, Showing(say=(text,)))
+    return _result(job, next="the answer was shown to the user")
+
+
+@_tool
+async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
+    """Ends a run, at the server too; or is the user's no to what waits: a price, a plan or a deletion.
+
+    Args:
+        job_id: Id of the run.
+    """
+    service = research()
+    job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
+    if await _deleting(service, turn, job.id):
+        await service.ledger.withdraw(turn.user, turn.session, job.id)
+        leave(tool_context, Showing(say=(f"Research `{job.id}` is kept.",)))
+        return _result(job, next="it is kept")
+    job = await service.cancel(job.id)
+    await service.ledger.withdraw(turn.user, turn.session, job.id)
+    leave(tool_context, Showing(say=(f"Research `{job.id}` is {state(job)}. {job.error}".strip(),)))
+    return _result(job)
+
+
+@_tool
+async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
+    """Orders an old run once more, at a new price; the user's yes comes later. Not for showing a report again.
+
+    Args:
+        job_id: Id of the run to repeat.
+    """
+    service, settings = research(), _settings(tool_context)
+    settings.need_storage()
+    old = await _job(service, tool_context, job_id)
+    job = await service.start_again(old, limits=settings.limits, confirm=_asks(settings, old.order))
+    new = job.id != old.id
+    return await _waits_or_runs(service, tool_context, job, new, [], "the user says yes or no")
+
+
+@_tool
+async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
+    """Asks the user whether a run and its report are to be deleted everywhere; the user's yes comes later.
+
+    Args:
+        job_id: Id of the run.
+    """
+    service, turn = research(), _turn(tool_context)
+    job = await _job(service, tool_context, job_id)
+    await service.ledger.ask(turn.question(job.id, Action.DELETE))
+    leave(tool_context, Showing(say=(deletion(job),), asks=job.id))
+    return _result(job, next="the user says yes or no")
+
+
+async def _waits_or_runs(
+    service: Research, context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str
+) -> Result:
+    """The result for an order; its question is asked, or it is watched."""
+    if job.state is State.AWAITING_APPROVAL:
+        await service.ledger.ask(_turn(context).question(job.id, Action.START, job.version))
+    leave(context, Showing(say=tuple(notes), job=job.id, begun=new))
+    return _result(job, next=next_step)
+
+
+async def _of_lost_session(service: Research, order: Order) -> Job | None:
+    """The run, or report, of the same order in another conversation, unless this one has ordered it too.
+
+    Whoever has lost a conversation asks for the same again in a new one, and does not want to pay for it again.
+    """
+    jobs = [job for job in await service.jobs(order.user) if _is_same(job.order, order)]
+    if any(job.order.session == order.session for job in jobs):
+        return None
+    return next((job for job in jobs if job.state not in _NOT_SENT_OR_LOST), None)
+
+
+def _is_same(known: Order, order: Order) -> bool:
+    return replace(known, session="", attempt=1).key == replace(order, session="", attempt=1, server=known.server).key
+
+
+async def _list(service: Research, context: ToolContext) -> Result:
+    jobs = await service.jobs(context.session.user_id)
+    leave(context, Showing(say=(listing(jobs),)))
+    return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
+
+
+async def _newest(service: Research, context: ToolContext) -> Job | None:
+    """The newest run of the conversation, an unfinished one first; else the only unfinished one of the user."""
+    jobs = await service.jobs(context.session.user_id)
+    here = [job for job in jobs if job.order.session == context.session.id]
+    unfinished = [job for job in here or jobs if job.active]
+    if here:
+        return (unfinished or here)[0]
+    return unfinished[0] if len(unfinished) == 1 else None
+
+
+async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
+    """The run of that id.
+
+    Raises:
+        UnknownJob: the user has none.
+    """
+    job = await service.ledger.get(job_id.strip().strip("`").casefold())
+    if job is None or job.order.user != context.session.user_id:
+        raise UnknownJob(f"the user has no research run {job_id[:40]!r}: list_research shows what there is")
+    return job
+
+
+async def _deleting(service: Research, turn: confirmation.Turn, job_id: str) -> bool:
+    asked = await service.ledger.questions(turn.user, turn.session)
+    return any(question.subject == job_id and question.action is Action.DELETE for question in asked)
+
+
+def _asks(settings: ResearchSettings, order: Order) -> bool:
+    """Whether a run needs a yes to its price."""
+    limit = load_settings().ask_above_usd
+    return cost_of(order.agent)[1] > (settings.ask_above_usd if limit is None else limit)
+
+
+def _result(job: Job, **more: Any) -> Result:
+    result: Result = {"job": job.id, "state": job.state.value, "title": title(job)}
+    if job.state is State.AWAITING_APPROVAL:
+        result["quote"] = {"usd": list(cost_of(job.order.agent)), "minutes": list(MINUTES)}
+    return {**result, **more}
+
+
+def _turn(context: ToolContext) -> confirmation.Turn:
+    return confirmation.turn_of(context.get_invocation_context())
+
+
+def _settings(context: ToolContext) -> ResearchSettings:
+    agent = context.get_invocation_context().agent
+    if not isinstance(agent, ResearchSettings):
+        raise BadArgument("this tool works for an agent of the class tools.researcher.agent.Researcher only")
+    return agent
+
+
+def _attach_seconds(context: ToolContext) -> float:
+    agent = context.get_invocation_context().agent
+    return load_settings().attach_seconds or float(getattr(agent, "attach_seconds", 0.0))
