@@ -149,7 +149,9 @@ async def job() -> str:
     ("arguments", "says"),
     [
         (["--help"], "Usage: desk"),
-        (["research", "--help"], "--attach"),
+        (["research", "--help"], "--yes-up-to"),
+        (["spending"], "Nothing was spent yet"),
+        (["spending", "--since", "tomorrow"], "it has to be a day"),
         (["jobs"], "tides"),
         (["status", "JOB"], "tides"),
         (["status", "job_nothere1"], "no job job_nothere1"),
@@ -187,12 +189,5 @@ def test_a_plan_is_shown_approved_asked_about_and_forgotten(api: Emulator, tmp_p
     assert (tmp_path / job["job"] / "report.html").exists()
     assert "state: completed" in desk("status", job["job"]).stdout
     assert "ANSWER" in desk("follow-up", job["job"], "Which source is the newest?").stdout
-    assert "deleted at the server" in desk("forget", job["job"]).stdout
+    assert "deleted at the server" in desk("forget", job["job"], "--yes").stdout
     assert "no job" in desk("report", job["job"]).stderr
-
-
-def test_deep_research_max_starts_only_after_a_yes_to_its_price(api: Emulator) -> None:
-    refused = desk("research", "tides", "--max", typed="n\n")
-    assert (refused.returncode, "$3 to $7" in refused.stderr, api.log()["creates"]) == (1, True, 0)
-    agreed = json.loads(desk("research", "tides", "--max", "--yes", "--json").stdout)
-    assert agreed["agent"] == "deep-research-max-preview-04-2026"

@@ -55,7 +55,7 @@ def test_a_research_is_built_on_what_was_asked_about_another_and_paid_once(api: 
     status = desk("status", base["job"]).stdout
     assert f"follow_ups: {question['id']}" in status
     assert f"builds_on: {base['job']}" in desk("status", deeper["job"]).stdout
-    assert f"interaction {question['id']}: deleted" in desk("forget", base["job"]).stdout
+    assert f"interaction {question['id']}: deleted" in desk("forget", base["job"], "--yes").stdout
 
 
 def test_what_cannot_be_built_on_is_named_and_nothing_is_started(api: Emulator) -> None:
@@ -130,4 +130,4 @@ def test_in_private_mode_commands_that_leave_something_at_the_server_are_refused
         ("cancel", job),
     ):
         assert desk(*command).returncode == 0, command
-    assert "deleted at the server" in desk("forget", job).stdout
+    assert "deleted at the server" in desk("forget", job, "--yes").stdout

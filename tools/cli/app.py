@@ -16,6 +16,7 @@ from tools.cli.console import USER, fail, run, show
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
 from tools.cli.serve import serve
+from tools.cli.spending import spending
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -48,7 +49,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder))
 
 
-for command in (*jobs.COMMANDS, interaction, *sessions.COMMANDS, moderate, serve):
+for command in (*jobs.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
 app.add_typer(evals.app, name="eval")
 

@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 import typer
 from rich.markup import escape
 
-from tools.cli.terminal import err, out
+from tools.cli.terminal import can_ask, err, out
 
 USER = "user"
 STOPPED = "Stopped. A research that was started goes on; the same command picks it up."
@@ -59,6 +59,17 @@ def fail(error: Exception) -> NoReturn:
     """Ends with the error's own words."""
     err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
     raise typer.Exit(1)
+
+
+def confirm(question: str, otherwise: str) -> None:
+    """Asks, and ends the command without a yes.
+
+    Args:
+        otherwise: the next step where nobody can be asked; ends the command there.
+    """
+    if not can_ask():
+        fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))
+    typer.confirm(question, abort=True, err=True)
 
 
 def show(author: str, said: str, partial: bool) -> None:

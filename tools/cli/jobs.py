@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.console import USER, fail, run, show_progress
+from tools.cli.console import USER, confirm, fail, run, show_progress
+from tools.cli.price import agreed, quote
 from tools.cli.shown import as_data, show_job, show_jobs
 from tools.cli.terminal import err, out
 
@@ -50,12 +51,22 @@ def research(
     ] = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show a plan first, and wait for `desk approve`.")] = False,
     most: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
-    yes: Annotated[bool, typer.Option("--yes", help="Agree to the price of --max beforehand.")] = False,
+    yes_up_to: Annotated[
+        float | None,
+        typer.Option(
+            metavar="USD",
+            min=0,
+            show_default="the upper price of a standard run",
+            help="Start a run that costs at most so much without a question.",
+        ),
+    ] = None,
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research.")] = "",
 ) -> None:
     """Research a topic. Stopped or killed, the same command picks the research up where it stands."""
-    run(_research(brief, files or [], plan, most, yes, again, base, _Output(folder, _names(formats), as_json)))
+    if not brief.strip():
+        fail(ValueError("the brief is empty: say what shall be researched"))
+    run(_research(brief, files or [], plan, most, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
 
 
 def jobs(
@@ -111,9 +122,11 @@ def report(
     run(_report(job_id, resolve_links, _Output(folder, _names(formats), False)))
 
 
-def forget(job_id: JobId) -> None:
+def forget(
+    job_id: JobId, yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False
+) -> None:
     """Delete a research, its report and its interactions, and show what was deleted."""
-    run(_forget(job_id))
+    run(_forget(job_id, yes))
 
 
 COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, forget)
@@ -136,12 +149,13 @@ class _Output:
             typer.echo(json.dumps(as_data(job, found), ensure_ascii=False))
         elif found:
             await self.save(job, found)
-        waits = job.state is State.AWAITING_APPROVAL
-        if found is None:
-            (out if waits and not self.as_json else err).print(escape(outcome(job)), soft_wrap=True)
-        if waits:
-            err.print(f"desk approve {job.id}, or with --changes “…”; desk cancel {job.id}", soft_wrap=True)
-        if found is None and not waits:
+        if job.state is State.AWAITING_APPROVAL:
+            text = job.plan.text if job.plan else await quote(service, job.order)
+            (err if self.as_json else out).print(text, markup=False, soft_wrap=True)
+            changes = ", or with --changes “…”" if job.plan else ""
+            err.print(f"To start it: desk approve {job.id}{changes}; to drop it: desk cancel {job.id}", soft_wrap=True)
+        elif found is None:
+            err.print(escape(outcome(job)), soft_wrap=True)
             raise typer.Exit(1)
 
     async def save(self, job: Job, found: Report) -> None:
@@ -155,21 +169,31 @@ class _Output:
 
 
 async def _research(
-    brief: str, files: list[Path], plan: bool, most: bool, yes: bool, again: bool, base: str, output: _Output
+    brief: str,
+    files: list[Path],
+    plan: bool,
+    most: bool,
+    yes_up_to: float | None,
+    again: bool,
+    base: str,
+    output: _Output,
 ) -> None:
     from tools.research.job import TERMINAL, State, cost_of
 
     settings, service = _settings(), _service()
+    if most and not settings.max_agent:
+        fail(ValueError("--max: the researcher's YAML names no `max_agent`: leave --max out for a standard run"))
     inputs = [_content(file) for file in files]
     order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
     if base:
         order = await service.further(base, order)
-    if most and not yes:
-        low, high = cost_of(order.agent)
-        typer.confirm(f"{order.agent} costs about ${low:.0f} to ${high:.0f} a run. Start it?", abort=True, err=True)
-    job, new = await service.start(order, limits=settings.limits)
+    up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
+    # An order that was to join a run, which somebody has deleted since, waits for a yes.
+    waits = not await agreed(service, order, up_to, again)
+    job, new = await service.start(order, limits=settings.limits, confirm=waits)
     if again and not new:
-        job, new = await service.start_again(job, limits=settings.limits), True
+        known, job = job, await service.start_again(job, limits=settings.limits, confirm=waits)
+        new = job.id != known.id
     if job.state in TERMINAL:
         err.print(f"{job.id} was this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
@@ -227,9 +251,11 @@ async def _attach(job_id: str, output: _Output) -> None:
 
 
 async def _approve(job_id: str, changes: str, output: _Output) -> None:
-    _settings()
-    service = _service()
-    await (service.revise(job_id, changes) if changes else service.approve(job_id))
+    limits, service = _settings().limits, _service()
+    if changes:
+        await service.revise(job_id, changes, limits=limits)
+    else:
+        await service.approve(job_id, limits=limits)
     await output.show(service, job_id)
 
 
@@ -242,8 +268,8 @@ async def _cancel(job_id: str) -> None:
 async def _follow_up(job_id: str, question: str) -> None:
     from tools.research.page import to_chat
 
-    model = _settings().follow_up_model
-    answer = await _service().follow_up(job_id, question, model)
+    settings = _settings()
+    answer = await _service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
     out.print(to_chat(answer), markup=False, soft_wrap=True)
 
 
@@ -262,8 +288,15 @@ async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
     await output.save(job, found)
 
 
-async def _forget(job_id: str) -> None:
+async def _forget(job_id: str, yes: bool) -> None:
+    from tools.research.texts import state, title
+
     service = _service()
+    job = await service.job(job_id)
+    if not yes:
+        err.print(f"{job.id} ({state(job)}): {title(job)}", markup=False, soft_wrap=True)
+        question = "Delete it with its report, here and at the server? It cannot be undone."
+        confirm(question, f"to delete {job.id} without a question: desk forget {job.id} --yes")
     for line in await service.forget(job_id):
         out.print(escape(line), soft_wrap=True)
 

@@ -1,8 +1,9 @@
-"""What commands write to."""
+"""What commands write to, and whether somebody answers."""
 
 from __future__ import annotations
 
 import re
+import sys
 from collections.abc import Iterable
 
 from rich.console import Console, ConsoleOptions, RenderableType
@@ -21,3 +22,8 @@ class Terminal(Console):
 
 out = Terminal(highlight=False)
 err = Terminal(stderr=True, highlight=False)
+
+
+def can_ask() -> bool:
+    """Whether a person can answer a question."""
+    return sys.stdin.isatty()

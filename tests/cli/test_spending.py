@@ -1,0 +1,247 @@
+"""`desk spending` shows what was spent and what the server counted, whatever stands in the ledger."""
+
+from __future__ import annotations
+
+import json
+import xml.etree.ElementTree as ET
+from dataclasses import replace
+from datetime import UTC, datetime
+from io import StringIO
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from interactions_emulator import Emulator
+from tests.cli.test_commands import api, desk
+from tools.cli.spending import By, Row, show_table, table, total
+from tools.cli.spending_chart import COLOURS, chart
+from tools.cli.terminal import Terminal
+from tools.research.job import Kind, Order, new_job
+from tools.research.ledger import Ledger
+from tools.research.spending import Spending
+from tools.settings import load_settings
+
+__all__ = ("api",)
+AGENT, MAX, MODEL = "deep-research-preview-04-2026", "deep-research-max-preview-04-2026", "gemini-3.8-flash"
+USAGE = {"total_tokens": 1200, "grounding_tool_count": [{"type": "google_search", "count": 4}]}
+HOSTILE = "\x1b]52;c;cHduZWQ=\x07ada\x9b2J\x7f\u2028$x$ <b>&[red]\ud800"
+
+
+def entry(when: str, kind: Kind = Kind.RUN, usd: float = 3.0, **values: Any) -> Spending:
+    """One of ada's, on Deep Research."""
+    seconds = datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
+    return replace(Spending(seconds, "ada", "job_a", kind, AGENT, usd), **values)
+
+
+ENTRIES = [
+    entry("2026-09-30T23:59:59"),
+    entry("2026-10-01T00:00:00", Kind.PLAN, 1.0, usage=USAGE),
+    entry("2026-10-01T12:00:00", Kind.REVISION, 1.0),
+    entry("2026-10-01T13:00:00", usage=USAGE),
+    entry("2026-10-01T14:00:00", Kind.QUESTION, 0.1, agent=MODEL),
+    entry("2026-10-01T15:00:00", usd=7.0, agent=MAX, user="bob"),
+    entry("2026-10-02T00:00:00"),
+]
+
+
+@pytest.fixture
+async def spent() -> None:
+    """The entries are in the ledger that the commands read."""
+    ledger = Ledger(load_settings().ledger_url)
+    job = new_job(Order("tides", "ada", "s1", AGENT), 1000.0)
+    for each in ENTRIES:
+        await ledger.spend(job, each, None)
+    await ledger.close()
+
+
+def text_of(svg: str) -> list[str]:
+    """What a picture says; fails if it is no XML."""
+    return [text for element in ET.fromstring(svg).iter() if (text := (element.text or "").strip())]
+
+
+def test_a_row_is_a_day_of_utc_a_user_and_an_agent() -> None:
+    rows = table(ENTRIES, By.day)
+    assert [(row.period, row.user, row.agent) for row in rows] == [
+        ("2026-09-30", "ada", AGENT),
+        ("2026-10-01", "ada", AGENT),
+        ("2026-10-01", "ada", MODEL),
+        ("2026-10-01", "bob", MAX),
+        ("2026-10-02", "ada", AGENT),
+    ]
+    tools = {"google_search": 8}
+    assert rows[1] == Row("2026-10-01", "ada", AGENT, 1, 1, 1, 0, 5.0, counted=2, tokens=2400, tools=tools)
+    assert rows[2] == Row("2026-10-01", "ada", MODEL, questions=1, usd_at_most=0.1)
+
+
+def test_by_month_its_days_are_one_row_and_the_total_is_the_same() -> None:
+    days, months = table(ENTRIES, By.day), table(ENTRIES, By.month)
+    assert [(row.period, row.user, row.agent) for row in months] == [
+        ("2026-09", "ada", AGENT),
+        ("2026-10", "ada", AGENT),
+        ("2026-10", "ada", MODEL),
+        ("2026-10", "bob", MAX),
+    ]
+    assert total(days) == total(months)
+    assert total(days).usd_at_most == pytest.approx(18.1)
+    assert (total(days).runs, total(days).tokens, total(days).tools) == (4, 2400, {"google_search": 8})
+
+
+@pytest.mark.parametrize(
+    "usage",
+    [
+        {"total_tokens": None},
+        {"total_tokens": "many"},
+        {"total_tokens": -1},
+        {"total_tokens": True},
+        {"total_tokens": 10**400},
+        {"total_tokens": 1e300},
+        {"total_tokens": [1]},
+        {"tokens": 5, "something": {"new": True}},
+        {"grounding_tool_count": 4},
+        {"grounding_tool_count": {"google_search": 4}},
+        {"grounding_tool_count": [4, None, [], {}, {"type": "x"}, {"type": ["x"], "count": 1}]},
+        {"grounding_tool_count": [{"type": "x", "count": "4"}, {"type": "x", "count": -4}]},
+    ],
+    ids=str,
+)
+def test_usage_that_is_none_is_not_counted_and_breaks_nothing(usage: Any) -> None:
+    (row,) = table([entry("2026-10-01", usage=usage), entry("2026-10-01", usage=USAGE)], By.day)
+    assert (row.runs, row.counted, row.tokens, row.tools) == (2, 1, 1200, {"google_search": 4})
+
+
+def test_what_is_good_of_a_usage_counts() -> None:
+    usage = {"total_tokens": "?", "grounding_tool_count": [{"type": "google_maps", "count": 2}, "?"]}
+    (row,) = table([entry("2026-10-01", usage=usage)], By.day)
+    assert (row.counted, row.tokens, row.tools) == (1, 0, {"google_maps": 2})
+
+
+def test_the_table_says_what_was_ordered_estimated_and_counted(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("tools.cli.spending.out", shown := Terminal(width=160, file=StringIO()))
+    assert desk("spending").returncode == 0
+    lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
+    (row,) = (line for line in lines if "revision" in line and "2026" in line)
+    said = f"2026-10-01 ada {AGENT} 1 run, 1 plan, 1 revision $5.00 2,400 tokens, 8 google_search (2 of 3)"
+    assert row.split() == said.split()
+    (sums,) = (line for line in lines if "total" in line)
+    assert "4 runs, 1 plan, 1 revision, 1 question" in sums
+    assert "$18.10" in sums
+    assert "(2 of 7)" in sums
+
+
+def test_it_can_be_narrowed_to_a_user_and_a_beginning(spent: None) -> None:
+    def found(*options: str) -> list[tuple[str, str]]:
+        shown = desk("spending", "--json", *options)
+        return [(row["period"], row["user"]) for row in map(json.loads, shown.stdout.splitlines())]
+
+    assert found("--user", "bob") == [("2026-10-01", "bob")]
+    assert found("--since", "2026-10-01", "--by", "month", "--user", "ada") == [("2026-10", "ada")] * 2
+    assert found("--since", "2026-10-02") == [("2026-10-02", "ada")]
+    nobody = desk("spending", "--user", "eve")
+    assert (nobody.returncode, "leave out --since and --user" in nobody.stdout) == (0, True)
+
+
+def test_what_was_spent_stands_there_after_the_research_is_forgotten(api: Emulator) -> None:
+    job = json.loads(desk("research", "tides", "--plan", "--json").stdout)["job"]
+    for command in (("approve", job), ("follow-up", job, "Which source is the newest?"), ("forget", job, "--yes")):
+        assert desk(*command).returncode == 0, command
+    rows = [json.loads(line) for line in desk("spending", "--json").stdout.splitlines()]
+    research, questions = sorted(rows, key=lambda row: row["agent"])
+    assert (research["runs"], research["plans"], research["questions"], research["usd_at_most"]) == (1, 1, 0, 4.0)
+    assert (research["counted"], research["tokens"] > 0) == (2, True)
+    assert (questions["questions"], questions["usd_at_most"]) == (1, 0.1)
+    assert [row["user"] for row in rows] == ["user", "user"]
+
+
+@pytest.mark.parametrize("options", [(), ("--json",), ("--svg", "spending.svg")], ids=str)
+def test_an_empty_ledger_says_that_nothing_was_spent_and_what_to_do(options: tuple[str, ...]) -> None:
+    empty = desk("spending", *options)
+    said = empty.stderr if "--json" in options else empty.stdout
+    assert (empty.returncode, said) == (0, 'Nothing was spent yet. Start with: desk research "…"\n')
+    assert "--json" not in options or empty.stdout == ""
+    assert not Path("spending.svg").exists()
+
+
+@pytest.mark.parametrize("day", ["tomorrow", "2026-13-01", "2026", "0", "-1", "2026-10-01T00:00", "\x1b[2J"])
+def test_a_beginning_that_is_no_day_is_one_line(day: str) -> None:
+    wrong = desk("spending", f"--since={day}")
+    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (1, "", 1)
+    assert "it has to be a day like 2026-10-31" in wrong.stderr
+    assert "\x1b" not in wrong.stderr
+
+
+def test_the_picture_is_written_beside_the_table(spent: None, tmp_path: Path) -> None:
+    file = tmp_path / "new" / "spending.svg"
+    drawn = desk("spending", "--svg", str(file))
+    assert (drawn.returncode, drawn.stderr) == (0, f"{file}\n")
+    assert "total" in drawn.stdout
+    said = text_of(file.read_text())
+    for text in ("Spending by day", "estimate, USD at most", "day (UTC)", "2026-09-30", "2026-10-02", AGENT, MAX):
+        assert text in said
+    refused = desk("spending", "--svg", str(tmp_path))
+    assert (refused.returncode, "Traceback" in refused.stderr) == (1, False)
+    assert "give --svg a file that can be written" in refused.stderr
+
+
+def test_bars_stand_where_their_days_are_and_on_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+    from matplotlib.axes import Axes
+
+    bars: list[tuple[int, float, float]] = []
+    draw = Axes.bar
+
+    def bar(axes: Axes, places: Any, heights: Any, width: float, bottoms: Any, **how: Any) -> Any:
+        bars.extend(zip(places, bottoms, heights, strict=True))
+        return draw(axes, places, heights, width, bottoms, **how)
+
+    monkeypatch.setattr(Axes, "bar", bar)
+    chart(table([*ENTRIES, entry("2026-10-05")], By.day), By.day)
+    assert {place for place, _, _ in bars} == {0, 1, 2, 5}
+    first = sorted((bottom, height) for place, bottom, height in bars if place == 1)
+    assert [bottom + height for bottom, height in first][:-1] == pytest.approx([bottom for bottom, _ in first[1:]])
+    assert sum(height for _, height in first) == pytest.approx(12.1)
+    assert all(below != above for below, above in pairwise(first))
+
+
+def test_a_picture_of_anything_is_drawn() -> None:
+    for entries in (
+        [entry("2026-10-01", usd=0.0)],
+        [entry("2026-10-01", user=HOSTILE, agent=HOSTILE)],
+        [entry("2026-10-01"), entry("5138-01-01")],
+        [entry("2026-10-01", agent=name) for name in ("others", "_hidden", "$\\frac$", "中文", "x" * 1000, *"abcdef")],
+    ):
+        for by in By:
+            said = text_of(chart(table(entries, by), by))
+            assert f"{by} (UTC)" in said
+    many = text_of(chart(table([entry("2026-10-01", agent=f"agent-{n}") for n in range(20)], By.day), By.day))
+    assert len([text for text in many if text.startswith("agent-")]) == len(COLOURS)
+    assert "others" in many
+
+
+def test_the_same_spending_is_the_same_picture() -> None:
+    rows = table(ENTRIES, By.day)
+    assert chart(rows, By.day) == chart(rows, By.day)
+
+
+def test_names_tell_the_terminal_nothing() -> None:
+    rows = table([entry("2026-10-01", user=HOSTILE, agent=HOSTILE, usage=_hostile_usage())], By.day)
+    terminal = Terminal(width=200, force_terminal=True, file=StringIO())
+    show_table(rows, By.day, terminal)
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert shown.count("[red]") == 4  # user, agent, tool, and the total of tools
+    assert not any(told in shown for told in ("\x1b]", "\x07", "\x9b", "\x7f"))
+
+
+def _hostile_usage() -> dict[str, Any]:
+    return {"total_tokens": 1, "grounding_tool_count": [{"type": HOSTILE, "count": 1}]}
+
+
+def test_json_is_plain_text_whoever_wrote_the_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+    async def spending(ledger: Ledger, **_: Any) -> list[Spending]:
+        return [entry("2026-10-01", user=HOSTILE, agent=HOSTILE, usage=_hostile_usage())]
+
+    monkeypatch.setattr(Ledger, "spending", spending)
+    shown = desk("spending", "--json")
+    assert shown.returncode == 0, shown.stderr
+    assert not any(told in shown.stdout for told in ("\x1b", "\x07", "\x9b", "\x7f", "\ud800"))
+    assert json.loads(shown.stdout)["counted"] == 1

@@ -1,0 +1,74 @@
+"""The price of `desk research`: what is asked before a run that costs more than was agreed to."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from typing import TYPE_CHECKING
+
+from tools.cli.console import confirm
+from tools.cli.terminal import err
+from tools.research.job import MINUTES, WORKABLE, Job, Order, State, cost_of
+
+if TYPE_CHECKING:
+    from tools.research.service import Research
+
+
+async def agreed(service: Research, order: Order, up_to: float, again: bool) -> bool:
+    """Whether the price of a new run is agreed to. Asks if it has to, and ends the command without a yes.
+
+    Args:
+        up_to: USD that a run may cost without a question.
+        again: whether a new run is wanted although there is one.
+
+    Returns:
+        False: nobody was asked, since the order joins the run that it has.
+    """
+    low, high = cost_of(order.agent)
+    if high <= up_to:
+        return True
+    if not starts_run(await _newest(service, order), again):
+        return False
+    err.print(await quote(service, order), markup=False, soft_wrap=True)
+    confirm(
+        "Start it?", f"{order.agent} costs about ${low:g} to ${high:g} a run: agree to it with --yes-up-to {high:g}"
+    )
+    return True
+
+
+def starts_run(newest: Job | None, again: bool) -> bool:
+    """Whether an order starts a new run, and does not join the newest that it has: as `Research.start` decides."""
+    if newest is None or (newest.state is State.FAILED and not newest.interaction_id):
+        return True
+    return again and newest.state not in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}
+
+
+async def quote(service: Research, order: Order) -> str:
+    """What an order would do, and what that costs, a line each."""
+    low, high = cost_of(order.agent)
+    facts = {
+        "title": order.title,
+        "brief": order.brief,
+        "agent": order.agent,
+        "price": f"about ${low:g} to ${high:g}",
+        "time": f"usually {MINUTES[0]} to {MINUTES[1]} minutes",
+    }
+    if order.base and (base := await service.ledger.get(order.base)):
+        facts["builds on"] = f"{base.id} ({' '.join((base.order.title or base.order.brief).split())[:70]})"
+    if order.inputs:
+        kinds = ", ".join(str(content.get("mime_type", "file")) for content in order.inputs)
+        facts["files"] = f"{len(order.inputs)} ({kinds})"
+    if order.options.get("collaborative_planning") is True:
+        facts["plan"] = "comes first; the run starts after `desk approve`"
+    return "\n".join(f"{name}: {value}" for name, value in facts.items() if value)
+
+
+async def _newest(service: Research, order: Order) -> Job | None:
+    """The last attempt at the same order."""
+    jobs = await service.jobs(order.user)
+    same = [job for job in jobs if _first_key(job.order) == _first_key(replace(order, server=job.order.server))]
+    return max(same, key=lambda job: job.order.attempt, default=None)
+
+
+def _first_key(order: Order) -> str:
+    """The key of the first attempt."""
+    return replace(order, attempt=1).key

@@ -1,0 +1,224 @@
+"""`desk spending`: what was spent, by day or month, user and agent, as a table, JSON or a picture."""
+
+from __future__ import annotations
+
+import json
+from collections import Counter, defaultdict
+from collections.abc import Callable, Iterable, Mapping, Sequence
+from dataclasses import asdict, dataclass, field
+from datetime import UTC, datetime
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from rich.markup import escape
+
+from tools.cli.console import fail, run
+from tools.cli.terminal import Terminal, err, out
+from tools.research.job import Kind
+from tools.research.spending import Spending
+from tools.sanitize import sanitize_json
+
+MOST_COUNTED = 10**15
+"""A count above is none: no server has given so many tokens."""
+
+
+class By(StrEnum):
+    """The time that a row is about."""
+
+    day = "day"
+    month = "month"
+
+
+_FORMATS = {By.day: "%Y-%m-%d", By.month: "%Y-%m"}
+
+
+@dataclass(frozen=True)
+class Row:
+    """What a user spent on an agent, or on a model that was asked, in a day or a month of UTC."""
+
+    period: str
+    """The day or the month: 2026-10-31 or 2026-10."""
+    user: str
+    agent: str
+    runs: int = 0
+    plans: int = 0
+    revisions: int = 0
+    questions: int = 0
+    usd_at_most: float = 0.0
+    """By estimate."""
+    counted: int = 0
+    """Of how many of them the server has said what they used."""
+    tokens: int = 0
+    """Total tokens of those."""
+    tools: Mapping[str, int] = field(default_factory=dict)
+    """Calls of the server's tools of those, by type."""
+
+
+def spending(
+    by: Annotated[By, typer.Option(help="What a row is about.")] = By.day,
+    since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Only from this day on (UTC).")] = "",
+    user: Annotated[str | None, typer.Option(help="Only what this user spent.")] = None,
+    as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
+    picture: Annotated[
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw it, too: a bar for each day or month.")
+    ] = None,
+) -> None:
+    """Show what was spent, by day or month, user and agent: estimates, and what the server counted."""
+    run(_spending(by, since, user, as_json, picture), stopped="")
+
+
+def table(entries: Iterable[Spending], by: By) -> list[Row]:
+    """Entries as rows: oldest first, then by user and agent."""
+    groups = defaultdict[tuple[str, str, str], list[Spending]](list)
+    for entry in entries:
+        groups[datetime.fromtimestamp(entry.time, UTC).strftime(_FORMATS[by]), entry.user, entry.agent].append(entry)
+    return [_row(*key, groups[key]) for key in sorted(groups)]
+
+
+def total(rows: Sequence[Row]) -> Row:
+    """The sum of all rows."""
+
+    def sum_of(value: Callable[[Row], int]) -> int:
+        return sum(map(value, rows))
+
+    return Row(
+        period="total",
+        user="",
+        agent="",
+        runs=sum_of(lambda row: row.runs),
+        plans=sum_of(lambda row: row.plans),
+        revisions=sum_of(lambda row: row.revisions),
+        questions=sum_of(lambda row: row.questions),
+        usd_at_most=sum(row.usd_at_most for row in rows),
+        counted=sum_of(lambda row: row.counted),
+        tokens=sum_of(lambda row: row.tokens),
+        tools=_sum(row.tools for row in rows),
+    )
+
+
+def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
+    """A line each, and the sum."""
+    from rich import box
+    from rich.table import Table
+
+    shown = Table(box=box.SIMPLE, pad_edge=False)
+    shown.add_column(f"{by} (UTC)", no_wrap=True)
+    shown.add_column("user", overflow="fold", min_width=6)
+    shown.add_column("agent", overflow="fold", min_width=15)
+    shown.add_column("ordered", min_width=11)
+    shown.add_column("at most", justify="right", no_wrap=True)
+    shown.add_column("server counted", overflow="fold", min_width=14)
+    for row in rows:
+        shown.add_row(*_cells(row), end_section=row is rows[-1])
+    shown.add_row(*_cells(total(rows)), style="bold")
+    terminal.print(shown)
+
+
+def _row(period: str, user: str, agent: str, entries: Sequence[Spending]) -> Row:
+    kinds = Counter(entry.kind for entry in entries)
+    usages = [(_tokens(entry.usage), _tools(entry.usage)) for entry in entries]
+    return Row(
+        period=period,
+        user=user,
+        agent=agent,
+        runs=kinds[Kind.RUN],
+        plans=kinds[Kind.PLAN],
+        revisions=kinds[Kind.REVISION],
+        questions=kinds[Kind.QUESTION],
+        usd_at_most=sum(entry.estimate for entry in entries),
+        counted=sum(tokens is not None or bool(tools) for tokens, tools in usages),
+        tokens=sum(tokens or 0 for tokens, _ in usages),
+        tools=_sum(tools for _, tools in usages),
+    )
+
+
+def _tokens(usage: Mapping[str, Any]) -> int | None:
+    """`total_tokens`, if that is a count."""
+    found = usage.get("total_tokens")
+    return found if _is_count(found) else None
+
+
+def _tools(usage: Mapping[str, Any]) -> Counter[str]:
+    """`grounding_tool_count`, as far as it is one: [{"type": "google_search", "count": 3}, …]."""
+    found = usage.get("grounding_tool_count")
+    counts = Counter[str]()
+    for each in found if isinstance(found, list) else ():
+        if isinstance(each, dict) and isinstance(each.get("type"), str) and _is_count(each.get("count")):
+            counts[each["type"]] += each["count"]
+    return counts
+
+
+def _is_count(value: object) -> bool:
+    return type(value) is int and 0 <= value <= MOST_COUNTED
+
+
+def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
+    summed = Counter[str]()
+    for each in counts:
+        summed.update(each)
+    return dict(sorted(summed.items()))
+
+
+async def _spending(by: By, since: str, user: str | None, as_json: bool, picture: Path | None) -> None:
+    from tools.research.ledger import Ledger
+    from tools.settings import load_settings
+
+    start = _start(since)
+    ledger = Ledger(load_settings().ledger_url)
+    try:
+        rows = table(await ledger.spending(since=start, user=user), by)
+    finally:
+        await ledger.close()
+    if as_json:
+        for row in rows:
+            print(json.dumps(_as_data(row), ensure_ascii=False))
+    if not rows:
+        narrow = since or user is not None
+        hint = "Nothing was spent there: leave out --since and --user to see all."
+        (err if as_json else out).print(hint if narrow else 'Nothing was spent yet. Start with: desk research "…"')
+        return
+    if not as_json:
+        show_table(rows, by, out)
+    if picture:
+        _draw(rows, by, picture)
+
+
+def _start(since: str) -> float:
+    """The beginning of a day, in seconds since the epoch; 0 for none."""
+    if not since:
+        return 0
+    try:
+        return datetime.strptime(since, _FORMATS[By.day]).replace(tzinfo=UTC).timestamp()
+    except ValueError:
+        fail(ValueError(f"--since {since}: it has to be a day like 2026-10-31"))
+
+
+def _as_data(row: Row) -> dict[str, Any]:
+    data: dict[str, Any] = sanitize_json({**asdict(row), "tools": dict(row.tools)})
+    return data | {"usd_at_most": round(row.usd_at_most, 2)}
+
+
+def _cells(row: Row) -> list[str]:
+    ordered = {"run": row.runs, "plan": row.plans, "revision": row.revisions, "question": row.questions}
+    tools = [f"{count:,} {name}" for name, count in row.tools.items()]
+    counted = f"{', '.join([f'{row.tokens:,} tokens', *tools])} ({row.counted} of {sum(ordered.values())})"
+    return [
+        row.period,
+        *(escape(" ".join(name.split())) for name in (row.user, row.agent)),
+        ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in ordered.items() if count),
+        f"${row.usd_at_most:,.2f}",
+        escape(counted) if row.counted else "",
+    ]
+
+
+def _draw(rows: Sequence[Row], by: By, file: Path) -> None:
+    from tools.cli.spending_chart import chart
+
+    try:
+        file.parent.mkdir(parents=True, exist_ok=True)
+        file.write_text(chart(rows, by), encoding="utf-8")
+    except OSError as error:
+        fail(OSError(f"{file}: {error.strerror}: give --svg a file that can be written"))
+    err.print(f"{file}", markup=False, soft_wrap=True)

@@ -1,0 +1,105 @@
+"""The picture of `desk spending`: a bar for each day or month, in a colour for each agent."""
+
+from __future__ import annotations
+
+import io
+import warnings
+from collections import defaultdict
+from collections.abc import Mapping, Sequence
+from datetime import date
+from typing import TYPE_CHECKING
+
+from tools.cli.spending import By, Row
+from tools.sanitize import sanitize
+
+if TYPE_CHECKING:
+    from matplotlib.artist import Artist
+    from matplotlib.figure import Figure
+
+COLOURS = ("#3b5b7a", "#e0a340", "#3f7d58", "#b0483d", "#7d6b9e", "#5fa3b0")
+OTHERS, COLOUR_OF_OTHERS = "others", "#999999"
+"""The agents for which there is no colour: those that least was spent on."""
+LONGEST_LABEL = 48
+"""Characters."""
+MOST_TICKS = 10
+FEWEST_BARS = 6
+"""There is room for at least so many, so that one bar alone is not as wide as the picture."""
+
+
+def chart(rows: Sequence[Row], by: By) -> str:
+    """Rows as an SVG document, with a bar of all users together for each day or month.
+
+    Args:
+        rows: at least one, as `tools.cli.spending.table` gives them.
+    """
+    import matplotlib
+    from matplotlib.figure import Figure
+
+    # A name may be in any script, which the reader's fonts show, and with $ in it, which begins no formula.
+    with (
+        matplotlib.rc_context(
+            {"svg.fonttype": "none", "svg.hashsalt": "desk", "font.size": 9, "text.parse_math": False}
+        ),
+        warnings.catch_warnings(),
+    ):
+        warnings.filterwarnings("ignore", "Glyph")
+        figure = Figure(figsize=(7.5, 4), layout="constrained")
+        _draw(figure, rows, by)
+        stream = io.StringIO()
+        figure.savefig(stream, format="svg", metadata={"Date": None})
+    return stream.getvalue()
+
+
+def _draw(figure: Figure, rows: Sequence[Row], by: By) -> None:
+    axes = figure.add_subplot()
+    first, last = (_number(row.period, by) for row in (rows[0], rows[-1]))
+    below = defaultdict[int, float](float)
+    bars: list[Artist] = []
+    stacks = _stacks(rows, by)
+    for (_, usd), colour in zip(stacks, (*COLOURS, COLOUR_OF_OTHERS), strict=False):
+        places, bottoms = [number - first for number in usd], [below[number] for number in usd]
+        bars.append(axes.bar(places, list(usd.values()), 0.8, bottoms, color=colour)[0])
+        for number, amount in usd.items():
+            below[number] += amount
+    room = max(0.6, (FEWEST_BARS - (last - first)) / 2)
+    axes.set_xlim(-room, last - first + room)
+    axes.set_ylim(bottom=0)
+    ticks = range(0, last - first + 1, -(-(last - first + 1) // MOST_TICKS))
+    axes.set_xticks(ticks, [_period(first + tick, by) for tick in ticks], rotation=30, ha="right")
+    axes.set_xlabel(f"{by} (UTC)")
+    axes.set_ylabel("estimate, USD at most")
+    axes.spines[["top", "right"]].set_visible(False)
+    users = {row.user for row in rows}
+    axes.set_title(f"Spending by {by}" + (f" of {_label(*users)}" if len(users) == 1 else ""))
+    names = [_label(agent) for agent, _ in stacks]
+    figure.legend(bars, names, loc="outside lower center", ncols=2, frameon=False)
+
+
+def _stacks(rows: Sequence[Row], by: By) -> list[tuple[str, Mapping[int, float]]]:
+    """USD of each agent by the number of the day or month; the agent that most was spent on comes first."""
+    stacks = defaultdict[str, dict[int, float]](lambda: defaultdict(float))
+    for row in rows:
+        stacks[row.agent][_number(row.period, by)] += row.usd_at_most
+    ordered = sorted(stacks.items(), key=lambda stack: -sum(stack[1].values()))
+    others = defaultdict[int, float](float)
+    for _, usd in ordered[len(COLOURS) :]:
+        for number, amount in usd.items():
+            others[number] += amount
+    return [*ordered[: len(COLOURS)], *([(OTHERS, others)] if others else [])]
+
+
+def _label(name: str) -> str:
+    label = " ".join(sanitize(name).split())
+    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+
+
+def _number(period: str, by: By) -> int:
+    """The number of a day or month, one more than that of the one before."""
+    if by is By.day:
+        return date.fromisoformat(period).toordinal()
+    year, month = map(int, period.split("-"))
+    return year * 12 + month - 1
+
+
+def _period(number: int, by: By) -> str:
+    return date.fromordinal(number).isoformat() if by is By.day else f"{number // 12:04}-{number % 12 + 1:02}"
