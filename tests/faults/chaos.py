@@ -16,7 +16,8 @@ from collections.abc import Coroutine, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from functools import partial
 from multiprocessing import get_context
 from typing import Annotated, Any
 
@@ -24,17 +25,27 @@ import typer
 
 from tests.faults.cells import CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
 from tests.faults.run import (
+    AGENT,
+    ASKED,
     FAILURES,
+    MISTAKES,
     Outcome,
     Place,
     Told,
     ask_until_told,
     judge,
     new_brief,
+    plain,
     play_everywhere,
     play_here,
 )
 from tests.faults.victim import NEVER, WRITES, Fate, Kill, MortalLedger, bear_witness, live
+from tools import confirmation
+from tools.confirmation import AWAITS_INPUT, NotConfirmed
+from tools.research.job import Job, Order, State
+from tools.research.questions import Action
+from tools.research.report import Report
+from tools.research.service import Research
 
 BATCH = 100
 REAL = 20
@@ -54,6 +65,32 @@ class Run:
     real: bool
     twins: bool
     """Two processes ask at once in the end."""
+    answers: tuple[str, ...] = ()
+    """What the person says to the price, one a turn: yes, no, a question, or a yes that comes a turn too late. Empty:
+    nobody is asked.
+    """
+
+
+@dataclass
+class Person:
+    """Who is asked for a yes, over all processes that ask."""
+
+    answers: list[str]
+    marks: frozenset[str] = frozenset()
+    """Of the questions that the turn before showed."""
+    yeses: int = 0
+    """That count."""
+    turns: int = 0
+
+    def turn(self, brief: str) -> tuple[str, confirmation.Turn]:
+        """What is said next, and the turn that it is said in."""
+        answer = self.answers.pop(0) if self.answers else "yes"
+        marks, self.marks, self.turns = self.marks, frozenset(), self.turns + 1
+        shown = frozenset() if answer == "late yes" else marks
+        return answer, confirmation.Turn(f"{brief} {self.turns}", "ada", brief, answer, shown)
+
+
+ANSWERS = ("yes", "no", "question", "late yes")
 
 
 def draw(seed: int, number: int) -> Run:
@@ -84,7 +121,8 @@ def draw(seed: int, number: int) -> Run:
         refusals=int(create == REFUSED),
         kills=kills,
         real=number % REAL == 0,
-        twins=rng.random() < 0.2,
+        twins=(twins := rng.random() < 0.2),
+        answers=() if twins or number % REAL == 0 else tuple(rng.choices(ANSWERS, (2, 1, 3, 3), k=rng.randint(0, 4))),
     )
 
 
@@ -92,7 +130,8 @@ async def play_run(place: Place, run: Run) -> Outcome:
     """One run, judged like a cell."""
     brief = new_brief(run.status)
     await place.prepare(run.faults, 0 if run.real else run.refusals)
-    process = real_process if run.real else process_in_here
+    person = Person([*run.answers]) if run.answers else None
+    process = real_process if run.real else partial(process_in_here, person=person)
     shown: list[str] = []
     for kill in run.kills:
         lines, told = await process(place, brief, kill)
@@ -102,7 +141,55 @@ async def play_run(place: Place, run: Run) -> Outcome:
         told = [*others, *told]
     else:
         lines, told = await process(place, brief, Kill(*NEVER))
-    return judge(told, [*shown, *lines], await place.researches(brief))
+    outcome = judge(told, [*shown, *lines], await place.researches(brief))
+    if person is None:
+        return outcome
+    missed = outcome.state == State.AWAITING_APPROVAL and person.yeses > 0 and not run.kills
+    return replace(outcome, unwanted=outcome.creates > person.yeses or missed)
+
+
+async def ask_person(place: Place, service: Research, brief: str, show: Any, person: Person) -> list[Told]:
+    """Turns with a person who is asked for a yes; what was said at the end of each."""
+    told: list[Told] = []
+    last = ASKED + len(person.answers) + 2
+    while len(told) < last and not (told and told[-1].report):
+
+        async def turn() -> tuple[Job, Report | None]:
+            order = Order(brief=brief, user="ada", session=brief, agent=AGENT)
+            job, _ = await service.start(order, confirm=True)
+            answer, said = person.turn(brief)
+            if job.state is State.AWAITING_APPROVAL:
+                if answer in ("yes", "late yes"):
+                    person.yeses += bool(said.marks)  # before it is known whether the process lives on
+                    with suppress(NotConfirmed):
+                        await confirmation.confirm(service.ledger, said, job.id, Action.START, job.version)
+                        await service.approve(job.id)
+                elif answer == "no":
+                    await service.cancel(job.id)
+                job = await service.job(job.id)
+            if job.state is State.AWAITING_APPROVAL:
+                marks = await confirmation.show(
+                    service.ledger, said, [said.question(job.id, Action.START, job.version)]
+                )
+                person.marks = frozenset(marks[AWAITS_INPUT])
+            async for line in service.watch(job.id):
+                show(line)
+            return await service.job(job.id), await service.report(job.id)
+
+        try:
+            job, report = await place.while_time_passes(turn())
+        except MISTAKES:
+            raise
+        except Exception as error:  # which the agent says as it stands
+            told.append(Told(f"raised {type(error).__name__}", None, str(error)))
+        else:
+            reason = job.error or ("it waits for a yes" if job.state is State.AWAITING_APPROVAL else "")
+            if job.state is State.CANCELLED:
+                reason = reason or "the person said no"
+            told.append(Told(str(job.state), plain(report) if report else None, reason))
+            if job.state is State.CANCELLED and not person.answers:
+                break
+    return told
 
 
 Said = tuple[list[str], list[Told]]
@@ -126,7 +213,7 @@ def note_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | 
     return task
 
 
-async def process_in_here(place: Place, brief: str, kill: Kill) -> Said:
+async def process_in_here(place: Place, brief: str, kill: Kill, person: Person | None = None) -> Said:
     """A service of its own that asks until it is told, or until it is dead."""
     loop = asyncio.get_running_loop()
     loop.set_task_factory(note_task)
@@ -155,7 +242,12 @@ async def process_in_here(place: Place, brief: str, kill: Kill) -> Said:
     alarm = loop.call_later(kill.number / 1000, die) if kill.side == "time" else None
     told: list[Told] = []
     with suppress(asyncio.CancelledError):
-        told = await loop.create_task(ask_until_told(place, service, brief, lines.append), context=own)
+        asking = (
+            ask_person(place, service, brief, lines.append, person)
+            if person
+            else ask_until_told(place, service, brief, lines.append)
+        )
+        told = await loop.create_task(asking, context=own)
     if alarm:
         alarm.cancel()
     if dead:

@@ -30,6 +30,8 @@ from tools.tuning import settle
 T = TypeVar("T")
 C = TypeVar("C")
 
+MISTAKES = (TypeError, AttributeError, NameError, AssertionError)
+"""Errors that no fault of a server explains: they end the run and not the turn."""
 ASKED = 3
 """How often a person asks."""
 AGENT = "deep-research-preview-04-2026"
@@ -43,7 +45,7 @@ PLACES = 4
 """Cells at once in one process: enough to have something to do while others wait."""
 
 
-FAILURES = ("lost", "doubled", "repeated_or_missing", "silent")
+FAILURES = ("lost", "doubled", "repeated_or_missing", "silent", "unwanted")
 """What none of the cells may be, see `Outcome`."""
 
 
@@ -63,6 +65,8 @@ class Outcome:
     """A report was shown with repeated or missing bytes, or a line of progress twice or out of order."""
     silent: bool
     """A turn ended with neither a report nor a reason."""
+    unwanted: bool = False
+    """More was started than a person said yes to, or a yes that counts started nothing."""
 
     @property
     def bad(self) -> bool:
@@ -192,6 +196,8 @@ async def ask(place: Place, service: Research, brief: str, show: Callable[[str],
 
     try:
         job, report = await place.while_time_passes(turn())
+    except MISTAKES:
+        raise
     except Exception as error:  # which the agent says as it stands
         return Told(f"raised {type(error).__name__}", None, str(error))
     return Told(str(job.state), plain(report) if report else None, job.error)

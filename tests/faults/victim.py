@@ -19,6 +19,8 @@ from tests.faults.cells import AT_600_SECONDS, ONE_OF_EACH_KIND, STATUSES, Cell,
 from tests.faults.run import Outcome, Place, Told, ask_until_told, judge, new_brief, prepare
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
+from tools.research.limits import Check
+from tools.research.questions import Question
 
 T = TypeVar("T")
 Life = Callable[[Connection, int, str, str, str, int], None]
@@ -66,11 +68,23 @@ class MortalLedger(Ledger):
         super().__init__(url)
         self._fate, self._leased = fate, False
 
-    async def add(self, job: Job) -> tuple[Job, bool]:
-        return await self._write(super().add, job)
+    async def add(self, job: Job, check: Check | None = None) -> tuple[Job, bool]:
+        return await self._write(super().add, job, check)
 
     async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
         return await self._write(super().change, job_id, expected, now, **values)
+
+    async def begin(self, job: Job, now: float) -> Job | None:
+        return await self._write(super().begin, job, now)
+
+    async def agree(self, job: Job, now: float, check: Check | None, **values: Any) -> Job | None:
+        return await self._write(super().agree, job, now, check, **values)
+
+    async def ask(self, question: Question) -> None:
+        return await self._write(super().ask, question)
+
+    async def answer(self, question: Question, answer: str) -> bool:
+        return await self._write(super().answer, question, answer)
 
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
         if self._leased:  # how often a lease is renewed is a matter of real time
