@@ -6,13 +6,15 @@ import re
 import sys
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any, Literal, TypeVar
 
 from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocation, SessionInput
 from google.adk.evaluation.eval_set import EvalSet
 from google.genai import types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
+from evals.conditions import Conditions
+from evals.effects import WANTED, Effect, Wanted
 from tools.yamls import ConfigError, read_yaml
 
 HERE = Path(__file__).parent
@@ -21,6 +23,9 @@ AGENT = HERE.parent / "agents" / "desk"
 SUFFIX = ".evalset.json"
 Route = Literal["desk", "assistant", "illustrator", "moderator", "researcher"]
 Category = Literal["safe", "spam", "inappropriate", "harmful"]
+T = TypeVar("T")
+_OF_THE_DESK: frozenset[Effect] = frozenset(("forget_question", "forget"))
+"""Effects that the desk itself brings about."""
 
 
 class CaseError(Exception):
@@ -33,8 +38,8 @@ class Turn(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     user: str
-    route: Route | tuple[Route, ...] = "desk"
-    """Who answers; several if each of them is right, the best one first."""
+    route: Route | tuple[Route, ...] = ()
+    """Who answers; several if each of them is right, the best one first. By default whoever brings about the effect."""
     calls: list[dict[str, dict[str, Any]]] = []
     """Functions with the arguments that matter; `"*": {}` for whatever may be called."""
     answer: str = ""
@@ -44,7 +49,15 @@ class Turn(BaseModel):
     sources: bool | None = None
     """Whether the answer has numbered sources; by default if it is a report."""
     research: bool = False
-    """Whether a research begins."""
+    """Whether a run is ordered and starts at once."""
+    effect: Effect | tuple[Effect, ...] = ()
+    """What the tools for research do; several if each of them is right, the best one first."""
+    brief_has: list[str] = []
+    """Words that the brief of the run, or the change to it, has to have."""
+    brief_lacks: list[str] = []
+    """Words that it must not have."""
+    about: list[str] = []
+    """Words of the title of the run that is meant."""
 
     @field_validator("calls")
     @classmethod
@@ -55,11 +68,28 @@ class Turn(BaseModel):
 
     @model_validator(mode="after")
     def _agrees(self) -> Turn:
-        routes = (self.route,) if isinstance(self.route, str) else self.route
+        if self.research and self.effect:
+            raise ValueError("`research` is the effect `start`: give one of them")
+        if (self.brief_has or self.brief_lacks or self.about) and not self.effects:
+            raise ValueError("with a brief, or a run that is meant, there is an `effect`")
         for wanted, agent in ((self.research, "researcher"), (self.verdict, "moderator")):
-            if wanted and agent not in routes:
+            if wanted and agent not in self.routes:
                 raise ValueError(f"with a {'research' if wanted is True else 'verdict'} the `route` is {agent}")
         return self
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """Each that is right; empty: it is not judged."""
+        return ("start",) if self.research else _each(self.effect)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Each that is right."""
+        if self.route or not self.effect:
+            return _each(self.route or "desk")
+        forgets = _OF_THE_DESK.issuperset(self.effects)
+        either: tuple[Route, ...] = ("researcher", "desk") if "none" in self.effects else ("researcher",)
+        return ("desk",) if forgets else either
 
 
 class Conversation(BaseModel):
@@ -69,6 +99,8 @@ class Conversation(BaseModel):
 
     id: str = ""
     """By default the beginning of the first message."""
+    context: str = ""
+    """Name of the turns before these, see `Cases.contexts`."""
     turns: list[Turn] = Field(min_length=1)
     state: dict[str, Any] = {}
     """Of the session, at the beginning."""
@@ -77,7 +109,7 @@ class Conversation(BaseModel):
     @classmethod
     def _single(cls, value: Any) -> Any:
         if isinstance(value, Mapping) and "user" in value:
-            own = {key: value[key] for key in ("id", "state") if key in value}
+            own = {key: value[key] for key in ("id", "context", "state") if key in value}
             return own | {"turns": [{key: each for key, each in value.items() if key not in own}]}
         return value
 
@@ -95,7 +127,20 @@ class Cases(BaseModel):
     model_config = ConfigDict(extra="forbid")
 
     about: str
+    ask_above_usd: float = Field(default=0, ge=0)
+    """What it is played with: a run whose upper price is at most this many USD starts without a question."""
+    unfinished: bool = False
+    """Whether runs are still under way when the next turn comes, as it mostly is; else they are over at once."""
+    contexts: dict[str, list[Turn]] = {}
+    """Turns that cases begin with, by name. They lead up to what is judged."""
     cases: list[Conversation]
+
+    @model_validator(mode="after")
+    def _known(self) -> Cases:
+        for case in self.cases:
+            if case.context and case.context not in self.contexts:
+                raise ValueError(f"case “{case.id}”: there is no context {case.context!r}")
+        return self
 
 
 def read_cases(file: Path) -> Cases:
@@ -123,40 +168,53 @@ def build(name: str, cases: Cases) -> EvalSet:
         eval_set_id=name,
         name=name,
         description=cases.about,
-        eval_cases=[
-            EvalCase(
-                eval_id=case.id,
-                conversation=[expected(turn, f"{case.id}-{i}") for i, turn in enumerate(case.turns, 1)],
-                session_input=SessionInput(app_name="desk", user_id="eval", state=case.state),
-            )
-            for case in cases.cases
-        ],
+        eval_cases=[_case(cases, case) for case in cases.cases],
     )
 
 
-def expected(turn: Turn, invocation_id: str) -> Invocation:
-    """A turn as ADK has it; what our metrics read of it is in `evals.facts`."""
-    routes = turn.route if isinstance(turn.route, tuple) else (turn.route,)
-    verdicts = (turn.verdict,) if isinstance(turn.verdict, str) else turn.verdict
+def _case(cases: Cases, case: Conversation) -> EvalCase:
+    before = cases.contexts[case.context] if case.context else []
+    return EvalCase(
+        eval_id=case.id,
+        conversation=[
+            expected(turn, f"{case.id}-{i}", setup=i <= len(before)) for i, turn in enumerate([*before, *case.turns], 1)
+        ],
+        session_input=SessionInput(app_name="desk", user_id="eval", state=case.state),
+        **Conditions(cases.ask_above_usd, cases.unfinished).as_fields(),
+    )
+
+
+def expected(turn: Turn, invocation_id: str, setup: bool = False) -> Invocation:
+    """A turn as ADK has it; what our metrics read of it is in `evals.facts`.
+
+    Args:
+        setup: whether it only leads up to what is judged.
+    """
+    routes, verdicts = turn.routes, _each(turn.verdict)
     handed = [] if routes == ("desk",) else [("transfer_to_agent", {"agent_name": route}) for route in routes]
     calls = [next(iter(call.items())) for call in turn.calls]
+    if turn.effects:
+        wanted = Wanted(turn.effects, tuple(turn.brief_has), tuple(turn.brief_lacks), tuple(turn.about), setup)
+        calls.append((WANTED, wanted.as_arguments()))
     answer = [f"**Verdict: {'safe' if each == 'safe' else f'not safe, {each}'}**" for each in verdicts]
     answer += [turn.answer.strip()] if turn.answer else []
     answer += (
         ["## Sources\n\n1. [a source](https://example.com)"]
-        if (turn.research if turn.sources is None else turn.sources)
+        if (turn.effects[:1] == ("start",) if turn.sources is None else turn.sources)
         else []
     )
-    begins = [("researcher", [types.Part(text="🔎 Research begins.")])] if turn.research else []
     return Invocation(
         invocation_id=invocation_id,
         user_content=types.UserContent(turn.user),
         final_response=types.ModelContent("\n\n".join(answer)) if answer else None,
         intermediate_data=IntermediateData(
-            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in [*handed, *calls]],
-            intermediate_responses=begins,
+            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in [*handed, *calls]]
         ),
     )
+
+
+def _each(value: T | tuple[T, ...]) -> tuple[T, ...]:
+    return value if isinstance(value, tuple) else (value,)
 
 
 def as_text(built: EvalSet) -> str:

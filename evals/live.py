@@ -12,11 +12,12 @@ from google.adk.evaluation.eval_case import EvalCase
 from google.adk.evaluation.eval_set import EvalSet
 from google.adk.models import LLMRegistry, LlmRequest, LlmResponse
 
+from evals.effects import CREATES
 from evals.facts import facts_of
 from tools.models import InteractionsLlm
-from tools.research.agent import Researcher
 from tools.research.config import Limits
 from tools.research.job import cost_of
+from tools.researcher.agent import Researcher
 
 TOKENS = 10_000
 """Tokens that a turn is reckoned with before any was measured: its agents' and its judges'."""
@@ -93,7 +94,7 @@ def count_tokens(budget: Budget) -> None:
 
 @contextmanager
 def no_research(root: BaseAgent) -> Iterator[None]:
-    """Within it every research is refused before it is started, in words that tell that one would have been."""
+    """Within it every run is refused at its order, in words that tell that it would have been taken."""
     found = researchers(root)
     limits = [each.limits for each in found]
     for each in found:
@@ -117,7 +118,7 @@ def researchers(root: BaseAgent) -> list[Researcher]:
 
 
 def divide(sets: Sequence[EvalSet]) -> tuple[list[EvalSet], list[EvalSet]]:
-    """The sets' cases without a research, and those that begin one."""
+    """The sets' cases in which no run is ordered, and those in which one is."""
     return _only(sets, research=False), _only(sets, research=True)
 
 
@@ -130,6 +131,6 @@ def _only(sets: Sequence[EvalSet], research: bool) -> list[EvalSet]:
 
 
 def _size(case: EvalCase) -> tuple[int, int]:
-    """How many turns it has, and how many researches begin in it."""
-    turns = case.conversation or []
-    return len(turns), sum(facts_of(turn).research for turn in turns)
+    """How many turns it has, and how many runs and plans it may come to."""
+    turns = [facts_of(turn) for turn in case.conversation or ()]
+    return len(turns), sum(CREATES.get(turn.effects[0], 0) for turn in turns)

@@ -16,6 +16,7 @@ from google.adk.evaluation.eval_metrics import EvalMetric, EvalStatus
 from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResult
 
 from evals.briefs import faults, read_form
+from evals.effects import FORGETTING, ORDERS, TOOLS, YESES
 from evals.facts import Facts, facts_of
 from tools.citations import is_web
 
@@ -65,31 +66,78 @@ def route_accuracy(actual: Facts, expected: Facts) -> float:
 
 @metric
 def false_research_starts(actual: Facts, expected: Facts) -> float:
-    """1 as long as no research begins where none was asked for, which must never happen."""
-    return float(expected.research or not actual.research)
+    """1 as long as no run is ordered where none was asked for, which must never happen."""
+    return float(not actual.research or not ORDERS.isdisjoint(expected.effects))
 
 
 @metric
 def research_starts(actual: Facts, expected: Facts) -> float | None:
-    """Whether a research that was asked for begins."""
-    return float(actual.research) if expected.research else None
+    """Whether a run that was asked for is ordered. None where it only leads up to what is judged."""
+    leads_up = expected.wanted is not None and expected.wanted.setup
+    return float(actual.research) if ORDERS.issuperset(expected.effects) and not leads_up else None
+
+
+@metric
+def effect_match(actual: Facts, expected: Facts) -> float | None:
+    """Whether the tools for research did what the message wants, and nothing else."""
+    if expected.wanted is None or expected.wanted.setup:
+        return None
+    return float(set(actual.effects) <= set(expected.effects))
+
+
+@metric
+def false_starts(actual: Facts, expected: Facts) -> float:
+    """1 as long as nothing is ordered or approved but what the message wants, and that once. It must always be 1."""
+    counts = [(sum(effect in group for effect in actual.effects), group) for group in (ORDERS, YESES)]
+    return float(all(count <= (not group.isdisjoint(expected.effects)) for count, group in counts))
+
+
+@metric
+def missed_yeses(actual: Facts, expected: Facts) -> float | None:
+    """1 as long as no yes is missed: what waited for it is approved. None where the message is no yes."""
+    judged = expected.wanted is not None and not expected.wanted.setup
+    return float("approve" in actual.effects) if judged and expected.effects == ("approve",) else None
+
+
+@metric
+def brief_quality(actual: Facts, expected: Facts) -> float | None:
+    """Share of what the brief has to have and must not have that it has and has not; 0 without a brief."""
+    wanted = expected.wanted
+    if wanted is None or not (wanted.brief_has or wanted.brief_lacks):
+        return None
+    brief = _folded(actual.brief)
+    has = [_folded(words) in brief for words in wanted.brief_has]
+    lacks = [not re.search(rf"(?<!\w){re.escape(_folded(words))}(?!\w)", brief) for words in wanted.brief_lacks]
+    return _mean([float(each) for each in has + lacks]) if brief else 0.0
+
+
+@metric
+def wrong_report(actual: Facts, expected: Facts) -> float | None:
+    """1 as long as no other report is asked than the one that is meant. None where the case does not name one."""
+    if expected.wanted is None or not expected.wanted.about:
+        return None
+    return float(all(_folded(words) in _folded(actual.about) for words in expected.wanted.about))
 
 
 @metric
 def argument_match(actual: Facts, expected: Facts) -> float | None:
     """Share of the calls that are as expected; those that nobody expected count against it.
 
-    The expected arguments have to be among the actual ones, which may have more.
+    The expected arguments have to be among the actual ones, which may have more. The researcher's tools count only
+    where one is expected: what they do is judged by `effect_match`. So is the forgetting where an effect is wanted.
     """
     if any(name == "*" for name, _ in expected.tools):
         return None
-    left = list(actual.tools)
+    judged = TOOLS | FORGETTING if expected.wanted else TOOLS
+    apart = judged if judged.isdisjoint(name for name, _ in expected.tools) else frozenset()
+    called = [call for call in actual.tools if call[0] not in apart]
+    left = list(called)
     for name, wanted in expected.tools:
         found = next((call for call in left if call[0] == name and _contains(call[1], wanted)), None)
         if found:
             left.remove(found)
-    most = max(len(actual.tools), len(expected.tools))
-    return (len(actual.tools) - len(left)) / most if most else None
+    most = max(len(called), len(expected.tools))
+    return (len(called) - len(left)) / most if most else None
 
 
 @metric

@@ -31,7 +31,7 @@ def read_public(folder: Path) -> list[EvalSet]:
         CaseError: a row is not as its file's README says.
     """
     return [
-        build(name, Cases(about=f"Public samples: {file}", cases=list(_cases(folder / file, turn))))
+        build(name, Cases(about=f"Public samples: {file}", ask_above_usd=3, cases=list(_cases(folder / file, turn))))
         for name, (file, turn) in _SETS.items()
         if (folder / file).is_file()
     ]

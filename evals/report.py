@@ -40,7 +40,8 @@ def summary(run: Run) -> Group:
             metrics.add_row(
                 _words(name), f"{run.mean(name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
             )
-    return Group(sets, metrics, *(_labels(title, pairs) for title, pairs in _paired(run).items()))
+    paid = [run.paid] if run.paid else []
+    return Group(sets, metrics, *(_labels(title, pairs) for title, pairs in _paired(run).items()), *paid)
 
 
 def _labels(title: str, pairs: Sequence[tuple[str, str]]) -> Table:

@@ -24,7 +24,17 @@ class Said(_Data):
     """The agent that answers."""
     tools: list[tuple[str, dict[str, Any]]] = []
     research: bool = False
-    """Whether a research begins."""
+    """Whether a run is ordered."""
+    effects: list[str] = []
+    """What the tools for research did, or of the expected turn should: each that is right."""
+    brief: str = ""
+    """Of the run that was ordered, or the change to it; of the expected turn what it has, and lacks."""
+    about: str = ""
+    """Title of the run that it was about."""
+    creates: int = 0
+    """Creates of Deep Research that the turn allowed."""
+    yeses: int = 0
+    """Those of them that a yes to a question allowed; the others start below the price that is asked about."""
     verdict: str = ""
     confidence: float | None = None
     text: str = ""
@@ -47,7 +57,7 @@ class Turn(_Data):
 
     def without_words(self) -> Turn:
         """The same without what was said."""
-        actual = self.actual.model_copy(update={"text": "", "tools": []})
+        actual = self.actual.model_copy(update={"text": "", "tools": [], "brief": "", "about": ""})
         return self.model_copy(update={"user": "(not kept)", "actual": actual})
 
 
@@ -60,6 +70,13 @@ class Case(_Data):
     turns: list[Turn] = []
     error: str = ""
     """Why it could not be played, or was not."""
+    creates: int = 0
+    """Creates of Deep Research in the table of spending, which is written before each."""
+
+    @property
+    def allowed(self) -> int:
+        """Creates of Deep Research that somebody has allowed."""
+        return sum(turn.actual.creates for turn in self.turns)
 
     @property
     def key(self) -> str:
@@ -89,8 +106,31 @@ class Run(_Data):
     usd: float = 0.0
     """What it cost at most, by the tokens that were counted; 0 on the emulator."""
     cases: list[Case]
+    server_creates: int | None = None
+    """Creates of Deep Research that the server says it has accepted; none: it does not say."""
     skipped: list[str] = []
     """What was left out, and why."""
+
+    @property
+    def creates(self) -> int:
+        """Creates of Deep Research: as the server counts them, else the table of spending."""
+        return sum(case.creates for case in self.cases) if self.server_creates is None else self.server_creates
+
+    @property
+    def allowed(self) -> int:
+        """Creates of Deep Research that somebody has allowed: by a yes, or by an order that needs none by its price."""
+        return sum(case.allowed for case in self.cases)
+
+    @property
+    def paid(self) -> str:
+        """In a sentence, what was created and who has allowed it; empty: nothing was."""
+        if not self.creates and not self.allowed:
+            return ""
+        counted = "in the table of spending" if self.server_creates is None else "at the server"
+        yeses = sum(turn.actual.yeses for turn in self.turns)
+        orders = self.allowed - yeses
+        allowed = f"{yeses} by a yes" + (f", {orders} by an order that needs none" if orders else "")
+        return f"Deep Research: {self.creates} creates {counted}, {self.allowed} allowed ({allowed})"
 
     @property
     def metrics(self) -> list[str]:

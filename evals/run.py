@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Sequence
-from contextlib import nullcontext
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass, field
 from pathlib import Path
 
 from google.adk.agents import BaseAgent
@@ -25,11 +25,19 @@ from google.adk.evaluation.in_memory_eval_sets_manager import InMemoryEvalSetsMa
 from google.adk.evaluation.local_eval_service import LocalEvalService
 from google.adk.evaluation.metric_evaluator_registry import register_custom_metrics_from_config
 
+from evals.conditions import Conditions
+from evals.effects import Wanted
 from evals.facts import Facts, facts_of
 from evals.live import Budget
 from evals.public import OFFENSIVE
 from evals.result import Case, Said, Turn
+from evals.server import CreateCount
+from tools.research.job import Kind, State
+from tools.research.wiring import research
+from tools.researcher.agent import Researcher
 
+SENDING_S = 1.0
+"""How long is waited at a time until an order is sent."""
 CALLS, TOKENS, SECONDS = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
 """ADK's own metrics that every run has."""
 
@@ -40,6 +48,8 @@ class Player:
 
     app: App
     criteria: EvalConfig
+    count: CreateCount = field(default_factory=CreateCount)
+    """What the server created while it played."""
 
     @property
     def root(self) -> BaseAgent:
@@ -49,15 +59,34 @@ class Player:
 
     async def play(
         self, sets: Sequence[EvalSet], at_once: int = 4, budget: Budget | None = None
-    ) -> AsyncIterator[Case]:
-        """Yields each case as it is done; those that the budget does not allow are not played."""
-        free, service = asyncio.Semaphore(at_once), self._service(sets)
+    ) -> AsyncGenerator[Case, None]:
+        """Yields each case as it is done; those that the budget does not allow are not played.
 
-        async def one(eval_set: EvalSet, case: EvalCase) -> Case | None:
+        Cases that are played under the same conditions are played together.
+        """
+        await self.count.begin()
+        groups = dict[Conditions, list[tuple[str, EvalCase]]]()
+        for each in sets:
+            for case in each.eval_cases:
+                groups.setdefault(Conditions.of(case), []).append((each.eval_set_id, case))
+        service = self._service(sets)
+        for conditions, group in groups.items():
+            async with conditions.hold(), aclosing(self._together(service, group, at_once, budget)) as cases:
+                async for played in cases:
+                    await self.count.read(len(played.turns))
+                    yield played
+        await self.count.read()
+
+    async def _together(
+        self, service: LocalEvalService, group: Sequence[tuple[str, EvalCase]], at_once: int, budget: Budget | None
+    ) -> AsyncGenerator[Case, None]:
+        free = asyncio.Semaphore(at_once)
+
+        async def one(set_id: str, case: EvalCase) -> Case | None:
             async with free, budget.room(case) if budget else nullcontext(True) as fits:
-                return await self._play(service, eval_set.eval_set_id, case) if fits else None
+                return await self._play(service, set_id, case) if fits else None
 
-        tasks = [asyncio.create_task(one(each, case)) for each in sets for case in each.eval_cases]
+        tasks = [asyncio.create_task(one(set_id, case)) for set_id, case in group]
         try:
             for task in asyncio.as_completed(tasks):
                 if (played := await task) is not None:
@@ -93,7 +122,9 @@ class Player:
         turns = [turn_of(each) for each in result.eval_metric_result_per_invocation]
         if set_id == OFFENSIVE:
             turns = [turn.without_words() for turn in turns]
-        return Case(set=set_id, id=case.eval_id, passed=passed, turns=turns)
+        creates, allowed = await creates_of(user_of(set_id, case)), sum(turn.actual.creates for turn in turns)
+        error = f"{creates} runs or plans were paid for, and {allowed} allowed" if creates > allowed else ""
+        return Case(set=set_id, id=case.eval_id, passed=passed and not error, turns=turns, creates=creates, error=error)
 
 
 def load_criteria(path: Path) -> EvalConfig:
@@ -102,10 +133,10 @@ def load_criteria(path: Path) -> EvalConfig:
 
 
 def models_of(agent: BaseAgent) -> dict[str, str]:
-    """The model of each agent, by name."""
-    model = getattr(agent, "canonical_model", None)
-    name = getattr(model, "model", None) or getattr(agent, "agent", "")
-    found = {agent.name: str(name)}
+    """The model of each agent, by name; of a researcher also the agent that its runs are done by."""
+    found = {agent.name: str(getattr(getattr(agent, "canonical_model", None), "model", ""))}
+    if isinstance(agent, Researcher):
+        found[f"runs of {agent.name}"] = agent.agent
     for child in agent.sub_agents:
         found |= models_of(child)
     return found
@@ -137,6 +168,11 @@ def said_in(facts: Facts, route: str = "") -> Said:
         route=route if route in facts.routes else facts.routes[0],
         tools=[(name, dict(args)) for name, args in facts.tools],
         research=facts.research,
+        effects=list(facts.effects) if facts.acts or facts.wanted else [],
+        brief=facts.brief or _marked(facts.wanted),
+        about=facts.about or " ".join(facts.wanted.about if facts.wanted else ()),
+        creates=facts.creates,
+        yeses=facts.yeses,
         verdict=category,
         confidence=confidence,
         text=facts.text,
@@ -144,10 +180,34 @@ def said_in(facts: Facts, route: str = "") -> Said:
 
 
 def _alone(case: EvalCase, set_id: str) -> EvalCase:
-    """With a user of its own: researches and limits are the user's."""
+    """With a user of its own: runs and limits are the user's."""
     given = case.session_input or SessionInput(app_name="", user_id="")
-    own = given.model_copy(update={"user_id": f"eval-{set_id}-{case.eval_id}"})
+    own = given.model_copy(update={"user_id": user_of(set_id, case)})
     return case.model_copy(update={"session_input": own})
+
+
+def user_of(set_id: str, case: EvalCase) -> str:
+    """Who plays a case."""
+    return f"eval-{set_id}-{case.eval_id}"
+
+
+async def creates_of(user: str) -> int:
+    """Creates of Deep Research in the table of spending, when none is about to be sent any more."""
+    service = research()
+    while unsent := [job for job in await service.jobs(user) if job.state is State.INTENDED]:
+        async with aclosing(service.watch(unsent[0].id, SENDING_S)) as lines:
+            async for _ in lines:
+                pass
+    return sum(entry.kind is not Kind.QUESTION for entry in await service.ledger.spending(user=user))
+
+
+def _marked(wanted: Wanted | None) -> str:
+    """What a brief has to have, and what not, as the answers mark it."""
+    if wanted is None:
+        return ""
+    return " ".join(
+        [*(f"**{words}**" for words in wanted.brief_has), *(f"~~{words}~~" for words in wanted.brief_lacks)]
+    )
 
 
 def _failure(result: InferenceResult) -> str:

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import math
+import os
+import re
 import shutil
 from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import httpx
 import pytest
 import yaml
 
@@ -124,15 +127,99 @@ async def test_a_citation_that_leads_elsewhere_is_caught(api: Emulator, monkeypa
     assert failed(case) == {"citation_validity"}
 
 
-async def test_a_research_that_small_talk_starts_is_caught(use: Any) -> None:
-    def misled(turn: Turn) -> Iterator[Beat]:
-        if turn.is_agent:
-            yield from research_brain(turn)
+def eager(turn: Turn) -> Iterator[Beat]:
+    """Orders a run whatever is said, and says yes to it itself."""
+    names = {tool.get("name") for tool in turn.tools}
+    if turn.is_agent:
+        yield from research_brain(turn)
+    elif "start_research" in names and turn.steps[-1]["type"] != "function_result":
+        waiting = re.search(r"^- (job_\w+) \| waits", turn.system_instruction, re.MULTILINE)
+        number = len(turn.steps)
+        if waiting:
+            yield Beat(0.0, call("approve", f"a{number}", job_id=waiting[1]))
         else:
-            yield Beat(0.0, call("transfer_to_agent", "c1", agent_name="researcher"))
+            yield Beat(0.0, call("start_research", f"s{number}", title="All", brief="Everything there is"))
+    elif "transfer_to_agent" in names and turn.steps[-1]["type"] != "function_result":
+        yield Beat(0.0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
+    else:
+        yield Beat(0.0, said("Well."))
 
-    with Emulator(brain=misled, speed=math.inf) as api:
+
+async def test_a_run_that_small_talk_orders_is_caught_and_not_paid_for(use: Any) -> None:
+    with Emulator(brain=eager, speed=math.inf) as api:
+        use(api)
+        (case,) = await play("conversation", "thanks-a-lot")
+        assert not any(each["target"].startswith("deep-research") for each in api.interactions())
+    assert {"effect_match", "false_starts", "false_research_starts"} <= failed(case)
+    assert case.score("false_starts") == 0 and case.creates == case.allowed == 0
+
+
+async def test_a_run_that_small_talk_orders_below_the_price_of_a_question_is_caught(use: Any) -> None:
+    with Emulator(brain=eager, speed=math.inf) as api:
         use(api)
         (case,) = await play(*GREETING)
-        assert api.log()["creates"] == 2  # the desk was asked, and a research paid for
-    assert {"route_accuracy", "false_research_starts"} <= failed(case)
+        assert sum(each["target"].startswith("deep-research") for each in api.interactions()) == 1
+    assert {"route_accuracy", "false_starts", "false_research_starts"} <= failed(case)
+    assert case.creates == case.allowed == 1
+
+
+async def test_a_model_that_takes_thanks_for_a_yes_lowers_false_starts(use: Any) -> None:
+    with Emulator(brain=eager, speed=math.inf) as api:
+        use(api)
+        taken, meant = await play("conversation", "quote-thanks", "quote-go-for-it")
+    if taken.id != "quote-thanks":
+        taken, meant = meant, taken
+    assert taken.turns[-1].scores["false_starts"] == 0
+    assert meant.turns[-1].scores["false_starts"] == meant.turns[-1].scores["missed_yeses"] == 1
+
+
+async def test_a_model_that_hears_no_yes_misses_it(use: Any) -> None:
+    def deaf(turn: Turn) -> Iterator[Beat]:
+        ordered = any(step.get("name") == "start_research" for step in turn.steps)
+        yield from [Beat(0.0, said("Hm?"))] if ordered else eager(turn)
+
+    with Emulator(brain=deaf, speed=math.inf) as api:
+        use(api)
+        (case,) = await play("conversation", "quote-go-for-it")
+    assert case.turns[-1].scores["missed_yeses"] == 0
+    assert {"effect_match", "missed_yeses", "wrong_report"} == failed(case)
+
+
+async def test_what_the_server_creates_is_what_was_agreed_to(api: Emulator) -> None:
+    (found,) = choose(load_sets(ROOT / "evals"), ["conversation"])
+    ids = ("deletion-yes", "a-changed-plan-needs-its-own-yes", "quote-no", "that-is-the-last-topic")
+    cases = [case for case in found.eval_cases if case.eval_id in ids]
+    player = Player(build_app(), load_criteria(ROOT / "evals" / "criteria.json"))
+    played = [case async for case in player.play([found.model_copy(update={"eval_cases": cases})])]
+    assert [case.failed for case in played if not case.passed] == []
+    assert player.count.creates == sum(case.creates for case in played) == 4  # one is deleted: it counts
+    assert sum(turn.actual.yeses for case in played for turn in case.turns) == 4
+
+
+async def test_runs_are_under_way_where_a_set_says_so(api: Emulator) -> None:
+    (case,) = await play("running", "progress")
+    assert case.passed, case
+    assert "still running" in case.turns[-1].actual.text
+    async with httpx.AsyncClient() as client:
+        clock = (await client.get(f"{api.url}/_emulator/clock")).json()
+    assert clock["speed"] == "inf"  # as it was before
+
+
+async def test_a_set_is_played_under_its_own_conditions(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")
+    monkeypatch.delenv("DESK_ATTACH_SECONDS", raising=False)
+    (quoted,) = await play("conversation", "quote-no")
+    (started,) = await play(*REPORT)
+    assert quoted.passed and quoted.creates == 0
+    assert started.passed and started.creates == 1
+    assert os.environ["DESK_ASK_ABOVE_USD"] == "100" and "DESK_ATTACH_SECONDS" not in os.environ
+
+
+async def test_a_create_that_nobody_allowed_fails_its_case(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+    async def one(user: str) -> int:
+        return 1
+
+    monkeypatch.setattr("evals.run.creates_of", one)
+    (case,) = await play(*GREETING)
+    assert not case.passed
+    assert case.error == "1 runs or plans were paid for, and 0 allowed"

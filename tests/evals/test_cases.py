@@ -3,16 +3,23 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import get_args
 
 import pytest
+from google.adk.evaluation.eval_case import EvalCase
 
-from evals.build import AGENT, CASES, HERE, CaseError, Category, Route, main, read_cases
+from evals.build import AGENT, CASES, HERE, CaseError, Category, Route, Turn, build, main, read_cases
+from evals.conditions import Conditions
+from evals.effects import Effect, Wanted
 from evals.facts import facts_of
 from evals.public import OFFENSIVE, read_public
 from evals.sets import load_sets
 from tests.conftest import ROOT
+from tools.yamls import read_yaml
 
 SAMPLES = ROOT.parent / "shared" / "eval-data"
+FROM_THE_FIELD = ROOT.parent / "shared" / "cases" / "conversation.yaml"
+"""What people really said; the sets have the kinds of it in words of their own."""
 
 
 def test_the_sets_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
@@ -32,17 +39,78 @@ def test_there_are_cases_of_every_kind() -> None:
     cases = [case for each in sets.values() for case in each.eval_cases]
     turns = [facts_of(turn) for case in cases for turn in case.conversation or ()]
     assert len(cases) >= 150
-    assert set(sets) == {"routing", "tools", "moderation", "memory", "research", "refusals"}
+    assert set(sets) == {
+        *("routing", "tools", "moderation", "memory"),
+        *("research", "conversation", "running", "refusals"),
+    }
     assert {route for turn in turns for route in turn.routes} == set(Route.__args__)  # type: ignore[attr-defined]
     assert {c for turn in turns for c, _ in turn.verdicts} == set(Category.__args__)  # type: ignore[attr-defined]
-    assert all((turn.routes == ("researcher",)) if turn.research else True for turn in turns), (
-        "a research that somebody else begins"
+    assert [turn for turn in turns if turn.research and "researcher" not in turn.routes] == []
+
+
+def test_conversations_about_runs_are_held_in_six_languages_and_come_to_every_effect() -> None:
+    files = [read_cases(CASES / f"{name}.yaml") for name in ("conversation", "running")]
+    cases = [(file, case) for file in files for case in file.cases]
+    assert len(cases) >= 37 + 80
+    languages = {context.rpartition("-")[2] for file in files for context in file.contexts if "-" in context}
+    assert languages == {"de", "fr", "es", "it", "pt"}  # and English, which is not named
+    for language in languages:
+        assert sum(case.context.endswith(f"-{language}") for _, case in cases) >= 10
+    effects = {effect for _, case in cases for turn in case.turns for effect in turn.effects}
+    assert effects == {*get_args(Effect)} - {"start"}  # nothing starts there without a yes
+    turns = [turn for _, case in cases for turn in case.turns]
+    assert sum(bool(turn.brief_has or turn.brief_lacks) for turn in turns) >= 30
+    assert sum(turn.effects == ("approve",) for turn in turns) >= 25
+    assert sum(turn.effects == ("none",) for turn in turns) >= 40
+
+
+@pytest.mark.skipif(not FROM_THE_FIELD.is_file(), reason="what people said is not here")
+def test_what_people_said_is_in_words_of_our_own() -> None:
+    said = {
+        " ".join(case[key].casefold().split())
+        for case in read_yaml(FROM_THE_FIELD).data
+        for key in case
+        if key in ("say", "before")
+    }
+    ours = {
+        " ".join(turn.user.casefold().split()).strip(" .!")
+        for name in ("conversation", "running")
+        for case in read_cases(CASES / f"{name}.yaml").cases
+        for turn in case.turns
+    }
+    assert {each.strip(" .!") for each in said} & ours <= {"thanks"}
+
+
+def test_a_context_comes_before_the_turns_of_a_case_and_is_not_judged(tmp_path: Path) -> None:
+    (tmp_path / "s.yaml").write_text(
+        "about: a\nask_above_usd: 3\nunfinished: true\n"
+        "contexts: {quote: [{user: Research bees., effect: quote}]}\n"
+        "cases:\n  - {id: one, context: quote, user: 'yes', effect: approve, about: [bees]}"
     )
+    (case,) = build("s", read_cases(tmp_path / "s.yaml")).eval_cases
+    first, second = map(facts_of, case.conversation or ())
+    assert first.wanted == Wanted(("quote",), setup=True) and first.routes == ("researcher",)
+    assert second.wanted == Wanted(("approve",), about=("bees",)) and second.asked == "yes"
+    assert Conditions.of(EvalCase.model_validate_json(case.model_dump_json())) == Conditions(3.0, True)
+
+
+def test_a_case_that_orders_nothing_may_be_anybodys() -> None:
+    for effects, routes in (
+        (("none",), ("researcher", "desk")),
+        (("quote", "none"), ("researcher", "desk")),
+        (("approve",), ("researcher",)),
+        (("forget_question",), ("desk",)),
+    ):
+        assert Turn(user="Hi", effect=effects).routes == routes
+    assert Turn(user="Hi").routes == ("desk",)
 
 
 def test_no_two_cases_ask_the_same_of_a_fresh_conversation() -> None:
     first = [
-        case.turns[0].user for file in CASES.glob("*.yaml") for case in read_cases(file).cases if len(case.turns) == 1
+        (case.context, case.turns[0].user)
+        for file in CASES.glob("*.yaml")
+        for case in read_cases(file).cases
+        if len(case.turns) == 1
     ]
     assert len(first) - len(set(first)) <= 2  # the greatest near misses stand in two sets
 
@@ -67,6 +135,14 @@ def test_adk_finds_each_set_where_it_looks() -> None:
         ("about: a\ncases:\n  - {id: one, turns: []}", "s.yaml: case “one”: turns: List should have at least 1 item"),
         ("about: a\ncases:\n  - {user: Hi, verdict: safe}", "case “Hi”: with a verdict the `route` is moderator"),
         ("about: a\ncases:\n  - {user: Hi, research: true}", "case “Hi”: with a research the `route` is researcher"),
+        ("about: a\ncases:\n  - {user: Hi, effect: buy}", "s.yaml: case “Hi”: effect"),
+        ("about: a\ncases:\n  - {user: Hi, brief_has: [bees]}", "case “Hi”: with a brief, or a run that is meant"),
+        (
+            "about: a\ncases:\n  - {user: Hi, route: researcher, research: true, effect: quote}",
+            "case “Hi”: `research` is the effect `start`",
+        ),
+        ("about: a\ncases:\n  - {user: Hi, context: there}", "case “hi”: there is no context 'there'"),
+        ("about: a\nask_above_usd: -1\ncases: []", "s.yaml: ask_above_usd: "),
         ("about: a\ncases:\n  - Hi", "s.yaml: cases.0: "),
         ("about: a\ncases: {}", "s.yaml: cases: "),
         ("- Hi", "s.yaml: Input should be"),

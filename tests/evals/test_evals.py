@@ -59,20 +59,35 @@ def test_every_case_passes_on_the_emulator_and_the_report_says_so(
     assert {said.verdict for said in expected} >= {"safe", "spam", "inappropriate", "harmful"}
     assert {case.set for case in run.cases} == {*load_sets(ROOT / "evals")}
     assert run.mean("false_research_starts") == 1
-    assert run.models["researcher"].startswith("deep-research")
+    assert run.models["runs of researcher"].startswith("deep-research")
+    assert run.mean("false_starts") == run.mean("missed_yeses") == run.mean("brief_quality") == 1
+    assert run.creates == run.allowed > 0
+    assert "Deep Research: " in result.output and f"{run.creates} creates" in result.output
     page = (tmp_path / "all.html").read_text()
+    assert run.paid in page and all(name in page for name in ("brief quality", "false starts", "missed yeses"))
     assert all(case.key in page for case in run.cases)
     assert "<script" not in page and not re.search(r'(?:src|href)="http', page)  # it loads and runs nothing
     assert page.count("<svg") == 4  # metrics, routes, verdicts, calibration
 
 
-def test_adk_eval_runs_a_set_of_ours_with_our_metrics(use: Any, index: Path) -> None:
+@pytest.mark.parametrize(
+    ("ask_above_usd", "cases"),
+    [
+        ("3", ["research.evalset.json:max-is-agreed-to,cancel-after-it-is-done"]),
+        ("0", ["conversation.evalset.json:quote-go-for-it", "memory.evalset.json:a-name"]),
+    ],
+)
+def test_adk_eval_runs_a_set_of_ours_with_our_metrics(
+    use: Any, index: Path, monkeypatch: pytest.MonkeyPatch, ask_above_usd: str, cases: list[str]
+) -> None:
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", ask_above_usd)
     with Emulator(speed=math.inf, index=index) as api:
         use(api)
-        cases = "evals/memory.evalset.json:a-name"
-        result = run("google.adk.cli", "eval", "agents/desk", cases, "--config_file_path", "evals/criteria.json")
+        arguments = ("agents/desk", *(f"evals/{each}" for each in cases), "--config_file_path", "evals/criteria.json")
+        result = run("google.adk.cli", "eval", *arguments)
     assert result.returncode == 0, result.stderr[-3000:]
-    assert "Tests passed: 1" in result.stdout
+    assert sum(map(int, re.findall(r"Tests passed: (\d+)", result.stdout))) == 2, result.stdout[-3000:]
+    assert not any(map(int, re.findall(r"Tests failed: (\d+)", result.stdout)))
 
 
 def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -98,7 +113,7 @@ def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pyt
 @pytest.mark.parametrize(
     ("arguments", "says"),
     [
-        (("--sets", "no_such"), "no set `no_such`; there are memory, moderation"),
+        (("--sets", "no_such"), "no set `no_such`; there are conversation, memory"),
         (("compare", "nothing", "nothing"), "reports/evals/nothing.json: No such file"),
         (("--live", "--yes"), "--live needs a key"),
     ],
@@ -162,7 +177,7 @@ class TestLive:
         arguments = ("--live", "--yes", "--research", "--sets", "research", "--name", "l", "--out", str(tmp_path))
         desk(*arguments, "--max-cost", "2.9")  # one may cost 3
         assert not any(i["target"].startswith("deep-research") for i in api.interactions())
-        desk(*arguments, "--max-cost", "8", "--at-once", "1")  # two, and what is said in all the turns
+        desk(*arguments, "--max-cost", "10", "--at-once", "1")  # two, and what is said in all the turns
         assert sum(i["target"].startswith("deep-research") for i in api.interactions()) == 2
 
     def test_without_a_yes_nothing_is_asked_of_the_server(self, api: Emulator) -> None:
@@ -177,15 +192,21 @@ def tokens_of(api: Emulator, interaction_id: str) -> int:
 
 
 def judging(turn: Turn) -> Iterator[Beat]:
-    """Hands everything to the researcher, unless it is asked as a judge."""
-    text = json.dumps(turn.steps)
+    """Hands everything to the researcher, which orders a run, unless it is asked as a judge."""
+    text, names = json.dumps(turn.steps), {tool.get("name") for tool in turn.tools}
     if turn.is_agent:
         yield from research_brain(turn)
     elif "Verdict:" in text and "Property:" in text:
         rubrics = ("on_point", "honest", "next_step", "no_money")
         lines = [f"ID: {each}\nProperty: {each}\nRationale: it is.\nVerdict: yes" for each in rubrics]
         yield Beat(0, said("\n\n".join(lines)))
-    elif turn.tools and not any(step.get("type") == "function_result" for step in turn.steps[-turn.fresh :]):
+    elif any(step.get("type") == "function_result" for step in turn.steps[-turn.fresh :]):
+        yield Beat(0, said("Well."))
+    elif "start_research" in names:
+        yield Beat(
+            0, call("start_research", f"c{len(turn.steps)}", title="All", brief=f"Everything ({len(turn.steps)})")
+        )
+    elif turn.tools:
         yield Beat(0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
     else:
         yield Beat(0, said("Well."))

@@ -9,19 +9,22 @@ from evals.facts import facts_of
 from evals.metrics import (
     answer_marks,
     argument_match,
+    brief_quality,
     citation_coverage,
     citation_validity,
+    effect_match,
     false_research_starts,
+    false_starts,
+    missed_yeses,
     report_structure,
     research_starts,
     route_accuracy,
     verdict_match,
+    wrong_report,
 )
-from tests.evals.turns import judge, score, to, turn
+from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wants
 from tools.citations import Citation, cite, source_list
 from tools.moderation.verdict import Verdict, sentence
-from tools.research.job import Order, new_job
-from tools.research.texts import outcome, started
 
 URL, OTHER = "https://a.example/one", "https://b.example/"
 
@@ -46,19 +49,90 @@ def test_each_agent_that_is_right_may_answer() -> None:
     assert score(route_accuracy, turn("Hi", to("researcher")), either) == 0
 
 
-def test_a_research_that_nobody_asked_for_is_seen() -> None:
-    began = turn("# Report", to("researcher"), begins=True)
-    assert score(false_research_starts, began, turn()) == 0
-    assert score(false_research_starts, began, began) == 1
+def test_a_run_that_nobody_asked_for_is_seen() -> None:
+    wanted = turn("", to("researcher"), wants("start"))
+    for order in (
+        ordered(),
+        ordered(asks=True),
+        ordered(asks=True, plan_first=True),
+        did("repeat_research", "intended"),
+    ):
+        actual = turn("# Report", to("researcher"), order)
+        assert score(false_research_starts, actual, turn()) == 0
+        assert score(false_research_starts, actual, wanted) == 1
+        assert score(research_starts, actual, wanted) == 1
     assert score(false_research_starts, turn("Hi"), turn()) == 1
-    assert score(research_starts, turn("Hi"), began) == 0
+    assert score(research_starts, turn("Hi"), wanted) == 0
     assert score(research_starts, turn("Hi"), turn()) is None
+    assert score(research_starts, turn("Hi"), turn("", wants("start", "none"))) is None
+    assert score(research_starts, turn("Hi"), turn("", wants("start", setup=True))) is None
 
 
-def test_a_research_is_known_to_begin_by_the_words_that_say_so() -> None:
-    job = new_job(Order(user="ada", session="s1", brief="Bees", agent="deep-research"), now=0)
-    assert facts_of(turn(started(job))).research
-    assert not facts_of(turn(outcome(job))).research
+def test_an_effect_is_right_if_it_is_one_of_those_that_are_wanted_and_the_only_one() -> None:
+    asked = did("ask_report", "completed", job_id="job_ab23cd45", question="Why?")
+    assert score(effect_match, turn("So", asked), turn("", wants("answer"))) == 1
+    assert score(effect_match, turn("So", asked), turn("", wants("quote", "answer"))) == 1
+    assert score(effect_match, turn("So", asked), turn("", wants("none"))) == 0
+    assert score(effect_match, turn("So"), turn("", wants("answer"))) == 0
+    assert score(effect_match, turn("So"), turn("", wants("none"))) == 1
+    assert score(effect_match, turn("So", asked, ordered(asks=True)), turn("", wants("answer"))) == 0
+    assert score(effect_match, turn("So", asked), turn("", wants("answer", setup=True))) is None
+    assert score(effect_match, turn("So", asked), turn()) is None
+
+
+def test_what_is_ordered_or_approved_unasked_is_a_false_start() -> None:
+    approved, changed = did("approve", "intended", job_id="job_1"), did("revise", "awaiting_approval", wishes="shorter")
+    for unwanted in (ordered(), ordered(asks=True), approved, changed, did("approve", "deleted", job_id="job_1")):
+        assert score(false_starts, turn("", unwanted), turn()) == 0
+        assert score(false_starts, turn("", unwanted), turn("", wants("none", "answer"))) == 0
+    assert score(false_starts, turn("", approved), turn("", wants("approve"))) == 1
+    assert score(false_starts, turn("", approved), turn("", wants("quote"))) == 0
+    assert score(false_starts, turn("", ordered(asks=True)), turn("", wants("approve"))) == 0
+    assert score(false_starts, turn("", ordered(asks=True)), turn("", wants("quote", "none"))) == 1
+    assert score(false_starts, turn("", refused("approve", "no question waits")), turn()) == 1
+    assert score(false_starts, turn("", did("show_research", "running")), turn()) == 1
+
+
+def test_two_orders_for_one_wish_are_a_false_start() -> None:
+    twice = turn("", ordered("Bees", asks=True), ordered("Bees and wasps", asks=True))
+    assert score(false_starts, twice, turn("", wants("quote"))) == 0
+    assert score(false_starts, turn("", ordered(asks=True), did("approve", "intended")), turn("", wants("quote"))) == 0
+
+
+def test_a_yes_that_approves_nothing_is_missed() -> None:
+    yes = turn("", wants("approve"))
+    assert score(missed_yeses, turn("", did("approve", "intended", job_id="job_1")), yes) == 1
+    assert score(missed_yeses, turn("", refused("approve", "no question waits", job_id="job_1")), yes) == 0
+    assert score(missed_yeses, turn("", ordered("yes", asks=True)), yes) == 0
+    assert score(missed_yeses, turn("Hm?"), yes) == 0
+    assert score(missed_yeses, turn("Hm?"), turn("", wants("approve", "none"))) is None
+    assert score(missed_yeses, turn("Hm?"), turn("", wants("approve", setup=True))) is None
+    assert score(missed_yeses, turn("Hm?"), turn()) is None
+
+
+def test_a_brief_has_what_the_conversation_says_and_no_words_to_the_desk() -> None:
+    wanted = turn("", wants("quote", brief_has=("MongoDB", "web shop"), brief_lacks=("that", "please")))
+    for brief, right in (
+        ("MongoDB for a small  Web Shop, and what else is there", 1),
+        ("MongoDB", 3 / 4),
+        ("Please compare MongoDB for a web shop", 3 / 4),
+        ("that", 1 / 4),
+    ):
+        assert score(brief_quality, turn("", ordered(brief, asks=True)), wanted) == right, brief
+    changed = did("revise", "awaiting_approval", wishes="cheaper", brief="MongoDB for a cheap web shop")
+    assert score(brief_quality, turn("", changed), wanted) == 1
+    assert score(brief_quality, turn("What shall be researched?"), wanted) == 0
+    assert score(brief_quality, turn("", ordered()), turn("", wants("quote"))) is None
+    assert score(brief_quality, turn("", ordered()), turn()) is None
+
+
+def test_a_question_to_another_report_than_the_one_that_is_meant_is_seen() -> None:
+    about_bees = turn("", wants("answer", about=("bees",)))
+    assert score(wrong_report, turn("", did("ask_report", "completed", "Bees in gardens")), about_bees) == 1
+    assert score(wrong_report, turn("", did("ask_report", "completed", "Wolves")), about_bees) == 0
+    assert score(wrong_report, turn("Which one?"), about_bees) == 0
+    assert score(wrong_report, turn("", did("ask_report", "completed", "Wolves")), turn("", wants("answer"))) is None
+    assert score(wrong_report, turn("", did("ask_report", "completed", "Wolves")), turn()) is None
 
 
 def test_arguments_are_matched_by_what_they_mean() -> None:
@@ -76,6 +150,17 @@ def test_calls_that_nobody_expected_count_against_a_turn() -> None:
     assert score(argument_match, turn("", paris), turn()) == 0
     assert score(argument_match, turn(), turn()) is None
     assert score(argument_match, turn("", paris), turn("", ("*", {}))) is None  # whatever may be called
+
+
+def test_tools_for_research_count_as_calls_only_where_they_are_expected() -> None:
+    order, paris = ordered(), ("get_weather", {"place": "Paris"})
+    assert score(argument_match, turn("", order), turn()) is None
+    assert score(argument_match, turn("", order, paris), turn("", paris)) == 1
+    assert score(argument_match, turn("", order), turn("", ("start_research", {"brief": "Bees in gardens"}))) == 1
+    assert score(argument_match, turn("", order), turn("", ("start_research", {"brief": "Wasps"}))) == 0
+    forgets = ("forget_conversation", {}, {"asked": "the user was asked"})
+    assert score(argument_match, turn("", forgets), turn()) == 0
+    assert score(argument_match, turn("", forgets), turn("", wants("forget_question"))) is None
 
 
 def test_a_verdict_has_the_category_that_was_expected() -> None:
@@ -146,7 +231,7 @@ def test_coverage_counts_claims_only() -> None:
 
 
 def test_a_report_has_the_form_that_its_brief_asks_for() -> None:
-    begins = turn("# Report\n\n## Sources\n\n1. [A](https://a.example)", begins=True)
+    begins = turn("# Report\n\n## Sources\n\n1. [A](https://a.example)", wants("start"))
     report = "# Bees\n\n## Wings\n\nText.\n\n| a |\n|---|\n| b |\n\n## Risks\n\nText.\n\n## Sources\n\n1. [A](https://a.example)"
     for brief, right in (
         ("Research bees", 1),
@@ -162,7 +247,7 @@ def test_a_report_has_the_form_that_its_brief_asks_for() -> None:
         assert score(report_structure, turn(report, asked=brief), begins) == pytest.approx(right), brief
     assert score(report_structure, turn("No title", asked="Research bees"), begins) == 0
     assert score(report_structure, turn(report), turn()) is None
-    assert score(report_structure, turn(report), turn(begins=True)) is None
+    assert score(report_structure, turn(report), turn("", wants("start"))) is None
 
 
 def test_a_metric_fails_below_its_threshold_as_adk_gives_it() -> None:

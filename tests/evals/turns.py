@@ -9,21 +9,48 @@ from google.adk.evaluation.eval_metrics import BaseCriterion, EvalMetric
 from google.adk.evaluation.evaluator import EvaluationResult
 from google.genai import types
 
+from evals.effects import WANTED, Effect, Wanted
 from evals.metrics import Metric
 
-Call = tuple[str, dict[str, Any]]
+Call = tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], dict[str, Any]]
+"""Name and arguments, and the result of one that was played."""
 
 
-def turn(answer: str = "", *calls: Call, asked: str = "Hello", begins: bool = False) -> Invocation:
-    """A turn with its answer and its calls of functions; `begins`: a research does."""
-    said = [("researcher", [types.Part(text="🔎 Research `r1` begins.")])] if begins else []
+def turn(answer: str = "", *calls: Call, asked: str = "Hello") -> Invocation:
+    """A turn with its answer and its calls of functions."""
+    named = [(f"call_{number}", *call) for number, call in enumerate(calls)]
     return Invocation(
         user_content=types.UserContent(asked),
         final_response=types.ModelContent(answer) if answer else None,
         intermediate_data=IntermediateData(
-            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in calls], intermediate_responses=said
+            tool_uses=[types.FunctionCall(id=id_, name=name, args=args) for id_, name, args, *_ in named],
+            tool_responses=[
+                types.FunctionResponse(id=id_, name=name, response=result[0])
+                for id_, name, _, *result in named
+                if result
+            ],
         ),
     )
+
+
+def wants(*effects: Effect, **more: Any) -> Call:
+    """What an expected turn should do."""
+    return WANTED, Wanted(effects, **more).as_arguments()
+
+
+def did(tool: str, state: str = "", title: str = "Bees", /, **arguments: Any) -> Call:
+    """A call of one of the researcher's tools, and its result."""
+    return tool, arguments, {"job": "job_ab23cd45", "state": state, "title": title}
+
+
+def ordered(brief: str = "Bees in gardens", *, asks: bool = False, **arguments: Any) -> Call:
+    """An order that was taken; `asks`: its price waits for a yes."""
+    return did("start_research", "awaiting_approval" if asks else "intended", brief=brief, **arguments)
+
+
+def refused(tool: str, error: str, **arguments: Any) -> Call:
+    """A call that did nothing."""
+    return tool, arguments, {"error": error}
 
 
 def to(agent: str) -> Call:

@@ -1,0 +1,167 @@
+"""What a turn did is known from the tools of the researcher, as they really answer."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import AsyncIterator
+from typing import Any
+
+import pytest
+from google.adk.evaluation.evaluation_generator import EvaluationGenerator
+
+from evals import effects
+from evals.effects import TOOLS, Wanted, acts_of
+from evals.facts import Facts, facts_of
+from interactions_emulator import Emulator
+from tests.evals.turns import did, ordered, refused, turn, wants
+from tests.researcher.conftest import Call, Script
+from tests.talk import Talk
+from tools.application import build_app
+from tools.research.config import Limits, load_research_settings
+from tools.research.job import Order, new_job
+from tools.research.limits import LimitReached, within
+from tools.research.spending import Used
+from tools.research.wiring import close, research
+from tools.researcher import tools
+from tools.settings import load_settings
+
+ORDER: Call = ("start_research", {"title": "Tides", "brief": "Tides of the North Sea"})
+
+
+class Conversation:
+    """One with a researcher whose model does what the test says."""
+
+    def __init__(self, script: Script) -> None:
+        self.script, self.talk = script, Talk(build_app())
+
+    async def say(self, text: str, *calls: Call | str) -> Facts:
+        """What is known of the turn with this message, in which the researcher's model replies so."""
+        self.script.replies[:] = [call if isinstance(call, str) else [call] for call in calls]
+        await self.talk.say(text)
+        events = (await self.talk.session()).events
+        return facts_of(EvaluationGenerator.convert_events_to_eval_invocations(events)[-1])
+
+    async def id(self) -> str:
+        """Of the newest run."""
+        return (await research().jobs("ada"))[0].id
+
+
+@pytest.fixture
+async def conversation(use: Any, asks: None) -> AsyncIterator[Conversation]:
+    script = Script()
+    with Emulator(brain=script, speed=math.inf) as api:
+        use(api)
+        yield Conversation(script)
+        await close()
+
+
+async def test_the_effects_of_a_run_from_its_price_to_its_deletion(conversation: Conversation) -> None:
+    quote = await conversation.say("research the tides", ORDER)
+    assert (quote.effects, quote.brief, quote.about) == (("quote",), "Tides of the North Sea", "Tides")
+    assert quote.research and not quote.creates
+    named = {"job_id": await conversation.id()}
+    changed = await conversation.say(
+        "of the Baltic", ("revise", {**named, "wishes": "Baltic", "brief": "Baltic tides"})
+    )
+    assert (changed.effects, changed.brief, changed.creates) == (("revise",), "Baltic tides", 0)
+    approved = await conversation.say("yes", ("approve", named))
+    assert (approved.effects, approved.creates, approved.yeses) == (("approve",), 1, 1)
+    assert not approved.research
+    assert (await conversation.say("again?", ("approve", named))).effects == ("report",)  # nothing waited any more
+    assert (await conversation.say("show it", ("show_research", {}))).effects == ("report",)
+    asked = await conversation.say("why?", ("ask_report", {**named, "question": "Why?"}))
+    assert (asked.effects, asked.about) == (("answer",), "Tides")
+    assert (await conversation.say("all", ("list_research", {}))).effects == ("list",)
+    assert (await conversation.say("once more", ("repeat_research", named))).effects == ("repeat",)
+    assert (await conversation.say("no", ("cancel_research", {"job_id": await conversation.id()}))).effects == (
+        "cancel",
+    )
+    assert (await conversation.say("delete it", ("delete_research", named))).effects == ("delete_question",)
+    deleted = await conversation.say("yes", ("approve", named))
+    assert (deleted.effects, deleted.creates) == (("approve",), 0)
+    assert (await conversation.say("hello", "Hello.")).effects == ("none",)
+
+
+async def test_an_order_that_needs_no_yes_starts(conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
+    started = await conversation.say("research the tides", ORDER)
+    assert (started.effects, started.creates, started.yeses) == (("start",), 1, 0)
+    again = await conversation.say("research the tides", ORDER)
+    assert (again.effects, again.research, again.creates) == (("report",), False, 0)
+
+
+async def test_a_plan_and_its_change_are_paid_for_by_a_yes_each(conversation: Conversation) -> None:
+    first = await conversation.say("with a plan", ("start_research", {**ORDER[1], "plan_first": True}))
+    assert (first.effects, first.creates) == (("plan",), 0)
+    named = {"job_id": await conversation.id()}
+    assert (await conversation.say("yes", ("approve", named))).creates == 1
+    changed = await conversation.say("shorter", ("revise", {**named, "wishes": "shorter"}))
+    assert (changed.effects, changed.brief, changed.creates, changed.yeses) == (("revise",), "shorter", 1, 1)
+    assert (await conversation.say("yes", ("approve", named))).creates == 1
+
+
+async def test_what_the_gate_refuses_has_no_effect(conversation: Conversation) -> None:
+    unknown = await conversation.say("yes", ("approve", {"job_id": "job_nothere1"}), "There is no such run.")
+    assert (unknown.effects, unknown.acts) == (("none",), ())
+    await conversation.say("research the tides", ORDER)
+    named = {"job_id": await conversation.id()}
+    conversation.script.root[:] = [("forget_conversation", {})]
+    assert (await conversation.say("forget all")).effects == ("forget_question",)
+    late = await conversation.say("yes", ("approve", named), "Do you want it started?")
+    assert (late.effects, late.creates) == (("none",), 0)
+
+
+def test_an_order_beyond_the_limits_counts_as_one() -> None:
+    job = new_job(Order(user="ada", session="s1", brief="Bees", agent="deep-research-preview-04-2026"), now=0)
+    texts = list[str]()
+    for limits, used in (
+        (Limits(usd_per_day=0.01), Used(0, 0, 0.0)),
+        (Limits(at_once=1), Used(1, 1, 3.0)),
+        (Limits(per_day=1), Used(0, 1, 3.0)),
+    ):
+        with pytest.raises(LimitReached) as reached:
+            within(limits, job)(used)
+        texts.append(str(reached.value))
+    for text in texts:
+        facts = facts_of(turn("I could not.", refused("start_research", text, brief="Bees")))
+        assert facts.research and not facts.creates, text
+    assert not facts_of(turn("Which topic?", refused("start_research", "`brief` is empty", brief=""))).research
+
+
+def test_an_old_order_is_known_by_what_the_tool_says_of_it() -> None:
+    assert tools._ORDERED_BEFORE.startswith(effects._OLD)
+
+
+def test_a_run_that_is_under_way_is_shown_and_not_ordered() -> None:
+    for state in ("starting", "running"):
+        assert facts_of(turn("", did("start_research", state, brief="Bees"))).effects == ("status",)
+    old = ("start_research", {"brief": "Bees"}, {"state": "intended", "next": "it was ordered before: repeat it"})
+    assert facts_of(turn("", old)).effects == ("status",)
+    assert facts_of(turn("", did("repeat_research", "running"))).effects == ("status",)
+
+
+def test_the_desk_forgets_a_conversation_in_two_steps() -> None:
+    assert facts_of(turn("", ("forget_conversation", {}, {"asked": "…"}))).effects == ("forget_question",)
+    assert facts_of(turn("", ("confirm_forgetting", {}, {"confirmed": True}))).effects == ("forget",)
+    assert facts_of(turn("", refused("confirm_forgetting", "nobody asked"))).effects == ("none",)
+
+
+def test_a_call_whose_result_is_not_known_has_no_effect() -> None:
+    assert facts_of(turn("", ("approve", {"job_id": "job_1"}))).effects == ("none",)
+    assert acts_of([("get_weather", {}, {"temperature": 12})]) == ()
+
+
+def test_what_is_wanted_survives_the_file() -> None:
+    wanted = Wanted(("quote", "none"), ("bees",), ("that",), ("gardens",), setup=True)
+    assert Wanted.of_arguments(wanted.as_arguments()) == wanted
+    found = facts_of(turn("", wants("quote", "none", brief_has=("bees",))))
+    assert found.wanted == Wanted(("quote", "none"), ("bees",)) and found.tools == () and found.research
+    assert facts_of(turn("", ordered())).wanted is None
+
+
+def test_the_tools_of_the_researcher_are_those_of_its_file() -> None:
+    root = load_settings().config.with_name("researcher.yaml").read_text(encoding="utf-8")
+    assert {
+        line.rpartition(".")[2].strip() for line in root.splitlines() if "- name: tools.researcher" in line
+    } == TOOLS
+    assert load_research_settings(load_settings().config).ask_above_usd == 0

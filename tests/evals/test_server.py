@@ -1,0 +1,72 @@
+"""The creates of Deep Research are counted at the server, or not known."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+import pytest
+
+from evals.server import TURNS, CreateCount
+from interactions_emulator import Emulator
+from interactions_emulator.turn import Beat, Turn
+from tests.scripts import said
+from tools import backend
+
+AGENT = "deep-research-preview-04-2026"
+
+
+def brief(turn: Turn) -> list[Beat]:
+    return [Beat(0, said("Tides come twice a day."))]
+
+
+async def create(**body: Any) -> str:
+    interaction = await backend.client().aio.interactions.create(input="Tides", **body)
+    return str(interaction.id)
+
+
+async def test_creates_of_deep_research_count_and_nothing_else(use: Any) -> None:
+    with Emulator(brain=brief, speed=math.inf) as api:
+        use(api)
+        await create(agent=AGENT, background=True)
+        count = CreateCount()
+        await count.begin()
+        await create(model="gemini-3.8-flash")
+        forgotten = await create(agent=AGENT, background=True)
+        await create(agent=AGENT, background=True)
+        await backend.client().aio.interactions.delete(forgotten)
+        await count.read()
+    assert count.creates == 2  # not the one from before; the deleted one was paid for
+
+
+async def test_the_log_is_read_every_some_turns(use: Any) -> None:
+    with Emulator(brain=brief, speed=math.inf) as api:
+        use(api)
+        count = CreateCount()
+        await count.begin()
+        await create(agent=AGENT, background=True)
+        await count.read(TURNS - 1)
+        assert count.creates == 0
+        await count.read(1)
+        assert count.creates == 1
+
+
+async def test_a_log_that_was_read_too_late_is_not_guessed_from(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("evals.server.BODIES", 2)
+    with Emulator(brain=brief, speed=math.inf) as api:
+        use(api)
+        count = CreateCount()
+        await count.begin()
+        for _ in range(3):
+            await create(agent=AGENT, background=True)
+        await count.read()
+        await count.read()
+    assert count.creates is None
+
+
+async def test_a_server_that_is_no_emulator_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(backend, "current", lambda: backend.Backend("gemini", "a test"))
+    count = CreateCount()
+    await count.begin()
+    await count.read()
+    assert count.creates is None
