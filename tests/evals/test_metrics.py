@@ -113,7 +113,7 @@ def test_a_yes_that_approves_nothing_is_missed() -> None:
 def test_a_brief_has_what_the_conversation_says_and_no_words_to_the_desk() -> None:
     wanted = turn("", wants("quote", brief_has=("MongoDB", "web shop"), brief_lacks=("that", "please")))
     for brief, right in (
-        ("MongoDB for a small  Web Shop, and what else is there", 1),
+        ("MongoDB for a small  Web Shop of a thatcher, and what pleases", 1),
         ("MongoDB", 3 / 4),
         ("Please compare MongoDB for a web shop", 3 / 4),
         ("that", 1 / 4),

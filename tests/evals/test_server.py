@@ -65,7 +65,7 @@ async def test_a_log_that_was_read_too_late_is_not_guessed_from(use: Any, monkey
 
 
 async def test_a_server_that_is_no_emulator_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(backend, "current", lambda: backend.Backend("gemini", "a test"))
+    monkeypatch.setenv("GEMINI_API_KEY", "a-key")
     count = CreateCount()
     await count.begin()
     await count.read()
