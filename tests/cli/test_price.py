@@ -135,10 +135,6 @@ def test_a_run_that_never_started_is_asked_about_again(api: Emulator) -> None:
     assert api.log()["creates"] == 0
 
 
-async def _jobs_as_they_were(jobs: list[Job], *_: Any) -> list[Job]:
-    return jobs
-
-
 def test_when_the_run_to_join_is_deleted_meanwhile_nothing_starts_without_a_yes(
     api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -146,7 +142,12 @@ def test_when_the_run_to_join_is_deleted_meanwhile_nothing_starts_without_a_yes(
     order = Order("tides", "user", "command-line", MAX, server=first["server"])
     job = replace(new_job(order, 1000.0, State.COMPLETED), id=first["job"])
     assert desk("forget", first["job"], "--yes").returncode == 0
-    monkeypatch.setattr(Research, "jobs", lambda *arguments: _jobs_as_they_were([job], *arguments))
+    known, newest = iter([job]), Research.newest  # it is deleted after the command has looked
+
+    async def looked(service: Research, order: Order) -> Job | None:
+        return next(known, None) or await newest(service, order)
+
+    monkeypatch.setattr(Research, "newest", looked)
     waiting = desk("research", "tides", "--max")
     (now,) = listed()
     assert (waiting.returncode, now["state"], api.log()["creates"]) == (0, "awaiting_approval", 1)

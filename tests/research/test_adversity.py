@@ -232,10 +232,7 @@ async def test_events_of_an_odd_shape_cost_their_line_and_not_the_research(desk:
 @pytest.mark.parametrize("limits", [Limits(at_once=1), Limits(per_day=1), Limits(usd_per_day=3)])
 async def test_a_limit_holds_for_orders_that_come_at_once_in_several_processes(desk: Desk, limits: Limits) -> None:
     services = [desk.service() for _ in range(3)]
-    orders = [
-        services[n % 3].start(replace(ORDER, brief=f"Tides {n}"), limits=limits, confirm=limits.at_once != 1)
-        for n in range(6)
-    ]
+    orders = [services[n % 3].start(replace(ORDER, brief=f"Tides {n}"), limits=limits) for n in range(6)]
     given = await asyncio.gather(*orders, return_exceptions=True)
     assert {type(order) for order in given} <= {tuple, LimitReached}
     assert sum(isinstance(order, tuple) for order in given) <= 1

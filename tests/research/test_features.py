@@ -135,9 +135,9 @@ async def test_a_question_before_there_is_a_report_is_refused(desk: Desk) -> Non
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (Limits(at_once=1), "1 researches run at once already"),
-        (Limits(per_day=1), "1 researches were ordered in the last 24 hours"),
-        (Limits(usd_per_day=3), r"up to \$3 were spent"),
+        (Limits(at_once=1), "1 research runs are under way already"),
+        (Limits(per_day=1), "1 research runs and plans were started in the last 24 hours"),
+        (Limits(usd_per_day=3), r"up to \$3.00 were spent"),
     ],
 )
 async def test_a_limit_refuses_another_research_and_never_the_same_one(
@@ -222,6 +222,7 @@ async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that
     assert ((await other.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
+@pytest.mark.nightly
 async def test_more_researches_than_a_client_has_connections_by_default_run_side_by_side(desk: Desk) -> None:
     service = desk.service(create_timeout=60)
     jobs = [(await service.start(replace(ORDER, brief=f"Tides {n}")))[0] for n in range(108)]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from tools.cli.console import confirm
@@ -26,7 +25,7 @@ async def agreed(service: Research, order: Order, up_to: float, again: bool) -> 
     low, high = cost_of(order.agent)
     if high <= up_to:
         return True
-    if not starts_run(await _newest(service, order), again):
+    if not starts_run(await service.newest(order), again):
         return False
     err.print(await quote(service, order), markup=False, soft_wrap=True)
     confirm(
@@ -60,15 +59,3 @@ async def quote(service: Research, order: Order) -> str:
     if order.options.get("collaborative_planning") is True:
         facts["plan"] = "comes first; the run starts after `desk approve`"
     return "\n".join(f"{name}: {value}" for name, value in facts.items() if value)
-
-
-async def _newest(service: Research, order: Order) -> Job | None:
-    """The last attempt at the same order."""
-    jobs = await service.jobs(order.user)
-    same = [job for job in jobs if _first_key(job.order) == _first_key(replace(order, server=job.order.server))]
-    return max(same, key=lambda job: job.order.attempt, default=None)
-
-
-def _first_key(order: Order) -> str:
-    """The key of the first attempt."""
-    return replace(order, attempt=1).key

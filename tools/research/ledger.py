@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import logging
-import uuid
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
 from dataclasses import asdict
 from typing import Any
@@ -31,6 +30,7 @@ from sqlalchemy import (
     text,
     update,
 )
+from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
@@ -117,14 +117,15 @@ _lines = Table(
 _spending = Table(
     "desk_spending",
     _metadata,
-    Column("id", _Words, primary_key=True),
+    Column("job", _Words, primary_key=True),
+    Column("number", Integer, primary_key=True),
     Column("time", Float),
     Column("user", _Words),
-    Column("job", _Words),
     Column("kind", _Words),
     Column("agent", _Words),
     Column("estimate", Float),
     Column("refused", Integer),
+    Column("may_run_until", Float),
     Column("usage", _Words),
 )
 _questions = Table(
@@ -136,8 +137,8 @@ _questions = Table(
     Column("action", _Words),
     Column("version", _Words),
     Column("invocation", _Words),
-    Column("answer", _Words),
 )
+_answers = Table("desk_answers", _metadata, Column("id", _Words, primary_key=True))
 _listed = [column for column in _jobs.columns if column.name != "report"]
 
 
@@ -314,6 +315,7 @@ class Ledger:
             The job, or none when it is not to be sent any more.
         """
         async with self._database.write() as connection:
+            await _lock(connection, job.order.user)
             row = await _change(connection, job.id, _jobs.c.state == State.INTENDED, now, {"state": State.STARTING})
             if row:
                 await _spend(connection, spending_of(job, now))
@@ -327,6 +329,7 @@ class Ledger:
             check: given what the user has used; nothing is written if it raises.
         """
         async with self._database.write() as connection:
+            await _lock(connection, job.order.user)
             if check:
                 check(await _used(connection, job, entry.time))
             await _spend(connection, entry)
@@ -334,7 +337,8 @@ class Ledger:
     @shielded
     async def spending(self, *, since: float = 0, user: str | None = None) -> list[Spending]:
         """What was spent, oldest first, without what the server refused to start."""
-        query = select(_spending).where(_spending.c.time >= since, _spending.c.refused == 0).order_by(_spending.c.time)
+        query = select(_spending).where(_spending.c.time >= since, _spending.c.refused == 0)
+        query = query.order_by(_spending.c.time, _spending.c.job, _spending.c.number)
         if user is not None:
             query = query.where(_spending.c.user == user)
         async with self._database.begin() as connection:
@@ -344,22 +348,23 @@ class Ledger:
             try:
                 found.append(spending_of_row(row))
             except ValueError as error:  # a person or a newer program wrote it
-                log.warning("the entry %s of desk_spending cannot be read: %s", row["id"], error)
+                log.warning("entry %s of %s in desk_spending cannot be read: %s", row["number"], row["job"], error)
         return found
 
     @shielded
     async def ask(self, question: Question) -> None:
         """Writes a question down, in place of an earlier one about the same subject."""
+        values = asdict(question)
         async with self._database.write() as connection:
-            await connection.execute(delete(_questions).where(_about(question)))
-            await connection.execute(insert(_questions).values(**asdict(question), answer=None))
+            upsert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_questions)
+            await connection.execute(
+                upsert.values(values).on_conflict_do_update(index_elements=_questions.primary_key.columns, set_=values)
+            )
 
     @shielded
     async def questions(self, user: str, session: str) -> list[Question]:
         """The questions of a conversation that nobody has answered."""
-        query = select(_questions).where(
-            _questions.c.user == user, _questions.c.session == session, _questions.c.answer.is_(None)
-        )
+        query = select(_questions).where(_questions.c.user == user, _questions.c.session == session)
         async with self._database.begin() as connection:
             rows = (await connection.execute(query)).mappings().all()
         names = ("user", "session", "subject", "version", "invocation")
@@ -381,14 +386,15 @@ class Ledger:
             _questions.c.action == question.action,
             _questions.c.version == question.version,
             _questions.c.invocation == question.invocation,
-            _questions.c.answer.is_(None),
         )
         try:
             async with self._database.write() as connection:
-                done = await connection.execute(update(_questions).where(stands).values(answer=answer))
-        except IntegrityError:
+                if (await connection.execute(delete(_questions).where(stands))).rowcount != 1:
+                    return False
+                await connection.execute(insert(_answers).values(id=answer))
+        except IntegrityError:  # the answer was used before; the question stands on
             return False
-        return done.rowcount == 1
+        return True
 
     @shielded
     async def withdraw(self, user: str, session: str, subject: str | None = None) -> None:
@@ -460,8 +466,11 @@ class Ledger:
 
     @shielded
     async def delete(self, job_id: str) -> None:
-        """Forgets a job and its report."""
+        """Forgets a job and its report. If it may run on at the server, its spending says until when."""
+        in_doubt = or_(_jobs.c.state == State.START_UNKNOWN, _jobs.c.may_run == 1)
+        until = select(_jobs.c.updated + STILL_RUNS_S).where(_jobs.c.id == job_id, in_doubt).scalar_subquery()
         async with self._database.write() as connection:
+            await connection.execute(_newest_create(job_id).values(may_run_until=until))
             await connection.execute(delete(_lines).where(_lines.c.job == job_id))
             await connection.execute(delete(_questions).where(_questions.c.subject == job_id))
             await connection.execute(delete(_jobs).where(_jobs.c.id == job_id))
@@ -541,34 +550,41 @@ def _about(question: Question) -> ColumnElement[bool]:
 
 def _newest_create(job_id: str) -> Update:
     """The entry of a job's newest create."""
-    creates = select(_spending.c.id).where(_spending.c.job == job_id, _spending.c.kind != Kind.QUESTION)
-    newest = creates.order_by(_spending.c.time.desc(), _spending.c.id).limit(1).scalar_subquery()
-    return update(_spending).where(_spending.c.id == newest)
+    creates = select(func.max(_spending.c.number)).where(_spending.c.job == job_id, _spending.c.kind != Kind.QUESTION)
+    return update(_spending).where(_spending.c.job == job_id, _spending.c.number == creates.scalar_subquery())
 
 
 async def _spend(connection: AsyncConnection, entry: Spending) -> None:
-    values = {**asdict(entry), "id": uuid.uuid4().hex, "usage": json.dumps(dict(entry.usage)), "refused": 0}
+    number = select(func.coalesce(func.max(_spending.c.number), 0) + 1).where(_spending.c.job == entry.job)
+    values = {**asdict(entry), "number": number.scalar_subquery(), "usage": json.dumps(dict(entry.usage)), "refused": 0}
     await connection.execute(insert(_spending).values(**values))
+
+
+async def _lock(connection: AsyncConnection, user: str) -> None:
+    """Until the end of the transaction nobody else spends something for this user."""
+    if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
+    else:
+        await connection.execute(update(_jobs).where(_jobs.c.id == "").values(updated=0))  # takes the lock to write
 
 
 async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
     """What the user of a job has used, but for the job itself. No other process can start something meanwhile."""
     user = job.order.user
-    if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
-        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
-    else:
-        await connection.execute(update(_jobs).where(_jobs.c.id == "").values(updated=0))  # takes the lock to write
-    mine = and_(_jobs.c.user == user, _jobs.c.id != job.id)
+    await _lock(connection, user)
     # Neither texts, which SQLite sorts after all numbers, nor what is no number.
+    mine = and_(
+        _jobs.c.user == user,
+        _jobs.c.id != job.id,
+        _jobs.c.created.between(0, LATEST_TIME),
+        _jobs.c.cost.between(0, HIGHEST_COST),
+    )
     recent = _jobs.c.updated.between(now - STILL_RUNS_S, LATEST_TIME)
     under_way = or_(
         _jobs.c.state.in_(list(WORKABLE)), and_(or_(_jobs.c.state == State.START_UNKNOWN, _jobs.c.may_run == 1), recent)
     )
-    unsent = and_(
-        _jobs.c.state == State.INTENDED,
-        _jobs.c.updated.between(now - DAY, LATEST_TIME),
-        _jobs.c.cost.between(0, HIGHEST_COST),
-    )
+    unsent = and_(_jobs.c.state == State.INTENDED, _jobs.c.updated.between(now - DAY, LATEST_TIME))
+    forgotten = and_(_spending.c.user == user, _spending.c.may_run_until.between(now, LATEST_TIME))
     of_day = and_(
         _spending.c.user == user,
         _spending.c.refused == 0,
@@ -577,6 +593,7 @@ async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
     )
     total, create = func.coalesce(func.sum(_spending.c.estimate), 0.0), _spending.c.kind != Kind.QUESTION
     running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()
+    may_run = (await connection.execute(select(func.count()).where(forgotten))).scalar_one()
     orders, ordered = (
         await connection.execute(select(func.count(), func.coalesce(func.sum(_jobs.c.cost), 0.0)).where(mine, unsent))
     ).one()
@@ -590,7 +607,7 @@ async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
             )
         )
     ).scalar_one()
-    return Used(int(running), int(creates) + int(orders), float(spent) + float(ordered), int(plans))
+    return Used(int(running) + int(may_run), int(creates) + int(orders), float(spent) + float(ordered), int(plans))
 
 
 def _abandoned(now: float) -> ColumnElement[bool]:

@@ -147,23 +147,24 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             "ALTER TABLE research_jobs ADD COLUMN may_run INTEGER NOT NULL DEFAULT 0",
             """
             CREATE TABLE desk_spending (
-                id TEXT PRIMARY KEY,
+                job TEXT NOT NULL,
+                number INTEGER NOT NULL,
                 "time" DOUBLE PRECISION NOT NULL,
                 "user" TEXT NOT NULL,
-                job TEXT NOT NULL,
                 kind TEXT NOT NULL,
                 agent TEXT NOT NULL,
                 estimate DOUBLE PRECISION NOT NULL,
                 refused INTEGER NOT NULL DEFAULT 0,
-                "usage" TEXT NOT NULL DEFAULT '{}'
+                may_run_until DOUBLE PRECISION,
+                "usage" TEXT NOT NULL DEFAULT '{}',
+                PRIMARY KEY (job, number)
             )
             """,
             'CREATE INDEX ix_desk_spending_user_time ON desk_spending ("user", "time")',
-            "CREATE INDEX ix_desk_spending_job ON desk_spending (job)",
             # What was started before there was such a table.
             """
-            INSERT INTO desk_spending (id, "time", "user", job, kind, agent, estimate, "usage")
-            SELECT 'before_' || id, created, "user", id, 'run', agent, cost, "usage" FROM research_jobs
+            INSERT INTO desk_spending (job, number, "time", "user", kind, agent, estimate, "usage")
+            SELECT id, 1, created, "user", 'run', agent, cost, "usage" FROM research_jobs
             WHERE interaction_id IS NOT NULL OR state IN ('starting', 'start_unknown')
             """,
             """
@@ -174,10 +175,10 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
                 action TEXT NOT NULL,
                 version TEXT NOT NULL,
                 invocation TEXT NOT NULL,
-                answer TEXT UNIQUE,
                 PRIMARY KEY ("user", "session", subject)
             )
             """,
+            "CREATE TABLE desk_answers (id TEXT PRIMARY KEY)",  # those that were used
         ),
     ),
 )

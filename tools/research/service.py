@@ -111,7 +111,7 @@ class Research:
             LimitReached: the user has too much running or spent already. An order that has a job is not refused.
         """
         order = replace(order, server=self._server())
-        newest = await self._newest(order)
+        newest = await self.newest(order)
         if newest and not (newest.state is State.FAILED and not newest.interaction_id):
             if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # a plan may be wished for by now
                 order = replace(newest.order, options=order.options)
@@ -140,7 +140,7 @@ class Research:
         Raises:
             LimitReached: see `start`.
         """
-        newest = await self._newest(job.order) or job
+        newest = await self.newest(job.order) or job
         if newest.state in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}:
             return newest
         order = replace(newest.order, server=self._server(), attempt=newest.order.attempt + 1)
@@ -148,9 +148,9 @@ class Research:
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
         return (await self._add(order, limits, state, plan))[0]
 
-    async def _newest(self, order: Order) -> Job | None:
-        """The last attempt at the same order."""
-        first = replace(order, attempt=1).key
+    async def newest(self, order: Order) -> Job | None:
+        """The last attempt at the same order at this server, if there is any."""
+        first = replace(order, attempt=1, server=self._server()).key
         jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)
         same = [job for job in jobs if replace(job.order, attempt=1).key == first]
         return max(same, key=lambda job: job.order.attempt, default=None)

@@ -188,11 +188,12 @@ class Worker:
             return stream
         await stream.aclose()  # cancelled or forgotten while its start was in doubt: the id is what stops it
         await self._surely(job, named, {State.CANCELLED}, interaction_id=named)
+        error = ""
         try:
             await self._client.cancel(named)
         except ApiError as refusal:
             error = f"the server would not cancel it, it may run on and be billed: {refusal}"
-            await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error, may_run=1)
+        await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error, may_run=int(bool(error)))
         return None
 
     async def _surely(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
