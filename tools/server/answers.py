@@ -57,4 +57,6 @@ class Answers:
 
 
 def _is_end(event: Event) -> bool:
-    return event.author != "user" and event.is_final_response() and not event.error_code
+    """Whether nothing more follows. A tool's result is never the end, though ADK may call it final."""
+    final = event.is_final_response() and not event.get_function_responses()
+    return event.author != "user" and final and not event.error_code

@@ -1,0 +1,57 @@
+"""What counts as answered, when a message comes again under its name."""
+
+from __future__ import annotations
+
+import pytest
+from google.adk.agents import LlmAgent
+from google.adk.events import Event, EventActions
+from google.adk.runners import InMemoryRunner
+from google.genai import types
+
+from tools.chains import in_force
+from tools.server.answers import KEY, Answers
+
+
+def event(author: str, part: types.Part, **values: object) -> Event:
+    content = types.Content(role="user" if author == "user" else "model", parts=[part])
+    metadata = {KEY: "m1"}
+    return Event(invocation_id="e-1", author=author, content=content, custom_metadata=metadata, **values)
+
+
+MESSAGE = event("user", types.Part(text="yes"))
+CALL = event("researcher", types.Part.from_function_call(name="approve", args={}))
+RESULT = event(
+    "researcher",
+    types.Part.from_function_response(name="approve", response={"state": "running"}),
+    actions=EventActions(skip_summarization=True),
+)
+WORDS = event("researcher", types.Part(text="It is running."))
+FAILED = event("researcher", types.Part(text="It failed."), error_code="LEDGER")
+
+
+@pytest.mark.parametrize(
+    ("events", "answered"),
+    [
+        ([MESSAGE], False),
+        ([MESSAGE, CALL], False),
+        ([MESSAGE, CALL, RESULT], False),
+        ([MESSAGE, CALL, RESULT, WORDS], True),
+        ([MESSAGE, FAILED], False),
+    ],
+    ids=["message", "call", "result of a tool", "words", "error"],
+)
+async def test_a_turn_is_answered_by_its_last_words_and_else_undone(events: list[Event], answered: bool) -> None:
+    async with InMemoryRunner(LlmAgent(name="researcher"), app_name="desk") as runner:
+        service = runner.session_service
+        session = await service.create_session(app_name="desk", user_id="ada", session_id="s1")
+        for each in events:
+            await service.append_event(session, each.model_copy(deep=True))
+        given = await Answers(runner).given("ada", "s1", "m1")
+        stored = await service.get_session(app_name="desk", user_id="ada", session_id="s1")
+    assert stored
+    if answered:
+        assert given
+        assert given[-1]["content"]["parts"] == [{"text": "It is running."}]
+    else:
+        assert given is None
+        assert in_force(stored.events) == []
