@@ -21,6 +21,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.turn import Brain
 from tests.ledger.server import NoServer, Server, postgresql
 from tools import backend
+from tools.emulator import index_file
 from tools.research.client import InteractionsClient
 from tools.research.follower import Policy
 from tools.research.ledger import Ledger
@@ -62,8 +63,15 @@ def pytest_collection_finish() -> None:
     gc.enable()
 
 
+@pytest.fixture(scope="session")
+def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The user's cache folder, one for all processes of a run: only what can be made anew is in it."""
+    base = tmp_path_factory.getbasetemp()
+    return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
+
+
 @pytest.fixture(autouse=True)
-def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Path]:
+def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) -> Iterator[Path]:
     """An environment without keys or settings of the user's, and a data folder of the test's own."""
     for name in list(os.environ):
         if name.startswith(SCRUBBED):
@@ -73,6 +81,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> Iterator[Pat
     monkeypatch.setenv("ADK_DISABLE_LOAD_DOTENV", "1")
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")  # most tests are about what comes after the yes, see `asks`
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):  # the guard above does not reach child processes; a dead proxy does
         monkeypatch.setenv(name, "http://127.0.0.1:9")
     monkeypatch.setenv("NO_PROXY", "127.0.0.1,localhost")
@@ -88,9 +97,13 @@ def asks(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 @pytest.fixture(scope="session")
-def index(tmp_path_factory: pytest.TempPathFactory) -> Path:
+def index(cache: Path) -> Path:
     """For emulators that search the documentation of the installed packages, which is read once then."""
-    return tmp_path_factory.mktemp("corpus") / "index.db"
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("XDG_CACHE_HOME", str(cache))
+        found = index_file(None)
+    assert found
+    return found
 
 
 @pytest.fixture(scope="session")

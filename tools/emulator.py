@@ -6,6 +6,7 @@ Killed or not, it forgets nothing: its state is a file beside the ledger.
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 import signal
@@ -17,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 import httpx
+import platformdirs
 from filelock import FileLock
 
 from tools.settings import ROOT, Settings
@@ -49,6 +51,8 @@ def start_emulator(settings: Settings) -> str:
         ]
         if settings.corpus:
             command += ["--corpus", str(settings.corpus.resolve())]
+        if index := index_file(settings.corpus):
+            command += ["--index", str(index)]
         known = _read(address)
         if known:  # the same port as before: a process that still knows the old address goes on with it
             command += ["--prefer-port", known["url"].rsplit(":", 1)[1]]
@@ -66,6 +70,23 @@ def start_emulator(settings: Settings) -> str:
                 },
             )
         return _wait(process, address, folder / "emulator.log")
+
+
+def index_file(corpus: Path | None) -> Path | None:
+    """Where the search index of a corpus outlives the emulator; none if the user's cache folder cannot be written.
+
+    Args:
+        corpus: a folder of documents; none: those of the installed packages.
+    """
+    folder = platformdirs.user_cache_path("research-desk")
+    documents = str(corpus.resolve()) if corpus else sys.prefix
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    return folder / f"index-{hashlib.sha256(documents.encode()).hexdigest()[:16]}.db"
 
 
 def stop_emulator(settings: Settings) -> None:

@@ -1,0 +1,35 @@
+"""The emulator beside the application reads the documents once, and not again at each start."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import httpx
+import pytest
+
+from tools.emulator import index_file, start_emulator, stop_emulator
+from tools.settings import load_settings
+
+
+def test_the_index_of_documents_outlives_the_emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "tides.md").write_text("# Tides\n\nThe moon causes the tides of the sea by pulling at the water.\n")
+    monkeypatch.setenv("DESK_CORPUS", str(documents))
+    index = index_file(documents)
+    assert index and not index.exists()
+    assert index != index_file(None)
+    settings = load_settings()
+    url = start_emulator(settings)
+    try:
+        body = {"model": "gemini-3.8-flash", "input": "Tides?", "tools": [{"type": "google_search"}]}
+        httpx.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "k"}).raise_for_status()
+    finally:
+        stop_emulator(settings)
+    assert index.exists()
+
+
+def test_without_a_cache_folder_there_is_no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("")
+    monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
+    assert index_file(None) is None
