@@ -127,8 +127,11 @@ class _Situation:
         if "show" in wishes and not self._orders_anew():
             about = self.named or meant_of(self.message, self.jobs) or job_id
             return Call("show_research", {"job_id": about} if about else {})
+        if "yes" in wishes and self.named:
+            return Call("approve", {"job_id": self.named})
         if "yes" in wishes:
-            return Call("approve", {"job_id": self.named}) if self.named else NOTHING_WAITS
+            said = self._one(self.jobs)
+            return Call("show_research", {"job_id": said.id}) if said and not said.has_report else NOTHING_WAITS
         if "start_over" in wishes:
             return WHICH
         if "thanks" in wishes:

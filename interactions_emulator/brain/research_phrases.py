@@ -123,6 +123,7 @@ _SEARCHED: dict[Wish, str] = {
     en: \b(?:dig|go|look|drill)(?: \w+){0,2} deeper\b|\b(?:research|investigate|explore)\b.{0,40}\bfurther\b
     en: \b(?:build|building|based|expand)(?: \w+)? (?:on|upon)(?: (?:it|this|that|<run>)\b|$)|^build on\b
     en: ^(?:extend|expand|continue|deepen) <run> (?:with|on|by|to)\b
+    en: ^(?:research|investigate|explore|carry|continue) on from (?:there|here|that|<run>)\b
     de: \btiefer (?:graben|gehen|einsteigen|in)\b|^(?:geh|grabe?|steige?)\b.{0,20} tiefer\b|\bvertief|\baufbauend auf\b
     de: \bauf (?:der )?(?:basis|grundlage) (?:von|des|dieses|dieser|<run>)|^(?:forsche?|recherchiere?) weiter\b
     fr: \bapprofondi(?:s|r|ssez)\b|^creuse|\bplus loin\b|\ben (?:te |vous )?basant sur\b|\bà partir d(?:e ce|u) rapport

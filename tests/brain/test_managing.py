@@ -140,7 +140,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("running", "brich die Recherche ab", "cancel_research", CATS),
     ("running", "arrête la recherche", "cancel_research", CATS),
     ("running", "cancela la investigación", "cancel_research", CATS),
-    ("running", "go ahead", "says", "Nothing waits"),
+    ("running", "go ahead", "show_research", CATS),
     ("mixed", "what is the status?", "show_research", DOGS),
     ("mixed", "What does the report on cats say?", "ask_report", CATS),
     ("mixed", "cancel the one on dogs", "cancel_research", DOGS),
