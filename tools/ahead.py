@@ -15,15 +15,13 @@ from tools.tuning import settle
 MODULES = (
     "google.adk.agents._agent_router",
     "google.adk.workflow._workflow",
-    "tools.research.ledger",  # SQLAlchemy
-    "tools.research.service",
     "google.adk.agents.remote_a2a_agent",  # where there is an A2A SDK, ADK 2.13 looks at each agent whether it is one
     "google.adk.flows.llm_flows.auto_flow",
     "tools.sdk",  # google-genai's interactions
     "httpcore",
     "google.genai._gaos.google_genai",
     "anyio._backends._asyncio",
-    "tools.research.turn",
+    "tools.researcher.showing",
 )
 """In the order in which a turn comes to them: one that begins meanwhile waits for the module that is being imported,
 and never holds one that the thread waits for. ADK's and google-genai's names are those of 2.13 and 2.34."""

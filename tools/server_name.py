@@ -23,7 +23,7 @@ def normalized_server(name: str) -> str:
         parts = urlsplit(place)
         host, port = parts.hostname, parts.port
     except ValueError:
-        return name
+        return f"{kind} {place}".strip()
     if not parts.scheme or not host:
         return f"{kind} {place}".strip()
     host = f"[{host}]" if ":" in host else host

@@ -15,7 +15,7 @@ from tests.conftest import ROOT
 from tools.ahead import MODULES
 
 LATER = {
-    *("sqlalchemy", "markdown_it", "nh3", "matplotlib", "grpc", "a2a", "google.genai.interactions"),
+    *("matplotlib", "grpc", "a2a", "google.genai.interactions"),
     *("google.genai._gaos", "google.adk.flows.llm_flows.single_flow", "google.adk.sessions.database_session_service"),
 }
 # What is imported when the agent is there, then what the thread adds, then what a first turn still does.
