@@ -23,6 +23,11 @@ test: $(VENV)/.ready-dev $(CLIENTS) ## The whole test suite, with lint and types
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder; failed=$$?; \
 	wait $$types || failed=1; cat build/mypy.log; exit $$failed
 
+.PHONY: nightly
+nightly: $(VENV)/.ready-dev $(CLIENTS) ## What takes long: the tests left out of `make test`, all faults, chaos, evaluation and replicas
+	$(BIN)/pytest -n 2 -m nightly
+	$(MAKE) faults chaos eval replicas
+
 web: $(VENV)/.ready ## The development UI in a browser
 	$(BIN)/adk web agents
 

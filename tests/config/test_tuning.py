@@ -43,6 +43,7 @@ asyncio.run(main())
 """
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize("off", [False, True], ids=["skipped", "adk"])
 def test_a_missing_a2a_is_looked_for_once(api: Emulator, off: bool) -> None:
     """If ADK alone looks no more in later turns, `tools.tuning.skip_missing_a2a` can go."""

@@ -41,6 +41,7 @@ for name, path, arguments in json.loads(sys.argv[1]):
 """
 
 
+@pytest.mark.nightly
 def test_each_reproduction_still_shows_its_fault() -> None:
     """If one does not, the fault is gone, and what docs/upstream says we do meanwhile can go."""
     programs = [(name, str(UPSTREAM / f"{name}.py"), arguments) for name, (arguments, _) in SHOWN.items()]

@@ -30,6 +30,7 @@ def adk(*arguments: str) -> subprocess.CompletedProcess[str]:
     return run("google.adk.cli", *arguments)
 
 
+@pytest.mark.nightly
 def test_adk_optimize_plays_our_sets_and_asks_our_model_for_a_better_instruction(api: Emulator, tmp_path: Path) -> None:
     sampler = json.loads((ROOT / "evals" / "optimize.json").read_text())
     sampler |= {"train_eval_case_ids": ["hm"], "validation_eval_case_ids": ["weather-for-nairobi-this-week"]}
@@ -48,6 +49,7 @@ def test_adk_optimize_plays_our_sets_and_asks_our_model_for_a_better_instruction
     assert "Proposed new text" in result.stdout + result.stderr
 
 
+@pytest.mark.nightly
 def test_adk_test_replays_a_turn_without_a_server(api: Emulator, tmp_path: Path) -> None:
     desk = tmp_path / "agents" / "desk"
     (desk / "tests").mkdir(parents=True)

@@ -19,7 +19,7 @@ from interactions_emulator.emulator import bind
 from tests.forks import Fork, run
 from tests.routing.test_conversation import brain
 
-PATIENCE = 60.0
+PATIENCE = 300.0
 TIDES = """# Tides
 
 The moon causes the tides of the sea by pulling at the water that is nearest to it. The sun does the same with less

@@ -22,6 +22,7 @@ ROOT = Path(__file__).parents[2]
 REPORT = read_report(finished([text_part("# Tides\n\nThe *moon* pulls.", ("moon", "https://e.org/1")), image()]))
 
 
+@pytest.mark.nightly
 def test_no_text_takes_quadratic_time() -> None:
     command = [sys.executable, "-m", "tests.research.endless"]
     try:
