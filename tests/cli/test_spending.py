@@ -121,13 +121,33 @@ def test_the_table_says_what_was_ordered_estimated_and_counted(spent: None, monk
     monkeypatch.setattr("tools.cli.spending.out", shown := Terminal(width=160, file=StringIO()))
     assert desk("spending").returncode == 0
     lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
-    (row,) = (line for line in lines if "revision" in line and "2026" in line)
-    said = f"2026-10-01 ada {AGENT} 1 run, 1 plan, 1 revision $5.00 2,400 tokens, 8 google_search (2 of 3)"
-    assert row.split() == said.split()
-    (sums,) = (line for line in lines if "total" in line)
-    assert "4 runs, 1 plan, 1 revision, 1 question" in sums
-    assert "$18.10" in sums
-    assert "(2 of 7)" in sums
+    first = next(number for number, line in enumerate(lines) if "2,400 tokens" in line)
+    row = [" ".join(line.split()) for line in lines[first : first + 3]]
+    name, _, version = AGENT.partition("-preview")
+    assert row[0] == f"2026-10-01 ada {name} 1 run $5.00 2,400 tokens"
+    assert row[1:] == [f"preview{version} 1 plan 8 google_search", "1 revision (2 of 3)"]
+    sums = " ".join(" ".join(lines[next(n for n, line in enumerate(lines) if "total" in line) :]).split())
+    assert sums == "total 4 runs $18.10 2,400 tokens 1 plan 8 google_search 1 revision (2 of 7) 1 question"
+
+
+def test_the_table_fits_on_a_small_screen() -> None:
+    names = ("ada.lovelace@example.org", "bob")
+    rows = table(
+        [entry("2026-10-01", user=user, agent=agent, usage=USAGE) for user in names for agent in (AGENT, MAX)], By.day
+    )
+    terminal = Terminal(width=80, file=StringIO())
+    show_table(rows, By.day, terminal)
+    shown = terminal.file.getvalue()  # type: ignore[attr-defined]
+    assert max(map(len, shown.splitlines())) <= 80
+    for word in (
+        "server counted",
+        "deep-research-max ",
+        "preview-04-2026 ",
+        "4 google_search",
+        "1,200 tokens",
+        "$3.00",
+    ):
+        assert word in shown
 
 
 def test_it_can_be_narrowed_to_a_user_and_a_beginning(spent: None) -> None:
@@ -224,7 +244,8 @@ def test_the_same_spending_is_the_same_picture() -> None:
 
 
 def test_names_tell_the_terminal_nothing() -> None:
-    rows = table([entry("2026-10-01", user=HOSTILE, agent=HOSTILE, usage=_hostile_usage())], By.day)
+    hostile = entry("2026-10-01", user=HOSTILE, agent=HOSTILE, usage=_hostile_usage())
+    rows = table([hostile, entry("2026-10-01", user="bob")], By.day)
     terminal = Terminal(width=200, force_terminal=True, file=StringIO())
     show_table(rows, By.day, terminal)
     shown = terminal.file.getvalue()  # type: ignore[attr-defined]

@@ -20,6 +20,8 @@ from tools.research.job import Kind
 from tools.research.spending import Spending
 from tools.sanitize import sanitize_json
 
+WIDTH_OF_REST = 74
+"""Columns of a terminal that the table needs beside the users."""
 MOST_COUNTED = 10**15
 """A count above is none: no server has given so many tokens."""
 
@@ -100,19 +102,20 @@ def total(rows: Sequence[Row]) -> Row:
 
 def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
     """A line each, and the sum."""
-    from rich import box
     from rich.table import Table
 
-    shown = Table(box=box.SIMPLE, pad_edge=False)
+    users = len({row.user for row in rows}) > 1
+    shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column(f"{by} (UTC)", no_wrap=True)
-    shown.add_column("user", overflow="fold", min_width=6)
-    shown.add_column("agent", overflow="fold", min_width=15)
-    shown.add_column("ordered", min_width=11)
+    if users:
+        shown.add_column("user", overflow="fold", max_width=max(7, terminal.width - WIDTH_OF_REST))
+    shown.add_column("agent", overflow="fold")
+    shown.add_column("ordered")
     shown.add_column("at most", justify="right", no_wrap=True)
-    shown.add_column("server counted", overflow="fold", min_width=14)
-    for row in rows:
-        shown.add_row(*_cells(row), end_section=row is rows[-1])
-    shown.add_row(*_cells(total(rows)), style="bold")
+    shown.add_column("server counted", overflow="fold")
+    for row in (*rows, total(rows)):
+        day, user, *rest = _cells(row)
+        shown.add_row(day, *([user] if users else []), *rest, style="bold" if row.period == "total" else "")
     terminal.print(shown)
 
 
@@ -203,11 +206,15 @@ def _as_data(row: Row) -> dict[str, Any]:
 def _cells(row: Row) -> list[str]:
     ordered = {"run": row.runs, "plan": row.plans, "revision": row.revisions, "question": row.questions}
     tools = [f"{count:,} {name}" for name, count in row.tools.items()]
-    counted = f"{', '.join([f'{row.tokens:,} tokens', *tools])} ({row.counted} of {sum(ordered.values())})"
+    all_ordered = sum(ordered.values())
+    of = [f"({row.counted} of {all_ordered})"] if row.counted < all_ordered else []
+    tokens = f"{row.tokens:,}" if row.tokens < 10_000 else f"{row.tokens / 1000:,.0f}k"
+    counted = "\n".join([f"{tokens} tokens", *tools, *of])
     return [
         row.period,
-        *(escape(" ".join(name.split())) for name in (row.user, row.agent)),
-        ", ".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in ordered.items() if count),
+        escape(" ".join(row.user.split())),
+        escape(" ".join(row.agent.split()).replace("-preview-", "\npreview-")),
+        "\n".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in ordered.items() if count),
         f"${row.usd_at_most:,.2f}",
         escape(counted) if row.counted else "",
     ]
