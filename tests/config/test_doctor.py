@@ -48,7 +48,7 @@ def server(status: int, body: str, kind: str, asked: list[dict[str, str]]) -> It
             pass
 
     with ThreadingHTTPServer(("127.0.0.1", 0), Handler) as running:
-        thread = Thread(target=running.serve_forever)
+        thread = Thread(target=running.serve_forever, kwargs={"poll_interval": 0.01})
         thread.start()
         try:
             yield f"127.0.0.1:{running.server_port}"

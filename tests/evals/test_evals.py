@@ -70,6 +70,7 @@ def test_every_case_passes_on_the_emulator_and_the_report_says_so(
     assert page.count("<svg") == 4  # metrics, routes, verdicts, calibration
 
 
+@pytest.mark.nightly
 @pytest.mark.parametrize(
     ("ask_above_usd", "cases"),
     [

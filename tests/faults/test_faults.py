@@ -15,7 +15,7 @@ from tests.faults.victim import kills, play_kill
 from tools.research.job import State
 
 GROUPS = [*dict.fromkeys(cell.group for cell in cells())]
-CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == group][::16]]
+CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == group][::24]]
 KILLS = [
     kill for group in dict.fromkeys(k.group for k in kills()) for kill in [k for k in kills() if k.group == group][::6]
 ]

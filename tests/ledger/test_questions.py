@@ -15,7 +15,7 @@ from tools.research.ledger import Ledger
 from tools.research.questions import Action, Question
 
 QUESTION = Question("ada", "s1", "job_aaaaaaaa", Action.START, "brief 1", "turn 1")
-ANSWERS = 20
+ANSWERS = 8
 
 
 def about(subject: str) -> Question:

@@ -20,7 +20,7 @@ from tools.research.limits import STILL_RUNS_S, LimitReached, within, within_day
 from tools.research.spending import Spending, Used, spending_of_question
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
-ORDERS = 20
+ORDERS = 8
 LIMITS = [
     Limits(at_once=3, per_day=100, usd_per_day=1000),
     Limits(at_once=100, per_day=3, usd_per_day=1000),

@@ -61,7 +61,7 @@ async def app(api: Emulator) -> AsyncIterator[App]:
     await close()
 
 
-@pytest.fixture(params=["memory", "sqlite", "database"])
+@pytest.fixture(params=[pytest.param("memory", marks=pytest.mark.nightly), "sqlite", "database"])
 async def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[BaseSessionService]:
     if request.param == "database":
         async with DatabaseSessionService(f"sqlite+aiosqlite:///{tmp_path / 'sessions.db'}") as service:

@@ -50,7 +50,7 @@ class Google:
                 """Says nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-        threading.Thread(target=self.server.serve_forever, daemon=True).start()
+        threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def http(self) -> httpx.AsyncClient:
         """A client for which Google is here and everybody else nowhere."""

@@ -9,6 +9,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
+from functools import cache
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
@@ -35,6 +36,12 @@ from tools.settings import load_settings
 AUDIENCE = "desk-client"
 
 
+@cache
+def rsa_key() -> rsa.RSAPrivateKey:
+    """One for all tests: it takes a while to find one."""
+    return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+
+
 @dataclass
 class Issuer:
     """Signs tokens, and shows its keys over HTTP."""
@@ -42,7 +49,7 @@ class Issuer:
     url: str = ""
     asked: int = 0
     """How often somebody looked at the keys."""
-    key: Any = field(default_factory=lambda: rsa.generate_private_key(public_exponent=65537, key_size=2048))
+    key: Any = field(default_factory=rsa_key)
     elliptic: Any = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
     def token(self, user: str, *, key: Any = None, kid: str = "k1", algorithm: str = "RS256", **claims: Any) -> str:
@@ -73,7 +80,7 @@ class Issuer:
 def listening(handler: type[BaseHTTPRequestHandler]) -> Iterator[str]:
     """The address of an HTTP server on this machine."""
     server = ThreadingHTTPServer(("127.0.0.1", 0), handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}"
     finally:

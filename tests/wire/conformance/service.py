@@ -105,7 +105,7 @@ def _listener() -> Iterator[tuple[str, Callable[[], Heard]]]:
             pass
 
     server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    threading.Thread(target=server.serve_forever, daemon=True).start()
+    threading.Thread(target=server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
     try:
         yield f"http://127.0.0.1:{server.server_port}/hook", lambda: heard.get(timeout=PATIENCE)
     finally:
