@@ -134,6 +134,7 @@ def test_a_thousand_documents_are_read(tmp_path: Path) -> None:
     assert len(Corpus.open(tmp_path)) == 1_000
 
 
+@pytest.mark.nightly
 def test_without_a_folder_it_knows_the_installed_packages_and_opens_again(tmp_path: Path) -> None:
     index = tmp_path / "index.db"
     assert len(Corpus.open(None, index)) > 100

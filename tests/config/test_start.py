@@ -34,6 +34,7 @@ print(json.dumps([sorted(now - before) for before, now in zip([set(), *found], f
 """
 
 
+@pytest.mark.nightly
 def test_no_start_waits_for_what_a_turn_needs_and_no_first_turn_for_what_was_imported_ahead() -> None:
     with Emulator() as api:
         env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_BACKEND": "emulator", "GOOGLE_GEMINI_BASE_URL": api.url}

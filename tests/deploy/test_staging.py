@@ -147,6 +147,7 @@ def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, 
         converse(client)
 
 
+@pytest.mark.nightly
 def test_agent_engines_tree_boots_by_itself_and_answers(
     start: Any, agent_engine: Capture, issuer: Issuer, tmp_path: Path, index: Path
 ) -> None:

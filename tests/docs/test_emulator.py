@@ -25,6 +25,7 @@ def blocks(language: str) -> list[str]:
     return found
 
 
+@pytest.mark.nightly
 def test_its_python_runs() -> None:
     known: dict[str, object] = {}
     for block in blocks("python"):
@@ -55,6 +56,7 @@ def test_its_scenarios_can_be_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("block", blocks("py"))
+@pytest.mark.nightly
 def test_its_example_of_a_test_passes(pytester: pytest.Pytester, block: str) -> None:
     pytester.makepyfile("import pytest\nfrom google import genai\n\n\n" + block)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)

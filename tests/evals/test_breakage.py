@@ -67,6 +67,7 @@ def failed(case: Case) -> set[str]:
     return {name for turn in case.turns for name in turn.failed}
 
 
+@pytest.mark.nightly
 async def test_the_whole_desk_passes_them(api: Emulator) -> None:
     for name, case in (WEATHER, SEARCH, GREETING, REPORT):
         (played,) = await play(name, case)

@@ -91,6 +91,7 @@ def test_adk_eval_runs_a_set_of_ours_with_our_metrics(
     assert not any(map(int, re.findall(r"Tests failed: (\d+)", result.stdout)))
 
 
+@pytest.mark.nightly
 def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some(monkeypatch, 16)
     configs = tmp_path / "configs"
@@ -175,6 +176,7 @@ class TestLive:
         assert mean is not None and mean < 0.5  # this brain starts many
         assert result.exit_code == 1
 
+    @pytest.mark.nightly
     def test_with_research_each_counts_by_its_price(self, api: Emulator, tmp_path: Path) -> None:
         arguments = ("--live", "--yes", "--research", "--sets", "research", "--name", "l", "--out", str(tmp_path))
         desk(*arguments, "--max-cost", "2.9")  # one may cost 3

@@ -9,6 +9,8 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
+import pytest
+
 from interactions_emulator import Emulator
 from interactions_emulator.turn import Beat, Turn
 from tests.scripts import call, cited, managing, picture, research_brain, said
@@ -82,6 +84,7 @@ def restarted(kind: str, folder: Path, before: Talk | None = None) -> Talk:
     return talk
 
 
+@pytest.mark.nightly
 async def test_two_hundred_turns_with_an_expiry_a_restart_and_a_rewind_lose_nothing_and_stay_flat(
     use: Any, tmp_path: Path
 ) -> None:

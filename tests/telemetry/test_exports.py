@@ -131,6 +131,7 @@ def model_spans(collector: Collector) -> list[Any]:
     return [span for span in collector.spans if "interaction.id" in attributes(span)]
 
 
+@pytest.mark.nightly
 def test_off_means_that_nothing_is_imported_traced_or_written_down(tmp_path: Path, use: Any) -> None:
     with Emulator(brain=research_brain, speed=0) as api:
         use(api)

@@ -99,6 +99,7 @@ def test_a_client_plays_a_flow(play: Play, client: str, flow: str) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENTS)
+@pytest.mark.nightly
 def test_a_server_that_deviates_is_found(client: str) -> None:
     with Emulator(brain=brain, faults=[{"on": "stream", "repeat_after": 3, "times": 0}]) as deviating:
         played = run(client, deviating.url)
