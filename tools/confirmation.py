@@ -19,14 +19,10 @@ from google.adk.agents import InvocationContext
 
 from tools.chains import in_force
 from tools.research.ledger import Ledger
-from tools.research.questions import Action, Question
+from tools.research.questions import Action, NotConfirmed, Question, Yes
 
 AWAITS_INPUT = "awaits_input"
 """Metadata of an event that asks the user for a yes: the marks of its questions."""
-
-
-class NotConfirmed(Exception):
-    """Nobody has said yes. The text says why, and what to do."""
 
 
 @dataclass(frozen=True)
@@ -67,18 +63,28 @@ async def confirm(ledger: Ledger, turn: Turn, subject: str, action: Action, vers
     Raises:
         NotConfirmed: there is none.
     """
+    if yes := await yes_to(ledger, turn, subject, action, version):
+        await ledger.use(yes)
+
+
+async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> Yes | None:
+    """The person's yes to a question, to be used up by what it allows.
+
+    Returns:
+        None: the person's message names the run, and nothing was asked about it in this conversation.
+
+    Raises:
+        NotConfirmed: there is none.
+    """
     asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
     question, named = asked.get(subject), turn.names(subject)
     if question is None or question.action is not action:
         if named and action is Action.START:  # it waits, and was asked about in another conversation
-            return
+            return None
         raise NotConfirmed(f"no question about {subject} waits for a yes: it was not asked, or is answered already")
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)
-    if not await ledger.answer(question, f"{turn.invocation} {subject}" if named else turn.invocation):
-        raise NotConfirmed(
-            f"this yes has answered another question already: ask the user to say yes to {subject} by its name"
-        )
+    return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
 
 
 def refusal(question: Question, turn: Turn, version: str) -> str | None:

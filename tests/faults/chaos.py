@@ -41,9 +41,9 @@ from tests.faults.run import (
 )
 from tests.faults.victim import NEVER, WRITES, Fate, Kill, MortalLedger, bear_witness, live
 from tools import confirmation
-from tools.confirmation import AWAITS_INPUT, NotConfirmed
+from tools.confirmation import AWAITS_INPUT
 from tools.research.job import Job, Order, State
-from tools.research.questions import Action
+from tools.research.questions import Action, NotConfirmed
 from tools.research.report import Report
 from tools.research.service import Research
 
@@ -162,8 +162,8 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
                 if answer in ("yes", "late yes"):
                     person.yeses += bool(said.marks)  # before it is known whether the process lives on
                     with suppress(NotConfirmed):
-                        await confirmation.confirm(service.ledger, said, job.id, Action.START, job.version)
-                        await service.approve(job.id)
+                        yes = await confirmation.yes_to(service.ledger, said, job.id, Action.START, job.version)
+                        await service.approve(job.id, yes=yes)
                 elif answer == "no":
                     await service.cancel(job.id)
                 job = await service.job(job.id)

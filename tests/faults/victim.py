@@ -20,7 +20,7 @@ from tests.faults.run import Outcome, Place, Told, ask_until_told, judge, new_br
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.research.limits import Check
-from tools.research.questions import Question
+from tools.research.questions import Question, Yes
 
 T = TypeVar("T")
 Life = Callable[[Connection, int, str, str, str, int], None]
@@ -77,14 +77,16 @@ class MortalLedger(Ledger):
     async def begin(self, job: Job, now: float) -> Job | None:
         return await self._write(super().begin, job, now)
 
-    async def agree(self, job: Job, now: float, check: Check | None, **values: Any) -> Job | None:
-        return await self._write(super().agree, job, now, check, **values)
+    async def agree(
+        self, job: Job, now: float, check: Check | None, yes: Yes | None = None, **values: Any
+    ) -> Job | None:
+        return await self._write(super().agree, job, now, check, yes, **values)
 
     async def ask(self, question: Question) -> None:
         return await self._write(super().ask, question)
 
-    async def answer(self, question: Question, answer: str) -> bool:
-        return await self._write(super().answer, question, answer)
+    async def use(self, yes: Yes) -> None:
+        return await self._write(super().use, yes)
 
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
         if self._leased:  # how often a lease is renewed is a matter of real time

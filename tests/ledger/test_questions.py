@@ -12,10 +12,21 @@ from tests.ledger.conftest import Open
 from tests.ledger.test_contract import ORDER, job_of
 from tools.research.job import Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.questions import Action, Question
+from tools.research.limits import LimitReached
+from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.spending import Used
 
 QUESTION = Question("ada", "s1", "job_aaaaaaaa", Action.START, "brief 1", "turn 1")
 ANSWERS = 8
+
+
+async def answered(ledger: Ledger, question: Question, answer: str) -> bool:
+    """Whether an answer of that name counts for a question."""
+    try:
+        await ledger.use(Yes(question, answer))
+    except NotConfirmed:
+        return False
+    return True
 
 
 def about(subject: str) -> Question:
@@ -38,16 +49,16 @@ async def test_a_question_stands_for_the_user_and_the_conversation_that_it_was_a
 async def test_a_question_that_was_answered_once_is_not_answered_again(open_ledger: Open) -> None:
     ledger = open_ledger()
     await ledger.ask(QUESTION)
-    assert await ledger.answer(QUESTION, "turn 2")
+    assert await answered(ledger, QUESTION, "turn 2")
     assert await ledger.questions("ada", "s1") == []
-    assert not await ledger.answer(QUESTION, "turn 2")
-    assert not await ledger.answer(QUESTION, "turn 3")
+    assert not await answered(ledger, QUESTION, "turn 2")
+    assert not await answered(ledger, QUESTION, "turn 3")
 
 
 async def test_of_many_answers_that_come_at_once_one_counts(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     await ledgers[0].ask(QUESTION)
-    given = await asyncio.gather(*(ledgers[n % 2].answer(QUESTION, f"turn {n}") for n in range(ANSWERS)))
+    given = await asyncio.gather(*(answered(ledgers[n % 2], QUESTION, f"turn {n}") for n in range(ANSWERS)))
     assert given.count(True) == 1
 
 
@@ -56,14 +67,14 @@ async def test_an_answer_answers_one_question_also_when_it_is_given_to_many_at_o
     questions = [about(f"job_{number}") for number in range(ANSWERS)]
     for question in questions:
         await ledgers[0].ask(question)
-    given = await asyncio.gather(*(ledgers[n % 2].answer(q, "turn 2") for n, q in enumerate(questions)))
+    given = await asyncio.gather(*(answered(ledgers[n % 2], q, "turn 2") for n, q in enumerate(questions)))
     assert given.count(True) == 1
     left = await ledgers[1].questions("ada", "s1")
     assert {question.subject for question in left} == {
         question.subject for question, done in zip(questions, given, strict=True) if not done
     }
-    assert not await ledgers[1].answer(left[0], "turn 2")
-    assert await ledgers[1].answer(left[0], "turn 3")
+    assert not await answered(ledgers[1], left[0], "turn 2")
+    assert await answered(ledgers[1], left[0], "turn 3")
 
 
 Gone = Callable[[Ledger], Awaitable[None]]
@@ -81,11 +92,11 @@ async def test_an_answer_that_was_used_stays_used_whatever_becomes_of_its_questi
     ledger, other = open_ledger(), about("job_bbbbbbbb")
     for question in (QUESTION, other):
         await ledger.ask(question)
-    assert await ledger.answer(QUESTION, "turn 2")
+    assert await answered(ledger, QUESTION, "turn 2")
     await gone(ledger)
-    assert not await ledger.answer(other, "turn 2")
+    assert not await answered(ledger, other, "turn 2")
     assert await ledger.questions("ada", "s1") != []
-    assert await ledger.answer(other, "turn 3")
+    assert await answered(ledger, other, "turn 3")
 
 
 @pytest.mark.parametrize(
@@ -100,9 +111,9 @@ async def test_a_question_that_was_asked_anew_is_not_answered_by_an_answer_to_th
     await ledger.ask(QUESTION)
     asked = replace(QUESTION, **now)  # type: ignore[arg-type]
     await ledger.ask(asked)
-    assert not await ledger.answer(QUESTION, "turn 3")
+    assert not await answered(ledger, QUESTION, "turn 3")
     assert await ledger.questions("ada", "s1") == [asked]
-    assert await ledger.answer(asked, "turn 3")
+    assert await answered(ledger, asked, "turn 3")
 
 
 async def test_a_question_that_many_ask_at_once_is_one_question(open_ledger: Open) -> None:
@@ -111,7 +122,7 @@ async def test_a_question_that_many_ask_at_once_is_one_question(open_ledger: Ope
     await asyncio.gather(*(ledgers[n % 2].ask(question) for n, question in enumerate(asked)))
     [stands] = await ledgers[0].questions("ada", "s1")
     assert stands in asked
-    assert await ledgers[1].answer(stands, "turn 99")
+    assert await answered(ledgers[1], stands, "turn 99")
 
 
 async def test_questions_are_withdrawn_one_or_all_of_a_conversation(open_ledger: Open) -> None:
@@ -120,7 +131,7 @@ async def test_questions_are_withdrawn_one_or_all_of_a_conversation(open_ledger:
     for question in (QUESTION, second, third, elsewhere):
         await ledger.ask(question)
     await ledger.withdraw("ada", "s1", QUESTION.subject)
-    assert not await ledger.answer(QUESTION, "turn 2")
+    assert not await answered(ledger, QUESTION, "turn 2")
     assert {question.subject for question in await ledger.questions("ada", "s1")} == {second.subject, third.subject}
     await ledger.withdraw("ada", "s1")
     assert await ledger.questions("ada", "s1") == []
@@ -171,3 +182,26 @@ async def test_a_brief_is_rewritten_while_its_price_waits_and_not_into_another_j
     assert await ledger.get(tides.id) == tides
     await ledger.agree(tides, 5, None)
     assert await ledger.rewrite(tides, 6, replace(ORDER, brief="Why is there wind?")) is None
+
+
+async def test_a_yes_is_used_up_with_what_it_allows_or_not_at_all(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    job, _ = await ledger.add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
+    yes = Yes(about(job.id), "turn 2")
+    await ledger.ask(yes.question)
+
+    def full(used: Used) -> None:
+        raise LimitReached("wait")
+
+    with pytest.raises(LimitReached):
+        await ledger.agree(job, 1, full, yes)
+    assert await ledger.agree(replace(job, plan=Plan("1.", "v1_a")), 1, None, yes) is None
+    assert await ledger.questions("ada", "s1") == [yes.question]  # neither of them has used it
+    other, _ = await ledger.add(new_job(replace(ORDER, brief="Waves"), 0, State.AWAITING_APPROVAL))
+    await ledger.ask(about(other.id))
+    assert await ledger.agree(other, 1, None, Yes(about(other.id), "turn 2"))
+    with pytest.raises(NotConfirmed, match="another question already"):
+        await ledger.agree(job, 2, None, yes)
+    assert await ledger.get(job.id) == job
+    assert await ledger.agree(job, 2, None, yes._replace(answer="turn 3"))
+    assert await ledger.questions("ada", "s1") == []

@@ -30,6 +30,8 @@ from tools.research.ledger import Ledger
 SPEED = 60.0
 """Virtual seconds in a second: a research of 20 minutes takes 20 seconds."""
 PATIENCE = 900.0
+AGAIN = "nothing was done"
+"""In an answer while the database was away."""
 ASKS = "Say **yes** to start it"
 """In the answer to an order whose price waits for a yes."""
 
@@ -178,13 +180,15 @@ async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
 async def _research(
     client: httpx.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int
 ) -> None:
-    async def say(words: str, key: str) -> str:
-        return await _turn(client, replicas, outcome, chance, f"r{number}", words, key)
-
-    answer = await say(f"research the tides of sea {number}", "order")
-    while ASKS in answer:  # again, if a replica died with the yes
-        outcome.yeses += 1
-        answer = await say("yes, start the research", f"yes-{outcome.yeses}")
+    words, tries = f"research the tides of sea {number}", 0
+    while True:
+        tries += 1
+        answer = await _turn(client, replicas, outcome, chance, f"r{number}", words, f"message-{tries}")
+        if ASKS in answer:  # again, if a replica died with the yes
+            outcome.yeses += 1
+            words = "yes, start the research"
+        elif AGAIN not in answer:
+            break
     assert any(words in answer for words in ("begins", "still running", "Tides", "is not known")), answer
 
 

@@ -7,10 +7,10 @@ import asyncio
 import pytest
 
 from tests.researcher.conftest import Call, Desk
-from tools.confirmation import NotConfirmed, Turn, confirm
+from tools.confirmation import Turn, confirm
 from tools.research.job import State
 from tools.research.ledger import Ledger
-from tools.research.questions import Action
+from tools.research.questions import Action, NotConfirmed
 
 
 def approve(job_id: str) -> list[Call]:

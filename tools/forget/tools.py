@@ -8,9 +8,8 @@ from google.adk.tools import ToolContext
 
 from tools import confirmation
 from tools.agent import say_after
-from tools.confirmation import NotConfirmed
 from tools.research.database import DATABASE_ERRORS, describe_database_error
-from tools.research.questions import Action
+from tools.research.questions import Action, NotConfirmed
 from tools.research.wiring import research
 
 QUESTION = (

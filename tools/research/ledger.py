@@ -38,7 +38,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 from tools.research.database import Database
 from tools.research.job import DAY, FOLLOWED, WORKABLE, Answer, Job, Kind, Order, State
 from tools.research.limits import STILL_RUNS_S, Check
-from tools.research.questions import Action, Question
+from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.rows import (
     HIGHEST_COST,
     LATEST_TIME,
@@ -269,15 +269,21 @@ class Ledger:
         return job_of(row) if row else None
 
     @shielded
-    async def agree(self, job: Job, now: float, check: Check | None, **values: Any) -> Job | None:
+    async def agree(
+        self, job: Job, now: float, check: Check | None, yes: Yes | None = None, **values: Any
+    ) -> Job | None:
         """Changes a job that waits for a yes to one that is to be sent, if it still waits for the same.
 
         Args:
             job: as it was when the person agreed.
             check: given what the user has used; nothing is changed if it raises.
+            yes: used up in the same transaction, so that none is lost between.
 
         Returns:
             The job after the change, or none: somebody else was first, or it waits for something else by now.
+
+        Raises:
+            NotConfirmed: the yes does not count any more; nothing is changed.
         """
         waits = and_(
             _jobs.c.state == State.AWAITING_APPROVAL,
@@ -288,6 +294,8 @@ class Ledger:
             if check:
                 check(await _used(connection, job, now))
             row = await _change(connection, job.id, waits, now, {**values, "state": State.INTENDED})
+            if row and yes:
+                await _use(connection, yes)
         return job_of(row) if row else None
 
     @shielded
@@ -356,9 +364,9 @@ class Ledger:
         """Writes a question down, in place of an earlier one about the same subject."""
         values = asdict(question)
         async with self._database.write() as connection:
-            upsert = (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(_questions)
+            asked = _upsert(connection, _questions).values(values)
             await connection.execute(
-                upsert.values(values).on_conflict_do_update(index_elements=_questions.primary_key.columns, set_=values)
+                asked.on_conflict_do_update(index_elements=_questions.primary_key.columns, set_=values)
             )
 
     @shielded
@@ -372,29 +380,14 @@ class Ledger:
         return [Question(action=Action(row["action"]), **{name: row[name] for name in names}) for row in known]
 
     @shielded
-    async def answer(self, question: Question, answer: str) -> bool:
-        """Uses a question up, if it still stands as it is given.
+    async def use(self, yes: Yes) -> None:
+        """Uses a yes up, and its question.
 
-        Args:
-            answer: the answer's own name: one of the same name answers no second question.
-
-        Returns:
-            False: it was answered, asked anew or withdrawn meanwhile, or `answer` has answered another one.
+        Raises:
+            NotConfirmed: the question was answered, asked anew or withdrawn meanwhile, or this yes was used before.
         """
-        stands = and_(
-            _about(question),
-            _questions.c.action == question.action,
-            _questions.c.version == question.version,
-            _questions.c.invocation == question.invocation,
-        )
-        try:
-            async with self._database.write() as connection:
-                if (await connection.execute(delete(_questions).where(stands))).rowcount != 1:
-                    return False
-                await connection.execute(insert(_answers).values(id=answer))
-        except IntegrityError:  # the answer was used before; the question stands on
-            return False
-        return True
+        async with self._database.write() as connection:
+            await _use(connection, yes)
 
     @shielded
     async def withdraw(self, user: str, session: str, subject: str | None = None) -> None:
@@ -546,6 +539,28 @@ class Ledger:
 
 def _about(question: Question) -> ColumnElement[bool]:
     return and_(*(_questions.c[name] == getattr(question, name) for name in ("user", "session", "subject")))
+
+
+async def _use(connection: AsyncConnection, yes: Yes) -> None:
+    question = yes.question
+    stands = and_(
+        _about(question),
+        _questions.c.action == question.action,
+        _questions.c.version == question.version,
+        _questions.c.invocation == question.invocation,
+    )
+    unused = _upsert(connection, _answers).values(id=yes.answer).on_conflict_do_nothing()
+    if (await connection.execute(unused)).rowcount != 1:
+        raise NotConfirmed(
+            f"this yes has answered another question already: ask the user to say yes to {question.subject} by its name"
+        )
+    if (await connection.execute(delete(_questions).where(stands))).rowcount != 1:
+        raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")
+
+
+def _upsert(connection: AsyncConnection, table: Table) -> Any:
+    """An `INSERT` that may say what happens on a conflict; both databases write it alike."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _newest_create(job_id: str) -> Update:

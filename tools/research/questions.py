@@ -4,6 +4,11 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import NamedTuple
+
+
+class NotConfirmed(Exception):
+    """Nobody has said yes. The text says why, and what to do."""
 
 
 class Action(StrEnum):
@@ -37,3 +42,11 @@ class Question:
     def mark(self) -> str:
         """What the event that shows the question carries."""
         return f"{self.action} {self.subject} {self.version}".strip()
+
+
+class Yes(NamedTuple):
+    """A person's answer that agrees to a question, and was not used yet."""
+
+    question: Question
+    answer: str
+    """The answer's own name: one of the same name answers no second question."""

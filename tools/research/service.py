@@ -24,6 +24,7 @@ from tools.research.follower import Policy
 from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.limits import within, within_day
+from tools.research.questions import Yes
 from tools.research.redirects import resolve
 from tools.research.report import Report, from_json, to_json
 from tools.research.spending import spending_of_question
@@ -165,27 +166,35 @@ class Research:
         await self._ensure(job.id)
         return job, new
 
-    async def approve(self, job_id: str, *, limits: Limits | None = None) -> Job:
+    async def approve(self, job_id: str, *, limits: Limits | None = None, yes: Yes | None = None) -> Job:
         """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research.
+
+        Args:
+            yes: the person's, which is used up if the job goes on, and not if it waits on.
 
         Raises:
             LimitReached: the user has too much running or spent by now; it waits on.
+            NotConfirmed: the yes does not count any more; it waits on.
         """
         job = await self.job(job_id)
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
-        return await self._reply(job, plan, limits)
+        return await self._reply(job, plan, limits, yes)
 
-    async def revise(self, job_id: str, words: str, *, limits: Limits | None = None) -> Job:
+    async def revise(self, job_id: str, words: str, *, limits: Limits | None = None, yes: Yes | None = None) -> Job:
         """Asks for another plan, which costs a planning run.
+
+        Args:
+            yes: as in `approve`.
 
         Raises:
             NotFinished: the job has no plan.
+            NotConfirmed: the yes does not count any more.
             LimitReached: it has had too many plans, or the user has too much running or spent; it waits on.
         """
         job = await self.job(job_id)
         if job.plan is None:
             raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state}")
-        return await self._reply(job, replace(job.plan, reply=words), limits)
+        return await self._reply(job, replace(job.plan, reply=words), limits, yes)
 
     async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
         """Gives a job whose price waits for a yes another brief; nothing was sent yet.
@@ -200,12 +209,12 @@ class Research:
             raise NotFinished(f"the brief of {job_id} cannot be changed: it is {job.state}, or this is another's brief")
         return changed
 
-    async def _reply(self, job: Job, plan: Plan | None, limits: Limits | None) -> Job:
+    async def _reply(self, job: Job, plan: Plan | None, limits: Limits | None, yes: Yes | None) -> Job:
         self._check_server(job)
         values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
         if job.state is State.AWAITING_APPROVAL:
             check = within(limits, replace(job, plan=plan)) if limits else None
-            await self.ledger.agree(job, self._clock(), check, plan=plan, **values)
+            await self.ledger.agree(job, self._clock(), check, yes, plan=plan, **values)
         return await self.job(job.id)
 
     async def follow_up(

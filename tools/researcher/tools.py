@@ -15,7 +15,6 @@ from typing import Any, Literal
 from google.adk.tools import ToolContext
 
 from tools import confirmation
-from tools.confirmation import NotConfirmed
 from tools.redaction import redact
 from tools.research.client import ApiError
 from tools.research.config import Private, ResearchSettings
@@ -23,7 +22,7 @@ from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import MINUTES, Job, Order, State, cost_of
 from tools.research.limits import LimitReached
 from tools.research.page import inert, to_chat
-from tools.research.questions import Action
+from tools.research.questions import Action, NotConfirmed
 from tools.research.rows import UnreadableJob
 from tools.research.service import GRACE, NotFinished, OtherServer, Research, UnknownJob
 from tools.research.texts import deletion, listing, state, title
@@ -145,8 +144,8 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         leave(tool_context, Showing(job=job.id))
         return _result(job, next="it did not wait for a yes any more: this is how it stands")
     settings.need_storage()
-    await confirmation.confirm(service.ledger, turn, job.id, Action.START, job.version)
-    job = await service.approve(job.id, limits=settings.limits)
+    yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
+    job = await service.approve(job.id, limits=settings.limits, yes=yes)
     leave(tool_context, Showing(job=job.id, begun=True))
     return _result(job)
 
@@ -174,8 +173,8 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
-    await confirmation.confirm(service.ledger, turn, job.id, Action.START, job.version)
-    job = await service.revise(job.id, wishes.strip(), limits=settings.limits)
+    yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
+    job = await service.revise(job.id, wishes.strip(), limits=settings.limits, yes=yes)
     leave(tool_context, Showing(job=job.id, begun=True))
     return _result(job, next="a new plan is made and shown")
 
