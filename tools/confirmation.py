@@ -51,7 +51,8 @@ def turn_of(context: InvocationContext) -> Turn:
     """The turn that an invocation is."""
     session, content = context.session, context.user_content
     before = [event for event in in_force(session.events) if event.invocation_id != context.invocation_id]
-    shown = [event for event in before if event.invocation_id == before[-1].invocation_id]
+    turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state alone is no turn
+    shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
     marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
     return Turn(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
@@ -63,25 +64,26 @@ async def confirm(ledger: Ledger, turn: Turn, subject: str, action: Action, vers
     Raises:
         NotConfirmed: there is none.
     """
-    if yes := await yes_to(ledger, turn, subject, action, version):
-        await ledger.use(yes)
+    await ledger.use(await yes_to(ledger, turn, subject, action, version))
 
 
-async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> Yes | None:
+async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> Yes:
     """The person's yes to a question, to be used up by what it allows.
 
-    Returns:
-        None: the person's message names the run, and nothing was asked about it in this conversation.
+    A message that names a run may answer a question about its start that another conversation has shown.
 
     Raises:
         NotConfirmed: there is none.
     """
     asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
     question, named = asked.get(subject), turn.names(subject)
+    if question is None and named and action is Action.START:
+        elsewhere = await ledger.questions(turn.user, subject=subject)
+        question = next((q for q in elsewhere if (q.action, q.version) == (action, version)), None)
     if question is None or question.action is not action:
-        if named and action is Action.START:  # it waits, and was asked about in another conversation
-            return None
-        raise NotConfirmed(f"no question about {subject} waits for a yes: it was not asked, or is answered already")
+        raise NotConfirmed(f"no question about {subject} waits for a yes: it is to be shown first")
+    if not named and any(map(turn.names, asked)):
+        raise NotConfirmed(f"the user's message names another run, and not {subject}")
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)
     return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)

@@ -205,3 +205,12 @@ async def test_a_yes_is_used_up_with_what_it_allows_or_not_at_all(open_ledger: O
     assert await ledger.get(job.id) == job
     assert await ledger.agree(job, 2, None, yes._replace(answer="turn 3"))
     assert await ledger.questions("ada", "s1") == []
+
+
+async def test_a_yes_to_a_plan_first_starts_no_run_without_one(open_ledger: Open) -> None:
+    ledger, planned = open_ledger(), replace(ORDER, options={"collaborative_planning": True})
+    job, _ = await ledger.add(new_job(planned, 0, State.AWAITING_APPROVAL))
+    rewritten = await ledger.rewrite(job, 1, ORDER)  # somebody orders the same without a plan meanwhile
+    assert rewritten
+    assert await ledger.agree(job, 2, None) is None
+    assert await ledger.agree(rewritten, 2, None)

@@ -5,10 +5,11 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+from google.adk.events import Event, EventActions
 
 from tests.researcher.conftest import Call, Desk
 from tools.confirmation import Turn, confirm
-from tools.research.job import State
+from tools.research.job import Order, State
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed
 
@@ -172,4 +173,47 @@ async def test_a_run_below_the_threshold_starts_at_once(desk: Desk, monkeypatch:
     await desk.say("tides", [("start_research", {"title": "Tides", "brief": "Tides"})])
     assert desk.creates == 1
     await desk.quote("the moon", depth="max")
+    assert desk.creates == 1
+
+
+async def test_a_message_that_names_one_run_agrees_to_no_other(desk: Desk) -> None:
+    first, second = await desk.quote(), await desk.quote("Waves of the North Sea")
+    calls = [("approve", {"job_id": first.id}), ("approve", {"job_id": second.id})]
+    said = await desk.say(f"Start {first.id} only, the other one not yet.", calls)
+    assert "names another run" in said
+    assert desk.creates == 1
+    assert (await desk.service.job(second.id)).state is State.AWAITING_APPROVAL
+
+
+async def test_a_run_that_was_shown_to_nobody_is_not_started_by_its_name(desk: Desk) -> None:
+    order = Order("Tides", "ada", "elsewhere", "deep-research-preview-04-2026")
+    job, _ = await desk.service.start(order, confirm=True)
+    turn = Turn("turn 2", "ada", "s1", f"yes, {job.id}", frozenset())
+    with pytest.raises(NotConfirmed, match="shown first"):
+        await confirm(desk.service.ledger, turn, job.id, Action.START, job.version)
+
+
+async def test_a_yes_to_a_deletion_forgets_no_conversation_that_is_called_like_the_run(desk: Desk) -> None:
+    job = await desk.report()
+    there = desk.another(job.id)
+    await there.say("delete it", [("delete_research", {"job_id": job.id})])
+    desk.script.root[:] = [("confirm_forgetting", {})]
+    await there.say("yes")
+    assert len((await there.talk.session()).events) > 4
+    assert await desk.service.report(job.id)
+
+
+async def test_after_a_no_the_same_order_is_quoted_anew(desk: Desk) -> None:
+    job = await desk.quote()
+    await desk.say("no", [("cancel_research", {"job_id": job.id})])
+    again = await desk.quote()
+    assert (again.id != job.id, desk.creates) == (True, 0)
+
+
+async def test_a_change_of_state_between_question_and_yes_takes_no_yes_away(desk: Desk) -> None:
+    job = await desk.quote()
+    session = await desk.talk.session()
+    event = Event(invocation_id="p-1", author="desk", actions=EventActions(state_delta={"colour": "blue"}))
+    await desk.talk.sessions.append_event(session, event)
+    await desk.say("yes", [("approve", {"job_id": job.id})])
     assert desk.creates == 1

@@ -36,7 +36,7 @@ async def agreed(service: Research, order: Order, up_to: float, again: bool) -> 
 
 def starts_run(newest: Job | None, again: bool) -> bool:
     """Whether an order starts a new run, and does not join the newest that it has: as `Research.start` decides."""
-    if newest is None or (newest.state is State.FAILED and not newest.interaction_id):
+    if newest is None or newest.came_to_nothing:
         return True
     return again and newest.state not in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}
 

@@ -42,7 +42,8 @@ async def confirm_forgetting(tool_context: ToolContext, anyway: bool = False) ->
     turn, ledger = confirmation.turn_of(tool_context.get_invocation_context()), research().ledger
     try:
         asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
-        action = asked[turn.session].action if turn.session in asked else Action.FORGET
+        insists = turn.session in asked and asked[turn.session].action is Action.FORGET_ANYWAY
+        action = Action.FORGET_ANYWAY if insists else Action.FORGET
         await confirmation.confirm(ledger, turn, turn.session, action)
     except NotConfirmed as error:
         return {"error": f"{error}. Nothing was deleted; forget_conversation asks the user"}

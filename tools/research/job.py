@@ -200,6 +200,13 @@ class Job:
         return self.state not in TERMINAL and self.state is not State.START_UNKNOWN
 
     @property
+    def came_to_nothing(self) -> bool:
+        """Whether it ended without that anything was started for it: to order the same again is a new order."""
+        if self.state is State.CANCELLED:
+            return not self.interactions and not self.may_run
+        return self.state is State.FAILED and not self.interaction_id
+
+    @property
     def kind(self) -> Kind:
         """What its next create is for."""
         if not self.request.plans:

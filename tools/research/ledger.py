@@ -288,6 +288,7 @@ class Ledger:
         waits = and_(
             _jobs.c.state == State.AWAITING_APPROVAL,
             _jobs.c.brief == job.order.brief,
+            _jobs.c.options == json.dumps(dict(job.order.options), sort_keys=True),
             _jobs.c.plan.is_(None) if job.plan is None else _jobs.c.plan == plan_text(job.plan),
         )
         async with self._database.write() as connection:
@@ -370,9 +371,13 @@ class Ledger:
             )
 
     @shielded
-    async def questions(self, user: str, session: str) -> list[Question]:
-        """The questions of a conversation that nobody has answered."""
-        query = select(_questions).where(_questions.c.user == user, _questions.c.session == session)
+    async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
+        """The questions to a user, in a conversation or about a subject, that nobody has answered."""
+        query = select(_questions).where(_questions.c.user == user)
+        if session is not None:
+            query = query.where(_questions.c.session == session)
+        if subject is not None:
+            query = query.where(_questions.c.subject == subject)
         async with self._database.begin() as connection:
             rows = (await connection.execute(query)).mappings().all()
         names = ("user", "session", "subject", "version", "invocation")

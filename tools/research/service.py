@@ -113,7 +113,7 @@ class Research:
         """
         order = replace(order, server=self._server())
         newest = await self.newest(order)
-        if newest and not (newest.state is State.FAILED and not newest.interaction_id):
+        if newest and not newest.came_to_nothing:
             if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # a plan may be wished for by now
                 order = replace(newest.order, options=order.options)
                 newest = await self.ledger.rewrite(newest, self._clock(), order) or newest

@@ -95,8 +95,7 @@ async def start_research(
     title, brief = title.strip(), brief.strip()
     if not brief:
         raise BadArgument("`brief` is empty: ask the user what is to be researched")
-    if len(brief) > LONGEST_BRIEF:
-        raise BadArgument(f"`brief` has {len(brief):,} characters; at most {LONGEST_BRIEF:,} are taken")
+    _check_length(brief)
     if depth not in ("standard", "max"):
         raise BadArgument(f"`depth` is {depth!r}: it is standard or max")
     if depth == "max" and not settings.max_agent:
@@ -137,7 +136,11 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
-        lines = await service.forget(job.id)
+        try:
+            lines = await service.forget(job.id)
+        except ApiError:  # the yes is used up: the question is asked again
+            await service.ledger.ask(turn.question(job.id, Action.DELETE))
+            raise
         leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
         return {"job": job.id, "state": "deleted"}
     if job.state is not State.AWAITING_APPROVAL:
@@ -151,7 +154,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
 
 
 @_tool
-async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "") -> Result:
+async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "", title: str = "") -> Result:
     """Changes what waits for a yes: asks for another plan, or rewrites a brief of which only the price was shown.
 
     A run that has started cannot be changed: offer to cancel it and to order a new one.
@@ -160,6 +163,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
         job_id: Id of the run that waits for a yes.
         wishes: What the user wants to be different, in the user's words.
         brief: If it has no plan yet: the whole brief with the changes in it. Else empty.
+        title: If the topic has changed with the brief: a few words by which the user knows it again. Else empty.
     """
     service, settings = research(), _settings(tool_context)
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
@@ -168,7 +172,8 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     if job.plan is None:
         if not brief.strip():
             raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
-        job = await service.rewrite(job.id, brief.strip())
+        _check_length(brief.strip())
+        job = await service.rewrite(job.id, brief.strip(), title.strip()[:LONGEST_TITLE])
         return await _waits_or_runs(service, tool_context, job, True, [], "the user says yes or no")
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
@@ -276,6 +281,11 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     await service.ledger.ask(turn.question(job.id, Action.DELETE))
     leave(tool_context, Showing(say=(deletion(job),), asks=job.id))
     return _result(job, next="the user says yes or no")
+
+
+def _check_length(brief: str) -> None:
+    if len(brief) > LONGEST_BRIEF:
+        raise BadArgument(f"`brief` has {len(brief):,} characters; at most {LONGEST_BRIEF:,} are taken")
 
 
 async def _waits_or_runs(
