@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING
 
 from tools.cli.console import confirm
 from tools.cli.terminal import err
-from tools.research.job import MINUTES, WORKABLE, Job, Order, State, cost_of
+from tools.research.job import MINUTES, Job, Order, cost_of
 
 if TYPE_CHECKING:
     from tools.research.service import Research
@@ -38,7 +38,7 @@ def starts_run(newest: Job | None, again: bool) -> bool:
     """Whether an order starts a new run, and does not join the newest that it has: as `Research.start` decides."""
     if newest is None or newest.came_to_nothing:
         return True
-    return again and newest.state not in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}
+    return again and not newest.is_repeated_by_joining
 
 
 async def quote(service: Research, order: Order) -> str:

@@ -207,6 +207,11 @@ class Job:
         return self.state is State.FAILED and not self.interaction_id
 
     @property
+    def is_repeated_by_joining(self) -> bool:
+        """Whether to order it once more, on purpose, joins it: it is on its way, or waits for a yes."""
+        return self.state in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}
+
+    @property
     def kind(self) -> Kind:
         """What its next create is for."""
         if not self.request.plans:

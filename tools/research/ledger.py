@@ -45,6 +45,7 @@ from tools.research.rows import (
     UnreadableJob,
     answers_text,
     job_of,
+    options_text,
     plan_text,
     row_of,
     spending_of_row,
@@ -178,6 +179,7 @@ class Ledger:
             async with self._database.write() as connection:
                 known = select(_jobs.c.id).where(_jobs.c.key == job.order.key)
                 if check and (await connection.execute(known)).first() is None:
+                    await _lock(connection, job.order.user)
                     check(await _used(connection, job, job.created))
                 await connection.execute(insert(_jobs).values(**row_of(job)))
             return job, True
@@ -288,11 +290,12 @@ class Ledger:
         waits = and_(
             _jobs.c.state == State.AWAITING_APPROVAL,
             _jobs.c.brief == job.order.brief,
-            _jobs.c.options == json.dumps(dict(job.order.options), sort_keys=True),
+            _jobs.c.options == options_text(job.order.options),
             _jobs.c.plan.is_(None) if job.plan is None else _jobs.c.plan == plan_text(job.plan),
         )
         async with self._database.write() as connection:
             if check:
+                await _lock(connection, job.order.user)
                 check(await _used(connection, job, now))
             row = await _change(connection, job.id, waits, now, {**values, "state": State.INTENDED})
             if row and yes:
@@ -307,7 +310,7 @@ class Ledger:
             The job after the change, or none: it does not wait any more, or the brief is another job's.
         """
         waits = and_(_jobs.c.state == State.AWAITING_APPROVAL, _jobs.c.plan.is_(None), _jobs.c.brief == job.order.brief)
-        options = json.dumps(dict(order.options), sort_keys=True)
+        options = options_text(order.options)
         values = {"brief": order.brief, "title": order.title, "options": options, "key": order.key}
         try:
             async with self._database.write() as connection:
@@ -589,9 +592,8 @@ async def _lock(connection: AsyncConnection, user: str) -> None:
 
 
 async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
-    """What the user of a job has used, but for the job itself. No other process can start something meanwhile."""
+    """What the user of a job has used, but for the job itself. The caller has the user's lock."""
     user = job.order.user
-    await _lock(connection, user)
     # Neither texts, which SQLite sorts after all numbers, nor what is no number.
     mine = and_(
         _jobs.c.user == user,

@@ -38,7 +38,7 @@ def row_of(job: Job) -> dict[str, Any]:
         "session": order.session,
         "brief": order.brief,
         "agent": order.agent,
-        "options": json.dumps(dict(order.options), sort_keys=True),
+        "options": options_text(order.options),
         "attempt": order.attempt,
         "state": job.state,
         "created": job.created,
@@ -62,6 +62,11 @@ def row_of(job: Job) -> dict[str, Any]:
         "trace": job.trace,
         "may_run": int(job.may_run),
     }
+
+
+def options_text(options: Mapping[str, Any]) -> str:
+    """An order's options as their column has them: the same text for equal options."""
+    return json.dumps(dict(options), sort_keys=True)
 
 
 def plan_text(plan: Plan | None) -> str | None:

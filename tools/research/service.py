@@ -142,7 +142,7 @@ class Research:
             LimitReached: see `start`.
         """
         newest = await self.newest(job.order) or job
-        if newest.state in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}:
+        if newest.is_repeated_by_joining:
             return newest
         order = replace(newest.order, server=self._server(), attempt=newest.order.attempt + 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # what was approved stays approved

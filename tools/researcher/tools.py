@@ -169,11 +169,12 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if job.state is not State.AWAITING_APPROVAL:
         raise NotFinished(f"{job.id} is {state(job)}: only what waits for a yes can be changed")
+    brief, title = brief.strip(), title.strip()
     if job.plan is None:
-        if not brief.strip():
+        if not brief:
             raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
-        _check_length(brief.strip())
-        job = await service.rewrite(job.id, brief.strip(), title.strip()[:LONGEST_TITLE])
+        _check_length(brief)
+        job = await service.rewrite(job.id, brief, title[:LONGEST_TITLE])
         return await _waits_or_runs(service, tool_context, job, True, [], "the user says yes or no")
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
