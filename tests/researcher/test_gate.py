@@ -217,3 +217,18 @@ async def test_a_change_of_state_between_question_and_yes_takes_no_yes_away(desk
     await desk.talk.sessions.append_event(session, event)
     await desk.say("yes", [("approve", {"job_id": job.id})])
     assert desk.creates == 1
+
+
+async def test_a_deletion_that_fails_is_asked_about_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.2")
+    desk.api.set_speed(0)
+    job = await desk.quote()
+    await desk.say("yes", approve(job.id))
+    desk.api.faults({"on": "cancel", "status": 503, "times": 0})
+    await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+    said = await desk.say("yes", approve(job.id), "The server did not answer.")
+    assert "Say **yes** to delete it" in said
+    assert await desk.jobs() != []
+    desk.api.faults()
+    await desk.say("yes", approve(job.id))
+    assert await desk.jobs() == []

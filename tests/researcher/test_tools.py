@@ -12,6 +12,7 @@ from tests.talk import refusals, words
 from tools.application import build_app
 from tools.research.job import State
 from tools.researcher.agent import Researcher
+from tools.researcher.tools import LONGEST_BRIEF
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:
@@ -289,3 +290,13 @@ async def test_a_ledger_that_does_not_answer_is_said_and_nothing_is_ordered(
 
 def _broken(self: object) -> None:
     raise OSError("no space left on device")
+
+
+async def test_a_new_brief_has_the_bounds_of_the_first_and_a_title_of_its_own(desk: Desk) -> None:
+    job = await desk.quote()
+    changes = {"job_id": job.id, "wishes": "cars"}
+    await desk.say("cars", [("revise", {**changes, "brief": "x" * (LONGEST_BRIEF + 1)})], "That is too long.")
+    assert (await desk.service.job(job.id)).order.brief == job.order.brief
+    said = await desk.say("cars", [("revise", {**changes, "brief": "Cars of the North", "title": "Cars"})])
+    assert "**Cars**" in said
+    assert (await desk.service.job(job.id)).order.title == "Cars"
