@@ -152,9 +152,14 @@ class Desk:
         patience: float = 60,
         clock: Callable[[], float] = time.time,
         kind: Literal["emulator", "gemini"] = "emulator",
+        name: str = "",
         **policy: float,
     ) -> Research:
-        """A service of its own, as another process would have, over the same ledger."""
+        """A service of its own, as another process would have, over the same ledger.
+
+        Args:
+            name: what it calls the server.
+        """
         server = backend.Backend(kind, "a test", self.api.url)
         sdk = backend.new_client(server, retries=False)
         self.clients.append(sdk)
@@ -164,6 +169,7 @@ class Desk:
             policy=Policy(**{"silence": 30, "create_timeout": 60, **policy}),
             clock=clock,
             sleep=self.pass_time,
+            server=lambda: name,
         )
         self.services.append(service)
         return service

@@ -81,9 +81,9 @@ async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, versi
         elsewhere = await ledger.questions(turn.user, subject=subject)
         question = next((q for q in elsewhere if (q.action, q.version) == (action, version)), None)
     if question is None or question.action is not action:
-        raise NotConfirmed(f"no question about {subject} waits for a yes: it is to be shown first")
+        raise NotConfirmed(f"no question about {subject} waits for a yes: it has to be shown first")
     if not named and any(map(turn.names, asked)):
-        raise NotConfirmed(f"the user's message names another run, and not {subject}")
+        raise NotConfirmed(f"the last message names another run, and not {subject}")
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)
     return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
@@ -92,14 +92,14 @@ async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, versi
 def refusal(question: Question, turn: Turn, version: str) -> str | None:
     """Why a turn cannot answer a question, if so."""
     if question.invocation == turn.invocation:
-        return "the user has not answered yet: the question is shown only after this turn. Do nothing more now"
+        return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
     if question.version != version:
         return "what waits has changed since it was shown: it is shown again now, and needs a yes of its own"
     if turn.names(question.subject) or question.mark in turn.marks:
         return None
     return (
-        "the user's message does not directly follow the question: it is shown again now. Ask for a yes to it, or for"
-        f" one that names {question.subject}"
+        "the last message does not directly follow the question, which is shown again now: a yes counts right after it,"
+        f" or at any time if it names {question.subject}"
     )
 
 

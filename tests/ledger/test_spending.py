@@ -202,6 +202,22 @@ async def test_a_day_holds_what_was_sent_in_it_and_what_is_about_to_be_sent(open
     assert await used(ledger, user="eve") == Used(0, 0, 0.0)
 
 
+async def test_what_was_agreed_to_a_day_ago_and_never_sent_waits_for_a_yes_again(open_ledger: Open) -> None:
+    ledger = open_ledger()
+    recent, old = [await add(ledger, job_of(brief, created=NOW)) for brief in ("recent", "old")]
+    plan = await planned(ledger)
+    agreed = await ledger.agree(plan, NOW, None, plan=replace(plan.plan, reply="So.", approved=True))
+    assert await ledger.begin(recent, NOW + DAY)
+    assert [await ledger.begin(job, NOW + DAY + 1) for job in (old, agreed)] == [None, None]
+    assert [(await ledger.get(job.id)).state for job in (old, plan)] == [State.AWAITING_APPROVAL] * 2
+    assert [entry.job for entry in await ledger.spending()] == [plan.id, recent.id]
+    again = await ledger.get(plan.id)
+    with pytest.raises(LimitReached):
+        await ledger.agree(again, NOW + DAY + 1, within(Limits(at_once=1), again))
+    yes = await ledger.agree(again, NOW + DAY + 1, None)
+    assert (await ledger.begin(yes, NOW + DAY + 1)).kind is Kind.RUN
+
+
 @pytest.mark.parametrize(
     ("state", "may_run", "seconds", "running"),
     [

@@ -15,7 +15,7 @@ from tests.scripts import research_brain, said
 from tools.research.config import Limits
 from tools.research.job import Job, State
 from tools.research.limits import LimitReached
-from tools.research.service import NotFinished, Research, UnknownJob
+from tools.research.service import NotDeleted, NotFinished, OtherServer, Research, UnknownJob
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 
@@ -164,11 +164,27 @@ async def test_forgetting_deletes_job_report_and_interaction_and_says_so(desk: D
         await service.job(job.id)
 
 
-async def test_what_the_server_refuses_to_delete_stands_in_the_receipt(desk: Desk) -> None:
+async def test_a_report_stays_while_the_server_refuses_to_delete_it_unless_one_insists(desk: Desk) -> None:
     service = desk.service()
     job = await finished(desk, service)
-    desk.api.faults({"on": "delete", "status": 403})
-    assert "the server refused" in (await service.forget(job.id))[0]
+    desk.api.faults({"on": "delete", "status": 403, "times": 0})
+    with pytest.raises(NotDeleted, match=f"{job.interaction_id}: the server refused .* desk forget {job.id} --force"):
+        await service.forget(job.id)
+    assert await service.report(job.id)
+    assert "the server refused" in (await service.forget(job.id, insist=True))[0]
+    with pytest.raises(UnknownJob):
+        await service.job(job.id)
+
+
+async def test_a_report_of_another_server_stays_and_no_id_of_it_reaches_this_one(desk: Desk) -> None:
+    job = await finished(desk, desk.service())
+    elsewhere = desk.service(name="another")
+    asked = len(desk.api.log()["requests"])
+    with pytest.raises(OtherServer, match="this process talks to another"):
+        await elsewhere.forget(job.id)
+    assert await elsewhere.report(job.id)
+    assert "left alone at" in (await elsewhere.forget(job.id, insist=True))[0]
+    assert len(desk.api.log()["requests"]) == asked
 
 
 async def test_documents_and_pictures_reach_the_research(desk: Desk, brain: Brain) -> None:

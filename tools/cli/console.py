@@ -26,13 +26,13 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
     from tools.research.database import LedgerError
     from tools.research.limits import LimitReached
     from tools.research.rows import UnreadableJob
-    from tools.research.service import NotFinished, OtherServer, UnknownJob
+    from tools.research.service import NotDeleted, NotFinished, OtherServer, UnknownJob
     from tools.settings import SettingsError
     from tools.yamls import ConfigError
 
     known = (
         *(BackendError, SettingsError, ConfigError, LedgerError),
-        *(ApiError, UnknownJob, UnreadableJob, NotFinished, OtherServer, LimitReached, Private),
+        *(ApiError, UnknownJob, UnreadableJob, NotFinished, NotDeleted, OtherServer, LimitReached, Private),
     )
     try:
         asyncio.run(_closing(work))

@@ -123,10 +123,12 @@ def report(
 
 
 def forget(
-    job_id: JobId, yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False
+    job_id: JobId,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it here although a server keeps some of it.")] = False,
 ) -> None:
     """Delete a research, its report and its interactions, and show what was deleted."""
-    run(_forget(job_id, yes))
+    run(_forget(job_id, yes, force))
 
 
 COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, forget)
@@ -288,7 +290,7 @@ async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
     await output.save(job, found)
 
 
-async def _forget(job_id: str, yes: bool) -> None:
+async def _forget(job_id: str, yes: bool, force: bool) -> None:
     from tools.research.texts import state, title
 
     service = _service()
@@ -297,7 +299,7 @@ async def _forget(job_id: str, yes: bool) -> None:
         err.print(f"{job.id} ({state(job)}): {title(job)}", markup=False, soft_wrap=True)
         question = "Delete it with its report, here and at the server? It cannot be undone."
         confirm(question, f"to delete {job.id} without a question: desk forget {job.id} --yes")
-    for line in await service.forget(job_id):
+    for line in await service.forget(job_id, insist=force):
         out.print(escape(line), soft_wrap=True)
 
 

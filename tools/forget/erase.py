@@ -118,7 +118,7 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
         receipt.lines.append(f"{job.id}, of another conversation: what was asked about it here is deleted")
     for job in jobs:
         if job.id not in receipt.going_on:
-            told, asked = await stores.research.forget(job.id), interactions_of_job(job)
+            told, asked = await stores.research.forget(job.id, insist=True), interactions_of_job(job)
             receipt.lines += [line for line in told if not any(id_ in line for id_ in asked)]
     if tasks := await stores.research.ledger.drop_tasks(which.user, which.session):
         receipt.lines.append(f"{_count(tasks, 'task')} of other agents: deleted")

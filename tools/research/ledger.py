@@ -323,12 +323,17 @@ class Ledger:
     async def begin(self, job: Job, now: float) -> Job | None:
         """Says that a job's create is about to be sent, and what it may cost, in one transaction.
 
+        What was agreed to a day ago, and never sent, waits for a yes again: the limits have forgotten it since.
+
         Returns:
-            The job, or none when it is not to be sent any more.
+            The job, or none when it is not to be sent (any more).
         """
+        ordered = _jobs.c.state == State.INTENDED
         async with self._database.write() as connection:
             await _lock(connection, job.order.user)
-            row = await _change(connection, job.id, _jobs.c.state == State.INTENDED, now, {"state": State.STARTING})
+            old = and_(ordered, _jobs.c.updated < now - DAY)
+            await _change(connection, job.id, old, now, {"state": State.AWAITING_APPROVAL})
+            row = await _change(connection, job.id, ordered, now, {"state": State.STARTING})
             if row:
                 await _spend(connection, spending_of(job, now))
         return job_of(row) if row else None
@@ -560,7 +565,7 @@ async def _use(connection: AsyncConnection, yes: Yes) -> None:
     unused = _upsert(connection, _answers).values(id=yes.answer).on_conflict_do_nothing()
     if (await connection.execute(unused)).rowcount != 1:
         raise NotConfirmed(
-            f"this yes has answered another question already: ask the user to say yes to {question.subject} by its name"
+            f"this yes has answered another question already: one that names {question.subject} answers this one"
         )
     if (await connection.execute(delete(_questions).where(stands))).rowcount != 1:
         raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")

@@ -55,6 +55,10 @@ class OtherServer(Exception):
     """The job is another server's. The text says which."""
 
 
+class NotDeleted(Exception):
+    """The server did not delete all that it has of a job. The text says what is left."""
+
+
 @dataclass
 class _Run:
     """A job that this process works on, and what it said so far."""
@@ -250,22 +254,41 @@ class Research:
             await self.ledger.change(job_id, TERMINAL, self._clock(), report=to_json(report))
         return report
 
-    async def forget(self, job_id: str) -> list[str]:
-        """Ends a job and deletes what there is of it.
+    async def forget(self, job_id: str, *, insist: bool = False) -> list[str]:
+        """Ends a job and deletes what there is of it, at the server first.
+
+        Args:
+            insist: whether it is deleted here although something is left at a server.
 
         Returns:
-            A receipt: a line for each thing that was deleted or that the server refused to delete.
+            A receipt: a line for each thing that was deleted or that a server still has.
+
+        Raises:
+            OtherServer: another server has its interactions; it is kept.
+            NotDeleted: the server refused to delete some of them; it is kept, to try again.
         """
         job = await self.cancel(job_id)
-        receipt = []
+        if job.interactions and not insist:
+            self._check_server(job)
+        deleted, left = list[str](), list[str]()
         for interaction_id in job.interactions:
+            if job.order.server != self._server():
+                left.append(f"interaction {interaction_id}: left alone at {job.order.server or 'an unknown server'}")
+                continue
             try:
                 await self._client.delete(interaction_id)
-                receipt.append(f"interaction {interaction_id}: deleted at the server")
+                deleted.append(f"interaction {interaction_id}: deleted at the server")
+            except Gone:
+                deleted.append(f"interaction {interaction_id}: already gone at the server")
             except ApiError as error:
-                receipt.append(f"interaction {interaction_id}: the server refused ({error})")
+                left.append(f"interaction {interaction_id}: the server refused ({error})")
+        if left and not insist:
+            raise NotDeleted(
+                f"{job_id} is kept here, since not all of it was deleted at the server: {'; '.join(left)}. Try again,"
+                f" or delete it here all the same: desk forget {job_id} --force"
+            )
         await self.ledger.delete(job_id)
-        return [*receipt, f"{job_id}: deleted from the ledger, with its report"]
+        return [*deleted, *left, f"{job_id}: deleted from the ledger, with its report"]
 
     async def resume(self) -> list[Job]:
         """Takes up every research of this server that nobody works on, whoever ordered it.

@@ -24,7 +24,7 @@ from tools.research.limits import LimitReached
 from tools.research.page import inert, to_chat
 from tools.research.questions import Action, NotConfirmed
 from tools.research.rows import UnreadableJob
-from tools.research.service import GRACE, NotFinished, OtherServer, Research, UnknownJob
+from tools.research.service import GRACE, NotDeleted, NotFinished, OtherServer, Research, UnknownJob
 from tools.research.texts import deletion, listing, state, title
 from tools.research.wiring import research
 from tools.researcher.inputs import inputs_of, newest_files
@@ -37,7 +37,9 @@ LONGEST_BRIEF = 20_000
 LONGEST_TITLE = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 _NOT_SENT_OR_LOST = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
-_REFUSALS = (LimitReached, Private, UnknownJob, UnreadableJob, NotFinished, OtherServer, NotConfirmed, ApiError)
+_REFUSALS = (
+    *(ApiError, LimitReached, NotConfirmed, NotDeleted, NotFinished, OtherServer, Private, UnknownJob, UnreadableJob),
+)
 
 
 class BadArgument(Exception):
@@ -138,7 +140,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
         try:
             lines = await service.forget(job.id)
-        except ApiError:  # the yes is used up: the question is asked again
+        except Exception:  # the yes is used up: the question is asked again
             await service.ledger.ask(turn.question(job.id, Action.DELETE))
             raise
         leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
