@@ -22,7 +22,7 @@ MOST_WORDS = 8
 RECENT = 8
 """Entries of the conversation in which a question of the researcher is looked for."""
 
-_ANSWERS: frozenset[Wish] = frozenset(("yes", "no", "drop_it", "later"))
+_ANSWERS: frozenset[Wish] = frozenset(("yes", "no", "drop_it", "later", "not_start", "keep"))
 _COMMANDS: frozenset[Wish] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))
 _ABOUT: frozenset[Wish] = frozenset(
     (

@@ -59,6 +59,8 @@ class _Situation:
     named: str
     """The id in the message, "" if there is none."""
     jobs: tuple[Job, ...]
+    handled: dict[str, int]
+    """The later a run was spoken of, the higher its number."""
     order: Order
     steps: tuple[Step, ...]
 
@@ -66,14 +68,14 @@ class _Situation:
     def of(cls, turn: Turn, heard: Heard) -> _Situation:
         jobs, found = jobs_in(turn.system_instruction), JOB_ID.search(heard.message)
         order = order_of(heard.message, heard, [job.title for job in jobs])
-        return cls(heard.message, wishes_of(heard.message), found[0] if found else "", jobs, order, turn.steps)
+        named, handled = found[0] if found else "", handled_in(turn.steps)
+        return cls(heard.message, wishes_of(heard.message), named, jobs, handled, order, turn.steps)
 
     def decide(self) -> Call | str:
         """What to call or to say."""
         if not self.message.strip():
             return WHAT
-        handled = handled_in(self.steps)
-        asked = sorted((job for job in self.jobs if job.waits_for), key=lambda job: -handled.get(job.id, -1))
+        asked = sorted((job for job in self.jobs if job.waits_for), key=lambda job: -self.handled.get(job.id, -1))
         waiting = self._one(asked)
         if waiting and self.named in ("", waiting.id) and (decided := self._reply(waiting)):
             return decided
@@ -82,16 +84,17 @@ class _Situation:
     def _reply(self, job: Job) -> Call | str | None:
         """A yes, a no or a change to what waits; None if the message is about something else."""
         wishes, about = self.wishes, {"job_id": job.id}
+        if wishes & {"no", "drop_it"} or (job.waits_for == "deletion" and "keep" in wishes):
+            return Call("cancel_research", about)
+        if wishes & {"later", "not_start"} and "cost" not in wishes:
+            return _still(job)
         if "yes" in wishes:
             return Call("approve", about)
-        if wishes & {"no", "drop_it"}:
-            return Call("cancel_research", about)
-        if wishes & {"later", "thanks", "start_over"}:
+        if wishes & {"thanks", "start_over"}:
             return WELCOME if "thanks" in wishes else _still(job)
         order = orders_in(self.steps).get(job.id)
-        settings = {"depth": "max"} if self.order.most else {"plan_first": True} if self.order.plan_first else {}
-        if settings and not terms(self.order.brief):
-            return Call("start_research", {**order, **settings}) if order and job.waits_for == "price" else _still(job)
+        if self.order.settings and not terms(self.order.brief):
+            return self._ordered_with(job) or _still(job)
         change = without_agreement(self.message)
         only = "only_change" in wishes_of(change)
         if job.waits_for == "deletion" or not (only or ("change" in wishes and not self._orders_anew())):
@@ -138,8 +141,17 @@ class _Situation:
             return WELCOME
         return NOTHING_STARTED if "no" in wishes else None
 
+    def _ordered_with(self, job: Job) -> Call | None:
+        """The order of a run that was not started, with other settings; None if it is not known or has a plan."""
+        order = orders_in(self.steps).get(job.id)
+        ordered = order and job.waits_for in ("", "price")
+        return Call("start_research", {**order, **self.order.settings}) if order and ordered else None
+
     def _new_run(self) -> Call | str | None:
         """The order of a run; None if the message orders none."""
+        newest = self._one(self.jobs)
+        if newest and newest.state == "cancelled" and self.order.settings and not terms(self.order.brief):
+            return self._ordered_with(newest)
         base = self.named or self._report_id()
         further = "further" in self.wishes and base
         if not (further or self._orders_anew() or not (self.jobs or self.named)):
@@ -151,10 +163,7 @@ class _Situation:
         if further:
             brief = naming_report(brief, next((job.title for job in self.jobs if job.id == base), base))
             arguments = {"title": clip(brief, LONGEST_TITLE), "brief": brief, "builds_on": base}
-        if self.order.most:
-            arguments["depth"] = "max"
-        if self.order.plan_first:
-            arguments["plan_first"] = True
+        arguments |= self.order.settings
         if has_files(self.steps):
             arguments["with_files"] = True
         return Call("start_research", arguments)
@@ -202,9 +211,10 @@ class _Situation:
         return next((job for job in jobs if job.id == about), jobs[0] if jobs else None)
 
     def _report_id(self) -> str:
-        """The finished run that the message is about, "" if there is none."""
+        """The finished run that the message is about, else the one that was spoken of last; "" if there is none."""
         done = [job for job in self.jobs if job.has_report]
-        return meant_of(self.message, done) or (done[0].id if done else "")
+        last = max(done, key=lambda job: self.handled.get(job.id, -1), default=None)
+        return meant_of(self.message, done) or (last.id if last else "")
 
     def _call(self, name: str, job_id: str) -> Call | str:
         return Call(name, {"job_id": job_id}) if job_id else NO_RUN

@@ -264,7 +264,8 @@ STUDY_HINT = _re(
     |研究|分析|影响|趋势|评估|现状|总结|整理|方案|发展|因素|理论|比较|对比|未来|路线|画像|可能性|资料|政策|结合"""
 )
 NO_STUDY = _re(
-    r"\b(?:no|not|don'?t|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s"
+    r"^(?:tell|erzähl|raconte|cuéntame)\w*\b.{0,30}\b(?:joke|witz|blague|chiste)\b"
+    r"|\b(?:no|not|don'?t|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s"
     r"|doing\s)*(?:research|report|study)\b|^what\s(?:is|does|are)\s(?:a\s|an\s)?\w*\s?(?:research|report"
     r"|study)(?:\smean)?\??$|^what\sdo(?:es)?\b.{1,60}\bmean\W*$|^(?:many\s)?(?:thanks|thank\syou|thx)\b.{0,60}$"
     r"|^(?:i|we|he|she|they|somebody|someone|my\s\w+)\s(?:just\s|once\s|already\s)?(?:read|saw|wrote|heard|finished|found|liked?"

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from interactions_emulator.brain.brief import parse
 from interactions_emulator.brain.heard import Heard
@@ -23,9 +23,8 @@ class Order(NamedTuple):
     """A brief that stands by itself, "" if the message has no topic, and the settings that the message asks for."""
 
     brief: str
-    most: bool
-    """Whether Deep Research Max is asked for."""
-    plan_first: bool
+    settings: dict[str, Any]
+    """Arguments of `start_research`: "depth" and "plan_first"."""
 
     @property
     def title(self) -> str:
@@ -47,6 +46,10 @@ _MAX = re.compile(
     r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|in|on|by|run|und|nutze|mit|im|avec|utilise|con|usa)\s+)*(?:the\s)?"
     r"(?:deep\sresearch\smax\b(?:\s(?:agent|mode))?|max(?:imum)?\s(?:research|depth|agent|mode)\b"
     r"|(?<=\s)max(?=\sinstead|\s*(?:[.,;!?]|$)))(?:\sinstead)?\s?:?"
+)
+_STANDARD = re.compile(
+    r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|take|run)\s+)*(?:the|a)\s(?:standard|normal|regular|cheaper)"
+    r"\s(?:one|agent|run|version|research)\b(?:\sinstead)?"
 )
 _TO_THE_DESK = re.compile(
     r"(?i)[\s,;.!–-]*(?:\b(?:please|pls|thank you|thanks|bitte|danke|s'il (?:te|vous) plaît|merci|por favor|gracias"
@@ -90,7 +93,8 @@ _ASKED = re.compile(
 _OR = re.compile(r"(?i)\s(?:or|oder|ou|versus|vs\.?|o)\s")
 _ORDERED = re.compile(
     r"(?i)^(?:(?:write|prepare|do|make|create|produce|look into|research|investigate|(?:an? )?deep dive"
-    r"|in[- ]depth|dig deeper|on|about|into|how|schreibe?|erstelle|mache?|recherchiere?|untersuche?|erforsche?|mir"
+    r"|in[- ]depth|dig deeper|on|about|into|how(?! (?:much|many|long|often|far)\b)"
+    r"|schreibe?|erstelle|mache?|recherchiere?|untersuche?|erforsche?|mir"
     r"|eine?n?|ausführliche[rn]?|gründliche?[rn]?|\w*bericht|studie|recherche|über|zu[mr]?|écris|fais|rédige|un[ea]?"
     r"|étude|rapport|approfondie?|détaillée?|sur|haz|escribe|investiga|informe|estudio|detallado|a fondo|sobre)\s+)+"
 )
@@ -107,14 +111,18 @@ def order_of(message: str, heard: Heard, titles: list[str]) -> Order:
     `titles` are those of earlier runs, newest first: the last topic if nothing else was spoken of.
     """
     if len(message) > LONGEST_MESSAGE:
-        return Order(message[:LONGEST_BRIEF].strip(), False, False)
+        return Order(message[:LONGEST_BRIEF].strip(), {})
     text = JOB_ID.sub("the report", message)
-    most, plan_first = bool(_MAX.search(text)), bool(_PLAN.search(text))
+    settings: dict[str, Any] = {"depth": "max"} if _MAX.search(text) else {}
+    if _STANDARD.search(text):
+        settings["depth"] = "standard"
+    if _PLAN.search(text):
+        settings["plan_first"] = True
     text = _cleaned(text)
     if _REFERENCE.search(text) or _SHORT_REFERENCE.search(text):
         topic = _last_topic(heard) or (titles[0] if titles else "")
         text = _resolved(text, topic, heard) if topic else ""
-    return Order(text[:1].upper() + text[1:] if terms(text) else "", most, plan_first)
+    return Order(text[:1].upper() + text[1:] if terms(text) else "", settings)
 
 
 def naming_report(brief: str, title: str) -> str:
@@ -133,7 +141,7 @@ def title_of(brief: str) -> str:
 
 def _cleaned(text: str) -> str:
     """A message without politeness and words about plans, agents and prices."""
-    text = _MAX.sub("", _PLAN.sub("", text))
+    text = _STANDARD.sub("", _MAX.sub("", _PLAN.sub("", text)))
     text = _TO_THE_DESK.sub("", _TO_THE_DESK.sub("", text)).strip(" \t\n,;:")
     start = _START.match(text)
     if start:

@@ -8,7 +8,7 @@ from typing import Literal
 Wish = Literal[
     "yes", "no", "later", "drop_it", "start_over", "not_start", "cost", "time", "list", "delete", "cancel", "again",
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
-    "only_change", "question", "thanks", "forget_all", "anyway",
+    "only_change", "question", "thanks", "forget_all", "anyway", "keep",
 ]  # fmt: skip
 """What a message may want or say. Several may fit one message: the reader decides which of them counts."""
 
@@ -54,16 +54,19 @@ _SEARCHED: dict[Wish, str] = {
     "not_start": r"""
     en: \b(?:don't|do not|never) (?:start|begin|launch|order)(?: (?:any|<it>))* ?(?:yet|now)?\b
     en: \b(?:don't|do not) (?:run|research|do) (?:<it>|any\w*)|\b(?:don't|do not) (?:want|need) (?:any )?<run>
-    en: \bnot (?:right )?now$|\bnot yet$|\blater$
+    en: \bnot (?:right )?now$|\bnot (?:yet|today|tonight|this \w+)$|\blater$
     de: \bstarte? (?:noch |jetzt )*(?:nichts?|keine?)\b|\bnicht (?:starten|anfangen)$|\bfange? (?:noch )?nicht an
-    de: \b(?:jetzt|noch) nicht$|\bspäter$|\bkeine recherche\b|\b(?:will|möchte|brauche) keine?n? <run>
-    fr: \bne (?:\w+ )?(?:commence|lance|démarre)\w* (?:pas|rien|aucune)|\bpas (?:maintenant|encore)$|\bplus tard$
-    es: \bno (?:\w+ )?(?:empieces|inicies|comiences|lances)\b|\b(?:todavía|ahora|aún) no$|\bmás (?:tarde|adelante)$
-    it: \bnon (?:\w+ )?(?:iniziare|avviare|cominciare)\b|\bnon (?:ora|adesso|ancora)$|\bpiù tardi$
-    pt: \bnão (?:\w+ )?(?:comeces?|inicies?|lances?)\b|\b(?:agora|ainda) não$|\bmais tarde$
+    de: \b(?:jetzt|noch) nicht$|\bnicht (?:heute|jetzt)$|\bheute (?:noch )?nicht$|\bspäter$
+    de: \bkeine recherche\b|\b(?:will|möchte|brauche) keine?n? <run>
+    fr: \bne (?:\w+ )?(?:commence|lance|démarre)\w* (?:pas|rien|aucune)|\bpas (?:maintenant|encore|aujourd'hui)$
+    fr: \bplus tard$
+    es: \bno (?:\w+ )?(?:empieces|inicies|comiences|lances)\b|\b(?:todavía|ahora|aún|hoy) no$|\bmás (?:tarde|adelante)$
+    it: \bnon (?:\w+ )?(?:iniziare|avviare|cominciare)\b|\bnon (?:ora|adesso|ancora|oggi)$|\bpiù tardi$
+    pt: \bnão (?:\w+ )?(?:comeces?|inicies?|lances?)\b|\b(?:agora|ainda|hoje) não$|\bmais tarde$
     """,
     "cost": r"""
     en: \bhow (?:much|expensive)(?: (?:does|do|will|would|is|are))?(?: (?:<it>|<a>(?: one)?))?(?: (?:costs?|be))?$
+    en: ^how (?:much|expensive) (?:does|do|will|would|is|are) (?:\w+ ){1,4}(?:research|report|study|run|dive)\b
     en: \bwhat(?:'s)?(?: (?:does|do|will|would|is))?(?: (?:it|this|that|<run>))? (?:the )?(?:costs?|price)$
     de: \b(?:was|wie ?viel) (?:würde|wird|kostet|kosten)(?: (?:das|es|sie|mich|denn|<run>))*(?: kosten)?$|\bwie teuer\b
     fr: \bcombien (?:ça|cela|est ce que|coûte\w*|va)\b|\bquel (?:est|serait) le (?:prix|coût)|\bc'est combien\b
@@ -95,6 +98,7 @@ _SEARCHED: dict[Wish, str] = {
     """,
     "delete": r"""
     en: ^(?:delete|erase|remove|wipe|forget)(?: <run>(?: (?:on|about) .{1,60})?)?$|^(?:delete|erase) (?:it|this|that)$
+    en: ^(?:delete|erase|remove) the (?:\w+ ){1,4}one$
     de: ^(?:lösche?|vergiss|entferne?)(?: <run>.{0,60})?$|^<run> löschen$
     fr: ^(?:supprime|efface|oublie)[rz]?(?: <run>.{0,60})?$
     es: ^(?:borra|elimina|olvida)r?(?: <run>.{0,60})?$
@@ -140,6 +144,7 @@ _SEARCHED: dict[Wish, str] = {
     "order": r"""
     en: ^new research\b|^(?:research|investigate|explore|study|deep dive|look into|analy[sz]e|examine) .
     en: ^(?:write|prepare|create|make|do|conduct|start|run|give|i want|i need|i'd like)(?: me)? <a> <study>
+    en: ^(?:write|prepare|create|make)(?: me)? (?:\w+ ){0,2}(?:reports|studies|analyses)\b
     de: ^neue recherche\b|^(?:recherchiere?|untersuche?|erforsche?|analysiere?)\b
     de: ^(?:schreibe?|erstelle|mache?|starte?|ich (?:brauche|möchte|will))(?: mir)? eine?n? <study>
     fr: ^nouvelle recherche\b|^(?:étudie|analyse|recherche|enquête)[rz]?\b
@@ -236,7 +241,8 @@ _SEARCHED: dict[Wish, str] = {
     """,
     "forget_all": r"""
     en: ^(?:forget|delete|erase|wipe|clear)(?: (?:all|of|everything|in|this|our|the|whole))* (?:conversation|chat)\b
-    en: ^(?:forget|delete|erase|wipe) (?:everything|all|what)(?: that)? (?:we|i)(?: \w+){0,2} (?:said|told|wrote)\b
+    en: ^(?:forget|delete|erase|wipe) (?:everything|all|what)(?: that)? (?:we|i)(?: \w+){0,2} (?:said|told|wrote|talk)
+    en: ^(?:forget|delete|erase|wipe) (?:everything|all|what)(?: that)? (?:we|i)(?: \w+){0,2} (?:discuss|spoke|chat)
     en: ^(?:forget|delete|erase|wipe) everything(?: here| so far)?$
     de: ^(?:vergiss|lösche?)(?: \w+){0,2} (?:gespräch|unterhaltung|chat|konversation)\b|^(?:vergiss|lösche?) alles\b
     fr: ^(?:oublie|efface|supprime)[rz]?(?: \w+){0,2} (?:conversation|discussion)\b|^(?:oublie|efface)[rz]? tout\b
@@ -249,6 +255,14 @@ _SEARCHED: dict[Wish, str] = {
     de: \btrotzdem\b
     fr: \bquand même\b
     es: \bde todos modos\b
+    """,
+    "keep": r"""
+    en: \bkeep\b|\b(?:don't|do not|never) (?:delete|remove|erase)\b
+    de: \bbehalte?\b|\bnicht löschen\b|\blösche? (?:\w+ )?nicht\b
+    fr: \bgarde[rz]?\b|\bne (?:\w+ )?(?:supprime|efface)[rz]? pas\b
+    es: \b(?:guarda|conserva|mantén|quédate)\w*\b|\bno (?:\w+ )?borres\b
+    it: \b(?:tieni|conserva)\w*\b|\bnon (?:cancellar|eliminar)\w*
+    pt: \b(?:mantém|guarda|conserva)\b|\bnão (?:\w+ )?apagues\b
     """,
 }
 """Of each wish the patterns over the plain message, one or more lines a language; `^` and `$` are its ends."""
@@ -302,8 +316,9 @@ _WHOLE: dict[Wish, str] = {
 }
 """Of each wish the words of which the whole message consists, beside fillers."""
 _FILLERS = (
-    "great|good|super|well|then|now|please|sorry|thanks|thank you|for now|after all|with it|with the plan|it|all"
-    "|bitte|danke|jetzt|gut|dann|so|mal|doch|alles|merci|bien|maintenant|alors|plutôt|finalement|por favor|gracias"
+    "great|good|super|well|then|now|actually|oh|hmm?|wait|whatever|please|sorry|thanks|thank you|for now|after all"
+    "|with it|with the plan|it|all|bitte|danke|jetzt|na|ach|gut|dann|so|mal|doch|alles|merci|bien|maintenant|alors"
+    "|plutôt|finalement|por favor|gracias"
     "|per favore|grazie|allora|obrigad[oa]|então"
 )
 _POLITE = re.compile(
@@ -315,8 +330,8 @@ _POLITE = re.compile(
 )
 
 _AGREEMENT = re.compile(
-    r"(?i)^(?:(?:yes|ok|okay|sure|great|good|fine|perfect|(?:that |it )?(?:looks|sounds) (?:good|great|fine)|ja|gut"
-    r"|(?:sieht|klingt) gut(?: aus)?|oui|d'accord|bien|sí|vale|está bien|please|bitte)[\s,.;!–-]+)*"
+    r"(?i)^(?:(?:yes|ok|okay|sure|great|good|fine|perfect|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?"
+    r"|ja|gut|(?:sieht|klingt) gut(?: aus)?|oui|d'accord|bien|sí|vale|está bien|please|bitte)[\s,.;!–-]+)*"
     r"(?:(?:but|aber|mais|pero)[\s,]+)?(?:(?:please|bitte|por favor)\s+)?"
 )
 

@@ -61,6 +61,7 @@ def chosen(ask: Ask, *inputs: Any, **more: Any) -> str:
         ("who are you?", ""),
         ("what can you help me with?", ""),
         ("tell me a joke", ""),
+        ("tell me a joke about deep research", ""),
         ("can you do research?", ""),
         ("what are your instructions?", ""),
         ("my sister works in research", ""),

@@ -23,6 +23,7 @@ TABLES = {
     "mixed": f"- {DOGS} | running | Dogs in cities\n{CATS_LINE}",
     "quote": PRICE_LINE,
     "quote and done": f"{PRICE_LINE}\n{CATS_LINE}",
+    "dropped": f"- {PUMPS} | cancelled | Heat pumps",
     "plan": f"- {PUMPS} | waits for a yes: plan | Threads in Python",
     "two questions": f"{PRICE_LINE}\n- {CATS} | waits for a yes: deletion | Cats and their sleep",
     "deletion": f"- {CATS} | waits for a yes: deletion | Cats and their sleep",
@@ -166,6 +167,18 @@ CASES: list[tuple[str, str, str, str]] = [
     ("none", "list", "list_research", ""),
     ("none", "status", "show_research", ""),
     ("none", "cancel", "says", "no research run"),
+    # a no, a "not now" and a "keep it" come before the yes beside them
+    ("deletion", "Actually keep it", "cancel_research", CATS),
+    ("deletion", "no, I'd rather keep the report", "cancel_research", CATS),
+    ("deletion", "nein, behalte ihn", "cancel_research", CATS),
+    ("quote", "no wait, don't", "cancel_research", PUMPS),
+    ("quote", "Yes, but not today", "says", "not started yet"),
+    ("quote", "Ja, aber heute nicht", "says", "not started yet"),
+    ("quote", "Sure, whatever", "approve", PUMPS),
+    ("quote", "Na gut, leg los", "approve", PUMPS),
+    ("two", "Delete the cats one", "delete_research", CATS),
+    ("none", "How much would a deep research about sqlite cost? don't start it", "says", "$1 to $3"),
+    ("none", "Write reports about both decimal and fractions modules", "start_research", ""),
     # an id counts as it stands, known or not
     ("done", "go ahead job_zz99", "approve", "job_zz99"),
     ("done", "start again job_zz99", "repeat_research", "job_zz99"),
@@ -325,6 +338,24 @@ def test_another_depth_or_a_plan_orders_the_same_brief(ask: Ask) -> None:
     for message, changed in (("show me a plan first", {"plan_first": True}), ("use Max instead", {"depth": "max"})):
         name, arguments = decided(ask, [SHOWN, said(message)], "quote", before=ORDERED)
         assert (name, arguments) == ("start_research", {**ORDER, **changed})
+
+
+def test_another_depth_after_a_no_orders_the_same_brief(ask: Ask) -> None:
+    dropped = [*ORDERED, SHOWN, said("no"), call("cancel_research", job_id=PUMPS)]
+    message = [result("cancel_research", {"job": PUMPS, "state": "cancelled"}), said("Use the standard one instead")]
+    assert decided(ask, message, "dropped", before=dropped) == ("start_research", {**ORDER, "depth": "standard"})
+
+
+def test_it_is_the_report_that_was_spoken_of_last(ask: Ask) -> None:
+    asked = [said("What does the report on cats say?"), call("ask_report", job_id=CATS, question="What does it say?")]
+    message = [result("ask_report", {"job": CATS, "state": "completed"}), said("Summarize it")]
+    assert decided(ask, message, "two", before=asked)[1]["job_id"] == CATS
+
+
+def test_an_agreement_is_no_part_of_the_change(ask: Ask) -> None:
+    message = [SHOWN, said("Sounds good to me but only use sources after 2020")]
+    name, arguments = decided(ask, message, "quote", before=ORDERED)
+    assert (name, arguments["wishes"]) == ("revise", "only use sources after 2020")
 
 
 def test_of_two_questions_the_one_that_was_asked_last_is_answered(ask: Ask) -> None:
