@@ -26,7 +26,6 @@ from tools.research.client import InteractionsClient
 from tools.research.follower import Policy
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.tuning import settle
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
@@ -59,7 +58,7 @@ def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
 
 def pytest_collection_finish() -> None:
     """What is imported stays: looking for garbage in it again and again is a quarter of the suite's work."""
-    settle()
+    gc.freeze()
     gc.enable()
 
 

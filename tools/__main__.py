@@ -1,5 +1,5 @@
 """`python -m tools` is the command `desk`."""
 
-from tools.cli import main
+from tools.cli.app import main
 
 main()

@@ -17,7 +17,6 @@ from tools.sanitize_plugin import SanitizePlugin
 from tools.settings import load_settings
 from tools.telemetry import follow_environment
 from tools.telemetry.quiet import Quiet
-from tools.tuning import skip_missing_a2a
 
 NAME = "desk"
 
@@ -29,7 +28,6 @@ def build_app() -> App:
         tools.yamls.ConfigError, tools.settings.SettingsError, tools.backend.BackendError: as they say.
     """
     follow_environment()
-    skip_missing_a2a()
     config = load_settings().config
     agent, gate = load_agent(config), gates(config)
     backend.current()

@@ -7,15 +7,9 @@ ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:  # the `adk` command puts only agents/ on the path
     sys.path.insert(0, ROOT)
 
-from tools.tuning import settle  # noqa: E402
-
-settle()  # at first: what follows makes many objects, and none to collect
-
 from tools import backend  # noqa: E402
-from tools.ahead import import_when_idle  # noqa: E402
 from tools.application import build_app  # noqa: E402
 
 app = build_app()
 root_agent = app.root_agent
 print(f"Research Desk on {backend.current()}", file=sys.stderr)
-import_when_idle()

@@ -130,7 +130,7 @@ def test_the_emulator_runs_alone_and_prints_its_address() -> None:
 
 LOADED = """
 import atexit, sys
-from tools.cli import main
+from tools.cli.app import main
 atexit.register(lambda: print("loaded:", *sys.modules, file=sys.stderr))
 main()
 """

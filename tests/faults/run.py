@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import os
 import re
@@ -25,7 +26,6 @@ from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report import Report
 from tools.research.service import Research
-from tools.tuning import settle
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -255,7 +255,7 @@ async def play(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
 
 def play_here(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
     """`play`, for whoever has no event loop."""
-    settle()
+    gc.freeze()
     return asyncio.run(play(cells, player))
 
 

@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
+from dotenv import find_dotenv, load_dotenv
 
-from tools.cli import evals, jobs, load_env, sessions
+from tools.cli import evals, jobs, sessions
 from tools.cli.console import USER, fail, run, show
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
@@ -30,10 +31,16 @@ app = typer.Typer(
 )
 
 
-@app.callback()
 def main() -> None:
+    """Runs `desk`."""
+    app(prog_name="desk")
+
+
+@app.callback()
+def load_env() -> None:
     """Reads `.env` of this folder or the nearest above it; the environment wins."""
-    load_env()
+    if os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() not in ("1", "true"):
+        load_dotenv(find_dotenv(usecwd=True))
 
 
 @app.command()

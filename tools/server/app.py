@@ -38,7 +38,6 @@ from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions, OwnSessio
 from tools.server.rates import Rates
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.turns import Turns
-from tools.server.warm import warm
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -87,7 +86,6 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         keeping = asyncio.create_task(keep())
-        await warm(app)
         health.open = True
         try:
             yield

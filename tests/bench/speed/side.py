@@ -6,6 +6,7 @@ Each line of its input is a JSON object that names what to measure; each line of
 from __future__ import annotations
 
 import asyncio
+import gc
 import json
 import os
 import sys
@@ -56,10 +57,9 @@ class Desk:
 
     def __init__(self) -> None:
         from tools.application import build_app
-        from tools.tuning import settle
 
         self.app = build_app()
-        settle()
+        gc.freeze()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
         from tools.recent import RecentDatabaseSessions, RecentInMemorySessions, RecentSqliteSessions
