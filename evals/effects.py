@@ -36,7 +36,7 @@ _SENT = "intended"
 _OLD = "it was ordered before"
 """How the `next` of a result begins that shows the run of an earlier order instead of taking a new one."""
 _LIMIT = re.compile(r"\(limit \$?[\d.]+\)")
-"""How an order is refused that would have been taken within other limits (`tools.research.limits`)."""
+"""How an order is refused that would have been taken within other limits (`tools.research.quotas`)."""
 
 
 @dataclass(frozen=True)

@@ -15,10 +15,10 @@ from google.adk.evaluation.eval_case import ConversationScenario, Invocation
 from google.adk.evaluation.eval_metrics import EvalMetric, EvalStatus
 from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResult
 
-from evals.briefs import faults, read_form
 from evals.effects import FORGETTING, ORDERS, TOOLS, YESES
-from evals.facts import Facts, facts_of
-from tools.citations import is_web
+from evals.format_requirements import faults, read_form
+from evals.invocation_facts import Facts, facts_of
+from tools.interactions.citations import is_web
 
 Metric = Callable[
     [EvalMetric, list[Invocation], list[Invocation] | None, ConversationScenario | None], EvaluationResult

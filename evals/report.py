@@ -18,7 +18,7 @@ from rich.table import Table
 
 from evals.compare import Difference
 from evals.result import Case, Run
-from evals.tables import calibration, confusion, expected_error, scores, wilson
+from evals.statistics import calibration, confusion, expected_error, scores, wilson
 
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 MEASURED = ("calls a turn", "tokens a turn", "s, median")

@@ -9,10 +9,10 @@ from typing import Any
 
 import httpx
 
-from tools import backend
+from tools.interactions import backend
 
 BODIES = 1_000
-"""Newest requests whose bodies the emulator keeps (`interactions_emulator.log`)."""
+"""Newest requests whose bodies the emulator keeps (`interactions_emulator.engine.request_log`)."""
 TURNS = 40
 """After so many turns the log is read. A turn makes less than ten requests."""
 TIMEOUT_S = 60.0

@@ -7,7 +7,7 @@ from pathlib import Path
 
 from google.adk.evaluation.eval_set import EvalSet
 
-from evals.public import read_public
+from evals.public_datasets import read_public
 
 SUFFIX = ".evalset.json"
 

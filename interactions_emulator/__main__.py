@@ -14,12 +14,12 @@ from typing import Annotated
 
 import typer
 
-from interactions_emulator.errors import Refused
+from interactions_emulator.engine.state_store import JournalError
 from interactions_emulator.faults import parse_faults
-from interactions_emulator.journal import JournalError
-from interactions_emulator.parts import Limits
-from interactions_emulator.serving import HOST, Settings, bind, run, serve
-from interactions_emulator.webhooks import is_loopback
+from interactions_emulator.http.context import Limits
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
+from interactions_emulator.webhooks.registry import is_loopback
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -113,7 +113,7 @@ def record(
     port: Annotated[int, typer.Option(help="Port to serve on. 0: a free one.")] = 0,
 ) -> None:
     """Pass requests on to the real API, and write what it answers into a file that --scenarios plays."""
-    from interactions_emulator.recording import record as record_into
+    from interactions_emulator.recording.recorder import record as record_into
 
     try:
         record_into(file, upstream, port)

@@ -12,10 +12,10 @@ from pathlib import Path
 from types import TracebackType
 from typing import Any
 
+from interactions_emulator.brain.protocol import Brain
 from interactions_emulator.faults import Fault, given, parse_faults
-from interactions_emulator.parts import Limits
-from interactions_emulator.serving import HOST, Settings, bind, run, serve
-from interactions_emulator.turn import Brain
+from interactions_emulator.http.context import Limits
+from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 
 
 class Emulator:

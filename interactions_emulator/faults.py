@@ -52,7 +52,7 @@ import json
 from dataclasses import dataclass, fields
 from typing import Any
 
-from interactions_emulator.errors import Refused
+from interactions_emulator.http.errors import Refused
 
 ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
 KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}

@@ -36,10 +36,10 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from interactions_emulator.errors import Refused
-from interactions_emulator.replay import Exchange, exchanges
-from interactions_emulator.steps import STEPS
-from interactions_emulator.turn import Beat, Brain, Ending, Step, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Ending, Step, Turn
+from interactions_emulator.engine.steps import STEPS
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.recording.replay import Exchange, exchanges
 
 HOP = {"type": "hop"}
 

@@ -18,11 +18,11 @@ import pytest
 from google.genai import Client
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Brain
+from interactions_emulator.brain.protocol import Brain
 from tests.ledger.server import NoServer, Server, postgresql
-from tools import backend
-from tools.emulator import index_file
-from tools.research.client import InteractionsClient
+from tools.interactions import backend
+from tools.interactions.client import InteractionsClient
+from tools.interactions.local_emulator import index_file
 from tools.research.follower import Policy
 from tools.research.ledger import Ledger
 from tools.research.service import Research

@@ -26,7 +26,7 @@ from typing import IO, Any
 
 ROOT = Path(__file__).resolve().parents[1]
 IMPORTED = (
-    *("tools.application", "tools.cli.app", "tools.server.app", "google.genai.interactions"),
+    *("tools.app", "tools.cli.app", "tools.server.app", "google.genai.interactions"),
     *("google.adk.cli.fast_api", "google.adk.cli.cli_tools_click", "uvicorn.protocols.http.httptools_impl"),
 )
 STREAMS = 2

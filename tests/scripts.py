@@ -6,12 +6,12 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from interactions_emulator.brain.answer import Ids
-from interactions_emulator.brain.calls import allowed_by
-from interactions_emulator.brain.desk import decide
-from interactions_emulator.brain.heard import hear
-from interactions_emulator.brain.managing import manage
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.rules.answer import Ids
+from interactions_emulator.brain.rules.desk import decide
+from interactions_emulator.brain.rules.managing import manage
+from interactions_emulator.brain.rules.parsed_turn import hear
+from interactions_emulator.brain.rules.tool_calls import allowed_by
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

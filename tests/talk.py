@@ -15,8 +15,8 @@ from google.adk.sessions import BaseSessionService, Session
 from google.genai import types
 
 from interactions_emulator import Emulator
-from tools import recent
-from tools.recent import RecentInMemorySessions, RecentSqliteSessions
+from tools.adk import sessions
+from tools.adk.sessions import RecentInMemorySessions, RecentSqliteSessions
 
 USER = "ada"
 CREATES = ("create", "create_stream")
@@ -50,7 +50,7 @@ class Talk:
 
     async def say(self, text: str, *files: types.Part) -> list[Event]:
         """The turn's whole events that say something."""
-        with recent.turn():
+        with sessions.turn():
             return [e async for e in self.events(text, *files) if not e.partial and words(e)]
 
     async def ask(self, text: str, *files: types.Part) -> str:

@@ -29,7 +29,7 @@ def _user_data() -> Path:
 
 @dataclass(frozen=True)
 class Settings:
-    """`DESK_*` variables. Keys and Google's own variables are read by `tools.backend`."""
+    """`DESK_*` variables. Keys and Google's own variables are read by `tools.interactions.backend`."""
 
     backend: Wish = "auto"
     config: Path = ROOT / "configs" / "desk.yaml"

@@ -7,8 +7,8 @@ ROOT = str(Path(__file__).resolve().parents[2])
 if ROOT not in sys.path:  # the `adk` command puts only agents/ on the path
     sys.path.insert(0, ROOT)
 
-from tools import backend  # noqa: E402
-from tools.application import build_app  # noqa: E402
+from tools.app import build_app  # noqa: E402
+from tools.interactions import backend  # noqa: E402
 
 app = build_app()
 root_agent = app.root_agent

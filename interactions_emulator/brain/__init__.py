@@ -12,19 +12,19 @@ import json
 import re
 from collections.abc import Iterator
 
-from interactions_emulator.brain import drawing, lookup, reading, results, talk
-from interactions_emulator.brain.answer import Ids, say, sendable
-from interactions_emulator.brain.attached import all_text, read_documents
-from interactions_emulator.brain.calls import Allowed, allowed_by, calls, question_back
-from interactions_emulator.brain.desk import decide
-from interactions_emulator.brain.heard import Heard, hear
-from interactions_emulator.brain.intents import intent_of, is_about_last_answer, split_text
-from interactions_emulator.brain.managing import FUNCTIONS, manage
-from interactions_emulator.brain.research import research
-from interactions_emulator.brain.research_phrases import wishes_of
-from interactions_emulator.brain.schema import fill_schema
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.turn import Beat, Brain, Step, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Step, Turn
+from interactions_emulator.brain.rules import corpus_qa, document_qa, drawing, results, small_talk
+from interactions_emulator.brain.rules.answer import Ids, say, sendable
+from interactions_emulator.brain.rules.attachments import all_text, read_documents
+from interactions_emulator.brain.rules.desk import decide
+from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, split_text
+from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
+from interactions_emulator.brain.rules.parsed_turn import Heard, hear
+from interactions_emulator.brain.rules.research import research
+from interactions_emulator.brain.rules.research_phrases import wishes_of
+from interactions_emulator.brain.rules.schema import fill_schema
+from interactions_emulator.brain.rules.tool_calls import Allowed, allowed_by, calls, question_back
+from interactions_emulator.corpus.index import Corpus
 
 __all__ = ["make_brain"]
 
@@ -74,35 +74,35 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
 def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids) -> Iterator[Step]:
     message, intent = heard.message, intent_of(heard.message)
     asks = intent in ("lookup", "study", "judge")
-    reported = not allowed.types and talk.last_was_report(heard)
+    reported = not allowed.types and small_talk.last_was_report(heard)
     text: str | None = None
     attached = read_documents(heard.documents) if heard.documents else None
     if attached and heard.new_documents:
-        draft = reading.answer(attached, message, talk.seen(heard.attachments))
+        draft = document_qa.answer(attached, message, small_talk.seen(heard.attachments))
         if draft or not (asks and "google_search" in allowed.types):
-            yield draft.step() if draft else say(reading.silent(attached, message))
+            yield draft.step() if draft else say(document_qa.silent(attached, message))
             return
     if not message:
-        text = "" if heard.attachments else f"I was sent no text. {talk.abilities(allowed.options, turn)}"
+        text = "" if heard.attachments else f"I was sent no text. {small_talk.abilities(allowed.options, turn)}"
     elif heard.last_answer and (is_about_last_answer(message) or (reported and "made_of_report" in wishes_of(message))):
-        text = talk.about_last_answer(heard)
+        text = small_talk.about_last_answer(heard)
     else:
-        text = question_back(heard, allowed) or talk.small_talk(heard, allowed.options, turn)
+        text = question_back(heard, allowed) or small_talk.small_talk(heard, allowed.options, turn)
         if text is None and (
             reported or (asks and "google_search" not in allowed.types) or _POINTS_BACK.search(message)
         ):
-            text = talk.from_last_answer(heard)
-        if text is None and attached and (asks or reading.names_document(message)):
-            about = message if not reading.overview_asked(message) or reading.names_document(message) else "?"
-            if draft := reading.answer(attached, about):
+            text = small_talk.from_last_answer(heard)
+        if text is None and attached and (asks or document_qa.names_document(message)):
+            about = message if not document_qa.overview_asked(message) or document_qa.names_document(message) else "?"
+            if draft := document_qa.answer(attached, about):
                 yield draft.step()
                 return
         if text is None and asks and "google_search" in allowed.types:
-            yield from lookup.answer(corpus, message, turn.documents_url, ids)
+            yield from corpus_qa.answer(corpus, message, turn.documents_url, ids)
             return
     if text is None:
-        text = talk.NOT_IN_REPORT if reported else talk.unable(heard, allowed.options, turn)
-    yield say(f"{talk.seen(heard.attachments)}\n\n{text}".strip() if heard.attachments else text)
+        text = small_talk.NOT_IN_REPORT if reported else small_talk.unable(heard, allowed.options, turn)
+    yield say(f"{small_talk.seen(heard.attachments)}\n\n{text}".strip() if heard.attachments else text)
 
 
 _POINTS_BACK = re.compile(r"\b(?:report|study|above|it|you (?:said|wrote))\b", re.IGNORECASE)

@@ -23,7 +23,7 @@ import uvloop
 import yaml
 
 from interactions_emulator import Emulator
-from interactions_emulator.corpus import Corpus
+from interactions_emulator.corpus.index import Corpus
 from tests.wire.brains import RESEARCH
 
 HERE = Path(__file__).parent

@@ -25,10 +25,10 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
 from tests.ledger.server import postgresql
-from tools.backend import EMULATOR_KEY, Backend, new_client
-from tools.research.client import Event, InteractionsClient
+from tools.interactions.backend import EMULATOR_KEY, Backend, new_client
+from tools.interactions.client import CreateRequest, Event, InteractionsClient
 from tools.research.follower import Policy
-from tools.research.job import Answer, Job, Order, Plan, Request, State, new_job
+from tools.research.job import Answer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 
@@ -65,7 +65,7 @@ class Counting(InteractionsClient):
 
     events = 0
 
-    async def create(self, request: Request) -> AsyncGenerator[Event, None]:
+    async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:
         async with aclosing(super().create(request)) as stream:
             async for each in stream:
                 self.events += 1
@@ -229,7 +229,7 @@ async def turns(database: str) -> None:
     from google.adk.runners import Runner
     from google.adk.sessions import DatabaseSessionService
 
-    from tools.application import build_app
+    from tools.app import build_app
 
     statements = Statements()
     sessions = DatabaseSessionService(database)

@@ -17,9 +17,9 @@ from dataclasses import dataclass, field, fields
 from tools.research.database import POOL
 from tools.research.follower import Policy
 from tools.research.job import cost_of
-from tools.research.keeper import INTERVAL
+from tools.research.recovery import INTERVAL
+from tools.server.middleware.session_lock import LEASE as TURN_LEASE
 from tools.server.settings import ServerSettings
-from tools.server.turns import LEASE as TURN_LEASE
 
 DAY = 86_400.0
 AGENT = "deep-research-preview-04-2026"

@@ -14,8 +14,8 @@ from pypdf import PdfWriter
 from pypdf.generic import DictionaryObject, NameObject, StreamObject
 
 from interactions_emulator.brain import make_brain
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.turn import Brain, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Step, Turn
+from interactions_emulator.corpus.index import Corpus
 
 DOCUMENTS = {
     "basics.md": """# Tidal power

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from interactions_emulator.turn import Brain, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Step, Turn
 from tests.brain.conftest import SEARCH, Ask, document, pdf, said, text_of
 
 PAPER = pdf(

@@ -11,13 +11,13 @@ import pytest
 from PIL import Image
 
 from interactions_emulator.brain import make_brain
-from interactions_emulator.brain.attached import Shelf
-from interactions_emulator.brain.charts import figures
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.turn import Brain, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Step, Turn
+from interactions_emulator.brain.rules.attachments import Shelf
+from interactions_emulator.brain.rules.charts import figures
+from interactions_emulator.corpus.index import Corpus
 from tests.brain.conftest import DOCUMENTS, document, said
-from tools.research.page import to_html, to_markdown
-from tools.research.report import read_report
+from tools.research.report.reading import read_report
+from tools.research.report.rendering import to_html, to_markdown
 
 PLANTS = """# Tidal power plants
 

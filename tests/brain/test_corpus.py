@@ -9,9 +9,9 @@ from pathlib import Path
 
 import pytest
 
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.documents import Document, Source
-from interactions_emulator.prose import paragraphs
+from interactions_emulator.corpus.documents import Document, Source
+from interactions_emulator.corpus.index import Corpus
+from interactions_emulator.corpus.passages import paragraphs
 
 
 def test_passages_are_prose_without_code_tables_badges_comments_and_addresses() -> None:

@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 import yaml
 
-from interactions_emulator.turn import Step
+from interactions_emulator.brain.protocol import Step
 from tests.brain.conftest import Ask, call, result, said, text_of
 from tests.brain.test_managing import CASES
 from tests.brain.test_talk import HOSTILE

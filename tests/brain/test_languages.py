@@ -8,9 +8,9 @@ from pathlib import Path
 import pytest
 
 from interactions_emulator.brain import make_brain
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.turn import Brain, Turn
-from interactions_emulator.words import sentences, terms
+from interactions_emulator.brain.protocol import Brain, Turn
+from interactions_emulator.corpus.index import Corpus
+from interactions_emulator.corpus.text import sentences, terms
 from tests.brain.conftest import SEARCH, said
 
 TEXTS = {

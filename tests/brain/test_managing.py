@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.brain import research_phrases
+from interactions_emulator.brain.rules import research_phrases
 from tests.brain.conftest import Ask, call, document, result, said, text_of
 from tests.brain.test_talk import HOSTILE
 

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.pdf import Unreadable, flowing, read_pdf
-from interactions_emulator.prose import paragraphs
+from interactions_emulator.corpus.index import Corpus
+from interactions_emulator.corpus.passages import paragraphs
+from interactions_emulator.corpus.pdf import Unreadable, flowing, read_pdf
 from tests.brain.conftest import pdf
 
 PAGE = """Journal of Tides 1

@@ -9,8 +9,8 @@ from typing import Any
 import pytest
 from PIL import Image
 
-from interactions_emulator.pictures import Chart, draw_chart, draw_scene
-from interactions_emulator.turn import Step
+from interactions_emulator.brain.protocol import Step
+from interactions_emulator.synthetic.pictures import Chart, draw_chart, draw_scene
 from tests.brain.conftest import WEATHER, Ask
 
 

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.turn import Brain, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Step, Turn
 from tests.brain.conftest import said
 
 BRIEF = "Research tidal power: barrages, tidal stream turbines, costs and environmental impact"

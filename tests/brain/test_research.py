@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.turn import Beat, Brain, Step, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Step, Turn
+from interactions_emulator.corpus.index import Corpus
 from tests.brain.conftest import quoted, said
 
 BRIEF = "Research tidal power: barrages, tidal stream turbines, costs, environmental impact and nuclear fusion"

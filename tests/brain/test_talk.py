@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.corpus import Corpus
-from interactions_emulator.turn import Brain, Turn
+from interactions_emulator.brain.protocol import Brain, Turn
+from interactions_emulator.corpus.index import Corpus
 from tests.brain.conftest import SEARCH, WEATHER, Ask, call, quoted, result, said, text_of
 
 

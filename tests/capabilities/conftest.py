@@ -10,10 +10,10 @@ import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Brain, Ending, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Ending, Turn
 from tests.scripts import call, research_brain, said
 from tests.talk import Talk
-from tools.application import build_app
+from tools.app import build_app
 
 Solo = Callable[..., Talk]
 
@@ -59,7 +59,7 @@ def solo(api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Solo
     def make(yaml: str = "", mode: StreamingMode = StreamingMode.NONE) -> Talk:
         file = tmp_path / "solo.yaml"
         model = "" if "model:" in yaml else "model: interactions:gemini-3.8-flash\n"
-        file.write_text(f"agent_class: tools.agent.Agent\nname: solo\ninstruction: Talk.\n{model}{yaml}")
+        file.write_text(f"agent_class: tools.adk.llm_agent.Agent\nname: solo\ninstruction: Talk.\n{model}{yaml}")
         monkeypatch.setenv("DESK_CONFIG", str(file))
         return Talk(build_app(), mode=mode)
 

@@ -8,8 +8,8 @@ from collections.abc import AsyncIterator
 import httpx
 import pytest
 
-from tools import connections
-from tools.connections import Connections
+from tools.interactions import connections
+from tools.interactions.connections import Connections
 
 
 class Server:

@@ -15,8 +15,8 @@ from tests.capabilities.conftest import Script, Solo, ordering
 from tests.conftest import ROOT
 from tests.scripts import PIXEL, picture, said, thought
 from tests.talk import USER, Talk, creates, refusals, words
-from tools.application import build_app
-from tools.research import wiring
+from tools.app import build_app
+from tools.research import factory
 
 ILLUSTRATOR = """model: interactions:gemini-3.1-flash-image
 generate_content_config:
@@ -124,7 +124,7 @@ async def test_a_research_takes_pictures_and_documents_along_and_says_what_it_le
     with Emulator(brain=ordering({"title": "Tides", "brief": "Research the tides", "with_files": True})) as server:
         use(server)
         said = await Talk(build_app()).say("Research the tides", file("image/png", PIXEL), file("audio/mpeg"))
-        await wiring.close()
+        await factory.close()
         assert words(said[0]) == "Left out, since Deep Research does not take it: audio/mpeg."
         assert "# Tides" in words(said[-1])
         assert [content["type"] for content in creates(server)[-1]["input"][0]["content"]] == ["text", "image"]

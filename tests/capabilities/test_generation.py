@@ -12,11 +12,11 @@ from google.adk.models import interactions_utils
 from google.genai import types
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Ending
+from interactions_emulator.brain.protocol import Ending
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, thought
 from tests.talk import creates, refusals
-from tools.generation import SENT, arguments_of
+from tools.adk.request_options import SENT, arguments_of
 
 SETTINGS = """
 generate_content_config:

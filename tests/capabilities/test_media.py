@@ -5,9 +5,9 @@ from __future__ import annotations
 import pytest
 from google.genai import types
 
-from tools.attachments import fitting, text_in
-from tools.contracts import contract_of
-from tools.media import decoded, is_text, media_type
+from tools.adk.attachments import fitting, text_in
+from tools.interactions.media_types import decoded, is_text, media_type
+from tools.interactions.model_catalog import contract_of
 from tools.researcher.inputs import inputs_of
 
 

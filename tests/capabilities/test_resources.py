@@ -9,7 +9,13 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from tools.resources import checked_event, checked_interaction, error_message, interaction_id_of, parse_object
+from tools.interactions.resources import (
+    checked_event,
+    checked_interaction,
+    error_message,
+    interaction_id_of,
+    parse_object,
+)
 from tools.sanitize import sanitize
 
 json_values: st.SearchStrategy[Any] = st.recursive(

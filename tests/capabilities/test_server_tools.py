@@ -11,13 +11,13 @@ import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Ending, Turn
+from interactions_emulator.brain.protocol import Beat, Ending, Turn
 from tests.capabilities.conftest import Script, Solo, ordering
 from tests.conftest import ROOT
 from tests.scripts import said
 from tests.talk import Talk, creates, refusals
-from tools.application import build_app
-from tools.research import wiring
+from tools.app import build_app
+from tools.research import factory
 
 MODES = pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
 
@@ -188,7 +188,7 @@ async def test_a_research_takes_the_tools_of_its_yaml_along(
     with Emulator(brain=brain) as api:
         use(api)
         assert "# Tides" in await Talk(build_app()).ask("Research the tides")
-        await wiring.close()
+        await factory.close()
     model, research = asked
     assert "wiki" not in {tool.get("name") for tool in model.tools}
     [tool] = research.tools

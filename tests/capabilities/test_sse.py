@@ -6,8 +6,8 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.sdk import joined
-from tools.sse import Splitter
+from tools.interactions.sdk import joined
+from tools.interactions.sse import Splitter
 
 LINES = st.sampled_from((b"\n", b"\r\n", b"\r"))
 DATA = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), min_size=1, max_size=30).filter(

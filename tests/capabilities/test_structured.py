@@ -12,7 +12,7 @@ from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said
 from tests.talk import creates, refusals
-from tools import backend
+from tools.interactions import backend
 
 VERDICT = {"is_safe": True, "category": "safe", "confidence": 0.9, "reason": "Nothing in it."}
 SCHEMA = "output_schema: {name: tools.moderation.Verdict}\n"

@@ -13,10 +13,10 @@ from google.adk.agents.run_config import StreamingMode
 from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, search, thought
-from tools import backend, sdk, wire
-from tools.answer import BadStatus, NotSent
-from tools.research.client import retry_after, status_of
-from tools.sdk import WiredClient, create_stream
+from tools.interactions import backend, sdk, transport
+from tools.interactions.client import retry_after, status_of
+from tools.interactions.http_answer import BadStatus, NotSent
+from tools.interactions.sdk import WiredClient, create_stream
 
 TEXT = {"type": "text", "text": "Größe 🌊"}
 REQUESTS: tuple[dict[str, Any], ...] = (
@@ -67,10 +67,10 @@ async def client(api: Emulator) -> AsyncIterator[WiredClient]:
 
 async def sent(by: Callable[[], Awaitable[Any]]) -> httpx.Request:
     """The request that would be sent."""
-    rehearsal = wire.Rehearsal(httpx.Response(200, json={"id": "v1_x", "status": "completed"}))
-    before = wire._rehearsal.set(rehearsal)
+    rehearsal = transport.Rehearsal(httpx.Response(200, json={"id": "v1_x", "status": "completed"}))
+    before = transport._rehearsal.set(rehearsal)
     await by()
-    wire._rehearsal.reset(before)
+    transport._rehearsal.reset(before)
     assert rehearsal.request
     return rehearsal.request
 
@@ -144,7 +144,7 @@ async def test_an_event_that_nobody_foresaw_is_what_the_sdk_makes_of_it(
 ) -> None:
     content = f"data: {json.dumps(event)}\n\ndata: [DONE]\n\n".encode()
     answer = httpx.Response(200, headers={"content-type": "text/event-stream"}, content=content)
-    _, stream = await wire.rehearse(client, answer, stream=True)
+    _, stream = await transport.rehearse(client, answer, stream=True)
     [theirs] = [each async for each in stream]
     ours = await sdk._model(client, event)
     assert type(ours) is type(theirs)

@@ -19,8 +19,8 @@ from tests.conftest import ROOT
 from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
-from tools import backend
 from tools.cli.app import app
+from tools.interactions import backend
 from tools.research.job import Order, new_job
 from tools.research.ledger import Ledger
 from tools.settings import load_settings

@@ -8,9 +8,9 @@ import pytest
 
 from interactions_emulator import Emulator
 from tests.scripts import research_brain
-from tools import backend
-from tools.backend import BackendError, choose
-from tools.server_name import normalized_server
+from tools.interactions import backend
+from tools.interactions.backend import BackendError, choose
+from tools.interactions.server_name import normalized_server
 from tools.settings import Settings
 
 VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "global"}

@@ -15,7 +15,8 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from tools import backend, doctor, probe
+from tools.cli import doctor
+from tools.interactions import backend, probe
 from tools.research.job import Order, new_job
 from tools.research.ledger import Ledger
 from tools.settings import load_settings

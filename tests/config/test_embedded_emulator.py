@@ -7,7 +7,7 @@ from pathlib import Path
 import httpx
 import pytest
 
-from tools.emulator import index_file, start_emulator, stop_emulator
+from tools.interactions.local_emulator import index_file, start_emulator, stop_emulator
 from tools.settings import load_settings
 
 

@@ -8,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from tools.config import load_agent
-from tools.contracts import contract_of
-from tools.yamls import ConfigError
+from tools.config.loader import load_agent
+from tools.interactions.model_catalog import contract_of
+from tools.yaml_files import ConfigError
 
 SCHEMA = "output_schema: {name: tools.moderation.Verdict}\n"
 IMAGE = "model: interactions:gemini-3.1-flash-image\n"
-HEAD = "agent_class: tools.agent.Agent\nname: solo\ninstruction: Talk.\n"
+HEAD = "agent_class: tools.adk.llm_agent.Agent\nname: solo\ninstruction: Talk.\n"
 MODEL = "model: interactions:gemini-3.8-flash\n"
 OLD = "model: interactions:gemini-2.5-flash\n"
 MCP = "server_tools:\n  - {type: mcp_server, name: wiki, url: 'https://example.org/mcp'"

@@ -16,10 +16,10 @@ import yaml
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from evals.build import CaseError, read_cases
+from evals.build_sets import CaseError, read_cases
 from tests.conftest import ROOT
-from tools.config import load_agent
-from tools.yamls import ConfigError, read_yaml
+from tools.config.loader import load_agent
+from tools.yaml_files import ConfigError, read_yaml
 
 BOMB = "a0: &a0 [x, x, x, x, x, x, x, x, x]\n" + "".join(
     f"a{n}: &a{n} [{', '.join([f'*a{n - 1}'] * 9)}]\n" for n in range(1, 12)
@@ -29,8 +29,8 @@ MERGES = "a0: &a0 {k: 1}\n" + "".join(f"a{n}: &a{n}\n  <<: [{', '.join([f'*a{n -
 READ = """
 import sys
 from pathlib import Path
-from tools.config import load_agent
-from tools.yamls import ConfigError
+from tools.config.loader import load_agent
+from tools.yaml_files import ConfigError
 for name in sys.argv[1:]:
     try:
         load_agent(Path(name))
@@ -160,7 +160,20 @@ KEYS = sorted(
     {key for name in AGENTS for key in FILES[name]} | {"server_tools", "research_tools", "output_schema", "model_code"}
 )
 INNER = ["name", "type", "config_path", "labels", "thinking_config", "response_modalities", "headers", "args", "code"]
-WORDS = ["", ".", "..", "a..b", "{a}", "x", "desk", "desk.yaml", "LoopAgent", "json.dumps", "tools.agent", "\x1b[31m"]
+WORDS = [
+    "",
+    ".",
+    "..",
+    "a..b",
+    "{a}",
+    "x",
+    "desk",
+    "desk.yaml",
+    "LoopAgent",
+    "json.dumps",
+    "tools.adk.llm_agent",
+    "\x1b[31m",
+]
 VALUES = st.recursive(
     st.none() | st.booleans() | st.integers() | st.floats() | st.sampled_from(WORDS) | st.dates(),
     lambda inner: st.lists(inner, max_size=2) | st.dictionaries(st.sampled_from(INNER), inner, max_size=2),

@@ -14,9 +14,9 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from tests.conftest import ROOT
-from tools.config import load_agent
-from tools.templates import placeholders
-from tools.yamls import ConfigError
+from tools.config.loader import load_agent
+from tools.config.templates import placeholders
+from tools.yaml_files import ConfigError
 
 
 async def _no_artifact(**_: str) -> None:

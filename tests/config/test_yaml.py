@@ -9,8 +9,8 @@ import pytest
 from google.adk.agents import LlmAgent, config_agent_utils
 
 from tests.conftest import ROOT
-from tools.config import ConfigError, load_agent
-from tools.models import InteractionsLlm
+from tools.adk.model import InteractionsLlm
+from tools.config.loader import ConfigError, load_agent
 from tools.research.config import load_research_settings
 from tools.researcher.agent import Researcher
 
@@ -68,7 +68,12 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
         ("desk.yaml", "name: desk", "name: [desk]", "`name`: Input should be a valid string, not ['desk']"),
         ("desk.yaml", "model: i", "name: twice\nmodel: i", "`name` stands here twice"),
         ("desk.yaml", "name: desk", "name: ]", "did not find expected node content"),
-        ("assistant.yaml", "tools.weather.get_weather", "tools.weather.get_wether", "did you mean `get_weather`?"),
+        (
+            "assistant.yaml",
+            "tools.weather.get_weather",
+            "tools.weather.get_wether",
+            "did you mean `get_weather`?",
+        ),
         ("assistant.yaml", "name: google_search", "name: google_serch", "did you mean `google_search`?"),
         ("assistant.yaml", "tools.weather.get", "tools.wether.get", "there is no module `tools.wether`"),
         ("assistant.yaml", "_to_parent: true", "_to_parent: false", "every turn starts at the root"),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from tools import weather
+from tools.weather import forecast
 
 
 async def get_weather(place: str, days: int = 1, units: str = "metric") -> dict[str, Any]:
@@ -15,7 +15,7 @@ async def get_weather(place: str, days: int = 1, units: str = "metric") -> dict[
         days: Number of days, from 1 to 7.
         units: metric or imperial.
     """
-    found: dict[str, Any] = await weather.get_weather("Reykjavík", days=days)
+    found: dict[str, Any] = await forecast.get_weather("Reykjavík", days=days)
     return found
 
 

@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from evals.metrics import Metric
-from evals.run import load_criteria
+from evals.runner import load_criteria
 from interactions_emulator import Emulator
 from tests.conftest import ROOT
 from tests.forks import run
-from tools.models import InteractionsLlm
+from tools.adk.model import InteractionsLlm
 
 
 @pytest.fixture

@@ -14,16 +14,16 @@ import httpx
 import pytest
 import yaml
 
-import tools.models
+import tools.adk.model
 from evals.result import Case
-from evals.run import Player, load_criteria
+from evals.runner import Player, load_criteria
 from evals.sets import choose, load_sets
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.conftest import ROOT
 from tests.scripts import call, research_brain, said
-from tools.application import build_app
-from tools.yamls import ConfigError
+from tools.app import build_app
+from tools.yaml_files import ConfigError
 
 WEATHER = ("tools", "what-is-the-weather-in-paris")
 AMBIGUOUS = ("refusals", "what-is-the-weather-in-springfield")
@@ -112,7 +112,7 @@ async def test_a_tool_that_answers_for_another_place_is_caught_by_the_answer(api
     assert failed(case) == {"answer_marks"}
 
 
-@pytest.mark.parametrize(("case", "module"), [(SEARCH, "tools.models"), (REPORT, "tools.research.report")])
+@pytest.mark.parametrize(("case", "module"), [(SEARCH, "tools.adk.model"), (REPORT, "tools.research.report.reading")])
 async def test_dropped_citations_are_caught(
     api: Emulator, monkeypatch: pytest.MonkeyPatch, case: tuple[str, str], module: str
 ) -> None:
@@ -122,8 +122,8 @@ async def test_dropped_citations_are_caught(
 
 
 async def test_a_citation_that_leads_elsewhere_is_caught(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = tools.models.source_list
-    monkeypatch.setattr("tools.models.source_list", lambda sources: real(sources).replace("://", "://elsewhere."))
+    real = tools.adk.model.source_list
+    monkeypatch.setattr("tools.adk.model.source_list", lambda sources: real(sources).replace("://", "://elsewhere."))
     (case,) = await play(*SEARCH)
     assert failed(case) == {"citation_validity"}
 
@@ -220,7 +220,7 @@ async def test_a_create_that_nobody_allowed_fails_its_case(api: Emulator, monkey
     async def one(user: str) -> int:
         return 1
 
-    monkeypatch.setattr("evals.run.creates_of", one)
+    monkeypatch.setattr("evals.runner.creates_of", one)
     (case,) = await play(*GREETING)
     assert not case.passed
     assert case.error == "1 runs or plans were paid for, and 0 allowed"

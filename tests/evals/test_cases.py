@@ -8,14 +8,14 @@ from typing import get_args
 import pytest
 from google.adk.evaluation.eval_case import EvalCase
 
-from evals.build import AGENT, CASES, HERE, CaseError, Category, Route, Turn, build, main, read_cases
+from evals.build_sets import AGENT, CASES, HERE, CaseError, Category, Route, Turn, build, main, read_cases
 from evals.conditions import Conditions
 from evals.effects import Effect, Wanted
-from evals.facts import facts_of
-from evals.public import OFFENSIVE, read_public
+from evals.invocation_facts import facts_of
+from evals.public_datasets import OFFENSIVE, read_public
 from evals.sets import load_sets
 from tests.conftest import ROOT
-from tools.yamls import read_yaml
+from tools.yaml_files import read_yaml
 
 SAMPLES = ROOT.parent / "shared" / "eval-data"
 FROM_THE_FIELD = ROOT.parent / "shared" / "cases" / "conversation.yaml"
@@ -29,7 +29,7 @@ def test_the_sets_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
 def test_a_set_that_is_not_up_to_date_is_named(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
-    monkeypatch.setattr("evals.build.HERE", tmp_path)
+    monkeypatch.setattr("evals.build_sets.HERE", tmp_path)
     assert main(["--check"]) == 1
     assert "routing.evalset.json" in capsys.readouterr().out
 

@@ -16,16 +16,16 @@ from pathlib import Path
 
 import pytest
 
-from evals.deepresearch import Bench, Done, Task, TasksError, article, read_tasks, write_articles
+from evals.deep_research_bench import Bench, Done, Task, TasksError, article, read_tasks, write_articles
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Brain, Ending, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Ending, Turn
 from tests.conftest import ROOT, Desk
 from tests.forks import Fork
 from tests.kill.test_kill import researches, until
 from tests.scripts import research_brain, said
-from tools.citations import Citation, cite
+from tools.interactions.citations import Citation, cite
 from tools.research.job import Order, State
-from tools.research.report import Picture, Report
+from tools.research.report.reading import Picture, Report
 from tools.research.service import Research
 
 TASKS = [Task(i, f"Tides of sea {i}") for i in range(1, 6)]

@@ -11,17 +11,17 @@ from google.adk.evaluation.evaluation_generator import EvaluationGenerator
 
 from evals import effects
 from evals.effects import TOOLS, Wanted, acts_of
-from evals.facts import Facts, facts_of
+from evals.invocation_facts import Facts, facts_of
 from interactions_emulator import Emulator
 from tests.evals.turns import did, ordered, refused, turn, wants
 from tests.researcher.conftest import Call, Script
 from tests.talk import Talk
-from tools.application import build_app
+from tools.app import build_app
 from tools.research.config import Limits, load_research_settings
+from tools.research.factory import close, research
 from tools.research.job import Order, new_job
-from tools.research.limits import LimitReached, within
+from tools.research.quotas import LimitReached, within
 from tools.research.spending import Used
-from tools.research.wiring import close, research
 from tools.researcher import tools
 from tools.settings import load_settings
 

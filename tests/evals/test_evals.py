@@ -17,16 +17,16 @@ import yaml
 from google.adk.evaluation.eval_set import EvalSet
 from typer.testing import CliRunner, Result
 
-from evals.live import USD_PER_MILLION
+from evals.budget import USD_PER_MILLION
 from evals.result import load_run
 from evals.sets import load_sets
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.conftest import ROOT
 from tests.forks import run
 from tests.scripts import call, research_brain, said
-from tools import backend
 from tools.cli.app import app
+from tools.interactions import backend
 
 
 def desk(*arguments: str) -> Result:

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from evals.fact import Pair, check
-from tools.citations import Citation, cite, source_list
+from evals.citation_check import Pair, check
+from tools.interactions.citations import Citation, cite, source_list
 
 A, B = "https://a.example/", "https://b.example/"
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.adk.evaluation.eval_metrics import EvalStatus
 
-from evals.facts import facts_of
+from evals.invocation_facts import facts_of
 from evals.metrics import (
     answer_marks,
     argument_match,
@@ -23,7 +23,7 @@ from evals.metrics import (
     wrong_report,
 )
 from tests.evals.turns import did, judge, ordered, refused, score, to, turn, wants
-from tools.citations import Citation, cite, source_list
+from tools.interactions.citations import Citation, cite, source_list
 from tools.moderation.verdict import Verdict, sentence
 
 URL, OTHER = "https://a.example/one", "https://b.example/"

@@ -9,9 +9,9 @@ import pytest
 
 from evals.server import TURNS, CreateCount
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.scripts import said
-from tools import backend
+from tools.interactions import backend
 
 AGENT = "deep-research-preview-04-2026"
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from evals.tables import Bin, calibration, confusion, expected_error, scores, wilson
+from evals.statistics import Bin, calibration, confusion, expected_error, scores, wilson
 
 PAIRS = [("spam", "spam"), ("spam", "safe"), ("safe", "safe"), ("safe", "safe"), ("harmful", "spam")]
 """Expected, actual."""

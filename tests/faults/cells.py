@@ -15,8 +15,8 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interactions_emulator.events import step_events
-from interactions_emulator.turn import Beat, Ending, Turn
+from interactions_emulator.brain.protocol import Beat, Ending, Turn
+from interactions_emulator.engine.events import step_events
 from tests.scripts import REPORT as REPORT
 from tests.scripts import research_brain
 from tools.research.job import State

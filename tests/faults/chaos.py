@@ -40,12 +40,12 @@ from tests.faults.run import (
     play_here,
 )
 from tests.faults.victim import NEVER, WRITES, Fate, Kill, MortalLedger, bear_witness, live
-from tools import confirmation
-from tools.confirmation import AWAITS_INPUT
 from tools.research.job import Job, Order, State
 from tools.research.questions import Action, NotConfirmed
-from tools.research.report import Report
+from tools.research.report.reading import Report
 from tools.research.service import Research
+from tools.researcher import confirmation
+from tools.researcher.confirmation import AWAITS_INPUT
 
 BATCH = 100
 REAL = 20

@@ -19,12 +19,12 @@ from google.genai import Client
 
 from interactions_emulator import Emulator
 from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPORT, Cell, Fault, brain
-from tools import backend
-from tools.research.client import InteractionsClient
+from tools.interactions import backend
+from tools.interactions.client import InteractionsClient
 from tools.research.follower import Policy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
-from tools.research.report import Report
+from tools.research.report.reading import Report
 from tools.research.service import Research
 
 T = TypeVar("T")

@@ -19,8 +19,8 @@ from tests.faults.cells import AT_600_SECONDS, ONE_OF_EACH_KIND, STATUSES, Cell,
 from tests.faults.run import Outcome, Place, Told, ask_until_told, judge, new_brief, prepare
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
-from tools.research.limits import Check
 from tools.research.questions import Question, Yes
+from tools.research.quotas import Check
 
 T = TypeVar("T")
 Life = Callable[[Connection, int, str, str, str, int], None]

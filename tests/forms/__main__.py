@@ -2,18 +2,14 @@
 
 from __future__ import annotations
 
-import logging
-import tempfile
 import time
 from concurrent.futures import ProcessPoolExecutor
 from multiprocessing import get_context
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
-from tests.forms.fuzz import play_many
-from tests.forms.play import MEASURED_MAX_HELD_S
+from tests.forms.fuzz import play_series
 
 SERIES = 500
 """Examples of one process."""
@@ -29,16 +25,10 @@ def main(
     began = time.monotonic()
     series = [(min(SERIES, examples - done), seed + number) for number, done in enumerate(range(0, examples, SERIES))]
     with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:
-        for _ in processes.map(_play, *zip(*series, strict=True)):
+        for _ in processes.map(play_series, *zip(*series, strict=True)):
             pass
     seeds = f"seeds {seed} to {series[-1][1]}"
     print(f"{examples} forms ({seeds}): no promise broken, in {time.monotonic() - began:.0f} s")
-
-
-def _play(examples: int, seed: int) -> None:
-    logging.disable(logging.CRITICAL)  # the odd forms are meant
-    with tempfile.TemporaryDirectory() as folder:
-        play_many(Path(folder), examples, seed, MEASURED_MAX_HELD_S)
 
 
 if __name__ == "__main__":

@@ -5,6 +5,8 @@ from __future__ import annotations
 import asyncio
 import itertools
 import json
+import logging
+import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
@@ -13,7 +15,7 @@ from typing import Any
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
 
-from tests.forms.play import HANGING_S, Place, check, place
+from tests.forms.play import HANGING_S, MEASURED_MAX_HELD_S, Place, check, place
 from tests.forms.server import CREATED, DONE, NAME, RUNNING, Reply
 from tools.sanitize import sanitize
 
@@ -228,3 +230,10 @@ def outputs(resource: dict[str, Any]) -> list[str]:
             if isinstance(part, dict) and part.get("type") == "text" and isinstance(part.get("text"), str):
                 found.append(part["text"])
     return found
+
+
+def play_series(examples: int, number: int) -> None:
+    """`play_many` in a process of its own, with a folder of its own and a stricter limit on the event loop."""
+    logging.disable(logging.CRITICAL)  # the odd forms are meant
+    with tempfile.TemporaryDirectory() as folder:
+        play_many(Path(folder), examples, number, MEASURED_MAX_HELD_S)

@@ -10,15 +10,15 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.forms.server import FormServer, form_server
-from tools import backend
-from tools.answer import WireError
-from tools.research.client import ApiError, InteractionsClient
+from tools.interactions import backend
+from tools.interactions.client import ApiError, InteractionsClient
+from tools.interactions.http_answer import WireError
+from tools.interactions.transport import wire_of
 from tools.research.follower import Policy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
-from tools.research.page import to_chat, to_html, to_markdown
+from tools.research.report.rendering import to_chat, to_html, to_markdown
 from tools.research.service import Research
-from tools.wire import wire_of
 
 AGENT = "deep-research-preview-04-2026"
 MEASURED_MAX_HELD_S = 0.25

@@ -12,7 +12,7 @@ from google.adk.agents.run_config import StreamingMode
 
 from tests.forms.server import EVENT_STREAM, JSON, NAME, FormServer, Reply, form_server, sent_as_events, sent_as_json
 from tests.talk import Talk, words
-from tools.application import build_app
+from tools.app import build_app
 
 HTML = ("content-type", "text/html")
 PAGE = Reply(headers=(HTML,), body=b"<html><body>Sign in</body></html>")
@@ -48,7 +48,7 @@ async def talk(
 ) -> Talk:
     file = tmp_path / "solo.yaml"
     file.write_text(
-        "agent_class: tools.agent.Agent\nname: solo\ninstruction: Talk.\nmodel: interactions:gemini-3.8-flash\n"
+        "agent_class: tools.adk.llm_agent.Agent\nname: solo\ninstruction: Talk.\nmodel: interactions:gemini-3.8-flash\n"
     )
     monkeypatch.setenv("DESK_CONFIG", str(file))
     monkeypatch.setenv("DESK_BACKEND", "gemini")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import subprocess
+import sys
 from collections.abc import AsyncIterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
+from tests.conftest import ROOT
 from tests.forms.fuzz import play_many
 from tests.forms.play import AGENT, Place, check, place
 from tests.forms.server import (
@@ -25,12 +28,12 @@ from tests.forms.server import (
     sent_as_events,
     sent_as_json,
 )
-from tools import answer
-from tools.research.asking import UnknownModel
-from tools.research.client import ApiError, InteractionsClient
+from tools.interactions import http_answer
+from tools.interactions.client import ApiError, InteractionsClient
+from tools.interactions.sdk import new_client
+from tools.research.follow_up import UnknownModel
 from tools.research.job import Order, State
 from tools.research.texts import outcome
-from tools.sdk import new_client
 
 PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 HTML = ("content-type", "text/html; charset=utf-8")
@@ -299,10 +302,17 @@ async def test_the_words_of_a_refusal_are_cut(where: Place) -> None:
 
 
 async def test_a_stream_that_never_ends_a_line_is_given_up(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(answer, "MAX_BYTES", 10_000)
+    monkeypatch.setattr(http_answer, "MAX_BYTES", 10_000)
     where.server.play(create=[Reply(headers=(EVENT_STREAM,), body=b"data: " + b"a" * 200_000)])
     assert (await check(where, "tides")).state is State.START_UNKNOWN
 
 
 def test_whatever_a_server_answers_is_paid_for_once_said_and_kept(tmp_path: Path) -> None:
     play_many(tmp_path, examples=200, number=1)
+
+
+@pytest.mark.nightly
+def test_the_command_plays_as_many_series_as_it_is_told() -> None:
+    command = [sys.executable, "-m", "tests.forms", "--examples", "20", "--seed", "7"]
+    done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
+    assert "20 forms (seeds 7 to 7): no promise broken" in done.stdout, done.stderr

@@ -12,8 +12,8 @@ from tests.ledger.conftest import Open
 from tests.ledger.test_contract import ORDER, job_of
 from tools.research.job import Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.limits import LimitReached
 from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.quotas import LimitReached
 from tools.research.spending import Used
 
 QUESTION = Question("ada", "s1", "job_aaaaaaaa", Action.START, "brief 1", "turn 1")

@@ -16,7 +16,7 @@ from tests.ledger.test_migrations import sql
 from tools.research.config import Limits
 from tools.research.job import DAY, Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.limits import STILL_RUNS_S, LimitReached, within, within_day
+from tools.research.quotas import STILL_RUNS_S, LimitReached, within, within_day
 from tools.research.spending import Spending, Used, spending_of_question
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})

@@ -24,20 +24,20 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.conftest import ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
-from tools.application import build_app
-from tools.moderation.gate import BROUGHT_ALONG, ModerationGate, gates
+from tools.adk.sessions import WINDOW
+from tools.app import build_app
 from tools.moderation.judge import load_judge
+from tools.moderation.plugin import BROUGHT_ALONG, ModerationGate, gates
 from tools.moderation.policy import Policy, load_policy
 from tools.moderation.strings import text_of
-from tools.recent import WINDOW
+from tools.research.factory import research
 from tools.research.job import State
-from tools.research.wiring import research
-from tools.yamls import ConfigError
+from tools.yaml_files import ConfigError
 
 VILE, ADVERT, RUDE = "hello, VILE things", "hello, an ADVERT", "hello, a bit RUDE"
 SAFE = {"is_safe": True, "category": "safe", "confidence": 0.9, "reason": "Nothing in it."}
@@ -555,7 +555,7 @@ async def test_verdicts_are_in_the_trace_and_texts_are_not(
 ) -> None:
     spans, provider = InMemorySpanExporter(), TracerProvider()
     provider.add_span_processor(SimpleSpanProcessor(spans))
-    monkeypatch.setattr("tools.moderation.gate.tracer", provider.get_tracer("a test"))
+    monkeypatch.setattr("tools.moderation.plugin.tracer", provider.get_tracer("a test"))
     talk = guarded()
     for text in (VILE, VILE, ADVERT):
         await talk.say(text)

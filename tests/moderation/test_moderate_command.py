@@ -15,16 +15,16 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.forks import Fork
 from tests.kill.test_kill import until
 from tests.routing.test_conversation import text_of
 from tests.scripts import said
 from tools.cli.app import app
 from tools.moderation.batch import judge_rows
-from tools.moderation.book import Book
+from tools.moderation.input_file import Row
 from tools.moderation.judge import Judge
-from tools.moderation.rows import Row
+from tools.moderation.verdict_store import Book
 
 
 class Counting:

@@ -17,14 +17,14 @@ from google.adk.sessions import BaseSessionService, DatabaseSessionService
 from google.genai import types
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.research.test_turns import sent
 from tests.routing import test_conversation
 from tests.scripts import said
 from tests.talk import USER, Talk, creates, new_sessions, text_of, words
-from tools.application import build_app
-from tools.forget.erase import REFUSED
-from tools.research.wiring import close, research
+from tools.app import build_app
+from tools.privacy.erasure import REFUSED
+from tools.research.factory import close, research
 
 TURNS = (
     "hello",
@@ -232,7 +232,7 @@ async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there
 async def test_a_server_that_cannot_be_reached_costs_nothing(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.forget.erase.RETRY_WAITS_S", (0, 0, 0))
+    monkeypatch.setattr("tools.privacy.erasure.RETRY_WAITS_S", (0, 0, 0))
     talk = await had(app)
     known, before = stored(api), len((await talk.session()).events)
     api.faults({"on": "delete", "drop": True, "times": 0}, {"on": "get", "drop": True, "times": 0})
@@ -245,7 +245,7 @@ async def test_a_server_that_cannot_be_reached_costs_nothing(
 async def test_a_server_that_has_no_time_is_asked_again(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.forget.erase.RETRY_WAITS_S", (0, 0, 0))
+    monkeypatch.setattr("tools.privacy.erasure.RETRY_WAITS_S", (0, 0, 0))
     talk = await had(app)
     api.faults({"on": "delete", "status": 503, "times": 3}, {"on": "get", "status": 429, "retry_after_ms": 1})
     await talk.say(FORGET)

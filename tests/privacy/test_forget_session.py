@@ -13,7 +13,7 @@ from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain
-from tools.application import build_app
+from tools.app import build_app
 from tools.cli.app import app
 
 
@@ -88,7 +88,7 @@ def test_what_the_server_refuses_ends_with_status_1_and_force_keeps_its_ids(api:
 def test_saying_it_to_desk_ask_forgets_the_conversation(
     api: Emulator, environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.application.build_app", lambda: build_app())
+    monkeypatch.setattr("tools.app.build_app", lambda: build_app())
     for text in ("weather in Lisbon", "forget this conversation"):
         last = desk("ask", text, "--session", "trip")
     assert "yes, forget it" in last.stdout

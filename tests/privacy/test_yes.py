@@ -13,12 +13,12 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.scripts import call, said
 from tests.talk import Talk, new_sessions, words
-from tools.application import build_app
-from tools.forget.plugin import FORGOTTEN
-from tools.research.wiring import close
+from tools.app import build_app
+from tools.privacy.plugin import FORGOTTEN
+from tools.research.factory import close
 
 Call = tuple[str, dict[str, Any]]
 ASK: Call = ("forget_conversation", {})

@@ -23,7 +23,7 @@ from tests.conftest import ROOT
 from tests.forks import Fork
 from tests.ledger.server import Server
 from tests.routing.test_conversation import brain
-from tools.chains import in_force
+from tools.adk.chain_plugin import in_force
 from tools.research.job import WORKABLE, State
 from tools.research.ledger import Ledger
 

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from tests.research.resources import finished, url_citation
-from tools.citations import plain_marks, relink
-from tools.research.page import to_chat, to_markdown, to_plain_html
-from tools.research.progress import progress_line, progress_lines
-from tools.research.report import from_json, read_report, to_json
+from tools.interactions.citations import plain_marks, relink
+from tools.research.report.progress import progress_line, progress_lines
+from tools.research.report.reading import from_json, read_report, to_json
+from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
 
 SIZE = 200_000
 """Characters. Work of quadratic time takes minutes on that many, work of linear time a fraction of a second.

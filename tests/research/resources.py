@@ -4,7 +4,7 @@ import base64
 import re
 from typing import Any
 
-from tools.research.report import read_report
+from tools.research.report.reading import read_report
 
 MARK = re.compile(r'\[\\\[(\d+)\\\]\]\(([^()\s]*) "((?:[^"\\]|\\.)*)"\)')
 PNG = b"\x89PNG\r\n\x1a\n\x00"

@@ -17,15 +17,15 @@ from google.genai import Client
 from sqlalchemy.exc import OperationalError
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Brain, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Turn
 from tests.conftest import ROOT, Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said, search
-from tools.research.client import InteractionsClient
+from tools.interactions.client import InteractionsClient
 from tools.research.config import Limits
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
-from tools.research.limits import LimitReached
+from tools.research.quotas import LimitReached
 from tools.research.service import NotFinished, OtherServer, Research
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})

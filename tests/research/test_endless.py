@@ -11,10 +11,10 @@ import pytest
 
 from tests.research.endless import SIZE, resource, texts
 from tests.research.resources import finished, image, text_part
-from tools.research import rendering
-from tools.research.page import to_html, to_plain_html
-from tools.research.rendering import render_html, render_html_blocking
-from tools.research.report import read_report
+from tools.research.report import html_worker
+from tools.research.report.html_worker import render_html, render_html_blocking
+from tools.research.report.reading import read_report
+from tools.research.report.rendering import to_html, to_plain_html
 
 LIMIT = 600
 """Seconds for what takes some ten; with one piece of work of quadratic time it takes longer."""
@@ -64,7 +64,7 @@ async def test_a_page_of_another_process_is_the_same_page() -> None:
 async def test_without_another_process_there_is_a_page_all_the_same(
     program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(rendering.sys, "executable", program)
+    monkeypatch.setattr(html_worker.sys, "executable", program)
 
     assert await render_html(REPORT) == to_plain_html(REPORT)
 
@@ -75,7 +75,7 @@ async def test_the_event_loop_runs_on_while_a_page_is_made(tmp_path: Path, monke
     wait = f"touch '{begun}'; until test -e '{goes_on}'; do sleep 0.02; done"
     python.write_text(f"#!/bin/sh\n{wait}\nexec '{sys.executable}' \"$@\"\n")
     python.chmod(0o700)
-    monkeypatch.setattr(rendering.sys, "executable", str(python))
+    monkeypatch.setattr(html_worker.sys, "executable", str(python))
 
     page = asyncio.create_task(render_html(REPORT, seconds=LIMIT))
     while not begun.exists():

@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.config import Limits
 from tools.research.job import Job, State
-from tools.research.limits import LimitReached
+from tools.research.quotas import LimitReached
 from tools.research.service import NotDeleted, NotFinished, OtherServer, Research, UnknownJob
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})

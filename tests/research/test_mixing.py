@@ -8,13 +8,13 @@ from dataclasses import replace
 
 import pytest
 
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.asking import ask as ask_about
+from tools.research.follow_up import ask as ask_about
 from tools.research.job import Job, Order, State
-from tools.research.report import read_report
+from tools.research.report.reading import read_report
 from tools.research.service import NotFinished, Research, UnknownJob
 from tools.research.texts import started
 

@@ -7,9 +7,9 @@ import pytest
 from markdown_it import MarkdownIt
 
 from tests.research.resources import finished, image, short, text_part, url_citation
-from tools.citations import Source
-from tools.research.page import to_chat, to_html, to_markdown
-from tools.research.report import Report, read_report
+from tools.interactions.citations import Source
+from tools.research.report.reading import Report, read_report
+from tools.research.report.rendering import to_chat, to_html, to_markdown
 
 
 class Page(HTMLParser):

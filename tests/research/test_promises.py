@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
-from interactions_emulator.log import fingerprint
+from interactions_emulator.engine.request_log import fingerprint
 from tests.conftest import Desk, Later
 from tests.scripts import REPORT
-from tools.research.client import ApiError
+from tools.interactions.client import ApiError
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research, UnknownJob
 from tools.research.texts import moment, outcome

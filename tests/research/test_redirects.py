@@ -10,12 +10,12 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from interactions_emulator.turn import Beat, Brain, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Turn
 from tests.conftest import Desk
 from tests.research.resources import short, text_part
 from tests.research.test_promises import ORDER, lines_while_time_passes
-from tools.citations import Source
-from tools.research.redirects import AT_ONCE, is_public
+from tools.interactions.citations import Source
+from tools.research.report.links import AT_ONCE, is_public
 from tools.research.service import NotFinished
 
 GOOGLE = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"

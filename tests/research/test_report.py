@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, short, text_part, url_citation
-from tools.citations import Source
-from tools.research.files import save
-from tools.research.page import to_chat, to_html, to_markdown
-from tools.research.report import Picture, Report, from_json, read_report, to_json
+from tools.interactions.citations import Source
+from tools.research.report.export import save
+from tools.research.report.reading import Picture, Report, from_json, read_report, to_json
+from tools.research.report.rendering import to_chat, to_html, to_markdown
 
 
 def test_a_research_with_a_chart_is_read_whole() -> None:

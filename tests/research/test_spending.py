@@ -13,16 +13,17 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.turn import Beat, Brain, Turn
+from interactions_emulator.brain.protocol import Beat, Brain, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
+from tools.interactions.client import CreateRequest
+from tools.interactions.resources import Event
 from tools.research.config import Limits, ResearchSettings
-from tools.research.job import DAY, Job, Kind, Order, Request, State, new_job
-from tools.research.limits import STILL_RUNS_S, LimitReached
+from tools.research.job import DAY, Job, Kind, Order, State, new_job
+from tools.research.quotas import STILL_RUNS_S, LimitReached
 from tools.research.rows import row_of
 from tools.research.service import OtherServer, Research
-from tools.resources import Event
 
 MODEL = "gemini-3.8-flash"
 MAX = "deep-research-max-preview-04-2026"
@@ -262,7 +263,7 @@ async def test_a_start_that_was_in_doubt_and_could_be_cancelled_makes_room_when_
     service, limits = desk.service(), only(at_once=1)
     create, answered = service._client.create, asyncio.Event()
 
-    async def slow(request: Request) -> AsyncGenerator[Event, None]:
+    async def slow(request: CreateRequest) -> AsyncGenerator[Event, None]:
         await answered.wait()
         async for event in create(request):
             yield event

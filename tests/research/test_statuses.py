@@ -6,7 +6,7 @@ from dataclasses import replace
 
 import pytest
 
-from interactions_emulator.turn import Brain
+from interactions_emulator.brain.protocol import Brain
 from tests.conftest import Desk
 from tests.faults import cells
 from tests.research.test_promises import ORDER, lines

@@ -15,11 +15,11 @@ from google.adk.agents.run_config import StreamingMode
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.conftest import ROOT, Later
 from tests.routing.test_conversation import Talk, words
 from tests.scripts import call, managing, research_brain, said
-from tools.application import build_app
+from tools.app import build_app
 from tools.research.job import State
 from tools.research.ledger import Ledger
 from tools.research.service import GRACE

@@ -10,15 +10,15 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.scripts import call, research_brain, said
 from tests.talk import Talk, new_sessions, words
-from tools import backend
-from tools.application import build_app
-from tools.research.client import InteractionsClient
+from tools.app import build_app
+from tools.interactions import backend
+from tools.interactions.client import InteractionsClient
+from tools.research.factory import close, research
 from tools.research.job import Job, State
 from tools.research.service import Research
-from tools.research.wiring import close, research
 
 Call = tuple[str, dict[str, Any]]
 

@@ -12,10 +12,10 @@ from google.adk.apps import App
 from interactions_emulator import Emulator
 from tests.researcher.conftest import new_id
 from tests.talk import Talk, words
-from tools.application import build_app
-from tools.recent import RecentInMemorySessions
+from tools.adk.sessions import RecentInMemorySessions
+from tools.app import build_app
+from tools.research.factory import close, research
 from tools.research.job import State
-from tools.research.wiring import close, research
 
 DOCUMENTS = {
     "cats": "# Cats\n\nCats sleep twelve hours a day. A cat sleeps lightly. Cats hunt at dawn.\n",

@@ -8,10 +8,10 @@ import pytest
 from google.adk.events import Event, EventActions
 
 from tests.researcher.conftest import Call, Desk
-from tools.confirmation import Turn, confirm
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed
+from tools.researcher.confirmation import Turn, confirm
 
 
 def approve(job_id: str) -> list[Call]:

@@ -9,7 +9,7 @@ from google.genai import types
 
 from tests.researcher.conftest import Call, Desk
 from tests.talk import refusals, words
-from tools.application import build_app
+from tools.app import build_app
 from tools.research.job import State
 from tools.researcher.agent import Researcher
 from tools.researcher.tools import LONGEST_BRIEF

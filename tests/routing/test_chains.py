@@ -15,11 +15,11 @@ from google.adk.sessions import InMemorySessionService
 from google.genai import types
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Ending, Turn
+from interactions_emulator.brain.protocol import Beat, Ending, Turn
 from tests.scripts import call, said, thought
 from tests.talk import USER, Talk, creates, refusals, text_of, words
-from tools.chains import LONGEST_ANSWER, ChainKeeper, in_force
-from tools.errors import ErrorReporter
+from tools.adk.chain_plugin import LONGEST_ANSWER, ChainKeeper, in_force
+from tools.adk.error_plugin import ErrorReporter
 
 LONG = "A long report. " * 1_000
 

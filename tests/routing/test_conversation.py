@@ -15,10 +15,10 @@ from google.adk.agents.run_config import StreamingMode
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.scripts import call, cited, forgetting, managing, picture, research_brain, said, search
 from tests.talk import Talk, new_sessions, refusals, text_of, words
-from tools.application import build_app
+from tools.app import build_app
 
 ROUTES = {
     "research": "researcher",

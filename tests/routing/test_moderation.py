@@ -11,11 +11,11 @@ from google.adk.agents.run_config import StreamingMode
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.routing.test_conversation import VERDICT
 from tests.scripts import call, said
 from tests.talk import Talk, words
-from tools.application import build_app
+from tools.app import build_app
 
 SAFE = {"is_safe": True, "category": "safe", "confidence": 0.97, "reason": "Nothing in it."}
 

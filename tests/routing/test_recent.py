@@ -16,10 +16,11 @@ from google.genai import types
 from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
-from tools import backend, recent
-from tools.application import build_app
-from tools.history import Recent
-from tools.recent import WINDOW, RecentInMemorySessions, RecentSqliteSessions
+from tools.adk import sessions
+from tools.adk.history import Recent
+from tools.adk.sessions import WINDOW, RecentInMemorySessions, RecentSqliteSessions
+from tools.app import build_app
+from tools.interactions import backend
 
 MANY = WINDOW  # turns of two events each: twice the window
 
@@ -45,7 +46,7 @@ async def small_talk(talk: Talk, turns: int) -> None:
 
 async def read(talk: Talk) -> Session:
     """The session as a turn reads it."""
-    with recent.turn():
+    with sessions.turn():
         session = await talk.sessions.get_session(app_name=talk.runner.app_name, user_id=USER, session_id="s1")
     assert session
     return session
@@ -98,7 +99,7 @@ async def test_a_short_conversation_is_read_as_it_is() -> None:
     sessions = RecentInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
     await sessions.append_event(session, Event(author="user"))
-    with recent.turn():
+    with sessions.turn():
         found = await sessions.get_session(app_name="a", user_id="u", session_id="s")
     assert found
     assert not isinstance(found.events, Recent)

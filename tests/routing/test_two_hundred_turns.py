@@ -12,11 +12,11 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.scripts import call, cited, managing, picture, research_brain, said
 from tests.talk import CREATES, USER, Talk, new_sessions, refusals, text_of, words
-from tools.application import build_app
-from tools.research import wiring
+from tools.app import build_app
+from tools.research import factory
 
 TURNS = 200
 EXPIRY, RESTART, REWIND = 73, 111, 152
@@ -97,7 +97,7 @@ async def test_two_hundred_turns_with_an_expiry_a_restart_and_a_rewind_lose_noth
             if number == EXPIRY:
                 api.advance(56 * 86_400)  # the server has forgotten everything
             if number == RESTART:
-                await wiring.close()
+                await factory.close()
                 talk = restarted("sqlite", tmp_path, talk)
             if number == REWIND:
                 await talk.runner.rewind_async(user_id=USER, session_id="s1", rewind_before_invocation_id=undone)
@@ -116,7 +116,7 @@ async def test_two_hundred_turns_with_an_expiry_a_restart_and_a_rewind_lose_noth
             assert [n for n in UNDONE if f"N{n:03}" in known] == []
             answers = [n for n in left if message(n)[1] in ("desk", "illustrator", "moderator")]
             assert [n for n in answers if f"AN{n:03}" not in known] == []
-        await wiring.close()
+        await factory.close()
         assert {r["status"] for r in refusals(api)} == {404}  # each chain once in vain, after the expiry
         sent = [0] * (TURNS + 1)
         for request in api.log()["requests"]:

@@ -22,12 +22,12 @@ from cryptography.hazmat.primitives import serialization
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from interactions_emulator import Emulator
+from interactions_emulator.brain.protocol import Brain
 from interactions_emulator.emulator import bind
-from interactions_emulator.turn import Brain
 from tests.conftest import ROOT
 from tests.forks import Fork
 from tests.routing.test_conversation import brain as conversation
-from tools import backend
+from tools.interactions import backend
 from tools.server.app import build_server
 from tools.server.protocol import timed_protocol
 from tools.server.settings import load_server_settings

@@ -41,10 +41,10 @@ from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
 from tools.server.a2a_handler import UNFORESEEN
 from tools.server.a2a_stores import Tasks
-from tools.server.answers import Answers
-from tools.server.door import CARD
+from tools.server.middleware.gateway import CARD
+from tools.server.middleware.idempotency import Answers
+from tools.server.middleware.session_lock import LEASE, Turns, conversation
 from tools.server.settings import ServerSettings
-from tools.server.turns import LEASE, Turns, conversation
 from tools.settings import SettingsError, load_settings
 
 REPORT = "research tides"

@@ -8,8 +8,8 @@ from google.adk.events import Event, EventActions
 from google.adk.runners import InMemoryRunner
 from google.genai import types
 
-from tools.chains import in_force
-from tools.server.answers import KEY, Answers
+from tools.adk.chain_plugin import in_force
+from tools.server.middleware.idempotency import KEY, Answers
 
 
 def event(author: str, part: types.Part, **values: object) -> Event:

@@ -18,7 +18,7 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.app import identity
-from tools.server.auth import IAP_ISSUER, LIFETIME, Keys, Refused, Tokens, Unreachable
+from tools.server.middleware.authentication import IAP_ISSUER, LIFETIME, Keys, Refused, Tokens, Unreachable
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError
 

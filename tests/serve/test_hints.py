@@ -21,10 +21,10 @@ from interactions_emulator.emulator import bind
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Serve
 from tools.research.database import Database
+from tools.research.factory import close, research
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
-from tools.research.wiring import close, research
-from tools.server.hints import Hints
+from tools.server.webhooks import Hints
 from tools.settings import SettingsError, load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
@@ -110,7 +110,7 @@ async def abandoned() -> str:
 async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_it_ended(
     api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.research.keeper.INTERVAL", 1e6)  # by itself the server would not look again
+    monkeypatch.setattr("tools.research.recovery.INTERVAL", 1e6)  # by itself the server would not look again
     with bind(0) as socket:
         port = socket.getsockname()[1]
     hook: dict[str, Any] = {"uri": f"http://127.0.0.1:{port}/webhooks/research"}

@@ -12,7 +12,7 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message
 from tools.research.database import Database
-from tools.server.turns import Turns
+from tools.server.middleware.session_lock import Turns
 from tools.settings import load_settings
 from tools.shielded import finish_shielded
 

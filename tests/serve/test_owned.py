@@ -14,9 +14,9 @@ from tests.kill.test_kill import researches
 from tests.serve.conftest import Serve, message, said
 from tests.serve.test_a2a import METHODS
 from tests.serve.test_a2a import message as a2a_message
-from tools.confirmation import AWAITS_INPUT
-from tools.forget.plugin import FORGOTTEN
-from tools.server.own import OWNED_METADATA
+from tools.privacy.plugin import FORGOTTEN
+from tools.researcher.confirmation import AWAITS_INPUT
+from tools.server.sessions import OWNED_METADATA
 
 SESSIONS = "/apps/desk/users/mallory/sessions"
 HELLO = {"role": "user", "parts": [{"text": "Hello"}]}

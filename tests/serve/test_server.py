@@ -24,10 +24,10 @@ from sqlalchemy.exc import OperationalError
 from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, Serve, message, ready, said
-from tools.chains import in_force
+from tools.adk.chain_plugin import in_force
 from tools.research.database import Database
-from tools.server.rates import Rates
-from tools.server.turns import Busy, Turns
+from tools.server.middleware.rate_limit import Rates
+from tools.server.middleware.session_lock import Busy, Turns
 from tools.settings import load_settings
 
 SESSION = "/apps/desk/users/me/sessions/s1"

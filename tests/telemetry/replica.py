@@ -8,9 +8,9 @@ from __future__ import annotations
 import asyncio
 import sys
 
-from tools import backend
+from tools.interactions import backend
+from tools.research.factory import close, research
 from tools.research.job import Order
-from tools.research.wiring import close, research
 from tools.telemetry import setup_logging, setup_telemetry
 
 BRIEF = "A confidential brief on whales"

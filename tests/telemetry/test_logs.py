@@ -13,7 +13,7 @@ from opentelemetry import trace
 
 from tests.telemetry.conftest import Recorded
 from tools.research.job import Order, new_job
-from tools.research.signals import following
+from tools.research.telemetry import following
 from tools.telemetry import setup_logging
 
 KEY = "a-key-of-no-known-shape"

@@ -11,11 +11,11 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat
+from interactions_emulator.brain.protocol import Beat
 from tests.scripts import said
 from tests.talk import Talk
-from tools.application import build_app
-from tools.telemetry.quiet import SILENT
+from tools.adk.telemetry_plugin import SILENT
+from tools.app import build_app
 
 OWN = TelemetryConfig(genai_semconv_stability_opt_in="experimental")
 

@@ -19,12 +19,12 @@ from tests.routing.test_conversation import brain as conversation_brain
 from tests.scripts import REPORT
 from tests.talk import Talk
 from tests.telemetry.conftest import Recorded
-from tools.application import build_app
+from tools.app import build_app
 from tools.research.config import Limits
 from tools.research.job import Job, State
-from tools.research.limits import LimitReached
+from tools.research.quotas import LimitReached
 from tools.research.service import Research
-from tools.telemetry.words import wordless
+from tools.telemetry.redacting_exporter import wordless
 
 tracer = trace.get_tracer("tests")
 
@@ -181,7 +181,7 @@ async def test_a_ledger_counts_its_jobs_by_state(desk: Desk) -> None:
 
 
 def test_the_documentation_names_every_span_attribute_and_metric() -> None:
-    sources = "".join((ROOT / path).read_text() for path in ("tools/research/signals.py", "tools/telemetry/spans.py"))
+    sources = "".join((ROOT / path).read_text() for path in ("tools/research/telemetry.py", "tools/adk/spans.py"))
     names = set(re.findall(r'"((?:research|interaction|gen_ai|error)\.[a-z_.]+)"', sources))
     assert len(names) >= 18
     operating = (ROOT / "docs" / "operating.md").read_text()

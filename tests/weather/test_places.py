@@ -1,7 +1,7 @@
 """Promises of choosing a place: the one that a person means, or a question which one it is."""
 
 from tests.weather.cities import city
-from tools.places import choose_place, read_coordinates
+from tools.weather.geocoding import choose_place, read_coordinates
 
 
 def test_the_translated_best_match_wins_over_a_hamlet_of_the_asked_name() -> None:

@@ -18,7 +18,7 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from tests.weather.cities import city
-from tools.weather import Weather, get_weather
+from tools.weather.forecast import Weather, get_weather
 
 PARIS = city("Paris", "Île-de-France", "France", "FR", 2138551)
 PARIS_TEXAS = city("Paris", "Texas", "United States", "US", 24839)
@@ -352,7 +352,7 @@ async def test_the_tool_asks_the_servers_of_the_backend(
     weather: Weather, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = (weather.geocoding_url, weather.forecast_url)
-    monkeypatch.setitem(sys.modules, "tools.backend", SimpleNamespace(weather_urls=lambda: urls))
+    monkeypatch.setitem(sys.modules, "tools.interactions.backend", SimpleNamespace(weather_urls=lambda: urls))
 
     assert (await get_weather("Paris", 2))["days"][1]["date"] == "2026-11-23"
     assert service.requests

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from interactions_emulator.turn import Beat, Step, Turn
+from interactions_emulator.brain.protocol import Beat, Step, Turn
 
 REPORT = "# Tides 🌊\n\nThe moon pulls the sea. " + "Größere Fluten kommen bei Neumond. " * 20
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="

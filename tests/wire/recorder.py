@@ -13,13 +13,14 @@ from typing import Any
 
 import yaml
 
-from interactions_emulator import protocol, recording
-from interactions_emulator.answers import Replayed
-from interactions_emulator.clock import Clock
-from interactions_emulator.log import Log
-from interactions_emulator.protocol import App
-from interactions_emulator.replay import Exchange, Replay, exchanges
-from interactions_emulator.serving import bind, host
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.request_log import Log
+from interactions_emulator.http import protocol
+from interactions_emulator.http.protocol import App
+from interactions_emulator.http.responses import Replayed
+from interactions_emulator.http.serving import bind, host
+from interactions_emulator.recording.recorder import serve
+from interactions_emulator.recording.replay import Exchange, Replay, exchanges
 
 Ready = Callable[[Callable[[], None]], None]
 
@@ -61,7 +62,7 @@ def running(serve: Callable[[socket, Ready], Coroutine[Any, Any, Any]]) -> Itera
 
 def recorder(file: Path, upstream: str) -> Any:
     """The recorder before an upstream."""
-    return running(lambda listener, ready: recording.serve(file, upstream, listener, ready))
+    return running(lambda listener, ready: serve(file, upstream, listener, ready))
 
 
 def application(app: App) -> Any:

@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
-from interactions_emulator.request import TOOLS
-from interactions_emulator.steps import CONTENT, STEPS
+from interactions_emulator.engine.steps import CONTENT, STEPS
+from interactions_emulator.http.requests import TOOLS
 from tests.wire.brains import brain
 from tests.wire.conftest import AGENT, KEY, MODEL
 

@@ -9,10 +9,10 @@ import httpx
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.api import Api
-from interactions_emulator.journal import Journal
-from interactions_emulator.parts import Limits
-from interactions_emulator.serving import Settings, make
+from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.http.api import Api
+from interactions_emulator.http.context import Limits
+from interactions_emulator.http.serving import Settings, make
 from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import KEY, MODEL, Wire, research
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from interactions_emulator import Emulator
-from interactions_emulator.log import LARGEST_BODY
+from interactions_emulator.engine.request_log import LARGEST_BODY
 from tests.wire.conftest import MODEL, Wire
 
 

@@ -16,10 +16,11 @@ from urllib.parse import urlsplit
 import httpx
 import pytest
 
-from interactions_emulator import Emulator, protocol
-from interactions_emulator.errors import Refused
-from interactions_emulator.recording import check_upstream, record
-from interactions_emulator.transcript import Recording
+from interactions_emulator import Emulator
+from interactions_emulator.http import protocol
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.recording.file_format import Recording
+from interactions_emulator.recording.recorder import check_upstream, record
 from tests.wire.conftest import KEY, MODEL, Wire, research
 from tests.wire.recorder import application, read, recorder, replayed
 
@@ -125,7 +126,7 @@ def test_a_body_beyond_64_mebibytes_is_refused(api: Emulator, file: Path) -> Non
 
 
 def test_a_signal_loses_nothing_of_what_came(held: Emulator, file: Path) -> None:
-    code = "import sys, pathlib; from interactions_emulator.recording import record; "
+    code = "import sys, pathlib; from interactions_emulator.recording.recorder import record; "
     code += "record(pathlib.Path(sys.argv[1]), sys.argv[2])"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
     command = [sys.executable, "-c", code, str(file), held.url]

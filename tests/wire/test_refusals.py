@@ -111,6 +111,6 @@ def test_a_broken_server_says_so_as_json(api: Emulator, wire: Wire, monkeypatch:
     def explode(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 
-    monkeypatch.setattr("interactions_emulator.interaction.Interaction.resource", explode)
+    monkeypatch.setattr("interactions_emulator.engine.interaction.Interaction.resource", explode)
     message = wire.refused(wire.http.post("/interactions", json={"model": MODEL, "input": "x"}), 500)
     assert "ZeroDivisionError: by zero" in message

@@ -10,10 +10,10 @@ import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
-from interactions_emulator.errors import Refused
-from interactions_emulator.redaction import REDACTED, Redactor
-from interactions_emulator.replay import Exchange, Replay, exchanges
-from interactions_emulator.transcript import Taken, frames, to_yaml
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.recording.file_format import Taken, frames, to_yaml
+from interactions_emulator.recording.redaction import REDACTED, Redactor
+from interactions_emulator.recording.replay import Exchange, Replay, exchanges
 
 AWKWARD = st.text(st.sampled_from("\n\r\t \x85\u2028\u2029\ufeff\x00\x7f\"'\\{}[]:,-#&*!|>%@`a🌊é~=<1"))
 JSON = st.recursive(

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.errors import Refused
+from interactions_emulator.http.errors import Refused
 from interactions_emulator.scenarios import load_scenarios
 from tests.wire.brains import brain
 from tests.wire.conftest import MODEL, Wire, research

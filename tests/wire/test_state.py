@@ -10,10 +10,10 @@ import httpx
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.journal import Journal, JournalError
-from interactions_emulator.server import create_app
-from interactions_emulator.serving import Settings, make
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.engine.state_store import Journal, JournalError
+from interactions_emulator.http.app import create_app
+from interactions_emulator.http.serving import Settings, make
 from tests.wire.brains import RESEARCH, WAIT, brain, said
 from tests.wire.conftest import KEY, MODEL, Wire, research
 

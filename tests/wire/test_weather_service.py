@@ -8,8 +8,8 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.gazetteer import find_places
-from interactions_emulator.weather import CURRENT, DAILY, HOURLY, BadQuery, forecast, search
+from interactions_emulator.synthetic.cities import find_places
+from interactions_emulator.synthetic.weather import CURRENT, DAILY, HOURLY, BadQuery, forecast, search
 from tests.wire.conftest import Wire
 
 JULY = datetime(2026, 7, 15, 12, tzinfo=UTC).timestamp()

@@ -18,7 +18,7 @@ from google import genai
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from interactions_emulator import Emulator
-from interactions_emulator.deliveries import WAITS
+from interactions_emulator.webhooks.delivery import WAITS
 from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import MODEL, Wire, research
 

@@ -6,13 +6,14 @@ import mimetypes
 import os
 import secrets
 import sys
+from importlib.metadata import entry_points
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 from dotenv import find_dotenv, load_dotenv
 
-from tools.cli import evals, jobs, sessions
+from tools.cli import jobs, sessions
 from tools.cli.console import USER, fail, run, show
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
@@ -58,13 +59,14 @@ def ask(
 
 for command in (*jobs.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
-app.add_typer(evals.app, name="eval")
+for group in entry_points(group="desk.commands"):  # of packages that need not be installed: the evaluation
+    app.add_typer(group.load(), name=group.name)
 
 
 @app.command()
 def check() -> None:
     """Check the configuration and show the agents that come out of it."""
-    from tools.doctor import agent_tree
+    from tools.cli.doctor import agent_tree
 
     try:
         out.print(agent_tree())
@@ -77,7 +79,7 @@ def doctor() -> None:
     """Show backend, keys, versions, ledger and services, and what is missing."""
     import asyncio
 
-    from tools.doctor import findings, table
+    from tools.cli.doctor import findings, table
 
     found = asyncio.run(findings())
     out.print(table(found))
@@ -99,7 +101,7 @@ def demo(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the report.")] = Path("reports"),
 ) -> None:
     """Show everything once: small talk, weather, search, moderation, and a research with its report."""
-    from tools.demo import run_demo
+    from tools.cli.demo import run_demo
 
     run(run_demo(out, folder))
 
@@ -115,15 +117,15 @@ def _part(file: Path) -> types.Part:
 
 
 async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:
-    from tools import recent
-    from tools.application import build_app
-    from tools.conversation import new_runner, save_files, turn
+    from tools.adk import sessions
+    from tools.adk.runner import new_runner, save_files, turn
+    from tools.app import build_app
     from tools.settings import load_settings
 
     parts = [_part(file) for file in files]
     runner = new_runner(build_app(), load_settings())
     failed = False
-    with recent.turn():
+    with sessions.turn():
         async for event, said in turn(runner, text, *parts, user=USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))

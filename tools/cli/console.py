@@ -20,15 +20,15 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
 
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tools.backend import BackendError
-    from tools.research.client import ApiError
+    from tools.interactions.backend import BackendError
+    from tools.interactions.client import ApiError
     from tools.research.config import Private
     from tools.research.database import LedgerError
-    from tools.research.limits import LimitReached
+    from tools.research.quotas import LimitReached
     from tools.research.rows import UnreadableJob
     from tools.research.service import NotDeleted, NotFinished, OtherServer, UnknownJob
     from tools.settings import SettingsError
-    from tools.yamls import ConfigError
+    from tools.yaml_files import ConfigError
 
     known = (
         *(BackendError, SettingsError, ConfigError, LedgerError),
@@ -47,7 +47,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
 
 
 async def _closing(work: Coroutine[Any, Any, None]) -> None:
-    from tools.research.wiring import close
+    from tools.research.factory import close
 
     try:
         await work

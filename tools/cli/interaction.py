@@ -12,8 +12,8 @@ from tools.cli.console import run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
-    from tools.research.client import InteractionsClient
-    from tools.resources import Resource
+    from tools.interactions.client import InteractionsClient
+    from tools.interactions.resources import Resource
 
 
 def interaction(
@@ -29,7 +29,7 @@ def interaction(
 
 
 async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
-    from tools.research.client import Gone
+    from tools.interactions.client import Gone
 
     try:
         resource = await _client().get(interaction_id, include_input=with_input)
@@ -46,7 +46,7 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
 
 
 async def _delete(interaction_id: str) -> None:
-    from tools.research.client import ApiError, Gone
+    from tools.interactions.client import ApiError, Gone
 
     try:
         await _client().delete(interaction_id)
@@ -59,15 +59,15 @@ async def _delete(interaction_id: str) -> None:
 
 
 def _client() -> InteractionsClient:
-    from tools import backend
-    from tools.research.client import InteractionsClient
+    from tools.interactions import backend
+    from tools.interactions.client import InteractionsClient
 
     return InteractionsClient(lambda: backend.client(retries=False))
 
 
 def _unknown(interaction_id: str) -> Exception:
-    from tools import backend
-    from tools.research.client import Gone
+    from tools.interactions import backend
+    from tools.interactions.client import Gone
     from tools.settings import load_settings
 
     return Gone(
@@ -96,8 +96,8 @@ def _facts(resource: Resource) -> dict[str, str]:
 
 def _texts(resource: Resource) -> list[str]:
     """What was put in, quoted, and the answer with numbered sources."""
-    from tools.research.page import to_chat
-    from tools.research.report import read_report
+    from tools.research.report.reading import read_report
+    from tools.research.report.rendering import to_chat
 
     said = [
         part.get("text") or f"({part.get('type')}, {part.get('mime_type', 'of an unknown kind')})"

@@ -13,14 +13,14 @@ import typer
 from rich.markup import escape
 
 from tools.cli.console import USER, confirm, fail, run, show_progress
+from tools.cli.output import as_data, show_job, show_jobs
 from tools.cli.price import agreed, quote
-from tools.cli.shown import as_data, show_job, show_jobs
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
     from tools.research.job import Job
-    from tools.research.report import Report
+    from tools.research.report.reading import Report
     from tools.research.service import Research
 
 SESSION = "command-line"
@@ -164,7 +164,7 @@ class _Output:
         """Writes the report's files and prints their paths."""
         import asyncio
 
-        from tools.research.files import save
+        from tools.research.report.export import save
 
         for path in await asyncio.to_thread(save, found, self.folder / job.id, self.formats):
             out.print(str(path), soft_wrap=True, markup=False)
@@ -217,7 +217,7 @@ def _content(file: Path) -> dict[str, Any]:
 
 
 async def _watch() -> None:
-    from tools.cli.board import watch
+    from tools.cli.watch import watch
     from tools.research.ledger import Ledger
     from tools.settings import load_settings
 
@@ -268,7 +268,7 @@ async def _cancel(job_id: str) -> None:
 
 
 async def _follow_up(job_id: str, question: str) -> None:
-    from tools.research.page import to_chat
+    from tools.research.report.rendering import to_chat
 
     settings = _settings()
     answer = await _service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
@@ -276,7 +276,7 @@ async def _follow_up(job_id: str, question: str) -> None:
 
 
 async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
-    from tools.research.redirects import is_redirect
+    from tools.research.report.links import is_redirect
     from tools.research.service import NotFinished
 
     service = _service()
@@ -304,7 +304,7 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
 
 
 def _service() -> Research:
-    from tools.research.wiring import research as new_service
+    from tools.research.factory import research as new_service
 
     return new_service()
 

@@ -16,9 +16,9 @@ from tools.cli.terminal import err, out
 if TYPE_CHECKING:
     from collections.abc import Iterator
 
-    from tools.moderation.book import Book, Summary
+    from tools.moderation.input_file import Row
     from tools.moderation.judge import Judge
-    from tools.moderation.rows import Row
+    from tools.moderation.verdict_store import Book, Summary
 
 STOPPED = "Stopped. What was judged is kept; the same command goes on behind it."
 
@@ -48,7 +48,7 @@ def moderate(
 
 
 def _judge() -> Judge:
-    from tools import backend
+    from tools.interactions import backend
     from tools.moderation.judge import load_judge
     from tools.settings import load_settings
 
@@ -79,9 +79,9 @@ async def _one(text: str, as_json: bool) -> None:
 async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bool) -> None:
     from filelock import FileLock, Timeout
 
-    from tools.moderation.book import Book
+    from tools.moderation.input_file import FileProblem, read_rows
     from tools.moderation.judge import NotModerated
-    from tools.moderation.rows import FileProblem, read_rows
+    from tools.moderation.verdict_store import Book
 
     try:
         with FileLock(_lock_of(target), timeout=0):

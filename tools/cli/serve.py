@@ -29,14 +29,14 @@ def serve(
     """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
     import uvicorn
 
-    from tools.backend import BackendError
+    from tools.interactions.backend import BackendError
     from tools.research.database import LedgerError
     from tools.server.app import build_server
     from tools.server.protocol import timed_protocol
     from tools.server.settings import load_server_settings
     from tools.settings import SettingsError, load_settings
     from tools.telemetry import TelemetryError, setup_logging, setup_telemetry
-    from tools.yamls import ConfigError
+    from tools.yaml_files import ConfigError
 
     warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of parts of its server
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")

@@ -40,8 +40,8 @@ COMMANDS = (sessions, forget_session)
 async def _sessions() -> None:
     from rich.table import Table
 
-    from tools.application import NAME
-    from tools.conversation import stores
+    from tools.adk.runner import stores
+    from tools.app import NAME
     from tools.settings import load_settings
 
     store, _ = stores(load_settings())
@@ -62,12 +62,12 @@ def _title(session: Session) -> str:
 
 
 async def _forget(session_id: str, yes: bool, force: bool) -> None:
-    from tools import backend
-    from tools.application import NAME
-    from tools.conversation import stores
-    from tools.forget.erase import Conversation, Stores, forget
-    from tools.research.client import InteractionsClient
-    from tools.research.wiring import research
+    from tools.adk.runner import stores
+    from tools.app import NAME
+    from tools.interactions import backend
+    from tools.interactions.client import InteractionsClient
+    from tools.privacy.erasure import Conversation, Stores, forget
+    from tools.research.factory import research
     from tools.settings import load_settings
 
     store, artifacts = stores(load_settings())

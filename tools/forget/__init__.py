@@ -1,5 +1,1 @@
-"""Forgetting a conversation, at the server and here."""
-
-from tools.forget.plugin import Forgetter
-
-__all__ = ["Forgetter"]
+"""The former place of `tools.privacy`, for YAML written before version 0.2. It goes with version 0.3."""

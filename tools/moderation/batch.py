@@ -5,10 +5,10 @@ from __future__ import annotations
 import asyncio
 from collections.abc import AsyncIterator, Iterator
 
-from tools.moderation.book import Book
+from tools.moderation.input_file import Row
 from tools.moderation.judge import Judge, NotModerated
-from tools.moderation.rows import Row
 from tools.moderation.verdict import Verdict
+from tools.moderation.verdict_store import Book
 
 HOPELESS = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
 """What the first row is answered so, the millionth is too."""

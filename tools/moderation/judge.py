@@ -10,8 +10,8 @@ from typing import Any, NamedTuple, cast
 
 from pydantic import ValidationError
 
-from tools import backend
-from tools.errors import explained
+from tools.adk.error_plugin import explained
+from tools.interactions import backend
 from tools.moderation.policy import Policy, load_instruction, load_policy
 from tools.moderation.verdict import Verdict, mismatch
 

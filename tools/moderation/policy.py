@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from tools.moderation.verdict import Verdict
-from tools.yamls import ConfigError, config_files, did_you_mean, read_mapping, read_yaml
+from tools.yaml_files import ConfigError, config_files, did_you_mean, read_mapping, read_yaml
 
 Action = Literal["pass", "flag", "block"]
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from google.genai import types
 from pydantic import BaseModel
 
-from tools.media import decoded, is_text
+from tools.interactions.media_types import decoded, is_text
 
 
 def text_of(message: types.Content) -> str:

@@ -8,9 +8,9 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tools.interactions.server_tools import ServerTool
 from tools.research.job import Order
-from tools.server_tools import ServerTool
-from tools.yamls import ConfigError, config_files, read_mapping
+from tools.yaml_files import ConfigError, config_files, read_mapping
 
 
 class Limits(BaseModel):

@@ -13,9 +13,9 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
-from tools.research.client import ApiError, Gone, InteractionsClient, Refused
+from tools.interactions.client import ApiError, Gone, InteractionsClient, Refused
+from tools.interactions.resources import Event, Resource
 from tools.research.job import OUTCOMES
-from tools.resources import Event, Resource
 
 SOON = 0.1
 """Seconds until a stream that brought something is asked for again."""

@@ -10,6 +10,8 @@ from dataclasses import dataclass, field
 from enum import StrEnum
 from typing import Any
 
+from tools.interactions.client import CreateRequest
+
 
 class State(StrEnum):
     """Where a job stands."""
@@ -91,7 +93,7 @@ class Order:
     """Documents and pictures beside the brief, as content of the wire: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
     server: str = ""
-    """Where it runs, see `tools.backend.server`: another server knows nothing of it."""
+    """Where it runs, see `tools.interactions.backend.server`: another server knows nothing of it."""
     base: str = ""
     """Id of the job that it builds on, if any."""
     previous: str = ""
@@ -138,21 +140,6 @@ class Answer:
 
 
 @dataclass(frozen=True)
-class Request:
-    """One create: a research, a plan, or the research that follows from a plan."""
-
-    agent: str
-    input: str | list[Mapping[str, Any]]
-    options: Mapping[str, Any]
-    previous: str | None = None
-
-    @property
-    def plans(self) -> bool:
-        """Whether it ends with a plan and not with a report."""
-        return self.options.get("collaborative_planning") is True
-
-
-@dataclass(frozen=True)
 class Job:
     """A row of the ledger. Times are seconds since the epoch."""
 
@@ -184,15 +171,15 @@ class Job:
     """Whether it may run on at the server although it was cancelled."""
 
     @property
-    def request(self) -> Request:
+    def request(self) -> CreateRequest:
         """What to send next."""
         order, plan = self.order, self.plan
         if plan is None:
             text = {"type": "text", "text": order.brief}
             sent = [text, *order.inputs] if order.inputs else order.brief
-            return Request(order.agent, sent, order.options, order.previous or None)
+            return CreateRequest(order.agent, sent, order.options, order.previous or None)
         options = {**order.options, "collaborative_planning": not plan.approved}
-        return Request(order.agent, plan.reply, options, plan.interaction_id)
+        return CreateRequest(order.agent, plan.reply, options, plan.interaction_id)
 
     @property
     def active(self) -> bool:

@@ -37,8 +37,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
 from tools.research.job import DAY, FOLLOWED, WORKABLE, Answer, Job, Kind, Order, State
-from tools.research.limits import STILL_RUNS_S, Check
 from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.quotas import STILL_RUNS_S, Check
 from tools.research.rows import (
     HIGHEST_COST,
     LATEST_TIME,
@@ -466,7 +466,7 @@ class Ledger:
 
     @shielded
     async def report(self, job_id: str) -> str | None:
-        """The finished report as JSON (`tools.research.report.to_json`)."""
+        """The finished report as JSON (`tools.research.report.reading.to_json`)."""
         async with self._database.begin() as connection:
             return (await connection.execute(select(_jobs.c.report).where(_jobs.c.id == job_id))).scalar()
 

@@ -1,4 +1,4 @@
-"""A question that waits for a person's yes, as the ledger keeps it. Who may answer it: `tools/confirmation.py`."""
+"""A question that waits for a person's yes, as the ledger keeps it; see `tools/researcher/confirmation.py`."""
 
 from __future__ import annotations
 

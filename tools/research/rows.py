@@ -8,10 +8,10 @@ from dataclasses import asdict
 from types import NoneType
 from typing import Any, TypeVar
 
+from tools.interactions.server_name import normalized_server
 from tools.research.job import Answer, Job, Kind, Order, Plan, State
 from tools.research.spending import Spending
 from tools.sanitize import sanitize
-from tools.server_name import normalized_server
 
 P = TypeVar("P", Plan, Answer)
 

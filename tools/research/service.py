@@ -15,22 +15,22 @@ from typing import Any
 
 import httpx
 
-from tools.citations import relink
-from tools.research import signals
-from tools.research.asking import ask
-from tools.research.client import ApiError, Gone, InteractionsClient, Refused
+from tools.interactions.citations import relink
+from tools.interactions.client import ApiError, Gone, InteractionsClient, Refused
+from tools.interactions.resources import Resource
+from tools.research import telemetry
 from tools.research.config import Limits
+from tools.research.follow_up import ask
 from tools.research.follower import Policy
 from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.limits import within, within_day
 from tools.research.questions import Yes
-from tools.research.redirects import resolve
-from tools.research.report import Report, from_json, to_json
+from tools.research.quotas import within, within_day
+from tools.research.report.links import resolve
+from tools.research.report.reading import Report, from_json, to_json
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment
 from tools.research.worker import Worker
-from tools.resources import Resource
 
 log = logging.getLogger(__name__)
 
@@ -163,10 +163,10 @@ class Research:
     async def _add(
         self, order: Order, limits: Limits | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
-        with signals.ordering() as trace:
+        with telemetry.ordering() as trace:
             job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
             job, new = await self.ledger.add(job, within(limits, job) if limits else None)
-            signals.ordered(job, new)
+            telemetry.ordered(job, new)
         await self._ensure(job.id)
         return job, new
 

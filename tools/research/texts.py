@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Sequence
 from datetime import UTC, datetime
 
+from tools.interactions.resources import Resource
 from tools.research.job import MINUTES, Answer, Job, State, cost_of
-from tools.research.page import inert, to_markdown
-from tools.research.report import Report
-from tools.resources import Resource
+from tools.research.report.reading import Report
+from tools.research.report.rendering import inert, to_markdown
 
 ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
 

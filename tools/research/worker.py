@@ -9,24 +9,25 @@ from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
 
-from tools.research import signals
-from tools.research.client import (
+from tools.interactions.client import (
     ApiError,
+    CreateRequest,
     Gone,
     InteractionsClient,
     NotCreated,
     OutcomeUnknown,
     Unavailable,
 )
+from tools.interactions.resources import Event, Resource, interaction_id_of
+from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
-from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, Request, State
+from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
-from tools.research.progress import progress_line, progress_lines
-from tools.research.report import from_json, read_report, to_json
+from tools.research.report.progress import progress_line, progress_lines
+from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.texts import recall, stall
-from tools.resources import Event, Resource, interaction_id_of
 
 log = logging.getLogger(__name__)
 
@@ -99,14 +100,14 @@ class Worker:
         job = await self._ledger.get(job_id)
         if job is None:
             return
-        with signals.following(job):
+        with telemetry.following(job):
             if job.state is State.INTENDED:
                 await self._create(job, say)
             elif job.state is State.STARTING:  # and its starter let go of the lease
                 await self._unknown(job, "the process that started it ended before it heard from the server")
             elif job.state in FOLLOWED:
                 await self._follow(job, say, None)
-            signals.known(await self._ledger.get(job_id))
+            telemetry.known(await self._ledger.get(job_id))
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
         """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
@@ -146,7 +147,7 @@ class Worker:
                             await self._follow(started, say, stream)
                 return
 
-    async def _from_report(self, job: Job, request: Request) -> Request | None:
+    async def _from_report(self, job: Job, request: CreateRequest) -> CreateRequest | None:
         """The same request, going on from what the ledger knows of the job's base, if anything."""
         base, text = await self._ledger.get(job.order.base), await self._ledger.report(job.order.base)
         if base is None or text is None:
@@ -155,7 +156,7 @@ class Worker:
         content = [{"type": "text", "text": text} for text in texts]
         return replace(request, input=[*content, *job.order.inputs], previous=None)
 
-    async def _send(self, job: Job, request: Request) -> AsyncGenerator[Event, None] | None:
+    async def _send(self, job: Job, request: CreateRequest) -> AsyncGenerator[Event, None] | None:
         """One create, and its id in the ledger as soon as an event names it.
 
         Returns:
@@ -184,7 +185,7 @@ class Worker:
         values: dict[str, Any] = {"interaction_id": named, "started": self._clock(), "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
         if running := await self._surely(job, named, starting, state=State.RUNNING, **values):
-            signals.known(running)
+            telemetry.known(running)
             return stream
         await stream.aclose()  # cancelled or forgotten while its start was in doubt: the id is what stops it
         await self._surely(job, named, {State.CANCELLED}, interaction_id=named)
@@ -215,7 +216,7 @@ class Worker:
 
     async def _unknown(self, job: Job, error: str) -> None:
         if await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error):
-            signals.unknown(job)
+            telemetry.unknown(job)
 
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
         if job.interaction_id is None:  # its plan was answered elsewhere meanwhile
@@ -226,7 +227,7 @@ class Worker:
             cursor=job.cursor,
             policy=self._policy,
             sleep=self._sleep,
-            attached=signals.attached,
+            attached=telemetry.attached,
             ending=self._ending,
         )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
@@ -236,7 +237,7 @@ class Worker:
                 match step:
                     case Happened(event, cursor):
                         events += 1
-                        signals.counted(events)
+                        telemetry.counted(events)
                         lines = _lines(lambda event: [progress_line(event)], event)
                     case Read(resource):
                         lines = _lines(progress_lines, resource)
@@ -248,7 +249,7 @@ class Worker:
                         now = self._clock()
                         why = stall(job, resource, seconds, now)
                         if await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why):
-                            signals.stalled(job)
+                            telemetry.stalled(job)
                     case Lost(error):
                         if isinstance(error, Gone):
                             await self.end(job, State.EXPIRED, "the server no longer knows this research")

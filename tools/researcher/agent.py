@@ -13,15 +13,15 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 from pydantic import BaseModel, field_validator, model_validator
 
-from tools import confirmation
-from tools.agent import Agent, AgentConfig
+from tools.adk.llm_agent import Agent, AgentConfig
+from tools.interactions.server_tools import ServerTool
 from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.questions import Action
 from tools.research.texts import state, title
-from tools.research.wiring import research
-from tools.server_tools import ServerTool
+from tools.researcher import confirmation
 from tools.settings import load_settings
 
 MOST_LISTED = 20

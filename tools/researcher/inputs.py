@@ -9,8 +9,8 @@ from typing import Any
 from google.adk.events import Event
 from google.genai import types
 
-from tools.attachments import text_in
-from tools.media import media_type
+from tools.adk.attachments import text_in
+from tools.interactions.media_types import media_type
 
 
 def newest_files(events: Sequence[Event], message: types.Content | None) -> list[types.Part]:

@@ -18,17 +18,17 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
-from tools import confirmation
-from tools.moderation.gate import Withheld, admit_report, admitted
+from tools.moderation.plugin import Withheld, admit_report, admitted
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import WORKABLE, Job, State
-from tools.research.page import to_chat, to_markdown
 from tools.research.questions import Action, Question
-from tools.research.rendering import render_html
-from tools.research.report import Report, to_json
+from tools.research.report.html_worker import render_html
+from tools.research.report.reading import Report, to_json
+from tools.research.report.rendering import to_chat, to_markdown
 from tools.research.service import Research
 from tools.research.texts import closing, outcome, quote, reminder, started, title, unseen
+from tools.researcher import confirmation
 
 log = logging.getLogger(__name__)
 

@@ -14,19 +14,19 @@ from typing import Any, Literal
 
 from google.adk.tools import ToolContext
 
-from tools import confirmation
+from tools.interactions.client import ApiError
 from tools.redaction import redact
-from tools.research.client import ApiError
 from tools.research.config import Private, ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.factory import research
 from tools.research.job import MINUTES, Job, Order, State, cost_of
-from tools.research.limits import LimitReached
-from tools.research.page import inert, to_chat
 from tools.research.questions import Action, NotConfirmed
+from tools.research.quotas import LimitReached
+from tools.research.report.rendering import inert, to_chat
 from tools.research.rows import UnreadableJob
 from tools.research.service import GRACE, NotDeleted, NotFinished, OtherServer, Research, UnknownJob
 from tools.research.texts import deletion, listing, state, title
-from tools.research.wiring import research
+from tools.researcher import confirmation
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.showing import Showing, leave
 from tools.settings import load_settings

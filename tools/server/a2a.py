@@ -27,19 +27,19 @@ from google.adk.events import Event
 from google.adk.sessions.base_session_service import GetSessionConfig
 from starlette.routing import BaseRoute
 
-from tools import recent
-from tools.backend import is_loopback
-from tools.confirmation import AWAITS_INPUT
-from tools.forget.plugin import FORGOTTEN
+from tools.adk import sessions
+from tools.interactions.backend import is_loopback
+from tools.privacy.plugin import FORGOTTEN
 from tools.research.database import Database
+from tools.researcher.confirmation import AWAITS_INPUT
 from tools.server.a2a_handler import Handler, words
 from tools.server.a2a_stores import Pushes, Tasks, user_of
-from tools.server.answers import DIGEST, KEY, Answers
-from tools.server.door import A2A, CARD
-from tools.server.errors import KeyReused
+from tools.server.error_handlers import KeyReused
+from tools.server.middleware.gateway import A2A, CARD
+from tools.server.middleware.idempotency import DIGEST, KEY, Answers
+from tools.server.middleware.rate_limit import Rates, TooMany
+from tools.server.middleware.session_lock import Busy, Turns, conversation
 from tools.server.push import Receivers
-from tools.server.rates import Rates, TooMany
-from tools.server.turns import Busy, Turns, conversation
 from tools.settings import ROOT
 
 PARKED = 60.0
@@ -111,7 +111,7 @@ class Turn(AgentExecutor):
         try:
             with self._rates.one(user):
                 async with self._turns.one(conversation(user, context.context_id)):
-                    with recent.turn():
+                    with sessions.turn():
                         state, parts = await self._answer(context, task)
         except Exception as error:  # a question that waited before waits still
             refused = isinstance(error, TooMany | Busy | KeyReused)

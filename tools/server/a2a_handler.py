@@ -15,10 +15,10 @@ from google.adk.errors.input_validation_error import InputValidationError
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 
 from tools.research.database import DATABASE_ERRORS, refuses_value
-from tools.server.bodies import LONGEST_NAME
-from tools.server.errors import KeyReused, why
-from tools.server.rates import TooMany
-from tools.server.turns import Busy
+from tools.server.error_handlers import KeyReused, why
+from tools.server.middleware.rate_limit import TooMany
+from tools.server.middleware.request_limits import LONGEST_NAME
+from tools.server.middleware.session_lock import Busy
 
 log = logging.getLogger(__name__)
 

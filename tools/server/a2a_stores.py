@@ -13,7 +13,7 @@ from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotific
 from a2a.utils.errors import InvalidParamsError
 
 from tools.research.database import Database
-from tools.server.turns import LEASE, Turns, conversation
+from tools.server.middleware.session_lock import LEASE, Turns, conversation
 from tools.shielded import shielded
 
 MOST_RECEIVERS = 8

@@ -20,24 +20,24 @@ from google.auth.exceptions import GoogleAuthError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from tools.application import NAME, build_app
-from tools.backend import is_loopback
+from tools.app import NAME, build_app
 from tools.database_url import shown
+from tools.interactions.backend import is_loopback
 from tools.research.database import Database
-from tools.research.keeper import keep
-from tools.research.wiring import close, research
-from tools.server.answers import Answers
-from tools.server.auth import Identify, iap, oidc
-from tools.server.door import Door
-from tools.server.errors import ErrorBoundary, add_error_handlers
-from tools.server.event_streams import EventStreams
+from tools.research.factory import close, research
+from tools.research.recovery import keep
+from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
-from tools.server.hints import Hints
-from tools.server.hosts import HostCheck
-from tools.server.own import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
-from tools.server.rates import Rates
+from tools.server.middleware.authentication import Identify, iap, oidc
+from tools.server.middleware.event_streams import EventStreams
+from tools.server.middleware.gateway import Door
+from tools.server.middleware.hosts import HostCheck
+from tools.server.middleware.idempotency import Answers
+from tools.server.middleware.rate_limit import Rates
+from tools.server.middleware.session_lock import Turns
+from tools.server.sessions import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
 from tools.server.settings import ServerSettings, sessions_url
-from tools.server.turns import Turns
+from tools.server.webhooks import Hints
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -69,7 +69,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
 
     Raises:
         SettingsError: something is missing or cannot be used.
-        tools.yamls.ConfigError, BackendError: see `build_app`.
+        tools.yaml_files.ConfigError, BackendError: see `build_app`.
     """
     identify = identity(server, host)
     app, sessions = build_app(), new_sessions(server, settings)

@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 from starlette.responses import JSONResponse, Response
 
-from tools import backend
-from tools.backend import BackendError
+from tools.interactions import backend
+from tools.interactions.backend import BackendError
 from tools.research.database import DATABASE_ERRORS
 from tools.settings import SettingsError
 

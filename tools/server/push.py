@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import httpx
 from a2a.utils.errors import InvalidParamsError
 
-from tools.research.redirects import is_public
+from tools.research.report.links import is_public
 
 SECONDS = 5.0
 """How long a receiver may take for each step of a request."""

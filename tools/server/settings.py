@@ -10,8 +10,8 @@ from urllib.parse import urlsplit
 
 from sqlalchemy.engine import URL
 
-from tools.backend import is_loopback
 from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
+from tools.interactions.backend import is_loopback
 from tools.settings import SettingsError, read
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")

@@ -8,9 +8,9 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 
-from tools.backend import DEPLOYED_VARIABLES
+from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.redaction import without_credentials
-from tools.research.signals import NAME
+from tools.research.telemetry import NAME
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -69,7 +69,7 @@ def follow_environment() -> None:
     Contents stay out of spans that leave the machine, unless the operator switched them on; jobs are counted.
     """
     if any(map(os.environ.get, ENDPOINTS)):
-        from tools.telemetry.jobs import count_jobs  # with the ledger
+        from tools.telemetry.job_gauge import count_jobs  # with the ledger
 
         count_jobs()
     if any(map(os.environ.get, (*ENDPOINTS, *DEPLOYED_VARIABLES))):
@@ -93,7 +93,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
 
-    from tools.telemetry.words import Wordless
+    from tools.telemetry.redacting_exporter import Wordless
 
     if cloud:
         session, project = _google()
@@ -137,7 +137,7 @@ def _measure(resource: Resource, endpoint: str | None) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    from tools.telemetry.jobs import count_jobs
+    from tools.telemetry.job_gauge import count_jobs
 
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint))
     metrics.set_meter_provider(MeterProvider([reader], resource))

@@ -14,7 +14,7 @@ from datetime import UTC, datetime
 from opentelemetry import trace
 
 from tools.redaction import redact
-from tools.research.signals import current_job
+from tools.research.telemetry import current_job
 
 OURS = ("tools", "agents", "uvicorn.error")
 """Loggers that may speak at INFO. google-genai and httpx say addresses there, ADK and SQLAlchemy contents."""

@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from interactions_emulator import Emulator
-from interactions_emulator.turn import Beat, Turn
+from interactions_emulator.brain.protocol import Beat, Turn
 from tests.routing.test_two_hundred_turns import brain as conversation
 from tests.scripts import said, thought
 from tests.talk import text_of

@@ -56,21 +56,21 @@ class Desk:
     """The desk as `adk run`, `adk web` and `desk serve` have it."""
 
     def __init__(self) -> None:
-        from tools.application import build_app
+        from tools.app import build_app
 
         self.app = build_app()
         gc.freeze()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
-        from tools.recent import RecentDatabaseSessions, RecentInMemorySessions, RecentSqliteSessions
+        from tools.adk.sessions import RecentDatabaseSessions, RecentInMemorySessions, RecentSqliteSessions
 
         if kind == "memory":
             return RecentInMemorySessions()
         return RecentSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else RecentDatabaseSessions(kind)
 
     async def follow(self, interaction_id: str) -> int:
-        from tools import backend
-        from tools.research.client import InteractionsClient
+        from tools.interactions import backend
+        from tools.interactions.client import InteractionsClient
         from tools.research.follower import Follower, Happened
 
         follower = Follower(InteractionsClient(lambda: backend.client(retries=False)), interaction_id)
@@ -128,7 +128,7 @@ async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> li
 
 async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, list[float]]:
     """Seconds of each turn of one conversation over all specialists, and when each began; it forgets nothing."""
-    from tools.research import wiring
+    from tools.research import factory
 
     talk, began = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[float]()
     took = list[float]()
@@ -143,7 +143,7 @@ async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, l
     known = words((await talk.say(f"RECALL N{count}"))[-1])
     missing = [number for number in range(count) if f"N{number:03}" not in known]
     assert not missing, missing
-    await wiring.close()
+    await factory.close()
     return {"took": took, "began": began}
 
 
@@ -192,8 +192,8 @@ async def follow(side: Side, *, interaction_id: str, times: int) -> float:
 async def many(side: Side, *, count: int) -> dict[str, float]:
     """So many researches at once: starts them and waits until all run; the server's time passes; all end."""
     from tests.bench.followers import control
+    from tools.research.factory import close, research
     from tools.research.job import State
-    from tools.research.wiring import close, research
 
     service, url = research(), os.environ["GOOGLE_GEMINI_BASE_URL"]
     await service.start(order(-1))
@@ -229,8 +229,8 @@ async def until(states: Callable[[], Awaitable[Any]], state: Any, count: int) ->
 async def reconnect(side: Side, *, times: int) -> list[float]:
     """Seconds from the last event before a cut to the next one shown."""
     from tests.bench.followers import control
-    from tools import backend
-    from tools.research.client import InteractionsClient
+    from tools.interactions import backend
+    from tools.interactions.client import InteractionsClient
     from tools.research.follower import Follower, Happened
     from tools.research.job import Request
 

@@ -1,0 +1,136 @@
+"""What a run with a real key may cost and start: a budget, and no research unless it is asked for."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
+from dataclasses import dataclass, field
+
+from google.adk.agents import BaseAgent
+from google.adk.evaluation.eval_case import EvalCase
+from google.adk.evaluation.eval_set import EvalSet
+from google.adk.models import LLMRegistry, LlmRequest, LlmResponse
+
+from evals.effects import CREATES
+from evals.invocation_facts import facts_of
+from tools.adk.model import InteractionsLlm
+from tools.research.config import Limits
+from tools.research.job import cost_of
+from tools.researcher.agent import Researcher
+
+TOKENS = 10_000
+"""Tokens that a turn is reckoned with before any was measured: its agents' and its judges'."""
+USD_PER_MILLION = 12.0
+"""What a million tokens is reckoned with: the dearest output token of the Gemini 3 models (3.1 Pro, Google's price
+list, 2026). Most cost a tenth of that, and a budget must not be exceeded."""
+
+
+@dataclass
+class Budget:
+    """What a run may cost, in USD. Every token counts as one of the dearest, every research by its upper estimate."""
+
+    most: float
+    usd_per_million: float = USD_PER_MILLION
+    usd_per_research: float = 0.0
+    tokens: int = 0
+    turns: int = 0
+    researches: int = 0
+    _under_way: dict[int, float] = field(default_factory=dict)
+    _settled: asyncio.Condition = field(default_factory=asyncio.Condition)
+
+    @property
+    def spent(self) -> float:
+        """So far, at most."""
+        return self.tokens * self.usd_per_million / 1e6 + self.researches * self.usd_per_research
+
+    def estimate(self, *cases: EvalCase) -> float:
+        """What cases cost, by the turns that were measured."""
+        sizes = [_size(case) for case in cases]
+        tokens = (self.tokens / self.turns if self.turns else TOKENS) * sum(turns for turns, _ in sizes)
+        return tokens * self.usd_per_million / 1e6 + self.usd_per_research * sum(starts for _, starts in sizes)
+
+    @asynccontextmanager
+    async def room(self, case: EvalCase) -> AsyncIterator[bool]:
+        """Sets aside what a case may cost while it is played; waits for others as long as that may help.
+
+        Yields whether it may be played.
+        """
+        async with self._settled:
+            await self._settled.wait_for(lambda: self._fits(case) or not self._under_way)
+            if fits := self._fits(case):
+                self._under_way[id(case)] = self.estimate(case)
+        try:
+            yield fits
+        finally:
+            if fits:
+                async with self._settled:
+                    del self._under_way[id(case)]
+                    turns, researches = _size(case)
+                    self.turns += turns
+                    self.researches += researches
+                    self._settled.notify_all()
+
+    def _fits(self, case: EvalCase) -> bool:
+        return self.spent + sum(self._under_way.values()) + self.estimate(case) <= self.most
+
+
+def count_tokens(budget: Budget) -> None:
+    """From now on every new model on the Interactions API counts what it uses: that of an agent, and of a judge."""
+
+    class Counted(InteractionsLlm):
+        async def generate_content_async(
+            self, llm_request: LlmRequest, stream: bool = False
+        ) -> AsyncGenerator[LlmResponse, None]:
+            async for response in super().generate_content_async(llm_request, stream):
+                if not response.partial and response.usage_metadata:
+                    budget.tokens += response.usage_metadata.total_token_count or 0
+                yield response
+
+    Counted.__name__ = InteractionsLlm.__name__  # ADK's registry knows a class by its name
+    LLMRegistry.register(Counted)
+    LLMRegistry.resolve.cache_clear()
+
+
+@contextmanager
+def no_research(root: BaseAgent) -> Iterator[None]:
+    """Within it every run is refused at its order, in words that tell that it would have been taken."""
+    found = researchers(root)
+    limits = [each.limits for each in found]
+    for each in found:
+        each.limits = Limits(usd_per_day=0.01)
+    try:
+        yield
+    finally:
+        for each, before in zip(found, limits, strict=True):
+            each.limits = before
+
+
+def usd_per_research(root: BaseAgent) -> float:
+    """What a research of the dearest researcher costs at most."""
+    return max((cost_of(each.agent)[1] for each in researchers(root)), default=0.0)
+
+
+def researchers(root: BaseAgent) -> list[Researcher]:
+    """Those among an agent and all below it."""
+    below = [found for child in root.sub_agents for found in researchers(child)]
+    return [root, *below] if isinstance(root, Researcher) else below
+
+
+def divide(sets: Sequence[EvalSet]) -> tuple[list[EvalSet], list[EvalSet]]:
+    """The sets' cases in which no run is ordered, and those in which one is."""
+    return _only(sets, research=False), _only(sets, research=True)
+
+
+def _only(sets: Sequence[EvalSet], research: bool) -> list[EvalSet]:
+    kept = [
+        each.model_copy(update={"eval_cases": [case for case in each.eval_cases if bool(_size(case)[1]) == research]})
+        for each in sets
+    ]
+    return [each for each in kept if each.eval_cases]
+
+
+def _size(case: EvalCase) -> tuple[int, int]:
+    """How many turns it has, and how many runs and plans it may come to."""
+    turns = [facts_of(turn) for turn in case.conversation or ()]
+    return len(turns), sum(CREATES.get(turn.effects[0], 0) for turn in turns)

@@ -1,0 +1,260 @@
+"""Makes ADK's evaluation sets of the cases in `cases/`: `python -m evals.build_sets`; `--check` only compares."""
+
+from __future__ import annotations
+
+import re
+import sys
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Literal, TypeVar
+
+from google.adk.evaluation.eval_case import EvalCase, IntermediateData, Invocation, SessionInput
+from google.adk.evaluation.eval_set import EvalSet
+from google.genai import types
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
+
+from evals.conditions import Conditions
+from evals.effects import WANTED, Effect, Wanted
+from tools.yaml_files import ConfigError, read_yaml
+
+HERE = Path(__file__).parent
+CASES = HERE / "cases"
+AGENT = HERE.parent / "agents" / "desk"
+SUFFIX = ".evalset.json"
+Route = Literal["desk", "assistant", "illustrator", "moderator", "researcher"]
+Category = Literal["safe", "spam", "inappropriate", "harmful"]
+T = TypeVar("T")
+_OF_THE_DESK: frozenset[Effect] = frozenset(("forget_question", "forget"))
+"""Effects that the desk itself brings about."""
+
+
+class CaseError(Exception):
+    """A file of cases is not as it should be. The text names the file and the case."""
+
+
+class Turn(BaseModel):
+    """A message, and what should come of it."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    user: str
+    route: Route | tuple[Route, ...] = ()
+    """Who answers; several if each of them is right, the best one first. By default whoever brings about the effect."""
+    calls: list[dict[str, dict[str, Any]]] = []
+    """Functions with the arguments that matter; `"*": {}` for whatever may be called."""
+    answer: str = ""
+    """What the answer is like: **this stands in it**, ~~this does not~~."""
+    verdict: Category | tuple[Category, ...] = ()
+    """A moderation's category; several if each of them is right, the best one first."""
+    sources: bool | None = None
+    """Whether the answer has numbered sources; by default if it is a report."""
+    research: bool = False
+    """Whether a run is ordered and starts at once."""
+    effect: Effect | tuple[Effect, ...] = ()
+    """What the tools for research do; several if each of them is right, the best one first."""
+    brief_has: list[str] = []
+    """Words that the brief of the run, or the change to it, has to have."""
+    brief_lacks: list[str] = []
+    """Words that it must not have."""
+    about: list[str] = []
+    """Words of the title of the run that is meant."""
+
+    @field_validator("calls")
+    @classmethod
+    def _one_each(cls, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+        if any(len(call) != 1 for call in calls):
+            raise ValueError("each call is one function with its arguments, as in `get_weather: {place: Paris}`")
+        return calls
+
+    @model_validator(mode="after")
+    def _agrees(self) -> Turn:
+        if self.research and self.effect:
+            raise ValueError("`research` is the effect `start`: give one of them")
+        if (self.brief_has or self.brief_lacks or self.about) and not self.effects:
+            raise ValueError("with a brief, or a run that is meant, there is an `effect`")
+        for wanted, agent in ((self.research, "researcher"), (self.verdict, "moderator")):
+            if wanted and agent not in self.routes:
+                raise ValueError(f"with a {'research' if wanted is True else 'verdict'} the `route` is {agent}")
+        return self
+
+    @property
+    def effects(self) -> tuple[Effect, ...]:
+        """Each that is right; empty: it is not judged."""
+        return ("start",) if self.research else _each(self.effect)
+
+    @property
+    def routes(self) -> tuple[Route, ...]:
+        """Each that is right."""
+        if self.route or not self.effect:
+            return _each(self.route or "desk")
+        forgets = _OF_THE_DESK.issuperset(self.effects)
+        either: tuple[Route, ...] = ("researcher", "desk") if "none" in self.effects else ("researcher",)
+        return ("desk",) if forgets else either
+
+
+class Conversation(BaseModel):
+    """A case. One of a single turn may have it in itself."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    id: str = ""
+    """By default the beginning of the first message."""
+    context: str = ""
+    """Name of the turns before these, see `Cases.contexts`."""
+    turns: list[Turn] = Field(min_length=1)
+    state: dict[str, Any] = {}
+    """Of the session, at the beginning."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _single(cls, value: Any) -> Any:
+        if isinstance(value, Mapping) and "user" in value:
+            own = {key: value[key] for key in ("id", "context", "state") if key in value}
+            return own | {"turns": [{key: each for key, each in value.items() if key not in own}]}
+        return value
+
+    @model_validator(mode="after")
+    def _named(self) -> Conversation:
+        self.id = self.id or re.sub(r"[^a-z0-9]+", "-", self.turns[0].user.lower())[:48].strip("-")
+        if not self.id:
+            raise ValueError("the case needs an `id`: its message has no latin letters")
+        return self
+
+
+class Cases(BaseModel):
+    """A set."""
+
+    model_config = ConfigDict(extra="forbid")
+
+    about: str
+    ask_above_usd: float = Field(default=0, ge=0)
+    """What it is played with: a run whose upper price is at most this many USD starts without a question."""
+    unfinished: bool = False
+    """Whether runs are still under way when the next turn comes, as it mostly is; else they are over at once."""
+    contexts: dict[str, list[Turn]] = {}
+    """Turns that cases begin with, by name. They lead up to what is judged."""
+    cases: list[Conversation]
+
+    @model_validator(mode="after")
+    def _known(self) -> Cases:
+        for case in self.cases:
+            if case.context and case.context not in self.contexts:
+                raise ValueError(f"case “{case.id}”: there is no context {case.context!r}")
+        return self
+
+
+def read_cases(file: Path) -> Cases:
+    """Reads a set.
+
+    Raises:
+        CaseError: it is not as it should be.
+    """
+    try:
+        data = read_yaml(file).data
+        cases = Cases.model_validate(data)
+    except ConfigError as error:
+        raise CaseError(f"{file.name}: {str(error).removeprefix(f'{file}:').strip()}") from None
+    except ValidationError as error:
+        raise CaseError(f"{file.name}: {_mistake(error, data)}") from None
+    ids = [case.id for case in cases.cases]
+    if twice := sorted({each for each in ids if ids.count(each) > 1}):
+        raise CaseError(f"{file.name}: more than one case is called {', '.join(twice)}")
+    return cases
+
+
+def build(name: str, cases: Cases) -> EvalSet:
+    """The set as ADK has it."""
+    return EvalSet(
+        eval_set_id=name,
+        name=name,
+        description=cases.about,
+        eval_cases=[_case(cases, case) for case in cases.cases],
+    )
+
+
+def _case(cases: Cases, case: Conversation) -> EvalCase:
+    before = cases.contexts[case.context] if case.context else []
+    return EvalCase(
+        eval_id=case.id,
+        conversation=[
+            expected(turn, f"{case.id}-{i}", setup=i <= len(before)) for i, turn in enumerate([*before, *case.turns], 1)
+        ],
+        session_input=SessionInput(app_name="desk", user_id="eval", state=case.state),
+        **Conditions(cases.ask_above_usd, cases.unfinished).as_fields(),
+    )
+
+
+def expected(turn: Turn, invocation_id: str, setup: bool = False) -> Invocation:
+    """A turn as ADK has it; what our metrics read of it is in `evals.invocation_facts`.
+
+    Args:
+        setup: whether it only leads up to what is judged.
+    """
+    routes, verdicts = turn.routes, _each(turn.verdict)
+    handed = [] if routes == ("desk",) else [("transfer_to_agent", {"agent_name": route}) for route in routes]
+    calls = [next(iter(call.items())) for call in turn.calls]
+    if turn.effects:
+        wanted = Wanted(turn.effects, tuple(turn.brief_has), tuple(turn.brief_lacks), tuple(turn.about), setup)
+        calls.append((WANTED, wanted.as_arguments()))
+    answer = [f"**Verdict: {'safe' if each == 'safe' else f'not safe, {each}'}**" for each in verdicts]
+    answer += [turn.answer.strip()] if turn.answer else []
+    answer += (
+        ["## Sources\n\n1. [a source](https://example.com)"]
+        if (turn.effects[:1] == ("start",) if turn.sources is None else turn.sources)
+        else []
+    )
+    return Invocation(
+        invocation_id=invocation_id,
+        user_content=types.UserContent(turn.user),
+        final_response=types.ModelContent("\n\n".join(answer)) if answer else None,
+        intermediate_data=IntermediateData(
+            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in [*handed, *calls]]
+        ),
+    )
+
+
+def _each(value: T | tuple[T, ...]) -> tuple[T, ...]:
+    return value if isinstance(value, tuple) else (value,)
+
+
+def as_text(built: EvalSet) -> str:
+    """A set as it is kept in a file."""
+    return built.model_dump_json(indent=1, exclude_none=True, exclude_defaults=True) + "\n"
+
+
+def main(arguments: list[str]) -> int:
+    """Writes the sets, or with `--check` says which are not up to date."""
+    texts = {
+        f"{file.stem}{SUFFIX}": as_text(build(file.stem, read_cases(file))) for file in sorted(CASES.glob("*.yaml"))
+    }
+    there = {file.name: file.read_text(encoding="utf-8") for file in HERE.glob(f"*{SUFFIX}")}
+    if "--check" in arguments:
+        stale = sorted({*texts, *there} - {name for name, text in texts.items() if there.get(name) == text})
+        print(f"not up to date: {', '.join(stale)}; run `python -m evals.build_sets`" if stale else "up to date")
+        return bool(stale)
+    for name in there.keys() - texts.keys():
+        (HERE / name).unlink()
+        (AGENT / name).unlink(missing_ok=True)
+    for name, text in texts.items():
+        (HERE / name).write_text(text, encoding="utf-8")
+        link = AGENT / name  # where the Eval tab of `adk web` and `adk optimize` look
+        if not link.is_symlink():
+            link.symlink_to(Path("../../evals") / name)
+    return 0
+
+
+def _mistake(error: ValidationError, data: Any) -> str:
+    """The first mistake and where it is: the id or the message of its case, and its place in there."""
+    first = error.errors()[0]
+    place, case = first["loc"], ""
+    if len(place) > 1 and isinstance(found := data["cases"][place[1]], Mapping):
+        case = f"case “{found.get('id') or found.get('user') or place[1]}”"
+        place = place[2:] if "turns" in found else place[4:]
+    return ": ".join(filter(None, [case, ".".join(map(str, place)), first["msg"].removeprefix("Value error, ")]))
+
+
+if __name__ == "__main__":
+    try:
+        sys.exit(main(sys.argv[1:]))
+    except CaseError as mistake:
+        sys.exit(f"error: {mistake}")

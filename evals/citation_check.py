@@ -1,0 +1,75 @@
+"""What a report says and by whom it is borne out, without a judge: FACT's statement–URL pairs, and what lacks one.
+
+FACT (DeepResearch Bench, arXiv 2506.11763) has a model find the pairs, drop duplicates, and ask each page whether it
+bears out its statement. The first two are done here by the marks; whether a page says so nobody is asked.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from dataclasses import dataclass
+
+from evals.markdown_parser import read_prose
+
+
+@dataclass(frozen=True)
+class Pair:
+    """A statement and the address of a source that it names."""
+
+    statement: str
+    url: str
+
+
+@dataclass(frozen=True)
+class Check:
+    """What was found in a report."""
+
+    pairs: tuple[Pair, ...]
+    """Without duplicates."""
+    duplicates: tuple[Pair, ...]
+    """Pairs that the report has more than once, wherever they stand."""
+    claims: int
+    """Sentences and rows of tables that state something."""
+    uncited: tuple[str, ...]
+    """Those of them without a source."""
+    figures: tuple[str, ...]
+    """Those of the uncited that tell a number, which nobody can check."""
+    unused: tuple[str, ...]
+    """Sources of the list that no mark points at."""
+    astray: tuple[int, ...]
+    """Numbers of marks without a source."""
+
+    @property
+    def coverage(self) -> float:
+        """Share of the claims that have a source; 1 if there are none."""
+        return 1 - len(self.uncited) / self.claims if self.claims else 1.0
+
+
+def check(report: str) -> Check:
+    """Looks through a report in Markdown."""
+    prose = read_prose(report)
+    urls = {source.number: source.url or source.title for source in prose.sources}
+    found = [
+        Pair(sentence.text, url)
+        for sentence in prose.sentences
+        for url in dict.fromkeys(mark.url or urls.get(mark.number) for mark in sentence.marks)
+        if url
+    ]
+    counted = Counter((_folded(pair.statement), pair.url) for pair in found)
+    first = {(_folded(pair.statement), pair.url): pair for pair in reversed(found)}
+    uncited = tuple(claim.text for claim in prose.claims if not claim.marks)
+    cited = {mark.number for mark in prose.marks}
+    return Check(
+        pairs=tuple(dict.fromkeys(first[_folded(pair.statement), pair.url] for pair in found)),
+        duplicates=tuple(pair for key, pair in reversed(first.items()) if counted[key] > 1),
+        claims=len(prose.claims),
+        uncited=uncited,
+        figures=tuple(text for text in uncited if re.search(r"\d", text)),
+        unused=tuple(source.title for source in prose.sources if source.number not in cited),
+        astray=tuple(sorted(cited - urls.keys())),
+    )
+
+
+def _folded(text: str) -> str:
+    return re.sub(r"\W+", " ", text.casefold()).strip()

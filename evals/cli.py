@@ -1,0 +1,256 @@
+"""`desk eval`: play evaluation sets, compare two runs, run DeepResearch Bench."""
+
+from __future__ import annotations
+
+import os
+import re
+import tempfile
+import warnings
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from importlib.util import find_spec
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from evals.deep_research_cli import deepresearch_bench
+from tools.cli.console import fail, run
+from tools.cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from collections.abc import Sequence
+
+    from google.adk.evaluation.eval_set import EvalSet
+
+    from evals.budget import Budget
+    from evals.result import Case, Run
+    from evals.runner import Player
+
+RESULTS = Path("reports/evals")
+"""Where results are kept."""
+
+app = typer.Typer(help="Evaluate the desk, and compare prompts and models.", invoke_without_command=True)
+
+MISSING = "evaluations need packages that are not installed: pip install 'research-desk[eval]'"
+STOPPED = "Stopped. What was played is not kept."
+
+
+@dataclass(frozen=True)
+class Wish:
+    """What somebody wants to be played."""
+
+    sets: str
+    name: str
+    folder: Path
+    live: bool
+    most: float
+    price: float
+    research: bool
+    public: bool
+    at_once: int
+    yes: bool
+
+
+@app.callback()
+def evaluate(
+    context: typer.Context,
+    sets: Annotated[str, typer.Option("--sets", help="Names, separated by commas; default: all.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the run, of its files and in comparisons.")] = "",
+    folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = RESULTS,
+    config: Annotated[Path | None, typer.Option(help="Another root agent's YAML, to be compared.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Ask the real service, which costs money.")] = False,
+    most: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
+    price: Annotated[float, typer.Option(min=0, help="USD a million tokens, as the budget counts them.")] = 12.0,
+    research: Annotated[bool, typer.Option("--research", help="Let a live run start researches, $1–7 each.")] = False,
+    public: Annotated[bool, typer.Option("--public", help="Also the public samples in DESK_EVAL_DATA.")] = False,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=32, help="Conversations at a time.")] = 4,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the estimate of a live run beforehand.")] = False,
+) -> None:
+    """Play the evaluation sets: on the emulator, the same every time, or --live with a key."""
+    if context.invoked_subcommand:
+        return
+    _installed()
+    if config:
+        os.environ["DESK_CONFIG"] = str(config.resolve())
+    wish = Wish(sets, name, folder, live, most, price, research, public, at_once, yes)
+    with tempfile.TemporaryDirectory(prefix="desk-eval-") as place:
+        _settle(live, Path(place))
+        try:
+            run(_evaluate(wish), STOPPED)
+        finally:
+            _leave(live)
+
+
+app.command()(deepresearch_bench)
+
+
+@app.command()
+def compare(
+    first: Annotated[str, typer.Argument(help="A run, by name or file (JSON): the one that is there.")],
+    second: Annotated[str, typer.Argument(help="Another: the one that might replace it.")],
+) -> None:
+    """Put two runs side by side, and say what is better, worse, or noise. Exit status 1 if something is worse."""
+    _installed()
+    from evals.compare import changed
+    from evals.compare import compare as differ
+    from evals.report import differences
+    from evals.result import ResultError, load_run
+
+    try:
+        one, two = load_run(_file(first)), load_run(_file(second))
+    except ResultError as error:
+        fail(error)
+    found = differ(one, two)
+    if not found:
+        fail(ResultError(f"{first} and {second} have no case in common"))
+    out.print(
+        f"first: {escape(one.name)} ({escape(_models(one))})\nsecond: {escape(two.name)} ({escape(_models(two))})"
+    )
+    out.print(differences(found))
+    for _, after in changed(one, two):
+        out.print(f"{'passes now' if after.passed else '[red]fails now[/]'}: {escape(after.key)}")
+    if any(each.verdict == "worse" for each in found):
+        raise typer.Exit(1)
+
+
+def _file(run: str) -> Path:
+    """The file of a run's results, given by itself or by the run's name."""
+    return Path(run) if run.endswith(".json") else RESULTS / f"{file_name(run)}.json"
+
+
+def file_name(run: str) -> str:
+    """A run's name as that of a file."""
+    return re.sub(r"\W+", "-", run).strip("-").lower()
+
+
+def _installed() -> None:
+    if not all(map(find_spec, ("pandas", "jinja2", "scipy"))):
+        fail(RuntimeError(MISSING))
+    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of all its evaluation
+
+
+def _settle(live: bool, place: Path) -> None:
+    """An offline run has a ledger and an emulator of its own, on which time does not pass."""
+    from tools.interactions import backend
+
+    if not live:
+        os.environ |= {"DESK_BACKEND": "emulator", "DESK_DATA_DIR": str(place), "DESK_EMULATOR_SPEED": "inf"}
+        os.environ.pop("GOOGLE_GEMINI_BASE_URL", None)
+    backend.current.cache_clear()
+
+
+def _leave(live: bool) -> None:
+    from tools.interactions.local_emulator import stop_emulator
+    from tools.settings import load_settings
+
+    if not live:
+        stop_emulator(load_settings())
+
+
+async def _evaluate(wish: Wish) -> None:
+    import asyncio
+
+    from evals.budget import Budget, count_tokens
+    from evals.report import page, summary
+    from evals.result import Run, save_run
+    from evals.runner import Player, load_criteria, models_of
+    from tools.app import build_app
+    from tools.interactions import backend
+    from tools.settings import ROOT
+
+    sets, skipped = _sets(wish.sets, wish.public)
+    budget = Budget(wish.most, wish.price) if wish.live else None
+    if budget:
+        if backend.current().kind == "emulator":
+            raise typer.BadParameter("--live needs a key: set GEMINI_API_KEY, or Vertex AI")
+        count_tokens(budget)
+    player = Player(
+        build_app(), load_criteria(ROOT / "evals" / ("criteria_live.json" if wish.live else "criteria.json"))
+    )
+    began = datetime.now(UTC)
+    cases = await (_live(player, sets, wish, budget, skipped) if budget else _play(player, sets, wish))
+    played = Run(
+        name=wish.name or f"{'live' if wish.live else 'offline'} {began:%Y-%m-%d %H:%M:%S}",
+        created=f"{began:%Y-%m-%dT%H:%M:%SZ}",
+        backend=str(backend.current()),
+        models=models_of(player.root),
+        usd=round(budget.spent, 4) if budget else 0.0,
+        cases=sorted(cases, key=lambda case: case.key),
+        skipped=skipped,
+    )
+    stem = wish.folder / file_name(played.name)
+    save_run(played, stem.with_suffix(".json"))
+    await asyncio.to_thread(stem.with_suffix(".html").write_text, page(played), encoding="utf-8")
+    out.print(summary(played))
+    for line in skipped:
+        err.print(f"left out: {escape(line)}")
+    for case in played.cases:
+        if not case.passed:
+            out.print(f"[red]failed[/] {escape(case.key)}: {escape(case.failed)}", soft_wrap=True)
+    out.print(f"{stem.with_suffix('.html')}\n{stem.with_suffix('.json')}", markup=False, soft_wrap=True)
+    if not all(case.passed for case in played.cases):
+        raise typer.Exit(1)
+
+
+async def _live(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Budget, skipped: list[str]) -> list[Case]:
+    """Plays what the budget allows; where no research is expected none can be started."""
+    from evals.budget import divide, no_research, usd_per_research
+
+    plain, costly = divide(sets)
+    if not wish.research:
+        left = sum(len(each.eval_cases) for each in costly)
+        skipped += [f"{left} cases that begin a research, since --research was not given"] if left else []
+        costly = []
+    budget.usd_per_research = usd_per_research(player.root)
+    _agree(budget, [*plain, *costly], wish.yes)
+    with no_research(player.root):
+        cases = await _play(player, plain, wish, budget)
+    cases += await _play(player, costly, wish, budget)
+    total = sum(len(each.eval_cases) for each in [*plain, *costly])
+    if len(cases) < total:
+        skipped.append(f"{total - len(cases)} cases, since the budget of ${budget.most:.2f} was reached")
+    return cases
+
+
+def _sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
+    """The sets to play, and what is left out."""
+    from evals.build_sets import CaseError
+    from evals.sets import NoSuchSet, choose, load_sets
+    from tools.settings import ROOT
+
+    place = Path(os.environ.get("DESK_EVAL_DATA") or ROOT.parent / "shared" / "eval-data")
+    there = place.is_dir()
+    skipped = [] if there or not public else [f"the public samples: there is no folder {place} (DESK_EVAL_DATA)"]
+    try:
+        found = load_sets(ROOT / "evals", place if public and there else None)
+        return choose(found, [name.strip() for name in names.split(",") if name.strip()]), skipped
+    except NoSuchSet as error:
+        raise typer.BadParameter(str(error)) from None
+    except CaseError as error:
+        fail(error)
+
+
+def _agree(budget: Budget, sets: Sequence[EvalSet], yes: bool) -> None:
+    price = budget.estimate(*(case for each in sets for case in each.eval_cases))
+    err.print(f"about ${price:.2f} at most, before anything is measured; the run stops at ${budget.most:.2f}")
+    if not yes:
+        typer.confirm("Play them?", abort=True, err=True)
+
+
+async def _play(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Budget | None = None) -> list[Case]:
+    from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
+
+    columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
+    with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
+        task = bar.add_task("", total=sum(len(each.eval_cases) for each in sets))
+        cases = []
+        async for case in player.play(sets, wish.at_once, budget):
+            cases.append(case)
+            bar.advance(task)
+    return cases
+
+
+def _models(played: Run) -> str:
+    return ", ".join(f"{agent}: {model}" for agent, model in played.models.items())

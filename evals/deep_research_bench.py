@@ -1,0 +1,216 @@
+"""DeepResearch Bench: its tasks as durable researches, and the files that its scripts read.
+
+The benchmark (github.com/Ayanami0730/deep_research_bench) reads `data/test_data/raw_data/<model>.jsonl`: a JSON object
+a line with `id`, `prompt` and `article`. RACE finds an article by its `prompt`, FACT by the `id` in the benchmark's
+`query.jsonl` (`utils/extract.py`), and knows citations of the form `text [1]` with a list of references at the end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator, Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from tools.interactions.citations import plain_marks
+from tools.interactions.client import ApiError
+from tools.research.job import TERMINAL, WORKABLE, Job, Order, State, cost_of
+from tools.research.report.reading import Report
+from tools.research.service import Research
+
+
+class TasksError(Exception):
+    """A file of tasks cannot be read. The text names the line."""
+
+
+@dataclass(frozen=True)
+class Task:
+    """A task of the benchmark."""
+
+    id: int | str
+    """As the benchmark has it."""
+    prompt: str
+
+
+@dataclass(frozen=True)
+class Done:
+    """What came of a task."""
+
+    task: Task
+    job: Job | None
+    """The newest that it has. None: it was not started, for want of money."""
+    report: Report | None
+    """The newest that says anything, also of an earlier job."""
+    trouble: str = ""
+    """What went wrong, where the job does not say it."""
+
+
+@dataclass(frozen=True)
+class _Past:
+    """What a task has already."""
+
+    jobs: tuple[Job, ...]
+    """Oldest first."""
+    report: Report | None
+
+    def due(self, retry: bool) -> bool:
+        """Whether it has to be ordered: nothing was ever started, or it failed and is to be paid once more."""
+        if not self.jobs or _unstarted(self.jobs[-1]):
+            return True
+        state = self.jobs[-1].state
+        failed = state in (TERMINAL - {State.COMPLETED}) | {State.START_UNKNOWN}
+        return retry and (failed or (state is State.COMPLETED and not self.report))
+
+
+def read_tasks(file: Path) -> list[Task]:
+    """The tasks of a `query.jsonl`. A number in `source_id` is the benchmark's id, where a sample has one of its own.
+
+    Raises:
+        TasksError: there is something else in the file, or a task twice.
+    """
+    tasks: dict[str, Task] = {}
+    ids: set[int | str] = set()
+    try:
+        lines = file.read_text(encoding="utf-8").split("\n")  # not splitlines: a prompt may have U+2028 in it
+    except OSError as error:
+        raise TasksError(f"{file}: {error.strerror}") from None
+    except UnicodeDecodeError as error:
+        raise TasksError(f"{file}: not UTF-8 (byte {error.start}); the benchmark's files are") from None
+    for number, line in enumerate(lines, 1):
+        if not line.strip():
+            continue
+        try:
+            row = json.loads(line)
+            own, prompt = row.get("source_id", row["id"]), row["prompt"]
+        except (ValueError, KeyError, TypeError, AttributeError):
+            raise TasksError(f"{file}, line {number}: not a JSON object with `id` and `prompt`") from None
+        if not isinstance(prompt, str) or not prompt.strip() or prompt in tasks:
+            raise TasksError(f"{file}, line {number}: a `prompt` that is empty or stands there twice")
+        task = Task(own if isinstance(own, int) else row["id"], prompt)
+        if type(task.id) not in (int, str) or not task.id or task.id in ids:  # FACT skips each of these in silence
+            raise TasksError(f"{file}, line {number}: an `id` that is empty, no number or text, or stands there twice")
+        ids.add(task.id)
+        tasks[prompt] = task
+    if not tasks:
+        raise TasksError(f"{file}: no tasks")
+    return list(tasks.values())
+
+
+@dataclass(frozen=True)
+class Bench:
+    """Runs tasks. The same tasks by the same name join the researches that they have, whatever happened in between."""
+
+    service: Research
+    new_order: Callable[[str], Order]
+    """The order for a prompt; its user and session say whose it is, and so what can be joined."""
+    most: float
+    """USD that all of it may cost, by the upper estimate of each run: of its session, of whatever tasks and time."""
+
+    async def outlook(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
+        """USD that was ordered already, and that is still to be ordered, at most."""
+        spent, known = await self._known(tasks)
+        return spent, sum(self._cost(task) for task in tasks if known[task].due(retry))
+
+    async def run(
+        self, tasks: Sequence[Task], at_once: int, say: Callable[[Task, str], None], retry: bool = False
+    ) -> AsyncIterator[Done]:
+        """Yields each task as it is done.
+
+        Args:
+            at_once: how many run at a time.
+            say: is told each line of progress.
+            retry: whether what failed before is paid for once more.
+        """
+        (spent, known), free = await self._known(tasks), asyncio.Semaphore(at_once)
+        left = self.most - spent
+
+        async def one(task: Task) -> Done:
+            nonlocal left
+            past, trouble = known[task], ""
+            cost = self._cost(task) if past.due(retry) else 0.0
+            async with free:
+                if cost:
+                    if cost > left:
+                        return Done(task, None, past.report)
+                    left -= cost
+                    job = await self._order(task, past)
+                    say(task, f"{job.id} begins")
+                else:
+                    job = past.jobs[-1]
+                if job.state in WORKABLE | {State.EXPIRED}:  # one that seemed forgotten is worth another look
+                    try:
+                        async for line in self.service.watch(job.id):
+                            say(task, line)
+                    except ApiError as error:  # that one cannot be read is no reason to leave the others
+                        trouble = f"{job.id} cannot be read: {error}; it goes on, and the same command looks again"
+                job, report = await self.service.job(job.id), await self._report(job)
+                if _unstarted(job):
+                    left += cost
+                if job.state is State.COMPLETED and not report:
+                    trouble = f"{job.id} ended without a text; --retry pays for it once more"
+                return Done(task, job, report or past.report, trouble)
+
+        # What runs at the server already comes first, or it would run beside as many new ones.
+        first = sorted(tasks, key=lambda task: not any(job.state in WORKABLE for job in known[task].jobs))
+        running = [asyncio.create_task(one(task)) for task in first]
+        try:
+            for each in asyncio.as_completed(running):
+                yield await each
+        finally:
+            for each in running:
+                each.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _known(self, tasks: Sequence[Task]) -> tuple[float, dict[Task, _Past]]:
+        """What the session has cost, at most, and what each task has."""
+        orders = {task: self.new_order(task.prompt) for task in tasks}
+        mine = next(iter(orders.values()))
+        jobs = [job for job in await self.service.jobs(mine.user) if job.order.session == mine.session]
+        jobs.sort(key=lambda job: job.order.attempt)
+        spent = sum(job.cost for job in jobs if not _unstarted(job))
+        same = {
+            task: [job for job in jobs if (job.order.brief, job.order.agent) == (order.brief, order.agent)]
+            for task, order in orders.items()
+        }
+        return spent, {task: _Past(tuple(jobs), await self._report(*jobs)) for task, jobs in same.items()}
+
+    async def _report(self, *jobs: Job) -> Report | None:
+        """The newest that says anything."""
+        for job in reversed(jobs):
+            report = await self.service.report(job.id)
+            if report and report.text.strip():
+                return report
+        return None
+
+    async def _order(self, task: Task, past: _Past) -> Job:
+        if not past.jobs or _unstarted(past.jobs[-1]):
+            return (await self.service.start(self.new_order(task.prompt)))[0]
+        return await self.service.start_again(past.jobs[-1])
+
+    def _cost(self, task: Task) -> float:
+        return cost_of(self.new_order(task.prompt).agent)[1]
+
+
+def article(report: Report) -> str:
+    """A report in the form that FACT knows: marks like `[1]`, and the references with their addresses at the end."""
+    text = report.text
+    for picture in report.pictures:
+        text = text.replace(picture.mark, "")
+    text = plain_marks(text, report.sources).strip()
+    references = "\n".join(f"[{s.number}] {' '.join(filter(None, (s.title, s.url)))}" for s in report.sources)
+    return f"{text}\n\n## References\n\n{references}\n" if references else f"{text}\n"
+
+
+def write_articles(file: Path, tasks: Sequence[Task], reports: dict[Task, Report]) -> None:
+    """Writes those reports that there are, in the order of the tasks; the file is never half written."""
+    rows = [{"id": t.id, "prompt": t.prompt, "article": article(reports[t])} for t in tasks if t in reports]
+    file.parent.mkdir(parents=True, exist_ok=True)
+    new = file.with_suffix(".new")
+    new.write_text("".join(json.dumps(row, ensure_ascii=False) + "\n" for row in rows), encoding="utf-8")
+    new.replace(file)
+
+
+def _unstarted(job: Job) -> bool:
+    """Whether the server refused to start it, so that it cost nothing."""
+    return job.state is State.FAILED and not job.interaction_id

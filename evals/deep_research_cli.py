@@ -1,0 +1,131 @@
+"""`desk eval deepresearch-bench`: the tasks of DeepResearch Bench as durable researches."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+from rich.markup import escape
+
+from tools.cli.console import fail, run
+from tools.cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from rich.table import Table
+
+    from evals.citation_check import Check
+    from evals.deep_research_bench import Task
+
+USER = "deepresearch-bench"
+"""Whose its researches are; each run by another name has a session of its own."""
+
+
+def deepresearch_bench(
+    tasks: Annotated[Path, typer.Option(help="The benchmark's query.jsonl, or some of its lines.")],
+    name: Annotated[str, typer.Option(help="What is measured; the same name again goes on where it was.")] = "desk",
+    folder: Annotated[
+        Path, typer.Option("--out", help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.")
+    ] = Path("reports/deepresearch-bench"),
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Researches at a time.")] = 3,
+    most: Annotated[float, typer.Option("--max-cost", min=0, help="USD that all of it may cost, counted high.")] = 10.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")] = None,
+    dear: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Pay once more for what failed.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Agree to the price beforehand.")] = False,
+) -> None:
+    """Research the tasks of DeepResearch Bench, and write what its RACE and FACT scripts read."""
+    run(_bench(tasks, _file_name(name), folder, at_once, most, limit, dear, retry, yes))
+
+
+async def _bench(
+    file: Path,
+    name: str,
+    folder: Path,
+    at_once: int,
+    most: float,
+    limit: int | None,
+    dear: bool,
+    retry: bool,
+    yes: bool,
+) -> None:
+    import asyncio
+
+    from evals.citation_check import check
+    from evals.deep_research_bench import Bench, TasksError, read_tasks, write_articles
+    from tools.interactions import backend
+    from tools.research.config import load_research_settings
+    from tools.research.factory import research
+    from tools.research.job import Order, State
+    from tools.research.report.reading import Report
+    from tools.research.report.rendering import to_markdown
+    from tools.research.texts import outcome
+    from tools.settings import load_settings
+
+    settings = load_research_settings(load_settings().config).model_copy(update={"plan_first": False})
+    settings.need_storage()
+
+    def new_order(prompt: str) -> Order:
+        return settings.order(prompt, user=USER, session=name, most=dear)
+
+    try:
+        tasks = read_tasks(file)[:limit]
+    except TasksError as error:
+        fail(error)
+    bench = Bench(research(), new_order, most)
+    spent, price = await bench.outlook(tasks, retry)
+    err.print(f"{len(tasks)} tasks: up to ${spent:.0f} ordered before, up to ${price:.0f} now; stops at ${most:.0f}")
+    if price and not yes and backend.current().kind != "emulator":
+        typer.confirm("Start them?", abort=True, err=True)
+
+    def say(task: Task, line: str) -> None:
+        err.print(f"[dim]{escape(str(task.id))}[/] {escape(line)}", soft_wrap=True)
+
+    reports: dict[Task, Report] = {}
+    checks: dict[Task, Check] = {}
+    failed: list[str] = []
+    articles = folder / f"{name}.jsonl"
+    async for done in bench.run(tasks, at_once, say, retry):
+        if done.report:
+            reports[done.task], checks[done.task] = done.report, check(to_markdown(done.report))
+            await asyncio.to_thread(write_articles, articles, tasks, reports)
+        if not done.job:
+            failed.append(f"{done.task.id}: not started: the limit of --max-cost is reached")
+        elif not done.report or done.job.state is not State.COMPLETED:
+            failed.append(f"{done.task.id}: {done.trouble or outcome(done.job)}")
+    facts = {str(task.id): asdict(checks[task]) for task in tasks if task in checks}
+    await asyncio.to_thread(_write, folder / f"{name}.facts.json", json.dumps(facts, ensure_ascii=False, indent=1))
+    out.print(_table(tasks, checks))
+    out.print(f"{articles}: {len(reports)} of {len(tasks)} articles", markup=False, soft_wrap=True)
+    for line in failed:
+        err.print(escape(line), soft_wrap=True)
+    if failed:
+        raise typer.Exit(1)
+
+
+def _table(tasks: Sequence[Task], checks: Mapping[Task, Check]) -> Table:
+    """What FACT counts, as far as it can be told without a judge."""
+    from rich.table import Table
+
+    table = Table("task", "pairs", "twice", "claims", "sourced", "unsourced figures", "unused sources", "astray marks")
+    for task in tasks:
+        if found := checks.get(task):
+            counts = (len(found.pairs), len(found.duplicates), found.claims)
+            lacks = (len(found.figures), len(found.unused), len(found.astray))
+            table.add_row(str(task.id), *map(str, counts), f"{found.coverage:.0%}", *map(str, lacks))
+    return table
+
+
+def _write(file: Path, text: str) -> None:
+    file.parent.mkdir(parents=True, exist_ok=True)
+    file.write_text(text + "\n", encoding="utf-8")
+
+
+def _file_name(name: str) -> str:
+    if not re.fullmatch(r"[\w.-]+", name):
+        raise typer.BadParameter(f"`{name}` becomes the name of a file: letters, digits, `.`, `-` and `_` only")
+    return name

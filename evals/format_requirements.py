@@ -1,0 +1,90 @@
+"""What a brief asks of the form of its report, and whether the report has it.
+
+Reads English briefs. What it does not understand it does not ask for, so a report is never blamed for that.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+
+from evals.markdown_parser import Prose
+
+_WORDED = ("one", "two", "three", "four", "five", "six", "seven", "eight", "nine", "ten")
+_NUMBERS = {word: i for i, word in enumerate(_WORDED, 1)}
+_COUNT = rf"(?P<count>\d+|{'|'.join(_NUMBERS)})"
+_TABLE = re.compile(r"\b(?:as|in|with|and|plus|include|including) (?:a|an|one) (?:[\w-]+ ){0,3}table\b", re.I)
+_POINTS = re.compile(rf"\b(?:in|as|with) {_COUNT} (?:short |brief )?(?:bullet points|bullets|points)\b", re.I)
+_SECTIONS = re.compile(rf"\b(?:in|with|into) {_COUNT} (?:short |main )?(?:sections|chapters|parts)\b", re.I)
+_NAMED = re.compile(
+    r"\bwith (?:the |a |these |following )*(?:sections?|chapters?|headings?)(?: on| about| named| called|:)?"
+    r" (?P<names>[^.!?;:\n]+)",
+    re.I,
+)
+_WORDS = re.compile(
+    r"\b(?:under|at most|up to|no more than|fewer than|less than|maximum of) (?P<count>\d[\d,]*) words\b", re.I
+)
+
+
+@dataclass(frozen=True)
+class Form:
+    """What a brief asks for; none: nothing was said of it."""
+
+    table: bool = False
+    points: int | None = None
+    sections: int | None = None
+    named: tuple[str, ...] = ()
+    most_words: int | None = None
+
+
+def read_form(brief: str) -> Form:
+    """The form that a brief asks for."""
+    named = _NAMED.search(brief)
+    return Form(
+        table=_TABLE.search(brief) is not None,
+        points=_count(_POINTS.search(brief)),
+        sections=_count(_SECTIONS.search(brief)),
+        named=_names(named["names"]) if named else (),
+        most_words=_count(_WORDS.search(brief)),
+    )
+
+
+def faults(form: Form, text: str, report: Prose) -> tuple[list[str], int]:
+    """What a report lacks, and how many things were looked at.
+
+    A title and sources are asked for by every brief, sections by each that says nothing else of the form.
+    """
+    titles = [name for level, name in report.headings if level == 1]
+    sections = [name for level, name in report.headings if level == 2 and name != "Sources"]
+    looked = [
+        (len(titles) == 1, "one title"),
+        (bool(report.sources), "a list of sources"),
+    ]
+    if form.table:
+        looked.append((report.tables > 0, "a table"))
+    if form.points is not None:
+        looked.append((report.points == form.points, f"{form.points} points, not {report.points}"))
+    if form.sections is not None:
+        looked.append((len(sections) == form.sections, f"{form.sections} sections, not {len(sections)}"))
+    if form.most_words is not None:
+        words = sum(len(sentence.text.split()) for sentence in report.sentences)
+        looked.append((words <= form.most_words, f"at most {form.most_words} words, not {words}"))
+    looked += [(any(_about(name, section) for section in sections), f"a section on {name}") for name in form.named]
+    if form == Form():
+        looked.append((len(sections) >= 2, "sections"))
+    return [what for there, what in looked if not there], len(looked)
+
+
+def _count(match: re.Match[str] | None) -> int | None:
+    if match is None:
+        return None
+    word = match["count"].lower().replace(",", "")
+    return _NUMBERS.get(word) or int(word)
+
+
+def _names(listed: str) -> tuple[str, ...]:
+    return tuple(name for part in re.split(r",|\band\b|\bplus\b", listed) if (name := part.strip(" “”\"'")))
+
+
+def _about(name: str, section: str) -> bool:
+    return name.casefold() in section.casefold()

@@ -1,0 +1,165 @@
+"""An answer in Markdown taken apart: its sentences, the marks in them, and the list of sources."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from markdown_it import MarkdownIt
+from markdown_it.token import Token
+
+from tools.interactions.citations import Source
+
+_MARKDOWN = MarkdownIt("commonmark").enable("table")
+_FIRST = 0xE000  # a mark becomes one character of the private use area while sentences are told apart
+_MARK = "[\ue000-\uf8ff]"
+_SENTENCE = re.compile(
+    rf"""\S.*?(?: [.!?…]+["”’)\]]*(?:\s?{_MARK})* (?=\s+[^a-z\s]|\s*$) | [。！？]+[”」]?{_MARK}* | $ )""",
+    re.VERBOSE | re.DOTALL,
+)
+_NUMBER = re.compile(r"\[(\d{1,4})\]")
+
+
+@dataclass(frozen=True)
+class Mark:
+    """A number in the text that points at a source."""
+
+    number: int
+    url: str
+    """Where it leads; empty if nowhere."""
+    within_word: bool = False
+    """Whether it stands between two letters, which no citation does."""
+
+
+@dataclass(frozen=True)
+class Sentence:
+    """A sentence of the prose, or a row of a table, without its marks."""
+
+    text: str
+    marks: tuple[Mark, ...]
+
+
+@dataclass(frozen=True)
+class Prose:
+    """What an answer says; headings, code and the list of sources are no sentences."""
+
+    sentences: tuple[Sentence, ...]
+    marks: tuple[Mark, ...]
+    """All of them, also those in tables."""
+    sources: tuple[Source, ...]
+    headings: tuple[tuple[int, str], ...]
+    """Level, from 1, and text."""
+    tables: int
+    points: int
+    """Items of lists."""
+
+    @property
+    def claims(self) -> tuple[Sentence, ...]:
+        """Sentences that state something: no questions, and nothing that only introduces what follows."""
+        return tuple(s for s in self.sentences if not s.text.endswith((":", "?", "：", "？")) and _length(s.text) >= 4)
+
+
+def read_prose(text: str) -> Prose:
+    """Takes an answer apart. The last "Sources" is the list; what comes after belongs to it."""
+    tokens = _MARKDOWN.parse(text)
+    at = next((i for i in reversed(range(len(tokens))) if _is_sources(tokens, i)), len(tokens))
+    sentences: list[Sentence] = []
+    marks: list[Mark] = []
+    row: list[tuple[str, list[Mark]]] = []
+    for i, token in enumerate(tokens[:at]):
+        if token.type == "inline":
+            written, found = _written(token)
+            marks += found
+            if tokens[i - 1].type == "paragraph_open":
+                sentences += _sentences(written, found)
+            elif tokens[i - 1].type == "td_open":
+                row.append((written, found))
+        elif token.type == "tr_close" and row:
+            cells = " | ".join(re.sub(_MARK, "", text) for text, _ in row)
+            sentences.append(Sentence(cells, tuple(mark for _, found in row for mark in found)))
+            row = []
+    return Prose(
+        tuple(sentences),
+        tuple(marks),
+        tuple(_sources(tokens[at + 3 :])),
+        tuple(
+            (int(tokens[i - 1].tag[1:]), token.content)
+            for i, token in enumerate(tokens)
+            if token.type == "inline" and tokens[i - 1].type == "heading_open"
+        ),
+        sum(token.type == "table_open" for token in tokens[:at]),
+        sum(token.type == "list_item_open" for token in tokens[:at]),
+    )
+
+
+def _is_sources(tokens: Sequence[Token], i: int) -> bool:
+    """A heading "Sources", or a paragraph that is nothing but the word, in bold."""
+    if tokens[i].type not in ("heading_open", "paragraph_open") or i + 1 >= len(tokens):
+        return False
+    return re.fullmatch(r"(\*\*)?Sources:?(\*\*)?", tokens[i + 1].content.strip()) is not None
+
+
+def _sources(tokens: Sequence[Token]) -> list[Source]:
+    found: list[Source] = []
+    number = 0
+    for i, token in enumerate(tokens):
+        if token.type == "list_item_open":
+            number = int(token.info) if token.info.isdigit() else number + 1
+        elif token.type == "inline" and tokens[i - 2].type == "list_item_open":
+            link = next((child for child in token.children or () if child.type == "link_open"), None)
+            title = "".join(child.content for child in token.children or () if child.type in ("text", "text_special"))
+            found.append(Source(number, title, str(link.attrGet("href")) if link else ""))
+        elif token.type == "ordered_list_close":
+            break
+    return found
+
+
+def _written(token: Token) -> tuple[str, list[Mark]]:
+    """A block's text with each mark as one character, and the marks."""
+    text, marks, url = "", list[Mark](), None
+    for child in token.children or ():
+        if child.type == "link_open":
+            url = str(child.attrGet("href") or "")
+        elif child.type == "link_close":
+            url = None
+        elif child.type in ("softbreak", "hardbreak"):
+            text += " "
+        elif child.type == "code_inline":
+            text += child.content
+        elif child.type in ("text", "text_special"):
+            at = 0
+            for match in _NUMBER.finditer(child.content):
+                if url is None and not _is_mark(child.content, match):
+                    continue
+                text += child.content[at : match.start()] + chr(_FIRST + len(marks))
+                marks.append(Mark(int(match[1]), url or ""))
+                at = match.end()
+            text += child.content[at:]
+    return text, [_placed(mark, text, chr(_FIRST + i)) for i, mark in enumerate(marks)]
+
+
+def _is_mark(text: str, match: re.Match[str]) -> bool:
+    """Whether a bare number in brackets is one: not an index such as a[0]."""
+    return int(match[1]) > 0 and not re.match(r"[A-Za-z_]", text[match.end() : match.end() + 1] or " ")
+
+
+def _placed(mark: Mark, text: str, character: str) -> Mark:
+    around = re.search(rf"[A-Za-z]{_MARK}*{character}{_MARK}*[A-Za-z]", text)
+    return Mark(mark.number, mark.url, within_word=around is not None)
+
+
+def _sentences(text: str, marks: Sequence[Mark]) -> list[Sentence]:
+    return [
+        Sentence(
+            re.sub(rf"\s*{_MARK}", "", match[0]).strip(),
+            tuple(marks[ord(character) - _FIRST] for character in re.findall(_MARK, match[0])),
+        )
+        for match in _SENTENCE.finditer(text)
+    ]
+
+
+def _length(text: str) -> int:
+    """Words; two Chinese, Japanese or Korean characters count as one."""
+    wide = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", text))
+    return wide // 2 + len(re.findall(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+", text))

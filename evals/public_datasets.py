@@ -1,0 +1,86 @@
+"""Public samples as evaluation sets. They are read where they lie, and belong to nobody here: see their README.
+
+Rows are JSON lines. `routing.jsonl` is made of CLINC150 and DeepResearch Bench, `moderation.jsonl` of OpenAI's
+moderation release and the SMS Spam Collection, `research_tasks.jsonl` of DeepResearch Bench, `longfact_tasks.jsonl` of
+LongFact.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any
+
+from google.adk.evaluation.eval_set import EvalSet
+
+from evals.build_sets import CaseError, Cases, Conversation, Turn, build
+
+OFFENSIVE = "public_moderation"
+"""The set whose texts are never kept in a result."""
+AGENTS = {"assistant": "assistant", "moderation": "moderator", "research": "researcher", "none": "desk"}
+"""Names that `routing.jsonl` has for who answers."""
+
+Row = Mapping[str, Any]
+
+
+def read_public(folder: Path) -> list[EvalSet]:
+    """The sets of those files that are there.
+
+    Raises:
+        CaseError: a row is not as its file's README says.
+    """
+    return [
+        build(name, Cases(about=f"Public samples: {file}", ask_above_usd=3, cases=list(_cases(folder / file, turn))))
+        for name, (file, turn) in _SETS.items()
+        if (folder / file).is_file()
+    ]
+
+
+def _cases(file: Path, turn: Callable[[Row], Turn]) -> Iterator[Conversation]:
+    for number, line in enumerate(file.read_text(encoding="utf-8").splitlines(), 1):
+        if line.strip():
+            try:
+                row = json.loads(line)
+                yield Conversation(id=row["id"], turns=[turn(row)])
+            except (ValueError, KeyError, TypeError) as error:  # a ValidationError would quote the text
+                raise CaseError(f"{file}, line {number}: not a row of this file ({type(error).__name__})") from None
+
+
+def _routing(row: Row) -> Turn:
+    return Turn.model_validate(
+        {
+            "user": row["text"],
+            "route": [AGENTS[name] for name in dict.fromkeys([row["expected"], *row["accept"]])],
+            "calls": [{"*": {}}],
+            "research": row["expected"] == "research",
+            "sources": False,  # what is found offline is the corpus's affair
+        }
+    )
+
+
+def _moderation(row: Row) -> Turn:
+    return Turn.model_validate(
+        {
+            "user": f"Moderate the following text:\n\n{row['text']}",
+            "route": "moderator",
+            "verdict": list(dict.fromkeys([row["category"], *row["accept"]])),
+        }
+    )
+
+
+def _research(row: Row) -> Turn:
+    order = "请深入研究并写一份报告：" if row["language"] == "zh" else "Research this in depth and write a report: "
+    return Turn(user=order + row["prompt"], route="researcher", research=True, sources=False)
+
+
+def _longfact(row: Row) -> Turn:
+    return Turn(user=row["prompt"], route="assistant", calls=[{"*": {}}])
+
+
+_SETS = {
+    "public_routing": ("routing.jsonl", _routing),
+    OFFENSIVE: ("moderation.jsonl", _moderation),
+    "public_research": ("research_tasks.jsonl", _research),
+    "public_longfact": ("longfact_tasks.jsonl", _longfact),
+}

@@ -1,0 +1,216 @@
+"""Plays evaluation sets with ADK's own evaluation service."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from google.adk.agents import BaseAgent
+from google.adk.apps import App
+from google.adk.evaluation.base_eval_service import (
+    EvaluateConfig,
+    EvaluateRequest,
+    InferenceConfig,
+    InferenceRequest,
+    InferenceResult,
+)
+from google.adk.evaluation.eval_case import EvalCase, SessionInput
+from google.adk.evaluation.eval_config import EvalConfig, get_eval_metrics_from_config
+from google.adk.evaluation.eval_metrics import EvalMetricResultPerInvocation, EvalStatus
+from google.adk.evaluation.eval_set import EvalSet
+from google.adk.evaluation.in_memory_eval_sets_manager import InMemoryEvalSetsManager
+from google.adk.evaluation.local_eval_service import LocalEvalService
+from google.adk.evaluation.metric_evaluator_registry import register_custom_metrics_from_config
+
+from evals.budget import Budget
+from evals.conditions import Conditions
+from evals.effects import Wanted
+from evals.invocation_facts import Facts, facts_of
+from evals.public_datasets import OFFENSIVE
+from evals.result import Case, Said, Turn
+from evals.server import CreateCount
+from tools.research.factory import research
+from tools.research.job import Kind, State
+from tools.researcher.agent import Researcher
+
+SENDING_S = 1.0
+"""How long is waited at a time until an order is sent."""
+CALLS, TOKENS, SECONDS = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
+"""ADK's own metrics that every run has."""
+
+
+@dataclass(frozen=True)
+class Player:
+    """Plays cases against an application, one at a time or several."""
+
+    app: App
+    criteria: EvalConfig
+    count: CreateCount = field(default_factory=CreateCount)
+    """What the server created while it played."""
+
+    @property
+    def root(self) -> BaseAgent:
+        """The agent that is talked to."""
+        assert isinstance(self.app.root_agent, BaseAgent)
+        return self.app.root_agent
+
+    async def play(
+        self, sets: Sequence[EvalSet], at_once: int = 4, budget: Budget | None = None
+    ) -> AsyncGenerator[Case, None]:
+        """Yields each case as it is done; those that the budget does not allow are not played.
+
+        Cases that are played under the same conditions are played together.
+        """
+        await self.count.begin()
+        groups = dict[Conditions, list[tuple[str, EvalCase]]]()
+        for each in sets:
+            for case in each.eval_cases:
+                groups.setdefault(Conditions.of(case), []).append((each.eval_set_id, case))
+        service = self._service(sets)
+        for conditions, group in groups.items():
+            async with conditions.hold(), aclosing(self._together(service, group, at_once, budget)) as cases:
+                async for played in cases:
+                    await self.count.read(len(played.turns))
+                    yield played
+        await self.count.read()
+
+    async def _together(
+        self, service: LocalEvalService, group: Sequence[tuple[str, EvalCase]], at_once: int, budget: Budget | None
+    ) -> AsyncGenerator[Case, None]:
+        free = asyncio.Semaphore(at_once)
+
+        async def one(set_id: str, case: EvalCase) -> Case | None:
+            async with free, budget.room(case) if budget else nullcontext(True) as fits:
+                return await self._play(service, set_id, case) if fits else None
+
+        tasks = [asyncio.create_task(one(set_id, case)) for set_id, case in group]
+        try:
+            for task in asyncio.as_completed(tasks):
+                if (played := await task) is not None:
+                    yield played
+        finally:
+            for started in tasks:
+                started.cancel()
+            await asyncio.gather(*tasks, return_exceptions=True)
+
+    def _service(self, sets: Sequence[EvalSet]) -> LocalEvalService:
+        stored = InMemoryEvalSetsManager()
+        for each in sets:
+            stored.create_eval_set(self.app.name, each.eval_set_id)
+            for case in each.eval_cases:
+                stored.add_eval_case(self.app.name, each.eval_set_id, _alone(case, each.eval_set_id))
+        registry = register_custom_metrics_from_config(self.criteria)
+        return LocalEvalService(self.root, stored, metric_evaluator_registry=registry, app=self.app)
+
+    async def _play(self, service: LocalEvalService, set_id: str, case: EvalCase) -> Case:
+        request = InferenceRequest(
+            app_name=self.app.name,
+            eval_set_id=set_id,
+            eval_case_ids=[case.eval_id],
+            inference_config=InferenceConfig(),
+        )
+        (played,) = [result async for result in service.perform_inference(request)]
+        if error := _failure(played):
+            return Case(set=set_id, id=case.eval_id, passed=False, error=error)
+        config = EvaluateConfig(eval_metrics=get_eval_metrics_from_config(self.criteria))
+        judged = EvaluateRequest(inference_results=[played], evaluate_config=config)
+        (result,) = [result async for result in service.evaluate(judged)]
+        passed = result.final_eval_status == EvalStatus.PASSED
+        turns = [turn_of(each) for each in result.eval_metric_result_per_invocation]
+        if set_id == OFFENSIVE:
+            turns = [turn.without_words() for turn in turns]
+        creates, allowed = await creates_of(user_of(set_id, case)), sum(turn.actual.creates for turn in turns)
+        error = f"{creates} runs or plans were paid for, and {allowed} allowed" if creates > allowed else ""
+        return Case(set=set_id, id=case.eval_id, passed=passed and not error, turns=turns, creates=creates, error=error)
+
+
+def load_criteria(path: Path) -> EvalConfig:
+    """ADK's criteria file."""
+    return EvalConfig.model_validate_json(path.read_text(encoding="utf-8"))
+
+
+def models_of(agent: BaseAgent) -> dict[str, str]:
+    """The model of each agent, by name; of a researcher also the agent that its runs are done by."""
+    found = {agent.name: str(getattr(getattr(agent, "canonical_model", None), "model", ""))}
+    if isinstance(agent, Researcher):
+        found[f"runs of {agent.name}"] = agent.agent
+    for child in agent.sub_agents:
+        found |= models_of(child)
+    return found
+
+
+def turn_of(result: EvalMetricResultPerInvocation) -> Turn:
+    """A turn with what ADK's evaluation says of it."""
+    scores = {each.metric_name: each.score for each in result.eval_metric_results}
+    measured = {name: scores.pop(name, None) for name in (CALLS, TOKENS, SECONDS)}
+    scores.pop("tool_call_count_v1", None)
+    actual = facts_of(result.actual_invocation)
+    expected = facts_of(result.expected_invocation) if result.expected_invocation else None
+    return Turn(
+        user=actual.asked,
+        expected=said_in(expected, actual.route) if expected else Said(),
+        actual=said_in(actual),
+        scores=scores,
+        failed=[each.metric_name for each in result.eval_metric_results if each.eval_status == EvalStatus.FAILED],
+        calls=measured[CALLS],
+        tokens=measured[TOKENS],
+        seconds=measured[SECONDS],
+    )
+
+
+def said_in(facts: Facts, route: str = "") -> Said:
+    """Facts as they are kept; of several routes that are right the one that was taken."""
+    category, confidence = facts.verdicts[0] if facts.verdicts else ("", None)
+    return Said(
+        route=route if route in facts.routes else facts.routes[0],
+        tools=[(name, dict(args)) for name, args in facts.tools],
+        research=facts.research,
+        effects=list(facts.effects) if facts.acts or facts.wanted else [],
+        brief=facts.brief or _marked(facts.wanted),
+        about=facts.about or " ".join(facts.wanted.about if facts.wanted else ()),
+        creates=facts.creates,
+        yeses=facts.yeses,
+        verdict=category,
+        confidence=confidence,
+        text=facts.text,
+    )
+
+
+def _alone(case: EvalCase, set_id: str) -> EvalCase:
+    """With a user of its own: runs and limits are the user's."""
+    given = case.session_input or SessionInput(app_name="", user_id="")
+    own = given.model_copy(update={"user_id": user_of(set_id, case)})
+    return case.model_copy(update={"session_input": own})
+
+
+def user_of(set_id: str, case: EvalCase) -> str:
+    """Who plays a case."""
+    return f"eval-{set_id}-{case.eval_id}"
+
+
+async def creates_of(user: str) -> int:
+    """Creates of Deep Research in the table of spending, when none is about to be sent any more."""
+    service = research()
+    while unsent := [job for job in await service.jobs(user) if job.state is State.INTENDED]:
+        async with aclosing(service.watch(unsent[0].id, SENDING_S)) as lines:
+            async for _ in lines:
+                pass
+    return sum(entry.kind is not Kind.QUESTION for entry in await service.ledger.spending(user=user))
+
+
+def _marked(wanted: Wanted | None) -> str:
+    """What a brief has to have, and what not, as the answers mark it."""
+    if wanted is None:
+        return ""
+    return " ".join(
+        [*(f"**{words}**" for words in wanted.brief_has), *(f"~~{words}~~" for words in wanted.brief_lacks)]
+    )
+
+
+def _failure(result: InferenceResult) -> str:
+    if result.inferences is not None and not result.error_message:
+        return ""
+    return result.error_message or "it could not be played"

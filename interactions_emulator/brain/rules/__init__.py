@@ -1,0 +1,1 @@
+"""The built-in brain: rules that read what a request declares. It invents no fact."""

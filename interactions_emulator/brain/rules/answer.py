@@ -1,0 +1,116 @@
+"""Writing answers as steps: text with citations, thoughts, calls. Everything is deterministic."""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+from typing import Any
+
+from interactions_emulator.brain.protocol import Step, Turn
+from interactions_emulator.brain.rules.attachments import ATTACHED
+from interactions_emulator.brain.rules.parsed_turn import SIGN_OFF
+from interactions_emulator.corpus.index import Passage
+
+
+class Draft:
+    """A growing text whose citations count UTF-8 bytes, end exclusive, as on the wire."""
+
+    def __init__(self, documents_url: str) -> None:
+        self._url = documents_url if not documents_url or documents_url.endswith("/") else documents_url + "/"
+        self._pieces: list[str] = []
+        self._bytes = 0
+        self._annotations: list[dict[str, Any]] = []
+
+    def write(self, text: str) -> Draft:
+        """Appends text."""
+        self._pieces.append(text)
+        self._bytes += len(text.encode(errors="replace"))
+        return self
+
+    def quote(self, sentence: str, source: Passage) -> Draft:
+        """Appends a sentence that stands in `source`, cited."""
+        start = self._bytes
+        self.write(sentence)
+        place = {"start_index": start, "end_index": self._bytes}
+        cited: dict[str, Any]
+        if source.document_id.startswith(ATTACHED):  # it has no address
+            cited = {"type": "file_citation", "file_name": source.title, "source": sentence}
+            cited |= {"page_number": source.page} if source.page else {}
+        else:
+            cited = {"type": "url_citation", "url": self._url + source.document_id, "title": source.title}
+        self._annotations.append(cited | place)
+        return self
+
+    def step(self) -> Step:
+        """The text as a `model_output`, closed by the emulator's sign-off."""
+        content: dict[str, Any] = {"type": "text", "text": f"{''.join(self._pieces).rstrip()}\n\n{SIGN_OFF}"}
+        if self._annotations:
+            content["annotations"] = self._annotations
+        return {"type": "model_output", "content": [content]}
+
+
+def say(text: str) -> Step:
+    """A plain answer."""
+    return Draft("").write(text).step()
+
+
+class Ids:
+    """Ids and signatures that are the same whenever the same turn is answered."""
+
+    def __init__(self, turn: Turn) -> None:
+        last = turn.steps[-1] if turn.steps else {}
+        self._seed = f"{turn.target} {len(turn.steps)} {last!r}"[:100_000]
+        self._count = 0
+
+    def new(self, prefix: str) -> str:
+        """For example `fc_1f0a9b3c`."""
+        return f"{prefix}_{self._digest().hex()[:8]}"
+
+    def signature(self) -> str:
+        """Opaque base64."""
+        return base64.b64encode(self._digest()[:12]).decode()
+
+    def _digest(self) -> bytes:
+        self._count += 1
+        return hashlib.sha256(f"{self._seed} {self._count}".encode(errors="replace")).digest()
+
+
+def sendable(value: Any) -> Any:
+    """A step without halves of characters, which JSON may bring in and UTF-8 cannot send on."""
+    if isinstance(value, str):
+        return value.encode("utf-8", "replace").decode()
+    if isinstance(value, dict):
+        return {sendable(key): sendable(one) for key, one in value.items()}
+    return [sendable(one) for one in value] if isinstance(value, list) else value
+
+
+def thought(ids: Ids, text: str) -> Step:
+    """A `thought` step with a summary."""
+    return {"type": "thought", "signature": ids.signature(), "summary": [{"type": "text", "text": text}]}
+
+
+def function_call(ids: Ids, name: str, arguments: dict[str, Any]) -> Step:
+    """A `function_call` step."""
+    return {"type": "function_call", "id": ids.new("fc"), "name": name, "arguments": arguments}
+
+
+def search_steps(ids: Ids, queries: list[str]) -> tuple[Step, Step]:
+    """A `google_search_call` and its result, which says where was searched in truth."""
+    call_id = ids.new("gs")
+    call: Step = {
+        "type": "google_search_call",
+        "id": call_id,
+        "arguments": {"queries": queries},
+        "search_type": "web_search",
+        "signature": ids.signature(),
+    }
+    result: Step = {
+        "type": "google_search_result",
+        "call_id": call_id,
+        "result": [
+            {"search_suggestions": "<div>Searched by the emulator in its local documents, not on the web</div>"}
+        ],
+        "signature": ids.signature(),
+        "is_error": False,
+    }
+    return call, result

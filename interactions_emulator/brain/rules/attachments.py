@@ -1,0 +1,133 @@
+"""Files that come with a message: what can be known of pictures, and documents to be quoted."""
+
+from __future__ import annotations
+
+import base64
+import io
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from functools import lru_cache, partial
+from typing import Any, NamedTuple
+
+from interactions_emulator.corpus.documents import Document, Source
+from interactions_emulator.corpus.index import Corpus, Passage
+from interactions_emulator.corpus.passages import Markup, title_of
+from interactions_emulator.corpus.pdf import Unreadable, read_pdf
+from interactions_emulator.corpus.tables import Table
+from interactions_emulator.corpus.text import clip
+
+ATTACHED = "attached:"
+"""What the ids of attached documents begin with; those of a corpus have no colon."""
+_MARKUP: dict[str, Markup] = {
+    "application/pdf": "pdf",
+    "text/plain": "plain",
+    "text/markdown": "markdown",
+    "text/x-markdown": "markdown",
+    "text/html": "html",
+    "text/x-rst": "rst",
+    "text/csv": "csv",
+}
+_PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
+
+
+class Attached(NamedTuple):
+    """The documents of a conversation: those that could be read, and what is said of the others."""
+
+    corpus: Corpus
+    unread: tuple[str, ...]
+
+
+def read_documents(parts: Iterable[Mapping[str, Any]]) -> Attached:
+    """Reads contents of type `document`, oldest first."""
+    sources: list[Source] = []
+    unread: list[str] = []
+    for number, part in enumerate(parts, 1):
+        try:
+            document = _document(number, str(part.get("mime_type") or ""), part.get("data"), str(part.get("uri") or ""))
+        except Unreadable as error:
+            unread.append(f"I cannot read document {number}: {error}.")
+        else:
+            sources.append(Source(document.document_id, "", partial(_once, document)))
+    return Attached(Corpus(sources, None), tuple(unread))
+
+
+class Shelf:
+    """The attached documents and the corpus, searched as one; the attached ones come first where they fit as well."""
+
+    def __init__(self, attached: Corpus, corpus: Corpus) -> None:
+        self._both = (attached, corpus)
+
+    def search(self, query: str, limit: int) -> list[Passage]:
+        """See `Corpus.search`."""
+        return [passage for corpus in self._both for passage in corpus.search(query, limit)]
+
+    def weights(self, query: str) -> dict[str, tuple[float, int]]:
+        """See `Corpus.weights`; the weight is that in the corpus, the larger of the two."""
+        attached, known = (corpus.weights(query) for corpus in self._both)
+        return {term: (weight, count + attached[term][1]) for term, (weight, count) in known.items()}
+
+    def tables(self, document_id: str) -> list[Table]:
+        """See `Corpus.tables`."""
+        return self._both[not document_id.startswith(ATTACHED)].tables(document_id)
+
+
+def described(part: Mapping[str, Any]) -> str:
+    """What can be known of a file without understanding it: `image (PNG, 640 × 480, 12 kB)`."""
+    data, kind = str(part.get("data") or ""), str(part.get("type"))
+    about = [str(part.get("mime_type") or "")]
+    if data and kind == "image":
+        about[0] = _picture(data, about[0])
+    about.append(f"{max(1, len(data) * 3 // 4000)} kB" if data else str(part.get("uri") or ""))
+    return f"{kind} ({', '.join(filter(None, about))})"
+
+
+def all_text(corpus: Corpus) -> str:
+    """The prose of all documents."""
+    return "\n\n".join(one.text for entry in corpus.documents() for one in corpus.passages(entry.document_id))
+
+
+def _picture(data: str, mime_type: str) -> str:
+    from PIL import Image  # takes a while, and most messages have no picture
+
+    try:
+        with Image.open(io.BytesIO(base64.b64decode(data)), formats=_PICTURES) as image:
+            stated = (
+                f"{image.format}, sent as {mime_type}" if mime_type != image.get_format_mimetype() else image.format
+            )
+            return f"{stated}, {image.width} × {image.height}"
+    except (OSError, ValueError, SyntaxError, Image.DecompressionBombError):
+        return mime_type
+
+
+@lru_cache(maxsize=8)  # a conversation about a long document would parse it at every turn
+def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
+    """Raises `Unreadable`."""
+    kind = mime_type.partition(";")[0].strip().lower()
+    if not isinstance(data, str) or not data:
+        raise Unreadable(f"nothing is fetched from addresses ({clip(uri, 200)}), send its data")
+    try:
+        raw = base64.b64decode(data)
+    except ValueError as error:
+        raise Unreadable(f"its data is not base64 ({error})") from error
+    markup = _MARKUP.get(kind) or ("pdf" if raw.startswith(b"%PDF-") else "plain" if kind.startswith("text/") else None)
+    if markup is None:
+        raise Unreadable(f"{kind or 'a document without a mime_type'} is none of {', '.join(sorted(_MARKUP))}")
+    if markup == "pdf":
+        title, text = read_pdf(raw)
+    else:
+        text = raw.decode("utf-8-sig", errors="replace")
+        if markup == "plain" and re.search(r"^#{1,6} \S", text, re.MULTILINE):
+            markup = "markdown"  # as it is often sent
+        title = title_of(text, markup)
+    if not text.strip():
+        raise Unreadable("it is empty")
+    return Document(f"{ATTACHED}{number}", title or f"Document {number}", f"document {number}", text, markup)
+
+
+def _once(document: Document) -> Iterator[Document]:
+    yield document
+
+
+def document_parts(contents: Sequence[Any]) -> list[dict[str, Any]]:
+    """The contents of type `document`."""
+    return [part for part in contents if isinstance(part, dict) and part.get("type") == "document"]

@@ -1,0 +1,64 @@
+"""Charts of a report: tables of the documents it cites, drawn as they stand there."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable, Sequence
+from typing import NamedTuple
+
+from interactions_emulator.brain.rules.attachments import ATTACHED, Shelf
+from interactions_emulator.corpus.index import Passage
+from interactions_emulator.corpus.tables import Table, series_of
+from interactions_emulator.corpus.text import clip, listed, terms
+from interactions_emulator.synthetic.pictures import Chart
+
+MOST_CHARTS = 2
+MOST_BARS, MOST_POINTS = 20, 400
+NEAR = 0.3
+"""Share of the topic that a table with its document's title has to speak of, unless it came with the brief."""
+
+
+class Figure(NamedTuple):
+    """A chart, what is said of it, and the document that it is drawn from."""
+
+    caption: str
+    source: Passage
+    chart: Chart
+
+
+def figures(
+    shelf: Shelf, documents: Sequence[Passage], share: Callable[[str], float], without: Sequence[str]
+) -> list[Figure]:
+    """Up to two charts from the tables of `documents`, those nearest to the topic; `share` says how near a text is."""
+    found: list[tuple[float, int, Figure]] = []
+    for passage in {one.document_id: one for one in documents}.values():
+        for table in shelf.tables(passage.document_id):
+            about = f"{table.heading} {' '.join(table.columns)}"
+            left_out = any(set(terms(one)) <= set(terms(about)) for one in without)
+            near = share(f"{passage.title} {about} {' '.join(row[0] for row in table.rows[:50])}")
+            near = max(near, NEAR if passage.document_id.startswith(ATTACHED) else 0.0)
+            if near >= NEAR and not left_out and (figure := _figure(table, passage)):
+                found.append((-near - 0.1 * share(about), len(found), figure))
+    return [figure for _, _, figure in sorted(found, key=lambda one: one[:2])[:MOST_CHARTS]]
+
+
+def _figure(table: Table, document: Passage) -> Figure | None:
+    series = series_of(table)
+    if series is None:
+        return None
+    most = MOST_POINTS if series.places else MOST_BARS
+    under = f" under “{table.heading}”" if table.heading and table.heading != document.title else ""
+    source = f"from the table{under} in “{document.title}”"
+    if len(series.names) > most:
+        source += f", the first {most} of {len(series.names)} rows"
+    title = f"{listed(list(series.values))} by {series.label}"
+    chart = Chart(
+        title=f"{title[:1].upper()}{title[1:]}",
+        source=f"{source[:1].upper()}{source[1:]}",
+        label=series.label,
+        unit=series.unit,
+        names=series.names[:most],
+        places=series.places[:most],
+        values={name: values[:most] for name, values in series.values.items()},
+    )
+    return Figure(re.sub(r"[\[\]|]", "", clip(f"{chart.title}, drawn {source}.", 300)), document, chart)

@@ -1,0 +1,147 @@
+"""Answers questions by quoting the corpus, or the text that was just spoken of."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps
+from interactions_emulator.brain.rules.arguments import subject_of
+from interactions_emulator.corpus.index import Corpus, Passage
+from interactions_emulator.corpus.text import ENDS, UNSPACED, listed, sentences, terms
+
+ENOUGH = 0.6
+"""Share of a question that a passage has to speak of, to be an answer to it."""
+MOST_SENTENCES = 4
+MOST_DOCUMENTS = 3
+
+
+def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Iterator[Step]:
+    """Searches the corpus; the answer quotes what it says, or says that it says nothing."""
+    query = subject_of(question)
+    yield from search_steps(ids, [query[:200]])
+    found = relevant(corpus, query)
+    draft = Draft(documents_url)
+    if not found:
+        draft.write(f"The local documents hold nothing on “{query[:200]}”.")
+        draft.write(" I am an emulator: I search local documents only, not the web, and I do not guess.")
+    else:
+        names = listed([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])
+        draft.write(f"From the local documents ({names}):\n\n")
+        write_quotations(draft, found)
+    yield draft.step()
+
+
+def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draft:
+    """Appends sentences with their citations, a paragraph for each document."""
+    for number, (sentence, passage) in enumerate(found):
+        draft.write(
+            " " if number and found[number - 1][1].document_id == passage.document_id else "\n\n" * bool(number)
+        )
+        draft.quote(sentence, passage)
+    return draft
+
+
+def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[str, Passage]]:
+    """Two to four sentences of one to three documents that speak of the query; [] if none speak of enough of it."""
+    weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
+    telling = max(weights, key=lambda term: weights[term], default="")
+    passages = [
+        passage
+        for passage in corpus.search(query, limit=12)
+        if passage.score >= enough
+        and (
+            enough < ENOUGH or len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}")
+        )
+    ]
+    if not passages:
+        return []
+    scored: list[tuple[float, int, int, str, Passage]] = []
+    for rank, passage in enumerate(passages):
+        about = set(terms(f"{passage.title} {passage.heading}"))
+        for place, sentence in enumerate(sentences(passage.text)):
+            if quotable(sentence, alone=enough >= ENOUGH):
+                own = set(terms(sentence))
+                spoken = sum(w * (1.0 if t in own else 0.5 if t in about else 0.0) for t, w in weights.items())
+                defines = 0.15 * bool(re.match(r"(?:An?|The)?\s?[\w\s`'-]{1,40}\b(?:is|are)\s(?:an?|the)\b", sentence))
+                score = spoken / sum(weights.values()) + defines - 0.02 * rank - 0.03 * place
+                scored.append((-score, rank, place, sentence, passage))
+    scored.sort(key=lambda one: one[:3])
+    chosen: list[tuple[str, Passage]] = []
+    for score, _, _, sentence, passage in scored:
+        documents = {other.document_id for _, other in chosen}
+        if len(chosen) == MOST_SENTENCES or (len(chosen) >= 2 and -score < enough / 2):
+            break
+        if passage.document_id not in documents and len(documents) == MOST_DOCUMENTS:
+            continue
+        if not any(alike(sentence, other) for other, _ in chosen):
+            chosen.append((sentence, passage))
+    order = list(dict.fromkeys(passage.document_id for _, passage in chosen))
+    chosen.sort(key=lambda one: (order.index(one[1].document_id), one[1].position, one[1].text.find(one[0])))
+    return chosen
+
+
+def from_text(text: str, question: str, most: int) -> list[str]:
+    """The sentences of a text that speak most of the question, in order; its weightiest if nothing is asked."""
+    body = [
+        line
+        for line in text.splitlines()
+        if line.strip() and not line.lstrip().startswith(("#", "|", ">", "```", "*Written"))
+    ]
+    pool = [
+        re.sub(r"\s*\[\d+\]", "", one) for line in body for one in sentences(re.sub(r"^\s*(?:[-*]|\d+\.)\s+", "", line))
+    ]
+    pool = list(dict.fromkeys(one for one in pool if quotable(one)))
+    asked = set(terms(question))
+    frequency: dict[str, int] = {}
+    for one in pool:
+        for term in set(terms(one)):
+            frequency[term] = frequency.get(term, 0) + 1
+    ranked = []
+    for place, one in enumerate(pool):
+        own = set(terms(one))
+        shared = asked & own
+        weight = 10.0 * sum(1 / frequency[term] ** 0.5 for term in shared) if asked else 0.0
+        weight += sum(frequency[term] for term in own) / (len(own) + 6)
+        if not asked or shared:
+            ranked.append((-weight, place, one))
+    chosen: list[tuple[int, str]] = []
+    for _, place, one in sorted(ranked):
+        if len(chosen) < most and not any(alike(one, other) for _, other in chosen):
+            chosen.append((place, one))
+    return [one for _, one in sorted(chosen)]
+
+
+def quotable(sentence: str, alone: bool = True) -> bool:
+    """Whether a sentence can be quoted: complete, of words, and if `alone` not hanging on the one before it."""
+    wide = bool(re.search(f"[{UNSPACED}]", sentence))
+    last = sentence.rstrip("\"'”’»)")[-1:]
+    if not (10 if wide else 35) <= len(sentence) <= 420 or not (last in ENDS or "\u0e00" <= last < "\u0f00"):
+        return False  # Thai and Lao have no full stop
+    first = next(filter(str.isalnum, sentence[:4]), "")
+    if not wide and (len(sentence.split()) < 5 or not first or (first.islower() and sentence[0] != "`")):
+        return False
+    if alone and _HANGING.match(sentence):
+        return False
+    return not re.search(
+        r"^\[\d+\]|https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|\b(?:here|below|above)\.$|:\s*\.$", sentence
+    )
+
+
+_HANGING = re.compile(
+    r"(?:This|These|Those|That|Such)(?! (?:module|package|library|class|function|guide|document|project|chapter"
+    r"|book|paper|report)\b)"
+    r"|(?:It|They|He|She|We|I|However|But|And|Or|So|Also|Thus|Therefore|Then|See|Here|There|For example"
+    r"|For instance|By comparison|Instead|In this case"
+    r"|Similarly|Likewise|Otherwise|Finally|First|Second|Third|Next|As above|For (?:more|further|additional)"
+    r"|The above|The following|PEP \d+ -)\b"
+    r"|(?i:please|copyright|refer to|thanks?|check out|visit|read the|click|licensed|if (?:you|your \w+) (?:want"
+    r"|wish|like|benefit|find))\b"
+)
+
+
+def alike(one: str, other: str) -> bool:
+    """Whether two sentences say the same in nearly the same words."""
+    a, b = set(terms(one)), set(terms(other))
+    return len(a & b) >= 0.7 * max(1, min(len(a), len(b)))

@@ -1,0 +1,112 @@
+"""Answers about the documents that came with a message, by quoting them."""
+
+from __future__ import annotations
+
+import re
+
+from interactions_emulator.brain.rules.answer import Draft
+from interactions_emulator.brain.rules.arguments import subject_of
+from interactions_emulator.brain.rules.attachments import Attached
+from interactions_emulator.brain.rules.corpus_qa import from_text, relevant, write_quotations
+from interactions_emulator.corpus.index import Corpus, Passage
+from interactions_emulator.corpus.text import listed, terms
+
+ENOUGH = 0.34
+"""Share of a question that a passage has to speak of; less than of the corpus, for it is about these documents."""
+SUMMARY = 4
+"""Sentences of a summary, of each document."""
+ROWS = 12
+"""Rows of tables in an answer."""
+
+_NAMES = r"(?:document|paper|pdf|file|attachment|text|article|report|page|dokument|datei)s?"
+_THEM = re.compile(
+    rf"(?i)\b(?:in|of|from|to|does|do|according to|based on|what|how|the|this|that|these|my|attached|enclosed|{_NAMES}"
+    r"|about|say|says|tell|explain|describe|mention|mentions|please|read|answer)\b"
+)
+_OVERVIEW = re.compile(
+    rf"(?i)summar|overview|key (?:points|findings)|main (?:points|findings|ideas)|tl;?dr|gist|zusammenfass|worum geht"
+    r"|résum|总结|概括|要点|摘要"
+    rf"|\bwhat(?:'s| is| are| does| do) (?:in |it|this|that|the |these )*(?:attached )?{_NAMES}?"
+    r"\s*(?:about|say|contain)?\W*$|^\W*(?:read|look at|see) (?:this|the|it|my)\b"
+)
+
+
+def names_document(message: str) -> bool:
+    """Whether a message speaks of a document as such."""
+    return bool(re.search(rf"(?i)\b(?:the|this|that|my|attached|these|im|das|dem)\s+(?:\w+\s)?{_NAMES}\b", message))
+
+
+def overview_asked(message: str) -> bool:
+    """Whether a message asks what a document says at all."""
+    return not message or bool(_OVERVIEW.search(message))
+
+
+def answer(attached: Attached, message: str, note: str = "") -> Draft | None:
+    """Quotations that answer the message, or a summary if it asks for one; None if the documents say nothing of it.
+
+    `note` is what is said of other files.
+    """
+    corpus = attached.corpus
+    draft = Draft("").write("\n\n".join(filter(None, [note, *attached.unread])))
+    if not len(corpus):
+        return draft if attached.unread else None
+    draft.write("\n\n" * bool(note or attached.unread))
+    if overview_asked(message):
+        return _summarised(corpus, draft)
+    query = " ".join(_THEM.sub(" ", subject_of(message)).split()) or message
+    found = relevant(corpus, query, ENOUGH)
+    if not found:
+        return _from_tables(corpus, query, draft)
+    titles = dict.fromkeys(passage.title for _, passage in found)
+    draft.write(f"From the attached {'document' if len(titles) == 1 else 'documents'} ({_named(titles)}):\n\n")
+    return write_quotations(draft, found)
+
+
+def silent(attached: Attached, message: str) -> str:
+    """Said where the documents say nothing of what is asked."""
+    titles = dict.fromkeys(entry.title for entry in attached.corpus.documents())
+    return f"I have read {_named(titles)} and found nothing there on “{message[:200]}”. I do not guess."
+
+
+def _summarised(corpus: Corpus, draft: Draft) -> Draft:
+    for number, entry in enumerate(corpus.documents()):
+        passages = corpus.passages(entry.document_id)
+        found = [
+            (sentence, passage)
+            for sentence in from_text("\n".join(passage.text for passage in passages), "", SUMMARY)
+            if (passage := _holder(passages, sentence))
+        ]
+        draft.write("\n\n" * bool(number))
+        length = sum(len(passage.text.split()) for passage in passages)
+        pages = max((passage.page for passage in passages), default=0)
+        size = listed([f"{pages} page{'s' * (pages > 1)}"] * bool(pages) + [f"about {length} words"] * bool(length))
+        columns = [f"a table of {listed(list(table.columns))}" for table in corpus.tables(entry.document_id)[:5]]
+        about = ", ".join(filter(None, [size, *columns]))
+        draft.write(f"“{entry.title}” ({about}){', in its own words:' if found else ' has no sentences to quote.'}\n\n")
+        write_quotations(draft, found)
+    return draft
+
+
+def _from_tables(corpus: Corpus, query: str, draft: Draft) -> Draft | None:
+    """Rows whose name is asked for, as they stand; None if there are none."""
+    asked = set(terms(query))
+    rows = [
+        (", ".join(f"{name}: {cell}" for name, cell in zip(table.columns, row, strict=True) if cell), entry)
+        for entry in corpus.documents()
+        for table in corpus.tables(entry.document_id)
+        for row in table.rows
+        if (name := set(terms(row[0]))) and name <= asked
+    ][:ROWS]
+    for number, (row, entry) in enumerate(rows):
+        if not number or rows[number - 1][1] != entry:
+            draft.write(f"{chr(10) * bool(number)}From a table in “{entry.title}”:\n\n")
+        draft.write("- ").quote(row, Passage(entry.document_id, entry.title, "", row, 0, 1.0)).write("\n")
+    return draft if rows else None
+
+
+def _holder(passages: list[Passage], sentence: str) -> Passage | None:
+    return next((passage for passage in passages if sentence in passage.text), None)
+
+
+def _named(titles: dict[str, None]) -> str:
+    return listed([f"“{title}”" for title in titles])

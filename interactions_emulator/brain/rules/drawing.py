@@ -1,0 +1,37 @@
+"""Pictures as answers."""
+
+from __future__ import annotations
+
+import base64
+from typing import Any
+
+from interactions_emulator.brain.protocol import Step, Turn
+from interactions_emulator.brain.rules.answer import say
+from interactions_emulator.brain.rules.parsed_turn import Heard
+from interactions_emulator.brain.rules.small_talk import seen
+from interactions_emulator.corpus.text import clip
+from interactions_emulator.synthetic.pictures import draw_scene
+
+
+def step(turn: Turn, heard: Heard) -> Step:
+    """A picture of what the message says, with a text if one is wanted too.
+
+    `generation_config.image_config` {aspect_ratio, image_size} gives its form.
+    """
+    wanted = turn.generation_config.get("image_config")
+    form = (
+        {key: str(wanted[key]) for key in ("aspect_ratio", "image_size") if wanted.get(key)}
+        if isinstance(wanted, dict)
+        else {}
+    )
+    picture = image(draw_scene(heard.asked, **form))
+    if "text" not in turn.modalities:
+        return {"type": "model_output", "content": [picture]}
+    said = f"Shapes and colours after your words “{clip(heard.asked, 200)}”: I draw by rule, not what you mean."
+    told = say("\n\n".join(filter(None, [seen(heard.attachments), said])))
+    return {"type": "model_output", "content": [*told["content"], picture]}
+
+
+def image(png: bytes) -> dict[str, Any]:
+    """The content of a step."""
+    return {"type": "image", "mime_type": "image/png", "data": base64.b64encode(png).decode()}

@@ -1,0 +1,161 @@
+"""What kind of thing a message asks for, read from its form and a few general words."""
+
+from __future__ import annotations
+
+import re
+from typing import NamedTuple
+
+from interactions_emulator.brain.rules.phrases import (
+    ACTION,
+    ASKS,
+    ASSENT,
+    CAN_YOU,
+    CHIT_CHAT,
+    CONVERSATION,
+    DRAW,
+    ELLIPTICAL,
+    FACT_ASKED,
+    GREETING,
+    JUDGE,
+    JUDGE_STRONG,
+    MARKS,
+    NO_STUDY,
+    NODS,
+    PAIRS,
+    POLITE_END,
+    POLITE_START,
+    QUICK,
+    REWORD,
+    SMALL,
+    STUDY,
+    STUDY_HINT,
+    STUDY_START,
+    WIDE_ASKS,
+    Intent,
+)
+
+SMALL_TALK = frozenset(("greeting", "thanks", "bye", "about_me", "abilities", "joke", "chat", "repeat"))
+MEMORY = frozenset(("memory", "fact_told", "fact_asked"))
+
+
+class Parts(NamedTuple):
+    """A message about a text: what shall be done, and the text it shall be done with ("" if none is given)."""
+
+    instruction: str
+    text: str
+
+
+def intent_of(message: str) -> Intent:
+    """The kind of a message. What nothing else fits is a "lookup" if it asks, else a "statement"."""
+    plain = core(message)
+    words = plain.split()
+    if not plain or not any(character.isalnum() for character in plain):
+        return "greeting" if GREETING.match(message.casefold().strip()) else "chat"
+    if CAN_YOU.match(" ".join(message.split())):
+        return "abilities"
+    if is_judging(message):
+        return "judge"
+    if len(words) <= 25:
+        for kind, pattern in CONVERSATION.items():
+            if pattern.search(plain):
+                return kind
+    if study_score(message) >= 2:
+        return "study"
+    if len(words) <= 20:
+        for kind, pattern in SMALL.items():
+            if pattern.search(plain):
+                return kind
+        if is_nod(message):
+            return "chat"
+    if DRAW.match(plain):
+        return "draw"
+    if ACTION.match(plain):
+        return "action"
+    asks = (
+        "?" in message or "？" in message or "؟" in message or bool(ASKS.search(plain)) or bool(WIDE_ASKS.search(plain))
+    )
+    noun_phrase = len(words) <= 8 and not re.search(r"\b(i|i'm|you|we|it's|that's|ich|je|yo)\b", plain)
+    return "lookup" if asks or noun_phrase else "statement"
+
+
+def core(message: str) -> str:
+    """The message in lower case without greeting, politeness and the marks at its ends; "" for a mere greeting."""
+    plain = " ".join(message.casefold().replace("’", "'").split())[:4_000].lstrip("¡¿ ")
+    greeted = GREETING.sub("", plain, count=1)
+    if greeted != plain and CHIT_CHAT.fullmatch(greeted.strip(" ,.!?¡¿~-:;)(👋😊🙂")):
+        return ""
+    plain = greeted.strip(" ,.!?！？。~-")
+    return POLITE_END.sub("", POLITE_START.sub("", plain)).strip(" ,.!?！？。~-")
+
+
+def split_text(message: str) -> Parts:
+    """Divides "Is this fine to post: '...'" into the instruction and the text; without a mark all is the text."""
+    for mark in MARKS.finditer(message[:600]):
+        head, tail = message[: mark.start()], message[mark.end() :]
+        if mark[0] == ": " and tail[:1] in PAIRS and tail[tail.rfind(PAIRS[tail[0]]) + 1 :].strip():
+            continue  # what follows the quotation is not part of it
+        if mark[0][-1] in PAIRS:
+            close = tail.rfind(PAIRS[mark[0][-1]])
+            if close < 2:
+                continue
+            head, tail = f"{head} {tail[close + 1 :]}", tail[:close]
+        if len(head.split()) <= 40 and tail.strip() and head.strip():
+            return Parts(head.strip(), unquoted(tail))
+    return Parts("", unquoted(message))
+
+
+def unquoted(text: str) -> str:
+    """A text without quotation marks around it."""
+    text = text.strip().strip("-").strip()
+    while len(text) > 2 and PAIRS.get(text[0]) == text[-1]:
+        text = text[1:-1].strip()
+    return text
+
+
+def is_judging(message: str) -> bool:
+    """Whether a text shall be judged (moderated, checked, classified), not answered."""
+    parts = split_text(message)
+    if not parts.instruction and FACT_ASKED.match(core(message)):
+        return False
+    instruction = (parts.instruction or message).casefold()[:1_500]
+    if JUDGE_STRONG.search(instruction):
+        return True
+    return bool(parts.instruction and JUDGE.search(instruction))
+
+
+def study_score(message: str) -> float:
+    """How much a message asks for a long written study; 2 and more is one."""
+    plain = " ".join(message.casefold().replace("’", "'").split())[:6_000]
+    bare = core(message)
+    if NO_STUDY.search(plain) or FACT_ASKED.match(bare):
+        return 0.0
+    wide = len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]", plain))
+    length = len(plain.split()) + wide / 2
+    score = 2.0 * len(set(STUDY.findall(plain)[:3])) + (2.0 if STUDY_START.match(bare) else 0.0)
+    score += 0.75 * min(3, len({m.group() for m in STUDY_HINT.finditer(plain)}))
+    if score >= 1.5:  # a long text alone is just a long text
+        questions = plain.count("?") + plain.count("？")
+        score += 0.5 * (length > 18) + 0.5 * (length > 30) + 0.75 * (questions >= 2 and length > 16)
+    return score - 1.5 * bool(QUICK.search(plain))
+
+
+def is_elliptical(message: str) -> bool:
+    """Whether a message makes sense only after an earlier one: "and tomorrow?", "what about Rome?", "go on"."""
+    plain = " ".join(message.casefold().split()).strip(" ?!.,")
+    return len(plain.split()) <= 8 and bool(ELLIPTICAL.match(plain))
+
+
+def is_assent(message: str) -> bool:
+    """Whether a message only says yes."""
+    return bool(ASSENT.fullmatch(" ".join(message.casefold().split()).strip(" ?!.,")))
+
+
+def is_nod(message: str) -> bool:
+    """Whether a message says no more than yes, no, good, not sure."""
+    return all(word in NODS for word in core(message).split())
+
+
+def is_about_last_answer(message: str) -> bool:
+    """Whether the last answer shall be said in another way: shorter, simpler, summarised."""
+    plain = core(message)
+    return len(plain.split()) <= 14 and bool(REWORD.search(plain))

@@ -1,0 +1,199 @@
+"""What a turn says: the message to answer now, results to report, and what was said before."""
+
+from __future__ import annotations
+
+import json
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Any, NamedTuple
+
+from interactions_emulator.brain.protocol import Step, Turn
+from interactions_emulator.brain.rules.attachments import described, document_parts
+
+SIGN_OFF = "— emulator"
+LONGEST_MESSAGE = 60_000
+"""Characters of a text that are looked at: its beginning and its end."""
+
+_FENCE = re.compile(r"<<<BEGIN_(\w+)>>>")
+_SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")
+_PREAMBLE = re.compile(r"^For context:[^\n]*\n?", re.MULTILINE)
+
+
+class Call(NamedTuple):
+    """An earlier function call and the message that led to it."""
+
+    name: str
+    arguments: dict[str, Any]
+    message: str
+
+
+class Said(NamedTuple):
+    """Something said in the conversation; `speaker` is "user", "model" or the name of another agent."""
+
+    speaker: str
+    text: str
+    call: Call | None = None
+    """The function call that led to it."""
+
+
+@dataclass(frozen=True)
+class Heard:
+    """A turn as the brain understands it.
+
+    `message` is the user's text to be answered, "" if the input ends in function results, which are then in `results`.
+    `asked` is the user's text that led there in either case. `attachments` describes pictures, sounds and films.
+    """
+
+    message: str
+    asked: str
+    results: tuple[Step, ...]
+    attachments: tuple[str, ...]
+    before: tuple[Said, ...]
+    calls: tuple[Call, ...]
+    documents: tuple[dict[str, Any], ...] = ()
+    """Contents of type `document`, of earlier messages too."""
+    new_documents: int = 0
+    """How many of them, the last ones, came with this turn."""
+
+    @property
+    def last_answer(self) -> str:
+        """What the user was told last, without the emulator's sign-off."""
+        return next((without_sign_off(said.text) for said in reversed(self.before) if said.speaker != "user"), "")
+
+    @property
+    def last_call(self) -> Call | None:
+        """The last function call before this message."""
+        return self.calls[-1] if self.calls else None
+
+
+def hear(turn: Turn) -> Heard:
+    """Takes a turn apart. Quoted context (`<<<BEGIN_...>>>`) is what others said, never the user's message."""
+    said: list[Said] = []
+    calls: list[Call] = []
+    attachments: list[str] = []
+    documents: list[dict[str, Any]] = []
+    new_documents = 0
+    results: list[Step] = []
+    asked = ""
+    first_fresh = len(turn.steps) - turn.fresh
+    for number, step in enumerate(turn.steps):
+        kind = step.get("type")
+        if kind == "user_input":
+            text, files = _user_input(step, said)
+            content = step.get("content")
+            papers = document_parts(content) if isinstance(content, list) else []
+            documents += papers
+            if number >= first_fresh:
+                attachments += files
+                new_documents += len(papers)
+            if text:
+                continues = said and said[-1].speaker == "user" and said[-1].text == asked and asked.endswith(":")
+                asked = f"{said.pop().text}\n{text}" if continues else text
+                said.append(Said("user", asked))
+            if text or files or papers:
+                results.clear()
+        elif kind == "model_output":
+            if text := text_of(step.get("content")):
+                said.append(Said("model", text, calls[-1] if calls else None))
+        elif kind == "function_call":
+            calls.append(Call(str(step.get("name", "")), _object(step.get("arguments")), asked))
+        elif kind == "function_result":
+            if told := _told(step.get("result")):
+                said.append(Said(str(step.get("name") or "tool"), told, calls[-1] if calls else None))
+            if number >= first_fresh:
+                results.append(step)
+    message = "" if results else asked
+    if message:
+        last = max(i for i, one in enumerate(said) if one.speaker == "user")
+        del said[last]
+    return Heard(
+        message, asked, tuple(results), tuple(attachments), tuple(said), tuple(calls), tuple(documents), new_documents
+    )
+
+
+def text_of(content: Any) -> str:
+    """The text in a step's content, which may be a list of contents, one content or a string."""
+    if isinstance(content, str):
+        content = {"text": content}
+    parts = content if isinstance(content, list) else [content]
+    texts = (p.get("text") for p in parts if isinstance(p, dict) and p.get("type", "text") == "text")
+    return "\n".join(text for text in texts if isinstance(text, str))
+
+
+def value_of(result: Any) -> Any:
+    """A function's result as plain data: JSON in strings is read, wrappers such as {"result": x} are removed."""
+    if isinstance(result, list) and result and all(isinstance(r, dict) and "text" in r for r in result):
+        result = text_of(result)
+    if isinstance(result, str):
+        try:
+            return value_of(json.loads(result)) if result.lstrip()[:1] in ("{", "[") else result
+        except ValueError:
+            return result
+    if (
+        isinstance(result, dict)
+        and len(result) == 1
+        and (key := next(iter(result))) in ("result", "output", "response")
+    ):
+        return value_of(result[key])
+    return result
+
+
+def without_sign_off(text: str) -> str:
+    """An answer of this brain without its last line."""
+    return text.rstrip().removesuffix(SIGN_OFF).rstrip()
+
+
+def _user_input(step: Step, said: list[Said]) -> tuple[str, list[str]]:
+    content = step.get("content")
+    text = text_of(content)
+    if len(text) > LONGEST_MESSAGE:
+        text = f"{text[: LONGEST_MESSAGE // 2]}\n…\n{text[-LONGEST_MESSAGE // 2 :]}"
+    if "<<<BEGIN_" in text or text.startswith("For context:"):
+        text, quoted = _unfenced(text)
+        said += quoted
+    return text.strip(), _files(content if isinstance(content, list) else [])
+
+
+def _unfenced(text: str) -> tuple[str, list[Said]]:
+    """A text without its quoted blocks and what introduces them, and what was quoted from whom."""
+    rest: list[str] = []
+    quoted: list[Said] = []
+    position = 0
+    while begin := _FENCE.search(text, position):
+        mark = f"<<<END_{begin[1]}>>>"
+        end = text.find(mark, begin.end())
+        if end < 0:
+            break
+        before = text[position : begin.start()]
+        rest.append(before)
+        if speaker := _SPEAKER.search(before[-120:]):
+            quoted.append(Said(speaker[1], text[begin.end() : end].strip()))
+        position = end + len(mark)
+    outside = _PREAMBLE.sub("", "".join([*rest, text[position:]]))
+    return re.sub(r"^\[[^\]\n]{1,80}\].*$", "", outside, flags=re.MULTILINE), quoted
+
+
+def _files(parts: Iterable[Any]) -> list[str]:
+    found = []
+    for part in parts:
+        if isinstance(part, dict) and part.get("type") in ("image", "audio", "video"):
+            found.append(described(part))
+    return found
+
+
+def _told(result: Any) -> str:
+    """The words in a function's result that a person has read: an answer of another agent."""
+    value = value_of(result)
+    if isinstance(value, dict):
+        value = value.get("answer") or value.get("text")
+    return value if isinstance(value, str) else ""
+
+
+def _object(value: Any) -> dict[str, Any]:
+    if isinstance(value, str):
+        try:
+            value = json.loads(value)
+        except ValueError:
+            return {}
+    return value if isinstance(value, dict) else {}

@@ -1,0 +1,138 @@
+"""Changes that a person asks for to a plan: what to leave out, to add, to keep to."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import replace
+
+from interactions_emulator.brain.rules.brief import Aspect, Brief, enumerated, parse
+from interactions_emulator.brain.rules.intents import core, is_assent
+from interactions_emulator.brain.rules.parsed_turn import Heard
+from interactions_emulator.brain.rules.phrases import STUDY_START
+from interactions_emulator.corpus.text import clip, listed, terms
+
+PLAN = "Research plan for"
+"""What a plan begins with."""
+SHORT = 8
+"""Words of meaning in an answer to a plan that is taken for one more aspect, not for a new brief."""
+
+_SWAPS = (
+    (re.compile(r"(?i)\breplace\s+([^.;]+?)\s+(?:with|by)\s+([^.;]+)"), r"leave out \1; add \2"),
+    (re.compile(r"(?i)(?:^|(?<=[,;.] ))([^,.;]+?)\s+instead of\s+([^,.;]+)"), r"add \1; leave out \2"),
+    (re.compile(r"(?i)\b(?:leave|cut|take)\s+(?!out\b)([^.;]{1,80}?)\s+out\b"), r"leave out \1"),
+    (re.compile(r"(?i)\blass\w*\s+([^.;]{1,80}?)\s+weg\b"), r"leave out \1"),
+)
+_SEE = r"(?:cover|include|mention|discuss|consider|research|search for|look (?:at|into|for)|write about)"
+_ORDER = re.compile(
+    r"(?i)\b(?:"
+    rf"(?P<drop>(?:leave|cut|take) out|drop|remove|delete|skip|omit|exclude|forget(?: about)?|without"
+    rf"|no need (?:for|to {_SEE})|(?:do not|don't) (?:also )?{_SEE}|not interested in|ohne)"
+    r"|(?P<only>(?:focus|concentrate) (?:only |just |more |rather )?on"
+    rf"|(?:limit|restrict|narrow) (?:it|this|(?:the|your) \w+) (?:down )?to|(?:only|just)(?: {_SEE})?|nur)"
+    rf"|(?P<more>(?:please )?(?:also )?(?:add|{_SEE})|extend (?:it |this |the \w+ )?(?:to|with|by)|plus|ergänze|auch)"
+    r")\b\s*"
+)
+_AROUND = re.compile(
+    r"(?i)^(?:(?:also|everything|anything|all|any|about|on|the|a|an|another|one more|new|sections?|parts?"
+    r"|chapters?|paragraphs?|aspects?|points?|questions?|(?:on|about|for|called|named|covering|of))\s+)+"
+    r"|\s+(?:as well|too|please|section|part|(?:to|from|in) (?:the|your) (?:plan|report|list))$"
+)
+_NUMBERED = re.compile(r"(?i)(?:step|point|item|number|no\.?|#|nr\.?)\s*(\d{1,2})")
+
+
+def plan_of(brief: Brief) -> str:
+    """The plan in words, for a person to approve or to change."""
+    steps = [f"Search the local documents for “{aspect.label}”." for aspect in brief.aspects]
+    steps += ["Look again for what is missing, and for what the documents found point to."]
+    if brief.without:
+        steps += [f"Leave out {listed([f'“{one}”' for one in brief.without])}."]
+    form = f" with the sections {listed([f'“{name}”' for name in brief.sections])}" if brief.sections else ""
+    form += f" as {brief.bullets} bullet points" if brief.bullets else " as a table" if brief.table else ""
+    form += f" in at most {brief.most_words} words" if brief.most_words else ""
+    steps += [f"Write the report{form}, every sentence quoted and cited."]
+    numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return f"{PLAN} “{brief.topic}”\n\n{numbered}\n\nReply with your approval to start, or say what to change."
+
+
+def agreed_brief(heard: Heard) -> Brief | None:
+    """The brief under the plan that was said last, with all changes asked for since; None if no plan was said last."""
+    brief: Brief | None = None
+    asked = ""
+    for said in heard.before:
+        if said.speaker == "user":
+            asked = said.text
+        elif not said.text.startswith(PLAN):
+            brief = None
+        else:
+            brief = parse(asked) if brief is None else changed(brief, asked)
+    return brief and changed(brief, heard.message or heard.asked)
+
+
+def changed(brief: Brief, text: str) -> Brief:
+    """The brief with the changes that `text` asks for; a text that is a brief of its own takes its place."""
+    if is_assent(text):
+        return brief
+    plain = " ".join(text.split())[:5_000]
+    if STUDY_START.match(core(plain)) and len(terms(plain)) > 5:
+        return parse(text)
+    for pattern, meaning in _SWAPS:
+        plain = pattern.sub(meaning, plain)
+    form = parse(re.sub(r"(?i)\bto (?=\d[\d,.]* words)", "in at most ", plain))
+    orders = list(_ORDER.finditer(plain))
+    drop: list[str] = []
+    more: list[str] = []
+    only: list[str] = []
+    for order, following in zip(orders, [*orders[1:], None], strict=False):
+        rest = plain[order.end() : following.start() if following else None]
+        objects = _objects(re.split(r"[.;!?](?:\s|$)|\bbut\b", rest)[0], brief)
+        (drop if order["drop"] else only if order["only"] else more).extend(objects)
+    formed = bool(form.bullets or form.table or form.most_words or form.sections)
+    if not (drop or more or only or formed):
+        if len(terms(plain)) >= SHORT:
+            return form
+        more = [clip(plain.strip(" .!"), 80)]
+    aspects = [one for one in brief.aspects if not _among(one.label, drop)]
+    if only:
+        aspects = [
+            next((one for one in aspects if _among(one.label, [label])), _aspect(label, brief)) for label in only
+        ]
+    sections = [name for name in brief.sections if not _among(name, drop) and (not only or _among(name, only))]
+    new = [label for label in more if not any(_among(one.label, [label]) for one in aspects)]
+    aspects += [_aspect(label, brief) for label in new]
+    if form.sections and not orders:
+        sections, aspects = list(form.sections), [_aspect(label, brief) for label in form.sections]
+    elif sections:
+        sections += new
+    unwanted = [one for one in drop if not set(terms(one)) <= set(terms(brief.topic))]  # it would leave nothing
+    return replace(
+        brief,
+        aspects=tuple(aspects) or (Aspect(brief.topic, brief.topic),),
+        sections=tuple(sections),
+        without=tuple(dict.fromkeys([*(one for one in brief.without if not _among(one, more)), *unwanted])),
+        bullets=form.bullets or brief.bullets,
+        table=form.table or brief.table,
+        most_words=form.most_words or brief.most_words,
+    )
+
+
+def _objects(text: str, brief: Brief) -> list[str]:
+    """What an order is about, in its own words; `step 2` is what the plan says there."""
+    found: list[str] = []
+    for part in enumerated(re.sub(r"(?i)[\s,]+(?:and|but|or|und|then|please|also)\s*$", "", text.strip())):
+        bare = _AROUND.sub("", _AROUND.sub("", part)).strip(" \"'“”.,:")
+        if (numbered := _NUMBERED.fullmatch(part)) and 0 < int(numbered[1]) <= len(brief.aspects):
+            found.append(brief.aspects[int(numbered[1]) - 1].label)
+        elif terms(bare) and not re.fullmatch(r"(?i)[\d,.]+ words|bullets?.*|(?:a )?table", bare):
+            found.append(clip(bare, 80))
+    return found
+
+
+def _aspect(label: str, brief: Brief) -> Aspect:
+    return Aspect(label, f"{label} {brief.topic}")
+
+
+def _among(label: str, names: Iterable[str]) -> bool:
+    """Whether a label speaks of one of the names: has all their words, or is itself part of one."""
+    stems = set(terms(label))
+    return any((own := set(terms(name))) and stems and (own <= stems or stems <= own) for name in names)

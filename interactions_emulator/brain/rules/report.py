@@ -1,0 +1,255 @@
+"""Writes the report of a research: Markdown in which every sentence of the body is a quotation with its citation."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+
+from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.answer import Draft
+from interactions_emulator.brain.rules.brief import Aspect, Brief
+from interactions_emulator.brain.rules.charts import Figure
+from interactions_emulator.corpus.index import Passage
+from interactions_emulator.corpus.text import clip
+
+USUAL_WORDS = 800
+LEAST_WORDS = 60
+SHORT = 250
+"""A report of fewer words has no sections."""
+SECTIONS = range(3, 7)
+MOST_MISSING = 6
+
+
+@dataclass(frozen=True)
+class Finding:
+    """A sentence worth quoting, where it stands, and the aspect that it was found for."""
+
+    sentence: str
+    source: Passage
+    aspect: Aspect
+    score: float
+
+
+@dataclass(frozen=True)
+class _Section:
+    heading: str
+    findings: tuple[Finding, ...]
+
+
+class _Writer:
+    """A draft that numbers its sources in the order of their first citation."""
+
+    def __init__(self, documents_url: str) -> None:
+        self.draft = Draft(documents_url)
+        self._numbers: dict[str, int] = {}
+
+    def cite(self, finding: Finding) -> None:
+        self.cite_sentence(finding.sentence, finding.source)
+
+    def cite_sentence(self, sentence: str, source: Passage) -> None:
+        number = self._numbers.setdefault(source.document_id, len(self._numbers) + 1)
+        self.draft.quote(sentence, source).write(f" [{number}]")
+
+    @property
+    def count(self) -> int:
+        return len(self._numbers)
+
+
+def write_report(
+    brief: Brief,
+    findings: Sequence[Finding],
+    missing: Sequence[str],
+    documents_url: str,
+    figures: Sequence[Figure] = (),
+    notes: Sequence[str] = (),
+) -> Step:
+    """The report as a `model_output`; short and honest if nothing was found. `figures` come after it.
+
+    `notes` is what else has to be said, such as which documents could not be read.
+    """
+    writer = _Writer(documents_url)
+    writer.draft.write(f"# {brief.title}\n\n")
+    if not findings and figures:
+        writer.draft.write(
+            f"No sentence of the documents speaks of “{brief.topic}”; what tables hold is drawn below.\n\n"
+        )
+    elif not findings:
+        writer.draft.write(
+            f"The local documents hold nothing on “{brief.topic}”. Nothing is reported, because nothing was found:"
+            " the emulator quotes documents and does not guess.\n\n"
+        )
+    else:
+        budget = max(LEAST_WORDS, brief.most_words - 45) if brief.most_words else USUAL_WORDS
+        kept = _within(findings, budget, brief)
+        if brief.bullets:
+            for finding in _best(kept, brief.bullets):
+                writer.draft.write("- ")
+                writer.cite(finding)
+                writer.draft.write("\n")
+            writer.draft.write("\n")
+        elif brief.table:
+            _table(writer, kept)
+        else:
+            _prose(writer, brief, kept)
+    if missing and not (brief.most_words and brief.most_words < SHORT):
+        writer.draft.write("## What the documents do not say\n\nNothing was found on:\n\n")
+        writer.draft.write("".join(f"- {label}\n" for label in missing[:MOST_MISSING]) + "\n")
+    elif findings and not brief.most_words:
+        writer.draft.write("## What the documents do not say\n\n")
+        writer.draft.write(
+            "Something was found on every aspect of the question; how complete it is, the documents cannot tell.\n\n"
+        )
+    if figures:
+        writer.draft.write("## Charts\n\n")
+    for number, (caption, source, _) in enumerate(figures, 1):
+        writer.draft.write(f"Figure {number}: ")
+        writer.cite_sentence(caption, source)
+        writer.draft.write("\n\n")
+    writer.draft.write("".join(f"{note}\n\n" for note in notes))
+    plural = "" if writer.count == 1 else "s"
+    writer.draft.write(f"*Written by the local emulator from {writer.count} local document{plural}, not by Gemini.*")
+    return writer.draft.step()
+
+
+def _prose(writer: _Writer, brief: Brief, findings: Sequence[Finding]) -> None:
+    summary = _summary(findings) if len(findings) > 5 else []
+    if summary:
+        for number, finding in enumerate(summary):
+            writer.draft.write(" " * bool(number))
+            writer.cite(finding)
+        writer.draft.write("\n\n")
+    rest = [finding for finding in findings if finding not in summary]
+    if 0 < brief.most_words < SHORT and not brief.sections:
+        _paragraphs_of(writer, rest)
+        return
+    for section in _sections(brief, rest):
+        writer.draft.write(f"## {section.heading}\n\n")
+        if not section.findings:
+            writer.draft.write("The local documents hold nothing on this.\n\n")
+        _paragraphs_of(writer, section.findings)
+
+
+def _paragraphs_of(writer: _Writer, findings: Sequence[Finding]) -> None:
+    for paragraph in _paragraphs(findings):
+        for number, finding in enumerate(paragraph):
+            writer.draft.write(" " * bool(number))
+            writer.cite(finding)
+        writer.draft.write("\n\n")
+
+
+def _table(writer: _Writer, findings: Sequence[Finding]) -> None:
+    writer.draft.write("| Finding | Document |\n| --- | --- |\n")
+    for finding in _best(findings, 12):
+        writer.draft.write("| ")
+        writer.cite(finding)
+        writer.draft.write(f" | {finding.source.title.replace('|', '/')} |\n")
+    writer.draft.write("\n")
+
+
+def _within(findings: Sequence[Finding], budget: int, brief: Brief) -> list[Finding]:
+    """The best findings that fit, each aspect in its turn, so that no aspect pushes the others out."""
+    queues: dict[Aspect, list[Finding]] = {}
+    for finding in sorted(findings, key=lambda one: -one.score):
+        queues.setdefault(finding.aspect, []).append(finding)
+    kept: list[Finding] = []
+    spent = 0
+    unsectioned = brief.bullets or brief.table or 0 < brief.most_words < SHORT
+    overhead = 0 if unsectioned else 12 * min(len(queues), SECTIONS[-1])
+    while any(queues.values()):
+        for queue in queues.values():
+            if queue:
+                finding = queue.pop(0)
+                length = _length(finding.sentence)
+                if spent + length + overhead <= budget or not kept:
+                    kept.append(finding)
+                    spent += length
+    return kept
+
+
+def _length(text: str) -> int:
+    """Words; where they are not divided by spaces, two characters count as one."""
+    wide = len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]", text))
+    return len(text.split()) + wide // 2 + 1
+
+
+def _best(findings: Sequence[Finding], count: int) -> list[Finding]:
+    """The best findings, of different documents as long as there are some."""
+    ordered = sorted(findings, key=lambda one: -one.score)
+    seen: set[str] = set()
+    first = [f for f in ordered if not (f.source.document_id in seen or seen.add(f.source.document_id))]  # type: ignore[func-returns-value]
+    return [*first, *(f for f in ordered if f not in first)][:count]
+
+
+def _summary(findings: Sequence[Finding]) -> list[Finding]:
+    """The best, without those that are all there is on their aspect."""
+    counts = Counter(finding.aspect for finding in findings)
+    spare = [finding for finding in findings if counts[finding.aspect] > 1]
+    return _best(spare, 3 if len(findings) > 12 else 2)
+
+
+def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
+    """One section an aspect, else one a document; those asked for by name come as they were asked for."""
+    if brief.sections:
+        return [_Section(name, tuple(f for f in findings if f.aspect.label == name)) for name in brief.sections]
+    place = {aspect: number for number, aspect in enumerate(brief.aspects)}
+    findings = sorted(findings, key=lambda one: place.get(one.aspect, len(place)))
+    groups: dict[object, list[Finding]] = {}
+    for finding in findings:
+        groups.setdefault(finding.aspect, []).append(finding)
+    if len(groups) < SECTIONS[0]:
+        groups = {}
+        for finding in findings:
+            groups.setdefault((finding.source.document_id, finding.source.heading), []).append(finding)
+        if len(groups) > SECTIONS[-1]:
+            groups = {}
+            for finding in findings:
+                groups.setdefault(finding.source.document_id, []).append(finding)
+    ranked = sorted(groups.values(), key=lambda group: -len(group))
+    shown, over = ranked[: SECTIONS[-1]], ranked[SECTIONS[-1] :]
+    order = {id(group): place for place, group in enumerate(groups.values())}
+    shown.sort(key=lambda group: order[id(group)])
+    taken: set[str] = set()
+    sections = [_Section(_heading(brief, group, taken), tuple(group)) for group in shown]
+    if over:
+        last = sections[-1]
+        sections[-1] = _Section(last.heading, (*last.findings, *(f for group in over for f in group)))
+    return sections
+
+
+_EMPTY = re.compile(
+    r"(?i)introduction|overview|usage|examples?|notes?|references|features?|installation|abstract|see also"
+    r"|description|summary|basics"
+    r"|quick ?start|getting started|background|details|.*\d+\.\d+.*|.*(?:19|20)\d\d.*|changelog|release.*|readme"
+)
+
+
+def _heading(brief: Brief, group: Sequence[Finding], taken: set[str]) -> str:
+    """The aspect's name where the brief names several, else the heading or title over the best passage."""
+    aspects = {finding.aspect for finding in group}
+    named = [one.label for one in aspects if len(aspects) == 1 < len(brief.aspects) and one in brief.aspects]
+    for finding in sorted(group, key=lambda one: -one.score):
+        title, _, about = finding.source.title.partition(": ")
+        for name in (*named, finding.source.heading, about or title, finding.aspect.label, title):
+            name = clip(re.sub(r"^(?:\W+|\d+(?:\.\d+)*\.?\s+)|[\s#*`.:]+$", "", name), 80)
+            dotted = re.search(r"\w\.\w", name)
+            if (
+                1 <= len(name.split()) <= 10
+                and not dotted
+                and not _EMPTY.fullmatch(name)
+                and name.casefold() not in taken
+            ):
+                taken.add(name.casefold())
+                return name[:1].upper() + name[1:]
+    return "More findings"
+
+
+def _paragraphs(findings: Iterable[Finding]) -> list[list[Finding]]:
+    """One paragraph a document, its sentences in the document's order."""
+    paragraphs: dict[str, list[Finding]] = {}
+    for finding in findings:
+        paragraphs.setdefault(finding.source.document_id, []).append(finding)
+    for paragraph in paragraphs.values():
+        paragraph.sort(key=lambda f: (f.source.position, f.source.text.find(f.sentence)))
+    return list(paragraphs.values())

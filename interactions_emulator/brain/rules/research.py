@@ -1,0 +1,204 @@
+"""Extractive research over the corpus: plan, search, read, look for what is missing, write. Nothing is invented."""
+
+from __future__ import annotations
+
+import re
+from collections import Counter
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from typing import NamedTuple
+
+from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps, thought
+from interactions_emulator.brain.rules.attachments import ATTACHED, Shelf, read_documents
+from interactions_emulator.brain.rules.brief import Aspect, Brief, parse, read_brief
+from interactions_emulator.brain.rules.charts import Figure, figures
+from interactions_emulator.brain.rules.corpus_qa import alike, quotable
+from interactions_emulator.brain.rules.drawing import image
+from interactions_emulator.brain.rules.parsed_turn import hear
+from interactions_emulator.brain.rules.plan_edits import agreed_brief, plan_of
+from interactions_emulator.brain.rules.report import Finding, write_report
+from interactions_emulator.corpus.index import Corpus, Passage
+from interactions_emulator.corpus.text import clip, listed, sentences, terms
+from interactions_emulator.synthetic.pictures import draw_chart
+
+
+class _Bar(NamedTuple):
+    """Shares that have to be spoken of: of the aspect by a passage, of the topic by it, of the aspect by a sentence."""
+
+    passage: float
+    topic: float
+    sentence: float
+
+
+USUAL, WIDER = _Bar(0.5, 0.3, 0.25), _Bar(0.35, 0.25, 0.35)
+OWN = _Bar(0.3, 0.2, 0.2)
+"""Of documents that came with the brief."""
+PLANNING, WRITING, WHOLE = 60.0, 120.0, 1200.0
+"""Virtual seconds of planning, of writing and of the whole research; about what Gemini takes."""
+MOST_ROUNDS, MOST_MISSED = 7, 3
+"""Searches, when the brief has few aspects; aspects that are searched for again."""
+ENOUGH_DOCUMENTS = 3
+PER_ROUND, PER_DOCUMENT = 12, 4
+"""Most sentences taken in one round, and from one document in it."""
+
+
+@dataclass(frozen=True)
+class Round:
+    """One search and what was taken from its hits."""
+
+    query: str
+    aspect: Aspect
+    findings: tuple[Finding, ...]
+
+
+def research(turn: Turn, corpus: Corpus) -> Iterator[Beat]:
+    """The steps of a deep-research agent, spread over 20 virtual minutes.
+
+    `agent_config`: `thinking_summaries` "none" leaves out the thoughts; `collaborative_planning` gives the plan alone;
+    `visualization` "off" leaves out the charts.
+    """
+    heard, ids = hear(turn), Ids(turn)
+    attached = read_documents(heard.documents)
+    titles = listed([entry.title for entry in attached.corpus.documents()])
+    brief = agreed_brief(heard) or (read_brief(heard) if heard.asked or not titles else parse(titles))
+    shelf = Shelf(attached.corpus, corpus)
+    if turn.agent_config.get("collaborative_planning") is True:
+        yield Beat(PLANNING, Draft(turn.documents_url).write(plan_of(brief)).step())
+        return
+    thinks = turn.agent_config.get("thinking_summaries") != "none"
+    if thinks:
+        looking = listed([f"“{aspect.label}”" for aspect in brief.aspects])
+        told = f"The topic is “{brief.topic}”. I shall look for {looking}."
+        yield Beat(PLANNING, thought(ids, f"**Planning**\n\n{' '.join([told, *attached.unread])}"))
+    rounds = investigate(brief, shelf)
+    share = (WHOLE - WRITING - (PLANNING if thinks else 0.0)) / len(rounds)
+    for one in rounds:
+        call, result = search_steps(ids, [clip(one.query, 200)])
+        yield Beat(share * 0.3, call)
+        yield Beat(share * (0.3 if thinks else 0.7), result)
+        if thinks:
+            yield Beat(share * 0.4, thought(ids, f"**Reading**\n\n{_reading(one)}"))
+    findings = _shared_out(brief, shelf, [finding for one in rounds for finding in one.findings])
+    found = {finding.aspect.label for finding in findings}
+    missing = [aspect.label for aspect in brief.aspects if aspect.label not in found]
+    drawn: list[Figure] = []
+    if turn.agent_config.get("visualization") != "off":
+        topic = _Weights(shelf, brief.topic)
+        near = [one for one in shelf.search(brief.topic, limit=12) if one.score >= USUAL.passage]
+        own = [Passage(one.document_id, one.title, "", "", 0, 1.0) for one in attached.corpus.documents()]
+        drawn = figures(shelf, [*own, *(one.source for one in findings), *near], topic.share, brief.without)
+    yield Beat(WRITING, write_report(brief, findings, missing, turn.documents_url, drawn, attached.unread))
+    for figure in drawn:
+        yield Beat(0.0, {"type": "model_output", "content": [image(draw_chart(figure.chart))]})
+
+
+def investigate(brief: Brief, corpus: Shelf) -> list[Round]:
+    """Searches for the aspects, then for those that nothing was found for, then for what the hits point to."""
+    rounds: list[Round] = []
+    for aspect in brief.aspects:
+        rounds.append(_round(corpus, brief, aspect.query, aspect, rounds))
+    most = max(MOST_ROUNDS, len(rounds) + MOST_MISSED)
+    for one in [one for one in rounds if not one.findings][:MOST_MISSED]:
+        if (narrower := _known(corpus, one.aspect.label)) not in ("", one.query):
+            rounds.append(_round(corpus, brief, narrower, one.aspect, rounds))
+    while len(rounds) < most and any(one.findings for one in rounds):
+        lead = _lead(brief, rounds)
+        if lead is None:
+            break
+        rounds.append(_round(corpus, brief, lead.query, lead, rounds))
+    if 0 < len({f.source.document_id for one in rounds for f in one.findings}) < ENOUGH_DOCUMENTS:
+        rounds.append(_round(corpus, brief, brief.topic, brief.aspects[0], rounds, WIDER))
+    return rounds
+
+
+def _round(
+    corpus: Shelf, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: _Bar = USUAL
+) -> Round:
+    """One search. What the brief did not ask for by itself has to speak of the topic in each sentence."""
+    known = [finding.sentence for one in before for finding in one.findings]
+    lead = aspect not in brief.aspects
+    without = [set(terms(one)) for one in brief.without]
+    asked, topic, label = (_Weights(corpus, text) for text in (query, brief.topic, aspect.label))
+    scored: list[tuple[float, int, int, Finding]] = []
+    for rank, passage in enumerate(corpus.search(query, limit=30)):
+        whole = f"{passage.title} {passage.heading} {passage.text}"
+        near = topic.share(whole)
+        needed = OWN if passage.document_id.startswith(ATTACHED) else bar
+        if min(passage.score, label.share(whole)) < needed.passage or near < needed.topic:
+            continue
+        about = asked.share(f"{passage.title} {passage.heading}")
+        for place, sentence in enumerate(sentences(passage.text)):
+            spoken = asked.share(sentence)
+            if not quotable(sentence) or (lead and not topic.share(sentence)):
+                continue
+            if any(one <= set(terms(f"{passage.heading} {sentence}")) for one in without):
+                continue
+            if spoken >= needed.sentence or (spoken and about >= USUAL.passage and bar is USUAL):
+                score = spoken + near + passage.score - 0.02 * rank - 0.5 * lead
+                scored.append((-score, rank, place, Finding(sentence, passage, aspect, score)))
+    taken: list[Finding] = []
+    documents: Counter[str] = Counter()
+    for _, _, _, finding in sorted(scored, key=lambda one: one[:3]):
+        document = finding.source.document_id
+        if len(taken) == PER_ROUND:
+            break
+        if documents[document] < PER_DOCUMENT and not any(alike(finding.sentence, other) for other in known):
+            documents[document] += 1
+            known.append(finding.sentence)
+            taken.append(finding)
+    return Round(query, aspect, tuple(taken))
+
+
+class _Weights:
+    """How much of a query a text speaks of, from 0 to 1; rare words weigh more."""
+
+    def __init__(self, corpus: Shelf, query: str) -> None:
+        self._weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
+        self._total = sum(self._weights.values()) or 1.0
+
+    def share(self, text: str) -> float:
+        return sum(self._weights.get(term, 0.0) for term in set(terms(text))) / self._total
+
+
+def _shared_out(brief: Brief, shelf: Shelf, findings: list[Finding]) -> list[Finding]:
+    """The findings, where an aspect that found only what others had found before takes over what speaks of it."""
+    for aspect in brief.aspects:
+        if any(finding.aspect == aspect for finding in findings):
+            continue
+        label = _Weights(shelf, aspect.label)
+        left = Counter(finding.aspect for finding in findings)
+        for place, finding in enumerate(findings):
+            if left[finding.aspect] > 1 and label.share(f"{finding.source.heading} {finding.sentence}") > 0.9:
+                left[finding.aspect] -= 1
+                findings[place] = replace(finding, aspect=aspect)
+    return findings
+
+
+def _known(corpus: Shelf, label: str) -> str:
+    """The words of a label that the corpus knows, in their order; "" if it knows none."""
+    known = {term for term, (_, count) in corpus.weights(label).items() if count}
+    return " ".join(word for word in re.findall(r"[\w'-]+", label) if known & set(terms(word)))
+
+
+def _lead(brief: Brief, rounds: Sequence[Round]) -> Aspect | None:
+    """A heading or title among the best findings that shares a word with the brief and was not searched for yet."""
+    searched = [set(terms(one.query)) for one in rounds]
+    topic = set(terms(brief.text))
+    findings = sorted((f for one in rounds for f in one.findings), key=lambda f: -f.score)
+    for finding in findings:
+        for name in (finding.source.heading, finding.source.title.partition(": ")[2]):
+            stems = set(terms(name))
+            shared = len(stems & topic)
+            if 1 < len(stems) <= 8 and shared and shared < len(stems) and not any(stems <= one for one in searched):
+                return Aspect(clip(name, 80), name)
+    return None
+
+
+def _reading(one: Round) -> str:
+    if not one.findings:
+        return f"“{clip(one.query, 120)}” is not spoken of in the local documents."
+    sources: dict[str, Passage] = {f.source.document_id: f.source for f in one.findings}
+    counts = Counter(f.source.document_id for f in one.findings)
+    names = [f"“{clip(p.title, 70)}” ({counts[i]} sentence{'s' * (counts[i] > 1)})" for i, p in sources.items()]
+    return f"On “{clip(one.query, 120)}” I read {listed(names)}. It says: {clip(one.findings[0].sentence, 180)}"

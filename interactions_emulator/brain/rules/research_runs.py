@@ -1,0 +1,103 @@
+"""What a request tells of the research runs of its conversation: the table of them, and their orders."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.parsed_turn import value_of
+from interactions_emulator.corpus.text import terms
+
+ENDED = frozenset(("completed", "failed", "cancelled", "incomplete", "expired"))
+"""States in which nothing goes on any more."""
+_PLACE = re.compile(
+    r"\b(?:(first|oldest|erste[rns]?|premier|première|primer[oa]?)|(second|zweite[rns]?|deuxième|segund[oa])"
+    r"|(last|latest|newest|letzte[rns]?|neueste[rns]?|dernière?|últim[oa]))"
+    r"\s(?:one|report|research|run|study|bericht|recherche|rapport|informe)\b"
+)
+
+
+class Job(NamedTuple):
+    """A line of the table of runs."""
+
+    id: str
+    state: str
+    title: str
+
+    @property
+    def waits_for(self) -> str:
+        """price, plan or deletion; "" if it waits for no yes."""
+        return self.state.partition("waits for a yes:")[2].strip()
+
+    @property
+    def runs(self) -> bool:
+        """Whether it is on its way."""
+        return not self.waits_for and self.state not in ENDED
+
+    @property
+    def has_report(self) -> bool:
+        """Whether there is a report to ask about."""
+        return self.state == "completed" or self.waits_for == "deletion"
+
+    @property
+    def named(self) -> str:
+        """As it is called in a sentence."""
+        return f"Research `{self.id}` (“{self.title}”)"
+
+
+def jobs_in(system_instruction: str) -> tuple[Job, ...]:
+    """The runs of the conversation, newest first."""
+    lines = re.findall(r"^- (job_\w+) \| ([^|\n]+?) \| (.*)$", system_instruction, re.MULTILINE)
+    return tuple(Job(*line) for line in lines)
+
+
+def meant_of(message: str, jobs: Sequence[Job]) -> str:
+    """The id of the run that a message names by its place or by words of its title, "" if it names none."""
+    if (place := _PLACE.search(message.casefold())) and jobs:
+        number = next(number for number, group in enumerate(place.groups()) if group)
+        return jobs[0 if number == 2 else max(-1 - number, -len(jobs))].id
+    said = set(terms(message))
+    best = max(jobs, key=lambda job: len(said & set(terms(job.title))), default=None)
+    return best.id if best and said & set(terms(best.title)) else ""
+
+
+def has_files(steps: Sequence[Step]) -> bool:
+    """Whether the newest message brings files; each part of it is a step."""
+    texts = 0
+    for step in reversed(steps):
+        kinds = [part.get("type") for part in step.get("content") or [] if isinstance(part, dict)]
+        texts += "text" in kinds
+        if step.get("type") != "user_input" or texts > 1:
+            return False
+        if any(kind not in ("text", None) for kind in kinds):
+            return True
+    return False
+
+
+def handled_in(steps: Sequence[Step]) -> dict[str, int]:
+    """The number of the last step that names a run as the object of a call or of its result, by the run's id."""
+    found: dict[str, int] = {}
+    for number, step in enumerate(steps):
+        told = step.get("arguments") if step.get("type") == "function_call" else value_of(step.get("result"))
+        job = (told.get("job") or told.get("job_id")) if isinstance(told, dict) else None
+        if isinstance(job, str):
+            found[job] = number
+    return found
+
+
+def orders_in(steps: Sequence[Step]) -> dict[str, dict[str, Any]]:
+    """The arguments of the `start_research` that ordered a run, with its newest brief, by the run's id."""
+    calls: dict[Any, dict[str, Any]] = {}
+    found: dict[str, dict[str, Any]] = {}
+    for step in steps:
+        if step.get("type") == "function_call" and step.get("name") in ("start_research", "revise"):
+            calls[step.get("id")] = step.get("arguments") or {}
+        elif step.get("type") == "function_result" and (arguments := calls.get(step.get("call_id"))):
+            result = value_of(step.get("result"))
+            job = result.get("job") if isinstance(result, dict) else None
+            if job and arguments.get("brief"):
+                brief = {"brief": arguments["brief"]}
+                found[job] = found.get(job, {}) | brief if "wishes" in arguments else dict(arguments)
+    return found

@@ -1,0 +1,170 @@
+"""Says in words what functions returned: any JSON, without knowing the function."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any
+
+from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.parsed_turn import Heard, value_of
+from interactions_emulator.corpus.text import clip, listed
+
+MOST_LINES = 60
+MOST_ROWS = 14
+LONGEST_VALUE = 1_500
+_ASIDES = ("source", "sources", "note", "notes", "attribution", "disclaimer")
+_MAIN_TEXT = ("answer", "text", "message", "summary", "content", "report", "reply")
+
+
+def tell(heard: Heard) -> str:
+    """An answer made of the function results that the turn ends in."""
+    told = [_one(step, heard) for step in heard.results]
+    return "\n\n".join(told)
+
+
+def _one(step: Step, heard: Heard) -> str:
+    name = str(step.get("name") or "the function")
+    value = value_of(step.get("result"))
+    error = _error(value, bool(step.get("is_error")))
+    if error is not None:
+        return _explained(name, error)
+    if isinstance(value, str):
+        return value.strip() or f"`{name}` answered with an empty text."
+    if value in (None, [], {}):
+        return f"`{name}` has done its work and returned nothing."
+    if isinstance(value, dict) and (text := next((value[k] for k in _MAIN_TEXT if isinstance(value.get(k), str)), "")):
+        rest = {k: v for k, v in value.items() if v is not text and not isinstance(v, bool)}
+        return "\n".join(filter(None, [text.strip(), *_asides(rest)]))
+    arguments: dict[str, Any] = next((call.arguments for call in reversed(heard.calls) if call.name == name), {})
+    about = ", ".join(
+        f"{humanised(k)} {clip(str(v), 80)}" for k, v in arguments.items() if isinstance(v, str | int | float)
+    )
+    lines = _lines(value)
+    if len(lines) > MOST_LINES:
+        lines = [*lines[:MOST_LINES], f"… and {len(lines) - MOST_LINES} more lines"]
+    asides = _asides(value) if isinstance(value, dict) else []
+    return "\n".join([f"`{name}`{f' for {about}' if about else ''} says:", *lines, *asides])
+
+
+def _error(value: Any, is_error: bool) -> Any:
+    """What went wrong, None if nothing did."""
+    if isinstance(value, dict):
+        for key in ("error", "error_message", "errors"):
+            if value.get(key):
+                return {**value, **value[key]} if isinstance(value[key], dict) else {**value, "message": value[key]}
+        if str(value.get("status")).lower() in ("error", "failed", "failure"):
+            return value
+    return value if is_error else None
+
+
+def _explained(name: str, error: Any) -> str:
+    if not isinstance(error, dict):
+        return f"`{name}` could not do it: {clip(str(error), 600)}"
+    message = next(
+        (str(error[k]) for k in ("message", "error_message", "detail", "reason", "code") if error.get(k)), ""
+    )
+    text = f"`{name}` could not do it: {clip(message or str(error), 600)}"
+    candidates = next((error[k] for k in ("candidates", "suggestions", "options", "choices") if error.get(k)), None)
+    if isinstance(candidates, list):
+        names = [_short(candidate) for candidate in candidates[:10]]
+        text += "\n\nWhich one do you mean?\n" + "\n".join(f"- {name}" for name in names)
+    if hint := next((error[k] for k in ("hint", "help", "next_step", "suggestion") if error.get(k)), ""):
+        text += f"\n\n{clip(str(hint), 400)}"
+    return text
+
+
+def _lines(value: Any, units: Mapping[str, Any] | None = None, depth: int = 0) -> list[str]:
+    pad = "  " * depth
+    if isinstance(value, dict):
+        return _record(value, units or {}, depth)
+    if isinstance(value, list):
+        rows = []
+        for item in value[:MOST_ROWS]:
+            if isinstance(item, dict | list) and not _flat(item):
+                nested = _lines(item, units, depth + 1)
+                rows += [f"{pad}- {nested[0].strip().removeprefix('- ')}", *nested[1:]] if nested else []
+            else:
+                rows.append(f"{pad}- {_short(item, units)}")
+        return [*rows, f"{pad}- … and {len(value) - MOST_ROWS} more"] if len(value) > MOST_ROWS else rows
+    return [f"{pad}{_short(value)}"]
+
+
+def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list[str]:
+    pad = "  " * depth
+    if isinstance(value.get("units"), dict):
+        units = {**units, **value["units"]}
+    lines = []
+    for key, item in value.items():
+        if (key == "units" and isinstance(item, dict)) or key.endswith("_units") or item in (None, "", [], {}):
+            continue
+        if depth == 0 and key in (*_ASIDES, "synthetic"):
+            continue
+        own = value.get(f"{key}_units")
+        here = {**units, **own} if isinstance(own, dict) else units
+        if isinstance(item, dict) and (rows := _rows(item)):
+            item = rows
+        if isinstance(item, dict) and _flat(item):
+            lines.append(f"{pad}- {humanised(key)}: {_short(item, here)}")
+        elif isinstance(item, dict | list) and not (isinstance(item, list) and _flat(item)):
+            lines += [f"{pad}- {humanised(key)}:", *_lines(item, here, depth + 1)]
+        else:
+            lines.append(f"{pad}- {humanised(key)}: {_with_unit(key, item, here)}")
+    return lines
+
+
+def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
+    """`{"day": [1, 2], "high": [20, 21]}` as a list of records; [] if it is no such table."""
+    lengths = {len(column) if isinstance(column, list) else -1 for column in columns.values()}
+    if len(columns) < 2 or len(lengths) != 1 or (length := lengths.pop()) < 1:
+        return []
+    return [{key: column[row] for key, column in columns.items()} for row in range(length)]
+
+
+def _flat(value: Any) -> bool:
+    """Whether a value can be said in one line."""
+    items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
+    return all(not isinstance(item, dict | list) for item in items) and len(str(value)) < 300
+
+
+def _short(value: Any, units: Mapping[str, Any] | None = None) -> str:
+    if isinstance(value, dict):
+        said = (
+            f"{humanised(k)} {_with_unit(k, v, units or {})}" for k, v in value.items() if v not in (None, "", [], {})
+        )
+        return ", ".join(said)
+    if isinstance(value, list):
+        return listed([_short(item) for item in value[:MOST_ROWS]])
+    if isinstance(value, bool):
+        return "yes" if value else "no"
+    return clip(str(value), LONGEST_VALUE)
+
+
+def _with_unit(key: str, value: Any, units: Mapping[str, Any]) -> str:
+    unit = units.get(key)
+    if unit is None and isinstance(value, int | float) and not isinstance(value, bool):
+        parts = key.casefold().split("_")
+        near = (u for k, u in units.items() if parts[0] in k.split("_") or k.split("_")[0] in parts)
+        unit = next(near, units.get("temperature") if {"high", "low", "feels"} & set(parts) else None)
+    said = _short(value)
+    if not isinstance(unit, str) or not unit or isinstance(value, str | bool):
+        return said
+    return f"{said}{'' if unit.startswith(('°', '%')) else ' '}{unit}"
+
+
+def _asides(value: dict[str, Any]) -> list[str]:
+    lines = []
+    synthetic = value.get("synthetic")
+    if synthetic:
+        lines.append(
+            "These values are synthetic" + (f": {synthetic}" if isinstance(synthetic, str) else ", not measured") + "."
+        )
+    for key in _ASIDES:
+        if value.get(key):
+            said: Sequence[Any] | Any = value[key]
+            lines.append(f"{humanised(key).capitalize()}: {_short(said)}")
+    return lines
+
+
+def humanised(key: str) -> str:
+    """`wind_speed_10m` as `wind speed 10m`."""
+    return key.replace("_", " ").strip()

@@ -1,0 +1,351 @@
+"""Fills a JSON schema from a text: a classification, an extraction, a verdict. The result satisfies the schema."""
+
+from __future__ import annotations
+
+import math
+import re
+from dataclasses import dataclass, field
+from typing import Any
+
+from interactions_emulator.brain.rules.arguments import mentioned_value
+from interactions_emulator.brain.rules.concepts import GRAVITY, concepts_of, is_benign, match
+from interactions_emulator.brain.rules.places import is_place_like, places_in
+from interactions_emulator.brain.rules.values import (
+    NOT_GIVEN,
+    PREFIX,
+    Schema,
+    bounds,
+    fitted,
+    formatted,
+    is_confidence,
+    is_nothing,
+    is_rest,
+    kind_of,
+    may_be_null,
+    number_near,
+)
+from interactions_emulator.corpus.text import clip, listed, sentences, terms, word_set
+
+DEEPEST = 12
+
+
+def fill_schema(schema: Schema, text: str) -> Any:
+    """A value that satisfies `schema` and says what the text says."""
+    return _Reader(schema, text[:60_000]).value(schema, "", 0)
+
+
+@dataclass
+class _Reader:
+    root: Schema
+    text: str
+    chosen: dict[str, Any] = field(default_factory=dict)
+    """Enum values chosen so far by the name of their property, so that other fields can agree with them."""
+    cues: list[str] = field(default_factory=list)
+    margin: float = 0.0
+
+    def value(self, raw: Any, name: str, depth: int) -> Any:
+        schema = self.resolved(raw)
+        if "const" in schema:
+            return schema["const"]
+        if schema.get("enum"):
+            return self.enum(schema["enum"], name, str(schema.get("description") or ""))
+        for key in ("anyOf", "oneOf"):
+            if schema.get(key):
+                return self.any_of(schema, schema[key], name, depth)
+        kind = kind_of(schema)
+        if kind == "null":
+            return None
+        if kind == "boolean":
+            return self.boolean(name)
+        if kind in ("integer", "number"):
+            return self.number(schema, name, kind)
+        if kind == "array":
+            return self.array(schema, name, depth)
+        if kind == "object":
+            return self.object(schema, depth)
+        found = self.string(schema, name)
+        return None if is_nothing(found) and may_be_null(schema) else fitted(found, schema)
+
+    def resolved(self, raw: Any) -> Schema:
+        """The schema itself for a `$ref`, with `allOf` merged."""
+        schema: Schema = raw if isinstance(raw, dict) else {}
+        for _ in range(DEEPEST):
+            if isinstance(reference := schema.get("$ref"), str):
+                target: Any = self.root
+                for part in reference.lstrip("#/").split("/") if reference.startswith("#/") else []:
+                    target = target.get(part, {}) if isinstance(target, dict) else {}
+                schema = {
+                    **(target if isinstance(target, dict) else {}),
+                    **{k: v for k, v in schema.items() if k != "$ref"},
+                }
+            elif schema.get("allOf"):
+                merged: Schema = {k: v for k, v in schema.items() if k != "allOf"}
+                for one in map(self.resolved, schema["allOf"]):
+                    merged = {
+                        **one,
+                        **merged,
+                        "properties": {**one.get("properties", {}), **merged.get("properties", {})},
+                        "required": [*one.get("required", []), *merged.get("required", [])],
+                    }
+                schema = (
+                    merged
+                    if merged["properties"]
+                    else {k: v for k, v in merged.items() if k not in ("properties", "required")}
+                )
+            else:
+                break
+        return schema
+
+    def any_of(self, schema: Schema, options: list[Any], name: str, depth: int) -> Any:
+        """The first option for which the text holds something; null if that is allowed and it holds nothing."""
+        shared = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf", "default", "title")}
+        concrete = [
+            one
+            for one in options
+            if kind_of(self.resolved(one)) != "null" and self.resolved(one).get("const", 0) is not None
+        ]
+        nullable = len(concrete) < len(options)
+        if not concrete:
+            return None
+        for option in concrete:
+            value = self.value({**shared, **self.resolved(option)}, name, depth + 1)
+            if not (nullable and self.unfounded(value, name)):
+                return value
+        return None if nullable else self.value({**shared, **self.resolved(concrete[0])}, name, depth + 1)
+
+    def enum(self, values: list[Any], name: str, description: str) -> Any:
+        scores: list[tuple[float, int, Any, tuple[str, ...]]] = []
+        for place, value in enumerate(values):
+            weight, cues = 0.0, tuple[str, ...]()
+            for concept in concepts_of(str(value)):
+                found = match(concept, self.text)
+                grave = 1.5 if concept in GRAVITY else 1.0
+                weight += found.weight * grave
+                cues += found.cues
+            if concepts_of(str(value)) == ["spam"] and weight == 1.0:
+                weight = 0.6  # one advertising word makes no advertisement
+            if isinstance(value, str) and mentioned_value([value], self.text) is not None and not is_benign(value):
+                weight += 0.5 if weight else 1.0
+                cues += (value,)
+            scores.append((weight, -place, value, cues))
+        best = max(scores, key=lambda one: one[:2])
+        others = [score for score in scores if score is not best]
+        benign = next((value for value in values if isinstance(value, str) and is_benign(value)), None)
+        runner_up = max((score[0] for score in others), default=0.0)
+        if best[0] < 1.0:
+            result = (
+                benign
+                if benign is not None
+                else (None if None in values else values[-1] if is_rest(values[-1]) else best[2])
+            )
+            margin = 0.2 - best[0] / 8
+        else:
+            result, margin = best[2], (best[0] - runner_up) / (best[0] + runner_up + 1.0)
+            self.cues += [cue for cue in best[3] if cue not in self.cues]
+        self.chosen[name] = result
+        self.margin = margin
+        return result
+
+    def boolean(self, name: str) -> bool:
+        words = [
+            part
+            for part in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)
+            if part.casefold() not in ("is", "has", "are", "was", "contains")
+        ]
+        word = " ".join(words).casefold()
+        for value in self.chosen.values():
+            if isinstance(value, str):
+                if is_benign(word) and any(is_benign(v) or concepts_of(v) for v in [value]):
+                    return is_benign(value)
+                if word and (value.casefold() == word or set(concepts_of(word)) & set(concepts_of(value))):
+                    return True
+        if is_benign(word):
+            return (
+                not any(match(concept, self.text).weight >= 1 for concept in concepts_of("unsafe") if concept != "spam")
+                and match("spam", self.text).weight < 2
+            )
+        concepts = concepts_of(word)
+        if concepts:
+            found = [match(concept, self.text) for concept in concepts]
+            self.cues += [cue for one in found for cue in one.cues if cue not in self.cues]
+            return any(one.weight >= 1 for one in found)
+        own = set(terms(word))
+        denied = (
+            re.search(
+                rf"\b(?:no|not|never|without|isn't|don't)\b[^.]{{0,20}}{re.escape(word.split(' ')[-1][:6])}",
+                self.text,
+                re.I,
+            )
+            if word
+            else None
+        )
+        return bool(own) and own <= set(terms(self.text)) and not denied
+
+    def number(self, schema: Schema, name: str, kind: str) -> float | int:
+        low, high = bounds(schema)
+        if is_confidence(name) and kind == "number":
+            top = high if high is not None and high > 1 else 1.0
+            value = round(top * min(0.97, 0.55 + 0.42 * max(0.0, self.margin)), 2)
+        else:
+            value = number_near(self.text, name, str(schema.get("description") or ""))
+        if kind == "integer":
+            value = math.floor(value)
+        value = max(value, low) if low is not None else value
+        value = min(value, high) if high is not None else value
+        if low is not None and value == low and schema.get("exclusiveMinimum") == low:
+            value = low + (1 if kind == "integer" else ((high - low) / 2 if high is not None else 1.0))
+        if high is not None and value == high and schema.get("exclusiveMaximum") == high:
+            value = high - (1 if kind == "integer" else ((high - low) / 2 if low is not None else 1.0))
+        if step := schema.get("multipleOf"):
+            value = math.floor(value / step) * step
+            value = value if low is None or value >= low else value + step
+        return int(value) if kind == "integer" else float(value)
+
+    def array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+        least, most = int(schema.get("minItems") or 0), int(schema.get("maxItems", 20))
+        items = self.resolved(schema.get("items"))
+        mixed = any(key in items for key in ("const", "anyOf", "oneOf"))
+        kind = "" if mixed or depth > DEEPEST else kind_of(items)
+        found: list[Any] = []
+        if items.get("enum"):
+            found = [value for value in items["enum"] if self.speaks_of(value)]
+        elif kind == "string":
+            found = [fitted(one, items) for one in self.strings(name, items)]
+        elif kind in ("integer", "number"):
+            number = float if kind == "number" else int
+            found = [number(float(one)) for one in re.findall(r"-?\d+(?:\.\d+)?", self.text)]
+            low, high = bounds(items)
+            closed = [n for n in found if n not in (items.get("exclusiveMinimum"), items.get("exclusiveMaximum"))]
+            found = [n for n in closed if (low is None or n >= low) and (high is None or n <= high)]
+        elif kind == "object":
+            found = self.records(items, depth)
+        if schema.get("uniqueItems"):
+            found = [one for place, one in enumerate(found) if one not in found[:place]]
+        while len(found) < least:
+            one = self.value(items, name, depth + 1)
+            if schema.get("uniqueItems") and one in found:
+                one = (
+                    f"{one} {len(found) + 1}"
+                    if isinstance(one, str)
+                    else len(found)
+                    if isinstance(one, int | float)
+                    else one
+                )
+                rest = [v for v in items.get("enum", []) if v not in found]
+                one = rest[0] if rest else one
+            found.append(one)
+        return found[:most]
+
+    def speaks_of(self, value: Any) -> bool:
+        if mentioned_value([value], self.text) is not None:
+            return True
+        return any(match(concept, self.text).weight >= 1 for concept in concepts_of(str(value)))
+
+    def records(self, items: Schema, depth: int) -> list[Any]:
+        """One record for each list item or line of the text, else one for the whole."""
+        lines = re.findall(r"(?m)^\s*(?:[-*•]|\d+[.)])\s+(.+)$", self.text)
+        if len(lines) < 2:
+            parts = re.split(r"\s*;\s*|\s+and\s+(?=[A-Z])|,\s+(?=[A-Z][\w]+\s*[(,]?\s*\d)", self.text)
+            lines = parts if len(parts) > 1 and all(re.search(r"\d|[A-Z]", part) for part in parts) else [self.text]
+        return [_Reader(self.root, line).value(items, "", depth + 1) for line in lines[:20] if line.strip()]
+
+    def object(self, schema: Schema, depth: int) -> dict[str, Any]:
+        properties: dict[str, Any] = schema.get("properties") or {}
+        required = set(schema.get("required") or [])
+        if depth > DEEPEST:
+            properties = {key: value for key, value in properties.items() if key in required}
+        if depth > 2 * DEEPEST:
+            return {}
+        # What is chosen comes first, what agrees with it and speaks of it after; the order of the schema is kept.
+        order = sorted(properties, key=lambda key: self.turn_of(properties[key], key))
+        filled = {key: self.value(properties[key], key, depth + 1) for key in order}
+        for key in required - filled.keys():
+            filled[key] = NOT_GIVEN
+        kept = {key: filled[key] for key in [*properties, *sorted(required - properties.keys())]}
+        return {
+            key: value
+            for key, value in kept.items()
+            if key in required
+            or (may_be_null(self.resolved(properties[key])) if value is None else not self.unfounded(value, key))
+        }
+
+    def unfounded(self, value: Any, name: str) -> bool:
+        """Whether the text has nothing for a value, so that it is better left out."""
+        number = isinstance(value, int | float) and not isinstance(value, bool)
+        return is_nothing(value) or (number and not is_confidence(name) and not re.search(r"\d", self.text))
+
+    def turn_of(self, raw: Any, name: str) -> int:
+        schema = self.resolved(raw)
+        if schema.get("enum") or "const" in schema:
+            return 0
+        return {"boolean": 1, "object": 1, "array": 1, "integer": 2, "number": 2}.get(kind_of(schema), 3)
+
+    def string(self, schema: Schema, name: str) -> str:
+        low, form = name.casefold(), str(schema.get("format") or "")
+        if form in ("date", "date-time", "time", "uuid", "email", "uri", "url") or re.search(
+            r"e-?mail|url|link|phone", low
+        ):
+            return formatted(form or low, self.text)
+        if re.search(r"reason|explanation|rationale|justification|why|comment|note|analysis|thought", low):
+            return f"{PREFIX}{self.reason()}"
+        if re.search(r"summary|abstract|gist|description|overview", low):
+            first = sentences(self.text)[:2]
+            return PREFIX + (clip(" ".join(first), 300) if first else "the text is empty.")
+        if re.search(r"^(?:text|content|input|quote|message|body|original)", low):
+            return self.text
+        if named := self.named(low):
+            return named
+        if is_place_like(name, schema):
+            return ", ".join(places_in(self.text)[:1]) or NOT_GIVEN
+        found = self.strings(low, schema)
+        if found and _NAMED.search(low):
+            return found[0]
+        if re.search(r"answer|reply|response|result|output", low):
+            return f"{PREFIX}I fill in schemas from the text alone and have no answer of my own to it."
+        return NOT_GIVEN
+
+    def named(self, name: str) -> str:
+        """What stands after `name:` or `name is` in the text."""
+        word = re.escape(name.replace("_", " "))
+        found = (
+            re.search(rf"\b{word}\b\s*(?:is|are|was|:|=)\s*[\"'“]?([^\"'”,;.\n]{{1,80}})", self.text, re.I)
+            if name
+            else None
+        )
+        return found[1].strip() if found else ""
+
+    def strings(self, name: str, items: Schema) -> list[str]:
+        if is_place_like(name.rstrip("s"), items) or re.search(r"cities|countries|places", name):
+            return list(places_in(self.text))
+        if re.search(r"keyword|tag|topic|term", name):
+            return list(dict.fromkeys(w for w in re.findall(r"[^\W\d_]{4,}", self.text.casefold()) if terms(w)))[:5]
+        if re.search(r"cue|evidence|trigger|flag|violation|match", name):
+            return list(self.cues)
+        if re.search(r"sentence|point|finding|quote|claim|fact", name):
+            return sentences(self.text)[:5]
+        names = re.findall(r"[A-ZÀ-Þ][\w'’.-]*[\w](?:\s+(?:(?:de|von|van|of|la|der)\s+)?[A-ZÀ-Þ][\w'’-]+)*", self.text)
+        names = [one for one in names if one.split()[0].casefold() not in _OPENERS or len(one.split()) > 1]
+        if names:
+            return list(dict.fromkeys(names))[:20]
+        listing = self.text.partition(":")[2] or self.text
+        parts = [part.strip(" .") for part in re.split(r",|;|\band\b|\n", listing)]
+        return [part for part in parts if part and len(part.split()) <= 5] if len(parts) > 1 else []
+
+    def reason(self) -> str:
+        decided = listed([str(value) for value in self.chosen.values() if value is not None])
+        if self.cues:
+            cues = listed([f"“{clip(cue, 40)}”" for cue in self.cues[:4]])
+            return f"{decided or 'decided'}, because the text says {cues}."
+        return (
+            f"{decided + ', because ' if decided else ''}none of the words the emulator looks for stands in the text."
+        )
+
+
+_NAMED = re.compile(
+    r"(?:^|_)(?:(?:full|first|last|\w+_)?name|person|who|author|title|company|organi[sz]ation|product|brand|customer"
+    r"|speaker)(?:$|_)"
+)
+_OPENERS = word_set("""
+    the a an is are this that these those i we you he she it they my our your please if when what who how and but
+    in on at for to from
+""")

@@ -1,0 +1,184 @@
+"""Small talk, memory and honesty: what the emulator says by itself."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+
+from interactions_emulator.brain.protocol import Turn
+from interactions_emulator.brain.rules.arguments import urls_in
+from interactions_emulator.brain.rules.corpus_qa import from_text
+from interactions_emulator.brain.rules.intents import core, intent_of, is_judging, is_nod
+from interactions_emulator.brain.rules.parsed_turn import Heard, without_sign_off
+from interactions_emulator.brain.rules.tool_selection import Candidate
+from interactions_emulator.corpus.text import clip, listed
+
+WHAT_I_AM = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
+NOT_IN_REPORT = "The report says nothing about that."
+JOKE = "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25."
+
+_FACT = re.compile(
+    r"\bmy\s+((?:\w+\s){0,2}?[\w']+)\s+(?:is|are)\s+([^,.!?\n]{1,80}?)(?=\s+and\s+(?:my|i)\b|[,.!?\n]|$)", re.IGNORECASE
+)
+_NAME = re.compile(
+    r"(?i:\bmy name(?:'s| is)|\bi am called|\bi'm called|\bcall me|\bmein name ist|\bich hei(?:ß|ss)e"
+    r"|\bje m'appelle|\bme llamo)"
+    r"\s+([^\s,.!?]+(?:\s[A-ZÀ-Þ][^\s,.!?]*)*)"
+)
+_WHO = re.compile(r"(?:^|[.!]\s+|,\s*)(?:[Ii]'m|[Ii] am)\s+([A-ZÀ-Þ][\w'-]+)(?=[\s,.!?]|$)")
+
+
+def small_talk(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str | None:
+    """The answer to small talk or a question about the conversation; None if the message is neither."""
+    match intent_of(heard.message):
+        case "greeting":
+            return f"Hello! I am {WHAT_I_AM}. {abilities(options, turn)}"
+        case "thanks":
+            return "You are welcome!"
+        case "bye":
+            return "Goodbye!"
+        case "joke":
+            return f"The only one I know: {JOKE}"
+        case "about_me":
+            return f"I am {WHAT_I_AM}. {abilities(options, turn)}"
+        case "abilities":
+            return abilities(options, turn)
+        case "chat" if is_nod(heard.message):
+            return f"All right. {abilities(options, turn)}"
+        case "chat":
+            return f"I have no opinion of my own on that: I am {WHAT_I_AM}. {abilities(options, turn)}"
+        case "repeat":
+            last = heard.last_answer
+            return f"I said:\n\n{last}" if last else "I have not said anything in this conversation yet."
+        case "memory":
+            return conversation(heard)
+        case "fact_asked":
+            return _recalled(heard)
+        case "fact_told":
+            return _noted(heard.message)
+    return None
+
+
+def abilities(options: Sequence[Candidate], turn: Turn) -> str:
+    """What can be done here: the declared functions, in their own words."""
+    lines = []
+    for option in options:
+        about = clip(option.about, 200)
+        lines.append(f"- {option.topic.replace('_', ' ')}" + (f": {about}" if about else ""))
+    if any(tool.get("type") == "google_search" for tool in turn.tools):
+        lines.append("- search the local documents and quote what they say")
+    if not lines:
+        return (
+            "I can talk about this conversation, fill in JSON schemas, and call the functions that a request declares."
+        )
+    return "I can help with:\n" + "\n".join(lines)
+
+
+def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
+    """The honest answer to what nothing here can do."""
+    said = clip(heard.message, 120)
+    if urls_in(heard.message):
+        return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
+    if intent_of(heard.message) in ("action", "draw"):
+        return f"Sorry, I cannot do that here (“{said}”). {abilities(options, turn)}"
+    return f"I have no answer to “{said}”: I am {WHAT_I_AM}. {abilities(options, turn)}"
+
+
+def seen(attachments: Sequence[str]) -> str:
+    """`I see 1 image (PNG, 640 × 480, 12 kB); ...`: they are acknowledged, not understood. "" if there are none."""
+    named = listed([f"1 {one}" for one in attachments])
+    return f"I see {named}; the emulator does not look into pictures, sounds and films." if named else ""
+
+
+def conversation(heard: Heard) -> str:
+    """What was asked and answered so far."""
+    plain = core(heard.message)
+    asked = [said.text for said in heard.before if said.speaker == "user"]
+    if not asked:
+        return "Nothing yet: this is the beginning of our conversation."
+    if re.search(r"\bfirst\s(?:question|message|request)", plain):
+        return f"Your first message was: “{clip(asked[0], 300)}”"
+    if re.search(r"\b(?:last|previous)\s(?:question|message|request)", plain):
+        return f"Your last message was: “{clip(asked[-1], 300)}”"
+    lines = ["So far in this conversation:"]
+    for said in heard.before[-24:]:
+        if said.speaker == "user":
+            lines.append(f"- You: “{clip(said.text, 160)}”")
+        else:
+            lines.append(f"  - Answer: {clip(_plain(without_sign_off(said.text)), 200)}")
+    return "\n".join(lines)
+
+
+def about_last_answer(heard: Heard) -> str | None:
+    """The last answer in a few of its own sentences, or those that speak of what is asked; None if it has none."""
+    source = _longest_recent(heard)
+    if not source:
+        return None
+    asked = re.sub(
+        r"(?i)\b(?:summari[sz]e|summary|shorten|shorter|simpler|simplify|briefer|rephrase|explain|key|main"
+        r"|points|findings"
+        r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", heard.message
+    )  # fmt: skip
+    picked = from_text(source, asked if len(asked.split()) > 6 else "", 4)
+    if not picked:  # no sentences, such as values from a function
+        picked = [line.strip(" -*") for line in source.splitlines() if line.strip()][:4]
+    return "In its own words, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
+
+
+def from_last_answer(heard: Heard) -> str | None:
+    """What a long earlier answer (a report) says about the question; None if there is none or it says nothing."""
+    source = _longest_recent(heard)
+    if len(source) < 800 and not last_was_report(heard):
+        return None
+    picked = from_text(source, heard.message, 3)
+    if not picked:
+        return None
+    return "The earlier answer says:\n\n" + "\n".join(f"- {one}" for one in picked)
+
+
+def last_was_report(heard: Heard) -> bool:
+    """Whether the conversation goes on from a report, with or without answers about it."""
+    return bool(_report(heard))
+
+
+def _report(heard: Heard) -> str:
+    """The newest report, which begins with a heading; "" if there is none."""
+    said = (without_sign_off(said.text) for said in reversed(heard.before) if said.speaker == "model")
+    return next((text for text in said if text.lstrip().startswith("# ")), "")
+
+
+def _longest_recent(heard: Heard) -> str:
+    if report := _report(heard):
+        return report
+    answers = [without_sign_off(said.text) for said in heard.before if said.speaker != "user"]
+    return max(answers[-3:], key=len, default="") if len(answers[-1:] and answers[-1]) < 800 else answers[-1]
+
+
+def _noted(message: str) -> str:
+    if name := _NAME.search(message):
+        return f"Nice to meet you, {name[1]}. I will remember your name as long as this conversation lasts."
+    if fact := _FACT.search(message):
+        return f"Noted: your {fact[1]} is {fact[2].strip()}. I remember it as long as this conversation lasts."
+    return "Noted, as long as this conversation lasts."
+
+
+def _recalled(heard: Heard) -> str:
+    plain = core(heard.message)
+    wanted = (
+        "name"
+        if "who am i" in plain or "heiße" in plain
+        else (re.findall(r"my\s(?:own\s)?(.+?)(?:\sis|\sagain|\swas)?$", plain) or ["name"])[-1]
+    )
+    for said in reversed(heard.before):
+        if said.speaker != "user" or is_judging(said.text):
+            continue
+        if wanted == "name" and (name := _NAME.search(said.text) or _WHO.search(said.text)):
+            return f"You told me that your name is {name[1]}."
+        for fact in reversed(_FACT.findall(said.text)):
+            if fact[0].casefold() == wanted:
+                return f"You told me that your {wanted} is {fact[1].strip()}."
+    return f"You have not told me your {wanted} in this conversation."
+
+
+def _plain(text: str) -> str:
+    return re.sub(r"[#*`>|]+", " ", text)

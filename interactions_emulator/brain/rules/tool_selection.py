@@ -1,0 +1,304 @@
+"""Which declared function a message is for, by the words of names, descriptions and parameters."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from interactions_emulator.brain.rules.arguments import urls_in
+from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, core, intent_of, split_text, study_score
+from interactions_emulator.brain.rules.phrases import (
+    ABOUT_PICTURES,
+    ASKS_WEATHER,
+    DEFINITION,
+    DRAW_AGAIN,
+    SAME_WORDS,
+    Intent,
+)
+from interactions_emulator.brain.rules.places import is_place_like, places_in
+from interactions_emulator.corpus.text import sentences, stem, terms, words
+
+Calling = Literal["judge", "study", "draw", "lookup", "none"]
+"""What a candidate is made for, as far as its words say: judging texts, long studies, pictures, any question."""
+
+ENOUGH = 1.0
+"""One telling word in common, or one fitting calling."""
+
+
+@dataclass(frozen=True)
+class Candidate:
+    """A function, or one value of the parameter by which a function chooses among several services."""
+
+    name: str
+    parameters: dict[str, Any]
+    fixed: dict[str, Any]
+    name_stems: frozenset[str]
+    text_stems: frozenset[str]
+    calling: Calling
+    topic: str
+    """The candidate's own name: the function's, or the value's."""
+    about: str
+    """What is said of it, "" if nothing."""
+
+
+def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list[Candidate]:
+    """The functions among `tools`; one that has a required parameter of described values, once for each value."""
+    found: list[Candidate] = []
+    for tool in tools:
+        if tool.get("type") != "function" or not tool.get("name"):
+            continue
+        name, description = str(tool["name"]), _open(str(tool.get("description") or ""))
+        declared = tool.get("parameters")
+        parameters: dict[str, Any] = declared if isinstance(declared, dict) else {}
+        properties = parameters.get("properties") or {}
+        described = _described_values(parameters, f"{system_instruction}\n\n{description}")
+        if described:
+            key, texts = described
+            found += [_candidate(name, parameters, value, text, "", {key: value}) for value, text in texts.items()]
+        else:
+            about = " ".join(f"{_words_of(key)} {_description(schema)}" for key, schema in properties.items())
+            found.append(_candidate(name, parameters, name, description, about, {}))
+    return found
+
+
+def choose(
+    message: str, options: Sequence[Candidate], called_before: Sequence[Candidate] = (), by_words_alone: bool = False
+) -> Candidate | None:
+    """The candidate that fits a message best, None if none fits. `by_words_alone`: not for its calling.
+
+    Candidates for long studies cost time and money: they are chosen only for a message that asks for a study, or about
+    one of theirs if they were called before. Candidates that judge are chosen only for texts to be judged. A message
+    that changes a picture is for what drew the last.
+    """
+    intent = intent_of(message)
+    if intent in SMALL_TALK or intent in MEMORY or not options:
+        return None
+    studying = any(option.calling == "study" for option in options)
+    if (intent == "study" and not studying) or (intent == "judge" and not any(o.calling == "judge" for o in options)):
+        intent = "lookup"
+    if called_before and called_before[-1].calling == "draw" and DRAW_AGAIN.match(core(message)):
+        intent = "draw"
+    if intent == "draw" and not any(option.calling == "draw" for option in options):
+        intent = "action"
+    options = _without_misread(message, intent, options)
+    managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
+    request = (split_text(message).instruction or message) if intent == "judge" else message
+    asked = _asked(request)
+    best, best_score = None, 0.0
+    for option in options:
+        score = _score(option, asked, options, intent, managing)
+        if (
+            score
+            and urls_in(message)
+            and any("ur" in key and "l" in key for key in option.parameters.get("properties") or {})
+        ):
+            score += 3.0
+        if by_words_alone and not asked & (option.name_stems | option.text_stems):
+            score = 0.0
+        if score > best_score:
+            best, best_score = option, score
+    needed = 1.5 if intent in ("action", "statement") else ENOUGH
+    return best if best_score >= needed else None
+
+
+def _without_misread(message: str, intent: Intent, options: Sequence[Candidate]) -> Sequence[Candidate]:
+    """Those that a question is not about although it has their words: what draws, and what needs a place."""
+    plain = core(message)
+    if intent == "lookup" and ABOUT_PICTURES.match(plain):
+        options = [option for option in options if option.calling != "draw"]
+    if DEFINITION.match(plain) and not places_in(message):
+        options = [option for option in options if not _needs_place(option)]
+    return options
+
+
+def _needs_place(option: Candidate) -> bool:
+    properties = option.parameters.get("properties") or {}
+    return any(is_place_like(key, properties.get(key) or {}) for key in option.parameters.get("required") or [])
+
+
+def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
+    """The likeliest candidate when one has to be called."""
+    asked = _asked(message)
+    intent = intent_of(message)
+    return max(options, key=lambda option: _score(option, asked, options, intent, True))
+
+
+def _asked(message: str) -> set[str]:
+    """The telling stems of a message, with those of words that mean the same."""
+    said = set(words(message[:5_000]))
+    same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
+    if ASKS_WEATHER.search(message[:5_000]):
+        same.add(stem("weather"))
+    return {one for one in terms(message[:5_000]) if one not in _GENERIC and not one.isdecimal()} | same
+
+
+def _score(option: Candidate, asked: set[str], options: Sequence[Candidate], intent: Intent, managing: bool) -> float:
+    wanted = intent == option.calling or (managing and option.calling == "study")
+    if option.calling in ("study", "judge") and not wanted:
+        return 0.0
+    shared = 0.0
+    for one in asked & (option.name_stems | option.text_stems):
+        rivals = sum(one in other.text_stems or one in other.name_stems for other in options)
+        shared += (1.5 if one in option.name_stems else 1.0) * (1.0 if rivals == 1 else 0.4)
+    if wanted:
+        return shared + (ENOUGH if intent == "lookup" else 4.0)
+    if intent in ("judge", "study", "draw"):
+        return 0.0
+    return shared
+
+
+def _candidate(
+    name: str, parameters: dict[str, Any], topic: str, description: str, more: str, fixed: dict[str, Any]
+) -> Candidate:
+    text = _without_negations(f"{description} {more}")
+    return Candidate(
+        name,
+        parameters,
+        fixed,
+        frozenset(terms(_words_of(topic))) - _GENERIC,
+        frozenset(terms(text)) - _GENERIC,
+        _calling(_words_of(topic), text, parameters),
+        topic,
+        _first_sentences(description, topic),
+    )
+
+
+def _first_sentences(description: str, topic: str) -> str:
+    lines = [line.strip(" -*") for line in description.splitlines()]
+    lines = [re.sub(r"^[\w ]{0,20}description:\s*", "", line, flags=re.IGNORECASE) for line in lines if line]
+    lines = [line for line in lines if not re.fullmatch(rf"(?:[\w ]{{0,20}}:)?\s*`?{re.escape(topic)}`?:?", line)]
+    paragraph = " ".join(lines[: next((i for i, line in enumerate(lines) if line.rstrip().endswith(":")), len(lines))])
+    return sentences(paragraph)[0] if paragraph else ""
+
+
+def _calling(topic: str, text: str, parameters: dict[str, Any]) -> Calling:
+    counts: dict[Calling, float] = {}
+    for calling, cues in _CUES.items():
+        counts[calling] = len({stem(m) for m in cues.findall(text.casefold())}) + 2 * len(
+            cues.findall(topic.casefold())
+        )
+    if _GENERAL_SEARCH.search(topic) and "query" in " ".join(parameters.get("properties") or {}):
+        counts["lookup"] += 2
+    calling = max(counts, key=lambda one: counts[one])
+    return calling if counts[calling] >= (1 if calling == "lookup" else 2) else "none"
+
+
+_CUES: dict[Calling, re.Pattern[str]] = {
+    "draw": re.compile(
+        r"\b(?:draws?|drawings?|paint\w*|illustrat\w+|pictures?|images?|logos?|icons?|posters?|sketch\w*|photos?)\b"
+    ),
+    "lookup": re.compile(
+        r"\b(?:web|internet|google|facts?|factual|questions|general knowledge|encyclop\w+|wiki\w*|look(?:s"
+        r"|ing)? (?:things )?up"
+        r"|news|documents|search engine|anything)\b"
+    ),
+    "judge": re.compile(
+        r"\b(?:moderat\w+|judg\w+|spam|harmful|inappropriate|unsafe|offensive|toxic\w*|abus\w+|safe to \w+"
+        r"|is safe|content policy)\b"
+    ),
+    "study": re.compile(
+        r"\b(?:research\w*|reports?|in[- ]depth|in depth|stud(?:y|ies)|investigat\w+|long|thorough|detailed"
+        r"|literature|analys[ei]s|minutes)\b"
+    ),
+}
+_GENERAL_SEARCH = re.compile(r"\b(?:search|lookup|find|ask)\b")
+
+_GENERIC = frozenset(
+    terms(
+        """
+        user agent tool function call return answer question text string value name list needed ask task handle provide
+        include request argument example parameter param type optional default result data json object number integer
+        boolean true false specific given message query input output information transfer control suitable model new
+        good best better long short full whole plain current currently today tomorrow week weekend people place like
+        time day today now work use word note possible support available first last next"""
+    )
+)
+
+
+def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[str, str]] | None:
+    """The parameter that chooses among services, and what `text` says of each of its values."""
+    for key in parameters.get("required") or []:
+        schema = (parameters.get("properties") or {}).get(key)
+        if not isinstance(schema, dict):
+            continue
+        values = schema.get("enum")
+        if not values or not all(isinstance(value, str) for value in values):
+            continue
+        texts = _told_of(values, f"{text}\n\n{schema.get('description') or ''}")
+        if all(len(terms(told)) > 2 for told in texts.values()):
+            return key, texts
+    return None
+
+
+def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
+    """What follows each value where it opens a paragraph or a line; failing that, sentences that mention it alone."""
+    owned: dict[str, list[str]] = {value: [] for value in values}
+    mentioned: dict[str, list[str]] = {value: [] for value in values}
+    for paragraph in re.split(r"\n\s*\n", text):
+        owner = ""
+        for line in paragraph.splitlines():
+            owner = next((value for value in values if _opens(line, value)), owner)
+            if owner:
+                owned[owner].append(line)
+        for clause in re.split(r"(?<=[.;!?])\s+|,\s|\sand\s|\n\s*[-*]", paragraph):
+            if not owner and len(one := _mentioned(clause, values)) == 1:
+                mentioned[one[0]].append(clause)
+    return {value: "\n".join(owned[value] or mentioned[value]) for value in values}
+
+
+def _opens(line: str, value: str) -> bool:
+    """`Agent name: value`, `- value: ...`, `**value** (...)`."""
+    head = re.sub(r"[*`\"']", "", line[:200]).lstrip(" -#\t")
+    return bool(re.match(rf"(?i)(?:[\w ]{{1,20}}:\s*)?{re.escape(value)}\s*(?:$|[:(—–-])", head))
+
+
+def _mentioned(text: str, values: Sequence[str]) -> list[str]:
+    return [value for value in values if re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text, re.IGNORECASE)]
+
+
+def _without_negations(text: str) -> str:
+    """`Answers questions, never writes reports.` says nothing for reports."""
+    return re.sub(
+        r"(?i)(?:\b(?:not|never|except|don't|doesn't|cannot|can't|rather than|instead of|unlike)\b)[^.;:\n]*", " ", text
+    )
+
+
+def _is_about_study(message: str, called_before: bool) -> bool:
+    plain = message.casefold()
+    if re.search(r"\b(?:job|research|report|study|task|run)_\w+", plain):
+        return True  # the name of one
+    if (
+        called_before
+        and len(plain.split()) <= 8
+        and re.search(r"\b(?:status|progress|cancel|how far|ready yet|done yet|finished)\b", plain)
+    ):
+        return True
+    study = re.search(
+        r"\b(?:the|my|that|this|our|last|previous|running)\s(?:\w+\s)?(?:research\w*|report|study|investigation)\b",
+        plain,
+    )
+    if study and called_before and study_score(message) < 2:
+        return True
+    return bool(
+        study
+        and re.search(
+            r"\b(?:status|cancel|stop|abort|resume|continue|approve|progress|far|finished|done|ready|retry|show"
+            r"|list|running)\b",
+            plain,
+        )
+    )
+
+
+def _words_of(identifier: str) -> str:
+    return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", identifier).replace("_", " ").replace("-", " ")
+
+
+def _description(schema: Any) -> str:
+    return str(schema.get("description") or "") if isinstance(schema, dict) else ""
+
+
+def _open(description: str) -> str:
+    """A description without the fences that mark it as untrusted."""
+    return re.sub(r"<<<\w+>>>", "", description)

@@ -1,0 +1,291 @@
+"""A full-text index over local documents: what the emulator searches instead of the web."""
+
+from __future__ import annotations
+
+import html
+import json
+import logging
+import math
+import sqlite3
+import threading
+from collections.abc import Collection, Iterable, Iterator
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from interactions_emulator.corpus.documents import Source, folder_sources, package_sources
+from interactions_emulator.corpus.passages import paragraphs
+from interactions_emulator.corpus.tables import Table, tables
+from interactions_emulator.corpus.text import clip, terms
+
+log = logging.getLogger(__name__)
+
+LAYOUT = 7
+"""Version of the index; an index of another version is thrown away."""
+SCHEMA = """
+CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
+CREATE TABLE documents (id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL);
+CREATE INDEX documents_source ON documents (source);
+CREATE TABLE passages (
+    id INTEGER PRIMARY KEY, document TEXT NOT NULL, position INTEGER NOT NULL, heading TEXT NOT NULL,
+    text TEXT NOT NULL, page INTEGER NOT NULL
+);
+CREATE INDEX passages_document ON passages (document, position);
+CREATE TABLE tables (document TEXT NOT NULL, position INTEGER NOT NULL, cells TEXT NOT NULL);
+CREATE INDEX tables_document ON tables (document, position);
+CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode61 categories 'L* N* Co M*'");
+CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
+"""
+MOST_TERMS = 24
+"""Different words of a query that are searched for; of a longer one the rarest are taken."""
+CANDIDATES = 60
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A paragraph of a document: one to some sentences of plain prose.
+
+    `position` counts the passages of the document from 0. `score` is the share of the query, from 0 to 1, that the
+    passage with its headings speaks of; each word of the query weighs as much as it is rare in the corpus.
+    """
+
+    document_id: str
+    title: str
+    heading: str
+    text: str
+    position: int
+    score: float
+    page: int = 0
+    """Of a PDF, counted from 1; 0 where there are no pages."""
+
+
+@dataclass(frozen=True)
+class Entry:
+    """A document of the corpus. `origin` says in words where it comes from."""
+
+    document_id: str
+    title: str
+    origin: str
+
+
+class Corpus:
+    """Documents and their passages. May be shared between threads. The index is built on first use."""
+
+    def __init__(self, sources: Iterable[Source], index: Path | None) -> None:
+        self._sources = sources
+        self._index = index
+        self._lock = threading.RLock()
+        self._database: sqlite3.Connection | None = None
+
+    @classmethod
+    def open(cls, folder: Path | None = None, index: Path | None = None) -> Corpus:
+        """The documents below `folder`, or without one the documentation of the installed Python packages.
+
+        `index` is a file that is kept between runs, so that only what has changed is read again; None means memory.
+        The first use builds the index; calling `len` in a thread does so ahead of time.
+
+        Raises:
+            NotADirectoryError: `folder` does not exist.
+        """
+        if folder is not None and not folder.is_dir():
+            raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")
+        return cls(folder_sources(folder) if folder is not None else package_sources(), index)
+
+    def __len__(self) -> int:
+        """How many documents there are."""
+        return int(self._rows("SELECT count(*) FROM documents")[0][0])
+
+    def search(self, query: str, limit: int = 5, exclude: Collection[str] = ()) -> list[Passage]:
+        """The passages that speak most of what `query` asks, best first, without the documents in `exclude`."""
+        weights = self.weights(query)
+        known = sorted((term for term, (weight, count) in weights.items() if count), key=lambda t: -weights[t][0])
+        if not known:
+            return []
+        total = sum(weight for weight, _ in weights.values())
+        match = " OR ".join(f'"{term}"' for term in known[:MOST_TERMS])
+        excluded = "".join(", ?" for _ in exclude)
+        rows = self._rows(
+            "SELECT p.document, d.title, p.heading, p.text, p.position, p.page, bm25(stems, 1.5, 1.5, 1.0)"
+            " FROM stems JOIN passages p ON p.id = stems.rowid JOIN documents d ON d.id = p.document"
+            f" WHERE stems MATCH ? AND p.document NOT IN (''{excluded}) ORDER BY rank, p.id LIMIT {CANDIDATES + limit}",
+            (match, *sorted(exclude)),
+        )
+        ranked = []
+        for document, title, heading, text, position, page, rank in rows:
+            spoken = set(terms(f"{title} {heading} {text}"))
+            covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
+            ranked.append(
+                (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4), page))
+            )
+        ranked.sort(key=lambda pair: (pair[0], pair[1].document_id, pair[1].position))
+        return [passage for _, passage in ranked[:limit]]
+
+    def weights(self, query: str) -> dict[str, tuple[float, int]]:
+        """Each stem of the query with its weight (inverse document frequency) and the passages that have it."""
+        stems = list(dict.fromkeys(terms(query[:5_000])))[:200]
+        if not stems:
+            return {}
+        total = self._rows("SELECT count(*) FROM passages")[0][0]
+        marks = ", ".join("?" for _ in stems)
+        counts = dict(
+            self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(_plain, stems)))
+        )
+        found = {term: int(counts.get(_plain(term), 0)) for term in stems}
+        return {term: (math.log(1 + (total + 1) / (count + 0.5)), count) for term, count in found.items()}
+
+    def document(self, document_id: str) -> Entry | None:
+        """The document of that id, None if there is none."""
+        rows = self._rows("SELECT id, title, origin FROM documents WHERE id = ?", (document_id,))
+        return Entry(*rows[0]) if rows else None
+
+    def documents(self) -> list[Entry]:
+        """All documents, by their ids."""
+        return [Entry(*row) for row in self._rows("SELECT id, title, origin FROM documents ORDER BY id")]
+
+    def passages(self, document_id: str) -> list[Passage]:
+        """All passages of a document in order."""
+        rows = self._rows(
+            "SELECT p.document, d.title, p.heading, p.text, p.position, 0.0, p.page FROM passages p"
+            " JOIN documents d ON d.id = p.document WHERE d.id = ? ORDER BY p.position",
+            (document_id,),
+        )
+        return [Passage(*row) for row in rows]
+
+    def tables(self, document_id: str) -> list[Table]:
+        """The tables of a document that hold numbers, in order."""
+        rows = self._rows("SELECT cells FROM tables WHERE document = ? ORDER BY position", (document_id,))
+        kept = (json.loads(cells) for (cells,) in rows)
+        return [Table(heading, tuple(columns), tuple(map(tuple, lines))) for heading, columns, lines in kept]
+
+    def page(self, document_id: str) -> str | None:
+        """The document as a self-contained HTML page without scripts; None if there is no such document."""
+        entry = self.document(document_id)
+        return _page(entry, self.passages(document_id), self.tables(document_id)) if entry else None
+
+    def _rows(self, query: str, values: tuple[object, ...] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            if self._database is None:
+                self._database = self._open_index()
+            return self._database.execute(query, values).fetchall()
+
+    def _open_index(self) -> sqlite3.Connection:
+        sources = list(self._sources)
+        try:
+            return _refreshed(self._index, sources)
+        except sqlite3.DatabaseError as error:
+            if self._index is None or isinstance(error, sqlite3.OperationalError):
+                raise
+            log.warning("the index %s is damaged (%s) and is built anew", self._index, error)
+            self._index.unlink()
+            return _refreshed(self._index, sources)
+
+
+def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
+    """The index, brought in line with the sources in one transaction."""
+    if index is not None:
+        index.parent.mkdir(parents=True, exist_ok=True)
+    database = sqlite3.connect(index or ":memory:", timeout=60, check_same_thread=False, isolation_level=None)
+    try:
+        database.execute("BEGIN IMMEDIATE")
+        if database.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+            for (table,) in database.execute(
+                "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN"
+                " ('vocabulary', 'stems', 'tables', 'passages', 'documents', 'sources') ORDER BY name DESC"
+            ).fetchall():
+                database.execute(f"DROP TABLE {table}")
+            for statement in SCHEMA.split(";"):
+                database.execute(statement)
+            database.execute(f"PRAGMA user_version = {LAYOUT}")
+        stamps = dict(database.execute("SELECT key, stamp FROM sources"))
+        current = {source.key: source.stamp for source in sources}
+        for key in stamps.keys() - current.keys():
+            _forget(database, key)
+        for source in sources:
+            if stamps.get(source.key) != source.stamp:
+                _forget(database, source.key)
+                _learn(database, source)
+        database.execute("COMMIT")
+    except BaseException:
+        database.close()
+        raise
+    return database
+
+
+def _forget(database: sqlite3.Connection, key: str) -> None:
+    of_source = "(SELECT id FROM documents WHERE source = ?)"
+    database.execute(
+        f"DELETE FROM stems WHERE rowid IN (SELECT id FROM passages WHERE document IN {of_source})", (key,)
+    )
+    database.execute(f"DELETE FROM passages WHERE document IN {of_source}", (key,))
+    database.execute(f"DELETE FROM tables WHERE document IN {of_source}", (key,))
+    database.execute("DELETE FROM documents WHERE source = ?", (key,))
+    database.execute("DELETE FROM sources WHERE key = ?", (key,))
+
+
+def _learn(database: sqlite3.Connection, source: Source) -> None:
+    database.execute("INSERT INTO sources VALUES (?, ?)", (source.key, source.stamp))
+    for document in source.read():
+        found = paragraphs(document.source, document.markup)
+        drawable = tables(document.source, document.markup)
+        if not found and not drawable:
+            continue
+        document_id = _unused(database, document.document_id)
+        title = clip(document.title, 120)
+        database.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", (document_id, source.key, title, document.origin))
+        title_stems = _stems(title)
+        for position, table in enumerate(drawable):
+            cells = json.dumps(table, ensure_ascii=False)
+            database.execute("INSERT INTO tables VALUES (?, ?, ?)", (document_id, position, cells))
+        for position, (heading, text, page) in enumerate(found):
+            row = database.execute(
+                "INSERT INTO passages (document, position, heading, text, page) VALUES (?, ?, ?, ?, ?)",
+                (document_id, position, heading, text, page),
+            ).lastrowid
+            database.execute("INSERT INTO stems (rowid, title, heading, text) VALUES (?, ?, ?, ?)",
+                             (row, title_stems, _stems(heading), _stems(text)))  # fmt: skip
+
+
+def _unused(database: sqlite3.Connection, document_id: str) -> str:
+    """Two files can have the same readable id (`a b.md`, `a-b.md`): the later one gets a number."""
+    for candidate in _numbered(document_id):
+        if not database.execute("SELECT 1 FROM documents WHERE id = ?", (candidate,)).fetchone():
+            return candidate
+    raise AssertionError("unreachable")
+
+
+def _numbered(name: str) -> Iterator[str]:
+    yield name
+    number = 2
+    while True:
+        yield f"{name}-{number}"
+        number += 1
+
+
+def _stems(text: str) -> str:
+    return " ".join(map(_plain, terms(text)))
+
+
+def _plain(term: str) -> str:
+    """FTS5 would divide `don't` into two words."""
+    return term.replace("'", "")
+
+
+def _page(entry: Entry, passages: list[Passage], drawable: list[Table]) -> str:
+    title = html.escape(entry.title)
+    body, heading = [], ""
+    for passage in passages:
+        if passage.heading != heading and passage.heading != entry.title:
+            body.append(f"<h2>{html.escape(passage.heading)}</h2>")
+        heading = passage.heading
+        body.append(f"<p>{html.escape(passage.text)}</p>")
+    for table in drawable:
+        body.append(f"<h2>{html.escape(table.heading or 'Table')}</h2>\n<table>")
+        body += [f"<tr><td>{'<td>'.join(map(html.escape, row))}" for row in (table.columns, *table.rows)]
+        body.append("</table>")
+    return (
+        f'<!doctype html>\n<html>\n<head><meta charset="utf-8"><title>{title}</title>\n'
+        "<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif;"
+        "color:#222;background:#fff}small{color:#555}td{padding:.1rem 1rem .1rem 0}</style></head>\n"
+        f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, as the emulator's "
+        f"corpus holds it.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
+    )

@@ -1,0 +1,291 @@
+"""The tables of a document, and what of them can be drawn."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+from collections.abc import Iterator, Sequence
+from datetime import date
+from html.parser import HTMLParser
+from itertools import chain, islice, pairwise
+from typing import NamedTuple
+
+from interactions_emulator.corpus.passages import Markup, heading_at, inline
+
+LEAST_NUMBERS = 3
+"""Numeric rows of a table worth drawing."""
+LARGEST, LONGEST_CELL = 2_000, 500
+"""Rows of a table that are kept, and characters of a cell."""
+
+
+class Table(NamedTuple):
+    """Cells as they are read; `heading` is what the table stands under, each row is as long as `columns`."""
+
+    heading: str
+    columns: tuple[str, ...]
+    rows: tuple[tuple[str, ...], ...]
+
+
+class Quantity(NamedTuple):
+    """A number as it stands in a cell, with what stands around it: `$`, `%`, `MW`."""
+
+    value: float
+    unit: str
+
+
+class Series(NamedTuple):
+    """Columns that can be drawn together; `places` are where the rows stand on an axis, () for categories."""
+
+    label: str
+    names: tuple[str, ...]
+    places: tuple[float, ...]
+    values: dict[str, tuple[float | None, ...]]
+    unit: str
+
+
+def tables(source: str, markup: Markup) -> list[Table]:
+    """The tables of a document in order that have three rows or more with a number."""
+    source = source.replace("\r\n", "\n")
+    if markup == "csv":
+        found: Iterator[Table] = _from_csv(source)
+    elif markup == "html":
+        found = _from_html(source)
+    elif markup == "markdown":
+        found = chain(_from_pipes(source), _from_html(source) if "<table" in source else ())
+    else:
+        found = _from_rst(source) if markup == "rst" else iter(())
+    return [table for table in found if series_of(table)]
+
+
+def quantity(cell: str) -> Quantity | None:
+    """The number in a cell such as `1,234`, `45 %`, `$3.2` or `−5 °C`; None if it is not one number."""
+    text = re.sub(r"\s*(?:\[\^?\w{1,3}\]|[*†‡])+$", "", cell.strip()).replace("−", "-").replace("\xa0", " ")
+    match = _QUANTITY.fullmatch(text)
+    if not match:
+        return None
+    digits = re.sub(r"[ '_\u2009\u202f]", "", match["digits"])
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})", digits):  # a comma before the decimals
+        digits = digits.replace(".", "").replace(",", ".")
+    sign = -1 if "-" in (match["sign"] or match["inner"] or "") else 1
+    return Quantity(sign * float(digits.replace(",", "")), f"{match['currency'] or ''}{match['unit']}".strip())
+
+
+_QUANTITY = re.compile(
+    r"(?P<sign>[-+])?\s?(?P<currency>[$€£¥₹])?\s?(?P<inner>[-+])?"
+    r"(?P<digits>\d{1,3}(?:[, '_\u2009\u202f]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+[.,]?\d*|\.\d+)"
+    r"\s?(?P<unit>%|‰|[€£$]|°?[^\W\d_]{0,12}(?:[/²³·][^\W\d_]{0,6}[²³]?)?)"
+)
+_NOTHING = re.compile(r"(?i)[-–—?.]*|n/?a|none|unknown|no data")
+_COUNTER = re.compile(r"(?i)#|no\.?|nr\.?|rank|id|index|pos(?:ition)?|")
+_NO_MEASURE = re.compile(r"(?i)#|no\.?|nr\.?|rank|id|port|code|pep|rfc|issue|line|version|page|phone|zip.*|isbn")
+_SUM = re.compile(r"(?i)(?:grand )?total|sum|all|overall|average|mean|median|gesamt|summe|合计|总计")
+
+
+def series_of(table: Table) -> Series | None:
+    """What of a table can be drawn over its first column; None if that is nothing.
+
+    The columns drawn are the first one that holds three numbers or more, all in one unit, and up to two more in the
+    same unit. Years, dates and rising or falling numbers give places on an axis; sums are left out between categories.
+    """
+    first = int(bool(_COUNTER.fullmatch(table.columns[0])) and len(table.columns) > 2)
+    rows = [row for row in table.rows if row[first]]
+    names = [row[first] for row in rows]
+    places = _places(names)
+    if not places:
+        kept = [row for row in rows if not _SUM.fullmatch(row[first])]
+        rows, names = kept, [row[first] for row in kept]
+        if len(set(names)) < len(names) or sum(quantity(name) is None for name in names) < len(names) / 2:
+            return None
+    values: dict[str, tuple[float | None, ...]] = {}
+    unit: str | None = None
+    for column in range(first + 1, len(table.columns)):
+        cells = [None if _NOTHING.fullmatch(row[column]) else quantity(row[column]) for row in rows]
+        present = [cell for cell in cells if cell is not None]
+        unread = sum(not _NOTHING.fullmatch(row[column]) for row in rows) - len(present)
+        units = {cell.unit for cell in present}
+        name = table.columns[column]
+        if len(present) < LEAST_NUMBERS or unread or len(units) > 1 or not name or name in values:
+            continue
+        if not _NO_MEASURE.fullmatch(name) and unit in (None, *units) and len(values) < 3:
+            unit = units.pop()
+            values[name] = tuple(cell and cell.value for cell in cells)
+    return Series(table.columns[first] or "row", tuple(names), places, values, unit or "") if values else None
+
+
+def _places(names: Sequence[str]) -> tuple[float, ...]:
+    """Years, numbers or ISO dates in order as places on an axis; () if they are none."""
+    if all(re.fullmatch(r"\d{4}-\d\d-\d\d", name) for name in names):
+        try:
+            places = [float(date.fromisoformat(name).toordinal()) for name in names]
+        except ValueError:
+            return ()
+    elif all(match := [re.fullmatch(r"(\d{4})-(\d\d)", name) for name in names]):
+        places = [int(m[1]) + (int(m[2]) - 1) / 12 for m in match if m]
+    else:
+        numbers = [quantity(name) for name in names]
+        places = [number.value for number in numbers if number]
+        if len(places) < len(names) or len({number.unit for number in numbers if number}) > 1:
+            return ()
+    rising = all(a < b for a, b in pairwise(places))
+    return tuple(places) if len(places) >= LEAST_NUMBERS and (rising or all(a > b for a, b in pairwise(places))) else ()
+
+
+def _table(heading: str, lines: Sequence[Sequence[str]]) -> Iterator[Table]:
+    """The lines of a table, the first of which names the columns; nothing if they do not fit together."""
+    cells = [tuple(" ".join(cell.split()) for cell in line) for line in lines if any(line)]
+    if len(cells) > LEAST_NUMBERS and len(cells[0]) > 1 and all(len(line) == len(cells[0]) for line in cells):
+        yield Table(heading, cells[0], tuple(cells[1 : LARGEST + 1]))
+
+
+def _from_csv(source: str) -> Iterator[Table]:
+    try:
+        dialect: type[csv.Dialect] | csv.Dialect = csv.Sniffer().sniff(source[:10_000], ",;\t|")
+    except csv.Error:
+        dialect = csv.excel
+    try:
+        yield from _table("", list(csv.reader(io.StringIO(source), dialect)))
+    except csv.Error:
+        return
+
+
+_RULE = re.compile(r"(?=.*\|)\|?:?-+:?(?:\|:?-+:?)*\|?")
+
+
+def _from_pipes(source: str) -> Iterator[Table]:
+    lines = [*source.split("\n"), ""]
+    heading, fenced, number = "", False, 0
+    while number < len(lines) - 1:
+        line, following = lines[number], lines[number + 1]
+        fenced ^= line.lstrip().startswith(("```", "~~~"))
+        heading = heading if fenced else heading_at(line, following) or heading
+        number += 1
+        if fenced or "|" not in line or not _RULE.fullmatch("".join(following.split())):
+            continue
+        found = [_cells(line)]
+        for row in islice(lines, number + 1, None):
+            if "|" not in row:
+                break
+            found.append(_cells(row))
+        number += len(found)
+        width = len(found[0])
+        yield from _table(heading, [(row + [""] * width)[:width] for row in found])
+
+
+def _cells(line: str) -> list[str]:
+    bare = line.strip().removeprefix("|")
+    bare = bare[:-1] if bare.endswith("|") and not bare.endswith("\\|") else bare
+    return [inline(cell[:LONGEST_CELL].replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", bare)]
+
+
+def _from_rst(source: str) -> Iterator[Table]:
+    lines = [*source.split("\n"), ""]
+    heading, number = "", 0
+    while number < len(lines) - 1:
+        line = lines[number].rstrip()
+        heading = heading_at(line, lines[number + 1], underlined=True) or heading
+        number += 1
+        rows: list[list[str]] = []
+        if re.fullmatch(r"\s*\+(?:[-=]+\+){2,}", line):
+            end = number
+            while end < len(lines) and lines[end].lstrip().startswith(("|", "+")):
+                end += 1
+            rows, number = _grid(line, lines[number:end]), end
+        elif re.fullmatch(r"\s*=+(?:\s+=+)+", line):
+            ends = list(islice((at for at in range(number, len(lines)) if lines[at].rstrip() == line), 2))
+            if len(ends) == 2:
+                rows, number = _simple(line, [lines[number : ends[0]], lines[ends[0] + 1 : ends[1]]]), ends[1] + 1
+        yield from _table(heading, rows)
+
+
+def _grid(border: str, lines: Sequence[str]) -> list[list[str]]:
+    """Rows between borders; a cell's lines are joined. [] if cells reach over several columns."""
+    edges = [match.start() for match in re.finditer(r"\+", border)]
+    rows: list[list[str]] = [[]]
+    for line in lines:
+        if line.lstrip().startswith("+"):
+            rows.append([])
+        elif any(line[edge : edge + 1] != "|" for edge in edges):
+            return []
+        else:
+            parts = [line[a + 1 : b].strip() for a, b in pairwise(edges)]
+            rows[-1] = [f"{old} {new}" for old, new in zip(rows[-1], parts, strict=True)] if rows[-1] else parts
+    return [[inline(cell) for cell in row] for row in rows if row]
+
+
+def _simple(border: str, parts: Sequence[Sequence[str]]) -> list[list[str]]:
+    """Head and body of a simple table; a line without a first cell goes on with the row before it."""
+    starts = [match.start() for match in re.finditer(r"=+", border)]
+    spans = list(zip(starts, [*starts[1:], None], strict=True))
+    rows: list[list[str]] = []
+    for part in parts:
+        fresh = True
+        for line in part:
+            cells = [line[a:b].strip() for a, b in spans]
+            if fresh or cells[0]:
+                rows.append(cells)
+            else:
+                rows[-1] = [f"{old} {new}" for old, new in zip(rows[-1], cells, strict=True)]
+            fresh = False
+    return [[inline(cell) for cell in row] for row in rows]
+
+
+def _from_html(source: str) -> Iterator[Table]:
+    reader = _Reader()
+    reader.feed(source)
+    reader.close()
+    for heading, rows in reader.found:
+        yield from _table(heading, rows)
+
+
+class _Reader(HTMLParser):
+    """Tables without cells that reach over several; of nested ones the inner."""
+
+    def __init__(self) -> None:
+        super().__init__(convert_charrefs=True)
+        self.found: list[tuple[str, list[list[str]]]] = []
+        self._rows: list[list[str]] | None = None
+        self._text: list[str] | None = None
+        self._heading, self._caption, self._spans = "", "", False
+
+    def handle_starttag(self, tag: str, attrs: list[tuple[str, str | None]]) -> None:
+        if tag == "table":
+            self._rows, self._caption, self._spans = [], "", False
+        elif tag == "tr" and self._rows is not None:
+            self._keep()
+            self._rows.append([])
+        elif tag in ("td", "th", "caption", "h1", "h2", "h3", "h4", "h5", "h6"):
+            self._keep()
+            self._text = []
+            if tag in ("td", "th") and self._rows:
+                self._rows[-1].append("")
+                self._spans |= any(key in ("colspan", "rowspan") and value not in ("1", None) for key, value in attrs)
+        elif tag == "br" and self._text is not None:
+            self._text.append(" ")
+
+    def handle_endtag(self, tag: str) -> None:
+        if tag == "caption":
+            self._caption = self._taken()
+        elif len(tag) == 2 and tag[0] == "h" and tag[1].isdigit():
+            self._heading = self._taken() or self._heading
+        elif tag in ("td", "th", "tr"):
+            self._keep()
+        elif tag == "table" and self._rows is not None:
+            self._keep()
+            if not self._spans:
+                self.found.append((self._caption or self._heading, self._rows))
+            self._rows = None
+
+    def handle_data(self, data: str) -> None:
+        if self._text is not None:
+            self._text.append(data)
+
+    def _keep(self) -> None:
+        """The end tag of a cell may be missing."""
+        text = self._taken()
+        if text and self._rows and self._rows[-1]:
+            self._rows[-1][-1] = text
+
+    def _taken(self) -> str:
+        text, self._text = " ".join("".join(self._text or ()).split()), None
+        return text

@@ -1,0 +1,69 @@
+"""Virtual time: how fast a research passes."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import time
+from collections.abc import Callable
+
+from interactions_emulator.engine.notifier import Pulse
+
+
+class Clock:
+    """Virtual seconds since 1970, which run `speed` times as fast as real ones.
+
+    It begins at `start` (the real time, unless a state says that virtual time was further on), and every
+    stamp the server gives is read from it: with speed 1 a stamp is the real time; otherwise it is the real
+    time at the start plus the virtual seconds since. `speed=math.inf`: a wait does not wait, virtual time
+    jumps to its end. `speed=0`: virtual time stands still until `advance` moves it.
+    """
+
+    def __init__(
+        self, speed: float = 1.0, start: float | None = None, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._monotonic = monotonic
+        self._base = time.time() if start is None else start
+        self._mark = monotonic()
+        self._changed = Pulse()
+        self.speed = speed
+        self.set_speed(speed)
+
+    def now(self) -> float:
+        """Return the virtual time in seconds since 1970."""
+        if math.isinf(self.speed):
+            return self._base
+        return self._base + (self._monotonic() - self._mark) * self.speed
+
+    def advance(self, seconds: float) -> None:
+        """Move virtual time on by `seconds` (not negative) and wake whoever waited for that."""
+        if not 0 <= seconds < math.inf:
+            raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")
+        self._rebase(self.now() + seconds)
+
+    def set_speed(self, speed: float) -> None:
+        """Let virtual time run `speed` times as fast as real time from now on."""
+        if not speed >= 0:
+            raise ValueError(f"speed is 0 (manual), a positive number, or inf, not {speed}")
+        now = self.now()
+        self.speed = speed
+        self._rebase(now)
+
+    def reaches(self, moment: float) -> bool:
+        """Whether virtual time is at `moment`; with speed `inf` it jumps there. Infinity is never reached."""
+        if math.isinf(self.speed) and self._base < moment < math.inf:
+            self._rebase(moment)
+        return self.now() >= moment
+
+    async def until(self, moment: float) -> None:
+        """Return when virtual time has reached `moment`."""
+        while not self.reaches(moment):
+            running = 0 < self.speed < math.inf and not math.isinf(moment)
+            try:
+                await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
+            except TimeoutError:
+                continue
+
+    def _rebase(self, now: float) -> None:
+        self._base, self._mark = now, self._monotonic()
+        self._changed.beat()

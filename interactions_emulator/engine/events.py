@@ -1,0 +1,143 @@
+"""Steps as server-sent events."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from functools import lru_cache
+from typing import Any
+
+from pydantic_core import to_json
+
+from interactions_emulator.brain.protocol import Step
+
+Event = dict[str, Any]
+
+DONE = b"event: done\ndata: [DONE]\n\n"
+_HEADS = {
+    kind: f"event: {kind}\ndata: ".encode()
+    for kind in (
+        "interaction.created",
+        "interaction.status_update",
+        "interaction.completed",
+        "step.start",
+        "step.delta",
+        "step.stop",
+        "error",
+    )
+}
+_LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
+"""Characters that JSON leaves alone and that are line ends to some readers of streams."""
+LONGEST_DELTA = 80
+"""Characters of text in one delta, at most."""
+
+_IN_DELTA = {
+    "arguments",
+    "result",
+    "signature",
+    "is_error",
+    "server_name",
+    "name",
+    "retrieval_type",
+}
+_NO_RESULT = {"retrieval_result", "processing_result"}
+_NO_ARGUMENTS = {"file_search_call", "processing_call"}
+_MEDIA = {"type", "mime_type", "data", "uri", "resolution", "channels", "sample_rate"}
+
+
+def opening(interaction: dict[str, Any]) -> list[Event]:
+    """Return the two events every stream begins with, for an interaction without steps."""
+    return [
+        {"event_type": "interaction.created", "interaction": interaction},
+        {
+            "event_type": "interaction.status_update",
+            "interaction_id": interaction["id"],
+            "status": interaction["status"],
+        },
+    ]
+
+
+def closing(interaction: dict[str, Any], errors: list[dict[str, str]]) -> list[Event]:
+    """Return an `error` event for each error, then `interaction.completed`, whatever the final status is."""
+    failed = [{"event_type": "error", "error": error} for error in errors]
+    return [*failed, {"event_type": "interaction.completed", "interaction": interaction}]
+
+
+def step_events(step: Step, index: int) -> list[Event]:
+    """Return step.start, the deltas and step.stop of the step at `index` of the output."""
+    start, deltas = _parts(step)
+    return [
+        {"event_type": "step.start", "index": index, "step": start},
+        *({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas),
+        {"event_type": "step.stop", "index": index},
+    ]
+
+
+def tag(interaction_id: str) -> bytes:
+    """Return what the ids of a run's events have in common, so that a cursor of another run is recognized."""
+    return f"evt_{interaction_id[-6:]}_".encode()
+
+
+def frame(event: Event, tag: bytes, number: int) -> bytes:
+    """Return an event as it goes over the socket; `number` counts the events of its run from 1."""
+    data = to_json(event)
+    if not data.isascii():
+        for character, escaped in _LINE_ENDS:
+            data = data.replace(character, escaped)
+    return b'%b%b,"event_id":"%b%06d"}\n\n' % (_HEADS[event["event_type"]], data[:-1], tag, number)
+
+
+def timestamp(seconds: float) -> str:
+    """Return seconds since 1970 as `2026-11-22T16:40:53Z`."""
+    return _timestamp(int(seconds))
+
+
+@lru_cache(1_000)
+def _timestamp(seconds: int) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
+    """Split a step into what step.start carries and the deltas that bring the rest."""
+    kind = step["type"]
+    if kind in ("model_output", "user_input"):
+        start = {key: value for key, value in step.items() if key != "content"}
+        return start, [delta for content in step.get("content", ()) for delta in _content_deltas(content)]
+    if kind == "thought":
+        deltas = [{"type": "thought_summary", "content": content} for content in step.get("summary", ())]
+        if step.get("signature"):
+            deltas.append({"type": "thought_signature", "signature": step["signature"]})
+        return {"type": kind}, deltas
+    if kind == "function_call":
+        arguments = to_json(step["arguments"]).decode()
+        pieces = _pieces(arguments, 2)
+        return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
+    if kind == "function_result":
+        return step, []
+    start = {key: step[key] for key in ("type", "id", "call_id") if key in step}
+    if kind.startswith("mcp_server_tool_"):
+        start |= {key: step[key] for key in ("server_name", "name") if key in step}
+    if kind.endswith("_call") and kind not in _NO_ARGUMENTS:
+        start["arguments"] = {}
+    if kind.endswith("_result") and "result" in step and kind not in _NO_RESULT:
+        start["result"] = "" if isinstance(step["result"], str) else type(step["result"])()
+    delta = {"type": kind} | {key: value for key, value in step.items() if key in _IN_DELTA}
+    if kind == "file_search_result":
+        delta.setdefault("result", [])
+    return start, [delta]
+
+
+def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+    if content["type"] != "text":
+        yield {key: value for key, value in content.items() if key in _MEDIA}
+        return
+    for piece in _pieces(content["text"], 3):
+        yield {"type": "text", "text": piece}
+    if content.get("annotations"):
+        yield {"type": "text_annotation_delta", "annotations": content["annotations"]}
+
+
+def _pieces(text: str, at_least: int) -> list[str]:
+    """Cut a text between characters into about `at_least` pieces, more if they grow too long."""
+    size = max(1, min(LONGEST_DELTA, -(-len(text) // at_least)))
+    return [text[begin : begin + size] for begin in range(0, len(text), size)]

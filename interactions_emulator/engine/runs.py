@@ -1,0 +1,391 @@
+"""Runs: interactions being answered by the brain, whether or not anybody listens."""
+
+from __future__ import annotations
+
+import asyncio
+import base64
+import json
+import logging
+import secrets
+from collections.abc import AsyncIterator, Callable, Iterable
+from typing import Any, NamedTuple
+
+from interactions_emulator.brain.protocol import Beat, Brain, Ending, Step, Turn
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.interaction import Cursor, Interaction
+from interactions_emulator.engine.notifier import Pulse
+from interactions_emulator.engine.state_store import Journal, Record
+from interactions_emulator.engine.steps import check_balance
+from interactions_emulator.engine.usage import counted, usage
+from interactions_emulator.http.errors import Refused, not_found
+from interactions_emulator.http.requests import Create
+
+logger = logging.getLogger(__name__)
+
+DAY = 86_400.0
+NEVER = float("inf")
+TIMELINES = 1_000
+"""Chains whose timelines are kept at hand."""
+
+
+class Run:
+    """An interaction and those who wait for it."""
+
+    def __init__(self, interaction: Interaction, stored: bool = True) -> None:
+        self.interaction = interaction
+        self.stored = stored
+        self.due: float | None = None
+        """The virtual time it waits for; None while the brain works."""
+        self.task: asyncio.Task[None] | None = None
+        self.changed = Pulse()
+        self.beats: list[Beat | Ending] = []
+        """What the brain answers and is not told yet, in reverse."""
+
+    async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
+        """Yield the events after the cursor: those that are there, then those to come."""
+        while not cursor.done:
+            frames = cursor.read()
+            if frames:
+                yield frames
+            else:  # asked again after each yield, for more may have come meanwhile
+                await self.changed.wait()
+
+    async def finished(self) -> None:
+        """Return when the interaction has ended."""
+        while not self.interaction.finished:
+            await self.changed.wait()
+
+
+class _Timeline(NamedTuple):
+    until: float
+    """When the server forgets the first of its links, in virtual seconds since 1970."""
+    steps: tuple[Step, ...]
+
+
+class Runs:
+    """All interactions, in progress and past. Lives on one event loop.
+
+    `most` is how many are kept: for one more the oldest that has ended is forgotten. `ended` is told of each that ends.
+    """
+
+    def __init__(
+        self,
+        journal: Journal,
+        clock: Clock,
+        brain: Brain,
+        *,
+        retention_days: float,
+        most: int,
+        ended: Callable[[Interaction], None],
+    ) -> None:
+        self.clock = clock
+        self.live: dict[str, Run] = {}
+        self.stored: dict[str, Interaction] = {key: _revived(value) for key, value in journal.read("interaction")}
+        """By id, oldest first."""
+        self.creates: dict[str, int] = dict(journal.read("creates"))
+        """How many were ever accepted, by the fingerprint of the key that asked."""
+        self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
+        self._journal = journal
+        self._brain = brain
+        self._rested = Pulse()
+        self._retention = retention_days * DAY
+        self._most = most
+        self._ended = ended
+        self._timelines: dict[str, _Timeline] = {}
+        """By the last interaction that was gone on from, so that a long chain is not walked each time."""
+
+    def resume(self) -> None:
+        """Go on with what was in progress when the last server on this state ended."""
+        for interaction in list(self.stored.values()):
+            if not interaction.finished:
+                self._begin(Run(interaction))
+
+    async def stop(self) -> None:
+        """End the work, not the interactions: the next server on this state goes on with them."""
+        tasks = [run.task for run in self.live.values() if run.task]
+        for task in tasks:
+            task.cancel()
+        await asyncio.gather(*tasks, return_exceptions=True)
+
+    def create(self, request: Create, documents_url: str, key: str, zombie: bool = False) -> Run:
+        """Accept a request and begin its run. Raises `Refused` if the chain before it cannot be continued.
+
+        An answer that a model gives without thinking or waiting is complete on return.
+        """
+        turn, hop, read = self._turn(request, documents_url)
+        if request.store:
+            self._make_room()
+        now = self.clock.now()
+        interaction = Interaction(
+            id="v1_emu_" + base64.urlsafe_b64encode(secrets.token_bytes(18)).decode(),
+            background=request.background,
+            head=request.head,
+            input=list(request.input),
+            turn=turn,
+            created=now,
+            updated=now,
+            previous=request.previous,
+            read=read,
+            hop=hop,
+            zombie=zombie,
+        )
+        run = Run(interaction, stored=request.store)
+        self.creates[key] = self.creates.get(key, 0) + 1
+        records: list[Record] = [("creates", key, self.creates[key]), ("clock", "now", now)]
+        if run.stored:
+            self.stored[interaction.id] = interaction
+            records.append(("interaction", interaction.id, interaction))
+        self._journal.write(*records)
+        self._begin(run)
+        return run
+
+    def find(self, interaction_id: str) -> Run:
+        """Return a stored interaction. Raises `Refused` (404) if there is none, or no longer."""
+        interaction = self._stored(interaction_id)
+        return self.live.get(interaction_id) or Run(interaction)
+
+    def cancel(self, interaction_id: str) -> Run:
+        """Cancel a background run; one that has ended stays as it ended. Raises `Refused` (404, 400)."""
+        run = self.find(interaction_id)
+        if not run.interaction.background:
+            raise Refused(400, f"Interaction {interaction_id} does not run in the background: only those are cancelled")
+        self._cancel(run)
+        return run
+
+    def delete(self, interaction_id: str) -> None:
+        """Forget an interaction, cancelling it first. Raises `Refused` (404)."""
+        self._cancel(self.find(interaction_id))
+        self._forget(interaction_id)
+
+    async def settle(self) -> None:
+        """Return when each run has gone as far as virtual time lets it."""
+        while any(run.due is None or run.due <= self.clock.now() for run in self.live.values()):
+            await self._rested.wait()
+
+    def keep_time(self) -> None:
+        """Write down the virtual time, for the next server on this state."""
+        self._journal.write(("clock", "now", self.clock.now()))
+
+    def _stored(self, interaction_id: str) -> Interaction:
+        interaction = self.stored.get(interaction_id)
+        if interaction is None:
+            raise not_found(interaction_id)
+        if interaction.created + self._retention <= self.clock.now():
+            if interaction.finished:
+                self._forget(interaction_id)
+            raise not_found(interaction_id)
+        return interaction
+
+    def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int, dict[str, int] | None]:
+        """What the brain is asked, how many hops came before, and the tokens of what the brain was told before."""
+        if request.continuation_token is not None:
+            hop = self._hops.get(request.continuation_token)
+            if hop is None or request.previous not in (None, hop["id"]):
+                raise Refused(
+                    400,
+                    f"continuation_token {request.continuation_token!r} is not one that this server gave"
+                    f" for {request.previous or 'this request'}: send the request without it, from the start",
+                )
+            return _turn_of(hop["turn"]), hop["hop"], None
+        history = self._history(request.previous)
+        last = self.stored[request.previous] if request.previous else None
+        check_balance(tuple(last.steps) if last else (), request.input)
+        head = request.head
+        turn = Turn(
+            target=request.target,
+            is_agent=request.is_agent,
+            steps=(*history, *request.input),
+            fresh=len(request.input),
+            tools=tuple(head.get("tools", ())),
+            system_instruction=head.get("system_instruction", ""),
+            response_schema=request.response_schema,
+            modalities=request.modalities,
+            generation_config=request.generation_config,
+            agent_config=head.get("agent_config", {}),
+            documents_url=documents_url,
+        )
+        return turn, 0, _read(last, history)
+
+    def _history(self, previous: str | None) -> tuple[Step, ...]:
+        """Return the timeline of the chain that ends with `previous`; each link has to be there still."""
+        links: list[Interaction] = []
+        last, kept = previous, _Timeline(NEVER, ())
+        while previous:
+            found = self._timelines.pop(previous, None)
+            if found and found.until > self.clock.now():
+                kept = found
+                break
+            interaction = self._stored(previous)
+            if not interaction.finished:
+                raise Refused(
+                    400,
+                    f"Interaction {previous} is still {interaction.status}: continue it when it has ended",
+                )
+            links.append(interaction)
+            previous = interaction.previous
+        until = min([kept.until, *(link.created + self._retention for link in links)])
+        steps = (*kept.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
+        if last:
+            self._timelines[last] = _Timeline(until, steps)
+            if len(self._timelines) > TIMELINES:
+                del self._timelines[next(iter(self._timelines))]
+        return steps
+
+    def _begin(self, run: Run) -> None:
+        interaction = run.interaction
+        assert interaction.turn is not None
+        self.live[interaction.id] = run
+        if not interaction.background:  # who waits for a model waits for nothing that is there already
+            answer = _at_once(self._brain, interaction.turn)
+            if answer is not None:
+                run.beats = _untold(answer, interaction)
+                if self._tell_what_is_due(run):
+                    return
+        run.task = asyncio.create_task(self._work(run))
+
+    async def _work(self, run: Run) -> None:
+        interaction = run.interaction
+        assert interaction.turn is not None
+        if not run.beats:
+            answer = await asyncio.to_thread(_drawn, self._brain, interaction)
+            run.beats = _untold(answer, interaction)
+        while not self._tell_what_is_due(run):
+            self._rested.beat()
+            await self.clock.until(run.due or 0.0)
+
+    def _tell_what_is_due(self, run: Run) -> bool:
+        """Add the steps whose moment has come, with their events. Return whether that was the last one.
+
+        Waits add up from the moment of creation, so that neither the brain's thinking nor a server that was
+        down for a while makes a run longer.
+        """
+        interaction = run.interaction
+        while run.beats:
+            beat = run.beats[-1]
+            if isinstance(beat, Ending):
+                break
+            moment = NEVER if interaction.zombie else interaction.updated + beat.wait
+            if not self.clock.reaches(moment):
+                run.due = moment
+                return False
+            run.due = None
+            run.beats.pop()
+            interaction.updated = moment
+            interaction.steps.append(beat.step)
+            if run.stored:
+                self._journal.write(("interaction", interaction.id, interaction))
+            run.changed.beat()
+        self._finish(run)
+        return True
+
+    def _cancel(self, run: Run) -> None:
+        if run.interaction.finished:
+            return
+        if run.task:
+            run.task.cancel()
+        run.interaction.updated = max(run.interaction.updated, self.clock.now())
+        run.beats = [Ending("cancelled")]
+        self._finish(run)
+
+    def _finish(self, run: Run) -> None:
+        interaction = run.interaction
+        assert interaction.turn is not None
+        calls = any(step["type"] == "function_call" for step in interaction.steps)
+        ending = run.beats.pop() if run.beats else Ending("requires_action" if calls else "completed")
+        assert isinstance(ending, Ending)
+        interaction.usage = usage(interaction.turn, interaction.steps, interaction.read)
+        interaction.status = ending.status
+        interaction.errors = list(ending.errors)
+        records: list[Record] = [("clock", "now", self.clock.now())]
+        if ending.status == "requires_continuation":
+            token = f"hop_{interaction.id}"
+            hop = {"id": interaction.id if run.stored else None, "turn": interaction.turn, "hop": interaction.hop + 1}
+            interaction.continuation_token = token
+            self._hops[token] = {**hop, "turn": vars(interaction.turn)}
+            records.append(("hop", token, hop))
+            if len(self._hops) > self._most:
+                oldest = next(iter(self._hops))
+                del self._hops[oldest]
+                records.append(("hop", oldest, None))
+        interaction.turn = None
+        if run.stored:
+            records.append(("interaction", interaction.id, interaction))
+        self._journal.write(*records)
+        self.live.pop(interaction.id, None)
+        self._rested.beat()
+        run.changed.beat()
+        self._ended(interaction)
+
+    def _make_room(self) -> None:
+        """Forget the oldest that has ended if there are as many as are kept. Raises `Refused` (429) if none has."""
+        if len(self.stored) < self._most:
+            return None
+        for key, interaction in self.stored.items():
+            if interaction.finished:
+                return self._forget(key)
+        raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
+
+    def _forget(self, interaction_id: str) -> None:
+        self._timelines.clear()  # it may be a link of any
+        del self.stored[interaction_id]
+        self._hops.pop(f"hop_{interaction_id}", None)
+        self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
+
+
+def _read(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
+    """The tokens of a timeline, of which all but its last interaction were counted before."""
+    if last is None or last.read is None:
+        return counted(history)
+    return counted((*last.input, *last.steps), last.read)
+
+
+def _at_once(brain: Brain, turn: Turn) -> Iterable[Beat | Ending] | None:
+    """What the brain answers without taking its time; None if it has to be drawn in a thread."""
+    try:
+        answer = brain(turn)
+    except Exception:  # it is asked again, and its failure told, where that is done
+        return None
+    return answer if isinstance(answer, (list, tuple)) else None
+
+
+def _drawn(brain: Brain, interaction: Interaction) -> Iterable[Beat | Ending]:
+    """All that the brain answers, in a copy of its own; what goes wrong in it is the end."""
+    assert interaction.turn is not None
+    answer: list[Beat | Ending] = []
+    try:
+        for beat in brain(interaction.turn):
+            answer.append(beat if isinstance(beat, Ending) else Beat(beat.wait, json.loads(json.dumps(beat.step))))
+    except Exception as error:
+        logger.exception("the brain failed in interaction %s", interaction.id)
+        answer.append(_failed(f"The brain failed: {type(error).__name__}: {error}"))
+    return answer
+
+
+def _untold(answer: Iterable[Beat | Ending], interaction: Interaction) -> list[Beat | Ending]:
+    """What is left of an answer after its earlier hops and what this interaction has told already, in reverse."""
+    hops = 0
+    told = list(interaction.steps)
+    left: list[Beat | Ending] = []
+    for beat in answer:
+        if hops < interaction.hop:
+            hops += isinstance(beat, Ending)
+        elif isinstance(beat, Ending):
+            left.append(beat)
+            break
+        elif not told:
+            left.append(beat)
+        elif beat.step != told.pop(0):
+            return [_failed("After a restart of the server the brain gave another answer than before.")]
+    return left[::-1]
+
+
+def _failed(message: str) -> Ending:
+    return Ending("failed", ({"code": "internal_error", "message": message},))
+
+
+def _revived(record: dict[str, Any]) -> Interaction:
+    return Interaction(**{**record, "turn": _turn_of(record["turn"]) if record["turn"] else None})
+
+
+def _turn_of(record: dict[str, Any]) -> Turn:
+    return Turn(**record | {key: tuple(record[key]) for key in ("steps", "tools", "modalities")})

@@ -1,0 +1,89 @@
+"""How many tokens a turn took, by estimate."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+from interactions_emulator.brain.protocol import Step, Turn
+
+BYTES_A_TOKEN = 4
+MEDIA_TOKENS = 258
+"""What Gemini's documentation counts for one small picture; used for any picture, sound, film or document."""
+
+
+Counts = Mapping[str, int]
+"""Tokens by modality."""
+
+
+def counted(steps: Iterable[Step], before: Counts | None = None) -> dict[str, int]:
+    """Return the tokens of steps, added to those of what came before them."""
+    counts = dict(before or {})
+    for modality, tokens in _tokens(steps).items():
+        counts[modality] = counts.get(modality, 0) + tokens
+    return counts
+
+
+def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> dict[str, Any]:
+    """Return the `usage` object of a turn and the steps it gave.
+
+    `before` are the tokens of its timeline before this request's input, if they were counted already: a long chain is
+    not counted again for each of its interactions.
+
+    There is no tokenizer here: a text counts one token for each four bytes of UTF-8, rounded up, and anything
+    with `data` or a `uri` counts 258. Input is the whole timeline, the system instruction and the declared
+    tools, for that is what a model would read. Thoughts and the results of the server's own tools are counted
+    apart.
+    """
+    read = _tokens(turn.steps) if before is None else counted(turn.steps[len(turn.steps) - turn.fresh :], before)
+    for extra in (turn.system_instruction, turn.tools):
+        if extra:
+            read["text"] = read.get("text", 0) + _text_tokens(extra)
+    parts: dict[str, list[Step]] = {"written": [], "thought": [], "fetched": []}
+    searches = 0
+    for step in output:
+        kind = step["type"]
+        searches += kind == "google_search_call"
+        own_tool = kind != "function_call" and kind.endswith(("_call", "_result"))
+        parts["fetched" if own_tool else "thought" if kind == "thought" else "written"].append(step)
+    written = _tokens(parts["written"])
+    given, said = sum(read.values()), sum(written.values())
+    thought, fetched = (sum(_tokens(parts[name]).values()) for name in ("thought", "fetched"))
+    result: dict[str, Any] = {
+        "total_input_tokens": given,
+        "input_tokens_by_modality": _by_modality(read),
+        "total_cached_tokens": 0,
+        "total_output_tokens": said,
+        "output_tokens_by_modality": _by_modality(written),
+        "total_tool_use_tokens": fetched,
+        "total_thought_tokens": thought,
+        "total_tokens": given + said + fetched + thought,
+    }
+    if searches:
+        result["grounding_tool_count"] = [{"type": "google_search", "count": searches}]
+    return result
+
+
+def _tokens(steps: Iterable[Step]) -> dict[str, int]:
+    """The tokens of steps by modality."""
+    counts: dict[str, int] = {}
+    for step in steps:
+        for contents in (step.get("content"), step.get("summary")):
+            for content in contents or ():
+                kind = content["type"]
+                tokens = _text_tokens(content["text"]) if kind == "text" else MEDIA_TOKENS
+                counts[kind] = counts.get(kind, 0) + tokens
+        for value in (step.get("arguments"), step.get("result")):
+            if value:
+                counts["text"] = counts.get("text", 0) + _text_tokens(value)
+    return counts
+
+
+def _text_tokens(value: Any) -> int:
+    text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
+    return -(-len(text.encode()) // BYTES_A_TOKEN)
+
+
+def _by_modality(counts: dict[str, int]) -> list[dict[str, Any]]:
+    return [{"modality": modality, "tokens": tokens} for modality, tokens in sorted(counts.items())]

@@ -1,0 +1,1 @@
+"""The Interactions API over HTTP: the socket, the routes, requests and responses."""

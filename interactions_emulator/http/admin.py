@@ -1,0 +1,124 @@
+"""`/_emulator/`: what a test sets and asks. Only for peers on this machine.
+
+faults        GET, POST (one, or a list, to add), DELETE: see `faults`
+clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, answered when
+              each run has gone as far as virtual time lets it
+log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
+              "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
+              method, path, status, interaction_id, kind, key, connection, bytes}; status null: the connection was
+              closed or left open instead; bytes: the length of the body. With ?bodies each of the last 1,000
+              requests has its body too, if it is JSON of at most 64 KB, without secrets
+interactions  GET: those stored, oldest first: [{id, status, target, input, events, steps, background,
+              previous_interaction_id}]; events and steps are numbers
+deliveries    GET: attempts to tell webhooks: [{time, id, uri, type, attempt, status}]; status null: no answer
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+from starlette.routing import Route
+
+from interactions_emulator.engine.interaction import Cursor, Interaction
+from interactions_emulator.engine.runs import Runs
+from interactions_emulator.faults import parse_faults
+from interactions_emulator.http.context import Parts
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.webhooks.registry import is_loopback
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+
+def control_routes(parts: Parts) -> list[Route]:
+    runs, faults, log = parts.runs, parts.faults, parts.log
+
+    async def show_faults(request: Request) -> Response:
+        if request.method == "DELETE":
+            faults.clear()
+        if request.method == "POST":
+            faults.add(parse_faults(await _json(request)))
+        return JSONResponse(faults.show())
+
+    async def clock(request: Request) -> Response:
+        if request.method == "POST":
+            _set_clock(runs, await _json(request))
+            await runs.settle()
+        speed: Any = runs.clock.speed
+        return JSONResponse({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
+
+    async def show_log(request: Request) -> Response:
+        return JSONResponse(
+            {
+                "creates": sum(runs.creates.values()),
+                "creates_by_key": runs.creates,
+                "connections": {"opened": log.opened, "open": log.open},
+                "requests": log.with_bodies() if "bodies" in request.query_params else list(log.requests),
+            }
+        )
+
+    async def show_deliveries(request: Request) -> Response:
+        return JSONResponse(list(parts.deliveries.attempts))
+
+    async def interactions(request: Request) -> Response:
+        return JSONResponse([_line(interaction) for interaction in runs.stored.values()])
+
+    return [
+        Route("/faults", _local(show_faults), methods=["GET", "POST", "DELETE"]),
+        Route("/clock", _local(clock), methods=["GET", "POST"]),
+        Route("/log", _local(show_log)),
+        Route("/interactions", _local(interactions)),
+        Route("/deliveries", _local(show_deliveries)),
+    ]
+
+
+def _local(endpoint: Endpoint) -> Endpoint:
+    async def for_local_peers(request: Request) -> Response:
+        peer = request.client.host if request.client else ""
+        # A page of a browser on this machine is no program of its user's, whatever name it has found for this one.
+        origin = urlsplit(request.headers.get("origin", "http://localhost")).hostname or ""
+        if not all(is_loopback(host) for host in (peer, request.url.hostname or "", origin)):
+            raise Refused(403, "/_emulator/ answers only to programs on the machine the emulator runs on.")
+        return await endpoint(request)
+
+    return for_local_peers
+
+
+async def _json(request: Request) -> Any:
+    try:
+        return json.loads(await request.body())
+    except ValueError as error:
+        raise Refused(400, f"the body is not valid JSON: {error}") from error
+
+
+def _set_clock(runs: Runs, change: Any) -> None:
+    if not isinstance(change, dict) or not change or change.keys() - {"advance", "speed"}:
+        raise Refused(400, 'send {"advance": seconds} or {"speed": number or "inf"}')
+    try:
+        if "speed" in change:
+            runs.clock.set_speed(float(change["speed"]))
+        if "advance" in change:
+            runs.clock.advance(float(change["advance"]))
+    except (TypeError, ValueError) as error:
+        raise Refused(400, str(error)) from error
+    runs.keep_time()
+
+
+def _line(interaction: Interaction) -> dict[str, Any]:
+    events = Cursor(interaction)
+    events.read()
+    texts = [content.get("text", "") for step in interaction.input for content in step.get("content", ())]
+    return {
+        "id": interaction.id,
+        "status": interaction.status,
+        "target": interaction.head.get("model") or interaction.head.get("agent"),
+        "input": "\n".join(text for text in texts if text),
+        "events": events.number,
+        "steps": len(interaction.steps),
+        "background": interaction.background,
+        "previous_interaction_id": interaction.previous,
+    }

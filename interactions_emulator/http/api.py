@@ -1,0 +1,229 @@
+"""The operations of the API, each with its fault and its line in the log."""
+
+from __future__ import annotations
+
+import hmac
+import logging
+import re
+from collections.abc import Callable
+from typing import Any
+
+from interactions_emulator.engine.events import tag
+from interactions_emulator.engine.interaction import Cursor
+from interactions_emulator.engine.request_log import fingerprint
+from interactions_emulator.engine.runs import Run
+from interactions_emulator.faults import Fault, parse_header
+from interactions_emulator.http.call import Call
+from interactions_emulator.http.context import Parts
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.protocol import Exchange
+from interactions_emulator.http.requests import parse_create, parse_object
+from interactions_emulator.http.responses import Answer, Cut, EventStream, Finished, Hang, Json, Late, Replayed, refusal
+
+logger = logging.getLogger(__name__)
+
+Act = Callable[[Fault | None], Answer]
+Operation = Callable[[Call], Answer]
+
+_PATH = re.compile(
+    r"/(?!_emulator/)[^/]+(?:/projects/[^/]+/locations/[^/]+)?/(interactions|webhooks)"
+    r"(?:/([^/:]+)(/cancel|:ping|:rotateSigningSecret)?)?"
+)
+_LEGACY = re.compile(r"google-genai-sdk/1\.\S*")
+
+
+class Api:
+    """What the API does. Nothing here waits: an answer that takes its time is one that says so."""
+
+    def __init__(self, parts: Parts) -> None:
+        self._parts = parts
+        self._runs = parts.runs
+        hooks, deliveries = parts.webhooks, parts.deliveries
+        self._operations: dict[tuple[str, bool, str], dict[str, Operation]] = {
+            ("interactions", False, ""): {"POST": self._create},
+            ("interactions", True, ""): {"GET": self._get, "DELETE": self._delete},
+            ("interactions", True, "/cancel"): {"POST": self._cancel},
+            ("webhooks", False, ""): {
+                "POST": self._webhook(lambda id_, body: hooks.create(body)),
+                "GET": self._webhook(lambda id_, body: hooks.show()),
+            },
+            ("webhooks", True, ""): {
+                "GET": self._webhook(lambda id_, body: hooks.find(id_).resource()),
+                "PATCH": self._webhook(hooks.update),
+                "DELETE": self._webhook(lambda id_, body: hooks.delete(id_)),
+            },
+            ("webhooks", True, ":ping"): {"POST": self._webhook(lambda id_, body: deliveries.ping(id_))},
+            ("webhooks", True, ":rotateSigningSecret"): {"POST": self._webhook(hooks.rotate)},
+        }
+
+    def answer(self, exchange: Exchange) -> Answer | None:
+        """Carry out what a request asks for, and log it; None if it is not for the API."""
+        match = _PATH.fullmatch(exchange.path)
+        if match is None:
+            return None
+        what, id_, action = match[1], match[2] or "", match[3] or ""
+        methods = self._operations.get((what, bool(id_), action))
+        if methods is None:
+            return None
+        call = Call(exchange, id_)
+        answer: Answer
+        try:
+            if exchange.method not in methods:
+                raise Refused(405, f"{exchange.method} {exchange.path} is not allowed: use {' or '.join(methods)}")
+            answer = self._recorded(call, exchange) or methods[exchange.method](call)
+        except Refused as refused:
+            answer = refusal(refused)
+        except Exception as failure:
+            logger.exception("%s %s failed", exchange.method, exchange.path)
+            answer = refusal(broken(failure))
+        self._parts.log.add(call.line(answer.status), exchange.body)
+        return answer
+
+    def _recorded(self, call: Call, exchange: Exchange) -> Answer | None:
+        """What a recording says to a request, if there is one and it says something."""
+        if self._parts.replay is None:
+            return None
+        query = exchange.query.decode("latin-1")
+        found = self._parts.replay.answer(exchange.method, exchange.path, query, exchange.body, [call.key])
+        if found is None:
+            return None
+        call.kind = "replay"
+        self._authorize(call)
+        return Replayed(found, self._runs.clock)
+
+    def _create(self, call: Call) -> Answer:
+        def act(fault: Fault | None) -> Answer:
+            for uri in (parsed.head.get("webhook_config") or {}).get("uris", ()):
+                self._parts.webhooks.check_uri(uri)
+            documents_url = f"http://{call.header(b'host')}/documents/"
+            run = self._runs.create(parsed, documents_url, fingerprint(call.key), bool(fault and fault.zombie))
+            call.interaction_id = run.interaction.id
+            if parsed.stream:
+                return self._stream(run, Cursor(run.interaction, usage=not (fault and fault.no_usage)), fault)
+            if parsed.background or run.interaction.finished:
+                return Json(run.interaction.resource())
+            return Finished(run)
+
+        call.kind = "create"
+        self._authorize(call)
+        parsed = parse_create(call.body(self._parts.limits.body))
+        return self._with_fault(call, "create_stream" if parsed.stream else "create", act)
+
+    def _get(self, call: Call) -> Answer:
+        query = call.query()
+        streaming = query.get("stream", "false")
+
+        def act(fault: Fault | None) -> Answer:
+            if streaming not in ("true", "false"):
+                raise Refused(400, f"stream is true or false, not {streaming!r}")
+            run = self._runs.find(call.id)
+            no_usage = bool(fault and fault.no_usage)
+            if streaming == "true":
+                return self._stream(run, _after(run, query.get("last_event_id"), usage=not no_usage), fault)
+            body = run.interaction.resource(query.get("include_input") == "true")
+            if no_usage:
+                body.pop("usage", None)
+            return Json(body)
+
+        call.kind = "resume" if streaming == "true" else "get"
+        self._authorize(call)
+        return self._with_fault(call, call.kind, act)
+
+    def _cancel(self, call: Call) -> Answer:
+        def act(fault: Fault | None) -> Answer:
+            return Json(self._runs.cancel(call.id).interaction.resource())
+
+        call.kind = "cancel"
+        self._authorize(call)
+        return self._with_fault(call, "cancel", act)
+
+    def _delete(self, call: Call) -> Answer:
+        def act(fault: Fault | None) -> Answer:
+            self._runs.delete(call.id)
+            return Json({})
+
+        call.kind = "delete"
+        self._authorize(call)
+        return self._with_fault(call, "delete", act)
+
+    def _webhook(self, act: Callable[[str, dict[str, Any]], dict[str, Any]]) -> Operation:
+        def operation(call: Call) -> Answer:
+            call.kind, call.interaction_id = "webhooks", None
+            self._authorize(call)
+            return Json(act(call.id, parse_object(call.body(self._parts.limits.body) or b"{}")))
+
+        return operation
+
+    def _stream(self, run: Run, cursor: Cursor, fault: Fault | None) -> Answer:
+        return EventStream(run, cursor, fault, self._parts.crash)
+
+    def _with_fault(self, call: Call, kind: str, act: Act) -> Answer:
+        """Do what is asked, unless a fault comes first or afterwards."""
+        call.kind = kind
+        header = call.header(b"x-emulator-fault")
+        fault = parse_header(header, kind) if header else self._parts.faults.hit(kind)
+        if fault and header and fault.crashes and not call.is_local:
+            raise Refused(403, "Only programs on the machine the emulator runs on may crash it.")
+        if fault is None:
+            return act(None)
+        if fault.refuses and not fault.after_accept:
+            return self._refusal(fault, kind)
+        answer = act(fault)
+        if fault.after_accept:
+            answer = self._refusal(fault, kind)
+        return Late(answer, fault.delay_ms / 1000) if fault.delay_ms else answer
+
+    def _authorize(self, call: Call) -> None:
+        legacy = _LEGACY.search(call.header(b"user-agent"))
+        if legacy:
+            raise Refused(
+                400,
+                f"{legacy.group()} speaks the Interactions API as it was before steps, which is switched off: "
+                'pip install --upgrade "google-genai>=2.34", or npm install @google/genai@latest',
+            )
+        if not call.key:
+            raise Refused(
+                401, "No API key: send the header x-goog-api-key (any value) or Authorization: Bearer <any value>."
+            )
+        token = self._parts.token
+        if token and not hmac.compare_digest(call.key.encode(), token.encode()):
+            raise Refused(401, "This is not the token that the emulator was started with: send that as the API key.")
+
+    def _refusal(self, fault: Fault, kind: str) -> Answer:
+        if fault.crash:
+            self._parts.crash()
+        if fault.hang:
+            return Hang()
+        if fault.status is None:
+            return Cut()
+        message = f"Fault on request: {kind} is answered with status {fault.status}."
+        if (kind, fault.status) == ("cancel", 404):
+            message = "Method not found."
+        headers = {}
+        if fault.retry_after_ms is not None:
+            headers["retry-after-ms"] = str(fault.retry_after_ms)
+            if fault.retry_after_ms >= 1000:
+                headers["retry-after"] = str(fault.retry_after_ms // 1000)
+        return refusal(Refused(fault.status, message), headers)
+
+
+def broken(failure: Exception) -> Refused:
+    """Return the refusal for what went wrong in here."""
+    return Refused(500, f"The emulator failed: {type(failure).__name__}: {failure}. Its log says more.")
+
+
+def _after(run: Run, last_event_id: str | None, usage: bool) -> Cursor:
+    """Return the place after an event, which is in the run or refused (400)."""
+    if last_event_id is None:
+        return Cursor(run.interaction, usage=usage)
+    head, line, number = last_event_id.rpartition("_")
+    position = int(number) if number.isdecimal() and len(number) < 10 else 0
+    there = Cursor(run.interaction, position)
+    there.read()
+    if (head + line).encode() != tag(run.interaction.id) or not 0 < position <= there.number:
+        raise Refused(
+            400,
+            f"last_event_id {last_event_id!r} is no event of interaction {run.interaction.id}: "
+            "give the event_id of an event of its stream, or none to begin at the start",
+        )
+    return Cursor(run.interaction, position, usage)

@@ -1,0 +1,146 @@
+"""The Interactions API over HTTP, as a Starlette application.
+
+POST   /{version}/interactions              create: JSON, or a stream with "stream": true
+GET    /{version}/interactions/{id}         JSON; with `include_input=true` the input before the output steps.
+                                            With `stream=true` a stream, strictly after `last_event_id`
+POST   /{version}/interactions/{id}/cancel
+DELETE /{version}/interactions/{id}
+       /{version}/webhooks                  see `webhooks`
+
+`version` is any segment; the same stands below `/{version}/projects/{project}/locations/{location}`, as
+Vertex AI has it. A stream is silent while nothing happens, like the real one: nothing keeps it alive, and
+nothing times out. Beside the API: `/` says who this is, `/documents/{id}` shows what answers cite,
+`/weather/v1/` is a synthetic weather service, `/.well-known/jwks.json` has the key that checks deliveries, and
+`/_emulator/` (see `control`) is for tests.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Coroutine
+from typing import Any
+
+from starlette.applications import Starlette
+from starlette.exceptions import HTTPException
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, JSONResponse, Response
+from starlette.routing import Mount, Route
+
+from interactions_emulator import __version__
+from interactions_emulator.http.admin import control_routes
+from interactions_emulator.http.api import Api, broken
+from interactions_emulator.http.context import Parts
+from interactions_emulator.http.errors import Refused, error_body
+from interactions_emulator.http.protocol import Exchange, Todo
+from interactions_emulator.http.responses import Page, refusal
+from interactions_emulator.synthetic import weather
+
+Endpoint = Callable[[Request], Awaitable[Response]]
+
+logger = logging.getLogger(__name__)
+
+_PAGE_HEADERS = {
+    "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
+    "x-content-type-options": "nosniff",
+}
+
+
+def create_app(parts: Parts) -> App:
+    """Return the application."""
+    documents = parts.documents
+
+    async def about(request: Request) -> Response:
+        return JSONResponse(
+            {
+                "name": "interactions-emulator",
+                "version": __version__,
+                "documents": await asyncio.to_thread(len, documents) if documents is not None else 0,
+                "interactions": "/v1beta/interactions",
+                "weather": "/weather/v1",
+                "note": "This is not Gemini: a local server that speaks the wire of its Interactions API.",
+            }
+        )
+
+    async def document(request: Request) -> Response:
+        name = request.path_params["id"]
+        page = await asyncio.to_thread(documents.page, name) if documents is not None else None
+        if page is None:
+            raise Refused(404, f"There is no document {name} in the corpus of this server.")
+        return HTMLResponse(page, headers=_PAGE_HEADERS)
+
+    async def keys(request: Request) -> Response:
+        return JSONResponse(await asyncio.to_thread(parts.deliveries.keys))
+
+    def noted(endpoint: Endpoint, kind: str) -> Endpoint:
+        async def answer(request: Request) -> Response:
+            response = await endpoint(request)
+            line = {"method": request.method, "path": request.url.path, "status": response.status_code, "kind": kind}
+            parts.log.add(line | dict.fromkeys(("interaction_id", "key", "connection")))
+            return response
+
+        return answer
+
+    starlette = Starlette(
+        routes=[
+            Route("/", about),
+            Route("/documents/{id:path}", noted(document, "document")),
+            Route("/weather/v1/search", noted(weather.geocode, "weather")),
+            Route("/weather/v1/forecast", noted(weather.predict, "weather")),
+            Route("/.well-known/jwks.json", keys),
+            Mount("/_emulator", routes=control_routes(parts)),
+        ],
+        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _broken},
+    )
+    starlette.router.redirect_slashes = False
+    return App(parts, starlette)
+
+
+class App:
+    """The API, and Starlette for the rest. Counts what is being answered, and lets no more in than may be."""
+
+    def __init__(self, parts: Parts, pages: Starlette) -> None:
+        self._api = Api(parts)
+        self.pages = pages
+        self._log = parts.log
+        self._most = parts.limits.streams
+
+    def __call__(self, exchange: Exchange) -> Todo:
+        """Begin an answer and return what is left to do."""
+        if self._log.busy >= self._most:
+            busy = Refused(429, f"{self._most} requests are being answered already: close some streams")
+            return refusal(busy).send(exchange)
+        self._log.touch()
+        todo = (self._api.answer(exchange) or Page(self.pages)).send(exchange)
+        return None if todo is None else self._finish(exchange, todo)
+
+    async def _finish(self, exchange: Exchange, todo: Coroutine[Any, Any, None]) -> None:
+        self._log.busy += 1
+        try:
+            await todo
+        except Exception as failure:
+            logger.exception("%s %s failed", exchange.method, exchange.path)
+            if exchange.begun:
+                exchange.cut()
+            else:
+                refusal(broken(failure)).send(exchange)
+        finally:
+            self._log.busy -= 1
+            self._log.touch()
+
+
+async def _refused(request: Request, refused: Exception) -> Response:
+    assert isinstance(refused, Refused)
+    return JSONResponse(error_body(refused.status, refused.message), refused.status)
+
+
+async def _http_error(request: Request, failure: Exception) -> Response:
+    assert isinstance(failure, HTTPException)
+    message = f"{request.method} {request.url.path}: {failure.detail}. The API is at /v1beta/interactions."
+    return JSONResponse(error_body(failure.status_code, message), failure.status_code, failure.headers)
+
+
+async def _broken(request: Request, failure: Exception) -> Response:
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=failure)
+    refused = broken(failure)
+    return JSONResponse(error_body(refused.status, refused.message), refused.status)

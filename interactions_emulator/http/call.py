@@ -1,0 +1,62 @@
+"""One request to the API, as far as the operations care."""
+
+from __future__ import annotations
+
+from urllib.parse import parse_qsl
+
+from interactions_emulator.engine.request_log import fingerprint
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.protocol import Exchange
+from interactions_emulator.webhooks.registry import is_loopback
+
+
+class Call:
+    """A request. `id` is the one in its path, "" if there is none."""
+
+    def __init__(self, exchange: Exchange, id_: str) -> None:
+        self._exchange = exchange
+        self.id = id_
+        self.kind = ""
+        """What the log and the faults call it."""
+        self.interaction_id = id_ or None
+        """The interaction that it is about, as soon as that is known."""
+        self.key = self._key()
+        """API key or bearer token, "" if there is none."""
+
+    @property
+    def is_local(self) -> bool:
+        """Whether the client runs on this machine."""
+        return is_loopback(self._exchange.client)
+
+    def header(self, name: bytes) -> str:
+        """Return a header, named in lower case, "" if there is none."""
+        return self._exchange.headers.get(name, b"").decode("latin-1")
+
+    def query(self) -> dict[str, str]:
+        """Return the parameters; of one that is given twice the last."""
+        return dict(parse_qsl(self._exchange.query.decode("latin-1"), keep_blank_values=True))
+
+    def body(self, most: int) -> bytes:
+        """Return the body. Raises `Refused` (413) if it was longer than `most` bytes."""
+        if self._exchange.too_large:
+            raise Refused(413, f"the body is larger than {most} bytes")
+        return self._exchange.body
+
+    def line(self, status: int | None) -> dict[str, str | int | None]:
+        """Return what the log keeps; `status` None says that no answer was given."""
+        return {
+            "method": self._exchange.method,
+            "path": self._exchange.path,
+            "status": status,
+            "interaction_id": self.interaction_id,
+            "kind": self.kind,
+            "key": fingerprint(self.key) if self.key else None,
+            "connection": self._exchange.connection,
+        }
+
+    def _key(self) -> str:
+        key = self.header(b"x-goog-api-key").strip()
+        if key:
+            return key
+        scheme, _, token = self.header(b"authorization").partition(" ")
+        return token.strip() if scheme.lower() == "bearer" else ""

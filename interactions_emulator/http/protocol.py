@@ -1,0 +1,204 @@
+"""HTTP/1.1 on a socket: httptools parses, the application answers, and a connection can be cut or held on purpose.
+
+ASGI has no word for cutting a connection, and its way through tasks and messages takes longer than all the rest.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable, Coroutine
+from functools import lru_cache
+from http import HTTPStatus
+from typing import Any
+from urllib.parse import unquote
+
+import httptools
+
+from interactions_emulator import __version__
+from interactions_emulator.engine.request_log import Log
+
+SERVER = f"interactions-emulator/{__version__}"
+MOST_WAITING = 100
+"""Requests that a client may send on one connection before the first is answered."""
+NO_HTTP = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
+
+Todo = Coroutine[Any, Any, None] | None
+"""What is left to do for an answer once it has begun; None: nothing."""
+App = Callable[["Exchange"], Todo]
+
+
+class Exchange:
+    """A request, and the ways to answer it: `reply`; or `start`, `write` and `finish`; or `cut`."""
+
+    def __init__(self, connection: Connection, method: str, url: bytes, headers: dict[bytes, bytes]) -> None:
+        path, _, query = url.partition(b"?")
+        self.method = method
+        self.path = unquote(path.decode("latin-1"), errors="replace") if b"%" in path else path.decode("latin-1")
+        self.query = query
+        self.headers = headers
+        """By name in lower case."""
+        self.body = b""
+        self.too_large = False
+        """Whether the body was longer than it may be, and was dropped."""
+        self.begun = False
+        """Whether some of the answer is on its way."""
+        self.connection = connection.number
+        self.client = connection.client
+        """Address of the peer."""
+        self._connection = connection
+        self._last = not connection.parser.should_keep_alive()
+        self._chunked = connection.parser.get_http_version() == "1.1"
+
+    def reply(self, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None) -> None:
+        """Send a whole answer."""
+        self.begun = True
+        head = b"%bcontent-length: %d\r\n%b\r\n" % (_head(status, content_type), len(body), self._more(headers))
+        self._connection.transport.write(head if self.method == "HEAD" else head + body)
+        self._connection.next(self._last)
+
+    def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
+        """Begin an answer that comes in pieces."""
+        self.begun = True
+        self._last |= not self._chunked
+        how = b"transfer-encoding: chunked\r\n" if self._chunked else b""
+        self._connection.transport.write(b"%b%b%b\r\n" % (_head(status, content_type), how, self._more(headers)))
+
+    def write(self, piece: bytes) -> None:
+        """Send a piece."""
+        if piece:  # an empty one would be the end
+            self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+
+    async def drain(self) -> None:
+        """Return when the client has taken most of what was written."""
+        await self._connection.writable.wait()
+
+    def finish(self) -> None:
+        """End an answer that came in pieces."""
+        if self._chunked:
+            self._connection.transport.write(b"0\r\n\r\n")
+        self._connection.next(self._last)
+
+    def cut(self) -> None:
+        """Close the connection with what has been sent so far."""
+        self._connection.transport.close()
+
+    def _more(self, headers: dict[str, str] | None) -> bytes:
+        if not headers and not self._last:
+            return b""
+        lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
+        return "".join([*lines, "connection: close\r\n"] if self._last else lines).encode("latin-1")
+
+
+class Connection(asyncio.Protocol):
+    """A client's connection; its requests are answered one after the other."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, app: App, log: Log, most: int, all_of_them: set[Connection]) -> None:
+        self._app = app
+        self._log = log
+        self._most = most
+        """Bytes of a body."""
+        self._all = all_of_them
+        self._waiting: deque[Exchange] = deque()
+        self._busy = False
+        self.task: asyncio.Task[None] | None = None
+        """What is being done for an answer."""
+        self.parser = httptools.HttpRequestParser(self)
+        self.writable = asyncio.Event()
+        self.writable.set()
+
+    def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
+        self.transport = transport
+        self.client = str((transport.get_extra_info("peername") or ("",))[0])
+        self._log.opened += 1
+        self._log.open += 1
+        self.number = self._log.opened
+        self._all.add(self)
+
+    def connection_lost(self, exc: Exception | None) -> None:
+        self._log.open -= 1
+        self._all.discard(self)
+        self._waiting.clear()
+        self.writable.set()
+        if self.task:
+            self.task.cancel()
+
+    def data_received(self, data: bytes) -> None:
+        try:
+            self.parser.feed_data(data)
+        except httptools.HttpParserUpgrade:  # is not taken: the request has been answered as it stands
+            pass
+        except httptools.HttpParserError:
+            head = _head(400, "application/json")
+            self.transport.write(b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (head, len(NO_HTTP), NO_HTTP))
+            self.transport.close()
+
+    def pause_writing(self) -> None:
+        self.writable.clear()
+
+    def resume_writing(self) -> None:
+        self.writable.set()
+
+    def on_message_begin(self) -> None:
+        self._url = b""
+        self._headers: dict[bytes, bytes] = {}
+        self._body: list[bytes] = []
+        self._size = 0
+
+    def on_url(self, url: bytes) -> None:
+        self._url += url
+
+    def on_header(self, name: bytes, value: bytes) -> None:
+        self._headers[name.lower()] = value
+
+    def on_headers_complete(self) -> None:
+        if self._headers.get(b"expect", b"").lower() == b"100-continue" and not self._busy:
+            self.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+    def on_body(self, part: bytes) -> None:
+        self._size += len(part)
+        if self._size <= self._most:
+            self._body.append(part)
+        else:
+            self._body.clear()
+
+    def on_message_complete(self) -> None:
+        exchange = Exchange(self, self.parser.get_method().decode("latin-1"), self._url, self._headers)
+        exchange.body = b"".join(self._body)
+        exchange.too_large = self._size > self._most
+        if self._busy:
+            self._waiting.append(exchange)
+            if len(self._waiting) >= MOST_WAITING:
+                self.transport.pause_reading()
+        else:
+            self._answer(exchange)
+
+    def next(self, last: bool) -> None:
+        """Go on with the request that waits, now that one has been answered."""
+        self._busy = False
+        if last:
+            self.transport.close()
+        elif self._waiting:
+            if len(self._waiting) == MOST_WAITING:
+                self.transport.resume_reading()
+            asyncio.get_running_loop().call_soon(self._answer, self._waiting.popleft())
+            self._busy = True
+
+    def _answer(self, exchange: Exchange) -> None:
+        if self.transport.is_closing():
+            return
+        self._busy = True
+        todo = self._app(exchange)
+        if todo is not None:
+            self.task = asyncio.get_running_loop().create_task(todo)
+
+
+@lru_cache(100)
+def _head(status: int, content_type: str) -> bytes:
+    try:
+        phrase = HTTPStatus(status).phrase
+    except ValueError:  # a fault may be any number
+        phrase = "Unknown"
+    return f"HTTP/1.1 {status} {phrase}\r\nserver: {SERVER}\r\ncontent-type: {content_type}\r\n".encode("latin-1")

@@ -1,0 +1,252 @@
+"""Answers: JSON, event streams with their faults, pages, and none at all.
+
+Each has the `status` that the log shows (None: no answer) and `send`, which begins it and returns what is left to do.
+A client that goes away ends that, and nothing else.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import suppress
+from typing import Any, Protocol
+
+from pydantic_core import to_json
+from starlette.types import ASGIApp, Message
+
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.events import DONE
+from interactions_emulator.engine.interaction import Cursor
+from interactions_emulator.engine.runs import Run
+from interactions_emulator.faults import EFFECTS, Fault
+from interactions_emulator.http.errors import Refused, error_body
+from interactions_emulator.http.protocol import Exchange, Todo
+from interactions_emulator.recording.replay import Response as Recorded
+
+GARBAGE = b"upstream connect error or disconnect/reset before headers\n\n"
+ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'
+ERROR_EVENT = (
+    b'event: error\ndata: {"event_type":"error","error":{"code":"deadline_exceeded",'
+    b'"message":"Deadline expired before operation could complete."}}\n\n'
+)
+UNKNOWN_EVENT = b'event: agent.mood\ndata: {"event_type":"agent.mood","mood":{"type":"curious"}}\n\n'
+STREAM = "text/event-stream; charset=utf-8"
+
+
+class Answer(Protocol):
+    """What an operation comes to."""
+
+    @property
+    def status(self) -> int | None:
+        """What the log shows."""
+
+    def send(self, exchange: Exchange) -> Todo:
+        """Begin it; return what is left to do."""
+
+
+class Json:
+    """A value."""
+
+    def __init__(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
+        self.status = status
+        self._body = to_json(value)
+        self._headers = headers
+
+    def send(self, exchange: Exchange) -> Todo:
+        exchange.reply(self.status, "application/json", self._body, self._headers)
+        return None
+
+
+def refusal(refused: Refused, headers: dict[str, str] | None = None) -> Json:
+    """A refusal."""
+    return Json(error_body(refused.status, refused.message), refused.status, headers)
+
+
+class Cut:
+    """The connection is closed."""
+
+    status = None
+
+    def send(self, exchange: Exchange) -> Todo:
+        exchange.cut()
+        return None
+
+
+class Hang:
+    """The connection stays open and nothing comes."""
+
+    status = None
+
+    async def send(self, exchange: Exchange) -> None:
+        await asyncio.Event().wait()
+
+
+class Late:
+    """Another answer, some seconds later."""
+
+    def __init__(self, answer: Answer, seconds: float) -> None:
+        self.status = answer.status
+        self._answer = answer
+        self._seconds = seconds
+
+    async def send(self, exchange: Exchange) -> None:
+        await asyncio.sleep(self._seconds)
+        if (todo := self._answer.send(exchange)) is not None:
+            await todo
+
+
+class Finished:
+    """The resource of a run, as soon as it has ended."""
+
+    status = 200
+
+    def __init__(self, run: Run) -> None:
+        self._run = run
+
+    async def send(self, exchange: Exchange) -> None:
+        await self._run.finished()
+        Json(self._run.interaction.resource()).send(exchange)
+
+
+class EventStream:
+    """The events of a run after a cursor, as far as the fault lets them come."""
+
+    status = 200
+
+    def __init__(self, run: Run, cursor: Cursor, fault: Fault | None, crash: Callable[[], None]) -> None:
+        self._run = run
+        self._cursor = cursor
+        self._fault = fault if fault and fault.spoils_stream else None
+        self._crash = crash
+
+    def send(self, exchange: Exchange) -> Todo:
+        exchange.start(200, STREAM)
+        if self._fault:
+            return self._spoil(exchange, self._fault)
+        if not self._run.interaction.finished:
+            return self._play(exchange)
+        exchange.write(b"".join([*self._cursor.read(), DONE]))
+        exchange.finish()
+        return None
+
+    async def _play(self, exchange: Exchange) -> None:
+        async for frames in self._run.follow(self._cursor):
+            exchange.write(b"".join(frames))
+            await exchange.drain()
+        exchange.write(DONE)
+        exchange.finish()
+
+    async def _spoil(self, exchange: Exchange, fault: Fault) -> None:
+        """Play frame by frame, with what goes wrong after so many of them."""
+        sent = 0
+        frames = self._frames()
+        while True:
+            effect = next((name for name in EFFECTS if getattr(fault, name) == sent), None)
+            if effect == "cut_after":
+                return exchange.cut()
+            if effect == "crash_after":
+                self._crash()
+            if effect == "end_after":
+                break
+            if effect in ("silence_after", "crash_after"):
+                await asyncio.Event().wait()
+            if effect == "garbage_after":
+                exchange.write(GARBAGE)
+            if effect == "unknown_after":
+                exchange.write(UNKNOWN_EVENT)
+            if effect in ("array_after", "error_after"):
+                exchange.write(ARRAY if effect == "array_after" else ERROR_EVENT)
+                break
+            frame = await anext(frames, None)
+            if frame is None:
+                break
+            if effect == "cut_inside":
+                text = frame.decode()  # never in the middle of a character
+                exchange.write(text[: len(text) // 2].encode())
+                return exchange.cut()
+            if effect == "repeat_after":
+                frame += frame
+            if effect == "swap_after":
+                frame = await anext(frames, b"") + frame
+                sent += 1
+            await asyncio.sleep(fault.event_delay_ms / 1000)
+            exchange.write(frame)
+            await exchange.drain()
+            sent += 1
+        return exchange.finish()
+
+    async def _frames(self) -> AsyncIterator[bytes]:
+        async for frames in self._run.follow(self._cursor):
+            for frame in frames:
+                yield frame
+        yield DONE
+
+
+class Replayed:
+    """A recorded answer; the pauses between the frames of a stream pass in virtual time."""
+
+    def __init__(self, recorded: Recorded, clock: Clock) -> None:
+        self.status = recorded.status
+        self._recorded = recorded
+        self._clock = clock
+
+    def send(self, exchange: Exchange) -> Todo:
+        recorded = self._recorded
+        if isinstance(recorded.body, list) or recorded.cut:
+            return self._play(exchange)
+        exchange.reply(recorded.status, recorded.content_type, recorded.body, recorded.headers)
+        return None
+
+    async def _play(self, exchange: Exchange) -> None:
+        recorded = self._recorded
+        exchange.start(recorded.status, recorded.content_type, recorded.headers)
+        moment = self._clock.now()
+        for after, data in recorded.body if isinstance(recorded.body, list) else [(0.0, recorded.body)]:
+            moment += after
+            await self._clock.until(moment)
+            exchange.write(data)
+            await exchange.drain()
+        (exchange.cut if recorded.cut else exchange.finish)()
+
+
+class Page:
+    """What an ASGI application answers, as one whole."""
+
+    status = None
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def send(self, exchange: Exchange) -> None:
+        start: Message = {}
+        body: list[bytes] = []
+
+        async def receive() -> Message:
+            return {"type": "http.request", "body": exchange.body, "more_body": False}
+
+        async def send(message: Message) -> None:
+            if message["type"] == "http.response.start":
+                start.update(message)
+            else:
+                body.append(message.get("body", b""))
+
+        host, _, port = exchange.headers.get(b"host", b"").decode("latin-1").partition(":")
+        scope = {
+            "type": "http",
+            "method": exchange.method,
+            "scheme": "http",
+            "path": exchange.path,
+            "query_string": exchange.query,
+            "headers": list(exchange.headers.items()),
+            "client": (exchange.client, 0),
+            "server": (host, int(port) if port.isdecimal() else 80),
+        }
+        with suppress(Exception):  # Starlette answers with a 500, then raises for a server to log; ours has
+            await self._app(scope, receive, send)
+        headers = _decoded(start.get("headers", ()))
+        headers.pop("content-length", None)
+        exchange.reply(start.get("status", 500), headers.pop("content-type", "text/plain"), b"".join(body), headers)
+
+
+def _decoded(headers: Iterable[tuple[bytes, bytes]]) -> dict[str, str]:
+    return {name.decode("latin-1"): value.decode("latin-1") for name, value in headers}

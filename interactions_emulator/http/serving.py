@@ -1,0 +1,214 @@
+"""A server made from its settings, on a socket, until it is told to stop."""
+
+from __future__ import annotations
+
+import asyncio
+import math
+import signal
+import socket
+import sys
+import threading
+import time
+from collections.abc import Callable, Coroutine, Iterator
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from interactions_emulator.brain.protocol import Beat, Brain, Ending, Turn
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.request_log import Log
+from interactions_emulator.engine.runs import Runs
+from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.faults import Fault, Faults
+from interactions_emulator.http.app import create_app
+from interactions_emulator.http.context import Documents, Limits, Parts
+from interactions_emulator.http.protocol import App, Connection
+from interactions_emulator.recording.replay import Replay
+from interactions_emulator.scenarios import load_scenarios, scripted
+from interactions_emulator.webhooks.delivery import Deliveries
+from interactions_emulator.webhooks.registry import Webhooks
+
+if TYPE_CHECKING:
+    from interactions_emulator.corpus.index import Corpus
+
+HOST = "127.0.0.1"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What a server is made of."""
+
+    brain: Brain | None = None
+    """None: the extractive brain over `corpus`."""
+    corpus: Path | None = None
+    """A folder of documents; None: the documentation of the Python packages installed here."""
+    index: Path | None = None
+    """File that keeps the search index of the corpus between starts."""
+    state: Path | None = None
+    """SQLite file that outlives the server; None: everything is forgotten at the end."""
+    speed: float = math.inf
+    """Virtual seconds per real second; 0 is manual, `math.inf` waits for nothing."""
+    faults: list[Fault] = field(default_factory=list)
+    scenarios: Path | None = None
+    retention_days: float = 55.0
+    """Virtual days that an interaction is kept: 55 on the paid tier, 1 on the free one."""
+    webhook_hosts: frozenset[str] = frozenset()
+    """Hosts that may be told of what happens, besides this machine."""
+    token: str = ""
+    """The only API key that is let in; empty: any."""
+    limits: Limits = field(default_factory=Limits)
+    idle_exit: float | None = None
+    """Real seconds without requests and runs after which the server ends."""
+
+
+def bind(port: int, host: str = HOST) -> socket.socket:
+    """Return a listening socket. `port` 0 is a free one. Raises OSError if it is taken."""
+    # Named as TCP, since asyncio leaves Nagle's algorithm on otherwise: +40 ms an answer.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind((host, port))
+        listener.listen(1024)
+    except OSError:
+        listener.close()
+        raise
+    return listener
+
+
+def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> Parts:
+    """Return what the application of these settings is made of."""
+    documents, brain = _open(settings)
+    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
+    if scenarios:
+        brain = scripted(scenarios, brain)
+    clock = _clock(settings.speed, journal)
+    webhooks = Webhooks(journal, clock, settings.webhook_hosts)
+    deliveries = Deliveries(journal, clock, webhooks)
+    runs = Runs(
+        journal,
+        clock,
+        brain,
+        retention_days=settings.retention_days,
+        most=settings.limits.stored,
+        ended=deliveries.tell,
+    )
+    closing = asyncio.Event()
+    return Parts(
+        runs=runs,
+        faults=Faults(settings.faults),
+        webhooks=webhooks,
+        deliveries=deliveries,
+        documents=documents,
+        replay=Replay(exchanges) if exchanges else None,
+        crash=crash or closing.set,
+        token=settings.token,
+        limits=settings.limits,
+        closing=closing,
+    )
+
+
+async def serve(
+    settings: Settings,
+    listener: socket.socket,
+    ready: Callable[[Callable[[], None]], None],
+    crash: Callable[[], None] | None = None,
+) -> None:
+    """Serve on `listener` until told to stop; `ready` is called once it serves, with the function that stops it.
+
+    `crash` is what the fault of that name does; None: stop serving, without a word to anybody.
+
+    Raises `JournalError`, and `Refused` for a scenario that cannot be read.
+    """
+    with ExitStack() as stack:
+        journal = Journal(settings.state)
+        stack.callback(journal.close)
+        parts = make(settings, journal, crash)
+        parts.runs.resume()
+        parts.deliveries.resume()
+        if settings.idle_exit is not None:
+            watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, parts))
+            stack.callback(watch.cancel)
+        await host(create_app(parts), parts.log, settings.limits.body, listener, parts.closing, ready)
+        await parts.runs.stop()
+        await parts.deliveries.stop()
+
+
+async def host(
+    app: App,
+    log: Log,
+    most: int,
+    listener: socket.socket,
+    closing: asyncio.Event,
+    ready: Callable[[Callable[[], None]], None],
+) -> None:
+    """Let an application answer on `listener` until `closing` is set, by itself or by a signal; then cut what is open.
+
+    `most` is how many bytes a body may have; `ready` is called once it serves, with the function that stops it.
+    """
+    loop = asyncio.get_running_loop()
+    connections: set[Connection] = set()
+    if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
+        for number in (signal.SIGINT, signal.SIGTERM):
+            loop.add_signal_handler(number, closing.set)
+    server = await loop.create_server(lambda: Connection(app, log, most, connections), sock=listener)
+    ready(closing.set)
+    await closing.wait()
+    server.close()
+    tasks = [connection.task for connection in connections if connection.task]
+    for connection in list(connections):
+        connection.transport.abort()
+    await asyncio.gather(*tasks, return_exceptions=True)  # each is cancelled as its connection goes
+
+
+def run(main: Coroutine[Any, Any, None]) -> None:
+    """Run a server's coroutine on the fastest event loop there is."""
+    try:
+        import uvloop
+    except ImportError:  # Windows
+        asyncio.run(main)
+    else:
+        uvloop.run(main)
+
+
+async def _stop_when_idle(seconds: float, parts: Parts) -> None:
+    while (left := parts.log.last + seconds - time.monotonic()) > 0:
+        await asyncio.sleep(left)
+        if parts.runs.live or parts.log.busy:
+            parts.log.last = time.monotonic()
+    parts.closing.set()
+
+
+def _clock(speed: float, journal: Journal) -> Clock:
+    """Virtual time goes on where it was: never back, and, when it is manual, not forward either."""
+    was = next((value for _, value in journal.read("clock")), None)
+    if was is None:
+        return Clock(speed)
+    return Clock(speed, start=was if speed == 0 else max(was, time.time()))
+
+
+def _open(settings: Settings) -> tuple[Documents | None, Brain]:
+    documents: Corpus | None = None
+    brain = settings.brain
+    if brain is None or settings.corpus is not None:
+        from interactions_emulator.corpus.index import Corpus
+
+        documents = Corpus.open(settings.corpus, settings.index)
+        brain = brain or _extractive(documents)
+    return documents, brain
+
+
+def _extractive(corpus: Corpus) -> Brain:
+    """The brain over a corpus, loaded when it is first asked."""
+
+    @cache
+    def brain() -> Brain:
+        from interactions_emulator.brain import make_brain
+
+        return make_brain(corpus)
+
+    def answer(turn: Turn) -> Iterator[Beat | Ending]:
+        yield from brain()(turn)
+
+    return answer

@@ -1,0 +1,1 @@
+"""Recordings of a real service, and how they are played again."""

@@ -1,0 +1,187 @@
+"""The file of a recording: what goes into it of an exchange, how that is written, and when."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+from collections.abc import Callable, Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+import yaml
+
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.recording.redaction import Redactor
+from interactions_emulator.recording.replay import (
+    Exchange,
+    RecordedEvent,
+    RecordedRequest,
+    RecordedResponse,
+    from_bytes,
+    without_version,
+)
+
+EVENT_STREAM = "text/event-stream"
+_FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
+_DONE = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]\s*$")
+_FOLDS = re.compile("[\x85\u2028\u2029]")
+"""Line ends to YAML that a block would not keep as they are."""
+
+
+@dataclass
+class Taken:
+    """One exchange as it went over the sockets."""
+
+    method: str
+    path: str
+    """Decoded, with the version."""
+    query: str
+    body: bytes
+    secrets: list[str]
+    """The keys it was authorized with."""
+    status: int = 0
+    content_type: str = ""
+    headers: dict[str, str] = field(default_factory=dict)
+    chunks: list[tuple[float, bytes]] = field(default_factory=list)
+    """What came, and when: in seconds since the answer began."""
+    cut: bool = False
+
+    @property
+    def streams(self) -> bool:
+        return self.content_type.startswith(EVENT_STREAM)
+
+    def exchange(self, redactor: Redactor) -> Exchange:
+        """Return what is recorded of it."""
+        for secret in self.secrets:
+            redactor.learn(secret)
+        query = redactor.query(self.query)
+        asked = redactor.data(self.body)
+        answered = b"".join(data for _, data in self.chunks)
+        response = RecordedResponse(
+            status=self.status,
+            content_type=self.content_type,
+            headers={name: redactor.plain(value) for name, value in self.headers.items()},
+            cut=self.cut and not (self.streams and _DONE.search(answered)),
+        )
+        if self.streams:
+            response.events = [
+                RecordedEvent(after=after, data=_readable(redactor.data(data))) for after, data in frames(self.chunks)
+            ]
+        else:
+            response.body = from_bytes(redactor.data(answered))
+        path = redactor.plain(without_version(self.path))
+        request = RecordedRequest(method=self.method, path=path, query=query, body=_json_or_text(asked))
+        return Exchange(request=request, response=response)
+
+
+class Recording:
+    """The file. Each exchange is in it whole or not at all; `failed` is called with what stops it from being written.
+
+    Raises OSError if it cannot be made, and `Refused` if there is something in it.
+    """
+
+    def __init__(self, file: Path, upstream: str, failed: Callable[[], object] = lambda: None) -> None:
+        file.touch()
+        if file.stat().st_size:
+            raise Refused(400, f"{file} has something in it: choose another name, or delete it first")
+        self._file = file
+        self._head = f"# Recorded from {upstream}; what was secret is REDACTED.\n"
+        self._redactor = Redactor()
+        self._failed = failed
+        self._writer = ThreadPoolExecutor(1)  # one, so that the order stays
+        self.exchanges = 0
+        self.failure: OSError | None = None
+
+    def __enter__(self) -> Recording:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._writer.shutdown()
+
+    def add(self, taken: Taken) -> Future[None]:
+        """Append an exchange; done when the disk has it."""
+        return self._writer.submit(self._write, taken)
+
+    def _write(self, taken: Taken) -> None:
+        try:
+            self._append((self._head + to_yaml(taken.exchange(self._redactor))).encode())
+        except OSError as failure:
+            self.failure = failure
+            self._failed()
+
+    def _append(self, data: bytes) -> None:
+        with self._file.open("ab", buffering=0) as file:
+            size = file.tell()
+            try:
+                while data:
+                    data = data[file.write(data) :]
+                os.fsync(file.fileno())
+            except OSError:
+                file.truncate(size)
+                raise
+        self._head = ""
+        self.exchanges += 1
+
+
+def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
+    """Cut what came, and when, into frames: each with the seconds since the one before, and the rest, if any."""
+    before, kept = 0.0, b""
+    for moment, chunk in chunks:
+        begin, looked_at = 0, max(0, len(kept) - 3)
+        kept += chunk
+        for end in _FRAME_END.finditer(kept, looked_at):
+            yield round(moment - before, 3), kept[begin : end.end()]
+            begin, before = end.end(), moment
+        kept = kept[begin:]
+    if kept:
+        yield round(chunks[-1][0] - before, 3), kept
+
+
+def to_yaml(exchange: Exchange) -> str:
+    """Return an exchange as an item of a YAML list: texts of several lines as blocks, whatever is in them exact."""
+    entries = [exchange.model_dump(exclude_defaults=True)]
+    text = _dump(entries).removesuffix("...\n")
+    return text if yaml.load(text, _Loader) == entries else _dump(entries, '"')
+
+
+def _dump(value: Any, style: str | None = None) -> str:
+    return yaml.dump(value, Dumper=_Dumper, default_style=style, sort_keys=False, allow_unicode=True, width=2**30)
+
+
+class _Dumper(yaml.SafeDumper):
+    """Writes a text of several lines as a block, and the same thing twice as twice the same."""
+
+    def ignore_aliases(self, data: Any) -> bool:
+        return True
+
+
+def _text(dumper: _Dumper, text: str) -> yaml.ScalarNode:
+    style = "|" if "\n" in text and not _FOLDS.search(text) else None
+    return dumper.represent_scalar("tag:yaml.org,2002:str", text, style)
+
+
+_Dumper.add_representer(str, _text)
+_Loader = getattr(yaml, "CSafeLoader", yaml.SafeLoader)
+
+
+def _readable(data: bytes) -> str | bytes:
+    try:
+        return data.decode()
+    except UnicodeDecodeError:
+        return data
+
+
+def _json_or_text(body: bytes) -> Any:
+    """Return a body that need not be the same to the byte, since only what it says is compared."""
+    try:
+        value = json.loads(body)
+        json.dumps(value, ensure_ascii=False).encode()
+    except (ValueError, RecursionError):
+        return _readable(body)
+    return value if isinstance(value, dict | list) else _readable(body)

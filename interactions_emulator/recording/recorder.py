@@ -1,0 +1,189 @@
+"""A proxy that records what a client and the real API say to each other, for the emulator to say again.
+
+Every request below `/{version}/` goes to the one upstream that the option names, with the client's own headers, and
+the answer goes back as it comes. The file gets one entry for each answer (see `replay`), before the client sees the
+end of it, and so loses nothing when the recorder is stopped; a stream that breaks, or that the client leaves before
+its end, is recorded as cut. Nothing secret is written (see `redaction`). What is not recorded: a request whose answer
+never began.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+import socket
+import time
+from collections.abc import Callable
+from pathlib import Path
+from urllib.parse import quote
+
+import httpx
+import typer
+
+from interactions_emulator.engine.request_log import Log
+from interactions_emulator.http.context import Limits
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.protocol import Exchange
+from interactions_emulator.http.responses import refusal
+from interactions_emulator.http.serving import HOST, bind, host, run
+from interactions_emulator.recording.file_format import Recording, Taken
+from interactions_emulator.webhooks.registry import is_loopback
+
+logger = logging.getLogger(__name__)
+
+GEMINI = "https://generativelanguage.googleapis.com"
+KEPT_HEADERS = ("retry-after", "retry-after-ms")
+"""What an answer says about asking again: SDKs obey it."""
+
+_PATH = re.compile(r"/v\d\w*/.*", re.S)
+_HOP = {
+    "connection",
+    "keep-alive",
+    "proxy-authenticate",
+    "proxy-authorization",
+    "proxy-connection",
+    "te",
+    "trailer",
+    "transfer-encoding",
+    "upgrade",
+}
+_NOT_ASKED = _HOP | {"accept-encoding", "content-length", "expect", "host"}
+_NOT_ANSWERED = _HOP | {"content-encoding", "content-length", "content-type", "server"}
+"""The decoded body has no encoding; the rest is said anew."""
+_SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
+
+
+class Proxy:
+    """Passes requests on and their answers back, and records both."""
+
+    def __init__(self, upstream: httpx.URL, client: httpx.AsyncClient, recording: Recording) -> None:
+        self._upstream = upstream
+        self._client = client
+        self._recording = recording
+
+    async def __call__(self, exchange: Exchange) -> None:
+        """Answer a request. Cancelled when the client leaves."""
+        try:
+            answer = await self._ask(exchange)
+            try:
+                await self._pass_on(answer, exchange)
+            finally:
+                await answer.aclose()
+        except Refused as refused:
+            refusal(refused).send(exchange)
+        except Exception as failure:  # it may have been done all the same: no answer that makes an SDK ask again
+            logger.warning("%s %s was not answered and is not recorded: %r", exchange.method, exchange.path, failure)
+            exchange.cut()
+
+    async def _ask(self, exchange: Exchange) -> httpx.Response:
+        """Return the answer as soon as it begins."""
+        if not _PATH.fullmatch(exchange.path):
+            raise Refused(404, f"{exchange.path} is not recorded: the API is at /v1beta/interactions.")
+        if exchange.too_large:
+            raise Refused(413, f"the body is larger than {Limits.body} bytes")
+        path = self._upstream.raw_path.rstrip(b"/") + quote(exchange.path, safe="/:@!$&'()*+,;=~").encode()
+        url = self._upstream.copy_with(raw_path=path + b"?" + exchange.query if exchange.query else path)
+        request = httpx.Request(exchange.method, url, headers=_asked(exchange.headers), content=exchange.body)
+        try:
+            return await self._client.send(request, stream=True)
+        except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+            where = self._upstream
+            raise Refused(
+                502, f"{where} cannot be reached ({failure}): nothing was sent, nothing recorded"
+            ) from failure
+
+    async def _pass_on(self, answer: httpx.Response, exchange: Exchange) -> None:
+        taken = Taken(
+            method=exchange.method,
+            path=exchange.path,
+            query=exchange.query.decode("latin-1"),
+            body=exchange.body,
+            secrets=[exchange.headers.get(name, b"").decode("latin-1") for name in _SECRET_HEADERS],
+            status=answer.status_code,
+            content_type=answer.headers.get("content-type", ""),
+            headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
+        )
+        headers = {name: value for name, value in answer.headers.items() if name not in _NOT_ANSWERED}
+        if taken.streams:
+            exchange.start(taken.status, taken.content_type, headers)
+        began = time.monotonic()
+        try:
+            async for chunk in answer.aiter_bytes():
+                taken.chunks.append((time.monotonic() - began, chunk))
+                if taken.streams:
+                    exchange.write(chunk)
+                    await exchange.drain()
+        except httpx.RequestError:
+            taken.cut = True
+        except asyncio.CancelledError:
+            taken.cut = True
+            self._recording.add(taken)
+            raise
+        await asyncio.shield(asyncio.wrap_future(self._recording.add(taken)))
+        body = b"".join(data for _, data in taken.chunks)
+        if not taken.streams and not taken.cut:  # only now, so that whoever has the answer knows that the file has it
+            return exchange.reply(taken.status, taken.content_type, body, headers)
+        if not taken.streams:
+            exchange.start(taken.status, taken.content_type, headers)
+            if body:
+                exchange.write(body)
+        return exchange.cut() if taken.cut else exchange.finish()
+
+
+async def serve(file: Path, upstream: str, listener: socket.socket, ready: Callable[[Callable[[], None]], None]) -> int:
+    """Record on `listener` until told to stop, and return how many exchanges the file has.
+
+    `ready` is called once it serves, with the function that stops it. Raises OSError if the file cannot be written,
+    and `Refused` for an upstream that is none or a file that has something in it.
+    """
+    closing, loop = asyncio.Event(), asyncio.get_running_loop()
+    with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
+        async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=30), limits=httpx.Limits()) as client:
+            proxy = Proxy(check_upstream(upstream), client, recording)
+            await host(proxy, Log(), Limits.body, listener, closing, ready)
+    if recording.failure:
+        raise recording.failure
+    return recording.exchanges
+
+
+def record(file: Path, upstream: str, port: int = 0) -> None:
+    """Record on this machine until interrupted. Raises as `serve` does; `port` 0 is a free one."""
+    check_upstream(upstream)
+    try:
+        listener = bind(port)
+    except OSError as error:
+        raise Refused(400, f"port {port} on {HOST} cannot be used ({error.strerror}): choose another") from error
+    url = f"http://{HOST}:{listener.getsockname()[1]}"
+
+    def ready(stop: Callable[[], None]) -> None:
+        typer.echo(f"Recording {upstream} on {url} into {file}; end with Ctrl-C")
+        typer.echo(f'  genai.Client(http_options={{"base_url": "{url}"}})')
+        typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url}")
+
+    async def main() -> None:
+        exchanges = await serve(file, upstream, listener, ready)
+        typer.echo(f"Recorded exchanges: {exchanges}")
+
+    run(main())
+
+
+def check_upstream(address: str) -> httpx.URL:
+    """Return the address of an API that may be given a key. Raises `Refused` (400)."""
+    try:
+        url = httpx.URL(address)
+    except httpx.InvalidURL as failure:
+        raise Refused(400, f"upstream {address!r} is no address: {failure}") from failure
+    if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
+        raise Refused(400, f"upstream {address!r} is not the address of an API: give one such as {GEMINI}")
+    if url.scheme == "http" and not is_loopback(url.host):
+        raise Refused(400, f"upstream {address!r} would get your API key unencrypted: give its https address")
+    return url
+
+
+def _asked(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Return a client's headers as the upstream gets them: nothing compressed, for bytes are to be bytes."""
+    connection = headers.get(b"connection", b"").decode("latin-1").lower()
+    dropped = _NOT_ASKED | set(re.split(r"\s*,\s*", connection))
+    kept = [(name, value) for name, value in headers.items() if name.decode("latin-1") not in dropped]
+    return [*kept, (b"accept-encoding", b"identity")]

@@ -1,0 +1,209 @@
+"""Recorded answers, given again: exchanges from a scenario file, and which of them answers a request.
+
+An exchange stands in the file as the recorder writes it:
+
+    - request:
+        method: POST
+        path: /interactions             # without the version
+        query: stream=true              # if there is one
+        body: {model: gemini-3.8-flash} # a mapping or a list is JSON; a string is the text itself
+      response:
+        status: 200
+        content_type: application/json
+        headers: {retry-after: '1'}     # only those that say when to ask again
+        body: {id: v1_a}                # JSON without blanks; a string is the text itself, !!binary the bytes
+    - request: ...
+      response:
+        status: 200
+        content_type: text/event-stream
+        events:
+        - after: 0.25                   # seconds since the answer began or since the event before; 0 is left out
+          data: |+                      # a frame with the empty line that ends it
+            event: done
+            data: [DONE]
+
+        cut: true                       # the connection broke after what came
+
+A request is answered by the exchange with its method, path, query and body; secrets count as equal, as does JSON
+that says the same. Equal requests are answered in the order of the file, and then by the last of them again.
+"""
+
+from __future__ import annotations
+
+import json
+from collections import defaultdict, deque
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from typing import Annotated, Any
+from urllib.parse import parse_qsl
+
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.recording.redaction import Redactor
+
+Key = tuple[str, str, tuple[tuple[str, str], ...], str | bytes]
+
+
+def to_bytes(value: Any) -> bytes:
+    """Return what a value of the file stands for: JSON as the emulator writes it, text, or bytes.
+
+    Raises ValueError that says what is wrong with it.
+    """
+    if isinstance(value, bytes):
+        return value
+    if isinstance(value, str):
+        return value.encode()
+    if not isinstance(value, dict | list):
+        raise ValueError("give a mapping or a list for JSON, a string for text, or !!binary")
+    try:
+        return json.dumps(value, ensure_ascii=False, separators=(",", ":")).encode()
+    except TypeError as error:
+        raise ValueError(f"this is not JSON ({error}): put quotes around dates") from error
+
+
+def _checked(value: Any) -> Any:
+    to_bytes(value)
+    return value
+
+
+Body = Annotated[Any, AfterValidator(_checked)]
+"""A mapping or list is JSON, a string the text itself, bytes the bytes."""
+
+
+class _Entry(BaseModel):
+    model_config = ConfigDict(extra="forbid")
+
+
+class RecordedRequest(_Entry):
+    """What was asked."""
+
+    method: str
+    path: str = Field(pattern="^/")
+    query: str = ""
+    body: Body = ""
+
+
+class RecordedEvent(_Entry):
+    """A frame of a stream."""
+
+    after: float = Field(default=0.0, ge=0, allow_inf_nan=False)
+    data: str | bytes = Field(min_length=1)
+
+
+class RecordedResponse(_Entry):
+    """What was answered: a body or events."""
+
+    status: int = Field(ge=200, le=599)
+    content_type: str = ""
+    headers: dict[str, str] = {}
+    body: Body = ""
+    events: list[RecordedEvent] | None = None
+    cut: bool = False
+
+    @model_validator(mode="after")
+    def _one_of_both(self) -> RecordedResponse:
+        if self.events is not None and self.body != "":
+            raise ValueError("an answer has a body or events, not both")
+        return self
+
+
+class Exchange(_Entry):
+    """A request and its answer."""
+
+    request: RecordedRequest
+    response: RecordedResponse
+
+
+@dataclass(frozen=True)
+class Response:
+    """An answer, ready to be sent."""
+
+    status: int
+    content_type: str
+    body: bytes | list[tuple[float, bytes]]
+    """A list is a stream: seconds to wait, and then the bytes of a frame."""
+    headers: dict[str, str] = field(default_factory=dict)
+    cut: bool = False
+    """Whether the connection breaks after the body instead of the answer ending."""
+
+
+class Replay:
+    """Recorded answers to requests. It remembers which of them it has given."""
+
+    def __init__(self, exchanges: Iterable[Exchange]) -> None:
+        self._redactor = Redactor()
+        self._answers: defaultdict[Key, deque[RecordedResponse]] = defaultdict(deque)
+        for exchange in exchanges:
+            request = exchange.request
+            key = self._key(request.method, request.path, request.query, to_bytes(request.body))
+            self._answers[key].append(exchange.response)
+
+    def answer(self, method: str, path: str, query: str, body: bytes, secrets: Iterable[str] = ()) -> Response | None:
+        """Return the recorded answer to a request, None if there is none.
+
+        `path` is the decoded one with its version, `query` the raw one, and `secrets` the keys in the headers, which
+        a recording does not have in its texts either.
+        """
+        for secret in secrets:
+            self._redactor.learn(secret)
+        answers = self._answers.get(self._key(method, without_version(path), query, body))
+        if answers is None:
+            return None
+        answer = answers.popleft() if len(answers) > 1 else answers[0]
+        sent: bytes | list[tuple[float, bytes]] = to_bytes(answer.body)
+        if answer.events is not None:
+            sent = [(event.after, to_bytes(event.data)) for event in answer.events]
+        return Response(answer.status, answer.content_type, sent, dict(answer.headers), answer.cut)
+
+    def _key(self, method: str, path: str, query: str, body: bytes) -> Key:
+        pairs = tuple(sorted(parse_qsl(self._redactor.query(query), keep_blank_values=True)))
+        redacted = self._redactor.data(body)
+        said: str | bytes
+        try:
+            said = json.dumps(json.loads(redacted), sort_keys=True)
+        except (ValueError, RecursionError):
+            said = redacted
+        return method, self._redactor.plain(path), pairs, said
+
+
+def exchanges(entries: list[dict[str, Any]]) -> list[Exchange]:
+    """Read entries of a scenario file that have a `request`. Raises `Refused` (400) that names the place."""
+    return [_exchange(number, entry) for number, entry in enumerate(entries)]
+
+
+def without_version(path: str) -> str:
+    """Return `/v1beta/interactions` as `/interactions`."""
+    return "/" + path[1:].partition("/")[2]
+
+
+def from_bytes(data: bytes) -> Any:
+    """Return the most readable value that stands for exactly these bytes."""
+    try:
+        text = data.decode()
+        value = json.loads(text)
+    except UnicodeDecodeError:
+        return data
+    except (ValueError, RecursionError):
+        return text
+    try:
+        return value if isinstance(value, dict | list) and to_bytes(value) == data else text
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+        return text
+
+
+def _exchange(number: int, entry: dict[str, Any]) -> Exchange:
+    try:
+        return Exchange.model_validate(entry)
+    except ValidationError as error:
+        wrong = error.errors(include_url=False)[0]
+        place = ".".join(str(part) for part in wrong["loc"])
+        raise Refused(400, f"exchange number {number}{_asked(entry)}: {place}: {wrong['msg']}") from error
+
+
+def _asked(entry: dict[str, Any]) -> str:
+    """Return what an entry asks for, as far as that can be said of one that is wrong."""
+    request = entry.get("request")
+    if not isinstance(request, dict):
+        return ""
+    return f" ({request.get('method')} {request.get('path')})"

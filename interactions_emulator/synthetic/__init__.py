@@ -1,0 +1,1 @@
+"""Synthetic data: a weather service, some cities and pictures."""

@@ -1,0 +1,255 @@
+"""Pictures as PNG: charts of numbers, and shapes after the words of a prompt. The same input gives the same bytes."""
+
+from __future__ import annotations
+
+import hashlib
+import io
+import math
+import random
+import re
+import threading
+import warnings
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, NamedTuple
+
+from interactions_emulator.corpus.text import clip, words
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.figure import Figure
+
+_DRAWING = threading.Lock()
+"""matplotlib's fonts are shared between figures and not made for threads."""
+INK, SOFT, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
+LINES = ("#1a4f8b", "#c2571a", "#3f7d4e")
+MOST_NAMES, LONGEST_NAME = 12, 24
+LONG_SIDES = {"512": 512, "0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
+FONTS = (
+    "DejaVu Sans",
+    "Noto Sans CJK SC",
+    "Noto Sans CJK JP",
+    "WenQuanYi Zen Hei",
+    "Noto Sans Arabic",
+    "Arial Unicode MS",
+)
+
+
+@dataclass(frozen=True)
+class Chart:
+    """Numbers over names. `places` are where the names stand on an axis: a line; () for bars. None is a gap."""
+
+    title: str
+    source: str
+    label: str
+    unit: str
+    names: tuple[str, ...]
+    places: tuple[float, ...]
+    values: dict[str, tuple[float | None, ...]]
+
+
+def draw_chart(chart: Chart) -> bytes:
+    """Bars or a line, 1440 pixels wide."""
+
+    def draw(figure: Figure) -> None:
+        axes = figure.add_axes((0.1, 0.2, 0.86, 0.62))
+        _draw_line(axes, chart) if chart.places else _draw_bars(axes, chart)
+        axes.set_ylabel(_plain(clip(f"{'' if len(chart.values) > 1 else next(iter(chart.values))}{_in(chart)}", 60)))
+        axes.set_xlabel(_plain(clip(chart.label, 60)))
+        axes.spines[["top", "right"]].set_visible(False)
+        axes.grid(axis="y", color="#dedad2", linewidth=0.8)
+        axes.set_axisbelow(True)
+        axes.tick_params(colors=SOFT, labelcolor=INK)
+        if len(chart.values) > 1:
+            axes.legend(frameon=False, fontsize=9)
+        figure.text(0.04, 0.93, _plain(clip(chart.title, 90)), fontsize=13, weight="bold", color=INK, va="center")
+        figure.text(0.04, 0.875, _plain(clip(chart.source, 120)), fontsize=9, color=SOFT, va="center")
+
+    return _png(draw, 9.0, 5.4, 160)
+
+
+def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -> bytes:
+    """Shapes in the colours that the prompt names, else in its own; it says in small print who drew it.
+
+    `aspect_ratio` is width to height, such as "16:9"; `image_size` the longer side: 512, 1K, 2K or 4K. Others count as
+    "1:1" and "1K".
+    """
+    ratio = re.fullmatch(r"(\d{1,2}):(\d{1,2})", aspect_ratio)
+    wide, high = (int(ratio[1]) or 1, int(ratio[2]) or 1) if ratio else (1, 1)
+    side = LONG_SIDES.get(image_size.upper(), 1024)
+    scale = 8.0 / max(wide, high)
+    return _png(lambda figure: _draw_scene(figure, prompt), wide * scale, high * scale, side / 8)
+
+
+class _Wish(NamedTuple):
+    """Something that a prompt names: how many, of which colour ("" if not said), of which shape."""
+
+    many: int
+    colour: str
+    shape: str
+
+
+_COLOURS = {
+    "red": "#c0392b", "orange": "#e67e22", "yellow": "#f1c40f", "green": "#2e8b57", "blue": "#2471a3",
+    "purple": "#7d3c98", "violet": "#7d3c98", "pink": "#e78ac3", "brown": "#7b4f2c", "black": "#1c1b19",
+    "white": "#fdfcfa", "grey": "#8d8d8d", "gray": "#8d8d8d", "gold": "#c9a227", "silver": "#b8bcc2",
+    "turquoise": "#1abc9c", "teal": "#148f8f", "cyan": "#27c4d9", "magenta": "#c2187a", "beige": "#e5d9c0",
+    "rot": "#c0392b", "gelb": "#f1c40f", "grün": "#2e8b57", "blau": "#2471a3", "schwarz": "#1c1b19", "weiß": "#fdfcfa",
+}  # fmt: skip
+_SIDES = {"triangle": 3, "square": 4, "diamond": 4, "pentagon": 5, "hexagon": 6, "octagon": 8}
+_SHAPES = {
+    "circle": "circle", "ball": "circle", "sphere": "circle", "dot": "circle", "sun": "sun", "moon": "moon",
+    "planet": "circle", "bubble": "circle", "balloon": "circle", "star": "star", "square": "square", "box": "square",
+    "cube": "square", "diamond": "diamond", "triangle": "triangle", "pyramid": "triangle", "mountain": "triangle",
+    "pentagon": "pentagon", "hexagon": "hexagon", "octagon": "octagon", "ring": "ring", "wave": "wave", "sea": "wave",
+    "ocean": "wave", "river": "wave", "line": "wave", "kreis": "circle", "stern": "star", "dreieck": "triangle",
+    "quadrat": "square", "sonne": "sun",
+}  # fmt: skip
+_COUNTS = {"a": 1, "an": 1, "one": 1, "two": 2, "three": 3, "four": 4, "five": 5, "six": 6, "seven": 7, "eight": 8,
+           "nine": 9, "ten": 10, "dozen": 12, "many": 14, "ein": 1, "zwei": 2, "drei": 3}  # fmt: skip
+_PALETTES = (
+    ("#f4efe6", "#1a4f8b", "#c2571a", "#e3b23c", "#3f7d4e"),
+    ("#e8eef2", "#22313f", "#b5485d", "#5b8e7d", "#f2c14e"),
+    ("#221f2e", "#e9c46a", "#e76f51", "#2a9d8f", "#b8c4d6"),
+    ("#fbf3ee", "#6d597a", "#b56576", "#e56b6f", "#355070"),
+)
+
+
+def _wishes(prompt: str) -> list[_Wish]:
+    """`three red circles and a blue star`, in order."""
+    found: list[_Wish] = []
+    count, colour = 0, ""
+    for word in words(prompt[:2_000]):
+        shape = next(
+            (_SHAPES[one] for one in (word, word.removesuffix("s"), word.removesuffix("es")) if one in _SHAPES), ""
+        )
+        if shape:
+            found.append(_Wish(count or (3 if word not in _SHAPES else 1), colour, shape))
+            count, colour = 0, ""
+        elif word in _COLOURS:
+            colour = word
+        else:
+            count = _COUNTS.get(word, int(word) if word.isdecimal() and len(word) < 3 else count)
+    return found[:8]
+
+
+def _draw_scene(figure: Figure, prompt: str) -> None:
+    from matplotlib.patches import Rectangle
+
+    width, height = figure.get_size_inches()
+    chance = random.Random(hashlib.sha256(prompt.encode(errors="replace")).digest())
+    ground, *palette = chance.choice(_PALETTES)
+    wishes = _wishes(prompt)
+    shaped = {wish.colour for wish in wishes}
+    named = [word for word in words(prompt[:2_000]) if word in _COLOURS and word not in shaped]
+    palette = [_COLOURS[word] for word in named] or palette
+    axes = figure.add_axes((0, 0, 1, 1))
+    axes.set(xlim=(0, width), ylim=(0, height))
+    axes.axis("off")
+    axes.add_patch(Rectangle((0, 0), width, height, color=ground))
+    if not wishes:
+        shapes = ("circle", "triangle", "square", "ring", "wave", "hexagon")
+        wishes = [_Wish(1, "", chance.choice(shapes)) for _ in range(chance.randint(7, 12))]
+    things = [(wish.shape, wish.colour) for wish in wishes for _ in range(min(wish.many, 20))]
+    room = min(width, height) / (1.6 * math.sqrt(len(things)) + 0.6)
+    columns = max(1, round(math.sqrt(len(things) * width / height)))
+    rows = -(-len(things) // columns)
+    for number, (shape, colour) in enumerate(things):
+        row, column = divmod(number, columns)
+        in_row = min(columns, len(things) - row * columns)
+        x = (column + 0.5 + chance.uniform(-0.14, 0.14)) * width / in_row
+        y = height - (row + 0.5 + chance.uniform(-0.14, 0.14)) * (height - 0.5) / rows
+        size = room * chance.uniform(0.55, 0.85)
+        _draw_shape(axes, shape, x, y, size, _COLOURS.get(colour) or chance.choice(palette), chance)
+    axes.add_patch(Rectangle((0, 0), width, 0.42, color=PAPER, alpha=0.92))
+    small = min(9.0, 0.95 * width)
+    fits = int(width * 72 / (0.62 * small)) - 40
+    said = f"“{clip(prompt, max(12, fits))}” · drawn by the emulator, not by a model"
+    axes.text(0.14, 0.21, _plain(said), fontsize=small, color=INK, va="center")
+
+
+def _draw_shape(axes: Axes, shape: str, x: float, y: float, size: float, colour: str, chance: random.Random) -> None:
+    from matplotlib.patches import Circle, Polygon, RegularPolygon, Wedge
+
+    look: dict[str, Any] = {"color": colour, "alpha": 0.9, "linewidth": 0}
+    if shape in _SIDES:
+        turn = math.pi / 4 if shape == "square" else 0.0
+        axes.add_patch(RegularPolygon((x, y), _SIDES[shape], radius=size, orientation=turn, **look))
+    elif shape == "star":
+        corners = [(size * (1 if k % 2 == 0 else 0.42), math.pi / 2 + k * math.pi / 5) for k in range(10)]
+        axes.add_patch(Polygon([(x + r * math.cos(a), y + r * math.sin(a)) for r, a in corners], **look))
+    elif shape == "ring":
+        axes.add_patch(Wedge((x, y), size, 0, 360, width=0.25 * size, **look))
+    elif shape == "moon":
+        outer = [(math.cos(math.radians(a)), math.sin(math.radians(a))) for a in range(60, 301, 5)]
+        inner = [
+            (0.7 + 0.889 * math.cos(math.radians(a)), 0.889 * math.sin(math.radians(a))) for a in range(257, 102, -5)
+        ]
+        axes.add_patch(Polygon([(x + size * dx, y + size * dy) for dx, dy in outer + inner], **look))
+    elif shape == "wave":
+        steps = [x - 1.6 * size + 3.2 * size * k / 60 for k in range(61)]
+        start = chance.uniform(0, math.tau)
+        heights = [y + 0.25 * size * math.sin(start + math.tau * k / 20) for k in range(61)]
+        axes.plot(steps, heights, color=colour, linewidth=10 * size, alpha=0.9, solid_capstyle="round")
+    else:
+        axes.add_patch(Circle((x, y), size * (0.7 if shape == "sun" else 1), **look))
+        for k in range(12 if shape == "sun" else 0):
+            cos, sin = math.cos(k * math.tau / 12), math.sin(k * math.tau / 12)
+            ends = [x + 0.82 * size * cos, x + 1.1 * size * cos], [y + 0.82 * size * sin, y + 1.1 * size * sin]
+            axes.plot(*ends, color=colour, linewidth=4 * size, solid_capstyle="round")
+
+
+def _draw_bars(axes: Axes, chart: Chart) -> None:
+    count = len(chart.values)
+    thick = 0.8 / count
+    for number, (name, values) in enumerate(chart.values.items()):
+        shift = (number - (count - 1) / 2) * thick
+        heights = [math.nan if value is None else value for value in values]
+        axes.bar([at + shift for at in range(len(values))], heights, thick, color=LINES[number], label=_plain(name))
+    _name_ticks(axes, list(map(float, range(len(chart.names)))), chart.names)
+    axes.axhline(0, color=SOFT, linewidth=0.8)
+
+
+def _draw_line(axes: Axes, chart: Chart) -> None:
+    for number, (name, values) in enumerate(chart.values.items()):
+        heights = [math.nan if value is None else value for value in values]
+        marker = "o" if len(values) <= 40 else ""
+        axes.plot(list(chart.places), heights, marker=marker, markersize=4, color=LINES[number], label=_plain(name))
+    every = -(-len(chart.names) // MOST_NAMES)
+    _name_ticks(axes, list(chart.places[::every]), chart.names[::every])
+
+
+def _name_ticks(axes: Axes, places: list[float], names: tuple[str, ...]) -> None:
+    shown = [_plain(clip(name, LONGEST_NAME)) for name in names]
+    slanted = sum(map(len, shown)) > 80
+    axes.set_xticks(places, shown, rotation=35 if slanted else 0, ha="right" if slanted else "center", fontsize=9)
+
+
+def _in(chart: Chart) -> str:
+    if not chart.unit or any(chart.unit in name for name in chart.values):
+        return ""
+    return f" ({chart.unit})" if len(chart.values) == 1 else chart.unit
+
+
+def _plain(text: str) -> str:
+    """Text in which no `$` begins a formula."""
+    return text.encode(errors="replace").decode().replace("$", r"\$")
+
+
+def _png(draw: Callable[[Figure], None], width: float, height: float, dots: float) -> bytes:
+    """`width` and `height` in inches, `dots` an inch."""
+
+    from matplotlib import font_manager, rc_context
+    from matplotlib.backends.backend_agg import FigureCanvasAgg
+    from matplotlib.figure import Figure
+
+    with _DRAWING:
+        there = set(font_manager.get_font_names())
+        with warnings.catch_warnings(), rc_context({"font.family": [name for name in FONTS if name in there]}):
+            warnings.filterwarnings("ignore", message=r"Glyph .* missing from font")
+            figure = Figure(figsize=(width, height), dpi=dots, facecolor=PAPER)
+            FigureCanvasAgg(figure)
+            draw(figure)
+            file = io.BytesIO()
+            figure.savefig(file, format="png", dpi=dots, metadata={"Software": None})
+    return file.getvalue()

@@ -1,0 +1,162 @@
+"""Messages to webhooks in the Standard Webhooks format: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+
+A message to a registered webhook is signed with its secrets (`v1,…`, which the package `standardwebhooks` checks).
+The addresses in a request's own `webhook_config.uris`, which take the place of the registered ones, share no secret:
+their signature is a JWT (RS256) whose key is at `/.well-known/jwks.json` of this server. What claims the real service
+puts there is not documented; here they are the message's id and time and the SHA-256 of its body.
+
+Whoever does not answer with a 2xx within 10 s is sent the message again, in virtual time, for about 24 hours.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hashlib
+import json
+import secrets
+import time
+from collections import deque
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from functools import cached_property
+from math import isinf
+from typing import Any
+
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.events import timestamp
+from interactions_emulator.engine.interaction import Interaction
+from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.webhooks.registry import EVENTS, Webhooks
+
+WAITS = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
+"""Virtual seconds before each further attempt."""
+PATIENCE = 10.0
+"""Real seconds that an endpoint may take."""
+MOST = 10_000
+"""Attempts that are remembered."""
+
+
+@dataclass
+class Delivery:
+    """A message on its way. `webhook` is the id of the registered one, None for an address that a request named."""
+
+    id: str
+    uri: str
+    webhook: str | None
+    body: str
+    due: float
+    attempt: int = 1
+
+
+class Deliveries:
+    """Sends messages and remembers each attempt."""
+
+    def __init__(self, journal: Journal, clock: Clock, webhooks: Webhooks) -> None:
+        self.attempts: deque[dict[str, Any]] = deque(maxlen=MOST)
+        """Oldest first: {time, id, uri, type, attempt, status}; status null: there was no answer."""
+        self._journal = journal
+        self._clock = clock
+        self._webhooks = webhooks
+        self._tasks: set[asyncio.Task[None]] = set()
+
+    def resume(self) -> None:
+        """Go on with what was on its way when the last server on this journal ended."""
+        for _, record in list(self._journal.read("delivery")):
+            self._begin(Delivery(**record))
+
+    async def stop(self) -> None:
+        for task in self._tasks:
+            task.cancel()
+        await asyncio.gather(*self._tasks, return_exceptions=True)
+
+    def tell(self, interaction: Interaction) -> None:
+        """Send word of an interaction that has ended to whom it concerns."""
+        config = interaction.head.get("webhook_config") or {}
+        event = f"interaction.{interaction.status}"
+        if event not in EVENTS:
+            return
+        data, metadata = {"id": interaction.id}, config.get("user_metadata")
+        for uri in config.get("uris") or ():
+            self._send(uri, None, event, data, metadata)
+        if not config.get("uris"):
+            for webhook in self._webhooks.subscribers(event):
+                self._send(webhook.uri, webhook.id, event, data, metadata)
+
+    def ping(self, webhook_id: str) -> dict[str, Any]:
+        """Send a message to one webhook. Raises `Refused` (404)."""
+        self._send(self._webhooks.find(webhook_id).uri, webhook_id, "webhook.ping", {"id": webhook_id}, None)
+        return {}
+
+    def keys(self) -> dict[str, Any]:
+        """Return the JSON Web Key Set that the JWTs are checked with."""
+        import jwt
+
+        public = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
+        return {"keys": [public | {"kid": "emulator", "alg": "RS256", "use": "sig"}]}
+
+    def _send(self, uri: str, webhook: str | None, event: str, data: dict[str, str], metadata: Any) -> None:
+        now = self._clock.now()
+        message = {"type": event, "version": "v1", "timestamp": timestamp(now), "data": data}
+        body = json.dumps(message | ({"user_metadata": metadata} if metadata else {}), ensure_ascii=False)
+        self._begin(Delivery(f"msg_emu_{secrets.token_hex(12)}", uri, webhook, body, now))
+
+    def _begin(self, delivery: Delivery) -> None:
+        self._journal.write(("delivery", delivery.id, delivery))
+        task = asyncio.create_task(self._deliver(delivery))
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    async def _deliver(self, delivery: Delivery) -> None:
+        while True:
+            if not isinf(self._clock.speed):  # else at once: nobody's silence makes a day pass for all the rest
+                await self._clock.until(delivery.due)
+            status = await self._attempt(delivery)
+            arrived = status is not None and 200 <= status < 300
+            if arrived or delivery.attempt > len(WAITS):
+                break
+            delivery.due += WAITS[delivery.attempt - 1]
+            delivery.attempt += 1
+            self._journal.write(("delivery", delivery.id, delivery))
+        self._journal.write(("delivery", delivery.id, None))
+        if not arrived and delivery.webhook:
+            self._webhooks.disable(delivery.webhook)
+
+    async def _attempt(self, delivery: Delivery) -> int | None:
+        """Send a message once. Return the status of the answer, None if there was none."""
+        import httpx
+
+        status = None
+        sent = datetime.now(UTC)
+        headers = {
+            "content-type": "application/json",
+            "webhook-id": delivery.id,
+            "webhook-timestamp": str(int(sent.timestamp())),
+            "webhook-signature": await asyncio.to_thread(self._signature, delivery, sent),
+        }
+        try:
+            async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as client:
+                status = (await client.post(delivery.uri, content=delivery.body.encode(), headers=headers)).status_code
+        except (httpx.HTTPError, httpx.InvalidURL):
+            pass
+        kind = json.loads(delivery.body)["type"]
+        attempt = {"id": delivery.id, "uri": delivery.uri, "type": kind, "attempt": delivery.attempt, "status": status}
+        self.attempts.append({"time": time.time()} | attempt)
+        return status
+
+    def _signature(self, delivery: Delivery, sent: datetime) -> str:
+        """Whoever checks it compares with the real time, so that is what is signed."""
+        from standardwebhooks import Webhook as Signer
+
+        if delivery.webhook:
+            names = self._webhooks.secrets(delivery.webhook)
+            return " ".join(Signer(secret).sign(delivery.id, sent, delivery.body) for secret in names)
+        import jwt
+
+        claims = {"jti": delivery.id, "iat": sent, "sha256": hashlib.sha256(delivery.body.encode()).hexdigest()}
+        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": "emulator"})
+
+    @cached_property
+    def _key(self) -> Any:
+        from cryptography.hazmat.primitives.asymmetric import rsa
+
+        return rsa.generate_private_key(public_exponent=65537, key_size=2048)

@@ -1,0 +1,73 @@
+"""Imports go down the rooms of `tools/`, so that a change is looked for in one place."""
+
+from __future__ import annotations
+
+import ast
+from collections.abc import Iterator
+from pathlib import Path
+
+from tests.conftest import ROOT
+
+ROOMS = (
+    ("cli",),
+    ("server",),
+    ("app",),
+    ("config",),
+    ("privacy",),
+    ("researcher",),
+    ("moderation", "weather"),
+    ("telemetry",),
+    ("adk",),
+    ("research",),
+    ("interactions",),
+    ("yaml_files", "database_url"),
+    ("settings",),
+    ("redaction", "sanitize", "shielded"),
+)
+"""From the top down. A room imports what stands below it."""
+FORMER = ("agent", "forget")
+"""Names that YAML files of before may use; they import the new ones."""
+
+
+def imports(file: Path) -> Iterator[tuple[int, str]]:
+    """The lines of a file with an import, also of a function body, and what each imports."""
+    for node in ast.walk(ast.parse(file.read_text())):
+        if isinstance(node, ast.ImportFrom):
+            assert node.level == 0 and node.module, f"{file}:{node.lineno}: a relative import"
+            names = [f"{node.module}.{alias.name}" for alias in node.names] if "." not in node.module else [node.module]
+            yield from ((node.lineno, name) for name in names)
+        elif isinstance(node, ast.Import):
+            yield from ((node.lineno, alias.name) for alias in node.names)
+
+
+def wrong(folder: Path) -> Iterator[str]:
+    """The lines of `tools/` that import what stands above them, or beside."""
+    rank = {room: number for number, row in enumerate(ROOMS) for room in row}
+    for file in sorted(folder.rglob("*.py")):
+        room = file.relative_to(folder).parts[0].removesuffix(".py")
+        if room.startswith("__") or room in FORMER:
+            continue
+        assert room in rank, f"{file}: no row of ROOMS has {room}"
+        for line, name in imports(file):
+            package, _, rest = name.partition(".")
+            other = rest.partition(".")[0]
+            if package in ("evals", "tests") or (package == "tools" and other != room and rank[other] <= rank[room]):
+                yield f"{file.relative_to(ROOT)}:{line}: {room} must not import {name}"
+
+
+def test_imports_go_down_the_rooms() -> None:
+    assert list(wrong(ROOT / "tools")) == []
+
+
+def test_the_emulator_and_the_evaluation_are_imported_by_nothing_they_do_not_belong_to() -> None:
+    for file in (ROOT / "interactions_emulator").rglob("*.py"):
+        found = [name for _, name in imports(file) if name.partition(".")[0] in ("tools", "evals", "agents", "tests")]
+        assert found == [], file
+
+
+def test_an_import_that_goes_up_is_named_with_its_line(tmp_path: Path) -> None:
+    folder = ROOT / "build" / "layers" / tmp_path.name
+    (folder / "research").mkdir(parents=True)
+    (folder / "research" / "bad.py").write_text("def f():\n    from tools.cli.app import app\n    import evals.cli\n")
+    found = [line.partition("bad.py:")[2] for line in wrong(folder)]
+    assert found == ["2: research must not import tools.cli.app", "3: research must not import evals.cli"]

@@ -1,0 +1,67 @@
+"""Pictures, sounds and files that a model makes: artifacts, which `adk web` shows; a session does not carry them."""
+
+from __future__ import annotations
+
+import mimetypes
+import re
+from collections import defaultdict
+
+from google.adk.agents import InvocationContext
+from google.adk.events import Event, EventActions
+from google.adk.plugins import BasePlugin
+from google.genai import types
+
+LONGEST_NAME = 40
+
+
+class PictureKeeper(BasePlugin):
+    """Saves each file that a model makes as an artifact, and ends the turn with their names.
+
+    `tools.adk.model` gives each in a response of its own: `adk web` 2.13 draws one file an event, and none beside text.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="picture_keeper")
+        self._saved: defaultdict[str, list[str]] = defaultdict(list)
+
+    async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
+        """The event with an artifact in the place of a file, or the last one with a line about them."""
+        parts = (event.content.parts if event.content else None) or []
+        if event.partial or event.author == "user" or invocation_context.artifact_service is None:
+            return None
+        saved = self._saved[invocation_context.invocation_id]
+        if any(part.inline_data or part.file_data for part in parts):
+            versions = dict([await _save(invocation_context, part, len(saved) + i) for i, part in enumerate(parts)])
+            saved += versions
+            delta = {name: version for name, version in versions.items() if version is not None}
+            # Actions of its own: ADK 2.13 gives all events of one answer the same object.
+            return event.model_copy(update={"content": None, "actions": EventActions(artifact_delta=delta)})
+        if not saved or not event.is_final_response():
+            return None
+        line = types.Part(text=f"Saved: {', '.join(f'`{name}`' for name in saved)}")
+        text = [types.Part(text=f"{part.text}\n\n") if part.text else part for part in parts]
+        return event.model_copy(update={"content": types.Content(role="model", parts=[*text, line])})
+
+    async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        """Forgets the turn."""
+        self._saved.pop(invocation_context.invocation_id, None)
+
+
+async def _save(context: InvocationContext, part: types.Part, number: int) -> tuple[str, int | None]:
+    """Saves a file: its name and version. One that lies elsewhere has its address and no version."""
+    assert context.artifact_service
+    if part.inline_data is None:
+        return (part.file_data and part.file_data.file_uri) or "", None
+    ending = mimetypes.guess_extension(part.inline_data.mime_type or "") or ""
+    name = f"{_topic(context.user_content)}{f'-{number + 1}' if number else ''}{ending}"
+    session = context.session
+    return name, await context.artifact_service.save_artifact(
+        app_name=context.app_name, user_id=session.user_id, session_id=session.id, filename=name, artifact=part
+    )
+
+
+def _topic(content: types.Content | None) -> str:
+    """A name for what was asked for: "draw a fox in the snow" is `draw-a-fox-in-the-snow`."""
+    text = "".join(part.text or "" for part in (content.parts if content else None) or ())
+    words = re.sub(r"\W+", "-", text.casefold()).strip("-")
+    return words[:LONGEST_NAME].strip("-") or "picture"

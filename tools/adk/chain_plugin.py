@@ -1,0 +1,255 @@
+"""Keeps every agent's chain of interactions balanced and complete.
+
+The Interactions API remembers a conversation as a chain of `previous_interaction_id`s, one chain per agent. ADK 2.13
+sends along a chain only its "current turn" (`flows/llm_flows/context/_contents.py:156`), which is wrong once agents
+hand over to one another: the root's `transfer_to_agent` call stays unanswered, and an agent never hears what was
+said while another one spoke. One rule puts both right:
+
+    a chained request carries exactly what happened in the session since the event that holds its
+    `previous_interaction_id`, seen through the eyes of the agent that asks.
+
+A chain goes on from the agent's last answer that still counts: one that was rewound does not (ADK 2.13 goes on from it
+all the same, `flows/llm_flows/context/_interactions.py:38`), nor does one that the server has forgotten by its age.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from functools import cache
+from typing import TYPE_CHECKING, Any
+
+from google.adk.agents import InvocationContext, LlmAgent
+from google.adk.agents.callback_context import CallbackContext
+from google.adk.events import Event
+from google.adk.models import LlmRequest, LlmResponse
+from google.adk.plugins import BasePlugin
+from google.genai import types
+
+from tools.adk.history import Recent, Unseen
+from tools.adk.response_collector import fenced
+from tools.settings import load_settings
+
+if TYPE_CHECKING:
+    from google.adk.flows.llm_flows._base_llm_processor import BaseLlmRequestProcessor
+
+TRANSFER = "transfer_to_agent"
+LONGEST_ANSWER = 4_000
+"""Characters of a specialist's answer that the other agents are told; a whole report would be re-read each turn."""
+END_OF_ANSWER = 500
+"""Characters of its end among them."""
+DAY = 86_400.0
+
+
+class ChainKeeper(BasePlugin):
+    """Makes every chained request carry exactly what its chain has not seen, and outlives forgotten chains."""
+
+    def __init__(self) -> None:
+        super().__init__(name="chain_keeper")
+
+    async def before_model_callback(
+        self, *, callback_context: CallbackContext, llm_request: LlmRequest
+    ) -> LlmResponse | None:
+        """Sets what the request goes on from, and its contents to what the server has not seen of the conversation."""
+        context = callback_context.get_invocation_context()
+        agent = _conversing(context)
+        if agent is None:
+            return None
+        events, rest = in_force(context.session.events), _rest(context.session.events)
+        since = time.time() - load_settings().retention_days * DAY
+
+        async def whole() -> list[types.Content]:
+            known = in_force(await rest()) if rest else events
+            return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in known])
+
+        if agent.include_contents == "none":  # this turn is all that it hears of
+            llm_request.previous_interaction_id = None
+            llm_request.contents = await _contents(context, agent, events)
+            return None
+        start = None
+        if llm_request.config.store is not False:
+            start = head(events, agent.name, context.branch, since)
+            if start is None and rest:
+                events = in_force(await rest())
+                start = head(events, agent.name, context.branch, since)
+        if start is None:
+            llm_request.previous_interaction_id, llm_request.contents = None, await whole()
+            return None
+        llm_request.previous_interaction_id = previous = events[start].interaction_id
+        unseen = await _contents(context, agent, _unseen(events[start:], agent.name))
+        _answer_all(unseen, _calls(events[start:], agent.name, previous))
+        llm_request.contents = Unseen(unseen, whole)
+        return None
+
+
+def in_force(events: Sequence[Event]) -> list[Event]:
+    """The events that no rewind has undone, by ADK's own rule (`events/_rewind_events.py`)."""
+    first = {event.invocation_id: i for i, event in reversed(list(enumerate(events)))}
+    kept: list[Event] = []
+    i = len(events) - 1
+    while i >= 0:
+        target = events[i].actions.rewind_before_invocation_id
+        if target is None:
+            kept.append(events[i])
+        else:
+            i = min(i, first.get(target, i))
+        i -= 1
+    return kept[::-1]
+
+
+def head(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
+    """Where agent `name`'s chain stands: the place of the first event of its last interaction.
+
+    None if there is none, or if it is from before `since`, in seconds since the epoch.
+    """
+    own = [i for i, e in enumerate(events) if e.author == name and e.interaction_id and e.branch in (None, "", branch)]
+    if not own or events[own[-1]].timestamp < since:
+        return None
+    return next(i for i in own if events[i].interaction_id == events[own[-1]].interaction_id)
+
+
+def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
+    """How to get all events of a session of which a turn has read the newest ones only."""
+    return events.whole if isinstance(events, Recent) else None
+
+
+def _conversing(context: InvocationContext) -> LlmAgent | None:
+    """The agent that asks, if its chain needs keeping.
+
+    Delegated agents (single_turn, task) get a fresh chain per call, which ADK keeps balanced by itself.
+    """
+    agent = context.agent
+    return agent if isinstance(agent, LlmAgent) and agent.mode not in ("single_turn", "task") else None
+
+
+def _unseen(events: Sequence[Event], name: str) -> list[Event]:
+    """Leaves out the agent's own events that ADK made: they are on no chain and would hide what came before them."""
+    return [e for e in events if e.author != name or e.interaction_id or e.get_function_responses()]
+
+
+def _calls(events: Sequence[Event], name: str, interaction_id: str | None) -> list[types.FunctionCall]:
+    return [
+        call
+        for event in events
+        if event.author == name and event.interaction_id == interaction_id
+        for call in event.get_function_calls()
+    ]
+
+
+def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCall]) -> None:
+    """Adds a result for each call of the last model turn that never got one (crash, disconnect, abort)."""
+    head = max((i for i, content in enumerate(contents) if content.role == "model"), default=-1) + 1
+    answered = {
+        part.function_response.id
+        for content in contents[head:]
+        for part in content.parts or []
+        if part.function_response
+    }
+    lost = [
+        types.Part(
+            function_response=types.FunctionResponse(
+                id=call.id, name=call.name, response={"error": "interrupted: no result was recorded"}
+            )
+        )
+        for call in calls
+        if call.id not in answered
+    ]
+    if lost:
+        contents.insert(head, types.Content(role="user", parts=lost))
+
+
+async def _contents(context: InvocationContext, agent: LlmAgent, events: Sequence[Event]) -> list[types.Content]:
+    session = context.session.model_copy(update={"events": seen_by(agent.name, events)})
+    context, request = context.model_copy(update={"session": session}), LlmRequest()
+    instructions, history = _builders()
+    for processor in (instructions, history) if agent.static_instruction else (history,):
+        async for _ in processor.run_async(context, request):
+            pass
+    return request.contents
+
+
+@cache
+def _builders() -> tuple[BaseLlmRequestProcessor, ...]:
+    """ADK's own builders of instructions and contents (branches, quoting, pairing), by a documented look-up."""
+    from google.adk.flows.llm_flows.single_flow import SingleFlow  # with ADK's flows, which it loads in the first turn
+
+    return tuple(map(SingleFlow().get_request_processor, ("instructions", "contents")))
+
+
+async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Event) -> Event:
+    """An event of the agent's that made a file, with the file in it: a new chain has to see what it drew before."""
+    files = event.actions.artifact_delta
+    if event.author != agent.name or event.content or not files or context.artifact_service is None:
+        return event
+    session, parts = context.session, []
+    for name, version in files.items():
+        part = await context.artifact_service.load_artifact(
+            app_name=session.app_name, user_id=session.user_id, session_id=session.id, filename=name, version=version
+        )
+        parts += [part] if part and part.inline_data else []
+    return event.model_copy(update={"content": types.Content(role="model", parts=parts)}) if parts else event
+
+
+def seen_by(name: str, events: Sequence[Event]) -> list[Event]:
+    """What agent `name` needs to know of `events`: its own and the user's; of the other agents what they said.
+
+    What a specialist said after `name` handed over to it becomes the result of that `transfer_to_agent` call:
+    `{"answer": ..., "shown_to_user": true}`. The tool traffic of others is left out.
+    """
+    seen: list[Event] = []
+    handover: types.FunctionResponse | None = None
+    for event in events:
+        if event.author == "user":
+            handover = None
+            seen.append(event)
+        elif event.author == name and event.error_code and not event.interaction_id:
+            continue  # what went wrong was said to the user, not by the model
+        elif event.author == name:
+            if any(r.name == TRANSFER for r in event.get_function_responses()):
+                event = event.model_copy(deep=True)
+                handover = next(r for r in event.get_function_responses() if r.name == TRANSFER)
+                handover.response = {"error": "no answer was recorded"}
+            seen.append(_with_code_as_text(event))
+        elif said := _said(event):
+            if handover is None:
+                content = types.Content(role="model", parts=[types.Part(text=_shortened(said))])
+                seen.append(event.model_copy(update={"content": content}))
+            else:
+                handover.response = _answer(handover.response, said)
+    return seen
+
+
+def _with_code_as_text(event: Event) -> Event:
+    """Code that ran, in a session from before the Interactions API, has no id that a step of it would need."""
+    parts = (event.content.parts if event.content else None) or []
+    if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
+        return event
+    told = [
+        types.Part(text=fenced(part.executable_code.code or "", "python"))
+        if part.executable_code
+        else types.Part(text=fenced(part.code_execution_result.output or ""))
+        if part.code_execution_result
+        else part
+        for part in parts
+    ]
+    return event.model_copy(update={"content": event.content.model_copy(update={"parts": told})})
+
+
+def _answer(result: dict[str, Any] | None, said: str) -> dict[str, Any]:
+    before = (result or {}).get("answer", "")
+    return {"answer": _shortened(f"{before}\n{said}".strip()), "shown_to_user": True}
+
+
+def _shortened(text: str) -> str:
+    """Its beginning, and its end, where it may ask a question."""
+    if len(text) <= LONGEST_ANSWER:
+        return text
+    return f"{text[: LONGEST_ANSWER - END_OF_ANSWER]} […] {text[-END_OF_ANSWER:]}"
+
+
+def _said(event: Event) -> str:
+    if event.get_function_calls() or event.get_function_responses():
+        return ""
+    parts = (event.content.parts if event.content else None) or []
+    text = "".join(part.text or "" for part in parts if not part.thought)
+    return text or (f"error: {event.error_message}" if event.error_code else "")

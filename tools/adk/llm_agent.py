@@ -1,0 +1,87 @@
+"""ADK's `LlmAgent` with the tools that the server runs, by YAML: `agent_class: tools.adk.llm_agent.Agent`."""
+
+from __future__ import annotations
+
+import os
+import warnings
+from collections.abc import AsyncGenerator, Mapping, Sequence
+from contextlib import aclosing
+from typing import Any, ClassVar
+
+from google.adk.agents import InvocationContext, LlmAgent
+from google.adk.agents.llm_agent_config import LlmAgentConfig
+from google.adk.events import Event
+from google.adk.models import LlmRequest
+from google.adk.tools import BaseTool, ToolContext
+from google.genai import types
+from pydantic import BaseModel, model_validator
+
+from tools.adk.request_options import WireTool
+from tools.interactions.server_tools import ServerTool
+
+with warnings.catch_warnings():  # ADK 2.13 checks the keys with this class and says that it will go
+    warnings.simplefilter("ignore", DeprecationWarning)
+
+    class AgentConfig(LlmAgentConfig):
+        """The keys of ADK's LLM agents, and one more."""
+
+        agent_class: str = "tools.adk.llm_agent.Agent"
+        server_tools: Sequence[ServerTool] = ()
+
+
+_SAY = "temp:say:"
+"""Beginning of the state that a tool leaves for its agent. ADK stores no state that begins with `temp:`."""
+
+
+def say_after(context: ToolContext, text: str, metadata: Mapping[str, Any] | None = None) -> None:
+    """Has the agent of a tool say a text word by word when its tools are done, without asking the model again.
+
+    Args:
+        metadata: of the event that says it.
+    """
+    context.state[f"{_SAY}{context.function_call_id}"] = {"text": text, "metadata": dict(metadata or {})}
+    context.actions.skip_summarization = True
+
+
+class Agent(LlmAgent):
+    """An `LlmAgent` that can have tools of the server: search, pages, code, files, maps, remote MCP servers.
+
+    Its tools can leave something to be said word by word, see `say_after`.
+    """
+
+    config_type: ClassVar[type[BaseModel]] = AgentConfig  # type: ignore[assignment]
+    server_tools: Sequence[ServerTool] = ()
+
+    @model_validator(mode="after")
+    def _offer(self) -> Agent:
+        own = (tool for tool in self.tools if not isinstance(tool, _OnServer))
+        self.tools = [*own, *map(_OnServer, self.server_tools)]
+        return self
+
+    async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
+        left = list[dict[str, Any]]()
+        async with aclosing(super()._run_async_impl(ctx)) as events:
+            async for event in events:
+                left += [value for key, value in event.actions.state_delta.items() if key.startswith(_SAY)]
+                yield event
+        for each in left:
+            content = types.Content(role="model", parts=[types.Part(text=each["text"])])
+            yield Event(
+                author=self.name,
+                invocation_id=ctx.invocation_id,
+                branch=ctx.branch,
+                content=content,
+                custom_metadata=each["metadata"] or None,
+            )
+
+
+class _OnServer(BaseTool):
+    """Puts a tool of the server into each request; there is nothing to call here."""
+
+    def __init__(self, tool: ServerTool) -> None:
+        super().__init__(name=tool.type, description=tool.__doc__ or tool.type)
+        self._tool = tool
+
+    async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
+        """Adds it, with today's secrets."""
+        llm_request.config.tools = [*(llm_request.config.tools or ()), WireTool.of(self._tool.wire(os.environ))]

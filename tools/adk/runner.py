@@ -1,0 +1,66 @@
+"""One turn of a conversation with the desk, outside `adk web` and `adk run`."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator
+from pathlib import Path
+
+from google.adk.apps import App
+from google.adk.artifacts import FileArtifactService
+from google.adk.events import Event
+from google.adk.runners import Runner
+from google.genai import types
+
+from tools.adk.sessions import RecentSqliteSessions
+from tools.settings import Settings
+
+
+def new_runner(app: App, settings: Settings) -> Runner:
+    """A runner that keeps sessions and artifacts in the data folder."""
+    sessions, artifacts = stores(settings)
+    return Runner(app=app, session_service=sessions, artifact_service=artifacts, auto_create_session=True)
+
+
+def stores(settings: Settings) -> tuple[RecentSqliteSessions, FileArtifactService]:
+    """The sessions and artifacts in the data folder."""
+    settings.data_dir.mkdir(parents=True, exist_ok=True)
+    sessions = RecentSqliteSessions(str(settings.data_dir / "sessions.db"))
+    return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
+
+
+async def turn(
+    runner: Runner, text: str, *files: types.Part, user: str, session: str
+) -> AsyncIterator[tuple[Event, str]]:
+    """Events of one turn that say something or made files, each with its text. Partial ones are progress."""
+    message = types.Content(role="user", parts=[types.Part(text=text), *files])
+    async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
+        parts = (event.content.parts if event.content else None) or []
+        said = "".join(part.text for part in parts if part.text and (event.partial or not part.thought))
+        if said.strip() or event.actions.artifact_delta:
+            yield event, said
+
+
+async def save_files(runner: Runner, event: Event, folder: Path, *, user: str, session: str) -> list[Path]:
+    """Writes the files that an event made below `folder`.
+
+    Raises:
+        OSError: a file cannot be written.
+    """
+    store, saved = runner.artifact_service, list[Path]()
+    if store is None:
+        return saved
+    for name, version in event.actions.artifact_delta.items():
+        part = await store.load_artifact(
+            app_name=runner.app_name, user_id=user, session_id=session, filename=name, version=version
+        )
+        if part and part.inline_data and part.inline_data.data is not None:
+            path = folder / Path(name).name
+            await asyncio.to_thread(_write, path, part.inline_data.data)
+            saved.append(path)
+    return saved
+
+
+def _write(path: Path, data: bytes) -> None:
+    path.parent.mkdir(parents=True, exist_ok=True)
+    path.write_bytes(data)

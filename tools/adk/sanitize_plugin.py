@@ -1,0 +1,48 @@
+"""Makes what users and tools say safe for every database, before any other plugin or the session sees it."""
+
+from __future__ import annotations
+
+from google.adk.agents import InvocationContext
+from google.adk.events import Event
+from google.adk.plugins import BasePlugin
+from google.genai import types
+from pydantic import BaseModel
+
+from tools.sanitize import sanitize_json
+
+
+class SanitizePlugin(BasePlugin):
+    """Sanitizes messages and whole events in place. Belongs before all other plugins.
+
+    Answers of the API are safe already (`tools.interactions.resources`); this is for messages, for results of tools and
+    for errors.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="sanitize")
+
+    async def on_user_message_callback(
+        self, *, invocation_context: InvocationContext, user_message: types.Content
+    ) -> types.Content | None:
+        """Changes the message; returns none, so that other plugins see it too."""
+        _sanitize_model(user_message)
+        return None
+
+    async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
+        """Changes the event; returns none, so that other plugins see it too."""
+        if event.partial:  # is kept nowhere
+            return None
+        _sanitize_model(event)
+        return None
+
+
+def _sanitize_model(model: BaseModel) -> None:
+    """Sanitizes every string in a model, whatever field it stands in."""
+    for name, value in model:
+        if isinstance(value, BaseModel):
+            _sanitize_model(value)
+        elif isinstance(value, list) and all(isinstance(item, BaseModel) for item in value):
+            for item in value:
+                _sanitize_model(item)
+        elif isinstance(value, str | dict | list) and (safe := sanitize_json(value)) != value:
+            setattr(model, name, safe)

@@ -1,0 +1,160 @@
+"""Long conversations cost no more than short ones: a turn reads the newest events, and the others only if it has to.
+
+ADK 2.13 reads and copies the whole session at the beginning of each turn (`runners.py:966`), so that turn 1,000 takes
+ten times as long as turn 10. Its own `num_recent_events` loses the chains of agents that have not spoken for long, and
+cuts between a call and its result.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import contextmanager
+from contextvars import ContextVar
+from functools import partial
+from typing import Any
+
+import aiosqlite
+from google.adk.events import Event
+from google.adk.sessions import BaseSessionService, DatabaseSessionService, InMemorySessionService, Session
+from google.adk.sessions.base_session_service import GetSessionConfig, ListSessionsResponse
+from google.adk.sessions.sqlite_session_service import SqliteSessionService
+from sqlalchemy import text
+
+from tools.adk.history import Recent
+from tools.shielded import shielded
+
+WINDOW = 60
+"""Events that a turn reads."""
+
+_INDEX = "CREATE INDEX IF NOT EXISTS ix_events_newest ON events (app_name, user_id, session_id, timestamp)"
+_turn: ContextVar[bool] = ContextVar("turn", default=False)
+
+
+@contextmanager
+def turn() -> Iterator[None]:
+    """What is read of sessions inside is for a turn of a runner; everybody else wants to see all of them."""
+    before = _turn.set(True)
+    try:
+        yield
+    finally:
+        _turn.reset(before)
+
+
+class _RecentSessions(BaseSessionService):
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        read = partial(super().get_session, app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
+        return await _recent(read) if config is None and _turn.get() else await read(config=config)
+
+
+class _ShieldedSessions(BaseSessionService):
+    """Each call of a database is finished although its caller is cancelled, as a client that leaves does to a turn.
+
+    ADK 2.13 cancels a statement half-way, and with it the rollback (docs/upstream/adk-cancelled-session-write.md).
+    """
+
+    @shielded
+    async def create_session(
+        self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
+    ) -> Session:
+        return await super().create_session(  # type: ignore[safe-super]
+            app_name=app_name, user_id=user_id, state=state, session_id=session_id
+        )
+
+    @shielded
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        return await super().get_session(  # type: ignore[safe-super]
+            app_name=app_name, user_id=user_id, session_id=session_id, config=config
+        )
+
+    @shielded
+    async def list_sessions(self, *, app_name: str, user_id: str | None = None) -> ListSessionsResponse:
+        return await super().list_sessions(app_name=app_name, user_id=user_id)  # type: ignore[safe-super]
+
+    @shielded
+    async def delete_session(self, app_name: str, user_id: str, session_id: str) -> None:
+        await super().delete_session(app_name=app_name, user_id=user_id, session_id=session_id)  # type: ignore[safe-super]
+
+    @shielded
+    async def get_user_state(self, *, app_name: str, user_id: str) -> dict[str, Any]:
+        return await super().get_user_state(app_name=app_name, user_id=user_id)
+
+    @shielded
+    async def append_event(self, session: Session, event: Event) -> Event:
+        return await super().append_event(session, event)
+
+
+class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
+    """ADK's service, which gives a turn the newest events."""
+
+    async def append_event(self, session: Session, event: Event) -> Event:
+        """ADK 2.13 compares it with each event of the session (`in_memory_session_service.py:354`), in case that it is
+        delivered again; here with the newest.
+        """
+        stored = self.sessions.get(session.app_name, {}).get(session.user_id, {}).get(session.id, session)
+        if stored is session:
+            return await super().append_event(session, event)
+        whole, stored.events = stored.events, stored.events[-WINDOW:]
+        known = len(stored.events)
+        try:
+            return await super().append_event(session, event)  # never waits for anything
+        finally:
+            stored.events, added = whole, stored.events[known:]
+            whole += added
+
+
+class RecentSqliteSessions(_RecentSessions, _ShieldedSessions, SqliteSessionService):
+    """ADK's service, which gives a turn the newest events. They have an index here, which ADK 2.13 does not make."""
+
+    def __init__(self, file: str) -> None:
+        super().__init__(file)
+        self._file, self._indexed = file, False
+
+    async def get_session(
+        self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
+    ) -> Session | None:
+        found = await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
+        if not self._indexed:  # by now there is the table
+            await self._make_index()
+        return found
+
+    @shielded
+    async def _make_index(self) -> None:
+        async with aiosqlite.connect(self._file) as database:
+            await database.execute(_INDEX)
+        self._indexed = True
+
+
+class RecentDatabaseSessions(_RecentSessions, _ShieldedSessions, DatabaseSessionService):
+    """ADK's service, which gives a turn the newest events."""
+
+    @shielded
+    async def write_nothing(self) -> None:
+        """Takes the lock that a write needs, and changes nothing.
+
+        Raises:
+            sqlalchemy.exc.SQLAlchemyError, OSError: a session could not be written now.
+        """
+        await self.prepare_tables()
+        async with self.db_engine.begin() as connection:
+            await connection.execute(text("UPDATE sessions SET id = id WHERE 1 = 0"))
+
+
+async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
+    """A session with its newest events; all of them if they are few, or were rewound, or begin with no message."""
+    session = await read(config=GetSessionConfig(num_recent_events=WINDOW))
+    if session is None or len(session.events) < WINDOW:
+        return session
+    start = next((i for i, event in enumerate(session.events) if event.author == "user"), None)
+    if start is None or any(event.actions.rewind_before_invocation_id for event in session.events):
+        return await read()
+
+    async def whole() -> list[Event]:
+        found = await read()
+        return found.events if found else []
+
+    session.events = Recent(session.events[start:], whole)
+    return session

@@ -1,0 +1,43 @@
+"""The application: the agents of the configuration with the plugins that they need."""
+
+from __future__ import annotations
+
+from google.adk.agents.context_cache_config import ContextCacheConfig
+from google.adk.apps import App
+
+from tools.adk.artifact_plugin import PictureKeeper
+from tools.adk.chain_plugin import ChainKeeper
+from tools.adk.error_plugin import ErrorReporter
+from tools.adk.sanitize_plugin import SanitizePlugin
+from tools.adk.telemetry_plugin import Quiet
+from tools.config.loader import load_agent
+from tools.interactions import backend
+from tools.moderation.plugin import gates
+from tools.privacy import Forgetter
+from tools.research.recovery import ResearchKeeper
+from tools.settings import load_settings
+from tools.telemetry import follow_environment
+
+NAME = "desk"
+
+
+def build_app() -> App:
+    """Reads configuration and settings, and makes sure that there is a server to talk to.
+
+    Raises:
+        ConfigError, SettingsError, BackendError: as they say.
+    """
+    follow_environment()
+    config = load_settings().config
+    agent, gate = load_agent(config), gates(config)
+    backend.current()
+    return App(
+        name=NAME,
+        root_agent=agent,
+        plugins=[
+            *(SanitizePlugin(), Quiet(), *gate, Forgetter()),
+            *(ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()),
+        ],
+        # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
+        context_cache_config=ContextCacheConfig(),
+    )

@@ -1,0 +1,75 @@
+"""The demonstration: everything that the desk does, once."""
+
+from __future__ import annotations
+
+import asyncio
+import re
+import secrets
+from pathlib import Path
+
+from rich.console import Console
+from rich.rule import Rule
+
+from tools.adk.runner import new_runner, turn
+from tools.app import build_app
+from tools.cli.console import USER, show
+from tools.interactions import backend
+from tools.research.factory import research
+from tools.research.report.export import save
+from tools.settings import load_settings
+
+QUESTION = "What is an asynchronous context manager in Python?"
+BRIEF = "Write a research report about that, and about coroutines"
+
+
+async def run_demo(console: Console, folder: Path) -> None:
+    """Holds the conversation and saves the report of its research below `folder`."""
+    settings = load_settings()
+    question, brief = await asyncio.to_thread(_about, settings.corpus) if settings.corpus else (QUESTION, BRIEF)
+    runner = new_runner(build_app(), settings)
+    session = f"demo-{secrets.token_hex(4)}"
+    console.print(f"Research Desk on {backend.current()}", markup=False, soft_wrap=True)
+    for title, text in (
+        ("Small talk", "Hello! Who are you?"),
+        ("Weather", "What will the weather be like in Lisbon tomorrow?"),
+        (
+            "Moderation",
+            "Moderate this comment: 'Congratulations, you WON a free prize, click here to claim your cash!'",
+        ),
+        ("Search", question),
+        ("Research: a brief and its price", brief),
+        ("Research: after a yes", "Yes, please"),
+    ):
+        console.print(Rule(title, align="left"))
+        console.print(f"[bold cyan]you[/] {text}", highlight=False)
+        async for event, said in turn(runner, text, user=USER, session=session):
+            if said:
+                show(event.author, said, bool(event.partial))
+    service = research()
+    job = (await service.ledger.find(user=USER, session=session, limit=1))[0]
+    report = await service.report(job.id)
+    console.print(Rule())
+    if report is None:
+        console.print(f"The research goes on: desk jobs shows {job.id} ({job.state}).")
+        return
+    console.print("The report:")
+    for path in await asyncio.to_thread(save, report, folder / job.id):
+        console.print(f"  {path}", markup=False, soft_wrap=True)
+    console.print(
+        "\nNext: `make web` (the same in a browser), `make chat` (in this terminal),"
+        '\n`.venv/bin/desk research "…"`, `.venv/bin/desk doctor`, and configs/ to change the agents.',
+        markup=False,
+    )
+    await service.close()
+
+
+def _about(corpus: Path) -> tuple[str, str]:
+    """A question and a brief for documents that nobody has seen: their first headings, else their names."""
+    topics = []
+    for path in sorted(p for p in corpus.rglob("*") if p.suffix.lower() in (".md", ".txt", ".rst", ".html"))[:4]:
+        heading = re.search(r"^#+\s+(.+)$", path.read_text(errors="replace"), re.MULTILINE)
+        name = heading.group(1) if heading else path.stem.replace("_", " ").replace("-", " ")
+        topics.append(re.split(r"[:(,;]", name)[0].strip())
+    if not topics:
+        return QUESTION, BRIEF
+    return f"What is known about {topics[0]}?", f"Write a research report on {', '.join(topics)}"

@@ -1,0 +1,166 @@
+"""What is in use and what is missing, on one screen."""
+
+from __future__ import annotations
+
+import os
+import platform
+from dataclasses import dataclass
+from importlib.metadata import PackageNotFoundError, version
+
+import httpx
+from google.adk.agents import BaseAgent, LlmAgent
+from rich.markup import escape
+from rich.table import Table
+from rich.tree import Tree
+
+from tools.config.loader import load_agent
+from tools.database_url import shown
+from tools.interactions import backend
+from tools.interactions.probe import probe
+from tools.moderation.policy import load_policy
+from tools.redaction import redact, without_credentials
+from tools.research.config import ResearchSettings
+from tools.research.job import TERMINAL
+from tools.research.ledger import Ledger
+from tools.settings import Settings, SettingsError, load_settings
+from tools.yaml_files import ConfigError
+
+PACKAGES = ("google-adk", "google-genai", "research-desk")
+SHOWN = 10
+"""Rows of the ledger that cannot be read and are named."""
+
+
+@dataclass(frozen=True)
+class Finding:
+    """One line: what, how it stands, and whether it can be worked with."""
+
+    what: str
+    value: str
+    good: bool = True
+
+
+async def findings() -> list[Finding]:
+    """Looks at everything that the desk needs. Never shows a key or a password."""
+    found = [Finding("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]))]
+    try:
+        settings = load_settings()
+    except SettingsError as error:
+        return [*found, Finding("settings", str(error), good=False)]
+    found.append(_config(settings))
+    keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
+    found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
+    try:
+        chosen = backend.current()
+    except backend.BackendError as error:
+        found.append(Finding("backend", str(error), good=False))
+    else:
+        found.append(Finding("backend", str(chosen)))
+        good, words = await probe(chosen)
+        found += [Finding("server", words, good), await _weather()]
+    return [*found, *await _ledger(settings)]
+
+
+def table(found: list[Finding]) -> Table:
+    """For a terminal."""
+    shown = Table("", "what", "", show_header=False, box=None, padding=(0, 1))
+    for finding in found:
+        mark = "[green]✓[/]" if finding.good else "[bold red]✗[/]"
+        shown.add_row(mark, finding.what, finding.value.replace("[", r"\["))
+    return shown
+
+
+def agent_tree() -> Tree:
+    """The agents as they come out of the configuration.
+
+    Raises:
+        ConfigError: something in the configuration is wrong.
+    """
+    settings = load_settings()
+    root = load_agent(settings.config)
+    load_policy(settings.config)
+    tree = Tree(_described(root))
+    _grow(tree, root)
+    return tree
+
+
+def _grow(tree: Tree, agent: BaseAgent) -> None:
+    for child in agent.sub_agents:
+        _grow(tree.add(_described(child)), child)
+
+
+def _described(agent: BaseAgent) -> str:
+    lines = [f"[bold]{agent.name}[/] ({type(agent).__name__})"]
+    if isinstance(agent, LlmAgent):
+        model = agent.canonical_model
+        lines.append(f"model: {model.model} (use_interactions_api={getattr(model, 'use_interactions_api', False)})")
+        lines.append(f"instruction: {_first_line(str(agent.instruction))}")
+        if agent.tools:
+            lines.append("tools: " + ", ".join(_name(tool) for tool in agent.tools))
+        if agent.output_schema:
+            lines.append(f"output_schema: {getattr(agent.output_schema, '__name__', agent.output_schema)}")
+    if isinstance(agent, ResearchSettings):
+        lines += [escape(f"{key}: {getattr(agent, key)}") for key in ResearchSettings.model_fields]
+    lines.append(f"[dim]{agent.description.strip()}[/]")
+    return "\n".join(lines)
+
+
+def _first_line(text: str) -> str:
+    first, *rest = text.strip().splitlines() or [""]
+    return escape(f"{first} … ({len(rest)} more lines)" if rest else first)
+
+
+def _name(tool: object) -> str:
+    return str(getattr(tool, "name", None) or getattr(tool, "__name__", tool))
+
+
+def _version(package: str) -> str:
+    try:
+        return f"{package} {version(package)}"
+    except PackageNotFoundError:
+        return f"{package} (not installed)"
+
+
+def _config(settings: Settings) -> Finding:
+    try:
+        root = load_agent(settings.config)
+    except ConfigError as error:
+        return Finding("configuration", str(error), good=False)
+    names = ", ".join(agent.name for agent in root.sub_agents)
+    return Finding("configuration", f"{settings.config}: {root.name} → {names}")
+
+
+async def _weather() -> Finding:
+    """Reachable is enough: an answer of any status comes from a living server."""
+    try:
+        url = backend.weather_urls()[1]
+    except backend.BackendError as error:
+        return Finding("weather", str(error), good=False)
+    place = without_credentials(url)
+    try:
+        async with httpx.AsyncClient(timeout=5) as client:
+            answer = await client.get(url)
+    except httpx.HTTPError as error:
+        reason = redact(str(error) or type(error).__name__)
+        return Finding(
+            "weather", f"{place} cannot be reached ({reason}): look at the network and DESK_WEATHER_URL", good=False
+        )
+    return Finding("weather", f"{place} answers ({answer.headers.get('server', 'no name')})")
+
+
+async def _ledger(settings: Settings) -> list[Finding]:
+    try:
+        ledger = Ledger(settings.ledger_url)
+        counts, bad = await ledger.by_state(), await ledger.unreadable()
+        await ledger.close()
+    except Exception as error:  # any driver, any reason
+        return [
+            Finding("ledger", redact(str(error).splitlines()[0]) if str(error) else type(error).__name__, good=False)
+        ]
+    unfinished = sum(count for state, count in counts.items() if state not in TERMINAL)
+    found = [Finding("ledger", f"{shown(ledger.url)} ({unfinished} unfinished)")]
+    if bad:
+        listed = "; ".join(f"{each.job_id} ({each.wrong})" for each in bad[:SHOWN])
+        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        words = f"cannot be read: {listed}{more}. Mend or delete their rows in research_jobs, or update the program"
+        found.append(Finding("ledger", words, good=False))
+    return found

@@ -1,0 +1,1 @@
+"""YAML to validated agents, with errors that name file and line."""

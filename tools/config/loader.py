@@ -1,0 +1,209 @@
+"""Agents from YAML: ADK's own loader, behind a check that says what is wrong, where, and what was probably meant.
+
+The files are plain ADK agent configs, with ADK's keys. `google.adk.agents.config_agent_utils.from_config` (2.13)
+reports a mistake without a line, and lets some pass; so each file is checked first.
+"""
+
+from __future__ import annotations
+
+import importlib
+import logging
+import types
+import typing
+import warnings
+from collections.abc import Iterator, Sequence
+from pathlib import Path
+from typing import Any
+
+from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
+from google.adk.models import Gemini, LLMRegistry
+from pydantic import BaseModel, ValidationError
+
+from tools.adk.model import InteractionsLlm
+from tools.config.templates import placeholders
+from tools.config.validation import object_named, unfit
+from tools.interactions.model_catalog import contract_of
+from tools.redaction import redact
+from tools.yaml_files import (
+    ConfigError,
+    Finding,
+    Location,
+    config_files,
+    did_you_mean,
+    entries,
+    read_mapping,
+    read_yaml,
+)
+
+log = logging.getLogger(__name__)
+
+MODEL_KEYS = ("model", "agent", "max_agent", "follow_up_model")
+REFERENCES = ("model_code", "output_schema", "input_schema")
+TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
+TEMPLATES = ("instruction", "global_instruction")
+"""Keys whose texts ADK fills in from the state of the session."""
+
+
+def load_agent(path: Path) -> BaseAgent:
+    """The agent of a YAML file, with its specialists.
+
+    Raises:
+        ConfigError: something in the files is wrong.
+    """
+    files = [file for file in config_files(path) if file == path or file.is_file()]
+    problems = [problem for file in files for problem in check(file, root=file == path)]
+    if problems:
+        raise ConfigError("\n".join(problems))
+    for name in unknown_models(files):
+        log.warning("nothing is known of what %s takes: it is not in models.yaml", name)
+    with warnings.catch_warnings():  # every load warns that the config classes will go (ADK 2.13)
+        warnings.simplefilter("ignore", DeprecationWarning)
+        try:
+            agent = config_agent_utils.from_config(str(path))
+        except RecursionError:
+            raise ConfigError(f"{path}: an agent stands below itself: look at `sub_agents` in each file") from None
+        except Exception as error:  # what ADK alone knows, such as which names an agent may have, or a module's own
+            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+    assert isinstance(agent, BaseAgent)
+    return agent
+
+
+def check(path: Path, *, root: bool = True) -> Iterator[str]:
+    """Findings of one file."""
+    try:
+        document = read_yaml(path)
+    except ConfigError as error:
+        yield str(error)
+        return
+    if not isinstance(document.data, dict):
+        yield f"{path}:1: not a mapping of keys to values"
+        return
+    for location, text in _findings(document.data, root, path.parent):
+        yield f"{path}:{document.line(location)}: {text}"
+    for key in TEMPLATES:
+        for words, text in placeholders(document.data.get(key)):
+            yield f"{path}:{document.line_of((key,), words)}: `{key}`: {text}"
+
+
+def unknown_models(files: Sequence[Path]) -> list[str]:
+    """Names of models and agents of the API in these files that the table does not have."""
+    found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
+    names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
+    return [name for name in names if contract_of(name) is None]
+
+
+def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Finding]:
+    given = str(data.get("agent_class", "LlmAgent"))
+    try:
+        agent_class = config_agent_utils._resolve_agent_class(given)
+    except (ValueError, TypeError):
+        yield ("agent_class",), _no_such(given, "agent class")
+        return
+    schema: type[BaseModel] = agent_class.config_type
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore", DeprecationWarning)
+            schema.model_validate(data)
+    except ValidationError as error:
+        for entry in error.errors(include_url=False):
+            location = entry["loc"]
+            if entry["type"] == "extra_forbidden":
+                yield location, _unknown_key(str(location[-1]), _keys_at(schema, location[:-1]))
+            elif entry["type"] == "missing":
+                yield location[:-1], f"`{location[-1]}` is missing"
+            else:
+                # A mapping may hold secrets, and so may an address.
+                shown = "" if isinstance(entry["input"], dict) else f", not {redact(repr(entry['input']))[:200]}"
+                yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{shown}"
+    yield from _references(data)
+    yield from unfit(data)
+    yield from _missing_files(data, folder)
+    if not root and issubclass(agent_class, LlmAgent):
+        for key in TRANSFER_KEYS:
+            if data.get(key) is not True:
+                yield (key,), f"`{key}: true` is missing: every turn starts at the root (see tools/adk/chain_plugin.py)"
+
+
+def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
+    for i, entry in enumerate(entries(data.get("sub_agents"))):
+        name = entry.get("config_path")
+        if isinstance(name, str) and not (folder / name).is_file():
+            near = did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
+            yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
+
+
+def _references(data: dict[str, Any]) -> Iterator[Finding]:
+    """Names of Python objects and of models that do not exist."""
+    model = data.get("model")
+    if isinstance(model, str):
+        try:
+            known = LLMRegistry.resolve(model)
+        except ValueError:
+            known = None
+        if known is None or (issubclass(known, Gemini) and not issubclass(known, InteractionsLlm)):
+            name = model.rpartition(":")[2]
+            yield ("model",), f"`{model}` would not use the Interactions API, did you mean `interactions:{name}`?"
+    for key in REFERENCES:
+        if isinstance(data.get(key), dict):
+            yield from _reference(data[key], (key,))
+    for key, value in data.items():
+        if key == "tools" or key.endswith("_callbacks"):
+            for i, entry in enumerate(entries(value)):
+                yield from _reference(entry, (key, i), "google.adk.tools" if key == "tools" else "")
+
+
+def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Iterator[Finding]:
+    name = entry.get("name")
+    if "args" in entry:
+        yield (*location, "args"), "`args` is refused by `adk web`: name a ready object of a module instead"
+    if not isinstance(name, str):
+        return
+    full = name if "." in name or not home else f"{home}.{name}"
+    if object_named(full) is None:
+        yield (*location, "name"), _no_such(full, "object")
+
+
+def _no_such(name: str, what: str) -> str:
+    """With the nearest name of the same module, if the module is there, or why it is not."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        names = dir(importlib.import_module(module or "google.adk.agents"))
+    except Exception as error:  # whatever the module does when it is imported
+        missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
+        why = f"there is no module `{module}`" if missing else f"`{module}` cannot be imported ({error})"
+        return f"no {what} `{name}`: {why}"
+    return f"no {what} `{name}`{did_you_mean(attribute, names)}"
+
+
+def _unknown_key(key: str, known: Sequence[str]) -> str:
+    listed = f"; known here: {', '.join(known)}" if len(known) <= 12 else ""
+    return f"unknown key `{key}`{did_you_mean(key, known)}{listed}"
+
+
+def _keys_at(schema: type[BaseModel], location: Location) -> list[str]:
+    """Keys that are valid inside the mapping at `location`."""
+    models = [schema]
+    for step in location:
+        if isinstance(step, str):
+            inner = [m for model in models if step in model.model_fields for m in _models_in(model, step)]
+            models = inner or [model for model in models if _is_tagged(model, step)] or models
+    return list(dict.fromkeys(key for model in models for key in model.model_fields))
+
+
+def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
+    """The pydantic models inside Optional[...], list[...] and unions."""
+
+    def inside(annotation: Any) -> Iterator[type[BaseModel]]:
+        if isinstance(annotation, type) and not isinstance(annotation, types.GenericAlias):
+            if issubclass(annotation, BaseModel):
+                yield annotation
+        else:
+            for inner in typing.get_args(annotation):
+                yield from inside(inner)
+
+    return list(inside(model.model_fields[field].annotation))
+
+
+def _is_tagged(model: type[BaseModel], tag: str) -> bool:
+    """Whether the model is the one of a union that says `type: <tag>`."""
+    return "type" in model.model_fields and tag in typing.get_args(model.model_fields["type"].annotation)

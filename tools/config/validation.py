@@ -1,0 +1,106 @@
+"""What a configuration asks of the Interactions API and cannot have: found when it is loaded, not when it is used."""
+
+from __future__ import annotations
+
+import importlib
+import os
+from collections.abc import Iterator
+from typing import Any
+
+from google.adk.tools.computer_use.computer_use_toolset import ComputerUseToolset
+from google.adk.tools.google_maps_grounding_tool import GoogleMapsGroundingTool
+from google.adk.tools.google_search_tool import GoogleSearchTool
+from google.adk.tools.url_context_tool import UrlContextTool
+from google.genai import types
+from pydantic import TypeAdapter, ValidationError
+
+from tools.adk.request_options import LABEL, LABEL_KEY, SENT
+from tools.interactions.model_catalog import misfits
+from tools.interactions.server_tools import ServerTool
+from tools.yaml_files import Finding, entries
+
+BUILT_IN = {
+    GoogleSearchTool: "google_search",
+    UrlContextTool: "url_context",
+    GoogleMapsGroundingTool: "google_maps",
+    ComputerUseToolset: "computer_use",
+}
+"""ADK's tools that run on the server, as the wire calls them; its others are functions."""
+_TOOL = TypeAdapter[ServerTool](ServerTool)
+
+
+def unfit(data: dict[str, Any]) -> Iterator[Finding]:
+    """Findings of one file, given as read from YAML."""
+    yield from _settings(_mapping(data.get("generate_content_config")))
+    yield from _server_tools(data.get("server_tools"), "server_tools")
+    yield from _server_tools(data.get("research_tools"), "research_tools")
+    tools, research_tools = list(_tool_types(data)), _types(data.get("research_tools"))
+    for key, kind, used in (
+        ("agent", "agent", research_tools),
+        ("max_agent", "agent", research_tools),
+        ("model", "model", [*tools, *(["function"] if data.get("sub_agents") else ())]),
+        ("follow_up_model", "model", []),
+    ):
+        if isinstance(name := data.get(key), str) and name:
+            schema = key == "model" and "output_schema" in data
+            for misfit in misfits(name.rpartition(":")[2], kind, used, schema=schema, outputs=_outputs(data)):
+                yield (key,), misfit
+
+
+def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
+    """Settings that the API does not have, which ADK would drop without a word."""
+    here = "generate_content_config"
+    for key in sorted((settings.keys() - SENT) & types.GenerateContentConfig.model_fields.keys()):
+        yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SENT))}"
+    for key, value in _mapping(settings.get("labels")).items():
+        if not LABEL_KEY.fullmatch(str(key)) or not LABEL.fullmatch(str(value)):
+            yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"
+    if "thinking_budget" in _mapping(settings.get("thinking_config")):
+        yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
+
+
+def _server_tools(tools: Any, key: str) -> Iterator[Finding]:
+    seen = set()
+    for i, entry in enumerate(tools if isinstance(tools, list) else ()):
+        try:
+            tool = _TOOL.validate_python(entry)
+        except ValidationError:  # said already
+            continue
+        for name in tool.variables():
+            if not os.environ.get(name):
+                yield (key, i, "headers"), f"`{entry['name']}` needs {name}: set it in the environment"
+        name = entry.get("name", tool.type)
+        if name in seen:
+            yield (key, i), f"`{name}` stands here twice"
+        seen.add(name)
+
+
+def _outputs(data: dict[str, Any]) -> list[str]:
+    outputs = _mapping(data.get("generate_content_config")).get("response_modalities")
+    return [str(output).lower() for output in outputs] if isinstance(outputs, list) else []
+
+
+def _mapping(value: Any) -> dict[str, Any]:
+    """The value if it has the right type; that it has not is said elsewhere."""
+    return value if isinstance(value, dict) else {}
+
+
+def _types(tools: Any) -> list[str]:
+    return [str(tool.get("type")) for tool in entries(tools)]
+
+
+def _tool_types(data: dict[str, Any]) -> Iterator[str]:
+    yield from _types(data.get("server_tools"))
+    for entry in entries(data.get("tools")):
+        if isinstance(name := entry.get("name"), str):
+            tool = object_named(name if "." in name else f"google.adk.tools.{name}")
+            yield next((kind for built_in, kind in BUILT_IN.items() if isinstance(tool, built_in)), "function")
+
+
+def object_named(name: str) -> Any:
+    """The Python object of a dotted name, or none."""
+    module, _, attribute = name.rpartition(".")
+    try:
+        return getattr(importlib.import_module(module), attribute, None)
+    except Exception:  # whatever the module does when it is imported
+        return None

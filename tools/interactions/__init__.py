@@ -1,0 +1,1 @@
+"""The Interactions API without ADK: client, transport, and which server answers."""

@@ -1,0 +1,219 @@
+"""Which server answers: Gemini, Vertex AI or the emulator, and the client that talks to it."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import re
+from collections.abc import Mapping
+from contextlib import suppress
+from dataclasses import dataclass, field
+from functools import lru_cache
+from ipaddress import ip_address
+from typing import TYPE_CHECKING, Literal
+from urllib.parse import urlsplit
+from weakref import WeakKeyDictionary
+
+import httpx
+
+from tools.interactions.server_name import normalized_server
+from tools.redaction import without_credentials
+from tools.settings import Settings, load_settings
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
+"""In the order in which the SDK prefers them (google-genai 2.34, `_api_client.get_env_api_key`)."""
+DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
+"""Set by Cloud Run and Agent Engine: there the emulator is never an answer."""
+EMULATOR_KEY = "no-key"
+GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
+FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
+_VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
+"""Of the API, at the end of an address."""
+
+
+class BackendError(Exception):
+    """No server can be used as things are set. The text says what to set."""
+
+
+@dataclass(frozen=True)
+class Backend:
+    """The server in use and why it was chosen."""
+
+    kind: Literal["gemini", "vertex", "emulator"]
+    reason: str
+    url: str = field(default="", repr=False)
+    """Base address, perhaps with a password; empty: the SDK's own, or an embedded emulator that is not started yet."""
+
+    @property
+    def variable(self) -> str:
+        """The environment variable that the address comes from."""
+        return "GOOGLE_VERTEX_BASE_URL" if self.kind == "vertex" else "GOOGLE_GEMINI_BASE_URL"
+
+    def __str__(self) -> str:
+        name = {"gemini": "Gemini API", "vertex": "Vertex AI", "emulator": "local emulator (not Gemini)"}[self.kind]
+        return f"{name}{f' at {without_credentials(self.url)}' if self.url else ''}: {self.reason}"
+
+
+def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
+    """Decides from the settings and the environment alone.
+
+    Raises:
+        BackendError: the wish cannot be met, or no credentials are set in a deployed environment.
+    """
+    deployed = next((name for name in DEPLOYED_VARIABLES if env.get(name)), None)
+    key = next((name for name in KEY_VARIABLES if env.get(name)), None)
+    enterprise = _enterprise(env)
+    url = checked_url("GOOGLE_GEMINI_BASE_URL", env.get("GOOGLE_GEMINI_BASE_URL", ""))
+    if settings.backend == "emulator" or (settings.backend == "auto" and not enterprise and not key):
+        if deployed:
+            raise BackendError(
+                f"no emulator in a deployed environment ({deployed} is set): set GEMINI_API_KEY, or"
+                " GOOGLE_GENAI_USE_ENTERPRISE=1 with GOOGLE_CLOUD_PROJECT and GOOGLE_CLOUD_LOCATION"
+            )
+        wished = "DESK_BACKEND=emulator" if settings.backend == "emulator" else "no key is set"
+        if url and not is_loopback(url):
+            raise BackendError(
+                f"GOOGLE_GEMINI_BASE_URL={without_credentials(url)} is not on this machine and {wished}:"
+                " set GEMINI_API_KEY to use it, or unset the address"
+            )
+        return Backend("emulator", wished, url)
+    if settings.backend == "vertex" or (settings.backend == "auto" and enterprise):
+        missing = [n for n in ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION") if not env.get(n)]
+        if missing and not key:
+            raise BackendError(f"Vertex AI needs {' and '.join(missing)} (or an API key)")
+        reason = "DESK_BACKEND=vertex" if settings.backend == "vertex" else "GOOGLE_GENAI_USE_ENTERPRISE is on"
+        url = checked_url("GOOGLE_VERTEX_BASE_URL", env.get("GOOGLE_VERTEX_BASE_URL", ""))
+        return Backend("vertex", reason, url)
+    if not key:
+        raise BackendError("DESK_BACKEND=gemini needs GEMINI_API_KEY (or GOOGLE_API_KEY)")
+    return Backend("gemini", f"{key} is set", url)
+
+
+def checked_url(variable: str, text: str) -> str:
+    """The base address of a service, as a variable holds it; empty if it is not set.
+
+    Raises:
+        BackendError: it cannot be used. The text does not show it, for it may hold a password.
+    """
+    url = text.strip()
+    try:
+        parts = urlsplit(url)
+        valid = parts.scheme in ("http", "https") and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        valid = False
+    if url and not valid:
+        raise BackendError(f"{variable} is not an address of the web: write https://HOST or http://HOST:PORT")
+    if version := _VERSION.search(url):
+        raise BackendError(f"{variable} ends in {version[1]}, which is added to it anyway: leave it out")
+    return url
+
+
+def _enterprise(env: Mapping[str, str]) -> bool:
+    """The newer variable wins over the deprecated one, as in google-genai 2.34."""
+    value = env.get("GOOGLE_GENAI_USE_ENTERPRISE") or env.get("GOOGLE_GENAI_USE_VERTEXAI") or ""
+    return value.lower() in ("1", "true")
+
+
+def is_loopback(url: str) -> bool:
+    """Whether an address points at this machine."""
+    host = urlsplit(url).hostname or ""
+    with suppress(ValueError):
+        return ip_address(host).is_loopback
+    return host == "localhost"
+
+
+@lru_cache(maxsize=1)
+def current() -> Backend:
+    """The backend of this process; starts the embedded emulator when it is the one and does not run yet.
+
+    Raises:
+        BackendError: see `choose`; also when the emulator does not start.
+    """
+    settings = load_settings()
+    backend = choose(settings, os.environ)
+    deployed = any(os.environ.get(name) for name in DEPLOYED_VARIABLES)
+    if backend.kind == "gemini" and not deployed and is_loopback(backend.url) and _is_emulator(backend.url):
+        return Backend("emulator", "GOOGLE_GEMINI_BASE_URL points at one", backend.url)
+    if backend.kind == "emulator" and not backend.url:
+        from tools.interactions.local_emulator import keep_alive, start_emulator
+
+        url = start_emulator(settings)
+        keep_alive(settings)
+        return Backend("emulator", backend.reason, url)
+    return backend
+
+
+def _is_emulator(url: str) -> bool:
+    try:
+        server = httpx.get(url, timeout=2).headers.get("server", "")
+    except httpx.HTTPError:
+        return False
+    return str(server).startswith("interactions-emulator")
+
+
+_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Backend, bool], Client]] = WeakKeyDictionary()
+
+
+def client(*, retries: bool = True) -> Client:
+    """The SDK client of the running event loop (its connections belong to one loop).
+
+    The caller need not keep it: a client that is collected closes its connections, so it is kept here.
+
+    Args:
+        retries: whether the SDK repeats requests on 408, 409, 429 and 5xx by itself.
+    """
+    clients = _clients.setdefault(asyncio.get_running_loop(), {})
+    key = (current(), retries)
+    if key not in clients:
+        clients[key] = new_client(current(), retries=retries)
+    return clients[key]
+
+
+def server() -> str:
+    """Name of the server of this process, as researches remember it; whoever asks another server finds nothing.
+
+    Raises:
+        BackendError: there is none.
+    """
+    backend = current()
+    place = ""
+    if backend.kind == "vertex":
+        place = f"{os.environ.get('GOOGLE_CLOUD_PROJECT', '')}/{os.environ.get('GOOGLE_CLOUD_LOCATION', '')}"
+    elif backend.kind == "gemini":
+        place = backend.url
+    return normalized_server(f"{backend.kind} {place}".strip())
+
+
+def credentials() -> str:
+    """Where this process's credentials come from, in words."""
+    if current().kind == "vertex":
+        return "the application default credentials (GOOGLE_APPLICATION_CREDENTIALS, or the service account)"
+    return next(filter(os.environ.get, KEY_VARIABLES), "GEMINI_API_KEY")
+
+
+def new_client(backend: Backend, *, retries: bool = True) -> Client:
+    """A client for `backend`; keys and projects come from Google's own environment variables."""
+    from tools.interactions import sdk
+
+    address = backend.url or None
+    if backend.kind == "vertex":
+        # Given here, not found by the SDK: with an address of one's own it forgets them (2.34, `_api_client.py:1031`).
+        project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
+        return sdk.new_client(address, retries=retries, enterprise=True, project=project, location=location)
+    key = EMULATOR_KEY if backend.kind == "emulator" else next(filter(None, map(os.environ.get, KEY_VARIABLES)))
+    return sdk.new_client(address, retries=retries, enterprise=False, api_key=key)
+
+
+def weather_urls() -> tuple[str, str]:
+    """Addresses of geocoding and forecast.
+
+    Raises:
+        BackendError: DESK_WEATHER_URL is not an address.
+    """
+    base = checked_url("DESK_WEATHER_URL", load_settings().weather_url)
+    if not base and current().kind == "emulator":
+        base = f"{current().url}/weather"
+    return (f"{base}/v1/search", f"{base}/v1/forecast") if base else (GEOCODING_URL, FORECAST_URL)

@@ -1,0 +1,244 @@
+"""The client port: the calls that a research needs, and the handful of ways in which they fail.
+
+Nothing here tries again by itself: the SDK would repeat a create four times on 429 and 5xx (google-genai 2.34),
+and each repetition may be another paid run. Who calls decides what may be repeated.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import email.utils
+import math
+import time
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from contextlib import aclosing, asynccontextmanager
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+from tools.interactions.http_answer import NotSent
+from tools.interactions.resources import Event, Resource, interaction_id_of
+from tools.interactions.transport import each, wire_of
+
+if TYPE_CHECKING:
+    from google.genai import Client
+
+THINKING = 4
+"""So many times as long as for any other answer is waited for a model's."""
+
+
+@dataclass(frozen=True)
+class CreateRequest:
+    """A request that creates an interaction of an agent."""
+
+    agent: str
+    input: str | list[Mapping[str, Any]]
+    options: Mapping[str, Any]
+    previous: str | None = None
+
+    @property
+    def plans(self) -> bool:
+        """Whether it ends with a plan and not with a report."""
+        return self.options.get("collaborative_planning") is True
+
+
+class ApiError(Exception):
+    """A call failed."""
+
+    def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
+        super().__init__(message)
+        self.status = status
+        self.retry_after = retry_after
+        """Seconds that the server asked to wait."""
+
+
+class NotCreated(ApiError):
+    """The create was refused in a way that proves that nothing was started."""
+
+    def __init__(self, message: str, *, again: bool = False, **values: Any) -> None:
+        super().__init__(message, **values)
+        self.again = again
+        """Whether it is worth sending once more."""
+
+
+class OutcomeUnknown(ApiError):
+    """The create was sent and its outcome is not known: a research may be running."""
+
+
+class Gone(ApiError):
+    """The server does not know the interaction (or the method)."""
+
+
+class Refused(ApiError):
+    """The server will not do it, now or later: bad key, bad request."""
+
+
+class Unavailable(ApiError):
+    """Worth trying again later: no connection, a cut, 408, 409, 429, 5xx."""
+
+
+class InteractionsClient:
+    """The calls over the official SDK."""
+
+    def __init__(
+        self, sdk: Callable[[], Client], *, patience: float = 60, tools: Callable[[], list[Any]] = list
+    ) -> None:
+        """Args:
+        sdk: gives the SDK client of the running event loop, one that never retries by itself.
+        tools: gives what a research may use, as the wire has it, asked anew for each: it may hold secrets.
+        patience: seconds for an answer that is no stream; the SDK would wait for ever (google-genai 2.34).
+        """
+        self._sdk, self._patience, self._tools = sdk, patience, tools
+
+    async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:
+        """Starts a research and yields its events. One of the first names the interaction.
+
+        Raises:
+            NotCreated: nothing was started.
+            OutcomeUnknown: it may have been started, and no event has named the interaction.
+            Unavailable: the stream broke after that.
+        """
+        try:
+            sdk, tools = self._sdk(), self._tools()
+        except Exception as error:
+            raise NotCreated(str(error)) from error
+        body = {
+            "agent": request.agent,
+            "input": _step(request.input),
+            "agent_config": {"type": "deep-research", **request.options},
+            "tools": tools or None,
+            "previous_interaction_id": request.previous or None,
+            "background": True,  # Deep Research refuses to run otherwise
+            "store": True,
+            "stream": True,
+        }
+        named = False
+        try:
+            async with aclosing(each(await wire_of(sdk).create(body))) as events:
+                async for event in events:
+                    named = named or bool(interaction_id_of(event))
+                    yield event
+        except Exception as error:
+            raise (_error(error) if named else _start_error(error)) from error
+        if not named:
+            raise OutcomeUnknown("the answer ended before it named the interaction")
+
+    async def stream(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
+        """Events after `last_event_id` (or all), then those that follow live.
+
+        Raises:
+            ApiError: the stream broke or could not be opened.
+        """
+        try:
+            async with aclosing(each(await wire_of(self._sdk()).attach(interaction_id, last_event_id))) as events:
+                async for event in events:
+                    yield event
+        except Exception as error:
+            raise _error(error) from error
+
+    async def get(self, interaction_id: str, *, include_input: bool = False) -> Resource:
+        """The interaction as it stands; with what was put in before what came out, if wished.
+
+        Raises:
+            ApiError: it could not be read.
+        """
+        async with self._answer():
+            return await wire_of(self._sdk()).get(interaction_id, include_input=include_input)
+
+    async def ask(self, model: str, text: str, previous: str | None) -> Resource:
+        """Lets a model answer, going on from an interaction.
+
+        An answer that comes in several interactions has the steps of all, the id of the last one, and names the
+        others in `earlier_ids`.
+
+        Raises:
+            Gone: the server has forgotten the interaction, or does not know the model.
+            ApiError: it could not be asked.
+        """
+        body = {"model": model, "input": text, "previous_interaction_id": previous or None}
+        steps, earlier = list[Any](), list[str]()
+        async with self._answer(THINKING):
+            wire = wire_of(self._sdk())
+            while True:
+                part = await wire.answer(body)
+                steps += part.get("steps", [])
+                token, id_ = part.get("continuation_token"), part.get("id", "")
+                if part["status"] != "requires_continuation" or not token or token == body.get("continuation_token"):
+                    return {**part, "id": id_, "steps": steps, "earlier_ids": earlier}
+                earlier.append(id_)
+                body = {"model": model, "previous_interaction_id": id_, "continuation_token": token}
+
+    async def cancel(self, interaction_id: str) -> Resource:
+        """Ends a running interaction; how it stands then, or nothing if the server does not say.
+
+        Raises:
+            Gone: the server knows no such method or interaction (seen for running ones: python-genai #1971).
+            ApiError: it could not be asked.
+        """
+        async with self._answer():
+            return await wire_of(self._sdk()).cancel(interaction_id)
+
+    async def delete(self, interaction_id: str) -> None:
+        """Makes the server forget an interaction.
+
+        Raises:
+            ApiError: it could not be asked.
+        """
+        async with self._answer():
+            await wire_of(self._sdk()).delete(interaction_id)
+
+    @asynccontextmanager
+    async def _answer(self, times: float = 1) -> AsyncIterator[None]:
+        seconds = self._patience * times
+        try:
+            async with asyncio.timeout(seconds):
+                yield
+        except TimeoutError:
+            raise Unavailable(f"no answer in {seconds:.0f} s") from None
+        except Exception as error:
+            raise _error(error) from error
+
+
+def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
+    """Contents as a step of the user's; the SDK does so too."""
+    return sent if isinstance(sent, str) else [{"type": "user_input", "content": sent}]
+
+
+def status_of(error: BaseException) -> int | None:
+    """HTTP status of an error of ours or the SDK's, whose errors share no base with `genai.errors.APIError` (2.34)."""
+    status = getattr(error, "status_code", None)
+    return status if isinstance(status, int) and status >= 300 else None
+
+
+def _error(error: Exception) -> ApiError:
+    """Any exception of a call; what is not known counts as worth trying again."""
+    status, wait = status_of(error), retry_after(error)
+    if status == 404:
+        return Gone(str(error), status=status)
+    if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
+        return Refused(str(error), status=status)
+    return Unavailable(str(error) or type(error).__name__, status=status, retry_after=wait)
+
+
+def _start_error(error: Exception) -> ApiError:
+    """Any exception of a create that has named no interaction. Only a refusal proves that nothing was started."""
+    status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
+    if status is not None and 400 <= status < 500 and status not in (408, 409):
+        return NotCreated(text, again=status == 429, status=status, retry_after=wait)
+    if isinstance(error, NotSent):
+        return NotCreated(f"nothing was sent: {text}", again=error.transient)
+    return OutcomeUnknown(text, status=status)
+
+
+def retry_after(error: BaseException) -> float | None:
+    """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
+    headers = getattr(getattr(error, "response", None), "headers", None) or {}
+    try:
+        if "retry-after-ms" in headers:
+            seconds = float(headers["retry-after-ms"]) / 1000
+        elif (value := headers.get("retry-after", "")).strip().replace(".", "", 1).isdigit():
+            seconds = float(value)
+        else:
+            seconds = max(0.0, email.utils.parsedate_to_datetime(value).timestamp() - time.time())
+    except (ValueError, TypeError, OverflowError):
+        return None
+    return seconds if math.isfinite(seconds) and seconds >= 0 else None

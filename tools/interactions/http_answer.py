@@ -1,0 +1,224 @@
+"""Answers of the Interactions API as they come over HTTP, whatever their status, headers and body are.
+
+The body decides what an answer is, never its content type: an interaction, events of one, or nothing that can be used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import re
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from contextlib import aclosing, suppress
+from dataclasses import dataclass
+from itertools import takewhile
+from urllib.parse import unquote
+
+import httpx
+
+from tools.interactions.resources import (
+    MAX_ID_CHARS,
+    Event,
+    Resource,
+    as_events,
+    checked_event,
+    checked_interaction,
+    error_message,
+    parse_json,
+    parse_object,
+)
+from tools.interactions.sse import Splitter
+from tools.redaction import without_credentials
+from tools.sanitize import sanitize
+
+log = logging.getLogger(__name__)
+
+MAX_BYTES = 64 * 2**20
+"""Of an answer, or of one event. The largest resources that were seen have 1.3 MB, without pictures."""
+MAX_QUOTED_CHARS = 300
+"""Of what is quoted from an answer that is no JSON."""
+_DONE = b"[DONE]"
+_LINGER_S = 0.25
+"""How long to wait for the end of an answer after its last event, so that its connection can be used again."""
+_REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
+"""Read of a refusal, and how long: its status alone says enough."""
+_LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
+
+
+class WireError(Exception):
+    """A call has no usable answer. The text says what came instead, without secrets."""
+
+
+class NotSent(WireError):
+    """The request did not leave this machine.
+
+    Args:
+        transient: whether the same request may get through later.
+    """
+
+    def __init__(self, message: str, *, transient: bool) -> None:
+        super().__init__(message)
+        self.transient = transient
+
+
+class Interrupted(WireError):
+    """The request was sent, and the connection broke before the answer was whole."""
+
+
+class BadStatus(WireError):
+    """The server answered with a status that is no success, perhaps a redirect."""
+
+    def __init__(self, message: str, response: httpx.Response) -> None:
+        super().__init__(f"HTTP {response.status_code}: {message}" if message else f"HTTP {response.status_code}")
+        self.message, self.status_code, self.response = message, response.status_code, response
+
+
+class BadAnswer(WireError):
+    """The server answered with success, and with something that is neither an interaction nor events of one."""
+
+
+@dataclass(frozen=True)
+class HttpAnswer:
+    """An answer of which only status and headers were read.
+
+    Args:
+        redact: takes secrets out of texts of the server's.
+    """
+
+    response: httpx.Response
+    redact: Callable[[str], str]
+
+    async def interaction(self) -> Resource:
+        """The interaction that the body is.
+
+        Raises:
+            Interrupted: the connection broke.
+            BadAnswer: the body is something else.
+        """
+        found = self._interaction(await self._body())
+        if not found.get("status"):
+            raise BadAnswer(f"{self._described}, an interaction without a status")
+        return found
+
+    async def events(self) -> AsyncGenerator[Iterable[Event], None]:
+        """The events of the body, in the batches in which they arrive. Malformed events are left out.
+
+        An interaction that a `Location` names is an event of its own, and so is one that the body is instead of events.
+
+        Raises:
+            Interrupted: the connection broke.
+            BadAnswer: the body names no interaction at all.
+        """
+        splitter, pending, size, is_stream, odd = Splitter(), list[bytes](), 0, False, 0
+        async with aclosing(self):
+            if located := self._located():
+                yield [{"event_type": "interaction.created", "interaction": {"id": located}}]
+            pieces = self._pieces()
+            async for piece in pieces:
+                ended = splitter.feed(piece)
+                if ended:
+                    is_stream, size = True, 0
+                    pending.clear()
+                size += len(piece)
+                if size > MAX_BYTES:
+                    raise BadAnswer(f"{self._described}, which does not end")
+                if not is_stream:
+                    pending.append(piece)
+                before_end = [*takewhile(_DONE.__ne__, ended)]
+                if found := [event for data in before_end if (event := self._event(data)) is not None]:
+                    yield found
+                odd += len(before_end) - len(found)
+                if len(before_end) < len(ended):
+                    await _drain(pieces)
+                    return
+            if last := [event for data in splitter.feed(b"\n\n") if (event := self._event(data)) is not None]:
+                yield last
+            elif not is_stream and not located:
+                yield [*as_events(self._named(b"".join(pending)))]
+            if odd:
+                log.warning("%d events of unknown form were left out of an answer", odd)
+
+    async def refusal(self) -> BadStatus:
+        """What the server has against the request. Call it for a status that is no success."""
+        body = b""
+        with suppress(WireError, TimeoutError):
+            async with asyncio.timeout(_REFUSAL_S):
+                body = await self._body(_REFUSAL_BYTES)
+        message = self._said(body)
+        if self.response.is_redirect:
+            target = without_credentials(self.response.headers.get("location", ""))
+            message = f"a redirect to {target[:MAX_QUOTED_CHARS]!r}, which is not followed"
+        return BadStatus(self.redact(message), self.response)
+
+    async def aclose(self) -> None:
+        """Ends the answer."""
+        await self.response.aclose()
+
+    async def _pieces(self) -> AsyncIterator[bytes]:
+        try:
+            async for piece in self.response.aiter_bytes():
+                yield piece
+        except httpx.HTTPError as error:
+            raise Interrupted(self.redact(describe(error))) from error
+
+    async def _body(self, limit: int = MAX_BYTES) -> bytes:
+        body = bytearray()
+        async with aclosing(self):
+            async for piece in self._pieces():
+                body += piece
+                if len(body) > limit:
+                    raise BadAnswer(f"{self._described}, which does not end")
+        return bytes(body)
+
+    def _event(self, data: bytes) -> Event | None:
+        try:
+            return checked_event(parse_object(data), self.redact) if data else None
+        except ValueError:
+            return None
+
+    def _interaction(self, body: bytes) -> Resource:
+        try:
+            found = checked_interaction(parse_object(body), self.redact)
+        except ValueError:
+            found = {}
+        if not found.get("id") and not found.get("status"):
+            raise BadAnswer(self.redact(f"{self._described}: {self._said(body)}".removesuffix(": ")))
+        return found
+
+    def _named(self, body: bytes) -> Resource:
+        found = self._interaction(body)
+        if not found.get("id"):
+            raise BadAnswer(f"{self._described}, an interaction without an id")
+        return found
+
+    def _located(self) -> str:
+        """The id in the address of an interaction that `Location` names; empty if it names none."""
+        place = _LOCATION.search(self.response.headers.get("location", ""))
+        named = sanitize(unquote(place[1])) if place else ""
+        return named if len(named) <= MAX_ID_CHARS else ""
+
+    def _said(self, body: bytes) -> str:
+        """The server's own words: an error's message, or a short text that is no page."""
+        try:
+            return error_message(parse_json(body))
+        except ValueError:
+            text = " ".join(body[: 4 * MAX_QUOTED_CHARS].decode("utf-8", "replace").split())
+            return "" if text.startswith("<") else text[:MAX_QUOTED_CHARS]
+
+    @property
+    def _described(self) -> str:
+        kind = self.response.headers.get("content-type", "").partition(";")[0]
+        return f"HTTP {self.response.status_code} with {kind or 'a body of unknown type'} instead of an interaction"
+
+
+def describe(error: Exception) -> str:
+    """An exception in words; some of httpx's have none."""
+    return str(error) or type(error).__name__
+
+
+async def _drain(pieces: AsyncIterator[bytes]) -> None:
+    """Reads to the end of an answer that has said its last: a connection with something left in it is closed."""
+    with suppress(TimeoutError, WireError):
+        async with asyncio.timeout(_LINGER_S):
+            async for _ in pieces:
+                pass

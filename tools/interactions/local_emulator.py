@@ -1,0 +1,148 @@
+"""Starts the emulator beside the application: a process of its own, shared by all that use the same folder.
+
+It outlives whoever started it, as the real service would, and ends by itself when nobody asked for a while.
+Killed or not, it forgets nothing: its state is a file beside the ledger.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+import signal
+import subprocess
+import sys
+import threading
+import time
+from pathlib import Path
+from typing import Any
+
+import httpx
+import platformdirs
+from filelock import FileLock
+
+from tools.settings import ROOT, Settings
+
+START_SECONDS = 60.0
+IDLE_SECONDS = 900
+
+
+def start_emulator(settings: Settings) -> str:
+    """Returns the address of the running emulator of `settings.data_dir`, started if need be.
+
+    Raises:
+        tools.interactions.backend.BackendError: it did not answer within a minute; the text names its log.
+    """
+    folder = settings.data_dir / "emulator"
+    folder.mkdir(parents=True, exist_ok=True)
+    address, options = folder / "address.json", folder / "options.json"
+    with FileLock(folder / "start.lock"):
+        wanted = {"corpus": str(settings.corpus.resolve()) if settings.corpus else "", "speed": settings.emulator_speed}
+        url = _running(address)
+        if url and _read(options) == wanted:
+            return url
+        if url:  # it searches other documents or has another speed: its successor goes on with its state
+            _stop(address)
+        options.write_text(json.dumps(wanted))
+        command = [
+            *(sys.executable, "-m", "interactions_emulator", "--state", str(folder / "interactions.db")),
+            *("--address-file", str(address), "--idle-exit", str(IDLE_SECONDS)),
+            *("--speed", str(settings.emulator_speed)),
+        ]
+        if settings.corpus:
+            command += ["--corpus", str(settings.corpus.resolve())]
+        if index := index_file(settings.corpus):
+            command += ["--index", str(index)]
+        known = _read(address)
+        if known:  # the same port as before: a process that still knows the old address goes on with it
+            command += ["--prefer-port", known["url"].rsplit(":", 1)[1]]
+            address.unlink()
+        with (folder / "emulator.log").open("ab") as log:
+            process = subprocess.Popen(
+                command,
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=log,
+                start_new_session=True,
+                env={
+                    **os.environ,
+                    "PYTHONPATH": os.pathsep.join([str(ROOT), os.environ.get("PYTHONPATH", "")]),
+                },
+            )
+        return _wait(process, address, folder / "emulator.log")
+
+
+def index_file(corpus: Path | None) -> Path | None:
+    """Where the search index of a corpus outlives the emulator; none if the user's cache folder cannot be written.
+
+    Args:
+        corpus: a folder of documents; none: those of the installed packages.
+    """
+    folder = platformdirs.user_cache_path("research-desk")
+    documents = str(corpus.resolve()) if corpus else sys.prefix
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError:
+        return None
+    if not os.access(folder, os.W_OK):
+        return None
+    return folder / f"index-{hashlib.sha256(documents.encode()).hexdigest()[:16]}.db"
+
+
+def stop_emulator(settings: Settings) -> None:
+    """Ends the emulator of `settings.data_dir`, if it runs."""
+    _stop(settings.data_dir / "emulator" / "address.json")
+
+
+def keep_alive(settings: Settings) -> None:
+    """Keeps the emulator from ending for want of work while this process lives and its folder is there."""
+
+    def ask() -> None:
+        time.sleep(IDLE_SECONDS / 3)
+        while settings.data_dir.is_dir():
+            start_emulator(settings)
+            time.sleep(IDLE_SECONDS / 3)
+
+    threading.Thread(target=ask, name="emulator-keep-alive", daemon=True).start()
+
+
+def _stop(address: Path) -> None:
+    known = _read(address)
+    if known:
+        os.kill(int(known["pid"]), signal.SIGTERM)
+        end = time.monotonic() + START_SECONDS
+        while _running(address) and time.monotonic() < end:
+            time.sleep(0.05)
+
+
+def _wait(process: subprocess.Popen[bytes], address: Path, log: Path) -> str:
+    from tools.interactions.backend import BackendError
+
+    end = time.monotonic() + START_SECONDS
+    while time.monotonic() < end and process.poll() is None:
+        url = _running(address)
+        if url:
+            return url
+        time.sleep(0.05)
+    process.kill()
+    last = log.read_text(errors="replace").strip().splitlines()[-1:]
+    raise BackendError(f"the emulator did not start ({' '.join(last) or 'no output'}); its log: {log}")
+
+
+def _read(address: Path) -> dict[str, Any] | None:
+    try:
+        found: dict[str, Any] = json.loads(address.read_text())
+    except (OSError, ValueError):
+        return None
+    return found
+
+
+def _running(address: Path) -> str | None:
+    known = _read(address)
+    if not known:
+        return None
+    try:
+        httpx.get(known["url"], timeout=5).raise_for_status()
+    except httpx.HTTPError:
+        return None
+    return str(known["url"])

@@ -1,0 +1,130 @@
+"""What each model and agent of the Interactions API takes, from `models.yaml` beside the root agent's file."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from functools import lru_cache
+from pathlib import Path
+from typing import Literal
+
+from google.genai import types
+from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
+
+from tools.interactions.media_types import media_type
+from tools.settings import ROOT, load_settings
+from tools.yaml_files import ConfigError, did_you_mean, read_yaml
+
+Medium = Literal["text", "image", "audio", "video", "document"]
+ToolType = Literal[
+    "function", "google_search", "url_context", "code_execution", "file_search", "google_maps", "mcp_server"
+]
+
+
+class Contract(BaseModel):
+    """What the names of one entry have in common."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    names: tuple[str, ...]
+    kind: Literal["model", "agent"]
+    background: Literal["required", "optional", "refused"] = "optional"
+    system_instruction: bool = True
+    structured_output: bool = True
+    inputs: frozenset[Medium]
+    outputs: frozenset[Medium] = frozenset({"text"})
+    tools: frozenset[ToolType]
+    tools_together: bool = True
+    """Whether tools that the server runs go together with functions and with structured output."""
+
+
+def contract_of(name: str) -> Contract | None:
+    """What is known of a model or agent; none if nothing is.
+
+    Raises:
+        ConfigError: the table is wrong.
+    """
+    return next((contract for contract in _table() if name in contract.names), None)
+
+
+def known_names(kind: str) -> list[str]:
+    """The models or the agents of the table."""
+    return [name for contract in _table() if contract.kind == kind for name in contract.names]
+
+
+def misfits(
+    name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
+) -> Iterator[str]:
+    """What a model or an agent of the API cannot do of what is asked for.
+
+    Args:
+        kind: what it should be, "model" or "agent".
+        tools: types of its tools.
+        schema: whether its answers have to fit a schema.
+        outputs: what its answers may consist of, if that is said.
+    """
+    contract = contract_of(name)
+    if contract is None:
+        return
+    if contract.kind != kind:
+        where = (
+            "it is the `agent` of a researcher"
+            if kind == "model"
+            else did_you_mean(name, known_names(kind)).strip(" ,")
+        )
+        yield f"`{name}` is {_a(contract.kind)}, not {_a(kind)}" + (f": {where}" if where else "")
+        return
+    for tool in dict.fromkeys(tools):
+        if tool not in contract.tools:
+            yield f"`{name}` takes no {_words(tool)}; it takes {_listed(contract.tools)}"
+    for output in outputs:
+        if output not in contract.outputs:
+            near = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
+            yield f"`{name}` gives no {output}" + (f"; `{near}` does" if near else "")
+    built_in = [tool for tool in tools if tool != "function"]
+    if schema and not contract.structured_output:
+        yield f"`{name}` gives no structured output"
+    if built_in and not contract.tools_together and (schema or "function" in tools):
+        what = "functions (a transfer to a specialist is one)" if "function" in tools else "`output_schema`"
+        yield (
+            f"`{name}` cannot combine {_listed(built_in)} with {what}: give them to a specialist of its own,"
+            " or take a model from Gemini 3 on"
+        )
+
+
+def medium_of(part: types.Part) -> Medium:
+    """What a part of a message is for the Interactions API."""
+    file = part.inline_data or part.file_data
+    if file is None:
+        return "text"
+    kind = media_type(file.mime_type).partition("/")[0]
+    return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
+
+
+def _table() -> tuple[Contract, ...]:
+    file = load_settings().config.parent / "models.yaml"
+    return _read(file if file.is_file() else ROOT / "configs" / "models.yaml")
+
+
+@lru_cache
+def _read(file: Path) -> tuple[Contract, ...]:
+    document = read_yaml(file)
+    try:
+        return TypeAdapter(tuple[Contract, ...]).validate_python(document.data)
+    except ValidationError as error:
+        first = error.errors()[0]
+        entry, *key = first["loc"] or ("file",)
+        place = f"entry {entry + 1} {'.'.join(map(str, key))}".strip() if isinstance(entry, int) else "the file"
+        said = f"{place}: {first['msg']}, not {first['input']!r}"
+        raise ConfigError(f"{file}:{document.line(first['loc'])}: {said}") from None
+
+
+def _a(kind: str) -> str:
+    return f"{'an' if kind == 'agent' else 'a'} {kind}"
+
+
+def _listed(names: Sequence[str] | frozenset[str]) -> str:
+    return ", ".join(_words(name) for name in sorted(names)) or "no tools"
+
+
+def _words(tool: str) -> str:
+    return "custom functions" if tool == "function" else f"`{tool}`"

@@ -1,0 +1,146 @@
+"""The verdicts of a file's rows: JSON lines that are written as they come and put in order at the end.
+
+A run that was stopped or killed left whole lines and at most one half line, so that the next one goes on behind them.
+In memory are two numbers a row: where its line stands, and the hash of the text that it is about.
+"""
+
+from __future__ import annotations
+
+import json
+from array import array
+from collections import Counter
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+from tools.moderation.input_file import FileProblem, Row
+from tools.moderation.judge import NotModerated
+from tools.moderation.verdict import Verdict
+
+NOTHING = 0
+"""In place of a hash: the row has no verdict yet."""
+
+
+@dataclass
+class Summary:
+    """What a file of verdicts holds."""
+
+    categories: Counter[str] = field(default_factory=Counter)
+    failed: int = 0
+    empty: int = 0
+
+    @property
+    def judged(self) -> int:
+        return self.categories.total()
+
+    @property
+    def flagged(self) -> int:
+        return self.judged - self.categories["safe"]
+
+    def as_data(self) -> dict[str, Any]:
+        """It as a JSON object."""
+        share = round(self.flagged / self.judged, 4) if self.judged else 0.0
+        counts = {"judged": self.judged, "flagged": self.flagged, "flagged_share": share}
+        return {**counts, "categories": dict(self.categories), "failed": self.failed, "empty": self.empty}
+
+
+class Book:
+    """The file of verdicts at `path`, open for writing."""
+
+    def __init__(self, path: Path) -> None:
+        """Raises:
+        FileProblem: it cannot be written, or holds something else than verdicts.
+        """
+        self._path = path
+        self._at, self._hashes = array("Q"), array("Q")
+        self.kept = 0
+        """Rows that had a verdict when it was opened."""
+        try:
+            path.touch()
+            end = self._read()
+            self._file = path.open("r+b")
+        except OSError as error:
+            raise FileProblem(f"{path}: {error.strerror}") from None
+        self._file.truncate(end)
+        self._file.seek(end)
+        self.kept = sum(value != NOTHING for value in self._hashes)
+
+    def has(self, row: Row) -> bool:
+        """Whether this row, with this text, was judged."""
+        return row.number <= len(self._hashes) and self._hashes[row.number - 1] == _hash(row.digest)
+
+    def write(self, row: Row, outcome: Verdict | NotModerated | None) -> None:
+        """Adds what came of a row (none: it has no text), in a line that survives the process."""
+        entry: dict[str, Any] = {
+            "row": row.number,
+            **({"id": row.id} if row.id is not None else {}),
+            "hash": row.digest,
+        }
+        if isinstance(outcome, NotModerated):
+            entry["error"] = {"code": outcome.code, "message": str(outcome)}
+        else:
+            entry["verdict"] = outcome.model_dump() if outcome else None
+        start = self._file.tell()
+        self._file.write(json.dumps(entry).encode() + b"\n")
+        self._file.flush()
+        self._enter(entry, start)
+
+    def close(self, rows: int | None = None) -> Summary:
+        """Puts one line a row in the order of rows, whole or not at all, and counts.
+
+        Args:
+            rows: how many the file has; lines of others are dropped. None: not known.
+        """
+        self._file.close()
+        summary = Summary()
+        draft = self._path.with_name(f"{self._path.name}.tmp")
+        with self._path.open("rb") as old, draft.open("wb") as new:
+            for start in self._at[:rows]:
+                if start:
+                    old.seek(start - 1)
+                    line = old.readline()
+                    _count(json.loads(line), summary)
+                    new.write(line)
+        draft.replace(self._path)
+        return summary
+
+    def _read(self) -> int:
+        """Enters the lines that are there; returns where the last whole one ends."""
+        end = 0
+        with self._path.open("rb") as file:
+            for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n") and line.startswith(b'{"row": '[: len(line)]):
+                    break  # half-written when the process died
+                try:
+                    self._enter(json.loads(line), end)
+                except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+                    what = f"{self._path}: line {number} is no verdict of a row"
+                    raise FileProblem(f"{what}; move the file away, or name another with --out") from None
+                end += len(line)
+        return end
+
+    def _enter(self, entry: dict[str, Any], start: int) -> None:
+        judged = _hash(entry["hash"]) if "error" not in entry else NOTHING
+        if judged and entry["verdict"] is not None:
+            Verdict.model_validate(entry["verdict"])
+        number = entry["row"]
+        if number < 1:
+            raise ValueError("rows are counted from 1")
+        missing = number - len(self._at)
+        if missing > 0:
+            self._at.frombytes(bytes(self._at.itemsize * missing))
+            self._hashes.frombytes(bytes(self._hashes.itemsize * missing))
+        self._at[number - 1], self._hashes[number - 1] = start + 1, judged
+
+
+def _hash(digest: str) -> int:
+    return int(digest, 16) or 1
+
+
+def _count(entry: dict[str, Any], summary: Summary) -> None:
+    if "error" in entry:
+        summary.failed += 1
+    elif entry["verdict"] is None:
+        summary.empty += 1
+    else:
+        summary.categories[entry["verdict"]["category"]] += 1

@@ -1,0 +1,286 @@
+"""Forgetting a conversation: everything of it, at the server and here, with a receipt.
+
+One rule makes it safe to repeat: what is here is deleted only after the server has deleted everything, or when the
+user insists. Until then the session is the record of what there is, and whoever asks again finishes. What is left at
+the server in spite of that stays by its id in the state of the session.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable, Iterable, Sequence
+from dataclasses import dataclass, field
+from typing import TypedDict
+
+from google.adk.artifacts import BaseArtifactService
+from google.adk.events import Event, EventActions
+from google.adk.sessions import BaseSessionService, Session
+
+from tools.interactions.client import ApiError, Gone, InteractionsClient, Unavailable
+from tools.research.job import Job
+from tools.research.service import OtherServer, Research
+
+AT_ONCE = 8
+"""Requests to the server at the same time."""
+RETRY_WAITS_S = (0.5, 1.0, 2.0)
+MAX_WAIT_S = 8.0
+"""A server that wants more time is told of in the receipt."""
+REFUSED = "forget_refused"
+"""State of a forgotten session: ids of the interactions that the server did not delete."""
+FOREIGN = ("user:", "app:")
+"""What these prefixes name belongs to more than one conversation."""
+
+
+class UnknownSession(LookupError):
+    """There is no such conversation."""
+
+
+@dataclass(frozen=True)
+class Conversation:
+    """Which one it is."""
+
+    app: str
+    user: str
+    session: str
+
+
+@dataclass(frozen=True)
+class Stores:
+    """Where there may be something of a conversation."""
+
+    sessions: BaseSessionService
+    artifacts: BaseArtifactService | None
+    research: Research
+    client: InteractionsClient
+    server: str
+    """Name of the server that `client` talks to, see `tools.interactions.backend.server`."""
+
+
+@dataclass
+class Receipt:
+    """What became of a conversation. It holds ids and counts, and no word of what was said."""
+
+    server: str
+    lines: list[str] = field(default_factory=list)
+    """What was deleted, and what is left alone."""
+    refused: dict[str, str] = field(default_factory=dict)
+    """Interactions that the server did not delete: why, by id."""
+    going_on: dict[str, str] = field(default_factory=dict)
+    """Researches that could not be ended, which stay in the ledger: why, by id."""
+    done: bool = False
+    """Whether what is here was deleted."""
+
+    @property
+    def complete(self) -> bool:
+        """Whether nothing is left anywhere."""
+        return not self.refused and not self.going_on
+
+    def to_markdown(self) -> str:
+        """It as a person reads it."""
+        refusals = [f"interaction {id_}: **not deleted at the server** ({why})" for id_, why in self.refused.items()]
+        running = [f"research {id_}: **not ended, stays in the ledger** ({why})" for id_, why in self.going_on.items()]
+        listed = "\n".join(f"- {line}" for line in [*self.lines, *refusals, *running])
+        if not self.done:
+            head = (
+                f"**Not forgotten yet.** The server ({self.server}) did not delete everything, so nothing was deleted"
+                " here: this conversation is the only record of what is left there."
+            )
+        elif not self.complete:
+            head = f"**Forgotten here**, but not at the server ({self.server}): the ids of what is left there are kept."
+        else:
+            head = f"**This conversation is forgotten**, here and at the server ({self.server})."
+        return f"{head}\n\n{listed}"
+
+
+async def forget(stores: Stores, which: Conversation, *, insist: bool = False, keep: bool = False) -> Receipt:
+    """Deletes all interactions, artifacts, researches, events and state of a conversation.
+
+    Repeatable: after a crash or a refusal the same call does what is left to do.
+
+    Args:
+        insist: whether what is here is deleted although something is left at the server.
+        keep: whether an empty session of that id stays. It stays anyway when something is left at the server.
+
+    Raises:
+        UnknownSession: there is no such conversation.
+    """
+    session = await stores.sessions.get_session(**_names(which))
+    if session is None:
+        raise UnknownSession(f"there is no conversation {which.session}")
+    receipt = Receipt(stores.server)
+    jobs = await _end_jobs(stores, which, receipt)
+    await _delete_interactions(stores, session, jobs, receipt, insist)
+    if not receipt.complete and not insist:
+        return receipt
+    await _delete_artifacts(stores.artifacts, which, receipt)
+    for job in await _asked_elsewhere(stores, which):
+        await stores.research.ledger.drop_answers(job.id, which.session)
+        receipt.lines.append(f"{job.id}, of another conversation: what was asked about it here is deleted")
+    for job in jobs:
+        if job.id not in receipt.going_on:
+            told, asked = await stores.research.forget(job.id, insist=True), interactions_of_job(job)
+            receipt.lines += [line for line in told if not any(id_ in line for id_ in asked)]
+    if tasks := await stores.research.ledger.drop_tasks(which.user, which.session):
+        receipt.lines.append(f"{_count(tasks, 'task')} of other agents: deleted")
+    if foreign := [key for key in session.state if key.startswith(FOREIGN)]:
+        receipt.lines.append(f"{_count(foreign, 'value')} of state for all conversations: left alone")
+    await stores.research.ledger.withdraw(which.user, which.session)
+    await stores.sessions.delete_session(**_names(which))
+    receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
+    if keep or not receipt.complete:
+        empty = await stores.sessions.create_session(**_names(which))
+        if receipt.refused:  # by an event of the application's own: `state` is what a client may write
+            actions = EventActions(state_delta={REFUSED: [*receipt.refused]})
+            await stores.sessions.append_event(empty, Event(author=which.app, actions=actions))
+    receipt.done = True
+    return receipt
+
+
+def interactions_of(session: Session) -> list[str]:
+    """Ids of the interactions that a session knows of, each once: also those that were refused before."""
+    ids = [*session.state.get(REFUSED, []), *(event.interaction_id for event in session.events)]
+    return [*dict.fromkeys(id_ for id_ in ids if id_)]
+
+
+def interactions_of_job(job: Job, without: str = "") -> list[str]:
+    """Ids of the interactions that the ledger knows of a research, but for what a conversation asked about it."""
+    plans = (job.plan.interaction_id, *job.plan.earlier) if job.plan else ()
+    answers = [
+        id_
+        for answer in job.follow_ups
+        if not without or answer.session != without
+        for id_ in (*answer.earlier, answer.interaction_id)
+    ]
+    return [*dict.fromkeys(id_ for id_ in (job.interaction_id, *plans, *answers) if id_)]
+
+
+async def _end_jobs(stores: Stores, which: Conversation, receipt: Receipt) -> list[Job]:
+    """The researches of the conversation. None of them runs any more, but for those that `receipt` names."""
+    jobs = []
+    for job in await stores.research.ledger.find(user=which.user, session=which.session, limit=1000):
+        try:
+            job = await stores.research.cancel(job.id)
+        except (ApiError, OtherServer) as error:
+            receipt.going_on[job.id] = str(error)
+        else:
+            if job.order.server != stores.server:
+                why = f"it is of {job.id}, whose server is {job.order.server or 'not known'}"
+                receipt.refused |= dict.fromkeys(interactions_of_job(job), why)
+        jobs.append(job)
+    return jobs
+
+
+async def _asked_elsewhere(stores: Stores, which: Conversation) -> list[Job]:
+    """Researches of other conversations that this one asked about."""
+    known = await stores.research.ledger.find(user=which.user, limit=1000)
+    others = (job for job in known if job.order.session != which.session)
+    return [job for job in others if any(answer.session == which.session for answer in job.follow_ups)]
+
+
+async def _delete_interactions(
+    stores: Stores, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
+) -> None:
+    """First those that nothing here names and only their successors at the server lead to, then the others."""
+    known = await stores.research.ledger.find(user=session.user_id, limit=1000)
+    others = [job for job in known if job.order.session != session.id]
+    spared = {id_ for job in others for id_ in interactions_of_job(job, session.id)} | {*receipt.refused}
+    asked = [id_ for job in others for id_ in interactions_of_job(job) if id_ not in spared]
+    said = [*asked, *(id_ for id_ in interactions_of(session) if id_ not in spared)]
+    searched = [id_ for job in jobs if job.id not in receipt.going_on for id_ in interactions_of_job(job)]
+    recorded = [*dict.fromkeys([*said, *(id_ for id_ in searched if id_ not in spared)])]
+    for batch in (await _unrecorded(stores.client, said, spared | {*searched}, receipt), recorded):
+        if not receipt.complete and not insist:
+            return
+        for id_, done in (await _each(batch, lambda id_: _delete(stores.client, id_), receipt)).items():
+            receipt.lines.append(f"interaction {id_}: {done}")
+
+
+async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: set[str], receipt: Receipt) -> list[str]:
+    """What stands before the interactions of a session at the server; an answer that was asked for twice, say."""
+    known, found = {*known, *said}, list[str]()
+    while said:
+        previous = await _each(said, lambda id_: _previous(client, id_), receipt)
+        said = [id_ for id_ in dict.fromkeys(previous.values()) if id_ and id_ not in known]
+        known |= {*said}
+        found += said
+    return found
+
+
+async def _previous(client: InteractionsClient, interaction_id: str) -> str:
+    try:
+        return str((await client.get(interaction_id)).get("previous_interaction_id") or "")
+    except Gone:
+        return ""
+
+
+async def _delete(client: InteractionsClient, interaction_id: str) -> str:
+    try:
+        await client.delete(interaction_id)
+    except Gone:
+        return "already gone at the server"
+    return "deleted at the server"
+
+
+async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receipt: Receipt) -> dict[str, str]:
+    """The answers by id. What fails is refused; what was refused before and is answered now is not any more."""
+    free = asyncio.Semaphore(AT_ONCE)
+
+    async def answer(id_: str) -> tuple[str, str | ApiError]:
+        async with free:
+            try:
+                return id_, await _patiently(ask, id_)
+            except ApiError as error:
+                return id_, error
+
+    answers = dict(await asyncio.gather(*map(answer, ids)))
+    receipt.refused |= {id_: str(error) for id_, error in answers.items() if isinstance(error, ApiError)}
+    good = {id_: text for id_, text in answers.items() if isinstance(text, str)}
+    for id_ in good:
+        receipt.refused.pop(id_, None)
+    return good
+
+
+async def _patiently(ask: Callable[[str], Awaitable[str]], id_: str) -> str:
+    """An answer, asked for again while the server has no time."""
+    for wait in RETRY_WAITS_S:
+        try:
+            return await ask(id_)
+        except Unavailable as error:
+            asked = error.retry_after or wait
+            if error.status is None or asked > MAX_WAIT_S:  # nobody answered, or it would take too long
+                raise
+            await asyncio.sleep(asked)
+    return await ask(id_)
+
+
+async def _delete_artifacts(artifacts: BaseArtifactService | None, which: Conversation, receipt: Receipt) -> None:
+    """All versions. Their names may quote the conversation, so they are only counted."""
+    if artifacts is None:
+        return
+    deleted = versions = 0
+    names = await artifacts.list_artifact_keys(**_names(which))
+    for name in names:
+        # A listed name may also be the user's, with or without its prefix: then this conversation has no version.
+        found = [] if name.startswith(FOREIGN) else await artifacts.list_versions(filename=name, **_names(which))
+        if found:
+            await artifacts.delete_artifact(filename=name, **_names(which))
+            deleted, versions = deleted + 1, versions + len(found)
+    if deleted:
+        receipt.lines.append(f"{_count(deleted, 'file')} in {_count(versions, 'version')}: deleted")
+    if left := len(names) - deleted:
+        receipt.lines.append(f"{_count(left, 'file')} for all conversations: left alone")
+
+
+class _Names(TypedDict):
+    app_name: str
+    user_id: str
+    session_id: str
+
+
+def _names(which: Conversation) -> _Names:
+    return {"app_name": which.app, "user_id": which.user, "session_id": which.session}
+
+
+def _count(things: Sequence[object] | int, noun: str) -> str:
+    number = things if isinstance(things, int) else len(things)
+    return f"{number} {noun}{'' if number == 1 else 's'}"

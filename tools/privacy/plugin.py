@@ -1,0 +1,109 @@
+"""The plugin that deletes a conversation after the user's yes, and tells what became of it."""
+
+from __future__ import annotations
+
+import logging
+from typing import Any
+
+from google.adk.agents import InvocationContext
+from google.adk.events import Event
+from google.adk.plugins import BasePlugin
+from google.adk.tools import BaseTool, ToolContext
+from google.genai import types
+
+from tools.interactions import backend
+from tools.interactions.client import InteractionsClient
+from tools.research.factory import research
+from tools.research.questions import Action
+from tools.researcher import confirmation
+
+log = logging.getLogger(__name__)
+
+CONFIRM = "confirm_forgetting"
+"""The tool whose result says that the user has said yes, see `tools.privacy.tools`."""
+FORGOTTEN = "forgotten"
+"""Metadata of the event that tells what was deleted."""
+ANYWAY = (
+    "Say **yes, forget it** to try again, or **forget it anyway** to delete what is here all the same: the ids of what"
+    " is left at the server are kept, so that it can be tried again later."
+)
+LATER = "To try it again later, say **forget this conversation**."
+
+
+class Forgetter(BasePlugin):
+    """Deletes the conversation when its agent has said its last word, and puts a receipt in its place.
+
+    The receipt is the only event of the session. A tool could not do that: ADK would write its result, and the agent's
+    words, into a session that is gone.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="forgetter")
+        self._confirmed: dict[str, bool] = {}
+        """By invocation that forgets its conversation: whether the user insists."""
+
+    async def before_tool_callback(
+        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
+    ) -> dict[str, Any] | None:
+        """Refuses what is called beside the user's yes: the conversation ends with it, and nothing may follow."""
+        if tool.name == CONFIRM or not _beside_a_yes(tool_context):
+            return None
+        return {"error": f"{CONFIRM} has to be called alone: {tool.name} was not done"}
+
+    async def after_tool_callback(
+        self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, result: dict[str, Any]
+    ) -> None:
+        """Remembers the user's yes."""
+        if tool.name == CONFIRM and result.get("confirmed"):
+            self._confirmed[tool_context.invocation_id] = bool(result.get("anyway"))
+
+    async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> None:
+        """Deletes, and makes the agent's last event the receipt, in place."""
+        insist = self._confirmed.get(invocation_context.invocation_id)
+        if insist is None or event.partial or event.get_function_calls() or event.get_function_responses():
+            return
+        del self._confirmed[invocation_context.invocation_id]
+        text, metadata = await _forget(invocation_context, insist)
+        event.content = types.Content(role="model", parts=[types.Part(text=text)])
+        event.custom_metadata = {**(event.custom_metadata or {}), **metadata}
+
+    async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        self._confirmed.pop(invocation_context.invocation_id, None)
+
+
+def _beside_a_yes(context: ToolContext) -> bool:
+    """Whether the model's step that a tool call stands in takes the user's yes as well."""
+    for event in reversed(context.session.events):
+        calls = event.get_function_calls()
+        if any(call.id == context.function_call_id for call in calls):
+            return any(call.name == CONFIRM for call in calls)
+    return False
+
+
+async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[str, Any]]:
+    """What to say, and the metadata for it."""
+    from tools.privacy.erasure import Conversation, Stores, forget  # all that there is to delete: seldom needed
+
+    session, sessions, service = context.session, context.session_service, research()
+    which = Conversation(session.app_name, session.user_id, session.id)
+
+    async def asking(action: Action) -> dict[str, Any]:
+        turn = confirmation.turn_of(context)
+        return await confirmation.show(service.ledger, turn, [turn.question(session.id, action)])
+
+    try:
+        client = InteractionsClient(backend.client)
+        stores = Stores(sessions, context.artifact_service, service, client, backend.server())
+        receipt = await forget(stores, which, insist=insist, keep=True)
+    except Exception as error:  # an exception would end `adk run`
+        log.exception("%s could not be forgotten", session.id)
+        text = f"Forgetting did not come to its end: {error}. Say **yes, forget it** to go on with it."
+        return text, await asking(Action.FORGET)
+    if not receipt.done:
+        return f"{receipt.to_markdown()}\n\n{ANYWAY}", await asking(Action.FORGET_ANYWAY)
+    fresh = await sessions.get_session(app_name=which.app, user_id=which.user, session_id=which.session)
+    assert fresh
+    session.events.clear()  # whoever still holds the old session has nothing of it, ADK's compaction for one
+    context.session = fresh  # the receipt belongs there: a database takes nothing for the old one
+    text = receipt.to_markdown() if receipt.complete else f"{receipt.to_markdown()}\n\n{LATER}"
+    return text, {FORGOTTEN: True}

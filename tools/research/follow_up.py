@@ -1,0 +1,63 @@
+"""Questions to a model about a finished research. Each goes on from the answer before it, and stays at the server."""
+
+from __future__ import annotations
+
+import logging
+
+from tools.interactions.client import ApiError, Gone, InteractionsClient
+from tools.research.job import Answer, Job
+from tools.research.ledger import Ledger
+from tools.research.report.reading import Report, read_report
+from tools.research.texts import recall
+from tools.yaml_files import did_you_mean
+
+log = logging.getLogger(__name__)
+
+
+class UnknownModel(ApiError):
+    """The server does not know the model that answers questions. The text says where it is named."""
+
+    def __init__(self, model: str, error: ApiError) -> None:
+        from tools.interactions.model_catalog import known_names  # only for a mistake: it loads the SDK
+
+        near = did_you_mean(model, [name for name in known_names("model") if name != model])
+        super().__init__(
+            f"`follow_up_model: {model}` in configs/researcher.yaml is not known to the server{near}: {error}"
+        )
+        self.status = error.status
+
+
+async def ask(
+    ledger: Ledger, client: InteractionsClient, job: Job, report: Report, question: str, model: str, session: str = ""
+) -> Report:
+    """A model's answer, written down with the job before it is handed out.
+
+    The server knows what was said last about the job: the question goes on from there. It does not any more: the
+    model is given the report, and what was asked about it since.
+
+    Raises:
+        UnknownModel: the server does not know the model.
+        ApiError: the model could not be asked.
+    """
+    try:
+        resource = await client.ask(model, question, job.newest)
+    except Gone:
+        text = f"{recall(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
+        try:
+            resource = await client.ask(model, text, None)
+        except Gone as again:  # nothing but the model is named by this request
+            raise UnknownModel(model, again) from again
+    read = read_report(resource)
+    answer = Answer(question, read.text, resource["id"], tuple(resource["earlier_ids"]), session)
+    if not await ledger.add_answer(job.id, answer):
+        await _delete(client, answer)
+    return read
+
+
+async def _delete(client: InteractionsClient, answer: Answer) -> None:
+    """Deletes an answer whose job was forgotten while it came: nobody would know of it."""
+    for interaction_id in filter(None, (answer.interaction_id, *answer.earlier)):
+        try:
+            await client.delete(interaction_id)
+        except ApiError as error:
+            log.warning("the answer %s stays at the server: %s", interaction_id, error)

@@ -1,0 +1,1 @@
+"""Reports: read from an interaction, rendered and saved."""

@@ -1,0 +1,61 @@
+"""The report's web page, made in a process of its own.
+
+A Markdown parser takes minutes for some texts, and gigabytes for others, whose definitions of links are long and often
+used. A thread that is in it can neither be stopped nor does it let others run. A process can be ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+
+from tools.research.report.reading import Report, from_json, to_json
+from tools.research.report.rendering import to_html, to_plain_html
+
+log = logging.getLogger(__name__)
+
+MAX_MEMORY_BYTES = 500_000_000
+"""Of the process that makes a page, on Linux; an ordinary one takes a tenth of it."""
+LONGEST_RENDERING = 10.0
+"""Seconds that a page may take; an ordinary report takes less than one."""
+
+
+async def render_html(report: Report, seconds: float = LONGEST_RENDERING) -> str:
+    """The page of `to_html`, or that of `to_plain_html` if there is none after some seconds. The event loop runs on.
+
+    Args:
+        seconds: after which the other process is ended.
+    """
+    return await asyncio.to_thread(render_html_blocking, report, seconds)
+
+
+def render_html_blocking(report: Report, seconds: float = LONGEST_RENDERING) -> str:
+    """The same for callers without an event loop."""
+    # The other process imports from where this one does; -P keeps the current folder out.
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-m", "tools.research.report.html_worker"]
+    try:
+        done = subprocess.run(
+            command, input=to_json(report).encode(), capture_output=True, timeout=seconds, env=environment, check=True
+        )
+        return done.stdout.decode()
+    except (OSError, subprocess.SubprocessError) as error:
+        log.warning("the page of %s shows plain text: %s", report.interaction_id or "a report", error)
+        return to_plain_html(report)
+
+
+def main() -> None:
+    """Reads a report of `to_json` and writes its page."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    page = to_html(from_json(sys.stdin.buffer.read().decode()))
+    sys.stdout.buffer.write(page.encode())
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,66 @@
+"""A research as lines that a person can watch. Pure, so that a recorded stream can be replayed."""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+
+from tools.interactions.resources import Event, Resource
+
+LONGEST_LINE = 200
+WRITING = "writing the report"
+
+
+def progress_line(event: Event) -> str | None:
+    """What an event says of the progress: a thought's headline, the queries of a search, the start of the writing."""
+    match event:
+        case {"event_type": "step.delta", "delta": {"type": "thought_summary", "content": content}}:
+            return _thought_line(content)
+        case {"event_type": "step.delta", "delta": delta}:
+            return _call_line(delta)
+        case {"event_type": "step.start", "step": {"type": "model_output"}}:
+            return WRITING
+        case {"event_type": "error", "error": {**error}}:
+            return _short(f"the server reported: {error.get('message') or error.get('code') or 'an error'}")
+    return None
+
+
+def progress_lines(resource: Resource) -> list[str]:
+    """The lines that the events of an interaction would have given, from its steps as they stand."""
+    lines: list[str | None] = []
+    for step in resource.get("steps") or ():
+        match step:
+            case {"type": "thought", "summary": [*contents]}:
+                lines += map(_thought_line, contents)
+            case {"type": "model_output"}:
+                lines.append(WRITING)
+            case _:
+                lines.append(_call_line(step))
+    return [line for line in lines if line]
+
+
+def _thought_line(content: Any) -> str | None:
+    match content:
+        case {"text": str(text)}:
+            return _headline(text)
+    return None
+
+
+def _call_line(call: Any) -> str | None:
+    """A call as a whole step, or as the delta that carries its arguments, which are of the model's choice."""
+    match call:
+        case {"type": "google_search_call", "arguments": {"queries": [_, *_] as queries}}:
+            return _short("searching: " + ", ".join(map(str, queries)))
+        case {"type": "url_context_call", "arguments": {"urls": [_, *_] as urls}}:
+            return _short("reading: " + ", ".join(map(str, urls)))
+    return None
+
+
+def _headline(text: str) -> str | None:
+    """`**Planning**\\n\\nI will …` becomes `Planning: I will …`."""
+    text = re.sub(r"^\*\*(.+?)\*\*\s*", r"\1: ", text.strip())
+    return _short(" ".join(text.split()).rstrip(": ")) or None
+
+
+def _short(text: str) -> str:
+    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"

@@ -1,0 +1,246 @@
+"""The report of a finished research: read from its interaction, kept as JSON."""
+
+from __future__ import annotations
+
+import base64
+import json
+import re
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import asdict, dataclass
+from itertools import islice
+from pathlib import Path
+from typing import Any
+
+from markdown_it import MarkdownIt
+
+from tools.interactions.citations import (
+    OWN_NUMBERS,
+    Citation,
+    Source,
+    cite,
+    is_web,
+    link_address,
+    read_citations,
+    readable,
+)
+
+LONGEST_HEADING = 500
+"""Characters of a line from which a title is made: few enough for the Markdown parser to be fast on any text."""
+MOST_HEADINGS = 5
+"""Lines that are tried for a title: a heading may show nothing."""
+_KINDS = {
+    "png": rb"\x89PNG\r\n\x1a\n",
+    "jpeg": rb"\xff\xd8\xff",
+    "gif": rb"GIF8[79]a",
+    "webp": rb"RIFF....WEBP",
+    "bmp": rb"BM....\0\0\0\0",
+    "tiff": rb"II\*\0|MM\0\*",
+    "heic": rb"....ftyp(?:hei[cx]|hev[cx]|mif1|msf1)",
+}
+"""The picture types of the API, by how their files begin. SVG is none of them: it can carry scripts."""
+_KIND = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), start) for kind, start in _KINDS.items()), re.DOTALL)
+_LINE = re.compile(
+    r"^[ \t>]*+(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*+(?P=fence)|\Z)"  # code, up to its end
+    r"|^(?: {0,3}>)*+ {0,3}\#{1,6}(?P<heading>[ \t][^\n]*)?$"
+    r"|^ {0,3}(?P<underline>=+|-+)[ \t\r]*$"
+    r"|^(?P<words>[^\n]*)$",
+    re.MULTILINE | re.DOTALL,
+)
+_NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+][ \t]|\d+[.)][ \t]|[>|])")
+"""How a line begins that no line below makes a heading of: code, a list, a quotation, a table."""
+
+
+@dataclass(frozen=True)
+class Picture:
+    """A picture, named like "figure-1.png"."""
+
+    name: str
+    mime_type: str
+    data: bytes
+
+    @property
+    def mark(self) -> str:
+        """What stands for it in the report's text, on a line of its own."""
+        return f"![{Path(self.name).stem}]({self.name})"
+
+
+@dataclass(frozen=True)
+class Report:
+    """`text` is Markdown with citations like `[\\[1\\]](url "Title")` and pictures; no list of sources."""
+
+    title: str
+    text: str
+    sources: tuple[Source, ...]
+    pictures: tuple[Picture, ...]
+    usage: Mapping[str, int]
+    interaction_id: str
+    agent: str
+    created: str
+
+
+def read_report(resource: Mapping[str, Any]) -> Report:
+    """The report in a finished interaction, given as the JSON object of the resource.
+
+    It is all that the model has written since it was asked last. A citation that cannot be placed still has its
+    source listed. An interaction without an answer gives an empty text. Nothing in the resource makes this raise:
+    whatever was paid for is kept. Takes time in proportion to the text.
+    """
+    text, citations, pictures = _assemble(_answer(resource))
+    cited, sources = cite(text, citations)
+    usage = resource.get("usage")
+    return Report(
+        title=_title(text),
+        text=cited,
+        sources=sources,
+        pictures=pictures,
+        usage={readable(k): v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
+        interaction_id=readable(resource.get("id")),
+        agent=readable(resource.get("agent")) or readable(resource.get("model")),
+        created=readable(resource.get("created")),
+    )
+
+
+def to_json(report: Report) -> str:
+    """A JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
+    sources [{number, title, url}] and pictures [{name, mime_type, data: base64}]."""
+    pictures = [asdict(p) | {"data": base64.b64encode(p.data).decode()} for p in report.pictures]
+    value = {
+        "title": report.title,
+        "text": report.text,
+        "sources": [asdict(source) for source in report.sources],
+        "pictures": pictures,
+        "usage": dict(report.usage),
+        "interaction_id": report.interaction_id,
+        "agent": report.agent,
+        "created": report.created,
+    }
+    return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
+
+
+def from_json(text: str) -> Report:
+    """The report that `to_json` wrote. A picture that is none is left out.
+
+    Raises:
+        ValueError: the text is not such a report.
+    """
+    value = json.loads(text)
+    try:
+        sources = tuple(Source(**source) for source in value.pop("sources"))
+        pictures = [picture_of(Path(p["name"]).stem, base64.b64decode(p["data"])) for p in value.pop("pictures")]
+        return Report(sources=sources, pictures=tuple(filter(None, pictures)), **value)
+    except (AttributeError, KeyError, TypeError) as error:
+        raise ValueError(f"this JSON is not a research report: {error}") from error
+
+
+def picture_of(name: str, data: bytes) -> Picture | None:
+    """A picture of the type that its bytes show, whatever is said about it; none if they are no picture.
+
+    Args:
+        name: without the ending of a file.
+    """
+    found = _KIND.match(data)
+    if found is None:
+        return None
+    kind = str(found.lastgroup)
+    stem, ending = re.sub(r"[^\w-]", "-", name), "jpg" if kind == "jpeg" else kind
+    return Picture(f"{stem}.{ending}", f"image/{kind}", data)
+
+
+def _answer(resource: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
+    """The content of all model_output steps after the last user_input."""
+    steps = _objects(resource.get("steps"))
+    asked = max((index for index, step in enumerate(steps) if step.get("type") == "user_input"), default=-1)
+    return [_objects(step.get("content")) for step in steps[asked + 1 :] if step.get("type") == "model_output"]
+
+
+def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[Citation], tuple[Picture, ...]]:
+    """One text with marks for the pictures, and the citations with their places in it.
+
+    Text parts of one step are one text that the server cut; steps and pictures are paragraphs of their own.
+    """
+    pieces = list[str]()
+    size = figures = 0
+    citations: list[Citation] = []
+    pictures: list[Picture] = []
+
+    def add(piece: str) -> None:
+        nonlocal size
+        if piece:
+            pieces.append(piece)
+            size += len(piece.encode())
+
+    def end_paragraph() -> None:
+        end = "".join(pieces[-2:])
+        if end and not end.endswith("\n\n"):
+            add("\n" if end.endswith("\n") else "\n\n")
+
+    for step in steps:
+        end_paragraph()
+        for part in step:
+            if part.get("type") == "image":
+                figures += 1
+                mark, picture = _read_picture(part, f"figure-{figures}")
+                end_paragraph()
+                add(mark)
+                end_paragraph()
+                pictures += [picture] if picture else []
+            else:
+                text = readable(part.get("text"))
+                citations += read_citations(_objects(part.get("annotations")), size, len(text.encode()))
+                add(text)
+    return "".join(pieces).rstrip("\n"), citations, tuple(pictures)
+
+
+def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | None]:
+    """What stands for a picture in the text, and the picture if its data is there and is one."""
+    try:
+        data = base64.b64decode("".join(part["data"].split()), validate=True)
+    except (KeyError, AttributeError, TypeError, ValueError):
+        data = b""
+    if picture := picture_of(name, data):
+        return picture.mark, picture
+    uri = readable(part.get("uri"))
+    if is_web(uri):
+        return f"[{name}]({link_address(uri)})", None
+    return f"*{name} could not be {'shown: it is no picture of a known type' if data else 'read'}*", None
+
+
+def _title(text: str) -> str:
+    """The first heading, else the first line cut at 80 characters, else "Research"."""
+    lines = list(islice(_headings(text), MOST_HEADINGS))
+    if heading := _first_shown(lines):
+        return " ".join(heading.split())
+    words = (line["words"] for line in _LINE.finditer(text) if line["words"])
+    first = _first_shown(islice(filter(str.strip, words), MOST_HEADINGS)) or "Research"
+    return first if len(first) <= 80 else first[:79].rstrip() + "…"
+
+
+def _headings(text: str) -> Iterator[str]:
+    """The headings of a Markdown text, as lines that begin with "# "."""
+    paragraph = list[str]()
+    for line in _LINE.finditer(text):
+        if line["heading"]:
+            yield f"#{line['heading']}"
+        if line["underline"] and paragraph and not _NO_PARAGRAPH.match(paragraph[0]):
+            yield f"# {' '.join(paragraph)}"
+        if (line["words"] or "").strip():
+            paragraph.append(line["words"])
+        else:
+            paragraph = []
+
+
+def _first_shown(lines: Iterable[str]) -> str:
+    """The text of the first line of Markdown that shows any."""
+    markdown = MarkdownIt("commonmark")
+    for line in lines:
+        tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:LONGEST_HEADING]))
+        children = [child for token in tokens for child in token.children or ()]
+        if shown := "".join(child.content for child in children).strip():
+            return shown
+    return ""
+
+
+def _objects(value: object) -> list[Mapping[str, Any]]:
+    """The objects in a list; of an object, the object itself."""
+    items = value if isinstance(value, list | tuple) else [value]
+    return [item for item in items if isinstance(item, Mapping)]

@@ -1,0 +1,228 @@
+"""The report as something to read: Markdown and a web page.
+
+`to_markdown` and `to_chat` take time in proportion to the text. `to_html` does not, for a Markdown parser is at work:
+call `tools.research.report.html_worker` instead where somebody waits.
+"""
+
+from __future__ import annotations
+
+import base64
+import html
+import re
+from collections.abc import Sequence
+from dataclasses import replace
+from itertools import pairwise
+from string import Template
+from typing import Any
+
+import nh3
+from markdown_it import MarkdownIt
+from markdown_it.renderer import RendererHTML
+from markdown_it.token import Token
+from markdown_it.utils import EnvType, OptionsDict
+
+from tools.interactions.citations import is_web, source_list
+from tools.research.report.reading import Picture, Report
+
+_PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)
+"""A line like `Picture.mark`, with the blank lines above it."""
+_FENCE = re.compile(r"^(`{3,}+|~{3,}+)[\w \t.+#-]*\n", re.MULTILINE)
+_FENCE_END = re.compile(r" {0,3}(`+|~+)[ \t]*\n?")
+_DOUBTFUL = re.compile(r"```|~~~|\]:|^[^\S\n]*<", re.MULTILINE)
+"""What begins code for some readers at least, and what may reach into code below: definitions of links, and HTML."""
+_CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
+_ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
+"""How pictures and HTML begin. `<br>` and addresses in angle brackets load nothing."""
+_WORD_JOINER = "\u2060"
+_DROPPED = 19
+"""The level in lists and quotations below which markdown-it leaves the text out."""
+
+
+def to_markdown(report: Report) -> str:
+    """Text and list of sources."""
+    blocks = [report.text.strip("\n")]
+    if report.sources:
+        blocks += ["## Sources", source_list(report.sources)]
+    return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def to_chat(report: Report) -> str:
+    """The same for a conversation: nothing in it is loaded from elsewhere.
+
+    `adk web` 2.13 breaks on the name of a picture and on a link to an `#anchor`: both are left out.
+    """
+    own = {picture.mark for picture in report.pictures}
+    text = _PICTURE_LINE.sub(lambda line: "" if line[1] in own else line[0], report.text)
+    return to_markdown(replace(report, text=inert(text)))
+
+
+def inert(text: str) -> str:
+    """Markdown of which a reader's browser loads and runs nothing by itself, without links to anchors.
+
+    An invisible character takes the meaning from the beginnings of pictures and HTML, which then show as a link and as
+    text. It does not show in code either, where it would be in the way of copying: so a code block stays as it is if
+    every reader of Markdown takes it for code.
+    """
+    text = re.sub(r"\r\n?", "\n", text)
+    pieces, position = list[str](), 0
+    while (doubt := _DOUBTFUL.search(text, position)) and (fence := _FENCE.match(text, doubt.start())):
+        end = re.compile(rf"^[^\S\n]*{fence[1]}[^\n]*\n?", re.MULTILINE).search(text, fence.end())
+        stop = end.end() if end else len(text)
+        pieces += [_without_active(text[position : doubt.start()]), text[doubt.start() : stop]]
+        position = stop
+        if end and not _FENCE_END.fullmatch(end[0]):
+            break
+    return "".join([*pieces, _without_active(text[position:])])
+
+
+def _without_active(text: str) -> str:
+    text = _CODE_OR_ANCHOR.sub(lambda found: found[1] or found[2], text)
+    return _ACTIVE.sub(rf"\g<0>{_WORD_JOINER}", text)
+
+
+def to_html(report: Report) -> str:
+    """A page of its own that is safe to open: nothing is loaded or run, whatever the text says."""
+    images = {p.name: _data_uri(p) for p in report.pictures}
+    env: dict[str, Any] = {"images": images}
+    tokens = _MARKDOWN.parse(to_markdown(report), env)
+    if any(token.level >= _DROPPED and token.type in ("blockquote_open", "list_item_open") for token in tokens):
+        return to_plain_html(report)
+    _raise_citations(tokens)
+    body = _MARKDOWN.renderer.render(tokens, _MARKDOWN.options, env)
+    return _page(report, _sanitize(body))
+
+
+def to_plain_html(report: Report) -> str:
+    """The page for a text that cannot be laid out: the Markdown as it is written, then the pictures."""
+    pictures = "\n".join(f'<img src="{_data_uri(p)}" alt="{html.escape(p.name)}">' for p in report.pictures)
+    return _page(report, f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}')
+
+
+def _page(report: Report, body: str) -> str:
+    facts = [report.agent, report.created, report.interaction_id]
+    footer = f"<footer>{' · '.join(html.escape(fact) for fact in facts if fact)}</footer>"
+    return _PAGE.substitute(title=html.escape(report.title), body=body + footer)
+
+
+def _data_uri(picture: Picture) -> str:
+    return html.escape(f"data:{picture.mime_type};base64,{base64.b64encode(picture.data).decode()}")
+
+
+def _raise_citations(tokens: Sequence[Token]) -> None:
+    """Marks the links "[1]" with the class that shows them raised."""
+    for token in tokens:
+        children = token.children or []
+        for link, label in pairwise(children):
+            if link.type == "link_open" and re.fullmatch(r"\[\d+\]", label.content):
+                link.attrSet("class", "citation")
+
+
+def _render_image(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """The report's own pictures, once each: they are large. Any other is a link, because the page loads nothing."""
+    source, name = str(tokens[index].attrGet("src") or ""), html.escape(tokens[index].content)
+    if data := env["images"].pop(source, None):
+        return f'<img src="{data}" alt="{name}">'
+    return f'<a href="{html.escape(source)}">{name or html.escape(source)}</a>'
+
+
+def _render_text(
+    renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
+) -> str:
+    """Text, with the one tag that reports use: there is no other line break within a table."""
+    return re.sub(r"&lt;br ?/?&gt;", "<br>", html.escape(tokens[index].content))
+
+
+def _sanitize(body: str) -> str:
+    def keep(tag: str, attribute: str, value: str) -> str | None:
+        if attribute == "href":
+            return value if is_web(value) else None
+        if attribute == "src":
+            return value if value.startswith("data:image/") else None
+        return value
+
+    return nh3.clean(
+        body,
+        attributes={
+            "a": {"href", "title", "class"},
+            "img": {"src", "alt"},
+            "ol": {"start"},
+            "th": {"style"},
+            "td": {"style"},
+        },
+        attribute_filter=keep,
+        filter_style_properties={"text-align"},
+        url_schemes={"http", "https", "data"},
+        set_tag_attribute_values={"a": {"target": "_blank"}},
+        link_rel="noopener noreferrer",
+    )
+
+
+_MARKDOWN = MarkdownIt("commonmark", {"html": False}).enable(["table", "strikethrough"])
+_MARKDOWN.add_render_rule("image", _render_image)
+_MARKDOWN.add_render_rule("text", _render_text)
+
+_PAGE = Template("""<!doctype html>
+<html>
+<head>
+<meta charset="utf-8">
+<meta http-equiv="Content-Security-Policy"
+  content="default-src 'none'; img-src data:; style-src 'unsafe-inline'">
+<meta name="viewport" content="width=device-width, initial-scale=1">
+<meta name="color-scheme" content="light dark">
+<title>$title</title>
+<style>
+:root { --ink: #1c1b19; --paper: #fdfcfa; --soft: #6b6862; --line: #dedad2; --tint: #f3f0ea; --link: #1a4f8b; }
+@media (prefers-color-scheme: dark) {
+  :root { --ink: #e6e3dd; --paper: #191817; --soft: #a09c94; --line: #3a3835; --tint: #242220; --link: #8ab8ee; }
+}
+body { margin: 0; background: var(--paper); color: var(--ink); text-wrap: pretty;
+  font: 1.0625rem/1.65 Charter, "Iowan Old Style", Georgia, "Noto Serif", serif; }
+main { max-width: 42rem; margin: 0 auto; padding: 3rem 1.25rem 4rem; overflow-wrap: break-word; }
+h1, h2, h3, h4 { line-height: 1.25; margin: 2em 0 0.6em; text-wrap: balance; }
+h1 { font-size: clamp(1.6rem, 5vw, 2rem); margin-top: 0; }
+h2 { font-size: 1.4rem; }
+h3 { font-size: 1.15rem; }
+a { color: var(--link); text-decoration-thickness: 1px; text-underline-offset: 0.18em; }
+a.citation { font-size: 0.72em; vertical-align: super; line-height: 0; text-decoration: none; }
+a.citation:hover { text-decoration: underline; }
+a.citation::before { content: "\\2060"; } /* a mark never begins a line */
+ul, ol { padding-inline-start: 1.6em; }
+li { margin: 0.3em 0; }
+li::marker { color: var(--soft); }
+ol:has(+ footer) { font-size: 0.92em; } /* the sources */
+img { display: block; max-width: 100%; height: auto; margin: 2rem auto; border-radius: 6px;
+  background: #fff; outline: 1px solid var(--line); }
+table { display: block; overflow-x: auto; border-collapse: collapse; margin: 1.5em 0;
+  font-size: 0.9em; line-height: 1.45; font-variant-numeric: lining-nums tabular-nums; }
+th, td { padding: 0.5em 0.8em; border-bottom: 1px solid var(--line); text-align: start; vertical-align: top; }
+th { border-bottom: 2px solid var(--soft); vertical-align: bottom; }
+th:first-child, td:first-child { padding-inline-start: 0; }
+code, pre { font: 0.88em/1.5 ui-monospace, "SF Mono", Menlo, Consolas, monospace; }
+code { padding: 0.1em 0.3em; border-radius: 4px; background: var(--tint); }
+pre { overflow-x: auto; padding: 0.9em 1.1em; border-radius: 6px; background: var(--tint); }
+pre code { padding: 0; font-size: 1em; }
+pre.plain { white-space: pre-wrap; }
+blockquote { margin: 1.5em 0; padding-inline-start: 1.1em; border-inline-start: 3px solid var(--line);
+  color: var(--soft); }
+hr { border: 0; border-top: 1px solid var(--line); margin: 2.5em 0; }
+footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
+  color: var(--soft); font-size: 0.82rem; }
+@media print {
+  :root { --ink: #000; --paper: #fff; --soft: #555; --line: #bbb; --tint: #f4f4f4; --link: #000; }
+  ol:has(+ footer) a::after { content: " " attr(href); color: var(--soft); }
+  pre { white-space: pre-wrap; }
+  main { max-width: none; padding: 0; }
+  h1, h2, h3, h4 { break-after: avoid; }
+  img, tr, pre { break-inside: avoid; }
+}
+</style>
+</head>
+<body>
+<main dir="auto">
+$body
+</main>
+</body>
+</html>
+""")

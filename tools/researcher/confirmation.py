@@ -1,0 +1,115 @@
+"""The gate: whatever spends money or destroys something needs a person's yes, and a model's word is none.
+
+A question stands in the ledger, and the event that shows it to the person carries its mark. A yes counts
+
+* in the turn that directly follows one whose events carry the mark, or when the person's message names the subject,
+* not in the turn that asks, whatever the model says there,
+* from the same user in the same conversation, to the same version (plan, brief) of what was asked about,
+* once, also over processes. A message that names nothing answers one question.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from typing import Any
+
+from google.adk.agents import InvocationContext
+
+from tools.adk.chain_plugin import in_force
+from tools.research.ledger import Ledger
+from tools.research.questions import Action, NotConfirmed, Question, Yes
+
+AWAITS_INPUT = "awaits_input"
+"""Metadata of an event that asks the user for a yes: the marks of its questions."""
+
+
+@dataclass(frozen=True)
+class Turn:
+    """What the gate knows of a turn."""
+
+    invocation: str
+    user: str
+    session: str
+    message: str
+    """What the person said."""
+    marks: frozenset[str]
+    """Of the questions that the turn before it showed."""
+
+    def names(self, subject: str) -> bool:
+        """Whether the person's message names a run, in any case. A conversation's id may be any word: it is no name."""
+        named = re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", self.message, re.IGNORECASE)
+        return bool(named) and subject != self.session
+
+    def question(self, subject: str, action: Action, version: str = "") -> Question:
+        """A question that this turn asks."""
+        return Question(self.user, self.session, subject, action, version, self.invocation)
+
+
+def turn_of(context: InvocationContext) -> Turn:
+    """The turn that an invocation is."""
+    session, content = context.session, context.user_content
+    before = [event for event in in_force(session.events) if event.invocation_id != context.invocation_id]
+    turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state alone is no turn
+    shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
+    marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
+    message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
+    return Turn(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
+
+
+async def confirm(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> None:
+    """Uses up the person's yes to a question.
+
+    Raises:
+        NotConfirmed: there is none.
+    """
+    await ledger.use(await yes_to(ledger, turn, subject, action, version))
+
+
+async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> Yes:
+    """The person's yes to a question, to be used up by what it allows.
+
+    A message that names a run may answer a question about its start that another conversation has shown.
+
+    Raises:
+        NotConfirmed: there is none.
+    """
+    asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
+    question, named = asked.get(subject), turn.names(subject)
+    if question is None and named and action is Action.START:
+        elsewhere = await ledger.questions(turn.user, subject=subject)
+        question = next((q for q in elsewhere if (q.action, q.version) == (action, version)), None)
+    if question is None or question.action is not action:
+        raise NotConfirmed(f"no question about {subject} waits for a yes: it has to be shown first")
+    if not named and any(map(turn.names, asked)):
+        raise NotConfirmed(f"the last message names another run, and not {subject}")
+    if why := refusal(question, turn, version):
+        raise NotConfirmed(why)
+    return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
+
+
+def refusal(question: Question, turn: Turn, version: str) -> str | None:
+    """Why a turn cannot answer a question, if so."""
+    if question.invocation == turn.invocation:
+        return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
+    if question.version != version:
+        return "what waits has changed since it was shown: it is shown again now, and needs a yes of its own"
+    if turn.names(question.subject) or question.mark in turn.marks:
+        return None
+    return (
+        "the last message does not directly follow the question, which is shown again now: a yes counts right after it,"
+        f" or at any time if it names {question.subject}"
+    )
+
+
+async def show(ledger: Ledger, turn: Turn, questions: Iterable[Question]) -> dict[str, Any]:
+    """Writes down that this turn shows these questions.
+
+    Returns:
+        The metadata for the event that shows them.
+    """
+    shown = [replace(question, invocation=turn.invocation) for question in questions]
+    for question in shown:
+        await ledger.ask(question)
+    return {AWAITS_INPUT: [question.mark for question in shown]} if shown else {}

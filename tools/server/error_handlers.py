@@ -1,0 +1,108 @@
+"""What a client is told when its request cannot be served: one plain sentence, and no internals."""
+
+from __future__ import annotations
+
+import logging
+
+from fastapi import FastAPI, Request
+from fastapi.exception_handlers import http_exception_handler
+from google.adk.errors._stale_session_error import StaleSessionError
+from google.adk.errors.input_validation_error import InputValidationError
+from starlette.exceptions import HTTPException
+from starlette.responses import JSONResponse, Response
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tools.research.database import DATABASE_ERRORS, refuses_value
+from tools.server.middleware.rate_limit import TooMany
+from tools.server.middleware.session_lock import Busy
+
+log = logging.getLogger(__name__)
+
+UNFORESEEN = "The server failed at this request. Its log says why. The same request may be sent again."
+
+
+class RequestRejected(Exception):
+    """A request that is refused before it is served. The text says why."""
+
+    def __init__(self, status: int, text: str) -> None:
+        super().__init__(text)
+        self.status = status
+
+
+class KeyReused(Exception):
+    """An `Idempotency-Key` that named another message of the conversation before."""
+
+
+def refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+    """An answer that says why there is no other."""
+    return JSONResponse({"detail": why}, status, headers)
+
+
+def trouble(error: BaseException) -> JSONResponse:
+    """The answer to a request that failed with a foreseen error; `Retry-After` stands in those worth a retry."""
+    if isinstance(error, TooMany):
+        return refuse(429, why(error), {"Retry-After": str(error.wait)} if error.wait else None)
+    if isinstance(error, Busy | StaleSessionError):
+        return refuse(409, why(error), {"Retry-After": "1"})
+    if isinstance(error, KeyReused):
+        return refuse(422, why(error))
+    if refuses_value(error):
+        return refuse(400, why(error))
+    return refuse(503, why(error), {"Retry-After": "2"})
+
+
+def why(error: BaseException) -> str:
+    """A foreseen error in words, for the one who asked."""
+    if isinstance(error, TooMany):
+        return str(error)
+    if isinstance(error, Busy | StaleSessionError):
+        return "another turn of this conversation is under way"
+    if isinstance(error, KeyReused):
+        return "this Idempotency-Key belongs to another message of the conversation: send the message with a new key"
+    if refuses_value(error):
+        return "the database refuses a value of this request: a name may be too long, or exist already"
+    return "the database does not answer now"
+
+
+def add_error_handlers(routes: FastAPI) -> None:
+    """Makes ADK's application answer errors as this server does."""
+    for error in (StaleSessionError, *DATABASE_ERRORS):
+        routes.add_exception_handler(error, lambda _, raised: trouble(raised))
+    routes.add_exception_handler(InputValidationError, lambda _, raised: refuse(400, str(raised)))
+    routes.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
+    routes.add_exception_handler(Exception, lambda _, raised: refuse(500, UNFORESEEN))  # it is raised and logged after
+
+
+async def _http_error(request: Request, raised: HTTPException) -> Response:
+    """ADK 2.13 makes a 500 with the words of any error out of what a service raises (`api_server.py:1250`)."""
+    if raised.status_code < 500:
+        return await http_exception_handler(request, raised)
+    if isinstance(raised.__cause__, (TooMany, StaleSessionError, *DATABASE_ERRORS)):
+        return trouble(raised.__cause__)
+    log.error("a request failed: %s", type(raised.__cause__ or raised).__name__, exc_info=raised)
+    return refuse(raised.status_code, UNFORESEEN)
+
+
+class ErrorBoundary:
+    """ASGI middleware that turns any unforeseen exception into a 500 and a log entry."""
+
+    def __init__(self, app: ASGIApp) -> None:
+        self._app = app
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self._app(scope, receive, send)
+            return
+        started = False
+
+        async def watched(message: Message) -> None:
+            nonlocal started
+            started = True
+            await send(message)
+
+        try:
+            await self._app(scope, receive, watched)
+        except Exception:
+            log.exception("a request failed")
+            if not started:
+                await refuse(500, UNFORESEEN)(scope, receive, send)

@@ -1,0 +1,115 @@
+"""Event streams that no proxy holds back or cuts: comments while nothing is said, headers against caches and buffers.
+
+Proxies close a connection on which nothing comes for 30 to 60 seconds, and a turn that watches research may be silent
+for minutes.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import suppress
+from dataclasses import dataclass, field
+
+from starlette.datastructures import MutableHeaders
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tools.server.error_handlers import UNFORESEEN
+
+SILENCE = 15.0
+"""Seconds without an event after which a comment is sent."""
+PING = b": ping\n\n"
+_ENDS = (b"\n\n", b"\r\n\r\n")
+"""How an event ends: no comment may stand inside one."""
+_ADK_ERROR = b'data: {"error": '
+"""How an event of ADK's begins that tells of an exception, in its own words (`api_server.py:2340`)."""
+_FOR_CLIENTS = ("InputValidationError",)
+"""Exceptions whose words are written for clients."""
+
+
+@dataclass(frozen=True)
+class EventStreams:
+    """ASGI middleware. Time is passed in."""
+
+    app: ASGIApp
+    clock: Callable[[], float] = time.monotonic
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] != "http":
+            await self.app(scope, receive, send)
+            return
+        answer = _Answer(send, self.clock, self.sleep)
+        try:
+            await self.app(scope, receive, answer.send)
+        finally:
+            answer.end()
+
+
+@dataclass
+class _Answer:
+    to_client: Send
+    clock: Callable[[], float]
+    sleep: Callable[[float], Awaitable[None]]
+    _pinging: asyncio.Task[None] | None = None
+    _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
+    _last: float = 0.0
+    """When something was sent."""
+    _between: bool = True
+    """Whether what was sent ends with an event."""
+
+    async def send(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            is_stream = _is_event_stream(message)
+            await self.to_client(message)
+            if is_stream:
+                self._last = self.clock()
+                self._pinging = asyncio.create_task(self._ping())
+            return
+        if self._pinging is None:
+            await self.to_client(message)
+            return
+        async with self._sending:
+            if not message.get("more_body"):
+                self.end()
+            if body := message.get("body"):
+                self._last, self._between = self.clock(), body.endswith(_ENDS)
+                message = {**message, "body": _plain(body)}
+            await self.to_client(message)
+
+    def end(self) -> None:
+        if self._pinging:
+            self._pinging.cancel()
+
+    async def _ping(self) -> None:
+        while True:
+            await self.sleep(max(self._last + SILENCE - self.clock(), 0.0) or SILENCE)
+            async with self._sending:
+                if self._between and self.clock() - self._last >= SILENCE:
+                    self._last = self.clock()
+                    with suppress(OSError):  # the client has left, which the application is told
+                        await self.to_client({"type": "http.response.body", "body": PING, "more_body": True})
+
+
+def _is_event_stream(start: Message) -> bool:
+    """Whether an answer is one; it gets the headers of one."""
+    headers = MutableHeaders(raw=start["headers"])
+    if not headers.get("content-type", "").startswith("text/event-stream"):
+        return False
+    headers["Cache-Control"] = "no-cache"
+    headers["X-Accel-Buffering"] = "no"
+    return True
+
+
+def _plain(event: bytes) -> bytes:
+    """An event without the words of an exception, which may hold SQL or a path; the log has them."""
+    if not event.startswith(_ADK_ERROR):
+        return event
+    told = json.loads(event.removeprefix(b"data:"))
+    details = told["error_details"]
+    if details["error_type"] not in _FOR_CLIENTS:
+        details = {**details, "error_message": UNFORESEEN}
+    error = {"error": details["error_message"], "error_details": {**details, "stacktrace": None}}
+    return b"data: " + json.dumps(error).encode() + b"\n\n"

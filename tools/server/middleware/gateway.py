@@ -1,0 +1,217 @@
+"""What every request passes: who asks, whose data it is, how much there may be of it, and one turn at a time."""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import re
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from typing import Any
+from urllib.parse import quote
+
+from starlette.authentication import SimpleUser
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.responses import JSONResponse, Response, StreamingResponse
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from tools.adk import sessions
+from tools.app import NAME
+from tools.research.database import DATABASE_ERRORS
+from tools.server.error_handlers import KeyReused, RequestRejected, refuse, trouble
+from tools.server.middleware.authentication import Identify, Refused, Unreachable
+from tools.server.middleware.idempotency import DIGEST, KEY, Answers
+from tools.server.middleware.rate_limit import Rates, TooMany
+from tools.server.middleware.request_limits import (
+    LONGEST_NAME,
+    Replay,
+    check_name,
+    parse_json,
+    read_body,
+    without_length,
+)
+from tools.server.middleware.session_lock import Busy, Turns, conversation
+from tools.server.sessions import without_owned
+from tools.shielded import finish_shielded
+
+A2A = "/a2a/desk"
+CARD = f"{A2A}/.well-known/agent-card.json"
+"""Where ADK's servers have them too."""
+OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
+"""What needs no token: health, what is signed by itself, and who we are."""
+_KNOWN = re.compile(
+    rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
+    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
+)
+"""All that is served; ADK's development routes are not, nor its memory: no agent reads it, and nothing forgets it."""
+_TURNS = ("/run", "/run_sse")
+_WRITING = ("PATCH", "DELETE")
+_ME = "me"
+"""How a client may call its own user in a path or a body."""
+_OPEN_BODY = 1_000_000
+"""Bytes that a request without a token may have."""
+_LONGEST_KEY = 255
+"""Characters of an `Idempotency-Key`."""
+
+
+@dataclass
+class Door:
+    """ASGI middleware before ADK's application.
+
+    Args:
+        identify: tells who asks; None: nobody is asked, and a path's user is taken for granted.
+        max_body: bytes that a request may have.
+        body_seconds: in which a request's body has to arrive.
+    """
+
+    app: ASGIApp
+    identify: Identify | None
+    turns: Turns
+    answers: Answers
+    rates: Rates
+    max_body: int
+    body_seconds: float
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "websocket":
+            await send({"type": "websocket.close", "code": 1008})
+        elif scope["type"] != "http":
+            await self.app(scope, receive, send)
+        else:
+            try:
+                await self._http(scope, receive, send)
+            except RequestRejected as rejected:
+                unread = rejected.status in (408, 413)  # the connection is of no use with the rest of a body on it
+                close = {"Connection": "close"} if unread else None
+                await refuse(rejected.status, str(rejected), close)(scope, receive, send)
+            except ClientDisconnect:
+                return
+
+    async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
+        path = scope["path"]
+        if path in OPEN:
+            body = await read_body(scope, receive, min(_OPEN_BODY, self.max_body), self.body_seconds)
+            await self.app(scope, Replay(body, receive), send)
+            return
+        known = _KNOWN.fullmatch(path)
+        answer: Response | None = None
+        try:
+            user = await self.identify(Headers(scope=scope)) if self.identify else None
+        except Refused as refused:
+            answer = refuse(401, str(refused), {"WWW-Authenticate": "Bearer"})
+        except Unreachable:
+            answer = refuse(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
+        else:
+            if known is None:
+                answer = refuse(404, "there is nothing here")
+            elif user is not None and known["user"] not in (None, _ME, user):
+                answer = refuse(403, "this belongs to another user")
+        if answer:
+            await answer(scope, receive, send)
+            return
+        assert known
+        body = await read_body(scope, receive, self.max_body, self.body_seconds)
+        for name in (known["user"], known["session"]):
+            check_name(name)
+        for name in (known["below"] or "").split("/"):
+            check_name(name, is_file=True)
+        data = parse_json(body) if body else None
+        scope = {**scope, "user": SimpleUser(user or _ME)}
+        if user is not None and known["user"]:
+            own = f"/apps/{NAME}/users/{user}/{known['rest']}"
+            scope |= {"path": own, "raw_path": quote(own).encode()}
+        if path in _TURNS:
+            await self._turn(scope, data, receive, send, user)
+            return
+        scope, replay = without_length(scope), Replay(json.dumps(data).encode() if body else b"", receive)
+        if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
+            await self._write(scope, replay, send, conversation(user or known["user"], known["session"]))
+        else:
+            await self.app(scope, replay, send)
+
+    async def _turn(self, scope: Scope, data: Any, receive: Receive, send: Send, user: str | None) -> None:
+        answer: Response
+        key = Headers(scope=scope).get("idempotency-key", "")
+        try:
+            data = dict(data)
+            asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
+            app = _field(data, "app_name", "appName") or NAME
+            metadata = {**(data.pop("customMetadata", None) or {}), **(data.pop("custom_metadata", None) or {})}
+            if not session.isprintable() or not session or not (user or asked):
+                raise ValueError("whose conversation?")
+        except (ValueError, TypeError):
+            wanted = f"appName, userId and sessionId (of at most {LONGEST_NAME} characters)"
+            raise RequestRejected(400, f"the body has to be a JSON object with {wanted}") from None
+        if len(key) > _LONGEST_KEY:
+            raise RequestRejected(400, f"an Idempotency-Key may have {_LONGEST_KEY} characters")
+        if user is not None and asked not in ("", _ME, user):
+            raise RequestRejected(403, "this belongs to another user")
+        if app != NAME:
+            raise RequestRejected(404, "there is no such agent")
+        whose, digest = user or asked, _digest(data)
+        metadata = without_owned(metadata) | ({KEY: key, DIGEST: digest} if key else {})
+        data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
+        try:
+            with self.rates.one(whose):
+                async with _whole(send) as whole, self.turns.one(conversation(whose, session)):
+                    given = await self.answers.given(whose, session, key, digest) if key else None
+                    if given is None:
+                        replay = Replay(json.dumps(data).encode(), receive)
+                        with sessions.turn():
+                            await self.app(without_length(scope), replay, whole)
+                        if replay.client_left:
+                            await finish_shielded()  # what the turn was about to write belongs to it
+                        return
+                    answer = _answer(given, stream=scope["path"] == "/run_sse")
+        except (TooMany, Busy, KeyReused, *DATABASE_ERRORS) as error:
+            answer = trouble(error)
+        await answer(scope, receive, send)
+
+    async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
+        """What changes a conversation waits for its turn too: a turn under it would break off."""
+        try:
+            async with _whole(send) as whole, self.turns.one(session):
+                await self.app(scope, receive, whole)
+        except (Busy, *DATABASE_ERRORS) as error:
+            await trouble(error)(scope, receive, send)
+
+
+def _digest(data: dict[str, Any]) -> str:
+    """What tells one message from another."""
+    message = [data.get(name) for name in ("new_message", "newMessage", "state_delta", "stateDelta")]
+    return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
+
+
+def _answer(events: list[dict[str, Any]], stream: bool) -> Response:
+    if not stream:
+        return JSONResponse(events)
+    lines = (f"data: {json.dumps(event, ensure_ascii=False)}\n\n" for event in events)
+    return StreamingResponse(lines, media_type="text/event-stream")
+
+
+def _field(data: dict[str, Any], *names: str) -> str:
+    """Takes a value out under any of its names; they have to agree."""
+    found = {str(data.pop(name)) for name in names if data.get(name) is not None}
+    if len(found) > 1:
+        raise ValueError(names)
+    return found.pop() if found else ""
+
+
+@asynccontextmanager
+async def _whole(send: Send) -> AsyncIterator[Send]:
+    """A `send` that gives the end of an answer after the block: who has all of it finds the conversation free."""
+    last: list[Message] = []
+
+    async def held(message: Message) -> None:
+        if message["type"] == "http.response.body" and not message.get("more_body"):
+            last.append(message)
+        else:
+            await send(message)
+
+    try:
+        yield held
+    finally:
+        for message in last:
+            await send(message)

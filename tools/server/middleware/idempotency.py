@@ -1,0 +1,62 @@
+"""A message that comes twice is answered once: the client names it in `Idempotency-Key`, its events carry the name."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+from google.adk.events import Event
+from google.adk.runners import Runner
+
+from tools.adk.chain_plugin import in_force
+from tools.server.error_handlers import KeyReused
+
+KEY = "desk_message"
+"""In the `custom_metadata` of every event of the turn."""
+DIGEST = "desk_message_digest"
+"""Beside it: what tells the message from another one that comes under the same name."""
+
+
+@dataclass(frozen=True)
+class Answers:
+    """What was answered already."""
+
+    runner: Runner
+
+    async def given(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
+        """The events of the turn that a message had, as ADK's API gives them; None if it has to be answered.
+
+        A turn that broke off, with its replica perhaps, is undone before.
+
+        Raises:
+            KeyReused: the key named another message, one with another digest.
+        """
+        runner = self.runner
+        session = await runner.session_service.get_session(
+            app_name=runner.app_name, user_id=user, session_id=session_id
+        )
+        events = [
+            event
+            for event in in_force(session.events if session else [])
+            if (event.custom_metadata or {}).get(KEY) == key
+        ]
+        if not events:
+            return None
+        if (events[0].custom_metadata or {}).get(DIGEST, digest) != digest:
+            raise KeyReused(key)
+        if _is_end(events[-1]):
+            return [
+                event.model_dump(mode="json", exclude_none=True, by_alias=True)
+                for event in events
+                if event.author != "user"
+            ]
+        await runner.rewind_async(
+            user_id=user, session_id=session_id, rewind_before_invocation_id=events[-1].invocation_id
+        )
+        return None
+
+
+def _is_end(event: Event) -> bool:
+    """Whether nothing more follows. A tool's result is never the end, though ADK may call it final."""
+    final = event.is_final_response() and not event.get_function_responses()
+    return event.author != "user" and final and not event.error_code

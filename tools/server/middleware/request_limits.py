@@ -1,0 +1,135 @@
+"""The body of a request: read within limits of size and time, and JSON that every store can keep."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import math
+from typing import Any
+
+from starlette.datastructures import Headers
+from starlette.requests import ClientDisconnect
+from starlette.types import Message, Receive, Scope
+
+from tools.sanitize import sanitize, sanitize_json
+from tools.server.error_handlers import RequestRejected
+
+LONGEST_NAME = 128
+"""Characters of a user's or session's id: ADK's tables have no room for more (`sessions/schemas/shared.py`)."""
+LONGEST_FILE_NAME = 255
+"""Bytes of a file's name: file systems take no longer part of a path."""
+DEEPEST = 100
+"""Levels of nesting in JSON: Python code that copies it recurses."""
+_FILE_NAMES = ("filename",)
+_NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
+"""Fields of a body that name something: an unusable name is refused, while text is made usable."""
+_TOO_DEEP = RequestRejected(400, f"the body may have {DEEPEST} levels of nesting")
+
+
+async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+    """All of a request's body.
+
+    Args:
+        limit: bytes that it may have, whatever its header says.
+        seconds: in which it has to arrive.
+
+    Raises:
+        RequestRejected: 413 or 408.
+        ClientDisconnect: there is nobody left to answer.
+    """
+    too_large = RequestRejected(413, f"a request may have {limit} bytes")
+    if int(Headers(scope=scope).get("content-length") or 0) > limit:
+        raise too_large
+    body = bytearray()
+    try:
+        async with asyncio.timeout(seconds):
+            while True:
+                message = await receive()
+                if message["type"] == "http.disconnect":
+                    raise ClientDisconnect
+                body += message.get("body", b"")
+                if len(body) > limit:
+                    raise too_large
+                if not message.get("more_body"):
+                    return bytes(body)
+    except TimeoutError:
+        raise RequestRejected(408, f"the request did not arrive within {seconds:g} seconds") from None
+
+
+def parse_json(body: bytes) -> Any:
+    """JSON of a client, with unsafe characters in its text replaced (`tools/sanitize.py`).
+
+    Raises:
+        RequestRejected: 400, it is no JSON, is nested too deeply, or one of its names cannot be used.
+    """
+    try:
+        data = json.loads(body, parse_float=_finite, parse_constant=_finite)
+    except ValueError:
+        raise RequestRejected(400, "the body has to be JSON in UTF-8") from None
+    except RecursionError:
+        raise _TOO_DEEP from None
+    if _is_deep(data):
+        raise _TOO_DEEP
+    if isinstance(data, dict):
+        for name in _NAMES:
+            check_name(data.get(name), is_file=name in _FILE_NAMES)
+    return sanitize_json(data)
+
+
+def check_name(name: object, is_file: bool = False) -> None:
+    """Refuses a name that no store can keep; what is no text is for ADK to refuse.
+
+    Raises:
+        RequestRejected: 400, it is too long or has characters that cannot be kept.
+    """
+    if not isinstance(name, str):
+        return
+    if name != sanitize(name) or any(character in name for character in "\t\r\n"):
+        raise RequestRejected(400, "a name in the request has control characters or halves of characters")
+    if is_file and len(name.encode()) > LONGEST_FILE_NAME:
+        raise RequestRejected(400, f"a file's name may have {LONGEST_FILE_NAME} bytes")
+    if not is_file and len(name) > LONGEST_NAME:
+        raise RequestRejected(400, f"a name may have {LONGEST_NAME} characters")
+
+
+class Replay:
+    """A `receive` that gives a body which was read already, and after it whatever comes."""
+
+    def __init__(self, body: bytes, receive: Receive) -> None:
+        self._body, self._receive, self._sent = body, receive, False
+        self.client_left = False
+        """Whether the application was told that the client has closed the connection."""
+
+    async def __call__(self) -> Message:
+        if not self._sent:
+            self._sent = True
+            return {"type": "http.request", "body": self._body, "more_body": False}
+        message = await self._receive()
+        self.client_left = self.client_left or message["type"] == "http.disconnect"
+        return message
+
+
+def without_length(scope: Scope) -> Scope:
+    """The scope of a request whose body was changed."""
+    return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"content-length"]}
+
+
+def _finite(number: str) -> float:
+    """NaN and infinities are no JSON, and no database takes them for it; 1e999 would be one."""
+    if not math.isfinite(value := float(number)):
+        raise ValueError(number)
+    return value
+
+
+def _is_deep(data: Any) -> bool:
+    level = [data]
+    for _ in range(DEEPEST):
+        level = [
+            inner
+            for outer in level
+            if isinstance(outer, dict | list)
+            for inner in (outer.values() if isinstance(outer, dict) else outer)
+        ]
+        if not level:
+            return False
+    return True

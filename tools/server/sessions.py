@@ -1,0 +1,95 @@
+"""Conversations that keep to their user: what a client writes reaches no other, and nothing that the desk trusts."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Mapping
+from typing import Any
+
+from google.adk.errors.input_validation_error import InputValidationError
+from google.adk.events import Event
+from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
+from google.adk.sessions import BaseSessionService, Session, State
+from sqlalchemy import text
+
+from tools.adk.sessions import RecentDatabaseSessions, RecentInMemorySessions
+from tools.moderation.plugin import NOTE
+from tools.privacy.erasure import REFUSED
+from tools.privacy.plugin import FORGOTTEN
+from tools.researcher.confirmation import AWAITS_INPUT
+from tools.server.middleware.idempotency import DIGEST, KEY
+from tools.server.middleware.rate_limit import TooMany
+from tools.server.middleware.request_limits import LONGEST_NAME
+from tools.shielded import shielded
+
+OWNED_STATE = frozenset({REFUSED})
+"""State that the desk believes, and that only its agents write."""
+OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN, NOTE, AWAITS_INPUT})
+"""Metadata of events that the desk believes."""
+
+
+def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A client's metadata without what only the desk may say, as ADK does with keys of its own."""
+    return {name: value for name, value in (metadata or {}).items() if name not in OWNED_METADATA}
+
+
+class OwnSessions(BaseSessionService):
+    """One check for all doors: a client writes by `create_session`, by events of the user, and by restored events."""
+
+    most_sessions = 1000
+    """Conversations that a user may have."""
+
+    async def create_session(
+        self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
+    ) -> Session:
+        _check(state or {}, of_client=True)
+        for name in (user_id, session_id or ""):
+            if len(name) > LONGEST_NAME or not name.isprintable():
+                raise InputValidationError(f"a name may have {LONGEST_NAME} characters, all of them printable")
+        if await self.count(app_name, user_id) >= self.most_sessions:
+            raise TooMany(
+                f"there are {self.most_sessions} conversations, and a user may have no more: delete some"
+                f" (DELETE /apps/{app_name}/users/me/sessions/ID)"
+            )
+        return await super().create_session(  # type: ignore[safe-super]
+            app_name=app_name, user_id=user_id, state=state, session_id=session_id
+        )
+
+    async def append_event(self, session: Session, event: Event) -> Event:
+        restored = bool((event.custom_metadata or {}).get(RESTORED_EVENT_KEY))
+        _check(event.actions.state_delta, of_client=restored or event.author == "user")
+        if restored:  # a client's words
+            event.interaction_id = None  # the next turn would go on from anybody's interaction
+            event.custom_metadata = without_owned(event.custom_metadata)
+        return await super().append_event(session, event)
+
+    @abstractmethod
+    async def count(self, app_name: str, user_id: str) -> int:
+        """How many conversations a user has."""
+
+
+class OwnInMemorySessions(OwnSessions, RecentInMemorySessions):
+    """Conversations in this process."""
+
+    async def count(self, app_name: str, user_id: str) -> int:
+        return len(self.sessions.get(app_name, {}).get(user_id, {}))
+
+
+class OwnDatabaseSessions(OwnSessions, RecentDatabaseSessions):
+    """Conversations in a database."""
+
+    @shielded
+    async def count(self, app_name: str, user_id: str) -> int:
+        await self.prepare_tables()
+        query = text("SELECT count(*) FROM sessions WHERE app_name = :app AND user_id = :user")
+        async with self.db_engine.connect() as connection:
+            return int((await connection.execute(query, {"app": app_name, "user": user_id})).scalar_one())
+
+
+def _check(state: Mapping[str, Any], of_client: bool) -> None:
+    """Refuses what ADK would show in the conversations of all users, and a client's word for the desk's."""
+    for name in state:
+        if name.startswith(State.APP_PREFIX):
+            raise InputValidationError(f"`{name}` would be state of all users")
+        if of_client and name.rpartition(":")[2] in OWNED_STATE:
+            raise InputValidationError(f"`{name}` is state that only the application writes")

@@ -1,0 +1,97 @@
+"""Messages of the API that a research has ended. Signed, taken once, and only a hint: the truth is what a GET says."""
+
+from __future__ import annotations
+
+import json
+import logging
+import time
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass
+
+from sqlalchemy import text
+from standardwebhooks import Webhook, WebhookVerificationError
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+from starlette.requests import Request
+from starlette.responses import JSONResponse, Response
+
+from tools.research.database import DATABASE_ERRORS, Database
+from tools.sanitize import sanitize_json
+from tools.server.error_handlers import trouble
+from tools.settings import SettingsError
+from tools.shielded import shielded
+
+log = logging.getLogger(__name__)
+
+KEPT = 2 * 86_400.0
+"""Seconds for which a message is remembered; the API repeats one for a day."""
+
+
+@dataclass(frozen=True)
+class Hints:
+    """The endpoint.
+
+    Args:
+        secrets: of the registered webhook; several while they change.
+        take_up: is given the id of an interaction that is said to have ended.
+
+    Raises:
+        SettingsError: a secret is none.
+    """
+
+    secrets: Sequence[str]
+    database: Database
+    take_up: Callable[[str], Awaitable[bool]]
+    clock: Callable[[], float] = time.time
+
+    def __post_init__(self) -> None:
+        for number, secret in enumerate(self.secrets, 1):
+            try:
+                Webhook(secret)
+            except (EmptyWebhookSecretError, ValueError):
+                raise SettingsError(
+                    f"DESK_WEBHOOK_SECRETS: number {number} is no signing secret: write it as the API gave it, whsec_…"
+                ) from None
+
+    async def receive(self, request: Request) -> Response:
+        """Answers a message: 204 if it was taken, so that it is not sent again."""
+        body = await request.body()
+        if not any(_signed(secret, body, dict(request.headers)) for secret in self.secrets):
+            return JSONResponse({"detail": "the signature is not right"}, 401)
+        try:
+            message = sanitize_json(json.loads(body))
+            kind, interaction_id = str(message["type"]), str(message["data"]["id"])
+            message_id = request.headers["webhook-id"]
+        except (ValueError, KeyError, TypeError, RecursionError):
+            return JSONResponse({"detail": "not a message of the Interactions API"}, 400)
+        try:
+            if kind.startswith("interaction.") and not await self._known(message_id):
+                taken = await self.take_up(interaction_id)
+                log.info("%s of %s: %s", kind, interaction_id, "taken up" if taken else "nothing to do")
+                await self._remember(message_id)
+        except DATABASE_ERRORS as error:
+            return trouble(error)  # the API sends it again after a 503
+        return Response(status_code=204)
+
+    @shielded
+    async def _known(self, message_id: str) -> bool:
+        async with self.database.begin() as connection:
+            found = await connection.execute(text("SELECT 1 FROM desk_hints WHERE id = :id"), {"id": message_id})
+            return found.first() is not None
+
+    @shielded
+    async def _remember(self, message_id: str) -> None:
+        now = self.clock()
+        async with self.database.write() as connection:
+            await connection.execute(text("DELETE FROM desk_hints WHERE received < :old"), {"old": now - KEPT})
+            await connection.execute(
+                text("INSERT INTO desk_hints (id, received) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING"),
+                {"id": message_id, "now": now},
+            )
+
+
+def _signed(secret: str, body: bytes, headers: dict[str, str]) -> bool:
+    try:
+        Webhook(secret).verify(body, headers, json_parse=False)
+    except (WebhookVerificationError, ValueError):
+        return False
+    return True

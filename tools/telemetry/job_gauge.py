@@ -1,0 +1,52 @@
+"""How many researches there are, as a metric."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from contextlib import suppress
+from functools import cache
+from threading import Thread
+
+from opentelemetry import metrics
+from opentelemetry.metrics import CallbackOptions, Observation
+
+from tools.research.database import DATABASE_ERRORS
+from tools.research.job import State
+from tools.research.ledger import Ledger
+from tools.research.telemetry import NAME
+from tools.settings import load_settings
+
+log = logging.getLogger(__name__)
+
+
+@cache
+def count_jobs() -> None:
+    """The gauge of jobs by state, read from the ledger whenever metrics are collected."""
+    metrics.get_meter(NAME).create_observable_gauge(
+        "research.jobs", [_observe], "{job}", "Researches in the ledger, by state, of all replicas."
+    )
+
+
+def _observe(options: CallbackOptions) -> list[Observation]:
+    counts: dict[State, int] = {}
+
+    def count() -> None:
+        try:
+            counts.update(asyncio.run(_counts(load_settings().ledger_url)))
+        except DATABASE_ERRORS as error:
+            log.warning("the researches in the ledger cannot be counted: %s", error)
+
+    thread = Thread(target=count)  # whoever collects may do it in the thread of an event loop
+    with suppress(RuntimeError):  # no thread begins when the interpreter ends (Python 3.12)
+        thread.start()
+        thread.join()
+    return [Observation(count, {"research.state": state.value}) for state, count in counts.items()]
+
+
+async def _counts(url: str) -> dict[State, int]:
+    ledger = Ledger(url)  # connections of its own: the application's belong to another event loop
+    try:
+        return await ledger.by_state()
+    finally:
+        await ledger.close()

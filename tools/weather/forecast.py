@@ -1,0 +1,246 @@
+"""The weather of a place: current conditions and a forecast of up to seven days, from Open-Meteo."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import asdict, dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from functools import cache
+from typing import Any, Literal
+
+import httpx
+
+from tools.redaction import without_credentials
+from tools.weather.geocoding import Place, ToolError, choose_place, read_coordinates, split_place
+
+Units = Literal["metric", "imperial"]
+
+MAX_DAYS = 7
+RETRIES = 2
+
+UNITS: Mapping[str, dict[str, str]] = {
+    "metric": {"temperature": "°C", "precipitation": "mm", "wind_speed": "km/h"},
+    "imperial": {"temperature": "°F", "precipitation": "inch", "wind_speed": "mph"},
+}
+IMPERIAL = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph", "precipitation_unit": "inch"}
+
+CURRENT = {
+    "temperature": "temperature_2m",
+    "feels_like": "apparent_temperature",
+    "humidity": "relative_humidity_2m",
+    "precipitation": "precipitation",
+    "wind_speed": "wind_speed_10m",
+}
+DAILY = {
+    "high": "temperature_2m_max",
+    "low": "temperature_2m_min",
+    "precipitation": "precipitation_sum",
+    "precipitation_chance": "precipitation_probability_max",
+    "wind_max": "wind_speed_10m_max",
+    "sunrise": "sunrise",
+    "sunset": "sunset",
+}
+"""Our names of the values and Open-Meteo's (https://open-meteo.com/en/docs)."""
+
+# WMO code table 4677, the part that Open-Meteo uses.
+CONDITIONS = {
+    0: "clear sky", 1: "mainly clear", 2: "partly cloudy", 3: "overcast", 45: "fog", 48: "freezing fog",
+    51: "light drizzle", 53: "drizzle", 55: "dense drizzle", 56: "light freezing drizzle",
+    57: "freezing drizzle", 61: "light rain", 63: "rain", 65: "heavy rain", 66: "light freezing rain",
+    67: "freezing rain", 71: "light snow", 73: "snow", 75: "heavy snow", 77: "snow grains",
+    80: "light rain showers", 81: "rain showers", 82: "violent rain showers", 85: "snow showers",
+    86: "heavy snow showers", 95: "thunderstorm", 96: "thunderstorm with light hail",
+    99: "thunderstorm with heavy hail",
+}  # fmt: skip
+
+
+async def get_weather(place: str, days: int = 1, units: Literal["metric", "imperial"] = "metric") -> dict[str, Any]:
+    """Gets the current weather of a place and forecasts of up to 7 days: temperature, rain, snow, wind.
+
+    Args:
+        place: A city or town, with its region or country where the name alone could mean several places, e.g.
+            "Paris", "Springfield, Illinois", "Cambridge, UK". Coordinates work too: "48.85, 2.35".
+        days: How many days the forecast covers, 1 to 7. 1 is today only, 2 includes tomorrow, 7 is a week.
+        units: "metric" (°C, mm, km/h) or "imperial" (°F, inch, mph).
+
+    Returns:
+        "place", "current", "days" (today first), "units", "source", "observed", "retrieved" (ISO times); or
+        "error" with a code ("unknown_place", "ambiguous_place", "service_unreachable", "bad_request"), a
+        message, the candidates to choose from and a hint what to do next.
+    """
+    from tools.interactions.backend import weather_urls
+
+    return await Weather(*weather_urls()).get_weather(place, days, units)
+
+
+def _new_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=httpx.Timeout(10, connect=5), verify=_certificates())
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Read once: that takes ten times as long as a forecast."""
+    return httpx.create_ssl_context()
+
+
+@dataclass(frozen=True)
+class Weather:
+    """Asks a server that speaks Open-Meteo's two calls. The fields after the addresses are for tests."""
+
+    geocoding_url: str
+    forecast_url: str
+    new_client: Callable[[], httpx.AsyncClient] = _new_client
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    now: Callable[[], datetime] = lambda: datetime.now(UTC)
+
+    async def get_weather(self, place: str, days: int = 1, units: Units = "metric") -> dict[str, Any]:
+        """See the function `get_weather`. Never raises for what a user or a server may do wrong."""
+        try:
+            check(place, days, units)
+            async with self.new_client() as client:
+                where = read_coordinates(place) or choose_place(place, await self._search(client, place))
+                answer = await self._get(client, self.forecast_url, forecast_query(where, int(days), units))
+            return shape(where, answer, units, self.now())
+        except ToolError as error:
+            return error.result
+
+    async def _search(self, client: httpx.AsyncClient, place: str) -> list[dict[str, Any]]:
+        # 100 is the most the service gives; a qualifier may mean one of the last.
+        query = {"name": split_place(place)[0], "count": 100, "language": "en", "format": "json"}
+        answer = await self._get(client, self.geocoding_url, query)
+        found = answer.get("results", [])
+        if not isinstance(found, list) or not all(map(_is_result, found)):
+            raise _nonsense(self.geocoding_url)
+        return found
+
+    async def _get(self, client: httpx.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        """The JSON object at `url`. 5xx and broken connections are tried again; timeouts have cost enough."""
+        for attempt in range(RETRIES + 1):
+            try:
+                response = await client.get(url, params=query)
+            except httpx.TimeoutException:
+                raise _unreachable(url, "did not answer in time") from None
+            except httpx.RequestError as error:
+                problem = f"could not be reached ({type(error).__name__})"
+            else:
+                if response.status_code < 500:
+                    return _read(response)
+                problem = f"answered HTTP {response.status_code}"
+            if attempt < RETRIES:
+                await self.sleep(0.25 * 2**attempt * random.uniform(0.75, 1.25))
+        raise _unreachable(url, f"{problem}, {RETRIES + 1} times")
+
+
+def check(place: str, days: int, units: str) -> None:
+    """Raises ToolError for arguments that no server needs to see; a model may send anything."""
+    if not isinstance(place, str) or not place.strip(" ,"):
+        raise ToolError("bad_request", "No place was given.", 'Ask which place is meant, e.g. "Oslo, Norway".')
+    if days not in range(1, MAX_DAYS + 1):
+        raise ToolError(
+            "bad_request",
+            f"days is {days!r}, but the forecast covers 1 to {MAX_DAYS} days.",
+            f"Use days={MAX_DAYS} for the longest forecast and say that it goes no further.",
+        )
+    if units not in UNITS:
+        raise ToolError("bad_request", f"units is {units!r}.", 'Use "metric" or "imperial".')
+
+
+def forecast_query(place: Place, days: int, units: Units) -> dict[str, Any]:
+    """The parameters of a forecast call, times in the place's own zone."""
+    return {
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "current": ",".join([*CURRENT.values(), "weather_code"]),
+        "daily": ",".join([*DAILY.values(), "weather_code"]),
+        "timezone": "auto",
+        "forecast_days": days,
+        **(IMPERIAL if units == "imperial" else {}),
+    }
+
+
+def shape(place: Place, answer: Mapping[str, Any], units: Units, retrieved: datetime) -> dict[str, Any]:
+    """The tool's result from a forecast answer. A value that the service left out is None.
+
+    Raises:
+        ToolError: the answer is not a forecast.
+    """
+    try:
+        current, daily = answer["current"], answer["daily"]
+        zone = timezone(timedelta(seconds=answer.get("utc_offset_seconds", 0)))
+        observed = datetime.fromisoformat(current["time"]).replace(tzinfo=zone)
+        days = [
+            {
+                "date": date,
+                "conditions": _conditions(_at(daily, "weather_code", i)),
+                **{ours: _at(daily, theirs, i) for ours, theirs in DAILY.items()},
+            }
+            for i, date in enumerate(daily["time"])
+        ]
+        result: dict[str, Any] = {
+            "place": asdict(place) | {"timezone": answer.get("timezone") or place.timezone},
+            "current": {
+                "time": current["time"],
+                **{ours: current.get(theirs) for ours, theirs in CURRENT.items()},
+                "conditions": _conditions(current.get("weather_code")),
+            },
+            "days": days,
+            "units": {**UNITS[units], "humidity": "%", "precipitation_chance": "%"},
+            "source": "Open-Meteo",
+            "observed": observed.isoformat(timespec="minutes"),
+            "retrieved": retrieved.isoformat(timespec="seconds"),
+        }
+    except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
+        raise _nonsense("The forecast service") from None
+    if answer.get("synthetic") is True:
+        result |= {"source": "interactions-emulator (synthetic values, not real weather)", "synthetic": True}
+    return result
+
+
+def _read(response: httpx.Response) -> dict[str, Any]:
+    url = str(response.url.copy_with(query=None))
+    if response.status_code == 429:
+        raise _unreachable(url, "answered HTTP 429 (too many requests)")
+    try:
+        answer = response.json()
+    except ValueError:
+        raise _nonsense(url) from None
+    if not isinstance(answer, dict):
+        raise _nonsense(url)
+    if response.status_code != 200:
+        reason = answer.get("reason") or f"HTTP {response.status_code}"
+        raise ToolError(
+            "bad_request", f"{without_credentials(url)} refused the request: {reason}", "Name the place in another way."
+        )
+    return answer
+
+
+def _unreachable(url: str, problem: str) -> ToolError:
+    return ToolError(
+        "service_unreachable",
+        f"{without_credentials(url)} {problem}.",
+        "Say that the weather service cannot be used now and to try again in a minute. Do not guess.",
+    )
+
+
+def _nonsense(url: str) -> ToolError:
+    return _unreachable(url, "answered with something that is not weather data")
+
+
+def _is_result(result: Any) -> bool:
+    return (
+        isinstance(result, dict)
+        and isinstance(result.get("name"), str)
+        and all(isinstance(result.get(key), int | float) for key in ("latitude", "longitude"))
+    )
+
+
+def _conditions(code: Any) -> str | None:
+    return None if code is None else CONDITIONS.get(code, f"WMO code {code}")
+
+
+def _at(daily: Mapping[str, Any], name: str, index: int) -> Any:
+    values = daily.get(name) or []
+    return values[index] if index < len(values) else None
