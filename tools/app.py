@@ -5,16 +5,16 @@ from __future__ import annotations
 from google.adk.agents.context_cache_config import ContextCacheConfig
 from google.adk.apps import App
 
-from tools.adk.artifact_plugin import PictureKeeper
-from tools.adk.chain_plugin import ChainKeeper
-from tools.adk.error_plugin import ErrorReporter
+from tools.adk.artifact_plugin import ArtifactPlugin
+from tools.adk.chain_plugin import ChainPlugin
+from tools.adk.error_plugin import ErrorPlugin
 from tools.adk.sanitize_plugin import SanitizePlugin
-from tools.adk.telemetry_plugin import Quiet
+from tools.adk.telemetry_plugin import TelemetryPlugin
 from tools.config.loader import load_agent
 from tools.interactions import backend
 from tools.moderation.plugin import gates
-from tools.privacy import Forgetter
-from tools.research.recovery import ResearchKeeper
+from tools.privacy import ErasurePlugin
+from tools.research.recovery import RecoveryPlugin
 from tools.settings import load_settings
 from tools.telemetry import follow_environment
 
@@ -35,8 +35,8 @@ def build_app() -> App:
         name=NAME,
         root_agent=agent,
         plugins=[
-            *(SanitizePlugin(), Quiet(), *gate, Forgetter()),
-            *(ChainKeeper(), PictureKeeper(), ErrorReporter(), ResearchKeeper()),
+            *(SanitizePlugin(), TelemetryPlugin(), *gate, ErasurePlugin()),
+            *(ChainPlugin(), ArtifactPlugin(), ErrorPlugin(), RecoveryPlugin()),
         ],
         # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),

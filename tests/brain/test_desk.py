@@ -204,6 +204,19 @@ def test_the_yes_to_forgetting_counts_right_after_its_question(
         assert chosen(ask, message, [*ASKED, SHOWN, *later]) != "confirm_forgetting"
 
 
+@pytest.mark.parametrize(
+    "message",
+    [
+        *("Yes... actually no", "yes, but keep the report", "Yes, I want to keep it", "Yes, but not yet", "start it"),
+        *("Yes and what happens to my report?", "Yes? What exactly would be lost?", "Sí o no?", "Sure?"),
+        *("delete the report", "Just delete the report on cats", "yes, after you have shown it to me"),
+    ],
+)
+def test_nothing_but_a_clear_yes_forgets_a_conversation(ask: Ask, message: str) -> None:
+    [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)
+    assert step.get("name") != "confirm_forgetting"
+
+
 @pytest.mark.parametrize("message", ["no", "keep it", "no thanks", "nein", "forget it", "non merci"])
 def test_without_a_yes_nothing_is_forgotten(ask: Ask, message: str) -> None:
     [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)

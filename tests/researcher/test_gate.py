@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from contextlib import aclosing
+from typing import Any
 
 import pytest
 from google.adk.events import Event, EventActions
@@ -11,6 +13,7 @@ from tests.researcher.conftest import Call, Desk
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed
+from tools.research.service import OtherServer
 from tools.researcher.confirmation import Turn, confirm
 
 
@@ -232,3 +235,102 @@ async def test_a_deletion_that_fails_is_asked_about_again(desk: Desk, monkeypatc
     desk.api.faults()
     await desk.say("yes", approve(job.id))
     assert await desk.jobs() == []
+
+
+async def test_a_run_that_is_repeated_in_another_conversation_belongs_to_that_one(desk: Desk) -> None:
+    job = await desk.quote()
+    await desk.say("yes", approve(job.id))
+    other = desk.another()
+    await other.say(f"run {job.id} again", [("repeat_research", {"job_id": job.id})])
+    [again] = [found for found in await desk.jobs() if found.id != job.id]
+    assert again.order.session == other.talk.session_id
+    await other.say("yes", approve(again.id))
+    await other.say(f"run {job.id} again", [("repeat_research", {"job_id": again.id})])
+    third = {found.id for found in await desk.jobs()} - {job.id, again.id}
+    assert (len(third), desk.creates) == (1, 2)
+
+
+async def test_a_message_that_names_a_run_of_another_conversation_agrees_to_none_of_this_one(desk: Desk) -> None:
+    there = await desk.quote()
+    other = desk.another()
+    await other.say("the sun", [("start_research", {"title": "Sun", "brief": "The sun"})])
+    [here] = [job for job in await desk.jobs() if job.id != there.id]
+    said = await other.say(f"yes, start {there.id}", approve(here.id), "It names another.")
+    assert desk.creates == 0 and "waits for your yes" in said
+    await other.say(f"yes, start {there.id}", [*approve(there.id), *approve(here.id)])
+    assert [job.id for job in await desk.jobs() if job.state is State.COMPLETED] == [there.id]
+
+
+async def test_a_price_that_was_cut_off_before_it_was_shown_is_not_agreed_to(desk: Desk) -> None:
+    desk.script.replies[:] = [[("start_research", {"title": "Tides", "brief": "Tides"})]]
+    async with aclosing(desk.talk.events("tides")) as events:
+        async for event in events:
+            if any(response.name == "start_research" for response in event.get_function_responses()):
+                break  # the tab is closed before the price is shown
+    [job] = await desk.jobs()
+    shown = await desk.say("hello?", "Hello.")
+    assert f"`{job.id}`" in shown and "waits to be looked at" in shown
+    await desk.say("yes", approve(job.id), "It has to be shown first.")
+    assert desk.creates == 0
+    await desk.say(f"show {job.id}", [("show_research", {"job_id": job.id})])
+    await desk.say("yes", approve(job.id))
+    assert desk.creates == 1
+
+
+async def test_a_yes_to_a_brief_is_none_to_the_one_that_took_its_place_meanwhile(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await desk.quote()
+    approves = desk.service.approve
+
+    async def rewritten_before(job_id: str, **values: Any) -> Any:
+        await desk.service.rewrite(job_id, "Something else")
+        return await approves(job_id, **values)
+
+    monkeypatch.setattr(desk.service, "approve", rewritten_before)
+    await desk.say("yes", approve(job.id), "It has changed.")
+    assert desk.creates == 0
+
+
+async def test_a_question_to_a_run_of_another_conversation_is_known_to_the_model_and_answered_by_a_plain_yes(
+    desk: Desk,
+) -> None:
+    job = await desk.quote()
+    await desk.say("yes", approve(job.id))
+    other = desk.another()
+    await other.say(f"delete {job.id}", [("delete_research", {"job_id": job.id})])
+    await other.say("yes", approve(job.id))
+    assert f"{job.id} | waits for a yes: deletion" in desk.script.asked[-1].system_instruction
+    assert await desk.jobs() == []
+
+
+async def test_a_deletion_that_runs_out_of_time_is_asked_about_again(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await desk.quote()
+    await desk.say("yes", approve(job.id))
+    await desk.say("delete it", [("delete_research", {"job_id": job.id})])
+
+    async def never(job_id: str) -> list[str]:
+        await asyncio.Event().wait()
+        return []
+
+    monkeypatch.setattr(desk.service, "forget", never)
+    monkeypatch.setattr("tools.researcher.tools.GRACE", 0.0)
+    monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.1")
+    said = await desk.say("yes", approve(job.id), "There was no answer.")
+    assert "Say **yes** to delete it" in said
+
+
+async def test_a_report_of_another_server_is_neither_asked_nor_built_on(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    job = await desk.quote()
+    await desk.say("yes", approve(job.id))
+    requests = len(desk.api.log()["requests"])
+    monkeypatch.setattr(desk.service, "_server", lambda: "another")
+    with pytest.raises(OtherServer):
+        await desk.service.follow_up(job.id, "Why?", "gemini-3.8-flash")
+    with pytest.raises(OtherServer):
+        await desk.service.further(job.id, job.order)
+    assert len(desk.api.log()["requests"]) == requests

@@ -18,8 +18,8 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Beat, Ending, Turn
 from tests.scripts import call, said, thought
 from tests.talk import USER, Talk, creates, refusals, text_of, words
-from tools.adk.chain_plugin import LONGEST_ANSWER, ChainKeeper, in_force
-from tools.adk.error_plugin import ErrorReporter
+from tools.adk.chain_plugin import LONGEST_ANSWER, ChainPlugin, in_force
+from tools.adk.error_plugin import ErrorPlugin
 
 LONG = "A long report. " * 1_000
 
@@ -59,7 +59,7 @@ def app(**values: Any) -> App:
     helper = LlmAgent(name="helper", description="Helps.", model=model, instruction="Help.", **stay)
     values = {"instruction": "Talk.", **values}
     root = LlmAgent(name="root", model=model, sub_agents=[helper], **values)
-    return App(name="chains", root_agent=root, plugins=[ChainKeeper(), ErrorReporter()])
+    return App(name="chains", root_agent=root, plugins=[ChainPlugin(), ErrorPlugin()])
 
 
 def linked(api: Emulator) -> list[bool]:

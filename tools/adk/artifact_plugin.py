@@ -14,7 +14,7 @@ from google.genai import types
 LONGEST_NAME = 40
 
 
-class PictureKeeper(BasePlugin):
+class ArtifactPlugin(BasePlugin):
     """Saves each file that a model makes as an artifact, and ends the turn with their names.
 
     `tools.adk.model` gives each in a response of its own: `adk web` 2.13 draws one file an event, and none beside text.

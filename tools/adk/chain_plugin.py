@@ -41,7 +41,7 @@ END_OF_ANSWER = 500
 DAY = 86_400.0
 
 
-class ChainKeeper(BasePlugin):
+class ChainPlugin(BasePlugin):
     """Makes every chained request carry exactly what its chain has not seen, and outlives forgotten chains."""
 
     def __init__(self) -> None:

@@ -24,7 +24,7 @@ from tools.yaml_files import did_you_mean
 log = logging.getLogger(__name__)
 
 
-class ErrorReporter(BasePlugin):
+class ErrorPlugin(BasePlugin):
     """Turns exceptions into events with a text *and* an error code.
 
     ADK 2.13 shows nothing of an error event without a text in `adk run`, ends that process when a model or a tool

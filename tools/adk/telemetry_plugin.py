@@ -12,7 +12,7 @@ SILENT = TelemetryConfig(genai_semconv_stability_opt_in="stable")
 """ADK's shorter way: a line for each message instead of all tools, instructions and messages for each answer."""
 
 
-class Quiet(BasePlugin):
+class TelemetryPlugin(BasePlugin):
     """Chooses the shorter way where no tracing is set up. ADK 2.13 describes each call of a model for its span all the
     same (`telemetry/tracing.py:1371`), a tenth of a turn's time.
     """

@@ -1,5 +1,5 @@
 """Forgetting: everything of a conversation, deleted here and at the server."""
 
-from tools.privacy.plugin import Forgetter
+from tools.privacy.plugin import ErasurePlugin
 
-__all__ = ["Forgetter"]
+__all__ = ["ErasurePlugin"]

@@ -138,7 +138,9 @@ async def forget(stores: Stores, which: Conversation, *, insist: bool = False, k
 
 def interactions_of(session: Session) -> list[str]:
     """Ids of the interactions that a session knows of, each once: also those that were refused before."""
-    ids = [*session.state.get(REFUSED, []), *(event.interaction_id for event in session.events)]
+    told = [event for event in session.events if event.author == session.app_name]  # a client may write state
+    ids = [id_ for event in told for id_ in event.actions.state_delta.get(REFUSED) or ()]
+    ids += [event.interaction_id for event in session.events if event.interaction_id]
     return [*dict.fromkeys(id_ for id_ in ids if id_)]
 
 

@@ -30,7 +30,7 @@ ANYWAY = (
 LATER = "To try it again later, say **forget this conversation**."
 
 
-class Forgetter(BasePlugin):
+class ErasurePlugin(BasePlugin):
     """Deletes the conversation when its agent has said its last word, and puts a receipt in its place.
 
     The receipt is the only event of the session. A tool could not do that: ADK would write its result, and the agent's

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
@@ -62,6 +63,11 @@ QUESTION_COST = 0.1
 """USD that a question about a report counts for: an assumption, as no price is published for a chain."""
 MINUTES = (5, 20)
 """How long most runs take, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
+
+
+_ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
+JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
+"""The id of a job in a message."""
 
 
 def cost_of(agent: str) -> tuple[float, float]:
@@ -241,7 +247,6 @@ class Job:
 
 
 def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
-    """A job that nothing was sent for yet, with an id that can be typed: `job_` and 8 characters."""
-    alphabet = "23456789abcdefghjkmnpqrstvwxyz"
-    name = "".join(secrets.choice(alphabet) for _ in range(8))
+    """A job that nothing was sent for yet, with an id that can be typed, see `JOB_ID`."""
+    name = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(8))
     return Job(id=f"job_{name}", order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])

@@ -17,7 +17,7 @@ INTERVAL = 20.0
 """Seconds between two looks at the ledger."""
 
 
-class ResearchKeeper(BasePlugin):
+class RecoveryPlugin(BasePlugin):
     """From the first message on, this process takes up every research whose own process died.
 
     Nothing is started here but what was ordered just before its process died, and never sent.

@@ -24,7 +24,7 @@ from tools.research.follow_up import ask
 from tools.research.follower import Policy
 from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.questions import Yes
+from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import within, within_day
 from tools.research.report.links import resolve
 from tools.research.report.reading import Report, from_json, to_json
@@ -131,24 +131,32 @@ class Research:
 
         Raises:
             UnknownJob, NotFinished: there is nothing to build on.
+            OtherServer: another server has it.
         """
         job, _ = await self._finished(job_id, "that could be built on")
+        self._check_server(job)
         return replace(order, base=job.id, previous=job.newest or "")
 
-    async def start_again(self, job: Job, *, limits: Limits | None = None, confirm: bool = False) -> Job:
+    async def start_again(
+        self, job: Job, *, session: str = "", limits: Limits | None = None, confirm: bool = False
+    ) -> Job:
         """A new run of an old order, on purpose: it costs again. A run that is still on its way, or waits for a yes, is
         joined.
 
         Args:
+            session: the conversation that orders it, and that it belongs to; empty: that of the old order.
             confirm: whether a person has to agree to the price first.
 
         Raises:
             LimitReached: see `start`.
         """
         newest = await self.newest(job.order) or job
-        if newest.is_repeated_by_joining:
-            return newest
-        order = replace(newest.order, server=self._server(), attempt=newest.order.attempt + 1)
+        order = replace(newest.order, session=session or job.order.session, server=self._server())
+        last = await self.newest(order)
+        for known in (newest, last):
+            if known and known.is_repeated_by_joining:
+                return known
+        order = replace(order, attempt=last.order.attempt + 1 if last else 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # what was approved stays approved
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
         return (await self._add(order, limits, state, plan))[0]
@@ -178,7 +186,7 @@ class Research:
 
         Raises:
             LimitReached: the user has too much running or spent by now; it waits on.
-            NotConfirmed: the yes does not count any more; it waits on.
+            NotConfirmed: the yes does not count any more, or what waits is not what it was said to; it waits on.
         """
         job = await self.job(job_id)
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
@@ -215,6 +223,8 @@ class Research:
 
     async def _reply(self, job: Job, plan: Plan | None, limits: Limits | None, yes: Yes | None) -> Job:
         self._check_server(job)
+        if yes and yes.question.version != job.version:
+            raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a yes of its own")
         values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
         if job.state is State.AWAITING_APPROVAL:
             check = within(limits, replace(job, plan=plan)) if limits else None
@@ -228,10 +238,12 @@ class Research:
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
+            OtherServer: another server has it.
             LimitReached: the user has spent too much.
             ApiError: the model could not be asked.
         """
         job, report = await self._finished(job_id, "to ask about")
+        self._check_server(job)
         entry = spending_of_question(job, model, self._clock())
         await self.ledger.spend(job, entry, within_day(limits, entry) if limits else None)
         asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))

@@ -90,7 +90,8 @@ class _Runs(BaseTool):
         service = research()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
-            jobs = [job for job in await service.jobs(turn.user) if job.order.session == turn.session]
+            subjects = {question.subject for question in asked}  # may be runs of other conversations
+            jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in subjects]
         except DATABASE_ERRORS as error:
             told = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:

@@ -18,6 +18,7 @@ from typing import Any
 from google.adk.agents import InvocationContext
 
 from tools.adk.chain_plugin import in_force
+from tools.research.job import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 
@@ -82,7 +83,7 @@ async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, versi
         question = next((q for q in elsewhere if (q.action, q.version) == (action, version)), None)
     if question is None or question.action is not action:
         raise NotConfirmed(f"no question about {subject} waits for a yes: it has to be shown first")
-    if not named and any(map(turn.names, asked)):
+    if not named and (JOB_ID.search(turn.message) or any(map(turn.names, asked))):
         raise NotConfirmed(f"the last message names another run, and not {subject}")
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator, Collection, Sequence
 from contextlib import aclosing
 from dataclasses import asdict, dataclass, field
 from typing import Any, NamedTuple
@@ -118,7 +118,8 @@ class Conversation:
         try:
             async with asyncio.timeout(READ_SECONDS):
                 turn = confirmation.turn_of(self.context)
-                waiting = [w for w in await waiting_questions(self.service, turn) if w.job.id not in self.withheld]
+                found = await waiting_questions(self.service, turn, self.shown)
+                waiting = [w for w in found if w.job.id not in self.withheld]
                 lines = [
                     reminder(w.job, w.question.action is Action.DELETE) if w.asked else unseen(w.job)
                     for w in waiting
@@ -240,10 +241,15 @@ class Waiting(NamedTuple):
     """Whether the user was asked before: a plan that has just come was shown to nobody."""
 
 
-async def waiting_questions(service: Research, turn: confirmation.Turn) -> list[Waiting]:
-    """What waits for a yes in a conversation; one question a run."""
+async def waiting_questions(service: Research, turn: confirmation.Turn, shown: Collection[str]) -> list[Waiting]:
+    """What waits for a yes in a conversation; one question a run.
+
+    Args:
+        shown: ids of the runs that this turn has shown, perhaps of another conversation.
+    """
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
-    jobs = [job for job in await service.jobs(turn.user) if job.order.session == turn.session or job.id in asked]
+    known = await service.jobs(turn.user)
+    jobs = [job for job in known if job.order.session == turn.session or job.id in asked or job.id in shown]
     found = list[Waiting]()
     for job in jobs:
         before = asked.get(job.id)

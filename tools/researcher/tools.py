@@ -100,6 +100,9 @@ async def start_research(
     _check_length(brief)
     if depth not in ("standard", "max"):
         raise BadArgument(f"`depth` is {depth!r}: it is standard or max")
+    for name, value in (("plan_first", plan_first), ("with_files", with_files)):
+        if not isinstance(value, bool):
+            raise BadArgument(f"`{name}` is {value!r}: it is true or false")
     if depth == "max" and not settings.max_agent:
         raise BadArgument("there is no Deep Research Max here: offer a standard run")
     session = tool_context.session
@@ -122,7 +125,7 @@ async def start_research(
     job, new = await service.start(order, limits=settings.limits, confirm=_asks(settings, order))
     notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
     next_step = "the user says yes or no" if new else _ORDERED_BEFORE
-    return await _waits_or_runs(service, tool_context, job, new, notes, next_step)
+    return _ordered(tool_context, job, new, notes, next_step)
 
 
 @_tool
@@ -140,13 +143,13 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
         try:
             lines = await service.forget(job.id)
-        except Exception:  # the yes is used up: the question is asked again
+        except BaseException:  # the yes is used up: the question is asked again, also when the time was up
             await service.ledger.ask(turn.question(job.id, Action.DELETE))
             raise
         leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
         return {"job": job.id, "state": "deleted"}
     if job.state is not State.AWAITING_APPROVAL:
-        leave(tool_context, Showing(job=job.id))
+        _show(tool_context, job)
         return _result(job, next="it did not wait for a yes any more: this is how it stands")
     settings.need_storage()
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
@@ -177,7 +180,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
             raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
         _check_length(brief)
         job = await service.rewrite(job.id, brief, title[:LONGEST_TITLE])
-        return await _waits_or_runs(service, tool_context, job, True, [], "the user says yes or no")
+        return _ordered(tool_context, job, True, [], "the user says yes or no")
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
@@ -202,9 +205,7 @@ async def show_research(tool_context: ToolContext, job_id: str = "") -> Result:
         if found is None:
             return await _list(service, tool_context)
         job = found
-    if job.state is State.INTENDED:  # to watch one that was never sent is to start it, after its yes
-        _settings(tool_context).need_storage()
-    leave(tool_context, Showing(job=job.id))
+    _show(tool_context, job)
     return _result(job)
 
 
@@ -267,9 +268,11 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
     service, settings = research(), _settings(tool_context)
     settings.need_storage()
     old = await _job(service, tool_context, job_id)
-    job = await service.start_again(old, limits=settings.limits, confirm=_asks(settings, old.order))
+    job = await service.start_again(
+        old, session=tool_context.session.id, limits=settings.limits, confirm=_asks(settings, old.order)
+    )
     new = job.id != old.id
-    return await _waits_or_runs(service, tool_context, job, new, [], "the user says yes or no")
+    return _ordered(tool_context, job, new, [], "the user says yes or no")
 
 
 @_tool
@@ -286,17 +289,19 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     return _result(job, next="the user says yes or no")
 
 
+def _show(context: ToolContext, job: Job) -> None:
+    if job.state is State.INTENDED:  # to watch one that was never sent is to start it, after its yes
+        _settings(context).need_storage()
+    leave(context, Showing(job=job.id))
+
+
 def _check_length(brief: str) -> None:
     if len(brief) > LONGEST_BRIEF:
         raise BadArgument(f"`brief` has {len(brief):,} characters; at most {LONGEST_BRIEF:,} are taken")
 
 
-async def _waits_or_runs(
-    service: Research, context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str
-) -> Result:
-    """The result for an order; its question is asked, or it is watched."""
-    if job.state is State.AWAITING_APPROVAL:
-        await service.ledger.ask(_turn(context).question(job.id, Action.START, job.version))
+def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str) -> Result:
+    """The result for an order: its price is shown, which asks the question, or it is watched."""
     leave(context, Showing(say=tuple(notes), job=job.id, begun=new))
     return _result(job, next=next_step)
 

@@ -9,7 +9,7 @@ from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of, study_score
 from interactions_emulator.brain.rules.parsed_turn import Call, Heard
-from interactions_emulator.brain.rules.research_phrases import JOB_ID, Wish, plain, wishes_of
+from interactions_emulator.brain.rules.research_phrases import JOB_ID, Wish, begins_with_yes, plain, wishes_of
 from interactions_emulator.brain.rules.tool_selection import Candidate
 
 FORGET, CONFIRM = "forget_conversation", "confirm_forgetting"
@@ -34,7 +34,6 @@ _WAITS = re.compile(
     r"\bsay \*{0,2}yes\b|\bwaits for (?:your|a) yes\b|\bapproval\b|\bgo ahead\b|\[…\]\s*$", re.IGNORECASE
 )
 """The end of an answer that asks for a yes. One that was cut may have asked for it, too."""
-_YES = re.compile(r"\W*(?:yes|ja|oui|sí|si)\b", re.IGNORECASE)
 _POINTS = re.compile(
     r"\b(?:it|its|this|that|these|they|them|both|the two|the \w+ one|(?:step|point|section) \d+)\b", re.IGNORECASE
 )
@@ -66,10 +65,14 @@ def _forgetting(heard: Heard, wishes: frozenset[Wish], ids: Ids) -> Step | None:
     if last and last.name in FORGETTING and last.message == before:
         if "anyway" in wishes:
             return function_call(ids, CONFIRM, {"anyway": True})
-        if wishes & {"no", "drop_it", "later"}:
+        if wishes & {"no", "drop_it", "later", "keep", "not_start"} and "confirms_forgetting" not in wishes:
             return say(KEPT)
-        if wishes & {"yes", "delete"} or _YES.match(heard.message):
+        begins = begins_with_yes(heard.message)
+        clear = "yes" in wishes and "question" not in wishes and (begins or "begin" not in wishes)
+        if clear or "confirms_forgetting" in wishes:
             return function_call(ids, CONFIRM, {})
+        if begins:
+            return function_call(ids, FORGET, {})  # asks once more
     return function_call(ids, FORGET, {}) if "forget_all" in wishes else None
 
 

@@ -14,7 +14,14 @@ from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import study_score
 from interactions_emulator.brain.rules.parsed_turn import Heard, value_of
 from interactions_emulator.brain.rules.research_orders import LONGEST_TITLE, Order, naming_report, order_of
-from interactions_emulator.brain.rules.research_phrases import JOB_ID, Wish, wishes_of, without_agreement
+from interactions_emulator.brain.rules.research_phrases import (
+    JOB_ID,
+    Wish,
+    begins_with_yes,
+    is_request,
+    wishes_of,
+    without_agreement,
+)
 from interactions_emulator.brain.rules.research_runs import Job, handled_in, has_files, jobs_in, meant_of, orders_in
 from interactions_emulator.corpus.text import clip, terms
 
@@ -89,7 +96,10 @@ class _Situation:
         if wishes & {"later", "not_start"} and "cost" not in wishes:
             return _still(job)
         if "yes" in wishes:
-            return Call("approve", about)
+            asks_back = "question" in wishes and not is_request(self.message)
+            # A yes to a start is none to a deletion.
+            other = job.waits_for == "deletion" and "begin" in wishes and not begins_with_yes(self.message)
+            return _still(job) if asks_back or other else Call("approve", about)
         if wishes & {"thanks", "start_over"}:
             return WELCOME if "thanks" in wishes else _still(job)
         order = orders_in(self.steps).get(job.id)

@@ -265,6 +265,7 @@ STUDY_HINT = _re(
 )
 NO_STUDY = _re(
     r"^(?:tell|erzähl|raconte|cuéntame)\w*\b.{0,30}\b(?:joke|witz|blague|chiste)\b"
+    r"|\bwhat\s(?:a\s|an\s)?(?:\w+\s)?(?:report|study|research|run)\s(?:is|are|means?)\b"
     r"|\b(?:no|not|don'?t|do\snot|never|without|instead\sof)\s(?:need\s|want\s|start\s|do\s|any\s|a\s|the\s"
     r"|doing\s)*(?:research|report|study)\b|^what\s(?:is|does|are)\s(?:a\s|an\s)?\w*\s?(?:research|report"
     r"|study)(?:\smean)?\??$|^what\sdo(?:es)?\b.{1,60}\bmean\W*$|^(?:many\s)?(?:thanks|thank\syou|thx)\b.{0,60}$"

@@ -35,7 +35,7 @@ class Order(NamedTuple):
 _END = r"(?=\s*(?:[.,;!?]|$))"
 _PLAN = re.compile(
     r"(?i)[\s,;.!–-]*\b(?:(?:and|but|und|aber|et|y|please|bitte|can you|could you|i want to|let me)[\s,]+)*(?:"
-    r"(?:(?:show|give|send|make|see|propose|draft|have)\s(?:me\s|us\s)?(?:a|the|your)\s(?:research\s)?plan"
+    r"(?:(?:show|give|send|make|see|look\sat|propose|draft|have)\s(?:me\s|us\s)?(?:a|the|your)\s(?:research\s)?plan"
     rf"(?:\s(?:first|before\b[^.,;!?]*)|{_END})|(?:with\s)?(?:a\s)?plan\sfirst)"
     r"|(?:zeige?|mache?|gib|erstelle)(?:\smir)?(?:\sbitte)?(?:\s(?:zuerst|erst|vorher))?\s(?:einen|den)\splan"
     rf"(?:\s(?:zuerst|vorher)|{_END})|(?:zuerst|erst|vorher)\s(?:bitte\s)?(?:einen|den)\splan\b(?:\szeigen|\sbitte)*"
@@ -175,7 +175,7 @@ def _last_topic(heard: Heard) -> str:
         text = _cleaned(JOB_ID.sub("", said.text))
         if not terms(text) or intent_of(said.text) in SMALL_TALK | MEMORY:
             continue
-        wishes = wishes_of(said.text) - {"question", "change", "made_of_report"}
+        wishes = wishes_of(said.text) - {"question", "change", "made_of_report", "begin", "keep"}
         if wishes <= {"order"} and not _REFERENCE.search(text) and not _SHORT_REFERENCE.search(text):
             return text
     return ""
@@ -208,4 +208,5 @@ def _divided(text: str) -> tuple[str, str]:
     """`MongoDB for a small shop` as its two halves."""
     found = re.search(r"(?i)\s(?:for|in|with|für|im|bei|pour|dans|para|en|con)\s.+", text)
     head = text[: found.start()] if found else text
+    head = re.sub(r"(?i)^(?:an?|the|eine?|die|der|das|une?|les?|la|el|los)\s", "", head)
     return head.split()[0] if head.split() else "", found[0].strip() if found else ""

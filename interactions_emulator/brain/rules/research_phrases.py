@@ -8,7 +8,7 @@ from typing import Literal
 Wish = Literal[
     "yes", "no", "later", "drop_it", "start_over", "not_start", "cost", "time", "list", "delete", "cancel", "again",
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
-    "only_change", "question", "thanks", "forget_all", "anyway", "keep",
+    "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting",
 ]  # fmt: skip
 """What a message may want or say. Several may fit one message: the reader decides which of them counts."""
 
@@ -20,7 +20,8 @@ MOST_WORDS = 12
 """Words of a message that says nothing but yes, no or later."""
 
 _STUDIES = {
-    "en": r"(?:(?!summary|version)\w+ ){0,4}(?:report|study|research|analysis|dive|investigation|review|paper)\b",
+    "en": r"(?:(?!summary|version|table|slides?|list|overview|chart)\w+ ){0,4}"
+    r"(?:report|study|research|analysis|dive|investigation|review|paper)\b",
     "de": r"(?:\w+ ){0,4}\w*(?:bericht|studie|recherche|analyse|untersuchung)\b",
     "fr": r"(?:\w+ ){0,3}(?:rapport|étude|recherche|analyse|enquête)\b",
     "es": r"(?:\w+ ){0,3}(?:informe|estudio|investigación|análisis)\b",
@@ -66,6 +67,7 @@ _SEARCHED: dict[Wish, str] = {
     """,
     "cost": r"""
     en: \bhow (?:much|expensive)(?: (?:does|do|will|would|is|are))?(?: (?:<it>|<a>(?: one)?))?(?: (?:costs?|be))?$
+    en: ^what (?:do|would|will) you (?:charge|want|ask) for\b
     en: ^how (?:much|expensive) (?:does|do|will|would|is|are) (?:\w+ ){1,4}(?:research|report|study|run|dive)\b
     en: \bwhat(?:'s)?(?: (?:does|do|will|would|is))?(?: (?:it|this|that|<run>))? (?:the )?(?:costs?|price)$
     de: \b(?:was|wie ?viel) (?:würde|wird|kostet|kosten)(?: (?:das|es|sie|mich|denn|<run>))*(?: kosten)?$|\bwie teuer\b
@@ -106,7 +108,9 @@ _SEARCHED: dict[Wish, str] = {
     pt: ^(?:apaga|elimina|esquece)r?(?: <run>.{0,60})?$
     """,
     "cancel": r"""
-    en: ^(?:cancel|stop|abort|end|terminate|kill)(?: .{1,50})?$
+    en: ^(?:cancel|stop|abort|end|terminate|kill)(?: (?:<it>|everything|now|right now|at once|immediately|working))*$
+    en: ^(?:cancel|stop|abort|end|terminate|kill) (?:<run>|the one) (?:on|about) .{1,60}$
+    en: ^(?:cancel|stop|abort|end|terminate|kill) the (?:\w+ ){0,4}one$
     de: \b(?:abbrechen|stoppen|beenden)$|^(?:brich|stopp|stoppe|beende|abbruch)\b
     fr: ^(?:annule|arrête|stoppe)[rz]?\b
     es: ^(?:cancela|para|detén|detener)(?:r|la|lo)?\b
@@ -216,7 +220,7 @@ _SEARCHED: dict[Wish, str] = {
     """,
     "change": r"""
     en: \b(?:also|add|include|leave .{0,60}\bout|without|only|instead|rather|focus|as well|too|shorter|longer|at most)\b
-    en: \b(?:don't|do not) (?:cover|include)\b|\bmore about\b|\bless about\b
+    en: \b(?:don't|do not) (?:cover|include)\b|(?<!tell me )\bmore about\b|\bless about\b
     de: \b(?:auch|nur|ohne|stattdessen|lieber|füge|ergänze|streiche|weglassen|zusätzlich|außerdem|höchstens)\b
     fr: \b(?:aussi|ajoute|sans|seulement|uniquement|plutôt|également)\b
     es: \b(?:también|añade|agrega|sin|solo|sólo|solamente|además|en vez)\b
@@ -256,6 +260,21 @@ _SEARCHED: dict[Wish, str] = {
     fr: \bquand même\b
     es: \bde todos modos\b
     """,
+    "begin": r"""
+    en: \b(?:start|begin|launch|run|proceed|continue|go)\b
+    de: \b(?:starte?|beginne?|lege? los|los|weiter)\b
+    fr: \b(?:lance[rz]?|commence[rz]?|démarre[rz]?|vas y|allez y)\b
+    es: \b(?:empieza|comienza|inicia|adelante|procede)\b
+    it: \b(?:avvia|inizia|procedi|vai)\w*
+    pt: \b(?:começa|avança|inicia)\b
+    """,
+    "confirms_forgetting": r"""
+    en: ^yes (?:please )?(?:forget|delete|erase|wipe) (?:it|that|this|everything|all|(?:\w+ ){0,2}conversation)$
+    en: ^(?:delete|erase|wipe) (?:it|everything)$
+    de: ^ja (?:bitte )?(?:vergiss|lösche?) (?:es|das|alles|(?:\w+ ){0,2}gespräch)$|^lösche? (?:es|alles)$
+    fr: ^oui (?:oublie|efface|supprime)[rz]? (?:tout|la|ça|(?:\w+ ){0,2}conversation)$|^(?:efface|supprime)[rz]? tout$
+    es: ^sí (?:olvída|bórra|elimína)l[oa]$|^sí (?:olvida|borra) (?:todo|(?:\w+ ){0,2}conversación)$|^bórral[oa]$
+    """,
     "keep": r"""
     en: \bkeep\b|\b(?:don't|do not|never) (?:delete|remove|erase)\b
     de: \bbehalte?\b|\bnicht löschen\b|\blösche? (?:\w+ )?nicht\b
@@ -271,6 +290,7 @@ _WHOLE: dict[Wish, str] = {
     "yes": r"""
     en: yes|yep|yup|yeah|sure|ok|okay|alright|all right|fine|perfect|absolutely|definitely|of course|agreed|approved?
     en: i approve|i agree|confirm(?:ed)?|proceed|go(?: ahead| for it| on)?|do (?:it|that|so)|run it|make it so|begin
+    en: do|go right ahead|i'm in|count me in
     en: start(?: it| now| the research| the run)?|(?:that |it |all )?(?:sounds?|looks?) (?:good|great|fine|right|ok)
     en: let's (?:go|start|do (?:it|this|that))
     de: ja|jawohl|klar|perfekt|gerne?|einverstanden|in ordnung|passt|mache? (?:das|es)|machen wir|genau so|nur zu
@@ -284,7 +304,8 @@ _WHOLE: dict[Wish, str] = {
     pt: sim|claro(?: que sim)?|está bem|de acordo|avança|perfeito|pode (?:começar|avançar)|começa|vamos lá
     """,
     "no": r"""
-    en: no|nope|nah|(?:don't|do not)(?: (?:start|do|run|delete))?(?: (?:it|that|this))?|better not|(?:i'd )?rather not
+    en: no|nope|nah|(?:don't|do not)(?: (?:start|do|run|delete|proceed|begin|go ahead|order))?(?: (?:it|that|this))?
+    en: better not|(?:i'd )?rather not
     en: (?:drop|skip|leave|keep|stop|cancel|forget) (?:it|that)|stop|cancel|i changed my mind|never ?mind
     en: (?:that's |it's )?too (?:expensive|much)
     de: nein|nee|nö|(?:lieber|besser|doch|bloß) nicht|nicht starten|starte? (?:es |sie )?nicht|lass (?:es|das)(?: sein)?
@@ -298,7 +319,7 @@ _WHOLE: dict[Wish, str] = {
     pt: não|melhor não|deixa (?:lá|estar)|cancela|(?:é )?(?:muito|demasiado) caro
     """,
     "later": r"""
-    en: not (?:right )?now|not yet|(?:maybe )?later|wait|hold on
+    en: not (?:right )?now|not (?:yet|today)|(?:maybe )?later|wait|hold on
     de: noch nicht|jetzt nicht|(?:vielleicht )?später|warte
     fr: pas maintenant|pas encore|plus tard|attends
     es: ahora no|todavía no|más tarde|espera
@@ -316,9 +337,9 @@ _WHOLE: dict[Wish, str] = {
 }
 """Of each wish the words of which the whole message consists, beside fillers."""
 _FILLERS = (
-    "great|good|super|well|then|now|actually|oh|hmm?|wait|whatever|please|sorry|thanks|thank you|for now|after all"
-    "|with it|with the plan|it|all|bitte|danke|jetzt|na|ach|gut|dann|so|mal|doch|alles|merci|bien|maintenant|alors"
-    "|plutôt|finalement|por favor|gracias"
+    "great|good|fine|super|no problem|well|then|now|actually|oh|hmm?|wait|whatever|please|sorry|thanks|thank you"
+    "|for now|after all|with it|with the plan|it|all|bitte|danke|jetzt|na|ach|gut|dann|so|mal|doch|alles|merci|bien"
+    "|maintenant|alors|plutôt|finalement|por favor|gracias"
     "|per favore|grazie|allora|obrigad[oa]|então"
 )
 _POLITE = re.compile(
@@ -329,6 +350,11 @@ _POLITE = re.compile(
     r"|s'il te plaît|s'il vous plaît|merci|por favor|gracias|per favore|grazie|obrigad[oa]))+$"
 )
 
+_YES = re.compile(r"\W*(?:yes|ja|oui|sí|si|sì|sim)\b", re.IGNORECASE)
+_REQUEST = re.compile(
+    r"(?i)\W*(?:(?:yes|ok|okay|ja|oui|sí)\W+)?(?:can|could|would|will) you\b|\W*(?:kannst|könntest|würdest) du\b"
+    r"|\W*(?:peux|pourrais)[ -]tu\b|\W*(?:puedes|podrías)\b"
+)
 _AGREEMENT = re.compile(
     r"(?i)^(?:(?:yes|ok|okay|sure|great|good|fine|perfect|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?"
     r"|ja|gut|(?:sieht|klingt) gut(?: aus)?|oui|d'accord|bien|sí|vale|está bien|please|bitte)[\s,.;!–-]+)*"
@@ -345,6 +371,16 @@ def wishes_of(message: str) -> frozenset[Wish]:
     if "?" in message or "？" in message:
         found.add("question")
     return frozenset(found)
+
+
+def is_request(message: str) -> bool:
+    """Whether a question is a polite request: `Could you start it?`"""
+    return bool(_REQUEST.match(message))
+
+
+def begins_with_yes(message: str) -> bool:
+    """Whether its first word is yes."""
+    return bool(_YES.match(message))
 
 
 def without_agreement(message: str) -> str:
