@@ -12,17 +12,18 @@ import sys
 import time
 from collections.abc import AsyncIterator, Callable, Iterator
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import pytest
-from google.genai import Client
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
 from tests.ledger.server import NoServer, Server, postgresql
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
+from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.local_emulator import index_file
+from tools.interactions.transport import Transport
 from tools.research.follower import Policy
 from tools.research.ledger import Ledger
 from tools.research.service import Research
@@ -143,15 +144,15 @@ class Desk:
     def __init__(self, api: Emulator, ledger: Path) -> None:
         self.api, self._ledger = api, ledger
         self.services: list[Research] = []
-        self.clients: list[Client] = []
+        self.transports: list[Transport] = []
 
     def service(
         self,
         *,
         patience: float = 60,
         clock: Callable[[], float] = time.time,
-        kind: Literal["emulator", "gemini"] = "emulator",
         name: str = "",
+        key: str = "k",
         **policy: float,
     ) -> Research:
         """A service of its own, as another process would have, over the same ledger.
@@ -159,12 +160,11 @@ class Desk:
         Args:
             name: what it calls the server.
         """
-        server = backend.Backend(kind, "a test", self.api.url)
-        sdk = backend.new_client(server, retries=False)
-        self.clients.append(sdk)
+        transport = Transport(gemini_endpoint(self.api.url, key))
+        self.transports.append(transport)
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: sdk, patience=patience),
+            InteractionsClient(lambda: transport, patience=patience),
             policy=Policy(**{"silence": 30, "create_timeout": 60, **policy}),
             clock=clock,
             sleep=self.pass_time,
@@ -199,5 +199,5 @@ async def desk(brain: Brain, tmp_path: Path) -> AsyncIterator[Desk]:
         yield place
         for service in place.services:
             await service.close()
-        for client in place.clients:
-            await client.aio.aclose()
+        for transport in place.transports:
+            await transport.aclose()

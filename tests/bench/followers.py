@@ -25,8 +25,10 @@ from sqlalchemy.engine import Engine
 from sqlalchemy.pool import Pool
 
 from tests.ledger.server import postgresql
-from tools.interactions.backend import EMULATOR_KEY, Backend, new_client
+from tools.interactions.backend import EMULATOR_KEY
 from tools.interactions.client import CreateRequest, Event, InteractionsClient
+from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.transport import Transport
 from tools.research.follower import Policy
 from tools.research.job import Answer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
@@ -130,9 +132,9 @@ async def until(database: str, state: State, count: int) -> None:
 
 async def followers(url: str, database: str, jobs: int) -> None:
     """Researches from their order to their report, followed at once."""
-    sdk = new_client(Backend("emulator", "", url), retries=False)
-    client, statements = Counting(lambda: sdk), Statements()
-    here, there = Research(Ledger(database), client), Research(Ledger(database), InteractionsClient(lambda: sdk))
+    transport = Transport(gemini_endpoint(url, "k"))
+    client, statements = Counting(lambda: transport), Statements()
+    here, there = Research(Ledger(database), client), Research(Ledger(database), InteractionsClient(lambda: transport))
     await here.start(order(-1))  # imports, migrations, the first connections
     await here.ledger.by_state()
     await until(database, State.RUNNING, 1)

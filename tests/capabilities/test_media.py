@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.genai import types
 
-from tools.adk.attachments import fitting, text_in
+from tools.adk.attachments import adapt_files, text_in
 from tools.interactions.media_types import decoded, is_text, media_type
 from tools.interactions.model_catalog import contract_of
 from tools.researcher.inputs import inputs_of
@@ -53,7 +53,7 @@ def test_a_model_is_given_what_was_judged_whatever_the_type_is_spelled_like() ->
     assert text_in(page) == "tides"
     contract = contract_of("gemini-3.8-flash")
     assert contract
-    (content,) = fitting([types.Content(role="user", parts=[page, picture])], contract)
+    (content,) = adapt_files([types.Content(role="user", parts=[page, picture])], contract)
     first, second = content.parts or ()
     assert first.text and "tides" in first.text
     assert second.inline_data and second.inline_data.mime_type == "image/png"

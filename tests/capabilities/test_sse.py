@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.interactions.sdk import joined
+from tools.adk.sdk_events import joined
 from tools.interactions.sse import Splitter
 
 LINES = st.sampled_from((b"\n", b"\r\n", b"\r"))

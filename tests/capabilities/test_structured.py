@@ -7,6 +7,7 @@ from typing import Any
 
 import pytest
 from google.adk.agents.run_config import StreamingMode
+from google.oauth2.credentials import Credentials
 
 from interactions_emulator import Emulator
 from tests.capabilities.conftest import Script, Solo
@@ -20,21 +21,12 @@ TOOLS = "tools: [{name: tools.weather.get_weather}, {name: google_search}]\n"
 VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOGLE_CLOUD_LOCATION": "global"}
 
 
-class Credentials:
-    """What Google's library finds on a machine of Google's."""
-
-    token, expiry, quota_project_id, valid, expired = "a-token", None, None, True, False
-
-    def refresh(self, request: Any) -> None:
-        """Nothing to do."""
-
-
 @pytest.fixture(params=["gemini", "vertex"])
 def served(request: pytest.FixtureRequest, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
     """Points the application at the emulator as at this backend."""
     monkeypatch.delenv("DESK_BACKEND")
     if request.param == "vertex":
-        monkeypatch.setattr("google.auth.default", lambda **_: (Credentials(), "p"))
+        monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("a-token"), "p"))
         monkeypatch.setenv("GOOGLE_VERTEX_BASE_URL", api.url)
         for name, value in VERTEX.items():
             monkeypatch.setenv(name, value)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from google.oauth2.credentials import Credentials
 
 from interactions_emulator import Emulator
 from tests.scripts import research_brain
@@ -62,22 +63,18 @@ def test_an_emulator_behind_a_base_url_is_recognised_even_with_a_key(monkeypatch
 async def test_the_key_reaches_the_server_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "secret-key")
     chosen = choose(Settings(), {"GEMINI_API_KEY": "secret-key"})
-    assert "secret-key" not in f"{chosen!r} {chosen}"
-    client = backend.new_client(chosen)
-    assert client._api_client.api_key == "secret-key"
-    await client.aio.aclose()
+    found = backend.endpoint(chosen)
+    assert await found.headers() == {"x-goog-api-key": "secret-key"}
+    assert "secret-key" not in f"{chosen!r} {chosen} {found!r} {found}"
 
 
 async def test_vertex_requests_go_to_the_project_with_a_token(monkeypatch: pytest.MonkeyPatch) -> None:
-    from google.auth.credentials import AnonymousCredentials
-
     for name, value in VERTEX.items():
         monkeypatch.setenv(name, value)
-    monkeypatch.setattr("google.auth.default", lambda **_: (AnonymousCredentials(), "p"))
-    client = backend.new_client(choose(Settings(), VERTEX))
-    assert client.vertexai
-    assert (client._api_client.project, client._api_client.location) == ("p", "global")
-    await client.aio.aclose()
+    monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("the-token"), "p"))
+    found = backend.endpoint(choose(Settings(), VERTEX))
+    assert found.url == "https://aiplatform.googleapis.com/v1beta1/projects/p/locations/global/interactions"
+    assert (await found.headers())["authorization"] == "Bearer the-token"
 
 
 @pytest.mark.parametrize("variable", ["GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"])

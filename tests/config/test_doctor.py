@@ -156,7 +156,7 @@ async def test_a_server_that_is_silent_is_not_waited_for_for_ever(monkeypatch: p
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     with monkeypatch.context() as patched:
         patched.setattr(backend, "current", lambda: chosen)
-        patched.setattr(probe, "PATIENCE", 0.01)
+        patched.setattr(probe, "TIMEOUT_S", 0.01)
         good, words = await probe.probe(chosen)
     assert (good, "does not answer" in words, "GOOGLE_GEMINI_BASE_URL" in words) == (False, True, True)
     listening.close()

@@ -21,8 +21,7 @@ def brief(turn: Turn) -> list[Beat]:
 
 
 async def create(**body: Any) -> str:
-    interaction = await backend.client().aio.interactions.create(input="Tides", **body)
-    return str(interaction.id)
+    return str((await backend.transport().answer({"input": "Tides", **body}))["id"])
 
 
 async def test_creates_of_deep_research_count_and_nothing_else(use: Any) -> None:
@@ -34,7 +33,7 @@ async def test_creates_of_deep_research_count_and_nothing_else(use: Any) -> None
         await create(model="gemini-3.8-flash")
         forgotten = await create(agent=AGENT, background=True)
         await create(agent=AGENT, background=True)
-        await backend.client().aio.interactions.delete(forgotten)
+        await backend.transport().delete(forgotten)
         await count.read()
     assert count.creates == 2  # not the one from before; the deleted one was paid for
 

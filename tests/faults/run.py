@@ -15,12 +15,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TypeVar
 
-from google.genai import Client
-
 from interactions_emulator import Emulator
 from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPORT, Cell, Fault, brain
-from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
+from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.transport import Transport
 from tools.research.follower import Policy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
@@ -81,10 +80,7 @@ class Place:
         self._deaf = socket.socket()
         self._deaf.bind(("127.0.0.1", 0))  # a port that is taken and that nobody listens at
         self.nowhere = f"http://127.0.0.1:{self._deaf.getsockname()[1]}"
-        self._sdk, self._refused = (
-            backend.new_client(backend.Backend("emulator", "faults", url), retries=False)
-            for url in (api.url, self.nowhere)
-        )
+        self._transport, self._refused = (Transport(gemini_endpoint(url, "k")) for url in (api.url, self.nowhere))
         self.refusals = 0
         """So many requests find nobody who listens."""
         self._passed = 0.0
@@ -101,16 +97,16 @@ class Place:
         if faults:
             await asyncio.to_thread(self.api.faults, *faults)
 
-    def sdk(self) -> Client:
-        """The client for a request; while refusals are left, one whose address nobody listens at."""
+    def transport(self) -> Transport:
+        """The transport for a request; while refusals are left, one whose address nobody listens at."""
         if self.refusals:
             self.refusals -= 1
             return self._refused
-        return self._sdk
+        return self._transport
 
     def service(self, ledger: Ledger | None = None) -> Research:
         """A service of its own, as another process would have, over the same ledger."""
-        client = InteractionsClient(self.sdk)
+        client = InteractionsClient(self.transport)
         return Research(ledger or Ledger(self.ledger), client, policy=POLICY, sleep=self.pass_time)
 
     async def while_time_passes(self, work: Awaitable[T], patience: float = PATIENCE) -> T:
@@ -133,9 +129,8 @@ class Place:
         return [i["status"] for i in await asyncio.to_thread(self.api.interactions) if i["input"] == brief]
 
     async def close(self) -> None:
-        for client in (self._sdk, self._refused):
-            await client.aio.aclose()
-            client.close()
+        for transport in (self._transport, self._refused):
+            await transport.aclose()
         self._deaf.close()
         await asyncio.to_thread(self.api.close)
 

@@ -10,10 +10,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from tests.forms.server import FormServer, form_server
-from tools.interactions import backend
 from tools.interactions.client import ApiError, InteractionsClient
-from tools.interactions.http_answer import WireError
-from tools.interactions.transport import wire_of
+from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.transport import Transport
 from tools.research.follower import Policy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
@@ -82,10 +81,7 @@ class Place:
 async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Place]:
     """A place whose time is virtual: who waits is let go on at once."""
     async with form_server() as server:
-        sdk = backend.new_client(backend.Backend("emulator", "forms", server.url), retries=False)
-        with suppress(WireError):  # the first request of a process builds the SDK's classes
-            await wire_of(sdk).get("v1_first")
-        server.play()
+        transport = Transport(gemini_endpoint(server.url, "k"))
         found: list[Place] = []
 
         async def sleep(seconds: float) -> None:
@@ -95,7 +91,7 @@ async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Pl
 
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{folder}/forms.db"),
-            InteractionsClient(lambda: sdk),
+            InteractionsClient(lambda: transport),
             policy=Policy(poll_first=150, poll_most=300, stall_after=600),
             clock=lambda: found[0].clock,
             sleep=sleep,
@@ -105,7 +101,7 @@ async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Pl
             yield found[0]
         finally:
             await service.close()
-            await sdk.aio.aclose()
+            await transport.aclose()
 
 
 async def check(where: Place, brief: str, *, report: str | None = None) -> Job:

@@ -30,7 +30,8 @@ from tests.forms.server import (
 )
 from tools.interactions import http_answer
 from tools.interactions.client import ApiError, InteractionsClient
-from tools.interactions.sdk import new_client
+from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.transport import Transport
 from tools.research.follow_up import UnknownModel
 from tools.research.job import Order, State
 from tools.research.texts import outcome
@@ -279,8 +280,8 @@ async def test_that_it_costs_again_is_said_only_where_something_was_started(
 async def test_a_secret_in_an_error_of_the_server_is_shown_nowhere() -> None:
     async with form_server() as server:
         url = server.url.replace("http://", "http://bob:pass%20word1@")
-        sdk = new_client(url, retries=False, enterprise=False, api_key="the-key-of-2026")
-        client = InteractionsClient(lambda: sdk)
+        transport = Transport(gemini_endpoint(url, "the-key-of-2026"))
+        client = InteractionsClient(lambda: transport)
         said = "bad key the-key-of-2026 for bob:pass%20word1 or pass word1"
         for answer in (
             sent_as_json({"error": {"message": said}}, "400 Bad Request"),
@@ -292,7 +293,7 @@ async def test_a_secret_in_an_error_of_the_server_is_shown_nowhere() -> None:
                 await client.get(NAME)
             assert "bad key" in str(raised.value)
             assert "2026" not in str(raised.value) and "word1" not in str(raised.value)
-        await sdk.aio.aclose()
+        await transport.aclose()
 
 
 async def test_the_words_of_a_refusal_are_cut(where: Place) -> None:

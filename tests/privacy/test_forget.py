@@ -232,7 +232,7 @@ async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there
 async def test_a_server_that_cannot_be_reached_costs_nothing(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.privacy.erasure.RETRY_WAITS_S", (0, 0, 0))
+    monkeypatch.setattr("tools.interactions.retry.FIRST_WAIT_S", 0)
     talk = await had(app)
     known, before = stored(api), len((await talk.session()).events)
     api.faults({"on": "delete", "drop": True, "times": 0}, {"on": "get", "drop": True, "times": 0})
@@ -245,7 +245,7 @@ async def test_a_server_that_cannot_be_reached_costs_nothing(
 async def test_a_server_that_has_no_time_is_asked_again(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.privacy.erasure.RETRY_WAITS_S", (0, 0, 0))
+    monkeypatch.setattr("tools.interactions.retry.FIRST_WAIT_S", 0)
     talk = await had(app)
     api.faults({"on": "delete", "status": 503, "times": 3}, {"on": "get", "status": 429, "retry_after_ms": 1})
     await talk.say(FORGET)

@@ -13,7 +13,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from google.genai import Client
 from sqlalchemy.exc import OperationalError
 
 from interactions_emulator import Emulator
@@ -22,6 +21,7 @@ from tests.conftest import ROOT, Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said, search
 from tools.interactions.client import InteractionsClient
+from tools.interactions.transport import Transport
 from tools.research.config import Limits
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
@@ -254,10 +254,10 @@ async def test_forgetting_deletes_every_plan_too(desk: Desk) -> None:
 
 
 async def test_a_research_that_could_not_be_sent_at_all_was_not_started(desk: Desk, tmp_path: Path) -> None:
-    def no_client() -> Client:
+    def no_transport() -> Transport:
         raise ValueError("no key is set")
 
-    service = Research(Ledger(f"sqlite+aiosqlite:///{tmp_path}/other.db"), InteractionsClient(no_client))
+    service = Research(Ledger(f"sqlite+aiosqlite:///{tmp_path}/other.db"), InteractionsClient(no_transport))
     job, _ = await service.start(ORDER)
     await lines(service, job)
     job = await service.job(job.id)

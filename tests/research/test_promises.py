@@ -473,14 +473,13 @@ def bytes_of(folder: Path, files: str) -> bytes:
 
 @pytest.mark.parametrize("refused", [False, True])
 async def test_no_key_reaches_the_log_or_the_ledger(
-    desk: Desk, refused: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    desk: Desk, refused: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = "AIzaSy-a-key-that-nobody-may-read-123456"
-    monkeypatch.setenv("GOOGLE_API_KEY", key)
     caplog.set_level(logging.DEBUG)
     if refused:
         desk.api.faults({"on": "create", "status": 401})
-    service = desk.service(kind="gemini")
+    service = desk.service(key=key)
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is (State.FAILED if refused else State.COMPLETED)

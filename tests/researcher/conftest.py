@@ -93,7 +93,7 @@ class Desk:
 
     async def delete(self, interaction_id: str) -> None:
         """Has the server forget an interaction."""
-        await InteractionsClient(backend.client).delete(interaction_id)
+        await InteractionsClient(backend.transport).delete(interaction_id)
 
     async def jobs(self) -> list[Job]:
         return await self.service.jobs("ada")

@@ -16,9 +16,8 @@ from google.genai import types
 from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
-from tools.adk import sessions
 from tools.adk.history import Recent
-from tools.adk.sessions import WINDOW, RecentInMemorySessions, RecentSqliteSessions
+from tools.adk.sessions import WINDOW, RecentInMemorySessions, RecentSqliteSessions, turn
 from tools.app import build_app
 from tools.interactions import backend
 
@@ -46,7 +45,7 @@ async def small_talk(talk: Talk, turns: int) -> None:
 
 async def read(talk: Talk) -> Session:
     """The session as a turn reads it."""
-    with sessions.turn():
+    with turn():
         session = await talk.sessions.get_session(app_name=talk.runner.app_name, user_id=USER, session_id="s1")
     assert session
     return session
@@ -81,7 +80,7 @@ async def test_a_chain_that_the_server_forgot_is_begun_anew_with_the_whole_conve
     await talk.say("hello")
     await small_talk(talk, MANY)
     for interaction in api.interactions():
-        await backend.client().aio.interactions.delete(interaction["id"])
+        await backend.transport().delete(interaction["id"])
     await talk.say("hello again")
     assert len(creates(api)[-1]["input"]) >= 2 * MANY
 
@@ -99,7 +98,7 @@ async def test_a_short_conversation_is_read_as_it_is() -> None:
     sessions = RecentInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
     await sessions.append_event(session, Event(author="user"))
-    with sessions.turn():
+    with turn():
         found = await sessions.get_session(app_name="a", user_id="u", session_id="s")
     assert found
     assert not isinstance(found.events, Recent)

@@ -11,13 +11,13 @@ from tools.interactions.media_types import decoded, is_text, media_type
 from tools.interactions.model_catalog import Contract, medium_of
 
 
-def fitting(contents: Iterable[types.Content], contract: Contract | None) -> list[types.Content]:
+def adapt_files(contents: Iterable[types.Content], contract: Contract | None) -> list[types.Content]:
     """The contents with what is text as text, and a word in the place of each file that the model cannot take.
 
     A file would else be refused again with every request that tells the model of it.
     """
     return [
-        content.model_copy(update={"parts": [_fitting(part, contract) for part in content.parts or ()]})
+        content.model_copy(update={"parts": [_adapted(part, contract) for part in content.parts or ()]})
         for content in contents
     ]
 
@@ -28,7 +28,7 @@ def text_in(part: types.Part) -> str | None:
     return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
-def _fitting(part: types.Part, contract: Contract | None) -> types.Part:
+def _adapted(part: types.Part, contract: Contract | None) -> types.Part:
     file = part.inline_data or part.file_data
     if file is None:
         return part

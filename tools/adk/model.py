@@ -4,32 +4,39 @@ from __future__ import annotations
 
 import asyncio
 import logging
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
-from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse
+from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse, interactions_utils
+from google.adk.utils._google_client_headers import merge_tracking_headers
 from google.genai import Client, types
-from pydantic import PrivateAttr, field_validator
+from google.genai.interactions import Interaction
+from pydantic import field_validator
 
-from tools.adk.attachments import fitting
+from tools.adk.attachments import adapt_files
 from tools.adk.history import Unseen
-from tools.adk.request_options import arguments_of, tier_of
-from tools.adk.response_collector import Tap, TappedClient
+from tools.adk.request_options import arguments_of, merge_arguments, tier_of
+from tools.adk.response_collector import ResponseCollector
+from tools.adk.sdk_events import sdk_events
 from tools.adk.spans import describe_answer
 from tools.adk.structured_output import repair, response_format, response_schema, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
-from tools.interactions.client import retry_after, status_of
+from tools.interactions.client import status_of
+from tools.interactions.http_answer import WireError
 from tools.interactions.model_catalog import contract_of
+from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
 
 DEFERRED = "deferred"
 """The service tier whose answers come hours later, and are never streamed."""
-TRIES = 3
-"""How often a request is sent again."""
-LONGEST_WAIT = 8.0
-"""Seconds that a person may wait in silence for a server that has no time."""
+PENDING = ("queued", "in_progress")
+"""Statuses of an answer that is not there yet."""
+FIRST_POLL_S, LONGEST_POLL_S = 5.0, 30.0
+"""Seconds between two looks at a deferred answer."""
+FAILED_POLLS = 5
+"""Reads of a deferred answer that may fail one after the other."""
 ENDINGS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
@@ -54,10 +61,11 @@ class InteractionsLlm(Gemini):
     * A picture is a response of its own, before the text: `adk web` shows one an event, and none beside a text.
     * A chain that the server has forgotten is begun anew with the whole conversation.
     * An answer that ended badly, or a stream that ended without its last event, is an error.
+
+    ADK's converters make requests and responses; the requests themselves are sent by `tools.interactions.transport`.
     """
 
     use_interactions_api: bool = True
-    _tap: Tap | None = PrivateAttr(default=None)
 
     @classmethod
     def supported_models(cls) -> list[str]:
@@ -72,9 +80,8 @@ class InteractionsLlm(Gemini):
 
     @property
     def api_client(self) -> Client:
-        """The application's client; during a request, one that the request's tap listens to."""
-        client = backend.client(retries=False)
-        return TappedClient(client, self._tap) if self._tap else client  # type: ignore[return-value]
+        """The SDK's client, which ADK asks for its backend and for live connections."""
+        return backend.client()
 
     @property
     def capabilities(self) -> LlmCapabilities:
@@ -85,13 +92,13 @@ class InteractionsLlm(Gemini):
         self, llm_request: LlmRequest, stream: bool = False
     ) -> AsyncGenerator[LlmResponse, None]:
         """Yields partial responses if `stream`, then each picture, and at last the answer, calls or an error."""
-        request, schema = llm_request, response_schema(llm_request.config)
-        if schema is None:
-            async for response in self._remembered(request, stream, {}):
+        request = llm_request
+        if response_schema(request.config) is None:
+            async for response in self._remembered(request, stream):
                 yield response
             return
         for _ in range(2):
-            async for response in self._remembered(request, stream, {"response_format": response_format(schema)}):
+            async for response in self._remembered(request, stream):
                 if response.partial:
                     yield response
             problem = schema_problem(request.config, response)
@@ -102,22 +109,21 @@ class InteractionsLlm(Gemini):
         response.error_code, response.error_message, response.content = "INVALID_OUTPUT", problem, None
         yield response
 
-    async def _remembered(
-        self, request: LlmRequest, stream: bool, extra: dict[str, Any]
-    ) -> AsyncGenerator[LlmResponse, None]:
+    async def _remembered(self, request: LlmRequest, stream: bool) -> AsyncGenerator[LlmResponse, None]:
         """The answer on the request's chain, or on a new one if the server knows that no more.
 
-        A server that has no time now is asked again soon. The SDK would wait as long as it is told to, without a word.
+        A server that has no time now is asked again soon.
         """
         tries = 0
         while True:
             previous, contents = request.previous_interaction_id, request.contents
             try:
-                async for response in self._answer(request, stream, extra):
+                # Through ADK's own method, in whose place `adk test` plays a recorded answer.
+                async for response in Gemini.generate_content_async(self, request.model_copy(), stream):
                     yield response
                 return
             except Exception as error:
-                wait = pause(error, tries)
+                wait = retry_delay(error, tries)
                 if status_of(error) == 404 and previous and isinstance(contents, Unseen):
                     log.info("%s: the server forgot %s, going on from the session", request.model, previous)
                     values = {"previous_interaction_id": None, "contents": await contents.whole()}
@@ -128,60 +134,117 @@ class InteractionsLlm(Gemini):
                 else:
                     raise
 
-    async def _answer(
-        self, request: LlmRequest, stream: bool, extra: dict[str, Any]
+    async def _preprocess_request(self, llm_request: LlmRequest) -> None:
+        """Overrides ADK's, which takes out what `generateContent` refuses: labels, and the names of files."""
+        labels = llm_request.config.labels
+        llm_request.contents = adapt_files(llm_request.contents, contract_of(llm_request.model or ""))
+        await super()._preprocess_request(llm_request)
+        llm_request.config.labels = labels
+
+    async def _generate_content_via_interactions(
+        self, llm_request: LlmRequest, stream: bool
     ) -> AsyncGenerator[LlmResponse, None]:
-        tier = request.service_tier or tier_of(request.config)
-        tap = Tap({**arguments_of(request.config), **extra}, watched=stream)
-        model, whole = self.model_copy(), None
-        model._tap = tap
-        contents = fitting(request.contents, contract_of(request.model or ""))
-        request = request.model_copy(update={"service_tier": tier, "contents": contents})
-        async for response in Gemini.generate_content_async(model, request, stream=tier != DEFERRED):
+        """Overrides ADK's; nothing was said yet when it raises `WireError` for a status."""
+        collector, whole = ResponseCollector(), None
+        body, headers = create_body(llm_request), _headers(llm_request.config)
+        if body.get("service_tier") == DEFERRED:
+            responses = _deferred(collector, body, headers)
+        else:
+            responses = _streamed(collector, body, headers, watched=stream)
+        async for response in responses:
             if not response.partial and (whole is None or whole.error_code != UNREADABLE_CALL):
                 whole = response
             elif response.partial and stream and not _media(response):
                 yield response
-        if whole is None or (tap.asked and not tap.status and not whole.error_code):
+        if whole is None or (not collector.status and not whole.error_code):
             yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
             return
-        describe_answer(whole, tap.status)
-        if request.config.store is False:
+        describe_answer(whole, collector.status)
+        if body.get("store") is False:
             whole.interaction_id = None  # the server keeps nothing that a chain could go on from
-        for response in told(whole, tap, with_sources="response_format" not in extra):
+        for response in to_responses(whole, collector, with_sources=response_schema(llm_request.config) is None):
             yield response
 
 
-def pause(error: Exception, tries: int) -> float | None:
-    """Seconds to wait before a request that failed is sent again; None if it is not worth it.
+def create_body(request: LlmRequest) -> dict[str, Any]:
+    """The body of the create that a request comes to."""
+    config, schema = request.config, response_schema(request.config)
+    contents = request.contents
+    if request.previous_interaction_id:
+        contents = interactions_utils._get_latest_user_contents(contents)
+    tier = request.service_tier or tier_of(config)
+    arguments = {
+        "model": request.model,
+        "input": interactions_utils._convert_contents_to_steps(contents),
+        "system_instruction": interactions_utils.extract_system_instruction(config),
+        "tools": interactions_utils.convert_tools_config_to_interactions_format(config),
+        "generation_config": interactions_utils.build_generation_config(config),
+        "previous_interaction_id": request.previous_interaction_id,
+        "service_tier": tier,
+        "background": True if tier == DEFERRED else None,
+    }
+    extra = arguments_of(config)
+    if schema is not None:
+        extra["response_format"] = response_format(schema)
+    return merge_arguments(arguments, extra)
 
-    Nothing was said yet when the API answers with a status.
-    """
-    status = status_of(error)
-    if status is None or (status not in (408, 409, 429) and status < 500) or tries >= TRIES:
-        return None
-    wait = retry_after(error)
-    wait = 0.5 * 2**tries if wait is None else wait
-    return wait if wait <= LONGEST_WAIT else None
+
+def _headers(config: types.GenerateContentConfig) -> dict[str, str]:
+    """The request's own headers, with those by which Google counts the uses of ADK."""
+    return merge_tracking_headers((config.http_options and config.http_options.headers) or {})
 
 
-def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[LlmResponse]:
+async def _streamed(
+    collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
+) -> AsyncGenerator[LlmResponse, None]:
+    """ADK's responses to the events of a create, as `interactions_utils._create_interactions` makes them."""
+    state, interaction_id = interactions_utils._StreamState(), None
+    async for event in sdk_events(backend.transport(), body, headers, watched=watched):
+        collector.add_event(event)
+        interaction_id = interactions_utils._extract_stream_interaction_id(event) or interaction_id
+        response = interactions_utils.convert_interaction_event_to_llm_response(event, state, interaction_id)
+        if response:
+            yield response
+
+
+async def _deferred(
+    collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str]
+) -> AsyncGenerator[LlmResponse, None]:
+    """The response to an answer that the server puts off: it is asked for until it is there."""
+    transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
+    resource = await transport.answer(body, headers)
+    while resource["status"] in PENDING:
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, LONGEST_POLL_S)
+        try:
+            resource, failed = await transport.get(resource["id"]), 0
+        except WireError as error:
+            failed += 1
+            if failed == FAILED_POLLS:
+                raise
+            log.warning("%s cannot be read now: %s", resource["id"], error)
+    interaction = Interaction.model_validate(resource)
+    collector.add_interaction(interaction)
+    yield interactions_utils.convert_interaction_to_llm_response(interaction)
+
+
+def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sources: bool = True) -> list[LlmResponse]:
     """A whole answer as it is shown: each picture, sound or file for itself, then text, calls or an error.
 
     An answer is cited exactly as a report is. Thoughts are left out, but for their signatures, which the model wants
     back: `adk run` would glue them to the answer.
     """
-    text, citations = tap.cited()
+    text, citations = collector.cited()
     if citations and with_sources:
         text, sources = cite(text, citations)
         text = f"{text}\n\n**Sources**\n\n{source_list(sources)}"
-    ending = _ended(whole, tap)
+    ending = _ended(whole, collector)
     if ending.error_code and text:
         text = f"{text}\n\n*{ending.error_message}*"
     signatures, calls, media, others = _sorted(whole.content)
     if media and not text and not calls:  # ADK takes an ending without a word for an error
         text = "Here it is." if len(media) == 1 else "Here they are."
-    answer = [types.Part(text=text)] if text else [] if tap.blocks else others
+    answer = [types.Part(text=text)] if text else [] if collector.blocks else others
     if not (answer or calls or media or ending.error_code):  # ADK would end the turn without a word
         ending.error_code, ending.error_message = "EMPTY_ANSWER", "the model answered with nothing; ask again"
     parts = [*signatures, *answer, *calls]
@@ -192,15 +255,15 @@ def told(whole: LlmResponse, tap: Tap, *, with_sources: bool = True) -> list[Llm
     return [*(whole.model_copy(update={"content": file, **unended}) for file in files), ending]
 
 
-def _ended(whole: LlmResponse, tap: Tap) -> LlmResponse:
+def _ended(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
     """A copy that says what went wrong, if anything did."""
     ending = whole.model_copy(update={"partial": None})  # as ADK has it without streaming, whoever compares events
-    if tap.status in ENDINGS or whole.error_code:
-        reason = "; ".join(dict.fromkeys(tap.errors)) or whole.error_message or ""
-        what = ENDINGS.get(tap.status, "the model reports an error")
-        ending.error_code = tap.status.upper() if tap.status in ENDINGS else whole.error_code
+    if collector.status in ENDINGS or whole.error_code:
+        reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
+        what = ENDINGS.get(collector.status, "the model reports an error")
+        ending.error_code = collector.status.upper() if collector.status in ENDINGS else whole.error_code
         ending.error_message = f"{what}: {reason}" if reason else f"{what}."
-        if tap.status not in CONTINUABLE:
+        if collector.status not in CONTINUABLE:
             ending.interaction_id = None  # the next turn goes on from the last good answer
     return ending
 

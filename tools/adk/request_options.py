@@ -67,7 +67,7 @@ def tier_of(config: types.GenerateContentConfig) -> str | None:
     return _name(config.service_tier) if config.service_tier else None
 
 
-def merged(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
+def merge_arguments(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
     """ADK's arguments with ours: what is a mapping in both is joined, tools are appended."""
     result = {**arguments, **extra}
     result["generation_config"] = {**(arguments.get("generation_config") or {}), **extra.get("generation_config", {})}

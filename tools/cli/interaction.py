@@ -62,7 +62,7 @@ def _client() -> InteractionsClient:
     from tools.interactions import backend
     from tools.interactions.client import InteractionsClient
 
-    return InteractionsClient(lambda: backend.client(retries=False))
+    return InteractionsClient(backend.transport)
 
 
 def _unknown(interaction_id: str) -> Exception:

@@ -76,7 +76,7 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     if not yes:
         question = f"Delete {session_id} with its files and researches, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
-    server = Stores(store, artifacts, research(), InteractionsClient(backend.client), backend.server())
+    server = Stores(store, artifacts, research(), InteractionsClient(backend.transport), backend.server())
     receipt = await forget(server, Conversation(NAME, USER, session_id), insist=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)

@@ -16,7 +16,9 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
 from tools.interactions.server_name import normalized_server
+from tools.interactions.transport import Transport
 from tools.redaction import without_credentials
 from tools.settings import Settings, load_settings
 
@@ -154,22 +156,35 @@ def _is_emulator(url: str) -> bool:
     return str(server).startswith("interactions-emulator")
 
 
-_clients: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[tuple[Backend, bool], Client]] = WeakKeyDictionary()
+_transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Backend, Transport]] = WeakKeyDictionary()
 
 
-def client(*, retries: bool = True) -> Client:
-    """The SDK client of the running event loop (its connections belong to one loop).
+def transport() -> Transport:
+    """The transport of the running event loop (its connections belong to one loop)."""
+    transports = _transports.setdefault(asyncio.get_running_loop(), {})
+    chosen = current()
+    if chosen not in transports:
+        transports[chosen] = Transport(endpoint(chosen))
+    return transports[chosen]
 
-    The caller need not keep it: a client that is collected closes its connections, so it is kept here.
 
-    Args:
-        retries: whether the SDK repeats requests on 408, 409, 429 and 5xx by itself.
-    """
-    clients = _clients.setdefault(asyncio.get_running_loop(), {})
-    key = (current(), retries)
-    if key not in clients:
-        clients[key] = new_client(current(), retries=retries)
-    return clients[key]
+def client() -> Client:
+    """The SDK's client, for ADK. The application's own requests go through `transport`."""
+    return new_client(current())
+
+
+@lru_cache(maxsize=1)
+def new_client(backend: Backend) -> Client:
+    """An SDK client for a backend."""
+    from google.genai import Client
+    from google.genai.types import HttpOptions
+
+    options = HttpOptions(base_url=backend.url or None)
+    if backend.kind == "vertex":
+        # Given here, not found by the SDK: with an address of one's own it forgets them (2.34, `_api_client.py:1031`).
+        project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
+        return Client(enterprise=True, project=project, location=location, http_options=options)
+    return Client(enterprise=False, api_key=_key(backend), http_options=options)
 
 
 def server() -> str:
@@ -194,17 +209,17 @@ def credentials() -> str:
     return next(filter(os.environ.get, KEY_VARIABLES), "GEMINI_API_KEY")
 
 
-def new_client(backend: Backend, *, retries: bool = True) -> Client:
-    """A client for `backend`; keys and projects come from Google's own environment variables."""
-    from tools.interactions import sdk
-
-    address = backend.url or None
+def endpoint(backend: Backend) -> Endpoint:
+    """Where a backend is; keys and projects come from Google's own environment variables."""
     if backend.kind == "vertex":
-        # Given here, not found by the SDK: with an address of one's own it forgets them (2.34, `_api_client.py:1031`).
-        project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
-        return sdk.new_client(address, retries=retries, enterprise=True, project=project, location=location)
-    key = EMULATOR_KEY if backend.kind == "emulator" else next(filter(None, map(os.environ.get, KEY_VARIABLES)))
-    return sdk.new_client(address, retries=retries, enterprise=False, api_key=key)
+        project, location = (os.environ.get(f"GOOGLE_CLOUD_{name}", "") for name in ("PROJECT", "LOCATION"))
+        return vertex_endpoint(backend.url, project, location, _key(backend))
+    return gemini_endpoint(backend.url, _key(backend))
+
+
+def _key(backend: Backend) -> str:
+    found = next(filter(None, map(os.environ.get, KEY_VARIABLES)), "")
+    return EMULATOR_KEY if backend.kind == "emulator" else found
 
 
 def weather_urls() -> tuple[str, str]:

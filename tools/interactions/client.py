@@ -1,7 +1,6 @@
 """The client port: the calls that a research needs, and the handful of ways in which they fail.
 
-Nothing here tries again by itself: the SDK would repeat a create four times on 429 and 5xx (google-genai 2.34),
-and each repetition may be another paid run. Who calls decides what may be repeated.
+Nothing here tries again by itself: each repetition of a create may be another paid run. Who calls decides.
 """
 
 from __future__ import annotations
@@ -13,14 +12,11 @@ import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from tools.interactions.http_answer import NotSent
 from tools.interactions.resources import Event, Resource, interaction_id_of
-from tools.interactions.transport import each, wire_of
-
-if TYPE_CHECKING:
-    from google.genai import Client
+from tools.interactions.transport import Transport, iter_events
 
 THINKING = 4
 """So many times as long as for any other answer is waited for a model's."""
@@ -77,17 +73,17 @@ class Unavailable(ApiError):
 
 
 class InteractionsClient:
-    """The calls over the official SDK."""
+    """The calls over a transport."""
 
     def __init__(
-        self, sdk: Callable[[], Client], *, patience: float = 60, tools: Callable[[], list[Any]] = list
+        self, transport: Callable[[], Transport], *, patience: float = 60, tools: Callable[[], list[Any]] = list
     ) -> None:
         """Args:
-        sdk: gives the SDK client of the running event loop, one that never retries by itself.
+        transport: gives the one of the running event loop.
         tools: gives what a research may use, as the wire has it, asked anew for each: it may hold secrets.
-        patience: seconds for an answer that is no stream; the SDK would wait for ever (google-genai 2.34).
+        patience: seconds for an answer that is no stream.
         """
-        self._sdk, self._patience, self._tools = sdk, patience, tools
+        self._transport, self._patience, self._tools = transport, patience, tools
 
     async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:
         """Starts a research and yields its events. One of the first names the interaction.
@@ -98,7 +94,7 @@ class InteractionsClient:
             Unavailable: the stream broke after that.
         """
         try:
-            sdk, tools = self._sdk(), self._tools()
+            transport, tools = self._transport(), self._tools()
         except Exception as error:
             raise NotCreated(str(error)) from error
         body = {
@@ -113,7 +109,7 @@ class InteractionsClient:
         }
         named = False
         try:
-            async with aclosing(each(await wire_of(sdk).create(body))) as events:
+            async with aclosing(iter_events(await transport.create(body))) as events:
                 async for event in events:
                     named = named or bool(interaction_id_of(event))
                     yield event
@@ -129,7 +125,7 @@ class InteractionsClient:
             ApiError: the stream broke or could not be opened.
         """
         try:
-            async with aclosing(each(await wire_of(self._sdk()).attach(interaction_id, last_event_id))) as events:
+            async with aclosing(iter_events(await self._transport().attach(interaction_id, last_event_id))) as events:
                 async for event in events:
                     yield event
         except Exception as error:
@@ -142,7 +138,7 @@ class InteractionsClient:
             ApiError: it could not be read.
         """
         async with self._answer():
-            return await wire_of(self._sdk()).get(interaction_id, include_input=include_input)
+            return await self._transport().get(interaction_id, include_input=include_input)
 
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
         """Lets a model answer, going on from an interaction.
@@ -157,9 +153,9 @@ class InteractionsClient:
         body = {"model": model, "input": text, "previous_interaction_id": previous or None}
         steps, earlier = list[Any](), list[str]()
         async with self._answer(THINKING):
-            wire = wire_of(self._sdk())
+            transport = self._transport()
             while True:
-                part = await wire.answer(body)
+                part = await transport.answer(body)
                 steps += part.get("steps", [])
                 token, id_ = part.get("continuation_token"), part.get("id", "")
                 if part["status"] != "requires_continuation" or not token or token == body.get("continuation_token"):
@@ -175,7 +171,7 @@ class InteractionsClient:
             ApiError: it could not be asked.
         """
         async with self._answer():
-            return await wire_of(self._sdk()).cancel(interaction_id)
+            return await self._transport().cancel(interaction_id)
 
     async def delete(self, interaction_id: str) -> None:
         """Makes the server forget an interaction.
@@ -184,7 +180,7 @@ class InteractionsClient:
             ApiError: it could not be asked.
         """
         async with self._answer():
-            await wire_of(self._sdk()).delete(interaction_id)
+            await self._transport().delete(interaction_id)
 
     @asynccontextmanager
     async def _answer(self, times: float = 1) -> AsyncIterator[None]:
@@ -204,8 +200,8 @@ def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """HTTP status of an error of ours or the SDK's, whose errors share no base with `genai.errors.APIError` (2.34)."""
-    status = getattr(error, "status_code", None)
+    """HTTP status of an error of the transport, of `ApiError` or of the SDK, whose errors share no base (2.34)."""
+    status = getattr(error, "status_code", None) or getattr(error, "status", None)
     return status if isinstance(status, int) and status >= 300 else None
 
 
@@ -231,6 +227,8 @@ def _start_error(error: Exception) -> ApiError:
 
 def retry_after(error: BaseException) -> float | None:
     """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
+    if isinstance(error, ApiError):
+        return error.retry_after
     headers = getattr(getattr(error, "response", None), "headers", None) or {}
     try:
         if "retry-after-ms" in headers:

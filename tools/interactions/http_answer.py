@@ -76,6 +76,10 @@ class BadStatus(WireError):
 class BadAnswer(WireError):
     """The server answered with success, and with something that is neither an interaction nor events of one."""
 
+    def __init__(self, message: str, response: httpx.Response) -> None:
+        super().__init__(message)
+        self.response = response
+
 
 @dataclass(frozen=True)
 class HttpAnswer:
@@ -97,7 +101,7 @@ class HttpAnswer:
         """
         found = self._interaction(await self._body())
         if not found.get("status"):
-            raise BadAnswer(f"{self._described}, an interaction without a status")
+            raise BadAnswer(f"{self._described}, an interaction without a status", self.response)
         return found
 
     async def events(self) -> AsyncGenerator[Iterable[Event], None]:
@@ -121,7 +125,7 @@ class HttpAnswer:
                     pending.clear()
                 size += len(piece)
                 if size > MAX_BYTES:
-                    raise BadAnswer(f"{self._described}, which does not end")
+                    raise BadAnswer(f"{self._described}, which does not end", self.response)
                 if not is_stream:
                     pending.append(piece)
                 before_end = [*takewhile(_DONE.__ne__, ended)]
@@ -167,7 +171,7 @@ class HttpAnswer:
             async for piece in self._pieces():
                 body += piece
                 if len(body) > limit:
-                    raise BadAnswer(f"{self._described}, which does not end")
+                    raise BadAnswer(f"{self._described}, which does not end", self.response)
         return bytes(body)
 
     def _event(self, data: bytes) -> Event | None:
@@ -182,13 +186,13 @@ class HttpAnswer:
         except ValueError:
             found = {}
         if not found.get("id") and not found.get("status"):
-            raise BadAnswer(self.redact(f"{self._described}: {self._said(body)}".removesuffix(": ")))
+            raise BadAnswer(self.redact(f"{self._described}: {self._said(body)}".removesuffix(": ")), self.response)
         return found
 
     def _named(self, body: bytes) -> Resource:
         found = self._interaction(body)
         if not found.get("id"):
-            raise BadAnswer(f"{self._described}, an interaction without an id")
+            raise BadAnswer(f"{self._described}, an interaction without an id", self.response)
         return found
 
     def _located(self) -> str:

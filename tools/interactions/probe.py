@@ -3,16 +3,16 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
 
 from google.auth.exceptions import GoogleAuthError
 
 from tools.interactions import backend
+from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.redaction import redact, without_credentials
 
 NOWHERE = "v1_desk-doctor"
 """An interaction that no server has: whoever may ask is told so."""
-PATIENCE = 15.0
+TIMEOUT_S = 15.0
 """Seconds to wait for the answer."""
 
 
@@ -24,48 +24,48 @@ async def probe(chosen: backend.Backend) -> tuple[bool, str]:
     """
     variable, server = chosen.variable, without_credentials(chosen.url) or "Google"
     try:
-        async with asyncio.timeout(PATIENCE):
-            found = await backend.client(retries=False).aio.interactions.get(NOWHERE)
-        status, body = 200, dict[str, Any](id=found.id)
+        async with asyncio.timeout(TIMEOUT_S):
+            await backend.transport().get(NOWHERE)
+        problem = ""
     except TimeoutError:
-        return False, f"{server} does not answer in {PATIENCE:.0f} s: try again, or look at the network and {variable}"
-    except GoogleAuthError as error:
-        return False, f"there are no credentials ({_line(error)}): look at {backend.credentials()}"
-    except Exception as error:  # the SDK's errors share no base, and some are httpx's
-        if not isinstance(number := getattr(error, "status_code", None), int):
-            return False, f"{server} cannot be reached ({_line(error)}): look at the network and {variable}"
-        status, body = number, getattr(error, "body", {})
-    problem = judge(status, body, key=backend.credentials(), address=variable)
+        return False, f"{server} does not answer in {TIMEOUT_S:.0f} s: try again, or look at the network and {variable}"
+    except (BadStatus, BadAnswer) as error:
+        kind = error.response.headers.get("content-type", "")
+        said = error.message if isinstance(error, BadStatus) and "json" in kind else ""
+        problem = judge(
+            error.response.status_code, said, page="html" in kind, key=backend.credentials(), address=variable
+        )
+    except WireError as error:
+        if isinstance(error.__cause__, GoogleAuthError):
+            return False, f"there are no credentials ({_line(error)}): look at {backend.credentials()}"
+        return False, f"{server} cannot be reached ({_line(error)}): look at the network and {variable}"
     return not problem, f"{server} {problem or 'is the Interactions API and accepts the key'}"
 
 
-def judge(status: int, body: Any, *, key: str, address: str) -> str:
+def judge(status: int, said: str, *, page: bool, key: str, address: str) -> str:
     """What is wrong with a server that was asked for an interaction that it does not have.
 
     Args:
-        body: JSON data or text of its answer.
+        said: the message of the API's error; empty if the answer is none.
+        page: whether the answer is a web page.
         key: where the credentials come from.
         address: the variable that holds its address.
 
     Returns:
         What it does, and the next step; empty: nothing is wrong.
     """
-    error = body.get("error") if isinstance(body, dict) else None
-    said = str(error.get("message", "")) if isinstance(error, dict) else ""
     answer = f"HTTP {status}: {_line(said)}" if said else f"HTTP {status}"
-    if isinstance(body, str) and body.lstrip().startswith("<"):
-        return f"answers with a web page and not as an API ({answer}): look at {address}, and for a proxy in between"
-    if status in (401, 403) or (status == 400 and "API_KEY" in str(body).upper().replace(" ", "_")):
-        return f"does not accept the key ({answer}): look at {key}"
     if 300 <= status < 400:
-        return f"sends its clients elsewhere ({answer}): write the address that it leads to into {address}"
+        return f"sends its clients elsewhere (HTTP {status}): write the address that it leads to into {address}"
+    if page:
+        return f"answers with a web page and not as an API ({answer}): look at {address}, and for a proxy in between"
+    if status in (401, 403) or (status == 400 and "API KEY" in said.upper().replace("_", " ")):
+        return f"does not accept the key ({answer}): look at {key}"
     if status == 429:
         return f"has no quota left for the key ({answer}): try again later"
     if status >= 500:
         return f"is in trouble ({answer}): try again later"
     if status in (400, 404) and said:  # it knows such requests, and no such interaction
-        return ""
-    if status == 200 and isinstance(body, dict) and body.get("id"):
         return ""
     return f"is not the Interactions API ({answer}): look at {address}, which has neither /v1beta nor another path"
 

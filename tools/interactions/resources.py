@@ -159,6 +159,12 @@ def _finite(number: str) -> float | None:
     return value if math.isfinite(value) else None
 
 
+def output_text(resource: Resource) -> str:
+    """The text that a model put out in an interaction."""
+    contents = (step.get("content") for step in resource.get("steps", ()) if step.get("type") == "model_output")
+    return "".join(part.get("text") or "" for content in contents for part in content or () if isinstance(part, dict))
+
+
 def _text(value: Any) -> str | None:
     if isinstance(value, int | float) and not isinstance(value, bool):
         return str(value)

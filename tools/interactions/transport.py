@@ -1,8 +1,7 @@
-"""The wire of the Interactions API: its calls as plain JSON, without the SDK's models and parser.
+"""The calls of the Interactions API over HTTP, as plain JSON.
 
 google-genai 2.34 builds classes anew for each request, opens a connection for each stream (it closes the answer before
-its last chunk) and looks at each byte of a stream in Python. Address, credentials, headers and timeouts are the SDK's
-own all the same: once a minute it is let make a request that goes nowhere.
+its last chunk) and looks at each byte of a stream in Python: see docs/upstream/.
 
 No redirect is followed: a create that is sent twice is paid for twice, and a key goes to one server only.
 """
@@ -10,82 +9,51 @@ No redirect is followed: a create that is sent twice is paid for twice, and a ke
 from __future__ import annotations
 
 import json
-import time
-from collections.abc import AsyncGenerator, Iterable, Iterator, Mapping
-from contextlib import aclosing, contextmanager
-from contextvars import ContextVar
-from dataclasses import dataclass
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
 from functools import partial
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from urllib.parse import quote
 
 import httpx
+from pydantic_core import to_jsonable_python
 
+from tools.interactions.endpoint import Endpoint
 from tools.interactions.http_answer import BadAnswer, HttpAnswer, Interrupted, NotSent, describe
 from tools.interactions.resources import Event, Resource
 from tools.redaction import credentials_in, redact
 
-if TYPE_CHECKING:
-    from google.genai import Client
-
+LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+"""httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends."""
 Batches = AsyncGenerator[Iterable[Event], None]
 """Events as they came: those of a batch came together."""
-FRESH = 60.0
-"""Seconds that address and credentials are used before the SDK is asked again; its tokens last an hour."""
-_NAME = "rehearsal"
+_HEADERS = {
+    "content-type": "application/json",
+    "accept": "text/event-stream, application/json",
+    "user-agent": "research-desk",
+}
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
 """No connection was made, so nothing was sent; the next one may be."""
 _UNSENDABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
-class Http(httpx.AsyncClient):
-    """The connections that the SDK and the wire share. In a rehearsal a request gets its answer without being sent."""
+class Transport:
+    """The calls to one server. All raise `WireError`; none is repeated."""
 
-    async def send(self, request: httpx.Request, **values: Any) -> httpx.Response:
-        rehearsal = _rehearsal.get()
-        values["follow_redirects"] = False  # whatever the SDK wishes
-        return rehearsal.play(request) if rehearsal else await super().send(request, **values)
-
-
-@dataclass
-class Rehearsal:
-    """One request that goes nowhere, and what comes of it."""
-
-    outcome: httpx.Response
-    request: httpx.Request | None = None
-
-    def play(self, request: httpx.Request) -> httpx.Response:
-        self.request = request
-        self.outcome.request = request
-        return self.outcome
-
-
-_rehearsal: ContextVar[Rehearsal | None] = ContextVar("rehearsal", default=None)
-
-
-class Wire:
-    """The calls, over the connections of an SDK client that was made with them. All raise `WireError`."""
-
-    def __init__(self, sdk: Client, http: Http) -> None:
-        self._sdk, self._http = sdk, http
-        self._model: httpx.Request | None = None
-        self._until = 0.0
+    def __init__(self, endpoint: Endpoint, http: httpx.AsyncClient | None = None) -> None:
+        """Args:
+        http: its connections, which are closed with the transport; by default new ones without time limits.
+        """
+        self._endpoint = endpoint
+        self._http = http or httpx.AsyncClient(limits=LIMITS, timeout=None)
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
-        """Sends a create that asks for a stream; its events, once the server has begun to answer.
-
-        Raises:
-            TypeError: something in `body` is no JSON; nothing was sent.
-        """
+        """Sends a create that asks for a stream; its events, once the server has begun to answer."""
         return (await self._send("POST", headers=headers, body=body)).events()
 
-    async def answer(self, body: Mapping[str, Any]) -> Resource:
-        """Sends a create that asks for the whole interaction.
-
-        Raises:
-            TypeError: something in `body` is no JSON; nothing was sent.
-        """
-        return await (await self._send("POST", body=body)).interaction()
+    async def answer(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Resource:
+        """Sends a create that asks for the whole interaction."""
+        return await (await self._send("POST", headers=headers, body=body)).interaction()
 
     async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
         """Events of an interaction after `last_event_id` (or all), then those that follow live."""
@@ -110,6 +78,10 @@ class Wire:
         answer = await self._send("DELETE", _path(interaction_id))
         await answer.aclose()
 
+    async def aclose(self) -> None:
+        """Closes the connections."""
+        await self._http.aclose()
+
     async def _send(
         self,
         method: str,
@@ -122,21 +94,15 @@ class Wire:
         """An answer of success, of which only status and headers were read."""
         sent = {name: value for name, value in (body or {}).items() if value is not None}
         try:
-            content = json.dumps(sent, ensure_ascii=False).encode("utf-8", "replace") if body else None
-            model = await self._known()
-            url = model.url.copy_with(raw_path=model.url.raw_path + path.encode())
-            own = {**model.headers, **headers} if headers else model.headers
-            extensions = dict(model.extensions)
-            request = self._http.build_request(
-                method, url, headers=own, params=params, content=content, extensions=extensions
-            )
-        except TypeError:
-            raise
+            content = _json(sent) if body else None
+            all_headers = {**_HEADERS, **(headers or {}), **await self._endpoint.headers()}
+            url = f"{self._endpoint.url}{path}"
+            request = self._http.build_request(method, url, headers=all_headers, params=params, content=content)
         except Exception as error:  # no credentials, an address that is none, data that goes in circles
             raise NotSent(redact(describe(error)), transient=False) from error
         hide = partial(redact, known=_secrets(request, sent))
         try:
-            answer = HttpAnswer(await self._http.send(request, stream=True), hide)
+            answer = HttpAnswer(await self._http.send(request, stream=True, follow_redirects=False), hide)
         except (*_UNSENT, *_UNSENDABLE) as error:
             raise NotSent(hide(describe(error)), transient=isinstance(error, _UNSENT)) from error
         except Exception as error:  # httpx answers some oddities of servers with other errors than its own
@@ -145,25 +111,8 @@ class Wire:
             return answer
         raise await answer.refusal()
 
-    async def _known(self) -> httpx.Request:
-        """What the SDK's requests have in common today: address, credentials, timeouts."""
-        if self._model is None or time.monotonic() > self._until:
-            made, _ = await rehearse(self._sdk, httpx.Response(200, json={"id": _NAME, "status": "completed"}))
-            url = made.url.copy_with(raw_path=made.url.raw_path.partition(b"?")[0].removesuffix(f"/{_NAME}".encode()))
-            own = {name: value for name, value in made.headers.items() if name not in ("host", "content-length")}
-            headers = {**own, "content-type": "application/json", "accept": "text/event-stream, application/json"}
-            self._model = httpx.Request("GET", url, headers=headers, extensions=made.extensions)
-            self._until = time.monotonic() + FRESH
-        return self._model
 
-
-def wire_of(sdk: Client) -> Wire:
-    """The wire to the server of a client that `tools.interactions.sdk.new_client` made."""
-    wire: Wire = sdk.wire  # type: ignore[attr-defined]
-    return wire
-
-
-async def each(batches: Batches) -> AsyncGenerator[Event, None]:
+async def iter_events(batches: Batches) -> AsyncGenerator[Event, None]:
     """The events of batches, one by one."""
     async with aclosing(batches):
         async for batch in batches:
@@ -171,30 +120,8 @@ async def each(batches: Batches) -> AsyncGenerator[Event, None]:
                 yield event
 
 
-async def rehearse(sdk: Client, outcome: httpx.Response, *, stream: bool = False) -> tuple[httpx.Request, Any]:
-    """Lets the SDK ask for an interaction without sending anything.
-
-    Args:
-        outcome: the response that it is given.
-
-    Returns:
-        The request that it would have sent, and what it made of the answer.
-    """
-    with rehearsal(outcome) as played:
-        answer = await sdk.aio.interactions.get(_NAME, stream=stream)
-    assert played.request
-    return played.request, answer
-
-
-@contextmanager
-def rehearsal(outcome: httpx.Response) -> Iterator[Rehearsal]:
-    """Nothing that is asked inside, over a wire's connections, is sent; this is what is heard."""
-    played = Rehearsal(outcome)
-    before = _rehearsal.set(played)
-    try:
-        yield played
-    finally:
-        _rehearsal.reset(before)
+def _json(body: Mapping[str, Any]) -> bytes:
+    return json.dumps(body, ensure_ascii=False, default=to_jsonable_python).encode("utf-8", "replace")
 
 
 def _path(interaction_id: str) -> str:

@@ -6,12 +6,14 @@ import asyncio
 import hashlib
 from collections import OrderedDict
 from pathlib import Path
-from typing import Any, NamedTuple, cast
+from typing import NamedTuple
 
 from pydantic import ValidationError
 
 from tools.adk.error_plugin import explained
 from tools.interactions import backend
+from tools.interactions.resources import output_text
+from tools.interactions.retry import retried
 from tools.moderation.policy import Policy, load_instruction, load_policy
 from tools.moderation.verdict import Verdict, mismatch
 
@@ -80,14 +82,15 @@ class Judge:
         fence = f"=== {digest[:12]} ==="  # of the text itself, so that no text can hold its own
         try:
             async with asyncio.timeout(self._timeout):
-                answer: Any = await backend.client().aio.interactions.create(
-                    model=self._model,
-                    system_instruction=self._instruction,
-                    input=f"{FRAME.format(fence=fence)}\n{fence}\n{text}\n{fence}",
-                    response_format=cast(Any, [FORMAT]),
-                    store=False,
-                )
-            return Verdict.model_validate_json(answer.output_text or "")
+                body = {
+                    "model": self._model,
+                    "system_instruction": self._instruction,
+                    "input": f"{FRAME.format(fence=fence)}\n{fence}\n{text}\n{fence}",
+                    "response_format": [FORMAT],
+                    "store": False,
+                }
+                answer = await retried(lambda: backend.transport().answer(body))
+            return Verdict.model_validate_json(output_text(answer))
         except TimeoutError:
             why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."
             raise NotModerated("TIMEOUT", why) from None

@@ -16,15 +16,13 @@ from google.adk.artifacts import BaseArtifactService
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
-from tools.interactions.client import ApiError, Gone, InteractionsClient, Unavailable
+from tools.interactions.client import ApiError, Gone, InteractionsClient
+from tools.interactions.retry import retried
 from tools.research.job import Job
 from tools.research.service import OtherServer, Research
 
 AT_ONCE = 8
 """Requests to the server at the same time."""
-RETRY_WAITS_S = (0.5, 1.0, 2.0)
-MAX_WAIT_S = 8.0
-"""A server that wants more time is told of in the receipt."""
 REFUSED = "forget_refused"
 """State of a forgotten session: ids of the interactions that the server did not delete."""
 FOREIGN = ("user:", "app:")
@@ -230,7 +228,7 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     async def answer(id_: str) -> tuple[str, str | ApiError]:
         async with free:
             try:
-                return id_, await _patiently(ask, id_)
+                return id_, await retried(lambda: ask(id_))
             except ApiError as error:
                 return id_, error
 
@@ -240,19 +238,6 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     for id_ in good:
         receipt.refused.pop(id_, None)
     return good
-
-
-async def _patiently(ask: Callable[[str], Awaitable[str]], id_: str) -> str:
-    """An answer, asked for again while the server has no time."""
-    for wait in RETRY_WAITS_S:
-        try:
-            return await ask(id_)
-        except Unavailable as error:
-            asked = error.retry_after or wait
-            if error.status is None or asked > MAX_WAIT_S:  # nobody answered, or it would take too long
-                raise
-            await asyncio.sleep(asked)
-    return await ask(id_)
 
 
 async def _delete_artifacts(artifacts: BaseArtifactService | None, which: Conversation, receipt: Receipt) -> None:

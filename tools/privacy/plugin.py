@@ -92,7 +92,7 @@ async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[s
         return await confirmation.show(service.ledger, turn, [turn.question(session.id, action)])
 
     try:
-        client = InteractionsClient(backend.client)
+        client = InteractionsClient(backend.transport)
         stores = Stores(sessions, context.artifact_service, service, client, backend.server())
         receipt = await forget(stores, which, insist=insist, keep=True)
     except Exception as error:  # an exception would end `adk run`

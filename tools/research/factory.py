@@ -26,7 +26,7 @@ def research() -> Research:
         from tools.research.ledger import Ledger  # SQLAlchemy, for one: the plugins have this module from the start
         from tools.research.service import Research
 
-        client = InteractionsClient(lambda: backend.client(retries=False), tools=_tools)
+        client = InteractionsClient(backend.transport, tools=_tools)
         settings = load_settings()
         _services[loop] = Research(
             Ledger(settings.ledger_url),

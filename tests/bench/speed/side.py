@@ -73,7 +73,7 @@ class Desk:
         from tools.interactions.client import InteractionsClient
         from tools.research.follower import Follower, Happened
 
-        follower = Follower(InteractionsClient(lambda: backend.client(retries=False)), interaction_id)
+        follower = Follower(InteractionsClient(backend.transport), interaction_id)
         return sum([isinstance(news, Happened) async for news in follower.follow()])
 
 
@@ -237,7 +237,7 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
     cuts = [{"on": "create_stream", "cut_after": EVENTS}, {"on": "resume", "cut_after": EVENTS, "times": times}]
     for cut in cuts:
         await control(os.environ["GOOGLE_GEMINI_BASE_URL"], "faults", cut)
-    client = InteractionsClient(lambda: backend.client(retries=False))
+    client = InteractionsClient(backend.transport)
     stream = client.create(Request(AGENT, "many events, unfinished", {}))
     created = await anext(stream)
     follower = Follower(client, created["interaction"]["id"])

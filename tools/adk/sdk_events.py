@@ -1,0 +1,83 @@
+"""The events of an answer in the SDK's models, as ADK's converters take them."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import AsyncGenerator, Iterable, Mapping
+from contextlib import aclosing
+from typing import Any
+
+from google.genai.interactions import InteractionSSEEvent
+from pydantic import TypeAdapter, ValidationError
+
+from tools.interactions.resources import Event
+from tools.interactions.transport import Batches, Transport, iter_events
+
+log = logging.getLogger(__name__)
+
+_events = TypeAdapter[Any](InteractionSSEEvent)
+
+
+async def sdk_events(
+    transport: Transport, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
+) -> AsyncGenerator[Any, None]:
+    """Sends a create; its events, and those of the interactions that an answer which is too long for one goes on in.
+
+    Args:
+        watched: whether somebody sees the pieces; if not, those of one text come as one, else those that came together.
+
+    Raises:
+        WireError: the create failed, or its stream broke.
+    """
+    body, before = {**body, "stream": True}, None
+    while True:
+        last: Event = {}
+        batches = await transport.create(body, headers)
+        async with aclosing(batches if watched else _as_one(batches)) as came:
+            async for batch in came:
+                for event in joined(batch):
+                    last = event
+                    if (model := _model(event)) is not None:
+                        yield model
+        interaction = last.get("interaction", {})
+        token = interaction.get("continuation_token")
+        if interaction.get("status") != "requires_continuation" or not token or token == before:
+            return
+        before = token
+        body |= {"continuation_token": token}
+        if body.get("store") is not False:
+            body |= {"previous_interaction_id": interaction.get("id"), "input": None}
+
+
+async def _as_one(batches: Batches) -> Batches:
+    """All of a stream as one batch."""
+    yield [event async for event in iter_events(batches)]
+
+
+def joined(events: Iterable[Event]) -> list[Event]:
+    """Events with adjacent pieces of a text as one: each costs ADK as much as a whole text."""
+    found: list[Event] = []
+    for event in events:
+        if found and (of := _text_of(event)) and of == _text_of(found[-1]):
+            text = found[-1]["delta"]["text"] + event["delta"]["text"]
+            found[-1] = {**event, "delta": {**event["delta"], "text": text}}
+        else:
+            found.append(event)
+    return found
+
+
+def _text_of(event: Event) -> tuple[Any, ...] | None:
+    """Which step's text a piece is of, if an event is one that carries nothing else."""
+    delta = event.get("delta") if event.get("event_type") == "step.delta" else None
+    if isinstance(delta, dict) and set(delta) == {"type", "text"} and isinstance(delta["text"], str):
+        return event.get("index"), delta["type"]
+    return None
+
+
+def _model(event: Event) -> Any:
+    """An event in the SDK's models. None: it does not know it."""
+    try:
+        return _events.validate_python(event)
+    except ValidationError as error:
+        log.warning("an event of type %r was left out: %d errors", event.get("event_type"), error.error_count())
+        return None

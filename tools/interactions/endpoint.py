@@ -1,0 +1,83 @@
+"""Where the Interactions API of a backend is, and the credentials that its requests carry."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any
+
+import google.auth
+from google.auth.transport.requests import Request
+
+GEMINI_URL = "https://generativelanguage.googleapis.com"
+SCOPE = "https://www.googleapis.com/auth/cloud-platform"
+MULTI_REGIONS = ("us", "eu")
+"""Locations of Vertex AI with a host name of their own kind (google-genai 2.34, `_api_client.py:1025`)."""
+
+
+def default_credentials() -> Any:
+    """The application default credentials of Google Cloud.
+
+    Raises:
+        google.auth.exceptions.DefaultCredentialsError: there are none.
+    """
+    credentials, _ = google.auth.default(scopes=[SCOPE])
+    return credentials
+
+
+@dataclass
+class Endpoint:
+    """One server of the API: an address, and either a key or credentials of Google Cloud."""
+
+    url: str
+    """Address of all interactions, e.g. "https://generativelanguage.googleapis.com/v1beta/interactions"."""
+    key: str = field(default="", repr=False)
+    """API key; empty: `credentials` are used."""
+    credentials: Callable[[], Any] = field(default=default_credentials, repr=False)
+    """Gives google-auth's credentials when the first request needs them."""
+    _loaded: Any = field(default=None, init=False, repr=False)
+
+    async def headers(self) -> dict[str, str]:
+        """The headers that authenticate a request; a token that has expired is renewed.
+
+        Raises:
+            google.auth.exceptions.GoogleAuthError: there are no credentials, or no token for them.
+        """
+        if self.key:
+            return {"x-goog-api-key": self.key}
+        return await asyncio.to_thread(self._authenticated)
+
+    def _authenticated(self) -> dict[str, str]:
+        """Reads files and asks for tokens, so it is called in a thread."""
+        headers: dict[str, str] = {}
+        self._loaded = self._loaded or self.credentials()
+        self._loaded.before_request(Request(), "POST", self.url, headers)
+        return headers
+
+
+def gemini_endpoint(base_url: str, key: str) -> Endpoint:
+    """The Gemini API, or what stands in for it.
+
+    Args:
+        base_url: address without a version; empty: Google's.
+    """
+    return Endpoint(f"{(base_url or GEMINI_URL).rstrip('/')}/v1beta/interactions", key)
+
+
+def vertex_endpoint(base_url: str, project: str, location: str, key: str = "") -> Endpoint:
+    """Vertex AI: by the credentials of a project, or by a key if no project is given.
+
+    Args:
+        base_url: address without a version; empty: Google's for the location.
+    """
+    if not (project and location):
+        return Endpoint(f"{(base_url or 'https://aiplatform.googleapis.com').rstrip('/')}/v1beta1/interactions", key)
+    if location == "global":
+        host = "aiplatform.googleapis.com"
+    elif location in MULTI_REGIONS:
+        host = f"aiplatform.{location}.rep.googleapis.com"
+    else:
+        host = f"{location}-aiplatform.googleapis.com"
+    base = (base_url or f"https://{host}").rstrip("/")
+    return Endpoint(f"{base}/v1beta1/projects/{project}/locations/{location}/interactions")
