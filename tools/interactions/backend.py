@@ -47,7 +47,7 @@ class Backend:
     kind: Literal["gemini", "vertex", "emulator"]
     reason: str
     url: str = field(default="", repr=False)
-    """Base address, perhaps with a password; empty: the SDK's own, or an embedded emulator that is not started yet."""
+    """Base address, perhaps with a password; empty: Google's, or an embedded emulator that is not started yet."""
 
     @property
     def variable(self) -> str:

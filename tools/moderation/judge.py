@@ -47,7 +47,7 @@ class Judge:
         """Args:
         model: its name on the wire.
         instruction: what it judges by.
-        timeout: seconds for a verdict, the SDK's own retries included.
+        timeout: seconds for a verdict, retries included.
         """
         self._model, self._instruction, self._timeout = model, instruction, timeout
         self._known: OrderedDict[str, Verdict] = OrderedDict()
