@@ -11,7 +11,11 @@ endif
 CONFORMANCE := tests/wire/conformance
 CLIENTS := .venv-genai3/.ready $(if $(shell command -v npm),$(CONFORMANCE)/node_modules/.ready)
 
-.PHONY: demo test web chat doctor lint lock clean
+.PHONY: help demo test web chat doctor lint format lock clean
+.DEFAULT_GOAL := help
+
+help: ## The targets
+	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F '\t' '{printf "%-20s %s\n", $$1, $$2}'
 
 demo: $(VENV)/.ready ## Everything once, on the emulator; CORPUS=dir searches your own documents
 	GOOGLE_GEMINI_BASE_URL= DESK_BACKEND=emulator DESK_DATA_DIR=$(abspath build/demo) $(BIN)/desk demo --out reports
@@ -34,7 +38,7 @@ web: $(VENV)/.ready ## The development UI in a browser
 chat: $(VENV)/.ready ## The desk in this terminal
 	$(BIN)/adk run agents/desk
 
-doctor: $(VENV)/.ready
+doctor: $(VENV)/.ready ## Backend, keys, versions, ledger and services, and what is missing
 	$(BIN)/desk doctor
 
 .PHONY: eval
@@ -117,10 +121,14 @@ wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## The conformance flows agai
 needs-key:
 	@test -n "$$GEMINI_API_KEY" || { echo "This asks the real service, which needs a key: set GEMINI_API_KEY."; exit 1; }
 
-lint: $(VENV)/.ready-dev
+lint: $(VENV)/.ready-dev ## Ruff and mypy, which change nothing
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+
+format: $(VENV)/.ready-dev ## What ruff can mend
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
-	$(BIN)/mypy
 
 COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
   --no-emit-trusted-host --no-emit-find-links --no-header
@@ -132,7 +140,7 @@ lock: ## Resolve the dependencies anew (needs pip-tools)
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 
-clean:
+clean: ## Remove what was installed and built
 	rm -rf $(VENV) .venv-genai3 $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
 
 $(VENV)/bin/python:

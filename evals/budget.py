@@ -15,7 +15,7 @@ from google.adk.models import LLMRegistry, LlmRequest, LlmResponse
 from evals.effects import CREATES
 from evals.invocation_facts import facts_of
 from tools.adk.model import InteractionsLlm
-from tools.research.config import Limits
+from tools.research.config import Quotas
 from tools.research.job import cost_of
 from tools.researcher.agent import Researcher
 
@@ -98,7 +98,7 @@ def no_research(root: BaseAgent) -> Iterator[None]:
     found = researchers(root)
     limits = [each.limits for each in found]
     for each in found:
-        each.limits = Limits(usd_per_day=0.01)
+        each.limits = Quotas(usd_per_day=0.01)
     try:
         yield
     finally:

@@ -15,7 +15,7 @@ from pathlib import Path
 
 from tools.interactions.citations import plain_marks
 from tools.interactions.client import ApiError
-from tools.research.job import TERMINAL, WORKABLE, Job, Order, State, cost_of
+from tools.research.job import ACTIVE, TERMINAL, Job, Order, State, cost_of
 from tools.research.report.reading import Report
 from tools.research.service import Research
 
@@ -138,7 +138,7 @@ class Bench:
                     say(task, f"{job.id} begins")
                 else:
                     job = past.jobs[-1]
-                if job.state in WORKABLE | {State.EXPIRED}:  # one that seemed forgotten is worth another look
+                if job.state in ACTIVE | {State.EXPIRED}:  # one that seemed forgotten is worth another look
                     try:
                         async for line in self.service.watch(job.id):
                             say(task, line)
@@ -152,7 +152,7 @@ class Bench:
                 return Done(task, job, report or past.report, trouble)
 
         # What runs at the server already comes first, or it would run beside as many new ones.
-        first = sorted(tasks, key=lambda task: not any(job.state in WORKABLE for job in known[task].jobs))
+        first = sorted(tasks, key=lambda task: not any(job.state in ACTIVE for job in known[task].jobs))
         running = [asyncio.create_task(one(task)) for task in first]
         try:
             for each in asyncio.as_completed(running):

@@ -16,7 +16,7 @@ import typer
 
 from interactions_emulator.engine.state_store import JournalError
 from interactions_emulator.faults import parse_faults
-from interactions_emulator.http.context import Limits
+from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 from interactions_emulator.webhooks.registry import is_loopback
@@ -98,7 +98,7 @@ def main(
             idle_exit=idle_exit,
             token=token,
             webhook_hosts=frozenset(webhook_host or ()),
-            limits=Limits(stored=most_stored),
+            limits=ServerLimits(stored=most_stored),
         )
         gc.set_threshold(50_000, 20, 100)  # what is stored is many small objects that live long
         run(serve(settings, listener, ready, crash))

@@ -14,7 +14,7 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Brain
 from interactions_emulator.faults import Fault, given, parse_faults
-from interactions_emulator.http.context import Limits
+from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 
 
@@ -44,7 +44,7 @@ class Emulator:
         faults: list[Fault | dict[str, Any]] | None = None,
         webhook_hosts: frozenset[str] = frozenset(),
         token: str = "",
-        limits: Limits | None = None,
+        limits: ServerLimits | None = None,
         port: int = 0,
     ) -> None:
         self._settings = Settings(
@@ -58,7 +58,7 @@ class Emulator:
             faults=parse_faults(faults or []),
             webhook_hosts=webhook_hosts,
             token=token,
-            limits=limits or Limits(),
+            limits=limits or ServerLimits(),
         )
         self.port = port
         self._loop: asyncio.AbstractEventLoop | None = None

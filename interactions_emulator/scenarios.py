@@ -36,7 +36,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from interactions_emulator.brain.protocol import Beat, Brain, Ending, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, Step, TimedStep, Turn
 from interactions_emulator.engine.steps import STEPS
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.recording.replay import Exchange, exchanges
@@ -94,7 +94,7 @@ def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
 def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
     """Return a brain that answers from the scenarios, and asks `brain` for whatever none of them fits."""
 
-    def answer(turn: Turn) -> Iterable[Beat | Ending]:
+    def answer(turn: Turn) -> Iterable[TimedStep | Ending]:
         scenario = next((scenario for scenario in scenarios if _fits(scenario.match, turn)), None)
         return brain(turn) if scenario is None else _play(scenario, turn)
 
@@ -113,13 +113,13 @@ def _newest_text(turn: Turn) -> str:
     return "\n".join(content.get("text", "") for content in asked.get("content", ()))
 
 
-def _play(scenario: Scenario, turn: Turn) -> list[Beat | Ending]:
-    answer: list[Beat | Ending] = []
+def _play(scenario: Scenario, turn: Turn) -> list[TimedStep | Ending]:
+    answer: list[TimedStep | Ending] = []
     for position, step in enumerate(scenario.steps):
         if step == HOP:
             answer.append(Ending("requires_continuation"))
         else:
-            answer.append(Beat(scenario.wait, _with_id(step, f"call_{len(turn.steps)}_{position}")))
+            answer.append(TimedStep(scenario.wait, _with_id(step, f"call_{len(turn.steps)}_{position}")))
     if scenario.status != "completed":
         answer.append(Ending(scenario.status, (scenario.error.model_dump(),) if scenario.error else ()))
     return answer

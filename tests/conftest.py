@@ -24,7 +24,7 @@ from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.local_emulator import index_file
 from tools.interactions.transport import Transport
-from tools.research.follower import Policy
+from tools.research.follower import FollowPolicy
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 
@@ -165,7 +165,7 @@ class Desk:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: transport, patience=patience),
-            policy=Policy(**{"silence": 30, "create_timeout": 60, **policy}),
+            policy=FollowPolicy(**{"silence": 30, "create_timeout": 60, **policy}),
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,

@@ -6,7 +6,7 @@ import base64
 from collections.abc import Iterator
 from typing import Any
 
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.brain.rules.answer import Ids
 from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.managing import manage
@@ -19,13 +19,13 @@ PIXEL = base64.b64decode(
 REPORT = "# Tides\n\nThe moon moves the sea. Größere Fluten kommen bei Neumond. 🌊 Twice a day.\n"
 
 
-def research_brain(turn: Turn) -> Iterator[Beat]:
+def research_brain(turn: Turn) -> Iterator[TimedStep]:
     """A research of four steps: 20 virtual minutes, a report with two sources and a picture."""
-    yield Beat(60, thought("**Planning**\n\nWhat moves the sea?"))
-    yield Beat(240, search("tides moon"))
-    yield Beat(600, thought("**Writing**\n\nTwo sources agree."))
-    yield Beat(300, {"type": "model_output", "content": [cited(REPORT, "Größere Fluten kommen bei Neumond.")]})
-    yield Beat(0, {"type": "model_output", "content": [picture()]})
+    yield TimedStep(60, thought("**Planning**\n\nWhat moves the sea?"))
+    yield TimedStep(240, search("tides moon"))
+    yield TimedStep(600, thought("**Writing**\n\nTwo sources agree."))
+    yield TimedStep(300, {"type": "model_output", "content": [cited(REPORT, "Größere Fluten kommen bei Neumond.")]})
+    yield TimedStep(0, {"type": "model_output", "content": [picture()]})
 
 
 def thought(text: str) -> dict[str, Any]:
@@ -66,9 +66,9 @@ def picture() -> dict[str, Any]:
     return {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
 
 
-def managing(turn: Turn) -> Iterator[Beat]:
+def managing(turn: Turn) -> Iterator[TimedStep]:
     """The built-in researcher, which understands common words."""
-    yield Beat(0, manage(turn, hear(turn), Ids(turn)))
+    yield TimedStep(0, manage(turn, hear(turn), Ids(turn)))
 
 
 def forgetting(turn: Turn) -> dict[str, Any] | None:

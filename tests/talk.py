@@ -16,7 +16,7 @@ from google.genai import types
 
 from interactions_emulator import Emulator
 from tools.adk import sessions
-from tools.adk.sessions import RecentInMemorySessions, RecentSqliteSessions
+from tools.adk.sessions import WindowedInMemorySessions, WindowedSqliteSessions
 
 USER = "ada"
 CREATES = ("create", "create_stream")
@@ -33,7 +33,7 @@ class Talk:
         mode: StreamingMode = StreamingMode.NONE,
         session_id: str = "s1",
     ) -> None:
-        self.sessions, self.session_id = sessions or RecentInMemorySessions(), session_id
+        self.sessions, self.session_id = sessions or WindowedInMemorySessions(), session_id
         self.artifacts = InMemoryArtifactService()
         self.runner = Runner(
             app=app, session_service=self.sessions, artifact_service=self.artifacts, auto_create_session=True
@@ -50,7 +50,7 @@ class Talk:
 
     async def say(self, text: str, *files: types.Part) -> list[Event]:
         """The turn's whole events that say something."""
-        with sessions.turn():
+        with sessions.windowed_reads():
             return [e async for e in self.events(text, *files) if not e.partial and words(e)]
 
     async def ask(self, text: str, *files: types.Part) -> str:
@@ -77,7 +77,7 @@ def text_of(step: dict[str, Any]) -> str:
 
 def new_sessions(kind: str, folder: Path) -> BaseSessionService:
     """A session service: "memory" or "sqlite"."""
-    return RecentInMemorySessions() if kind == "memory" else RecentSqliteSessions(str(folder / "sessions.db"))
+    return WindowedInMemorySessions() if kind == "memory" else WindowedSqliteSessions(str(folder / "sessions.db"))
 
 
 def refusals(api: Emulator) -> list[Any]:

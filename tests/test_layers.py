@@ -23,6 +23,7 @@ ROOMS = (
     ("yaml_files", "database_url"),
     ("settings",),
     ("redaction", "sanitize", "shielded"),
+    ("errors",),
 )
 """From the top down. A room imports what stands below it."""
 FORMER = ("agent", "forget")

@@ -12,7 +12,7 @@ from tools.adk.sanitize_plugin import SanitizePlugin
 from tools.adk.telemetry_plugin import TelemetryPlugin
 from tools.config.loader import load_agent
 from tools.interactions import backend
-from tools.moderation.plugin import gates
+from tools.moderation.plugin import build_plugins
 from tools.privacy import ErasurePlugin
 from tools.research.recovery import RecoveryPlugin
 from tools.settings import load_settings
@@ -29,7 +29,7 @@ def build_app() -> App:
     """
     follow_environment()
     config = load_settings().config
-    agent, gate = load_agent(config), gates(config)
+    agent, gate = load_agent(config), build_plugins(config)
     backend.current()
     return App(
         name=NAME,

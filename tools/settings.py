@@ -9,15 +9,19 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Any, Literal, TypeVar, get_args
 
+from tools.errors import DeskError
+
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 """Folder that holds tools/ and configs/: the repository, or the place where a deployment put both."""
+INSTALLED_CONFIGS = ROOT / "configs"
+"""Folder of the agents' YAML files as they come with the application."""
 Usd = float
 Wish = Literal["auto", "gemini", "vertex", "emulator"]
 
 
-class SettingsError(Exception):
+class SettingsError(DeskError):
     """A setting in the environment has a value that cannot be used. The text names the variable."""
 
 
@@ -27,13 +31,18 @@ def _user_data() -> Path:
     return platformdirs.user_data_path("research-desk")
 
 
+def _configs() -> Path:
+    own = Path("configs").absolute()
+    return own if (own / "desk.yaml").is_file() else INSTALLED_CONFIGS
+
+
 @dataclass(frozen=True)
 class Settings:
     """`DESK_*` variables. Keys and Google's own variables are read by `tools.interactions.backend`."""
 
     backend: Wish = "auto"
-    config: Path = ROOT / "configs" / "desk.yaml"
-    """YAML file of the root agent."""
+    config: Path = field(default_factory=lambda: _configs() / "desk.yaml")
+    """YAML file of the root agent; by default in a folder that `desk init` made here, else the installed one."""
     data_dir: Path = field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""

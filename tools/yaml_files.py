@@ -11,6 +11,8 @@ from typing import Any
 
 import yaml
 
+from tools.errors import DeskError
+
 Location = tuple[str | int, ...]
 """Where something stands in a file: keys and positions from the top."""
 Finding = tuple[Location, str]
@@ -21,7 +23,7 @@ _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
-class ConfigError(Exception):
+class ConfigError(DeskError):
     """What is wrong in the configuration, one finding per line: `file:line: ...`."""
 
 

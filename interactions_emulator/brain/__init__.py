@@ -12,14 +12,14 @@ import json
 import re
 from collections.abc import Iterator
 
-from interactions_emulator.brain.protocol import Beat, Brain, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
 from interactions_emulator.brain.rules import corpus_qa, document_qa, drawing, results, small_talk
 from interactions_emulator.brain.rules.answer import Ids, say, sendable
 from interactions_emulator.brain.rules.attachments import all_text, read_documents
 from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, split_text
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
-from interactions_emulator.brain.rules.parsed_turn import Heard, hear
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, hear
 from interactions_emulator.brain.rules.research import research
 from interactions_emulator.brain.rules.research_phrases import wishes_of
 from interactions_emulator.brain.rules.schema import fill_schema
@@ -32,13 +32,13 @@ __all__ = ["make_brain"]
 def make_brain(corpus: Corpus) -> Brain:
     """A brain that knows what stands in `corpus` and in the turn, and nothing else."""
 
-    def brain(turn: Turn) -> Iterator[Beat]:
+    def brain(turn: Turn) -> Iterator[TimedStep]:
         if turn.is_agent:
             for wait, step in research(turn, corpus):
-                yield Beat(wait, sendable(step))
+                yield TimedStep(wait, sendable(step))
         else:
             for step in _chat(turn, corpus):
-                yield Beat(0.0, sendable(step))
+                yield TimedStep(0.0, sendable(step))
 
     return brain
 
@@ -71,7 +71,7 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
     yield from _words(turn, heard, allowed, corpus, ids)
 
 
-def _words(turn: Turn, heard: Heard, allowed: Allowed, corpus: Corpus, ids: Ids) -> Iterator[Step]:
+def _words(turn: Turn, heard: ParsedTurn, allowed: Allowed, corpus: Corpus, ids: Ids) -> Iterator[Step]:
     message, intent = heard.message, intent_of(heard.message)
     asks = intent in ("lookup", "study", "judge")
     reported = not allowed.types and small_talk.last_was_report(heard)

@@ -35,7 +35,7 @@ class Turn:
     """Address below which the server shows the documents of the corpus."""
 
 
-class Beat(NamedTuple):
+class TimedStep(NamedTuple):
     """One step of an answer and the virtual seconds that pass before it begins."""
 
     wait: float
@@ -54,7 +54,7 @@ class Ending(NamedTuple):
     """What the resource's `errors` and the stream's `error` events say, each {"code": ..., "message": ...}."""
 
 
-Brain = Callable[[Turn], Iterable[Beat | Ending]]
+Brain = Callable[[Turn], Iterable[TimedStep | Ending]]
 """Deterministic: the same turn over the same corpus yields the same beats, so that a run can go on after a restart.
 
 A list or tuple is taken as it is and must not change; anything else is drawn in a thread, for it may take its time.

@@ -7,7 +7,7 @@ import math
 import time
 from collections.abc import Callable
 
-from interactions_emulator.engine.notifier import Pulse
+from interactions_emulator.engine.notifier import Notifier
 
 
 class Clock:
@@ -25,7 +25,7 @@ class Clock:
         self._monotonic = monotonic
         self._base = time.time() if start is None else start
         self._mark = monotonic()
-        self._changed = Pulse()
+        self._changed = Notifier()
         self.speed = speed
         self.set_speed(speed)
 

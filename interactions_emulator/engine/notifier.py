@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 
 
-class Pulse:
+class Notifier:
     """An event that is over as soon as it has happened. For one event loop."""
 
     def __init__(self) -> None:

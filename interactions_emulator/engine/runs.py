@@ -10,10 +10,10 @@ import secrets
 from collections.abc import AsyncIterator, Callable, Iterable
 from typing import Any, NamedTuple
 
-from interactions_emulator.brain.protocol import Beat, Brain, Ending, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, Step, TimedStep, Turn
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.interaction import Cursor, Interaction
-from interactions_emulator.engine.notifier import Pulse
+from interactions_emulator.engine.notifier import Notifier
 from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.engine.steps import check_balance
 from interactions_emulator.engine.usage import counted, usage
@@ -37,8 +37,8 @@ class Run:
         self.due: float | None = None
         """The virtual time it waits for; None while the brain works."""
         self.task: asyncio.Task[None] | None = None
-        self.changed = Pulse()
-        self.beats: list[Beat | Ending] = []
+        self.changed = Notifier()
+        self.beats: list[TimedStep | Ending] = []
         """What the brain answers and is not told yet, in reverse."""
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
@@ -87,7 +87,7 @@ class Runs:
         self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
         self._journal = journal
         self._brain = brain
-        self._rested = Pulse()
+        self._rested = Notifier()
         self._retention = retention_days * DAY
         self._most = most
         self._ended = ended
@@ -339,7 +339,7 @@ def _read(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]
     return counted((*last.input, *last.steps), last.read)
 
 
-def _at_once(brain: Brain, turn: Turn) -> Iterable[Beat | Ending] | None:
+def _at_once(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
     """What the brain answers without taking its time; None if it has to be drawn in a thread."""
     try:
         answer = brain(turn)
@@ -348,24 +348,24 @@ def _at_once(brain: Brain, turn: Turn) -> Iterable[Beat | Ending] | None:
     return answer if isinstance(answer, (list, tuple)) else None
 
 
-def _drawn(brain: Brain, interaction: Interaction) -> Iterable[Beat | Ending]:
+def _drawn(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Ending]:
     """All that the brain answers, in a copy of its own; what goes wrong in it is the end."""
     assert interaction.turn is not None
-    answer: list[Beat | Ending] = []
+    answer: list[TimedStep | Ending] = []
     try:
         for beat in brain(interaction.turn):
-            answer.append(beat if isinstance(beat, Ending) else Beat(beat.wait, json.loads(json.dumps(beat.step))))
+            answer.append(beat if isinstance(beat, Ending) else TimedStep(beat.wait, json.loads(json.dumps(beat.step))))
     except Exception as error:
         logger.exception("the brain failed in interaction %s", interaction.id)
         answer.append(_failed(f"The brain failed: {type(error).__name__}: {error}"))
     return answer
 
 
-def _untold(answer: Iterable[Beat | Ending], interaction: Interaction) -> list[Beat | Ending]:
+def _untold(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
     """What is left of an answer after its earlier hops and what this interaction has told already, in reverse."""
     hops = 0
     told = list(interaction.steps)
-    left: list[Beat | Ending] = []
+    left: list[TimedStep | Ending] = []
     for beat in answer:
         if hops < interaction.hop:
             hops += isinstance(beat, Ending)

@@ -27,14 +27,14 @@ from starlette.routing import Route
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults import parse_faults
-from interactions_emulator.http.context import Parts
+from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.webhooks.registry import is_loopback
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(parts: Parts) -> list[Route]:
+def control_routes(parts: AppContext) -> list[Route]:
     runs, faults, log = parts.runs, parts.faults, parts.log
 
     async def show_faults(request: Request) -> Response:

@@ -14,7 +14,7 @@ from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.faults import Fault, parse_header
 from interactions_emulator.http.call import Call
-from interactions_emulator.http.context import Parts
+from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.requests import parse_create, parse_object
@@ -35,7 +35,7 @@ _LEGACY = re.compile(r"google-genai-sdk/1\.\S*")
 class Api:
     """What the API does. Nothing here waits: an answer that takes its time is one that says so."""
 
-    def __init__(self, parts: Parts) -> None:
+    def __init__(self, parts: AppContext) -> None:
         self._parts = parts
         self._runs = parts.runs
         hooks, deliveries = parts.webhooks, parts.deliveries

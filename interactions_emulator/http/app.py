@@ -30,10 +30,10 @@ from starlette.routing import Mount, Route
 from interactions_emulator import __version__
 from interactions_emulator.http.admin import control_routes
 from interactions_emulator.http.api import Api, broken
-from interactions_emulator.http.context import Parts
+from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused, error_body
 from interactions_emulator.http.protocol import Exchange, Todo
-from interactions_emulator.http.responses import Page, refusal
+from interactions_emulator.http.responses import AsgiResponse, refusal
 from interactions_emulator.synthetic import weather
 
 Endpoint = Callable[[Request], Awaitable[Response]]
@@ -46,7 +46,7 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(parts: Parts) -> App:
+def create_app(parts: AppContext) -> App:
     """Return the application."""
     documents = parts.documents
 
@@ -99,7 +99,7 @@ def create_app(parts: Parts) -> App:
 class App:
     """The API, and Starlette for the rest. Counts what is being answered, and lets no more in than may be."""
 
-    def __init__(self, parts: Parts, pages: Starlette) -> None:
+    def __init__(self, parts: AppContext, pages: Starlette) -> None:
         self._api = Api(parts)
         self.pages = pages
         self._log = parts.log
@@ -111,7 +111,7 @@ class App:
             busy = Refused(429, f"{self._most} requests are being answered already: close some streams")
             return refusal(busy).send(exchange)
         self._log.touch()
-        todo = (self._api.answer(exchange) or Page(self.pages)).send(exchange)
+        todo = (self._api.answer(exchange) or AsgiResponse(self.pages)).send(exchange)
         return None if todo is None else self._finish(exchange, todo)
 
     async def _finish(self, exchange: Exchange, todo: Coroutine[Any, Any, None]) -> None:

@@ -26,7 +26,7 @@ class Documents(Protocol):
 
 
 @dataclass(frozen=True)
-class Limits:
+class ServerLimits:
     """What a client may ask for."""
 
     body: int = 64 * 2**20
@@ -38,7 +38,7 @@ class Limits:
 
 
 @dataclass
-class Parts:
+class AppContext:
     """What the application is made of."""
 
     runs: Runs
@@ -52,7 +52,7 @@ class Parts:
     """Ends the server as if it were killed."""
     token: str = ""
     """The only API key that is let in; empty: any."""
-    limits: Limits = field(default_factory=Limits)
+    limits: ServerLimits = field(default_factory=ServerLimits)
     log: Log = field(default_factory=Log)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Set, it cuts all open streams, so that the server can stop."""

@@ -209,7 +209,7 @@ class Replayed:
         (exchange.cut if recorded.cut else exchange.finish)()
 
 
-class Page:
+class AsgiResponse:
     """What an ASGI application answers, as one whole."""
 
     status = None

@@ -16,14 +16,14 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interactions_emulator.brain.protocol import Beat, Brain, Ending, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.faults import Fault, Faults
 from interactions_emulator.http.app import create_app
-from interactions_emulator.http.context import Documents, Limits, Parts
+from interactions_emulator.http.context import AppContext, Documents, ServerLimits
 from interactions_emulator.http.protocol import App, Connection
 from interactions_emulator.recording.replay import Replay
 from interactions_emulator.scenarios import load_scenarios, scripted
@@ -58,7 +58,7 @@ class Settings:
     """Hosts that may be told of what happens, besides this machine."""
     token: str = ""
     """The only API key that is let in; empty: any."""
-    limits: Limits = field(default_factory=Limits)
+    limits: ServerLimits = field(default_factory=ServerLimits)
     idle_exit: float | None = None
     """Real seconds without requests and runs after which the server ends."""
 
@@ -77,7 +77,7 @@ def bind(port: int, host: str = HOST) -> socket.socket:
     return listener
 
 
-def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> Parts:
+def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> AppContext:
     """Return what the application of these settings is made of."""
     documents, brain = _open(settings)
     scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
@@ -95,7 +95,7 @@ def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None 
         ended=deliveries.tell,
     )
     closing = asyncio.Event()
-    return Parts(
+    return AppContext(
         runs=runs,
         faults=Faults(settings.faults),
         webhooks=webhooks,
@@ -172,7 +172,7 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         uvloop.run(main)
 
 
-async def _stop_when_idle(seconds: float, parts: Parts) -> None:
+async def _stop_when_idle(seconds: float, parts: AppContext) -> None:
     while (left := parts.log.last + seconds - time.monotonic()) > 0:
         await asyncio.sleep(left)
         if parts.runs.live or parts.log.busy:
@@ -208,7 +208,7 @@ def _extractive(corpus: Corpus) -> Brain:
 
         return make_brain(corpus)
 
-    def answer(turn: Turn) -> Iterator[Beat | Ending]:
+    def answer(turn: Turn) -> Iterator[TimedStep | Ending]:
         yield from brain()(turn)
 
     return answer

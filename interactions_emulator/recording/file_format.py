@@ -33,7 +33,7 @@ _FOLDS = re.compile("[\x85\u2028\u2029]")
 
 
 @dataclass
-class Taken:
+class CapturedExchange:
     """One exchange as it went over the sockets."""
 
     method: str
@@ -104,11 +104,11 @@ class Recording:
     ) -> None:
         self._writer.shutdown()
 
-    def add(self, taken: Taken) -> Future[None]:
+    def add(self, taken: CapturedExchange) -> Future[None]:
         """Append an exchange; done when the disk has it."""
         return self._writer.submit(self._write, taken)
 
-    def _write(self, taken: Taken) -> None:
+    def _write(self, taken: CapturedExchange) -> None:
         try:
             self._append((self._head + to_yaml(taken.exchange(self._redactor))).encode())
         except OSError as failure:

@@ -22,12 +22,12 @@ import httpx
 import typer
 
 from interactions_emulator.engine.request_log import Log
-from interactions_emulator.http.context import Limits
+from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.responses import refusal
 from interactions_emulator.http.serving import HOST, bind, host, run
-from interactions_emulator.recording.file_format import Recording, Taken
+from interactions_emulator.recording.file_format import CapturedExchange, Recording
 from interactions_emulator.webhooks.registry import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -81,7 +81,7 @@ class Proxy:
         if not _PATH.fullmatch(exchange.path):
             raise Refused(404, f"{exchange.path} is not recorded: the API is at /v1beta/interactions.")
         if exchange.too_large:
-            raise Refused(413, f"the body is larger than {Limits.body} bytes")
+            raise Refused(413, f"the body is larger than {ServerLimits.body} bytes")
         path = self._upstream.raw_path.rstrip(b"/") + quote(exchange.path, safe="/:@!$&'()*+,;=~").encode()
         url = self._upstream.copy_with(raw_path=path + b"?" + exchange.query if exchange.query else path)
         request = httpx.Request(exchange.method, url, headers=_asked(exchange.headers), content=exchange.body)
@@ -94,7 +94,7 @@ class Proxy:
             ) from failure
 
     async def _pass_on(self, answer: httpx.Response, exchange: Exchange) -> None:
-        taken = Taken(
+        taken = CapturedExchange(
             method=exchange.method,
             path=exchange.path,
             query=exchange.query.decode("latin-1"),
@@ -141,7 +141,7 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
     with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
         async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=30), limits=httpx.Limits()) as client:
             proxy = Proxy(check_upstream(upstream), client, recording)
-            await host(proxy, Log(), Limits.body, listener, closing, ready)
+            await host(proxy, Log(), ServerLimits.body, listener, closing, ready)
     if recording.failure:
         raise recording.failure
     return recording.exchanges

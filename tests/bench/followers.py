@@ -29,8 +29,8 @@ from tools.interactions.backend import EMULATOR_KEY
 from tools.interactions.client import CreateRequest, Event, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
-from tools.research.follower import Policy
-from tools.research.job import Answer, Job, Order, Plan, State, new_job
+from tools.research.follower import FollowPolicy
+from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 
@@ -151,7 +151,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (Policy().lease / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (FollowPolicy().lease / 3)))
 
     for job in started:  # somebody asks elsewhere how it stands, and goes away
         async with aclosing(there.watch(job.id, 0)) as lines:
@@ -204,7 +204,7 @@ async def looks(database: str) -> None:
     row("a count of all states, ms", (time.perf_counter() - began) * 1000)
     for number in range(30_000, 30_200):
         job = await add(number, State.COMPLETED)
-        await ledger.add_answer(job.id, Answer("What of it?", "So it is. " * 100, "v1_a"))
+        await ledger.add_answer(job.id, FollowUpAnswer("What of it?", "So it is. " * 100, "v1_a"))
     large = new_job(order(1, inputs=({"type": "document", "data": "x" * 10_000_000},)), now, State.INTENDED)
     await ledger.add(large)
     began = time.perf_counter()

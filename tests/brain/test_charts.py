@@ -12,7 +12,7 @@ from PIL import Image
 
 from interactions_emulator.brain import make_brain
 from interactions_emulator.brain.protocol import Brain, Step, Turn
-from interactions_emulator.brain.rules.attachments import Shelf
+from interactions_emulator.brain.rules.attachments import CombinedCorpus
 from interactions_emulator.brain.rules.charts import figures
 from interactions_emulator.corpus.index import Corpus
 from tests.brain.conftest import DOCUMENTS, document, said
@@ -78,7 +78,7 @@ def test_charts_follow_the_report_whose_text_stays_in_one_piece(power: Brain) ->
 
 def test_every_value_drawn_stands_in_the_document(tmp_path: Path) -> None:
     (tmp_path / "plants.md").write_text(PLANTS)
-    shelf = Shelf(Corpus([], None), Corpus.open(tmp_path))
+    shelf = CombinedCorpus(Corpus([], None), Corpus.open(tmp_path))
     drawn = [one.chart for one in figures(shelf, shelf.search("power plants", 5), lambda text: 1.0, ())]
     assert [(one.names, one.places, one.values, one.unit) for one in drawn] == [
         (("Rance", "Sihwa", "Annapolis"), (), {"Capacity (MW)": (240, 254, 20)}, ""),

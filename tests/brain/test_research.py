@@ -7,14 +7,14 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.brain.protocol import Beat, Brain, Step, Turn
+from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
 from interactions_emulator.corpus.index import Corpus
 from tests.brain.conftest import quoted, said
 
 BRIEF = "Research tidal power: barrages, tidal stream turbines, costs, environmental impact and nuclear fusion"
 
 
-def run(brain: Brain, brief: str, *, before: tuple[Step, ...] = (), **config: Any) -> list[Beat]:
+def run(brain: Brain, brief: str, *, before: tuple[Step, ...] = (), **config: Any) -> list[TimedStep]:
     turn = Turn(
         "deep-research",
         True,
@@ -26,7 +26,7 @@ def run(brain: Brain, brief: str, *, before: tuple[Step, ...] = (), **config: An
     return list(brain(turn))
 
 
-def report(beats: list[Beat]) -> str:
+def report(beats: list[TimedStep]) -> str:
     text: str = beats[-1].step["content"][0]["text"]
     return text
 

@@ -10,7 +10,7 @@ import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Brain, Ending, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
 from tests.scripts import call, research_brain, said
 from tests.talk import Talk
 from tools.app import build_app
@@ -25,17 +25,17 @@ class Script:
         self.answers: list[list[dict[str, Any] | Ending]] = []
         self.asked: list[Turn] = []
 
-    def __call__(self, turn: Turn) -> Iterator[Beat | Ending]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep | Ending]:
         self.asked.append(turn)
         answer = self.answers.pop(0) if self.answers else [said("All right.")]
-        yield from (item if isinstance(item, Ending) else Beat(0, item) for item in answer)
+        yield from (item if isinstance(item, Ending) else TimedStep(0, item) for item in answer)
 
 
 def ordering(order: dict[str, Any]) -> Brain:
     """The scripted research behind a researcher whose model orders it in answer to every message."""
 
-    def think(turn: Turn) -> Iterator[Beat]:
-        yield from research_brain(turn) if turn.is_agent else [Beat(0, call("start_research", "fc_1", **order))]
+    def think(turn: Turn) -> Iterator[TimedStep]:
+        yield from research_brain(turn) if turn.is_agent else [TimedStep(0, call("start_research", "fc_1", **order))]
 
     return think
 

@@ -7,7 +7,7 @@ from google.genai import types
 
 from tools.adk.attachments import adapt_files, text_in
 from tools.interactions.media_types import decoded, is_text, media_type
-from tools.interactions.model_catalog import contract_of
+from tools.interactions.model_catalog import capabilities_of
 from tools.researcher.inputs import inputs_of
 
 
@@ -51,7 +51,7 @@ def test_a_model_is_given_what_was_judged_whatever_the_type_is_spelled_like() ->
     page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
     picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
     assert text_in(page) == "tides"
-    contract = contract_of("gemini-3.8-flash")
+    contract = capabilities_of("gemini-3.8-flash")
     assert contract
     (content,) = adapt_files([types.Content(role="user", parts=[page, picture])], contract)
     first, second = content.parts or ()

@@ -11,7 +11,7 @@ import pytest
 from google.adk.agents.run_config import StreamingMode
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Ending, Turn
+from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from tests.capabilities.conftest import Script, Solo, ordering
 from tests.conftest import ROOT
 from tests.scripts import said
@@ -176,7 +176,7 @@ async def test_a_research_takes_the_tools_of_its_yaml_along(
 
     orders = ordering({"title": "Tides", "brief": "Research the tides"})
 
-    def brain(turn: Turn) -> Iterator[Beat | Ending]:
+    def brain(turn: Turn) -> Iterator[TimedStep | Ending]:
         asked.append(turn)
         yield from orders(turn)
 

@@ -7,7 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from tools.adk.sdk_events import joined
-from tools.interactions.sse import Splitter
+from tools.interactions.sse import SSEDecoder
 
 LINES = st.sampled_from((b"\n", b"\r\n", b"\r"))
 DATA = st.text(st.characters(exclude_characters="\r\n", codec="utf-8"), min_size=1, max_size=30).filter(
@@ -17,7 +17,7 @@ NOISE = st.sampled_from((b"", b": a comment", b"event: step.delta", b"id: 7", b"
 
 
 def read(*pieces: bytes) -> list[bytes]:
-    splitter = Splitter()
+    splitter = SSEDecoder()
     return [data for piece in pieces for data in splitter.feed(piece)]
 
 

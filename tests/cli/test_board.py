@@ -59,7 +59,7 @@ async def test_the_screen_follows_the_ledger_until_ctrl_c(monkeypatch: pytest.Mo
         await ledger.add(new_job(Order("moons", "bob", "s2", "deep-research-preview-04-2026"), 1001.0, State.RUNNING))
         assert "moons" in until(screen, "moons")
         process.send_signal(signal.SIGINT)
-        assert process.wait(20) == 130
+        assert process.wait(300) == 130
     finally:
         process.kill()
         await ledger.close()

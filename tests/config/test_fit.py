@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from tools.config.loader import load_agent
-from tools.interactions.model_catalog import contract_of
+from tools.interactions.model_catalog import capabilities_of
 from tools.yaml_files import ConfigError
 
 SCHEMA = "output_schema: {name: tools.moderation.Verdict}\n"
@@ -161,7 +161,7 @@ def test_an_own_table_of_models_beside_the_configuration_is_used_and_its_mistake
     monkeypatch.setenv("DESK_CONFIG", str(file))
     table = tmp_path / "models.yaml"
     table.write_text("- {names: [gemini-9-test], kind: model, inputs: [text], tools: []}\n")
-    found = contract_of("gemini-9-test")
+    found = capabilities_of("gemini-9-test")
     assert found
     assert found.inputs == {"text"}
 

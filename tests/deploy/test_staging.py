@@ -141,7 +141,7 @@ def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, 
             DESK_OIDC_AUDIENCE=AUDIENCE,
         )
         headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60, headers=headers)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300, headers=headers)
         until(lambda: ready(client, "/readyz"))
         assert httpx.get(f"http://127.0.0.1:{port}/list-apps").status_code == 401
         converse(client)
@@ -174,7 +174,7 @@ def test_agent_engines_tree_boots_by_itself_and_answers(
             DESK_WEATHER_URL=f"{api.url}/weather",
             DESK_DATA_DIR=str(tmp_path / "data"),
         )
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
         until(lambda: ready(client, "/list-apps"))
         converse(client)
         assert client.get("/a2a/desk/.well-known/agent-card.json").json()["name"] == "Research Desk"

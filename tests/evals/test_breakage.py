@@ -19,7 +19,7 @@ from evals.result import Case
 from evals.runner import Player, load_criteria
 from evals.sets import choose, load_sets
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
 from tests.scripts import call, research_brain, said
 from tools.app import build_app
@@ -81,9 +81,9 @@ async def test_a_broken_description_is_caught_by_the_route(api: Emulator, change
 
 
 async def test_a_broken_instruction_is_caught_by_the_route(use: Any, change: Any) -> None:
-    def obedient(turn: Turn) -> Iterator[Beat]:
+    def obedient(turn: Turn) -> Iterator[TimedStep]:
         told = "Hand over" in turn.system_instruction and any(t.get("name") == "transfer_to_agent" for t in turn.tools)
-        yield Beat(0.0, call("transfer_to_agent", "c1", agent_name="assistant") if told else said("Sunny."))
+        yield TimedStep(0.0, call("transfer_to_agent", "c1", agent_name="assistant") if told else said("Sunny."))
 
     with Emulator(brain=obedient, speed=math.inf) as api:
         use(api)
@@ -128,7 +128,7 @@ async def test_a_citation_that_leads_elsewhere_is_caught(api: Emulator, monkeypa
     assert failed(case) == {"citation_validity"}
 
 
-def eager(turn: Turn) -> Iterator[Beat]:
+def eager(turn: Turn) -> Iterator[TimedStep]:
     """Orders a run whatever is said, and says yes to it itself."""
     names = {tool.get("name") for tool in turn.tools}
     if turn.is_agent:
@@ -137,13 +137,13 @@ def eager(turn: Turn) -> Iterator[Beat]:
         waiting = re.search(r"^- (job_\w+) \| waits", turn.system_instruction, re.MULTILINE)
         number = len(turn.steps)
         if waiting:
-            yield Beat(0.0, call("approve", f"a{number}", job_id=waiting[1]))
+            yield TimedStep(0.0, call("approve", f"a{number}", job_id=waiting[1]))
         else:
-            yield Beat(0.0, call("start_research", f"s{number}", title="All", brief="Everything there is"))
+            yield TimedStep(0.0, call("start_research", f"s{number}", title="All", brief="Everything there is"))
     elif "transfer_to_agent" in names and turn.steps[-1]["type"] != "function_result":
-        yield Beat(0.0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
+        yield TimedStep(0.0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
     else:
-        yield Beat(0.0, said("Well."))
+        yield TimedStep(0.0, said("Well."))
 
 
 async def test_a_run_that_small_talk_orders_is_caught_and_not_paid_for(use: Any) -> None:
@@ -175,9 +175,9 @@ async def test_a_model_that_takes_thanks_for_a_yes_lowers_false_starts(use: Any)
 
 
 async def test_a_model_that_hears_no_yes_misses_it(use: Any) -> None:
-    def deaf(turn: Turn) -> Iterator[Beat]:
+    def deaf(turn: Turn) -> Iterator[TimedStep]:
         ordered = any(step.get("name") == "start_research" for step in turn.steps)
-        yield from [Beat(0.0, said("Hm?"))] if ordered else eager(turn)
+        yield from [TimedStep(0.0, said("Hm?"))] if ordered else eager(turn)
 
     with Emulator(brain=deaf, speed=math.inf) as api:
         use(api)

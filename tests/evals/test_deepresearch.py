@@ -18,7 +18,7 @@ import pytest
 
 from evals.deep_research_bench import Bench, Done, Task, TasksError, article, read_tasks, write_articles
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Brain, Ending, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
 from tests.conftest import ROOT, Desk
 from tests.forks import Fork
 from tests.kill.test_kill import researches, until
@@ -31,7 +31,7 @@ from tools.research.service import Research
 TASKS = [Task(i, f"Tides of sea {i}") for i in range(1, 6)]
 
 
-def failing(turn: Turn) -> Iterator[Beat]:
+def failing(turn: Turn) -> Iterator[TimedStep]:
     """A research that cannot be finished where the brief speaks of sea 3."""
     if "sea 3" in str(turn.steps):
         raise RuntimeError("no such sea")
@@ -189,7 +189,11 @@ class TestPaidFor:
     @pytest.fixture
     def brain(self) -> Brain:
         fates = iter(
-            [[Beat(60, said("# Half\n\nHalf of it.")), Ending("incomplete")], [Ending("failed")], [Beat(60, said(" "))]]
+            [
+                [TimedStep(60, said("# Half\n\nHalf of it.")), Ending("incomplete")],
+                [Ending("failed")],
+                [TimedStep(60, said(" "))],
+            ]
         )
         return lambda turn: next(fates)
 

@@ -17,7 +17,7 @@ from tests.evals.turns import did, ordered, refused, turn, wants
 from tests.researcher.conftest import Call, Script
 from tests.talk import Talk
 from tools.app import build_app
-from tools.research.config import Limits, load_research_settings
+from tools.research.config import Quotas, load_research_settings
 from tools.research.factory import close, research
 from tools.research.job import Order, new_job
 from tools.research.quotas import LimitReached, within
@@ -115,9 +115,9 @@ def test_an_order_beyond_the_limits_counts_as_one() -> None:
     job = new_job(Order(user="ada", session="s1", brief="Bees", agent="deep-research-preview-04-2026"), now=0)
     texts = list[str]()
     for limits, used in (
-        (Limits(usd_per_day=0.01), Used(0, 0, 0.0)),
-        (Limits(at_once=1), Used(1, 1, 3.0)),
-        (Limits(per_day=1), Used(0, 1, 3.0)),
+        (Quotas(usd_per_day=0.01), Used(0, 0, 0.0)),
+        (Quotas(at_once=1), Used(1, 1, 3.0)),
+        (Quotas(per_day=1), Used(0, 1, 3.0)),
     ):
         with pytest.raises(LimitReached) as reached:
             within(limits, job)(used)

@@ -21,7 +21,7 @@ from evals.budget import USD_PER_MILLION
 from evals.result import load_run
 from evals.sets import load_sets
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
 from tests.forks import run
 from tests.scripts import call, research_brain, said
@@ -195,7 +195,7 @@ def tokens_of(api: Emulator, interaction_id: str) -> int:
     return int(resource["usage"]["total_tokens"])
 
 
-def judging(turn: Turn) -> Iterator[Beat]:
+def judging(turn: Turn) -> Iterator[TimedStep]:
     """Hands everything to the researcher, which orders a run, unless it is asked as a judge."""
     text, names = json.dumps(turn.steps), {tool.get("name") for tool in turn.tools}
     if turn.is_agent:
@@ -203,14 +203,14 @@ def judging(turn: Turn) -> Iterator[Beat]:
     elif "Verdict:" in text and "Property:" in text:
         rubrics = ("on_point", "honest", "next_step", "no_money")
         lines = [f"ID: {each}\nProperty: {each}\nRationale: it is.\nVerdict: yes" for each in rubrics]
-        yield Beat(0, said("\n\n".join(lines)))
+        yield TimedStep(0, said("\n\n".join(lines)))
     elif any(step.get("type") == "function_result" for step in turn.steps[-turn.fresh :]):
-        yield Beat(0, said("Well."))
+        yield TimedStep(0, said("Well."))
     elif "start_research" in names:
-        yield Beat(
+        yield TimedStep(
             0, call("start_research", f"c{len(turn.steps)}", title="All", brief=f"Everything ({len(turn.steps)})")
         )
     elif turn.tools:
-        yield Beat(0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
+        yield TimedStep(0, call("transfer_to_agent", f"c{len(turn.steps)}", agent_name="researcher"))
     else:
-        yield Beat(0, said("Well."))
+        yield TimedStep(0, said("Well."))

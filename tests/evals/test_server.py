@@ -9,15 +9,15 @@ import pytest
 
 from evals.server import TURNS, CreateCount
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import said
 from tools.interactions import backend
 
 AGENT = "deep-research-preview-04-2026"
 
 
-def brief(turn: Turn) -> list[Beat]:
-    return [Beat(0, said("Tides come twice a day."))]
+def brief(turn: Turn) -> list[TimedStep]:
+    return [TimedStep(0, said("Tides come twice a day."))]
 
 
 async def create(**body: Any) -> str:

@@ -15,7 +15,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from typing import Any
 
-from interactions_emulator.brain.protocol import Beat, Ending, Turn
+from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from interactions_emulator.engine.events import step_events
 from tests.scripts import REPORT as REPORT
 from tests.scripts import research_brain
@@ -35,13 +35,13 @@ WAITS = (60, 240, 300, 600, 0)
 """Virtual seconds before each step: something is said at 600 s exactly, where the real service cuts its streams."""
 
 
-def brain(turn: Turn) -> Iterator[Beat | Ending]:
+def brain(turn: Turn) -> Iterator[TimedStep | Ending]:
     """The scripted research; it ends in the status that its brief ends with."""
     for wait, beat in zip(WAITS, research_brain(turn), strict=True):
-        yield Beat(wait, beat.step)
+        yield TimedStep(wait, beat.step)
     status = turn.steps[-1]["content"][-1]["text"].split()[-1]
     if status == "in_progress":
-        yield Beat(math.inf, {"type": "thought"})
+        yield TimedStep(math.inf, {"type": "thought"})
     if status != "completed":
         error = {"code": "internal_error", "message": "The agent could not finish."}
         yield Ending(status, (error,) if status == "failed" else ())

@@ -82,12 +82,12 @@ class Person:
     """That count."""
     turns: int = 0
 
-    def turn(self, brief: str) -> tuple[str, confirmation.Turn]:
+    def turn(self, brief: str) -> tuple[str, confirmation.TurnContext]:
         """What is said next, and the turn that it is said in."""
         answer = self.answers.pop(0) if self.answers else "yes"
         marks, self.marks, self.turns = self.marks, frozenset(), self.turns + 1
         shown = frozenset() if answer == "late yes" else marks
-        return answer, confirmation.Turn(f"{brief} {self.turns}", "ada", brief, answer, shown)
+        return answer, confirmation.TurnContext(f"{brief} {self.turns}", "ada", brief, answer, shown)
 
 
 ANSWERS = ("yes", "no", "question", "late yes")

@@ -94,8 +94,8 @@ class MortalLedger(Ledger):
         self._leased = await self._write(super().lease, job_id, owner, now, seconds)
         return self._leased
 
-    async def unlease(self, job_id: str, owner: str) -> None:
-        return await self._write(super().unlease, job_id, owner)
+    async def release_lease(self, job_id: str, owner: str) -> None:
+        return await self._write(super().release_lease, job_id, owner)
 
     async def _write(self, write: Callable[..., Awaitable[T]], *args: Any, **values: Any) -> T:
         with self._fate.at_a_write():

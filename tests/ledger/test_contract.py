@@ -8,7 +8,7 @@ from dataclasses import replace
 from typing import Any
 
 from tests.ledger.conftest import Open
-from tools.research.job import Answer, Job, Order, Plan, State, new_job
+from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
 RESEARCHERS = 50
@@ -32,7 +32,7 @@ async def test_a_job_comes_back_as_it_was_written(open_ledger: Open) -> None:
         line="searching: Gezeiten 🌊",
         usage={"total_tokens": 5},
         started=1_790_000_001.5,
-        follow_ups=(Answer("Wann ist Ebbe? 🌊", "Um \0 Uhr, half \ud83c of a wave.", "v1_b", ("v1_a",)),),
+        follow_ups=(FollowUpAnswer("Wann ist Ebbe? 🌊", "Um \0 Uhr, half \ud83c of a wave.", "v1_b", ("v1_a",)),),
         may_run=True,
     )
     assert await open_ledger().add(job) == (job, True)
@@ -88,7 +88,7 @@ async def test_many_that_write_at_once_to_jobs_of_their_own_all_succeed(open_led
         assert await ledger.lease(job.id, "me", 0, 10)
         for event in range(1, 4):
             await ledger.change(job.id, {State.INTENDED}, event, events=event, line=f"event {event}")
-        await ledger.unlease(job.id, "me")
+        await ledger.release_lease(job.id, "me")
         return await ledger.get(job.id)
 
     done = await asyncio.gather(*map(research, range(RESEARCHERS)))
@@ -117,7 +117,7 @@ async def test_a_plan_and_its_usage_are_changed_and_read_back(open_ledger: Open)
 async def test_answers_that_come_at_once_are_all_kept_and_none_of_a_forgotten_job(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     job, _ = await ledgers[0].add(job_of("tides"))
-    answers = [Answer(f"{n}?", f"{n}!", f"v1_{n}") for n in range(20)]
+    answers = [FollowUpAnswer(f"{n}?", f"{n}!", f"v1_{n}") for n in range(20)]
     await asyncio.gather(*(ledgers[n % 2].add_answer(job.id, answer) for n, answer in enumerate(answers)))
     found = await ledgers[0].get(job.id)
     assert found is not None
@@ -132,9 +132,9 @@ async def test_a_lease_is_exclusive_until_it_is_handed_back(open_ledger: Open) -
     job, _ = await here.add(new_job(ORDER, 0))
     assert await here.lease(job.id, "a", now=0, seconds=10)
     assert not await there.lease(job.id, "b", now=10, seconds=10)
-    await there.unlease(job.id, "b")  # not its own to hand back
+    await there.release_lease(job.id, "b")  # not its own to hand back
     assert not await there.lease(job.id, "b", now=10, seconds=10)
-    await here.unlease(job.id, "a")
+    await here.release_lease(job.id, "a")
     assert await there.lease(job.id, "b", now=10, seconds=10)
 
 
@@ -146,7 +146,7 @@ async def test_a_lease_that_is_renewed_lasts_and_one_that_is_not_is_taken_over(o
     assert not await there.lease(job.id, "b", now=18, seconds=10)
     assert await there.lease(job.id, "b", now=18.5, seconds=10)
     assert not await here.lease(job.id, "a", now=19, seconds=10)
-    await here.unlease(job.id, "a")  # too late: it has become somebody else's
+    await here.release_lease(job.id, "a")  # too late: it has become somebody else's
     assert not await here.lease(job.id, "a", now=19, seconds=10)
     assert not await here.lease("job_nothere1", "a", now=0, seconds=10)
 

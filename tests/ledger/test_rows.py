@@ -17,7 +17,7 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from tests.ledger.conftest import Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tools.research import rows
-from tools.research.job import Answer, Job, Order, Plan, State, new_job
+from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.rows import UnreadableJob, row_of
 from tools.research.spending import Used
@@ -165,7 +165,7 @@ FULL = row_of(
     replace(
         new_job(Order("b", "ada", "s", "deep-research", {"a": 1}, ({"type": "image"},)), 5, State.COMPLETED),
         plan=Plan("1.", "v1_p"),
-        follow_ups=(Answer("?", "!", "v1_a", ("v1_b",)),),
+        follow_ups=(FollowUpAnswer("?", "!", "v1_a", ("v1_b",)),),
     )
 )
 

@@ -13,7 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.ledger.conftest import MODEL, NOW, Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tests.ledger.test_migrations import sql
-from tools.research.config import Limits
+from tools.research.config import Quotas
 from tools.research.job import DAY, Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.quotas import STILL_RUNS_S, LimitReached, within, within_day
@@ -22,9 +22,9 @@ from tools.research.spending import Spending, Used, spending_of_question
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 ORDERS = 8
 LIMITS = [
-    Limits(at_once=3, per_day=100, usd_per_day=1000),
-    Limits(at_once=100, per_day=3, usd_per_day=1000),
-    Limits(at_once=100, per_day=100, usd_per_day=9),
+    Quotas(at_once=3, per_day=100, usd_per_day=1000),
+    Quotas(at_once=100, per_day=3, usd_per_day=1000),
+    Quotas(at_once=100, per_day=100, usd_per_day=9),
 ]
 """Each lets three runs of $3 through."""
 each_limit = pytest.mark.parametrize("limits", LIMITS, ids=["at_once", "per_day", "usd_per_day"])
@@ -213,7 +213,7 @@ async def test_what_was_agreed_to_a_day_ago_and_never_sent_waits_for_a_yes_again
     assert [entry.job for entry in await ledger.spending()] == [plan.id, recent.id]
     again = await ledger.get(plan.id)
     with pytest.raises(LimitReached):
-        await ledger.agree(again, NOW + DAY + 1, within(Limits(at_once=1), again))
+        await ledger.agree(again, NOW + DAY + 1, within(Quotas(at_once=1), again))
     yes = await ledger.agree(again, NOW + DAY + 1, None)
     assert (await ledger.begin(yes, NOW + DAY + 1)).kind is Kind.RUN
 
@@ -268,7 +268,7 @@ async def test_what_is_over_does_not_count_as_running_when_it_is_forgotten(open_
 
 
 @each_limit
-async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_ledger: Open, limits: Limits) -> None:
+async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
     ledgers = [open_ledger(), open_ledger()]
 
     async def order(number: int) -> Job | None:
@@ -283,7 +283,7 @@ async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_
 
 @each_limit
 async def test_a_limit_holds_for_approvals_that_come_at_once_over_two_ledgers(
-    open_ledger: Open, limits: Limits
+    open_ledger: Open, limits: Quotas
 ) -> None:
     ledgers = [open_ledger(), open_ledger()]
     jobs = [job_of(f"brief {number}", created=NOW, state=State.AWAITING_APPROVAL) for number in range(ORDERS)]
@@ -309,7 +309,7 @@ async def holds(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> 
 
 
 async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_ledger: Open) -> None:
-    ledgers, limits = [open_ledger(), open_ledger()], Limits(usd_per_day=3.35)
+    ledgers, limits = [open_ledger(), open_ledger()], Quotas(usd_per_day=3.35)
     job = await begun(ledgers[0], "tides")
 
     async def ask(number: int) -> None:
@@ -323,7 +323,7 @@ async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_le
 
 
 async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
-    ledger, limits = open_ledger(), Limits(at_once=1, per_day=1, usd_per_day=3)
+    ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     for user in ("ada", "bob"):
         job = job_of("tides", user, NOW)
         assert (await ledger.add(job, within(limits, job)))[1]
@@ -333,14 +333,14 @@ async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
 
 
 async def test_an_order_that_has_a_job_is_not_refused(open_ledger: Open) -> None:
-    ledger, limits = open_ledger(), Limits(at_once=1, per_day=1, usd_per_day=3)
+    ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     job, again = new_job(ORDER, NOW), new_job(ORDER, NOW + 1)
     await ledger.add(job, within(limits, job))
     assert await ledger.add(again, within(limits, again)) == (job, False)
 
 
 async def test_the_sixth_plan_is_refused_and_the_run_is_not(open_ledger: Open) -> None:
-    ledger, limits = open_ledger(), Limits()
+    ledger, limits = open_ledger(), Quotas()
     job, now = await planned(ledger), NOW
     for number in range(2, 7):
         now += 1

@@ -24,7 +24,7 @@ from opentelemetry.sdk.trace.export import SimpleSpanProcessor
 from opentelemetry.sdk.trace.export.in_memory_span_exporter import InMemorySpanExporter
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
@@ -32,7 +32,7 @@ from tests.talk import Talk, new_sessions, refusals, words
 from tools.adk.sessions import WINDOW
 from tools.app import build_app
 from tools.moderation.judge import load_judge
-from tools.moderation.plugin import BROUGHT_ALONG, ModerationGate, gates
+from tools.moderation.plugin import BROUGHT_ALONG, ModerationGate, build_plugins
 from tools.moderation.policy import Policy, load_policy
 from tools.moderation.strings import text_of
 from tools.research.factory import research
@@ -62,12 +62,12 @@ class Watched:
         self.answer: str | None = None
         """What the judge says, if not its verdict."""
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         if turn.response_schema:
             self.judged.append(turn)
             seen = json.dumps(turn.steps)
             verdict = next((v for word, v in VERDICTS.items() if word in seen), SAFE)
-            yield Beat(0, said(json.dumps(verdict) if self.answer is None else self.answer))
+            yield TimedStep(0, said(json.dumps(verdict) if self.answer is None else self.answer))
         else:
             self.others.append(turn)
             yield from conversation.brain(turn)
@@ -102,7 +102,7 @@ def guarded(api: Emulator, tmp_path: Path) -> Guard:
     ) -> Talk:
         root.with_name("policy.yaml").write_text(yaml.safe_dump({**POLICY, **policy}))
         app = build_app()
-        app.plugins[:0] = gates(root)
+        app.plugins[:0] = build_plugins(root)
         return Talk(app, sessions or InMemorySessionService(), mode)
 
     return talk
@@ -443,7 +443,7 @@ async def test_progress_ends_as_its_source_does(api: Emulator) -> None:
 
 async def test_it_is_off_unless_the_policy_says_otherwise(brain: Watched, guarded: Guard) -> None:
     assert load_policy(ROOT / "configs" / "desk.yaml").enabled is False
-    assert gates(ROOT / "configs" / "desk.yaml") == []
+    assert build_plugins(ROOT / "configs" / "desk.yaml") == []
     assert "SMALL TALK" in words((await guarded(enabled=False).say(VILE))[-1])
     assert "SMALL TALK" in words((await guarded(screen=["reports"]).say(VILE))[-1])
     assert brain.judged == []
@@ -476,7 +476,7 @@ def test_a_gate_without_a_moderator_to_learn_from_is_a_mistake(tmp_path: Path) -
     (tmp_path / "desk.yaml").write_text("name: desk\n")
     (tmp_path / "policy.yaml").write_text("enabled: true\n")
     with pytest.raises(ConfigError, match="no moderator with an instruction"):
-        gates(tmp_path / "desk.yaml")
+        build_plugins(tmp_path / "desk.yaml")
 
 
 async def artifacts_of(talk: Talk) -> list[str]:

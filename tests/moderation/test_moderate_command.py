@@ -15,7 +15,7 @@ from click.testing import Result
 from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.forks import Fork
 from tests.kill.test_kill import until
 from tests.routing.test_conversation import text_of
@@ -23,8 +23,8 @@ from tests.scripts import said
 from tools.cli.app import app
 from tools.moderation.batch import judge_rows
 from tools.moderation.input_file import Row
-from tools.moderation.judge import Judge
-from tools.moderation.verdict_store import Book
+from tools.moderation.judge import ModerationClient
+from tools.moderation.verdict_store import VerdictStore
 
 
 class Counting:
@@ -33,13 +33,13 @@ class Counting:
     def __init__(self) -> None:
         self.asked = Counter[str]()
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         text = "\n".join(text_of(turn.steps[-1]).split("\n")[2:-1])
         self.asked[text] += 1
         safe = "ADVERT" not in text
         category = "safe" if safe else "spam"
         verdict = {"is_safe": safe, "category": category, "confidence": 0.9, "reason": f"It says {len(text)}."}
-        yield Beat(0, said(json.dumps(verdict) if "ODD" not in text else "no idea"))
+        yield TimedStep(0, said(json.dumps(verdict) if "ODD" not in text else "no idea"))
 
 
 @pytest.fixture
@@ -241,8 +241,8 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
             most = max(most, ahead)
             yield Row(number, f"text {number}")
 
-    book = Book(tmp_path / "v.jsonl")
-    async for row in judge_rows(endless(), book, Judge("gemini-3.8-flash", "Judge."), 3):
+    book = VerdictStore(tmp_path / "v.jsonl")
+    async for row in judge_rows(endless(), book, ModerationClient("gemini-3.8-flash", "Judge."), 3):
         ahead -= 1
         if row.number > 40:
             break
@@ -253,6 +253,6 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
 def test_a_run_killed_twice_leaves_no_remains_of_its_half_line(tmp_path: Path) -> None:
     target = tmp_path / "v.jsonl"
     target.write_text('{"row": 1, "hash": "' + "f" * 5_000)
-    Book(target).write(Row(1, ""), None)
-    again = Book(target)  # the first was never closed
+    VerdictStore(target).write(Row(1, ""), None)
+    again = VerdictStore(target)  # the first was never closed
     assert (again.kept, len(lines_of(target))) == (1, 1)

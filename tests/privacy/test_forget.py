@@ -17,7 +17,7 @@ from google.adk.sessions import BaseSessionService, DatabaseSessionService
 from google.genai import types
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.research.test_turns import sent
 from tests.routing import test_conversation
 from tests.scripts import said
@@ -40,10 +40,10 @@ CONTENT = ("Lisbon", "tides", "boat", "buy now", "Tides", "SMALL TALK")
 DOWN = {"on": "delete", "status": 403, "times": 0}
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> Iterator[TimedStep]:
     """That of the conversation; its moderator has to be asked twice for a verdict."""
     if turn.response_schema and "does not match" not in text_of(turn.steps[-1]):
-        yield Beat(0, said("no verdict"))
+        yield TimedStep(0, said("no verdict"))
     else:
         yield from test_conversation.brain(turn)
 

@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import call, said
 from tests.talk import Talk, new_sessions, words
 from tools.app import build_app
@@ -32,13 +32,13 @@ class Root:
 
     calls: list[list[Call]] = field(default_factory=list)
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         if "forget_conversation" in {tool.get("name") for tool in turn.tools} and self.calls:
             for name, arguments in self.calls.pop(0):
-                yield Beat(0, call(name, f"fc_{uuid.uuid4().hex}", **arguments))
+                yield TimedStep(0, call(name, f"fc_{uuid.uuid4().hex}", **arguments))
         else:
             last = turn.steps[-1]
-            yield Beat(0, said(json.dumps(last["result"]) if last["type"] == "function_result" else "SMALL TALK"))
+            yield TimedStep(0, said(json.dumps(last["result"]) if last["type"] == "function_result" else "SMALL TALK"))
 
 
 class Conversation:

@@ -23,8 +23,8 @@ from tests.conftest import ROOT
 from tests.forks import Fork
 from tests.ledger.server import Server
 from tests.routing.test_conversation import brain
-from tools.adk.chain_plugin import in_force
-from tools.research.job import WORKABLE, State
+from tools.adk.chain_plugin import without_rewound
+from tools.research.job import ACTIVE, State
 from tools.research.ledger import Ledger
 
 SPEED = 60.0
@@ -153,7 +153,7 @@ async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
     """Does all of a plan, and looks at what is there afterwards."""
     outcome, chance, began = Outcome(researches=plan.researches), random.Random(plan.seed), time.monotonic()
     with Emulator(brain=brain, speed=SPEED) as api, fleet(server, api, folder, plan.replicas) as (replicas, url):
-        async with httpx.AsyncClient(timeout=60, limits=httpx.Limits(max_connections=100)) as client:
+        async with httpx.AsyncClient(timeout=300, limits=httpx.Limits(max_connections=100)) as client:
             await asyncio.gather(*(replicas.ready(client, port) for port in replicas.ports))
             work = [_research(client, replicas, outcome, chance, i) for i in range(plan.researches)]
             work += [_converse(client, replicas, outcome, chance, i, plan.turns) for i in range(plan.conversations)]
@@ -254,7 +254,7 @@ async def _trouble(
 async def _settle(url: str) -> None:
     """Waits until no research is under way."""
     end = time.monotonic() + PATIENCE
-    while under_way := {state: n for state, n in (await _states(url)).items() if state in WORKABLE}:
+    while under_way := {state: n for state, n in (await _states(url)).items() if state in ACTIVE}:
         assert time.monotonic() < end, f"researches are not done: {under_way}"
         await asyncio.sleep(1)
 
@@ -271,7 +271,7 @@ async def _told(client: httpx.AsyncClient, replicas: Fleet, user: str) -> list[s
     """What was said in a conversation, without what was undone: each message, and what its turn ended with."""
     answer = await client.get(f"http://127.0.0.1:{replicas.ports[0]}/apps/desk/users/{user}/sessions/s1")
     told: list[str] = []
-    for event in in_force([Event.model_validate(each) for each in answer.json()["events"]]):
+    for event in without_rewound([Event.model_validate(each) for each in answer.json()["events"]]):
         text = "".join(part.text or "" for part in (event.content.parts if event.content else None) or [])
         if event.author == "user" and text:
             told += [text, ""]

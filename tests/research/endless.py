@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from tests.research.resources import finished, url_citation
-from tools.interactions.citations import plain_marks, relink
+from tools.interactions.citations import plain_marks, replace_urls
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
@@ -91,7 +91,7 @@ def resource(text: str, citations: int = 300) -> dict[str, Any]:
 def work(text: str) -> None:
     """All that happens to a report on an event loop."""
     report = from_json(to_json(read_report(resource(text))))
-    relink(report.text, report.sources, {"https://e.org/1": "https://e.org/2"})
+    replace_urls(report.text, report.sources, {"https://e.org/1": "https://e.org/2"})
     plain_marks(report.text, report.sources)
     to_markdown(report)
     to_chat(report)

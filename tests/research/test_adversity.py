@@ -16,17 +16,17 @@ import pytest
 from sqlalchemy.exc import OperationalError
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Brain, Turn
+from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.conftest import ROOT, Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said, search
 from tools.interactions.client import InteractionsClient
 from tools.interactions.transport import Transport
-from tools.research.config import Limits
+from tools.research.config import Quotas
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.research.quotas import LimitReached
-from tools.research.service import NotFinished, OtherServer, Research
+from tools.research.service import NotFinished, Research, WrongBackend
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}
@@ -38,16 +38,16 @@ ODD: list[Any] = [5, "tides", [["tides"]], {"a": 1}, None]
 def brain() -> Brain:
     """The scripted research; plans if asked to; with odd search queries if the brief says so."""
 
-    def think(turn: Turn) -> Iterator[Beat]:
+    def think(turn: Turn) -> Iterator[TimedStep]:
         if not turn.is_agent:
-            yield Beat(0, said("The moon."))
+            yield TimedStep(0, said("The moon."))
             return
         if turn.agent_config.get("collaborative_planning"):
-            yield Beat(60, said("1. Look at the sea."))
+            yield TimedStep(60, said("1. Look at the sea."))
             return
         if "odd" in turn.steps[-1]["content"][0]["text"]:
             for queries in ODD:
-                yield Beat(1, {**search(""), "arguments": {"queries": queries}})
+                yield TimedStep(1, {**search(""), "arguments": {"queries": queries}})
         yield from research_brain(turn)
 
     return think
@@ -127,7 +127,7 @@ def test_ctrl_c_while_a_research_is_being_started_does_not_lose_its_id(environme
             assert time.monotonic() < end
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert "picks it up" in process.communicate(timeout=60)[1]
+        assert "picks it up" in process.communicate(timeout=300)[1]
 
         async def written() -> str | None:
             ledger = Ledger(f"sqlite+aiosqlite:///{environment}/ledger.db")
@@ -168,7 +168,7 @@ async def test_a_job_of_another_server_is_left_alone(desk: Desk) -> None:
     calls = len(desk.api.log()["requests"])
     assert await there.resume() == []
     for act in (there.cancel, there.approve, lambda job_id: lines(there, job)):
-        with pytest.raises(OtherServer, match=f"{job.id} was given to gemini, and this process talks to emulator"):
+        with pytest.raises(WrongBackend, match=f"{job.id} was given to gemini, and this process talks to emulator"):
             await act(job.id)
     assert await there.jobs("ada") == []
     assert len(desk.api.log()["requests"]) == calls
@@ -229,8 +229,8 @@ async def test_events_of_an_odd_shape_cost_their_line_and_not_the_research(desk:
     assert (await service.job(job.id)).state is State.COMPLETED
 
 
-@pytest.mark.parametrize("limits", [Limits(at_once=1), Limits(per_day=1), Limits(usd_per_day=3)])
-async def test_a_limit_holds_for_orders_that_come_at_once_in_several_processes(desk: Desk, limits: Limits) -> None:
+@pytest.mark.parametrize("limits", [Quotas(at_once=1), Quotas(per_day=1), Quotas(usd_per_day=3)])
+async def test_a_limit_holds_for_orders_that_come_at_once_in_several_processes(desk: Desk, limits: Quotas) -> None:
     services = [desk.service() for _ in range(3)]
     orders = [services[n % 3].start(replace(ORDER, brief=f"Tides {n}"), limits=limits) for n in range(6)]
     given = await asyncio.gather(*orders, return_exceptions=True)

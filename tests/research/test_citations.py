@@ -6,7 +6,7 @@ from typing import Any
 import pytest
 
 from tests.research.resources import MARK, finished, short, text_of, text_part, url_citation
-from tools.interactions.citations import Citation, Source, cite, plain_marks, read_citations, relink, source_list
+from tools.interactions.citations import Citation, Source, cite, plain_marks, read_citations, replace_urls, source_list
 from tools.research.report.reading import read_report
 
 WORDS = ["chip", "Zürich", "研究", "🔬", "👩‍🔬", "e\u0301te\u0301", "ไทย", "naïve", "𝒳", "résumé", "数据", "🇫🇷", "né"]
@@ -132,7 +132,7 @@ def test_a_relink_merges_marks_that_stand_together_and_leaves_others() -> None:
     found = [Citation(name, f"https://e.org/{name}", 1) for name in "abc"] + [Citation("d", "", 1)]
     text, sources = cite("x \\[9\\]", found)
 
-    linked, merged = relink(text, sources, {"https://e.org/c": "https://e.org/a"})
+    linked, merged = replace_urls(text, sources, {"https://e.org/c": "https://e.org/a"})
 
     assert short(linked) == "x{1}{2}\\[3\\] \\[9\\]"
     assert [(source.number, source.title) for source in merged] == [(1, "a"), (2, "b"), (3, "d")]

@@ -8,14 +8,14 @@ from dataclasses import replace
 
 import pytest
 
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.config import Limits
+from tools.research.config import Quotas
 from tools.research.job import Job, State
 from tools.research.quotas import LimitReached
-from tools.research.service import NotDeleted, NotFinished, OtherServer, Research, UnknownJob
+from tools.research.service import NotDeleted, NotFinished, Research, UnknownJob, WrongBackend
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 
@@ -26,14 +26,14 @@ class Brain:
     def __init__(self) -> None:
         self.turns: list[Turn] = []
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         self.turns.append(turn)
         if turn.is_agent and turn.agent_config.get("collaborative_planning"):
-            yield Beat(60, said(f"1. Look at the sea. ({len(self.turns)})"))
+            yield TimedStep(60, said(f"1. Look at the sea. ({len(self.turns)})"))
         elif turn.is_agent:
             yield from research_brain(turn)
         else:
-            yield Beat(0, said("The moon."))
+            yield TimedStep(0, said("The moon."))
 
 
 @pytest.fixture
@@ -135,13 +135,13 @@ async def test_a_question_before_there_is_a_report_is_refused(desk: Desk) -> Non
 @pytest.mark.parametrize(
     ("limits", "message"),
     [
-        (Limits(at_once=1), "1 research runs are under way already"),
-        (Limits(per_day=1), "1 research runs and plans were started in the last 24 hours"),
-        (Limits(usd_per_day=3), r"up to \$3.00 were spent"),
+        (Quotas(at_once=1), "1 research runs are under way already"),
+        (Quotas(per_day=1), "1 research runs and plans were started in the last 24 hours"),
+        (Quotas(usd_per_day=3), r"up to \$3.00 were spent"),
     ],
 )
 async def test_a_limit_refuses_another_research_and_never_the_same_one(
-    desk: Desk, limits: Limits, message: str
+    desk: Desk, limits: Quotas, message: str
 ) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER, limits=limits)
@@ -180,7 +180,7 @@ async def test_a_report_of_another_server_stays_and_no_id_of_it_reaches_this_one
     job = await finished(desk, desk.service())
     elsewhere = desk.service(name="another")
     asked = len(desk.api.log()["requests"])
-    with pytest.raises(OtherServer, match="this process talks to another"):
+    with pytest.raises(WrongBackend, match="this process talks to another"):
         await elsewhere.forget(job.id)
     assert await elsewhere.report(job.id)
     assert "left alone at" in (await elsewhere.forget(job.id, insist=True))[0]
@@ -213,7 +213,7 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
     watching.cancel()
     task = dead._runs[job.id].task
     assert task
-    dead.ledger.unlease = _nothing  # type: ignore[method-assign]
+    dead.ledger.release_lease = _nothing  # type: ignore[method-assign]
     await dead.close()
     living = desk.service()
     assert await living.ledger.lease(job.id, dead._worker.leases.owner, living._clock() - 1, 1.05)

@@ -54,26 +54,26 @@ async def jobs(ledger: Ledger, count: int) -> list[str]:
 async def test_leases_are_renewed_together_and_no_longer_than_they_are_held(ledger: Watched, later: Later) -> None:
     leases, [other, *ids] = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 6)
     async with AsyncExitStack() as stack:
-        lost = [await stack.enter_async_context(leases.on(id_)) for id_ in ids]
+        lost = [await stack.enter_async_context(leases.hold(id_)) for id_ in ids]
         assert {*await renewal(ledger, later)} == {*ids}
         assert [each and each.is_set() for each in lost] == [False] * 5
-        async with leases.on(other):
+        async with leases.hold(other):
             assert {*await renewal(ledger, later)} == {other, *ids}
         assert {*await renewal(ledger, later)} == {*ids}
     assert leases._renewing is None
-    async with leases.on(ids[0]):
+    async with leases.hold(ids[0]):
         assert [*await renewal(ledger, later)] == [ids[0]]
 
 
 async def test_only_the_one_that_somebody_else_took_is_lost(ledger: Watched, later: Later) -> None:
     leases, (kept, taken) = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 2)
-    async with leases.on(kept) as mine, leases.on(taken) as theirs:
+    async with leases.hold(kept) as mine, leases.hold(taken) as theirs:
         assert mine and theirs
         assert await ledger.lease(taken, "another", 1_000, 10)
         await renewal(ledger, later)
         await theirs.wait()
         assert not mine.is_set()
-        async with leases.on(taken) as again:
+        async with leases.hold(taken) as again:
             assert again is None
 
 
@@ -81,7 +81,7 @@ async def test_a_database_that_is_away_for_longer_than_a_lease_loses_them_and_no
     ledger: Watched, later: Later
 ) -> None:
     leases, [id_] = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 1)
-    async with leases.on(id_) as lost:
+    async with leases.hold(id_) as lost:
         assert lost
         ledger.away = True
         for _ in range(2):

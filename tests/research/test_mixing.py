@@ -8,7 +8,7 @@ from dataclasses import replace
 
 import pytest
 
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
@@ -29,14 +29,14 @@ class Brain:
     def __init__(self) -> None:
         self.turns: list[Turn] = []
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         self.turns.append(turn)
         if turn.is_agent and turn.agent_config.get("collaborative_planning"):
-            yield Beat(60, said("1. Look at the moon."))
+            yield TimedStep(60, said("1. Look at the moon."))
         elif turn.is_agent:
             yield from research_brain(turn)
         else:
-            yield Beat(0, said(f"Answer {sum(not t.is_agent for t in self.turns)}."))
+            yield TimedStep(0, said(f"Answer {sum(not t.is_agent for t in self.turns)}."))
 
 
 @pytest.fixture
@@ -68,7 +68,7 @@ async def ask(service: Research, job: Job, question: str) -> str:
 
 
 async def deeper(desk: Desk, service: Research, job: Job, order: Order = DEEPER) -> Job:
-    return await run(desk, service, await service.further(job.id, order))
+    return await run(desk, service, await service.with_base(job.id, order))
 
 
 async def test_research_question_question_and_research_are_one_chain(desk: Desk, brain: Brain) -> None:
@@ -136,7 +136,7 @@ async def test_a_base_that_the_server_has_forgotten_is_replaced_by_its_report_on
     await desk.pass_time(56 * 86_400)
     creates = desk.creates
     picture = {"type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo="}
-    second, _ = await service.start(await service.further(job.id, replace(DEEPER, inputs=(picture,))))
+    second, _ = await service.start(await service.with_base(job.id, replace(DEEPER, inputs=(picture,))))
     shown = await lines_while_time_passes(desk, service, second)
     assert shown[0] == f"the server has forgotten {job.id}: starting from its saved report"
     assert ((await service.job(second.id)).state, desk.creates) == (State.COMPLETED, creates + 1)
@@ -148,7 +148,7 @@ async def test_a_base_that_the_server_has_forgotten_is_replaced_by_its_report_on
 async def test_a_base_that_nobody_knows_any_more_starts_nothing_and_says_so(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
-    order = await service.further(job.id, DEEPER)
+    order = await service.with_base(job.id, DEEPER)
     await service.forget(job.id)
     creates = desk.creates
     second = await run(desk, service, order)
@@ -162,12 +162,12 @@ async def test_the_same_words_from_the_same_research_are_one_paid_run(desk: Desk
     second = await deeper(desk, service, job)
     await ask(service, job, SUMMARY)  # which moves the end of the chain
     again, new = await desk.service().start(
-        await service.further(job.id, replace(DEEPER, brief="dig  DEEPER into the moon"))
+        await service.with_base(job.id, replace(DEEPER, brief="dig  DEEPER into the moon"))
     )
     assert (again.id, new, desk.creates) == (second.id, False, 3)
     other, new = await service.start(DEEPER)  # the same words from nowhere are another research
     assert (new, other.order.base) == (True, "")
-    third, new = await service.start(await service.further(second.id, DEEPER))
+    third, new = await service.start(await service.with_base(second.id, DEEPER))
     assert (new, third.order.base) == (True, second.id)
 
 
@@ -183,9 +183,9 @@ async def test_only_what_has_a_report_can_be_built_on(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     with pytest.raises(NotFinished, match="no report that could be built on"):
-        await service.further(job.id, DEEPER)
+        await service.with_base(job.id, DEEPER)
     with pytest.raises(UnknownJob, match="job_nothere1"):
-        await service.further("job_nothere1", DEEPER)
+        await service.with_base("job_nothere1", DEEPER)
 
 
 async def test_forgetting_deletes_every_answer_too_and_lists_it(desk: Desk) -> None:

@@ -13,7 +13,7 @@ from hypothesis import strategies as st
 from markdown_it import MarkdownIt
 
 from tests.research.resources import MARK, SEARCH, THOUGHT, finished, image
-from tools.interactions.citations import Citation, cite, relink
+from tools.interactions.citations import Citation, cite, replace_urls
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import Report, from_json, read_report, to_json
 from tools.research.report.rendering import inert, to_chat, to_html, to_markdown, to_plain_html
@@ -192,8 +192,8 @@ def test_marks_cost_no_word_and_stay_through_a_relink(text: str, cited: list[Cit
     marked, sources = cite(text, cited)
 
     assert words(ANY_MARK.sub("", marked)) == words(text)
-    assert relink(marked, sources, {}) == (marked, sources)
-    relinked, _ = relink(marked, sources, {"https://e.org/1": "https://e.org/(2"})
+    assert replace_urls(marked, sources, {}) == (marked, sources)
+    relinked, _ = replace_urls(marked, sources, {"https://e.org/1": "https://e.org/(2"})
     assert words(ANY_MARK.sub("", relinked)) == words(text)
 
 

@@ -10,7 +10,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 import httpx
 import pytest
 
-from interactions_emulator.brain.protocol import Beat, Brain, Turn
+from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.resources import short, text_part
 from tests.research.test_promises import ORDER, lines_while_time_passes
@@ -74,10 +74,10 @@ def google() -> Iterator[Google]:
 def brain() -> Brain:
     """A report whose words are each cited by a redirect of that name, and one by a page."""
 
-    def cite(turn: Turn) -> Iterator[Beat]:
+    def cite(turn: Turn) -> Iterator[TimedStep]:
         text = "# Tides\n\nBy the sea, " + ", ".join(TARGETS) + "."
         part = text_part(text, ("sea", "https://example.org/sea"), *((name, GOOGLE + name) for name in TARGETS))
-        yield Beat(60, {"type": "model_output", "content": [part]})
+        yield TimedStep(60, {"type": "model_output", "content": [part]})
 
     return cite
 

@@ -9,7 +9,7 @@ from dataclasses import replace
 
 import pytest
 
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
@@ -28,9 +28,9 @@ def brain() -> object:
     return planning
 
 
-def planning(turn: Turn) -> Iterator[Beat]:
+def planning(turn: Turn) -> Iterator[TimedStep]:
     if turn.agent_config.get("collaborative_planning"):
-        yield Beat(60, said("1. Look at the sea."))
+        yield TimedStep(60, said("1. Look at the sea."))
     else:
         yield from research_brain(turn)
 

@@ -13,33 +13,33 @@ from typing import Any
 
 import pytest
 
-from interactions_emulator.brain.protocol import Beat, Brain, Turn
+from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.interactions.client import CreateRequest
 from tools.interactions.resources import Event
-from tools.research.config import Limits, ResearchSettings
+from tools.research.config import Quotas, ResearchSettings
 from tools.research.job import DAY, Job, Kind, Order, State, new_job
 from tools.research.quotas import STILL_RUNS_S, LimitReached
 from tools.research.rows import row_of
-from tools.research.service import OtherServer, Research
+from tools.research.service import Research, WrongBackend
 
 MODEL = "gemini-3.8-flash"
 MAX = "deep-research-max-preview-04-2026"
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
-ROOMY = Limits(at_once=100, per_day=100, usd_per_day=1000, plans_per_job=100)
+ROOMY = Quotas(at_once=100, per_day=100, usd_per_day=1000, plans_per_job=100)
 
 
 @pytest.fixture
 def brain() -> Brain:
     """The scripted research; plans if asked to; a model answers questions."""
 
-    def think(turn: Turn) -> Iterator[Beat]:
+    def think(turn: Turn) -> Iterator[TimedStep]:
         if not turn.is_agent:
-            yield Beat(0, said("The moon."))
+            yield TimedStep(0, said("The moon."))
         elif turn.agent_config.get("collaborative_planning"):
-            yield Beat(60, said("1. Look at the sea."))
+            yield TimedStep(60, said("1. Look at the sea."))
         else:
             yield from research_brain(turn)
 
@@ -67,7 +67,7 @@ async def end(desk: Desk, service: Research, job: Job) -> Job:
     return await service.job(job.id)
 
 
-async def run(desk: Desk, service: Research, brief: str, limits: Limits | None = None) -> Job:
+async def run(desk: Desk, service: Research, brief: str, limits: Quotas | None = None) -> Job:
     """A finished run."""
     job, new = await service.start(replace(ORDER, brief=brief), limits=limits)
     assert new
@@ -76,7 +76,7 @@ async def run(desk: Desk, service: Research, brief: str, limits: Limits | None =
     return job
 
 
-async def running(service: Research, brief: str, limits: Limits | None = None) -> Job:
+async def running(service: Research, brief: str, limits: Quotas | None = None) -> Job:
     """A run that the server has."""
     job, new = await service.start(replace(ORDER, brief=brief), limits=limits)
     assert new
@@ -116,7 +116,7 @@ async def test_a_retry_after_a_create_that_started_nothing_is_not_counted_twice(
 @pytest.mark.parametrize("fault", [{"status": 403}, {"status": 429, "retry_after_ms": 300_000}], ids=str)
 async def test_a_run_that_the_server_refused_to_start_is_not_counted(desk: Desk, fault: dict[str, object]) -> None:
     desk.api.faults({"on": "create", **fault})
-    service, limits = desk.service(), Limits(at_once=1, per_day=1, usd_per_day=3)
+    service, limits = desk.service(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     job, _ = await service.start(ORDER, limits=limits)
     assert (await end(desk, service, job)).state is State.FAILED
     assert (await kinds(service), desk.creates) == ([], 0)
@@ -160,27 +160,27 @@ async def test_a_question_that_the_day_has_no_dollars_for_is_not_asked(desk: Des
     assert await kinds(service) == [Kind.RUN]
 
 
-def only(**values: float) -> Limits:
-    """Limits of which only some can be reached."""
+def only(**values: float) -> Quotas:
+    """Quotas of which only some can be reached."""
     return ROOMY.model_copy(update=values)
 
 
-Around = Callable[[Desk, Research, Limits], Awaitable[None]]
+Around = Callable[[Desk, Research, Quotas], Awaitable[None]]
 
 
-async def cancelling(desk: Desk, service: Research, limits: Limits) -> None:
+async def cancelling(desk: Desk, service: Research, limits: Quotas) -> None:
     """A run that was begun and then cancelled."""
     job = await running(service, "Cancelled", limits)
     assert (await service.cancel(job.id)).state is State.CANCELLED
 
 
-async def forgetting(desk: Desk, service: Research, limits: Limits) -> None:
+async def forgetting(desk: Desk, service: Research, limits: Quotas) -> None:
     """A run that is forgotten, with all that is known of it."""
     await service.forget((await run(desk, service, "Forgotten", limits)).id)
     assert await service.jobs("ada") == []
 
 
-async def repeating(desk: Desk, service: Research, limits: Limits) -> None:
+async def repeating(desk: Desk, service: Research, limits: Quotas) -> None:
     """A run that failed at the server, and would be ordered anew."""
     await service.cancel((await running(service, "Repeated", limits)).id)
     [job] = await service.jobs("ada")
@@ -188,7 +188,7 @@ async def repeating(desk: Desk, service: Research, limits: Limits) -> None:
         await service.start_again(job, limits=limits)
 
 
-async def planning(desk: Desk, service: Research, limits: Limits) -> None:
+async def planning(desk: Desk, service: Research, limits: Quotas) -> None:
     """A plan, which is cancelled and not run."""
     job, _ = await service.start(replace(PLANNED, brief="Planned"), limits=limits)
     assert (await end(desk, service, job)).state is State.AWAITING_APPROVAL
@@ -198,7 +198,7 @@ async def planning(desk: Desk, service: Research, limits: Limits) -> None:
     await service.cancel(job.id)
 
 
-async def approving_later(desk: Desk, service: Research, limits: Limits) -> None:
+async def approving_later(desk: Desk, service: Research, limits: Quotas) -> None:
     """Prices that were asked for while there was room, and two of which are agreed to afterwards."""
     orders = [replace(ORDER, brief=brief) for brief in ("First", "Second")]
     first, second = [(await service.start(order, limits=limits, confirm=True))[0] for order in orders]
@@ -345,7 +345,7 @@ async def test_another_base_agent_or_conversation_is_another_job(desk: Desk) -> 
     order = settings().order("Why are there tides?", user="ada", session="s1")
     orders = [
         order,
-        await service.further(base.id, order),
+        await service.with_base(base.id, order),
         settings().order("Why are there tides?", user="ada", session="s1", most=True),
         settings().order("Why are there tides?", user="ada", session="s2"),
         settings().order("Why are there tides?", user="bob", session="s1"),
@@ -399,7 +399,7 @@ async def test_a_row_of_another_address_is_another_servers(desk: Desk, tmp_path:
     service = desk.service()
     service._server = lambda: HERE
     assert (await service.jobs("ada"), await service.resume()) == ([], [])
-    with pytest.raises(OtherServer, match=r"was given to gemini https://example\.org,"):
+    with pytest.raises(WrongBackend, match=r"was given to gemini https://example\.org,"):
         await service.cancel(job.id)
 
 

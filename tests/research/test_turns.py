@@ -15,7 +15,7 @@ from google.adk.agents.run_config import StreamingMode
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT, Later
 from tests.routing.test_conversation import Talk, words
 from tests.scripts import call, managing, research_brain, said
@@ -28,18 +28,18 @@ from tools.settings import load_settings
 Budget = Callable[[float], None]
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> Iterator[TimedStep]:
     """A root that sends everything to the researcher."""
     if turn.is_agent and turn.agent_config.get("collaborative_planning"):
-        yield Beat(60, said("1. Look at the sea."))
+        yield TimedStep(60, said("1. Look at the sea."))
     elif turn.is_agent:
         yield from research_brain(turn)
     elif "start_research" in {tool.get("name") for tool in turn.tools}:
         yield from managing(turn)
     elif "transfer_to_agent" in {tool.get("name") for tool in turn.tools}:
-        yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="researcher"))
+        yield TimedStep(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="researcher"))
     else:
-        yield Beat(0, said("The moon."))
+        yield TimedStep(0, said("The moon."))
 
 
 @pytest.fixture

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import call, research_brain, said
 from tests.talk import Talk, new_sessions, words
 from tools.app import build_app
@@ -35,28 +35,28 @@ class Script:
     """Requests that the researcher's model got."""
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10_000)))
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         tools = {tool.get("name") for tool in turn.tools}
         if turn.is_agent and turn.agent_config.get("collaborative_planning"):
-            yield Beat(60, said(f"Plan {next(self.numbers)}: look at the sea."))
+            yield TimedStep(60, said(f"Plan {next(self.numbers)}: look at the sea."))
         elif turn.is_agent:
             yield from research_brain(turn)
         elif "transfer_to_agent" in tools:
             name, arguments = self.root.pop(0) if self.root else ("transfer_to_agent", {"agent_name": "researcher"})
             if turn.steps[-1]["type"] == "function_result" and name == "transfer_to_agent":
-                yield Beat(0, said("As you wish."))
+                yield TimedStep(0, said("As you wish."))
             else:
-                yield Beat(0, call(name, f"root_{next(self.numbers)}", **arguments))
+                yield TimedStep(0, call(name, f"root_{next(self.numbers)}", **arguments))
         elif "start_research" in tools:
             self.asked.append(turn)
             reply = self.replies.pop(0) if self.replies else "Done."
             if isinstance(reply, str):
-                yield Beat(0, said(reply))
+                yield TimedStep(0, said(reply))
             else:
                 for name, arguments in reply:
-                    yield Beat(0, call(name, f"fc_{next(self.numbers)}", **arguments))
+                    yield TimedStep(0, call(name, f"fc_{next(self.numbers)}", **arguments))
         else:
-            yield Beat(0, said("The moon moves the sea."))
+            yield TimedStep(0, said("The moon moves the sea."))
 
 
 class Desk:

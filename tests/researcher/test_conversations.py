@@ -12,7 +12,7 @@ from google.adk.apps import App
 from interactions_emulator import Emulator
 from tests.researcher.conftest import new_id
 from tests.talk import Talk, words
-from tools.adk.sessions import RecentInMemorySessions
+from tools.adk.sessions import WindowedInMemorySessions
 from tools.app import build_app
 from tools.research.factory import close, research
 from tools.research.job import State
@@ -91,7 +91,7 @@ class Conversation:
     """A conversation with the desk as it is shipped."""
 
     def __init__(self, api: Emulator, app: App) -> None:
-        self.api, self.talk = api, Talk(app, RecentInMemorySessions(), session_id=new_id())
+        self.api, self.talk = api, Talk(app, WindowedInMemorySessions(), session_id=new_id())
         self.called: list[tuple[str, dict[str, Any]]] = []
 
     async def say(self, text: str) -> str:

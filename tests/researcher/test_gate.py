@@ -13,8 +13,8 @@ from tests.researcher.conftest import Call, Desk
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed
-from tools.research.service import OtherServer
-from tools.researcher.confirmation import Turn, confirm
+from tools.research.service import WrongBackend
+from tools.researcher.confirmation import TurnContext, confirm
 
 
 def approve(job_id: str) -> list[Call]:
@@ -34,7 +34,7 @@ async def test_a_run_starts_only_after_a_yes_to_its_price(desk: Desk) -> None:
 
 async def test_a_model_that_approves_in_the_turn_that_asked_is_refused(desk: Desk) -> None:
     job = await desk.quote()
-    turn = Turn("i2", "ada", desk.talk.session_id, f"make {job.id} shorter", frozenset())
+    turn = TurnContext("i2", "ada", desk.talk.session_id, f"make {job.id} shorter", frozenset())
     asked = turn.question(job.id, Action.START, job.version)
     await desk.service.ledger.ask(asked)
     with pytest.raises(NotConfirmed, match="nobody has answered yet"):
@@ -99,7 +99,7 @@ async def test_one_yes_answers_one_of_two_questions(desk: Desk) -> None:
 async def test_a_yes_that_reaches_two_processes_at_once_counts_in_one(desk: Desk) -> None:
     job = await desk.quote()
     (asked,) = await desk.service.ledger.questions("ada", desk.talk.session_id)
-    turn = Turn("i9", "ada", desk.talk.session_id, "yes", frozenset({asked.mark}))
+    turn = TurnContext("i9", "ada", desk.talk.session_id, "yes", frozenset({asked.mark}))
     ledgers = [Ledger(desk.service.ledger.url.render_as_string(hide_password=False)) for _ in range(4)]
     ends = await asyncio.gather(
         *(confirm(ledger, turn, job.id, Action.START, job.version) for ledger in ledgers), return_exceptions=True
@@ -191,7 +191,7 @@ async def test_a_message_that_names_one_run_agrees_to_no_other(desk: Desk) -> No
 async def test_a_run_that_was_shown_to_nobody_is_not_started_by_its_name(desk: Desk) -> None:
     order = Order("Tides", "ada", "elsewhere", "deep-research-preview-04-2026")
     job, _ = await desk.service.start(order, confirm=True)
-    turn = Turn("turn 2", "ada", "s1", f"yes, {job.id}", frozenset())
+    turn = TurnContext("turn 2", "ada", "s1", f"yes, {job.id}", frozenset())
     with pytest.raises(NotConfirmed, match="shown first"):
         await confirm(desk.service.ledger, turn, job.id, Action.START, job.version)
 
@@ -316,7 +316,7 @@ async def test_a_deletion_that_runs_out_of_time_is_asked_about_again(
         return []
 
     monkeypatch.setattr(desk.service, "forget", never)
-    monkeypatch.setattr("tools.researcher.tools.GRACE", 0.0)
+    monkeypatch.setattr("tools.researcher.tools.WATCH_GRACE_S", 0.0)
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.1")
     said = await desk.say("yes", approve(job.id), "There was no answer.")
     assert "Say **yes** to delete it" in said
@@ -329,8 +329,8 @@ async def test_a_report_of_another_server_is_neither_asked_nor_built_on(
     await desk.say("yes", approve(job.id))
     requests = len(desk.api.log()["requests"])
     monkeypatch.setattr(desk.service, "_server", lambda: "another")
-    with pytest.raises(OtherServer):
+    with pytest.raises(WrongBackend):
         await desk.service.follow_up(job.id, "Why?", "gemini-3.8-flash")
-    with pytest.raises(OtherServer):
-        await desk.service.further(job.id, job.order)
+    with pytest.raises(WrongBackend):
+        await desk.service.with_base(job.id, job.order)
     assert len(desk.api.log()["requests"]) == requests

@@ -15,34 +15,34 @@ from google.adk.sessions import InMemorySessionService
 from google.genai import types
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Ending, Turn
+from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from tests.scripts import call, said, thought
 from tests.talk import USER, Talk, creates, refusals, text_of, words
-from tools.adk.chain_plugin import LONGEST_ANSWER, ChainPlugin, in_force
+from tools.adk.chain_plugin import LONGEST_ANSWER, ChainPlugin, without_rewound
 from tools.adk.error_plugin import ErrorPlugin
 
 LONG = "A long report. " * 1_000
 
 
-def brain(turn: Turn) -> Iterator[Beat | Ending]:
+def brain(turn: Turn) -> Iterator[TimedStep | Ending]:
     """A root that hands over what begins with "ask", and tells on RECALL what its chain knows."""
     asked = next(text_of(s) for s in reversed(turn.steps) if s["type"] == "user_input")
     names = {tool.get("name") for tool in turn.tools}
-    yield Beat(0, thought("Hm."))
+    yield TimedStep(0, thought("Hm."))
     if asked.startswith("ask") and "transfer_to_agent" in names:
-        yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="helper"))
+        yield TimedStep(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="helper"))
     elif "RECALL" in asked:
-        yield Beat(0, said(json.dumps([s for s in turn.steps if s["type"] != "thought"])))
+        yield TimedStep(0, said(json.dumps([s for s in turn.steps if s["type"] != "thought"])))
     elif "report" in asked:
-        yield Beat(0, said(LONG))
+        yield TimedStep(0, said(LONG))
     elif "fail" in asked:
-        yield Beat(0, said("Half an ans"))
+        yield TimedStep(0, said("Half an ans"))
         yield Ending("failed", ({"code": "internal", "message": "the model fell over"},))
     elif "short" in asked:
-        yield Beat(0, said("Half an answer"))
+        yield TimedStep(0, said("Half an answer"))
         yield Ending("incomplete")
     else:
-        yield Beat(0, said(f"ANSWER {len(turn.steps)}"))
+        yield TimedStep(0, said(f"ANSWER {len(turn.steps)}"))
 
 
 @pytest.fixture
@@ -102,7 +102,7 @@ def test_a_rewind_that_was_itself_rewound_undoes_what_adk_says_it_undoes() -> No
         events = [event("a"), event("a"), event("b"), event("c")]
         for i, before in enumerate(befores.split()):
             events += [event(f"r{i}", before), event(f"after{i}")]
-        assert in_force(events) == _apply_rewinds(events)
+        assert without_rewound(events) == _apply_rewinds(events)
 
 
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])

@@ -15,7 +15,7 @@ from google.adk.agents.run_config import StreamingMode
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import call, cited, forgetting, managing, picture, research_brain, said, search
 from tests.talk import Talk, new_sessions, refusals, text_of, words
 from tools.app import build_app
@@ -32,7 +32,7 @@ ROUTES = {
 VERDICT = {"is_safe": False, "category": "spam", "confidence": 0.9, "reason": "It sells."}
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> Iterator[TimedStep]:
     """A root that routes by keyword and knows what it was told; specialists that answer."""
     if turn.is_agent:
         yield from research_brain(turn)
@@ -42,35 +42,35 @@ def brain(turn: Turn) -> Iterator[Beat]:
     tools = {tool.get("name") for tool in turn.tools}
     number = f"fc_{len(turn.steps)}"
     if turn.response_schema:
-        yield Beat(0, said(json.dumps(VERDICT)))
+        yield TimedStep(0, said(json.dumps(VERDICT)))
     elif fresh[-1]["type"] == "function_result" and "get_weather" in tools:
-        yield Beat(0, said(f"WEATHER {fresh[-1]['result']['place']['name']}"))
+        yield TimedStep(0, said(f"WEATHER {fresh[-1]['result']['place']['name']}"))
     elif "start_research" in tools:
         yield from managing(turn)
     elif "forget_conversation" in tools and (step := forgetting(turn)):
-        yield Beat(0, step)
+        yield TimedStep(0, step)
     elif "transfer_to_agent" in tools:
         route = next((agent for word, agent in ROUTES.items() if word in asked), None)
         if route:
-            yield Beat(0, call("transfer_to_agent", number, agent_name=route))
+            yield TimedStep(0, call("transfer_to_agent", number, agent_name=route))
         elif "RECALL" in asked:
             told = [json.dumps(s["result"]) for s in turn.steps if s["type"] == "function_result"]
-            yield Beat(0, said(f"KNOWN {' '.join(told)}"))
+            yield TimedStep(0, said(f"KNOWN {' '.join(told)}"))
         else:
-            yield Beat(0, said("SMALL TALK"))
+            yield TimedStep(0, said("SMALL TALK"))
     elif "image" in turn.modalities:
-        yield Beat(0, {"type": "model_output", "content": [{"type": "text", "text": "A BOAT"}, picture()]})
+        yield TimedStep(0, {"type": "model_output", "content": [{"type": "text", "text": "A BOAT"}, picture()]})
     elif "look twice" in asked:
-        yield Beat(0, said("Größe! I will look it up."))
-        yield Beat(0, search("bees"))
-        yield Beat(0, {"type": "model_output", "content": [cited("Bees fly. Wasps do too.", "Bees fly.")]})
+        yield TimedStep(0, said("Größe! I will look it up."))
+        yield TimedStep(0, search("bees"))
+        yield TimedStep(0, {"type": "model_output", "content": [cited("Bees fly. Wasps do too.", "Bees fly.")]})
     elif "search" in asked:
-        yield Beat(0, {"type": "model_output", "content": [cited("Found it. Über alles.", "Found it.")]})
+        yield TimedStep(0, {"type": "model_output", "content": [cited("Found it. Über alles.", "Found it.")]})
     elif "get_weather" not in tools:
-        yield Beat(0, said("ANSWER"))
+        yield TimedStep(0, said("ANSWER"))
     else:
         places = [text_of(s).split()[-1] for s in turn.steps if s["type"] == "user_input" and "weather" in text_of(s)]
-        yield Beat(0, call("get_weather", number, place=places[-1], days=2))
+        yield TimedStep(0, call("get_weather", number, place=places[-1], days=2))
 
 
 TURNS = (

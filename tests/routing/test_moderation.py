@@ -11,7 +11,7 @@ from google.adk.agents.run_config import StreamingMode
 from google.adk.sessions import InMemorySessionService
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.routing.test_conversation import VERDICT
 from tests.scripts import call, said
 from tests.talk import Talk, words
@@ -26,12 +26,12 @@ class Moderation:
     def __init__(self, *answers: str) -> None:
         self.answers, self.asked = list(answers), list[Turn]()
 
-    def __call__(self, turn: Turn) -> Iterator[Beat]:
+    def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         if turn.response_schema:
             self.asked.append(turn)
-            yield Beat(0, said(self.answers.pop(0)))
+            yield TimedStep(0, said(self.answers.pop(0)))
         else:
-            yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="moderator"))
+            yield TimedStep(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name="moderator"))
 
 
 async def moderate(moderation: Moderation, use: Any, mode: StreamingMode = StreamingMode.NONE) -> Any:

@@ -16,8 +16,8 @@ from google.genai import types
 from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
-from tools.adk.history import Recent
-from tools.adk.sessions import WINDOW, RecentInMemorySessions, RecentSqliteSessions, turn
+from tools.adk.history import RecentEvents
+from tools.adk.sessions import WINDOW, WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
 from tools.app import build_app
 from tools.interactions import backend
 
@@ -45,7 +45,7 @@ async def small_talk(talk: Talk, turns: int) -> None:
 
 async def read(talk: Talk) -> Session:
     """The session as a turn reads it."""
-    with turn():
+    with windowed_reads():
         session = await talk.sessions.get_session(app_name=talk.runner.app_name, user_id=USER, session_id="s1")
     assert session
     return session
@@ -56,7 +56,7 @@ async def test_a_turn_reads_the_newest_events_from_a_message_on_and_everybody_el
     await talk.say("hello")
     await small_talk(talk, MANY)
     events = (await read(talk)).events
-    assert isinstance(events, Recent)
+    assert isinstance(events, RecentEvents)
     assert WINDOW - 2 <= len(events) <= WINDOW
     assert events[0].author == "user"
     assert len((await talk.session()).events) == len(await events.whole()) == 2 + 2 * MANY
@@ -90,23 +90,23 @@ async def test_a_conversation_that_was_rewound_is_read_as_a_whole(api: Emulator)
     await talk.say("hello")
     await small_talk(talk, MANY)
     await talk.runner.rewind_async(user_id=USER, session_id="s1", rewind_before_invocation_id="i0")
-    assert not isinstance((await read(talk)).events, Recent)
+    assert not isinstance((await read(talk)).events, RecentEvents)
     assert words((await talk.say("hello"))[-1]) == "SMALL TALK"
 
 
 async def test_a_short_conversation_is_read_as_it_is() -> None:
-    sessions = RecentInMemorySessions()
+    sessions = WindowedInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
     await sessions.append_event(session, Event(author="user"))
-    with turn():
+    with windowed_reads():
         found = await sessions.get_session(app_name="a", user_id="u", session_id="s")
     assert found
-    assert not isinstance(found.events, Recent)
+    assert not isinstance(found.events, RecentEvents)
     assert len(found.events) == 1
 
 
 async def test_an_event_that_is_delivered_again_is_kept_once() -> None:
-    sessions = RecentInMemorySessions()
+    sessions = WindowedInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
     events = [Event(author="user") for _ in range(3 * WINDOW)]
     for event in events:
@@ -119,7 +119,7 @@ async def test_an_event_that_is_delivered_again_is_kept_once() -> None:
 
 async def test_the_newest_events_in_a_file_are_found_by_an_index(tmp_path: Path) -> None:
     file = str(tmp_path / "sessions.db")
-    sessions = RecentSqliteSessions(file)
+    sessions = WindowedSqliteSessions(file)
     await sessions.get_session(app_name="a", user_id="u", session_id="s")
     query = "SELECT event_data FROM events WHERE app_name=? AND user_id=? AND session_id=?"
     with closing(sqlite3.connect(file)) as database:

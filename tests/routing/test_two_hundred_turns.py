@@ -12,7 +12,7 @@ from typing import Any
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import call, cited, managing, picture, research_brain, said
 from tests.talk import CREATES, USER, Talk, new_sessions, refusals, text_of, words
 from tools.app import build_app
@@ -39,7 +39,7 @@ PICTURE = picture()
 VERDICT = {"is_safe": True, "category": "safe", "confidence": 0.9, "reason": "Fine."}
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> Iterator[TimedStep]:
     """Every answer carries the number of the turn; on RECALL an agent tells all that its chain knows."""
     if turn.is_agent:
         yield from research_brain(turn)
@@ -49,22 +49,22 @@ def brain(turn: Turn) -> Iterator[Beat]:
     tools = {tool.get("name") for tool in turn.tools}
     last = turn.steps[-1]
     if turn.response_schema:
-        yield Beat(0, said(json.dumps({**VERDICT, "reason": f"Fine. A{number}"})))
+        yield TimedStep(0, said(json.dumps({**VERDICT, "reason": f"Fine. A{number}"})))
     elif "start_research" in tools:
         yield from managing(turn)
     elif "transfer_to_agent" in tools and (to := next((a for word, a in ROUTES.items() if word in asked), None)):
-        yield Beat(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name=to))
+        yield TimedStep(0, call("transfer_to_agent", f"fc_{len(turn.steps)}", agent_name=to))
     elif "RECALL" in asked:
-        yield Beat(0, said(json.dumps([step for step in turn.steps if step["type"] != "function_call"])))
+        yield TimedStep(0, said(json.dumps([step for step in turn.steps if step["type"] != "function_call"])))
     elif "image" in turn.modalities:
-        yield Beat(0, {"type": "model_output", "content": [{"type": "text", "text": f"A{number}"}, PICTURE]})
+        yield TimedStep(0, {"type": "model_output", "content": [{"type": "text", "text": f"A{number}"}, PICTURE]})
     elif "weather" in asked and last["type"] != "function_result":
-        yield Beat(0, call("get_weather", f"fc_{len(turn.steps)}", place=asked.split()[-2], days=1))
+        yield TimedStep(0, call("get_weather", f"fc_{len(turn.steps)}", place=asked.split()[-2], days=1))
     elif "search" in asked:
         text = f"The tide comes. A{number}"
-        yield Beat(0, {"type": "model_output", "content": [cited(f"{text}.", "The tide comes.")]})
+        yield TimedStep(0, {"type": "model_output", "content": [cited(f"{text}.", "The tide comes.")]})
     else:
-        yield Beat(0, said(f"A{number}"))
+        yield TimedStep(0, said(f"A{number}"))
 
 
 def message(number: int) -> tuple[str, str]:

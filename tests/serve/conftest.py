@@ -160,7 +160,7 @@ def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Cl
         server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="error", timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
-        with httpx.Client(base_url=url, timeout=60) as client:
+        with httpx.Client(base_url=url, timeout=300) as client:
             end = time.monotonic() + 60
             while not server.started:
                 assert thread.is_alive() and time.monotonic() < end, "the server did not start"
@@ -184,7 +184,7 @@ def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
         env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
         with (tmp_path / "serve.log").open("ab") as log:
             server = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=60)
+        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
         started.append((server, client))
         return server, client
 

@@ -42,8 +42,8 @@ from tools.research.database import Database
 from tools.server.a2a_handler import UNFORESEEN
 from tools.server.a2a_stores import Tasks
 from tools.server.middleware.gateway import CARD
-from tools.server.middleware.idempotency import Answers
-from tools.server.middleware.session_lock import LEASE, Turns, conversation
+from tools.server.middleware.idempotency import IdempotencyStore
+from tools.server.middleware.session_lock import LEASE, SessionLocks, conversation
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError, load_settings
 
@@ -62,7 +62,7 @@ class Caller:
 
     def __init__(self, url: str, token: str = "", streaming: bool = True, version: str = "1.0") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
-        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=60)
+        self.http = httpx.AsyncClient(base_url=url, headers=headers, timeout=300)
         self.streaming, self.version = streaming, version
 
     async def client(self) -> Client:
@@ -213,7 +213,7 @@ async def test_an_answer_that_comes_too_early_leaves_the_question_open(
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
     asked = await caller.ask("forget this conversation")
-    async with Turns(database).one(conversation("robot", "c1")):
+    async with SessionLocks(database).one(conversation("robot", "c1")):
         early = await caller.ask("yes, forget it", task_id=asked.id)
     assert early.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
     assert "another turn of this conversation is under way" in said(early)
@@ -281,7 +281,7 @@ async def test_a_cancelled_task_frees_its_context_and_its_research_goes_on(
 
 
 async def test_one_turn_at_a_time_in_a_context(url: str, issuer: Issuer, database: Database) -> None:
-    async with Turns(database).one(conversation("robot", "c1")):
+    async with SessionLocks(database).one(conversation("robot", "c1")):
         task = await Caller(url, issuer.token("robot")).ask("Hello!")
     assert task.status.state == TaskState.TASK_STATE_REJECTED
     assert "another turn of this conversation is under way" in said(task)
@@ -293,7 +293,7 @@ async def test_a_task_whose_replica_died_is_said_to_have_failed(database: Databa
     async def sleep(seconds: float) -> None:
         return
 
-    turns = Turns(database, clock=lambda: now, sleep=sleep)
+    turns = SessionLocks(database, clock=lambda: now, sleep=sleep)
     tasks, robot = Tasks(database, turns), ServerCallContext(user=Robot())
     task = Task(id="t1", context_id="c1")
     task.status.state = TaskState.TASK_STATE_WORKING
@@ -307,7 +307,7 @@ async def test_a_task_whose_replica_died_is_said_to_have_failed(database: Databa
         return found.status.state
 
     assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have its lease yet
-    async with Turns(database, clock=lambda: now).one(conversation("robot", "c1")):
+    async with SessionLocks(database, clock=lambda: now).one(conversation("robot", "c1")):
         now += LEASE - 1
         assert await state() == TaskState.TASK_STATE_WORKING
         now += LEASE + 1  # its process has died: nobody renews the lease
@@ -420,7 +420,7 @@ async def test_an_error_that_nobody_foresaw_is_told_without_its_words(
     async def given(*arguments: Any) -> Any:
         raise RuntimeError("SELECT of /tools/secret")
 
-    monkeypatch.setattr(Answers, "given", given)
+    monkeypatch.setattr(IdempotencyStore, "given", given)
     caller = Caller(url, issuer.token("robot"))
     answer = await caller.call("SendMessage", message("hello", "1.0"))
     status = answer["result"]["task"]["status"]
@@ -436,7 +436,7 @@ async def test_a_message_id_of_another_message_is_refused(url: str, issuer: Issu
 
 
 async def test_the_desk_is_a_specialist_of_an_agent_of_adk(url: str, issuer: Issuer) -> None:
-    http = httpx.AsyncClient(headers={"Authorization": f"Bearer {issuer.token('robot')}"}, timeout=60)
+    http = httpx.AsyncClient(headers={"Authorization": f"Bearer {issuer.token('robot')}"}, timeout=300)
     desk = RemoteA2aAgent("research_desk", agent_card=url + CARD, httpx_client=http)
     runner = InMemoryRunner(desk, app_name="elsewhere")
     await runner.session_service.create_session(app_name="elsewhere", user_id="u", session_id="s")

@@ -8,8 +8,8 @@ from google.adk.events import Event, EventActions
 from google.adk.runners import InMemoryRunner
 from google.genai import types
 
-from tools.adk.chain_plugin import in_force
-from tools.server.middleware.idempotency import KEY, Answers
+from tools.adk.chain_plugin import without_rewound
+from tools.server.middleware.idempotency import KEY, IdempotencyStore
 
 
 def event(author: str, part: types.Part, **values: object) -> Event:
@@ -46,7 +46,7 @@ async def test_a_turn_is_answered_by_its_last_words_and_else_undone(events: list
         session = await service.create_session(app_name="desk", user_id="ada", session_id="s1")
         for each in events:
             await service.append_event(session, each.model_copy(deep=True))
-        given = await Answers(runner).given("ada", "s1", "m1")
+        given = await IdempotencyStore(runner).replay("ada", "s1", "m1")
         stored = await service.get_session(app_name="desk", user_id="ada", session_id="s1")
     assert stored
     if answered:
@@ -54,4 +54,4 @@ async def test_a_turn_is_answered_by_its_last_words_and_else_undone(events: list
         assert given[-1]["content"]["parts"] == [{"text": "It is running."}]
     else:
         assert given is None
-        assert in_force(stored.events) == []
+        assert without_rewound(stored.events) == []

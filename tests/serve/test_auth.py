@@ -17,8 +17,15 @@ from cryptography.hazmat.primitives.asymmetric import padding, rsa
 
 from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
-from tools.server.app import identity
-from tools.server.middleware.authentication import IAP_ISSUER, LIFETIME, Keys, Refused, Tokens, Unreachable
+from tools.server.app import build_authenticator
+from tools.server.middleware.authentication import (
+    IAP_ISSUER,
+    LIFETIME,
+    JwksCache,
+    JwksUnavailable,
+    TokenVerifier,
+    Unauthorized,
+)
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError
 
@@ -257,8 +264,8 @@ def test_tokens_with_unknown_keys_do_not_make_the_server_ask_again_and_again(
 
 async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
     now = [0.0]
-    keys = Keys(f"{issuer.url}/keys", clock=lambda: now[0])
-    who = Tokens(issuer.url, AUDIENCE, keys)
+    keys = JwksCache(f"{issuer.url}/keys", clock=lambda: now[0])
+    who = TokenVerifier(issuer.url, AUDIENCE, keys)
     token = issuer.token("ada")
     now[0] = 1e6  # the first look is at any time
     assert await who(lower(token)) == "ada"
@@ -266,23 +273,23 @@ async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
     now[0] += LIFETIME - 1
     assert await who(lower(token)) == "ada"
     now[0] += 1
-    with pytest.raises(Refused):
+    with pytest.raises(Unauthorized):
         await who(lower(token))
     assert (await who(lower(issuer.token("bob"))), issuer.asked) == ("bob", 2)
 
 
 async def test_keys_that_are_too_old_and_cannot_be_fetched_let_nobody_in(issuer: Issuer) -> None:
     now = [0.0]
-    keys = Keys(f"{issuer.url}/keys", clock=lambda: now[0])
+    keys = JwksCache(f"{issuer.url}/keys", clock=lambda: now[0])
     assert await keys.find("k1")
     now[0], keys.url = LIFETIME, "http://127.0.0.1:9"
-    with pytest.raises(Unreachable):
+    with pytest.raises(JwksUnavailable):
         await keys.find("k1")
 
 
 async def test_behind_identity_aware_proxy_its_assertion_counts_and_nothing_else(issuer: Issuer) -> None:
-    who = Tokens(
-        IAP_ISSUER, "/projects/1/apps/desk", Keys(f"{issuer.url}/keys"), "x-goog-iap-jwt-assertion", ("ES256",)
+    who = TokenVerifier(
+        IAP_ISSUER, "/projects/1/apps/desk", JwksCache(f"{issuer.url}/keys"), "x-goog-iap-jwt-assertion", ("ES256",)
     )
     claims: dict[str, Any] = {"iss": IAP_ISSUER, "aud": "/projects/1/apps/desk"}
     right = issuer.token("accounts.google.com:7", key=issuer.elliptic, kid="e1", algorithm="ES256", **claims)
@@ -292,18 +299,18 @@ async def test_behind_identity_aware_proxy_its_assertion_counts_and_nothing_else
         {"x-goog-iap-jwt-assertion": issuer.token("ada", **claims)},  # RS256
         {"x-goog-authenticated-user-id": "accounts.google.com:7"},  # a header that anybody can send
     ):
-        with pytest.raises(Refused):
+        with pytest.raises(Unauthorized):
             await who(headers)
 
 
 def test_a_server_that_others_can_reach_does_not_start_without_authentication() -> None:
     for host in ("0.0.0.0", "192.0.2.1", "::", "desk.example"):
         with pytest.raises(SettingsError, match="DESK_OIDC_ISSUER"):
-            identity(ServerSettings(), host)
+            build_authenticator(ServerSettings(), host)
     for host in ("127.0.0.1", "localhost", "::1"):
-        assert identity(ServerSettings(), host) is None
+        assert build_authenticator(ServerSettings(), host) is None
     with pytest.raises(SettingsError, match="DESK_OIDC_AUDIENCE"):
-        identity(ServerSettings(oidc_issuer="https://issuer.example"), "0.0.0.0")
+        build_authenticator(ServerSettings(oidc_issuer="https://issuer.example"), "0.0.0.0")
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{issuer}/without/a/discovery/document", "nonsense"])
@@ -322,7 +329,7 @@ async def test_who_waits_for_keys_that_cannot_be_had_waits_once() -> None:
         await asyncio.sleep(0)  # the others come
         raise httpx.ReadTimeout("")
 
-    keys = Keys("https://issuer.example/keys", lambda: httpx.AsyncClient(transport=httpx.MockTransport(fail)))
+    keys = JwksCache("https://issuer.example/keys", lambda: httpx.AsyncClient(transport=httpx.MockTransport(fail)))
     found = await asyncio.gather(*(keys.find(f"k{number}") for number in range(20)), return_exceptions=True)
-    assert {type(each) for each in found} == {Unreachable}
+    assert {type(each) for each in found} == {JwksUnavailable}
     assert len(asked) == 1

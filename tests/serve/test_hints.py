@@ -24,7 +24,7 @@ from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
-from tools.server.webhooks import Hints
+from tools.server.webhooks import WebhookReceiver
 from tools.settings import SettingsError, load_settings
 
 SECRET = "whsec_" + base64.b64encode(b"a secret of thirty-two bytes....").decode()
@@ -86,7 +86,7 @@ async def test_a_message_that_comes_again_is_taken_once(tmp_path: Path) -> None:
         return True
 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    app = Starlette(routes=[Route("/", Hints([SECRET], database, take_up).receive, methods=["POST"])])
+    app = Starlette(routes=[Route("/", WebhookReceiver([SECRET], database, take_up).receive, methods=["POST"])])
     async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
         for message_id in ("m1", "m1", "m2"):
             body = ended("v1_x")

@@ -12,7 +12,7 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import until
 from tests.serve.conftest import Serve, message
 from tools.research.database import Database
-from tools.server.middleware.session_lock import Turns
+from tools.server.middleware.session_lock import SessionLocks
 from tools.settings import load_settings
 from tools.shielded import finish_shielded
 
@@ -47,7 +47,7 @@ def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url
     client = serve(database_url=database_url, attach_seconds=60)
     for number in range(TIMES):
         begin(client, f"leaves-{number}")
-        with httpx.Client(base_url=client.base_url, timeout=60) as tab:
+        with httpx.Client(base_url=client.base_url, timeout=300) as tab:
             leave(tab, f"leaves-{number}", number % EVENTS + 1)
         begin(client, f"stays-{number}")
         assert client.get("/readyz").status_code == 200
@@ -57,7 +57,7 @@ def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url
 
 async def test_a_turn_that_is_left_while_it_takes_its_conversation_leaves_it_free(api: Emulator) -> None:
     database = Database(load_settings().ledger_url)
-    turns = Turns(database)
+    turns = SessionLocks(database)
 
     async def hold() -> None:
         async with turns.one("desk/ada/s1"):

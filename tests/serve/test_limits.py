@@ -42,7 +42,7 @@ def test_a_user_has_so_many_conversations_and_is_told_how_to_have_another(serve:
 
 def raw(client: httpx.Client, data: bytes) -> bytes:
     """What a server sends until it closes the connection, to a client that stops in the middle."""
-    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=60) as connection:
+    with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300) as connection:
         connection.sendall(data)
         got = b""
         while piece := connection.recv(1000):

@@ -24,10 +24,10 @@ from sqlalchemy.exc import OperationalError
 from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, Serve, message, ready, said
-from tools.adk.chain_plugin import in_force
+from tools.adk.chain_plugin import without_rewound
 from tools.research.database import Database
-from tools.server.middleware.rate_limit import Rates
-from tools.server.middleware.session_lock import Busy, Turns
+from tools.server.middleware.rate_limit import RateLimiter
+from tools.server.middleware.session_lock import SessionLocked, SessionLocks
 from tools.settings import load_settings
 
 SESSION = "/apps/desk/users/me/sessions/s1"
@@ -106,13 +106,13 @@ def test_two_turns_of_one_conversation_do_not_mix(client: httpx.Client, api: Emu
 def test_who_has_the_whole_answer_finds_the_conversation_free(
     client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
-    execute = Turns._execute
+    execute = SessionLocks._execute
 
-    async def slow(self: Turns, statement: object, session: str, owner: str) -> bool:
+    async def slow(self: SessionLocks, statement: object, session: str, owner: str) -> bool:
         await asyncio.sleep(0.1)  # a database far away
         return await execute(self, statement, session, owner)
 
-    monkeypatch.setattr(Turns, "_execute", slow)
+    monkeypatch.setattr(SessionLocks, "_execute", slow)
     codes = [client.post(path, json=message("Hello")).status_code for _ in range(3)]
     assert codes == [200, 200, 200]
 
@@ -134,9 +134,9 @@ def test_nothing_changes_a_conversation_during_its_turn(
 async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_runs_out(client: httpx.Client) -> None:
     now = [1000.0]
     database = Database(load_settings().ledger_url)
-    one, other = (Turns(database, clock=lambda: now[0]) for _ in range(2))
+    one, other = (SessionLocks(database, clock=lambda: now[0]) for _ in range(2))
     async with one.one("desk/ada/s1"):
-        with pytest.raises(Busy):
+        with pytest.raises(SessionLocked):
             async with other.one("desk/ada/s1"):
                 pass
         async with other.one("desk/ada/s2"):
@@ -155,7 +155,7 @@ async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
         await woken.wait()
 
     async def hold() -> None:
-        async with Turns(database, sleep=sleep).one("desk/ada/s1"):
+        async with SessionLocks(database, sleep=sleep).one("desk/ada/s1"):
             async with database.write() as connection:
                 await connection.execute(text("UPDATE desk_turns SET owner = 'another'"))
             woken.set()
@@ -171,7 +171,7 @@ async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
 
 async def test_a_turn_that_the_end_of_the_server_cuts_off_leaves_its_conversation_free(client: httpx.Client) -> None:
     database, begun = Database(load_settings().ledger_url), asyncio.Event()
-    turns = Turns(database)
+    turns = SessionLocks(database)
 
     async def hold() -> None:
         async with turns.one("desk/ada/s1"):
@@ -208,7 +208,7 @@ def test_a_turn_that_broke_off_is_undone_and_made_again(client: httpx.Client, ap
     api.faults({"on": "create", "status": 400})  # after the message was written
     turn(client, "Hello", key="m1")
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
-    events = in_force([Event.model_validate(e) for e in client.get(SESSION).json()["events"]])
+    events = without_rewound([Event.model_validate(e) for e in client.get(SESSION).json()["events"]])
     assert [event.author for event in events] == ["user", "desk"]
 
 
@@ -279,7 +279,7 @@ def test_a_user_may_have_so_many_turns_and_no_more(serve: Serve, api: Emulator) 
 
 def test_who_has_not_asked_for_a_minute_is_forgotten() -> None:
     now = [0.0]
-    rates = Rates(at_once=1, per_minute=2, clock=lambda: now[0])
+    rates = RateLimiter(at_once=1, per_minute=2, clock=lambda: now[0])
     for number in range(1000):
         now[0] += 1
         with rates.one(f"user {number}"), rates.one("ada") if number % 30 == 0 else nullcontext():

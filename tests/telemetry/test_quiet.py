@@ -11,7 +11,7 @@ from opentelemetry import trace
 from opentelemetry.sdk.trace import TracerProvider
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat
+from interactions_emulator.brain.protocol import TimedStep
 from tests.scripts import said
 from tests.talk import Talk
 from tools.adk.telemetry_plugin import SILENT
@@ -46,7 +46,7 @@ async def test_a_turn_describes_itself_at_length_only_to_somebody(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.setattr(trace, "get_tracer_provider", lambda: provider)
-    with Emulator(brain=lambda turn: [Beat(0, said("Hello."))]) as api:
+    with Emulator(brain=lambda turn: [TimedStep(0, said("Hello."))]) as api:
         use(api)  # type: ignore[operator]
         app, witness = build_app(), Witness(name="witness")
         app.plugins.append(witness)

@@ -20,7 +20,7 @@ from tests.scripts import REPORT
 from tests.talk import Talk
 from tests.telemetry.conftest import Recorded
 from tools.app import build_app
-from tools.research.config import Limits
+from tools.research.config import Quotas
 from tools.research.job import Job, State
 from tools.research.quotas import LimitReached
 from tools.research.service import Research
@@ -134,7 +134,7 @@ async def test_no_span_holds_a_word_of_brief_report_user_or_session(desk: Desk, 
     job, _ = await service.start(order)
     await lines_of(desk, service, job)
     with pytest.raises(LimitReached):
-        await service.start_again(job, limits=Limits(per_day=1))
+        await service.start_again(job, limits=Quotas(per_day=1))
     said = "".join(map(told, recorded.exporter.get_finished_spans()))
     assert "research.follow" in said
     for words in (order.brief, order.user, *REPORT.split("\n")[:3:2], "What moves", "tides moon", "were started in"):

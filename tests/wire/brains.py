@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Any
 
-from interactions_emulator.brain.protocol import Beat, Step, Turn
+from interactions_emulator.brain.protocol import Step, TimedStep, Turn
 
 REPORT = "# Tides 🌊\n\nThe moon pulls the sea. " + "Größere Fluten kommen bei Neumond. " * 20
 PIXEL = "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -54,31 +54,31 @@ EVERY_STEP: list[Step] = [
 WAIT = 60.0
 
 
-def brain(turn: Turn) -> Iterator[Beat]:
+def brain(turn: Turn) -> Iterator[TimedStep]:
     """Agents: a research, a minute a step. Models: by the newest text, see below; else an echo."""
     text = newest_text(turn)
     if turn.is_agent:
         for step in RESEARCH:
-            yield Beat(WAIT, step)
+            yield TimedStep(WAIT, step)
     elif text == "every step":
         for step in EVERY_STEP:
-            yield Beat(0, step)
+            yield TimedStep(0, step)
     elif text == "slowly":
-        yield Beat(WAIT, said("Slow and steady."))
+        yield TimedStep(WAIT, said("Slow and steady."))
     elif text == "break":
-        yield Beat(0, said("so far so good"))
+        yield TimedStep(0, said("so far so good"))
         raise RuntimeError("no idea")
     elif text == "show the turn":
-        yield Beat(0, said(f"tools={len(turn.tools)} system={turn.system_instruction!r} steps={len(turn.steps)}"))
+        yield TimedStep(0, said(f"tools={len(turn.tools)} system={turn.system_instruction!r} steps={len(turn.steps)}"))
     elif text.startswith("weather in ") and turn.steps[-1]["type"] == "user_input":
         for number, city in enumerate(text.removeprefix("weather in ").split(" and ")):
             call_id = f"fc_{len(turn.steps)}_{number}"
-            yield Beat(0, {"type": "function_call", "id": call_id, "name": "weather", "arguments": {"city": city}})
+            yield TimedStep(0, {"type": "function_call", "id": call_id, "name": "weather", "arguments": {"city": city}})
     elif turn.steps[-1]["type"] == "function_result":
         results = [step["result"] for step in turn.steps if step["type"] == "function_result"]
-        yield Beat(0, said(f"results: {results}"))
+        yield TimedStep(0, said(f"results: {results}"))
     else:
-        yield Beat(0, said(f"You said: {text}"))
+        yield TimedStep(0, said(f"You said: {text}"))
 
 
 def said(text: str) -> Step:

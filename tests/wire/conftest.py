@@ -25,7 +25,7 @@ class Wire:
     """Requests as they go over the socket; every good answer is checked strictly."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=60)
+        self.http = httpx.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=300)
 
     def create(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:
         """POST an interaction that is answered with JSON."""

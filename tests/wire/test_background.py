@@ -101,5 +101,5 @@ def test_stopping_the_server_cuts_streams_and_does_not_wait_for_them(held: Emula
     next(silent)
     stopping = threading.Thread(target=held.close)
     stopping.start()
-    stopping.join(timeout=60)
+    stopping.join(timeout=300)
     assert not stopping.is_alive()

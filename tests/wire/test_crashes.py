@@ -48,7 +48,7 @@ def test_a_process_really_dies_in_the_middle_of_a_stream_and_goes_on_where_it_wa
     with pytest.raises(httpx.TransportError):
         for event in stream:
             heard.append(event)
-    assert child.wait(timeout=60) == -signal.SIGKILL
+    assert child.wait(timeout=300) == -signal.SIGKILL
     _, url = process.serve(*options)
     wire = Wire(url)
     advance(wire, 5 * WAIT)

@@ -76,7 +76,7 @@ FAULTS = st.dictionaries(st.sampled_from(["on", "status", "cut_after", "times", 
 @pytest.fixture(scope="module")
 def http() -> Iterator[httpx.Client]:
     """A client of a server with the brain of the tests; the answer has to come in time."""
-    with Emulator(brain=brain) as api, httpx.Client(base_url=api.url, headers=KEY, timeout=60) as client:
+    with Emulator(brain=brain) as api, httpx.Client(base_url=api.url, headers=KEY, timeout=300) as client:
         yield client
 
 
@@ -85,7 +85,7 @@ def thinking(tmp_path_factory: pytest.TempPathFactory) -> Iterator[httpx.Client]
     """The same with the brain that people use."""
     corpus = tmp_path_factory.mktemp("corpus")
     (corpus / "tides.md").write_text("# Tides\n\nThe moon pulls the sea. Tides come twice a day.\n")
-    with Emulator(corpus=corpus) as api, httpx.Client(base_url=api.url, headers=KEY, timeout=60) as client:
+    with Emulator(corpus=corpus) as api, httpx.Client(base_url=api.url, headers=KEY, timeout=300) as client:
         yield client
 
 

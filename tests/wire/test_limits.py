@@ -11,14 +11,14 @@ import pytest
 from interactions_emulator import Emulator
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.api import Api
-from interactions_emulator.http.context import Limits
+from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.serving import Settings, make
 from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import KEY, MODEL, Wire, research
 
 
 def test_a_body_that_is_too_large_is_refused_before_it_is_read(api: Emulator) -> None:
-    with Emulator(brain=brain, limits=Limits(body=1_000)) as small:
+    with Emulator(brain=brain, limits=ServerLimits(body=1_000)) as small:
         wire = Wire(small.url)
         assert "larger than 1000 bytes" in wire.refused(
             wire.http.post("/interactions", json={"model": MODEL, "input": "x" * 2_000}), 413
@@ -27,7 +27,7 @@ def test_a_body_that_is_too_large_is_refused_before_it_is_read(api: Emulator) ->
 
 
 def test_no_more_streams_than_allowed_are_open_at_once() -> None:
-    with Emulator(brain=brain, speed=0, limits=Limits(streams=3)) as api:
+    with Emulator(brain=brain, speed=0, limits=ServerLimits(streams=3)) as api:
         wire = Wire(api.url)
         run = wire.create(research())["id"]
         streams = [wire.resume(run) for _ in range(3)]
@@ -43,7 +43,7 @@ def test_no_more_streams_than_allowed_are_open_at_once() -> None:
 
 
 def test_of_more_interactions_than_are_kept_the_oldest_that_has_ended_goes() -> None:
-    with Emulator(brain=brain, speed=0, limits=Limits(stored=3)) as api:
+    with Emulator(brain=brain, speed=0, limits=ServerLimits(stored=3)) as api:
         wire = Wire(api.url)
         running = wire.create(research())["id"]
         made = [wire.create({"model": MODEL, "input": f"{n}"})["id"] for n in range(4)]

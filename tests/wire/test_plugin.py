@@ -13,13 +13,13 @@ PROJECT = """
     def test_a_client_finds_it_by_itself(interactions_emulator):
         client = genai.Client()
         client.interactions.create(model="gemini-3.8-flash", input="Hello!")
-        assert interactions_emulator.engine.request_log()["creates"] == 1
+        assert interactions_emulator.log()["creates"] == 1
 
     @pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429, "retry_after_ms": 1}])
     def test_it_takes_settings(interactions_emulator):
         client = genai.Client()
         client.interactions.create(model="gemini-3.8-flash", input="Hello!")
-        assert [r["status"] for r in interactions_emulator.engine.request_log()["requests"]] == [429, 200]
+        assert [r["status"] for r in interactions_emulator.log()["requests"]] == [429, 200]
 
     def test_it_is_friendly_to_coroutines():
         async def ask():

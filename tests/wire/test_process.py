@@ -113,7 +113,7 @@ def test_a_killed_server_goes_on_with_each_event_once(process: Process) -> None:
 def test_two_servers_never_share_a_state(process: Process) -> None:
     process.serve("--state", "state.db")
     second = process.start("--state", "state.db")
-    said = second.communicate(timeout=60)[1]
+    said = second.communicate(timeout=300)[1]
     assert (second.returncode, "state.db is in use by another emulator" in said) == (2, True)
 
 
@@ -121,14 +121,14 @@ def test_the_address_file_says_where_it_serves_and_idleness_ends_it(process: Pro
     address = process.folder / "address.json"
     child, url = process.serve("--address-file", str(address), "--idle-exit", "0.3")
     assert json.loads(address.read_text()) == {"url": url, "pid": child.pid}
-    assert child.wait(timeout=60) == 0
+    assert child.wait(timeout=300) == 0
 
 
 def test_a_taken_port_is_an_error_when_asked_for_and_not_when_preferred(process: Process) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         refused = process.start("--port", port)
-        assert f"port {port}" in refused.communicate(timeout=60)[1]
+        assert f"port {port}" in refused.communicate(timeout=300)[1]
         assert refused.returncode == 2
         assert not process.serve("--prefer-port", port)[1].endswith(port)
 
@@ -138,7 +138,7 @@ def test_it_ends_on_a_signal_with_streams_open(process: Process) -> None:
     stream = Wire(url).stream(research())
     next(stream)
     child.terminate()
-    assert child.wait(timeout=60) == 0
+    assert child.wait(timeout=300) == 0
 
 
 def test_what_it_cannot_read_is_named(process: Process) -> None:
@@ -146,7 +146,7 @@ def test_what_it_cannot_read_is_named(process: Process) -> None:
     (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
     for options, why in ((["--scenarios", "bad.yaml"], "colour"), (["--faults", "bad.json"], "on is one of")):
         child = process.start(*options)
-        assert why in child.communicate(timeout=60)[1]
+        assert why in child.communicate(timeout=300)[1]
         assert child.returncode == 2
 
 

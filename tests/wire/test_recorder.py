@@ -121,7 +121,7 @@ def test_an_upstream_that_is_not_there_is_named(file: Path) -> None:
 
 def test_a_body_beyond_64_mebibytes_is_refused(api: Emulator, file: Path) -> None:
     with recorder(file, api.url) as url:
-        answer = httpx.post(f"{url}/v1/interactions", content=b" " * (64 * 2**20 + 1), timeout=60)
+        answer = httpx.post(f"{url}/v1/interactions", content=b" " * (64 * 2**20 + 1), timeout=300)
     assert answer.status_code == 413
 
 
@@ -143,7 +143,7 @@ def test_a_signal_loses_nothing_of_what_came(held: Emulator, file: Path) -> None
             child.send_signal(number)
             with pytest.raises(httpx.RemoteProtocolError):
                 next(stream)
-            assert child.wait(timeout=60) == 0
+            assert child.wait(timeout=300) == 0
             assert "Recorded exchanges: 2" in child.stdout.read()
         unary, streamed = read(file)
         assert unary.response.body == answer

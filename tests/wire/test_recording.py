@@ -24,7 +24,7 @@ class Session:
     """Requests whose answers are kept to the byte."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=60)
+        self.http = httpx.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=300)
         self.answers: list[Answer] = []
 
     def ask(self, method: str, path: str, fault: dict[str, Any] | None = None, **options: Any) -> bytes:

@@ -11,7 +11,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactions_emulator.http.errors import Refused
-from interactions_emulator.recording.file_format import Taken, frames, to_yaml
+from interactions_emulator.recording.file_format import CapturedExchange, frames, to_yaml
 from interactions_emulator.recording.redaction import REDACTED, Redactor
 from interactions_emulator.recording.replay import Exchange, Replay, exchanges
 
@@ -25,8 +25,8 @@ BODY = st.binary() | AWKWARD.map(str.encode) | JSON.map(lambda value: json.dumps
 PIECES = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1) | st.sampled_from([b"\n", b"\r\n", b"data: a\n\n"])))
 
 
-def taken(body: bytes, **answer: Any) -> Taken:
-    return Taken("POST", "/v1beta/interactions", "", body, [], status=200, **answer)
+def taken(body: bytes, **answer: Any) -> CapturedExchange:
+    return CapturedExchange("POST", "/v1beta/interactions", "", body, [], status=200, **answer)
 
 
 @given(st.lists(st.tuples(BODY, BODY), max_size=3))

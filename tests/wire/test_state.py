@@ -10,7 +10,7 @@ import httpx
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.engine.state_store import Journal, JournalError
 from interactions_emulator.http.app import create_app
 from interactions_emulator.http.serving import Settings, make
@@ -41,8 +41,8 @@ def test_manual_time_stands_still_between_servers(tmp_path: Path) -> None:
 
 
 def test_a_brain_that_changed_its_mind_over_a_restart_fails_the_run(tmp_path: Path) -> None:
-    def other(turn: Turn) -> Iterator[Beat]:
-        yield Beat(WAIT, said("something else"))
+    def other(turn: Turn) -> Iterator[TimedStep]:
+        yield TimedStep(WAIT, said("something else"))
 
     state = tmp_path / "state.db"
     with Emulator(brain=brain, state=state, speed=0) as api:
@@ -125,9 +125,9 @@ def test_documents_are_pages_that_can_run_nothing(tmp_path: Path) -> None:
         assert "sun.md" in wire.refused(wire.http.get(link + "sun.md"), 404)
 
 
-def linking(turn: Turn) -> Iterator[Beat]:
+def linking(turn: Turn) -> Iterator[TimedStep]:
     """A brain that says where the documents are."""
-    yield Beat(0, said(turn.documents_url))
+    yield TimedStep(0, said(turn.documents_url))
 
 
 def test_a_broken_brain_is_logged(api: Emulator, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:

@@ -8,10 +8,10 @@ from google.genai import types
 
 from tools.adk.response_collector import fenced
 from tools.interactions.media_types import decoded, is_text, media_type
-from tools.interactions.model_catalog import Contract, medium_of
+from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
-def adapt_files(contents: Iterable[types.Content], contract: Contract | None) -> list[types.Content]:
+def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities | None) -> list[types.Content]:
     """The contents with what is text as text, and a word in the place of each file that the model cannot take.
 
     A file would else be refused again with every request that tells the model of it.
@@ -28,7 +28,7 @@ def text_in(part: types.Part) -> str | None:
     return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
-def _adapted(part: types.Part, contract: Contract | None) -> types.Part:
+def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part:
     file = part.inline_data or part.file_data
     if file is None:
         return part

@@ -26,7 +26,7 @@ from google.adk.models import LlmRequest, LlmResponse
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
-from tools.adk.history import Recent, Unseen
+from tools.adk.history import RecentEvents, UnseenContents
 from tools.adk.response_collector import fenced
 from tools.settings import load_settings
 
@@ -55,11 +55,11 @@ class ChainPlugin(BasePlugin):
         agent = _conversing(context)
         if agent is None:
             return None
-        events, rest = in_force(context.session.events), _rest(context.session.events)
+        events, rest = without_rewound(context.session.events), _rest(context.session.events)
         since = time.time() - load_settings().retention_days * DAY
 
         async def whole() -> list[types.Content]:
-            known = in_force(await rest()) if rest else events
+            known = without_rewound(await rest()) if rest else events
             return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in known])
 
         if agent.include_contents == "none":  # this turn is all that it hears of
@@ -68,21 +68,21 @@ class ChainPlugin(BasePlugin):
             return None
         start = None
         if llm_request.config.store is not False:
-            start = head(events, agent.name, context.branch, since)
+            start = chain_start(events, agent.name, context.branch, since)
             if start is None and rest:
-                events = in_force(await rest())
-                start = head(events, agent.name, context.branch, since)
+                events = without_rewound(await rest())
+                start = chain_start(events, agent.name, context.branch, since)
         if start is None:
             llm_request.previous_interaction_id, llm_request.contents = None, await whole()
             return None
         llm_request.previous_interaction_id = previous = events[start].interaction_id
         unseen = await _contents(context, agent, _unseen(events[start:], agent.name))
         _answer_all(unseen, _calls(events[start:], agent.name, previous))
-        llm_request.contents = Unseen(unseen, whole)
+        llm_request.contents = UnseenContents(unseen, whole)
         return None
 
 
-def in_force(events: Sequence[Event]) -> list[Event]:
+def without_rewound(events: Sequence[Event]) -> list[Event]:
     """The events that no rewind has undone, by ADK's own rule (`events/_rewind_events.py`)."""
     first = {event.invocation_id: i for i, event in reversed(list(enumerate(events)))}
     kept: list[Event] = []
@@ -97,7 +97,7 @@ def in_force(events: Sequence[Event]) -> list[Event]:
     return kept[::-1]
 
 
-def head(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
+def chain_start(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
     """Where agent `name`'s chain stands: the place of the first event of its last interaction.
 
     None if there is none, or if it is from before `since`, in seconds since the epoch.
@@ -110,7 +110,7 @@ def head(events: Sequence[Event], name: str, branch: str | None, since: float) -
 
 def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
     """How to get all events of a session of which a turn has read the newest ones only."""
-    return events.whole if isinstance(events, Recent) else None
+    return events.whole if isinstance(events, RecentEvents) else None
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:
@@ -159,7 +159,7 @@ def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCal
 
 
 async def _contents(context: InvocationContext, agent: LlmAgent, events: Sequence[Event]) -> list[types.Content]:
-    session = context.session.model_copy(update={"events": seen_by(agent.name, events)})
+    session = context.session.model_copy(update={"events": visible_events(agent.name, events)})
     context, request = context.model_copy(update={"session": session}), LlmRequest()
     instructions, history = _builders()
     for processor in (instructions, history) if agent.static_instruction else (history,):
@@ -190,7 +190,7 @@ async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Eve
     return event.model_copy(update={"content": types.Content(role="model", parts=parts)}) if parts else event
 
 
-def seen_by(name: str, events: Sequence[Event]) -> list[Event]:
+def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
     """What agent `name` needs to know of `events`: its own and the user's; of the other agents what they said.
 
     What a specialist said after `name` handed over to it becomes the result of that `transfer_to_agent` call:

@@ -39,7 +39,7 @@ class ErrorPlugin(BasePlugin):
     ) -> LlmResponse | None:
         """The answer of a turn whose model call failed."""
         log.warning("%s failed", llm_request.model, exc_info=error)
-        return explained(error, llm_request.model or "the model")
+        return error_response(error, llm_request.model or "the model")
 
     async def on_tool_error_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, error: Exception
@@ -56,7 +56,7 @@ class ErrorPlugin(BasePlugin):
         return event.model_copy(update={"content": types.Content(role="model", parts=[types.Part(text=text)])})
 
 
-def explained(error: Exception, model: str) -> LlmResponse:
+def error_response(error: Exception, model: str) -> LlmResponse:
     """An error of the API or of the connection, with what to do about it."""
     status = status_of(error)
     if status is not None:

@@ -8,7 +8,7 @@ from google.adk.events import Event
 from google.genai import types
 
 
-class Recent(list[Event]):
+class RecentEvents(list[Event]):
     """The newest events of a session, from a message of the user's on, and how to get all of them."""
 
     def __init__(self, events: Iterable[Event], whole: Callable[[], Awaitable[list[Event]]]) -> None:
@@ -16,7 +16,7 @@ class Recent(list[Event]):
         self.whole = whole
 
 
-class Unseen(list[types.Content]):
+class UnseenContents(list[types.Content]):
     """What a chain has not seen of a conversation, and how to get all of it if the server has forgotten the chain."""
 
     def __init__(self, contents: Iterable[types.Content], whole: Callable[[], Awaitable[list[types.Content]]]) -> None:

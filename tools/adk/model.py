@@ -14,7 +14,7 @@ from google.genai.interactions import Interaction
 from pydantic import field_validator
 
 from tools.adk.attachments import adapt_files
-from tools.adk.history import Unseen
+from tools.adk.history import UnseenContents
 from tools.adk.request_options import arguments_of, merge_arguments, tier_of
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
@@ -24,7 +24,7 @@ from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
 from tools.interactions.http_answer import WireError
-from tools.interactions.model_catalog import contract_of
+from tools.interactions.model_catalog import capabilities_of
 from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
@@ -124,7 +124,7 @@ class InteractionsLlm(Gemini):
                 return
             except Exception as error:
                 wait = retry_delay(error, tries)
-                if status_of(error) == 404 and previous and isinstance(contents, Unseen):
+                if status_of(error) == 404 and previous and isinstance(contents, UnseenContents):
                     log.info("%s: the server forgot %s, going on from the session", request.model, previous)
                     values = {"previous_interaction_id": None, "contents": await contents.whole()}
                     request = request.model_copy(update=values)
@@ -137,7 +137,7 @@ class InteractionsLlm(Gemini):
     async def _preprocess_request(self, llm_request: LlmRequest) -> None:
         """Overrides ADK's, which takes out what `generateContent` refuses: labels, and the names of files."""
         labels = llm_request.config.labels
-        llm_request.contents = adapt_files(llm_request.contents, contract_of(llm_request.model or ""))
+        llm_request.contents = adapt_files(llm_request.contents, capabilities_of(llm_request.model or ""))
         await super()._preprocess_request(llm_request)
         llm_request.config.labels = labels
 

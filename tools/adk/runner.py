@@ -12,7 +12,7 @@ from google.adk.events import Event
 from google.adk.runners import Runner
 from google.genai import types
 
-from tools.adk.sessions import RecentSqliteSessions
+from tools.adk.sessions import WindowedSqliteSessions
 from tools.settings import Settings
 
 
@@ -22,10 +22,10 @@ def new_runner(app: App, settings: Settings) -> Runner:
     return Runner(app=app, session_service=sessions, artifact_service=artifacts, auto_create_session=True)
 
 
-def stores(settings: Settings) -> tuple[RecentSqliteSessions, FileArtifactService]:
+def stores(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactService]:
     """The sessions and artifacts in the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
-    sessions = RecentSqliteSessions(str(settings.data_dir / "sessions.db"))
+    sessions = WindowedSqliteSessions(str(settings.data_dir / "sessions.db"))
     return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
 
 

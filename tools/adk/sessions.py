@@ -20,7 +20,7 @@ from google.adk.sessions.base_session_service import GetSessionConfig, ListSessi
 from google.adk.sessions.sqlite_session_service import SqliteSessionService
 from sqlalchemy import text
 
-from tools.adk.history import Recent
+from tools.adk.history import RecentEvents
 from tools.shielded import shielded
 
 WINDOW = 60
@@ -31,7 +31,7 @@ _turn: ContextVar[bool] = ContextVar("turn", default=False)
 
 
 @contextmanager
-def turn() -> Iterator[None]:
+def windowed_reads() -> Iterator[None]:
     """What is read of sessions inside is for a turn of a runner; everybody else wants to see all of them."""
     before = _turn.set(True)
     try:
@@ -40,7 +40,7 @@ def turn() -> Iterator[None]:
         _turn.reset(before)
 
 
-class _RecentSessions(BaseSessionService):
+class _WindowedSessions(BaseSessionService):
     async def get_session(
         self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
     ) -> Session | None:
@@ -87,7 +87,7 @@ class _ShieldedSessions(BaseSessionService):
         return await super().append_event(session, event)
 
 
-class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
+class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
     """ADK's service, which gives a turn the newest events."""
 
     async def append_event(self, session: Session, event: Event) -> Event:
@@ -106,7 +106,7 @@ class RecentInMemorySessions(_RecentSessions, InMemorySessionService):
             whole += added
 
 
-class RecentSqliteSessions(_RecentSessions, _ShieldedSessions, SqliteSessionService):
+class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSessionService):
     """ADK's service, which gives a turn the newest events. They have an index here, which ADK 2.13 does not make."""
 
     def __init__(self, file: str) -> None:
@@ -128,7 +128,7 @@ class RecentSqliteSessions(_RecentSessions, _ShieldedSessions, SqliteSessionServ
         self._indexed = True
 
 
-class RecentDatabaseSessions(_RecentSessions, _ShieldedSessions, DatabaseSessionService):
+class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSessionService):
     """ADK's service, which gives a turn the newest events."""
 
     @shielded
@@ -156,5 +156,5 @@ async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | N
         found = await read()
         return found.events if found else []
 
-    session.events = Recent(session.events[start:], whole)
+    session.events = RecentEvents(session.events[start:], whole)
     return session

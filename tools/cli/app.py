@@ -64,6 +64,20 @@ for group in entry_points(group="desk.commands"):  # of packages that need not b
 
 
 @app.command()
+def init() -> None:
+    """Copy the agents' YAML files into `configs` of this folder, to be edited; `desk` run here uses them."""
+    import shutil
+
+    from tools.settings import INSTALLED_CONFIGS
+
+    folder = Path("configs")
+    if folder.exists():
+        fail(FileExistsError(f"{folder.absolute()} exists already: move it away, or edit what is there"))
+    shutil.copytree(INSTALLED_CONFIGS, folder, ignore=shutil.ignore_patterns("__pycache__"))
+    out.print(f"{folder.absolute()} has the agents. `desk check` shows what comes of them.", soft_wrap=True)
+
+
+@app.command()
 def check() -> None:
     """Check the configuration and show the agents that come out of it."""
     from tools.cli.doctor import agent_tree
@@ -125,7 +139,7 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     parts = [_part(file) for file in files]
     runner = new_runner(build_app(), load_settings())
     failed = False
-    with sessions.turn():
+    with sessions.windowed_reads():
         async for event, said in turn(runner, text, *parts, user=USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))

@@ -9,6 +9,7 @@ import typer
 from rich.markup import escape
 
 from tools.cli.terminal import can_ask, err, out
+from tools.errors import DeskError
 
 USER = "user"
 STOPPED = "Stopped. A research that was started goes on; the same command picks it up."
@@ -20,23 +21,9 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
 
     from sqlalchemy.exc import SQLAlchemyError
 
-    from tools.interactions.backend import BackendError
-    from tools.interactions.client import ApiError
-    from tools.research.config import Private
-    from tools.research.database import LedgerError
-    from tools.research.quotas import LimitReached
-    from tools.research.rows import UnreadableJob
-    from tools.research.service import NotDeleted, NotFinished, OtherServer, UnknownJob
-    from tools.settings import SettingsError
-    from tools.yaml_files import ConfigError
-
-    known = (
-        *(BackendError, SettingsError, ConfigError, LedgerError),
-        *(ApiError, UnknownJob, UnreadableJob, NotFinished, NotDeleted, OtherServer, LimitReached, Private),
-    )
     try:
         asyncio.run(_closing(work))
-    except known as error:
+    except DeskError as error:
         fail(error)
     except SQLAlchemyError as error:
         fail(RuntimeError(f"the ledger cannot be used ({str(error).splitlines()[0]}): `desk doctor` shows where it is"))

@@ -29,11 +29,11 @@ def interaction(
 
 
 async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
-    from tools.interactions.client import Gone
+    from tools.interactions.client import NotFound
 
     try:
         resource = await _client().get(interaction_id, include_input=with_input)
-    except Gone:
+    except NotFound:
         raise _unknown(interaction_id) from None
     if as_json:
         served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # those are the SDK's
@@ -46,11 +46,11 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
 
 
 async def _delete(interaction_id: str) -> None:
-    from tools.interactions.client import ApiError, Gone
+    from tools.interactions.client import ApiError, NotFound
 
     try:
         await _client().delete(interaction_id)
-    except Gone:
+    except NotFound:
         raise _unknown(interaction_id) from None
     except ApiError as error:
         err.print(f"interaction {escape(interaction_id)}: the server refused ({escape(str(error))})", soft_wrap=True)
@@ -67,10 +67,10 @@ def _client() -> InteractionsClient:
 
 def _unknown(interaction_id: str) -> Exception:
     from tools.interactions import backend
-    from tools.interactions.client import Gone
+    from tools.interactions.client import NotFound
     from tools.settings import load_settings
 
-    return Gone(
+    return NotFound(
         f"{backend.server()} has no interaction {interaction_id}: it was deleted, never stored, made elsewhere or with"
         f" another key, or is older than the {load_settings().retention_days:g} days for which interactions are kept"
         " (DESK_RETENTION_DAYS)"

@@ -188,7 +188,7 @@ async def _research(
     inputs = [_content(file) for file in files]
     order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
     if base:
-        order = await service.further(base, order)
+        order = await service.with_base(base, order)
     up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
     # An order that was to join a run, which somebody has deleted since, waits for a yes.
     waits = not await agreed(service, order, up_to, again)

@@ -17,8 +17,8 @@ if TYPE_CHECKING:
     from collections.abc import Iterator
 
     from tools.moderation.input_file import Row
-    from tools.moderation.judge import Judge
-    from tools.moderation.verdict_store import Book, Summary
+    from tools.moderation.judge import ModerationClient
+    from tools.moderation.verdict_store import Summary, VerdictStore
 
 STOPPED = "Stopped. What was judged is kept; the same command goes on behind it."
 
@@ -47,7 +47,7 @@ def moderate(
         run(_file(file, column, target, at_once, as_json), STOPPED)
 
 
-def _judge() -> Judge:
+def _judge() -> ModerationClient:
     from tools.interactions import backend
     from tools.moderation.judge import load_judge
     from tools.settings import load_settings
@@ -81,7 +81,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bo
 
     from tools.moderation.input_file import FileProblem, read_rows
     from tools.moderation.judge import NotModerated
-    from tools.moderation.verdict_store import Book
+    from tools.moderation.verdict_store import VerdictStore
 
     try:
         with FileLock(_lock_of(target), timeout=0):
@@ -89,7 +89,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bo
             first = next(rows, None)  # a file that cannot be used leaves no file of verdicts
             if first is None:
                 raise FileProblem(f"{file}: no rows")
-            book = Book(target)
+            book = VerdictStore(target)
             summary = await _judge_all(chain([first], rows), book, _judge(), at_once)
     except Timeout:
         fail(RuntimeError(f"{target}: another run writes this file; wait for it, or name another with --out"))
@@ -112,7 +112,7 @@ def _lock_of(target: Path) -> Path:
     return folder / f"moderate-{hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]}.lock"
 
 
-async def _judge_all(rows: Iterator[Row], book: Book, judge: Judge, at_once: int) -> Summary:
+async def _judge_all(rows: Iterator[Row], book: VerdictStore, judge: ModerationClient, at_once: int) -> Summary:
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from tools.moderation.batch import judge_rows

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from tools.cli.console import fail
+from tools.errors import DeskError
 
 GRACE = 8
 """Seconds that requests have to end after SIGTERM; Cloud Run kills after 10."""
@@ -29,14 +30,11 @@ def serve(
     """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
     import uvicorn
 
-    from tools.interactions.backend import BackendError
-    from tools.research.database import LedgerError
     from tools.server.app import build_server
     from tools.server.protocol import timed_protocol
     from tools.server.settings import load_server_settings
-    from tools.settings import SettingsError, load_settings
-    from tools.telemetry import TelemetryError, setup_logging, setup_telemetry
-    from tools.yaml_files import ConfigError
+    from tools.settings import load_settings
+    from tools.telemetry import setup_logging, setup_telemetry
 
     warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of parts of its server
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
@@ -46,7 +44,7 @@ def serve(
         setup_logging(not plain, contents)
         server = load_server_settings()
         app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "")
-    except (SettingsError, ConfigError, BackendError, TelemetryError, LedgerError) as error:
+    except DeskError as error:
         fail(error)
     gc.collect()
     gc.freeze()  # without it each collection looks at 240,000 objects that stay: a sixth of a busy server's CPU time

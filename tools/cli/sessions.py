@@ -66,7 +66,7 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     from tools.app import NAME
     from tools.interactions import backend
     from tools.interactions.client import InteractionsClient
-    from tools.privacy.erasure import Conversation, Stores, forget
+    from tools.privacy.erasure import Services, SessionKey, forget
     from tools.research.factory import research
     from tools.settings import load_settings
 
@@ -76,8 +76,8 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     if not yes:
         question = f"Delete {session_id} with its files and researches, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
-    server = Stores(store, artifacts, research(), InteractionsClient(backend.transport), backend.server())
-    receipt = await forget(server, Conversation(NAME, USER, session_id), insist=force)
+    server = Services(store, artifacts, research(), InteractionsClient(backend.transport), backend.server())
+    receipt = await forget(server, SessionKey(NAME, USER, session_id), insist=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)
     if not receipt.complete:

@@ -21,8 +21,8 @@ from pydantic import BaseModel, ValidationError
 
 from tools.adk.model import InteractionsLlm
 from tools.config.templates import placeholders
-from tools.config.validation import object_named, unfit
-from tools.interactions.model_catalog import contract_of
+from tools.config.validation import object_named, validate
+from tools.interactions.model_catalog import capabilities_of
 from tools.redaction import redact
 from tools.yaml_files import (
     ConfigError,
@@ -89,7 +89,7 @@ def unknown_models(files: Sequence[Path]) -> list[str]:
     """Names of models and agents of the API in these files that the table does not have."""
     found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
     names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
-    return [name for name in names if contract_of(name) is None]
+    return [name for name in names if capabilities_of(name) is None]
 
 
 def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Finding]:
@@ -116,7 +116,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
                 shown = "" if isinstance(entry["input"], dict) else f", not {redact(repr(entry['input']))[:200]}"
                 yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{shown}"
     yield from _references(data)
-    yield from unfit(data)
+    yield from validate(data)
     yield from _missing_files(data, folder)
     if not root and issubclass(agent_class, LlmAgent):
         for key in TRANSFER_KEYS:

@@ -15,7 +15,7 @@ from google.genai import types
 from pydantic import TypeAdapter, ValidationError
 
 from tools.adk.request_options import LABEL, LABEL_KEY, SENT
-from tools.interactions.model_catalog import misfits
+from tools.interactions.model_catalog import capability_errors
 from tools.interactions.server_tools import ServerTool
 from tools.yaml_files import Finding, entries
 
@@ -29,7 +29,7 @@ BUILT_IN = {
 _TOOL = TypeAdapter[ServerTool](ServerTool)
 
 
-def unfit(data: dict[str, Any]) -> Iterator[Finding]:
+def validate(data: dict[str, Any]) -> Iterator[Finding]:
     """Findings of one file, given as read from YAML."""
     yield from _settings(_mapping(data.get("generate_content_config")))
     yield from _server_tools(data.get("server_tools"), "server_tools")
@@ -43,7 +43,7 @@ def unfit(data: dict[str, Any]) -> Iterator[Finding]:
     ):
         if isinstance(name := data.get(key), str) and name:
             schema = key == "model" and "output_schema" in data
-            for misfit in misfits(name.rpartition(":")[2], kind, used, schema=schema, outputs=_outputs(data)):
+            for misfit in capability_errors(name.rpartition(":")[2], kind, used, schema=schema, outputs=_outputs(data)):
                 yield (key,), misfit
 
 

@@ -16,6 +16,7 @@ from weakref import WeakKeyDictionary
 
 import httpx
 
+from tools.errors import DeskError
 from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
 from tools.interactions.server_name import normalized_server
 from tools.interactions.transport import Transport
@@ -36,7 +37,7 @@ _VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
 """Of the API, at the end of an address."""
 
 
-class BackendError(Exception):
+class BackendError(DeskError):
     """No server can be used as things are set. The text says what to set."""
 
 

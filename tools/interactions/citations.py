@@ -119,7 +119,7 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     return "".join([*written, text[position:]]), tuple(sources.values())
 
 
-def relink(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
+def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
     """What `cite` returned with other addresses in it; sources that become one have one number."""
     merged: dict[str, Source] = {}
     new: dict[str, Source] = {}

@@ -14,6 +14,7 @@ from contextlib import aclosing, asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
+from tools.errors import DeskError
 from tools.interactions.http_answer import NotSent
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
@@ -37,7 +38,7 @@ class CreateRequest:
         return self.options.get("collaborative_planning") is True
 
 
-class ApiError(Exception):
+class ApiError(DeskError):
     """A call failed."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
@@ -60,7 +61,7 @@ class OutcomeUnknown(ApiError):
     """The create was sent and its outcome is not known: a research may be running."""
 
 
-class Gone(ApiError):
+class NotFound(ApiError):
     """The server does not know the interaction (or the method)."""
 
 
@@ -147,7 +148,7 @@ class InteractionsClient:
         others in `earlier_ids`.
 
         Raises:
-            Gone: the server has forgotten the interaction, or does not know the model.
+            NotFound: the server has forgotten the interaction, or does not know the model.
             ApiError: it could not be asked.
         """
         body = {"model": model, "input": text, "previous_interaction_id": previous or None}
@@ -167,7 +168,7 @@ class InteractionsClient:
         """Ends a running interaction; how it stands then, or nothing if the server does not say.
 
         Raises:
-            Gone: the server knows no such method or interaction (seen for running ones: python-genai #1971).
+            NotFound: the server knows no such method or interaction (seen for running ones: python-genai #1971).
             ApiError: it could not be asked.
         """
         async with self._answer():
@@ -209,7 +210,7 @@ def _error(error: Exception) -> ApiError:
     """Any exception of a call; what is not known counts as worth trying again."""
     status, wait = status_of(error), retry_after(error)
     if status == 404:
-        return Gone(str(error), status=status)
+        return NotFound(str(error), status=status)
     if status is not None and 400 <= status < 500 and status not in (408, 409, 429):
         return Refused(str(error), status=status)
     return Unavailable(str(error) or type(error).__name__, status=status, retry_after=wait)

@@ -16,6 +16,7 @@ from urllib.parse import unquote
 
 import httpx
 
+from tools.errors import DeskError
 from tools.interactions.resources import (
     MAX_ID_CHARS,
     Event,
@@ -27,7 +28,7 @@ from tools.interactions.resources import (
     parse_json,
     parse_object,
 )
-from tools.interactions.sse import Splitter
+from tools.interactions.sse import SSEDecoder
 from tools.redaction import without_credentials
 from tools.sanitize import sanitize
 
@@ -45,7 +46,7 @@ _REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
 _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
 
 
-class WireError(Exception):
+class WireError(DeskError):
     """A call has no usable answer. The text says what came instead, without secrets."""
 
 
@@ -113,7 +114,7 @@ class HttpAnswer:
             Interrupted: the connection broke.
             BadAnswer: the body names no interaction at all.
         """
-        splitter, pending, size, is_stream, odd = Splitter(), list[bytes](), 0, False, 0
+        splitter, pending, size, is_stream, odd = SSEDecoder(), list[bytes](), 0, False, 0
         async with aclosing(self):
             if located := self._located():
                 yield [{"event_type": "interaction.created", "interaction": {"id": located}}]

@@ -20,7 +20,7 @@ ToolType = Literal[
 ]
 
 
-class Contract(BaseModel):
+class ModelCapabilities(BaseModel):
     """What the names of one entry have in common."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -37,7 +37,7 @@ class Contract(BaseModel):
     """Whether tools that the server runs go together with functions and with structured output."""
 
 
-def contract_of(name: str) -> Contract | None:
+def capabilities_of(name: str) -> ModelCapabilities | None:
     """What is known of a model or agent; none if nothing is.
 
     Raises:
@@ -51,7 +51,7 @@ def known_names(kind: str) -> list[str]:
     return [name for contract in _table() if contract.kind == kind for name in contract.names]
 
 
-def misfits(
+def capability_errors(
     name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
 ) -> Iterator[str]:
     """What a model or an agent of the API cannot do of what is asked for.
@@ -62,7 +62,7 @@ def misfits(
         schema: whether its answers have to fit a schema.
         outputs: what its answers may consist of, if that is said.
     """
-    contract = contract_of(name)
+    contract = capabilities_of(name)
     if contract is None:
         return
     if contract.kind != kind:
@@ -100,16 +100,16 @@ def medium_of(part: types.Part) -> Medium:
     return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
 
 
-def _table() -> tuple[Contract, ...]:
+def _table() -> tuple[ModelCapabilities, ...]:
     file = load_settings().config.parent / "models.yaml"
     return _read(file if file.is_file() else ROOT / "configs" / "models.yaml")
 
 
 @lru_cache
-def _read(file: Path) -> tuple[Contract, ...]:
+def _read(file: Path) -> tuple[ModelCapabilities, ...]:
     document = read_yaml(file)
     try:
-        return TypeAdapter(tuple[Contract, ...]).validate_python(document.data)
+        return TypeAdapter(tuple[ModelCapabilities, ...]).validate_python(document.data)
     except ValidationError as error:
         first = error.errors()[0]
         entry, *key = first["loc"] or ("file",)

@@ -9,7 +9,7 @@ from __future__ import annotations
 _BOM = b"\xef\xbb\xbf"
 
 
-class Splitter:
+class SSEDecoder:
     """Cuts a stream into events. Of an event only its data counts here; one that never ended is none."""
 
     def __init__(self) -> None:

@@ -9,7 +9,7 @@ from google.adk.events import Event
 from google.genai import types
 from pydantic import ValidationError
 
-from tools.moderation.verdict import Verdict, mismatch, sentence
+from tools.moderation.verdict import Verdict, schema_error, sentence
 
 
 class Moderator(LlmAgent):
@@ -22,10 +22,10 @@ class Moderator(LlmAgent):
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         async for event in super()._run_async_impl(ctx):
             if not event.partial:  # fragments of JSON are of no use to a reader
-                yield event if event.get_function_calls() or event.get_function_responses() else spoken(event)
+                yield event if event.get_function_calls() or event.get_function_responses() else to_event(event)
 
 
-def spoken(event: Event) -> Event:
+def to_event(event: Event) -> Event:
     """The final event of a moderation: a verdict in words and as data, or why there is none."""
     parts = (event.content.parts if event.content else None) or []
     text = "".join(part.text for part in parts if part.text and not part.thought)
@@ -34,7 +34,7 @@ def spoken(event: Event) -> Event:
             raise ValueError(event.error_message or event.error_code)
         verdict = Verdict.model_validate_json(text)
     except ValueError as error:
-        reason = mismatch(error) if isinstance(error, ValidationError) else str(error)
+        reason = schema_error(error) if isinstance(error, ValidationError) else str(error)
         return event.model_copy(
             update={
                 "error_code": event.error_code or "NOT_MODERATED",

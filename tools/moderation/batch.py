@@ -6,15 +6,17 @@ import asyncio
 from collections.abc import AsyncIterator, Iterator
 
 from tools.moderation.input_file import Row
-from tools.moderation.judge import Judge, NotModerated
+from tools.moderation.judge import ModerationClient, NotModerated
 from tools.moderation.verdict import Verdict
-from tools.moderation.verdict_store import Book
+from tools.moderation.verdict_store import VerdictStore
 
-HOPELESS = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
+FATAL_CODES = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
 """What the first row is answered so, the millionth is too."""
 
 
-async def judge_rows(rows: Iterator[Row], book: Book, judge: Judge, at_once: int) -> AsyncIterator[Row]:
+async def judge_rows(
+    rows: Iterator[Row], book: VerdictStore, judge: ModerationClient, at_once: int
+) -> AsyncIterator[Row]:
     """Yields each row when what came of it is written in the book; those that the book has are not asked about.
 
     Raises:
@@ -41,7 +43,7 @@ async def judge_rows(rows: Iterator[Row], book: Book, judge: Judge, at_once: int
         await asyncio.gather(*waiting, *done, return_exceptions=True)
 
 
-async def _judge(row: Row, book: Book, judge: Judge) -> Row:
+async def _judge(row: Row, book: VerdictStore, judge: ModerationClient) -> Row:
     outcome: Verdict | NotModerated | None = None
     if row.problem:
         outcome = NotModerated("BAD_ROW", row.problem)
@@ -49,7 +51,7 @@ async def _judge(row: Row, book: Book, judge: Judge) -> Row:
         try:
             outcome = (await judge.judge(row.text)).verdict
         except NotModerated as error:
-            if error.code in HOPELESS:
+            if error.code in FATAL_CODES:
                 raise
             outcome = error
     book.write(row, outcome)

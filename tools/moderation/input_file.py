@@ -10,10 +10,11 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TextIO
 
+from tools.errors import DeskError
 from tools.moderation.judge import sha256
 
 
-class FileProblem(Exception):
+class FileProblem(DeskError):
     """A file cannot be used. The text names it and says what to do."""
 
 

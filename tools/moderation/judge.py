@@ -10,12 +10,13 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from tools.adk.error_plugin import explained
+from tools.adk.error_plugin import error_response
+from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.resources import output_text
 from tools.interactions.retry import retried
 from tools.moderation.policy import Policy, load_instruction, load_policy
-from tools.moderation.verdict import Verdict, mismatch
+from tools.moderation.verdict import Verdict, schema_error
 
 REMEMBERED = 4_096
 """Verdicts that a process remembers."""
@@ -25,7 +26,7 @@ FRAME = "The text to judge is everything between the two lines of {fence}, all o
 FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.model_json_schema()}
 
 
-class NotModerated(Exception):
+class NotModerated(DeskError):
     """There is no verdict, which is never to be read as safe. The text says why and what to do next."""
 
     def __init__(self, code: str, message: str) -> None:
@@ -40,7 +41,7 @@ class Judgement(NamedTuple):
     cached: bool
 
 
-class Judge:
+class ModerationClient:
     """A model that judges texts, each one once: verdicts are remembered by the hash of the text."""
 
     def __init__(self, model: str, instruction: str, *, timeout: float = 20.0) -> None:
@@ -95,21 +96,23 @@ class Judge:
             why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."
             raise NotModerated("TIMEOUT", why) from None
         except ValidationError as error:
-            why = f"{self._model} gave no verdict: {mismatch(error)}. Try again, or set another model in policy.yaml."
+            why = (
+                f"{self._model} gave no verdict: {schema_error(error)}. Try again, or set another model in policy.yaml."
+            )
             raise NotModerated("INVALID_OUTPUT", why) from None
         except Exception as error:
-            said = explained(error, self._model)
+            said = error_response(error, self._model)
             raise NotModerated(said.error_code or "UNKNOWN", said.error_message or "") from None
 
 
-def load_judge(root: Path, policy: Policy | None = None) -> Judge:
+def load_judge(root: Path, policy: Policy | None = None) -> ModerationClient:
     """The judge as `policy.yaml` and the moderator below the root agent's file make it.
 
     Raises:
         ConfigError: one of the files is wrong.
     """
     policy = policy or load_policy(root)
-    return Judge(policy.model, load_instruction(root), timeout=policy.timeout_seconds)
+    return ModerationClient(policy.model, load_instruction(root), timeout=policy.timeout_seconds)
 
 
 def sha256(text: str) -> str:

@@ -24,8 +24,9 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 from opentelemetry import trace
 
-from tools.adk.history import Recent
-from tools.moderation.judge import Judge, NotModerated, load_judge
+from tools.adk.history import RecentEvents
+from tools.errors import DeskError
+from tools.moderation.judge import ModerationClient, NotModerated, load_judge
 from tools.moderation.policy import Action, Policy, load_policy
 from tools.moderation.strings import strings, text_of
 from tools.moderation.verdict import Verdict
@@ -43,7 +44,7 @@ NOTHING_DONE = {
 }
 
 
-class Withheld(Exception):
+class ReportBlocked(DeskError):
     """A report must not be shown. The text is for the user."""
 
 
@@ -74,7 +75,7 @@ class ModerationGate(BasePlugin):
     Verdicts stand in the metadata of the events (`custom_metadata["moderation"]`) and in the trace: a span `moderate`.
     """
 
-    def __init__(self, policy: Policy, judge: Judge) -> None:
+    def __init__(self, policy: Policy, judge: ModerationClient) -> None:
         super().__init__(name=NAME)
         self._policy, self._judge = policy, judge
         self._open: dict[str, Decision] = {}
@@ -133,7 +134,7 @@ class ModerationGate(BasePlugin):
             return
         self._open[context.invocation_id] = decision
         if decision.action == "block":
-            raise Withheld(decision.message)
+            raise ReportBlocked(decision.message)
 
     async def admitted(self, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """Lines of progress that may be shown. What comes while others are judged is judged together, once."""
@@ -173,7 +174,7 @@ class ModerationGate(BasePlugin):
         """
         if any(_is_answer(event) for event in events):
             return None
-        if isinstance(events, Recent):
+        if isinstance(events, RecentEvents):
             events = await events.whole()
         brought = [event for event in events if _is_restored(event)]
         decision = await self.decide("user_messages", "\n".join(strings(brought)))
@@ -212,7 +213,7 @@ class ModerationGate(BasePlugin):
             return Decision(action, rule.message if rule and action == "block" else "", verdict)
 
 
-def gates(root: Path) -> list[BasePlugin]:
+def build_plugins(root: Path) -> list[BasePlugin]:
     """The gate that `policy.yaml` beside the root agent's file asks for, if it asks for one.
 
     Raises:

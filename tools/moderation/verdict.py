@@ -31,7 +31,7 @@ def sentence(verdict: Verdict) -> str:
     return f"**Verdict: {judged}** (confidence {verdict.confidence:.2f}). {verdict.reason}"
 
 
-def mismatch(error: ValidationError) -> str:
+def schema_error(error: ValidationError) -> str:
     """Why an answer is no verdict, without a word of the answer."""
     fields = ", ".join(".".join(map(str, e["loc"])) or "answer" for e in error.errors(include_url=False))
     return f"the answer does not match its schema ({fields})"

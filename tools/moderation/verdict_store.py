@@ -44,7 +44,7 @@ class Summary:
         return {**counts, "categories": dict(self.categories), "failed": self.failed, "empty": self.empty}
 
 
-class Book:
+class VerdictStore:
     """The file of verdicts at `path`, open for writing."""
 
     def __init__(self, path: Path) -> None:

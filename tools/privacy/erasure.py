@@ -16,10 +16,11 @@ from google.adk.artifacts import BaseArtifactService
 from google.adk.events import Event, EventActions
 from google.adk.sessions import BaseSessionService, Session
 
-from tools.interactions.client import ApiError, Gone, InteractionsClient
+from tools.errors import DeskError
+from tools.interactions.client import ApiError, InteractionsClient, NotFound
 from tools.interactions.retry import retried
 from tools.research.job import Job
-from tools.research.service import OtherServer, Research
+from tools.research.service import Research, WrongBackend
 
 AT_ONCE = 8
 """Requests to the server at the same time."""
@@ -29,12 +30,12 @@ FOREIGN = ("user:", "app:")
 """What these prefixes name belongs to more than one conversation."""
 
 
-class UnknownSession(LookupError):
+class UnknownSession(DeskError):
     """There is no such conversation."""
 
 
 @dataclass(frozen=True)
-class Conversation:
+class SessionKey:
     """Which one it is."""
 
     app: str
@@ -43,7 +44,7 @@ class Conversation:
 
 
 @dataclass(frozen=True)
-class Stores:
+class Services:
     """Where there may be something of a conversation."""
 
     sessions: BaseSessionService
@@ -90,7 +91,7 @@ class Receipt:
         return f"{head}\n\n{listed}"
 
 
-async def forget(stores: Stores, which: Conversation, *, insist: bool = False, keep: bool = False) -> Receipt:
+async def forget(stores: Services, which: SessionKey, *, insist: bool = False, keep: bool = False) -> Receipt:
     """Deletes all interactions, artifacts, researches, events and state of a conversation.
 
     Repeatable: after a crash or a refusal the same call does what is left to do.
@@ -154,13 +155,13 @@ def interactions_of_job(job: Job, without: str = "") -> list[str]:
     return [*dict.fromkeys(id_ for id_ in (job.interaction_id, *plans, *answers) if id_)]
 
 
-async def _end_jobs(stores: Stores, which: Conversation, receipt: Receipt) -> list[Job]:
+async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> list[Job]:
     """The researches of the conversation. None of them runs any more, but for those that `receipt` names."""
     jobs = []
     for job in await stores.research.ledger.find(user=which.user, session=which.session, limit=1000):
         try:
             job = await stores.research.cancel(job.id)
-        except (ApiError, OtherServer) as error:
+        except (ApiError, WrongBackend) as error:
             receipt.going_on[job.id] = str(error)
         else:
             if job.order.server != stores.server:
@@ -170,7 +171,7 @@ async def _end_jobs(stores: Stores, which: Conversation, receipt: Receipt) -> li
     return jobs
 
 
-async def _asked_elsewhere(stores: Stores, which: Conversation) -> list[Job]:
+async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
     """Researches of other conversations that this one asked about."""
     known = await stores.research.ledger.find(user=which.user, limit=1000)
     others = (job for job in known if job.order.session != which.session)
@@ -178,7 +179,7 @@ async def _asked_elsewhere(stores: Stores, which: Conversation) -> list[Job]:
 
 
 async def _delete_interactions(
-    stores: Stores, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
+    stores: Services, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
 ) -> None:
     """First those that nothing here names and only their successors at the server lead to, then the others."""
     known = await stores.research.ledger.find(user=session.user_id, limit=1000)
@@ -209,14 +210,14 @@ async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: se
 async def _previous(client: InteractionsClient, interaction_id: str) -> str:
     try:
         return str((await client.get(interaction_id)).get("previous_interaction_id") or "")
-    except Gone:
+    except NotFound:
         return ""
 
 
 async def _delete(client: InteractionsClient, interaction_id: str) -> str:
     try:
         await client.delete(interaction_id)
-    except Gone:
+    except NotFound:
         return "already gone at the server"
     return "deleted at the server"
 
@@ -240,7 +241,7 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     return good
 
 
-async def _delete_artifacts(artifacts: BaseArtifactService | None, which: Conversation, receipt: Receipt) -> None:
+async def _delete_artifacts(artifacts: BaseArtifactService | None, which: SessionKey, receipt: Receipt) -> None:
     """All versions. Their names may quote the conversation, so they are only counted."""
     if artifacts is None:
         return
@@ -264,7 +265,7 @@ class _Names(TypedDict):
     session_id: str
 
 
-def _names(which: Conversation) -> _Names:
+def _names(which: SessionKey) -> _Names:
     return {"app_name": which.app, "user_id": which.user, "session_id": which.session}
 
 

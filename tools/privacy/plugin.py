@@ -82,10 +82,10 @@ def _beside_a_yes(context: ToolContext) -> bool:
 
 async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[str, Any]]:
     """What to say, and the metadata for it."""
-    from tools.privacy.erasure import Conversation, Stores, forget  # all that there is to delete: seldom needed
+    from tools.privacy.erasure import Services, SessionKey, forget  # all that there is to delete: seldom needed
 
     session, sessions, service = context.session, context.session_service, research()
-    which = Conversation(session.app_name, session.user_id, session.id)
+    which = SessionKey(session.app_name, session.user_id, session.id)
 
     async def asking(action: Action) -> dict[str, Any]:
         turn = confirmation.turn_of(context)
@@ -93,7 +93,7 @@ async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[s
 
     try:
         client = InteractionsClient(backend.transport)
-        stores = Stores(sessions, context.artifact_service, service, client, backend.server())
+        stores = Services(sessions, context.artifact_service, service, client, backend.server())
         receipt = await forget(stores, which, insist=insist, keep=True)
     except Exception as error:  # an exception would end `adk run`
         log.exception("%s could not be forgotten", session.id)

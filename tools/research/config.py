@@ -8,12 +8,13 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError
 
+from tools.errors import DeskError
 from tools.interactions.server_tools import ServerTool
 from tools.research.job import Order
 from tools.yaml_files import ConfigError, config_files, read_mapping
 
 
-class Limits(BaseModel):
+class Quotas(BaseModel):
     """What one user may start."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
@@ -26,7 +27,7 @@ class Limits(BaseModel):
     """Plans and revised plans before a run."""
 
 
-class Private(Exception):
+class StorageForbidden(DeskError):
     """Nothing may be kept at the server, and a research has to be."""
 
 
@@ -47,7 +48,7 @@ class ResearchSettings(BaseModel):
     visualization: Literal["auto", "off"] = "auto"
     attach_seconds: float = Field(default=240.0, gt=0)
     """How long a turn watches a research before it hands back a handle."""
-    limits: Limits = Limits()
+    limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
     store: bool = True
@@ -60,7 +61,7 @@ class ResearchSettings(BaseModel):
             Private: nothing may be kept there.
         """
         if not self.store:
-            raise Private(
+            raise StorageForbidden(
                 "Deep Research runs in the background, which needs its interactions kept at the server, and"
                 " `store: false` in the researcher's YAML forbids that: nothing was sent. Set `store: true` there to"
                 " research or to ask about a report; status, list, report, cancel and forget work as ever."

@@ -15,6 +15,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 from sqlalchemy.pool import NullPool
 
 from tools.database_url import DatabaseUrl, parse_database_url, shown
+from tools.errors import DeskError
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
 
@@ -27,7 +28,7 @@ POOL = {"pool_size": 4, "max_overflow": 4}
 """Connections to a server that a process keeps, and as many more for a while; docs/scaling.md reckons with them."""
 
 
-class LedgerError(Exception):
+class LedgerError(DeskError):
     """The ledger's database cannot be opened. The text names it, without its password, and says what to do."""
 
 

@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import logging
 
-from tools.interactions.client import ApiError, Gone, InteractionsClient
-from tools.research.job import Answer, Job
+from tools.interactions.client import ApiError, InteractionsClient, NotFound
+from tools.research.job import FollowUpAnswer, Job
 from tools.research.ledger import Ledger
 from tools.research.report.reading import Report, read_report
-from tools.research.texts import recall
+from tools.research.texts import report_context
 from tools.yaml_files import did_you_mean
 
 log = logging.getLogger(__name__)
@@ -41,20 +41,20 @@ async def ask(
     """
     try:
         resource = await client.ask(model, question, job.newest)
-    except Gone:
-        text = f"{recall(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
+    except NotFound:
+        text = f"{report_context(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
         try:
             resource = await client.ask(model, text, None)
-        except Gone as again:  # nothing but the model is named by this request
+        except NotFound as again:  # nothing but the model is named by this request
             raise UnknownModel(model, again) from again
     read = read_report(resource)
-    answer = Answer(question, read.text, resource["id"], tuple(resource["earlier_ids"]), session)
+    answer = FollowUpAnswer(question, read.text, resource["id"], tuple(resource["earlier_ids"]), session)
     if not await ledger.add_answer(job.id, answer):
         await _delete(client, answer)
     return read
 
 
-async def _delete(client: InteractionsClient, answer: Answer) -> None:
+async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
     """Deletes an answer whose job was forgotten while it came: nobody would know of it."""
     for interaction_id in filter(None, (answer.interaction_id, *answer.earlier)):
         try:

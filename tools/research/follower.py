@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, aclosing, nullcontext
 from dataclasses import dataclass
 
-from tools.interactions.client import ApiError, Gone, InteractionsClient, Refused
+from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
 from tools.research.job import OUTCOMES
 
@@ -24,7 +24,7 @@ GONE_AFTER = 3
 
 
 @dataclass(frozen=True)
-class Policy:
+class FollowPolicy:
     """How patient a follower is. All in seconds."""
 
     create_timeout: float = 30
@@ -42,7 +42,7 @@ class Policy:
 
 
 @dataclass(frozen=True)
-class Happened:
+class EventReceived:
     """A new event."""
 
     event: Event
@@ -50,14 +50,14 @@ class Happened:
 
 
 @dataclass(frozen=True)
-class Read:
+class Polled:
     """The interaction as it stands, read because streaming it does not work."""
 
     resource: Resource
 
 
 @dataclass(frozen=True)
-class Trouble:
+class Warned:
     """Something that a person should know of while the follower tries on."""
 
     text: str
@@ -80,7 +80,7 @@ class Stalled:
 
 
 @dataclass(frozen=True)
-class Lost:
+class Unreachable:
     """The server no longer knows the interaction, or will not let us read it."""
 
     error: ApiError
@@ -95,7 +95,7 @@ class Follower:
         interaction_id: str,
         *,
         cursor: str | None = None,
-        policy: Policy | None = None,
+        policy: FollowPolicy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         attached: Callable[[], None] = lambda: None,
@@ -107,7 +107,7 @@ class Follower:
             thousand may end at once.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
-        self._policy, self._sleep, self._jitter = policy or Policy(), sleep, jitter
+        self._policy, self._sleep, self._jitter = policy or FollowPolicy(), sleep, jitter
         self._attached, self._ending = attached, ending or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
@@ -116,7 +116,7 @@ class Follower:
 
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
-    ) -> AsyncGenerator[Happened | Read | Trouble | Ended | Stalled | Lost, None]:
+    ) -> AsyncGenerator[EventReceived | Polled | Warned | Ended | Stalled | Unreachable, None]:
         """Yields each event once, what is read instead when streaming fails, and trouble; then exactly one ending.
 
         Args:
@@ -134,21 +134,21 @@ class Follower:
                 fruitless = 0 if news else fruitless + 1
                 stream = None
             async for found in self._look():
-                if not isinstance(found, Read) or fruitless == 2:
+                if not isinstance(found, Polled) or fruitless == 2:
                     yield found
-                if isinstance(found, Ended | Stalled | Lost):
+                if isinstance(found, Ended | Stalled | Unreachable):
                     return
             if fruitless == 2:  # streaming does not work (any more): ask, ever more seldom
                 wait = min(wait * 2, self._policy.poll_most)
             elif not news:
-                yield Trouble("the connection broke; the research goes on, attaching again")
+                yield Warned("the connection broke; the research goes on, attaching again")
             await self._pause(SOON if news else wait, at_least=self._wished)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
         self._attached()
         return self._client.stream(self._id, self._cursor)
 
-    async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[Happened, None]:
+    async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[EventReceived, None]:
         """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""
         try:
             while True:
@@ -161,7 +161,7 @@ class Follower:
                     self._seen.add(event_id)
                     self._cursor = event_id
                     self._quiet = 0.0
-                yield Happened(event, self._cursor)
+                yield EventReceived(event, self._cursor)
         except StopAsyncIteration:
             return
         except ApiError as error:
@@ -171,7 +171,7 @@ class Follower:
         finally:
             await stream.aclose()
 
-    async def _look(self) -> AsyncIterator[Read | Trouble | Ended | Stalled | Lost]:
+    async def _look(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
         """Reads the resource, as often as it takes."""
         wait, gone, now = self._policy.poll_first, 0, asyncio.get_running_loop().time
         while True:
@@ -186,14 +186,14 @@ class Follower:
                 break
             except ApiError as error:  # a failed read never ends a research
                 self._quiet += now() - began
-                gone = gone + 1 if isinstance(error, Gone) else 0
+                gone = gone + 1 if isinstance(error, NotFound) else 0
                 if isinstance(error, Refused) or gone == GONE_AFTER:
-                    yield Lost(error)
+                    yield Unreachable(error)
                     return
                 if self._quiet >= self._policy.stall_after:
                     yield Stalled(None, self._quiet)
                     return
-                yield Trouble("the server cannot be read; the research goes on, trying again")
+                yield Warned("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
                 wait = min(wait * 2, self._policy.poll_most)
         stand = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
@@ -203,7 +203,7 @@ class Follower:
         if self._quiet >= self._policy.stall_after:
             yield Stalled(resource, self._quiet)
         else:
-            yield Read(resource)
+            yield Polled(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
         """Usage and steps may arrive seconds after the end (big-AGI #1143); they are worth two more reads."""

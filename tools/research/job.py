@@ -40,9 +40,9 @@ class State(StrEnum):
 DAY = 86_400.0
 """Seconds."""
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
-FOLLOWED = frozenset({State.RUNNING, State.STALLED})
+HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
 """States in which there is an interaction to follow."""
-WORKABLE = FOLLOWED | {State.INTENDED, State.STARTING}
+ACTIVE = HAS_INTERACTION | {State.INTENDED, State.STARTING}
 """States in which there is something to do without a person."""
 
 OUTCOMES: Mapping[str, State] = {
@@ -133,7 +133,7 @@ class Plan:
 
 
 @dataclass(frozen=True)
-class Answer:
+class FollowUpAnswer:
     """What a model said to a question about a finished research. It stays at the server, for the next one."""
 
     question: str
@@ -169,7 +169,7 @@ class Job:
     """USD at most, as estimated when it was ordered."""
     started: float | None = None
     """When the server named the present interaction."""
-    follow_ups: Sequence[Answer] = ()
+    follow_ups: Sequence[FollowUpAnswer] = ()
     """Oldest first."""
     trace: str = ""
     """The `traceparent` (W3C) of its order: whoever works on the job goes on with that trace. Empty: none."""
@@ -202,7 +202,7 @@ class Job:
     @property
     def is_repeated_by_joining(self) -> bool:
         """Whether to order it once more, on purpose, joins it: it is on its way, or waits for a yes."""
-        return self.state in (WORKABLE - {State.STALLED}) | {State.AWAITING_APPROVAL}
+        return self.state in (ACTIVE - {State.STALLED}) | {State.AWAITING_APPROVAL}
 
     @property
     def kind(self) -> Kind:

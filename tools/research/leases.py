@@ -32,7 +32,7 @@ class Leases:
         self._renewing: asyncio.Task[None] | None = None
 
     @asynccontextmanager
-    async def on(self, job_id: str) -> AsyncIterator[asyncio.Event | None]:
+    async def hold(self, job_id: str) -> AsyncIterator[asyncio.Event | None]:
         """Holds the lease on a job: an event that tells when it is lost. None: somebody else has it.
 
         A process that was suspended for longer than its lease finds that out here.
@@ -51,7 +51,7 @@ class Leases:
             if not self._lost and self._renewing:
                 self._renewing.cancel()
                 self._renewing = None
-            await self._ledger.unlease(job_id, self.owner)
+            await self._ledger.release_lease(job_id, self.owner)
 
     async def _renew(self) -> None:
         now = asyncio.get_running_loop().time

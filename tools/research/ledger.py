@@ -36,7 +36,7 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import DAY, FOLLOWED, WORKABLE, Answer, Job, Kind, Order, State
+from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, FollowUpAnswer, Job, Kind, Order, State
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 from tools.research.quotas import STILL_RUNS_S, Check
 from tools.research.rows import (
@@ -411,7 +411,7 @@ class Ledger:
         async with self._database.write() as connection:
             await connection.execute(query)
 
-    async def add_answer(self, job_id: str, answer: Answer) -> Job | None:
+    async def add_answer(self, job_id: str, answer: FollowUpAnswer) -> Job | None:
         """Writes down what a model answered, after the answers that are there.
 
         Returns:
@@ -433,7 +433,9 @@ class Ledger:
             return (await connection.execute(delete(_tasks).where(of_session))).rowcount
 
     @shielded
-    async def _change_answers(self, job_id: str, change: Callable[[Sequence[Answer]], list[Answer]]) -> Job | None:
+    async def _change_answers(
+        self, job_id: str, change: Callable[[Sequence[FollowUpAnswer]], list[FollowUpAnswer]]
+    ) -> Job | None:
         while job := await self._first(_jobs.c.id == job_id):
             unchanged = _jobs.c.follow_ups == answers_text(job.follow_ups)
             values = {"follow_ups": answers_text(change(job.follow_ups))}
@@ -446,7 +448,7 @@ class Ledger:
     @shielded
     async def show(self, job: Job, owner: str, now: float, line: str, cursor: str | None, events: int) -> bool:
         """Writes down a line of progress. False: the job is not this owner's to follow any more."""
-        theirs = and_(_jobs.c.state.in_(list(FOLLOWED)), _jobs.c.owner == owner)
+        theirs = and_(_jobs.c.state.in_(list(HAS_INTERACTION)), _jobs.c.owner == owner)
         values = {"state": State.RUNNING, "line": line, "cursor": cursor, "events": events}
         shown = (_lines.c.job == job.id) & (_lines.c.interaction_id == job.interaction_id)
         number = select(func.coalesce(func.max(_lines.c.number), 0) + 1).where(shown).scalar_subquery()
@@ -496,9 +498,7 @@ class Ledger:
         Returns:
             False: there is nothing to do, or somebody else has the right, and has not run out of time.
         """
-        free = and_(
-            _jobs.c.id == job_id, _jobs.c.state.in_(list(WORKABLE)), or_(_jobs.c.owner == owner, _abandoned(now))
-        )
+        free = and_(_jobs.c.id == job_id, _jobs.c.state.in_(list(ACTIVE)), or_(_jobs.c.owner == owner, _abandoned(now)))
         query = update(_jobs).where(free).values(owner=owner, lease_until=now + seconds)
         async with self._database.begin() as connection:
             if (await connection.execute(select(_jobs.c.id).where(free))).first() is None:
@@ -509,13 +509,13 @@ class Ledger:
     @shielded
     async def renew(self, owner: str, now: float, seconds: float) -> set[str]:
         """Renews all rights of an owner to work on jobs: the jobs that are the owner's still, and not over."""
-        theirs = and_(_jobs.c.state.in_(list(WORKABLE)), _jobs.c.owner == owner)
+        theirs = and_(_jobs.c.state.in_(list(ACTIVE)), _jobs.c.owner == owner)
         query = update(_jobs).where(theirs).values(lease_until=now + seconds).returning(_jobs.c.id)
         async with self._database.write() as connection:
             return {*(await connection.execute(query)).scalars()}
 
     @shielded
-    async def unlease(self, job_id: str, owner: str) -> None:
+    async def release_lease(self, job_id: str, owner: str) -> None:
         """Hands the right to follow a job back."""
         query = update(_jobs).where(_jobs.c.id == job_id, _jobs.c.owner == owner)
         async with self._database.write() as connection:
@@ -608,7 +608,7 @@ async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
     )
     recent = _jobs.c.updated.between(now - STILL_RUNS_S, LATEST_TIME)
     under_way = or_(
-        _jobs.c.state.in_(list(WORKABLE)), and_(or_(_jobs.c.state == State.START_UNKNOWN, _jobs.c.may_run == 1), recent)
+        _jobs.c.state.in_(list(ACTIVE)), and_(or_(_jobs.c.state == State.START_UNKNOWN, _jobs.c.may_run == 1), recent)
     )
     unsent = and_(_jobs.c.state == State.INTENDED, _jobs.c.updated.between(now - DAY, LATEST_TIME))
     forgotten = and_(_spending.c.user == user, _spending.c.may_run_until.between(now, LATEST_TIME))

@@ -6,8 +6,10 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import NamedTuple
 
+from tools.errors import DeskError
 
-class NotConfirmed(Exception):
+
+class NotConfirmed(DeskError):
     """Nobody has said yes. The text says why, and what to do."""
 
 

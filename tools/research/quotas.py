@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from tools.research.config import Limits
+from tools.errors import DeskError
+from tools.research.config import Quotas
 from tools.research.job import Job, Kind
 from tools.research.spending import Spending, Used, spending_of
 
@@ -16,11 +17,11 @@ Check = Callable[[Used], None]
 """Raises `LimitReached`. The ledger calls it in the transaction that would start something."""
 
 
-class LimitReached(Exception):
+class LimitReached(DeskError):
     """The user may not start this now. The text says which limit, and what to do."""
 
 
-def within_day(limits: Limits, entry: Spending) -> Check:
+def within_day(limits: Quotas, entry: Spending) -> Check:
     """The check of the dollars of a day alone."""
 
     def check(used: Used) -> None:
@@ -33,7 +34,7 @@ def within_day(limits: Limits, entry: Spending) -> Check:
     return check
 
 
-def within(limits: Limits, job: Job) -> Check:
+def within(limits: Quotas, job: Job) -> Check:
     """The check of what a job's next create would come to."""
     affordable = within_day(limits, spending_of(job, job.created))
     plans = job.kind is not Kind.RUN

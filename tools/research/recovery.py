@@ -31,7 +31,7 @@ class RecoveryPlugin(BasePlugin):
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._turns[invocation_context.invocation_id] = invocation_context
         if self._keeping is None or self._keeping.done():
-            self._keeping = asyncio.create_task(keep())
+            self._keeping = asyncio.create_task(recover_loop())
 
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._turns.pop(invocation_context.invocation_id, None)
@@ -44,7 +44,7 @@ class RecoveryPlugin(BasePlugin):
         await close()
 
 
-async def keep() -> None:
+async def recover_loop() -> None:
     """Takes up researches that nobody follows, for as long as it is not cancelled."""
     while True:
         try:

@@ -8,15 +8,16 @@ from dataclasses import asdict
 from types import NoneType
 from typing import Any, TypeVar
 
+from tools.errors import DeskError
 from tools.interactions.server_name import normalized_server
-from tools.research.job import Answer, Job, Kind, Order, Plan, State
+from tools.research.job import FollowUpAnswer, Job, Kind, Order, Plan, State
 from tools.research.spending import Spending
 from tools.sanitize import sanitize
 
-P = TypeVar("P", Plan, Answer)
+P = TypeVar("P", Plan, FollowUpAnswer)
 
 
-class UnreadableJob(LookupError):
+class UnreadableJob(DeskError):
     """A row of the ledger is not a job. The text names it, what is wrong and what to do, without its contents."""
 
     def __init__(self, job_id: object, wrong: str) -> None:
@@ -74,7 +75,7 @@ def plan_text(plan: Plan | None) -> str | None:
     return json.dumps(asdict(plan)) if plan else None
 
 
-def answers_text(answers: Sequence[Answer]) -> str:
+def answers_text(answers: Sequence[FollowUpAnswer]) -> str:
     """Answers as their column has them."""
     return json.dumps([asdict(answer) for answer in answers])
 
@@ -144,7 +145,7 @@ def _job(values: Mapping[Any, Any]) -> Job:
         plan=_part(Plan, "plan", _data(values, "plan", dict)) if values["plan"] else None,
         cost=values["cost"],
         started=values["started"],
-        follow_ups=tuple(_part(Answer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
+        follow_ups=tuple(_part(FollowUpAnswer, "follow_ups", answer) for answer in _records(values, "follow_ups")),
         trace=values["trace"],
         may_run=bool(values["may_run"]),
     )
@@ -171,7 +172,7 @@ LATEST_TIME, HIGHEST_COST = 1e11, 1e6
 _MOST = {**dict.fromkeys(("created", "updated", "finished", "started"), LATEST_TIME), "cost": HIGHEST_COST}
 _FIELDS: Mapping[type, Mapping[str, type]] = {
     Plan: {"text": str, "interaction_id": str, "reply": str, "approved": bool, "earlier": list},
-    Answer: {"question": str, "text": str, "interaction_id": str, "earlier": list, "session": str},
+    FollowUpAnswer: {"question": str, "text": str, "interaction_id": str, "earlier": list, "session": str},
 }
 
 

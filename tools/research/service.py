@@ -15,14 +15,15 @@ from typing import Any
 
 import httpx
 
-from tools.interactions.citations import relink
-from tools.interactions.client import ApiError, Gone, InteractionsClient, Refused
+from tools.errors import DeskError
+from tools.interactions.citations import replace_urls
+from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Resource
 from tools.research import telemetry
-from tools.research.config import Limits
+from tools.research.config import Quotas
 from tools.research.follow_up import ask
-from tools.research.follower import Policy
-from tools.research.job import DAY, FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Order, Plan, State, new_job
+from tools.research.follower import FollowPolicy
+from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import within, within_day
@@ -35,32 +36,32 @@ from tools.research.worker import Worker
 log = logging.getLogger(__name__)
 
 HOUR = 3_600.0
-SENDING = 15.0
+ORPHAN_AFTER_S = 15.0
 """Seconds after which an order that nobody works on is not about to be sent."""
-GRACE = 10.0
+WATCH_GRACE_S = 10.0
 """Seconds that a watcher, however little time it has, waits for the ledger."""
-BAD_KEY = (401, 403)
+AUTH_STATUSES = (401, 403)
 """Statuses that are about who asks, not about what is asked."""
 
 
-class UnknownJob(LookupError):
+class UnknownJob(DeskError):
     """No such job in the ledger."""
 
 
-class NotFinished(LookupError):
+class NotFinished(DeskError):
     """The job has no report."""
 
 
-class OtherServer(Exception):
+class WrongBackend(DeskError):
     """The job is another server's. The text says which."""
 
 
-class NotDeleted(Exception):
+class NotDeleted(DeskError):
     """The server did not delete all that it has of a job. The text says what is left."""
 
 
 @dataclass
-class _Run:
+class _JobTask:
     """A job that this process works on, and what it said so far."""
 
     task: asyncio.Task[None] | None = None
@@ -83,7 +84,7 @@ class Research:
         ledger: Ledger,
         client: InteractionsClient,
         *,
-        policy: Policy | None = None,
+        policy: FollowPolicy | None = None,
         server: Callable[[], str] = lambda: "",
         retention: float = 55 * DAY,
         may_start: Callable[[], bool] = lambda: True,
@@ -97,13 +98,13 @@ class Research:
         """
         self.ledger = ledger
         self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
-        self._policy, self._retention, self._may_start = policy or Policy(), retention, may_start
+        self._policy, self._retention, self._may_start = policy or FollowPolicy(), retention, may_start
         self._worker = Worker(ledger, client, self._policy, clock, sleep)
-        self._runs: dict[str, _Run] = {}
+        self._runs: dict[str, _JobTask] = {}
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
-    async def start(self, order: Order, *, limits: Limits | None = None, confirm: bool = False) -> tuple[Job, bool]:
+    async def start(self, order: Order, *, limits: Quotas | None = None, confirm: bool = False) -> tuple[Job, bool]:
         """Takes an order. The same order again joins the job that it has, unless that one never started anything.
 
         Args:
@@ -126,7 +127,7 @@ class Research:
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
         return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
 
-    async def further(self, job_id: str, order: Order) -> Order:
+    async def with_base(self, job_id: str, order: Order) -> Order:
         """The order as one that builds on a finished research: on its newest follow-up, else on itself.
 
         Raises:
@@ -138,7 +139,7 @@ class Research:
         return replace(order, base=job.id, previous=job.newest or "")
 
     async def start_again(
-        self, job: Job, *, session: str = "", limits: Limits | None = None, confirm: bool = False
+        self, job: Job, *, session: str = "", limits: Quotas | None = None, confirm: bool = False
     ) -> Job:
         """A new run of an old order, on purpose: it costs again. A run that is still on its way, or waits for a yes, is
         joined.
@@ -169,16 +170,16 @@ class Research:
         return max(same, key=lambda job: job.order.attempt, default=None)
 
     async def _add(
-        self, order: Order, limits: Limits | None, state: State, plan: Plan | None = None
+        self, order: Order, limits: Quotas | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
         with telemetry.ordering() as trace:
             job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
             job, new = await self.ledger.add(job, within(limits, job) if limits else None)
-            telemetry.ordered(job, new)
+            telemetry.annotate(job, new)
         await self._ensure(job.id)
         return job, new
 
-    async def approve(self, job_id: str, *, limits: Limits | None = None, yes: Yes | None = None) -> Job:
+    async def approve(self, job_id: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
         """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research.
 
         Args:
@@ -192,7 +193,7 @@ class Research:
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
         return await self._reply(job, plan, limits, yes)
 
-    async def revise(self, job_id: str, words: str, *, limits: Limits | None = None, yes: Yes | None = None) -> Job:
+    async def revise(self, job_id: str, words: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
         """Asks for another plan, which costs a planning run.
 
         Args:
@@ -221,7 +222,7 @@ class Research:
             raise NotFinished(f"the brief of {job_id} cannot be changed: it is {job.state}, or this is another's brief")
         return changed
 
-    async def _reply(self, job: Job, plan: Plan | None, limits: Limits | None, yes: Yes | None) -> Job:
+    async def _reply(self, job: Job, plan: Plan | None, limits: Quotas | None, yes: Yes | None) -> Job:
         self._check_server(job)
         if yes and yes.question.version != job.version:
             raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a yes of its own")
@@ -232,7 +233,7 @@ class Research:
         return await self.job(job.id)
 
     async def follow_up(
-        self, job_id: str, question: str, model: str, session: str = "", *, limits: Limits | None = None
+        self, job_id: str, question: str, model: str, session: str = "", *, limits: Quotas | None = None
     ) -> Report:
         """A model's answer to a question about a finished research, asked in a conversation; see `asking.ask`.
 
@@ -261,7 +262,7 @@ class Research:
         async with http or httpx.AsyncClient(timeout=10) as client:
             urls = await resolve((source.url for source in report.sources), client)
         if urls:
-            text, sources = relink(report.text, report.sources, urls)
+            text, sources = replace_urls(report.text, report.sources, urls)
             report = replace(report, text=text, sources=sources)
             await self.ledger.change(job_id, TERMINAL, self._clock(), report=to_json(report))
         return report
@@ -290,7 +291,7 @@ class Research:
             try:
                 await self._client.delete(interaction_id)
                 deleted.append(f"interaction {interaction_id}: deleted at the server")
-            except Gone:
+            except NotFound:
                 deleted.append(f"interaction {interaction_id}: already gone at the server")
             except ApiError as error:
                 left.append(f"interaction {interaction_id}: the server refused ({error})")
@@ -315,7 +316,7 @@ class Research:
         now, server = self._clock(), self._server()
         orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
         if self._may_start():
-            unsent = await self.ledger.abandoned(server, now, {State.INTENDED}, now - SENDING)
+            unsent = await self.ledger.abandoned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
             orphans += [job for job in unsent if job.updated > now - HOUR]
         for job in orphans:
             await self._ensure(job.id)
@@ -329,14 +330,14 @@ class Research:
             self._warn(job, now)
         return orphans
 
-    async def told(self, interaction_id: str) -> bool:
+    async def on_webhook(self, interaction_id: str) -> bool:
         """A hint that an interaction has ended: its job is taken up, unless somebody works on it or it is done.
 
         Returns:
             Whether it was.
         """
         job = await self.ledger.of_interaction(interaction_id)
-        if job is None or job.state not in FOLLOWED or job.order.server != self._server():
+        if job is None or job.state not in HAS_INTERACTION or job.order.server != self._server():
             return False
         await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
         await self._ensure(job.id)
@@ -358,7 +359,7 @@ class Research:
             TimeoutError: the ledger did not answer in that time, nor soon after.
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
-        async with asyncio.timeout_at(end and end + GRACE):
+        async with asyncio.timeout_at(end and end + WATCH_GRACE_S):
             if (await self.job(job_id)).order.server == self._server():
                 # One that the server seemed to have forgotten is worth another look when a person asks.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
@@ -427,7 +428,7 @@ class Research:
             if job.state is State.START_UNKNOWN:
                 may_run = True
                 error = f"it may have been started, and nobody can stop it without its id: {job.error}"
-            elif job.state in FOLLOWED and job.interaction_id:
+            elif job.state in HAS_INTERACTION and job.interaction_id:
                 resource, error = await self._cancel(job.interaction_id)
                 may_run = bool(error)
                 if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it was faster than the wish
@@ -448,7 +449,7 @@ class Research:
         try:
             return await self._client.cancel(interaction_id), ""
         except ApiError as failure:
-            if not isinstance(failure, Gone | Refused) or failure.status in BAD_KEY:
+            if not isinstance(failure, NotFound | Refused) or failure.status in AUTH_STATUSES:
                 raise ApiError(f"it could not be cancelled and goes on: {failure}") from failure
             refusal = f"the server would not cancel it, it may run on and be billed: {failure}"
             return await self._read(interaction_id), refusal
@@ -473,20 +474,20 @@ class Research:
             run.task.cancel()
             await asyncio.gather(run.task, return_exceptions=True)
 
-    async def _ensure(self, job_id: str) -> _Run:
+    async def _ensure(self, job_id: str) -> _JobTask:
         """The run of a job, with a task if there is something left to do for it."""
         job = await self.job(job_id)
         run = self._runs.get(job_id)
         if run is None or run.task is None or run.task.done():
-            run = self._runs[job_id] = _Run()
-            if job.state in WORKABLE:
+            run = self._runs[job_id] = _JobTask()
+            if job.state in ACTIVE:
                 self._check_server(job)
                 run.task = asyncio.create_task(self._worker.work(job, run.say))
         return run
 
     def _check_server(self, job: Job) -> None:
         if job.order.server != self._server():
-            raise OtherServer(
+            raise WrongBackend(
                 f"{job.id} was given to {job.order.server or 'an unknown server'}, and this process talks to"
                 f" {self._server()}: it can be reached with the settings that it was started with"
             )

@@ -16,7 +16,7 @@ from opentelemetry import metrics, trace
 from opentelemetry.trace import Link, Span, SpanContext, StatusCode
 from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapPropagator
 
-from tools.research.job import FOLLOWED, Job
+from tools.research.job import HAS_INTERACTION, Job
 
 NAME = "research-desk"
 TOKENS = {
@@ -36,12 +36,12 @@ _unknown = _meter.create_counter("research.unknown_starts", "{start}", "Starts w
 _durations = _meter.create_histogram("research.follow.duration", "s", "How long a process worked on a research.")
 
 
-class Following:
+class JobSpan:
     """What one process does for one job, from its lease to the end of it."""
 
     def __init__(self, span: Span, job: Job) -> None:
         self.job, self.events, self.resumes = job, job.events, 0
-        self._span, self._taken_up = span, job.state in FOLLOWED
+        self._span, self._taken_up = span, job.state in HAS_INTERACTION
 
     def attached(self) -> None:
         """A stream is asked for that goes on from where an earlier one ended."""
@@ -55,7 +55,7 @@ class Following:
         self._span.set_attributes({**_attributes(self.job), **values, **more})
 
 
-_current: ContextVar[Following | None] = ContextVar("following", default=None)
+_current: ContextVar[JobSpan | None] = ContextVar("following", default=None)
 
 
 @contextmanager
@@ -67,19 +67,19 @@ def ordering() -> Iterator[str]:
         yield carrier.get("traceparent", "")
 
 
-def ordered(job: Job, new: bool) -> None:
+def annotate(job: Job, new: bool) -> None:
     """Says on the span of its order which job it is."""
     trace.get_current_span().set_attributes({**_attributes(job), "research.new": new})
 
 
 @contextmanager
-def following(job: Job) -> Iterator[Following]:
+def following(job: Job) -> Iterator[JobSpan]:
     """The span of work on a job, in the trace of its order, with a link to what took it up if that is another one."""
     began, here = time.monotonic(), trace.get_current_span().get_span_context()
     parent = _w3c.extract({"traceparent": job.trace}) if job.trace else None
     links = _links(here, trace.get_current_span(parent).get_span_context())
     with _tracer.start_as_current_span("research.follow", parent, links=links, **_quietly) as span:
-        work = Following(span, job)
+        work = JobSpan(span, job)
         work.describe()
         token = _current.set(work)
         try:
@@ -92,19 +92,19 @@ def following(job: Job) -> Iterator[Following]:
             _durations.record(time.monotonic() - began, state)
 
 
-def attached() -> None:
+def record_resume() -> None:
     """See `Following.attached`."""
     if work := _current.get():
         work.attached()
 
 
-def known(job: Job | None) -> None:
+def set_job(job: Job | None) -> None:
     """How the job that is worked on stands by now."""
     if (work := _current.get()) and job:
         work.job = job
 
 
-def counted(events: int) -> None:
+def set_events(events: int) -> None:
     """How many events of its interaction were seen."""
     if work := _current.get():
         work.events = events
@@ -115,7 +115,7 @@ def stalled(job: Job) -> None:
     _stalls.add(1, {"research.agent": job.order.agent})
 
 
-def unknown(job: Job) -> None:
+def record_unknown_start(job: Job) -> None:
     """Nobody knows whether it was started."""
     _unknown.add(1, {"research.agent": job.order.agent})
 

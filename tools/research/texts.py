@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.interactions.resources import Resource
-from tools.research.job import MINUTES, Answer, Job, State, cost_of
+from tools.research.job import MINUTES, FollowUpAnswer, Job, State, cost_of
 from tools.research.report.reading import Report
 from tools.research.report.rendering import inert, to_markdown
 
@@ -122,7 +122,7 @@ def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> st
     )
 
 
-def recall(report: Report, answers: Sequence[Answer]) -> str:
+def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
     """What is known of a research without the server: its report, and what was asked about it since."""
     asked = [f"Question: {answer.question}\n\nAnswer: {answer.text}" for answer in answers]
     return "\n\n---\n".join([to_markdown(report).rstrip(), *asked])

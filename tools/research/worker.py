@@ -12,32 +12,32 @@ from typing import Any
 from tools.interactions.client import (
     ApiError,
     CreateRequest,
-    Gone,
     InteractionsClient,
     NotCreated,
+    NotFound,
     OutcomeUnknown,
     Unavailable,
 )
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
-from tools.research.follower import Ended, Follower, Happened, Lost, Policy, Read, Stalled, Trouble
-from tools.research.job import FOLLOWED, OUTCOMES, TERMINAL, WORKABLE, Job, Plan, State
+from tools.research.follower import Ended, EventReceived, Follower, FollowPolicy, Polled, Stalled, Unreachable, Warned
+from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Plan, State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
-from tools.research.texts import recall, stall
+from tools.research.texts import report_context, stall
 
 log = logging.getLogger(__name__)
 
-CREATE_TRIES = 4
+MAX_CREATE_ATTEMPTS = 4
 """How often a create is sent while the server proves that it started nothing and asks to come back later."""
-LONGEST_WAIT = 60.0
+MAX_RETRY_AFTER_S = 60.0
 """Seconds that a create waits at most between two tries; a server that asks for more is told to a person."""
-ENDING = 16
+FINALIZE_CONCURRENCY = 16
 """Researches whose ends are read and written down at a time."""
-SLOWEST_UPLOAD = 50_000
+MIN_UPLOAD_BYTES_PER_S = 50_000
 """Bytes a second, at which documents may travel before the outcome of a create counts as unknown."""
 
 
@@ -48,13 +48,13 @@ class Worker:
         self,
         ledger: Ledger,
         client: InteractionsClient,
-        policy: Policy,
+        policy: FollowPolicy,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger, self._client, self._policy, self._clock, self._sleep = ledger, client, policy, clock, sleep
         self.leases = Leases(ledger, clock, policy.lease)
-        self._ending = asyncio.Semaphore(ENDING)
+        self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Does what is left to do for a job. While somebody else does it, repeats what they say."""
@@ -64,8 +64,8 @@ class Worker:
             heard.add(line)
             say(line)
 
-        while job.state in WORKABLE:
-            async with self.leases.on(job.id) as leased:
+        while job.state in ACTIVE:
+            async with self.leases.hold(job.id) as leased:
                 if leased:
                     await self._work_until(leased, job.id, tell)
             if not leased:
@@ -105,14 +105,14 @@ class Worker:
                 await self._create(job, say)
             elif job.state is State.STARTING:  # and its starter let go of the lease
                 await self._unknown(job, "the process that started it ended before it heard from the server")
-            elif job.state in FOLLOWED:
+            elif job.state in HAS_INTERACTION:
                 await self._follow(job, say, None)
-            telemetry.known(await self._ledger.get(job_id))
+            telemetry.set_job(await self._ledger.get(job_id))
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
         """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
         request = job.request
-        for attempt in range(1, CREATE_TRIES + 1):
+        for attempt in range(1, MAX_CREATE_ATTEMPTS + 1):
             sending = asyncio.ensure_future(self._send(job, request))
             try:
                 stream = await asyncio.shield(sending)
@@ -133,7 +133,7 @@ class Worker:
                 elif error.status == 404 and job.plan:
                     error = NotCreated("the server has forgotten the plan; a new one is made if it is started again")
                 wait = error.retry_after or 2.0**attempt
-                if attempt == CREATE_TRIES or not error.again or wait > LONGEST_WAIT:
+                if attempt == MAX_CREATE_ATTEMPTS or not error.again or wait > MAX_RETRY_AFTER_S:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
                     await self.end(job, State.FAILED, f"nothing was started: {error}{later}", refused=True)
                     return
@@ -152,7 +152,7 @@ class Worker:
         base, text = await self._ledger.get(job.order.base), await self._ledger.report(job.order.base)
         if base is None or text is None:
             return None
-        texts = [recall(from_json(text), base.follow_ups), job.order.brief]
+        texts = [report_context(from_json(text), base.follow_ups), job.order.brief]
         content = [{"type": "text", "text": text} for text in texts]
         return replace(request, input=[*content, *job.order.inputs], previous=None)
 
@@ -169,7 +169,7 @@ class Worker:
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
-        seconds = self._policy.create_timeout + uploads / SLOWEST_UPLOAD
+        seconds = self._policy.create_timeout + uploads / MIN_UPLOAD_BYTES_PER_S
         try:
             async with asyncio.timeout(seconds):
                 named, cursor = await _name(stream)
@@ -184,11 +184,11 @@ class Worker:
         log.info("%s is interaction %s", job.id, named)
         values: dict[str, Any] = {"interaction_id": named, "started": self._clock(), "cursor": cursor, "events": 1}
         starting = {State.STARTING, State.START_UNKNOWN}
-        if running := await self._surely(job, named, starting, state=State.RUNNING, **values):
-            telemetry.known(running)
+        if running := await self._persist_with_retry(job, named, starting, state=State.RUNNING, **values):
+            telemetry.set_job(running)
             return stream
         await stream.aclose()  # cancelled or forgotten while its start was in doubt: the id is what stops it
-        await self._surely(job, named, {State.CANCELLED}, interaction_id=named)
+        await self._persist_with_retry(job, named, {State.CANCELLED}, interaction_id=named)
         error = ""
         try:
             await self._client.cancel(named)
@@ -197,7 +197,7 @@ class Worker:
         await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error, may_run=int(bool(error)))
         return None
 
-    async def _surely(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
+    async def _persist_with_retry(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
         """Writes down an id, as often as it takes: without it the research is lost."""
         wait = 0.5
         while True:
@@ -216,7 +216,7 @@ class Worker:
 
     async def _unknown(self, job: Job, error: str) -> None:
         if await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error):
-            telemetry.unknown(job)
+            telemetry.record_unknown_start(job)
 
     async def _follow(self, job: Job, say: Callable[[str], None], stream: AsyncGenerator[Event, None] | None) -> None:
         if job.interaction_id is None:  # its plan was answered elsewhere meanwhile
@@ -227,7 +227,7 @@ class Worker:
             cursor=job.cursor,
             policy=self._policy,
             sleep=self._sleep,
-            attached=telemetry.attached,
+            attached=telemetry.record_resume,
             ending=self._ending,
         )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
@@ -235,23 +235,23 @@ class Worker:
             async for step in steps:
                 lines: list[str] = []
                 match step:
-                    case Happened(event, cursor):
+                    case EventReceived(event, cursor):
                         events += 1
-                        telemetry.counted(events)
+                        telemetry.set_events(events)
                         lines = _lines(lambda event: [progress_line(event)], event)
-                    case Read(resource):
+                    case Polled(resource):
                         lines = _lines(progress_lines, resource)
-                    case Trouble(text):
+                    case Warned(text):
                         say(text)
                     case Ended(resource):
                         await self.finish(job, resource)
                     case Stalled(resource, seconds):
                         now = self._clock()
                         why = stall(job, resource, seconds, now)
-                        if await self._ledger.change(job.id, FOLLOWED, now, state=State.STALLED, error=why):
+                        if await self._ledger.change(job.id, HAS_INTERACTION, now, state=State.STALLED, error=why):
                             telemetry.stalled(job)
-                    case Lost(error):
-                        if isinstance(error, Gone):
+                    case Unreachable(error):
+                        if isinstance(error, NotFound):
                             await self.end(job, State.EXPIRED, "the server no longer knows this research")
                         else:
                             raise error  # a bad key is not the research's fault: it can be read with a good one
@@ -270,7 +270,7 @@ class Worker:
             text = (await asyncio.to_thread(read_report, resource)).text
             plan, used = Plan(text, job.interaction_id or resource["id"], earlier=earlier), resource.get("usage", {})
             waiting = {"state": State.AWAITING_APPROVAL, "plan": plan, "usage": used}
-            await self._ledger.change(job.id, FOLLOWED, self._clock(), **waiting)
+            await self._ledger.change(job.id, HAS_INTERACTION, self._clock(), **waiting)
             return
         values: dict[str, Any] = {"usage": resource.get("usage", {})}
         if state in (State.COMPLETED, State.INCOMPLETE):

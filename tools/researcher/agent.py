@@ -58,7 +58,7 @@ class Researcher(ResearchSettings, Agent):
         return self
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        from tools.researcher.showing import Conversation  # with the reports: no start waits for them
+        from tools.researcher.showing import TurnPresenter  # with the reports: no start waits for them
 
         seconds = load_settings().attach_seconds or self.attach_seconds
         try:
@@ -74,7 +74,7 @@ class Researcher(ResearchSettings, Agent):
                 error_message=text,
             )
             return
-        async for event in Conversation(self.name, ctx, service, seconds).play(super()._run_async_impl(ctx)):
+        async for event in TurnPresenter(self.name, ctx, service, seconds).play(super()._run_async_impl(ctx)):
             yield event
 
 

@@ -17,7 +17,7 @@ from typing import Any
 
 from google.adk.agents import InvocationContext
 
-from tools.adk.chain_plugin import in_force
+from tools.adk.chain_plugin import without_rewound
 from tools.research.job import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
@@ -27,7 +27,7 @@ AWAITS_INPUT = "awaits_input"
 
 
 @dataclass(frozen=True)
-class Turn:
+class TurnContext:
     """What the gate knows of a turn."""
 
     invocation: str
@@ -48,18 +48,18 @@ class Turn:
         return Question(self.user, self.session, subject, action, version, self.invocation)
 
 
-def turn_of(context: InvocationContext) -> Turn:
+def turn_of(context: InvocationContext) -> TurnContext:
     """The turn that an invocation is."""
     session, content = context.session, context.user_content
-    before = [event for event in in_force(session.events) if event.invocation_id != context.invocation_id]
+    before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
     turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state alone is no turn
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
     marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
-    return Turn(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
+    return TurnContext(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
 
 
-async def confirm(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> None:
+async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> None:
     """Uses up the person's yes to a question.
 
     Raises:
@@ -68,7 +68,7 @@ async def confirm(ledger: Ledger, turn: Turn, subject: str, action: Action, vers
     await ledger.use(await yes_to(ledger, turn, subject, action, version))
 
 
-async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, version: str = "") -> Yes:
+async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> Yes:
     """The person's yes to a question, to be used up by what it allows.
 
     A message that names a run may answer a question about its start that another conversation has shown.
@@ -90,7 +90,7 @@ async def yes_to(ledger: Ledger, turn: Turn, subject: str, action: Action, versi
     return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
 
 
-def refusal(question: Question, turn: Turn, version: str) -> str | None:
+def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
     """Why a turn cannot answer a question, if so."""
     if question.invocation == turn.invocation:
         return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
@@ -104,7 +104,7 @@ def refusal(question: Question, turn: Turn, version: str) -> str | None:
     )
 
 
-async def show(ledger: Ledger, turn: Turn, questions: Iterable[Question]) -> dict[str, Any]:
+async def show(ledger: Ledger, turn: TurnContext, questions: Iterable[Question]) -> dict[str, Any]:
     """Writes down that this turn shows these questions.
 
     Returns:

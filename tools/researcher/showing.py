@@ -18,10 +18,10 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
-from tools.moderation.plugin import Withheld, admit_report, admitted
+from tools.moderation.plugin import ReportBlocked, admit_report, admitted
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
-from tools.research.job import WORKABLE, Job, State
+from tools.research.job import ACTIVE, Job, State
 from tools.research.questions import Action, Question
 from tools.research.report.html_worker import render_html
 from tools.research.report.reading import Report, to_json
@@ -62,7 +62,7 @@ def leave(context: ToolContext, showing: Showing) -> None:
 
 
 @dataclass
-class Conversation:
+class TurnPresenter:
     """One turn of the researcher, from its model's events to the last line."""
 
     name: str
@@ -154,7 +154,7 @@ class Conversation:
                     yield event
         except asyncio.CancelledError:
             raise
-        except Withheld as withheld:
+        except ReportBlocked as withheld:
             self.withheld.add(showing.job)
             yield self._say(str(withheld))
         except TimeoutError:
@@ -194,7 +194,7 @@ class Conversation:
             await admit_report(self.context, job.plan.text if waits and job.plan else job.error)
             if waits:
                 self.shown.add(job.id)
-            failed = not waits and job.state not in WORKABLE
+            failed = not waits and job.state not in ACTIVE
             code = f"RESEARCH_{job.state.upper()}" if failed else None
             text = quote(job, base) if waits and not job.plan else outcome(job)
             yield self._say(text, error_code=code, error_message=job.error if failed else None)
@@ -241,7 +241,7 @@ class Waiting(NamedTuple):
     """Whether the user was asked before: a plan that has just come was shown to nobody."""
 
 
-async def waiting_questions(service: Research, turn: confirmation.Turn, shown: Collection[str]) -> list[Waiting]:
+async def waiting_questions(service: Research, turn: confirmation.TurnContext, shown: Collection[str]) -> list[Waiting]:
     """What waits for a yes in a conversation; one question a run.
 
     Args:

@@ -14,17 +14,15 @@ from typing import Any, Literal
 
 from google.adk.tools import ToolContext
 
-from tools.interactions.client import ApiError
+from tools.errors import DeskError
 from tools.redaction import redact
-from tools.research.config import Private, ResearchSettings
+from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.factory import research
 from tools.research.job import MINUTES, Job, Order, State, cost_of
-from tools.research.questions import Action, NotConfirmed
-from tools.research.quotas import LimitReached
+from tools.research.questions import Action
 from tools.research.report.rendering import inert, to_chat
-from tools.research.rows import UnreadableJob
-from tools.research.service import GRACE, NotDeleted, NotFinished, OtherServer, Research, UnknownJob
+from tools.research.service import WATCH_GRACE_S, NotFinished, Research, UnknownJob
 from tools.research.texts import deletion, listing, state, title
 from tools.researcher import confirmation
 from tools.researcher.inputs import inputs_of, newest_files
@@ -37,12 +35,9 @@ LONGEST_BRIEF = 20_000
 LONGEST_TITLE = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 _NOT_SENT_OR_LOST = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
-_REFUSALS = (
-    *(ApiError, LimitReached, NotConfirmed, NotDeleted, NotFinished, OtherServer, Private, UnknownJob, UnreadableJob),
-)
 
 
-class BadArgument(Exception):
+class BadArgument(DeskError):
     """A tool was called with something that it cannot use. The text names it."""
 
 
@@ -53,9 +48,9 @@ def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Resu
     async def tool(**arguments: Any) -> Result:
         context: ToolContext = arguments["tool_context"]
         try:
-            async with asyncio.timeout(_attach_seconds(context) + GRACE):
+            async with asyncio.timeout(_attach_seconds(context) + WATCH_GRACE_S):
                 result = await act(**arguments)
-        except (*_REFUSALS, BadArgument) as error:
+        except DeskError as error:
             return {"error": redact(str(error))}
         except TimeoutError:
             return {"error": "there was no answer in time; what was started goes on, and show_research shows it"}
@@ -118,7 +113,7 @@ async def start_research(
     )
     if builds_on:
         base = await _job(service, tool_context, builds_on)
-        order = await service.further(base.id, order)
+        order = await service.with_base(base.id, order)
     if found := await _of_lost_session(service, order):
         leave(tool_context, Showing(job=found.id))
         return _result(found, next=_ORDERED_BEFORE)
@@ -349,7 +344,7 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
     return job
 
 
-async def _deleting(service: Research, turn: confirmation.Turn, job_id: str) -> bool:
+async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: str) -> bool:
     asked = await service.ledger.questions(turn.user, turn.session)
     return any(question.subject == job_id and question.action is Action.DELETE for question in asked)
 
@@ -367,7 +362,7 @@ def _result(job: Job, **more: Any) -> Result:
     return {**result, **more}
 
 
-def _turn(context: ToolContext) -> confirmation.Turn:
+def _turn(context: ToolContext) -> confirmation.TurnContext:
     return confirmation.turn_of(context.get_invocation_context())
 
 

@@ -36,9 +36,9 @@ from tools.server.a2a_handler import Handler, words
 from tools.server.a2a_stores import Pushes, Tasks, user_of
 from tools.server.error_handlers import KeyReused
 from tools.server.middleware.gateway import A2A, CARD
-from tools.server.middleware.idempotency import DIGEST, KEY, Answers
-from tools.server.middleware.rate_limit import Rates, TooMany
-from tools.server.middleware.session_lock import Busy, Turns, conversation
+from tools.server.middleware.idempotency import DIGEST, KEY, IdempotencyStore
+from tools.server.middleware.rate_limit import RateLimited, RateLimiter
+from tools.server.middleware.session_lock import SessionLocked, SessionLocks, conversation
 from tools.server.push import Receivers
 from tools.settings import ROOT
 
@@ -65,12 +65,14 @@ def read_card(url: str, issuer: str) -> AgentCard:
 class A2AServer:
     """What `desk serve --a2a` serves besides."""
 
-    def __init__(self, card: AgentCard, database: Database, turns: Turns, answers: Answers, rates: Rates) -> None:
+    def __init__(
+        self, card: AgentCard, database: Database, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter
+    ) -> None:
         self._card = card
         receivers = Receivers(not card.security_requirements and is_loopback(card.supported_interfaces[0].url))
         self._http, pushes = receivers.client(), Pushes(database)
         self._handler = Handler(
-            Turn(turns, answers, rates),
+            TurnExecutor(turns, answers, rates),
             Tasks(database, turns),
             card,
             push_config_store=pushes,
@@ -93,10 +95,10 @@ class A2AServer:
         await self._http.aclose()
 
 
-class Turn(AgentExecutor):
+class TurnExecutor(AgentExecutor):
     """One turn: counted, alone in its conversation, and answered once however often its message comes."""
 
-    def __init__(self, turns: Turns, answers: Answers, rates: Rates) -> None:
+    def __init__(self, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter) -> None:
         self._turns, self._answers, self._rates = turns, answers, rates
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
@@ -111,10 +113,10 @@ class Turn(AgentExecutor):
         try:
             with self._rates.one(user):
                 async with self._turns.one(conversation(user, context.context_id)):
-                    with sessions.turn():
+                    with sessions.windowed_reads():
                         state, parts = await self._answer(context, task)
         except Exception as error:  # a question that waited before waits still
-            refused = isinstance(error, TooMany | Busy | KeyReused)
+            refused = isinstance(error, RateLimited | SessionLocked | KeyReused)
             state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)
             parts = [new_text_part(words(error))]
         await task.update_status(state, task.new_agent_message(parts) if parts else None)
@@ -154,7 +156,7 @@ class Turn(AgentExecutor):
         assert request.user_id and request.session_id and request.run_config
         metadata = request.run_config.custom_metadata or {}
         if key := metadata.get(KEY):
-            given = await self._answers.given(request.user_id, request.session_id, key, metadata[DIGEST])
+            given = await self._answers.replay(request.user_id, request.session_id, key, metadata[DIGEST])
             if given is not None:
                 return _replayed(given)
         app, user, session, sessions = runner.app_name, request.user_id, request.session_id, runner.session_service

@@ -15,10 +15,10 @@ from google.adk.errors.input_validation_error import InputValidationError
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 
 from tools.research.database import DATABASE_ERRORS, refuses_value
-from tools.server.error_handlers import KeyReused, why
-from tools.server.middleware.rate_limit import TooMany
+from tools.server.error_handlers import KeyReused, reason
+from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import LONGEST_NAME
-from tools.server.middleware.session_lock import Busy
+from tools.server.middleware.session_lock import SessionLocked
 
 log = logging.getLogger(__name__)
 
@@ -65,8 +65,10 @@ def words(error: Exception) -> str:
     """An error for the one who asked; one that was not foreseen is logged."""
     if isinstance(error, InputValidationError):
         return str(error)
-    if refuses_value(error) or isinstance(error, (TooMany, Busy, KeyReused, StaleSessionError, *DATABASE_ERRORS)):
-        return why(error)
+    if refuses_value(error) or isinstance(
+        error, (RateLimited, SessionLocked, KeyReused, StaleSessionError, *DATABASE_ERRORS)
+    ):
+        return reason(error)
     log.exception("a message of another agent failed", exc_info=error)
     return UNFORESEEN
 

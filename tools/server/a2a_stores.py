@@ -13,7 +13,7 @@ from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotific
 from a2a.utils.errors import InvalidParamsError
 
 from tools.research.database import Database
-from tools.server.middleware.session_lock import LEASE, Turns, conversation
+from tools.server.middleware.session_lock import LEASE, SessionLocks, conversation
 from tools.shielded import shielded
 
 MOST_RECEIVERS = 8
@@ -28,7 +28,7 @@ _BROKE_OFF = "The server ended in the middle. Send the message again, with its m
 class Tasks(DatabaseTaskStore):
     """The tasks of all replicas; each user sees their own. One whose replica died is said to have failed."""
 
-    def __init__(self, database: Database, turns: Turns) -> None:
+    def __init__(self, database: Database, turns: SessionLocks) -> None:
         super().__init__(database.engine, create_table=False, owner_resolver=user_of)
         self.task_model = _TASKS
         self._database, self._turns = database, turns

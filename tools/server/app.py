@@ -25,19 +25,19 @@ from tools.database_url import shown
 from tools.interactions.backend import is_loopback
 from tools.research.database import Database
 from tools.research.factory import close, research
-from tools.research.recovery import keep
+from tools.research.recovery import recover_loop
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
 from tools.server.middleware.authentication import Identify, iap, oidc
 from tools.server.middleware.event_streams import EventStreams
-from tools.server.middleware.gateway import Door
+from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts import HostCheck
-from tools.server.middleware.idempotency import Answers
-from tools.server.middleware.rate_limit import Rates
-from tools.server.middleware.session_lock import Turns
+from tools.server.middleware.idempotency import IdempotencyStore
+from tools.server.middleware.rate_limit import RateLimiter
+from tools.server.middleware.session_lock import SessionLocks
 from tools.server.sessions import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
 from tools.server.settings import ServerSettings, sessions_url
-from tools.server.webhooks import Hints
+from tools.server.webhooks import WebhookReceiver
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -45,7 +45,7 @@ if TYPE_CHECKING:
     from tools.server.a2a import A2AServer
 
 
-class OneApp(BaseAgentLoader):
+class SingleAppLoader(BaseAgentLoader):
     """Serves one application, under its name."""
 
     def __init__(self, app: App) -> None:
@@ -71,21 +71,21 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         SettingsError: something is missing or cannot be used.
         tools.yaml_files.ConfigError, BackendError: see `build_app`.
     """
-    identify = identity(server, host)
+    identify = build_authenticator(server, host)
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
-    turns = Turns(database)
+    turns = SessionLocks(database)
     health = Health(_writes(turns, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
     artifacts = new_artifacts(artifacts_url)
-    answers = Answers(Runner(app=app, session_service=sessions, artifact_service=artifacts))
-    rates = Rates(server.turns_at_once, server.turns_per_minute)
+    answers = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
+    rates = RateLimiter(server.turns_at_once, server.turns_per_minute)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, turns, answers, rates) if a2a_url else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(keep())
+        keeping = asyncio.create_task(recover_loop())
         health.open = True
         try:
             yield
@@ -107,7 +107,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     registry.register_session_service(NAME, lambda uri, **_: sessions)
     routes = get_fast_api_app(
         agents_dir=folder,
-        agent_loader=OneApp(app),
+        agent_loader=SingleAppLoader(app),
         session_service_uri=f"{NAME}://sessions",
         artifact_service_uri=artifacts_url,
         memory_service_uri="memory://",
@@ -120,11 +120,11 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     routes.add_route("/healthz", health.alive)
     routes.add_route("/readyz", health.ready)
     if server.secrets:
-        hints = Hints(server.secrets, database, lambda interaction_id: research().told(interaction_id))
+        hints = WebhookReceiver(server.secrets, database, lambda interaction_id: research().on_webhook(interaction_id))
         routes.add_route("/webhooks/research", hints.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
-    door = Door(routes, identify, turns, answers, rates, server.max_body, server.request_seconds)
+    door = GatewayMiddleware(routes, identify, turns, answers, rates, server.max_body, server.request_seconds)
     hosts = server.hosts if identify is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(EventStreams(door)), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
@@ -141,7 +141,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _writes(turns: Turns, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
+def _writes(turns: SessionLocks, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
     """What readiness tries: a write to each store that is not in memory."""
     found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": turns.write_nothing}
     if isinstance(sessions, OwnDatabaseSessions):
@@ -149,7 +149,9 @@ def _writes(turns: Turns, sessions: BaseSessionService) -> dict[str, Callable[[]
     return found
 
 
-def _a2a(url: str, issuer: str, database: Database, turns: Turns, answers: Answers, rates: Rates) -> A2AServer:
+def _a2a(
+    url: str, issuer: str, database: Database, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter
+) -> A2AServer:
     try:
         from tools.server.a2a import A2AServer, read_card
     except ImportError:
@@ -157,7 +159,7 @@ def _a2a(url: str, issuer: str, database: Database, turns: Turns, answers: Answe
     return A2AServer(read_card(url, issuer), database, turns, answers, rates)
 
 
-def identity(server: ServerSettings, host: str) -> Identify | None:
+def build_authenticator(server: ServerSettings, host: str) -> Identify | None:
     """Who is asked for: users of an issuer, or of Identity-Aware Proxy; nobody, but only on loopback.
 
     Raises:

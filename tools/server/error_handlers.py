@@ -12,16 +12,17 @@ from starlette.exceptions import HTTPException
 from starlette.responses import JSONResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, refuses_value
-from tools.server.middleware.rate_limit import TooMany
-from tools.server.middleware.session_lock import Busy
+from tools.server.middleware.rate_limit import RateLimited
+from tools.server.middleware.session_lock import SessionLocked
 
 log = logging.getLogger(__name__)
 
 UNFORESEEN = "The server failed at this request. Its log says why. The same request may be sent again."
 
 
-class RequestRejected(Exception):
+class RequestRejected(DeskError):
     """A request that is refused before it is served. The text says why."""
 
     def __init__(self, status: int, text: str) -> None:
@@ -29,33 +30,33 @@ class RequestRejected(Exception):
         self.status = status
 
 
-class KeyReused(Exception):
+class KeyReused(DeskError):
     """An `Idempotency-Key` that named another message of the conversation before."""
 
 
-def refuse(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def error_response(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """An answer that says why there is no other."""
     return JSONResponse({"detail": why}, status, headers)
 
 
 def trouble(error: BaseException) -> JSONResponse:
     """The answer to a request that failed with a foreseen error; `Retry-After` stands in those worth a retry."""
-    if isinstance(error, TooMany):
-        return refuse(429, why(error), {"Retry-After": str(error.wait)} if error.wait else None)
-    if isinstance(error, Busy | StaleSessionError):
-        return refuse(409, why(error), {"Retry-After": "1"})
+    if isinstance(error, RateLimited):
+        return error_response(429, reason(error), {"Retry-After": str(error.wait)} if error.wait else None)
+    if isinstance(error, SessionLocked | StaleSessionError):
+        return error_response(409, reason(error), {"Retry-After": "1"})
     if isinstance(error, KeyReused):
-        return refuse(422, why(error))
+        return error_response(422, reason(error))
     if refuses_value(error):
-        return refuse(400, why(error))
-    return refuse(503, why(error), {"Retry-After": "2"})
+        return error_response(400, reason(error))
+    return error_response(503, reason(error), {"Retry-After": "2"})
 
 
-def why(error: BaseException) -> str:
+def reason(error: BaseException) -> str:
     """A foreseen error in words, for the one who asked."""
-    if isinstance(error, TooMany):
+    if isinstance(error, RateLimited):
         return str(error)
-    if isinstance(error, Busy | StaleSessionError):
+    if isinstance(error, SessionLocked | StaleSessionError):
         return "another turn of this conversation is under way"
     if isinstance(error, KeyReused):
         return "this Idempotency-Key belongs to another message of the conversation: send the message with a new key"
@@ -68,19 +69,21 @@ def add_error_handlers(routes: FastAPI) -> None:
     """Makes ADK's application answer errors as this server does."""
     for error in (StaleSessionError, *DATABASE_ERRORS):
         routes.add_exception_handler(error, lambda _, raised: trouble(raised))
-    routes.add_exception_handler(InputValidationError, lambda _, raised: refuse(400, str(raised)))
+    routes.add_exception_handler(InputValidationError, lambda _, raised: error_response(400, str(raised)))
     routes.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
-    routes.add_exception_handler(Exception, lambda _, raised: refuse(500, UNFORESEEN))  # it is raised and logged after
+    routes.add_exception_handler(
+        Exception, lambda _, raised: error_response(500, UNFORESEEN)
+    )  # it is raised and logged after
 
 
 async def _http_error(request: Request, raised: HTTPException) -> Response:
     """ADK 2.13 makes a 500 with the words of any error out of what a service raises (`api_server.py:1250`)."""
     if raised.status_code < 500:
         return await http_exception_handler(request, raised)
-    if isinstance(raised.__cause__, (TooMany, StaleSessionError, *DATABASE_ERRORS)):
+    if isinstance(raised.__cause__, (RateLimited, StaleSessionError, *DATABASE_ERRORS)):
         return trouble(raised.__cause__)
     log.error("a request failed: %s", type(raised.__cause__ or raised).__name__, exc_info=raised)
-    return refuse(raised.status_code, UNFORESEEN)
+    return error_response(raised.status_code, UNFORESEEN)
 
 
 class ErrorBoundary:
@@ -105,4 +108,4 @@ class ErrorBoundary:
         except Exception:
             log.exception("a request failed")
             if not started:
-                await refuse(500, UNFORESEEN)(scope, receive, send)
+                await error_response(500, UNFORESEEN)(scope, receive, send)

@@ -12,13 +12,13 @@ from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
 from google.adk.sessions import BaseSessionService, Session, State
 from sqlalchemy import text
 
-from tools.adk.sessions import RecentDatabaseSessions, RecentInMemorySessions
+from tools.adk.sessions import WindowedDatabaseSessions, WindowedInMemorySessions
 from tools.moderation.plugin import NOTE
 from tools.privacy.erasure import REFUSED
 from tools.privacy.plugin import FORGOTTEN
 from tools.researcher.confirmation import AWAITS_INPUT
 from tools.server.middleware.idempotency import DIGEST, KEY
-from tools.server.middleware.rate_limit import TooMany
+from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import LONGEST_NAME
 from tools.shielded import shielded
 
@@ -47,7 +47,7 @@ class OwnSessions(BaseSessionService):
             if len(name) > LONGEST_NAME or not name.isprintable():
                 raise InputValidationError(f"a name may have {LONGEST_NAME} characters, all of them printable")
         if await self.count(app_name, user_id) >= self.most_sessions:
-            raise TooMany(
+            raise RateLimited(
                 f"there are {self.most_sessions} conversations, and a user may have no more: delete some"
                 f" (DELETE /apps/{app_name}/users/me/sessions/ID)"
             )
@@ -68,14 +68,14 @@ class OwnSessions(BaseSessionService):
         """How many conversations a user has."""
 
 
-class OwnInMemorySessions(OwnSessions, RecentInMemorySessions):
+class OwnInMemorySessions(OwnSessions, WindowedInMemorySessions):
     """Conversations in this process."""
 
     async def count(self, app_name: str, user_id: str) -> int:
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
 
 
-class OwnDatabaseSessions(OwnSessions, RecentDatabaseSessions):
+class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
     """Conversations in a database."""
 
     @shielded

@@ -27,7 +27,7 @@ KEPT = 2 * 86_400.0
 
 
 @dataclass(frozen=True)
-class Hints:
+class WebhookReceiver:
     """The endpoint.
 
     Args:

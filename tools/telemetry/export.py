@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 from opentelemetry import metrics, trace
 
+from tools.errors import DeskError
 from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.redaction import without_credentials
 from tools.research.telemetry import NAME
@@ -25,7 +26,7 @@ CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
 INSTALL = "pip install 'research-desk[otel]'"
 
 
-class TelemetryError(Exception):
+class TelemetryError(DeskError):
     """Telemetry was asked for and cannot be set up. The text says what is missing, and what to do."""
 
 

@@ -8,6 +8,8 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
+from tools.errors import DeskError
+
 DECISIVE = 3
 """A place is meant without further words when it has this many times the people of every namesake."""
 SHOWN_CANDIDATES = 8
@@ -27,7 +29,7 @@ US_STATES = {
 }  # fmt: skip
 
 
-class ToolError(Exception):
+class ToolError(DeskError):
     """Why a tool has nothing to tell; `result` is what the model gets to read instead."""
 
     def __init__(self, code: str, message: str, hint: str, candidates: Sequence[str] = ()) -> None:

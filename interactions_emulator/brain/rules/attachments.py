@@ -51,7 +51,7 @@ def read_documents(parts: Iterable[Mapping[str, Any]]) -> Attached:
     return Attached(Corpus(sources, None), tuple(unread))
 
 
-class Shelf:
+class CombinedCorpus:
     """The attached documents and the corpus, searched as one; the attached ones come first where they fit as well."""
 
     def __init__(self, attached: Corpus, corpus: Corpus) -> None:

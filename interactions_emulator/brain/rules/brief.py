@@ -7,7 +7,7 @@ from dataclasses import dataclass
 
 from interactions_emulator.brain.rules.arguments import NUMBER_WORDS
 from interactions_emulator.brain.rules.intents import core, is_assent
-from interactions_emulator.brain.rules.parsed_turn import Heard
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.corpus.text import STOPWORDS, clip, sentences, terms, words
 
 MOST_ASPECTS = 6
@@ -67,7 +67,7 @@ class Brief:
     """What shall be left out."""
 
 
-def read_brief(heard: Heard) -> Brief:
+def read_brief(heard: ParsedTurn) -> Brief:
     """The brief of a turn; a mere go-ahead or addition to an earlier plan takes the earlier brief along."""
     earlier = [said.text for said in heard.before if said.speaker == "user" and not is_assent(said.text)]
     text = heard.message or heard.asked

@@ -6,7 +6,7 @@ import re
 from collections.abc import Callable, Sequence
 from typing import NamedTuple
 
-from interactions_emulator.brain.rules.attachments import ATTACHED, Shelf
+from interactions_emulator.brain.rules.attachments import ATTACHED, CombinedCorpus
 from interactions_emulator.corpus.index import Passage
 from interactions_emulator.corpus.tables import Table, series_of
 from interactions_emulator.corpus.text import clip, listed, terms
@@ -27,7 +27,7 @@ class Figure(NamedTuple):
 
 
 def figures(
-    shelf: Shelf, documents: Sequence[Passage], share: Callable[[str], float], without: Sequence[str]
+    shelf: CombinedCorpus, documents: Sequence[Passage], share: Callable[[str], float], without: Sequence[str]
 ) -> list[Figure]:
     """Up to two charts from the tables of `documents`, those nearest to the topic; `share` says how near a text is."""
     found: list[tuple[float, int, Figure]] = []

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of, study_score
-from interactions_emulator.brain.rules.parsed_turn import Call, Heard
+from interactions_emulator.brain.rules.parsed_turn import Call, ParsedTurn
 from interactions_emulator.brain.rules.research_phrases import JOB_ID, Wish, begins_with_yes, plain, wishes_of
 from interactions_emulator.brain.rules.tool_selection import Candidate
 
@@ -46,7 +46,7 @@ _RUN = re.compile(
 )
 
 
-def decide(heard: Heard, functions: frozenset[str], options: Sequence[Candidate], ids: Ids) -> Step | None:
+def decide(heard: ParsedTurn, functions: frozenset[str], options: Sequence[Candidate], ids: Ids) -> Step | None:
     """What the root does itself: forgets the conversation, or says that no run was started; else None."""
     wishes = wishes_of(heard.message)
     if functions >= FORGETTING and (step := _forgetting(heard, wishes, ids)):
@@ -59,7 +59,7 @@ def decide(heard: Heard, functions: frozenset[str], options: Sequence[Candidate]
     return None
 
 
-def _forgetting(heard: Heard, wishes: frozenset[Wish], ids: Ids) -> Step | None:
+def _forgetting(heard: ParsedTurn, wishes: frozenset[Wish], ids: Ids) -> Step | None:
     last = heard.last_call
     before = next((said.text for said in reversed(heard.before) if said.speaker == "user"), "")
     if last and last.name in FORGETTING and last.message == before:
@@ -76,7 +76,7 @@ def _forgetting(heard: Heard, wishes: frozenset[Wish], ids: Ids) -> Step | None:
     return function_call(ids, FORGET, {}) if "forget_all" in wishes else None
 
 
-def is_for_researcher(heard: Heard, researcher: Candidate) -> bool:
+def is_for_researcher(heard: ParsedTurn, researcher: Candidate) -> bool:
     """Whether a message is about a research run that was spoken of, or names one."""
     message, wishes = heard.message, wishes_of(heard.message)
     intent = intent_of(message)
@@ -107,18 +107,18 @@ def researcher_of(options: Sequence[Candidate]) -> Candidate | None:
     return next((option for option in options if option.calling == "study" and option.fixed), None)
 
 
-def _spoke_last(heard: Heard, researcher: Candidate) -> bool:
+def _spoke_last(heard: ParsedTurn, researcher: Candidate) -> bool:
     """Whether the researcher spoke last."""
     last = next((said for said in reversed(heard.before) if said.speaker != "user"), None)
     return bool(last and last.speaker != "model" and last.call and is_call_of(last.call, researcher))
 
 
-def _answers(heard: Heard, researcher: Candidate) -> list[str]:
+def _answers(heard: ParsedTurn, researcher: Candidate) -> list[str]:
     """The researcher's recent answers, newest first."""
     recent = [said for said in reversed(heard.before[-RECENT:]) if said.speaker not in ("user", "model")]
     return [said.text for said in recent if said.call and is_call_of(said.call, researcher)]
 
 
-def _waits(heard: Heard, researcher: Candidate) -> bool:
+def _waits(heard: ParsedTurn, researcher: Candidate) -> bool:
     """Whether the researcher's last answer asks for a yes, although others may have spoken since."""
     return any(_WAITS.search(answer[-1_500:]) for answer in _answers(heard, researcher)[:1])

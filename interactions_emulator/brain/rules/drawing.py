@@ -7,13 +7,13 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.answer import say
-from interactions_emulator.brain.rules.parsed_turn import Heard
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.small_talk import seen
 from interactions_emulator.corpus.text import clip
 from interactions_emulator.synthetic.pictures import draw_scene
 
 
-def step(turn: Turn, heard: Heard) -> Step:
+def step(turn: Turn, heard: ParsedTurn) -> Step:
     """A picture of what the message says, with a text if one is wanted too.
 
     `generation_config.image_config` {aspect_ratio, image_size} gives its form.

@@ -12,7 +12,7 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import study_score
-from interactions_emulator.brain.rules.parsed_turn import Heard, value_of
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, value_of
 from interactions_emulator.brain.rules.research_orders import LONGEST_TITLE, Order, naming_report, order_of
 from interactions_emulator.brain.rules.research_phrases import (
     JOB_ID,
@@ -49,7 +49,7 @@ class Call(NamedTuple):
     arguments: dict[str, Any]
 
 
-def manage(turn: Turn, heard: Heard, ids: Ids) -> Step:
+def manage(turn: Turn, heard: ParsedTurn, ids: Ids) -> Step:
     """The next step of the researcher: one function call, or a sentence."""
     if heard.results:
         return say("\n\n".join(_told(step) for step in heard.results))
@@ -72,7 +72,7 @@ class _Situation:
     steps: tuple[Step, ...]
 
     @classmethod
-    def of(cls, turn: Turn, heard: Heard) -> _Situation:
+    def of(cls, turn: Turn, heard: ParsedTurn) -> _Situation:
         jobs, found = jobs_in(turn.system_instruction), JOB_ID.search(heard.message)
         order = order_of(heard.message, heard, [job.title for job in jobs])
         named, handled = found[0] if found else "", handled_in(turn.steps)

@@ -38,7 +38,7 @@ class Said(NamedTuple):
 
 
 @dataclass(frozen=True)
-class Heard:
+class ParsedTurn:
     """A turn as the brain understands it.
 
     `message` is the user's text to be answered, "" if the input ends in function results, which are then in `results`.
@@ -67,7 +67,7 @@ class Heard:
         return self.calls[-1] if self.calls else None
 
 
-def hear(turn: Turn) -> Heard:
+def hear(turn: Turn) -> ParsedTurn:
     """Takes a turn apart. Quoted context (`<<<BEGIN_...>>>`) is what others said, never the user's message."""
     said: list[Said] = []
     calls: list[Call] = []
@@ -107,7 +107,7 @@ def hear(turn: Turn) -> Heard:
     if message:
         last = max(i for i, one in enumerate(said) if one.speaker == "user")
         del said[last]
-    return Heard(
+    return ParsedTurn(
         message, asked, tuple(results), tuple(attachments), tuple(said), tuple(calls), tuple(documents), new_documents
     )
 

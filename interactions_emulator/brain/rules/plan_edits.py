@@ -8,7 +8,7 @@ from dataclasses import replace
 
 from interactions_emulator.brain.rules.brief import Aspect, Brief, enumerated, parse
 from interactions_emulator.brain.rules.intents import core, is_assent
-from interactions_emulator.brain.rules.parsed_turn import Heard
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.phrases import STUDY_START
 from interactions_emulator.corpus.text import clip, listed, terms
 
@@ -55,7 +55,7 @@ def plan_of(brief: Brief) -> str:
     return f"{PLAN} “{brief.topic}”\n\n{numbered}\n\nReply with your approval to start, or say what to change."
 
 
-def agreed_brief(heard: Heard) -> Brief | None:
+def agreed_brief(heard: ParsedTurn) -> Brief | None:
     """The brief under the plan that was said last, with all changes asked for since; None if no plan was said last."""
     brief: Brief | None = None
     asked = ""

@@ -8,9 +8,9 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import NamedTuple
 
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps, thought
-from interactions_emulator.brain.rules.attachments import ATTACHED, Shelf, read_documents
+from interactions_emulator.brain.rules.attachments import ATTACHED, CombinedCorpus, read_documents
 from interactions_emulator.brain.rules.brief import Aspect, Brief, parse, read_brief
 from interactions_emulator.brain.rules.charts import Figure, figures
 from interactions_emulator.brain.rules.corpus_qa import alike, quotable
@@ -52,7 +52,7 @@ class Round:
     findings: tuple[Finding, ...]
 
 
-def research(turn: Turn, corpus: Corpus) -> Iterator[Beat]:
+def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
     """The steps of a deep-research agent, spread over 20 virtual minutes.
 
     `agent_config`: `thinking_summaries` "none" leaves out the thoughts; `collaborative_planning` gives the plan alone;
@@ -62,23 +62,23 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[Beat]:
     attached = read_documents(heard.documents)
     titles = listed([entry.title for entry in attached.corpus.documents()])
     brief = agreed_brief(heard) or (read_brief(heard) if heard.asked or not titles else parse(titles))
-    shelf = Shelf(attached.corpus, corpus)
+    shelf = CombinedCorpus(attached.corpus, corpus)
     if turn.agent_config.get("collaborative_planning") is True:
-        yield Beat(PLANNING, Draft(turn.documents_url).write(plan_of(brief)).step())
+        yield TimedStep(PLANNING, Draft(turn.documents_url).write(plan_of(brief)).step())
         return
     thinks = turn.agent_config.get("thinking_summaries") != "none"
     if thinks:
         looking = listed([f"“{aspect.label}”" for aspect in brief.aspects])
         told = f"The topic is “{brief.topic}”. I shall look for {looking}."
-        yield Beat(PLANNING, thought(ids, f"**Planning**\n\n{' '.join([told, *attached.unread])}"))
+        yield TimedStep(PLANNING, thought(ids, f"**Planning**\n\n{' '.join([told, *attached.unread])}"))
     rounds = investigate(brief, shelf)
     share = (WHOLE - WRITING - (PLANNING if thinks else 0.0)) / len(rounds)
     for one in rounds:
         call, result = search_steps(ids, [clip(one.query, 200)])
-        yield Beat(share * 0.3, call)
-        yield Beat(share * (0.3 if thinks else 0.7), result)
+        yield TimedStep(share * 0.3, call)
+        yield TimedStep(share * (0.3 if thinks else 0.7), result)
         if thinks:
-            yield Beat(share * 0.4, thought(ids, f"**Reading**\n\n{_reading(one)}"))
+            yield TimedStep(share * 0.4, thought(ids, f"**Reading**\n\n{_reading(one)}"))
     findings = _shared_out(brief, shelf, [finding for one in rounds for finding in one.findings])
     found = {finding.aspect.label for finding in findings}
     missing = [aspect.label for aspect in brief.aspects if aspect.label not in found]
@@ -88,12 +88,12 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[Beat]:
         near = [one for one in shelf.search(brief.topic, limit=12) if one.score >= USUAL.passage]
         own = [Passage(one.document_id, one.title, "", "", 0, 1.0) for one in attached.corpus.documents()]
         drawn = figures(shelf, [*own, *(one.source for one in findings), *near], topic.share, brief.without)
-    yield Beat(WRITING, write_report(brief, findings, missing, turn.documents_url, drawn, attached.unread))
+    yield TimedStep(WRITING, write_report(brief, findings, missing, turn.documents_url, drawn, attached.unread))
     for figure in drawn:
-        yield Beat(0.0, {"type": "model_output", "content": [image(draw_chart(figure.chart))]})
+        yield TimedStep(0.0, {"type": "model_output", "content": [image(draw_chart(figure.chart))]})
 
 
-def investigate(brief: Brief, corpus: Shelf) -> list[Round]:
+def investigate(brief: Brief, corpus: CombinedCorpus) -> list[Round]:
     """Searches for the aspects, then for those that nothing was found for, then for what the hits point to."""
     rounds: list[Round] = []
     for aspect in brief.aspects:
@@ -113,7 +113,7 @@ def investigate(brief: Brief, corpus: Shelf) -> list[Round]:
 
 
 def _round(
-    corpus: Shelf, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: _Bar = USUAL
+    corpus: CombinedCorpus, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: _Bar = USUAL
 ) -> Round:
     """One search. What the brief did not ask for by itself has to speak of the topic in each sentence."""
     known = [finding.sentence for one in before for finding in one.findings]
@@ -153,7 +153,7 @@ def _round(
 class _Weights:
     """How much of a query a text speaks of, from 0 to 1; rare words weigh more."""
 
-    def __init__(self, corpus: Shelf, query: str) -> None:
+    def __init__(self, corpus: CombinedCorpus, query: str) -> None:
         self._weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
         self._total = sum(self._weights.values()) or 1.0
 
@@ -161,7 +161,7 @@ class _Weights:
         return sum(self._weights.get(term, 0.0) for term in set(terms(text))) / self._total
 
 
-def _shared_out(brief: Brief, shelf: Shelf, findings: list[Finding]) -> list[Finding]:
+def _shared_out(brief: Brief, shelf: CombinedCorpus, findings: list[Finding]) -> list[Finding]:
     """The findings, where an aspect that found only what others had found before takes over what speaks of it."""
     for aspect in brief.aspects:
         if any(finding.aspect == aspect for finding in findings):
@@ -175,7 +175,7 @@ def _shared_out(brief: Brief, shelf: Shelf, findings: list[Finding]) -> list[Fin
     return findings
 
 
-def _known(corpus: Shelf, label: str) -> str:
+def _known(corpus: CombinedCorpus, label: str) -> str:
     """The words of a label that the corpus knows, in their order; "" if it knows none."""
     known = {term for term, (_, count) in corpus.weights(label).items() if count}
     return " ".join(word for word in re.findall(r"[\w'-]+", label) if known & set(terms(word)))

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.brain.rules.brief import parse
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of
-from interactions_emulator.brain.rules.parsed_turn import Heard
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.research_phrases import JOB_ID, wishes_of
 from interactions_emulator.corpus.text import clip, terms
 
@@ -105,7 +105,7 @@ _REPORT = re.compile(
 )
 
 
-def order_of(message: str, heard: Heard, titles: list[str]) -> Order:
+def order_of(message: str, heard: ParsedTurn, titles: list[str]) -> Order:
     """The order that a message gives, its references resolved by the last topic of the conversation.
 
     `titles` are those of earlier runs, newest first: the last topic if nothing else was spoken of.
@@ -150,7 +150,7 @@ def _cleaned(text: str) -> str:
     return text.rstrip("?？ .") if start and start["asks"] else text.rstrip(" .")
 
 
-def _resolved(text: str, topic: str, heard: Heard) -> str:
+def _resolved(text: str, topic: str, heard: ParsedTurn) -> str:
     def named(found: re.Match[str]) -> str:
         chosen = _alternative(found["which"], topic, heard) if found["choice"] else ""
         return f"{found['doing']} {chosen or _subject(topic)}"
@@ -167,7 +167,7 @@ def _subject(topic: str) -> str:
     return subject if subject[1:2].isupper() or subject == asked != topic else subject[:1].lower() + subject[1:]
 
 
-def _last_topic(heard: Heard) -> str:
+def _last_topic(heard: ParsedTurn) -> str:
     """What the user spoke of last, in a message that was more than a reply or small talk."""
     for said in reversed(heard.before):
         if said.speaker != "user" or len(said.text) > LONGEST_MESSAGE:
@@ -181,7 +181,7 @@ def _last_topic(heard: Heard) -> str:
     return ""
 
 
-def _alternative(which: str, topic: str, heard: Heard) -> str:
+def _alternative(which: str, topic: str, heard: ParsedTurn) -> str:
     """The first, second, ... of the alternatives in the topic or in the last answer, with what they are for."""
     place = next((place for place, names in _WHICH.items() if which.casefold() in names.split()), 0)
     *before, last = [part.strip(" ?.!") for part in re.split(r"[,:]\s+", topic)]

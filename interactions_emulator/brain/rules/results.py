@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.brain.rules.parsed_turn import Heard, value_of
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, value_of
 from interactions_emulator.corpus.text import clip, listed
 
 MOST_LINES = 60
@@ -16,13 +16,13 @@ _ASIDES = ("source", "sources", "note", "notes", "attribution", "disclaimer")
 _MAIN_TEXT = ("answer", "text", "message", "summary", "content", "report", "reply")
 
 
-def tell(heard: Heard) -> str:
+def tell(heard: ParsedTurn) -> str:
     """An answer made of the function results that the turn ends in."""
     told = [_one(step, heard) for step in heard.results]
     return "\n\n".join(told)
 
 
-def _one(step: Step, heard: Heard) -> str:
+def _one(step: Step, heard: ParsedTurn) -> str:
     name = str(step.get("name") or "the function")
     value = value_of(step.get("result"))
     error = _error(value, bool(step.get("is_error")))

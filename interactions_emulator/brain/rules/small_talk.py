@@ -9,7 +9,7 @@ from interactions_emulator.brain.protocol import Turn
 from interactions_emulator.brain.rules.arguments import urls_in
 from interactions_emulator.brain.rules.corpus_qa import from_text
 from interactions_emulator.brain.rules.intents import core, intent_of, is_judging, is_nod
-from interactions_emulator.brain.rules.parsed_turn import Heard, without_sign_off
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, without_sign_off
 from interactions_emulator.brain.rules.tool_selection import Candidate
 from interactions_emulator.corpus.text import clip, listed
 
@@ -28,7 +28,7 @@ _NAME = re.compile(
 _WHO = re.compile(r"(?:^|[.!]\s+|,\s*)(?:[Ii]'m|[Ii] am)\s+([A-ZÀ-Þ][\w'-]+)(?=[\s,.!?]|$)")
 
 
-def small_talk(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str | None:
+def small_talk(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str | None:
     """The answer to small talk or a question about the conversation; None if the message is neither."""
     match intent_of(heard.message):
         case "greeting":
@@ -74,7 +74,7 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
     return "I can help with:\n" + "\n".join(lines)
 
 
-def unable(heard: Heard, options: Sequence[Candidate], turn: Turn) -> str:
+def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
     """The honest answer to what nothing here can do."""
     said = clip(heard.message, 120)
     if urls_in(heard.message):
@@ -90,7 +90,7 @@ def seen(attachments: Sequence[str]) -> str:
     return f"I see {named}; the emulator does not look into pictures, sounds and films." if named else ""
 
 
-def conversation(heard: Heard) -> str:
+def conversation(heard: ParsedTurn) -> str:
     """What was asked and answered so far."""
     plain = core(heard.message)
     asked = [said.text for said in heard.before if said.speaker == "user"]
@@ -109,7 +109,7 @@ def conversation(heard: Heard) -> str:
     return "\n".join(lines)
 
 
-def about_last_answer(heard: Heard) -> str | None:
+def about_last_answer(heard: ParsedTurn) -> str | None:
     """The last answer in a few of its own sentences, or those that speak of what is asked; None if it has none."""
     source = _longest_recent(heard)
     if not source:
@@ -125,7 +125,7 @@ def about_last_answer(heard: Heard) -> str | None:
     return "In its own words, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
-def from_last_answer(heard: Heard) -> str | None:
+def from_last_answer(heard: ParsedTurn) -> str | None:
     """What a long earlier answer (a report) says about the question; None if there is none or it says nothing."""
     source = _longest_recent(heard)
     if len(source) < 800 and not last_was_report(heard):
@@ -136,18 +136,18 @@ def from_last_answer(heard: Heard) -> str | None:
     return "The earlier answer says:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
-def last_was_report(heard: Heard) -> bool:
+def last_was_report(heard: ParsedTurn) -> bool:
     """Whether the conversation goes on from a report, with or without answers about it."""
     return bool(_report(heard))
 
 
-def _report(heard: Heard) -> str:
+def _report(heard: ParsedTurn) -> str:
     """The newest report, which begins with a heading; "" if there is none."""
     said = (without_sign_off(said.text) for said in reversed(heard.before) if said.speaker == "model")
     return next((text for text in said if text.lstrip().startswith("# ")), "")
 
 
-def _longest_recent(heard: Heard) -> str:
+def _longest_recent(heard: ParsedTurn) -> str:
     if report := _report(heard):
         return report
     answers = [without_sign_off(said.text) for said in heard.before if said.speaker != "user"]
@@ -162,7 +162,7 @@ def _noted(message: str) -> str:
     return "Noted, as long as this conversation lasts."
 
 
-def _recalled(heard: Heard) -> str:
+def _recalled(heard: ParsedTurn) -> str:
     plain = core(heard.message)
     wanted = (
         "name"

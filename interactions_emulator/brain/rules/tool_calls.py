@@ -18,7 +18,7 @@ from interactions_emulator.brain.rules.intents import (
     is_elliptical,
     study_score,
 )
-from interactions_emulator.brain.rules.parsed_turn import Call, Heard
+from interactions_emulator.brain.rules.parsed_turn import Call, ParsedTurn
 from interactions_emulator.brain.rules.results import humanised
 from interactions_emulator.brain.rules.tool_selection import Candidate, best_of, candidates, choose
 from interactions_emulator.corpus.text import word_set, words
@@ -58,7 +58,7 @@ def allowed_by(turn: Turn) -> Allowed:
     return Allowed(options, mode == "any" and bool(options), types, functions)
 
 
-def calls(heard: Heard, allowed: Allowed, ids: Ids) -> Iterator[Step]:
+def calls(heard: ParsedTurn, allowed: Allowed, ids: Ids) -> Iterator[Step]:
     """The function calls that answer the message; none if no function is for it or the message lacks what it needs."""
     request = _request(heard, allowed)
     if request is None:
@@ -69,7 +69,7 @@ def calls(heard: Heard, allowed: Allowed, ids: Ids) -> Iterator[Step]:
             yield function_call(ids, request.option.name, arguments)
 
 
-def question_back(heard: Heard, allowed: Allowed) -> str | None:
+def question_back(heard: ParsedTurn, allowed: Allowed) -> str | None:
     """A question to the user, if the message is for a function but lacks what it needs."""
     request = _request(heard, allowed)
     if request is None or not (missing := request.filled()[0].missing):
@@ -93,7 +93,7 @@ class _Request(NamedTuple):
         return fill_all(self.option.parameters, self.message, self.option.fixed, self.previous, self.follows)
 
 
-def _request(heard: Heard, allowed: Allowed) -> _Request | None:
+def _request(heard: ParsedTurn, allowed: Allowed) -> _Request | None:
     """Who is to be called with what; None if nobody is."""
     message, options, last = heard.message, allowed.options, heard.last_call
     if not message.strip() or not options:
@@ -122,7 +122,7 @@ def _request(heard: Heard, allowed: Allowed) -> _Request | None:
     return _Request(chosen, message, last.arguments if last and chosen == last_option else {})
 
 
-def _reply(heard: Heard, options: list[Candidate]) -> _Request | None:
+def _reply(heard: ParsedTurn, options: list[Candidate]) -> _Request | None:
     """The message may answer a question of ours: which place, which of several."""
     if len(heard.message.split()) > 8 or intent_of(heard.message) not in ("lookup", "statement", "chat"):
         return None
@@ -139,7 +139,7 @@ def _reply(heard: Heard, options: list[Candidate]) -> _Request | None:
     return None
 
 
-def _picked(heard: Heard) -> str:
+def _picked(heard: ParsedTurn) -> str:
     """`the second one` as the second of the candidates that were offered."""
     offered = re.findall(r"^- (.+)$", heard.last_answer.partition("Which one do you mean?")[2], re.MULTILINE)
     ordinals = ("first", "second", "third", "fourth", "fifth")
@@ -158,7 +158,7 @@ def _option_of(call: Call, options: list[Candidate]) -> Candidate | None:
     return next((option for option in options if is_call_of(call, option)), None)
 
 
-def _spoke_last(heard: Heard) -> bool:
+def _spoke_last(heard: ParsedTurn) -> bool:
     """Whether the last answer came of a call, not only from the model itself."""
     for said in reversed(heard.before):
         if said.speaker != "model":

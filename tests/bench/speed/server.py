@@ -9,7 +9,7 @@ import sys
 from collections.abc import Iterator
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Beat, Turn
+from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.routing.test_two_hundred_turns import brain as conversation
 from tests.scripts import said, thought
 from tests.talk import text_of
@@ -24,22 +24,22 @@ PICTURE = {
 THOUGHTS = 200
 
 
-def brain(turn: Turn) -> list[Beat]:
+def brain(turn: Turn) -> list[TimedStep]:
     """What takes no time to think of is answered at once."""
     return [*beats(turn)]
 
 
-def beats(turn: Turn) -> Iterator[Beat]:
+def beats(turn: Turn) -> Iterator[TimedStep]:
     """Small talk in pieces, a large picture, researches with many events; else the long conversation of the tests."""
     asked = next((text_of(step) for step in reversed(turn.steps) if step["type"] == "user_input"), "")
     if turn.is_agent and "many events" in asked:
         for number in range(THOUGHTS):
-            yield Beat(0, thought(f"**Step {number}**\n\n{'The moon pulls the sea. ' * 20}"))
-        yield Beat(math.inf if "unfinished" in asked else 0, said("# Tides\n\nThe moon moves the sea."))
+            yield TimedStep(0, thought(f"**Step {number}**\n\n{'The moon pulls the sea. ' * 20}"))
+        yield TimedStep(math.inf if "unfinished" in asked else 0, said("# Tides\n\nThe moon moves the sea."))
     elif "hello" in asked:
-        yield Beat(0, said(SMALL_TALK))
+        yield TimedStep(0, said(SMALL_TALK))
     elif "a large picture" in asked:
-        yield Beat(0, {"type": "model_output", "content": [PICTURE]})
+        yield TimedStep(0, {"type": "model_output", "content": [PICTURE]})
     else:
         yield from conversation(turn)
 

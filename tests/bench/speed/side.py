@@ -62,19 +62,19 @@ class Desk:
         gc.freeze()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
-        from tools.adk.sessions import RecentDatabaseSessions, RecentInMemorySessions, RecentSqliteSessions
+        from tools.adk.sessions import WindowedDatabaseSessions, WindowedInMemorySessions, WindowedSqliteSessions
 
         if kind == "memory":
-            return RecentInMemorySessions()
-        return RecentSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else RecentDatabaseSessions(kind)
+            return WindowedInMemorySessions()
+        return WindowedSqliteSessions(str(folder / "desk.db")) if kind == "sqlite" else WindowedDatabaseSessions(kind)
 
     async def follow(self, interaction_id: str) -> int:
         from tools.interactions import backend
         from tools.interactions.client import InteractionsClient
-        from tools.research.follower import Follower, Happened
+        from tools.research.follower import EventReceived, Follower
 
         follower = Follower(InteractionsClient(backend.transport), interaction_id)
-        return sum([isinstance(news, Happened) async for news in follower.follow()])
+        return sum([isinstance(news, EventReceived) async for news in follower.follow()])
 
 
 Side = Plain | Desk
@@ -231,7 +231,7 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
     from tests.bench.followers import control
     from tools.interactions import backend
     from tools.interactions.client import InteractionsClient
-    from tools.research.follower import Follower, Happened
+    from tools.research.follower import EventReceived, Follower
     from tools.research.job import Request
 
     cuts = [{"on": "create_stream", "cut_after": EVENTS}, {"on": "resume", "cut_after": EVENTS, "times": times}]
@@ -243,7 +243,7 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
     follower = Follower(client, created["interaction"]["id"])
     seen, gaps = time.perf_counter(), list[float]()
     async for news in follower.follow(stream):
-        if isinstance(news, Happened):
+        if isinstance(news, EventReceived):
             gaps.append(time.perf_counter() - seen)
             seen = time.perf_counter()
             if len(gaps) > times * EVENTS:

@@ -13,6 +13,7 @@ from urllib.parse import quote
 import httpx
 import jwt
 
+from tools.errors import DeskError
 from tools.sanitize import sanitize
 
 IAP_KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
@@ -28,11 +29,11 @@ LONGEST = 128
 """Characters of a user's id, as ADK keeps it (`sessions/schemas/shared.py`)."""
 
 
-class Refused(Exception):
+class Unauthorized(DeskError):
     """The request does not say who asks, or somebody who may not come in. The text is for the one who asks."""
 
 
-class Unreachable(Exception):
+class JwksUnavailable(DeskError):
     """The issuer's keys cannot be had now."""
 
 
@@ -49,7 +50,7 @@ class Identify(Protocol):
 
 
 @dataclass
-class Keys:
+class JwksCache:
     """The public keys of an issuer, fetched when they are needed and kept for `LIFETIME`."""
 
     url: str
@@ -71,13 +72,13 @@ class Keys:
             async with self._lock:
                 now = self.clock()
                 if self._failed is not None and now - self._failed < RETRY:
-                    raise Unreachable(self.url)
+                    raise JwksUnavailable(self.url)
                 if self._is_due(key_id):
                     try:
                         self._keys = await self._fetch()
                     except (httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError):
                         self._failed = self.clock()
-                        raise Unreachable(self.url) from None
+                        raise JwksUnavailable(self.url) from None
                     self._fetched = now
         return self._keys.get(key_id)
 
@@ -96,12 +97,12 @@ class Keys:
 
 
 @dataclass(frozen=True)
-class Tokens:
+class TokenVerifier:
     """Takes the signed tokens of one issuer."""
 
     issuer: str
     audience: str
-    keys: Keys
+    keys: JwksCache
     header: str = "authorization"
     algorithms: Sequence[str] = ("RS256", "ES256")
     emails: Sequence[str] = ()
@@ -115,24 +116,24 @@ class Tokens:
             if scheme.lower() != "bearer":
                 token = ""
         if not token.strip():
-            raise Refused("an ID token is needed: send `Authorization: Bearer …`")
+            raise Unauthorized("an ID token is needed: send `Authorization: Bearer …`")
         claims = await self._claims(token.strip())
         email = str(claims.get("email", "")).lower()
         # IAP vouches for the address by itself
         known = "@" in email and claims.get("email_verified", self.header != "authorization") is True
         if self.emails and not (known and (email in self.emails or f"@{email.rpartition('@')[2]}" in self.emails)):
-            raise Refused("this account may not come in")
+            raise Unauthorized("this account may not come in")
         subject = str(claims["sub"])
         user = quote(sanitize(subject), safe="@:|+=,! ")
         if sanitize(subject) != subject or not user.strip(" ") or len(user) > LONGEST:
-            raise Refused("the token's subject is empty, too long for a user's id, or no text")
+            raise Unauthorized("the token's subject is empty, too long for a user's id, or no text")
         return user
 
     async def _claims(self, token: str) -> dict[str, Any]:
         try:
             key = await self.keys.find(str(jwt.get_unverified_header(token).get("kid")))
             if key is None:
-                raise Refused("the token is signed with a key that its issuer does not have")
+                raise Unauthorized("the token is signed with a key that its issuer does not have")
             claims: dict[str, Any] = jwt.decode(
                 token,
                 key,
@@ -142,21 +143,21 @@ class Tokens:
                 options={"require": ["exp", "iat", "aud", "iss", "sub"]},
             )
         except jwt.ExpiredSignatureError:
-            raise Refused("the token has expired") from None
+            raise Unauthorized("the token has expired") from None
         except jwt.PyJWTError as error:  # whose words may quote the token
-            raise Refused(f"the token cannot be used: {sanitize(str(error))}") from None
+            raise Unauthorized(f"the token cannot be used: {sanitize(str(error))}") from None
         return claims
 
 
-def oidc(issuer: str, audience: str, emails: Sequence[str] = ()) -> Tokens:
+def oidc(issuer: str, audience: str, emails: Sequence[str] = ()) -> TokenVerifier:
     """ID tokens of an OpenID Connect provider."""
-    keys = Keys(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
-    return Tokens(issuer, audience, keys, emails=emails)
+    keys = JwksCache(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
+    return TokenVerifier(issuer, audience, keys, emails=emails)
 
 
-def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS) -> Tokens:
+def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS) -> TokenVerifier:
     """What Identity-Aware Proxy asserts about the requests that it lets through."""
-    return Tokens(IAP_ISSUER, audience, Keys(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
+    return TokenVerifier(IAP_ISSUER, audience, JwksCache(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
 
 
 async def _json(client: httpx.AsyncClient, url: str) -> dict[str, Any]:

@@ -20,10 +20,10 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.adk import sessions
 from tools.app import NAME
 from tools.research.database import DATABASE_ERRORS
-from tools.server.error_handlers import KeyReused, RequestRejected, refuse, trouble
-from tools.server.middleware.authentication import Identify, Refused, Unreachable
-from tools.server.middleware.idempotency import DIGEST, KEY, Answers
-from tools.server.middleware.rate_limit import Rates, TooMany
+from tools.server.error_handlers import KeyReused, RequestRejected, error_response, trouble
+from tools.server.middleware.authentication import Identify, JwksUnavailable, Unauthorized
+from tools.server.middleware.idempotency import DIGEST, KEY, IdempotencyStore
+from tools.server.middleware.rate_limit import RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
     LONGEST_NAME,
     Replay,
@@ -32,7 +32,7 @@ from tools.server.middleware.request_limits import (
     read_body,
     without_length,
 )
-from tools.server.middleware.session_lock import Busy, Turns, conversation
+from tools.server.middleware.session_lock import SessionLocked, SessionLocks, conversation
 from tools.server.sessions import without_owned
 from tools.shielded import finish_shielded
 
@@ -57,7 +57,7 @@ _LONGEST_KEY = 255
 
 
 @dataclass
-class Door:
+class GatewayMiddleware:
     """ASGI middleware before ADK's application.
 
     Args:
@@ -68,9 +68,9 @@ class Door:
 
     app: ASGIApp
     identify: Identify | None
-    turns: Turns
-    answers: Answers
-    rates: Rates
+    turns: SessionLocks
+    answers: IdempotencyStore
+    rates: RateLimiter
     max_body: int
     body_seconds: float
 
@@ -85,7 +85,7 @@ class Door:
             except RequestRejected as rejected:
                 unread = rejected.status in (408, 413)  # the connection is of no use with the rest of a body on it
                 close = {"Connection": "close"} if unread else None
-                await refuse(rejected.status, str(rejected), close)(scope, receive, send)
+                await error_response(rejected.status, str(rejected), close)(scope, receive, send)
             except ClientDisconnect:
                 return
 
@@ -99,15 +99,15 @@ class Door:
         answer: Response | None = None
         try:
             user = await self.identify(Headers(scope=scope)) if self.identify else None
-        except Refused as refused:
-            answer = refuse(401, str(refused), {"WWW-Authenticate": "Bearer"})
-        except Unreachable:
-            answer = refuse(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
+        except Unauthorized as refused:
+            answer = error_response(401, str(refused), {"WWW-Authenticate": "Bearer"})
+        except JwksUnavailable:
+            answer = error_response(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
         else:
             if known is None:
-                answer = refuse(404, "there is nothing here")
+                answer = error_response(404, "there is nothing here")
             elif user is not None and known["user"] not in (None, _ME, user):
-                answer = refuse(403, "this belongs to another user")
+                answer = error_response(403, "this belongs to another user")
         if answer:
             await answer(scope, receive, send)
             return
@@ -156,16 +156,16 @@ class Door:
         try:
             with self.rates.one(whose):
                 async with _whole(send) as whole, self.turns.one(conversation(whose, session)):
-                    given = await self.answers.given(whose, session, key, digest) if key else None
+                    given = await self.answers.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
-                        with sessions.turn():
+                        with sessions.windowed_reads():
                             await self.app(without_length(scope), replay, whole)
                         if replay.client_left:
                             await finish_shielded()  # what the turn was about to write belongs to it
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
-        except (TooMany, Busy, KeyReused, *DATABASE_ERRORS) as error:
+        except (RateLimited, SessionLocked, KeyReused, *DATABASE_ERRORS) as error:
             answer = trouble(error)
         await answer(scope, receive, send)
 
@@ -174,7 +174,7 @@ class Door:
         try:
             async with _whole(send) as whole, self.turns.one(session):
                 await self.app(scope, receive, whole)
-        except (Busy, *DATABASE_ERRORS) as error:
+        except (SessionLocked, *DATABASE_ERRORS) as error:
             await trouble(error)(scope, receive, send)
 
 

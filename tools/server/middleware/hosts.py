@@ -13,7 +13,7 @@ from google.adk.cli.api_server import _is_dns_rebinding_request, _is_request_ori
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tools.server.error_handlers import refuse
+from tools.server.error_handlers import error_response
 
 HEALTH = frozenset({"/healthz", "/readyz"})
 """Asked by whatever name or address the machine has, and the same for everybody."""
@@ -40,12 +40,12 @@ class HostCheck:
         hosts = None if self.hosts is None or scope["path"] in HEALTH else frozenset(self.hosts)
         if _is_dns_rebinding_request(scope, _LOOPBACK, hosts):
             told = "this server is not known under that host name: add the name to DESK_ALLOWED_HOSTS"
-            await refuse(403, told)(scope, receive, send)
+            await error_response(403, told)(scope, receive, send)
             return
         origin = Headers(scope=scope).get("origin")
         if origin is not None and not _is_request_origin_allowed(origin, scope, [*self.origins], None, True):
             told = "pages of that origin may not use this server: add the origin to DESK_ALLOWED_ORIGINS"
-            await refuse(403, told)(scope, receive, send)
+            await error_response(403, told)(scope, receive, send)
             return
         # ADK's application would look at the origin again, without knowing which are allowed
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]

@@ -8,7 +8,7 @@ from typing import Any
 from google.adk.events import Event
 from google.adk.runners import Runner
 
-from tools.adk.chain_plugin import in_force
+from tools.adk.chain_plugin import without_rewound
 from tools.server.error_handlers import KeyReused
 
 KEY = "desk_message"
@@ -18,12 +18,12 @@ DIGEST = "desk_message_digest"
 
 
 @dataclass(frozen=True)
-class Answers:
+class IdempotencyStore:
     """What was answered already."""
 
     runner: Runner
 
-    async def given(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
+    async def replay(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
         """The events of the turn that a message had, as ADK's API gives them; None if it has to be answered.
 
         A turn that broke off, with its replica perhaps, is undone before.
@@ -37,7 +37,7 @@ class Answers:
         )
         events = [
             event
-            for event in in_force(session.events if session else [])
+            for event in without_rewound(session.events if session else [])
             if (event.custom_metadata or {}).get(KEY) == key
         ]
         if not events:

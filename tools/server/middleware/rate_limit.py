@@ -8,8 +8,10 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 
+from tools.errors import DeskError
 
-class TooMany(Exception):
+
+class RateLimited(DeskError):
     """A user asks more than is allowed. The text says what.
 
     Args:
@@ -22,7 +24,7 @@ class TooMany(Exception):
 
 
 @dataclass
-class Rates:
+class RateLimiter:
     """Turns of each user on this replica."""
 
     at_once: int
@@ -46,9 +48,9 @@ class Rates:
         while begun and begun[0] <= now - 60:
             begun.popleft()
         if len(begun) >= self.per_minute:
-            raise TooMany(f"more than {self.per_minute} turns in a minute", int(begun[0] + 60 - now) + 1)
+            raise RateLimited(f"more than {self.per_minute} turns in a minute", int(begun[0] + 60 - now) + 1)
         if self._running.get(user, 0) >= self.at_once:
-            raise TooMany(f"more than {self.at_once} turns at a time", 1)
+            raise RateLimited(f"more than {self.at_once} turns at a time", 1)
         begun.append(now)
         self._begun[user] = self._begun.pop(user, begun)
         self._running[user] = self._running.get(user, 0) + 1

@@ -16,6 +16,7 @@ from dataclasses import dataclass, field
 
 from sqlalchemy import text
 
+from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.shielded import finish_shielded, shielded
 
@@ -32,7 +33,7 @@ _HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
 _NOTHING = text("UPDATE desk_turns SET owner = owner WHERE 1 = 0")
 
 
-class Busy(Exception):
+class SessionLocked(DeskError):
     """Another turn of the session is under way."""
 
 
@@ -42,7 +43,7 @@ def conversation(user: str, session: str, app: str = "desk") -> str:
 
 
 @dataclass(frozen=True)
-class Turns:
+class SessionLocks:
     """The turns of all replicas over one database."""
 
     database: Database
@@ -63,7 +64,7 @@ class Turns:
         owner = f"{self.owner}-{secrets.token_hex(4)}"
         try:
             if not await self._execute(_TAKE, session, owner):
-                raise Busy(session)
+                raise SessionLocked(session)
         except asyncio.CancelledError:  # the statement goes on, and may take the session
             self._begin_leaving(session, owner, interrupted=True)
             raise
