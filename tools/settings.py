@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, fields
 from functools import lru_cache
 from pathlib import Path
-from typing import Any, Literal, TypeVar, get_args
+from typing import Literal, TypeVar
+
+from pydantic import Field, NonNegativeFloat, PositiveFloat, ValidationError
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tools.errors import DeskError
-
-T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
 """Folder that holds tools/ and configs/: the repository, or the place where a deployment put both."""
 INSTALLED_CONFIGS = ROOT / "configs"
 """Folder of the agents' YAML files as they come with the application."""
-Usd = float
 Wish = Literal["auto", "gemini", "vertex", "emulator"]
 
 
@@ -36,26 +34,34 @@ def _configs() -> Path:
     return own if (own / "desk.yaml").is_file() else INSTALLED_CONFIGS
 
 
-@dataclass(frozen=True)
-class Settings:
+class EnvironmentSettings(BaseSettings):
+    """Settings from `DESK_*` variables; an empty variable counts as not set."""
+
+    model_config = SettingsConfigDict(env_prefix="DESK_", env_ignore_empty=True, frozen=True, extra="forbid")
+
+
+T = TypeVar("T", bound=EnvironmentSettings)
+
+
+class Settings(EnvironmentSettings):
     """`DESK_*` variables. Keys and Google's own variables are read by `tools.interactions.backend`."""
 
     backend: Wish = "auto"
-    config: Path = field(default_factory=lambda: _configs() / "desk.yaml")
+    config: Path = Field(default_factory=lambda: _configs() / "desk.yaml")
     """YAML file of the root agent; by default in a folder that `desk init` made here, else the installed one."""
-    data_dir: Path = field(default_factory=_user_data)
+    data_dir: Path = Field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
     """Address of the ledger's database, see `tools.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: Path | None = None
     """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
-    attach_seconds: float | None = None
+    attach_seconds: PositiveFloat | None = None
     """How long a turn watches a research; none: what the agent's YAML says."""
-    ask_above_usd: Usd | None = None
+    ask_above_usd: NonNegativeFloat | None = None
     """Upper price up to which a run needs no yes, in USD; none: what the researcher's YAML says."""
-    retention_days: float = 55.0
+    retention_days: PositiveFloat = 55.0
     """How long the server keeps interactions: 55 days on the paid tier, 1 on the free one."""
-    emulator_speed: float = 60.0
+    emulator_speed: PositiveFloat = 60.0
     """Virtual seconds that pass per second on the embedded emulator (a research takes 20 virtual minutes)."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator when it is used."""
@@ -71,83 +77,36 @@ class Settings:
         return self.database_url or f"sqlite+aiosqlite:///{self.ledger_file}"
 
 
-def variables(kind: type[Any]) -> list[str]:
+def variables(kind: type[EnvironmentSettings]) -> list[str]:
     """The names of the variables that a class of settings is read from."""
-    return [f"DESK_{each.name.upper()}" for each in fields(kind)]
+    return [f"DESK_{name.upper()}" for name in kind.model_fields]
 
 
-def read(kind: type[T], env: Mapping[str, str]) -> T:
-    """Settings from variables; an empty one counts as not set.
+def read_settings(kind: type[T]) -> T:
+    """Settings from the environment.
 
     Raises:
-        SettingsError: one has an unusable value.
+        SettingsError: variables have unusable values; one line for each.
     """
-    values, wrong = dict[str, Any](), list[str]()
-    for each, name in zip(fields(kind), variables(kind), strict=True):  # type: ignore[arg-type]
-        if text := env.get(name):
-            try:
-                values[each.name] = _READERS[str(each.type)](text)
-            except ValueError as error:
-                wrong.append(f"{name}={text!r}: {error}")
-    if wrong:
-        raise SettingsError("\n".join(wrong))
-    return kind(**values)
+    try:
+        return kind()
+    except ValidationError as error:
+        wrong = [f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        raise SettingsError("\n".join(wrong)) from None
 
 
 def load_settings() -> Settings:
-    """Reads the environment; anew only if it has changed, for each turn asks.
+    """The settings of this process; read anew only if the environment has changed, since each turn asks.
 
     Raises:
         SettingsError: a variable has an unusable value.
     """
-    return _read(tuple(map(os.environ.get, _ASKED)))
+    return _read(tuple(map(os.environ.get, _READ)), Path.cwd())
 
 
-_ASKED = (*variables(Settings), "HOME", "XDG_DATA_HOME")
+_READ = (*variables(Settings), "HOME", "XDG_DATA_HOME")
 
 
-@lru_cache
-def _read(values: tuple[str | None, ...]) -> Settings:
-    return read(Settings, {name: value for name, value in zip(_ASKED, values, strict=True) if value})
-
-
-def _number(kind: type[float]) -> Callable[[str], float]:
-    def number(text: str) -> float:
-        try:
-            value = kind(text)
-        except ValueError:
-            value = kind(0)
-        if not value > 0:
-            raise ValueError(f"it has to be a {'whole ' if kind is int else ''}number above 0")
-        return value
-
-    return number
-
-
-def _usd(text: str) -> float:
-    try:
-        value = float(text)
-    except ValueError:
-        value = -1.0
-    if not value >= 0:
-        raise ValueError("it has to be a number of US dollars, 0 or more")
-    return value
-
-
-def _wish(text: str) -> str:
-    if text not in get_args(Wish):
-        raise ValueError(f"it has to be one of {', '.join(get_args(Wish))}")
-    return text
-
-
-_READERS: Mapping[str, Callable[[str], Any]] = {
-    "str": str,
-    "Path": Path,
-    "Path | None": Path,
-    "int": _number(int),
-    "float": _number(float),
-    "float | None": _number(float),
-    "Usd | None": _usd,
-    "Wish": _wish,
-}
-"""By the types that settings have."""
+@lru_cache(maxsize=16)
+def _read(environment: tuple[str | None, ...], folder: Path) -> Settings:
+    return read_settings(Settings)

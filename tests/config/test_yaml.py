@@ -149,13 +149,13 @@ def test_a_file_that_is_no_mapping_is_named(configs: Path, text: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "problem"),
     [
-        ("ATTACH_SECONDS", "soon", "a number above 0"),
-        ("RETENTION_DAYS", "-1", "a number above 0"),
-        ("EMULATOR_SPEED", "nan", "a number above 0"),
-        ("ASK_ABOVE_USD", "-1", "a number of US dollars, 0 or more"),
-        ("ASK_ABOVE_USD", "nan", "a number of US dollars, 0 or more"),
-        ("ASK_ABOVE_USD", "a lot", "a number of US dollars, 0 or more"),
-        ("BACKEND", "gemni", "one of auto, gemini, vertex, emulator"),
+        ("ATTACH_SECONDS", "soon", "Input should be a valid number"),
+        ("RETENTION_DAYS", "-1", "Input should be greater than 0"),
+        ("EMULATOR_SPEED", "nan", "Input should be greater than 0"),
+        ("ASK_ABOVE_USD", "-1", "Input should be greater than or equal to 0"),
+        ("ASK_ABOVE_USD", "nan", "Input should be greater than or equal to 0"),
+        ("ASK_ABOVE_USD", "a lot", "Input should be a valid number"),
+        ("BACKEND", "gemni", "Input should be 'auto', 'gemini', 'vertex' or 'emulator'"),
     ],
 )
 def test_a_wrong_setting_names_its_variable(
@@ -164,7 +164,7 @@ def test_a_wrong_setting_names_its_variable(
     from tools.settings import SettingsError, load_settings
 
     monkeypatch.setenv(f"DESK_{name}", value)
-    with pytest.raises(SettingsError, match=rf"DESK_{name}='{value}': it has to be {problem}"):
+    with pytest.raises(SettingsError, match=rf"DESK_{name}='{value}': {problem}"):
         load_settings()
 
 

@@ -2,24 +2,22 @@
 
 from __future__ import annotations
 
-import os
 import re
-from dataclasses import dataclass
 from pathlib import Path
 from urllib.parse import urlsplit
 
+from pydantic import PositiveFloat, PositiveInt
 from sqlalchemy.engine import URL
 
 from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
 from tools.interactions.backend import is_loopback
-from tools.settings import SettingsError, read
+from tools.settings import EnvironmentSettings, SettingsError, read_settings
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
 """As a browser writes it: in lower case, without a path."""
 
 
-@dataclass(frozen=True)
-class ServerSettings:
+class ServerSettings(EnvironmentSettings):
     """`DESK_*` variables that only the server reads."""
 
     sessions_url: str = ""
@@ -42,17 +40,17 @@ class ServerSettings:
     """Host names of the server besides its own address, separated by commas; with authentication empty means any."""
     allowed_origins: str = ""
     """Origins of web pages of other sites that may use the server, separated by commas: https://app.example.com."""
-    max_body: int = 25_000_000
+    max_body: PositiveInt = 25_000_000
     """Bytes that a request may have."""
-    request_seconds: float = 60.0
+    request_seconds: PositiveFloat = 60.0
     """Seconds in which a request has to arrive."""
-    sessions_per_user: int = 1000
+    sessions_per_user: PositiveInt = 1000
     """Conversations that a user may have."""
-    turns_at_once: int = 4
+    turns_at_once: PositiveInt = 4
     """Turns of one user that may run at a time, on one replica."""
-    turns_per_minute: int = 60
+    turns_per_minute: PositiveInt = 60
     """Turns of one user in a minute, on one replica."""
-    pool_size: int = 5
+    pool_size: PositiveInt = 5
     """Connections to the database of the conversations that a replica keeps, and as many more for a while."""
 
     @property
@@ -109,7 +107,7 @@ def load_server_settings() -> ServerSettings:
     Raises:
         SettingsError: a variable has an unusable value.
     """
-    return read(ServerSettings, os.environ)
+    return read_settings(ServerSettings)
 
 
 def sessions_url(settings: ServerSettings, ledger_url: str, data_dir: Path) -> DatabaseUrl | None:
