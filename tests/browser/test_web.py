@@ -92,6 +92,7 @@ def test_weather_search_and_moderation_are_answered_in_the_page(page: Page) -> N
     expect(last).to_contain_text("is_safe")  # the verdict as data below the sentence
 
 
+@pytest.mark.nightly
 def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, page: Page) -> None:
     api.set_speed(0)
     say(page, "research tides", wait=False)

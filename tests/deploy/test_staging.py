@@ -182,6 +182,7 @@ def test_agent_engines_tree_boots_by_itself_and_answers(
         assert {path.rsplit("/", 1)[0] for path in paths} == {"/v1beta1/projects/p/locations/global"}
 
 
+@pytest.mark.nightly
 def test_deployed_the_emulator_is_never_an_answer(boot: Any, tmp_path: Path) -> None:
     server = {"PORT": "1", "DESK_OIDC_ISSUER": "http://x", "DESK_OIDC_AUDIENCE": "y"}
     process = boot(K_SERVICE="desk", DESK_BACKEND="emulator", **server)

@@ -112,7 +112,13 @@ async def test_a_tool_that_answers_for_another_place_is_caught_by_the_answer(api
     assert failed(case) == {"answer_marks"}
 
 
-@pytest.mark.parametrize(("case", "module"), [(SEARCH, "tools.adk.model"), (REPORT, "tools.research.report.reading")])
+@pytest.mark.parametrize(
+    ("case", "module"),
+    [
+        pytest.param(SEARCH, "tools.adk.model", marks=pytest.mark.nightly),
+        (REPORT, "tools.research.report.reading"),
+    ],
+)
 async def test_dropped_citations_are_caught(
     api: Emulator, monkeypatch: pytest.MonkeyPatch, case: tuple[str, str], module: str
 ) -> None:

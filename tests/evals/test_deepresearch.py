@@ -275,6 +275,7 @@ def known(data: Path) -> int:
         return 0
 
 
+@pytest.mark.nightly
 def test_killed_in_the_middle_it_goes_on_and_pays_for_nothing_twice(tmp_path: Path, environment: Path) -> None:
     tasks, folder = tmp_path / "query.jsonl", tmp_path / "raw_data"
     tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))

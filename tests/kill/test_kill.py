@@ -86,7 +86,7 @@ def text_of(event: dict[str, Any]) -> str:
     return "".join(part.get("text", "") for part in (event.get("content") or {}).get("parts", []))
 
 
-@pytest.mark.parametrize("left_by", ["SIGKILL", "closing the page"])
+@pytest.mark.parametrize("left_by", ["SIGKILL", pytest.param("closing the page", marks=pytest.mark.nightly)])
 def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
     left_by: str, tmp_path: Path, use: Any
 ) -> None:

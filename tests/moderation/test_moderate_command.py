@@ -54,6 +54,9 @@ def api(judge: Counting, use: Any) -> Iterator[Emulator]:
         yield server
 
 
+NIGHTLY = pytest.mark.nightly
+
+
 def moderate(*arguments: str | Path) -> Result:
     return CliRunner().invoke(app, ["moderate", *map(str, arguments)])
 
@@ -127,7 +130,9 @@ def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
     assert [row["row"] for row in lines_of(tmp_path / "c.jsonl.verdicts.jsonl")] == [1]
 
 
-@pytest.mark.parametrize(("kind", "by"), [("csv", signal.SIGKILL), ("jsonl", signal.SIGINT)])
+@pytest.mark.parametrize(
+    ("kind", "by"), [("csv", signal.SIGKILL), pytest.param("jsonl", signal.SIGINT, marks=NIGHTLY)]
+)
 def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     api: Emulator, judge: Counting, tmp_path: Path, kind: str, by: signal.Signals
 ) -> None:

@@ -9,6 +9,8 @@ import pytest
 from tests.ledger.server import NoServer, postgresql
 from tests.replicas.load import Plan, play
 
+pytestmark = pytest.mark.nightly
+
 
 async def test_what_was_ordered_and_said_survives_replicas_that_are_killed_and_a_database_that_restarts(
     tmp_path: Path,

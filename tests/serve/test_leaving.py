@@ -22,7 +22,7 @@ TIMES = 25
 """That each database is left; 50 in all."""
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly)])
 def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("postgres").create_database()) if request.param == "postgresql" else ""
 

@@ -22,7 +22,7 @@ YES = "yes, start the research"
 Servers = tuple[httpx.Client, httpx.Client]
 
 
-@pytest.fixture(params=["sqlite", "postgresql"])
+@pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.nightly), "postgresql"])
 def servers(
     request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, asks: None, api: Emulator, process: Process
 ) -> Servers:

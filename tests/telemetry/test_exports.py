@@ -104,6 +104,7 @@ def jobs(collector: Collector) -> dict[str, int]:
     return {"running": 0, **{attributes(point)["research.state"]: point.as_int for point in points}}
 
 
+@pytest.mark.nightly
 def test_adk_web_exports_by_the_standard_variables_and_no_contents(
     collector: Collector, tmp_path: Path, use: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
