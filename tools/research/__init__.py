@@ -1,4 +1,4 @@
-"""Durable Deep Research: a research that was paid for is never lost and never paid for twice.
+"""Durable Deep Research: a paid research run is never lost and never paid for twice.
 
-`Research` (service.py) is what everybody calls. Its core knows nothing of ADK; `agent.py` is the ADK side.
+Callers use `Research` (service.py). Only `recovery.py` imports ADK; the agent is in `tools/researcher`.
 """

@@ -1,4 +1,4 @@
-"""What YAML says of a researcher: models, limits, and how an order is made of a brief."""
+"""The settings of research in the researcher's YAML: models and limits. Makes orders from briefs."""
 
 from __future__ import annotations
 
@@ -15,50 +15,50 @@ from tools.yaml_files import ConfigError, config_files, read_mapping
 
 
 class Quotas(BaseModel):
-    """What one user may start."""
+    """Limits for one user."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
     at_once: int = Field(default=3, gt=0)
     per_day: int = Field(default=20, gt=0)
     usd_per_day: float = Field(default=60.0, gt=0)
-    """Counted by the upper end of each run's estimate."""
+    """USD in 24 hours; each run counts with the upper end of its estimate."""
     plans_per_job: int = Field(default=5, gt=0)
-    """Plans and revised plans before a run."""
+    """Number of plans and revised plans before a run."""
 
 
 class StorageForbidden(DeskError):
-    """Nothing may be kept at the server, and a research has to be."""
+    """`store: false` forbids research, which needs its interactions kept at the server."""
 
 
 class ResearchSettings(BaseModel):
-    """What a research is done with."""
+    """The agents, models, limits and tools of research runs."""
 
     agent: str
     """Name of the Deep Research agent."""
     max_agent: str = ""
-    """Name of the dearer one, used when asked for and agreed to; empty: there is none."""
+    """Name of the more expensive agent, used if the user asks for it and agrees; empty: there is none."""
     follow_up_model: str
     """Name of the model that answers questions about a finished report."""
     plan_first: bool = False
-    """Whether a plan is shown, and waited for, before each research."""
+    """Whether each run needs an approved plan first."""
     ask_above_usd: float = Field(default=0.0, ge=0)
-    """A run whose upper price is at most this many USD starts without a question; 0: no run does."""
+    """USD; a run whose highest price is at most this starts without a question. 0: every run asks."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
     attach_seconds: float = Field(default=240.0, gt=0)
-    """How long a turn watches a research before it hands back a handle."""
+    """Seconds for which a turn watches a run before it returns the id."""
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
     store: bool = True
-    """Whether anything may be kept at the server. False: nothing is started and no model is asked about a report."""
+    """Whether the server may keep interactions. False: no run is started and no model is asked about a report."""
 
     def need_storage(self) -> None:
-        """Call before whatever leaves something at the server.
+        """Checks that the server may keep interactions. Call it before each request that stores one.
 
         Raises:
-            Private: nothing may be kept there.
+            StorageForbidden: it may not.
         """
         if not self.store:
             raise StorageForbidden(
@@ -78,7 +78,7 @@ class ResearchSettings(BaseModel):
         plan: bool = False,
         title: str = "",
     ) -> Order:
-        """A research on `brief`: by Deep Research Max if `most`, with a plan first if wished here or in YAML."""
+        """The order for `brief`: with `max_agent` if `most`, and a plan first if `plan` or `plan_first`."""
         options: dict[str, Any] = {
             "thinking_summaries": self.thinking_summaries,
             "visualization": self.visualization,
@@ -91,10 +91,13 @@ class ResearchSettings(BaseModel):
 
 
 def load_research_settings(root: Path) -> ResearchSettings:
-    """The settings of the researcher below the root agent's file, without loading any agent.
+    """The settings of the researcher among the agents of a root file. Loads no agent.
+
+    Args:
+        root: the root agent's YAML file.
 
     Raises:
-        ConfigError: there is none, or its file is wrong (`desk check` says where).
+        ConfigError: there is no researcher, or its file is wrong (`desk check` says where).
     """
     for path in config_files(root):
         data = read_mapping(path) or {}

@@ -1,4 +1,4 @@
-"""The database of the ledger: opened by URL, brought up to date, one short transaction at a time."""
+"""The database of the ledger: opens it by URL, migrates it, and gives out short transactions."""
 
 from __future__ import annotations
 
@@ -23,32 +23,32 @@ HINTS = {
     "sqlite+aiosqlite": "its folder has to exist or be creatable, and both have to be writable (DESK_DATA_DIR)",
     "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
-"""The databases that a ledger can live in, by driver, and what to do when one cannot be opened."""
+"""Supported databases, by driver, and what to do when one cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}
-"""Connections to a server that a process keeps, and as many more for a while; docs/scaling.md reckons with them."""
+"""Connections that a process keeps to a database server, and how many more it may open; see docs/scaling.md."""
 
 
 class LedgerError(DeskError):
-    """The ledger's database cannot be opened. The text names it, without its password, and says what to do."""
+    """The ledger's database cannot be opened. The text names it without its password and says what to do."""
 
 
 DATABASE_ERRORS = (LedgerError, SQLAlchemyError, OSError)
-"""What a statement raises when the database does not answer, or refuses what it was given (`refuses_value`)."""
+"""What a statement raises when the database does not answer or refuses a value (`refuses_value`)."""
 _REFUSALS = ("22", "23", "42", "54")
-"""Classes of SQLSTATE that are about the statement: data, constraints, syntax, size (postgresql.org, appendix A)."""
+"""SQLSTATE classes of errors in the statement: data, constraints, syntax, size (postgresql.org, appendix A)."""
 _FORBIDDEN = "42501"
-"""The one of them that is about who asks, and changes by a GRANT."""
+"""SQLSTATE of a missing privilege, in class 42: a GRANT solves it, so a retry may work."""
 _SQLITE_REFUSALS = (1, 18, 19, 20)
-"""SQLite's codes that are about the statement: ERROR, TOOBIG, CONSTRAINT, MISMATCH (sqlite.org/rescode.html)."""
+"""SQLite's codes for errors in the statement: ERROR, TOOBIG, CONSTRAINT, MISMATCH (sqlite.org/rescode.html)."""
 
 
 def refuses_value(error: BaseException) -> bool:
-    """Whether a database answered and refused a statement or its values: sent again, it is refused again.
+    """Whether the database refused a statement or its values, so that a retry fails too.
 
     Args:
-        error: what a statement raised, with or without SQLAlchemy around it.
+        error: what a statement raised, wrapped by SQLAlchemy or not.
     """
-    if isinstance(error, OverflowError | UnicodeEncodeError):  # from SQLite's driver, which no library wraps
+    if isinstance(error, OverflowError | UnicodeEncodeError):  # from SQLite's driver; SQLAlchemy does not wrap them
         return True
     if not isinstance(error, StatementError):
         return False
@@ -58,39 +58,39 @@ def refuses_value(error: BaseException) -> bool:
         return str(state).startswith(_REFUSALS) and state != _FORBIDDEN
     if code := getattr(error.orig, "sqlite_errorcode", None):
         return code & 0xFF in _SQLITE_REFUSALS
-    return isinstance(error, ProgrammingError)  # SQLite's driver, of a type that it does not know
+    return isinstance(error, ProgrammingError)  # SQLite's driver got an unknown type
 
 
 def describe_database_error(error: BaseException) -> str:
-    """One of `DATABASE_ERRORS` in words for a person, without SQL and values."""
+    """Describes one of `DATABASE_ERRORS` for a person, without SQL and values."""
     if isinstance(error, LedgerError):
         return str(error)
     return "the database refuses a value" if refuses_value(error) else "the database does not answer now"
 
 
 class Database:
-    """A database by its address, see `tools.database_url`.
+    """A database, opened by its address, see `tools.database_url`.
 
     Raises:
-        LedgerError: it cannot be opened; from here or from the first `begin`.
+        LedgerError: it cannot be opened; raised here or by the first `begin`.
     """
 
     def __init__(self, url: str) -> None:
         self.url, arguments = _parsed(url)
         self.engine = _engine(self.url, arguments)
         sqlite = self.url.get_backend_name() == "sqlite"
-        # SQLite lets one write at a time and the others ask again and again: standing in line is faster and fair.
+        # SQLite has one writer at a time and makes the others poll: a lock is faster and fair.
         self._turn = asyncio.Lock() if sqlite else nullcontext()
-        # Each of its connections is a thread, and a thousand researches may ask at once.
+        # Each SQLite connection is a thread, and a thousand research runs may query at once.
         self._few = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
         self._ready = False
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction on the tables as this program knows them. Wait for nothing else inside.
+        """A transaction on the migrated tables. Do not wait for anything else inside it.
 
         Raises:
-            LedgerError: the database cannot be opened, or a newer program has changed it.
+            LedgerError: the database cannot be opened, or a newer program has migrated it.
         """
         async with AsyncExitStack() as stack:
             await stack.enter_async_context(self._few)
@@ -133,13 +133,13 @@ def _parsed(text: str) -> DatabaseUrl:
 
 def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
-    # A SQLite connection belongs to the event loop that made it, so none is kept; one to a server may be dead by now.
+    # A SQLite connection belongs to its event loop, so none is kept; `pool_pre_ping` replaces a dead server connection.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
     patience = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        # the words of an error are logged, and its parameters would be briefs and messages
+        # error texts are logged, and parameters can be briefs and messages
         engine = create_async_engine(url, connect_args=arguments | patience, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
@@ -153,12 +153,12 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
 
 
 def _read_any_text(connection: Any, _: object) -> None:
-    """Bytes that are no UTF-8 cost their characters: SQLite's driver would refuse all rows of the answer."""
+    """Replaces bytes that are not UTF-8: SQLite's driver would refuse all rows of the result."""
     connection.driver_connection.text_factory = readable
 
 
 def readable(text: bytes) -> str:
-    """A text of SQLite's, whoever wrote it."""
+    """Decodes a text of SQLite; replaces bytes that are not UTF-8."""
     return text.decode("utf-8", "replace")
 
 

@@ -1,4 +1,4 @@
-"""The service as the settings and the backend make it."""
+"""Builds the research service from the settings and the backend, once per event loop."""
 
 from __future__ import annotations
 
@@ -20,10 +20,10 @@ _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Research] = WeakKeyDicti
 
 
 def research() -> Research:
-    """The service of the running event loop: its followers are tasks of that loop."""
+    """The service of the running event loop; one per loop, because its followers are tasks of the loop."""
     loop = asyncio.get_running_loop()
     if loop not in _services:
-        from tools.research.ledger import Ledger  # SQLAlchemy, for one: the plugins have this module from the start
+        from tools.research.ledger import Ledger  # slow imports (SQLAlchemy); the plugins import this module at start
         from tools.research.service import Research
 
         client = InteractionsClient(backend.transport, tools=_tools)
@@ -39,11 +39,11 @@ def research() -> Research:
 
 
 async def close() -> None:
-    """Ends the service of the running event loop, if there is one; a create on its way is waited for."""
+    """Closes the service of the running event loop, if there is one; waits for creates that are being sent."""
     if service := _services.pop(asyncio.get_running_loop(), None):
         await service.close()
 
 
 def _tools() -> list[dict[str, Any]]:
-    """What a research may use besides the web, with today's secrets, which no ledger holds."""
+    """The tools of a run besides the web, with current secrets from the environment, as the ledger stores none."""
     return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).research_tools]

@@ -1,4 +1,4 @@
-"""Questions to a model about a finished research. Each goes on from the answer before it, and stays at the server."""
+"""Asks a model about a finished run. Each question continues from the last answer; the server keeps both."""
 
 from __future__ import annotations
 
@@ -15,10 +15,10 @@ log = logging.getLogger(__name__)
 
 
 class UnknownModel(ApiError):
-    """The server does not know the model that answers questions. The text says where it is named."""
+    """The server does not know the model that answers questions. The text says where to change it."""
 
     def __init__(self, model: str, error: ApiError) -> None:
-        from tools.interactions.model_catalog import known_names  # only for a mistake: it loads the SDK
+        from tools.interactions.model_catalog import known_names  # loads the SDK, so only on an error
 
         near = did_you_mean(model, [name for name in known_names("model") if name != model])
         super().__init__(
@@ -30,10 +30,10 @@ class UnknownModel(ApiError):
 async def ask(
     ledger: Ledger, client: InteractionsClient, job: Job, report: Report, question: str, model: str, session: str = ""
 ) -> Report:
-    """A model's answer, written down with the job before it is handed out.
+    """Asks a model about a job's report, and saves the answer with the job before it returns it.
 
-    The server knows what was said last about the job: the question goes on from there. It does not any more: the
-    model is given the report, and what was asked about it since.
+    The question continues from the job's newest interaction. If the server no longer has that, the model gets the
+    report and the earlier answers instead.
 
     Raises:
         UnknownModel: the server does not know the model.
@@ -45,7 +45,7 @@ async def ask(
         text = f"{report_context(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
         try:
             resource = await client.ask(model, text, None)
-        except NotFound as again:  # nothing but the model is named by this request
+        except NotFound as again:  # this request names only the model
             raise UnknownModel(model, again) from again
     read = read_report(resource)
     answer = FollowUpAnswer(question, read.text, resource["id"], tuple(resource["earlier_ids"]), session)
@@ -55,7 +55,7 @@ async def ask(
 
 
 async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
-    """Deletes an answer whose job was forgotten while it came: nobody would know of it."""
+    """Deletes an answer at the server whose job was deleted meanwhile: the ledger has no record of it."""
     for interaction_id in filter(None, (answer.interaction_id, *answer.earlier)):
         try:
             await client.delete(interaction_id)

@@ -1,7 +1,7 @@
-"""The follower: one interaction from its cursor to its end: stream, re-attach after the last event seen, poll.
+"""The follower: follows one interaction from its cursor to its end by streaming, re-attaching and polling.
 
-A stream may be cut at any byte, end early, fall silent or carry garbage (field reports say: at 600 seconds
-exactly, and a re-attached stream may hang after two events). None of that says anything about the research: only a
+A stream may be cut at any byte, end early, fall silent or carry garbage (field reports: it is cut at exactly 600
+seconds, and a re-attached stream may hang after two events). None of this means that the run has ended: only a
 terminal status of the resource does.
 """
 
@@ -18,27 +18,27 @@ from tools.interactions.resources import Event, Resource
 from tools.research.job import OUTCOMES
 
 SOON = 0.1
-"""Seconds until a stream that brought something is asked for again."""
+"""Seconds until a stream that brought new events is opened again."""
 GONE_AFTER = 3
-"""So many 404 in a row, with waits between them, mean that the server has forgotten an interaction."""
+"""Number of 404 answers in a row, with waits between them, after which an interaction counts as unknown."""
 
 
 @dataclass(frozen=True)
 class FollowPolicy:
-    """How patient a follower is. All in seconds."""
+    """Timeouts and waits of a follower, in seconds."""
 
     create_timeout: float = 30
-    """Until the first event of a create; after it the outcome counts as unknown."""
+    """Longest wait for the first event of a create; after it the outcome counts as unknown."""
     silence: float = 90
-    """Without an event, before a stream is given up on."""
+    """Longest wait for an event before the stream is closed."""
     lease: float = 10
-    """Without a sign of life of a job's follower, before another process takes over."""
+    """How long a lease is valid without renewal; then another process may take the job."""
     poll_first: float = 2
     poll_most: float = 30
     max_wait: float = 300
-    """Between two reads, whatever `Retry-After` says: a report must not wait for a day."""
+    """Longest wait between two reads, also if `Retry-After` is longer: a report must not wait for a day."""
     stall_after: float = 3600
-    """Without any news, before the job is called stalled. Deep Research ends within an hour, by its documentation."""
+    """Time without news before the job is stalled. By its documentation Deep Research ends within an hour."""
 
 
 @dataclass(frozen=True)
@@ -51,21 +51,21 @@ class EventReceived:
 
 @dataclass(frozen=True)
 class Polled:
-    """The interaction as it stands, read because streaming it does not work."""
+    """The interaction's current resource, read because streaming does not work."""
 
     resource: Resource
 
 
 @dataclass(frozen=True)
 class Warned:
-    """Something that a person should know of while the follower tries on."""
+    """A problem that a person should know of; the follower retries."""
 
     text: str
 
 
 @dataclass(frozen=True)
 class Ended:
-    """The interaction is over; the resource is the authority on what came out."""
+    """The interaction is over; its resource has the result."""
 
     resource: Resource
 
@@ -81,13 +81,13 @@ class Stalled:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """The server no longer knows the interaction, or will not let us read it."""
+    """The server no longer knows the interaction, or refuses to let us read it."""
 
     error: ApiError
 
 
 class Follower:
-    """Follows one interaction. Sleep and randomness are passed in, so that tests decide on time."""
+    """Follows one interaction. Sleep and jitter are passed in, so that tests control them."""
 
     def __init__(
         self,
@@ -102,9 +102,8 @@ class Follower:
         ending: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         """Args:
-        attached: called when a stream is asked for that is not the create's own.
-        ending: held from the reading of an interaction that is over until that was taken: those are large, and a
-            thousand may end at once.
+        attached: called when a stream other than the create's own is opened.
+        ending: held while an ended interaction is read and handled; limits memory, as a thousand may end at once.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
         self._policy, self._sleep, self._jitter = policy or FollowPolicy(), sleep, jitter
@@ -112,15 +111,15 @@ class Follower:
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
         self._wished = 0.0  # seconds that the server asked to wait before the next stream
-        self._stand: object = None  # what of the resource moves while the research does, as last read
+        self._stand: object = None  # status, `updated` and number of steps, as last read: a change is news
 
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
     ) -> AsyncGenerator[EventReceived | Polled | Warned | Ended | Stalled | Unreachable, None]:
-        """Yields each event once, what is read instead when streaming fails, and trouble; then exactly one ending.
+        """Yields each event once, polled resources if streaming fails, and warnings; then exactly one ending.
 
         Args:
-            stream: the stream of the create, if it is still open; else the follower attaches by itself.
+            stream: the create's own stream, if it is still open; else the follower opens one.
         """
         fruitless, wait = 0, self._policy.poll_first
         while True:
@@ -138,7 +137,7 @@ class Follower:
                     yield found
                 if isinstance(found, Ended | Stalled | Unreachable):
                     return
-            if fruitless == 2:  # streaming does not work (any more): ask, ever more seldom
+            if fruitless == 2:  # streaming does not work (any more): poll with backoff
                 wait = min(wait * 2, self._policy.poll_most)
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
@@ -149,7 +148,7 @@ class Follower:
         return self._client.stream(self._id, self._cursor)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[EventReceived, None]:
-        """New events until the stream ends, breaks or falls silent: to the caller all three are the same."""
+        """New events until the stream ends, breaks or times out; the caller treats all three alike."""
         try:
             while True:
                 async with asyncio.timeout(self._policy.silence):
@@ -157,7 +156,7 @@ class Follower:
                 event_id = event.get("event_id")
                 if event_id in self._seen:
                     continue
-                if event_id:  # what has no id is no news: a server that repeats it for ever gets nowhere
+                if event_id:  # an event without an id is no news: a server may repeat it forever
                     self._seen.add(event_id)
                     self._cursor = event_id
                     self._quiet = 0.0
@@ -172,7 +171,7 @@ class Follower:
             await stream.aclose()
 
     async def _look(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
-        """Reads the resource, as often as it takes."""
+        """Reads the resource, with retries."""
         wait, gone, now = self._policy.poll_first, 0, asyncio.get_running_loop().time
         while True:
             began = now()
@@ -184,7 +183,7 @@ class Follower:
                         yield Ended(await self._with_usage(resource))
                         return
                 break
-            except ApiError as error:  # a failed read never ends a research
+            except ApiError as error:  # a failed read never ends a run
                 self._quiet += now() - began
                 gone = gone + 1 if isinstance(error, NotFound) else 0
                 if isinstance(error, Refused) or gone == GONE_AFTER:
@@ -206,7 +205,7 @@ class Follower:
             yield Polled(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
-        """Usage and steps may arrive seconds after the end (big-AGI #1143); they are worth two more reads."""
+        """Reads up to twice more if usage or steps are missing: they may arrive seconds late (big-AGI #1143)."""
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break

@@ -1,4 +1,4 @@
-"""The job: one research that somebody asked for, and the states it goes through."""
+"""The job: one research run that a user ordered, and its states."""
 
 from __future__ import annotations
 
@@ -15,35 +15,35 @@ from tools.interactions.client import CreateRequest
 
 
 class State(StrEnum):
-    """Where a job stands."""
+    """State of a job."""
 
     INTENDED = "intended"
-    """Written down; nothing was sent yet."""
+    """Saved in the ledger; nothing was sent yet."""
     STARTING = "starting"
-    """The create is on its way; its answer is not known."""
+    """The create is being sent; its answer is not known yet."""
     START_UNKNOWN = "start_unknown"
-    """We asked and never heard: a research may be running and may be billed."""
+    """The create was sent and not answered: a run may be active and billed."""
     RUNNING = "running"
     """The server named an interaction."""
     AWAITING_APPROVAL = "awaiting_approval"
-    """A person has to say yes first: to the plan, or to the price when there is none."""
+    """A person has to approve the plan, or the price if there is no plan."""
     STALLED = "stalled"
-    """Running by the server's word, but silent for longer than any research takes."""
+    """The server says that it runs, but it has no news for longer than any run takes."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
     INCOMPLETE = "incomplete"
     EXPIRED = "expired"
-    """The server no longer knows the interaction."""
+    """The server no longer has the interaction."""
 
 
 DAY = 86_400.0
-"""Seconds."""
+"""A day in seconds."""
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
 HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
 """States in which there is an interaction to follow."""
 ACTIVE = HAS_INTERACTION | {State.INTENDED, State.STARTING}
-"""States in which there is something to do without a person."""
+"""States in which a worker has something to do."""
 
 OUTCOMES: Mapping[str, State] = {
     "completed": State.COMPLETED,
@@ -51,27 +51,27 @@ OUTCOMES: Mapping[str, State] = {
     "cancelled": State.CANCELLED,
     "incomplete": State.INCOMPLETE,
     "budget_exceeded": State.INCOMPLETE,
-    "requires_action": State.INCOMPLETE,  # it waits for a client's function, and Deep Research has none
-    "requires_continuation": State.INCOMPLETE,  # to go on would be another create, which nobody has agreed to
+    "requires_action": State.INCOMPLETE,  # it waits for a client function; Deep Research has none
+    "requires_continuation": State.INCOMPLETE,  # continuing is another create, which nobody approved
 }
-"""What a terminal status of the API means for the job. Any other status, also one not known here: it still runs."""
+"""The job's state for each terminal status of the API. With any other status, also an unknown one, it still runs."""
 
 
 COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
-"""USD that a run costs, from and to, by the beginning of the agent's name (Google's published estimates, 2026)."""
+"""Lowest and highest price of a run in USD, by prefix of the agent's name (Google's published estimates, 2026)."""
 QUESTION_COST = 0.1
-"""USD that a question about a report counts for: an assumption, as no price is published for a chain."""
+"""Assumed price of a question about a report, in USD: no price is published for a chain."""
 MINUTES = (5, 20)
-"""How long most runs take, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
+"""Usual duration of a run in minutes, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
 
 
 _ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
 JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
-"""The id of a job in a message."""
+"""Matches the id of a job in a message."""
 
 
 def cost_of(agent: str) -> tuple[float, float]:
-    """What a run of this agent costs, in USD, from and to; the dearest known for an unknown agent."""
+    """Lowest and highest price of a run of this agent in USD; for an unknown agent the highest known."""
     return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))
 
 
@@ -86,7 +86,7 @@ class Kind(StrEnum):
 
 @dataclass(frozen=True)
 class Order:
-    """What was asked for, by whom. The same order twice is one job, unless `attempt` says that it is meant."""
+    """What a user ordered. Equal orders share one job; a different `attempt` makes a new one."""
 
     brief: str
     user: str
@@ -96,23 +96,23 @@ class Order:
     options: Mapping[str, Any] = field(default_factory=dict)
     """The API's `agent_config` without its type, e.g. {"thinking_summaries": "auto"}."""
     inputs: Sequence[Mapping[str, Any]] = ()
-    """Documents and pictures beside the brief, as content of the wire: {"type", "mime_type", "data" or "uri"}."""
+    """Documents and pictures sent with the brief, as API content: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
     server: str = ""
-    """Where it runs, see `tools.interactions.backend.server`: another server knows nothing of it."""
+    """Name of the server that runs it, see `tools.interactions.backend.server`; other servers do not have it."""
     base: str = ""
     """Id of the job that it builds on, if any."""
     previous: str = ""
-    """Id of the interaction that it goes on from: the newest of its base when it was ordered."""
+    """Id of the interaction that it continues: the newest of its base when it was ordered."""
     title: str = ""
-    """A few words by which a person knows it again; empty: the beginning of the brief."""
+    """A short name for a person; empty: the beginning of the brief is used."""
 
     @property
     def key(self) -> str:
-        """The same for equal orders: user, conversation, brief, agent, files, base, server and attempt.
+        """Hash of user, conversation, brief, agent, files, base, server and attempt; the same for equal orders.
 
-        Neither the white space and case of the brief count, nor the title, nor how the report is presented (`options`),
-        nor what was asked about the base meanwhile.
+        White space and case of the brief do not count, nor do the title, `options` (how the report is presented) and
+        `previous` (which changes with questions about the base).
         """
         brief = " ".join(self.brief.split()).casefold()
         files = [dict(content) for content in self.inputs]
@@ -122,25 +122,25 @@ class Order:
 
 @dataclass(frozen=True)
 class Plan:
-    """The plan of a research, and what the person said to it."""
+    """The plan of a run, and the person's reply to it."""
 
     text: str
     interaction_id: str
     reply: str = ""
     approved: bool = False
     earlier: Sequence[str] = ()
-    """Ids of the plans before it."""
+    """Interaction ids of the earlier plans."""
 
 
 @dataclass(frozen=True)
 class FollowUpAnswer:
-    """What a model said to a question about a finished research. It stays at the server, for the next one."""
+    """A model's answer to a question about a finished run. The server keeps it for the next question."""
 
     question: str
     text: str
     interaction_id: str
     earlier: Sequence[str] = ()
-    """Ids of the interactions that gave the first parts of it, if it came in parts."""
+    """Ids of the interactions with its earlier parts, if it came in parts."""
     session: str = ""
     """The conversation in which it was asked."""
 
@@ -166,19 +166,19 @@ class Job:
     error: str = ""
     plan: Plan | None = None
     cost: float = 0.0
-    """USD at most, as estimated when it was ordered."""
+    """Highest estimated price in USD, from when it was ordered."""
     started: float | None = None
-    """When the server named the present interaction."""
+    """When the server named the current interaction."""
     follow_ups: Sequence[FollowUpAnswer] = ()
     """Oldest first."""
     trace: str = ""
-    """The `traceparent` (W3C) of its order: whoever works on the job goes on with that trace. Empty: none."""
+    """The `traceparent` (W3C) of its order: all work on the job continues that trace. Empty: none."""
     may_run: bool = False
-    """Whether it may run on at the server although it was cancelled."""
+    """Whether it may still run at the server although it was cancelled."""
 
     @property
     def request(self) -> CreateRequest:
-        """What to send next."""
+        """The next create to send."""
         order, plan = self.order, self.plan
         if plan is None:
             text = {"type": "text", "text": order.brief}
@@ -189,19 +189,19 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it is neither over nor in doubt: it runs, is about to, or waits for a person."""
+        """Whether it runs, is about to run, or waits for a person: not over, and its start is not in doubt."""
         return self.state not in TERMINAL and self.state is not State.START_UNKNOWN
 
     @property
     def came_to_nothing(self) -> bool:
-        """Whether it ended without that anything was started for it: to order the same again is a new order."""
+        """Whether it ended and nothing was started for it, so that the same order makes a new job."""
         if self.state is State.CANCELLED:
             return not self.interactions and not self.may_run
         return self.state is State.FAILED and not self.interaction_id
 
     @property
     def is_repeated_by_joining(self) -> bool:
-        """Whether to order it once more, on purpose, joins it: it is on its way, or waits for a yes."""
+        """Whether a deliberate repeat joins this job: it waits for approval, or is active and not stalled."""
         return self.state in (ACTIVE - {State.STALLED}) | {State.AWAITING_APPROVAL}
 
     @property
@@ -213,7 +213,7 @@ class Job:
 
     @property
     def version(self) -> str:
-        """What a yes would be to: the plan, or the brief as it stands. Another one needs another yes."""
+        """Identifies what a yes approves: the plan, or the current brief. A new version needs a new yes."""
         if self.plan:
             return self.plan.interaction_id
         what = json.dumps([self.order.brief, self.request.plans])
@@ -221,7 +221,7 @@ class Job:
 
     @property
     def newest(self) -> str | None:
-        """The interaction that a question about it, or a research that builds on it, goes on from."""
+        """Id of the interaction that a question about it, or a run that builds on it, continues."""
         answered = (
             answer.interaction_id for answer in reversed(self.follow_ups) if answer.text and answer.interaction_id
         )
@@ -229,24 +229,24 @@ class Job:
 
     @property
     def interactions(self) -> tuple[str, ...]:
-        """Ids of all that the server has of it."""
+        """Ids of all its interactions at the server."""
         plans = (self.plan.interaction_id, *self.plan.earlier) if self.plan else ()
         answers = (id_ for answer in self.follow_ups for id_ in (answer.interaction_id, *answer.earlier))
         return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers) if id_))
 
     def kept_until(self, retention: float) -> float | None:
-        """Until when a server that keeps interactions for `retention` seconds knows its research or plan."""
+        """When a server that keeps interactions for `retention` seconds deletes its report or plan (epoch seconds)."""
         if not self.interaction_id and not self.plan:
             return None
         return (self.started or self.created) + retention
 
     @property
     def seconds(self) -> float | None:
-        """Measured duration: the resource's own `created` and `updated` are stamped alike (big-AGI's notes)."""
+        """Duration by our clock: the resource's `created` and `updated` have the same value (big-AGI's notes)."""
         return None if self.finished is None else self.finished - self.created
 
 
 def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
-    """A job that nothing was sent for yet, with an id that can be typed, see `JOB_ID`."""
+    """A new job, not sent yet, with an id that is easy to type, see `JOB_ID`."""
     name = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(8))
     return Job(id=f"job_{name}", order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])

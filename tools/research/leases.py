@@ -1,4 +1,4 @@
-"""The rights of this process to work on jobs, renewed together: one statement, however many jobs it follows."""
+"""The leases of this process on jobs. One statement renews all of them."""
 
 from __future__ import annotations
 
@@ -17,11 +17,11 @@ log = logging.getLogger(__name__)
 
 
 class Leases:
-    """Leases on jobs, so that of all processes one works on each.
+    """Leases on jobs, so that only one process works on each job.
 
     Args:
-        clock: seconds since the epoch.
-        seconds: how long a lease is good without being renewed.
+        clock: returns seconds since the epoch.
+        seconds: how long a lease is valid without renewal.
     """
 
     def __init__(self, ledger: Ledger, clock: Callable[[], float], seconds: float) -> None:
@@ -33,9 +33,9 @@ class Leases:
 
     @asynccontextmanager
     async def hold(self, job_id: str) -> AsyncIterator[asyncio.Event | None]:
-        """Holds the lease on a job: an event that tells when it is lost. None: somebody else has it.
+        """Holds the lease on a job. Yields an event that is set when the lease is lost; None: another process holds it.
 
-        A process that was suspended for longer than its lease finds that out here.
+        The event is also set after the process was suspended for longer than its lease and another one took the job.
         """
         if not await self._ledger.lease(job_id, self.owner, self._clock(), self._seconds):
             yield None

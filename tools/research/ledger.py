@@ -1,4 +1,4 @@
-"""The ledger: where jobs live, written before the network is touched."""
+"""The ledger: stores jobs in a database. A job is written before any request is sent."""
 
 from __future__ import annotations
 
@@ -58,7 +58,7 @@ log = logging.getLogger(__name__)
 
 
 class _Words(TypeDecorator[str]):
-    """Text that each database takes, whoever wrote it: an order may come from a command line."""
+    """Text cleaned so that every database accepts it: an order may come from a command line."""
 
     impl = Text
     cache_ok = True
@@ -67,7 +67,7 @@ class _Words(TypeDecorator[str]):
         return None if value is None else sanitize(value)
 
 
-# Which columns there are is said by the migrations.
+# `migrations.py` defines the columns.
 _metadata = MetaData()
 _tasks = Table("desk_tasks", _metadata, Column("id", _Words), Column("owner", _Words), Column("context_id", _Words))
 _pushes = Table("desk_pushes", _metadata, Column("task_id", _Words))
@@ -144,13 +144,13 @@ _listed = [column for column in _jobs.columns if column.name != "report"]
 
 
 class Ledger:
-    """Jobs in one table, by SQLAlchemy URL. Changes of state are compare-and-set, so that two writers agree.
+    """Jobs, spending, questions and progress lines in one database. Each change of state is a compare-and-set.
 
     Args:
-        url: its address, see `tools.database_url`.
+        url: address of the database, see `tools.database_url`.
 
     Raises:
-        LedgerError: the database cannot be opened; from here or from whatever is asked first.
+        LedgerError: the database cannot be opened; raised here or by the first query.
     """
 
     def __init__(self, url: str) -> None:
@@ -159,21 +159,21 @@ class Ledger:
 
     @property
     def url(self) -> URL:
-        """Where the jobs are."""
+        """Address of the database."""
         return self._database.url
 
     @shielded
     async def add(self, job: Job, check: Check | None = None) -> tuple[Job, bool]:
-        """Writes a new job, or finds the one that the same order already has.
+        """Writes a new job, or returns the existing job of the same order.
 
         Args:
-            check: given what the user has used; the job is not written if it raises.
+            check: called with what the user has used; the job is not written if it raises.
 
         Returns:
-            The job as it stands in the ledger, and whether it is new.
+            The job as the ledger has it, and whether it is new.
 
         Raises:
-            UnreadableJob: the same order has one that cannot be read.
+            UnreadableJob: the order has a job whose row cannot be read.
         """
         try:
             async with self._database.write() as connection:
@@ -191,16 +191,16 @@ class Ledger:
 
     @shielded
     async def get(self, job_id: str) -> Job | None:
-        """The job of that id.
+        """The job with that id, or none.
 
         Raises:
-            UnreadableJob: its row is not one.
+            UnreadableJob: its row cannot be read.
         """
         return await self._first(_jobs.c.id == job_id)
 
     @shielded
     async def of_interaction(self, interaction_id: str) -> Job | None:
-        """The job that an interaction is the present one of."""
+        """The job whose current interaction this is."""
         query = select(*_listed).where(_jobs.c.interaction_id == interaction_id)
         async with self._database.begin() as connection:
             return next(self._readable(await connection.execute(query)), None)
@@ -235,7 +235,7 @@ class Ledger:
 
     @shielded
     async def unreadable(self) -> list[UnreadableJob]:
-        """What is wrong with the rows that are left out everywhere else."""
+        """One error for each job row that cannot be read; other queries skip these rows."""
         found = []
         async with self._database.begin() as connection:
             async for row in await connection.stream(select(*_listed).execution_options(yield_per=100)):
@@ -252,15 +252,15 @@ class Ledger:
         """Changes a job if it is in one of the expected states.
 
         Args:
-            refused: whether the server has proved that the job's newest create started nothing: it was not spent.
+            refused: whether the server proved that the newest create started nothing; it then costs nothing.
             values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
                 `error`, `plan`, `report`, `may_run`.
 
         Returns:
-            The job after the change, or none when it was in another state (somebody else was first).
+            The job after the change, or none if it was in another state (another writer was first).
 
         Raises:
-            UnreadableJob: it was changed, and its row is not a job.
+            UnreadableJob: the change was written, but the row cannot be read.
         """
         async with self._database.write() as connection:
             row = await _change(connection, job_id, _jobs.c.state.in_(list(expected)), now, values)
@@ -274,18 +274,18 @@ class Ledger:
     async def agree(
         self, job: Job, now: float, check: Check | None, yes: Yes | None = None, **values: Any
     ) -> Job | None:
-        """Changes a job that waits for a yes to one that is to be sent, if it still waits for the same.
+        """Moves an answered job from AWAITING_APPROVAL to INTENDED, if its brief, options and plan are unchanged.
 
         Args:
-            job: as it was when the person agreed.
-            check: given what the user has used; nothing is changed if it raises.
-            yes: used up in the same transaction, so that none is lost between.
+            job: the job as it was when the person answered.
+            check: called with what the user has used; nothing changes if it raises.
+            yes: used up in the same transaction, so that a crash cannot lose it.
 
         Returns:
-            The job after the change, or none: somebody else was first, or it waits for something else by now.
+            The job after the change, or none if it has changed since.
 
         Raises:
-            NotConfirmed: the yes does not count any more; nothing is changed.
+            NotConfirmed: the yes is no longer valid; nothing changes.
         """
         waits = and_(
             _jobs.c.state == State.AWAITING_APPROVAL,
@@ -304,10 +304,10 @@ class Ledger:
 
     @shielded
     async def rewrite(self, job: Job, now: float, order: Order) -> Job | None:
-        """Gives a job that waits for a yes, and was never sent, another brief, title and options.
+        """Replaces brief, title and options of a job that waits for approval and was never sent.
 
         Returns:
-            The job after the change, or none: it does not wait any more, or the brief is another job's.
+            The job after the change, or none if it no longer waits or another job has the brief.
         """
         waits = and_(_jobs.c.state == State.AWAITING_APPROVAL, _jobs.c.plan.is_(None), _jobs.c.brief == job.order.brief)
         options = options_text(order.options)
@@ -321,12 +321,12 @@ class Ledger:
 
     @shielded
     async def begin(self, job: Job, now: float) -> Job | None:
-        """Says that a job's create is about to be sent, and what it may cost, in one transaction.
+        """Marks a job as STARTING and records what its create may cost, in one transaction.
 
-        What was agreed to a day ago, and never sent, waits for a yes again: the limits have forgotten it since.
+        A job that was approved more than a day ago waits for approval again: the daily limits no longer count it.
 
         Returns:
-            The job, or none when it is not to be sent (any more).
+            The job, or none if its create must not be sent.
         """
         ordered = _jobs.c.state == State.INTENDED
         async with self._database.write() as connection:
@@ -340,10 +340,10 @@ class Ledger:
 
     @shielded
     async def spend(self, job: Job, entry: Spending, check: Check | None) -> None:
-        """Writes down what was spent without a job's change of state: a question to a model.
+        """Records the cost of a question to a model, which changes no job.
 
         Args:
-            check: given what the user has used; nothing is written if it raises.
+            check: called with what the user has used; nothing is written if it raises.
         """
         async with self._database.write() as connection:
             await _lock(connection, job.order.user)
@@ -353,7 +353,7 @@ class Ledger:
 
     @shielded
     async def spending(self, *, since: float = 0, user: str | None = None) -> list[Spending]:
-        """What was spent, oldest first, without what the server refused to start."""
+        """Spending entries since a time (in seconds since the epoch), oldest first, without refused creates."""
         query = select(_spending).where(_spending.c.time >= since, _spending.c.refused == 0)
         query = query.order_by(_spending.c.time, _spending.c.job, _spending.c.number)
         if user is not None:
@@ -370,7 +370,7 @@ class Ledger:
 
     @shielded
     async def ask(self, question: Question) -> None:
-        """Writes a question down, in place of an earlier one about the same subject."""
+        """Writes a question; it replaces an earlier one about the same subject."""
         values = asdict(question)
         async with self._database.write() as connection:
             asked = _upsert(connection, _questions).values(values)
@@ -380,7 +380,7 @@ class Ledger:
 
     @shielded
     async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
-        """The questions to a user, in a conversation or about a subject, that nobody has answered."""
+        """The unanswered questions to a user, of one conversation or about one subject if given."""
         query = select(_questions).where(_questions.c.user == user)
         if session is not None:
             query = query.where(_questions.c.session == session)
@@ -394,17 +394,17 @@ class Ledger:
 
     @shielded
     async def use(self, yes: Yes) -> None:
-        """Uses a yes up, and its question.
+        """Uses up a yes and deletes its question.
 
         Raises:
-            NotConfirmed: the question was answered, asked anew or withdrawn meanwhile, or this yes was used before.
+            NotConfirmed: the question was answered, asked again or withdrawn meanwhile, or the yes was used before.
         """
         async with self._database.write() as connection:
             await _use(connection, yes)
 
     @shielded
     async def withdraw(self, user: str, session: str, subject: str | None = None) -> None:
-        """Takes a question of a conversation back, or all of them."""
+        """Deletes a conversation's question about a subject, or all its questions."""
         query = delete(_questions).where(_questions.c.user == user, _questions.c.session == session)
         if subject is not None:
             query = query.where(_questions.c.subject == subject)
@@ -412,20 +412,20 @@ class Ledger:
             await connection.execute(query)
 
     async def add_answer(self, job_id: str, answer: FollowUpAnswer) -> Job | None:
-        """Writes down what a model answered, after the answers that are there.
+        """Appends a model's answer to a job.
 
         Returns:
-            The job with it, or none when there is no such job (any more).
+            The job with the answer, or none if the job does not exist (any more).
         """
         return await self._change_answers(job_id, lambda answers: [*answers, answer])
 
     async def drop_answers(self, job_id: str, session: str) -> Job | None:
-        """Forgets the answers that were asked for in a conversation."""
+        """Deletes a job's answers to questions of one conversation. Returns the job, or none if it does not exist."""
         return await self._change_answers(job_id, lambda answers: [a for a in answers if a.session != session])
 
     @shielded
     async def drop_tasks(self, user: str, session: str) -> int:
-        """Forgets what other agents asked in a conversation and were told (`tools/server/a2a.py`); says how many."""
+        """Deletes the A2A tasks of a conversation (`tools/server/a2a.py`); returns how many."""
         async with self._database.write() as connection:
             of_session = and_(_tasks.c.owner == user, _tasks.c.context_id == session)
             notified = select(_tasks.c.id).where(of_session)
@@ -441,13 +441,13 @@ class Ledger:
             values = {"follow_ups": answers_text(change(job.follow_ups))}
             async with self._database.write() as connection:
                 changed = await _change(connection, job_id, unchanged, job.updated, values)
-            if changed:  # else somebody else has changed them meanwhile
+            if changed:  # else another writer changed them meanwhile
                 return job_of(changed)
         return None
 
     @shielded
     async def show(self, job: Job, owner: str, now: float, line: str, cursor: str | None, events: int) -> bool:
-        """Writes down a line of progress. False: the job is not this owner's to follow any more."""
+        """Writes a line of progress. Returns False if the owner no longer holds the lease or the job has ended."""
         theirs = and_(_jobs.c.state.in_(list(HAS_INTERACTION)), _jobs.c.owner == owner)
         values = {"state": State.RUNNING, "line": line, "cursor": cursor, "events": events}
         shown = (_lines.c.job == job.id) & (_lines.c.interaction_id == job.interaction_id)
@@ -461,7 +461,7 @@ class Ledger:
 
     @shielded
     async def lines(self, job: Job) -> list[str]:
-        """The lines of progress of a job's present interaction, oldest first."""
+        """The progress lines of a job's current interaction, oldest first."""
         query = select(_lines.c.line).where(_lines.c.job == job.id, _lines.c.interaction_id == job.interaction_id)
         async with self._database.begin() as connection:
             return [*(await connection.execute(query.order_by(_lines.c.number))).scalars()]
@@ -474,7 +474,7 @@ class Ledger:
 
     @shielded
     async def delete(self, job_id: str) -> None:
-        """Forgets a job and its report. If it may run on at the server, its spending says until when."""
+        """Deletes a job and its report. If it may still run at the server, its spending entry keeps until when."""
         in_doubt = or_(_jobs.c.state == State.START_UNKNOWN, _jobs.c.may_run == 1)
         until = select(_jobs.c.updated + STILL_RUNS_S).where(_jobs.c.id == job_id, in_doubt).scalar_subquery()
         async with self._database.write() as connection:
@@ -493,22 +493,22 @@ class Ledger:
 
     @shielded
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
-        """Takes the right to work on a job, or takes it again.
+        """Takes or renews the lease on a job.
 
         Returns:
-            False: there is nothing to do, or somebody else has the right, and has not run out of time.
+            False if the job needs no work, or another owner holds a valid lease.
         """
         free = and_(_jobs.c.id == job_id, _jobs.c.state.in_(list(ACTIVE)), or_(_jobs.c.owner == owner, _abandoned(now)))
         query = update(_jobs).where(free).values(owner=owner, lease_until=now + seconds)
         async with self._database.begin() as connection:
             if (await connection.execute(select(_jobs.c.id).where(free))).first() is None:
-                return False  # asked every second by whoever waits: no writing for that
+                return False  # waiting processes call this every second: do not write for that
         async with self._database.write() as connection:
             return bool((await connection.execute(query)).rowcount == 1)
 
     @shielded
     async def renew(self, owner: str, now: float, seconds: float) -> set[str]:
-        """Renews all rights of an owner to work on jobs: the jobs that are the owner's still, and not over."""
+        """Renews all leases of an owner; returns the ids of active jobs that it still holds."""
         theirs = and_(_jobs.c.state.in_(list(ACTIVE)), _jobs.c.owner == owner)
         query = update(_jobs).where(theirs).values(lease_until=now + seconds).returning(_jobs.c.id)
         async with self._database.write() as connection:
@@ -516,21 +516,21 @@ class Ledger:
 
     @shielded
     async def release_lease(self, job_id: str, owner: str) -> None:
-        """Hands the right to follow a job back."""
+        """Releases an owner's lease on a job."""
         query = update(_jobs).where(_jobs.c.id == job_id, _jobs.c.owner == owner)
         async with self._database.write() as connection:
             await connection.execute(query.values(owner=None, lease_until=None))
 
     @shielded
     async def abandoned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
-        """Jobs of a server in these states that nobody works on and that have not changed since, oldest first."""
+        """Jobs of a server in these states, without a valid lease and unchanged since `before`, oldest first."""
         query = select(*_listed).where(_jobs.c.state.in_(list(states)), _jobs.c.updated < before, _abandoned(now))
         async with self._database.begin() as connection:
             jobs = self._readable(await connection.execute(query.order_by(_jobs.c.created)))
-            return [job for job in jobs if job.order.server == server]  # normalised, as no column is
+            return [job for job in jobs if job.order.server == server]  # normalised here, not in the column
 
     async def close(self) -> None:
-        """Ends all connections, after what was begun."""
+        """Waits for running statements, then closes all connections."""
         await finish_shielded()
         await self._database.close()
 
@@ -540,7 +540,7 @@ class Ledger:
         return job_of(dict(row._mapping)) if row else None
 
     def _readable(self, rows: Iterable[Row[Any]]) -> Iterator[Job]:
-        """The jobs of rows; one that is none is named in the log, once, and costs nobody else theirs."""
+        """The jobs of rows. A row that cannot be read is skipped and logged once."""
         for row in rows:
             try:
                 yield job_of(dict(row._mapping))
@@ -572,12 +572,12 @@ async def _use(connection: AsyncConnection, yes: Yes) -> None:
 
 
 def _upsert(connection: AsyncConnection, table: Table) -> Any:
-    """An `INSERT` that may say what happens on a conflict; both databases write it alike."""
+    """An `INSERT` with `ON CONFLICT` support, for either database."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def _newest_create(job_id: str) -> Update:
-    """The entry of a job's newest create."""
+    """An update of the spending entry of a job's newest create."""
     creates = select(func.max(_spending.c.number)).where(_spending.c.job == job_id, _spending.c.kind != Kind.QUESTION)
     return update(_spending).where(_spending.c.job == job_id, _spending.c.number == creates.scalar_subquery())
 
@@ -589,17 +589,17 @@ async def _spend(connection: AsyncConnection, entry: Spending) -> None:
 
 
 async def _lock(connection: AsyncConnection, user: str) -> None:
-    """Until the end of the transaction nobody else spends something for this user."""
+    """Locks a user's spending until the end of the transaction."""
     if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
         await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
     else:
-        await connection.execute(update(_jobs).where(_jobs.c.id == "").values(updated=0))  # takes the lock to write
+        await connection.execute(update(_jobs).where(_jobs.c.id == "").values(updated=0))  # takes the write lock
 
 
 async def _used(connection: AsyncConnection, job: Job, now: float) -> Used:
-    """What the user of a job has used, but for the job itself. The caller has the user's lock."""
+    """What the user of a job has used, without the job itself. The caller holds the user's lock."""
     user = job.order.user
-    # Neither texts, which SQLite sorts after all numbers, nor what is no number.
+    # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
     mine = and_(
         _jobs.c.user == user,
         _jobs.c.id != job.id,
@@ -644,7 +644,7 @@ def _abandoned(now: float) -> ColumnElement[bool]:
 async def _change(
     connection: AsyncConnection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
 ) -> dict[Any, Any] | None:
-    """The row after the change. It is read as a job only when it is written, so that no bad value undoes a good one."""
+    """The row after the change. Parse it after the transaction: an unreadable row must not undo the change."""
     if "usage" in values:
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:

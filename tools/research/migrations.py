@@ -1,4 +1,4 @@
-"""How the ledger's database came to be, step by step. Steps are only ever added at the end, and never edited."""
+"""The migrations of the ledger's database. Add steps at the end only, and never edit one."""
 
 from __future__ import annotations
 
@@ -53,7 +53,7 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
         3,
         (
             'CREATE INDEX ix_research_jobs_user_created ON research_jobs ("user", created)',
-            "DROP INDEX IF EXISTS ix_research_jobs_user",  # the other one begins with the user too
+            "DROP INDEX IF EXISTS ix_research_jobs_user",  # the new index begins with the user too
         ),
     ),
     (
@@ -161,7 +161,7 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
             )
             """,
             'CREATE INDEX ix_desk_spending_user_time ON desk_spending ("user", "time")',
-            # What was started before there was such a table.
+            # Creates from before this table existed.
             """
             INSERT INTO desk_spending (job, number, "time", "user", kind, agent, estimate, "usage")
             SELECT id, 1, created, "user", 'run', agent, cost, "usage" FROM research_jobs
@@ -178,31 +178,31 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
                 PRIMARY KEY ("user", "session", subject)
             )
             """,
-            "CREATE TABLE desk_answers (id TEXT PRIMARY KEY)",  # those that were used
+            "CREATE TABLE desk_answers (id TEXT PRIMARY KEY)",  # used answers
         ),
     ),
 )
-"""Number and statements of each step, in SQL that SQLite and PostgreSQL both understand."""
+"""Number and statements of each step, in SQL for both SQLite and PostgreSQL."""
 
 LATEST = MIGRATIONS[-1][0]
 
 _LOCK = {
     "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SELECT pg_advisory_xact_lock(7326110523)",  # any number that all processes agree on
+    "postgresql": "SELECT pg_advisory_xact_lock(7326110523)",  # an arbitrary number, the same in all processes
 }
 
 
 def migrate(connection: Connection) -> int:
-    """Brings a database up to date, each step once, however many processes begin at the same time.
+    """Applies the missing steps, each once, even if several processes start at the same time.
 
     Returns:
-        The version that the database then has: `LATEST`, or a higher one that a newer program gave it.
+        The version of the database: `LATEST`, or a higher one from a newer program.
     """
-    with connection.begin():  # only reading: nobody waits for a lock when there is nothing to do
+    with connection.begin():  # read only: takes no lock when there is nothing to do
         version = _version(connection)
         if connection.dialect.name == "sqlite":
-            with suppress(OperationalError):  # somebody else is at it
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers wait for no writer; the file keeps it
+            with suppress(OperationalError):  # another process has the lock
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not wait for writers; persistent
     if version >= LATEST:
         return version
     with connection.begin():
@@ -221,13 +221,13 @@ def migrate(connection: Connection) -> int:
 
 
 def _version(connection: Connection) -> int:
-    """The last step that the database has seen."""
+    """Number of the last applied step."""
     if _is_numbered(connection):
         return int(connection.execute(text("SELECT max(number) FROM research_migrations")).scalar_one())
     inspector = inspect(connection)
     if not inspector.has_table("research_jobs"):
         return 0
-    # It was made before steps were numbered: as step 1 or as step 2 leaves it.
+    # The database is older than numbered steps: it is at step 1 or 2.
     return 2 if any(column["name"] == "owner" for column in inspector.get_columns("research_jobs")) else 1
 
 

@@ -1,4 +1,4 @@
-"""A question that waits for a person's yes, as the ledger keeps it; see `tools/researcher/confirmation.py`."""
+"""Questions that wait for a person's yes, as the ledger stores them; see `tools/researcher/confirmation.py`."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.errors import DeskError
 
 
 class NotConfirmed(DeskError):
-    """Nobody has said yes. The text says why, and what to do."""
+    """There is no valid yes. The text says why, and what to do."""
 
 
 class Action(StrEnum):
@@ -23,12 +23,12 @@ class Action(StrEnum):
     FORGET = "forget"
     """Deletes the conversation."""
     FORGET_ANYWAY = "forget anyway"
-    """The same, although the server refused a part of it."""
+    """Deletes the conversation although the server refused a part."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question to one user in one conversation. There is one at a time about each subject."""
+    """A question to one user in one conversation; at most one per subject."""
 
     user: str
     session: str
@@ -36,19 +36,19 @@ class Question:
     """Id of a job, or of the conversation."""
     action: Action
     version: str
-    """What exactly was asked about, see `Job.version`: a yes to another plan is none to this one."""
+    """Version of the plan or brief, see `Job.version`: a yes is valid for this version only."""
     invocation: str
-    """Id of the turn that asked, or repeated, the question last."""
+    """Id of the turn that last asked or repeated the question."""
 
     @property
     def mark(self) -> str:
-        """What the event that shows the question carries."""
+        """The text by which the metadata of an event names the question that it shows."""
         return f"{self.action} {self.subject} {self.version}".strip()
 
 
 class Yes(NamedTuple):
-    """A person's answer that agrees to a question, and was not used yet."""
+    """A person's yes to a question, not used yet."""
 
     question: Question
     answer: str
-    """The answer's own name: one of the same name answers no second question."""
+    """Id of the answer. The ledger accepts each id once."""

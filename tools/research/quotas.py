@@ -1,4 +1,4 @@
-"""What one user may start: jobs at once, creates and dollars a day by estimate, plans of a job."""
+"""Checks one user's limits: concurrent jobs, creates and estimated USD in 24 hours, plans of a job."""
 
 from __future__ import annotations
 
@@ -10,11 +10,9 @@ from tools.research.job import Job, Kind
 from tools.research.spending import Spending, Used, spending_of
 
 STILL_RUNS_S = 3600.0
-"""For how long a run counts as running whose cancel the server refused, or whose start is unknown: the longest run
-takes 60 minutes.
-"""
+"""Seconds for which a run counts as running after a refused cancel or an unknown start: no run takes over an hour."""
 Check = Callable[[Used], None]
-"""Raises `LimitReached`. The ledger calls it in the transaction that would start something."""
+"""Raises `LimitReached` if a limit is reached. The ledger calls it in the transaction that starts something."""
 
 
 class LimitReached(DeskError):
@@ -22,7 +20,7 @@ class LimitReached(DeskError):
 
 
 def within_day(limits: Quotas, entry: Spending) -> Check:
-    """The check of the dollars of a day alone."""
+    """A check of only the limit of USD in 24 hours."""
 
     def check(used: Used) -> None:
         if used.usd + entry.estimate > limits.usd_per_day:
@@ -35,7 +33,7 @@ def within_day(limits: Quotas, entry: Spending) -> Check:
 
 
 def within(limits: Quotas, job: Job) -> Check:
-    """The check of what a job's next create would come to."""
+    """A check of all limits for a job's next create."""
     affordable = within_day(limits, spending_of(job, job.created))
     plans = job.kind is not Kind.RUN
 

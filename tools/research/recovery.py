@@ -1,4 +1,4 @@
-"""The plugin that sees to it that no research waits for somebody to ask."""
+"""An ADK plugin that resumes orphaned jobs in the background."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from tools.research.factory import close, research
 log = logging.getLogger(__name__)
 
 INTERVAL = 20.0
-"""Seconds between two looks at the ledger."""
+"""Seconds between two reads of the ledger."""
 
 
 class RecoveryPlugin(BasePlugin):
-    """From the first message on, this process takes up every research whose own process died.
+    """Resumes jobs whose process died; begins with the first message.
 
-    Nothing is started here but what was ordered just before its process died, and never sent.
+    It sends a create only for an order whose process died just before sending it.
     """
 
     def __init__(self) -> None:
@@ -37,7 +37,7 @@ class RecoveryPlugin(BasePlugin):
         self._turns.pop(invocation_context.invocation_id, None)
 
     async def close(self) -> None:
-        if self._turns:  # a runner is closed (by `adk eval`, or by a tool that is an agent) while another one works
+        if self._turns:  # `adk eval`, or a tool that is an agent, closes its runner while another one works
             return
         if self._keeping:
             self._keeping.cancel()
@@ -45,11 +45,11 @@ class RecoveryPlugin(BasePlugin):
 
 
 async def recover_loop() -> None:
-    """Takes up researches that nobody follows, for as long as it is not cancelled."""
+    """Resumes orphaned jobs at each interval, until it is cancelled."""
     while True:
         try:
             for job in await research().resume():
                 log.info("%s, which nobody followed, is taken up", job.id)
-        except Exception as error:  # a ledger that cannot be read now may be later
+        except Exception as error:  # the ledger may be readable later
             log.warning("researches that nobody follows could not be taken up: %s", error)
         await asyncio.sleep(INTERVAL)

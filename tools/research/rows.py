@@ -1,4 +1,4 @@
-"""Jobs as rows of the ledger's table, without anything of a database."""
+"""Converts jobs and spending to rows of the ledger's tables and back, without a database."""
 
 from __future__ import annotations
 
@@ -18,7 +18,7 @@ P = TypeVar("P", Plan, FollowUpAnswer)
 
 
 class UnreadableJob(DeskError):
-    """A row of the ledger is not a job. The text names it, what is wrong and what to do, without its contents."""
+    """A row of the ledger cannot be read as a job. The text says which, why and what to do, without its contents."""
 
     def __init__(self, job_id: object, wrong: str) -> None:
         self.job_id = sanitize(str(job_id))
@@ -66,25 +66,25 @@ def row_of(job: Job) -> dict[str, Any]:
 
 
 def options_text(options: Mapping[str, Any]) -> str:
-    """An order's options as their column has them: the same text for equal options."""
+    """An order's options as JSON for their column: the same text for equal options."""
     return json.dumps(dict(options), sort_keys=True)
 
 
 def plan_text(plan: Plan | None) -> str | None:
-    """A plan as its column has it."""
+    """A plan as JSON for its column."""
     return json.dumps(asdict(plan)) if plan else None
 
 
 def answers_text(answers: Sequence[FollowUpAnswer]) -> str:
-    """Answers as their column has them."""
+    """Answers as JSON for their column."""
     return json.dumps([asdict(answer) for answer in answers])
 
 
 def spending_of_row(values: Mapping[Any, Any]) -> Spending:
-    """The entry of a row of desk_spending.
+    """The entry in a row of desk_spending.
 
     Raises:
-        ValueError: it is of none.
+        ValueError: the row is not a valid entry.
     """
     time, estimate = values["time"], values["estimate"]
     for name, number, most in (("time", time, LATEST_TIME), ("estimate", estimate, HIGHEST_COST)):
@@ -96,10 +96,10 @@ def spending_of_row(values: Mapping[Any, Any]) -> Spending:
 
 
 def job_of(values: Mapping[Any, Any]) -> Job:
-    """The job that a row is of.
+    """The job in a row.
 
     Raises:
-        UnreadableJob: it is of none, for a person or a newer program wrote it.
+        UnreadableJob: the row is not a valid job: a person or a newer program wrote it.
     """
     try:
         return _job(values)
@@ -112,7 +112,7 @@ def _job(values: Mapping[Any, Any]) -> Job:
         if not isinstance(values[name], kinds):
             raise ValueError(f"`{name}` is not {words}")
     for name, most in _MOST.items():
-        if (number := values[name]) is not None and not 0 <= number <= most:  # nor one that is no number at all
+        if (number := values[name]) is not None and not 0 <= number <= most:  # also rejects NaN
             raise ValueError(f"`{name}` is {number}, out of bounds")
     if (state := values["state"]) not in _STATES:
         raise ValueError(f"`state` is {state[:40]!r}, which is not known here")
@@ -165,10 +165,10 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
     **dict.fromkeys(("finished", "started"), _NUMBER_OR_NONE),
 }
-"""What the columns hold, and how that is called. SQLite keeps whatever it is given."""
+"""Types of the columns, and their names in errors. SQLite stores a value of any type."""
 _STATES = frozenset(map(str, State))
 LATEST_TIME, HIGHEST_COST = 1e11, 1e6
-"""Seconds since the epoch (the year 5138) and USD: what is above is no time and no price."""
+"""Highest valid time (seconds since the epoch, the year 5138) and highest valid price (USD)."""
 _MOST = {**dict.fromkeys(("created", "updated", "finished", "started"), LATEST_TIME), "cost": HIGHEST_COST}
 _FIELDS: Mapping[type, Mapping[str, type]] = {
     Plan: {"text": str, "interaction_id": str, "reply": str, "approved": bool, "earlier": list},

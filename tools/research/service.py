@@ -1,7 +1,7 @@
-"""The service: what agents, the command line and servers call.
+"""The service: the interface of research for agents, the command line and servers.
 
-A turn is not the job. A job is followed by a task of this process that no turn owns; turns watch it. When the
-process dies, whoever asks next takes the job up where the ledger says it stands.
+A background task of this process follows each job; turns only watch it. If the process dies, another process resumes
+the job from its state in the ledger.
 """
 
 from __future__ import annotations
@@ -37,15 +37,15 @@ log = logging.getLogger(__name__)
 
 HOUR = 3_600.0
 ORPHAN_AFTER_S = 15.0
-"""Seconds after which an order that nobody works on is not about to be sent."""
+"""Seconds after which an unsent order without a lease counts as orphaned."""
 WATCH_GRACE_S = 10.0
-"""Seconds that a watcher, however little time it has, waits for the ledger."""
+"""Seconds that a watcher waits for the ledger beyond its own time."""
 AUTH_STATUSES = (401, 403)
-"""Statuses that are about who asks, not about what is asked."""
+"""HTTP statuses of a refused identity: they say nothing about the interaction."""
 
 
 class UnknownJob(DeskError):
-    """No such job in the ledger."""
+    """The ledger has no such job."""
 
 
 class NotFinished(DeskError):
@@ -53,23 +53,23 @@ class NotFinished(DeskError):
 
 
 class WrongBackend(DeskError):
-    """The job is another server's. The text says which."""
+    """The job belongs to another server. The text says which."""
 
 
 class NotDeleted(DeskError):
-    """The server did not delete all that it has of a job. The text says what is left."""
+    """The server did not delete all data of a job. The text says what is left."""
 
 
 @dataclass
 class _JobTask:
-    """A job that this process works on, and what it said so far."""
+    """The task of a job in this process, and its lines so far."""
 
     task: asyncio.Task[None] | None = None
     lines: list[str] = field(default_factory=list)
     changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def say(self, line: str) -> None:
-        if line in self.lines[-2:]:  # also when two take turns: trouble comes with what it troubles
+        if line in self.lines[-2:]:  # two, as a warning and a line may alternate
             return
         self.lines.append(line)
         self.changed.set()
@@ -77,7 +77,7 @@ class _JobTask:
 
 
 class Research:
-    """Durable researches of one event loop."""
+    """The durable research runs of one event loop."""
 
     def __init__(
         self,
@@ -94,7 +94,7 @@ class Research:
         """Args:
         server: the name of the server that `client` talks to, see `Order.server`.
         retention: seconds for which that server keeps interactions.
-        may_start: whether `resume` may send what was ordered before; not in private mode.
+        may_start: whether `resume` may send orders that were not sent yet; false with `store: false`.
         """
         self.ledger = ledger
         self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
@@ -105,7 +105,7 @@ class Research:
         self._warned: set[str] = set()
 
     async def start(self, order: Order, *, limits: Quotas | None = None, confirm: bool = False) -> tuple[Job, bool]:
-        """Takes an order. The same order again joins the job that it has, unless that one never started anything.
+        """Starts a job for an order. A repeated order joins its existing job, unless that job ended before any start.
 
         Args:
             confirm: whether a person has to agree to the price first, see `approve`.
@@ -114,12 +114,12 @@ class Research:
             The job, and whether it is new.
 
         Raises:
-            LimitReached: the user has too much running or spent already. An order that has a job is not refused.
+            LimitReached: the user has too much running or spent. It is not raised if the order has a job.
         """
         order = replace(order, server=self._server())
         newest = await self.newest(order)
         if newest and not newest.came_to_nothing:
-            if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # a plan may be wished for by now
+            if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the user may now want a plan
                 order = replace(newest.order, options=order.options)
                 newest = await self.ledger.rewrite(newest, self._clock(), order) or newest
             await self._ensure(newest.id)
@@ -128,11 +128,11 @@ class Research:
         return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
 
     async def with_base(self, job_id: str, order: Order) -> Order:
-        """The order as one that builds on a finished research: on its newest follow-up, else on itself.
+        """The order, set to build on a finished run: on its newest follow-up answer, else on its report.
 
         Raises:
             UnknownJob, NotFinished: there is nothing to build on.
-            OtherServer: another server has it.
+            WrongBackend: the run belongs to another server.
         """
         job, _ = await self._finished(job_id, "that could be built on")
         self._check_server(job)
@@ -141,11 +141,10 @@ class Research:
     async def start_again(
         self, job: Job, *, session: str = "", limits: Quotas | None = None, confirm: bool = False
     ) -> Job:
-        """A new run of an old order, on purpose: it costs again. A run that is still on its way, or waits for a yes, is
-        joined.
+        """Orders an old run again, at a new cost. If a run of the order is active or waits for approval, returns that.
 
         Args:
-            session: the conversation that orders it, and that it belongs to; empty: that of the old order.
+            session: id of the conversation that the new run belongs to; empty: that of the old order.
             confirm: whether a person has to agree to the price first.
 
         Raises:
@@ -158,12 +157,12 @@ class Research:
             if known and known.is_repeated_by_joining:
                 return known
         order = replace(order, attempt=last.order.attempt + 1 if last else 1)
-        plan = newest.plan if newest.state is State.START_UNKNOWN else None  # what was approved stays approved
+        plan = newest.plan if newest.state is State.START_UNKNOWN else None  # keep the approved plan
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
         return (await self._add(order, limits, state, plan))[0]
 
     async def newest(self, order: Order) -> Job | None:
-        """The last attempt at the same order at this server, if there is any."""
+        """The last attempt of the same order at this server, or none."""
         first = replace(order, attempt=1, server=self._server()).key
         jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)
         same = [job for job in jobs if replace(job.order, attempt=1).key == first]
@@ -180,14 +179,14 @@ class Research:
         return job, new
 
     async def approve(self, job_id: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
-        """Says yes to what a job waits for, its plan or its price. Saying it twice starts one research.
+        """Approves the plan or the price that a job waits for. Approving twice starts one run.
 
         Args:
-            yes: the person's, which is used up if the job goes on, and not if it waits on.
+            yes: the person's yes; it is used up only if the job continues.
 
         Raises:
-            LimitReached: the user has too much running or spent by now; it waits on.
-            NotConfirmed: the yes does not count any more, or what waits is not what it was said to; it waits on.
+            LimitReached: the user has too much running or spent; the job still waits.
+            NotConfirmed: the yes is no longer valid, or the job has changed since; the job still waits.
         """
         job = await self.job(job_id)
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
@@ -201,8 +200,8 @@ class Research:
 
         Raises:
             NotFinished: the job has no plan.
-            NotConfirmed: the yes does not count any more.
-            LimitReached: it has had too many plans, or the user has too much running or spent; it waits on.
+            NotConfirmed: the yes is no longer valid.
+            LimitReached: the job has had too many plans, or the user has too much running or spent; it still waits.
         """
         job = await self.job(job_id)
         if job.plan is None:
@@ -210,10 +209,10 @@ class Research:
         return await self._reply(job, replace(job.plan, reply=words), limits, yes)
 
     async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
-        """Gives a job whose price waits for a yes another brief; nothing was sent yet.
+        """Replaces the brief of a job that waits for approval of its price and was not sent yet.
 
         Raises:
-            NotFinished: it does not wait, has a plan already, or another job has this brief.
+            NotFinished: the job does not wait, has a plan already, or another job has this brief.
         """
         job = await self.job(job_id)
         order = replace(job.order, brief=brief, title=title or job.order.title)
@@ -235,11 +234,11 @@ class Research:
     async def follow_up(
         self, job_id: str, question: str, model: str, session: str = "", *, limits: Quotas | None = None
     ) -> Report:
-        """A model's answer to a question about a finished research, asked in a conversation; see `asking.ask`.
+        """Asks a model a question about a finished run and returns its answer; see `follow_up.ask`.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
-            OtherServer: another server has it.
+            WrongBackend: the run belongs to another server.
             LimitReached: the user has spent too much.
             ApiError: the model could not be asked.
         """
@@ -248,12 +247,12 @@ class Research:
         entry = spending_of_question(job, model, self._clock())
         await self.ledger.spend(job, entry, within_day(limits, entry) if limits else None)
         asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
-        self._asking.add(asking)  # whoever asks may be cancelled; what was answered has to be known to be forgotten
+        self._asking.add(asking)  # runs on if the caller is cancelled: an unrecorded answer cannot be deleted later
         asking.add_done_callback(self._asking.discard)
         return await asyncio.shield(asking)
 
     async def resolve_links(self, job_id: str, http: httpx.AsyncClient | None = None) -> Report:
-        """The report with the addresses that its redirect links lead to, as far as they tell. It stays so.
+        """Replaces the redirect links in a report by their targets where known, and saves the report.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
@@ -268,17 +267,17 @@ class Research:
         return report
 
     async def forget(self, job_id: str, *, insist: bool = False) -> list[str]:
-        """Ends a job and deletes what there is of it, at the server first.
+        """Cancels a job and deletes its data, at the server first.
 
         Args:
-            insist: whether it is deleted here although something is left at a server.
+            insist: whether to delete the job here even if a server keeps some of its data.
 
         Returns:
-            A receipt: a line for each thing that was deleted or that a server still has.
+            A receipt: one line for each thing that was deleted or that a server still has.
 
         Raises:
-            OtherServer: another server has its interactions; it is kept.
-            NotDeleted: the server refused to delete some of them; it is kept, to try again.
+            WrongBackend: the interactions are at another server; the job is kept.
+            NotDeleted: the server refused to delete some of them; the job is kept for a retry.
         """
         job = await self.cancel(job_id)
         if job.interactions and not insist:
@@ -304,14 +303,14 @@ class Research:
         return [*deleted, *left, f"{job_id}: deleted from the ledger, with its report"]
 
     async def resume(self) -> list[Job]:
-        """Takes up every research of this server that nobody works on, whoever ordered it.
+        """Resumes all orphaned jobs of this server, of all users.
 
-        Starts nothing but what was ordered within the hour by a process that died before it could send it.
-        The server keeps what a research found for a day or some weeks, so it is fetched although nobody asks. A stalled
-        one is looked at once an hour. Of a plan that waits for a yes and is about to be forgotten is warned once.
+        A job that was never sent is started only if it was ordered within the last hour. Results are fetched even if
+        no user asks, because the server keeps them only for a day or some weeks. A stalled job is read once an hour.
+        One warning is logged for a waiting plan that the server will soon delete.
 
         Returns:
-            What is taken up.
+            The resumed jobs.
         """
         now, server = self._clock(), self._server()
         orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
@@ -331,10 +330,10 @@ class Research:
         return orphans
 
     async def on_webhook(self, interaction_id: str) -> bool:
-        """A hint that an interaction has ended: its job is taken up, unless somebody works on it or it is done.
+        """Resumes the job of an interaction that, by a webhook, has ended, unless the job is done.
 
         Returns:
-            Whether it was.
+            Whether the job was resumed.
         """
         job = await self.ledger.of_interaction(interaction_id)
         if job is None or job.state not in HAS_INTERACTION or job.order.server != self._server():
@@ -350,18 +349,18 @@ class Research:
             log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, moment(until))
 
     async def watch(self, job_id: str, seconds: float | None = None) -> AsyncGenerator[str, None]:
-        """Lines of progress, until the job needs nobody any more or the time is up. The job goes on either way.
+        """Yields lines of progress until the job needs no more work or `seconds` are over. The job itself continues.
 
         Raises:
             UnknownJob: there is no such job.
-            ApiError: the server will not let us read (a bad key, say).
-            OtherServer: it is not this process's server that has the job.
-            TimeoutError: the ledger did not answer in that time, nor soon after.
+            ApiError: the server refuses to be read (a bad key, for example).
+            WrongBackend: the job belongs to another server.
+            TimeoutError: the ledger did not answer within `seconds` plus `WATCH_GRACE_S`.
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         async with asyncio.timeout_at(end and end + WATCH_GRACE_S):
             if (await self.job(job_id)).order.server == self._server():
-                # One that the server seemed to have forgotten is worth another look when a person asks.
+                # Read an expired job again when a person asks: the server may know it after all.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
             run = await self._ensure(job_id)
         shown = 0
@@ -406,19 +405,19 @@ class Research:
         return job, report
 
     async def report(self, job_id: str) -> Report | None:
-        """What came out, if anything did."""
+        """The report of a job, or none if it has none."""
         text = await self.ledger.report(job_id)
         return from_json(text) if text else None
 
     async def cancel(self, job_id: str) -> Job:
-        """Ends a job, on the server first.
+        """Cancels a job, at the server first.
 
-        A server that refuses (seen in the field: 404 for a running interaction) is not asked again; the job is
-        no longer followed and says so.
+        If the server refuses (seen in the field: 404 for a running interaction), the cancel is not sent again: the
+        job is no longer followed, and its error says that it may still run.
         """
         while (job := await self.job(job_id)).state not in TERMINAL:
             self._check_server(job)
-            if job.state is State.STARTING:  # its id is on the way, here or elsewhere
+            if job.state is State.STARTING:  # some process is about to learn its id
                 await self._ensure(job_id)
                 await self._sleep(0.2)
                 continue
@@ -431,7 +430,7 @@ class Research:
             elif job.state in HAS_INTERACTION and job.interaction_id:
                 resource, error = await self._cancel(job.interaction_id)
                 may_run = bool(error)
-                if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it was faster than the wish
+                if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it ended before the cancel
                     await self._worker.finish(job, resource)
                     continue
             now = self._clock()
@@ -441,7 +440,7 @@ class Research:
         return job
 
     async def _cancel(self, interaction_id: str) -> tuple[Resource, str]:
-        """Asks the server to end an interaction: what has become of it, and why the server would not, if so.
+        """Asks the server to cancel an interaction; returns its resource, and the error if the server refused.
 
         Raises:
             ApiError: the server could not be asked.
@@ -461,7 +460,7 @@ class Research:
             return {}
 
     async def close(self) -> None:
-        """Stops following; the jobs go on at the server. What a model is just answering is waited for."""
+        """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
         if self._asking:
             await asyncio.wait(self._asking, timeout=self._policy.create_timeout)
         for job_id in list(self._runs):
@@ -475,7 +474,7 @@ class Research:
             await asyncio.gather(run.task, return_exceptions=True)
 
     async def _ensure(self, job_id: str) -> _JobTask:
-        """The run of a job, with a task if there is something left to do for it."""
+        """The task entry of a job; starts a task if the job is active and has none."""
         job = await self.job(job_id)
         run = self._runs.get(job_id)
         if run is None or run.task is None or run.task.done():

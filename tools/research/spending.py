@@ -1,6 +1,6 @@
-"""What was spent: one entry for each create of an agent and each question to a model. Nothing erases them.
+"""Spending entries: one for each create of an agent and each question to a model. They are never deleted.
 
-An entry says when, who, for which job, what for, and the estimate. It holds no contents, so forgetting a job leaves it.
+An entry has time, user, job, kind and estimate. It has no contents, so it stays when its job is deleted.
 """
 
 from __future__ import annotations
@@ -14,7 +14,7 @@ from tools.research.job import QUESTION_COST, Job, Kind, cost_of
 
 @dataclass(frozen=True)
 class Spending:
-    """One entry."""
+    """One spending entry."""
 
     time: float
     """Seconds since the epoch."""
@@ -24,28 +24,28 @@ class Spending:
     agent: str
     """Name of the agent, or of the model that was asked."""
     estimate: float
-    """USD at most."""
+    """Highest price in USD."""
     usage: Mapping[str, Any] = field(default_factory=dict)
-    """What the server counted at the end (tokens, tool calls), as its `usage` says it; empty: not known (yet)."""
+    """The server's final `usage` (tokens, tool calls); empty: not known (yet)."""
 
 
 @dataclass(frozen=True)
 class Used:
-    """What a user has running, and has spent in the last 24 hours."""
+    """A user's running jobs, and spending in the last 24 hours."""
 
     running: int
-    """Jobs that run or may run."""
+    """Number of jobs that run or may run."""
     creates: int
-    """Runs, plans and revisions, and orders that are about to be sent."""
+    """Number of runs, plans, revisions and orders that are about to be sent."""
     usd: float
     plans: int = 0
-    """Plans and revisions of the job in question, ever."""
+    """Number of all plans and revisions of the job that is checked."""
 
 
 def spending_of(job: Job, now: float) -> Spending:
     """The entry for the create that a job is about to send.
 
-    No price is published for a plan: it counts for the lower end of a run.
+    No price is published for a plan: it counts as the lowest price of a run.
     """
     low, high = cost_of(job.order.agent)
     estimate = high if job.kind is Kind.RUN else low

@@ -1,7 +1,7 @@
-"""What traces and metrics say of researches: ids, states, numbers and durations, never a word of their contents.
+"""Traces and metrics of research runs: ids, states, numbers and durations, never contents.
 
-Only OpenTelemetry's API is used. It does nothing until somebody sets up its SDK, `tools.telemetry` for example.
-A research has one trace, whoever works on it: the ledger keeps the `traceparent` of its order.
+Uses only OpenTelemetry's API, which does nothing until its SDK is set up, by `tools.telemetry` for example.
+A run has one trace over all processes: the ledger keeps the `traceparent` of its order.
 """
 
 from __future__ import annotations
@@ -24,10 +24,10 @@ TOKENS = {
     "total_output_tokens": "gen_ai.usage.output_tokens",
     "total_tokens": "research.tokens",
 }
-"""Attributes by the name that the API gives to the same number."""
+"""Names of attributes, by the key of the same number in the API's `usage`."""
 
 _tracer, _meter, _w3c = trace.get_tracer(NAME), metrics.get_meter(NAME), TraceContextTextMapPropagator()
-_quietly: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}  # their words may be anything
+_quietly: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}  # errors may quote contents
 _resumes = _meter.create_counter(
     "research.resumes", "{resume}", "Times that a research was attached to again, by a stream or by another process."
 )
@@ -37,20 +37,20 @@ _durations = _meter.create_histogram("research.follow.duration", "s", "How long 
 
 
 class JobSpan:
-    """What one process does for one job, from its lease to the end of it."""
+    """The span of one process's work on a job, from the lease to its end."""
 
     def __init__(self, span: Span, job: Job) -> None:
         self.job, self.events, self.resumes = job, job.events, 0
         self._span, self._taken_up = span, job.state in HAS_INTERACTION
 
     def attached(self) -> None:
-        """A stream is asked for that goes on from where an earlier one ended."""
+        """Counts a stream that continues an earlier one."""
         self.resumes += 1
         _resumes.add(1, {"research.resume.kind": "process" if self._taken_up else "stream"})
         self._taken_up = False
 
     def describe(self, **more: str) -> None:
-        """Says on the span what is known by now."""
+        """Sets the current values as attributes of the span."""
         values = {"research.events": self.events, "research.resumes": self.resumes}
         self._span.set_attributes({**_attributes(self.job), **values, **more})
 
@@ -60,7 +60,7 @@ _current: ContextVar[JobSpan | None] = ContextVar("following", default=None)
 
 @contextmanager
 def ordering() -> Iterator[str]:
-    """The span of an order. Yields its `traceparent`, empty when nobody traces."""
+    """The span of an order. Yields its `traceparent`, empty if tracing is off."""
     with _tracer.start_as_current_span("research.order", **_quietly) as span, _failing(span):
         carrier: dict[str, str] = {}
         _w3c.inject(carrier)
@@ -68,13 +68,13 @@ def ordering() -> Iterator[str]:
 
 
 def annotate(job: Job, new: bool) -> None:
-    """Says on the span of its order which job it is."""
+    """Sets a job's attributes on the span of its order."""
     trace.get_current_span().set_attributes({**_attributes(job), "research.new": new})
 
 
 @contextmanager
 def following(job: Job) -> Iterator[JobSpan]:
-    """The span of work on a job, in the trace of its order, with a link to what took it up if that is another one."""
+    """The span of work on a job, in the trace of its order; linked to the caller's span if that has another trace."""
     began, here = time.monotonic(), trace.get_current_span().get_span_context()
     parent = _w3c.extract({"traceparent": job.trace}) if job.trace else None
     links = _links(here, trace.get_current_span(parent).get_span_context())
@@ -93,42 +93,42 @@ def following(job: Job) -> Iterator[JobSpan]:
 
 
 def record_resume() -> None:
-    """See `Following.attached`."""
+    """Counts a resumed stream of the current job, see `JobSpan.attached`."""
     if work := _current.get():
         work.attached()
 
 
 def set_job(job: Job | None) -> None:
-    """How the job that is worked on stands by now."""
+    """Updates the current job on its span."""
     if (work := _current.get()) and job:
         work.job = job
 
 
 def set_events(events: int) -> None:
-    """How many events of its interaction were seen."""
+    """Sets how many events of the current job's interaction were seen."""
     if work := _current.get():
         work.events = events
 
 
 def stalled(job: Job) -> None:
-    """It fell silent for longer than any research takes."""
+    """Counts a job that stalled."""
     _stalls.add(1, {"research.agent": job.order.agent})
 
 
 def record_unknown_start(job: Job) -> None:
-    """Nobody knows whether it was started."""
+    """Counts a job whose create has an unknown outcome."""
     _unknown.add(1, {"research.agent": job.order.agent})
 
 
 def current_job() -> str:
-    """Id of the job that this task works on, or an empty string. For logs."""
+    """Id of the job that this task works on, or an empty string; for logs."""
     work = _current.get()
     return work.job.id if work else ""
 
 
 @contextmanager
 def _failing(span: Span) -> Iterator[None]:
-    """Says on a span what kind of error ended it, and nothing that the error says."""
+    """Sets the type of an error on the span, without the error's text."""
     try:
         yield
     except Exception as error:

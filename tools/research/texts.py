@@ -1,4 +1,4 @@
-"""What is said to a person about a job: how it stands, why, and what can be done."""
+"""Texts about a job for a person: its state, the reason, and what to do next."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
 
 
 def quote(job: Job, base: Job | None = None) -> str:
-    """What a job that waits for a yes would do, and what that costs.
+    """The question before a job starts, with its brief, price and duration.
 
     Args:
         base: the job that it builds on, if any.
@@ -34,7 +34,7 @@ def quote(job: Job, base: Job | None = None) -> str:
 
 
 def plan(job: Job) -> str:
-    """The plan that a job waits for a yes to."""
+    """A job's plan, with the question whether to approve it."""
     text = inert(job.plan.text) if job.plan else ""
     return f"{text}\n\n---\nThis is the plan of research `{job.id}`; the run itself was not started. {ANSWERS}"
 
@@ -48,7 +48,7 @@ def deletion(job: Job) -> str:
 
 
 def reminder(job: Job, deleting: bool) -> str:
-    """The line that repeats a question while it waits."""
+    """The line that repeats an unanswered question about a job."""
     low, high = cost_of(job.order.agent)
     what = "whether to delete it" if deleting else f"{'its plan, ' if job.plan else ''}about ${low:.0f} to ${high:.0f}"
     done = "delete" if deleting else "start"
@@ -59,7 +59,7 @@ def reminder(job: Job, deleting: bool) -> str:
 
 
 def unseen(job: Job) -> str:
-    """The line for what waits and was not shown yet."""
+    """The line about a waiting question that was not shown yet."""
     what = "The plan of research" if job.plan else "Research"
     return f"⏳ {what} `{job.id}` (“{inert(title(job))}”) waits to be looked at: say **show {job.id}**."
 
@@ -69,7 +69,7 @@ def _minutes() -> str:
 
 
 def started(job: Job) -> str:
-    """What is said first: it survives a reload and carries the handle."""
+    """The first message of a started job. It names the job's id, for use after a reload."""
     if job.request.plans:
         return f"🔎 A plan for research `{job.id}` is being made; it is shown before anything else is started."
     from_there = f", building on `{job.order.base}`" if job.order.base else ""
@@ -80,7 +80,7 @@ def started(job: Job) -> str:
 
 
 def outcome(job: Job) -> str:
-    """How a job without a report stands, and what to do about it."""
+    """The state of a job without a report, and what to do about it."""
     id_ = job.id
     match job.state:
         case State.AWAITING_APPROVAL:
@@ -107,12 +107,17 @@ def outcome(job: Job) -> str:
 
 
 def _may_have_cost(job: Job) -> bool:
-    """Whether anything was started, or may have been: a cancelled job whose start is in doubt says so in its error."""
+    """Whether something was started or may have been. A cancelled job with a doubtful start has an error."""
     return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:
-    """Why a job is called stalled: when it was ordered, when it was heard of last, and how far the server got."""
+    """Why a job is stalled: times of its order and its last news, and what the server says about it.
+
+    Args:
+        seconds: since the last news.
+        now: seconds since the epoch.
+    """
     says = "cannot be read"
     if resource is not None:
         says = f"says {resource.get('status')}, with {len(resource.get('steps') or ())} steps"
@@ -123,13 +128,13 @@ def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> st
 
 
 def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
-    """What is known of a research without the server: its report, and what was asked about it since."""
+    """The report and the later answers about it as Markdown, for a model without the server's interaction."""
     asked = [f"Question: {answer.question}\n\nAnswer: {answer.text}" for answer in answers]
     return "\n\n---\n".join([to_markdown(report).rstrip(), *asked])
 
 
 def moment(seconds: float) -> str:
-    """A time, given in seconds since the epoch."""
+    """Formats a time, given in seconds since the epoch, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
 
 
@@ -142,7 +147,7 @@ def closing(job: Job, saved: list[str]) -> str:
 
 
 def listing(jobs: list[Job]) -> str:
-    """All jobs of a user, newest first."""
+    """A list of jobs, one line each."""
     lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
     return "\n".join(lines) if lines else "There is no research run yet."
 

@@ -1,4 +1,4 @@
-"""The worker: what is left to do for one job, from wherever the ledger says it stands to its end."""
+"""The worker: takes one job from its state in the ledger to its end."""
 
 from __future__ import annotations
 
@@ -32,17 +32,17 @@ from tools.research.texts import report_context, stall
 log = logging.getLogger(__name__)
 
 MAX_CREATE_ATTEMPTS = 4
-"""How often a create is sent while the server proves that it started nothing and asks to come back later."""
+"""How often a create is sent at most, if the server proves each time that it started nothing and allows a retry."""
 MAX_RETRY_AFTER_S = 60.0
-"""Seconds that a create waits at most between two tries; a server that asks for more is told to a person."""
+"""Longest wait between two tries of a create, in seconds; if the server asks for more, the job fails and says so."""
 FINALIZE_CONCURRENCY = 16
-"""Researches whose ends are read and written down at a time."""
+"""Number of finished interactions that are read and saved at the same time."""
 MIN_UPLOAD_BYTES_PER_S = 50_000
-"""Bytes a second, at which documents may travel before the outcome of a create counts as unknown."""
+"""Slowest upload of documents, in bytes per second, that the timeout of a create allows for."""
 
 
 class Worker:
-    """Works on jobs, each under a lease, so that of all processes one does."""
+    """Works on jobs, each under a lease, so that only one process works on a job."""
 
     def __init__(
         self,
@@ -57,7 +57,7 @@ class Worker:
         self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Does what is left to do for a job. While somebody else does it, repeats what they say."""
+        """Works on a job until its end. While another process holds the lease, repeats its lines of progress."""
         heard = set(await self._ledger.lines(job))
 
         def tell(line: str) -> None:
@@ -72,7 +72,7 @@ class Worker:
                 tell("another process is at it")
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
-            if known is None or (leased and known.state is State.STALLED):  # forgotten, or nothing more to wait for
+            if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return
             if known.line != job.line:
                 for line in await self._ledger.lines(known):
@@ -81,14 +81,14 @@ class Worker:
             job = known
 
     async def _work_until(self, lost: asyncio.Event, job_id: str, say: Callable[[str], None]) -> None:
-        """Works until it is done, or until the job is somebody else's or was ended by somebody else."""
+        """Works until the work is done or the lease is lost, as when another process takes or ends the job."""
         working, losing = asyncio.create_task(self._work(job_id, say)), asyncio.create_task(lost.wait())
         try:
             await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
             if working.done():
                 working.result()
         except Exception as error:
-            expected = isinstance(error, (ApiError, *DATABASE_ERRORS))  # their words say enough
+            expected = isinstance(error, (ApiError, *DATABASE_ERRORS))  # their texts need no traceback
             log.error("%s: following it failed: %s; it goes on at the server", job_id, error, exc_info=not expected)
             raise
         finally:
@@ -103,20 +103,20 @@ class Worker:
         with telemetry.following(job):
             if job.state is State.INTENDED:
                 await self._create(job, say)
-            elif job.state is State.STARTING:  # and its starter let go of the lease
+            elif job.state is State.STARTING:  # and its starter no longer holds the lease
                 await self._unknown(job, "the process that started it ended before it heard from the server")
             elif job.state in HAS_INTERACTION:
                 await self._follow(job, say, None)
             telemetry.set_job(await self._ledger.get(job_id))
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
-        """Sends the create once, unless the server proves that it started nothing, and follows what it started."""
+        """Sends the create and follows its interaction. Sends again only if the server proves that nothing started."""
         request = job.request
         for attempt in range(1, MAX_CREATE_ATTEMPTS + 1):
             sending = asyncio.ensure_future(self._send(job, request))
             try:
                 stream = await asyncio.shield(sending)
-            except asyncio.CancelledError:  # whoever stops us waits until the id is written down
+            except asyncio.CancelledError:  # before we stop, the id has to be saved
                 done, _ = await asyncio.wait({sending}, timeout=self._policy.create_timeout)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
@@ -148,7 +148,7 @@ class Worker:
                 return
 
     async def _from_report(self, job: Job, request: CreateRequest) -> CreateRequest | None:
-        """The same request, going on from what the ledger knows of the job's base, if anything."""
+        """The same request with the base's saved report in place of its interaction; none if there is no report."""
         base, text = await self._ledger.get(job.order.base), await self._ledger.report(job.order.base)
         if base is None or text is None:
             return None
@@ -157,10 +157,10 @@ class Worker:
         return replace(request, input=[*content, *job.order.inputs], previous=None)
 
     async def _send(self, job: Job, request: CreateRequest) -> AsyncGenerator[Event, None] | None:
-        """One create, and its id in the ledger as soon as an event names it.
+        """Sends one create and saves the interaction's id as soon as an event names it.
 
         Returns:
-            The rest of its stream; none when there is nothing to follow.
+            The rest of the stream, or none if there is nothing to follow.
 
         Raises:
             NotCreated: the server proved that it started nothing.
@@ -187,7 +187,7 @@ class Worker:
         if running := await self._persist_with_retry(job, named, starting, state=State.RUNNING, **values):
             telemetry.set_job(running)
             return stream
-        await stream.aclose()  # cancelled or forgotten while its start was in doubt: the id is what stops it
+        await stream.aclose()  # the job was cancelled or deleted meanwhile: cancel by the id
         await self._persist_with_retry(job, named, {State.CANCELLED}, interaction_id=named)
         error = ""
         try:
@@ -198,7 +198,7 @@ class Worker:
         return None
 
     async def _persist_with_retry(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
-        """Writes down an id, as often as it takes: without it the research is lost."""
+        """Saves an interaction's id, with retries: without it the run is lost."""
         wait = 0.5
         while True:
             try:
@@ -211,7 +211,7 @@ class Worker:
             wait = min(2 * wait, 30)
 
     async def _unsent(self, job: Job) -> None:
-        """Takes a create back that the server proved to have started nothing."""
+        """Moves a job back to INTENDED after the server proved that its create started nothing."""
         await self._ledger.change(job.id, {State.STARTING}, self._clock(), refused=True, state=State.INTENDED)
 
     async def _unknown(self, job: Job, error: str) -> None:
@@ -254,16 +254,16 @@ class Worker:
                         if isinstance(error, NotFound):
                             await self.end(job, State.EXPIRED, "the server no longer knows this research")
                         else:
-                            raise error  # a bad key is not the research's fault: it can be read with a good one
+                            raise error  # with a bad key the job does not fail: a good key can still read it
                 for line in lines:
-                    if line not in shown:  # not again after a restart or a re-attach, nor if it was read beforehand
+                    if line not in shown:  # a restart, re-attach or poll brings lines again
                         shown.add(line)
                         if not await self._ledger.show(job, self.leases.owner, self._clock(), line, cursor, events):
-                            return  # cancelled or forgotten, or somebody else's
+                            return  # cancelled, deleted, or lease lost
                         say(line)
 
     async def finish(self, job: Job, resource: Resource) -> None:
-        """Writes down what came out of an interaction that is over: a report, a plan, or why there is neither."""
+        """Saves the result of an ended interaction: a report, a plan, or why there is neither."""
         state = OUTCOMES[resource["status"]]
         if state is State.COMPLETED and job.request.plans:
             earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
@@ -279,17 +279,17 @@ class Worker:
         await self.end(job, state, _reasons(resource) or ended, **values)
 
     async def end(self, job: Job, state: State, error: str, *, refused: bool = False, **values: Any) -> None:
-        """Brings a job to a terminal state, unless it is in one already."""
+        """Moves a job to a terminal state, unless it is in one already."""
         now = self._clock()
         values |= {"state": state, "error": error, "finished": now}
         await self._ledger.change(job.id, set(State) - TERMINAL, now, refused=refused, **values)
 
 
 async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:
-    """The id of the interaction that was created, and of the event that names it.
+    """The id of the created interaction, and the id of the event that names it.
 
     Raises:
-        NotCreated, OutcomeUnknown: there is none.
+        NotCreated, OutcomeUnknown: no event names an interaction.
     """
     said = ""
     try:
@@ -303,7 +303,7 @@ async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:
 
 
 def _lines(read: Callable[[Event | Resource], Iterable[str | None]], source: Event | Resource) -> list[str]:
-    """Lines of progress. What they are read from has the server's shape, and is not worth a research."""
+    """Lines of progress; none if the server's data has an unknown shape, which must not fail the job."""
     try:
         return [line for line in read(source) if line]
     except (AttributeError, KeyError, TypeError, ValueError):

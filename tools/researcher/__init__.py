@@ -1,1 +1,1 @@
-"""The agent in front of `tools.research`: it understands what a person wants, and its tools keep the money."""
+"""The researcher agent: turns what a person wants into calls of `tools.research`; its tools need a yes to spend."""

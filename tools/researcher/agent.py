@@ -1,4 +1,4 @@
-"""The agent that stands in YAML as `tools.researcher.agent.Researcher`."""
+"""The researcher agent, in YAML `tools.researcher.agent.Researcher`."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tools.researcher import confirmation
 from tools.settings import load_settings
 
 MOST_LISTED = 20
-"""Runs of a conversation that the model is told of."""
+"""Number of a conversation's runs in the model's instruction."""
 
-with warnings.catch_warnings():  # ADK 2.13 checks the keys with its class and says that it will go
+with warnings.catch_warnings():  # ADK 2.13 checks the keys with its config class, which is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
 
     class ResearcherConfig(ResearchSettings, AgentConfig):
@@ -44,10 +44,10 @@ with warnings.catch_warnings():  # ADK 2.13 checks the keys with its class and s
 
 
 class Researcher(ResearchSettings, Agent):
-    """Understands what a person wants of research, and manages runs by its tools.
+    """An agent that manages research runs for a person by its tools.
 
-    Its model chooses the tools; its own code watches a run after the call, for at most `attach_seconds`, and shows
-    quotes, progress and reports word by word. The run itself goes on and is found again by any later turn.
+    Its model chooses the tools. After a call the agent's code watches the run for at most `attach_seconds` and shows
+    quotes, progress and reports unchanged. The run itself continues, and any later turn can show it.
     """
 
     config_type: ClassVar[type[BaseModel]] = ResearcherConfig
@@ -58,7 +58,7 @@ class Researcher(ResearchSettings, Agent):
         return self
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        from tools.researcher.showing import TurnPresenter  # with the reports: no start waits for them
+        from tools.researcher.showing import TurnPresenter  # imports the reports, which would slow the start
 
         seconds = load_settings().attach_seconds or self.attach_seconds
         try:
@@ -79,18 +79,18 @@ class Researcher(ResearchSettings, Agent):
 
 
 class _Runs(BaseTool):
-    """Tells the model of the conversation's runs in each request; there is nothing to call here."""
+    """Adds the conversation's runs to each request of the model. The model cannot call it."""
 
     def __init__(self) -> None:
         super().__init__(name="runs", description="The research runs of this conversation.")
 
     async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
-        """Adds the table to the instruction."""
+        """Adds the table of runs to the instruction."""
         turn = confirmation.turn_of(tool_context.get_invocation_context())
         service = research()
         try:
             asked = await service.ledger.questions(turn.user, turn.session)
-            subjects = {question.subject for question in asked}  # may be runs of other conversations
+            subjects = {question.subject for question in asked}  # may include runs of other conversations
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in subjects]
         except DATABASE_ERRORS as error:
             told = f"The research runs of this conversation are not known: {describe_database_error(error)}."
@@ -100,11 +100,11 @@ class _Runs(BaseTool):
 
 
 def runs_table(jobs: list[Job], deleting: set[str]) -> str:
-    """The runs of a conversation as the model is told of them.
+    """The runs of a conversation as text for the model.
 
     Args:
         jobs: newest first.
-        deleting: ids of those that wait for a yes to be deleted.
+        deleting: ids of the jobs that wait for a yes to their deletion.
     """
     lines = [f"- {job.id} | {_standing(job, job.id in deleting)} | {title(job)}" for job in jobs[:MOST_LISTED]]
     if not lines:

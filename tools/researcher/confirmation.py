@@ -1,11 +1,11 @@
-"""The gate: whatever spends money or destroys something needs a person's yes, and a model's word is none.
+"""The gate: actions that spend money or delete data need a person's yes. A model cannot give it.
 
-A question stands in the ledger, and the event that shows it to the person carries its mark. A yes counts
+The ledger stores each question, and the event that shows it to the person carries its mark. A yes is valid
 
-* in the turn that directly follows one whose events carry the mark, or when the person's message names the subject,
-* not in the turn that asks, whatever the model says there,
-* from the same user in the same conversation, to the same version (plan, brief) of what was asked about,
-* once, also over processes. A message that names nothing answers one question.
+* in the turn directly after one whose events carry the mark, or if the person's message names the subject,
+* never in the turn that asks, whatever the model says there,
+* from the same user in the same conversation, for the same version (plan, brief) of the subject,
+* once, over all processes. A message that names no subject answers one question.
 """
 
 from __future__ import annotations
@@ -23,36 +23,36 @@ from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 
 AWAITS_INPUT = "awaits_input"
-"""Metadata of an event that asks the user for a yes: the marks of its questions."""
+"""Key in the metadata of an event that asks for a yes; its value is the marks of the questions."""
 
 
 @dataclass(frozen=True)
 class TurnContext:
-    """What the gate knows of a turn."""
+    """The facts of a turn that the gate needs."""
 
     invocation: str
     user: str
     session: str
     message: str
-    """What the person said."""
+    """The person's message."""
     marks: frozenset[str]
-    """Of the questions that the turn before it showed."""
+    """Marks of the questions that the previous turn showed."""
 
     def names(self, subject: str) -> bool:
-        """Whether the person's message names a run, in any case. A conversation's id may be any word: it is no name."""
+        """Whether the message names a run, in any case. A conversation's id does not count: it may be any word."""
         named = re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", self.message, re.IGNORECASE)
         return bool(named) and subject != self.session
 
     def question(self, subject: str, action: Action, version: str = "") -> Question:
-        """A question that this turn asks."""
+        """Makes a question that this turn asks."""
         return Question(self.user, self.session, subject, action, version, self.invocation)
 
 
 def turn_of(context: InvocationContext) -> TurnContext:
-    """The turn that an invocation is."""
+    """The turn of an invocation."""
     session, content = context.session, context.user_content
     before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
-    turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state alone is no turn
+    turns = [event.invocation_id for event in before if event.author == "user"]  # a state change is no turn
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
     marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
@@ -63,18 +63,18 @@ async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Actio
     """Uses up the person's yes to a question.
 
     Raises:
-        NotConfirmed: there is none.
+        NotConfirmed: there is no valid yes.
     """
     await ledger.use(await yes_to(ledger, turn, subject, action, version))
 
 
 async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> Yes:
-    """The person's yes to a question, to be used up by what it allows.
+    """The person's yes to a question. The allowed action has to use it up.
 
-    A message that names a run may answer a question about its start that another conversation has shown.
+    A message that names a run may also answer a question about its start from another conversation.
 
     Raises:
-        NotConfirmed: there is none.
+        NotConfirmed: there is no valid yes.
     """
     asked = {question.subject: question for question in await ledger.questions(turn.user, turn.session)}
     question, named = asked.get(subject), turn.names(subject)
@@ -91,7 +91,7 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
 
 
 def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
-    """Why a turn cannot answer a question, if so."""
+    """Why a turn cannot answer a question, or none if it can."""
     if question.invocation == turn.invocation:
         return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
     if question.version != version:
@@ -105,7 +105,7 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
 
 
 async def show(ledger: Ledger, turn: TurnContext, questions: Iterable[Question]) -> dict[str, Any]:
-    """Writes down that this turn shows these questions.
+    """Saves in the ledger that this turn shows these questions.
 
     Returns:
         The metadata for the event that shows them.

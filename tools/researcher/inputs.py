@@ -1,4 +1,4 @@
-"""The files of a message, as content that goes along with a brief."""
+"""Converts the files of a message to content that is sent with a brief."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.interactions.media_types import media_type
 
 
 def newest_files(events: Sequence[Event], message: types.Content | None) -> list[types.Part]:
-    """The files of the user's message, else of the newest message before it that has some."""
+    """The files of the user's message; if it has none, of the newest earlier message with files."""
     said = [event.content for event in events if event.author == "user" and event.content]
     for content in (message, *reversed(said)):
         files = [part for part in (content.parts if content else None) or [] if part.inline_data or part.file_data]
@@ -24,13 +24,13 @@ def newest_files(events: Sequence[Event], message: types.Content | None) -> list
 
 
 def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Pictures and documents of a message as content of the wire, and the types of other files, which are left out."""
+    """Pictures and documents of a message as API content, and the MIME types of other files, which are left out."""
     inputs, left = list[dict[str, Any]](), list[str]()
     for part in parts:
         file = part.inline_data or part.file_data
         kind = _kind(file.mime_type if file else None)
         if part.inline_data and kind:
-            text = text_in(part)  # as it was judged, whatever its charset
+            text = text_in(part)  # the same text that moderation judged
             data = base64.b64encode((part.inline_data.data or b"") if text is None else text.encode()).decode()
             inputs.append({"type": kind, "mime_type": media_type(part.inline_data.mime_type), "data": data})
         elif part.file_data and kind:

@@ -1,6 +1,6 @@
-"""What the researcher's own code says after its tools: progress, quotes, plans, reports, and the questions that wait.
+"""Shows progress, quotes, plans, reports and waiting questions after the researcher's tools have run.
 
-No model is asked for it, so that none retypes a report or rewords a price.
+Code writes these texts, so that no model changes a report or a price.
 """
 
 from __future__ import annotations
@@ -33,59 +33,59 @@ from tools.researcher import confirmation
 log = logging.getLogger(__name__)
 
 KEY = "temp:showing:"
-"""Beginning of the state that a tool leaves for the agent's code. ADK stores no state that begins with `temp:`."""
+"""Prefix of the state keys by which a tool passes a `Showing` on. ADK does not store state keys with `temp:`."""
 MOST_REFUSALS = 5
-"""Refused tool calls in a turn, after which the model is not asked again."""
+"""Number of refused tool calls in a turn after which the model is not called again."""
 READ_SECONDS = 10
-"""How long a turn waits for the ledger at its end."""
+"""Timeout, in seconds, for reading the ledger at the end of a turn."""
 SAVE_SECONDS = 30
-"""How long a turn waits until a report's files are stored."""
+"""Timeout, in seconds, for saving a group of a report's files."""
 
 
 @dataclass(frozen=True)
 class Showing:
-    """What is to be shown after a tool call."""
+    """What the agent shows after a tool call."""
 
     say: Sequence[str] = ()
-    """Texts."""
+    """Texts to show first."""
     job: str = ""
-    """Id of the run that is watched, and shown as it stands then; empty: none."""
+    """Id of the run to watch, whose outcome is shown after that; empty: none."""
     begun: bool = False
-    """Whether it has just been ordered or approved."""
+    """Whether the run has just been ordered or approved."""
     asks: str = ""
     """Id of the run that the texts ask a question about; empty: none."""
 
 
 def leave(context: ToolContext, showing: Showing) -> None:
-    """Leaves a showing for the agent's code, which is said when all tools of the turn are done."""
+    """Passes a showing to the agent's code, which shows it after all tools of the turn."""
     context.state[f"{KEY}{context.function_call_id}"] = asdict(showing)
 
 
 @dataclass
 class TurnPresenter:
-    """One turn of the researcher, from its model's events to the last line."""
+    """Presents one turn of the researcher: its model's events, what its tools show, and the waiting questions."""
 
     name: str
-    """The researcher's."""
+    """Name of the researcher agent."""
     context: InvocationContext
     service: Research
     seconds: float
-    """How long a run is watched."""
+    """How long a run is watched, in seconds."""
     shown: set[str] = field(default_factory=set)
     """Ids of the runs whose question was shown in full."""
     withheld: set[str] = field(default_factory=set)
-    """Ids of the runs whose plan must not be shown: nobody can say yes to it in the next turn."""
+    """Ids of the runs whose plan moderation blocks: it is not shown, so the next turn cannot approve it."""
     watching: bool = False
-    """Whether a run is being watched: more will be said, so that nothing is held back."""
+    """Whether a run is being watched. More events follow then, so no event is delayed as the possible last one."""
 
     async def play(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        """The model's events, then what its tools left to show; the last one carries the questions that wait."""
+        """Yields the model's events, then what its tools show. The last event carries the waiting questions."""
         last: Event | None = None
         async with aclosing(self._events(model)) as events:
             async for event in events:
                 if last:
                     yield last
-                # Held back is only what may be the last: the next model call needs the results of tools in the session.
+                # Delay only a possible last event: the next model call needs the tools' results in the session.
                 may_be_last = event.is_final_response() and not event.get_function_responses() and not self.watching
                 last = event if may_be_last else None
                 if last is None:
@@ -106,14 +106,14 @@ class TurnPresenter:
                 if len(refusals) >= MOST_REFUSALS:
                     yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
                     return
-        if showings and any(refused):  # the loop ended with the call beside it, so no model explains
+        if showings and any(refused):  # a parallel call ended the loop, so the model cannot explain
             yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
         for showing in showings:
             async for event in self._show(showing):
                 yield event
 
     async def _ended(self, last: Event | None) -> AsyncGenerator[Event, None]:
-        """The last event, with the questions that wait."""
+        """Yields the last event, with the waiting questions added."""
         lines, marks = list[str](), dict[str, Any]()
         try:
             async with asyncio.timeout(READ_SECONDS):
@@ -127,7 +127,7 @@ class TurnPresenter:
                 ]
                 seen = [w.question for w in waiting if w.asked or w.job.id in self.shown]
                 marks = await confirmation.show(self.service.ledger, turn, seen)
-        except (TimeoutError, *DATABASE_ERRORS) as error:  # the answer is worth more; nothing can be approved after it
+        except (TimeoutError, *DATABASE_ERRORS) as error:  # still show the answer; the next turn can approve nothing
             log.warning("the questions that wait cannot be read: %s", error)
         if last and (not lines or (last.content and not last.error_code)):
             parts = [types.Part(text=f"\n\n{line}") for line in lines]
@@ -142,7 +142,7 @@ class TurnPresenter:
             yield self._say("\n\n".join(lines), custom_metadata=marks)
 
     async def _show(self, showing: Showing) -> AsyncGenerator[Event, None]:
-        """What one tool left to show, whatever goes wrong."""
+        """Shows what one tool passed on; an error becomes an event."""
         try:
             for text in showing.say:
                 await admit_report(self.context, text)
@@ -210,7 +210,7 @@ class TurnPresenter:
                         }
                     saved += delta
                     yield self._event(actions=EventActions(artifact_delta=delta))
-            except Exception:  # the report was paid for: it is shown whatever happens to its files
+            except Exception:  # the report was paid for: show it without its files
                 log.exception("%s: its files could not be saved", job.id)
         yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
 
@@ -224,7 +224,7 @@ class TurnPresenter:
         return self._event(content=types.Content(role="model", parts=[types.Part(text=text)]), **values)
 
     def _progress(self, line: str) -> Event:
-        """A list item in a bubble that grows in `adk web` and is a line of its own in `adk run`."""
+        """A progress line: an item of one growing bubble in `adk web`, a line of its own in `adk run`."""
         content = types.Content(role="model", parts=[types.Part(text=f"- {line}\n", thought=True)])
         return self._event(content=content, partial=True)
 
@@ -238,14 +238,14 @@ class Waiting(NamedTuple):
     question: Question
     job: Job
     asked: bool
-    """Whether the user was asked before: a plan that has just come was shown to nobody."""
+    """Whether the user was asked before; false for a plan that has just arrived."""
 
 
 async def waiting_questions(service: Research, turn: confirmation.TurnContext, shown: Collection[str]) -> list[Waiting]:
-    """What waits for a yes in a conversation; one question a run.
+    """The runs of a conversation that wait for a yes; one question for each.
 
     Args:
-        shown: ids of the runs that this turn has shown, perhaps of another conversation.
+        shown: ids of the runs that this turn has shown; they may belong to another conversation.
     """
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
     known = await service.jobs(turn.user)
@@ -262,13 +262,13 @@ async def waiting_questions(service: Research, turn: confirmation.TurnContext, s
 
 
 def artifacts(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
-    """The report's files by name, one group an event.
+    """The report's files by name, one group per event.
 
     Args:
-        page: the report's web page.
+        page: the report's web page, as HTML.
 
-    `adk web` 2.13 draws one file an event, and none beside a text: so each picture has its own, and the documents,
-    which it cannot draw, share one.
+    `adk web` 2.13 shows one file per event, and none beside a text: so each picture has its own event. The documents,
+    which it cannot show, share one.
     """
     pictures = [
         {f"{job.id}-{p.name}": types.Part.from_bytes(data=p.data, mime_type=p.mime_type)} for p in report.pictures

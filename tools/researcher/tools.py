@@ -1,7 +1,7 @@
-"""The tools of the researcher. The model chooses among them; what spends or destroys passes the gate.
+"""The tools of the researcher, which its model calls. Tools that spend money or delete data pass the gate.
 
-A tool that succeeds leaves a `Showing` for the agent's own code, which says it to the person word by word, and ends the
-model's loop. A tool that refuses returns `{"error": …}`, which the model explains. Nothing is half written either way.
+A tool that succeeds passes a `Showing` to the agent's code, which shows it unchanged, and ends the model's loop. A tool
+that refuses returns `{"error": …}`, which the model explains. Neither leaves data half written.
 """
 
 from __future__ import annotations
@@ -31,18 +31,18 @@ from tools.settings import load_settings
 
 Result = dict[str, Any]
 LONGEST_BRIEF = 20_000
-"""Characters."""
+"""Longest brief, in characters."""
 LONGEST_TITLE = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 _NOT_SENT_OR_LOST = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
 
 
 class BadArgument(DeskError):
-    """A tool was called with something that it cannot use. The text names it."""
+    """A tool got an argument that it cannot use. The text names the argument."""
 
 
 def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
-    """A function whose refusals are results that the model can explain."""
+    """Turns a tool's errors into results that the model can explain, and limits its time."""
 
     @functools.wraps(act)
     async def tool(**arguments: Any) -> Result:
@@ -138,7 +138,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
         try:
             lines = await service.forget(job.id)
-        except BaseException:  # the yes is used up: the question is asked again, also when the time was up
+        except BaseException:  # the yes is used up: ask again, also after a timeout
             await service.ledger.ask(turn.question(job.id, Action.DELETE))
             raise
         leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
@@ -285,7 +285,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
 
 
 def _show(context: ToolContext, job: Job) -> None:
-    if job.state is State.INTENDED:  # to watch one that was never sent is to start it, after its yes
+    if job.state is State.INTENDED:  # watching an approved run that was never sent starts it
         _settings(context).need_storage()
     leave(context, Showing(job=job.id))
 
@@ -296,15 +296,15 @@ def _check_length(brief: str) -> None:
 
 
 def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str) -> Result:
-    """The result for an order: its price is shown, which asks the question, or it is watched."""
+    """The result for an order. The agent then shows its price with the question, or watches it."""
     leave(context, Showing(say=tuple(notes), job=job.id, begun=new))
     return _result(job, next=next_step)
 
 
 async def _of_lost_session(service: Research, order: Order) -> Job | None:
-    """The run, or report, of the same order in another conversation, unless this one has ordered it too.
+    """The job of the same order in another conversation, unless this conversation has one too.
 
-    Whoever has lost a conversation asks for the same again in a new one, and does not want to pay for it again.
+    A user who has lost a conversation orders the same again in a new one, and does not want to pay again.
     """
     jobs = [job for job in await service.jobs(order.user) if _is_same(job.order, order)]
     if any(job.order.session == order.session for job in jobs):
@@ -333,10 +333,10 @@ async def _newest(service: Research, context: ToolContext) -> Job | None:
 
 
 async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
-    """The run of that id.
+    """The user's run with that id.
 
     Raises:
-        UnknownJob: the user has none.
+        UnknownJob: the user has no such run.
     """
     job = await service.ledger.get(job_id.strip().strip("`").casefold())
     if job is None or job.order.user != context.session.user_id:
@@ -350,7 +350,7 @@ async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: s
 
 
 def _asks(settings: ResearchSettings, order: Order) -> bool:
-    """Whether a run needs a yes to its price."""
+    """Whether a run needs a yes to its price first."""
     limit = load_settings().ask_above_usd
     return cost_of(order.agent)[1] > (settings.ask_above_usd if limit is None else limit)
 

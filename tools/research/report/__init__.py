@@ -1,1 +1,1 @@
-"""Reports: read from an interaction, rendered and saved."""
+"""Reads reports from interactions, renders and saves them."""

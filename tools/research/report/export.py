@@ -1,4 +1,4 @@
-"""The files of a report: each appears whole or not at all."""
+"""Saves the files of a report; each is written whole or not at all."""
 
 from __future__ import annotations
 
@@ -12,18 +12,18 @@ from tools.research.report.rendering import to_markdown
 
 
 def save(report: Report, folder: Path, formats: Collection[str] = ("md", "html", "json")) -> list[Path]:
-    """Writes report.md, report.html and report.json as asked for and the pictures; makes the folder.
+    """Writes the report in the given formats (report.md, ...) and its pictures; makes the folder.
 
-    Takes some seconds at most, whatever the report says. Returns the paths, pictures last.
+    Takes some seconds at most, for any report. Returns the paths, pictures last.
 
     Raises:
-        ValueError: an unknown format. Nothing is written.
+        ValueError: a format is unknown; nothing is written.
     """
     renderers = {"md": to_markdown, "html": render_html_blocking, "json": to_json}
     if unknown := set(formats) - set(renderers):
         raise ValueError(f"unknown report format {', '.join(sorted(unknown))}: use {', '.join(renderers)}")
     files = {f"report.{name}": render(report).encode() for name, render in renderers.items() if name in formats}
-    # Only the last part of a name: a report that was read from a file must not write elsewhere.
+    # Only the last part of a name: a report from a file must not write outside the folder.
     files |= {Path(picture.name).name: picture.data for picture in report.pictures}
     folder.mkdir(parents=True, exist_ok=True)
     for name, data in files.items():

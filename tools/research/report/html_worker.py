@@ -1,7 +1,7 @@
-"""The report's web page, made in a process of its own.
+"""Renders the report's web page in a separate process.
 
-A Markdown parser takes minutes for some texts, and gigabytes for others, whose definitions of links are long and often
-used. A thread that is in it can neither be stopped nor does it let others run. A process can be ended.
+A Markdown parser takes minutes for some texts, and gigabytes for texts that use long link definitions often. A thread
+in the parser cannot be stopped and blocks other threads; a process can be ended.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from tools.research.report.rendering import to_html, to_plain_html
 log = logging.getLogger(__name__)
 
 MAX_MEMORY_BYTES = 500_000_000
-"""Of the process that makes a page, on Linux; an ordinary one takes a tenth of it."""
+"""Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of it."""
 LONGEST_RENDERING = 10.0
-"""Seconds that a page may take; an ordinary report takes less than one."""
+"""Timeout for a page, in seconds; an ordinary report takes less than one."""
 
 
 async def render_html(report: Report, seconds: float = LONGEST_RENDERING) -> str:
-    """The page of `to_html`, or that of `to_plain_html` if there is none after some seconds. The event loop runs on.
+    """The page of `to_html`, or of `to_plain_html` if that fails or times out. Does not block the event loop.
 
     Args:
-        seconds: after which the other process is ended.
+        seconds: timeout, after which the other process is ended.
     """
     return await asyncio.to_thread(render_html_blocking, report, seconds)
 
 
 def render_html_blocking(report: Report, seconds: float = LONGEST_RENDERING) -> str:
-    """The same for callers without an event loop."""
-    # The other process imports from where this one does; -P keeps the current folder out.
+    """The same as `render_html`, for callers without an event loop."""
+    # The other process has the same import path; -P keeps the current folder out.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-m", "tools.research.report.html_worker"]
     try:
@@ -48,7 +48,7 @@ def render_html_blocking(report: Report, seconds: float = LONGEST_RENDERING) -> 
 
 
 def main() -> None:
-    """Reads a report of `to_json` and writes its page."""
+    """Reads a report (JSON of `to_json`) from stdin and writes its page to stdout."""
     if sys.platform == "linux":
         import resource
 

@@ -1,7 +1,7 @@
-"""Redirect links: Deep Research cites many pages by an address of Google's that leads to them.
+"""Resolves redirect links: Deep Research cites many pages by a Google address that redirects to them.
 
-Where one leads is asked of Google and nobody else: the answer's `Location` is read and not followed, so that no text of
-a report can make this machine call a machine of somebody's choice.
+Requests go to Google only. The answer's `Location` is read but not followed, so that a report's text cannot make this
+machine call another machine.
 """
 
 from __future__ import annotations
@@ -22,15 +22,15 @@ _REDIRECT = re.compile(r"https://vertexaisearch\.cloud\.google\.com/grounding-ap
 
 
 def is_redirect(url: str) -> bool:
-    """Whether an address is Google's and leads to another one."""
+    """Whether an address is one of Google's redirects."""
     return _REDIRECT.fullmatch(url) is not None
 
 
 async def resolve(urls: Iterable[str], http: httpx.AsyncClient) -> dict[str, str]:
-    """The addresses that redirects lead to. Left out: what is no redirect, and one whose end nobody told.
+    """The targets of redirects, by address. Leaves out other addresses and redirects without a public target.
 
     Args:
-        http: a client that follows no redirects.
+        http: the client; redirects are not followed.
     """
     redirects = [url for url in dict.fromkeys(urls) if is_redirect(url)]
     free = asyncio.Semaphore(AT_ONCE)
@@ -47,15 +47,15 @@ async def _location(url: str, http: httpx.AsyncClient) -> str:
     try:
         async with http.stream("GET", url, follow_redirects=False) as response:
             target = response.headers.get("location", "") if response.is_redirect else ""
-    except (httpx.HTTPError, httpx.InvalidURL):  # the second: httpx looks at the location in any case
+    except (httpx.HTTPError, httpx.InvalidURL):  # InvalidURL: httpx parses the location in any case
         return ""
     return target if is_public(target) else ""
 
 
 def is_public(url: str) -> bool:
-    """Whether an address is of the web and names no machine of a private network, however it is written.
+    """Whether an address is a web address and names no machine of a private network, in any notation.
 
-    A name is not looked up: one of the public kind can lead into a private network all the same.
+    Names are not resolved: a public name can still lead into a private network.
     """
     try:
         parts = urlsplit(url)
@@ -63,23 +63,23 @@ def is_public(url: str) -> bool:
         _ = parts.port  # checked when it is read
     except ValueError:
         return False
-    # Browsers drop some characters of an address and take a backslash for a slash.
+    # Browsers drop some characters of an address and read a backslash as a slash.
     plain = not re.search(r"[\s\\\x00-\x1f\x7f]", url) and "@" not in parts.netloc
     return parts.scheme in ("http", "https") and plain and _is_public_host(host)
 
 
 def _is_public_host(host: str) -> bool:
-    # As browsers read it: letters and dots of East Asian scripts count as those of ASCII.
+    # As in browsers, full-width letters and ideographic dots count as ASCII.
     host = unicodedata.normalize("NFKC", host).replace("。", ".").casefold().removesuffix(".")
     try:
         address = ipaddress.ip_address(host)
     except ValueError:
         *names, top = host.split(".")
-        # Browsers take all that ends in a number for an address of IPv4: 127.1, 0x7f.1, 2130706433.
+        # Browsers read a host that ends in a number as an IPv4 address: 127.1, 0x7f.1, 2130706433.
         named = bool(names) and top[:1].isalpha() and all(re.fullmatch(r"[\w-]+", name) for name in (*names, top))
         return named and not _PRIVATE_NAME.search(host)
     if isinstance(address, ipaddress.IPv6Address) and (
         address not in _UNICAST or address.sixtofour or address.teredo or address.scope_id
     ):
-        return False  # among others those with an address of IPv4 in them
+        return False  # for example addresses that contain an IPv4 address
     return address.is_global and not address.is_multicast

@@ -1,4 +1,4 @@
-"""A research as lines that a person can watch. Pure, so that a recorded stream can be replayed."""
+"""Makes lines of progress from events and resources. Pure, so that a recorded stream can be replayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WRITING = "writing the report"
 
 
 def progress_line(event: Event) -> str | None:
-    """What an event says of the progress: a thought's headline, the queries of a search, the start of the writing."""
+    """The line of progress in an event: a thought's headline, search queries, the start of writing; else none."""
     match event:
         case {"event_type": "step.delta", "delta": {"type": "thought_summary", "content": content}}:
             return _thought_line(content)
@@ -26,7 +26,7 @@ def progress_line(event: Event) -> str | None:
 
 
 def progress_lines(resource: Resource) -> list[str]:
-    """The lines that the events of an interaction would have given, from its steps as they stand."""
+    """The lines of progress from an interaction's current steps, the same as from its events."""
     lines: list[str | None] = []
     for step in resource.get("steps") or ():
         match step:
@@ -47,7 +47,7 @@ def _thought_line(content: Any) -> str | None:
 
 
 def _call_line(call: Any) -> str | None:
-    """A call as a whole step, or as the delta that carries its arguments, which are of the model's choice."""
+    """The line of a tool call, given as a step or as a delta. Its arguments may have any form: a model wrote them."""
     match call:
         case {"type": "google_search_call", "arguments": {"queries": [_, *_] as queries}}:
             return _short("searching: " + ", ".join(map(str, queries)))

@@ -1,4 +1,4 @@
-"""The report of a finished research: read from its interaction, kept as JSON."""
+"""Reads the report of a finished run from its interaction; converts it to JSON and back."""
 
 from __future__ import annotations
 
@@ -25,9 +25,9 @@ from tools.interactions.citations import (
 )
 
 LONGEST_HEADING = 500
-"""Characters of a line from which a title is made: few enough for the Markdown parser to be fast on any text."""
+"""Characters of a line that are used for a title: few enough for the Markdown parser to be fast on any text."""
 MOST_HEADINGS = 5
-"""Lines that are tried for a title: a heading may show nothing."""
+"""Number of lines that are tried for a title: a heading may show no text."""
 _KINDS = {
     "png": rb"\x89PNG\r\n\x1a\n",
     "jpeg": rb"\xff\xd8\xff",
@@ -37,7 +37,7 @@ _KINDS = {
     "tiff": rb"II\*\0|MM\0\*",
     "heic": rb"....ftyp(?:hei[cx]|hev[cx]|mif1|msf1)",
 }
-"""The picture types of the API, by how their files begin. SVG is none of them: it can carry scripts."""
+"""The API's picture types, with the first bytes of their files. SVG is left out: it can contain scripts."""
 _KIND = re.compile(b"|".join(b"(?P<%s>%s)" % (kind.encode(), start) for kind, start in _KINDS.items()), re.DOTALL)
 _LINE = re.compile(
     r"^[ \t>]*+(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*+(?P=fence)|\Z)"  # code, up to its end
@@ -47,7 +47,7 @@ _LINE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+][ \t]|\d+[.)][ \t]|[>|])")
-"""How a line begins that no line below makes a heading of: code, a list, a quotation, a table."""
+"""Starts of lines that an underline cannot make a heading: code, a list, a quotation, a table."""
 
 
 @dataclass(frozen=True)
@@ -60,13 +60,13 @@ class Picture:
 
     @property
     def mark(self) -> str:
-        """What stands for it in the report's text, on a line of its own."""
+        """The Markdown for the picture in the report's text, on a line of its own."""
         return f"![{Path(self.name).stem}]({self.name})"
 
 
 @dataclass(frozen=True)
 class Report:
-    """`text` is Markdown with citations like `[\\[1\\]](url "Title")` and pictures; no list of sources."""
+    """A report. `text` is Markdown with citations like `[\\[1\\]](url "Title")` and pictures; no list of sources."""
 
     title: str
     text: str
@@ -81,9 +81,9 @@ class Report:
 def read_report(resource: Mapping[str, Any]) -> Report:
     """The report in a finished interaction, given as the JSON object of the resource.
 
-    It is all that the model has written since it was asked last. A citation that cannot be placed still has its
-    source listed. An interaction without an answer gives an empty text. Nothing in the resource makes this raise:
-    whatever was paid for is kept. Takes time in proportion to the text.
+    It contains everything that the model wrote after the last user input. The source of a citation without a valid
+    place is still listed. Without an answer the text is empty. It never raises, so that a paid result is kept. It takes
+    time in proportion to the text.
     """
     text, citations, pictures = _assemble(_answer(resource))
     cited, sources = cite(text, citations)
@@ -101,7 +101,7 @@ def read_report(resource: Mapping[str, Any]) -> Report:
 
 
 def to_json(report: Report) -> str:
-    """A JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
+    """The report as a JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
     sources [{number, title, url}] and pictures [{name, mime_type, data: base64}]."""
     pictures = [asdict(p) | {"data": base64.b64encode(p.data).decode()} for p in report.pictures]
     value = {
@@ -118,7 +118,7 @@ def to_json(report: Report) -> str:
 
 
 def from_json(text: str) -> Report:
-    """The report that `to_json` wrote. A picture that is none is left out.
+    """The report that `to_json` wrote. Data that is no picture is left out.
 
     Raises:
         ValueError: the text is not such a report.
@@ -133,10 +133,10 @@ def from_json(text: str) -> Report:
 
 
 def picture_of(name: str, data: bytes) -> Picture | None:
-    """A picture of the type that its bytes show, whatever is said about it; none if they are no picture.
+    """A picture whose type comes from its first bytes; none if they are of no known type.
 
     Args:
-        name: without the ending of a file.
+        name: file name without extension.
     """
     found = _KIND.match(data)
     if found is None:
@@ -154,9 +154,9 @@ def _answer(resource: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
 
 
 def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[Citation], tuple[Picture, ...]]:
-    """One text with marks for the pictures, and the citations with their places in it.
+    """Joins the steps to one text with marks for pictures; citations get their places in that text.
 
-    Text parts of one step are one text that the server cut; steps and pictures are paragraphs of their own.
+    Text parts of one step belong together: the server cut them. Each step and each picture is a paragraph.
     """
     pieces = list[str]()
     size = figures = 0
@@ -192,7 +192,7 @@ def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[C
 
 
 def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | None]:
-    """What stands for a picture in the text, and the picture if its data is there and is one."""
+    """The Markdown for a picture, and the picture if its data is valid."""
     try:
         data = base64.b64decode("".join(part["data"].split()), validate=True)
     except (KeyError, AttributeError, TypeError, ValueError):
@@ -230,7 +230,7 @@ def _headings(text: str) -> Iterator[str]:
 
 
 def _first_shown(lines: Iterable[str]) -> str:
-    """The text of the first line of Markdown that shows any."""
+    """The visible text of the first Markdown line that has any."""
     markdown = MarkdownIt("commonmark")
     for line in lines:
         tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:LONGEST_HEADING]))
@@ -241,6 +241,6 @@ def _first_shown(lines: Iterable[str]) -> str:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    """The objects in a list; of an object, the object itself."""
+    """The objects in a list; for a single object, that object."""
     items = value if isinstance(value, list | tuple) else [value]
     return [item for item in items if isinstance(item, Mapping)]

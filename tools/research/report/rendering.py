@@ -1,7 +1,7 @@
-"""The report as something to read: Markdown and a web page.
+"""Renders a report as Markdown and as a web page.
 
-`to_markdown` and `to_chat` take time in proportion to the text. `to_html` does not, for a Markdown parser is at work:
-call `tools.research.report.html_worker` instead where somebody waits.
+`to_markdown` and `to_chat` take time in proportion to the text. `to_html` runs a Markdown parser, which may take much
+longer: call `tools.research.report.html_worker` instead where a user waits.
 """
 
 from __future__ import annotations
@@ -25,21 +25,21 @@ from tools.interactions.citations import is_web, source_list
 from tools.research.report.reading import Picture, Report
 
 _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)
-"""A line like `Picture.mark`, with the blank lines above it."""
+"""Matches a line like `Picture.mark`, with the blank lines above it."""
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[\w \t.+#-]*\n", re.MULTILINE)
 _FENCE_END = re.compile(r" {0,3}(`+|~+)[ \t]*\n?")
 _DOUBTFUL = re.compile(r"```|~~~|\]:|^[^\S\n]*<", re.MULTILINE)
-"""What begins code for some readers at least, and what may reach into code below: definitions of links, and HTML."""
+"""Starts of code in at least some Markdown readers, and of link definitions and HTML, which may extend into code."""
 _CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
 _ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
-"""How pictures and HTML begin. `<br>` and addresses in angle brackets load nothing."""
+"""Matches starts of pictures and HTML. `<br>` and addresses in angle brackets load nothing, so they are left out."""
 _WORD_JOINER = "\u2060"
 _DROPPED = 19
-"""The level in lists and quotations below which markdown-it leaves the text out."""
+"""Nesting level of lists and quotations from which markdown-it drops the text."""
 
 
 def to_markdown(report: Report) -> str:
-    """Text and list of sources."""
+    """The text and the list of sources as Markdown."""
     blocks = [report.text.strip("\n")]
     if report.sources:
         blocks += ["## Sources", source_list(report.sources)]
@@ -47,9 +47,9 @@ def to_markdown(report: Report) -> str:
 
 
 def to_chat(report: Report) -> str:
-    """The same for a conversation: nothing in it is loaded from elsewhere.
+    """The Markdown for a conversation: it loads nothing from elsewhere.
 
-    `adk web` 2.13 breaks on the name of a picture and on a link to an `#anchor`: both are left out.
+    `adk web` 2.13 breaks on picture names and on links to an `#anchor`, so both are left out.
     """
     own = {picture.mark for picture in report.pictures}
     text = _PICTURE_LINE.sub(lambda line: "" if line[1] in own else line[0], report.text)
@@ -57,11 +57,10 @@ def to_chat(report: Report) -> str:
 
 
 def inert(text: str) -> str:
-    """Markdown of which a reader's browser loads and runs nothing by itself, without links to anchors.
+    """Makes Markdown safe: a browser loads and runs nothing by itself. Also removes links to anchors.
 
-    An invisible character takes the meaning from the beginnings of pictures and HTML, which then show as a link and as
-    text. It does not show in code either, where it would be in the way of copying: so a code block stays as it is if
-    every reader of Markdown takes it for code.
+    An invisible character after the start of a picture or of HTML turns it into a link or text. In code it would spoil
+    copied text, so a block that every Markdown reader takes for code is left as it is.
     """
     text = re.sub(r"\r\n?", "\n", text)
     pieces, position = list[str](), 0
@@ -81,7 +80,7 @@ def _without_active(text: str) -> str:
 
 
 def to_html(report: Report) -> str:
-    """A page of its own that is safe to open: nothing is loaded or run, whatever the text says."""
+    """A complete web page that is safe to open: it loads and runs nothing, for any text."""
     images = {p.name: _data_uri(p) for p in report.pictures}
     env: dict[str, Any] = {"images": images}
     tokens = _MARKDOWN.parse(to_markdown(report), env)
@@ -93,7 +92,7 @@ def to_html(report: Report) -> str:
 
 
 def to_plain_html(report: Report) -> str:
-    """The page for a text that cannot be laid out: the Markdown as it is written, then the pictures."""
+    """The page for a text that cannot be rendered: the raw Markdown, then the pictures."""
     pictures = "\n".join(f'<img src="{_data_uri(p)}" alt="{html.escape(p.name)}">' for p in report.pictures)
     return _page(report, f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}')
 
@@ -109,7 +108,7 @@ def _data_uri(picture: Picture) -> str:
 
 
 def _raise_citations(tokens: Sequence[Token]) -> None:
-    """Marks the links "[1]" with the class that shows them raised."""
+    """Adds the CSS class of citations (superscript) to links like "[1]"."""
     for token in tokens:
         children = token.children or []
         for link, label in pairwise(children):
@@ -120,7 +119,7 @@ def _raise_citations(tokens: Sequence[Token]) -> None:
 def _render_image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """The report's own pictures, once each: they are large. Any other is a link, because the page loads nothing."""
+    """The report's own pictures, once each, as they are large. Any other becomes a link: the page loads nothing."""
     source, name = str(tokens[index].attrGet("src") or ""), html.escape(tokens[index].content)
     if data := env["images"].pop(source, None):
         return f'<img src="{data}" alt="{name}">'
@@ -130,7 +129,7 @@ def _render_image(
 def _render_text(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """Text, with the one tag that reports use: there is no other line break within a table."""
+    """Escaped text that keeps `<br>`: a table allows no other line break."""
     return re.sub(r"&lt;br ?/?&gt;", "<br>", html.escape(tokens[index].content))
 
 
