@@ -1,4 +1,4 @@
-"""What a run with a real key may cost and start: a budget, and no research unless it is asked for."""
+"""Limits a live evaluation: a budget in USD, and no research runs unless requested."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ from tools.research.job import cost_of
 from tools.researcher.agent import Researcher
 
 TOKENS = 10_000
-"""Tokens that a turn is reckoned with before any was measured: its agents' and its judges'."""
+"""Estimated tokens of a turn, of agents and judges together, until a turn was measured."""
 USD_PER_MILLION = 12.0
-"""What a million tokens is reckoned with: the dearest output token of the Gemini 3 models (3.1 Pro, Google's price
-list, 2026). Most cost a tenth of that, and a budget must not be exceeded."""
+"""Estimated USD of a million tokens: the most expensive output token of the Gemini 3 models (3.1 Pro, Google's price
+list, 2026). Most tokens cost a tenth of that; the estimate is high, since a budget must not be exceeded."""
 
 
 @dataclass
 class Budget:
-    """What a run may cost, in USD. Every token counts as one of the dearest, every research by its upper estimate."""
+    """The budget of an evaluation in USD. Tokens count at the highest price, research runs at their upper price."""
 
     most: float
     usd_per_million: float = USD_PER_MILLION
@@ -41,20 +41,20 @@ class Budget:
 
     @property
     def spent(self) -> float:
-        """So far, at most."""
+        """Upper estimate of the USD spent so far."""
         return self.tokens * self.usd_per_million / 1e6 + self.researches * self.usd_per_research
 
     def estimate(self, *cases: EvalCase) -> float:
-        """What cases cost, by the turns that were measured."""
+        """Upper estimate of the USD that cases cost, from the mean of the measured turns."""
         sizes = [_size(case) for case in cases]
         tokens = (self.tokens / self.turns if self.turns else TOKENS) * sum(turns for turns, _ in sizes)
         return tokens * self.usd_per_million / 1e6 + self.usd_per_research * sum(starts for _, starts in sizes)
 
     @asynccontextmanager
     async def room(self, case: EvalCase) -> AsyncIterator[bool]:
-        """Sets aside what a case may cost while it is played; waits for others as long as that may help.
+        """Reserves the estimated cost of a case while it is played; waits for other cases to free their reservations.
 
-        Yields whether it may be played.
+        Yields whether the case may be played.
         """
         async with self._settled:
             await self._settled.wait_for(lambda: self._fits(case) or not self._under_way)
@@ -76,7 +76,7 @@ class Budget:
 
 
 def count_tokens(budget: Budget) -> None:
-    """From now on every new model on the Interactions API counts what it uses: that of an agent, and of a judge."""
+    """Makes every new model on the Interactions API, of agents and judges, add its tokens to the budget."""
 
     class Counted(InteractionsLlm):
         async def generate_content_async(
@@ -87,14 +87,14 @@ def count_tokens(budget: Budget) -> None:
                     budget.tokens += response.usage_metadata.total_token_count or 0
                 yield response
 
-    Counted.__name__ = InteractionsLlm.__name__  # ADK's registry knows a class by its name
+    Counted.__name__ = InteractionsLlm.__name__  # ADK's registry identifies a class by its name
     LLMRegistry.register(Counted)
     LLMRegistry.resolve.cache_clear()
 
 
 @contextmanager
 def no_research(root: BaseAgent) -> Iterator[None]:
-    """Within it every run is refused at its order, in words that tell that it would have been taken."""
+    """Refuses every research run in the block by a limit, so that the refusal shows that it was ordered."""
     found = researchers(root)
     limits = [each.limits for each in found]
     for each in found:
@@ -107,18 +107,18 @@ def no_research(root: BaseAgent) -> Iterator[None]:
 
 
 def usd_per_research(root: BaseAgent) -> float:
-    """What a research of the dearest researcher costs at most."""
+    """Upper price in USD of a research run by the most expensive researcher."""
     return max((cost_of(each.agent)[1] for each in researchers(root)), default=0.0)
 
 
 def researchers(root: BaseAgent) -> list[Researcher]:
-    """Those among an agent and all below it."""
+    """The researchers among an agent and its descendants."""
     below = [found for child in root.sub_agents for found in researchers(child)]
     return [root, *below] if isinstance(root, Researcher) else below
 
 
 def divide(sets: Sequence[EvalSet]) -> tuple[list[EvalSet], list[EvalSet]]:
-    """The sets' cases in which no run is ordered, and those in which one is."""
+    """Splits sets into cases that order no research run, and cases that do."""
     return _only(sets, research=False), _only(sets, research=True)
 
 
@@ -131,6 +131,6 @@ def _only(sets: Sequence[EvalSet], research: bool) -> list[EvalSet]:
 
 
 def _size(case: EvalCase) -> tuple[int, int]:
-    """How many turns it has, and how many runs and plans it may come to."""
+    """The number of turns of a case, and of runs and plans that it may create."""
     turns = [facts_of(turn) for turn in case.conversation or ()]
     return len(turns), sum(CREATES.get(turn.effects[0], 0) for turn in turns)

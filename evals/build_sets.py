@@ -1,4 +1,4 @@
-"""Makes ADK's evaluation sets of the cases in `cases/`: `python -m evals.build_sets`; `--check` only compares."""
+"""Builds ADK's evaluation sets from `cases/*.yaml`: `python -m evals.build_sets`; `--check` only compares."""
 
 from __future__ import annotations
 
@@ -25,39 +25,39 @@ Route = Literal["desk", "assistant", "illustrator", "moderator", "researcher"]
 Category = Literal["safe", "spam", "inappropriate", "harmful"]
 T = TypeVar("T")
 _OF_THE_DESK: frozenset[Effect] = frozenset(("forget_question", "forget"))
-"""Effects that the desk itself brings about."""
+"""Effects of the root agent's own tools."""
 
 
 class CaseError(Exception):
-    """A file of cases is not as it should be. The text names the file and the case."""
+    """A file of cases has a mistake. The text names the file and the case."""
 
 
 class Turn(BaseModel):
-    """A message, and what should come of it."""
+    """A user message and its expected outcome."""
 
     model_config = ConfigDict(extra="forbid")
 
     user: str
     route: Route | tuple[Route, ...] = ()
-    """Who answers; several if each of them is right, the best one first. By default whoever brings about the effect."""
+    """The agent that answers; several if each is right, the best one first. Default: the agent that has the effect."""
     calls: list[dict[str, dict[str, Any]]] = []
-    """Functions with the arguments that matter; `"*": {}` for whatever may be called."""
+    """Function calls with the arguments that matter; `"*": {}` allows any calls."""
     answer: str = ""
-    """What the answer is like: **this stands in it**, ~~this does not~~."""
+    """Parts of the answer: **this has to be in it**, ~~this must not~~."""
     verdict: Category | tuple[Category, ...] = ()
-    """A moderation's category; several if each of them is right, the best one first."""
+    """The category of a moderation; several if each is right, the best one first."""
     sources: bool | None = None
-    """Whether the answer has numbered sources; by default if it is a report."""
+    """Whether the answer has numbered sources; default: only if it is a report."""
     research: bool = False
     """Whether a run is ordered and starts at once."""
     effect: Effect | tuple[Effect, ...] = ()
-    """What the tools for research do; several if each of them is right, the best one first."""
+    """What the tools for research do; several if each is right, the best one first."""
     brief_has: list[str] = []
-    """Words that the brief of the run, or the change to it, has to have."""
+    """Words that have to be in the brief of the run, or in the change to it."""
     brief_lacks: list[str] = []
-    """Words that it must not have."""
+    """Words that must not be in it."""
     about: list[str] = []
-    """Words of the title of the run that is meant."""
+    """Words in the title of the run that the message is about."""
 
     @field_validator("calls")
     @classmethod
@@ -79,12 +79,12 @@ class Turn(BaseModel):
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """Each that is right; empty: it is not judged."""
+        """The effects that are right; empty: the effect is not judged."""
         return ("start",) if self.research else _each(self.effect)
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """Each that is right."""
+        """The agents that are right."""
         if self.route or not self.effect:
             return _each(self.route or "desk")
         forgets = _OF_THE_DESK.issuperset(self.effects)
@@ -93,17 +93,17 @@ class Turn(BaseModel):
 
 
 class Conversation(BaseModel):
-    """A case. One of a single turn may have it in itself."""
+    """A case. In YAML the fields of a single turn may stand directly in the case."""
 
     model_config = ConfigDict(extra="forbid")
 
     id: str = ""
-    """By default the beginning of the first message."""
+    """Default: the beginning of the first message."""
     context: str = ""
-    """Name of the turns before these, see `Cases.contexts`."""
+    """Name of the turns that come first, see `Cases.contexts`."""
     turns: list[Turn] = Field(min_length=1)
     state: dict[str, Any] = {}
-    """Of the session, at the beginning."""
+    """Initial state of the session."""
 
     @model_validator(mode="before")
     @classmethod
@@ -122,17 +122,17 @@ class Conversation(BaseModel):
 
 
 class Cases(BaseModel):
-    """A set."""
+    """A set of cases, as written in YAML."""
 
     model_config = ConfigDict(extra="forbid")
 
     about: str
     ask_above_usd: float = Field(default=0, ge=0)
-    """What it is played with: a run whose upper price is at most this many USD starts without a question."""
+    """Runs with an upper price of at most this many USD start without a question."""
     unfinished: bool = False
-    """Whether runs are still under way when the next turn comes, as it mostly is; else they are over at once."""
+    """Whether runs are still running when the next turn comes, as in most real use; else they finish at once."""
     contexts: dict[str, list[Turn]] = {}
-    """Turns that cases begin with, by name. They lead up to what is judged."""
+    """Turns that cases can begin with, by name. They are setup for the turns that are judged."""
     cases: list[Conversation]
 
     @model_validator(mode="after")
@@ -144,10 +144,10 @@ class Cases(BaseModel):
 
 
 def read_cases(file: Path) -> Cases:
-    """Reads a set.
+    """Reads a set of cases from YAML.
 
     Raises:
-        CaseError: it is not as it should be.
+        CaseError: the file has a mistake.
     """
     try:
         data = read_yaml(file).data
@@ -163,7 +163,7 @@ def read_cases(file: Path) -> Cases:
 
 
 def build(name: str, cases: Cases) -> EvalSet:
-    """The set as ADK has it."""
+    """Converts a set of cases into ADK's evaluation set."""
     return EvalSet(
         eval_set_id=name,
         name=name,
@@ -185,10 +185,10 @@ def _case(cases: Cases, case: Conversation) -> EvalCase:
 
 
 def expected(turn: Turn, invocation_id: str, setup: bool = False) -> Invocation:
-    """A turn as ADK has it; what our metrics read of it is in `evals.invocation_facts`.
+    """Converts a turn into ADK's form; `evals.invocation_facts` reads it for the metrics.
 
     Args:
-        setup: whether it only leads up to what is judged.
+        setup: whether the turn only prepares the turns that are judged.
     """
     routes, verdicts = turn.routes, _each(turn.verdict)
     handed = [] if routes == ("desk",) else [("transfer_to_agent", {"agent_name": route}) for route in routes]
@@ -218,12 +218,12 @@ def _each(value: T | tuple[T, ...]) -> tuple[T, ...]:
 
 
 def as_text(built: EvalSet) -> str:
-    """A set as it is kept in a file."""
+    """Serializes a set as it is stored in a file."""
     return built.model_dump_json(indent=1, exclude_none=True, exclude_defaults=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the sets, or with `--check` says which are not up to date."""
+    """Writes the sets; with `--check` only prints which are not up to date."""
     texts = {
         f"{file.stem}{SUFFIX}": as_text(build(file.stem, read_cases(file))) for file in sorted(CASES.glob("*.yaml"))
     }
@@ -237,14 +237,14 @@ def main(arguments: list[str]) -> int:
         (AGENT / name).unlink(missing_ok=True)
     for name, text in texts.items():
         (HERE / name).write_text(text, encoding="utf-8")
-        link = AGENT / name  # where the Eval tab of `adk web` and `adk optimize` look
+        link = AGENT / name  # the Eval tab of `adk web` and `adk optimize` read sets there
         if not link.is_symlink():
             link.symlink_to(Path("../../evals") / name)
     return 0
 
 
 def _mistake(error: ValidationError, data: Any) -> str:
-    """The first mistake and where it is: the id or the message of its case, and its place in there."""
+    """The first mistake with its place: the id or the message of the case, and the field in it."""
     first = error.errors()[0]
     place, case = first["loc"], ""
     if len(place) > 1 and isinstance(found := data["cases"][place[1]], Mapping):

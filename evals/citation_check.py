@@ -1,7 +1,7 @@
-"""What a report says and by whom it is borne out, without a judge: FACT's statement–URL pairs, and what lacks one.
+"""Checks a report's citations without a model: finds FACT's statement–URL pairs, and statements without a source.
 
-FACT (DeepResearch Bench, arXiv 2506.11763) has a model find the pairs, drop duplicates, and ask each page whether it
-bears out its statement. The first two are done here by the marks; whether a page says so nobody is asked.
+FACT (DeepResearch Bench, arXiv 2506.11763) uses a model to find the pairs, to drop duplicates, and to check whether
+each page supports its statement. This module does the first two by the citation marks, and skips the third.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from evals.markdown_parser import read_prose
 
 @dataclass(frozen=True)
 class Pair:
-    """A statement and the address of a source that it names."""
+    """A statement and the URL of a source that it cites."""
 
     statement: str
     url: str
@@ -23,18 +23,18 @@ class Pair:
 
 @dataclass(frozen=True)
 class Check:
-    """What was found in a report."""
+    """The result for one report."""
 
     pairs: tuple[Pair, ...]
     """Without duplicates."""
     duplicates: tuple[Pair, ...]
-    """Pairs that the report has more than once, wherever they stand."""
+    """Pairs that occur more than once in the report."""
     claims: int
     """Sentences and rows of tables that state something."""
     uncited: tuple[str, ...]
-    """Those of them without a source."""
+    """Claims without a source."""
     figures: tuple[str, ...]
-    """Those of the uncited that tell a number, which nobody can check."""
+    """Uncited claims with a number, which readers cannot check."""
     unused: tuple[str, ...]
     """Sources of the list that no mark points at."""
     astray: tuple[int, ...]
@@ -47,7 +47,7 @@ class Check:
 
 
 def check(report: str) -> Check:
-    """Looks through a report in Markdown."""
+    """Checks the citations of a report in Markdown."""
     prose = read_prose(report)
     urls = {source.number: source.url or source.title for source in prose.sources}
     found = [

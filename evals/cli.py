@@ -29,7 +29,7 @@ if TYPE_CHECKING:
     from evals.runner import Player
 
 RESULTS = Path("reports/evals")
-"""Where results are kept."""
+"""Default folder of results."""
 
 app = typer.Typer(help="Evaluate the desk, and compare prompts and models.", invoke_without_command=True)
 
@@ -39,7 +39,7 @@ STOPPED = "Stopped. What was played is not kept."
 
 @dataclass(frozen=True)
 class Wish:
-    """What somebody wants to be played."""
+    """The options of one evaluation."""
 
     sets: str
     name: str
@@ -116,23 +116,23 @@ def compare(
 
 
 def _file(run: str) -> Path:
-    """The file of a run's results, given by itself or by the run's name."""
+    """The file of a run's results, from its path or the run's name."""
     return Path(run) if run.endswith(".json") else RESULTS / f"{file_name(run)}.json"
 
 
 def file_name(run: str) -> str:
-    """A run's name as that of a file."""
+    """Converts a run's name into a file name without suffix."""
     return re.sub(r"\W+", "-", run).strip("-").lower()
 
 
 def _installed() -> None:
     if not all(map(find_spec, ("pandas", "jinja2", "scipy"))):
         fail(RuntimeError(MISSING))
-    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of all its evaluation
+    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns so of all its evaluation
 
 
 def _settle(live: bool, place: Path) -> None:
-    """An offline run has a ledger and an emulator of its own, on which time does not pass."""
+    """Gives an offline run its own ledger, and its own emulator whose waits take no real time."""
     from tools.interactions import backend
 
     if not live:
@@ -195,7 +195,7 @@ async def _evaluate(wish: Wish) -> None:
 
 
 async def _live(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Budget, skipped: list[str]) -> list[Case]:
-    """Plays what the budget allows; where no research is expected none can be started."""
+    """Plays what the budget allows; cases that expect no research run cannot start one."""
     from evals.budget import divide, no_research, usd_per_research
 
     plain, costly = divide(sets)
@@ -215,7 +215,7 @@ async def _live(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Bud
 
 
 def _sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
-    """The sets to play, and what is left out."""
+    """The sets to play, and messages about what is left out."""
     from evals.build_sets import CaseError
     from evals.sets import NoSuchSet, choose, load_sets
     from tools.settings import ROOT

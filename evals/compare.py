@@ -1,4 +1,4 @@
-"""Two runs side by side: what differs, and whether it is more than noise."""
+"""Compares two evaluation runs, and tells differences from noise."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from scipy.stats import bootstrap
 from evals.result import Case, Run
 
 SAMPLES = 4_000
+"""Resamples of the bootstrap."""
 PASSED = "passed"
 
 
@@ -24,7 +25,7 @@ class Difference:
     second: float
     low: float
     high: float
-    """Between them lies the true difference, with a confidence of 95 %."""
+    """`low` and `high`: the 95 % confidence interval of the difference."""
 
     @property
     def change(self) -> float:
@@ -33,14 +34,14 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """In a word; a difference whose interval holds 0 may be chance."""
+        """better, worse, same or noise: a difference whose interval contains 0 may be chance."""
         if self.low <= 0 <= self.high:
             return "same" if self.change == 0 else "noise"
         return "better" if self.change > 0 else "worse"
 
 
 def compare(first: Run, second: Run) -> list[Difference]:
-    """Each metric, and the share of passed cases, over the cases that both runs have."""
+    """Compares each metric, and the share of passed cases, over the cases that both runs have."""
     others = {case.key: case for case in second.cases}
     pairs = [(case, others[case.key]) for case in first.cases if case.key in others]
     found = []
@@ -58,16 +59,16 @@ def compare(first: Run, second: Run) -> list[Difference]:
 
 
 def changed(first: Run, second: Run) -> list[tuple[Case, Case]]:
-    """Cases that passed in one run only, those that fail now first."""
+    """Cases that passed in only one of the runs; those that fail in the second come first."""
     others = {case.key: case for case in second.cases}
     pairs = [(case, others[case.key]) for case in first.cases if case.key in others]
     return sorted((pair for pair in pairs if pair[0].passed != pair[1].passed), key=lambda pair: pair[1].passed)
 
 
 def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean of paired differences, by the percentile bootstrap; the same every time.
+    """The 95 % interval of a mean of paired differences, by the percentile bootstrap with a fixed seed.
 
-    Where all differences are equal a resample shows none: the interval is what one case more could have changed.
+    If all differences are equal, resampling shows no spread: then the margin is what one more case could change.
     """
     mean = sum(differences) / len(differences)
     if len(set(differences)) == 1:

@@ -1,4 +1,4 @@
-"""What a case is played under: from which price on the desk asks, and whether runs are over at once."""
+"""The conditions of a case: the price above which the desk asks, and whether research runs finish at once."""
 
 from __future__ import annotations
 
@@ -14,22 +14,22 @@ from evals.server import still
 
 ASK, ATTACH = "DESK_ASK_ABOVE_USD", "DESK_ATTACH_SECONDS"
 GLANCE_SECONDS = 0.2
-"""How long a turn watches a run that is to be under way when the next turn comes."""
+"""Seconds that a turn watches a run that should still be running when the next turn comes."""
 LONGEST_SECONDS = 3_900
-"""How long it watches any other, which is to be over then. The longest run takes 60 minutes."""
+"""Seconds that a turn watches any other run, which should then be finished. The longest run takes 60 minutes."""
 
 
 @dataclass(frozen=True)
 class Conditions:
-    """Of a case."""
+    """The conditions of a case."""
 
     ask_above_usd: float = 0
-    """A run whose upper price is at most this many USD starts without a question."""
+    """Runs with an upper price of at most this many USD start without a question."""
     unfinished: bool = False
-    """Whether runs are under way when the next turn comes."""
+    """Whether runs are still running when the next turn comes."""
 
     def as_fields(self) -> dict[str, Any]:
-        """As further fields of ADK's case, without those that are as usual."""
+        """The conditions as extra fields of ADK's case, without default values."""
         return {name: value for name, value in asdict(self).items() if value}
 
     @classmethod
@@ -40,7 +40,7 @@ class Conditions:
 
     @asynccontextmanager
     async def hold(self) -> AsyncIterator[None]:
-        """Holds within it, and what was before holds again after it."""
+        """Applies the conditions in the block, and restores the previous ones after it."""
         seconds = GLANCE_SECONDS if self.unfinished else LONGEST_SECONDS
         with _environment({ASK: f"{self.ask_above_usd:g}", ATTACH: str(seconds)}):
             async with still() if self.unfinished else nullcontext():

@@ -1,8 +1,8 @@
-"""DeepResearch Bench: its tasks as durable researches, and the files that its scripts read.
+"""Runs the tasks of DeepResearch Bench as durable research jobs, and writes the files that its scripts read.
 
 The benchmark (github.com/Ayanami0730/deep_research_bench) reads `data/test_data/raw_data/<model>.jsonl`: a JSON object
 a line with `id`, `prompt` and `article`. RACE finds an article by its `prompt`, FACT by the `id` in the benchmark's
-`query.jsonl` (`utils/extract.py`), and knows citations of the form `text [1]` with a list of references at the end.
+`query.jsonl` (`utils/extract.py`). FACT reads citations of the form `text [1]` with a list of references at the end.
 """
 
 from __future__ import annotations
@@ -29,33 +29,33 @@ class Task:
     """A task of the benchmark."""
 
     id: int | str
-    """As the benchmark has it."""
+    """The benchmark's id."""
     prompt: str
 
 
 @dataclass(frozen=True)
 class Done:
-    """What came of a task."""
+    """The result of a task."""
 
     task: Task
     job: Job | None
-    """The newest that it has. None: it was not started, for want of money."""
+    """The task's newest job. None: not started, since the budget is used up."""
     report: Report | None
-    """The newest that says anything, also of an earlier job."""
+    """The newest report with a text, also of an earlier job."""
     trouble: str = ""
-    """What went wrong, where the job does not say it."""
+    """What went wrong, if the job's state does not show it."""
 
 
 @dataclass(frozen=True)
 class _Past:
-    """What a task has already."""
+    """The earlier jobs of a task."""
 
     jobs: tuple[Job, ...]
     """Oldest first."""
     report: Report | None
 
     def due(self, retry: bool) -> bool:
-        """Whether it has to be ordered: nothing was ever started, or it failed and is to be paid once more."""
+        """Whether the task has to be ordered: no run was ever started, or it failed and `retry` pays for a new one."""
         if not self.jobs or _unstarted(self.jobs[-1]):
             return True
         state = self.jobs[-1].state
@@ -64,10 +64,10 @@ class _Past:
 
 
 def read_tasks(file: Path) -> list[Task]:
-    """The tasks of a `query.jsonl`. A number in `source_id` is the benchmark's id, where a sample has one of its own.
+    """Reads the tasks of a `query.jsonl`. In a sample with its own ids, a number in `source_id` is the benchmark's id.
 
     Raises:
-        TasksError: there is something else in the file, or a task twice.
+        TasksError: the file is unreadable, has no tasks, or has a malformed or repeated task.
     """
     tasks: dict[str, Task] = {}
     ids: set[int | str] = set()
@@ -88,7 +88,7 @@ def read_tasks(file: Path) -> list[Task]:
         if not isinstance(prompt, str) or not prompt.strip() or prompt in tasks:
             raise TasksError(f"{file}, line {number}: a `prompt` that is empty or stands there twice")
         task = Task(own if isinstance(own, int) else row["id"], prompt)
-        if type(task.id) not in (int, str) or not task.id or task.id in ids:  # FACT skips each of these in silence
+        if type(task.id) not in (int, str) or not task.id or task.id in ids:  # FACT silently skips these
             raise TasksError(f"{file}, line {number}: an `id` that is empty, no number or text, or stands there twice")
         ids.add(task.id)
         tasks[prompt] = task
@@ -99,16 +99,16 @@ def read_tasks(file: Path) -> list[Task]:
 
 @dataclass(frozen=True)
 class Bench:
-    """Runs tasks. The same tasks by the same name join the researches that they have, whatever happened in between."""
+    """Runs tasks. Tasks that run again under the same name join their existing jobs, also after a crash."""
 
     service: Research
     new_order: Callable[[str], Order]
-    """The order for a prompt; its user and session say whose it is, and so what can be joined."""
+    """Makes the order for a prompt; its user and session decide which existing jobs can be joined."""
     most: float
-    """USD that all of it may cost, by the upper estimate of each run: of its session, of whatever tasks and time."""
+    """Most USD for all runs of the session, past ones and those of other tasks included, by each run's upper price."""
 
     async def outlook(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
-        """USD that was ordered already, and that is still to be ordered, at most."""
+        """Upper estimates in USD: of the runs ordered before, and of those still to order."""
         spent, known = await self._known(tasks)
         return spent, sum(self._cost(task) for task in tasks if known[task].due(retry))
 
@@ -118,9 +118,9 @@ class Bench:
         """Yields each task as it is done.
 
         Args:
-            at_once: how many run at a time.
-            say: is told each line of progress.
-            retry: whether what failed before is paid for once more.
+            at_once: most tasks that run at a time.
+            say: called with each line of progress.
+            retry: whether to pay for a new run of tasks that failed before.
         """
         (spent, known), free = await self._known(tasks), asyncio.Semaphore(at_once)
         left = self.most - spent
@@ -138,11 +138,11 @@ class Bench:
                     say(task, f"{job.id} begins")
                 else:
                     job = past.jobs[-1]
-                if job.state in ACTIVE | {State.EXPIRED}:  # one that seemed forgotten is worth another look
+                if job.state in ACTIVE | {State.EXPIRED}:  # an expired job may still be found at the server
                     try:
                         async for line in self.service.watch(job.id):
                             say(task, line)
-                    except ApiError as error:  # that one cannot be read is no reason to leave the others
+                    except ApiError as error:  # one unreadable job must not stop the others
                         trouble = f"{job.id} cannot be read: {error}; it goes on, and the same command looks again"
                 job, report = await self.service.job(job.id), await self._report(job)
                 if _unstarted(job):
@@ -151,7 +151,7 @@ class Bench:
                     trouble = f"{job.id} ended without a text; --retry pays for it once more"
                 return Done(task, job, report or past.report, trouble)
 
-        # What runs at the server already comes first, or it would run beside as many new ones.
+        # Jobs that run at the server already come first, else they would run in addition to `at_once` new ones.
         first = sorted(tasks, key=lambda task: not any(job.state in ACTIVE for job in known[task].jobs))
         running = [asyncio.create_task(one(task)) for task in first]
         try:
@@ -163,7 +163,7 @@ class Bench:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _known(self, tasks: Sequence[Task]) -> tuple[float, dict[Task, _Past]]:
-        """What the session has cost, at most, and what each task has."""
+        """Upper estimate in USD of the session's cost, and the earlier jobs of each task."""
         orders = {task: self.new_order(task.prompt) for task in tasks}
         mine = next(iter(orders.values()))
         jobs = [job for job in await self.service.jobs(mine.user) if job.order.session == mine.session]
@@ -176,7 +176,7 @@ class Bench:
         return spent, {task: _Past(tuple(jobs), await self._report(*jobs)) for task, jobs in same.items()}
 
     async def _report(self, *jobs: Job) -> Report | None:
-        """The newest that says anything."""
+        """The newest report with a text."""
         for job in reversed(jobs):
             report = await self.service.report(job.id)
             if report and report.text.strip():
@@ -193,7 +193,7 @@ class Bench:
 
 
 def article(report: Report) -> str:
-    """A report in the form that FACT knows: marks like `[1]`, and the references with their addresses at the end."""
+    """Converts a report into the form that FACT reads: marks like `[1]`, and references with URLs at the end."""
     text = report.text
     for picture in report.pictures:
         text = text.replace(picture.mark, "")
@@ -203,7 +203,7 @@ def article(report: Report) -> str:
 
 
 def write_articles(file: Path, tasks: Sequence[Task], reports: dict[Task, Report]) -> None:
-    """Writes those reports that there are, in the order of the tasks; the file is never half written."""
+    """Writes the existing reports in the order of the tasks, atomically."""
     rows = [{"id": t.id, "prompt": t.prompt, "article": article(reports[t])} for t in tasks if t in reports]
     file.parent.mkdir(parents=True, exist_ok=True)
     new = file.with_suffix(".new")
@@ -212,5 +212,5 @@ def write_articles(file: Path, tasks: Sequence[Task], reports: dict[Task, Report
 
 
 def _unstarted(job: Job) -> bool:
-    """Whether the server refused to start it, so that it cost nothing."""
+    """Whether the server refused to start the job, so that it cost nothing."""
     return job.state is State.FAILED and not job.interaction_id

@@ -1,4 +1,4 @@
-"""`desk eval deepresearch-bench`: the tasks of DeepResearch Bench as durable researches."""
+"""`desk eval deepresearch-bench`: runs the tasks of DeepResearch Bench as durable research jobs."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
     from evals.deep_research_bench import Task
 
 USER = "deepresearch-bench"
-"""Whose its researches are; each run by another name has a session of its own."""
+"""User id of the benchmark's jobs; each `--name` has its own session."""
 
 
 def deepresearch_bench(
@@ -108,7 +108,7 @@ async def _bench(
 
 
 def _table(tasks: Sequence[Task], checks: Mapping[Task, Check]) -> Table:
-    """What FACT counts, as far as it can be told without a judge."""
+    """A table of what FACT counts, as far as that needs no model."""
     from rich.table import Table
 
     table = Table("task", "pairs", "twice", "claims", "sourced", "unsourced figures", "unused sources", "astray marks")

@@ -1,4 +1,4 @@
-"""What the tools for research did in a turn, read from their calls and results; and what they should have done."""
+"""Effects of the research tools in a turn, read from their calls and results; and the expected effects."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ Effect = Literal[
     "start", "quote", "plan", "repeat", "approve", "revise", "cancel", "status", "report", "answer", "list",
     "delete_question", "forget_question", "forget", "none",
 ]  # fmt: skip
-"""start: a run was ordered and starts at once; quote: its price waits for a yes; plan: the same for a run whose plan is
-to be seen first; repeat: an old order was ordered once more; approve: a yes to a price, a plan or a deletion counted;
-answer: a report was asked about; delete_question, forget_question: a report's, the conversation's deletion waits for a
-yes; forget: the conversation is deleted; none: nothing of all this."""
+"""start: a run is ordered and starts at once; quote: a run is ordered and its price waits for a yes; plan: the same for
+a run that shows its plan first; repeat: an old order is ordered again; approve: a yes to a price, a plan or a deletion
+counts; answer: a question about a report is answered; delete_question: the deletion of a report waits for a yes;
+forget_question: the same for the conversation; forget: the conversation is deleted; none: none of these."""
 ORDERS: frozenset[Effect] = frozenset(("start", "quote", "plan", "repeat"))
 YESES: frozenset[Effect] = frozenset(("approve", "revise"))
 CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan": 2, "revise": 1}
-"""How many creates an effect may come to at most, whatever is said to the price: of a run, and of its plans."""
+"""Most creates of an effect, for a run and its plans, whatever the user answers to the price."""
 TOOLS = frozenset(
     (
         *("start_research", "approve", "revise", "show_research", "list_research", "ask_report", "cancel_research"),
@@ -27,16 +27,16 @@ TOOLS = frozenset(
 )
 """Names of the researcher's tools."""
 FORGETTING = frozenset(("forget_conversation", "confirm_forgetting"))
-"""Names of the tools by which the desk forgets a conversation."""
+"""Names of the tools that delete a conversation."""
 WANTED = "research_effect"
-"""Name of the call in an expected turn that stands for a `Wanted`."""
+"""Name of the call that stands for a `Wanted` in an expected turn."""
 
 _SENT = "intended"
-"""State of a job that is about to be sent: the tool has allowed a create."""
+"""State of a job that will be sent: the tool has allowed a create."""
 _OLD = "it was ordered before"
-"""How the `next` of a result begins that shows the run of an earlier order instead of taking a new one."""
+"""Beginning of `next` in a result that shows the run of an earlier order instead of a new one."""
 _LIMIT = re.compile(r"\(limit \$?[\d.]+\)")
-"""How an order is refused that would have been taken within other limits (`tools.research.quotas`)."""
+"""Part of an error that refuses an order only because of a limit (`tools.research.quotas`)."""
 
 
 @dataclass(frozen=True)
@@ -45,30 +45,30 @@ class Act:
 
     effect: Effect
     title: str = ""
-    """Of the run that it is about."""
+    """Title of the run that the call is about."""
     brief: str = ""
-    """What was ordered, or the change to it."""
+    """The ordered brief, or the change to it."""
     creates: int = 0
-    """Creates of Deep Research that it allows."""
+    """Creates of Deep Research that the call allows."""
 
 
 @dataclass(frozen=True)
 class Wanted:
-    """What a turn should do."""
+    """The expected effects of a turn."""
 
     effects: tuple[Effect, ...] = ()
-    """Each of them is right, the best one first."""
+    """The effects that are right, the best one first."""
     brief_has: tuple[str, ...] = ()
-    """Words that the brief has to have."""
+    """Words that have to be in the brief."""
     brief_lacks: tuple[str, ...] = ()
-    """Words that it must not have."""
+    """Words that must not be in the brief."""
     about: tuple[str, ...] = ()
-    """Words of the title of the run that is meant."""
+    """Words in the title of the run that the message is about."""
     setup: bool = False
-    """Whether the turn only leads up to what is judged."""
+    """Whether the turn only prepares the turns that are judged."""
 
     def as_arguments(self) -> dict[str, Any]:
-        """As the arguments of a call, without what is empty."""
+        """Converts it to arguments of a call, without empty values."""
         values = {name: value for name, value in asdict(self).items() if value}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -82,10 +82,10 @@ class Wanted:
 
 
 def acts_of(calls: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Act, ...]:
-    """What calls did, in order.
+    """Returns what calls did, in order.
 
     Args:
-        calls: name, arguments and result of each. A result with an `error` says that nothing was done.
+        calls: name, arguments and result of each. A result with an `error` did nothing.
     """
     return tuple(act for call in calls if (act := _act(*call)))
 

@@ -1,6 +1,6 @@
-"""What a brief asks of the form of its report, and whether the report has it.
+"""Reads from a brief how its report should be structured, and checks the report against that.
 
-Reads English briefs. What it does not understand it does not ask for, so a report is never blamed for that.
+Reads English briefs. A requirement that it does not understand is not checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WORDS = re.compile(
 
 @dataclass(frozen=True)
 class Form:
-    """What a brief asks for; none: nothing was said of it."""
+    """The structure that a brief asks for; None: no requirement."""
 
     table: bool = False
     points: int | None = None
@@ -38,7 +38,7 @@ class Form:
 
 
 def read_form(brief: str) -> Form:
-    """The form that a brief asks for."""
+    """Reads the form that a brief asks for."""
     named = _NAMED.search(brief)
     return Form(
         table=_TABLE.search(brief) is not None,
@@ -50,9 +50,9 @@ def read_form(brief: str) -> Form:
 
 
 def faults(form: Form, text: str, report: Prose) -> tuple[list[str], int]:
-    """What a report lacks, and how many things were looked at.
+    """Returns what a report lacks, and the number of checks.
 
-    A title and sources are asked for by every brief, sections by each that says nothing else of the form.
+    Every report needs a title and sources; if the brief has no other requirement, it needs sections too.
     """
     titles = [name for level, name in report.headings if level == 1]
     sections = [name for level, name in report.headings if level == 2 and name != "Sources"]

@@ -1,4 +1,4 @@
-"""What can be known of one of ADK's invocations, played or expected alike."""
+"""Extracts facts from ADK's invocations, actual or expected."""
 
 from __future__ import annotations
 
@@ -19,46 +19,46 @@ _VERDICT = re.compile(r"\*\*Verdict: (?:not safe, )?(?P<category>\w+)\*\*(?: \(c
 
 @dataclass(frozen=True)
 class Facts:
-    """Of one turn."""
+    """The facts of one turn."""
 
     asked: str
     text: str
-    """The answer that the turn ends with."""
+    """The final answer of the turn."""
     routes: tuple[str, ...]
-    """Whom the desk handed over to, in order; itself if to nobody. Of an expected turn: each that is right."""
+    """Agents that the desk handed over to, in order, else the desk. Of an expected turn: the agents that are right."""
     tools: tuple[tuple[str, Mapping[str, Any]], ...]
-    """Other calls of functions, with their arguments."""
+    """Other function calls, with their arguments."""
     acts: tuple[Act, ...]
-    """What the tools for research did. Of an expected turn: nothing."""
+    """What the tools for research did. Of an expected turn: empty."""
     wanted: Wanted | None
-    """Of an expected turn: what they should do; none: nothing is said about it, and no run is wanted."""
+    """Of an expected turn: what these tools should do; None: unspecified, and no run should start."""
     verdicts: tuple[tuple[str, float | None], ...]
-    """Categories of a moderation, with the confidence. Of an expected turn: each that is right, the best one first."""
+    """Moderation categories with their confidence. Of an expected turn: those that are right, the best one first."""
 
     @property
     def route(self) -> str:
-        """Who answers."""
+        """The agent that answers."""
         return self.routes[-1]
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """What the tools for research did, or should: of an expected turn each that is right, the best one first."""
+        """What the tools for research did. Of an expected turn: the effects that are right, the best one first."""
         found = self.wanted.effects if self.wanted else tuple(act.effect for act in self.acts)
         return found or ("none",)
 
     @property
     def research(self) -> bool:
-        """Whether a run was ordered, or would have been within other limits."""
+        """Whether a run was ordered, also if a limit refused it."""
         return self.effects[0] in ORDERS if self.wanted else not ORDERS.isdisjoint(self.effects)
 
     @property
     def brief(self) -> str:
-        """What was ordered last, or the change to it."""
+        """The brief ordered last, or the last change to one."""
         return next((act.brief for act in reversed(self.acts) if act.brief), "")
 
     @property
     def about(self) -> str:
-        """The title of the run that it was about."""
+        """The title of the run that the turn was about."""
         return next((act.title for act in reversed(self.acts) if act.title), "")
 
     @property
@@ -68,17 +68,17 @@ class Facts:
 
     @property
     def yeses(self) -> int:
-        """Those of them that answered a question, a price or a plan; the others are orders that start at once."""
+        """Creates allowed by a yes to a question, a price or a plan; all others are orders that start at once."""
         return sum(act.creates for act in self.acts if act.effect in YESES)
 
     @cached_property
     def prose(self) -> Prose:
-        """The answer taken apart."""
+        """The parsed answer."""
         return read_prose(self.text)
 
 
 def facts_of(invocation: Invocation) -> Facts:
-    """Reads an invocation."""
+    """Extracts the facts of an invocation."""
     pairs = get_all_tool_calls_with_responses(invocation.intermediate_data)
     calls = [(call.name or "", call.args or {}) for call, _ in pairs]
     results = [(response.response or {}) if response else {"error": "no result"} for _, response in pairs]
@@ -99,5 +99,5 @@ def facts_of(invocation: Invocation) -> Facts:
 
 
 def text_of(content: types.Content | None) -> str:
-    """What a content says, without thoughts."""
+    """The text of a content, without thoughts."""
     return "\n".join(part.text for part in (content.parts if content else None) or () if part.text and not part.thought)

@@ -1,4 +1,4 @@
-"""An answer in Markdown taken apart: its sentences, the marks in them, and the list of sources."""
+"""Parses an answer in Markdown into sentences, citation marks and the list of sources."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from tools.interactions.citations import Source
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
-_FIRST = 0xE000  # a mark becomes one character of the private use area while sentences are told apart
+_FIRST = 0xE000  # each mark becomes one private-use character while the text is split into sentences
 _MARK = "[\ue000-\uf8ff]"
 _SENTENCE = re.compile(
     rf"""\S.*?(?: [.!?…]+["”’)\]]*(?:\s?{_MARK})* (?=\s+[^a-z\s]|\s*$) | [。！？]+[”」]?{_MARK}* | $ )""",
@@ -23,13 +23,13 @@ _NUMBER = re.compile(r"\[(\d{1,4})\]")
 
 @dataclass(frozen=True)
 class Mark:
-    """A number in the text that points at a source."""
+    """A number in the text that refers to a source."""
 
     number: int
     url: str
-    """Where it leads; empty if nowhere."""
+    """The link of the mark; empty if it has none."""
     within_word: bool = False
-    """Whether it stands between two letters, which no citation does."""
+    """Whether it is between two letters, where no citation belongs."""
 
 
 @dataclass(frozen=True)
@@ -42,11 +42,11 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Prose:
-    """What an answer says; headings, code and the list of sources are no sentences."""
+    """A parsed answer; headings, code and the list of sources are no sentences."""
 
     sentences: tuple[Sentence, ...]
     marks: tuple[Mark, ...]
-    """All of them, also those in tables."""
+    """All marks, also those in tables."""
     sources: tuple[Source, ...]
     headings: tuple[tuple[int, str], ...]
     """Level, from 1, and text."""
@@ -56,12 +56,12 @@ class Prose:
 
     @property
     def claims(self) -> tuple[Sentence, ...]:
-        """Sentences that state something: no questions, and nothing that only introduces what follows."""
+        """Sentences of four words or more that state something: no questions, no introductions that end in a colon."""
         return tuple(s for s in self.sentences if not s.text.endswith((":", "?", "：", "？")) and _length(s.text) >= 4)
 
 
 def read_prose(text: str) -> Prose:
-    """Takes an answer apart. The last "Sources" is the list; what comes after belongs to it."""
+    """Parses an answer. The last heading "Sources" begins the list of sources, which goes on to the end."""
     tokens = _MARKDOWN.parse(text)
     at = next((i for i in reversed(range(len(tokens))) if _is_sources(tokens, i)), len(tokens))
     sentences: list[Sentence] = []
@@ -94,7 +94,7 @@ def read_prose(text: str) -> Prose:
 
 
 def _is_sources(tokens: Sequence[Token], i: int) -> bool:
-    """A heading "Sources", or a paragraph that is nothing but the word, in bold."""
+    """Whether a heading or a paragraph consists of the word "Sources" only, bold or not."""
     if tokens[i].type not in ("heading_open", "paragraph_open") or i + 1 >= len(tokens):
         return False
     return re.fullmatch(r"(\*\*)?Sources:?(\*\*)?", tokens[i + 1].content.strip()) is not None
@@ -116,7 +116,7 @@ def _sources(tokens: Sequence[Token]) -> list[Source]:
 
 
 def _written(token: Token) -> tuple[str, list[Mark]]:
-    """A block's text with each mark as one character, and the marks."""
+    """The text of a block, with each mark replaced by one character, and the marks."""
     text, marks, url = "", list[Mark](), None
     for child in token.children or ():
         if child.type == "link_open":
@@ -140,7 +140,7 @@ def _written(token: Token) -> tuple[str, list[Mark]]:
 
 
 def _is_mark(text: str, match: re.Match[str]) -> bool:
-    """Whether a bare number in brackets is one: not an index such as a[0]."""
+    """Whether a number in brackets without a link is a mark, and not an index such as a[0]."""
     return int(match[1]) > 0 and not re.match(r"[A-Za-z_]", text[match.end() : match.end() + 1] or " ")
 
 
@@ -160,6 +160,6 @@ def _sentences(text: str, marks: Sequence[Mark]) -> list[Sentence]:
 
 
 def _length(text: str) -> int:
-    """Words; two Chinese, Japanese or Korean characters count as one."""
+    """The number of words; two Chinese, Japanese or Korean characters count as one."""
     wide = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", text))
     return wide // 2 + len(re.findall(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+", text))

@@ -1,7 +1,7 @@
-"""Metrics of our own, for `custom_metrics` of ADK's evaluation.
+"""Our own metrics, for `custom_metrics` of ADK's evaluation.
 
-Each compares what can be known of a played turn with what was expected of it, and gives a share from 0 to 1, or None
-where the turn has nothing to be judged by. A case has the mean of its turns.
+Each compares the facts of an actual turn with the expected ones, and returns a score from 0 to 1, or None if the metric
+does not apply to the turn. The score of a case is the mean over its turns.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tools.interactions.citations import is_web
 Metric = Callable[
     [EvalMetric, list[Invocation], list[Invocation] | None, ConversationScenario | None], EvaluationResult
 ]
-"""What ADK calls."""
+"""Signature of a custom metric in ADK."""
 
 
 def metric(score: Callable[[Facts, Facts], float | None]) -> Metric:
-    """A score of one turn, actual and expected, as a metric of ADK's."""
+    """Turns a score of one turn (actual, expected) into a custom metric of ADK."""
 
     @wraps(score)
     def evaluate(
@@ -36,7 +36,7 @@ def metric(score: Callable[[Facts, Facts], float | None]) -> Metric:
         expected_invocations: list[Invocation] | None,
         conversation_scenario: ConversationScenario | None = None,
     ) -> EvaluationResult:
-        # ADK 2.13 empties `eval_metric.threshold` for a custom metric; its criterion still has it
+        # ADK 2.13 clears `eval_metric.threshold` for a custom metric; its criterion still has it
         threshold = eval_metric.criterion.threshold if eval_metric.criterion else 1.0
         pairs = list(zip(actual_invocations, expected_invocations or [], strict=True))
         scores = [score(facts_of(actual), facts_of(expected)) for actual, expected in pairs]
@@ -66,13 +66,13 @@ def route_accuracy(actual: Facts, expected: Facts) -> float:
 
 @metric
 def false_research_starts(actual: Facts, expected: Facts) -> float:
-    """1 as long as no run is ordered where none was asked for, which must never happen."""
+    """0 if a run is ordered that nobody asked for, else 1. It must always be 1."""
     return float(not actual.research or not ORDERS.isdisjoint(expected.effects))
 
 
 @metric
 def research_starts(actual: Facts, expected: Facts) -> float | None:
-    """Whether a run that was asked for is ordered. None where it only leads up to what is judged."""
+    """Whether a run that was asked for is ordered. None if the turn is only setup."""
     leads_up = expected.wanted is not None and expected.wanted.setup
     return float(actual.research) if ORDERS.issuperset(expected.effects) and not leads_up else None
 
@@ -87,21 +87,21 @@ def effect_match(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def false_starts(actual: Facts, expected: Facts) -> float:
-    """1 as long as nothing is ordered or approved but what the message wants, and that once. It must always be 1."""
+    """0 if anything is ordered or approved that the message does not want, or twice; else 1. It must always be 1."""
     counts = [(sum(effect in group for effect in actual.effects), group) for group in (ORDERS, YESES)]
     return float(all(count <= (not group.isdisjoint(expected.effects)) for count, group in counts))
 
 
 @metric
 def missed_yeses(actual: Facts, expected: Facts) -> float | None:
-    """1 as long as no yes is missed: what waited for it is approved. None where the message is no yes."""
+    """1 if a yes is understood, so that what waited for it is approved; else 0. None if the message is no yes."""
     judged = expected.wanted is not None and not expected.wanted.setup
     return float("approve" in actual.effects) if judged and expected.effects == ("approve",) else None
 
 
 @metric
 def brief_quality(actual: Facts, expected: Facts) -> float | None:
-    """Share of what the brief has to have and must not have that it has and has not; 0 without a brief."""
+    """Share of the required words that are in the brief and forbidden words that are not; 0 without a brief."""
     wanted = expected.wanted
     if wanted is None or not (wanted.brief_has or wanted.brief_lacks):
         return None
@@ -113,7 +113,7 @@ def brief_quality(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def wrong_report(actual: Facts, expected: Facts) -> float | None:
-    """1 as long as no other report is asked than the one that is meant. None where the case does not name one."""
+    """1 if the turn is about the expected report, else 0. None if the case names no report."""
     if expected.wanted is None or not expected.wanted.about:
         return None
     return float(all(_folded(words) in _folded(actual.about) for words in expected.wanted.about))
@@ -121,10 +121,10 @@ def wrong_report(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def argument_match(actual: Facts, expected: Facts) -> float | None:
-    """Share of the calls that are as expected; those that nobody expected count against it.
+    """Share of the calls that are as expected; unexpected calls lower it.
 
-    The expected arguments have to be among the actual ones, which may have more. The researcher's tools count only
-    where one is expected: what they do is judged by `effect_match`. So is the forgetting where an effect is wanted.
+    The actual arguments have to include the expected ones. The researcher's tools count only if one is expected:
+    `effect_match` judges what they do. It also judges the tools that delete a conversation, if an effect is expected.
     """
     if any(name == "*" for name, _ in expected.tools):
         return None
@@ -142,7 +142,7 @@ def argument_match(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def verdict_match(actual: Facts, expected: Facts) -> float | None:
-    """Whether a moderation comes to the right category; none at all is wrong."""
+    """Whether a moderation finds the right category; no category is wrong."""
     if not expected.verdicts:
         return None
     return float(bool(actual.verdicts) and actual.verdicts[-1][0] in [category for category, _ in expected.verdicts])
@@ -150,7 +150,7 @@ def verdict_match(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def answer_marks(actual: Facts, expected: Facts) -> float | None:
-    """Share of what the expected answer marks: **this stands in the answer**, ~~this does not~~."""
+    """Share of the marked words that are right: **has to be in the answer**, ~~must not be in it~~."""
     text = _folded(actual.text)
     wanted = [_folded(m) in text for m in re.findall(r"\*\*(?!Verdict:)([^*]+)\*\*", expected.text)]
     unwanted = [_folded(m) not in text for m in re.findall(r"~~([^~]+)~~", expected.text)]
@@ -159,10 +159,10 @@ def answer_marks(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def citation_validity(actual: Facts, expected: Facts) -> float | None:
-    """Share of marks and sources that are sound.
+    """Share of marks and sources that are valid.
 
-    A mark stands at the end of a word and leads where its source does; sources are numbered from 1 without a gap and
-    have an address of the web or none at all; each has a mark.
+    A valid mark is not inside a word and has the same link as its source. A valid source is numbered from 1 without a
+    gap, has a web address or none, and has a mark.
     """
     prose = actual.prose
     if not prose.marks and not prose.sources:
@@ -179,7 +179,7 @@ def citation_validity(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def citation_coverage(actual: Facts, expected: Facts) -> float | None:
-    """Share of the answer's claims that have a source, where the expected answer has sources."""
+    """Share of the answer's claims that have a source. None if the expected answer has no sources."""
     if not expected.prose.sources:
         return None
     claims = actual.prose.claims
@@ -188,7 +188,7 @@ def citation_coverage(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def report_structure(actual: Facts, expected: Facts) -> float | None:
-    """Share of what the brief asks of the report's form that the report has, where one with sources is expected."""
+    """Share of the brief's format requirements that the report meets. None if no report with sources is expected."""
     if not expected.research or not expected.prose.sources:
         return None
     missing, looked = faults(read_form(actual.asked), actual.text, actual.prose)

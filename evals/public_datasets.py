@@ -1,8 +1,8 @@
-"""Public samples as evaluation sets. They are read where they lie, and belong to nobody here: see their README.
+"""Converts public samples into evaluation sets. The files are not part of this repository; see their README.
 
-Rows are JSON lines. `routing.jsonl` is made of CLINC150 and DeepResearch Bench, `moderation.jsonl` of OpenAI's
-moderation release and the SMS Spam Collection, `research_tasks.jsonl` of DeepResearch Bench, `longfact_tasks.jsonl` of
-LongFact.
+Rows are JSON lines. `routing.jsonl` is made from CLINC150 and DeepResearch Bench, `moderation.jsonl` from OpenAI's
+moderation release and the SMS Spam Collection, `research_tasks.jsonl` from DeepResearch Bench, `longfact_tasks.jsonl`
+from LongFact.
 """
 
 from __future__ import annotations
@@ -17,18 +17,18 @@ from google.adk.evaluation.eval_set import EvalSet
 from evals.build_sets import CaseError, Cases, Conversation, Turn, build
 
 OFFENSIVE = "public_moderation"
-"""The set whose texts are never kept in a result."""
+"""The set whose texts are never stored in a result."""
 AGENTS = {"assistant": "assistant", "moderation": "moderator", "research": "researcher", "none": "desk"}
-"""Names that `routing.jsonl` has for who answers."""
+"""Our agents by the labels of `routing.jsonl`."""
 
 Row = Mapping[str, Any]
 
 
 def read_public(folder: Path) -> list[EvalSet]:
-    """The sets of those files that are there.
+    """Reads the sets of the files that exist in a folder.
 
     Raises:
-        CaseError: a row is not as its file's README says.
+        CaseError: a row does not have the format in the README.
     """
     return [
         build(name, Cases(about=f"Public samples: {file}", ask_above_usd=3, cases=list(_cases(folder / file, turn))))
@@ -54,7 +54,7 @@ def _routing(row: Row) -> Turn:
             "route": [AGENTS[name] for name in dict.fromkeys([row["expected"], *row["accept"]])],
             "calls": [{"*": {}}],
             "research": row["expected"] == "research",
-            "sources": False,  # what is found offline is the corpus's affair
+            "sources": False,  # offline, the sources depend on the corpus
         }
     )
 

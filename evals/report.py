@@ -1,4 +1,4 @@
-"""A run as one self-contained page, and as a table for the terminal."""
+"""Renders an evaluation run as one self-contained HTML page, and as tables for the terminal."""
 
 from __future__ import annotations
 
@@ -22,13 +22,13 @@ from evals.statistics import calibration, confusion, expected_error, scores, wil
 
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 MEASURED = ("calls a turn", "tokens a turn", "s, median")
-"""Columns of what a turn took: of a model, of all models, of the clock."""
+"""Columns of a turn's effort: model calls, tokens of all models, seconds."""
 
 _INK, _GOOD, _BAD = "#3b5b7a", "#3f7d58", "#b0483d"
 
 
 def summary(run: Run) -> Group:
-    """Each set with its passed cases and what a turn took; each metric's mean."""
+    """Tables of a run: the passed cases and the effort of each set, the mean of each metric."""
     sets = Table("set", "passed", "95 %", *MEASURED)
     for name, cases in _sets(run).items():
         sets.add_row(name, *_passed(cases), *_measured(cases))
@@ -52,7 +52,7 @@ def _labels(title: str, pairs: Sequence[tuple[str, str]]) -> Table:
 
 
 def differences(found: Sequence[Difference]) -> Table:
-    """What two runs differ in."""
+    """A table of the differences between two runs."""
     table = Table("metric", "cases", "first", "second", "change", "95 %", "verdict")
     for each in found:
         span = f"{each.low:+.3f} … {each.high:+.3f}"
@@ -63,7 +63,7 @@ def differences(found: Sequence[Difference]) -> Table:
 
 
 def page(run: Run) -> str:
-    """The run as HTML that loads and runs nothing."""
+    """The run as HTML without scripts and external files."""
     paired = _paired(run)
     bins = [(t.actual.confidence, t.actual.verdict == t.expected.verdict) for t in run.turns if _judged(t)]
     charts = [_bars(run), *(_matrix(title, pairs) for title, pairs in paired.items())]
@@ -86,7 +86,7 @@ def page(run: Run) -> str:
 
 
 def _sets(run: Run) -> dict[str, list[Case]]:
-    """The cases of each set, and of all."""
+    """The cases of each set, and of all sets together."""
     found = {name: [c for c in run.cases if c.set == name] for name in dict.fromkeys(c.set for c in run.cases)}
     return found | ({"all": run.cases} if run.cases else {})
 

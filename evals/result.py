@@ -1,4 +1,4 @@
-"""What came of a run: plain data, kept as JSON."""
+"""The result of an evaluation run: plain data, stored as JSON."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ResultError(Exception):
-    """A file of results cannot be read. The text names it."""
+    """A result file cannot be read. The text names the file."""
 
 
 class _Data(BaseModel):
@@ -18,7 +18,7 @@ class _Data(BaseModel):
 
 
 class Said(_Data):
-    """What can be known of a turn, expected or actual; of the expected one only what was asked for."""
+    """The facts of an actual or expected turn; an expected one has only what the case specifies."""
 
     route: str = ""
     """The agent that answers."""
@@ -26,37 +26,37 @@ class Said(_Data):
     research: bool = False
     """Whether a run is ordered."""
     effects: list[str] = []
-    """What the tools for research did, or of the expected turn should: each that is right."""
+    """What the tools for research did; of an expected turn: the effects that are right."""
     brief: str = ""
-    """Of the run that was ordered, or the change to it; of the expected turn what it has, and lacks."""
+    """The ordered brief, or the change to it; of an expected turn: the required and the forbidden words."""
     about: str = ""
-    """Title of the run that it was about."""
+    """Title of the run that the turn was about."""
     creates: int = 0
     """Creates of Deep Research that the turn allowed."""
     yeses: int = 0
-    """Those of them that a yes to a question allowed; the others start below the price that is asked about."""
+    """Creates allowed by a yes to a question; all others are cheap enough to start without one."""
     verdict: str = ""
     confidence: float | None = None
     text: str = ""
 
 
 class Turn(_Data):
-    """One message and what was made of it."""
+    """One message with its expected and its actual outcome."""
 
     user: str
     expected: Said
     actual: Said
     scores: dict[str, float | None] = {}
-    """By metric, 0 to 1; none: the metric has nothing to say of it."""
+    """Score by metric, 0 to 1; None: the metric does not apply."""
     failed: list[str] = []
-    """The metrics whose threshold it misses."""
+    """The metrics whose threshold the turn misses."""
     calls: float | None = None
-    """Of a model."""
+    """Number of model calls."""
     tokens: float | None = None
     seconds: float | None = None
 
     def without_words(self) -> Turn:
-        """The same without what was said."""
+        """A copy without the texts of the user and the agents."""
         actual = self.actual.model_copy(update={"text": "", "tools": [], "brief": "", "about": ""})
         return self.model_copy(update={"user": "(not kept)", "actual": actual})
 
@@ -69,23 +69,23 @@ class Case(_Data):
     passed: bool
     turns: list[Turn] = []
     error: str = ""
-    """Why it could not be played, or was not."""
+    """Why the case could not be played, or why it failed apart from its metrics."""
     creates: int = 0
-    """Creates of Deep Research in the table of spending, which is written before each."""
+    """Creates of Deep Research by the spending table, which is written before each create."""
 
     @property
     def allowed(self) -> int:
-        """Creates of Deep Research that somebody has allowed."""
+        """Creates of Deep Research that the user allowed."""
         return sum(turn.actual.creates for turn in self.turns)
 
     @property
     def key(self) -> str:
-        """The same in every run."""
+        """Identifies the case in every run."""
         return f"{self.set}/{self.id}"
 
     @property
     def failed(self) -> str:
-        """Why it did not pass."""
+        """Why the case did not pass."""
         return self.error or ", ".join(dict.fromkeys(name for turn in self.turns for name in turn.failed))
 
     def score(self, metric: str) -> float | None:
@@ -95,35 +95,35 @@ class Case(_Data):
 
 
 class Run(_Data):
-    """A run over all its sets."""
+    """An evaluation run over all its sets."""
 
     name: str
     created: str
-    """ISO 8601."""
+    """Start time, ISO 8601."""
     backend: str
     models: dict[str, str]
     """The model of each agent."""
     usd: float = 0.0
-    """What it cost at most, by the tokens that were counted; 0 on the emulator."""
+    """Upper estimate of the cost, from the counted tokens; 0 on the emulator."""
     cases: list[Case]
     server_creates: int | None = None
-    """Creates of Deep Research that the server says it has accepted; none: it does not say."""
+    """Creates of Deep Research that the server accepted; None: unknown."""
     skipped: list[str] = []
-    """What was left out, and why."""
+    """Messages about what was left out, and why."""
 
     @property
     def creates(self) -> int:
-        """Creates of Deep Research: as the server counts them, else the table of spending."""
+        """Creates of Deep Research, as counted by the server, else by the spending table."""
         return sum(case.creates for case in self.cases) if self.server_creates is None else self.server_creates
 
     @property
     def allowed(self) -> int:
-        """Creates of Deep Research that somebody has allowed: by a yes, or by an order that needs none by its price."""
+        """Creates of Deep Research that the user allowed: by a yes, or by an order whose price needs none."""
         return sum(case.allowed for case in self.cases)
 
     @property
     def paid(self) -> str:
-        """In a sentence, what was created and who has allowed it; empty: nothing was."""
+        """A sentence about what was created and how it was allowed; empty: nothing was created."""
         if not self.creates and not self.allowed:
             return ""
         counted = "in the table of spending" if self.server_creates is None else "at the server"

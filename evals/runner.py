@@ -37,9 +37,9 @@ from tools.research.job import Kind, State
 from tools.researcher.agent import Researcher
 
 SENDING_S = 1.0
-"""How long is waited at a time until an order is sent."""
+"""Seconds of one wait for an order to be sent."""
 CALLS, TOKENS, SECONDS = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
-"""ADK's own metrics that every run has."""
+"""Names of ADK's own metrics, which every run measures."""
 
 
 @dataclass(frozen=True)
@@ -49,20 +49,20 @@ class Player:
     app: App
     criteria: EvalConfig
     count: CreateCount = field(default_factory=CreateCount)
-    """What the server created while it played."""
+    """Counts what the server creates during play."""
 
     @property
     def root(self) -> BaseAgent:
-        """The agent that is talked to."""
+        """The root agent of the application."""
         assert isinstance(self.app.root_agent, BaseAgent)
         return self.app.root_agent
 
     async def play(
         self, sets: Sequence[EvalSet], at_once: int = 4, budget: Budget | None = None
     ) -> AsyncGenerator[Case, None]:
-        """Yields each case as it is done; those that the budget does not allow are not played.
+        """Yields each case when it is done; cases beyond the budget are not played.
 
-        Cases that are played under the same conditions are played together.
+        Cases with the same conditions are played concurrently.
         """
         await self.count.begin()
         groups = dict[Conditions, list[tuple[str, EvalCase]]]()
@@ -128,12 +128,12 @@ class Player:
 
 
 def load_criteria(path: Path) -> EvalConfig:
-    """ADK's criteria file."""
+    """Reads ADK's criteria file."""
     return EvalConfig.model_validate_json(path.read_text(encoding="utf-8"))
 
 
 def models_of(agent: BaseAgent) -> dict[str, str]:
-    """The model of each agent, by name; of a researcher also the agent that its runs are done by."""
+    """The model of each agent by name; of a researcher also the Deep Research agent of its runs."""
     found = {agent.name: str(getattr(getattr(agent, "canonical_model", None), "model", ""))}
     if isinstance(agent, Researcher):
         found[f"runs of {agent.name}"] = agent.agent
@@ -143,7 +143,7 @@ def models_of(agent: BaseAgent) -> dict[str, str]:
 
 
 def turn_of(result: EvalMetricResultPerInvocation) -> Turn:
-    """A turn with what ADK's evaluation says of it."""
+    """Converts ADK's evaluation of a turn into a `Turn`."""
     scores = {each.metric_name: each.score for each in result.eval_metric_results}
     measured = {name: scores.pop(name, None) for name in (CALLS, TOKENS, SECONDS)}
     scores.pop("tool_call_count_v1", None)
@@ -162,7 +162,11 @@ def turn_of(result: EvalMetricResultPerInvocation) -> Turn:
 
 
 def said_in(facts: Facts, route: str = "") -> Said:
-    """Facts as they are kept; of several routes that are right the one that was taken."""
+    """Converts facts into stored form.
+
+    Args:
+        route: the actual route, which is stored if it is among several right ones.
+    """
     category, confidence = facts.verdicts[0] if facts.verdicts else ("", None)
     return Said(
         route=route if route in facts.routes else facts.routes[0],
@@ -180,19 +184,19 @@ def said_in(facts: Facts, route: str = "") -> Said:
 
 
 def _alone(case: EvalCase, set_id: str) -> EvalCase:
-    """With a user of its own: runs and limits are the user's."""
+    """The case with its own user, since runs and limits belong to a user."""
     given = case.session_input or SessionInput(app_name="", user_id="")
     own = given.model_copy(update={"user_id": user_of(set_id, case)})
     return case.model_copy(update={"session_input": own})
 
 
 def user_of(set_id: str, case: EvalCase) -> str:
-    """Who plays a case."""
+    """The id of the user that plays a case."""
     return f"eval-{set_id}-{case.eval_id}"
 
 
 async def creates_of(user: str) -> int:
-    """Creates of Deep Research in the table of spending, when none is about to be sent any more."""
+    """The number of a user's creates in the spending table, counted when no order waits to be sent."""
     service = research()
     while unsent := [job for job in await service.jobs(user) if job.state is State.INTENDED]:
         async with aclosing(service.watch(unsent[0].id, SENDING_S)) as lines:
@@ -202,7 +206,7 @@ async def creates_of(user: str) -> int:
 
 
 def _marked(wanted: Wanted | None) -> str:
-    """What a brief has to have, and what not, as the answers mark it."""
+    """The required and forbidden words of a brief, marked as in expected answers."""
     if wanted is None:
         return ""
     return " ".join(

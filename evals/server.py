@@ -1,4 +1,4 @@
-"""What the evaluation asks of the emulator besides its API: to let time stand still, and what was created there."""
+"""Uses the emulator's control endpoints for the evaluation: stops its clock, and counts creates."""
 
 from __future__ import annotations
 
@@ -12,15 +12,16 @@ import httpx
 from tools.interactions import backend
 
 BODIES = 1_000
-"""Newest requests whose bodies the emulator keeps (`interactions_emulator.engine.request_log`)."""
+"""Number of newest requests whose bodies the emulator keeps (`interactions_emulator.engine.request_log`)."""
 TURNS = 40
-"""After so many turns the log is read. A turn makes less than ten requests."""
+"""Number of turns between two reads of the log. A turn makes fewer than ten requests."""
 TIMEOUT_S = 60.0
+"""Timeout of a request to the emulator, in seconds."""
 
 
 @asynccontextmanager
 async def still() -> AsyncIterator[None]:
-    """Within it no time passes on the emulator, so no run ends; elsewhere a run takes minutes anyway."""
+    """Stops the emulator's clock in the block, so that no run ends; on other servers a run takes minutes anyway."""
     url = _url()
     if not url:
         yield
@@ -35,26 +36,26 @@ async def still() -> AsyncIterator[None]:
 
 @dataclass
 class CreateCount:
-    """Counts the creates of Deep Research that the emulator accepted, by its log of requests."""
+    """Counts the creates of Deep Research that the emulator accepted, from its request log."""
 
     creates: int | None = 0
-    """So far; none: not known, for the server is no emulator, or the log was not read often enough."""
+    """Count so far; None: unknown, since the server is no emulator or the log was not read often enough."""
     _seen: int | None = None
-    """Requests in the log when it was read last."""
+    """Number of requests in the log at the last read."""
     _turns: int = 0
-    """Turns since then."""
+    """Number of turns since then."""
 
     async def begin(self) -> None:
-        """Goes on from here: what is in the log by now does not count."""
+        """Starts counting; requests that are already in the log do not count."""
         url = _url()
         self._seen = len(_requests(await _ask(url, "log"))) if url else None
         self.creates = self.creates if url else None
 
     async def read(self, turns: int = TURNS) -> None:
-        """Counts what has come since the last time, if more than `TURNS` turns were played since then.
+        """Counts the new requests if at least `TURNS` turns were played since the last read.
 
         Args:
-            turns: that were played since the last call.
+            turns: number of turns since the last call; by default enough to read now.
         """
         self._turns += turns
         if self._seen is None or self.creates is None or self._turns < TURNS:
@@ -83,7 +84,7 @@ def _requests(log: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _url() -> str:
-    """Of the emulator; empty: the server in use is none."""
+    """The emulator's address; empty: another server is in use."""
     found = backend.current()
     return found.url if found.kind == "emulator" else ""
 

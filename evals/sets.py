@@ -1,4 +1,4 @@
-"""The sets there are: those of this folder, and the public samples where they are."""
+"""Finds evaluation sets: those of this folder, and the public samples if they are present."""
 
 from __future__ import annotations
 
@@ -13,11 +13,11 @@ SUFFIX = ".evalset.json"
 
 
 class NoSuchSet(Exception):
-    """A set was asked for that does not exist. The text names those that do."""
+    """The requested set does not exist. The text names those that do."""
 
 
 def load_sets(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:
-    """The sets of a folder by name, and the public samples of another."""
+    """Loads the sets of a folder by name, and the public samples of another folder."""
     found = [
         EvalSet.model_validate_json(file.read_text(encoding="utf-8")) for file in sorted(folder.glob(f"*{SUFFIX}"))
     ]
@@ -25,7 +25,7 @@ def load_sets(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:
 
 
 def choose(sets: dict[str, EvalSet], names: Sequence[str]) -> list[EvalSet]:
-    """The sets with these names; all without any.
+    """Selects the sets with these names; all sets if there are no names.
 
     Raises:
         NoSuchSet: one does not exist.

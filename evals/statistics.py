@@ -1,4 +1,4 @@
-"""Statistics over pairs of what was expected and what came."""
+"""Statistics over pairs of expected and actual labels."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from scipy.stats import binomtest
 
 @dataclass(frozen=True)
 class Confusion:
-    """How often each label was given for each expected one."""
+    """A confusion matrix."""
 
     labels: tuple[str, ...]
     counts: tuple[tuple[int, ...], ...]
@@ -20,7 +20,7 @@ class Confusion:
 
 @dataclass(frozen=True)
 class Scores:
-    """Of one label."""
+    """The scores of one label."""
 
     precision: float | None
     """None: the label was never given."""
@@ -33,17 +33,17 @@ class Scores:
 
 @dataclass(frozen=True)
 class Bin:
-    """Answers of about the same confidence."""
+    """Answers of similar confidence."""
 
     confidence: float
-    """Their mean."""
+    """Mean confidence."""
     accuracy: float
-    """Share that is right."""
+    """Share of right answers."""
     size: int
 
 
 def confusion(pairs: Sequence[tuple[str, str]]) -> Confusion:
-    """From pairs (expected, actual)."""
+    """The confusion matrix of pairs (expected, actual)."""
     counted = Counter(pairs)
     labels = tuple(sorted({label for pair in pairs for label in pair}))
     return Confusion(labels, tuple(tuple(counted[row, column] for column in labels) for row in labels))
@@ -66,7 +66,7 @@ def scores(pairs: Sequence[tuple[str, str]]) -> dict[str, Scores]:
 
 
 def calibration(answers: Sequence[tuple[float, bool]], bins: int = 10) -> list[Bin]:
-    """Answers (confidence from 0 to 1, right) in bins of equal width; empty ones are left out."""
+    """Groups answers (confidence from 0 to 1, right) into bins of equal width; empty bins are left out."""
     sorted_in: dict[int, list[tuple[float, bool]]] = {}
     for confidence, right in answers:
         sorted_in.setdefault(min(int(confidence * bins), bins - 1), []).append((confidence, right))
@@ -77,12 +77,12 @@ def calibration(answers: Sequence[tuple[float, bool]], bins: int = 10) -> list[B
 
 
 def expected_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: how far confidence and accuracy lie apart, over all answers."""
+    """Expected calibration error: mean distance of confidence and accuracy over all answers."""
     total = sum(each.size for each in bins)
     return sum(each.size * abs(each.confidence - each.accuracy) for each in bins) / total if total else 0.0
 
 
 def wilson(successes: int, n: int) -> tuple[float, float]:
-    """The 95 % interval of a share."""
+    """The 95 % Wilson interval of a share."""
     interval = binomtest(successes, n).proportion_ci(method="wilson")
     return float(interval.low), float(interval.high)

@@ -1,4 +1,4 @@
-"""Turns configs/ into the `app` and the `root_agent` that ADK looks for."""
+"""Builds from configs/ the `app` and the `root_agent` that ADK looks for."""
 
 import sys
 from pathlib import Path

@@ -1,4 +1,4 @@
-"""The commands. What a command needs is imported inside it, so that `desk --help` is quick."""
+"""The command `desk`. Each subcommand imports what it needs when it runs, so that `desk --help` is quick."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ app = typer.Typer(
     help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
-    rich_markup_mode=None,  # which would take half of the time that `desk --help` takes
+    rich_markup_mode=None,  # markup would take half of the time of `desk --help`
 )
 
 
@@ -59,7 +59,7 @@ def ask(
 
 for command in (*jobs.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
-for group in entry_points(group="desk.commands"):  # of packages that need not be installed: the evaluation
+for group in entry_points(group="desk.commands"):  # from optional packages: `desk eval`
     app.add_typer(group.load(), name=group.name)
 
 
@@ -114,7 +114,7 @@ def emulator(context: typer.Context) -> None:
 def demo(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the report.")] = Path("reports"),
 ) -> None:
-    """Show everything once: small talk, weather, search, moderation, and a research with its report."""
+    """Show everything once: small talk, weather, search, moderation, and a research run with its report."""
     from tools.cli.demo import run_demo
 
     run(run_demo(out, folder))

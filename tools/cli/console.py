@@ -1,4 +1,4 @@
-"""What all commands share: the terminal, errors as one line, answers and progress."""
+"""Helpers of all commands: run a command, show errors on one line, ask, show answers and progress."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ STOPPED = "Stopped. A research that was started goes on; the same command picks 
 
 
 def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
-    """Runs a command; errors of the application become one line and exit status 1, Ctrl-C says `stopped`."""
+    """Runs a command. Errors of the application become one line and exit status 1; Ctrl-C prints `stopped`."""
     import asyncio
 
     from sqlalchemy.exc import SQLAlchemyError
@@ -38,21 +38,21 @@ async def _closing(work: Coroutine[Any, Any, None]) -> None:
 
     try:
         await work
-    finally:  # also after Ctrl-C: the id of a research that is just being started is still written down
+    finally:  # also after Ctrl-C: saves the id of a run that is just being started
         await close()
 
 
 def fail(error: Exception) -> NoReturn:
-    """Ends with the error's own words."""
+    """Prints the error's text and exits with status 1."""
     err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
     raise typer.Exit(1)
 
 
 def confirm(question: str, otherwise: str) -> None:
-    """Asks, and ends the command without a yes.
+    """Asks a question, and ends the command without a yes.
 
     Args:
-        otherwise: the next step where nobody can be asked; ends the command there.
+        otherwise: the next step to print if stdin is no terminal; the command ends there.
     """
     if not can_ask():
         fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))
@@ -60,7 +60,7 @@ def confirm(question: str, otherwise: str) -> None:
 
 
 def show(author: str, said: str, partial: bool) -> None:
-    """An answer as Markdown on a terminal and as plain text elsewhere; progress as one dim line."""
+    """Prints an answer, as Markdown on a terminal and as plain text elsewhere; progress as one dim line."""
     if partial:
         out.print(f"  [dim]{escape(said.strip())}[/]", soft_wrap=not out.is_terminal)
     elif out.is_terminal:
@@ -73,7 +73,7 @@ def show(author: str, said: str, partial: bool) -> None:
 
 
 async def show_progress(lines: AsyncIterator[str]) -> None:
-    """Lines as they come, with the time; on a terminal with a spinner below them."""
+    """Prints lines as they come; on a terminal with a spinner and the elapsed time below them."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

@@ -1,4 +1,4 @@
-"""The demonstration: everything that the desk does, once."""
+"""`desk demo`: a conversation that shows each feature of the desk once."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ BRIEF = "Write a research report about that, and about coroutines"
 
 
 async def run_demo(console: Console, folder: Path) -> None:
-    """Holds the conversation and saves the report of its research below `folder`."""
+    """Plays the conversation and saves the report of its research run below `folder`."""
     settings = load_settings()
     question, brief = await asyncio.to_thread(_about, settings.corpus) if settings.corpus else (QUESTION, BRIEF)
     runner = new_runner(build_app(), settings)
@@ -64,7 +64,7 @@ async def run_demo(console: Console, folder: Path) -> None:
 
 
 def _about(corpus: Path) -> tuple[str, str]:
-    """A question and a brief for documents that nobody has seen: their first headings, else their names."""
+    """A question and a brief about any folder of documents, from their first headings, else their file names."""
     topics = []
     for path in sorted(p for p in corpus.rglob("*") if p.suffix.lower() in (".md", ".txt", ".rst", ".html"))[:4]:
         heading = re.search(r"^#+\s+(.+)$", path.read_text(errors="replace"), re.MULTILINE)

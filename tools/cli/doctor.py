@@ -1,4 +1,4 @@
-"""What is in use and what is missing, on one screen."""
+"""`desk doctor` and `desk check`: show the configuration in use, and what is missing."""
 
 from __future__ import annotations
 
@@ -27,12 +27,12 @@ from tools.yaml_files import ConfigError
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
 SHOWN = 10
-"""Rows of the ledger that cannot be read and are named."""
+"""Most unreadable rows of the ledger that are listed."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """One line: what, how it stands, and whether it can be worked with."""
+    """One line of `desk doctor`: what was checked, the result, and whether it is good."""
 
     what: str
     value: str
@@ -40,7 +40,7 @@ class Finding:
 
 
 async def findings() -> list[Finding]:
-    """Looks at everything that the desk needs. Never shows a key or a password."""
+    """Checks everything that the desk needs. Never shows a key or a password."""
     found = [Finding("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]))]
     try:
         settings = load_settings()
@@ -61,7 +61,7 @@ async def findings() -> list[Finding]:
 
 
 def table(found: list[Finding]) -> Table:
-    """For a terminal."""
+    """The findings as a table for a terminal."""
     shown = Table("", "what", "", show_header=False, box=None, padding=(0, 1))
     for finding in found:
         mark = "[green]✓[/]" if finding.good else "[bold red]✗[/]"
@@ -70,10 +70,10 @@ def table(found: list[Finding]) -> Table:
 
 
 def agent_tree() -> Tree:
-    """The agents as they come out of the configuration.
+    """The tree of agents that the configuration defines.
 
     Raises:
-        ConfigError: something in the configuration is wrong.
+        ConfigError: the configuration has a mistake.
     """
     settings = load_settings()
     root = load_agent(settings.config)
@@ -130,7 +130,7 @@ def _config(settings: Settings) -> Finding:
 
 
 async def _weather() -> Finding:
-    """Reachable is enough: an answer of any status comes from a living server."""
+    """Checks that the weather service answers; any HTTP status will do."""
     try:
         url = backend.weather_urls()[1]
     except backend.BackendError as error:

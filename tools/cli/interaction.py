@@ -1,4 +1,4 @@
-"""The command about one interaction at the server, whoever made it."""
+"""`desk interaction`: shows or deletes any interaction at the server."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ async def _show(interaction_id: str, as_json: bool, with_input: bool) -> None:
     except NotFound:
         raise _unknown(interaction_id) from None
     if as_json:
-        served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # those are the SDK's
+        served = {key: value for key, value in resource.items() if not key.startswith("output_")}  # added by the SDK
         typer.echo(json.dumps(served, ensure_ascii=False))
         return
     for key, value in _facts(resource).items():
@@ -78,7 +78,7 @@ def _unknown(interaction_id: str) -> Exception:
 
 
 def _facts(resource: Resource) -> dict[str, str]:
-    """What there is to know of it beside its texts."""
+    """The fields of an interaction other than its texts."""
     usage = resource.get("usage") or {}
     facts = {
         "id": resource.get("id"),
@@ -95,7 +95,7 @@ def _facts(resource: Resource) -> dict[str, str]:
 
 
 def _texts(resource: Resource) -> list[str]:
-    """What was put in, quoted, and the answer with numbered sources."""
+    """The user input as a quote, and the answer with numbered sources."""
     from tools.research.report.reading import read_report
     from tools.research.report.rendering import to_chat
 

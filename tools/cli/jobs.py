@@ -1,4 +1,4 @@
-"""The commands about researches: start, list, watch, approve, cancel, ask about, save, forget."""
+"""The commands about research runs: start, list, watch, approve, cancel, ask about, save, forget."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from tools.research.service import Research
 
 SESSION = "command-line"
-"""Researches of the command line belong to one session: the same brief again joins its job."""
+"""The session of all runs of the command line, so that the same brief joins its existing job."""
 
 
 class Format(StrEnum):
@@ -63,7 +63,7 @@ def research(
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research.")] = "",
 ) -> None:
-    """Research a topic. Stopped or killed, the same command picks the research up where it stands."""
+    """Research a topic. Stopped or killed, the same command picks the research run up where it stands."""
     if not brief.strip():
         fail(ValueError("the brief is empty: say what shall be researched"))
     run(_research(brief, files or [], plan, most, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
@@ -73,19 +73,19 @@ def jobs(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     watch: Annotated[bool, typer.Option("--watch", help="All of the ledger on one screen, kept up to date.")] = False,
 ) -> None:
-    """List researches, newest first."""
+    """List research runs, newest first."""
     if watch and (as_json or not out.is_terminal):
         fail(ValueError("--watch fills a terminal: leave it out to have the list once"))
     run(_watch() if watch else _jobs(as_json), stopped="")
 
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
-    """Show how a research stands, from the ledger."""
+    """Show how a research run stands, from the ledger."""
     run(_status(job_id, as_json))
 
 
 def attach(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None, as_json: AsJson = False) -> None:
-    """Watch a research to its end and save its report."""
+    """Watch a research run to its end and save its report."""
     run(_attach(job_id, _Output(folder, _names(formats), as_json)))
 
 
@@ -101,7 +101,7 @@ def approve(
 
 
 def cancel(job_id: JobId) -> None:
-    """End a research, at the server too."""
+    """End a research run, at the server too."""
     run(_cancel(job_id))
 
 
@@ -118,7 +118,7 @@ def report(
         bool, typer.Option("--resolve-links", help="Ask Google where its redirect links lead, and keep the answers.")
     ] = False,
 ) -> None:
-    """Save the report of a finished research again."""
+    """Save the report of a finished research run again."""
     run(_report(job_id, resolve_links, _Output(folder, _names(formats), False)))
 
 
@@ -127,7 +127,7 @@ def forget(
     yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete it here although a server keeps some of it.")] = False,
 ) -> None:
-    """Delete a research, its report and its interactions, and show what was deleted."""
+    """Delete a research run, its report and its interactions, and show what was deleted."""
     run(_forget(job_id, yes, force))
 
 
@@ -135,13 +135,13 @@ COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, 
 
 
 class _Output:
-    """Where a result goes."""
+    """Saves or prints the result of a job."""
 
     def __init__(self, folder: Path, formats: list[str], as_json: bool) -> None:
         self.folder, self.formats, self.as_json = folder, formats, as_json
 
     async def show(self, service: Research, job_id: str) -> None:
-        """Watches to the end, then saves or prints what came out. Exit status 1 when that is no report or plan."""
+        """Watches a job to its end, then saves or prints its result. Exit status 1 without a report, plan or price."""
         from tools.research.job import State
         from tools.research.texts import outcome
 
@@ -190,7 +190,7 @@ async def _research(
     if base:
         order = await service.with_base(base, order)
     up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
-    # An order that was to join a run, which somebody has deleted since, waits for a yes.
+    # If the run to join has been deleted meanwhile, the new one waits for a yes.
     waits = not await agreed(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=waits)
     if again and not new:
@@ -205,7 +205,7 @@ async def _research(
 
 
 def _content(file: Path) -> dict[str, Any]:
-    """A file as content of the wire."""
+    """A file as input content of the Interactions API."""
     kind = mimetypes.guess_type(file.name)[0] or ""
     if not kind.startswith(("image/", "text/")) and kind != "application/pdf":
         raise typer.BadParameter(f"{file}: a research takes pictures, PDF and text, not {kind or 'this'}")
@@ -247,7 +247,7 @@ async def _attach(job_id: str, output: _Output) -> None:
 
     service = _service()
     job = await service.job(job_id)
-    if job.state is State.INTENDED:  # to watch one that was never sent is to start it
+    if job.state is State.INTENDED:  # watching a job that was never sent starts it, which needs storage at the server
         _settings()
     await output.show(service, job.id)
 
@@ -310,10 +310,10 @@ def _service() -> Research:
 
 
 def _settings() -> ResearchSettings:
-    """What YAML says of the researcher, for what leaves something at the server.
+    """The researcher's settings, for commands that store something at the server.
 
     Raises:
-        Private: that is forbidden.
+        StorageForbidden: `store: false` is set.
     """
     from tools.research.config import load_research_settings
     from tools.settings import load_settings

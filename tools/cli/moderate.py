@@ -52,7 +52,7 @@ def _judge() -> ModerationClient:
     from tools.moderation.judge import load_judge
     from tools.settings import load_settings
 
-    backend.current()  # what is wrong with it is one error, not one a row
+    backend.current()  # fail once here if it is misconfigured, not once per row
     return load_judge(load_settings().config)
 
 
@@ -86,7 +86,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bo
     try:
         with FileLock(_lock_of(target), timeout=0):
             rows = read_rows(file, column)
-            first = next(rows, None)  # a file that cannot be used leaves no file of verdicts
+            first = next(rows, None)  # read before the output is created: a bad file leaves no output
             if first is None:
                 raise FileProblem(f"{file}: no rows")
             book = VerdictStore(target)
@@ -104,7 +104,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bo
 
 
 def _lock_of(target: Path) -> Path:
-    """Where runs that would write one file meet, beside the ledger."""
+    """The lock file for runs that write the same output, in the folder of the ledger."""
     from tools.settings import load_settings
 
     folder = load_settings().data_dir
@@ -129,7 +129,7 @@ async def _judge_all(rows: Iterator[Row], book: VerdictStore, judge: ModerationC
                 count += 1
                 bar.advance(task)
         whole = count
-    finally:  # also after Ctrl-C: the file is left in order
+    finally:  # also after Ctrl-C: leaves a valid file
         summary = book.close(whole)
     return summary
 

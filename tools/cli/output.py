@@ -1,4 +1,4 @@
-"""How researches are shown, without what it takes to work on one."""
+"""Shows jobs as a table, text or JSON. Does not import the research service."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 
 def show_jobs(found: list[Job], as_json: bool) -> None:
-    """A row each, or a JSON object a line."""
+    """Prints jobs as a table, or as one JSON object per line."""
     from rich.table import Table
 
     if as_json:
@@ -33,7 +33,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
 
 
 def show_job(job: Job, as_json: bool) -> None:
-    """All that is known of one."""
+    """Prints all fields of a job."""
     data = as_data(job)
     if as_json:
         print(json.dumps(data, ensure_ascii=False))
@@ -45,7 +45,7 @@ def show_job(job: Job, as_json: bool) -> None:
 
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
-    """A job, and its report if given, as JSON data."""
+    """Returns a job, and its report if given, as JSON data."""
     kept_until = job.kept_until(load_settings().retention_days * DAY)
     data = {
         "job": job.id,

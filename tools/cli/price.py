@@ -1,4 +1,4 @@
-"""The price of `desk research`: what is asked before a run that costs more than was agreed to."""
+"""The price of `desk research`: asks before a run that costs more than was agreed to."""
 
 from __future__ import annotations
 
@@ -13,14 +13,14 @@ if TYPE_CHECKING:
 
 
 async def agreed(service: Research, order: Order, up_to: float, again: bool) -> bool:
-    """Whether the price of a new run is agreed to. Asks if it has to, and ends the command without a yes.
+    """Makes sure that the price of a new run is agreed to. Asks if needed, and ends the command without a yes.
 
     Args:
         up_to: USD that a run may cost without a question.
-        again: whether a new run is wanted although there is one.
+        again: whether a new run is wanted although one exists.
 
     Returns:
-        False: nobody was asked, since the order joins the run that it has.
+        True: the price is agreed to. False: no question was asked, since the order joins an existing run.
     """
     low, high = cost_of(order.agent)
     if high <= up_to:
@@ -35,14 +35,14 @@ async def agreed(service: Research, order: Order, up_to: float, again: bool) -> 
 
 
 def starts_run(newest: Job | None, again: bool) -> bool:
-    """Whether an order starts a new run, and does not join the newest that it has: as `Research.start` decides."""
+    """Whether an order starts a new run instead of joining its newest one, by the same rules as `Research.start`."""
     if newest is None or newest.came_to_nothing:
         return True
     return again and not newest.is_repeated_by_joining
 
 
 async def quote(service: Research, order: Order) -> str:
-    """What an order would do, and what that costs, a line each."""
+    """Describes an order, its price and its time, one line per fact."""
     low, high = cost_of(order.agent)
     facts = {
         "title": order.title,

@@ -13,7 +13,7 @@ from tools.cli.console import fail
 from tools.errors import DeskError
 
 GRACE = 8
-"""Seconds that requests have to end after SIGTERM; Cloud Run kills after 10."""
+"""Seconds for requests to finish after SIGTERM; Cloud Run kills after 10."""
 
 
 def serve(
@@ -36,7 +36,7 @@ def serve(
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
 
-    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 says so of parts of its server
+    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns so of parts of its server
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = port or int(os.environ.get("PORT", 8080))
     try:
@@ -47,7 +47,7 @@ def serve(
     except DeskError as error:
         fail(error)
     gc.collect()
-    gc.freeze()  # without it each collection looks at 240,000 objects that stay: a sixth of a busy server's CPU time
+    gc.freeze()  # else each collection scans 240,000 permanent objects: a sixth of a busy server's CPU time
     uvicorn.run(
         app,
         host=host,

@@ -30,7 +30,7 @@ def forget_session(
         bool, typer.Option("--force", help="Delete what is here although something is left at the server.")
     ] = False,
 ) -> None:
-    """Delete a conversation with its files and researches, here and at the server, and show what was deleted."""
+    """Delete a conversation with its files and research runs, here and at the server, and show what was deleted."""
     run(_forget(session_id, yes, force), STOPPED)
 
 

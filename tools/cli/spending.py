@@ -1,4 +1,4 @@
-"""`desk spending`: what was spent, by day or month, user and agent, as a table, JSON or a picture."""
+"""`desk spending`: shows spending by day or month, user and agent, as a table, JSON or a picture."""
 
 from __future__ import annotations
 
@@ -21,13 +21,13 @@ from tools.research.spending import Spending
 from tools.sanitize import sanitize_json
 
 WIDTH_OF_REST = 74
-"""Columns of a terminal that the table needs beside the users."""
+"""Width of the table without the user column, in terminal columns."""
 MOST_COUNTED = 10**15
-"""A count above is none: no server has given so many tokens."""
+"""Largest believable count of tokens or calls; a larger one is ignored."""
 
 
 class By(StrEnum):
-    """The time that a row is about."""
+    """The period that a row covers."""
 
     day = "day"
     month = "month"
@@ -38,7 +38,7 @@ _FORMATS = {By.day: "%Y-%m-%d", By.month: "%Y-%m"}
 
 @dataclass(frozen=True)
 class Row:
-    """What a user spent on an agent, or on a model that was asked, in a day or a month of UTC."""
+    """The spending of one user on one agent, or on one model for questions, in a day or month (UTC)."""
 
     period: str
     """The day or the month: 2026-10-31 or 2026-10."""
@@ -49,13 +49,13 @@ class Row:
     revisions: int = 0
     questions: int = 0
     usd_at_most: float = 0.0
-    """By estimate."""
+    """Upper estimate of the cost."""
     counted: int = 0
-    """Of how many of them the server has said what they used."""
+    """Number of the runs, plans, revisions and questions for which the server reported usage."""
     tokens: int = 0
-    """Total tokens of those."""
+    """Total tokens that the server reported."""
     tools: Mapping[str, int] = field(default_factory=dict)
-    """Calls of the server's tools of those, by type."""
+    """Calls of server tools that the server reported, by type."""
 
 
 def spending(
@@ -72,7 +72,7 @@ def spending(
 
 
 def table(entries: Iterable[Spending], by: By) -> list[Row]:
-    """Entries as rows: oldest first, then by user and agent."""
+    """Groups entries into rows, ordered by period, user and agent."""
     groups = defaultdict[tuple[str, str, str], list[Spending]](list)
     for entry in entries:
         groups[datetime.fromtimestamp(entry.time, UTC).strftime(_FORMATS[by]), entry.user, entry.agent].append(entry)
@@ -101,7 +101,7 @@ def total(rows: Sequence[Row]) -> Row:
 
 
 def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
-    """A line each, and the sum."""
+    """Prints a line for each row, and the total."""
     from rich.table import Table
 
     users = len({row.user for row in rows}) > 1
@@ -138,13 +138,13 @@ def _row(period: str, user: str, agent: str, entries: Sequence[Spending]) -> Row
 
 
 def _tokens(usage: Mapping[str, Any]) -> int | None:
-    """`total_tokens`, if that is a count."""
+    """`total_tokens`, or None if it is no valid count."""
     found = usage.get("total_tokens")
     return found if _is_count(found) else None
 
 
 def _tools(usage: Mapping[str, Any]) -> Counter[str]:
-    """`grounding_tool_count`, as far as it is one: [{"type": "google_search", "count": 3}, …]."""
+    """The valid entries of `grounding_tool_count`: [{"type": "google_search", "count": 3}, …]."""
     found = usage.get("grounding_tool_count")
     counts = Counter[str]()
     for each in found if isinstance(found, list) else ():
@@ -189,7 +189,7 @@ async def _spending(by: By, since: str, user: str | None, as_json: bool, picture
 
 
 def _start(since: str) -> float:
-    """The beginning of a day, in seconds since the epoch; 0 for none."""
+    """The start of a day (UTC) in seconds since the epoch; 0 without a day."""
     if not since:
         return 0
     try:

@@ -1,4 +1,4 @@
-"""The picture of `desk spending`: a bar for each day or month, in a colour for each agent."""
+"""The chart of `desk spending`: a stacked bar for each day or month, with a colour for each agent."""
 
 from __future__ import annotations
 
@@ -18,24 +18,24 @@ if TYPE_CHECKING:
 
 COLOURS = ("#3b5b7a", "#e0a340", "#3f7d58", "#b0483d", "#7d6b9e", "#5fa3b0")
 OTHERS, COLOUR_OF_OTHERS = "others", "#999999"
-"""The agents for which there is no colour: those that least was spent on."""
+"""Label and colour of the agents beyond `COLOURS`: those with the least spending."""
 LONGEST_LABEL = 48
-"""Characters."""
+"""Most characters of a label."""
 MOST_TICKS = 10
 FEWEST_BARS = 6
-"""There is room for at least so many, so that one bar alone is not as wide as the picture."""
+"""The x axis has room for at least this many bars, so that a single bar is not as wide as the picture."""
 
 
 def chart(rows: Sequence[Row], by: By) -> str:
-    """Rows as an SVG document, with a bar of all users together for each day or month.
+    """Draws rows as an SVG document, with one bar of all users together for each day or month.
 
     Args:
-        rows: at least one, as `tools.cli.spending.table` gives them.
+        rows: at least one, in the order of `tools.cli.spending.table`.
     """
     import matplotlib
     from matplotlib.figure import Figure
 
-    # A name may be in any script, which the reader's fonts show, and with $ in it, which begins no formula.
+    # Names may be in any script: text stays text, drawn by the viewer's fonts. A $ in a name starts no formula.
     with (
         matplotlib.rc_context(
             {"svg.fonttype": "none", "svg.hashsalt": "desk", "font.size": 9, "text.parse_math": False}
@@ -76,7 +76,7 @@ def _draw(figure: Figure, rows: Sequence[Row], by: By) -> None:
 
 
 def _stacks(rows: Sequence[Row], by: By) -> list[tuple[str, Mapping[int, float]]]:
-    """USD of each agent by the number of the day or month; the agent that most was spent on comes first."""
+    """USD of each agent by the number of the day or month; the agent with the highest spending comes first."""
     stacks = defaultdict[str, dict[int, float]](lambda: defaultdict(float))
     for row in rows:
         stacks[row.agent][_number(row.period, by)] += row.usd_at_most
@@ -94,7 +94,7 @@ def _label(name: str) -> str:
 
 
 def _number(period: str, by: By) -> int:
-    """The number of a day or month, one more than that of the one before."""
+    """A consecutive number for a day or month."""
     if by is By.day:
         return date.fromisoformat(period).toordinal()
     year, month = map(int, period.split("-"))

@@ -1,4 +1,4 @@
-"""What commands write to, and whether somebody answers."""
+"""The consoles that commands write to, and whether a person can answer."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ _CONTROLS = re.compile(r"[\x00-\x08\x0b-\x1f\x7f-\x9f]")
 
 
 class Terminal(Console):
-    """Shows words of users, models and web pages, and passes on none of what they would tell the terminal to do."""
+    """A console that removes control characters from texts of users, models and web pages."""
 
     def render(self, renderable: RenderableType, options: ConsoleOptions | None = None) -> Iterable[Segment]:
         for text, style, control in super().render(renderable, options):

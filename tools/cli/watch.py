@@ -1,4 +1,4 @@
-"""`desk jobs --watch`: the ledger as one screen that is always up to date."""
+"""`desk jobs --watch`: shows the ledger on one screen and refreshes it."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from tools.research.ledger import Ledger
 
 EVERY = 2.0
-"""Seconds between two looks at the ledger."""
+"""Seconds between two reads of the ledger."""
 _STYLES = {
     "running": "green",
     "stalled": "yellow",
@@ -31,11 +31,11 @@ _STYLES = {
     "incomplete": "yellow",
 }
 _AROUND = 5
-"""Lines of the screen that are no jobs: the sums, the head of the table, what ends it."""
+"""Lines of the screen without jobs: the counts, the table header, the last line."""
 
 
 async def watch(ledger: Ledger) -> None:
-    """Shows the ledger until Ctrl-C; through a failure of the database it keeps what it had, and says so."""
+    """Shows the ledger until Ctrl-C. If the database fails, it keeps the last screen and shows the error."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from tools.research.job import TERMINAL, State
@@ -57,11 +57,11 @@ async def watch(ledger: Ledger) -> None:
 
 
 def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group:
-    """One screen.
+    """Renders one screen.
 
     Args:
-        counts: how many jobs of the whole ledger are in each state.
-        jobs: a row each, in this order.
+        counts: number of jobs in the whole ledger by state.
+        jobs: the rows, in this order.
         now: seconds since the epoch, for the ages.
     """
     sums = Text("  ").join(Text(f"{state} {n}", _STYLES.get(state, "")) for state, n in counts.items() if n)
@@ -86,7 +86,7 @@ def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group
 
 
 def age(seconds: float) -> str:
-    """A duration in at most two units: 45s, 12m 3s, 2h 5m, 3d 4h."""
+    """Formats a duration in at most two units: 45s, 12m 3s, 2h 5m, 3d 4h."""
     whole = max(int(seconds), 0)
     for size, unit, part, smaller in ((86400, "d", 3600, "h"), (3600, "h", 60, "m"), (60, "m", 1, "s")):
         if whole >= size:

@@ -1,1 +1,1 @@
-"""The production server: ADK's FastAPI application behind authentication, with limits, health and webhooks."""
+"""The production server: ADK's FastAPI application behind authentication, with limits, health checks and webhooks."""

@@ -1,7 +1,7 @@
-"""The desk for other agents, by the A2A protocol, behind the rules that every turn has here.
+"""Serves the desk to other agents by the A2A protocol, with the same limits, locks and idempotency as ADK's API.
 
-The card is `agents/desk/agent.json`, where ADK's own servers (`adk web --a2a`) look for it too. The turns are not ADK's
-(`A2aAgentExecutor`, 2.13): it sends each answer twice, its newer form takes no answer in words to a question
+The agent card is `agents/desk/agent.json`; ADK's own servers (`adk web --a2a`) read it too. This module does not use
+ADK's `A2aAgentExecutor` (2.13): it sends each answer twice, its newer form accepts no plain-text answer to a question
 (`handle_user_input`), and both show the text of any exception.
 """
 
@@ -43,14 +43,14 @@ from tools.server.push import Receivers
 from tools.settings import ROOT
 
 PARKED = 60.0
-"""Seconds that a task which waits for an answer stays in memory; after them it is read from the database."""
+"""Seconds that a task which waits for an answer stays in memory; later it is read from the database."""
 
 
 def read_card(url: str, issuer: str) -> AgentCard:
-    """The card of a server that others reach at `url`.
+    """Returns the agent card of a server with the public address `url`.
 
     Args:
-        issuer: of the tokens that it asks for; empty: it asks for none, or a proxy does.
+        issuer: OIDC issuer of the tokens that the server requires; empty: it requires none, or a proxy checks them.
     """
     data = json.loads((ROOT / "agents" / "desk" / "agent.json").read_text(encoding="utf-8"))
     for interface in data["supportedInterfaces"]:
@@ -63,7 +63,7 @@ def read_card(url: str, issuer: str) -> AgentCard:
 
 
 class A2AServer:
-    """What `desk serve --a2a` serves besides."""
+    """The routes that `desk serve --a2a` adds, with their resources."""
 
     def __init__(
         self, card: AgentCard, database: Database, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter
@@ -83,20 +83,20 @@ class A2AServer:
 
     @property
     def routes(self) -> list[BaseRoute]:
-        """The card, and JSON-RPC in the versions 1.0 and 0.3 of the protocol."""
+        """The agent card, and JSON-RPC in versions 1.0 and 0.3 of the protocol."""
         return [
             *create_agent_card_routes(self._card, card_url=CARD),
             *create_jsonrpc_routes(self._handler, A2A, enable_v0_3_compat=True),
         ]
 
     async def close(self) -> None:
-        """Ends the turns under way; their research goes on."""
+        """Ends the running turns; their research jobs continue."""
         await self._handler.aclose()
         await self._http.aclose()
 
 
 class TurnExecutor(AgentExecutor):
-    """One turn: counted, alone in its conversation, and answered once however often its message comes."""
+    """Runs one turn: under the rate limit, under the session lock, and once per message id."""
 
     def __init__(self, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter) -> None:
         self._turns, self._answers, self._rates = turns, answers, rates
@@ -115,7 +115,7 @@ class TurnExecutor(AgentExecutor):
                 async with self._turns.one(conversation(user, context.context_id)):
                     with sessions.windowed_reads():
                         state, parts = await self._answer(context, task)
-        except Exception as error:  # a question that waited before waits still
+        except Exception as error:  # a task that waited for an answer keeps that state
             refused = isinstance(error, RateLimited | SessionLocked | KeyReused)
             state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)
             parts = [new_text_part(words(error))]
@@ -126,14 +126,14 @@ class TurnExecutor(AgentExecutor):
         await TaskUpdater(event_queue, context.task_id, context.context_id).cancel()
 
     async def _answer(self, context: RequestContext, task: TaskUpdater) -> tuple[TaskState, list[Part]]:
-        """Sends what is said on the way; gives the state that the task then has, and what is said with it."""
+        """Sends progress and artifacts; returns the task's final state and the parts of its status message."""
         ending: tuple[TaskState, list[Part]] = (TaskState.TASK_STATE_COMPLETED, [])
         forms = LongRunningFunctions()
         events = await self._events(context)
         await task.start_work()
         async with aclosing(events):
             async for event in events:
-                if _has_forgotten(event) and context.current_task:  # the SDK is about to save it again
+                if _has_forgotten(event) and context.current_task:  # else the SDK would save the deleted contents again
                     del context.current_task.history[:], context.current_task.artifacts[:]
                 parts = _parts(forms.process_event(event))
                 if event.error_code:
@@ -151,7 +151,7 @@ class TurnExecutor(AgentExecutor):
         return ending
 
     async def _events(self, context: RequestContext) -> AsyncGenerator[Event, None]:
-        """The events of the turn: those that its message had before, or new ones."""
+        """The events of the turn: replayed if the message was answered before, else new."""
         request, runner = _request(context), self._answers.runner
         assert request.user_id and request.session_id and request.run_config
         metadata = request.run_config.custom_metadata or {}
@@ -172,7 +172,7 @@ async def _replayed(given: list[dict[str, Any]]) -> AsyncGenerator[Event, None]:
 
 
 def _parts(event: Event) -> list[Part]:
-    """What an event says to other agents: texts and files. Thoughts are only progress; the tools are the desk's own."""
+    """The texts and files of an event. Thoughts are sent only as progress; tool calls are never sent."""
     parts = (event.content.parts if event.content else None) or []
     shown = [p for p in parts if (p.text or p.inline_data or p.file_data) and (event.partial or not p.thought)]
     found = [convert_genai_part_to_a2a_part(part) for part in shown]
@@ -184,12 +184,12 @@ def _asks(event: Event) -> bool:
 
 
 def _has_forgotten(event: Event) -> bool:
-    """Whether an event is the receipt of a conversation that was forgotten in this turn."""
+    """Whether an event confirms that this turn deleted the conversation."""
     return bool((event.custom_metadata or {}).get(FORGOTTEN))
 
 
 def _request(context: RequestContext) -> AgentRunRequest:
-    """As ADK makes it, with the name of the message, and what tells it from another one, on every event."""
+    """ADK's run request, with the message's id and digest in the metadata of every event."""
     request = convert_a2a_request_to_agent_run_request(context)
     assert request.run_config and request.new_message and context.message
     if key := context.message.message_id:

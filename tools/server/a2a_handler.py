@@ -1,4 +1,4 @@
-"""The border of A2A: what a method is asked is checked, and its errors are told, in one place for all methods."""
+"""Validates A2A requests and translates exceptions into A2A errors, for all methods."""
 
 from __future__ import annotations
 
@@ -23,12 +23,12 @@ from tools.server.middleware.session_lock import SessionLocked
 log = logging.getLogger(__name__)
 
 LONGEST_TASK = 36
-"""Characters of a task's id: `desk_tasks` has no room for more."""
+"""Most characters of a task id: the column of `desk_tasks` holds no more."""
 UNFORESEEN = "The server failed at this message, and its log says why. It may be sent again, with its messageId."
 
 
 class Handler(DefaultRequestHandler):
-    """The SDK's handler. What each method is asked is checked, and its errors are told, in one place."""
+    """The SDK's request handler; `_bordered` wraps each of its methods with validation and error translation."""
 
 
 def _bordered(method: Callable[..., Any]) -> Callable[..., Any]:
@@ -62,7 +62,7 @@ def _told() -> Iterator[None]:
 
 
 def words(error: Exception) -> str:
-    """An error for the one who asked; one that was not foreseen is logged."""
+    """The error text for the client. An unforeseen error is logged and gets a general text."""
     if isinstance(error, InputValidationError):
         return str(error)
     if refuses_value(error) or isinstance(
@@ -74,10 +74,10 @@ def words(error: Exception) -> str:
 
 
 def _check(message: Message) -> None:
-    """Refuses names that no table has room for, before anything is stored.
+    """Refuses ids that are too long for the tables or not printable, before anything is stored.
 
     Raises:
-        InvalidParamsError: the text says which and why.
+        InvalidParamsError: the text names the field and the limit.
     """
     for field, value in message.ListFields():
         for each in value if field.is_repeated else [value]:
@@ -89,7 +89,7 @@ def _check(message: Message) -> None:
 
 
 def _longest(field: str, message: str) -> int:
-    """Characters that a field of a message may have; 0: it is no name."""
+    """Most characters of a field of a message; 0: the field is no id."""
     if field in ("task_id", "reference_task_ids") or (field == "id" and "Push" not in message):
         return LONGEST_TASK
     return LONGEST_NAME if field == "id" or field.endswith("_id") else 0

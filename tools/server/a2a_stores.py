@@ -1,6 +1,6 @@
-"""The tasks of A2A and their push notifications, in the ledger's database.
+"""Stores A2A tasks and their push notification settings in the ledger's database.
 
-A client that leaves interrupts no statement: each is shielded.
+Each statement is shielded, so that a client's disconnect does not cancel it.
 """
 
 from __future__ import annotations
@@ -17,16 +17,16 @@ from tools.server.middleware.session_lock import LEASE, SessionLocks, conversati
 from tools.shielded import shielded
 
 MOST_RECEIVERS = 8
-"""Push notifications that a task may have."""
+"""Most push notification receivers of a task."""
 
-_TASKS = create_task_model("desk_tasks")  # of its own, since the database is the ledger's
+_TASKS = create_task_model("desk_tasks")  # own table name: the database is shared with the ledger
 _PUSHES = create_push_notification_config_model("desk_pushes")
 _UNDER_WAY = (TaskState.TASK_STATE_SUBMITTED, TaskState.TASK_STATE_WORKING)
 _BROKE_OFF = "The server ended in the middle. Send the message again, with its messageId: no research starts twice."
 
 
 class Tasks(DatabaseTaskStore):
-    """The tasks of all replicas; each user sees their own. One whose replica died is said to have failed."""
+    """The tasks of all replicas; each user sees their own. A task whose replica died is shown as failed."""
 
     def __init__(self, database: Database, turns: SessionLocks) -> None:
         super().__init__(database.engine, create_table=False, owner_resolver=user_of)
@@ -50,7 +50,7 @@ class Tasks(DatabaseTaskStore):
         task = await super().get(task_id, context)
         if task is None or not await self._broke_off(task, context):
             return task
-        await self._turns.sleep(1)  # a turn that has just ended here is about to be written down
+        await self._turns.sleep(1)  # a turn that has just ended may not be saved yet
         task = await super().get(task_id, context)
         if task and task.status.state in _UNDER_WAY:
             _fail(task)
@@ -68,14 +68,14 @@ class Tasks(DatabaseTaskStore):
         return found
 
     async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
-        """Whether nobody works on a task that is under way; what has just begun may not have its lease yet."""
+        """Whether a running task has no lease. A task younger than `LEASE` seconds may not have one yet."""
         if task.status.state not in _UNDER_WAY or self._turns.clock() - task.status.timestamp.ToSeconds() < LEASE:
             return False
         return not await self._turns.held(conversation(user_of(context), task.context_id))
 
 
 class Pushes(DatabasePushNotificationConfigStore):
-    """Where the tasks of all replicas notify whom; each user sees their own."""
+    """Push notification settings of the tasks of all replicas; each user sees their own."""
 
     def __init__(self, database: Database) -> None:
         super().__init__(database.engine, create_table=False, owner_resolver=user_of)
@@ -105,7 +105,7 @@ class Pushes(DatabasePushNotificationConfigStore):
 
 
 def user_of(context: ServerCallContext) -> str:
-    """Who asks, as the door has found out."""
+    """The user's id, as set by the gateway."""
     return context.user.user_name
 
 

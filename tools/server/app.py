@@ -1,4 +1,4 @@
-"""The server put together: ADK's routes behind the door, health, webhooks, and researches that nobody follows."""
+"""Builds the server: ADK's routes behind the middleware, health checks, webhooks, and recovery of orphaned jobs."""
 
 from __future__ import annotations
 
@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class SingleAppLoader(BaseAgentLoader):
-    """Serves one application, under its name."""
+    """An ADK agent loader that knows one application."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -61,14 +61,14 @@ class SingleAppLoader(BaseAgentLoader):
 
 
 def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url: str = "") -> ASGIApp:
-    """The whole server as an ASGI application.
+    """Builds the whole server as an ASGI application.
 
     Args:
-        host: the address that it will listen at; only on loopback may it do without authentication.
-        a2a_url: where other agents reach it; empty: it is not for them.
+        host: address to listen on; authentication is optional only on loopback.
+        a2a_url: public address for other agents; empty: no A2A.
 
     Raises:
-        SettingsError: something is missing or cannot be used.
+        SettingsError: a setting is missing or unusable.
         tools.yaml_files.ConfigError, BackendError: see `build_app`.
     """
     identify = build_authenticator(server, host)
@@ -96,14 +96,14 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
                 await keeping
             if a2a:
                 await a2a.close()
-            await close()  # followers hand their leases back
+            await close()  # followers release their leases
             await turns.close()
             await finish_shielded()
             if isinstance(sessions, OwnDatabaseSessions):
                 await sessions.close()
             await database.close()
 
-    # ADK's own way to a service that is there already (`service_registry.py`).
+    # ADK's way to pass in an existing service (`service_registry.py`).
     registry.register_session_service(NAME, lambda uri, **_: sessions)
     routes = get_fast_api_app(
         agents_dir=folder,
@@ -116,7 +116,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         lifespan=lifespan,
     )
     add_error_handlers(routes)
-    routes.router.redirect_slashes = False  # to an address made of the Host header, and behind a proxy without TLS
+    routes.router.redirect_slashes = False  # a redirect trusts the Host header, and loses https behind a proxy
     routes.add_route("/healthz", health.alive)
     routes.add_route("/readyz", health.ready)
     if server.secrets:
@@ -131,7 +131,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
 
 
 def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
-    """Answers preflights, before anybody is asked for a token, and lets pages of the origins read all answers."""
+    """Answers CORS preflights before authentication, and lets pages of these origins read all responses."""
     return CORSMiddleware(
         app,
         allow_origins=origins,
@@ -142,7 +142,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
 
 
 def _writes(turns: SessionLocks, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
-    """What readiness tries: a write to each store that is not in memory."""
+    """The readiness checks: a write to each store that is not in memory."""
     found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": turns.write_nothing}
     if isinstance(sessions, OwnDatabaseSessions):
         found["sessions"] = sessions.write_nothing
@@ -160,10 +160,10 @@ def _a2a(
 
 
 def build_authenticator(server: ServerSettings, host: str) -> Identify | None:
-    """Who is asked for: users of an issuer, or of Identity-Aware Proxy; nobody, but only on loopback.
+    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy; None: no authentication, only on loopback.
 
     Raises:
-        SettingsError: nothing is set, and others could reach the server.
+        SettingsError: none is configured and the server does not listen on loopback, or the OIDC audience is missing.
     """
     if server.iap_audience:
         return iap(server.iap_audience, server.emails)
@@ -180,10 +180,10 @@ def build_authenticator(server: ServerSettings, host: str) -> Identify | None:
 
 
 def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionService:
-    """The service that keeps conversations.
+    """Returns the service that stores conversations.
 
     Raises:
-        SettingsError: there is none for the address.
+        SettingsError: the address is unusable.
     """
     found = sessions_url(server, settings.ledger_url, settings.data_dir)
     if found is None:
@@ -194,9 +194,9 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     address = url.render_as_string(hide_password=False)
     try:
-        # an error's words would hold messages
+        # hide_parameters: the text of an error would quote messages
         sessions = OwnDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
-    except (ValueError, ImportError):  # whose words hold the address, and so a password
+    except (ValueError, ImportError):  # not chained: the text holds the address and its password
         raise SettingsError(
             f"conversations cannot be kept in {shown(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
             " package: pip install 'research-desk[postgres]'"
@@ -210,10 +210,10 @@ def _limited(sessions: OwnSessions, server: ServerSettings) -> BaseSessionServic
 
 
 def new_artifacts(url: str) -> BaseArtifactService:
-    """The service that keeps files.
+    """Returns the service that stores files.
 
     Raises:
-        SettingsError: there is none for the address, or it cannot be used.
+        SettingsError: the address is unknown or unusable.
     """
     try:
         found: BaseArtifactService | None = get_service_registry().create_artifact_service(url, agents_dir=str(ROOT))

@@ -1,4 +1,4 @@
-"""What a client is told when its request cannot be served: one plain sentence, and no internals."""
+"""Turns errors into HTTP responses: one plain sentence for the client, without internals."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ UNFORESEEN = "The server failed at this request. Its log says why. The same requ
 
 
 class RequestRejected(DeskError):
-    """A request that is refused before it is served. The text says why."""
+    """The request is refused before it is served. The text says why."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)
@@ -31,16 +31,16 @@ class RequestRejected(DeskError):
 
 
 class KeyReused(DeskError):
-    """An `Idempotency-Key` that named another message of the conversation before."""
+    """The `Idempotency-Key` already belongs to another message of the conversation."""
 
 
 def error_response(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
-    """An answer that says why there is no other."""
+    """Returns an error response with `why` as its detail."""
     return JSONResponse({"detail": why}, status, headers)
 
 
 def trouble(error: BaseException) -> JSONResponse:
-    """The answer to a request that failed with a foreseen error; `Retry-After` stands in those worth a retry."""
+    """Returns the response for a foreseen error, with `Retry-After` if a retry can help."""
     if isinstance(error, RateLimited):
         return error_response(429, reason(error), {"Retry-After": str(error.wait)} if error.wait else None)
     if isinstance(error, SessionLocked | StaleSessionError):
@@ -53,7 +53,7 @@ def trouble(error: BaseException) -> JSONResponse:
 
 
 def reason(error: BaseException) -> str:
-    """A foreseen error in words, for the one who asked."""
+    """The text of a foreseen error, for the client."""
     if isinstance(error, RateLimited):
         return str(error)
     if isinstance(error, SessionLocked | StaleSessionError):
@@ -66,18 +66,18 @@ def reason(error: BaseException) -> str:
 
 
 def add_error_handlers(routes: FastAPI) -> None:
-    """Makes ADK's application answer errors as this server does."""
+    """Makes ADK's application answer errors in the way of this server."""
     for error in (StaleSessionError, *DATABASE_ERRORS):
         routes.add_exception_handler(error, lambda _, raised: trouble(raised))
     routes.add_exception_handler(InputValidationError, lambda _, raised: error_response(400, str(raised)))
     routes.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
     routes.add_exception_handler(
         Exception, lambda _, raised: error_response(500, UNFORESEEN)
-    )  # it is raised and logged after
+    )  # Starlette raises the exception again afterwards, and `ErrorBoundary` logs it
 
 
 async def _http_error(request: Request, raised: HTTPException) -> Response:
-    """ADK 2.13 makes a 500 with the words of any error out of what a service raises (`api_server.py:1250`)."""
+    """Replaces ADK 2.13's 500, which holds the text of any error that a service raises (`api_server.py:1250`)."""
     if raised.status_code < 500:
         return await http_exception_handler(request, raised)
     if isinstance(raised.__cause__, (RateLimited, StaleSessionError, *DATABASE_ERRORS)):

@@ -1,4 +1,4 @@
-"""Whether the server lives, and whether it can do its work."""
+"""The health endpoints: liveness and readiness."""
 
 from __future__ import annotations
 
@@ -18,33 +18,33 @@ from tools.settings import SettingsError
 log = logging.getLogger(__name__)
 
 FRESH = 5.0
-"""Seconds for which an answer about the stores is given again: anybody may ask."""
+"""Seconds for which a readiness check is cached: the endpoint needs no token, so anybody can call it often."""
 PATIENCE = 5.0
-"""Seconds that a store has to answer."""
+"""Timeout of a write to a store, in seconds."""
 
 
 @dataclass
 class Health:
-    """The endpoints.
+    """The endpoints `/healthz` and `/readyz`.
 
     Args:
-        stores: a write that changes nothing to each store, by the name that is told. It is finished although its
-            caller is cancelled.
+        stores: for each store, by its public name, a write that changes nothing. It has to finish even if its caller
+            is cancelled.
     """
 
     stores: Mapping[str, Callable[[], Awaitable[None]]]
     clock: Callable[[], float] = time.monotonic
     open: bool = False
-    """Whether the server has begun, and does not end."""
+    """Whether the server has started and is not shutting down."""
     _looking: asyncio.Task[dict[str, str]] | None = None
     _looked: float = 0.0
 
     async def alive(self, request: object) -> Response:
-        """It answers."""
+        """Liveness: always 200."""
         return JSONResponse({"status": "ok"})
 
     async def ready(self, request: object) -> Response:
-        """Sessions and ledger can be written, there is a backend, and the server is not about to end."""
+        """Readiness: 200 if all stores accept writes, a backend is configured and the server is not shutting down."""
         problems = {} if self.open else {"server": "is ending"}
         if self._looking is None or (self._looking.done() and self.clock() - self._looked >= FRESH):
             self._looking = asyncio.create_task(self._look())

@@ -1,6 +1,6 @@
-"""HTTP of `desk serve`: uvicorn, which closes a connection on which a request does not arrive in time.
+"""A uvicorn HTTP protocol that closes a connection whose request does not arrive in time.
 
-uvicorn 0.54 waits for ever for a first request, and for the rest of one that has begun.
+uvicorn 0.54 waits forever for the first request, and for the rest of a request that has begun.
 """
 
 from __future__ import annotations
@@ -10,20 +10,20 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SLACK = 5.0
-"""Seconds after which a connection is closed although a slow body could be answered with 408 before."""
+"""Seconds beyond the request timeout before the connection is closed, so that a slow body can get a 408 first."""
 
 
 def timed_protocol(request_seconds: float) -> type[TimedProtocol]:
-    """What uvicorn takes as `http`.
+    """Returns the protocol class for uvicorn's `http` option.
 
     Args:
-        request_seconds: in which a request has to arrive.
+        request_seconds: timeout for a request to arrive, in seconds.
     """
     return type("Timed", (TimedProtocol,), {"seconds": request_seconds + SLACK})
 
 
 class TimedProtocol(HttpToolsProtocol):
-    """A connection whose requests have to arrive, head and body, within `seconds`."""
+    """A connection that is closed if a request, head and body, does not arrive within `seconds`."""
 
     seconds: float
     _deadline: asyncio.TimerHandle | None = None

@@ -1,7 +1,7 @@
-"""Where push notifications of A2A may go: to machines of the web, whatever a name leads to and whenever.
+"""Restricts A2A push notifications to public addresses, also when a host name changes its address.
 
-The SDK's own check (`a2a/utils/push_url_validator.py`, 1.3) looks a name up, and its sender looks it up again, when it
-may lead elsewhere. Here the connection goes to the very address that was checked.
+The SDK's own check (`a2a/utils/push_url_validator.py`, 1.3) resolves a name, and its sender resolves it again: the
+second answer may be another address. Here the connection goes to the address that was checked.
 """
 
 from __future__ import annotations
@@ -17,15 +17,15 @@ from a2a.utils.errors import InvalidParamsError
 from tools.research.report.links import is_public
 
 SECONDS = 5.0
-"""How long a receiver may take for each step of a request."""
+"""Timeout of each step of a request to a receiver, in seconds."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
 
 async def look_up(host: str) -> list[str]:
-    """The IP addresses of a name.
+    """Resolves a host name to its IP addresses.
 
     Raises:
-        OSError: it has none.
+        OSError: the name has none.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
@@ -33,20 +33,20 @@ async def look_up(host: str) -> list[str]:
 
 @dataclass(frozen=True)
 class Receivers:
-    """Who may be sent notifications.
+    """Decides which addresses may get notifications.
 
     Args:
-        this_machine: whether programs here may, over HTTP: for a server that nobody else reaches.
+        this_machine: whether programs on this machine may get them, over HTTP: for a server on loopback only.
     """
 
     this_machine: bool = False
     look_up: Callable[[str], Awaitable[list[str]]] = look_up
 
     async def address(self, url: httpx.URL) -> str:
-        """The IP address, or the name of this machine, to connect to.
+        """The IP address to connect to, or the name of this machine.
 
         Raises:
-            InvalidParamsError: nothing may be sent there; the text says why.
+            InvalidParamsError: the address is not allowed; the text says why.
         """
         if self.this_machine and url.scheme == "http" and url.host in _THIS_MACHINE:
             return url.host
@@ -54,14 +54,14 @@ class Receivers:
             raise InvalidParamsError("A push notification goes to a public https:// address only.")
         try:
             addresses = await self.look_up(url.host)
-        except (OSError, UnicodeError):  # the second: a name that is no domain name
+        except (OSError, UnicodeError):  # UnicodeError: the name is no domain name
             raise InvalidParamsError(f"Nothing is known of the host {url.host} of the push notification.") from None
         if not all(is_public(f"https://{f'[{address}]' if ':' in address else address}/") for address in addresses):
             raise InvalidParamsError(f"The host {url.host} of the push notification is in a private network.")
         return addresses[0]
 
     async def admits(self, url: str) -> bool:
-        """Whether notifications may be sent to an address, as the SDK asks it.
+        """The SDK's `push_url_validator`: returns True if notifications may be sent to the address.
 
         Raises:
             InvalidParamsError: they may not; the text says why.
@@ -73,8 +73,8 @@ class Receivers:
         return True
 
     def client(self) -> httpx.AsyncClient:
-        """An HTTP client that reaches only them. It follows no redirects and reads no more than the status."""
-        # A connection is for one host: another one of the same address has another certificate.
+        """An HTTP client that reaches only allowed addresses. It follows no redirects and reads only the status."""
+        # No keep-alive: another host at the same address has another certificate.
         limits = httpx.Limits(max_keepalive_connections=0)
         return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=SECONDS)
 
@@ -86,7 +86,7 @@ class _Transport(httpx.AsyncHTTPTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         host, address = request.url.host, await self._receivers.address(request.url)
-        request.extensions = {**request.extensions, "sni_hostname": host}  # the certificate is the host's
+        request.extensions = {**request.extensions, "sni_hostname": host}  # verify the certificate of the host
         request.url = request.url.copy_with(host=address)
         response = await super().handle_async_request(request)
         await response.aclose()

@@ -1,4 +1,4 @@
-"""Conversations that keep to their user: what a client writes reaches no other, and nothing that the desk trusts."""
+"""Session services that check what a client writes: no state of other users, no state or metadata of the desk."""
 
 from __future__ import annotations
 
@@ -23,21 +23,21 @@ from tools.server.middleware.request_limits import LONGEST_NAME
 from tools.shielded import shielded
 
 OWNED_STATE = frozenset({REFUSED})
-"""State that the desk believes, and that only its agents write."""
+"""State that the desk trusts, and that only its agents may write."""
 OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN, NOTE, AWAITS_INPUT})
-"""Metadata of events that the desk believes."""
+"""Event metadata that the desk trusts, and that clients may not write."""
 
 
 def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A client's metadata without what only the desk may say, as ADK does with keys of its own."""
+    """A client's metadata without the keys in `OWNED_METADATA`; ADK removes its own keys in the same way."""
     return {name: value for name, value in (metadata or {}).items() if name not in OWNED_METADATA}
 
 
 class OwnSessions(BaseSessionService):
-    """One check for all doors: a client writes by `create_session`, by events of the user, and by restored events."""
+    """Checks all three ways in which a client writes: `create_session`, user events and restored events."""
 
     most_sessions = 1000
-    """Conversations that a user may have."""
+    """Most conversations per user."""
 
     async def create_session(
         self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None
@@ -58,14 +58,14 @@ class OwnSessions(BaseSessionService):
     async def append_event(self, session: Session, event: Event) -> Event:
         restored = bool((event.custom_metadata or {}).get(RESTORED_EVENT_KEY))
         _check(event.actions.state_delta, of_client=restored or event.author == "user")
-        if restored:  # a client's words
-            event.interaction_id = None  # the next turn would go on from anybody's interaction
+        if restored:  # written by a client
+            event.interaction_id = None  # else the next turn could continue another user's interaction
             event.custom_metadata = without_owned(event.custom_metadata)
         return await super().append_event(session, event)
 
     @abstractmethod
     async def count(self, app_name: str, user_id: str) -> int:
-        """How many conversations a user has."""
+        """The number of conversations that a user has."""
 
 
 class OwnInMemorySessions(OwnSessions, WindowedInMemorySessions):
@@ -87,7 +87,7 @@ class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
 
 
 def _check(state: Mapping[str, Any], of_client: bool) -> None:
-    """Refuses what ADK would show in the conversations of all users, and a client's word for the desk's."""
+    """Refuses state that ADK shares between all users, and state of the desk that a client writes."""
     for name in state:
         if name.startswith(State.APP_PREFIX):
             raise InputValidationError(f"`{name}` would be state of all users")

@@ -14,67 +14,67 @@ from tools.interactions.backend import is_loopback
 from tools.settings import EnvironmentSettings, SettingsError, read_settings
 
 _ORIGIN = re.compile(r"https?://[a-z0-9.-]+(:\d+)?|https?://\[[0-9a-f:]+\](:\d+)?")
-"""As a browser writes it: in lower case, without a path."""
+"""An origin as a browser sends it: in lower case, without a path."""
 
 
 class ServerSettings(EnvironmentSettings):
     """`DESK_*` variables that only the server reads."""
 
     sessions_url: str = ""
-    """Where conversations are kept, as `adk web --session_service_uri` has it; empty: beside the ledger."""
+    """Database of conversations, in the form of `adk web --session_service_uri`; empty: beside the ledger."""
     artifacts_url: str = ""
-    """Where files are kept: gs://BUCKET or file://FOLDER; empty: a folder in DESK_DATA_DIR."""
+    """Storage of files: gs://BUCKET or file://FOLDER; empty: a folder in DESK_DATA_DIR."""
     oidc_issuer: str = ""
     """Issuer of ID tokens, e.g. https://accounts.google.com."""
     oidc_audience: str = ""
-    """Whom the tokens have to be for: the client id."""
+    """Required audience of the ID tokens: the client id."""
     iap_audience: str = ""
-    """Whom the assertions of Identity-Aware Proxy have to be for, when it stands before the server."""
+    """Required audience of the assertions, if the server runs behind Identity-Aware Proxy."""
     allowed_emails: str = ""
-    """Who may come in, separated by commas: addresses, domains like @example.com; empty: each user of the issuer."""
+    """Allowed accounts, separated by commas: addresses, domains like @example.com; empty: each user of the issuer."""
     webhook_secrets: str = ""
-    """Signing secrets of the registered webhook ("whsec_…"), separated by commas while they change."""
+    """Signing secrets of the registered webhook ("whsec_…"), separated by commas during a rotation."""
     public_url: str = ""
-    """Where others reach the server, for the card of `--a2a`; empty: where it listens."""
+    """Public address of the server, for the agent card of `--a2a`; empty: the address it listens on."""
     allowed_hosts: str = ""
-    """Host names of the server besides its own address, separated by commas; with authentication empty means any."""
+    """Host names of the server besides loopback, separated by commas; empty with authentication: any."""
     allowed_origins: str = ""
-    """Origins of web pages of other sites that may use the server, separated by commas: https://app.example.com."""
+    """Origins of other sites whose pages may use the server, separated by commas: https://app.example.com."""
     max_body: PositiveInt = 25_000_000
-    """Bytes that a request may have."""
+    """Most bytes of a request body."""
     request_seconds: PositiveFloat = 60.0
-    """Seconds in which a request has to arrive."""
+    """Timeout for a request to arrive, in seconds."""
     sessions_per_user: PositiveInt = 1000
-    """Conversations that a user may have."""
+    """Most conversations per user."""
     turns_at_once: PositiveInt = 4
-    """Turns of one user that may run at a time, on one replica."""
+    """Most turns of one user at a time, per replica."""
     turns_per_minute: PositiveInt = 60
-    """Turns of one user in a minute, on one replica."""
+    """Most turns of one user in a minute, per replica."""
     pool_size: PositiveInt = 5
-    """Connections to the database of the conversations that a replica keeps, and as many more for a while."""
+    """Database connections for conversations that a replica keeps open; under load it opens as many more."""
 
     @property
     def emails(self) -> tuple[str, ...]:
-        """Who may come in."""
+        """Allowed addresses and domains, in lower case."""
         return _parts(self.allowed_emails.lower())
 
     @property
     def secrets(self) -> tuple[str, ...]:
-        """Of the webhook."""
+        """Signing secrets of the webhook."""
         return _parts(self.webhook_secrets)
 
     @property
     def hosts(self) -> tuple[str, ...]:
-        """Names under which the server is reached."""
+        """Host names of the server."""
         public = urlsplit(self.public_url).hostname
         return (*_parts(self.allowed_hosts.lower()), *([public] if public else []))
 
     @property
     def origins(self) -> tuple[str, ...]:
-        """Of pages that may use the server.
+        """Origins whose pages may use the server.
 
         Raises:
-            SettingsError: one is no origin.
+            SettingsError: a value is no origin.
         """
         found = _parts(self.allowed_origins)
         for each in found:
@@ -85,10 +85,10 @@ class ServerSettings(EnvironmentSettings):
         return found
 
     def public_address(self, host: str, port: int) -> str:
-        """Where others reach the server.
+        """The address at which other agents reach the server.
 
         Raises:
-            SettingsError: nobody said, and it is not this machine alone that does.
+            SettingsError: DESK_PUBLIC_URL is empty and the server does not listen on loopback.
         """
         if self.public_url:
             return self.public_url
@@ -111,10 +111,10 @@ def load_server_settings() -> ServerSettings:
 
 
 def sessions_url(settings: ServerSettings, ledger_url: str, data_dir: Path) -> DatabaseUrl | None:
-    """The database of conversations: the ledger's if that is a server, else a file beside it. None: memory alone.
+    """The database of conversations: by default the ledger's on PostgreSQL, else a file beside it. None: in memory.
 
     Raises:
-        SettingsError: an address cannot be used.
+        SettingsError: an address is unusable.
     """
     if settings.sessions_url.startswith("memory:"):
         return None

@@ -1,4 +1,4 @@
-"""Messages of the API that a research has ended. Signed, taken once, and only a hint: the truth is what a GET says."""
+"""Receives signed webhooks that report the end of an interaction. Each is only a hint: the state is read by a GET."""
 
 from __future__ import annotations
 
@@ -23,19 +23,19 @@ from tools.shielded import shielded
 log = logging.getLogger(__name__)
 
 KEPT = 2 * 86_400.0
-"""Seconds for which a message is remembered; the API repeats one for a day."""
+"""Seconds for which a webhook's id is kept, to ignore repeats; the API repeats one for a day."""
 
 
 @dataclass(frozen=True)
 class WebhookReceiver:
-    """The endpoint.
+    """The webhook endpoint.
 
     Args:
-        secrets: of the registered webhook; several while they change.
-        take_up: is given the id of an interaction that is said to have ended.
+        secrets: signing secrets of the registered webhook; several during a rotation.
+        take_up: called with the id of the interaction; returns whether there was anything to do.
 
     Raises:
-        SettingsError: a secret is none.
+        SettingsError: a secret is malformed.
     """
 
     secrets: Sequence[str]
@@ -53,7 +53,7 @@ class WebhookReceiver:
                 ) from None
 
     async def receive(self, request: Request) -> Response:
-        """Answers a message: 204 if it was taken, so that it is not sent again."""
+        """Answers a webhook: 204 if it was accepted, so that the API does not send it again."""
         body = await request.body()
         if not any(_signed(secret, body, dict(request.headers)) for secret in self.secrets):
             return JSONResponse({"detail": "the signature is not right"}, 401)

@@ -1,4 +1,4 @@
-"""What an operator sees: traces and metrics by OpenTelemetry, and logs. See docs/operating.md."""
+"""Traces and metrics by OpenTelemetry, and logs. See docs/operating.md."""
 
 from tools.telemetry.export import TelemetryError, follow_environment, setup_telemetry
 from tools.telemetry.logs import setup_logging

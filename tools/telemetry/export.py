@@ -1,4 +1,4 @@
-"""Where traces and metrics go. Neither OpenTelemetry's SDK nor the ledger is imported before somebody wants it."""
+"""Sets up the export of traces and metrics. Imports OpenTelemetry's SDK and the ledger only if they are needed."""
 
 from __future__ import annotations
 
@@ -19,29 +19,29 @@ if TYPE_CHECKING:
     from opentelemetry.sdk.trace.export import SpanExporter
 
 ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
-"""Variables that switch telemetry on, here as in ADK (`telemetry/setup.py`)."""
+"""Variables that switch telemetry on, as in ADK (`telemetry/setup.py`)."""
 CAPTURE = "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS"
-"""ADK 2.13 puts whole prompts and answers on its spans unless this says no (`telemetry/context.py:138`)."""
+"""Unless this is "false", ADK 2.13 puts whole prompts and answers on its spans (`telemetry/context.py:138`)."""
 CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
 INSTALL = "pip install 'research-desk[otel]'"
 
 
 class TelemetryError(DeskError):
-    """Telemetry was asked for and cannot be set up. The text says what is missing, and what to do."""
+    """Telemetry is requested and cannot be set up. The text says what is missing, and what to do."""
 
 
 def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
-    """Sends traces and metrics by OTLP over HTTP; call it once, before ADK's server is made.
+    """Sets up the export of traces and metrics by OTLP over HTTP; call it once, before ADK's server is built.
 
-    Without an endpoint the standard `OTEL_EXPORTER_OTLP_*` variables say where to; without those, and without
-    `cloud_trace`, nothing happens.
+    Without an endpoint the standard `OTEL_EXPORTER_OTLP_*` variables apply; without those and without `cloud_trace`,
+    nothing is exported.
 
     Args:
         otlp_endpoint: base address of a collector, e.g. "http://127.0.0.1:4318".
         cloud_trace: whether traces go to Google Cloud Trace too, with application default credentials.
 
     Raises:
-        TelemetryError: a package or the credentials are missing, or the address is none.
+        TelemetryError: a package or the credentials are missing, or the address is invalid.
     """
     base = (otlp_endpoint or "").rstrip("/")
     if base and not base.startswith(("http://", "https://")):
@@ -60,17 +60,17 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
         _trace(resource, f"{base}/v1/traces" if base else None, otlp=traces, cloud=cloud_trace)
     if meters:
         _measure(resource, f"{base}/v1/metrics" if base else None)
-    for name in ENDPOINTS:  # else ADK's server would set up exporters of its own beside these
+    for name in ENDPOINTS:  # else ADK's server would add exporters of its own
         os.environ.pop(name, None)
 
 
 def follow_environment() -> None:
-    """What the application adds where ADK itself has set up telemetry, as `adk web` does by `OTEL_*` variables.
+    """Adds to the telemetry that ADK itself sets up from `OTEL_*` variables, as in `adk web`.
 
-    Contents stay out of spans that leave the machine, unless the operator switched them on; jobs are counted.
+    Counts jobs, and keeps contents out of exported spans unless the operator has switched them on.
     """
     if any(map(os.environ.get, ENDPOINTS)):
-        from tools.telemetry.job_gauge import count_jobs  # with the ledger
+        from tools.telemetry.job_gauge import count_jobs  # imports the ledger
 
         count_jobs()
     if any(map(os.environ.get, (*ENDPOINTS, *DEPLOYED_VARIABLES))):
@@ -83,7 +83,7 @@ def _wanted(base: str, signal: str) -> bool:
 
 
 def _resource() -> Resource:
-    """Who sends: by `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES`, which win over what is said here."""
+    """The OpenTelemetry resource; `OTEL_SERVICE_NAME` and `OTEL_RESOURCE_ATTRIBUTES` override these defaults."""
     from opentelemetry.sdk.resources import OTELResourceDetector, Resource
 
     own = Resource({"service.name": "research-desk", "service.instance.id": secrets.token_hex(8)})
@@ -103,7 +103,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     if otlp:
         _send(provider, Wordless(OTLPSpanExporter(endpoint=endpoint)))
     if cloud:
-        headers = {"user-agent": NAME}  # without any, the exporter would send Google a collector's secrets
+        headers = {"user-agent": NAME}  # without any, OTEL_*_HEADERS with a collector's secrets would go to Google
         _send(provider, Wordless(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
     trace.set_tracer_provider(provider)
 
@@ -115,7 +115,7 @@ def _send(provider: TracerProvider, exporter: SpanExporter) -> None:
 
 
 def _google() -> tuple[Any, str]:
-    """A session with the credentials of this machine, and their project."""
+    """A session with application default credentials, and their project."""
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
     from google.auth.transport.requests import AuthorizedSession

@@ -1,4 +1,4 @@
-"""How many researches there are, as a metric."""
+"""A metric: the number of research jobs by state."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ log = logging.getLogger(__name__)
 
 @cache
 def count_jobs() -> None:
-    """The gauge of jobs by state, read from the ledger whenever metrics are collected."""
+    """Registers the gauge of jobs by state; it reads the ledger each time metrics are collected."""
     metrics.get_meter(NAME).create_observable_gauge(
         "research.jobs", [_observe], "{job}", "Researches in the ledger, by state, of all replicas."
     )
@@ -37,15 +37,15 @@ def _observe(options: CallbackOptions) -> list[Observation]:
         except DATABASE_ERRORS as error:
             log.warning("the researches in the ledger cannot be counted: %s", error)
 
-    thread = Thread(target=count)  # whoever collects may do it in the thread of an event loop
-    with suppress(RuntimeError):  # no thread begins when the interpreter ends (Python 3.12)
+    thread = Thread(target=count)  # metrics may be collected in the thread of an event loop
+    with suppress(RuntimeError):  # no thread can start while the interpreter shuts down (Python 3.12)
         thread.start()
         thread.join()
     return [Observation(count, {"research.state": state.value}) for state, count in counts.items()]
 
 
 async def _counts(url: str) -> dict[State, int]:
-    ledger = Ledger(url)  # connections of its own: the application's belong to another event loop
+    ledger = Ledger(url)  # own connections: the application's belong to another event loop
     try:
         return await ledger.by_state()
     finally:

@@ -1,4 +1,4 @@
-"""Logs: a line each, for people or as JSON in the words of Google's Cloud Logging, without contents and keys."""
+"""Logging setup: text, or JSON with the fields of Google Cloud Logging; without contents and keys."""
 
 from __future__ import annotations
 
@@ -17,18 +17,18 @@ from tools.redaction import redact
 from tools.research.telemetry import current_job
 
 OURS = ("tools", "agents", "uvicorn.error")
-"""Loggers that may speak at INFO. google-genai and httpx say addresses there, ADK and SQLAlchemy contents."""
+"""Loggers allowed at INFO. Others leak there: google-genai and httpx log addresses, ADK and SQLAlchemy contents."""
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JOB = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
 
 
 def setup_logging(json: bool, contents: bool) -> None:
-    """Makes everything that is logged go to stderr, a record a line.
+    """Sends all logs to stderr, one record per line.
 
     Args:
-        json: one JSON object a line, as Cloud Logging reads it; else text.
-        contents: whether messages, addresses and the words of exceptions may be logged, and DEBUG records. Known
-            secrets are masked all the same.
+        json: one JSON object per line, as Cloud Logging reads it; else text.
+        contents: whether messages, addresses, texts of exceptions and DEBUG records may be logged. Known secrets are
+            masked in any case.
     """
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(contents) if json else PlainFormatter(contents))
@@ -40,16 +40,16 @@ def setup_logging(json: bool, contents: bool) -> None:
 
 
 def worth_saying(record: logging.LogRecord) -> bool:
-    """Whether a record is sure to hold no contents: what we say ourselves, and warnings.
+    """A log filter: passes our own records from INFO on, others from WARNING on, which hold no contents.
 
-    A filter and no levels: ADK sets the levels of its own loggers whenever it likes.
+    It does not rely on logger levels, since ADK sets the levels of its own loggers at any time.
     """
     ours = any(record.name == name or record.name.startswith(f"{name}.") for name in OURS)
     return record.levelno >= (logging.INFO if ours else logging.WARNING)
 
 
 class PlainFormatter(logging.Formatter):
-    """A line of text, and the frames of an exception below it."""
+    """Formats a record as a line of text, with the frames of an exception below it."""
 
     def __init__(self, contents: bool) -> None:
         super().__init__(PLAIN)
@@ -67,7 +67,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """One JSON object a line, with the trace and the research that it belongs to, where they are known."""
+    """Formats a record as one JSON object, with its trace and its research job if they are known."""
 
     def __init__(self, contents: bool) -> None:
         super().__init__()
@@ -90,7 +90,7 @@ class JsonFormatter(logging.Formatter):
 
 
 def _place(span: trace.SpanContext) -> dict[str, object]:
-    """Where in which trace it was said, in fields that Cloud Logging joins with Cloud Trace."""
+    """The trace and span of a record, in the fields by which Cloud Logging links to Cloud Trace."""
     if not span.is_valid:
         return {}
     project, trace_id = os.environ.get("GOOGLE_CLOUD_PROJECT"), trace.format_trace_id(span.trace_id)
@@ -102,7 +102,7 @@ def _place(span: trace.SpanContext) -> dict[str, object]:
 
 
 def _stack(record: logging.LogRecord, contents: bool) -> str:
-    """The traceback of a record's exception; without `contents` its frames and kinds of errors only."""
+    """The traceback of a record's exception; without `contents` only frames and exception types."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return ""

@@ -1,4 +1,4 @@
-"""Spans without the words of exceptions, which may quote a prompt, an answer or an address with its key."""
+"""Removes the text of exceptions from spans: it may quote a prompt, an answer or an address with its key."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from opentelemetry.trace import Status
 
 
 class Wordless(SpanExporter):
-    """Exports what another exporter is to send, after `wordless`."""
+    """Passes spans to another exporter after `wordless` has removed the text of exceptions."""
 
     def __init__(self, target: SpanExporter) -> None:
         self._target = target
@@ -26,7 +26,7 @@ class Wordless(SpanExporter):
 
 
 def wordless(span: ReadableSpan) -> ReadableSpan:
-    """The same span; of an error it says the kind, and not what it says."""
+    """A copy of the span that keeps the type of an exception and drops its text."""
     if not span.events and not span.status.description:
         return span
     return ReadableSpan(

@@ -1,1 +1,1 @@
-"""What stands before the routes of `desk serve`: identity, limits, locks and idempotency."""
+"""The middleware of `desk serve`: authentication, limits, locks and idempotency."""

@@ -1,4 +1,4 @@
-"""Who asks: an OIDC ID token, or the assertion of Identity-Aware Proxy. A user's id comes from nowhere else."""
+"""Authenticates requests with an OIDC ID token or an IAP assertion, the only sources of a user's id."""
 
 from __future__ import annotations
 
@@ -18,43 +18,43 @@ from tools.sanitize import sanitize
 
 IAP_KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"
-"""Where IAP's keys are and how it calls itself (cloud.google.com/iap/docs/signed-headers-howto)."""
+"""IAP's JWKS and its issuer name (cloud.google.com/iap/docs/signed-headers-howto)."""
 REFRESH = 60.0
-"""Seconds between two looks at an issuer's keys, whatever unknown keys tokens name."""
+"""Least seconds between two JWKS fetches that unknown key ids cause."""
 LIFETIME = 3600.0
-"""Seconds for which fetched keys are used: so long is a withdrawn one accepted."""
+"""Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
 RETRY = 1.0
-"""Seconds after a look that failed: who waited for it is not made to wait for another."""
+"""Seconds after a failed fetch in which requests fail at once: those that waited for it do not wait for another."""
 LONGEST = 128
-"""Characters of a user's id, as ADK keeps it (`sessions/schemas/shared.py`)."""
+"""Most characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 
 
 class Unauthorized(DeskError):
-    """The request does not say who asks, or somebody who may not come in. The text is for the one who asks."""
+    """The request has no valid token, or its user is not allowed. The text is for the client."""
 
 
 class JwksUnavailable(DeskError):
-    """The issuer's keys cannot be had now."""
+    """The issuer's keys cannot be fetched now."""
 
 
 class Identify(Protocol):
-    """Tells who asks."""
+    """Authenticates a request."""
 
     async def __call__(self, headers: Mapping[str, str]) -> str:
-        """The user's id, from a request's headers with names in lower case.
+        """Returns the user's id, from a request's headers with names in lower case.
 
         Raises:
-            Refused: nobody who may come in.
-            Unreachable: nobody can be told from anybody.
+            Unauthorized: there is no valid token, or its user is not allowed.
+            JwksUnavailable: no token can be verified now.
         """
 
 
 @dataclass
 class JwksCache:
-    """The public keys of an issuer, fetched when they are needed and kept for `LIFETIME`."""
+    """The public keys of an issuer, fetched on demand and kept for `LIFETIME` seconds."""
 
     url: str
-    """Of the JSON Web Key Set; of a discovery document if it ends with `/openid-configuration`."""
+    """Address of the JWKS; of a discovery document if it ends with `/openid-configuration`."""
     new_client: Callable[[], httpx.AsyncClient] = lambda: httpx.AsyncClient(timeout=10)
     clock: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
@@ -63,10 +63,10 @@ class JwksCache:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """A key; an unknown one may be new.
+        """Returns a key, or None; an unknown id causes a new fetch, since the key may be new.
 
         Raises:
-            Unreachable: the keys have to be fetched, and cannot be.
+            JwksUnavailable: the keys have to be fetched, and the fetch fails.
         """
         if self._is_due(key_id):
             async with self._lock:
@@ -83,7 +83,7 @@ class JwksCache:
         return self._keys.get(key_id)
 
     def _is_due(self, key_id: str) -> bool:
-        """Whether the keys have to be fetched before it is known whether this one exists."""
+        """Whether the keys have to be fetched before this one is looked up."""
         age = math.inf if self._fetched is None else self.clock() - self._fetched
         return age >= (LIFETIME if key_id in self._keys else REFRESH)
 
@@ -98,7 +98,7 @@ class JwksCache:
 
 @dataclass(frozen=True)
 class TokenVerifier:
-    """Takes the signed tokens of one issuer."""
+    """Verifies the signed tokens of one issuer."""
 
     issuer: str
     audience: str
@@ -106,10 +106,10 @@ class TokenVerifier:
     header: str = "authorization"
     algorithms: Sequence[str] = ("RS256", "ES256")
     emails: Sequence[str] = ()
-    """Addresses and domains like "@example.com" that may come in; none: every user of the issuer."""
+    """Allowed addresses, and domains like "@example.com"; empty: every user of the issuer."""
 
     async def __call__(self, headers: Mapping[str, str]) -> str:
-        """The token's subject, so that it is one part of a path: `repo:a/b` is `repo:a%2Fb`."""
+        """Returns the token's subject, quoted so that it is one segment of a path: `repo:a/b` becomes `repo:a%2Fb`."""
         token = headers.get(self.header, "")
         if self.header == "authorization":
             scheme, _, token = token.partition(" ")
@@ -119,7 +119,7 @@ class TokenVerifier:
             raise Unauthorized("an ID token is needed: send `Authorization: Bearer …`")
         claims = await self._claims(token.strip())
         email = str(claims.get("email", "")).lower()
-        # IAP vouches for the address by itself
+        # IAP verifies addresses itself: `email_verified` may be missing
         known = "@" in email and claims.get("email_verified", self.header != "authorization") is True
         if self.emails and not (known and (email in self.emails or f"@{email.rpartition('@')[2]}" in self.emails)):
             raise Unauthorized("this account may not come in")
@@ -144,19 +144,19 @@ class TokenVerifier:
             )
         except jwt.ExpiredSignatureError:
             raise Unauthorized("the token has expired") from None
-        except jwt.PyJWTError as error:  # whose words may quote the token
+        except jwt.PyJWTError as error:  # not chained, and sanitized: the text may quote the token
             raise Unauthorized(f"the token cannot be used: {sanitize(str(error))}") from None
         return claims
 
 
 def oidc(issuer: str, audience: str, emails: Sequence[str] = ()) -> TokenVerifier:
-    """ID tokens of an OpenID Connect provider."""
+    """Returns the verifier of an OpenID Connect provider's ID tokens."""
     keys = JwksCache(f"{issuer.rstrip('/')}/.well-known/openid-configuration")
     return TokenVerifier(issuer, audience, keys, emails=emails)
 
 
 def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS) -> TokenVerifier:
-    """What Identity-Aware Proxy asserts about the requests that it lets through."""
+    """Returns the verifier of the assertions that Identity-Aware Proxy adds to requests."""
     return TokenVerifier(IAP_ISSUER, audience, JwksCache(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
 
 

@@ -1,6 +1,6 @@
-"""Event streams that no proxy holds back or cuts: comments while nothing is said, headers against caches and buffers.
+"""Keeps event streams alive through proxies: comments during silence, headers against caching and buffering.
 
-Proxies close a connection on which nothing comes for 30 to 60 seconds, and a turn that watches research may be silent
+Proxies close a connection that is silent for 30 to 60 seconds, and a turn that watches a research run may be silent
 for minutes.
 """
 
@@ -22,16 +22,16 @@ SILENCE = 15.0
 """Seconds without an event after which a comment is sent."""
 PING = b": ping\n\n"
 _ENDS = (b"\n\n", b"\r\n\r\n")
-"""How an event ends: no comment may stand inside one."""
+"""Ends of an event; a comment may be sent only after one."""
 _ADK_ERROR = b'data: {"error": '
-"""How an event of ADK's begins that tells of an exception, in its own words (`api_server.py:2340`)."""
+"""Beginning of ADK's error event, which holds the text of the exception (`api_server.py:2340`)."""
 _FOR_CLIENTS = ("InputValidationError",)
-"""Exceptions whose words are written for clients."""
+"""Exceptions whose text is meant for clients."""
 
 
 @dataclass(frozen=True)
 class EventStreams:
-    """ASGI middleware. Time is passed in."""
+    """ASGI middleware that sends pings and headers in event streams. Time is passed in."""
 
     app: ASGIApp
     clock: Callable[[], float] = time.monotonic
@@ -56,9 +56,9 @@ class _Answer:
     _pinging: asyncio.Task[None] | None = None
     _sending: asyncio.Lock = field(default_factory=asyncio.Lock)
     _last: float = 0.0
-    """When something was sent."""
+    """Time of the last send, by `clock`."""
     _between: bool = True
-    """Whether what was sent ends with an event."""
+    """Whether the last chunk ended with a complete event."""
 
     async def send(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -89,12 +89,12 @@ class _Answer:
             async with self._sending:
                 if self._between and self.clock() - self._last >= SILENCE:
                     self._last = self.clock()
-                    with suppress(OSError):  # the client has left, which the application is told
+                    with suppress(OSError):  # the client has left; the application learns it from `receive`
                         await self.to_client({"type": "http.response.body", "body": PING, "more_body": True})
 
 
 def _is_event_stream(start: Message) -> bool:
-    """Whether an answer is one; it gets the headers of one."""
+    """Whether a response is an event stream; if so, adds the headers against caching and buffering."""
     headers = MutableHeaders(raw=start["headers"])
     if not headers.get("content-type", "").startswith("text/event-stream"):
         return False
@@ -104,7 +104,7 @@ def _is_event_stream(start: Message) -> bool:
 
 
 def _plain(event: bytes) -> bytes:
-    """An event without the words of an exception, which may hold SQL or a path; the log has them."""
+    """The event without the text of an exception, which may hold SQL or a path; the log has the text."""
     if not event.startswith(_ADK_ERROR):
         return event
     told = json.loads(event.removeprefix(b"data:"))

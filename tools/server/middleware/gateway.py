@@ -1,4 +1,4 @@
-"""What every request passes: who asks, whose data it is, how much there may be of it, and one turn at a time."""
+"""Checks every request: authentication, ownership of the data, size limits, and one turn per conversation at a time."""
 
 from __future__ import annotations
 
@@ -38,32 +38,32 @@ from tools.shielded import finish_shielded
 
 A2A = "/a2a/desk"
 CARD = f"{A2A}/.well-known/agent-card.json"
-"""Where ADK's servers have them too."""
+"""The same paths as on ADK's own servers."""
 OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
-"""What needs no token: health, what is signed by itself, and who we are."""
+"""Paths without a token: health checks, the webhook (which is signed), and the agent card."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
     rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
-"""All that is served; ADK's development routes are not, nor its memory: no agent reads it, and nothing forgets it."""
+"""All paths that are served. Not served: ADK's development routes, and its memory, which no agent reads or deletes."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
-"""How a client may call its own user in a path or a body."""
+"""Alias by which a client may name its own user in a path or a body."""
 _OPEN_BODY = 1_000_000
-"""Bytes that a request without a token may have."""
+"""Most bytes of a request without a token."""
 _LONGEST_KEY = 255
-"""Characters of an `Idempotency-Key`."""
+"""Most characters of an `Idempotency-Key`."""
 
 
 @dataclass
 class GatewayMiddleware:
-    """ASGI middleware before ADK's application.
+    """ASGI middleware in front of ADK's application.
 
     Args:
-        identify: tells who asks; None: nobody is asked, and a path's user is taken for granted.
-        max_body: bytes that a request may have.
-        body_seconds: in which a request's body has to arrive.
+        identify: authenticates a request; None: no authentication, the user named in the path is trusted.
+        max_body: most bytes of a request body.
+        body_seconds: timeout for the body to arrive, in seconds.
     """
 
     app: ASGIApp
@@ -83,7 +83,7 @@ class GatewayMiddleware:
             try:
                 await self._http(scope, receive, send)
             except RequestRejected as rejected:
-                unread = rejected.status in (408, 413)  # the connection is of no use with the rest of a body on it
+                unread = rejected.status in (408, 413)  # the rest of the body makes the connection unusable
                 close = {"Connection": "close"} if unread else None
                 await error_response(rejected.status, str(rejected), close)(scope, receive, send)
             except ClientDisconnect:
@@ -162,7 +162,7 @@ class GatewayMiddleware:
                         with sessions.windowed_reads():
                             await self.app(without_length(scope), replay, whole)
                         if replay.client_left:
-                            await finish_shielded()  # what the turn was about to write belongs to it
+                            await finish_shielded()  # its last writes have to finish under the lock
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
         except (RateLimited, SessionLocked, KeyReused, *DATABASE_ERRORS) as error:
@@ -170,7 +170,7 @@ class GatewayMiddleware:
         await answer(scope, receive, send)
 
     async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
-        """What changes a conversation waits for its turn too: a turn under it would break off."""
+        """Changes or deletes a conversation under its lock, since a turn that runs meanwhile would fail."""
         try:
             async with _whole(send) as whole, self.turns.one(session):
                 await self.app(scope, receive, whole)
@@ -179,7 +179,7 @@ class GatewayMiddleware:
 
 
 def _digest(data: dict[str, Any]) -> str:
-    """What tells one message from another."""
+    """A hash of the message, to notice another message under the same key."""
     message = [data.get(name) for name in ("new_message", "newMessage", "state_delta", "stateDelta")]
     return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -192,7 +192,7 @@ def _answer(events: list[dict[str, Any]], stream: bool) -> Response:
 
 
 def _field(data: dict[str, Any], *names: str) -> str:
-    """Takes a value out under any of its names; they have to agree."""
+    """Removes a value under all of its names; the values have to agree."""
     found = {str(data.pop(name)) for name in names if data.get(name) is not None}
     if len(found) > 1:
         raise ValueError(names)
@@ -201,7 +201,7 @@ def _field(data: dict[str, Any], *names: str) -> str:
 
 @asynccontextmanager
 async def _whole(send: Send) -> AsyncIterator[Send]:
-    """A `send` that gives the end of an answer after the block: who has all of it finds the conversation free."""
+    """A `send` that sends the last chunk after the block, so that the next request does not find a locked session."""
     last: list[Message] = []
 
     async def held(message: Message) -> None:

@@ -1,7 +1,7 @@
-"""Which host names and web pages a server answers to.
+"""Checks the Host and Origin headers of requests, by ADK's own rules.
 
-A page of another site reaches a server on the user's machine in two ways: under a name that it lets point there (DNS
-rebinding), and by a request from another origin that a browser sends without asking first. ADK's own rules decide.
+A page of another site can reach a server on the user's machine in two ways: by DNS rebinding (a host name that is made
+to point there), and by a cross-origin request that the browser sends without a preflight.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from tools.server.error_handlers import error_response
 
 HEALTH = frozenset({"/healthz", "/readyz"})
-"""Asked by whatever name or address the machine has, and the same for everybody."""
+"""Paths served under any host name: probes use any name or address, and the answers are the same for everybody."""
 _LOOPBACK = "127.0.0.1"
 
 
@@ -25,8 +25,8 @@ class HostCheck:
     """ASGI middleware that refuses foreign hosts and origins.
 
     Args:
-        hosts: names under which the server is reached, besides loopback; None: every name will do.
-        origins: of web pages that may use it, besides its own.
+        hosts: allowed host names besides loopback; None: any.
+        origins: allowed origins of web pages besides its own.
     """
 
     app: ASGIApp
@@ -47,6 +47,6 @@ class HostCheck:
             told = "pages of that origin may not use this server: add the origin to DESK_ALLOWED_ORIGINS"
             await error_response(403, told)(scope, receive, send)
             return
-        # ADK's application would look at the origin again, without knowing which are allowed
+        # ADK's application would check the origin again, without the allowed ones
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         await self.app({**scope, "headers": headers}, receive, send)

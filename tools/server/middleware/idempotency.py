@@ -1,4 +1,4 @@
-"""A message that comes twice is answered once: the client names it in `Idempotency-Key`, its events carry the name."""
+"""Answers a repeated message from stored events, found by the `Idempotency-Key` in their metadata."""
 
 from __future__ import annotations
 
@@ -12,24 +12,24 @@ from tools.adk.chain_plugin import without_rewound
 from tools.server.error_handlers import KeyReused
 
 KEY = "desk_message"
-"""In the `custom_metadata` of every event of the turn."""
+"""Name of the idempotency key in the `custom_metadata` of every event of the turn."""
 DIGEST = "desk_message_digest"
-"""Beside it: what tells the message from another one that comes under the same name."""
+"""Name of the message's hash there: it shows whether a key is used again for another message."""
 
 
 @dataclass(frozen=True)
 class IdempotencyStore:
-    """What was answered already."""
+    """Finds the events of turns that were answered before."""
 
     runner: Runner
 
     async def replay(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
-        """The events of the turn that a message had, as ADK's API gives them; None if it has to be answered.
+        """Returns the events of the message's earlier turn, as ADK's API gives them; None if there is none.
 
-        A turn that broke off, with its replica perhaps, is undone before.
+        An unfinished turn, e.g. of a replica that died, is rewound first, and None is returned.
 
         Raises:
-            KeyReused: the key named another message, one with another digest.
+            KeyReused: the key belongs to a message with another digest.
         """
         runner = self.runner
         session = await runner.session_service.get_session(
@@ -57,6 +57,6 @@ class IdempotencyStore:
 
 
 def _is_end(event: Event) -> bool:
-    """Whether nothing more follows. A tool's result is never the end, though ADK may call it final."""
+    """Whether an event ends its turn. A tool's result never does, though ADK may call it final."""
     final = event.is_final_response() and not event.get_function_responses()
     return event.author != "user" and final and not event.error_code

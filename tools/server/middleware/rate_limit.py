@@ -1,4 +1,4 @@
-"""How many turns a user may have: at a time, and in a minute. Each replica counts for itself."""
+"""Limits the turns of a user: at a time, and in a minute. Each replica counts for itself."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.errors import DeskError
 
 
 class RateLimited(DeskError):
-    """A user asks more than is allowed. The text says what.
+    """A user is over a limit. The text says which.
 
     Args:
         wait: seconds to wait; 0: waiting does not help.
@@ -25,21 +25,21 @@ class RateLimited(DeskError):
 
 @dataclass
 class RateLimiter:
-    """Turns of each user on this replica."""
+    """Counts the turns of each user on this replica."""
 
     at_once: int
     per_minute: int
     clock: Callable[[], float] = time.monotonic
     _running: dict[str, int] = field(default_factory=dict)
     _begun: dict[str, deque[float]] = field(default_factory=dict)
-    """Those who asked last come last."""
+    """Start times of the last minute's turns by user, ordered by last request."""
 
     @contextmanager
     def one(self, user: str) -> Iterator[None]:
-        """Counts a turn.
+        """Counts a turn while the block runs.
 
         Raises:
-            TooMany: the user has to wait.
+            RateLimited: the user has to wait.
         """
         now = self.clock()
         while self._begun and (first := next(iter(self._begun.items())))[1][-1] <= now - 60:

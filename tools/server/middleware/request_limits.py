@@ -1,4 +1,4 @@
-"""The body of a request: read within limits of size and time, and JSON that every store can keep."""
+"""Reads request bodies within limits of size and time, and parses them to JSON that every store can keep."""
 
 from __future__ import annotations
 
@@ -15,27 +15,27 @@ from tools.sanitize import sanitize, sanitize_json
 from tools.server.error_handlers import RequestRejected
 
 LONGEST_NAME = 128
-"""Characters of a user's or session's id: ADK's tables have no room for more (`sessions/schemas/shared.py`)."""
+"""Most characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
 LONGEST_FILE_NAME = 255
-"""Bytes of a file's name: file systems take no longer part of a path."""
+"""Most bytes of a file name: the limit of file systems for a part of a path."""
 DEEPEST = 100
-"""Levels of nesting in JSON: Python code that copies it recurses."""
+"""Most levels of nesting in JSON: Python code that copies it recurses."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
-"""Fields of a body that name something: an unusable name is refused, while text is made usable."""
+"""Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
 _TOO_DEEP = RequestRejected(400, f"the body may have {DEEPEST} levels of nesting")
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
-    """All of a request's body.
+    """Reads the whole body of a request.
 
     Args:
-        limit: bytes that it may have, whatever its header says.
-        seconds: in which it has to arrive.
+        limit: most bytes, whatever Content-Length says.
+        seconds: timeout for the body to arrive.
 
     Raises:
-        RequestRejected: 413 or 408.
-        ClientDisconnect: there is nobody left to answer.
+        RequestRejected: 413, too large; 408, too slow.
+        ClientDisconnect: the client has closed the connection.
     """
     too_large = RequestRejected(413, f"a request may have {limit} bytes")
     if int(Headers(scope=scope).get("content-length") or 0) > limit:
@@ -57,10 +57,10 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
 
 
 def parse_json(body: bytes) -> Any:
-    """JSON of a client, with unsafe characters in its text replaced (`tools/sanitize.py`).
+    """Parses a client's JSON, and replaces unsafe characters in its text (`tools/sanitize.py`).
 
     Raises:
-        RequestRejected: 400, it is no JSON, is nested too deeply, or one of its names cannot be used.
+        RequestRejected: 400, it is no JSON, is nested too deeply, or has an unusable name.
     """
     try:
         data = json.loads(body, parse_float=_finite, parse_constant=_finite)
@@ -77,10 +77,10 @@ def parse_json(body: bytes) -> Any:
 
 
 def check_name(name: object, is_file: bool = False) -> None:
-    """Refuses a name that no store can keep; what is no text is for ADK to refuse.
+    """Refuses a name that not every store can keep; ADK refuses values that are no text.
 
     Raises:
-        RequestRejected: 400, it is too long or has characters that cannot be kept.
+        RequestRejected: 400, the name is too long or has unusable characters.
     """
     if not isinstance(name, str):
         return
@@ -93,12 +93,12 @@ def check_name(name: object, is_file: bool = False) -> None:
 
 
 class Replay:
-    """A `receive` that gives a body which was read already, and after it whatever comes."""
+    """A `receive` that returns a body which was read already, then further messages."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body, self._receive, self._sent = body, receive, False
         self.client_left = False
-        """Whether the application was told that the client has closed the connection."""
+        """Whether the application has received the client's disconnect."""
 
     async def __call__(self) -> Message:
         if not self._sent:
@@ -110,12 +110,12 @@ class Replay:
 
 
 def without_length(scope: Scope) -> Scope:
-    """The scope of a request whose body was changed."""
+    """The scope without Content-Length, for a request whose body was changed."""
     return {**scope, "headers": [(name, value) for name, value in scope["headers"] if name != b"content-length"]}
 
 
 def _finite(number: str) -> float:
-    """NaN and infinities are no JSON, and no database takes them for it; 1e999 would be one."""
+    """Parses a float; refuses NaN and infinities (also 1e999), which are no JSON and which databases refuse."""
     if not math.isfinite(value := float(number)):
         raise ValueError(number)
     return value

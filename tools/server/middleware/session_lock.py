@@ -1,7 +1,7 @@
-"""One turn at a time in each conversation, over all replicas; and none twice for the same message.
+"""Allows one turn at a time in each conversation, across all replicas.
 
-ADK 2.13 lets two turns of one session begin and fails the one that writes second, wherever it stands
-(`StaleSessionError`): half of its events would be kept. So a turn holds a lease on its session in the ledger's
+ADK 2.13 lets two turns of one session begin, and fails the one that writes second in the middle of its work
+(`StaleSessionError`): half of its events would be kept. Therefore a turn holds a lease on its session in the ledger's
 database.
 """
 
@@ -21,7 +21,7 @@ from tools.research.database import DATABASE_ERRORS, Database
 from tools.shielded import finish_shielded, shielded
 
 LEASE = 15.0
-"""Seconds that a session stays taken after its replica died."""
+"""Duration of a lease in seconds: a session stays locked at most this long after its replica died."""
 
 _TAKE = text(
     "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
@@ -34,17 +34,17 @@ _NOTHING = text("UPDATE desk_turns SET owner = owner WHERE 1 = 0")
 
 
 class SessionLocked(DeskError):
-    """Another turn of the session is under way."""
+    """Another turn of the session is running."""
 
 
 def conversation(user: str, session: str, app: str = "desk") -> str:
-    """The name under which a session is held."""
+    """The lock name of a session."""
     return f"{app}/{user}/{session}"
 
 
 @dataclass(frozen=True)
 class SessionLocks:
-    """The turns of all replicas over one database."""
+    """Leases on sessions, shared by all replicas through one database."""
 
     database: Database
     clock: Callable[[], float] = time.time
@@ -56,16 +56,16 @@ class SessionLocks:
 
     @asynccontextmanager
     async def one(self, session: str) -> AsyncIterator[None]:
-        """Holds a session; its task is cancelled if the lease was lost, since somebody else may hold it then.
+        """Holds the lease of a session; cancels the task if the lease is lost, since another turn may hold it then.
 
         Raises:
-            Busy: another turn holds it.
+            SessionLocked: another turn holds it.
         """
         owner = f"{self.owner}-{secrets.token_hex(4)}"
         try:
             if not await self._execute(_TAKE, session, owner):
                 raise SessionLocked(session)
-        except asyncio.CancelledError:  # the statement goes on, and may take the session
+        except asyncio.CancelledError:  # the shielded statement continues, and may take the lease
             self._begin_leaving(session, owner, interrupted=True)
             raise
         task = asyncio.current_task()
@@ -78,19 +78,19 @@ class SessionLocks:
             self._holding.discard(task)
             keeping.cancel()
             leaving = self._begin_leaving(session, owner)
-            with suppress(*DATABASE_ERRORS):  # it runs out by itself
+            with suppress(*DATABASE_ERRORS):  # the lease expires by itself
                 await asyncio.shield(leaving)
 
     @shielded
     async def held(self, session: str) -> bool:
-        """Whether a turn of the session is under way, on whichever replica."""
+        """Whether a turn of the session is running on any replica."""
         async with self.database.begin() as connection:
             result = await connection.execute(_HELD, {"id": session, "now": self.clock()})
             return result.first() is not None
 
     @shielded
     async def write_nothing(self) -> None:
-        """Takes the lock that a write needs, and changes nothing.
+        """Takes the database's write lock, and changes nothing.
 
         Raises:
             LedgerError, sqlalchemy.exc.SQLAlchemyError, OSError: the ledger cannot be written now.
@@ -99,7 +99,7 @@ class SessionLocks:
             await connection.execute(_NOTHING)
 
     async def close(self) -> None:
-        """Waits until what was held is free, turns that have just been cancelled included."""
+        """Waits until all leases are released, including those of turns that were just cancelled."""
         if self._holding:
             await asyncio.wait(self._holding, timeout=1)
         await asyncio.gather(*self._leaving, return_exceptions=True)
@@ -108,7 +108,7 @@ class SessionLocks:
         until = self.clock() + self.lease
         while self.clock() < until:
             await self.sleep(self.lease / 3)
-            with suppress(*DATABASE_ERRORS):  # the database may be away for a while
+            with suppress(*DATABASE_ERRORS):  # the database may be unreachable for a while
                 if not await self._execute(_KEEP, session, owner):
                     break
                 until = self.clock() + self.lease
