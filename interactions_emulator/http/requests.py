@@ -243,8 +243,7 @@ def _image_config(response_format: Any) -> dict[str, Any]:
 
 
 def _response_schema(response_format: Any) -> dict[str, Any] | None:
-    """Return the JSON schema in a response_format: {"type": "text", "schema": ...}, a list with one, or a
-    bare schema."""
+    """Return the JSON schema in response_format: {"type": "text", "schema": ...}, a list with one, or a bare schema."""
     for item in response_format if isinstance(response_format, list) else [response_format]:
         if item is None or item.get("type") in ("image", "audio", "video"):
             continue
