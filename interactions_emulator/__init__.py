@@ -1,11 +1,11 @@
-"""A server for the Gemini Interactions API on this machine: wire, state, background runs, faults on demand.
+"""An emulator of the Gemini Interactions API on this machine: HTTP server, state, background runs, faults on demand.
 
     from interactions_emulator import Emulator
 
     with Emulator(corpus=Path("documents")) as api:
         client = genai.Client(api_key="any", http_options={"base_url": api.url})
 
-Everything it says can be told from Gemini's: ids begin with `v1_emu_`, and each answer carries the header
+Its answers can be told from Gemini's: ids begin with `v1_emu_`, and each answer has the header
 `server: interactions-emulator/<version>`.
 """
 
@@ -21,7 +21,7 @@ __version__ = "0.1.0"
 
 
 def __getattr__(name: str) -> Any:
-    """Load the server only for those who start one."""
+    """Import the server on first use, so that importing the package stays fast."""
     if name == "Emulator":
         from interactions_emulator.emulator import Emulator
 

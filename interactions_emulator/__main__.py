@@ -1,4 +1,4 @@
-"""`python -m interactions_emulator`: the server as a process of its own."""
+"""The command line, `python -m interactions_emulator`: runs the server, or the recorder, as a process."""
 
 from __future__ import annotations
 
@@ -100,7 +100,7 @@ def main(
             webhook_hosts=frozenset(webhook_host or ()),
             limits=ServerLimits(stored=most_stored),
         )
-        gc.set_threshold(50_000, 20, 100)  # what is stored is many small objects that live long
+        gc.set_threshold(50_000, 20, 100)  # collect rarely: the state is many small, long-lived objects
         run(serve(settings, listener, ready, crash))
     except (Refused, JournalError, OSError, ValueError) as error:
         raise _failed(str(error)) from error
@@ -131,7 +131,7 @@ def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
 
 
 def _write(path: Path, url: str) -> None:
-    """Write the address so that nobody reads half of it."""
+    """Write the address atomically."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
     draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
     draft.replace(path)

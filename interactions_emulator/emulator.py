@@ -1,4 +1,4 @@
-"""The emulator in this process, for tests, notebooks and applications without a key."""
+"""Runs the emulator inside this process, for tests, notebooks and applications without a key."""
 
 from __future__ import annotations
 
@@ -26,9 +26,9 @@ class Emulator:
             ...
             api.advance(600)
 
-    Arguments are those of `Settings`; `faults` may be JSON objects too (see `faults`). `port` 0 is a free
-    one. Inside the `with`, `url` is "http://127.0.0.1:<port>". Raises OSError if the port is taken,
-    `JournalError`, and `Refused` for a fault or scenario that cannot be read.
+    Arguments are those of `Settings`; `faults` may also be JSON objects (see `faults.py`). `port` 0 means a free
+    port. Inside the `with`, `url` is "http://127.0.0.1:<port>". Raises OSError if the port is taken,
+    `JournalError` if the state file cannot be used, and `Refused` for a fault or scenario that cannot be read.
     """
 
     def __init__(
@@ -89,7 +89,7 @@ class Emulator:
         await asyncio.to_thread(self.close)
 
     def start(self) -> None:
-        """Serve, on the port of last time if there was one, until `close`."""
+        """Serve until `close`, on the same port as last time if there was one."""
         self._failure = None
         listener = bind(self.port)
         self.port = listener.getsockname()[1]
@@ -115,7 +115,7 @@ class Emulator:
             raise self._failure
 
     def close(self) -> None:
-        """Stop serving, cutting open streams. Runs stay in the state file as they are. Again is nothing."""
+        """Stop serving and cut open streams. Runs stay in the state file. A second call does nothing."""
         thread, self._thread = self._thread, None
         if thread is None or self._loop is None:
             return
@@ -126,38 +126,38 @@ class Emulator:
             raise self._failure
 
     def restart(self) -> None:
-        """Close if need be and serve again at the same address: what the state file holds is there."""
+        """Close if still open, then serve again at the same address, with the state from the state file."""
         self.close()
         self.start()
 
     def faults(self, *faults: Fault | dict[str, Any]) -> None:
-        """Add faults; without any, forget all."""
+        """Add faults; without arguments, remove all."""
         if not faults:
             self._ask("DELETE", "faults")
             return
         self._ask("POST", "faults", [given(fault) for fault in parse_faults(list(faults))])
 
     def advance(self, seconds: float) -> None:
-        """Move virtual time on; returns when each run has gone as far as that lets it."""
+        """Advance virtual time by `seconds`; return when each run has done all that is due by then."""
         self._ask("POST", "clock", {"advance": seconds})
 
     def set_speed(self, speed: float) -> None:
-        """From now on this many virtual seconds pass in a real one; 0 is manual, `math.inf` waits for nothing."""
+        """Set the virtual seconds per real second; 0 is manual (`advance`), `math.inf` never waits."""
         self._ask("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
 
     def log(self, *, bodies: bool = False) -> dict[str, Any]:
-        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}, as `control` describes it.
+        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}; see `http/admin.py`.
 
-        With `bodies` each request has what was sent, as long as it is not large.
+        With `bodies` each request has its body, unless it is larger than 64 KB.
         """
         return dict(self._ask("GET", "log?bodies" if bodies else "log"))
 
     def interactions(self) -> list[dict[str, Any]]:
-        """Return what is stored, oldest first, as `control` describes it."""
+        """Return the stored interactions, oldest first; see `http/admin.py`."""
         return list(self._ask("GET", "interactions"))
 
     def deliveries(self) -> list[dict[str, Any]]:
-        """Return the attempts to tell webhooks, as `control` describes them."""
+        """Return the attempts to deliver webhook messages; see `http/admin.py`."""
         return list(self._ask("GET", "deliveries"))
 
     def _ask(self, method: str, what: str, body: Any = None) -> Any:

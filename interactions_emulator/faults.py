@@ -1,8 +1,8 @@
-"""Faults on demand: a small language for what goes wrong in the field.
+"""Faults on demand: makes the server fail in the ways that real servers and networks fail.
 
-A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. It is given when the server starts, through
-`POST /_emulator/faults` (one or a list, added to those that are there; `DELETE` forgets all), or for one
-request in its header `x-emulator-fault`, where `on`, `times` and `skip` may be left out and do not count.
+A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. It is set when the server starts, through
+`POST /_emulator/faults` (one or a list, added to the present ones; `DELETE` removes all), or for one request
+in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and ignored.
 
 Which requests
     on      create         every POST of an interaction
@@ -11,39 +11,39 @@ Which requests
             resume         GET answered with a stream
             stream         create_stream or resume
             cancel, delete
-    skip    so many matching requests pass first (default 0)
-    times   so many are hit (default 1; 0 means all)
-The first fault that matches and is not used up hits the request; no other does.
+    skip    number of matching requests that pass first (default 0)
+    times   number of requests that are hit (default 1; 0 means all)
+Only the first fault that matches and is not used up hits the request.
 
 What happens to the answer
-    status           this HTTP status, with an error body, instead of doing what was asked
+    status           this HTTP status, with an error body; the operation is not done
     retry_after_ms   with `status`: header retry-after-ms (and Retry-After from one second on)
-    crash            the server ends as if killed; what its state file holds is there when it is started again
-    drop             the connection is closed without a byte, and nothing is done
-    hang             nothing is done and nothing is answered; the connection stays open
-    delay_ms         the answer begins so many milliseconds (of real time) after what was asked is done
-    after_accept     what was asked is done first; then the answer is lost: `status` is sent, the connection
+    crash            the server ends as if killed; its state file is kept and used by the next start
+    drop             the connection is closed without a byte; the operation is not done
+    hang             nothing is sent and the connection stays open; the operation is not done
+    delay_ms         the answer begins this many milliseconds (of real time) after the operation is done
+    after_accept     the operation is done first; then the answer is lost: `status` is sent, the connection
                      hangs, the server crashes, or the connection is closed
-    zombie           (on = create or create_stream) accepted and answered, but the run never moves on
+    zombie           (on = create or create_stream) accepted and answered, but the run never makes progress
 
 What happens to a stream (on = create_stream, resume or stream); k counts its events, without `done`
-    cut_after k      connection closed in the middle of the response after k events
+    cut_after k      the connection is closed in the middle of the response after k events
     crash_after k    the server ends as if killed after k events
-    cut_inside k     the same in the middle of event k + 1
+    cut_inside k     the connection is closed in the middle of event k + 1
     end_after k      the response ends as if complete after k events
-    silence_after k  after k events nothing more comes; the connection stays open
-    garbage_after k  after k events a line that is no event; then it goes on
-    unknown_after k  after k events one of a kind that nobody knows; then it goes on
-    repeat_after k   the event after k events comes twice
-    swap_after k     the two events after k events come in the wrong order
+    silence_after k  after k events nothing more is sent; the connection stays open
+    garbage_after k  after k events a line that is no event; then the stream continues
+    unknown_after k  after k events one of an unknown type; then the stream continues
+    repeat_after k   event k + 1 is sent twice
+    swap_after k     events k + 1 and k + 2 are sent in the wrong order
     array_after k    after k events the bare JSON array that the real service puts into a stream it cuts;
                      then the response ends as if complete
     error_after k    after k events an `error` event without an event_id; then the same end
-    event_delay_ms   each event comes so many milliseconds (of real time) later
-    no_usage         interaction.completed carries no usage (the resource has it); on = get: nor has the resource
+    event_delay_ms   each event is sent this many milliseconds (of real time) later
+    no_usage         interaction.completed has no usage (the resource has it); on = get: nor has the resource
 
-None of these but `zombie` touches the run itself: it goes on, and a GET shows it. A re-attach that hangs is
-`{"on": "resume", "silence_after": 0}`, a cancel that is refused `{"on": "cancel", "status": 404}`.
+Only `zombie` changes the run itself; with the others it continues, and a GET shows it. A re-attach that hangs is
+`{"on": "resume", "silence_after": 0}`, a cancel that is refused is `{"on": "cancel", "status": 404}`.
 """
 
 from __future__ import annotations
@@ -56,7 +56,7 @@ from interactions_emulator.http.errors import Refused
 
 ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
 KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}
-"""What else a kind of request is."""
+"""The values of `on` that match a kind of request, where it is not only its own name."""
 EFFECTS = (
     "cut_after",
     "crash_after",
@@ -74,7 +74,7 @@ EFFECTS = (
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault; the module's description says what the fields mean."""
+    """One fault; the module docstring explains the fields."""
 
     on: str
     times: int = 1
@@ -103,7 +103,7 @@ class Fault:
 
     @property
     def refuses(self) -> bool:
-        """Whether the answer is an error, a closed connection or none."""
+        """Whether the answer is an error, a closed connection or no answer."""
         return self.status is not None or self.drop or self.hang or self.crash or self.after_accept
 
     @property
@@ -116,7 +116,7 @@ class Fault:
 
 
 class Faults:
-    """The faults in force, with how often each has matched."""
+    """The active faults, with the number of requests that each has matched."""
 
     def __init__(self, faults: list[Fault]) -> None:
         self._matches: list[int] = [0] * len(faults)
@@ -130,7 +130,7 @@ class Faults:
         self._faults, self._matches = [], []
 
     def hit(self, kind: str) -> Fault | None:
-        """Return the fault for a request of a kind, and count it."""
+        """Return the fault that hits a request of this kind, if any, and count the match."""
         if not self._faults:
             return None
         kinds = KINDS.get(kind, {kind})
@@ -146,19 +146,19 @@ class Faults:
         return None
 
     def show(self) -> list[dict[str, Any]]:
-        """Return the faults as JSON, each with `matched`, the matching requests so far (skipped ones too)."""
+        """Return the faults as JSON, each with `matched`, the number of matching requests so far, skipped included."""
         return [
             {**given(fault), "matched": matched} for fault, matched in zip(self._faults, self._matches, strict=True)
         ]
 
 
 def parse_faults(value: Any) -> list[Fault]:
-    """Read a fault or a list of faults. Raises `Refused` (400) that names what is wrong."""
+    """Parse a fault or a list of faults. Raises `Refused` (400) with the reason."""
     return [parse_fault(item) for item in (value if isinstance(value, list) else [value])]
 
 
 def parse_header(text: str, on: str) -> Fault:
-    """Read the header `x-emulator-fault` of a request of the kind `on`. Raises `Refused` (400)."""
+    """Parse the header `x-emulator-fault` of a request of the kind `on`. Raises `Refused` (400)."""
     try:
         value = json.loads(text)
     except ValueError as error:
@@ -167,7 +167,7 @@ def parse_header(text: str, on: str) -> Fault:
 
 
 def parse_fault(value: Any) -> Fault:
-    """Read one fault. Raises `Refused` (400) that names what is wrong."""
+    """Parse one fault. Raises `Refused` (400) with the reason."""
     if isinstance(value, Fault):
         return value
     if not isinstance(value, dict):
@@ -203,7 +203,7 @@ def parse_fault(value: Any) -> Fault:
 
 
 def given(fault: Fault) -> dict[str, Any]:
-    """Return a fault as the JSON object it was given as."""
+    """Return a fault as the JSON object it was parsed from."""
     values = {field.name: getattr(fault, field.name) for field in fields(fault)}
     defaults = {field.name: field.default for field in fields(fault)}
     return {name: value for name, value in values.items() if value != defaults[name]}

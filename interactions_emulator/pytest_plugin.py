@@ -1,6 +1,6 @@
-"""A pytest fixture for projects that talk to the Interactions API; it is there as soon as this package is installed.
+"""A pytest plugin, active as soon as this package is installed: the fixture `interactions_emulator`.
 
-@pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429}])  # arguments of `Emulator`; may be left out
+@pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429}])  # arguments of `Emulator`; optional
 def test_it_waits(interactions_emulator):
     client = genai.Client(api_key="any", http_options={"base_url": interactions_emulator.url})
 """
@@ -22,8 +22,8 @@ def pytest_configure(config: pytest.Config) -> None:
 
 @pytest.fixture
 def interactions_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """An emulator of this test's own; clients made without a base URL or a key talk to it too."""
-    from interactions_emulator import Emulator  # here, since pytest loads this module for every project
+    """A new emulator for this test; clients made without a base URL or key use it too."""
+    from interactions_emulator import Emulator  # not at the top: pytest loads this module for every project
 
     marker = request.node.get_closest_marker("emulator")
     with Emulator(**(marker.kwargs if marker else {})) as api:

@@ -1,29 +1,29 @@
-"""Exact answers from a YAML file, for tests and demonstrations.
+"""Scripted answers from a YAML file, for tests and demonstrations.
 
 A file is a list of scenarios; the first that matches a turn answers it, and the brain answers the rest:
 
     - match:
         text: "(?i)capital of france"   # regular expression, searched in the text of the newest user_input
-        model: gemini-3.8-flash         # or agent: ...; a regular expression that fits the whole name
-      steps:                            # steps as they stand on the wire; ids of calls may be left out
+        model: gemini-3.8-flash         # or agent: ...; a regular expression for the whole name
+      steps:                            # steps as the API sends them; ids of calls are optional
         - type: thought
           summary: [{type: text, text: "**Thinking**"}]
         - type: model_output
           content: [{type: text, text: "Paris."}]
     - match: {agent: "deep-research.*"}
-      wait: 60                          # virtual seconds before each step; .inf is a run that never moves on
+      wait: 60                          # virtual seconds before each step; .inf: the run never makes progress
       steps:
         - type: thought
       status: failed                    # or incomplete, budget_exceeded, cancelled; if left out, completed
       error: {code: internal_error, message: "The research agent could not finish."}
 
-A step `{type: hop}` ends the interaction there as `requires_continuation`, with a token; what stands after it is
-the answer to the request that brings the token back, as the SDKs do by themselves.
+A step `{type: hop}` ends the interaction there as `requires_continuation`, with a token; the steps after it are
+the answer to the request that sends the token back, as the SDKs do by themselves.
 
-An entry with `request` and `response` is a recorded exchange (see `replay`); those come before all others.
+An entry with `request` and `response` is a recorded exchange (see `replay`); these are tried before the scenarios.
 
-An empty `match` fits any turn. A turn without new user text (function results) has the text of the newest
-user_input before it. A function_call step makes the interaction `requires_action`, as always.
+An empty `match` matches any turn. For a turn without new user text (function results), `text` is searched in the
+newest user_input before it. A function_call step makes the interaction `requires_action`, as always.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ HOP = {"type": "hop"}
 
 
 class Match(BaseModel):
-    """Which turns a scenario answers; what is None does not matter."""
+    """Which turns a scenario answers; a field that is None matches anything."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -55,7 +55,7 @@ class Match(BaseModel):
 
 
 class Failure(BaseModel):
-    """What the resource's `errors` say."""
+    """An entry of the resource's `errors`."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -76,7 +76,7 @@ class Scenario(BaseModel):
 
 
 def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
-    """Read a file of scenarios and recorded exchanges. Raises `Refused` that names the file and the place in it."""
+    """Read a file of scenarios and recorded exchanges. Raises `Refused` with the file and the position of the error."""
     try:
         entries = TypeAdapter(list[dict[str, Any]]).validate_python(yaml.safe_load(path.read_text(encoding="utf-8")))
         recorded = exchanges([entry for entry in entries if "request" in entry])
@@ -92,7 +92,7 @@ def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
 
 
 def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
-    """Return a brain that answers from the scenarios, and asks `brain` for whatever none of them fits."""
+    """Return a brain that answers from the scenarios, and calls `brain` for a turn that none of them matches."""
 
     def answer(turn: Turn) -> Iterable[TimedStep | Ending]:
         scenario = next((scenario for scenario in scenarios if _fits(scenario.match, turn)), None)

@@ -1,8 +1,8 @@
-"""The emulator's brain: small, deterministic and honest. It reads what a request declares and invents no fact.
+"""The emulator's brain: writes answers by rules, deterministically, and invents no facts.
 
-What it does is decided by the declared tools, schemas and texts alone, in this order: manage research runs, report
-function results, fill the response schema, call the function that the message is for, draw, quote the documents that
-came along, search the corpus, talk about the conversation, or say that it cannot. Agents research the corpus
+Only the tools, schemas and texts of the request decide what it does, in this order: manage research runs, report
+function results, fill the response schema, call the function that fits the message, draw, quote attached documents,
+search the corpus, talk about the conversation, or say that it cannot answer. Agents research the corpus
 (`research.py`).
 """
 
@@ -30,7 +30,7 @@ __all__ = ["make_brain"]
 
 
 def make_brain(corpus: Corpus) -> Brain:
-    """A brain that knows what stands in `corpus` and in the turn, and nothing else."""
+    """Return a brain whose only knowledge is `corpus` and the turn."""
 
     def brain(turn: Turn) -> Iterator[TimedStep]:
         if turn.is_agent:

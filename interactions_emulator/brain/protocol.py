@@ -1,4 +1,4 @@
-"""What a brain is asked and what it answers: the seam between the server and whatever writes the answers."""
+"""The interface between the server and a brain, the function that writes the answers."""
 
 from __future__ import annotations
 
@@ -7,12 +7,12 @@ from dataclasses import dataclass, field
 from typing import Any, NamedTuple
 
 Step = dict[str, Any]
-"""A complete step as it stands on the wire, e.g. {"type": "model_output", "content": [...]}."""
+"""A complete step as the API sends it, e.g. {"type": "model_output", "content": [...]}."""
 
 
 @dataclass(frozen=True)
 class Turn:
-    """One create request together with the chain before it.
+    """One create request with the chain before it.
 
     `steps` is the whole timeline, oldest first: inputs and outputs of the earlier interactions, then this request's
     input. The last `fresh` of them are this request's input.
@@ -26,13 +26,13 @@ class Turn:
     tools: tuple[dict[str, Any], ...] = ()
     system_instruction: str = ""
     response_schema: dict[str, Any] | None = None
-    """JSON schema that the answer's text has to satisfy."""
+    """JSON schema for the answer's text."""
     modalities: tuple[str, ...] = ()
-    """What the answer may consist of: text, image, audio, video; empty means text."""
+    """Types of content that the answer may have: text, image, audio, video; empty means text."""
     generation_config: dict[str, Any] = field(default_factory=dict)
     agent_config: dict[str, Any] = field(default_factory=dict)
     documents_url: str = ""
-    """Address below which the server shows the documents of the corpus."""
+    """Base URL of the corpus documents on the server."""
 
 
 class TimedStep(NamedTuple):
@@ -43,20 +43,21 @@ class TimedStep(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How an interaction ends, said after its last beat; without one it ends as completed or requires_action.
+    """How an interaction ends, after its last step. Without an `Ending` it ends as completed or requires_action.
 
-    `status` "requires_continuation" is a hop: what comes after it is given to the client that sends the token back.
+    `status` "requires_continuation" is a hop: the steps after it answer the request that sends the token back.
     """
 
     status: str
     """failed, incomplete, budget_exceeded, cancelled or requires_continuation."""
     errors: tuple[dict[str, str], ...] = ()
-    """What the resource's `errors` and the stream's `error` events say, each {"code": ..., "message": ...}."""
+    """The resource's `errors` and the stream's `error` events, each {"code": ..., "message": ...}."""
 
 
 Brain = Callable[[Turn], Iterable[TimedStep | Ending]]
-"""Deterministic: the same turn over the same corpus yields the same beats, so that a run can go on after a restart.
+"""A function from a turn to the steps of the answer.
 
-A list or tuple is taken as it is and must not change; anything else is drawn in a thread, for it may take its time.
-An exception ends the interaction as failed.
+It must be deterministic (the same turn and corpus give the same steps), so that a run can continue after a restart.
+A list or tuple is used directly and must not change later; any other iterable is read in a thread, since it may be
+slow. An exception ends the interaction as failed.
 """

@@ -1,1 +1,1 @@
-"""The documents that the emulator searches instead of the web: where they come from, and their full-text index."""
+"""The documents that the emulator searches instead of the web: reads, indexes and searches them."""

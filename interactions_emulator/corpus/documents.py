@@ -1,4 +1,4 @@
-"""Where the documents of a corpus come from: a folder, or the Python packages installed beside it."""
+"""Finds and reads the documents of a corpus, in a folder or in the installed Python packages."""
 
 from __future__ import annotations
 
@@ -31,14 +31,14 @@ MARKUP: dict[str, Markup] = {
     ".csv": "csv",
 }
 LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
-"""Bytes; a larger file is left out."""
+"""Most bytes of a file; larger files are left out."""
 LONG_DOCSTRING = 400
 HEAD = 16_384
-"""Bytes of a module that are read for its docstring."""
+"""Bytes of a Python module that are read to find its docstring."""
 
 
 class Document(NamedTuple):
-    """A text with its name; `origin` says in words where it comes from."""
+    """A document's text and title; `origin` says in words where it comes from."""
 
     document_id: str
     title: str
@@ -49,7 +49,7 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """What gives one or more documents. They are read again only when `stamp` has changed."""
+    """A file or package that gives one or more documents, read again only when `stamp` has changed."""
 
     key: str
     stamp: str
@@ -57,7 +57,7 @@ class Source:
 
 
 def folder_sources(folder: Path) -> Iterator[Source]:
-    """One source a Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`; hidden ones are left out."""
+    """One source for each Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`; no hidden files."""
     root = folder.resolve()
     if not root.is_dir():
         raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")
@@ -93,7 +93,7 @@ def package_sources() -> Iterator[Source]:
 
 
 def url_safe(name: str) -> str:
-    """A readable path of letters, digits, `.`, `_`, `-` and `/`; letters of other scripts stay."""
+    """The name as a path of letters (of any script), digits, `.`, `_`, `-` and `/`."""
     return re.sub(r"[^\w./-]+", "-", name).strip("-./") or "document"
 
 
@@ -168,7 +168,7 @@ def _docstring(path: Path) -> str:
     if not match:
         return ""
     text, quotes, _ = head[match.end() :].partition(match[1])
-    if not quotes:  # longer than what was read: keep whole paragraphs
+    if not quotes:  # the docstring is longer than HEAD: keep whole paragraphs
         text = text.rpartition("\n\n")[0]
     lines = text.expandtabs().split("\n")
     margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)

@@ -1,4 +1,4 @@
-"""A full-text index over local documents: what the emulator searches instead of the web."""
+"""The full-text index (SQLite FTS5, BM25) of the local documents, which the emulator searches instead of the web."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ from interactions_emulator.corpus.text import clip, terms
 log = logging.getLogger(__name__)
 
 LAYOUT = 7
-"""Version of the index; an index of another version is thrown away."""
+"""Version of the index file; a file of another version is rebuilt."""
 SCHEMA = """
 CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
 CREATE TABLE documents (id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL);
@@ -37,16 +37,16 @@ CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
 """
 MOST_TERMS = 24
-"""Different words of a query that are searched for; of a longer one the rarest are taken."""
+"""Most different words of a query that are searched for; the rarest are used."""
 CANDIDATES = 60
 
 
 @dataclass(frozen=True)
 class Passage:
-    """A paragraph of a document: one to some sentences of plain prose.
+    """A paragraph of a document: one or a few sentences of plain prose.
 
-    `position` counts the passages of the document from 0. `score` is the share of the query, from 0 to 1, that the
-    passage with its headings speaks of; each word of the query weighs as much as it is rare in the corpus.
+    `position` counts the passages of the document from 0. `score`, from 0 to 1, is the share of the query's words
+    that the passage or its headings have; a word weighs more the rarer it is in the corpus.
     """
 
     document_id: str
@@ -56,7 +56,7 @@ class Passage:
     position: int
     score: float
     page: int = 0
-    """Of a PDF, counted from 1; 0 where there are no pages."""
+    """Page of a PDF, counted from 1; 0 if the document has no pages."""
 
 
 @dataclass(frozen=True)
@@ -69,7 +69,7 @@ class Entry:
 
 
 class Corpus:
-    """Documents and their passages. May be shared between threads. The index is built on first use."""
+    """Documents and their passages. Thread-safe. The index is built on first use."""
 
     def __init__(self, sources: Iterable[Source], index: Path | None) -> None:
         self._sources = sources
@@ -79,10 +79,10 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path | None = None, index: Path | None = None) -> Corpus:
-        """The documents below `folder`, or without one the documentation of the installed Python packages.
+        """The documents below `folder`, or, if it is None, the documentation of the installed Python packages.
 
-        `index` is a file that is kept between runs, so that only what has changed is read again; None means memory.
-        The first use builds the index; calling `len` in a thread does so ahead of time.
+        `index` is a file that is kept between runs, so that only changed documents are read again; None means memory.
+        The first use builds the index; calling `len` in a thread builds it in advance.
 
         Raises:
             NotADirectoryError: `folder` does not exist.
@@ -92,11 +92,11 @@ class Corpus:
         return cls(folder_sources(folder) if folder is not None else package_sources(), index)
 
     def __len__(self) -> int:
-        """How many documents there are."""
+        """The number of documents."""
         return int(self._rows("SELECT count(*) FROM documents")[0][0])
 
     def search(self, query: str, limit: int = 5, exclude: Collection[str] = ()) -> list[Passage]:
-        """The passages that speak most of what `query` asks, best first, without the documents in `exclude`."""
+        """The `limit` passages that match `query` best, best first, without the documents in `exclude`."""
         weights = self.weights(query)
         known = sorted((term for term, (weight, count) in weights.items() if count), key=lambda t: -weights[t][0])
         if not known:
@@ -121,7 +121,7 @@ class Corpus:
         return [passage for _, passage in ranked[:limit]]
 
     def weights(self, query: str) -> dict[str, tuple[float, int]]:
-        """Each stem of the query with its weight (inverse document frequency) and the passages that have it."""
+        """Each stem of the query with its weight (inverse document frequency) and the number of passages with it."""
         stems = list(dict.fromkeys(terms(query[:5_000])))[:200]
         if not stems:
             return {}
@@ -134,12 +134,12 @@ class Corpus:
         return {term: (math.log(1 + (total + 1) / (count + 0.5)), count) for term, count in found.items()}
 
     def document(self, document_id: str) -> Entry | None:
-        """The document of that id, None if there is none."""
+        """The document with this id, or None."""
         rows = self._rows("SELECT id, title, origin FROM documents WHERE id = ?", (document_id,))
         return Entry(*rows[0]) if rows else None
 
     def documents(self) -> list[Entry]:
-        """All documents, by their ids."""
+        """All documents, sorted by id."""
         return [Entry(*row) for row in self._rows("SELECT id, title, origin FROM documents ORDER BY id")]
 
     def passages(self, document_id: str) -> list[Passage]:
@@ -152,7 +152,7 @@ class Corpus:
         return [Passage(*row) for row in rows]
 
     def tables(self, document_id: str) -> list[Table]:
-        """The tables of a document that hold numbers, in order."""
+        """The tables of a document that have numbers, in order."""
         rows = self._rows("SELECT cells FROM tables WHERE document = ? ORDER BY position", (document_id,))
         kept = (json.loads(cells) for (cells,) in rows)
         return [Table(heading, tuple(columns), tuple(map(tuple, lines))) for heading, columns, lines in kept]
@@ -181,7 +181,7 @@ class Corpus:
 
 
 def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
-    """The index, brought in line with the sources in one transaction."""
+    """The index, updated from the sources in one transaction."""
     if index is not None:
         index.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(index or ":memory:", timeout=60, check_same_thread=False, isolation_level=None)
@@ -246,7 +246,7 @@ def _learn(database: sqlite3.Connection, source: Source) -> None:
 
 
 def _unused(database: sqlite3.Connection, document_id: str) -> str:
-    """Two files can have the same readable id (`a b.md`, `a-b.md`): the later one gets a number."""
+    """An id not yet used: two files can have the same readable id (`a b.md`, `a-b.md`), so the later gets a number."""
     for candidate in _numbered(document_id):
         if not database.execute("SELECT 1 FROM documents WHERE id = ?", (candidate,)).fetchone():
             return candidate
@@ -266,7 +266,7 @@ def _stems(text: str) -> str:
 
 
 def _plain(term: str) -> str:
-    """FTS5 would divide `don't` into two words."""
+    """A term without apostrophes, since FTS5 would divide `don't` into two words."""
     return term.replace("'", "")
 
 

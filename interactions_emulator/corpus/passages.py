@@ -1,4 +1,4 @@
-"""From marked-up documents to passages of plain prose that can be quoted."""
+"""Divides marked-up documents into passages of plain prose that can be quoted."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from typing import Literal, NamedTuple
 from interactions_emulator.corpus.text import is_mark, sentences, word_set
 
 Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
-""""pdf": plain, with a form feed before each page and headings between \\x02."""
+""""pdf" means plain text with a form feed before each page and headings between \\x02."""
 MARKED_UP = ("markdown", "rst")
 LONGEST_MARKED = 2_000
-"""Characters within which marks are looked for: time grows with the square of it."""
+"""Characters searched for inline marks at once; a longer text is divided, since the time grows with the square."""
 _PIECE = re.compile(rf".{{1,{LONGEST_MARKED - 1}}}(?:\s|$)|.{{1,{LONGEST_MARKED - 1}}}", re.DOTALL)
 LONGEST = 900
-"""Characters of a passage; longer paragraphs are divided between sentences."""
+"""Most characters of a passage; longer paragraphs are divided between sentences."""
 
 
 class Paragraph(NamedTuple):
-    """A passage of one document, with the heading it stands under ("" before the first) and its page (0: no pages)."""
+    """A passage of a document, with the heading above it ("" before the first) and its page (0: no pages)."""
 
     heading: str
     text: str
@@ -29,7 +29,7 @@ class Paragraph(NamedTuple):
 
 
 def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
-    """The readable paragraphs of a document in order: no code, tables, badges, comments or addresses of links."""
+    """The prose paragraphs of a document in order, without code, tables, badges, comments and link addresses."""
     if markup == "csv":
         return []
     source = source.replace("\r\n", "\n").replace("\x00", "")
@@ -44,7 +44,7 @@ def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
 
 
 def title_of(source: str, markup: Markup) -> str:
-    """The document's own title: its <title>, else its first heading; "" if it has neither."""
+    """The document's title: its <title>, else its first heading, else ""."""
     if markup == "csv":
         return ""
     if markup == "html":
@@ -71,7 +71,7 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 
 
 def heading_at(line: str, following: str, underlined: bool = False) -> str:
-    """The heading that a line of Markdown or, if `underlined`, of RST is; "" if it is none."""
+    """The text of a Markdown heading, or, if `underlined`, an RST heading; "" if the line is none."""
     stripped = line.strip()
     if not underlined and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", stripped)):
         return inline(match[1]).rstrip(":")
@@ -85,7 +85,7 @@ def _is_underline(line: str) -> bool:
 
 
 def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
-    """(page, heading, text of a paragraph or list item) in order."""
+    """Yields (page, heading, text of a paragraph or list item) in order."""
     source = re.sub(r"<!--.*?-->", "", source, flags=re.DOTALL)
     if markup == "markdown":
         source = re.sub(r"\A---\n.*?\n---\n", "", source, flags=re.DOTALL)
@@ -123,7 +123,7 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
                 block.append(line[item.end() :] if item else line)
                 if not (stripped.endswith("::") and not following.strip()):
                     continue
-                block[-1] = block[-1].rstrip()[:-1]  # an example follows
+                block[-1] = block[-1].rstrip()[:-1]  # `text::` announces an example: keep one colon
                 directive = indent
         if block:
             yield page, heading, "\n".join(block)
@@ -134,7 +134,7 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
 
 
 def inline(text: str) -> str:
-    """The words of a paragraph without Markdown's, RST's and HTML's marks."""
+    """The text of a paragraph without the inline marks of Markdown, RST and HTML."""
     if len(text) > LONGEST_MARKED:
         return " ".join(map(inline, _PIECE.findall(text)))
     text = _collapse(text.replace("\x03", ""))
@@ -163,7 +163,7 @@ def _collapse(text: str) -> str:
 
 
 def _is_prose(text: str) -> bool:
-    """A sentence or more of words: at least 40 characters (15 in scripts without spaces), mostly letters, no code."""
+    """Whether a text is prose: at least 40 characters (15 in scripts without spaces), mostly letters, no code."""
     letters = sum(c.isalpha() or c.isspace() or is_mark(c) for c in text)
     wide = sum(c > "\u2e7f" for c in text)
     if len(text) < (15 if wide > len(text) / 2 else 40) or letters < 0.75 * len(text):
@@ -201,7 +201,7 @@ def _from_html(source: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Keeps the text of a page; paragraphs divided by empty lines, headings between \\x02 on lines of their own."""
+    """Extracts a page's text: paragraphs separated by empty lines, headings between \\x02 on lines of their own."""
 
     LEFT_OUT = word_set("""
     script style pre table nav header footer aside form button svg head template noscript select

@@ -1,4 +1,4 @@
-"""The running text of a PDF: lines joined to paragraphs again, page by page."""
+"""Extracts the text of a PDF page by page and joins its lines to paragraphs."""
 
 from __future__ import annotations
 
@@ -17,17 +17,17 @@ class Unreadable(Exception):
 
 
 class Pdf(NamedTuple):
-    """`text` has paragraphs divided by empty lines, headings between \\x02, and a form feed before each page."""
+    """`text` has empty lines between paragraphs, headings between \\x02, and a form feed before each page."""
 
     title: str
     text: str
 
 
 def read_pdf(data: bytes) -> Pdf:
-    """Raises `Unreadable`: damaged, locked by a password, or without text, as scanned pages are."""
-    import pypdf  # takes a while, and most runs meet no PDF
+    """Read a PDF. Raises `Unreadable` if it is damaged, locked by a password, or without text (scanned pages)."""
+    import pypdf  # here: the import is slow and few runs need it
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # what matters is raised
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # real problems are raised
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
@@ -36,7 +36,7 @@ def read_pdf(data: bytes) -> Pdf:
         own = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
-    except Exception as error:  # whatever a damaged file leads the parser to
+    except Exception as error:  # a damaged file can raise anything in the parser
         raise Unreadable(f"it is no PDF or a damaged one ({clip(str(error) or type(error).__name__, 100)})") from error
     if not any(page.strip() for page in pages):
         raise Unreadable("it holds no text: scanned pages are pictures, which the emulator does not read")
@@ -55,7 +55,7 @@ _ENDED = re.compile(r"[.!?:。！？؟।][\"'”’)\]]*$")
 
 
 def flowing(pages: Sequence[str]) -> str:
-    """The lines of pages as paragraphs: hyphens undone, running heads and page numbers left out."""
+    """Joins the lines of pages to paragraphs, without hyphenation, running heads and page numbers."""
     divided = [[line.strip() for line in page.translate(_LIGATURES).splitlines()] for page in pages]
     running = _running(divided)
     lengths = sorted(len(line) for page in divided for line in page if line)
@@ -77,7 +77,7 @@ def flowing(pages: Sequence[str]) -> str:
         if ended:
             close()
         begins += "\f\n" if not block else ""
-        late = "" if not block else "\f\n"  # a paragraph that runs over belongs to the page that it begins on
+        late = "" if not block else "\f\n"  # a paragraph over two pages belongs to the first
         lines = [line for line in page if _mask(line) not in running and not re.fullmatch(r"\W*\d{1,4}\W*", line)]
         for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if not line or _ITEM.match(line):
@@ -93,14 +93,14 @@ def flowing(pages: Sequence[str]) -> str:
             if len(line) < 0.75 * width and _ENDED.search(line):
                 close()
                 begins, late = begins + late, ""
-        if late:  # nothing began on this page
+        if late:  # no paragraph begins on this page
             begins += late if not block else ""
     close()
     return "\n\n".join(blocks)
 
 
 def _joined(lines: Sequence[str], known: Counter[str]) -> str:
-    """One paragraph. A hyphen at a line's end stays where the word has it elsewhere in the document."""
+    """Joins lines to a paragraph. A hyphen at a line's end stays if the document has the hyphenated word elsewhere."""
     text = lines[0]
     for line in lines[1:]:
         head, tail = re.search(r"[\w-]*\w-$", text[-60:]), re.match(r"[^\W\d_][\w-]*", line)
@@ -114,7 +114,7 @@ def _joined(lines: Sequence[str], known: Counter[str]) -> str:
 
 
 def _running(pages: Sequence[Sequence[str]]) -> set[str]:
-    """What stands at the head or foot of most pages, numbers aside."""
+    """First or last lines that most pages share, with numbers replaced by `#`."""
     if len(pages) < 3:
         return set()
     counts = Counter(mask for page in pages for mask in {_mask(line) for line in _edges(page)})
@@ -132,7 +132,7 @@ def _mask(line: str) -> str:
 
 
 def _is_heading(line: str, following: str, width: int) -> bool:
-    """A short line without an end mark, in front of one that begins anew."""
+    """Whether a line is a heading: short, without an end mark, before a line that begins a paragraph."""
     if len(line) > min(80, 0.7 * width) or len(line.split()) > 12 or re.search(r"[.,;:!?。]$", line):
         return False
     starts_new = not following or not following.lstrip("“\"'(")[:1].islower()

@@ -1,4 +1,4 @@
-"""The tables of a document, and what of them can be drawn."""
+"""Reads the tables of a document and selects the columns that can be drawn."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from typing import NamedTuple
 from interactions_emulator.corpus.passages import Markup, heading_at, inline
 
 LEAST_NUMBERS = 3
-"""Numeric rows of a table worth drawing."""
+"""Fewest rows with a number in a table that is kept or a column that is drawn."""
 LARGEST, LONGEST_CELL = 2_000, 500
-"""Rows of a table that are kept, and characters of a cell."""
+"""Most rows of a table, and most characters of a cell, that are kept."""
 
 
 class Table(NamedTuple):
-    """Cells as they are read; `heading` is what the table stands under, each row is as long as `columns`."""
+    """The text of the cells; `heading` is the heading above the table, each row is as long as `columns`."""
 
     heading: str
     columns: tuple[str, ...]
@@ -28,14 +28,14 @@ class Table(NamedTuple):
 
 
 class Quantity(NamedTuple):
-    """A number as it stands in a cell, with what stands around it: `$`, `%`, `MW`."""
+    """The number in a cell, with its unit: `$`, `%`, `MW`."""
 
     value: float
     unit: str
 
 
 class Series(NamedTuple):
-    """Columns that can be drawn together; `places` are where the rows stand on an axis, () for categories."""
+    """Columns that can be drawn together; `places` are the rows' positions on the axis, () for categories."""
 
     label: str
     names: tuple[str, ...]
@@ -45,7 +45,7 @@ class Series(NamedTuple):
 
 
 def tables(source: str, markup: Markup) -> list[Table]:
-    """The tables of a document in order that have three rows or more with a number."""
+    """The tables of a document with three or more rows that have a number, in order."""
     source = source.replace("\r\n", "\n")
     if markup == "csv":
         found: Iterator[Table] = _from_csv(source)
@@ -65,7 +65,7 @@ def quantity(cell: str) -> Quantity | None:
     if not match:
         return None
     digits = re.sub(r"[ '_\u2009\u202f]", "", match["digits"])
-    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})", digits):  # a comma before the decimals
+    if re.fullmatch(r"\d{1,3}(?:\.\d{3})+,\d+|\d+,(?:\d{1,2}|\d{4,})", digits):  # a decimal comma
         digits = digits.replace(".", "").replace(",", ".")
     sign = -1 if "-" in (match["sign"] or match["inner"] or "") else 1
     return Quantity(sign * float(digits.replace(",", "")), f"{match['currency'] or ''}{match['unit']}".strip())
@@ -83,10 +83,10 @@ _SUM = re.compile(r"(?i)(?:grand )?total|sum|all|overall|average|mean|median|ges
 
 
 def series_of(table: Table) -> Series | None:
-    """What of a table can be drawn over its first column; None if that is nothing.
+    """The columns of a table that can be drawn over its first column; None if there are none.
 
-    The columns drawn are the first one that holds three numbers or more, all in one unit, and up to two more in the
-    same unit. Years, dates and rising or falling numbers give places on an axis; sums are left out between categories.
+    These are the first one with three numbers or more, all in one unit, and up to two more in the same unit. Years,
+    dates and rising or falling numbers become positions on an axis; among categories, rows with sums are left out.
     """
     first = int(bool(_COUNTER.fullmatch(table.columns[0])) and len(table.columns) > 2)
     rows = [row for row in table.rows if row[first]]
@@ -114,7 +114,7 @@ def series_of(table: Table) -> Series | None:
 
 
 def _places(names: Sequence[str]) -> tuple[float, ...]:
-    """Years, numbers or ISO dates in order as places on an axis; () if they are none."""
+    """Years, numbers or ISO dates as positions on an axis; () if the names are none of these, or not in order."""
     if all(re.fullmatch(r"\d{4}-\d\d-\d\d", name) for name in names):
         try:
             places = [float(date.fromisoformat(name).toordinal()) for name in names]
@@ -132,7 +132,7 @@ def _places(names: Sequence[str]) -> tuple[float, ...]:
 
 
 def _table(heading: str, lines: Sequence[Sequence[str]]) -> Iterator[Table]:
-    """The lines of a table, the first of which names the columns; nothing if they do not fit together."""
+    """Yields a table from its lines, the first with the names of the columns; nothing if their lengths do not match."""
     cells = [tuple(" ".join(cell.split()) for cell in line) for line in lines if any(line)]
     if len(cells) > LEAST_NUMBERS and len(cells[0]) > 1 and all(len(line) == len(cells[0]) for line in cells):
         yield Table(heading, cells[0], tuple(cells[1 : LARGEST + 1]))
@@ -199,7 +199,7 @@ def _from_rst(source: str) -> Iterator[Table]:
 
 
 def _grid(border: str, lines: Sequence[str]) -> list[list[str]]:
-    """Rows between borders; a cell's lines are joined. [] if cells reach over several columns."""
+    """The rows of a grid table, each cell's lines joined; [] if a cell spans several columns."""
     edges = [match.start() for match in re.finditer(r"\+", border)]
     rows: list[list[str]] = [[]]
     for line in lines:
@@ -214,7 +214,7 @@ def _grid(border: str, lines: Sequence[str]) -> list[list[str]]:
 
 
 def _simple(border: str, parts: Sequence[Sequence[str]]) -> list[list[str]]:
-    """Head and body of a simple table; a line without a first cell goes on with the row before it."""
+    """The rows of a simple table; a line with an empty first cell continues the row before it."""
     starts = [match.start() for match in re.finditer(r"=+", border)]
     spans = list(zip(starts, [*starts[1:], None], strict=True))
     rows: list[list[str]] = []
@@ -239,7 +239,7 @@ def _from_html(source: str) -> Iterator[Table]:
 
 
 class _Reader(HTMLParser):
-    """Tables without cells that reach over several; of nested ones the inner."""
+    """Reads tables without spanning cells; of nested tables only the inner."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -281,7 +281,7 @@ class _Reader(HTMLParser):
             self._text.append(data)
 
     def _keep(self) -> None:
-        """The end tag of a cell may be missing."""
+        """End the open cell, since its end tag may be missing."""
         text = self._taken()
         if text and self._rows and self._rows[-1]:
             self._rows[-1][-1] = text

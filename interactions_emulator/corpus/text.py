@@ -1,4 +1,4 @@
-"""Words, stems and sentences of a text in any language, without a dictionary."""
+"""Splits text of any language into words, stems and sentences, without a dictionary."""
 
 from __future__ import annotations
 
@@ -7,9 +7,9 @@ import unicodedata
 from functools import lru_cache
 
 UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
-"""Chinese, Japanese and Korean, then Thai, Lao, Burmese and Khmer, as a range of a regular expression."""
+"""Scripts without spaces (Chinese, Japanese, Korean, Thai, Lao, Burmese, Khmer) as regular-expression ranges."""
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0d7f"
-"""Accents and vowel signs of their own, which `re` does not count among the letters."""
+"""Combining accents and vowel signs, which `re` does not count as letters."""
 _LETTER = rf"(?:[^\W{UNSPACED}_]|[{_MARKS}])"
 _RUN = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)?")
 _ASCII_RUN = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
@@ -17,7 +17,7 @@ _IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
 def word_set(text: str) -> frozenset[str]:
-    """The words of a text that is divided by white space."""
+    """The set of words in a text separated by white space."""
     return frozenset(text.split())
 
 
@@ -44,12 +44,12 @@ _ASKED = re.compile(
     "什么是|是什么|什么|请问|怎么|如何|为什么|哪里|哪些|多少|とは何ですか|何ですか|とは|ですか|について|教えて"
     "|이란|무엇입니까|무엇인가요|무엇|คืออะไร|อะไร"
 )
-"""What makes a question, in scripts that have no spaces around it."""
+"""Question words of scripts without spaces."""
 _ENDINGS = re.compile(
     "(?<=[а-яё]{3})(?:[ыи]ми|[оае]го|[оае]му|[ая]ми|[аяоеыи]я|[ую]ю|[оеыи]й|[оеыи]е|[оеая]м|[ая]х|и[юи]|[аяоеуюыиьй])$"
     "|^(?:وال|بال|كال|فال|لل|ال)(?=.{3})"
 )
-"""The commonest Russian endings, and the Arabic article."""
+"""The most common Russian endings, and the Arabic article."""
 _ELISION = re.compile(r"(?:[ldjcnsmt]|qu|dell|all|dall|nell|sull|un)'(?=\w{2})")
 
 
@@ -75,9 +75,9 @@ def terms(text: str) -> list[str]:
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
-    """Cuts English endings so that `moderates`, `moderation` and `moderator` agree; leaves other scripts alone.
+    """The stem of a word: `moderates`, `moderation` and `moderator` have the same.
 
-    Accents go: `Café` is found by `cafe`.
+    Accents are removed, so that `cafe` finds `Café`. Of other scripts only the `_ENDINGS` are cut.
     """
     word = word.removesuffix("'s")
     if not word.isascii():
@@ -126,17 +126,17 @@ _ABBREVIATION = re.compile(
     re.IGNORECASE,
 )
 ENDS = ".!?。！？؟۔।"
-"""What a sentence ends with, in most scripts."""
+"""Characters that end a sentence, in most scripts."""
 _END = re.compile(r"(?<=[.!?؟۔।])[\"'”’»)\]]*\s+(?=[\"'“‘„«¿¡(\[]*[^\W_a-zß-öø-ÿа-яё])|(?<=[。！？])")
 
 
 def is_mark(character: str) -> bool:
-    """Whether it is an accent or vowel sign, which belongs to the letter before it."""
+    """Whether a character is an accent or vowel sign, which belongs to the letter before it."""
     return character > "\u02ff" and unicodedata.category(character)[0] == "M"
 
 
 def sentences(text: str) -> list[str]:
-    """The sentences of a running text; each is a substring of `text`, without the white space around it."""
+    """The sentences of a text, each a substring of `text` without surrounding white space."""
     found: list[str] = []
     start = 0
     for end in _END.finditer(text):
@@ -155,7 +155,7 @@ def _keep(found: list[str], sentence: str) -> None:
 
 
 def clip(text: str, limit: int) -> str:
-    """At most `limit` characters, cut at a word, with an ellipsis where something is missing."""
+    """At most `limit` characters of a text, cut between words, with an ellipsis if it was cut."""
     text = " ".join(text.split())
     if len(text) <= limit:
         return text

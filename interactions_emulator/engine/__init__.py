@@ -1,1 +1,1 @@
-"""Interactions as the server keeps and runs them: steps, events, background runs, virtual time and the state file."""
+"""Stores and runs interactions: steps, events, background runs, virtual time and the state file."""

@@ -1,4 +1,4 @@
-"""Virtual time: how fast a research passes."""
+"""The clock of virtual time, which all runs and timestamps use."""
 
 from __future__ import annotations
 
@@ -13,10 +13,9 @@ from interactions_emulator.engine.notifier import Notifier
 class Clock:
     """Virtual seconds since 1970, which run `speed` times as fast as real ones.
 
-    It begins at `start` (the real time, unless a state says that virtual time was further on), and every
-    stamp the server gives is read from it: with speed 1 a stamp is the real time; otherwise it is the real
-    time at the start plus the virtual seconds since. `speed=math.inf`: a wait does not wait, virtual time
-    jumps to its end. `speed=0`: virtual time stands still until `advance` moves it.
+    It begins at `start` (default: the real time), and every timestamp that the server sends is read from it: `start`
+    plus the virtual seconds since then (with speed 1 and no `start` the real time). `speed=math.inf`: a wait
+    returns at once and virtual time jumps to its end. `speed=0`: virtual time stands still until `advance`.
     """
 
     def __init__(
@@ -36,13 +35,13 @@ class Clock:
         return self._base + (self._monotonic() - self._mark) * self.speed
 
     def advance(self, seconds: float) -> None:
-        """Move virtual time on by `seconds` (not negative) and wake whoever waited for that."""
+        """Move virtual time on by `seconds` (not negative) and wake the waits that have ended."""
         if not 0 <= seconds < math.inf:
             raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")
         self._rebase(self.now() + seconds)
 
     def set_speed(self, speed: float) -> None:
-        """Let virtual time run `speed` times as fast as real time from now on."""
+        """From now on, run virtual time `speed` times as fast as real time."""
         if not speed >= 0:
             raise ValueError(f"speed is 0 (manual), a positive number, or inf, not {speed}")
         now = self.now()
@@ -50,7 +49,7 @@ class Clock:
         self._rebase(now)
 
     def reaches(self, moment: float) -> bool:
-        """Whether virtual time is at `moment`; with speed `inf` it jumps there. Infinity is never reached."""
+        """Whether virtual time has reached `moment`; speed `inf` jumps there. An infinite `moment` is never reached."""
         if math.isinf(self.speed) and self._base < moment < math.inf:
             self._rebase(moment)
         return self.now() >= moment

@@ -1,4 +1,4 @@
-"""Steps as server-sent events."""
+"""Turns steps into server-sent events."""
 
 from __future__ import annotations
 
@@ -27,9 +27,9 @@ _HEADS = {
     )
 }
 _LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
-"""Characters that JSON leaves alone and that are line ends to some readers of streams."""
+"""Characters that JSON does not escape and that some stream parsers take for line ends."""
 LONGEST_DELTA = 80
-"""Characters of text in one delta, at most."""
+"""Most characters of text in one delta."""
 
 _IN_DELTA = {
     "arguments",
@@ -74,12 +74,12 @@ def step_events(step: Step, index: int) -> list[Event]:
 
 
 def tag(interaction_id: str) -> bytes:
-    """Return what the ids of a run's events have in common, so that a cursor of another run is recognized."""
+    """Return the prefix of a run's event ids, by which an event id of another run is recognized."""
     return f"evt_{interaction_id[-6:]}_".encode()
 
 
 def frame(event: Event, tag: bytes, number: int) -> bytes:
-    """Return an event as it goes over the socket; `number` counts the events of its run from 1."""
+    """Return an event as bytes of the stream; `number` counts the events of its run from 1."""
     data = to_json(event)
     if not data.isascii():
         for character, escaped in _LINE_ENDS:
@@ -98,7 +98,7 @@ def _timestamp(seconds: int) -> str:
 
 
 def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
-    """Split a step into what step.start carries and the deltas that bring the rest."""
+    """Split a step into the content of step.start and the deltas with the rest."""
     kind = step["type"]
     if kind in ("model_output", "user_input"):
         start = {key: value for key, value in step.items() if key != "content"}
@@ -138,6 +138,6 @@ def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _pieces(text: str, at_least: int) -> list[str]:
-    """Cut a text between characters into about `at_least` pieces, more if they grow too long."""
+    """Cut a text into about `at_least` pieces of whole characters, or more of at most `LONGEST_DELTA` characters."""
     size = max(1, min(LONGEST_DELTA, -(-len(text) // at_least)))
     return [text[begin : begin + size] for begin in range(0, len(text), size)]

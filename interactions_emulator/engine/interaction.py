@@ -1,4 +1,4 @@
-"""One interaction: the resource, and the events that its streams consist of."""
+"""One interaction: its resource, and the events of its streams."""
 
 from __future__ import annotations
 
@@ -9,30 +9,30 @@ from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.engine import events
 
 RUNNING = {"queued", "in_progress"}
-"""Statuses of what goes on; every other one is an end."""
+"""Statuses of an interaction in progress; every other status is final."""
 
 
 @dataclass
 class Interaction:
-    """What is known of one interaction. Its events are made from it whenever they are asked for."""
+    """The stored data of one interaction. Its events are made from it on request and not stored."""
 
     id: str
     background: bool
     head: dict[str, Any]
-    """The request's fields that the resource repeats: model or agent, previous_interaction_id, tools, ..."""
+    """Request fields that the resource repeats: model or agent, previous_interaction_id, tools, ..."""
     input: list[Step]
     turn: Turn | None
-    """What the brain was asked; only while it is in progress."""
+    """The brain's input; None once the interaction has ended."""
     created: float
-    """Virtual seconds since 1970, as `updated`."""
+    """Virtual seconds since 1970, like `updated`."""
     updated: float
     previous: str | None = None
     read: dict[str, int] | None = None
-    """Tokens of the timeline before its input, by modality; None where they were not counted."""
+    """Tokens of the timeline before its input, by modality; None if not counted."""
     hop: int = 0
-    """How many interactions before this one gave a part of the same answer."""
+    """Number of earlier interactions that sent a part of the same answer."""
     zombie: bool = False
-    """It never moves on."""
+    """Whether a fault keeps it from making progress."""
     status: str = "in_progress"
     steps: list[Step] = field(default_factory=list)
     usage: dict[str, Any] | None = None
@@ -46,8 +46,8 @@ class Interaction:
     def resource(self, include_input: bool = False) -> dict[str, Any]:
         """Return the resource as POST and GET answer it.
 
-        `steps` is what the interaction put out. With `include_input` the steps of its own input stand before
-        them. The documentation is not clear about whether GET shows them without being asked; here it does not.
+        `steps` is the output, with `include_input` preceded by the steps of its own input. The documentation does
+        not say whether GET shows the input without that parameter; here it does not.
         """
         body = self.summary() | self.head
         body["steps"] = [*self.input, *self.steps] if include_input else self.steps
@@ -60,7 +60,7 @@ class Interaction:
         return body
 
     def summary(self, status: str | None = None) -> dict[str, Any]:
-        """Return the fields that the lifecycle events carry too; with `status` as they were in that one."""
+        """Return the fields that lifecycle events have too; with `status`, as they were at creation in that status."""
         body = {
             "id": self.id,
             "status": status or self.status,
@@ -79,7 +79,7 @@ class Cursor:
 
     def __init__(self, interaction: Interaction, position: int = 0, usage: bool = True) -> None:
         self.number = 0
-        """How many events have been passed."""
+        """Number of events passed."""
         self.done = False
         """Whether the end of the stream has been passed."""
         self._interaction = interaction
@@ -89,7 +89,7 @@ class Cursor:
         self._stage = 0
 
     def read(self) -> list[bytes]:
-        """Return what is there beyond this place, as it goes over the socket, and move behind it."""
+        """Return the available events after this place, as bytes of the stream, and move behind them."""
         frames: list[bytes] = []
         while not self.done and (stage := self._events()) is not None:
             for event in stage:
@@ -100,7 +100,7 @@ class Cursor:
         return frames
 
     def _events(self) -> list[events.Event] | None:
-        """The events of a stage: first the opening, then each step, then the end."""
+        """The events of the next stage (the opening, each step, the end); None if they do not exist yet."""
         interaction, stage = self._interaction, self._stage
         if stage == 0:
             return events.opening(interaction.summary("in_progress"))

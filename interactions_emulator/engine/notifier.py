@@ -1,4 +1,4 @@
-"""Waking all who wait, again and again."""
+"""Wakes all waiting tasks, any number of times."""
 
 from __future__ import annotations
 
@@ -6,13 +6,13 @@ import asyncio
 
 
 class Notifier:
-    """An event that is over as soon as it has happened. For one event loop."""
+    """An event without memory: `beat` wakes only the tasks that wait at that time. For one event loop."""
 
     def __init__(self) -> None:
-        self._next: asyncio.Event | None = None  # made for the first who waits: most beats wake nobody
+        self._next: asyncio.Event | None = None  # created by the first waiter, since most beats wake nobody
 
     def beat(self) -> None:
-        """Wake whoever waits now."""
+        """Wake all tasks that wait now."""
         if self._next is not None:
             past, self._next = self._next, None
             past.set()

@@ -1,4 +1,4 @@
-"""What happened, for assertions: requests and connections. Nothing secret is kept, of keys only a fingerprint."""
+"""The log of requests and connections, for assertions in tests. It keeps no secrets, of keys only a fingerprint."""
 
 from __future__ import annotations
 
@@ -12,26 +12,26 @@ from typing import Any
 from interactions_emulator.recording.redaction import Redactor
 
 MOST = 100_000
-"""Requests that are remembered."""
+"""Most requests kept."""
 BODIES = 1_000
-"""The latest of them whose bodies are kept."""
+"""Number of latest requests whose bodies are kept."""
 LARGEST_BODY = 65_536
-"""Bytes of a body that is kept."""
+"""Most bytes of a body that is kept."""
 
 
 class Log:
-    """Requests since the server started, oldest first, and its connections."""
+    """The requests since the server started, oldest first, and counts of connections."""
 
     def __init__(self) -> None:
         self.requests: deque[dict[str, Any]] = deque(maxlen=MOST)
         self._bodies: deque[tuple[dict[str, Any], bytes]] = deque(maxlen=BODIES)
         self.opened = 0
-        """Connections ever accepted."""
+        """Number of connections accepted since the start."""
         self.open = 0
         self.busy = 0
-        """Requests being answered now, streams among them."""
+        """Number of requests being answered now, streams included."""
         self.last = time.monotonic()
-        """When there was last something to do, in seconds of `time.monotonic`."""
+        """Time of the last activity, in seconds of `time.monotonic`."""
 
     def add(self, request: dict[str, Any], body: bytes = b"") -> None:
         request["time"], request["bytes"] = time.time(), len(body)
@@ -40,12 +40,12 @@ class Log:
             self._bodies.append((request, body))
 
     def with_bodies(self) -> list[dict[str, Any]]:
-        """The requests with their bodies, as far as they are kept and are JSON, without secrets."""
+        """The requests, with the bodies that are kept and are JSON, without secrets."""
         bodies = {id(request): body for request, body in self._bodies}
         return [{**request, "body": _readable(bodies.get(id(request), b""))} for request in self.requests]
 
     def touch(self) -> None:
-        """There is something to do now."""
+        """Record activity now."""
         self.last = time.monotonic()
 
 
@@ -58,5 +58,5 @@ def _readable(body: bytes) -> Any:
 
 @lru_cache(1_000)
 def fingerprint(key: str) -> str:
-    """Return a name for an API key that does not give it away."""
+    """Return a name for an API key that does not reveal it."""
     return f"key_{hashlib.sha256(key.encode()).hexdigest()[:8]}"

@@ -1,4 +1,4 @@
-"""Runs: interactions being answered by the brain, whether or not anybody listens."""
+"""Runs interactions: calls the brain, adds its steps as virtual time passes, and keeps the results."""
 
 from __future__ import annotations
 
@@ -25,29 +25,29 @@ logger = logging.getLogger(__name__)
 DAY = 86_400.0
 NEVER = float("inf")
 TIMELINES = 1_000
-"""Chains whose timelines are kept at hand."""
+"""Most chains whose timelines are cached."""
 
 
 class Run:
-    """An interaction and those who wait for it."""
+    """An interaction while it is answered, with a notifier for its streams."""
 
     def __init__(self, interaction: Interaction, stored: bool = True) -> None:
         self.interaction = interaction
         self.stored = stored
         self.due: float | None = None
-        """The virtual time it waits for; None while the brain works."""
+        """Virtual time of the next step; None while the brain works."""
         self.task: asyncio.Task[None] | None = None
         self.changed = Notifier()
         self.beats: list[TimedStep | Ending] = []
-        """What the brain answers and is not told yet, in reverse."""
+        """The rest of the brain's answer that is not yet in the interaction, last step first."""
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
-        """Yield the events after the cursor: those that are there, then those to come."""
+        """Yield the events after the cursor: first the present ones, then each new one."""
         while not cursor.done:
             frames = cursor.read()
             if frames:
                 yield frames
-            else:  # asked again after each yield, for more may have come meanwhile
+            else:  # only when nothing is left: more may have come during the yield
                 await self.changed.wait()
 
     async def finished(self) -> None:
@@ -58,14 +58,14 @@ class Run:
 
 class _Timeline(NamedTuple):
     until: float
-    """When the server forgets the first of its links, in virtual seconds since 1970."""
+    """When the first interaction of the chain expires, in virtual seconds since 1970."""
     steps: tuple[Step, ...]
 
 
 class Runs:
-    """All interactions, in progress and past. Lives on one event loop.
+    """All interactions, in progress and ended. For one event loop.
 
-    `most` is how many are kept: for one more the oldest that has ended is forgotten. `ended` is told of each that ends.
+    At most `most` are kept; one more deletes the oldest that has ended. `ended` is called with each that ends.
     """
 
     def __init__(
@@ -83,7 +83,7 @@ class Runs:
         self.stored: dict[str, Interaction] = {key: _revived(value) for key, value in journal.read("interaction")}
         """By id, oldest first."""
         self.creates: dict[str, int] = dict(journal.read("creates"))
-        """How many were ever accepted, by the fingerprint of the key that asked."""
+        """Number of interactions ever accepted, by the fingerprint of the API key."""
         self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
         self._journal = journal
         self._brain = brain
@@ -92,16 +92,16 @@ class Runs:
         self._most = most
         self._ended = ended
         self._timelines: dict[str, _Timeline] = {}
-        """By the last interaction that was gone on from, so that a long chain is not walked each time."""
+        """By id of the chain's last interaction: a cache, so that a long chain is not read for each request."""
 
     def resume(self) -> None:
-        """Go on with what was in progress when the last server on this state ended."""
+        """Continue the interactions that were in progress when the last server with this state file ended."""
         for interaction in list(self.stored.values()):
             if not interaction.finished:
                 self._begin(Run(interaction))
 
     async def stop(self) -> None:
-        """End the work, not the interactions: the next server on this state goes on with them."""
+        """Stop the tasks, not the interactions: the next server with this state file continues them."""
         tasks = [run.task for run in self.live.values() if run.task]
         for task in tasks:
             task.cancel()
@@ -110,7 +110,7 @@ class Runs:
     def create(self, request: Create, documents_url: str, key: str, zombie: bool = False) -> Run:
         """Accept a request and begin its run. Raises `Refused` if the chain before it cannot be continued.
 
-        An answer that a model gives without thinking or waiting is complete on return.
+        A foreground run is already complete on return if the brain returns a list and no step has to wait.
         """
         turn, hop, read = self._turn(request, documents_url)
         if request.store:
@@ -140,12 +140,12 @@ class Runs:
         return run
 
     def find(self, interaction_id: str) -> Run:
-        """Return a stored interaction. Raises `Refused` (404) if there is none, or no longer."""
+        """Return the run of a stored interaction. Raises `Refused` (404) if it is unknown, deleted or expired."""
         interaction = self._stored(interaction_id)
         return self.live.get(interaction_id) or Run(interaction)
 
     def cancel(self, interaction_id: str) -> Run:
-        """Cancel a background run; one that has ended stays as it ended. Raises `Refused` (404, 400)."""
+        """Cancel a background run; one that has ended stays unchanged. Raises `Refused` (404, 400)."""
         run = self.find(interaction_id)
         if not run.interaction.background:
             raise Refused(400, f"Interaction {interaction_id} does not run in the background: only those are cancelled")
@@ -153,17 +153,17 @@ class Runs:
         return run
 
     def delete(self, interaction_id: str) -> None:
-        """Forget an interaction, cancelling it first. Raises `Refused` (404)."""
+        """Cancel an interaction and delete it. Raises `Refused` (404)."""
         self._cancel(self.find(interaction_id))
         self._forget(interaction_id)
 
     async def settle(self) -> None:
-        """Return when each run has gone as far as virtual time lets it."""
+        """Return when each run has added all steps that are due."""
         while any(run.due is None or run.due <= self.clock.now() for run in self.live.values()):
             await self._rested.wait()
 
     def keep_time(self) -> None:
-        """Write down the virtual time, for the next server on this state."""
+        """Save the virtual time for the next server with this state file."""
         self._journal.write(("clock", "now", self.clock.now()))
 
     def _stored(self, interaction_id: str) -> Interaction:
@@ -177,7 +177,7 @@ class Runs:
         return interaction
 
     def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int, dict[str, int] | None]:
-        """What the brain is asked, how many hops came before, and the tokens of what the brain was told before."""
+        """The brain's input, the number of hops before it, and the tokens of the timeline before its input."""
         if request.continuation_token is not None:
             hop = self._hops.get(request.continuation_token)
             if hop is None or request.previous not in (None, hop["id"]):
@@ -207,7 +207,7 @@ class Runs:
         return turn, 0, _read(last, history)
 
     def _history(self, previous: str | None) -> tuple[Step, ...]:
-        """Return the timeline of the chain that ends with `previous`; each link has to be there still."""
+        """Return the timeline of the chain that ends with `previous`. Raises `Refused` if any link is gone."""
         links: list[Interaction] = []
         last, kept = previous, _Timeline(NEVER, ())
         while previous:
@@ -235,7 +235,7 @@ class Runs:
         interaction = run.interaction
         assert interaction.turn is not None
         self.live[interaction.id] = run
-        if not interaction.background:  # who waits for a model waits for nothing that is there already
+        if not interaction.background:  # the client waits: answer without a task if possible
             answer = _at_once(self._brain, interaction.turn)
             if answer is not None:
                 run.beats = _untold(answer, interaction)
@@ -254,10 +254,10 @@ class Runs:
             await self.clock.until(run.due or 0.0)
 
     def _tell_what_is_due(self, run: Run) -> bool:
-        """Add the steps whose moment has come, with their events. Return whether that was the last one.
+        """Add the steps that are due. Return whether the interaction has ended.
 
-        Waits add up from the moment of creation, so that neither the brain's thinking nor a server that was
-        down for a while makes a run longer.
+        Waits add up from the time of creation, so that neither the brain's computing time nor a stopped server
+        makes a run longer.
         """
         interaction = run.interaction
         while run.beats:
@@ -317,7 +317,7 @@ class Runs:
         self._ended(interaction)
 
     def _make_room(self) -> None:
-        """Forget the oldest that has ended if there are as many as are kept. Raises `Refused` (429) if none has."""
+        """Delete the oldest ended interaction if the limit is reached. Raises `Refused` (429) if none has ended."""
         if len(self.stored) < self._most:
             return None
         for key, interaction in self.stored.items():
@@ -326,30 +326,30 @@ class Runs:
         raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
 
     def _forget(self, interaction_id: str) -> None:
-        self._timelines.clear()  # it may be a link of any
+        self._timelines.clear()  # it may be a link of any chain
         del self.stored[interaction_id]
         self._hops.pop(f"hop_{interaction_id}", None)
         self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
 
 
 def _read(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
-    """The tokens of a timeline, of which all but its last interaction were counted before."""
+    """The tokens of a timeline, counting only the `last` interaction if those before it are counted already."""
     if last is None or last.read is None:
         return counted(history)
     return counted((*last.input, *last.steps), last.read)
 
 
 def _at_once(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
-    """What the brain answers without taking its time; None if it has to be drawn in a thread."""
+    """The brain's answer if it is a list or tuple; None if it has to be computed in a thread."""
     try:
         answer = brain(turn)
-    except Exception:  # it is asked again, and its failure told, where that is done
+    except Exception:  # the thread calls the brain again and reports the failure
         return None
     return answer if isinstance(answer, (list, tuple)) else None
 
 
 def _drawn(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Ending]:
-    """All that the brain answers, in a copy of its own; what goes wrong in it is the end."""
+    """A copy of the brain's whole answer; an exception in the brain becomes a failed ending."""
     assert interaction.turn is not None
     answer: list[TimedStep | Ending] = []
     try:
@@ -362,7 +362,7 @@ def _drawn(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Endin
 
 
 def _untold(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
-    """What is left of an answer after its earlier hops and what this interaction has told already, in reverse."""
+    """The rest of an answer after its earlier hops and the steps that this interaction already has, last step first."""
     hops = 0
     told = list(interaction.steps)
     left: list[TimedStep | Ending] = []

@@ -1,4 +1,4 @@
-"""What outlives the server: records of JSON by kind and key, in one SQLite file."""
+"""The state file: JSON records by kind and key in SQLite, which outlive the server."""
 
 from __future__ import annotations
 
@@ -14,18 +14,18 @@ LAYOUT = 1
 _SCHEMA = "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, key))"
 
 Record = tuple[str, str, Any]
-"""Kind, key and value: JSON or a dataclass of it; None deletes."""
+"""Kind, key and value: JSON, or a dataclass of JSON values; None deletes the record."""
 
 
 class JournalError(Exception):
-    """The file cannot be used; the message says why and what to do."""
+    """The state file cannot be used; the message says why and what to do."""
 
 
 class Journal:
-    """The records. `path` None keeps nothing. One thread, one connection, one server.
+    """The records in the state file; `path` None stores nothing. For one thread, one connection, one server.
 
     Raises:
-        JournalError: another server has the file open, or it is none of this server's.
+        JournalError: another server has the file open, or it is not a state file of this server.
     """
 
     def __init__(self, path: Path | None = None) -> None:
@@ -51,7 +51,7 @@ class Journal:
             self._lock.release()
 
     def write(self, *records: Record) -> None:
-        """Write or delete records, all or none. What is written again keeps its place."""
+        """Write or delete records in one transaction. A record that is written again keeps its place in the order."""
         if self._db is None:
             return
         with self._db:

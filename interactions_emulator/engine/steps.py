@@ -1,4 +1,4 @@
-"""The input of a request as steps, and whether a timeline of steps holds together."""
+"""Reads the input of a request as steps, and checks that function calls and results match."""
 
 from __future__ import annotations
 
@@ -35,11 +35,11 @@ STEPS: dict[str, dict[str, tuple[type, ...]]] = {
     "tool_search_call": {"id": (str,), "arguments": (dict,)},
     "tool_search_result": {"call_id": (str,)},
 }
-"""Types of steps, with the fields each must have."""
+"""Types of steps, with the required fields of each and their types."""
 
 
 def input_steps(value: Any) -> tuple[Step, ...]:
-    """Return an `input` as steps: a string, one content, a list of contents, or a list of steps.
+    """Return as steps an `input` that is a string, one content, a list of contents or a list of steps.
 
     Raises `Refused` (400) for anything else.
     """
@@ -59,7 +59,7 @@ def input_steps(value: Any) -> tuple[Step, ...]:
 def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
     """Raise `Refused` (400) unless each function_call has one function_result before any new user input.
 
-    `last` is what the interaction before put out, whose input left no call open; `fresh` is this request's input.
+    `last` is the output of the previous interaction, before which no call is open; `fresh` is this request's input.
     """
     pending: dict[str, str] = {}
     for step in (*last, *fresh):

@@ -1,4 +1,4 @@
-"""How many tokens a turn took, by estimate."""
+"""Estimates the tokens of a turn."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from interactions_emulator.brain.protocol import Step, Turn
 
 BYTES_A_TOKEN = 4
 MEDIA_TOKENS = 258
-"""What Gemini's documentation counts for one small picture; used for any picture, sound, film or document."""
+"""Tokens of one small picture in Gemini's documentation; used for any image, audio, video or document."""
 
 
 Counts = Mapping[str, int]
@@ -18,7 +18,7 @@ Counts = Mapping[str, int]
 
 
 def counted(steps: Iterable[Step], before: Counts | None = None) -> dict[str, int]:
-    """Return the tokens of steps, added to those of what came before them."""
+    """Return the tokens of steps, added to the tokens `before` them."""
     counts = dict(before or {})
     for modality, tokens in _tokens(steps).items():
         counts[modality] = counts.get(modality, 0) + tokens
@@ -26,15 +26,14 @@ def counted(steps: Iterable[Step], before: Counts | None = None) -> dict[str, in
 
 
 def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> dict[str, Any]:
-    """Return the `usage` object of a turn and the steps it gave.
+    """Return the `usage` object of a turn and its output steps.
 
-    `before` are the tokens of its timeline before this request's input, if they were counted already: a long chain is
-    not counted again for each of its interactions.
+    `before` are the tokens of the timeline before this request's input, if they are known already, so that a long
+    chain is not counted again for each interaction.
 
-    There is no tokenizer here: a text counts one token for each four bytes of UTF-8, rounded up, and anything
-    with `data` or a `uri` counts 258. Input is the whole timeline, the system instruction and the declared
-    tools, for that is what a model would read. Thoughts and the results of the server's own tools are counted
-    apart.
+    There is no tokenizer: a text counts one token for each four bytes of UTF-8, rounded up, and anything with
+    `data` or a `uri` counts 258. Input is what a model would read: the whole timeline, the system instruction and
+    the declared tools. Thoughts and the steps of the server's own tools are counted separately.
     """
     read = _tokens(turn.steps) if before is None else counted(turn.steps[len(turn.steps) - turn.fresh :], before)
     for extra in (turn.system_instruction, turn.tools):

@@ -1,16 +1,16 @@
-"""`/_emulator/`: what a test sets and asks. Only for peers on this machine.
+"""The routes below `/_emulator/`: a test controls and inspects the server. Only for clients on this machine.
 
-faults        GET, POST (one, or a list, to add), DELETE: see `faults`
+faults        GET, POST (one, or a list, to add), DELETE: see `faults.py`
 clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, answered when
-              each run has gone as far as virtual time lets it
+              each run has done all that is due by that virtual time
 log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
               "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
               method, path, status, interaction_id, kind, key, connection, bytes}; status null: the connection was
               closed or left open instead; bytes: the length of the body. With ?bodies each of the last 1,000
-              requests has its body too, if it is JSON of at most 64 KB, without secrets
-interactions  GET: those stored, oldest first: [{id, status, target, input, events, steps, background,
-              previous_interaction_id}]; events and steps are numbers
-deliveries    GET: attempts to tell webhooks: [{time, id, uri, type, attempt, status}]; status null: no answer
+              requests also has its body, without secrets, if it is JSON of at most 64 KB
+interactions  GET: the stored ones, oldest first: [{id, status, target, input, events, steps, background,
+              previous_interaction_id}]; events and steps are counts
+deliveries    GET: attempts to deliver messages: [{time, id, uri, type, attempt, status}]; status null: no answer
 """
 
 from __future__ import annotations
@@ -79,7 +79,7 @@ def control_routes(parts: AppContext) -> list[Route]:
 def _local(endpoint: Endpoint) -> Endpoint:
     async def for_local_peers(request: Request) -> Response:
         peer = request.client.host if request.client else ""
-        # A page of a browser on this machine is no program of its user's, whatever name it has found for this one.
+        # A browser on this machine also runs pages of other sites, which may reach us through DNS rebinding.
         origin = urlsplit(request.headers.get("origin", "http://localhost")).hostname or ""
         if not all(is_loopback(host) for host in (peer, request.url.hostname or "", origin)):
             raise Refused(403, "/_emulator/ answers only to programs on the machine the emulator runs on.")

@@ -1,4 +1,4 @@
-"""The operations of the API, each with its fault and its line in the log."""
+"""The API's operations: routing, authorization, faults and the request log."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ _LEGACY = re.compile(r"google-genai-sdk/1\.\S*")
 
 
 class Api:
-    """What the API does. Nothing here waits: an answer that takes its time is one that says so."""
+    """Carries out API requests. No method waits: an answer that takes time waits in its `send`."""
 
     def __init__(self, parts: AppContext) -> None:
         self._parts = parts
@@ -57,7 +57,7 @@ class Api:
         }
 
     def answer(self, exchange: Exchange) -> Answer | None:
-        """Carry out what a request asks for, and log it; None if it is not for the API."""
+        """Carry out a request and log it; None if its path is not one of the API."""
         match = _PATH.fullmatch(exchange.path)
         if match is None:
             return None
@@ -80,7 +80,7 @@ class Api:
         return answer
 
     def _recorded(self, call: Call, exchange: Exchange) -> Answer | None:
-        """What a recording says to a request, if there is one and it says something."""
+        """The recorded answer to a request, or None."""
         if self._parts.replay is None:
             return None
         query = exchange.query.decode("latin-1")
@@ -158,7 +158,7 @@ class Api:
         return EventStream(run, cursor, fault, self._parts.crash)
 
     def _with_fault(self, call: Call, kind: str, act: Act) -> Answer:
-        """Do what is asked, unless a fault comes first or afterwards."""
+        """Carry out the operation `act`, with the fault that hits the request, if any."""
         call.kind = kind
         header = call.header(b"x-emulator-fault")
         fault = parse_header(header, kind) if header else self._parts.faults.hit(kind)
@@ -208,12 +208,12 @@ class Api:
 
 
 def broken(failure: Exception) -> Refused:
-    """Return the refusal for what went wrong in here."""
+    """Return the refusal (500) for an error inside the emulator."""
     return Refused(500, f"The emulator failed: {type(failure).__name__}: {failure}. Its log says more.")
 
 
 def _after(run: Run, last_event_id: str | None, usage: bool) -> Cursor:
-    """Return the place after an event, which is in the run or refused (400)."""
+    """Return the cursor after an event of the run. Raises `Refused` (400) if the run has no such event."""
     if last_event_id is None:
         return Cursor(run.interaction, usage=usage)
     head, line, number = last_event_id.rpartition("_")

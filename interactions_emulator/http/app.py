@@ -1,17 +1,17 @@
-"""The Interactions API over HTTP, as a Starlette application.
+"""The application: the Interactions API, and Starlette for the pages beside it.
 
 POST   /{version}/interactions              create: JSON, or a stream with "stream": true
 GET    /{version}/interactions/{id}         JSON; with `include_input=true` the input before the output steps.
                                             With `stream=true` a stream, strictly after `last_event_id`
 POST   /{version}/interactions/{id}/cancel
 DELETE /{version}/interactions/{id}
-       /{version}/webhooks                  see `webhooks`
+       /{version}/webhooks                  see `webhooks/registry.py`
 
-`version` is any segment; the same stands below `/{version}/projects/{project}/locations/{location}`, as
-Vertex AI has it. A stream is silent while nothing happens, like the real one: nothing keeps it alive, and
-nothing times out. Beside the API: `/` says who this is, `/documents/{id}` shows what answers cite,
-`/weather/v1/` is a synthetic weather service, `/.well-known/jwks.json` has the key that checks deliveries, and
-`/_emulator/` (see `control`) is for tests.
+`version` is any segment; the same routes exist below `/{version}/projects/{project}/locations/{location}`, as
+on Vertex AI. A stream is silent while nothing happens, like the real one: there is no keep-alive and no
+timeout. Beside the API: `/` describes the server, `/documents/{id}` shows the documents that answers cite,
+`/weather/v1/` is a synthetic weather service, `/.well-known/jwks.json` has the key that verifies deliveries, and
+`/_emulator/` (see `http/admin.py`) is for tests.
 """
 
 from __future__ import annotations
@@ -97,7 +97,7 @@ def create_app(parts: AppContext) -> App:
 
 
 class App:
-    """The API, and Starlette for the rest. Counts what is being answered, and lets no more in than may be."""
+    """The API, and Starlette for all other paths. Limits the number of requests answered at once."""
 
     def __init__(self, parts: AppContext, pages: Starlette) -> None:
         self._api = Api(parts)
@@ -106,7 +106,7 @@ class App:
         self._most = parts.limits.streams
 
     def __call__(self, exchange: Exchange) -> Todo:
-        """Begin an answer and return what is left to do."""
+        """Begin an answer and return the rest of it as a coroutine, or None."""
         if self._log.busy >= self._most:
             busy = Refused(429, f"{self._most} requests are being answered already: close some streams")
             return refusal(busy).send(exchange)

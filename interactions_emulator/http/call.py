@@ -1,4 +1,4 @@
-"""One request to the API, as far as the operations care."""
+"""One request to the API, as the operations see it."""
 
 from __future__ import annotations
 
@@ -11,15 +11,15 @@ from interactions_emulator.webhooks.registry import is_loopback
 
 
 class Call:
-    """A request. `id` is the one in its path, "" if there is none."""
+    """A request. `id` is the id in its path, "" if there is none."""
 
     def __init__(self, exchange: Exchange, id_: str) -> None:
         self._exchange = exchange
         self.id = id_
         self.kind = ""
-        """What the log and the faults call it."""
+        """The kind of request, as the log and the faults name it."""
         self.interaction_id = id_ or None
-        """The interaction that it is about, as soon as that is known."""
+        """Id of the interaction, None until it is known."""
         self.key = self._key()
         """API key or bearer token, "" if there is none."""
 
@@ -29,21 +29,21 @@ class Call:
         return is_loopback(self._exchange.client)
 
     def header(self, name: bytes) -> str:
-        """Return a header, named in lower case, "" if there is none."""
+        """Return the header of this lower-case name, "" if there is none."""
         return self._exchange.headers.get(name, b"").decode("latin-1")
 
     def query(self) -> dict[str, str]:
-        """Return the parameters; of one that is given twice the last."""
+        """Return the query parameters; the last value of a repeated one."""
         return dict(parse_qsl(self._exchange.query.decode("latin-1"), keep_blank_values=True))
 
     def body(self, most: int) -> bytes:
-        """Return the body. Raises `Refused` (413) if it was longer than `most` bytes."""
+        """Return the body. Raises `Refused` (413) if it is longer than `most` bytes."""
         if self._exchange.too_large:
             raise Refused(413, f"the body is larger than {most} bytes")
         return self._exchange.body
 
     def line(self, status: int | None) -> dict[str, str | int | None]:
-        """Return what the log keeps; `status` None says that no answer was given."""
+        """Return the log entry; `status` None means that no answer was sent."""
         return {
             "method": self._exchange.method,
             "path": self._exchange.path,

@@ -1,4 +1,4 @@
-"""What the application is made of."""
+"""The parts that the HTTP application is built from, and its limits."""
 
 from __future__ import annotations
 
@@ -16,10 +16,10 @@ from interactions_emulator.webhooks.registry import Webhooks
 
 
 class Documents(Protocol):
-    """What the server needs of a corpus."""
+    """The part of a corpus that the server uses."""
 
     def page(self, document_id: str) -> str | None:
-        """Return a document as an HTML page, or None if there is none of this id."""
+        """Return a document as an HTML page, None if there is no such document."""
 
     def __len__(self) -> int:
         """Return the number of documents."""
@@ -27,19 +27,19 @@ class Documents(Protocol):
 
 @dataclass(frozen=True)
 class ServerLimits:
-    """What a client may ask for."""
+    """Limits on what clients may use."""
 
     body: int = 64 * 2**20
-    """Bytes of a request's body."""
+    """Most bytes of a request's body."""
     streams: int = 2_000
-    """Requests being answered at once, most of them streams."""
+    """Most requests answered at once; usually these are streams."""
     stored: int = 10_000
-    """Interactions that are kept; beyond it the oldest that has ended is forgotten."""
+    """Most interactions kept; beyond that the oldest one that has ended is deleted."""
 
 
 @dataclass
 class AppContext:
-    """What the application is made of."""
+    """The parts that the application is built from."""
 
     runs: Runs
     faults: Faults
@@ -47,12 +47,12 @@ class AppContext:
     deliveries: Deliveries
     documents: Documents | None
     replay: Replay | None
-    """Recorded answers, which come before all others."""
+    """Recorded answers, which are tried before all others."""
     crash: Callable[[], None]
     """Ends the server as if it were killed."""
     token: str = ""
-    """The only API key that is let in; empty: any."""
+    """The only API key that is accepted; empty: any."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     log: Log = field(default_factory=Log)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
-    """Set, it cuts all open streams, so that the server can stop."""
+    """Setting it cuts all open streams, so that the server can stop."""

@@ -1,4 +1,4 @@
-"""What the server refuses, in the words of the wire."""
+"""Refused requests, and their error bodies as the API sends them."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ CODES = {
 
 
 class Refused(Exception):
-    """A request answered with an error: an HTTP status, and a message that says why and what to do."""
+    """An error answer to a request: an HTTP status, and a message that says why and what to do."""
 
     def __init__(self, status: int, message: str) -> None:
         super().__init__(message)
@@ -30,12 +30,12 @@ class Refused(Exception):
 
 
 def error_body(status: int, message: str) -> dict[str, Any]:
-    """Return `{"error": {"code": <string>, "message": ...}}`, the only shape of error there is."""
+    """Return `{"error": {"code": <string>, "message": ...}}`, the shape of every error body."""
     return {"error": {"code": CODES.get(status, f"http_{status}"), "message": message}}
 
 
 def not_found(interaction_id: str) -> Refused:
-    """Return the refusal for an interaction that is unknown, deleted, expired, or was never stored."""
+    """Return the refusal (404) for an interaction that is unknown, deleted, expired or unstored."""
     return Refused(
         404,
         f"Interaction {interaction_id} was not found: it never existed, was deleted, has expired, or was "

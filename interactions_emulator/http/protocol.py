@@ -1,6 +1,6 @@
-"""HTTP/1.1 on a socket: httptools parses, the application answers, and a connection can be cut or held on purpose.
+"""HTTP/1.1 on a socket, parsed by httptools. The application can cut a connection or keep it open without an answer.
 
-ASGI has no word for cutting a connection, and its way through tasks and messages takes longer than all the rest.
+This is not ASGI, because ASGI cannot cut a connection, and its tasks and messages take longer than all the rest.
 """
 
 from __future__ import annotations
@@ -20,11 +20,11 @@ from interactions_emulator.engine.request_log import Log
 
 SERVER = f"interactions-emulator/{__version__}"
 MOST_WAITING = 100
-"""Requests that a client may send on one connection before the first is answered."""
+"""Most requests that wait on one connection; with so many, the server stops reading from it."""
 NO_HTTP = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
 Todo = Coroutine[Any, Any, None] | None
-"""What is left to do for an answer once it has begun; None: nothing."""
+"""The rest of an answer that has begun; None if it is complete."""
 App = Callable[["Exchange"], Todo]
 
 
@@ -37,12 +37,12 @@ class Exchange:
         self.path = unquote(path.decode("latin-1"), errors="replace") if b"%" in path else path.decode("latin-1")
         self.query = query
         self.headers = headers
-        """By name in lower case."""
+        """By lower-case name."""
         self.body = b""
         self.too_large = False
-        """Whether the body was longer than it may be, and was dropped."""
+        """Whether the body was over the limit, and was dropped."""
         self.begun = False
-        """Whether some of the answer is on its way."""
+        """Whether part of the answer has been sent."""
         self.connection = connection.number
         self.client = connection.client
         """Address of the peer."""
@@ -58,15 +58,15 @@ class Exchange:
         self._connection.next(self._last)
 
     def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
-        """Begin an answer that comes in pieces."""
+        """Begin an answer that is sent in chunks."""
         self.begun = True
         self._last |= not self._chunked
         how = b"transfer-encoding: chunked\r\n" if self._chunked else b""
         self._connection.transport.write(b"%b%b%b\r\n" % (_head(status, content_type), how, self._more(headers)))
 
     def write(self, piece: bytes) -> None:
-        """Send a piece."""
-        if piece:  # an empty one would be the end
+        """Send a chunk."""
+        if piece:  # an empty chunk would end the body
             self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
 
     async def drain(self) -> None:
@@ -74,13 +74,13 @@ class Exchange:
         await self._connection.writable.wait()
 
     def finish(self) -> None:
-        """End an answer that came in pieces."""
+        """End an answer that was sent in chunks."""
         if self._chunked:
             self._connection.transport.write(b"0\r\n\r\n")
         self._connection.next(self._last)
 
     def cut(self) -> None:
-        """Close the connection with what has been sent so far."""
+        """Close the connection, whatever is missing from the answer."""
         self._connection.transport.close()
 
     def _more(self, headers: dict[str, str] | None) -> bytes:
@@ -91,7 +91,7 @@ class Exchange:
 
 
 class Connection(asyncio.Protocol):
-    """A client's connection; its requests are answered one after the other."""
+    """A client's connection; its requests are answered in order, one at a time."""
 
     transport: asyncio.Transport
 
@@ -99,12 +99,12 @@ class Connection(asyncio.Protocol):
         self._app = app
         self._log = log
         self._most = most
-        """Bytes of a body."""
+        """Most bytes of a body."""
         self._all = all_of_them
         self._waiting: deque[Exchange] = deque()
         self._busy = False
         self.task: asyncio.Task[None] | None = None
-        """What is being done for an answer."""
+        """The task that sends the current answer."""
         self.parser = httptools.HttpRequestParser(self)
         self.writable = asyncio.Event()
         self.writable.set()
@@ -128,7 +128,7 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # is not taken: the request has been answered as it stands
+        except httptools.HttpParserUpgrade:  # upgrades are ignored: the request has been answered as HTTP/1.1
             pass
         except httptools.HttpParserError:
             head = _head(400, "application/json")
@@ -176,7 +176,7 @@ class Connection(asyncio.Protocol):
             self._answer(exchange)
 
     def next(self, last: bool) -> None:
-        """Go on with the request that waits, now that one has been answered."""
+        """Answer the next waiting request, or close the connection after the `last` one."""
         self._busy = False
         if last:
             self.transport.close()
@@ -199,6 +199,6 @@ class Connection(asyncio.Protocol):
 def _head(status: int, content_type: str) -> bytes:
     try:
         phrase = HTTPStatus(status).phrase
-    except ValueError:  # a fault may be any number
+    except ValueError:  # a fault may set any number
         phrase = "Unknown"
     return f"HTTP/1.1 {status} {phrase}\r\nserver: {SERVER}\r\ncontent-type: {content_type}\r\n".encode("latin-1")

@@ -1,7 +1,7 @@
-"""The body of a create request: read strictly, or refused with the reason.
+"""Parses the body of a create request, or refuses it with the reason.
 
-Where the public documentation leaves room, this is the strictest reading of it, so that a client that pleases
-this server has nothing to fear from the real one.
+Where the public documentation is unclear, this takes its strictest reading, so that the real service accepts any
+request that this server accepts.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ ECHOED = (
     "webhook_config",
     "environment",
 )
-"""Fields of the request that the resource repeats."""
+"""Request fields that the resource repeats."""
 TIERS = ("flex", "standard", "priority", "deferred")
 THINKING = {"thinking_level": ("minimal", "low", "medium", "high", "xhigh"), "thinking_summaries": ("auto", "none")}
 MODALITIES = ("text", "image", "audio", "video")
@@ -50,7 +50,7 @@ _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
 
 @dataclass
 class Create:
-    """A create request. `input` is steps, however the client wrote it; `head` is what the resource echoes."""
+    """A parsed create request. `input` is always steps; `head` has the fields that the resource repeats."""
 
     target: str
     is_agent: bool
@@ -62,14 +62,14 @@ class Create:
     head: dict[str, Any]
     response_schema: dict[str, Any] | None
     modalities: tuple[str, ...]
-    """What the answer may consist of; empty: text."""
+    """Types of content that the answer may have; empty: text."""
     generation_config: dict[str, Any]
-    """With `image_config`, wherever the form of a picture was given."""
+    """Includes `image_config`, also when the request gave it in `response_format`."""
     continuation_token: str | None
 
 
 class _Body(BaseModel):
-    """Types of the fields; unknown fields are ignored."""
+    """Field types of the body; unknown fields are ignored."""
 
     model_config = ConfigDict(strict=True, extra="ignore")
 
@@ -96,7 +96,7 @@ class _Body(BaseModel):
 
 
 def parse_create(raw: bytes) -> Create:
-    """Read the body of `POST /interactions`. Raises `Refused` (400) with the reason."""
+    """Parse the body of `POST /interactions`. Raises `Refused` (400) with the reason."""
     body = _read(raw)
     _check_target(body)
     if body.labels:
@@ -130,7 +130,7 @@ def parse_create(raw: bytes) -> Create:
 
 
 def parse_object(raw: bytes) -> dict[str, Any]:
-    """Read a body that is a JSON object. Raises `Refused` (400) with the reason."""
+    """Parse a body that is a JSON object. Raises `Refused` (400) with the reason."""
     try:
         body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
@@ -150,7 +150,7 @@ def _read(raw: bytes) -> _Body:
 
 
 def _check_target(body: _Body) -> None:
-    """What goes with a model and what with an agent."""
+    """Check which fields go with a model and which with an agent."""
     if bool(body.model) == bool(body.agent):
         raise _bad("give exactly one of model and agent")
     if body.model:
@@ -223,7 +223,7 @@ def _check_webhooks(config: dict[str, Any]) -> None:
 
 
 def _modalities(body: _Body) -> tuple[str, ...]:
-    """What may be in the answer: the types of response_format, or the older response_modalities."""
+    """The answer's types of content, from response_format or the older response_modalities."""
     if not body.response_format and not body.response_modalities:
         return ()
     formats = body.response_format if isinstance(body.response_format, list) else [body.response_format or {}]
@@ -243,8 +243,7 @@ def _image_config(response_format: Any) -> dict[str, Any]:
 
 
 def _response_schema(response_format: Any) -> dict[str, Any] | None:
-    """Return the JSON schema in a response_format: {"type": "text", "schema": ...}, a list with one, or a
-    bare schema."""
+    """Return the JSON schema in response_format: {"type": "text", "schema": ...}, a list with one, or a bare schema."""
     for item in response_format if isinstance(response_format, list) else [response_format]:
         if item is None or item.get("type") in ("image", "audio", "video"):
             continue

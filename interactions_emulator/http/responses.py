@@ -1,7 +1,7 @@
-"""Answers: JSON, event streams with their faults, pages, and none at all.
+"""Kinds of answers: JSON, event streams with faults, replays, pages, cut and hanging connections.
 
-Each has the `status` that the log shows (None: no answer) and `send`, which begins it and returns what is left to do.
-A client that goes away ends that, and nothing else.
+Each has the `status` for the log (None: no answer), and `send`, which begins it and returns the rest as a coroutine.
+If the client disconnects, only that coroutine is cancelled; the run continues.
 """
 
 from __future__ import annotations
@@ -34,18 +34,18 @@ STREAM = "text/event-stream; charset=utf-8"
 
 
 class Answer(Protocol):
-    """What an operation comes to."""
+    """The answer to a request."""
 
     @property
     def status(self) -> int | None:
-        """What the log shows."""
+        """HTTP status for the log; None: no answer."""
 
     def send(self, exchange: Exchange) -> Todo:
-        """Begin it; return what is left to do."""
+        """Begin the answer; return the rest of it as a coroutine, or None."""
 
 
 class Json:
-    """A value."""
+    """A JSON value."""
 
     def __init__(self, value: Any, status: int = 200, headers: dict[str, str] | None = None) -> None:
         self.status = status
@@ -58,12 +58,12 @@ class Json:
 
 
 def refusal(refused: Refused, headers: dict[str, str] | None = None) -> Json:
-    """A refusal."""
+    """Return a refusal as an answer."""
     return Json(error_body(refused.status, refused.message), refused.status, headers)
 
 
 class Cut:
-    """The connection is closed."""
+    """Closes the connection without an answer."""
 
     status = None
 
@@ -73,7 +73,7 @@ class Cut:
 
 
 class Hang:
-    """The connection stays open and nothing comes."""
+    """Keeps the connection open and sends nothing."""
 
     status = None
 
@@ -82,7 +82,7 @@ class Hang:
 
 
 class Late:
-    """Another answer, some seconds later."""
+    """Another answer, sent some seconds (of real time) later."""
 
     def __init__(self, answer: Answer, seconds: float) -> None:
         self.status = answer.status
@@ -96,7 +96,7 @@ class Late:
 
 
 class Finished:
-    """The resource of a run, as soon as it has ended."""
+    """The resource of a run, sent when the run has ended."""
 
     status = 200
 
@@ -109,7 +109,7 @@ class Finished:
 
 
 class EventStream:
-    """The events of a run after a cursor, as far as the fault lets them come."""
+    """The event stream of a run after a cursor, with a fault if there is one."""
 
     status = 200
 
@@ -137,7 +137,7 @@ class EventStream:
         exchange.finish()
 
     async def _spoil(self, exchange: Exchange, fault: Fault) -> None:
-        """Play frame by frame, with what goes wrong after so many of them."""
+        """Send frame by frame, with the fault's effect at its place."""
         sent = 0
         frames = self._frames()
         while True:
@@ -161,7 +161,7 @@ class EventStream:
             if frame is None:
                 break
             if effect == "cut_inside":
-                text = frame.decode()  # never in the middle of a character
+                text = frame.decode()  # decoded, so as not to cut inside a character
                 exchange.write(text[: len(text) // 2].encode())
                 return exchange.cut()
             if effect == "repeat_after":
@@ -210,7 +210,7 @@ class Replayed:
 
 
 class AsgiResponse:
-    """What an ASGI application answers, as one whole."""
+    """The answer of an ASGI application, sent in one piece."""
 
     status = None
 
@@ -241,7 +241,7 @@ class AsgiResponse:
             "client": (exchange.client, 0),
             "server": (host, int(port) if port.isdecimal() else 80),
         }
-        with suppress(Exception):  # Starlette answers with a 500, then raises for a server to log; ours has
+        with suppress(Exception):  # Starlette sends a 500, then raises for the server to log; `app.py` has
             await self._app(scope, receive, send)
         headers = _decoded(start.get("headers", ()))
         headers.pop("content-length", None)

@@ -1,4 +1,4 @@
-"""A server made from its settings, on a socket, until it is told to stop."""
+"""Builds a server from its settings and runs it on a socket until it is told to stop."""
 
 from __future__ import annotations
 
@@ -38,7 +38,7 @@ HOST = "127.0.0.1"
 
 @dataclass(frozen=True)
 class Settings:
-    """What a server is made of."""
+    """Settings of a server."""
 
     brain: Brain | None = None
     """None: the extractive brain over `corpus`."""
@@ -47,25 +47,25 @@ class Settings:
     index: Path | None = None
     """File that keeps the search index of the corpus between starts."""
     state: Path | None = None
-    """SQLite file that outlives the server; None: everything is forgotten at the end."""
+    """SQLite file that keeps the state across restarts; None: the state is lost at the end."""
     speed: float = math.inf
-    """Virtual seconds per real second; 0 is manual, `math.inf` waits for nothing."""
+    """Virtual seconds per real second; 0 is manual, `math.inf` never waits."""
     faults: list[Fault] = field(default_factory=list)
     scenarios: Path | None = None
     retention_days: float = 55.0
     """Virtual days that an interaction is kept: 55 on the paid tier, 1 on the free one."""
     webhook_hosts: frozenset[str] = frozenset()
-    """Hosts that may be told of what happens, besides this machine."""
+    """Hosts that webhook messages may be sent to, besides this machine."""
     token: str = ""
-    """The only API key that is let in; empty: any."""
+    """The only API key that is accepted; empty: any."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     idle_exit: float | None = None
     """Real seconds without requests and runs after which the server ends."""
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:
-    """Return a listening socket. `port` 0 is a free one. Raises OSError if it is taken."""
-    # Named as TCP, since asyncio leaves Nagle's algorithm on otherwise: +40 ms an answer.
+    """Return a listening socket. `port` 0 means a free port. Raises OSError if the port is taken."""
+    # IPPROTO_TCP explicitly: without it asyncio leaves Nagle's algorithm on, which adds 40 ms to an answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -78,7 +78,7 @@ def bind(port: int, host: str = HOST) -> socket.socket:
 
 
 def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> AppContext:
-    """Return what the application of these settings is made of."""
+    """Build the parts of the application from its settings."""
     documents, brain = _open(settings)
     scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
     if scenarios:
@@ -115,11 +115,11 @@ async def serve(
     ready: Callable[[Callable[[], None]], None],
     crash: Callable[[], None] | None = None,
 ) -> None:
-    """Serve on `listener` until told to stop; `ready` is called once it serves, with the function that stops it.
+    """Serve on `listener` until told to stop. Once it serves, it calls `ready` with the function that stops it.
 
-    `crash` is what the fault of that name does; None: stop serving, without a word to anybody.
+    `crash` carries out the fault of that name; None: stop serving without answering open requests.
 
-    Raises `JournalError`, and `Refused` for a scenario that cannot be read.
+    Raises `JournalError` for the state file, and `Refused` for a scenario that cannot be read.
     """
     with ExitStack() as stack:
         journal = Journal(settings.state)
@@ -143,9 +143,9 @@ async def host(
     closing: asyncio.Event,
     ready: Callable[[Callable[[], None]], None],
 ) -> None:
-    """Let an application answer on `listener` until `closing` is set, by itself or by a signal; then cut what is open.
+    """Serve `app` on `listener` until `closing` is set, by the application or a signal; then cut open connections.
 
-    `most` is how many bytes a body may have; `ready` is called once it serves, with the function that stops it.
+    `most` is the limit on a body, in bytes. Once it serves, it calls `ready` with the function that stops it.
     """
     loop = asyncio.get_running_loop()
     connections: set[Connection] = set()
@@ -159,11 +159,11 @@ async def host(
     tasks = [connection.task for connection in connections if connection.task]
     for connection in list(connections):
         connection.transport.abort()
-    await asyncio.gather(*tasks, return_exceptions=True)  # each is cancelled as its connection goes
+    await asyncio.gather(*tasks, return_exceptions=True)  # `connection_lost` cancels each
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
-    """Run a server's coroutine on the fastest event loop there is."""
+    """Run a server's coroutine on uvloop, or on asyncio's loop where uvloop is not installed."""
     try:
         import uvloop
     except ImportError:  # Windows
@@ -181,7 +181,7 @@ async def _stop_when_idle(seconds: float, parts: AppContext) -> None:
 
 
 def _clock(speed: float, journal: Journal) -> Clock:
-    """Virtual time goes on where it was: never back, and, when it is manual, not forward either."""
+    """A clock that continues from the stored time: not before it, and exactly there if time is manual (speed 0)."""
     was = next((value for _, value in journal.read("clock")), None)
     if was is None:
         return Clock(speed)
@@ -200,7 +200,7 @@ def _open(settings: Settings) -> tuple[Documents | None, Brain]:
 
 
 def _extractive(corpus: Corpus) -> Brain:
-    """The brain over a corpus, loaded when it is first asked."""
+    """The brain over a corpus, imported on the first turn."""
 
     @cache
     def brain() -> Brain:

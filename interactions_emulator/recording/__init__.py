@@ -1,1 +1,1 @@
-"""Recordings of a real service, and how they are played again."""
+"""Records the answers of the real service and replays them."""

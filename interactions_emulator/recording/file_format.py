@@ -1,4 +1,4 @@
-"""The file of a recording: what goes into it of an exchange, how that is written, and when."""
+"""Writes a recording file: turns each exchange into a YAML entry without secrets and appends it."""
 
 from __future__ import annotations
 
@@ -29,12 +29,12 @@ EVENT_STREAM = "text/event-stream"
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _DONE = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]\s*$")
 _FOLDS = re.compile("[\x85\u2028\u2029]")
-"""Line ends to YAML that a block would not keep as they are."""
+"""Line ends that a YAML block would not keep unchanged."""
 
 
 @dataclass
 class CapturedExchange:
-    """One exchange as it went over the sockets."""
+    """One exchange as it was sent and received."""
 
     method: str
     path: str
@@ -42,12 +42,12 @@ class CapturedExchange:
     query: str
     body: bytes
     secrets: list[str]
-    """The keys it was authorized with."""
+    """The request's API keys and tokens."""
     status: int = 0
     content_type: str = ""
     headers: dict[str, str] = field(default_factory=dict)
     chunks: list[tuple[float, bytes]] = field(default_factory=list)
-    """What came, and when: in seconds since the answer began."""
+    """Seconds since the answer began, and the bytes received then."""
     cut: bool = False
 
     @property
@@ -55,7 +55,7 @@ class CapturedExchange:
         return self.content_type.startswith(EVENT_STREAM)
 
     def exchange(self, redactor: Redactor) -> Exchange:
-        """Return what is recorded of it."""
+        """Return the exchange as it is recorded, without secrets."""
         for secret in self.secrets:
             redactor.learn(secret)
         query = redactor.query(self.query)
@@ -79,9 +79,9 @@ class CapturedExchange:
 
 
 class Recording:
-    """The file. Each exchange is in it whole or not at all; `failed` is called with what stops it from being written.
+    """The recording file. An exchange is written whole or not at all; `failed` is called when a write fails.
 
-    Raises OSError if it cannot be made, and `Refused` if there is something in it.
+    Raises OSError if the file cannot be created, and `Refused` if it is not empty.
     """
 
     def __init__(self, file: Path, upstream: str, failed: Callable[[], object] = lambda: None) -> None:
@@ -92,7 +92,7 @@ class Recording:
         self._head = f"# Recorded from {upstream}; what was secret is REDACTED.\n"
         self._redactor = Redactor()
         self._failed = failed
-        self._writer = ThreadPoolExecutor(1)  # one, so that the order stays
+        self._writer = ThreadPoolExecutor(1)  # one thread, which keeps the order
         self.exchanges = 0
         self.failure: OSError | None = None
 
@@ -105,7 +105,7 @@ class Recording:
         self._writer.shutdown()
 
     def add(self, taken: CapturedExchange) -> Future[None]:
-        """Append an exchange; done when the disk has it."""
+        """Append an exchange; the future is done when it is on disk."""
         return self._writer.submit(self._write, taken)
 
     def _write(self, taken: CapturedExchange) -> None:
@@ -130,7 +130,7 @@ class Recording:
 
 
 def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Cut what came, and when, into frames: each with the seconds since the one before, and the rest, if any."""
+    """Cut timed chunks into frames, each with the seconds since the frame before; the last may be incomplete."""
     before, kept = 0.0, b""
     for moment, chunk in chunks:
         begin, looked_at = 0, max(0, len(kept) - 3)
@@ -144,7 +144,7 @@ def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
 
 
 def to_yaml(exchange: Exchange) -> str:
-    """Return an exchange as an item of a YAML list: texts of several lines as blocks, whatever is in them exact."""
+    """Return an exchange as an item of a YAML list that loads unchanged; multi-line texts are blocks if possible."""
     entries = [exchange.model_dump(exclude_defaults=True)]
     text = _dump(entries).removesuffix("...\n")
     return text if yaml.load(text, _Loader) == entries else _dump(entries, '"')
@@ -155,7 +155,7 @@ def _dump(value: Any, style: str | None = None) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes a text of several lines as a block, and the same thing twice as twice the same."""
+    """Writes multi-line texts as blocks, and no aliases for repeated values."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True
@@ -178,7 +178,7 @@ def _readable(data: bytes) -> str | bytes:
 
 
 def _json_or_text(body: bytes) -> Any:
-    """Return a body that need not be the same to the byte, since only what it says is compared."""
+    """Return a request's body as JSON or text; it need not be exact, since replay compares only the value."""
     try:
         value = json.loads(body)
         json.dumps(value, ensure_ascii=False).encode()

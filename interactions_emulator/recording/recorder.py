@@ -1,10 +1,9 @@
-"""A proxy that records what a client and the real API say to each other, for the emulator to say again.
+"""A proxy between a client and the real API that records their exchanges for replay by the emulator.
 
-Every request below `/{version}/` goes to the one upstream that the option names, with the client's own headers, and
-the answer goes back as it comes. The file gets one entry for each answer (see `replay`), before the client sees the
-end of it, and so loses nothing when the recorder is stopped; a stream that breaks, or that the client leaves before
-its end, is recorded as cut. Nothing secret is written (see `redaction`). What is not recorded: a request whose answer
-never began.
+Every request below `/{version}/` goes to the one configured upstream with the client's own headers, and the answer
+is passed back as it arrives. The file gets one entry for each answer (see `replay`) before the client sees the end
+of it, so stopping the recorder loses nothing. A stream that breaks, or that the client leaves before its end, is
+recorded as cut. No secrets are written (see `redaction`). A request whose answer never began is not recorded.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ logger = logging.getLogger(__name__)
 
 GEMINI = "https://generativelanguage.googleapis.com"
 KEPT_HEADERS = ("retry-after", "retry-after-ms")
-"""What an answer says about asking again: SDKs obey it."""
+"""Recorded headers of an answer: SDKs obey them when they retry."""
 
 _PATH = re.compile(r"/v\d\w*/.*", re.S)
 _HOP = {
@@ -50,12 +49,12 @@ _HOP = {
 }
 _NOT_ASKED = _HOP | {"accept-encoding", "content-length", "expect", "host"}
 _NOT_ANSWERED = _HOP | {"content-encoding", "content-length", "content-type", "server"}
-"""The decoded body has no encoding; the rest is said anew."""
+"""Headers not passed back: the body is sent decoded, and the server writes the others itself."""
 _SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
 
 
 class Proxy:
-    """Passes requests on and their answers back, and records both."""
+    """Forwards requests to the upstream and answers to the client, and records both."""
 
     def __init__(self, upstream: httpx.URL, client: httpx.AsyncClient, recording: Recording) -> None:
         self._upstream = upstream
@@ -63,7 +62,7 @@ class Proxy:
         self._recording = recording
 
     async def __call__(self, exchange: Exchange) -> None:
-        """Answer a request. Cancelled when the client leaves."""
+        """Answer a request; cancelled when the client disconnects."""
         try:
             answer = await self._ask(exchange)
             try:
@@ -72,7 +71,7 @@ class Proxy:
                 await answer.aclose()
         except Refused as refused:
             refusal(refused).send(exchange)
-        except Exception as failure:  # it may have been done all the same: no answer that makes an SDK ask again
+        except Exception as failure:  # the upstream may have done it: cut, so that no SDK retries a paid run
             logger.warning("%s %s was not answered and is not recorded: %r", exchange.method, exchange.path, failure)
             exchange.cut()
 
@@ -122,7 +121,7 @@ class Proxy:
             raise
         await asyncio.shield(asyncio.wrap_future(self._recording.add(taken)))
         body = b"".join(data for _, data in taken.chunks)
-        if not taken.streams and not taken.cut:  # only now, so that whoever has the answer knows that the file has it
+        if not taken.streams and not taken.cut:  # after `add`: a client with an answer can rely on the file
             return exchange.reply(taken.status, taken.content_type, body, headers)
         if not taken.streams:
             exchange.start(taken.status, taken.content_type, headers)
@@ -134,8 +133,8 @@ class Proxy:
 async def serve(file: Path, upstream: str, listener: socket.socket, ready: Callable[[Callable[[], None]], None]) -> int:
     """Record on `listener` until told to stop, and return how many exchanges the file has.
 
-    `ready` is called once it serves, with the function that stops it. Raises OSError if the file cannot be written,
-    and `Refused` for an upstream that is none or a file that has something in it.
+    Once it serves, it calls `ready` with the function that stops it. Raises OSError if the file cannot be written,
+    and `Refused` if the upstream is not allowed or the file is not empty.
     """
     closing, loop = asyncio.Event(), asyncio.get_running_loop()
     with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
@@ -148,7 +147,7 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
 
 
 def record(file: Path, upstream: str, port: int = 0) -> None:
-    """Record on this machine until interrupted. Raises as `serve` does; `port` 0 is a free one."""
+    """Record on this machine until interrupted. Raises as `serve` does; `port` 0 means a free port."""
     check_upstream(upstream)
     try:
         listener = bind(port)
@@ -169,7 +168,7 @@ def record(file: Path, upstream: str, port: int = 0) -> None:
 
 
 def check_upstream(address: str) -> httpx.URL:
-    """Return the address of an API that may be given a key. Raises `Refused` (400)."""
+    """Return the upstream's address if it is safe to send an API key to. Raises `Refused` (400) otherwise."""
     try:
         url = httpx.URL(address)
     except httpx.InvalidURL as failure:
@@ -182,7 +181,7 @@ def check_upstream(address: str) -> httpx.URL:
 
 
 def _asked(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """Return a client's headers as the upstream gets them: nothing compressed, for bytes are to be bytes."""
+    """Return a client's headers for the upstream; they ask for an uncompressed answer, to record its exact bytes."""
     connection = headers.get(b"connection", b"").decode("latin-1").lower()
     dropped = _NOT_ASKED | set(re.split(r"\s*,\s*", connection))
     kept = [(name, value) for name, value in headers.items() if name.decode("latin-1") not in dropped]

@@ -1,13 +1,13 @@
-"""What a recording must not hold, and how it is taken out without touching a byte beside it.
+"""Removes secrets from a recording and leaves every other byte unchanged.
 
-Replaced by REDACTED are
-- an API key or bearer token that a request brought, wherever its text stands (from 8 characters on: a shorter one is
+REDACTED replaces
+- the API key or bearer token of a request, anywhere in any text (if it has 8 characters or more: a shorter one is
   no secret, and part of many words),
-- by their place in JSON: the headers of an MCP server, headers and variables of an environment, credentials by their
-  names (`secret`, `access_token`, ...), and the parameters of addresses that are to be called,
-- by their names in a query: `key`, `token`, ...
+- by place in JSON: the headers of an MCP server, headers and variables of an environment, credentials by their
+  names (`secret`, `access_token`, ...), and the parameters of addresses that the API calls,
+- by name in a query: `key`, `token`, ...
 
-What is said stays as it is said: the text of user and model, and the arguments and results of functions.
+The conversation stays unchanged: the text of user and model, and the arguments and results of functions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from urllib.parse import quote, unquote_plus
 
 REDACTED = "REDACTED"
 SHORTEST = 8
-"""Characters of a secret that is looked for in any text."""
+"""Fewest characters of a secret that is searched for in all texts."""
 
 _NAMES = {
     "access_token",
@@ -42,17 +42,17 @@ _NAMES = {
 _SAID = {"arguments", "content", "input", "parameters", "result", "schema", "text"}
 _ADDRESSES = {"uri", "uris", "url"}
 _CALLED = {"tools", "webhook_config", "webhooks"}
-"""Where addresses stand that are to be called, besides the top."""
+"""JSON keys below which addresses are called by the API; those at the top level are too."""
 _CREDENTIAL = re.compile(r"auth|cookie|key|secret|token", re.I)
-"""Fits the name of a header whose value is a secret anywhere; `application/json` in `accept` is none."""
+"""Matches names of headers whose value is removed from all texts (not `accept`, whose value is `application/json`)."""
 _PARAMETER = re.compile(r"((?:^|[?&])(?:access_token|api[_-]?key|key|secret|signature|token)=)([^&#]*)", re.I)
 _USER = re.compile(r"(?<=://)[^/@]*(?=@)")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.S)
-"""A string, unended where JSON was cut, or a mark of JSON."""
+"""A string (without its end quote where JSON was cut) or a punctuation mark of JSON."""
 
 
 class Redactor:
-    """Takes secrets out of text. It learns them, so it is asked about a request before its answer."""
+    """Removes secrets from text. It remembers those it finds, so redact a request before its answer."""
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
@@ -60,7 +60,7 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        """Look for this in any text from now on; of `Bearer abc…` for each word."""
+        """Remove this from all later texts; each word of `Bearer abc…` by itself."""
         self._known.update(word for word in secret.split() if len(word) >= SHORTEST)
 
     def query(self, query: str) -> str:
@@ -82,14 +82,14 @@ class Redactor:
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def plain(self, text: str) -> str:
-        """Return a text without the secrets that are known."""
+        """Return a text without the known secrets."""
         for secret in sorted(self._known, key=len, reverse=True):
             for form in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:
                 text = text.replace(form, REDACTED)
         return text
 
     def _value(self, keys: list[str], value: str) -> str:
-        """Return a JSON string, without its quotes, as it may be kept below these keys."""
+        """Return a JSON string, without its quotes, redacted as its place below these keys requires."""
         above, name = set(keys[:-1]), keys[-1].lower()
         placed = _in_headers(keys) or ("environment" in above and bool(above & {"env", "transform"}))
         named = name in _NAMES and not above & _SAID
@@ -104,12 +104,12 @@ class Redactor:
 
 
 def _in_headers(keys: list[str]) -> bool:
-    """Whether this is a header of a tool; the parameters of a function that is called `headers` stand elsewhere."""
+    """Whether this is a header of a tool, and not a function's parameter named `headers`."""
     return any(keys[at : at + 3] == ["tools", "", "headers"] for at in range(len(keys) - 3))
 
 
 def _strings(text: str) -> Iterator[tuple[list[str], int, int]]:
-    """Yield the keys above each string value and where it begins and ends; the key of an item of a list is ""."""
+    """Yield the keys above each string value, and its begin and end in `text`; the key of a list item is ""."""
     keys, string = [""], None
     for token in _TOKEN.finditer(text):
         mark = token[0]
@@ -132,7 +132,7 @@ def _strings(text: str) -> Iterator[tuple[list[str], int, int]]:
 
 
 def _inner(string: re.Match[str]) -> tuple[str, int, int]:
-    """Return what stands between the quotes of a string, and where."""
+    """Return the text between the quotes of a string, with its begin and end."""
     ended = len(string[0]) > 1 and string[0].endswith('"')
     begin, end = string.start() + 1, string.end() - ended
     return string.string[begin:end], begin, end
@@ -141,5 +141,5 @@ def _inner(string: re.Match[str]) -> tuple[str, int, int]:
 def _unescaped(value: str) -> str:
     try:
         return str(json.loads(f'"{value}"'))
-    except ValueError:  # cut
+    except ValueError:  # the string was cut
         return value

@@ -1,6 +1,6 @@
-"""Recorded answers, given again: exchanges from a scenario file, and which of them answers a request.
+"""Replays recorded answers: reads exchanges from a scenario file and finds the one that answers a request.
 
-An exchange stands in the file as the recorder writes it:
+The recorder writes an exchange like this:
 
     - request:
         method: POST
@@ -10,22 +10,22 @@ An exchange stands in the file as the recorder writes it:
       response:
         status: 200
         content_type: application/json
-        headers: {retry-after: '1'}     # only those that say when to ask again
+        headers: {retry-after: '1'}     # only those that say when to retry
         body: {id: v1_a}                # JSON without blanks; a string is the text itself, !!binary the bytes
     - request: ...
       response:
         status: 200
         content_type: text/event-stream
         events:
-        - after: 0.25                   # seconds since the answer began or since the event before; 0 is left out
+        - after: 0.25                   # seconds since the answer began or since the event before; default 0
           data: |+                      # a frame with the empty line that ends it
             event: done
             data: [DONE]
 
         cut: true                       # the connection broke after what came
 
-A request is answered by the exchange with its method, path, query and body; secrets count as equal, as does JSON
-that says the same. Equal requests are answered in the order of the file, and then by the last of them again.
+The exchange with the same method, path, query and body answers a request; all secrets count as equal, and JSON is
+compared by value. Equal requests get their answers in the order of the file, then the last one again and again.
 """
 
 from __future__ import annotations
@@ -46,9 +46,9 @@ Key = tuple[str, str, tuple[tuple[str, str], ...], str | bytes]
 
 
 def to_bytes(value: Any) -> bytes:
-    """Return what a value of the file stands for: JSON as the emulator writes it, text, or bytes.
+    """Return the bytes of a body in the file: JSON as the emulator writes it, text, or bytes.
 
-    Raises ValueError that says what is wrong with it.
+    Raises ValueError with the reason for any other value.
     """
     if isinstance(value, bytes):
         return value
@@ -68,7 +68,7 @@ def _checked(value: Any) -> Any:
 
 
 Body = Annotated[Any, AfterValidator(_checked)]
-"""A mapping or list is JSON, a string the text itself, bytes the bytes."""
+"""A mapping or list is JSON, a string is the text itself, bytes are the bytes."""
 
 
 class _Entry(BaseModel):
@@ -76,7 +76,7 @@ class _Entry(BaseModel):
 
 
 class RecordedRequest(_Entry):
-    """What was asked."""
+    """A recorded request."""
 
     method: str
     path: str = Field(pattern="^/")
@@ -92,7 +92,7 @@ class RecordedEvent(_Entry):
 
 
 class RecordedResponse(_Entry):
-    """What was answered: a body or events."""
+    """A recorded answer: a body or events."""
 
     status: int = Field(ge=200, le=599)
     content_type: str = ""
@@ -122,14 +122,14 @@ class Response:
     status: int
     content_type: str
     body: bytes | list[tuple[float, bytes]]
-    """A list is a stream: seconds to wait, and then the bytes of a frame."""
+    """A list is a stream: seconds to wait, then the bytes of a frame."""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     """Whether the connection breaks after the body instead of the answer ending."""
 
 
 class Replay:
-    """Recorded answers to requests. It remembers which of them it has given."""
+    """Recorded answers to requests. It remembers which of them it has sent."""
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
         self._redactor = Redactor()
@@ -142,8 +142,8 @@ class Replay:
     def answer(self, method: str, path: str, query: str, body: bytes, secrets: Iterable[str] = ()) -> Response | None:
         """Return the recorded answer to a request, None if there is none.
 
-        `path` is the decoded one with its version, `query` the raw one, and `secrets` the keys in the headers, which
-        a recording does not have in its texts either.
+        `path` is decoded and has its version, `query` is raw, and `secrets` are the keys in the headers, which are
+        redacted in the request's texts as they were in the recording's.
         """
         for secret in secrets:
             self._redactor.learn(secret)
@@ -168,7 +168,7 @@ class Replay:
 
 
 def exchanges(entries: list[dict[str, Any]]) -> list[Exchange]:
-    """Read entries of a scenario file that have a `request`. Raises `Refused` (400) that names the place."""
+    """Parse the entries of a scenario file that have a `request`. Raises `Refused` (400) with the position."""
     return [_exchange(number, entry) for number, entry in enumerate(entries)]
 
 
@@ -178,7 +178,7 @@ def without_version(path: str) -> str:
 
 
 def from_bytes(data: bytes) -> Any:
-    """Return the most readable value that stands for exactly these bytes."""
+    """Return the most readable value from which `to_bytes` makes exactly these bytes."""
     try:
         text = data.decode()
         value = json.loads(text)
@@ -188,7 +188,7 @@ def from_bytes(data: bytes) -> Any:
         return text
     try:
         return value if isinstance(value, dict | list) and to_bytes(value) == data else text
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can say and UTF-8 cannot
+    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape and UTF-8 cannot encode
         return text
 
 
@@ -202,7 +202,7 @@ def _exchange(number: int, entry: dict[str, Any]) -> Exchange:
 
 
 def _asked(entry: dict[str, Any]) -> str:
-    """Return what an entry asks for, as far as that can be said of one that is wrong."""
+    """Return method and path of an invalid entry for the error message, as far as it has them."""
     request = entry.get("request")
     if not isinstance(request, dict):
         return ""

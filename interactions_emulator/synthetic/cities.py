@@ -1,4 +1,4 @@
-"""Some cities of the world with their real coordinates, several of them sharing a name."""
+"""A list of cities with their real coordinates; several cities share a name."""
 
 # ruff: noqa: E501
 
@@ -116,11 +116,9 @@ PLACES = (
 
 
 def find_places(name: str, count: int) -> list[Place]:
-    """Return up to `count` cities of this name, the largest first; from three letters on, those that begin
-    with it.
+    """Return up to `count` cities with this name, else with names that begin with it (3 letters or more), largest first.
 
-    Case and accents do not matter. As with the real service a name is a name only: "Paris, Texas" finds
-    nothing.
+    Case and accents do not matter. As in the real service, only names are compared: "Paris, Texas" finds nothing.
     """
     wanted = _plain(name)
     if len(wanted) < 2:
@@ -133,7 +131,7 @@ def find_places(name: str, count: int) -> list[Place]:
 
 
 def nearest(latitude: float, longitude: float) -> tuple[Place, float]:
-    """Return the city nearest to a point, and how far it is in degrees of a great circle."""
+    """Return the city nearest to a point, and its distance in degrees of a great circle."""
     return min(((place, _distance(place, latitude, longitude)) for place in PLACES), key=lambda pair: pair[1])
 
 

@@ -1,6 +1,6 @@
-"""Synthetic weather: plausible for latitude, height and season, the same each time for a place and a moment.
+"""Synthetic weather: plausible for latitude, height and season, always the same for a place and time.
 
-None of it is measured or forecast.
+It uses no measurements and no forecasts.
 """
 
 from __future__ import annotations
@@ -13,7 +13,7 @@ from datetime import date, datetime, timedelta, tzinfo
 
 @dataclass(frozen=True)
 class Spot:
-    """Where the weather is: degrees north and east, metres above the sea, and the zone whose days count."""
+    """A place: degrees north and east, metres above the sea, and the time zone that defines its days."""
 
     latitude: float
     longitude: float
@@ -23,7 +23,7 @@ class Spot:
 
 @dataclass(frozen=True)
 class Sky:
-    """A day's weather as a whole. `wet_from` and `wet_hours` say when of the day `rain` mm fall."""
+    """A day's weather. `rain` mm fall from hour `wet_from` on, for `wet_hours` hours."""
 
     mean: float
     swing: float
@@ -37,7 +37,7 @@ class Sky:
 
 @dataclass(frozen=True)
 class Moment:
-    """The weather at a moment: °C, %, mm in the hour, WMO code, km/h, and whether the sun is up."""
+    """The weather at one time: °C, %, mm per hour, WMO code, km/h, and whether it is day."""
 
     temperature_2m: float
     apparent_temperature: float
@@ -52,8 +52,8 @@ class Moment:
 def day_sky(spot: Spot, day: date) -> Sky:
     """Return a day's weather.
 
-    The mean temperature falls with latitude and height and swings with the season, which is that of the
-    hemisphere; chance adds some degrees, clouds and rain.
+    The mean temperature falls with latitude and height and varies with the season of the hemisphere; chance adds
+    some degrees, clouds and rain.
     """
     north = abs(spot.latitude)
     yearly = 27 - 0.46 * max(0.0, north - 15) - 0.0065 * spot.elevation
@@ -99,7 +99,7 @@ def moment(spot: Spot, when: datetime) -> Moment:
 
 
 def weather_code(sky: Sky, temperature: float, wet: bool) -> int:
-    """Return the WMO code: clear to overcast, fog, rain, snow in frost, thunder in warm downpours."""
+    """Return the WMO code: clear to overcast, fog, rain, snow in frost, thunderstorm in heavy warm rain."""
     if not wet:
         if sky.cloud > 0.9 and sky.wind < 8:
             return 45
@@ -113,10 +113,9 @@ def weather_code(sky: Sky, temperature: float, wet: bool) -> int:
 
 
 def sun(spot: Spot, day: date) -> tuple[datetime, datetime]:
-    """Return sunrise and sunset, in the zone of `spot`, to some minutes.
+    """Return sunrise and sunset in the time zone of `spot`, exact to a few minutes.
 
-    Where the sun does not set, they are the first and the last minute of the day; where it does not rise,
-    both are noon.
+    If the sun does not set, they are the first and the last minute of the day; if it does not rise, both are noon.
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=spot.zone)
     offset = midnight.replace(hour=12).utcoffset() or timedelta()
@@ -139,7 +138,7 @@ def _at(midnight: datetime, hours: float) -> datetime:
 
 
 def _mean_at(spot: Spot, when: datetime) -> float:
-    """Return the mean temperature, gliding from the noon of one day to the noon of the next."""
+    """Return the mean temperature in °C, interpolated between the noons of two days."""
     share = (when.hour + when.minute / 60 - 12) / 24
     today = day_sky(spot, when.date()).mean
     other = day_sky(spot, when.date() + timedelta(days=1 if share >= 0 else -1)).mean
@@ -147,12 +146,12 @@ def _mean_at(spot: Spot, when: datetime) -> float:
 
 
 def _apparent(temperature: float, humidity: float, wind: float) -> float:
-    """Steadman's apparent temperature, in the shade."""
+    """Return Steadman's apparent temperature in the shade, in °C."""
     vapour = humidity / 100 * 6.105 * math.exp(17.27 * temperature / (237.7 + temperature))
     return temperature + 0.33 * vapour - 0.70 * wind / 3.6 - 4
 
 
 def _chance(spot: Spot, day: date, what: str) -> float:
-    """Return a number from 0 to below 1 that depends on nothing but place (to 0.1°), day and `what`."""
+    """Return a number in [0, 1) that depends only on place (to 0.1°), day and `what`."""
     key = f"{spot.latitude:.1f} {spot.longitude:.1f} {day.isoformat()} {what}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:6]) / 2**48

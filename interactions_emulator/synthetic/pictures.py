@@ -1,4 +1,4 @@
-"""Pictures as PNG: charts of numbers, and shapes after the words of a prompt. The same input gives the same bytes."""
+"""Draws PNG pictures: charts of numbers, and the shapes that a prompt names. The same input gives the same bytes."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ if TYPE_CHECKING:
     from matplotlib.figure import Figure
 
 _DRAWING = threading.Lock()
-"""matplotlib's fonts are shared between figures and not made for threads."""
+"""One drawing at a time: matplotlib shares its fonts between figures, and they are not thread-safe."""
 INK, SOFT, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
 LINES = ("#1a4f8b", "#c2571a", "#3f7d4e")
 MOST_NAMES, LONGEST_NAME = 12, 24
@@ -37,7 +37,7 @@ FONTS = (
 
 @dataclass(frozen=True)
 class Chart:
-    """Numbers over names. `places` are where the names stand on an axis: a line; () for bars. None is a gap."""
+    """Numbers by name. With `places`, the names' positions on the axis, it is a line; with () bars. None is a gap."""
 
     title: str
     source: str
@@ -49,7 +49,7 @@ class Chart:
 
 
 def draw_chart(chart: Chart) -> bytes:
-    """Bars or a line, 1440 pixels wide."""
+    """Draws bars or a line, 1440 pixels wide."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.1, 0.2, 0.86, 0.62))
@@ -69,10 +69,10 @@ def draw_chart(chart: Chart) -> bytes:
 
 
 def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -> bytes:
-    """Shapes in the colours that the prompt names, else in its own; it says in small print who drew it.
+    """Draws shapes in the colours that the prompt names, else in a palette; small print says that the emulator drew it.
 
-    `aspect_ratio` is width to height, such as "16:9"; `image_size` the longer side: 512, 1K, 2K or 4K. Others count as
-    "1:1" and "1K".
+    `aspect_ratio` is width to height, such as "16:9"; `image_size` is the longer side: 512, 1K, 2K or 4K. Other values
+    count as "1:1" and "1K".
     """
     ratio = re.fullmatch(r"(\d{1,2}):(\d{1,2})", aspect_ratio)
     wide, high = (int(ratio[1]) or 1, int(ratio[2]) or 1) if ratio else (1, 1)
@@ -82,7 +82,7 @@ def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -
 
 
 class _Wish(NamedTuple):
-    """Something that a prompt names: how many, of which colour ("" if not said), of which shape."""
+    """Shapes that a prompt names: number, colour ("" if not given) and shape."""
 
     many: int
     colour: str
@@ -116,7 +116,7 @@ _PALETTES = (
 
 
 def _wishes(prompt: str) -> list[_Wish]:
-    """`three red circles and a blue star`, in order."""
+    """The shapes in a prompt such as `three red circles and a blue star`, in order."""
     found: list[_Wish] = []
     count, colour = 0, ""
     for word in words(prompt[:2_000]):
@@ -232,12 +232,12 @@ def _in(chart: Chart) -> str:
 
 
 def _plain(text: str) -> str:
-    """Text in which no `$` begins a formula."""
+    """The text with `$` escaped, which would begin a formula in matplotlib."""
     return text.encode(errors="replace").decode().replace("$", r"\$")
 
 
 def _png(draw: Callable[[Figure], None], width: float, height: float, dots: float) -> bytes:
-    """`width` and `height` in inches, `dots` an inch."""
+    """`width` and `height` in inches, `dots` per inch."""
 
     from matplotlib import font_manager, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

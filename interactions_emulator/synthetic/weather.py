@@ -1,8 +1,8 @@
-"""A weather service in the shape of Open-Meteo's: geocoding and forecast, with synthetic values.
+"""A weather service with the interface of Open-Meteo: geocoding and forecast, with synthetic values.
 
-Cities and coordinates are real (`gazetteer`), the weather is made up (`climate`), and each answer says so
-with `"synthetic": true`. Parameters, units and the shape of answers and errors are those of the real service,
-as far as a weather tool uses them; other parameters are ignored, other variables refused.
+Cities and coordinates are real (`cities.py`), the weather is made up (`climate.py`), and each answer says so
+with `"synthetic": true`. Parameters, units, answers and errors have the form of the real service, as far as a
+weather tool uses them; other parameters are ignored, other variables are refused.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _TEMPERATURE = {"celsius": ("°C", 1.0, 0.0), "fahrenheit": ("°F", 1.8, 32.0)}
 _WIND = {"kmh": ("km/h", 1.0), "ms": ("m/s", 1 / 3.6), "mph": ("mp/h", 0.621371), "kn": ("kn", 0.539957)}
 _PRECIPITATION = {"mm": ("mm", 1.0), "inch": ("inch", 1 / 25.4)}
 _NEAR = 3.0
-"""Degrees around a city within which its time zone and height hold."""
+"""Distance from a city, in degrees, within which a point gets the city's time zone and height."""
 
 
 class BadQuery(Exception):
-    """A query that is answered with 400 and the reason."""
+    """An invalid query; it is answered with 400 and the reason."""
 
 
 async def geocode(request: Request) -> Response:
@@ -52,13 +52,12 @@ async def geocode(request: Request) -> Response:
 
 
 async def predict(request: Request) -> Response:
-    """Answer `GET /weather/v1/forecast`, as of the real time."""
+    """Answer `GET /weather/v1/forecast` for the real time."""
     return _answer(lambda: forecast(request.query_params, time.time()))
 
 
 def search(query: Mapping[str, str]) -> Answer:
-    """Answer a geocoding query (`name`, `count`); a name that is not known gives an answer without
-    `results`."""
+    """Answer a geocoding query (`name`, `count`); for an unknown name the answer has no `results`."""
     if not query.get("name"):
         raise BadQuery("Parameter 'name' is required.")
     count = _number(query, "count", 10, 1, 100)
@@ -68,7 +67,7 @@ def search(query: Mapping[str, str]) -> Answer:
 
 
 def forecast(query: Mapping[str, str], now: float) -> Answer:
-    """Answer a forecast query as of `now`. Raises `BadQuery` with the reason."""
+    """Answer a forecast query for `now`, in seconds since 1970. Raises `BadQuery` with the reason."""
     spot, zone_name = _spot(query)
     days = int(_number(query, "forecast_days", 7, 0, 16))
     convert, units = _units(query)
@@ -115,7 +114,7 @@ def _answer(ask: Callable[[], Answer]) -> Response:
 
 
 def _result(place: Place) -> Answer:
-    # The real service has GeoNames' ids here; these are beyond them.
+    # The real service uses GeoNames ids; these ids are above all of them.
     named = {key: value for key, value in place._asdict().items() if key != "also"}
     return {"id": 900_000_000 + PLACES.index(place)} | named
 

@@ -1,1 +1,1 @@
-"""Webhooks: who is registered, and how messages are signed and delivered."""
+"""Webhooks: registers endpoints, signs and delivers messages."""

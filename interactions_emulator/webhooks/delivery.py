@@ -1,11 +1,11 @@
-"""Messages to webhooks in the Standard Webhooks format: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
+"""Delivers messages in the Standard Webhooks format: `webhook-id`, `webhook-timestamp`, `webhook-signature`.
 
 A message to a registered webhook is signed with its secrets (`v1,…`, which the package `standardwebhooks` checks).
-The addresses in a request's own `webhook_config.uris`, which take the place of the registered ones, share no secret:
-their signature is a JWT (RS256) whose key is at `/.well-known/jwks.json` of this server. What claims the real service
-puts there is not documented; here they are the message's id and time and the SHA-256 of its body.
+The addresses in a request's own `webhook_config.uris` replace the registered ones and have no secret: their signature
+is a JWT (RS256) whose key is at `/.well-known/jwks.json` of this server. The claims of the real service's JWT are not
+documented; here they are the message's id and time and the SHA-256 of its body.
 
-Whoever does not answer with a 2xx within 10 s is sent the message again, in virtual time, for about 24 hours.
+An endpoint that does not answer with a 2xx within 10 s gets the message again, for about 24 hours of virtual time.
 """
 
 from __future__ import annotations
@@ -31,14 +31,14 @@ from interactions_emulator.webhooks.registry import EVENTS, Webhooks
 WAITS = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
 """Virtual seconds before each further attempt."""
 PATIENCE = 10.0
-"""Real seconds that an endpoint may take."""
+"""Real seconds until an attempt times out."""
 MOST = 10_000
-"""Attempts that are remembered."""
+"""Most attempts kept for `/_emulator/deliveries`."""
 
 
 @dataclass
 class Delivery:
-    """A message on its way. `webhook` is the id of the registered one, None for an address that a request named."""
+    """A message not yet delivered. `webhook` is the id of a registered webhook, None for an address from a request."""
 
     id: str
     uri: str
@@ -49,18 +49,18 @@ class Delivery:
 
 
 class Deliveries:
-    """Sends messages and remembers each attempt."""
+    """Sends messages and logs each attempt."""
 
     def __init__(self, journal: Journal, clock: Clock, webhooks: Webhooks) -> None:
         self.attempts: deque[dict[str, Any]] = deque(maxlen=MOST)
-        """Oldest first: {time, id, uri, type, attempt, status}; status null: there was no answer."""
+        """Oldest first: {time, id, uri, type, attempt, status}; status None: no answer."""
         self._journal = journal
         self._clock = clock
         self._webhooks = webhooks
         self._tasks: set[asyncio.Task[None]] = set()
 
     def resume(self) -> None:
-        """Go on with what was on its way when the last server on this journal ended."""
+        """Continue the deliveries that were unfinished when the last server with this state file ended."""
         for _, record in list(self._journal.read("delivery")):
             self._begin(Delivery(**record))
 
@@ -70,7 +70,7 @@ class Deliveries:
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def tell(self, interaction: Interaction) -> None:
-        """Send word of an interaction that has ended to whom it concerns."""
+        """Send a message about an ended interaction to the request's own addresses or the subscribed webhooks."""
         config = interaction.head.get("webhook_config") or {}
         event = f"interaction.{interaction.status}"
         if event not in EVENTS:
@@ -88,7 +88,7 @@ class Deliveries:
         return {}
 
     def keys(self) -> dict[str, Any]:
-        """Return the JSON Web Key Set that the JWTs are checked with."""
+        """Return the JSON Web Key Set for verifying the JWTs."""
         import jwt
 
         public = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
@@ -108,7 +108,7 @@ class Deliveries:
 
     async def _deliver(self, delivery: Delivery) -> None:
         while True:
-            if not isinf(self._clock.speed):  # else at once: nobody's silence makes a day pass for all the rest
+            if not isinf(self._clock.speed):  # else retry at once: waiting would move the clock of all runs on by a day
                 await self._clock.until(delivery.due)
             status = await self._attempt(delivery)
             arrived = status is not None and 200 <= status < 300
@@ -122,7 +122,7 @@ class Deliveries:
             self._webhooks.disable(delivery.webhook)
 
     async def _attempt(self, delivery: Delivery) -> int | None:
-        """Send a message once. Return the status of the answer, None if there was none."""
+        """Send a message once. Return the status of the answer, None if there is no answer."""
         import httpx
 
         status = None
@@ -144,7 +144,7 @@ class Deliveries:
         return status
 
     def _signature(self, delivery: Delivery, sent: datetime) -> str:
-        """Whoever checks it compares with the real time, so that is what is signed."""
+        """Return the signature, made with the real time `sent`, since receivers compare it with their clock."""
         from standardwebhooks import Webhook as Signer
 
         if delivery.webhook:

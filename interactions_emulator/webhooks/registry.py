@@ -1,9 +1,9 @@
-"""Registered webhooks: who is told when an interaction ends.
+"""Registered webhooks: the endpoints that get a message when an interaction ends.
 
 POST, GET          /{version}/webhooks
 GET, PATCH, DELETE /{version}/webhooks/{id}
-POST               /{version}/webhooks/{id}:ping                 sends it a message now
-POST               /{version}/webhooks/{id}:rotateSigningSecret  gives it a new secret; old ones sign too for a day
+POST               /{version}/webhooks/{id}:ping                 sends a message now
+POST               /{version}/webhooks/{id}:rotateSigningSecret  adds a new secret; old ones also sign for a day
 """
 
 from __future__ import annotations
@@ -29,12 +29,12 @@ EVENTS = (
     "batch.failed",
     "video.generated",
 )
-"""What the API lets one subscribe to; only the first three ever happen here."""
+"""Events that the API accepts in a subscription; only the first three happen here."""
 STATES = ("enabled", "disabled", "disabled_due_to_failed_deliveries")
 REVOCATIONS = ("revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately")
 DAY = 86_400.0
 Secret = tuple[str, float | None]
-"""A secret and the moment it ends."""
+"""A secret and when it expires, in virtual seconds since 1970; None: never."""
 
 
 @dataclass
@@ -49,10 +49,10 @@ class Webhook:
     name: str = ""
     state: str = "enabled"
     secrets: list[Secret] = field(default_factory=list)
-    """Those that sign, newest first."""
+    """The signing secrets, newest first."""
 
     def resource(self) -> dict[str, Any]:
-        """Return it as the API shows it: of its secrets only how they begin."""
+        """Return the resource as the API shows it, with only the beginnings of its secrets."""
         shown = asdict(self)
         shown |= {"create_time": timestamp(self.create_time), "update_time": timestamp(self.update_time)}
         shown["signing_secrets"] = [
@@ -63,7 +63,7 @@ class Webhook:
 
 
 class Webhooks:
-    """The registered ones. `hosts` may be told besides this machine. Every method raises `Refused` (400, 404)."""
+    """The registered webhooks. `hosts` are allowed besides this machine. Methods raise `Refused` (400, 404)."""
 
     def __init__(self, journal: Journal, clock: Clock, hosts: frozenset[str] = frozenset()) -> None:
         self._journal = journal
@@ -108,23 +108,23 @@ class Webhooks:
         return {"secret": self._add_secret(webhook, old if behavior == REVOCATIONS[0] else [])}
 
     def disable(self, webhook_id: str) -> None:
-        """Give up on one that never answered."""
+        """Disable a webhook that never answered."""
         if webhook_id in self._all:
             self._all[webhook_id].state = STATES[2]
             self._keep(self._all[webhook_id])
 
     def subscribers(self, event: str) -> list[Webhook]:
-        """Return those that want to hear of an event."""
+        """Return the enabled webhooks that subscribe to an event."""
         return [one for one in self._all.values() if one.state == "enabled" and event in one.subscribed_events]
 
     def secrets(self, webhook_id: str) -> list[str]:
-        """Return the secrets that sign now, newest first; none if it was deleted."""
+        """Return the unexpired secrets, newest first; none if the webhook was deleted."""
         webhook = self._all.get(webhook_id)
         now = self._clock.now()
         return [secret for secret, end in webhook.secrets if end is None or end > now] if webhook else []
 
     def check_uri(self, uri: Any) -> str:
-        """Return an address that may be told: http(s) on this machine or one of `hosts`."""
+        """Return `uri` if it is allowed: http(s) on this machine or one of `hosts`. Raises `Refused` (400)."""
         try:
             parts = urlsplit(uri if isinstance(uri, str) else "")
             host = parts.hostname or ""
@@ -139,7 +139,7 @@ class Webhooks:
         return str(uri)
 
     def _set(self, webhook: Webhook, body: dict[str, Any]) -> None:
-        """Change the fields that a body names, all or none."""
+        """Change the fields that are in a body; none if one of them is invalid."""
         name, state = body.get("name", webhook.name), body.get("state", webhook.state)
         events = body.get("subscribed_events", webhook.subscribed_events)
         uri = self.check_uri(body["uri"]) if "uri" in body else webhook.uri

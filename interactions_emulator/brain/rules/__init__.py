@@ -1,1 +1,1 @@
-"""The built-in brain: rules that read what a request declares. It invents no fact."""
+"""The rules of the built-in brain, which answers from the request and the corpus and invents no facts."""

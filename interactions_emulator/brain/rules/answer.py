@@ -1,4 +1,4 @@
-"""Writing answers as steps: text with citations, thoughts, calls. Everything is deterministic."""
+"""Builds the steps of an answer, deterministically: text with citations, thoughts, calls."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interactions_emulator.corpus.index import Passage
 
 
 class Draft:
-    """A growing text whose citations count UTF-8 bytes, end exclusive, as on the wire."""
+    """A text under construction. Its citations count UTF-8 bytes, end exclusive, as the API does."""
 
     def __init__(self, documents_url: str) -> None:
         self._url = documents_url if not documents_url or documents_url.endswith("/") else documents_url + "/"
@@ -28,12 +28,12 @@ class Draft:
         return self
 
     def quote(self, sentence: str, source: Passage) -> Draft:
-        """Appends a sentence that stands in `source`, cited."""
+        """Appends a sentence from `source`, with its citation."""
         start = self._bytes
         self.write(sentence)
         place = {"start_index": start, "end_index": self._bytes}
         cited: dict[str, Any]
-        if source.document_id.startswith(ATTACHED):  # it has no address
+        if source.document_id.startswith(ATTACHED):  # it has no URL
             cited = {"type": "file_citation", "file_name": source.title, "source": sentence}
             cited |= {"page_number": source.page} if source.page else {}
         else:
@@ -42,7 +42,7 @@ class Draft:
         return self
 
     def step(self) -> Step:
-        """The text as a `model_output`, closed by the emulator's sign-off."""
+        """The text as a `model_output` that ends with the emulator's sign-off."""
         content: dict[str, Any] = {"type": "text", "text": f"{''.join(self._pieces).rstrip()}\n\n{SIGN_OFF}"}
         if self._annotations:
             content["annotations"] = self._annotations
@@ -50,12 +50,12 @@ class Draft:
 
 
 def say(text: str) -> Step:
-    """A plain answer."""
+    """A `model_output` with plain text."""
     return Draft("").write(text).step()
 
 
 class Ids:
-    """Ids and signatures that are the same whenever the same turn is answered."""
+    """Makes ids and signatures that are always the same for the same turn."""
 
     def __init__(self, turn: Turn) -> None:
         last = turn.steps[-1] if turn.steps else {}
@@ -63,11 +63,11 @@ class Ids:
         self._count = 0
 
     def new(self, prefix: str) -> str:
-        """For example `fc_1f0a9b3c`."""
+        """A new id, such as `fc_1f0a9b3c`."""
         return f"{prefix}_{self._digest().hex()[:8]}"
 
     def signature(self) -> str:
-        """Opaque base64."""
+        """A new signature, opaque base64."""
         return base64.b64encode(self._digest()[:12]).decode()
 
     def _digest(self) -> bytes:
@@ -76,7 +76,7 @@ class Ids:
 
 
 def sendable(value: Any) -> Any:
-    """A step without halves of characters, which JSON may bring in and UTF-8 cannot send on."""
+    """A step without halves of surrogate pairs, which JSON may contain but UTF-8 cannot encode."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):
@@ -95,7 +95,7 @@ def function_call(ids: Ids, name: str, arguments: dict[str, Any]) -> Step:
 
 
 def search_steps(ids: Ids, queries: list[str]) -> tuple[Step, Step]:
-    """A `google_search_call` and its result, which says where was searched in truth."""
+    """A `google_search_call` and its result, which says that only local documents were searched."""
     call_id = ids.new("gs")
     call: Step = {
         "type": "google_search_call",

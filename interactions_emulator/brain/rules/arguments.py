@@ -26,10 +26,10 @@ def fill(
     previous: dict[str, Any] | None = None,
     follows: bool = False,
 ) -> Filled:
-    """One call's arguments, of which `fixed` are given.
+    """The arguments of one call, including the `fixed` ones.
 
-    Required ones that the message lacks are taken from the `previous` call of the function; all of them, if the
-    message `follows` it and only says what shall be different.
+    Required arguments that are not in the message are taken from the `previous` call of the function. If the message
+    `follows` that call and only says what is different, optional ones are taken from it too.
     """
     properties: dict[str, Any] = parameters.get("properties") or {}
     required = [key for key in parameters.get("required") or [] if key in properties]
@@ -58,7 +58,7 @@ def fill_all(
     previous: dict[str, Any] | None = None,
     follows: bool = False,
 ) -> list[Filled]:
-    """One `Filled` a place if the message names several and the function takes one, else one."""
+    """One `Filled` for each place if the message names several and the function takes one, else a single `Filled`."""
     one = fill(parameters, message, fixed, previous, follows)
     for key, raw in (parameters.get("properties") or {}).items():
         schema = plain_schema(raw)
@@ -105,7 +105,7 @@ def _value(key: str, schema: Schema, message: str, required: bool, siblings: Sch
 
 
 def mentioned_value(values: list[Any], message: str) -> Any:
-    """The enum value that the message names, itself or by a unit that goes with it; None if it names none."""
+    """The enum value that the message names, directly or by a unit that belongs to it, or None."""
     plain = message.casefold()
     for value in values:
         name = str(value).casefold().replace("_", " ")
@@ -173,7 +173,7 @@ def _read_number(text: str) -> float:
 
 
 def days_in(plain: str) -> int | None:
-    """How many days from today on a message speaks of, today included."""
+    """The number of days from today, included, that a message asks about, or None."""
     if match := re.search(rf"({_NUMBER})[\s-]*(days?|weeks?|jours|tage|días|天)", plain):
         return int(_read_number(match[1])) * (7 if match[2].startswith("week") else 1)
     for pattern, days in (
@@ -279,7 +279,7 @@ _LEAD = re.compile(
 
 
 def subject_of(message: str) -> str:
-    """What a message is about, in its own words: without politeness and "look up", "tell me about"."""
+    """The subject of a message in its own words, without polite words and "look up", "tell me about"."""
     plain = " ".join(message.split())
     start = core(message)[:25]
     at = plain.casefold().find(start) if start else -1
@@ -288,7 +288,7 @@ def subject_of(message: str) -> str:
 
 
 def _last_resort(schema: Schema) -> Any:
-    """What a required parameter may be without the message's help: its default, the only choice, false, none."""
+    """A required parameter's value when the message has none: its default, its first choice, false, or None."""
     if "default" in schema:
         return schema["default"]
     if schema.get("enum"):

@@ -1,4 +1,4 @@
-"""Files that come with a message: what can be known of pictures, and documents to be quoted."""
+"""Reads the files that come with a message: describes pictures, and makes documents quotable."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interactions_emulator.corpus.tables import Table
 from interactions_emulator.corpus.text import clip
 
 ATTACHED = "attached:"
-"""What the ids of attached documents begin with; those of a corpus have no colon."""
+"""Prefix of attached documents' ids; ids in a corpus have no colon."""
 _MARKUP: dict[str, Markup] = {
     "application/pdf": "pdf",
     "text/plain": "plain",
@@ -31,7 +31,7 @@ _PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
 
 class Attached(NamedTuple):
-    """The documents of a conversation: those that could be read, and what is said of the others."""
+    """The documents of a conversation: a corpus of the readable ones, and messages about the others."""
 
     corpus: Corpus
     unread: tuple[str, ...]
@@ -52,7 +52,7 @@ def read_documents(parts: Iterable[Mapping[str, Any]]) -> Attached:
 
 
 class CombinedCorpus:
-    """The attached documents and the corpus, searched as one; the attached ones come first where they fit as well."""
+    """The attached documents and the corpus, searched together; passages of the attached ones come first."""
 
     def __init__(self, attached: Corpus, corpus: Corpus) -> None:
         self._both = (attached, corpus)
@@ -62,7 +62,7 @@ class CombinedCorpus:
         return [passage for corpus in self._both for passage in corpus.search(query, limit)]
 
     def weights(self, query: str) -> dict[str, tuple[float, int]]:
-        """See `Corpus.weights`; the weight is that in the corpus, the larger of the two."""
+        """See `Corpus.weights`; the weight is that of the corpus, since it is larger than the attached documents."""
         attached, known = (corpus.weights(query) for corpus in self._both)
         return {term: (weight, count + attached[term][1]) for term, (weight, count) in known.items()}
 
@@ -72,7 +72,7 @@ class CombinedCorpus:
 
 
 def described(part: Mapping[str, Any]) -> str:
-    """What can be known of a file without understanding it: `image (PNG, 640 × 480, 12 kB)`."""
+    """A description of a file by its type and size: `image (PNG, 640 × 480, 12 kB)`."""
     data, kind = str(part.get("data") or ""), str(part.get("type"))
     about = [str(part.get("mime_type") or "")]
     if data and kind == "image":
@@ -87,7 +87,7 @@ def all_text(corpus: Corpus) -> str:
 
 
 def _picture(data: str, mime_type: str) -> str:
-    from PIL import Image  # takes a while, and most messages have no picture
+    from PIL import Image  # here: the import is slow, and most messages have no picture
 
     try:
         with Image.open(io.BytesIO(base64.b64decode(data)), formats=_PICTURES) as image:
@@ -99,9 +99,9 @@ def _picture(data: str, mime_type: str) -> str:
         return mime_type
 
 
-@lru_cache(maxsize=8)  # a conversation about a long document would parse it at every turn
+@lru_cache(maxsize=8)  # so that a long document is not parsed again at every turn
 def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
-    """Raises `Unreadable`."""
+    """Read one document. Raises `Unreadable` with the reason."""
     kind = mime_type.partition(";")[0].strip().lower()
     if not isinstance(data, str) or not data:
         raise Unreadable(f"nothing is fetched from addresses ({clip(uri, 200)}), send its data")
@@ -117,7 +117,7 @@ def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
     else:
         text = raw.decode("utf-8-sig", errors="replace")
         if markup == "plain" and re.search(r"^#{1,6} \S", text, re.MULTILINE):
-            markup = "markdown"  # as it is often sent
+            markup = "markdown"  # Markdown is often sent as plain text
         title = title_of(text, markup)
     if not text.strip():
         raise Unreadable("it is empty")

@@ -1,4 +1,4 @@
-"""Reads a research brief: its topic, the aspects to look for, and the form the report shall have."""
+"""Parses a research brief: its topic, the aspects to look for, and the form of the report."""
 
 from __future__ import annotations
 
@@ -45,7 +45,7 @@ _LEFT_OUT = re.compile(
 
 @dataclass(frozen=True)
 class Aspect:
-    """Something the brief asks for, in its own words."""
+    """One thing that the brief asks for, in its own words, with the search query for it."""
 
     label: str
     query: str
@@ -53,7 +53,7 @@ class Aspect:
 
 @dataclass(frozen=True)
 class Brief:
-    """A reading of what shall be researched. `most_words` and `bullets` are 0 if the brief says nothing of them."""
+    """A parsed research brief. `most_words` and `bullets` are 0 if the brief does not set them."""
 
     text: str
     title: str
@@ -64,11 +64,11 @@ class Brief:
     table: bool
     most_words: int
     without: tuple[str, ...] = ()
-    """What shall be left out."""
+    """Subjects to leave out."""
 
 
 def read_brief(heard: ParsedTurn) -> Brief:
-    """The brief of a turn; a mere go-ahead or addition to an earlier plan takes the earlier brief along."""
+    """The brief of a turn. If the message is only a go-ahead or a short addition, the earlier brief is included."""
     earlier = [said.text for said in heard.before if said.speaker == "user" and not is_assent(said.text)]
     text = heard.message or heard.asked
     if earlier and (is_assent(text) or len(terms(text)) < 5):
@@ -78,7 +78,7 @@ def read_brief(heard: ParsedTurn) -> Brief:
 
 
 def parse(text: str) -> Brief:
-    """See `read_brief`; without the conversation."""
+    """Parse a brief from its text alone."""
     plain = " ".join(text.split())[:20_000]
     form = list(_FORM.finditer(plain))
     sections = next((enumerated(m["sections"]) for m in form if m["sections"]), ())
@@ -115,14 +115,14 @@ def _topic(subject: str) -> str:
 
 
 def _title(subject: str, topic: str) -> str:
-    """A question stands as it was asked; anything else is named by its topic."""
+    """The report's title: a short question unchanged, else the topic."""
     first = (sentences(subject) or [topic])[0]
     title = first if first.endswith(("?", "？")) and len(first) <= 110 else topic
     return title[:1].upper() + title[1:]
 
 
 def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
-    """The clauses of the brief, each with the words that carry it."""
+    """One aspect for each clause of the brief that has meaningful words."""
     found: dict[str, Aspect] = {}
     clauses = re.split(
         r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et|и)\b|和|以及"
@@ -134,7 +134,7 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
         label = _WIDE_REQUEST.sub("", _REQUEST.sub("", core(clause))).strip(" .,'\"-؟")
         label = re.sub(r"\s+in (?:great |more )?(?:detail|depth)$", "", label)
         start = clause.casefold().find(label)
-        label = clause[start : start + len(label)] if start >= 0 else label  # as it was written
+        label = clause[start : start + len(label)] if start >= 0 else label  # with the original capitals
         stems = tuple(dict.fromkeys(terms(label)))
         if not stems or len(stems) > 14 or label in found:
             continue

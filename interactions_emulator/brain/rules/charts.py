@@ -1,4 +1,4 @@
-"""Charts of a report: tables of the documents it cites, drawn as they stand there."""
+"""Charts of a report, drawn from the tables of the documents that it cites."""
 
 from __future__ import annotations
 
@@ -15,11 +15,11 @@ from interactions_emulator.synthetic.pictures import Chart
 MOST_CHARTS = 2
 MOST_BARS, MOST_POINTS = 20, 400
 NEAR = 0.3
-"""Share of the topic that a table with its document's title has to speak of, unless it came with the brief."""
+"""Least share of the topic's words in a table and its document's title, unless the document came with the brief."""
 
 
 class Figure(NamedTuple):
-    """A chart, what is said of it, and the document that it is drawn from."""
+    """A chart, its description, and the document that it is drawn from."""
 
     caption: str
     source: Passage
@@ -29,7 +29,7 @@ class Figure(NamedTuple):
 def figures(
     shelf: CombinedCorpus, documents: Sequence[Passage], share: Callable[[str], float], without: Sequence[str]
 ) -> list[Figure]:
-    """Up to two charts from the tables of `documents`, those nearest to the topic; `share` says how near a text is."""
+    """Up to two charts from the tables of `documents`, nearest to the topic first; `share` scores a text's nearness."""
     found: list[tuple[float, int, Figure]] = []
     for passage in {one.document_id: one for one in documents}.values():
         for table in shelf.tables(passage.document_id):

@@ -9,21 +9,21 @@ from interactions_emulator.corpus.text import stem
 
 
 class Concept(NamedTuple):
-    """`names`: words a schema may call it by. `cues`: what in a text speaks for it; each alternative counts once."""
+    """`names`: words that a schema may use for it. `cues`: words in a text that indicate it; each counts once."""
 
     names: frozenset[str]
     cues: re.Pattern[str]
 
 
 class Match(NamedTuple):
-    """How strongly a text speaks for a concept, and by which words."""
+    """How strongly a text indicates a concept, and by which words."""
 
     weight: float
     cues: tuple[str, ...]
 
 
 def concepts_of(name: str) -> list[str]:
-    """The concepts that a value such as `self_harm`, `harmful` or `isSpam` stands for."""
+    """The concepts that a value such as `self_harm`, `harmful` or `isSpam` means."""
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").casefold().split()
     stems = {stem(part) for part in parts} | {stem("".join(parts))}
     direct = [key for key, concept in CONCEPTS.items() if stems & concept.names]
@@ -41,7 +41,7 @@ def is_benign(name: str) -> bool:
 
 
 def match(concept: str, text: str) -> Match:
-    """What in the text speaks for a concept."""
+    """Find the words in a text that indicate a concept."""
     told = _REPORTED.sub(" ", text) if concept in _TELLABLE else text
     found = dict.fromkeys(" ".join(m.group().split()).casefold() for m in CONCEPTS[concept].cues.finditer(told))
     return Match(float(len(found)), tuple(found)[:5])
@@ -55,7 +55,7 @@ _REPORTED = re.compile(
     |\b(?:called|calling|calls)\s(?:me|him|her|us|them)\s(?:an?\s)?(?:\w+\s)?\w+""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""What somebody else did or said, told as news or a complaint."""
+"""News and complaints about what other people did or said."""
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -207,4 +207,4 @@ UMBRELLAS: dict[str, tuple[str, ...]] = {
     stem("complaint"): ("negative",),
 }
 GRAVITY = ("self_harm", "violence", "hate", "dangerous")
-"""Concepts that win against the milder ones when both are found."""
+"""Serious concepts, preferred to milder ones when both are found."""

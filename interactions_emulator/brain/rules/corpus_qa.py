@@ -1,4 +1,4 @@
-"""Answers questions by quoting the corpus, or the text that was just spoken of."""
+"""Answers questions by quoting the corpus, or a given text such as an earlier report."""
 
 from __future__ import annotations
 
@@ -12,13 +12,13 @@ from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.text import ENDS, UNSPACED, listed, sentences, terms
 
 ENOUGH = 0.6
-"""Share of a question that a passage has to speak of, to be an answer to it."""
+"""Least share of a question's words, from 0 to 1, in a passage that answers it."""
 MOST_SENTENCES = 4
 MOST_DOCUMENTS = 3
 
 
 def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Iterator[Step]:
-    """Searches the corpus; the answer quotes what it says, or says that it says nothing."""
+    """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
     found = relevant(corpus, query)
@@ -44,7 +44,7 @@ def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draf
 
 
 def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[str, Passage]]:
-    """Two to four sentences of one to three documents that speak of the query; [] if none speak of enough of it."""
+    """Two to four sentences from one to three documents that match the query; [] if none has a share of `enough`."""
     weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
     telling = max(weights, key=lambda term: weights[term], default="")
     passages = [
@@ -83,7 +83,7 @@ def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[s
 
 
 def from_text(text: str, question: str, most: int) -> list[str]:
-    """The sentences of a text that speak most of the question, in order; its weightiest if nothing is asked."""
+    """The `most` sentences of a text that match the question best, in order; without a question, its main sentences."""
     body = [
         line
         for line in text.splitlines()
@@ -114,7 +114,7 @@ def from_text(text: str, question: str, most: int) -> list[str]:
 
 
 def quotable(sentence: str, alone: bool = True) -> bool:
-    """Whether a sentence can be quoted: complete, of words, and if `alone` not hanging on the one before it."""
+    """Whether a sentence can be quoted: complete, made of words and, if `alone`, clear without the one before it."""
     wide = bool(re.search(f"[{UNSPACED}]", sentence))
     last = sentence.rstrip("\"'”’»)")[-1:]
     if not (10 if wide else 35) <= len(sentence) <= 420 or not (last in ENDS or "\u0e00" <= last < "\u0f00"):
@@ -142,6 +142,6 @@ _HANGING = re.compile(
 
 
 def alike(one: str, other: str) -> bool:
-    """Whether two sentences say the same in nearly the same words."""
+    """Whether two sentences have nearly the same words."""
     a, b = set(terms(one)), set(terms(other))
     return len(a & b) >= 0.7 * max(1, min(len(a), len(b)))

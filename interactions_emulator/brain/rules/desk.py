@@ -1,4 +1,4 @@
-"""What the root of an application decides by itself: what is for the agent that researches, and forgetting."""
+"""Decisions of an application's root agent: which messages go to the researcher, and deleting the conversation."""
 
 from __future__ import annotations
 
@@ -14,13 +14,13 @@ from interactions_emulator.brain.rules.tool_selection import Candidate
 
 FORGET, CONFIRM = "forget_conversation", "confirm_forgetting"
 FORGETTING = frozenset((FORGET, CONFIRM))
-"""Functions that are called for a message about forgetting, and for no other."""
+"""Functions that are called only for deletion requests."""
 KEPT = "Nothing was deleted."
 NOTHING_STARTED = "All right, nothing was started."
 MOST_WORDS = 8
-"""Words of a message that only says that nothing shall be started."""
+"""Most words of a message that only says not to start anything."""
 RECENT = 8
-"""Entries of the conversation in which a question of the researcher is looked for."""
+"""Latest entries of the conversation that are searched for the researcher's answers."""
 
 _ANSWERS: frozenset[Wish] = frozenset(("yes", "no", "drop_it", "later", "not_start", "keep"))
 _COMMANDS: frozenset[Wish] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))
@@ -33,11 +33,11 @@ _ABOUT: frozenset[Wish] = frozenset(
 _WAITS = re.compile(
     r"\bsay \*{0,2}yes\b|\bwaits for (?:your|a) yes\b|\bapproval\b|\bgo ahead\b|\[…\]\s*$", re.IGNORECASE
 )
-"""The end of an answer that asks for a yes. One that was cut may have asked for it, too."""
+"""Matches the end of an answer that asks for a yes. An answer cut with […] may have asked too."""
 _POINTS = re.compile(
     r"\b(?:it|its|this|that|these|they|them|both|the two|the \w+ one|(?:step|point|section) \d+)\b", re.IGNORECASE
 )
-"""Words for what was just shown."""
+"""Words that refer to something shown before."""
 _WEATHER = re.compile(r"\b(?:weather|forecast|rain\w*|snow\w*|umbrella|wetter|météo|temps|tiempo)\b", re.IGNORECASE)
 _RUN = re.compile(
     r"\b(?:research|report|study|run|job)\w*\b|\b\w*(?:recherche|bericht|studie)\w*\b|\b(?:rapport|étude|informe)s?\b"
@@ -47,7 +47,7 @@ _RUN = re.compile(
 
 
 def decide(heard: ParsedTurn, functions: frozenset[str], options: Sequence[Candidate], ids: Ids) -> Step | None:
-    """What the root does itself: forgets the conversation, or says that no run was started; else None."""
+    """The root's own step: a call that deletes the conversation, or the reply that nothing was started; else None."""
     wishes = wishes_of(heard.message)
     if functions >= FORGETTING and (step := _forgetting(heard, wishes, ids)):
         return step
@@ -72,12 +72,12 @@ def _forgetting(heard: ParsedTurn, wishes: frozenset[Wish], ids: Ids) -> Step | 
         if clear or "confirms_forgetting" in wishes:
             return function_call(ids, CONFIRM, {})
         if begins:
-            return function_call(ids, FORGET, {})  # asks once more
+            return function_call(ids, FORGET, {})  # ask once more
     return function_call(ids, FORGET, {}) if "forget_all" in wishes else None
 
 
 def is_for_researcher(heard: ParsedTurn, researcher: Candidate) -> bool:
-    """Whether a message is about a research run that was spoken of, or names one."""
+    """Whether a message is about an earlier research run, or names one."""
     message, wishes = heard.message, wishes_of(heard.message)
     intent = intent_of(message)
     if intent in ("judge", "draw") or intent in MEMORY:
@@ -98,17 +98,17 @@ def is_for_researcher(heard: ParsedTurn, researcher: Candidate) -> bool:
 
 
 def is_call_of(call: Call, option: Candidate) -> bool:
-    """Whether a call is one of `option`."""
+    """Whether a call was made for `option`."""
     return option.name == call.name and all(call.arguments.get(key) == value for key, value in option.fixed.items())
 
 
 def researcher_of(options: Sequence[Candidate]) -> Candidate | None:
-    """The option that hands over to an agent that researches."""
+    """The option that transfers to an agent for research, or None."""
     return next((option for option in options if option.calling == "study" and option.fixed), None)
 
 
 def _spoke_last(heard: ParsedTurn, researcher: Candidate) -> bool:
-    """Whether the researcher spoke last."""
+    """Whether the last answer came from the researcher."""
     last = next((said for said in reversed(heard.before) if said.speaker != "user"), None)
     return bool(last and last.speaker != "model" and last.call and is_call_of(last.call, researcher))
 
@@ -120,5 +120,5 @@ def _answers(heard: ParsedTurn, researcher: Candidate) -> list[str]:
 
 
 def _waits(heard: ParsedTurn, researcher: Candidate) -> bool:
-    """Whether the researcher's last answer asks for a yes, although others may have spoken since."""
+    """Whether the researcher's last answer asks for a yes, even if other agents have answered since."""
     return any(_WAITS.search(answer[-1_500:]) for answer in _answers(heard, researcher)[:1])

@@ -12,11 +12,11 @@ from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.text import listed, terms
 
 ENOUGH = 0.34
-"""Share of a question that a passage has to speak of; less than of the corpus, for it is about these documents."""
+"""Least share of a question's words in a passage; less than for the corpus, since the question is about these files."""
 SUMMARY = 4
-"""Sentences of a summary, of each document."""
+"""Most sentences of a summary, for each document."""
 ROWS = 12
-"""Rows of tables in an answer."""
+"""Most table rows in an answer."""
 
 _NAMES = r"(?:document|paper|pdf|file|attachment|text|article|report|page|dokument|datei)s?"
 _THEM = re.compile(
@@ -32,19 +32,19 @@ _OVERVIEW = re.compile(
 
 
 def names_document(message: str) -> bool:
-    """Whether a message speaks of a document as such."""
+    """Whether a message mentions a document."""
     return bool(re.search(rf"(?i)\b(?:the|this|that|my|attached|these|im|das|dem)\s+(?:\w+\s)?{_NAMES}\b", message))
 
 
 def overview_asked(message: str) -> bool:
-    """Whether a message asks what a document says at all."""
+    """Whether a message asks for an overview of a document."""
     return not message or bool(_OVERVIEW.search(message))
 
 
 def answer(attached: Attached, message: str, note: str = "") -> Draft | None:
-    """Quotations that answer the message, or a summary if it asks for one; None if the documents say nothing of it.
+    """Quotations that answer the message, or a summary if it asks for one; None if the documents have no answer.
 
-    `note` is what is said of other files.
+    `note` is a text about the other files, which the answer begins with.
     """
     corpus = attached.corpus
     draft = Draft("").write("\n\n".join(filter(None, [note, *attached.unread])))
@@ -63,7 +63,7 @@ def answer(attached: Attached, message: str, note: str = "") -> Draft | None:
 
 
 def silent(attached: Attached, message: str) -> str:
-    """Said where the documents say nothing of what is asked."""
+    """The answer when the documents say nothing about the question."""
     titles = dict.fromkeys(entry.title for entry in attached.corpus.documents())
     return f"I have read {_named(titles)} and found nothing there on “{message[:200]}”. I do not guess."
 
@@ -88,7 +88,7 @@ def _summarised(corpus: Corpus, draft: Draft) -> Draft:
 
 
 def _from_tables(corpus: Corpus, query: str, draft: Draft) -> Draft | None:
-    """Rows whose name is asked for, as they stand; None if there are none."""
+    """Quotes the table rows whose first cell is in the query; None if there are none."""
     asked = set(terms(query))
     rows = [
         (", ".join(f"{name}: {cell}" for name, cell in zip(table.columns, row, strict=True) if cell), entry)

@@ -1,4 +1,4 @@
-"""Pictures as answers."""
+"""Answers with a picture."""
 
 from __future__ import annotations
 
@@ -14,9 +14,9 @@ from interactions_emulator.synthetic.pictures import draw_scene
 
 
 def step(turn: Turn, heard: ParsedTurn) -> Step:
-    """A picture of what the message says, with a text if one is wanted too.
+    """A picture of what the message describes, with a text if the request allows one.
 
-    `generation_config.image_config` {aspect_ratio, image_size} gives its form.
+    `generation_config.image_config` {aspect_ratio, image_size} sets its form.
     """
     wanted = turn.generation_config.get("image_config")
     form = (
@@ -33,5 +33,5 @@ def step(turn: Turn, heard: ParsedTurn) -> Step:
 
 
 def image(png: bytes) -> dict[str, Any]:
-    """The content of a step."""
+    """A picture as the content of a step."""
     return {"type": "image", "mime_type": "image/png", "data": base64.b64encode(png).decode()}

@@ -1,4 +1,4 @@
-"""What kind of thing a message asks for, read from its form and a few general words."""
+"""Classifies what a message asks for, by its form and a few general words."""
 
 from __future__ import annotations
 
@@ -39,14 +39,14 @@ MEMORY = frozenset(("memory", "fact_told", "fact_asked"))
 
 
 class Parts(NamedTuple):
-    """A message about a text: what shall be done, and the text it shall be done with ("" if none is given)."""
+    """A message about a text: the instruction, and the text ("" if none is given)."""
 
     instruction: str
     text: str
 
 
 def intent_of(message: str) -> Intent:
-    """The kind of a message. What nothing else fits is a "lookup" if it asks, else a "statement"."""
+    """The intent of a message. If no other fits, it is "lookup" for a question, else "statement"."""
     plain = core(message)
     words = plain.split()
     if not plain or not any(character.isalnum() for character in plain):
@@ -79,7 +79,7 @@ def intent_of(message: str) -> Intent:
 
 
 def core(message: str) -> str:
-    """The message in lower case without greeting, politeness and the marks at its ends; "" for a mere greeting."""
+    """The message in lower case without greeting, polite words and outer punctuation; "" for a greeting alone."""
     plain = " ".join(message.casefold().replace("’", "'").split())[:4_000].lstrip("¡¿ ")
     greeted = GREETING.sub("", plain, count=1)
     if greeted != plain and CHIT_CHAT.fullmatch(greeted.strip(" ,.!?¡¿~-:;)(👋😊🙂")):
@@ -89,11 +89,11 @@ def core(message: str) -> str:
 
 
 def split_text(message: str) -> Parts:
-    """Divides "Is this fine to post: '...'" into the instruction and the text; without a mark all is the text."""
+    """Divides "Is this fine to post: '...'" into instruction and text; without a separator, all of it is the text."""
     for mark in MARKS.finditer(message[:600]):
         head, tail = message[: mark.start()], message[mark.end() :]
         if mark[0] == ": " and tail[:1] in PAIRS and tail[tail.rfind(PAIRS[tail[0]]) + 1 :].strip():
-            continue  # what follows the quotation is not part of it
+            continue  # more text follows the quotation: not a separator
         if mark[0][-1] in PAIRS:
             close = tail.rfind(PAIRS[mark[0][-1]])
             if close < 2:
@@ -105,7 +105,7 @@ def split_text(message: str) -> Parts:
 
 
 def unquoted(text: str) -> str:
-    """A text without quotation marks around it."""
+    """A text without surrounding quotation marks."""
     text = text.strip().strip("-").strip()
     while len(text) > 2 and PAIRS.get(text[0]) == text[-1]:
         text = text[1:-1].strip()
@@ -113,7 +113,7 @@ def unquoted(text: str) -> str:
 
 
 def is_judging(message: str) -> bool:
-    """Whether a text shall be judged (moderated, checked, classified), not answered."""
+    """Whether a message asks to judge a text (moderate, check, classify) instead of answering it."""
     parts = split_text(message)
     if not parts.instruction and FACT_ASKED.match(core(message)):
         return False
@@ -124,7 +124,7 @@ def is_judging(message: str) -> bool:
 
 
 def study_score(message: str) -> float:
-    """How much a message asks for a long written study; 2 and more is one."""
+    """How strongly a message asks for a long written study; from 2 on it does."""
     plain = " ".join(message.casefold().replace("’", "'").split())[:6_000]
     bare = core(message)
     if NO_STUDY.search(plain) or FACT_ASKED.match(bare):
@@ -133,7 +133,7 @@ def study_score(message: str) -> float:
     length = len(plain.split()) + wide / 2
     score = 2.0 * len(set(STUDY.findall(plain)[:3])) + (2.0 if STUDY_START.match(bare) else 0.0)
     score += 0.75 * min(3, len({m.group() for m in STUDY_HINT.finditer(plain)}))
-    if score >= 1.5:  # a long text alone is just a long text
+    if score >= 1.5:  # length alone does not make a study
         questions = plain.count("?") + plain.count("？")
         score += 0.5 * (length > 18) + 0.5 * (length > 30) + 0.75 * (questions >= 2 and length > 16)
     return score - 1.5 * bool(QUICK.search(plain))
@@ -151,11 +151,11 @@ def is_assent(message: str) -> bool:
 
 
 def is_nod(message: str) -> bool:
-    """Whether a message says no more than yes, no, good, not sure."""
+    """Whether a message says only yes, no, good or not sure."""
     return all(word in NODS for word in core(message).split())
 
 
 def is_about_last_answer(message: str) -> bool:
-    """Whether the last answer shall be said in another way: shorter, simpler, summarised."""
+    """Whether a message asks for the last answer in another form: shorter, simpler, summarised."""
     plain = core(message)
     return len(plain.split()) <= 14 and bool(REWORD.search(plain))

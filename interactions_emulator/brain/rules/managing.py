@@ -1,6 +1,6 @@
-"""Manages research runs by tools, as the model of an agent that has `start_research` and `approve` declared.
+"""Manages research runs by function calls, for an agent that declares `start_research` and `approve`.
 
-It knows the runs from the table in the system instruction, and the order of each from its own earlier calls.
+It reads the runs from the table in the system instruction, and the order of each run from its own earlier calls.
 """
 
 from __future__ import annotations
@@ -26,7 +26,7 @@ from interactions_emulator.brain.rules.research_runs import Job, handled_in, has
 from interactions_emulator.corpus.text import clip, terms
 
 FUNCTIONS = frozenset(("start_research", "approve"))
-"""Who has both declared manages research runs."""
+"""A request that declares both manages research runs."""
 
 PRICE = (
     "A research run costs about $1 to $3, with Deep Research Max about $3 to $7, and takes 5 to 20 minutes."
@@ -59,7 +59,7 @@ def manage(turn: Turn, heard: ParsedTurn, ids: Ids) -> Step:
 
 @dataclass(frozen=True)
 class _Situation:
-    """A message, what it may want, and the runs that it may be about."""
+    """A message, its wishes, and the runs that it may be about."""
 
     message: str
     wishes: frozenset[Wish]
@@ -67,7 +67,7 @@ class _Situation:
     """The id in the message, "" if there is none."""
     jobs: tuple[Job, ...]
     handled: dict[str, int]
-    """The later a run was spoken of, the higher its number."""
+    """By run id, the number of the last step that mentions the run."""
     order: Order
     steps: tuple[Step, ...]
 
@@ -79,7 +79,7 @@ class _Situation:
         return cls(heard.message, wishes_of(heard.message), named, jobs, handled, order, turn.steps)
 
     def decide(self) -> Call | str:
-        """What to call or to say."""
+        """The function to call, or the text of the answer."""
         if not self.message.strip():
             return WHAT
         asked = sorted((job for job in self.jobs if job.waits_for), key=lambda job: -self.handled.get(job.id, -1))
@@ -89,7 +89,7 @@ class _Situation:
         return self._command() or self._new_run() or self._about(waiting)
 
     def _reply(self, job: Job) -> Call | str | None:
-        """A yes, a no or a change to what waits; None if the message is about something else."""
+        """Handle a yes, a no or a change for a run that waits for one; None if the message is about something else."""
         wishes, about = self.wishes, {"job_id": job.id}
         if wishes & {"no", "drop_it"} or (job.waits_for == "deletion" and "keep" in wishes):
             return Call("cancel_research", about)
@@ -97,7 +97,7 @@ class _Situation:
             return _still(job)
         if "yes" in wishes:
             asks_back = "question" in wishes and not is_request(self.message)
-            # A yes to a start is none to a deletion.
+            # "Yes, start it" does not confirm a deletion.
             other = job.waits_for == "deletion" and "begin" in wishes and not begins_with_yes(self.message)
             return _still(job) if asks_back or other else Call("approve", about)
         if wishes & {"thanks", "start_over"}:
@@ -117,7 +117,7 @@ class _Situation:
         return Call("revise", {**about, "wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
 
     def _command(self) -> Call | str | None:
-        """What is wanted of a run; None if it is no command."""
+        """Handle a command for a run; None if the message is no command."""
         wishes, newest = self.wishes, self.jobs[0].id if self.jobs else ""
         going = self._one([job for job in self.jobs if job.waits_for or job.runs])
         job_id = self.named or (going.id if going else "") or newest
@@ -152,13 +152,13 @@ class _Situation:
         return NOTHING_STARTED if "no" in wishes else None
 
     def _ordered_with(self, job: Job) -> Call | None:
-        """The order of a run that was not started, with other settings; None if it is not known or has a plan."""
+        """Order a run that was not started again with other settings; None if its order is unknown or it has a plan."""
         order = orders_in(self.steps).get(job.id)
         ordered = order and job.waits_for in ("", "price")
         return Call("start_research", {**order, **self.order.settings}) if order and ordered else None
 
     def _new_run(self) -> Call | str | None:
-        """The order of a run; None if the message orders none."""
+        """Order a new run; None if the message does not ask for one."""
         newest = self._one(self.jobs)
         if newest and newest.state == "cancelled" and self.order.settings and not terms(self.order.brief):
             return self._ordered_with(newest)
@@ -179,7 +179,7 @@ class _Situation:
         return Call("start_research", arguments)
 
     def _about(self, waiting: Job | None) -> Call | str:
-        """A message that is neither a command nor an order: about a report, a run, or what waits."""
+        """Handle a message that is neither a command nor an order: about a report, a run, or a run that waits."""
         newest = self._one(self.jobs)
         report = self.named or self._report_id()
         asks, about_report = "question" in self.wishes, self.wishes & _ABOUT_REPORT
@@ -214,14 +214,14 @@ class _Situation:
         return study_score(self.message) >= 2 and not about
 
     def _one(self, jobs: Sequence[Job]) -> Job | None:
-        """The named one of some runs, else the one whose title has words of the message, else the newest."""
+        """The run among `jobs` that the message names by id, else by place or words of its title, else the newest."""
         if self.named:
             return next((job for job in jobs if job.id == self.named), None)
         about = meant_of(self.message, jobs)
         return next((job for job in jobs if job.id == about), jobs[0] if jobs else None)
 
     def _report_id(self) -> str:
-        """The finished run that the message is about, else the one that was spoken of last; "" if there is none."""
+        """Id of the finished run that the message is about, else of the one mentioned last; "" if there is none."""
         done = [job for job in self.jobs if job.has_report]
         last = max(done, key=lambda job: self.handled.get(job.id, -1), default=None)
         return meant_of(self.message, done) or (last.id if last else "")

@@ -1,4 +1,4 @@
-"""What a turn says: the message to answer now, results to report, and what was said before."""
+"""Parses a turn: the message to answer, the function results to report, and the conversation before."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interactions_emulator.brain.rules.attachments import described, document_pa
 
 SIGN_OFF = "— emulator"
 LONGEST_MESSAGE = 60_000
-"""Characters of a text that are looked at: its beginning and its end."""
+"""Most characters of a text that are read, from its beginning and its end."""
 
 _FENCE = re.compile(r"<<<BEGIN_(\w+)>>>")
 _SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")
@@ -29,20 +29,20 @@ class Call(NamedTuple):
 
 
 class Said(NamedTuple):
-    """Something said in the conversation; `speaker` is "user", "model" or the name of another agent."""
+    """A text in the conversation; `speaker` is "user", "model" or the name of another agent."""
 
     speaker: str
     text: str
     call: Call | None = None
-    """The function call that led to it."""
+    """The function call whose result it is, if any."""
 
 
 @dataclass(frozen=True)
 class ParsedTurn:
-    """A turn as the brain understands it.
+    """A parsed turn.
 
-    `message` is the user's text to be answered, "" if the input ends in function results, which are then in `results`.
-    `asked` is the user's text that led there in either case. `attachments` describes pictures, sounds and films.
+    `message` is the user's text to answer, "" if the input ends in function results, which are then in `results`.
+    `asked` is the newest text of the user in either case. `attachments` describes images, audio and video.
     """
 
     message: str
@@ -52,13 +52,13 @@ class ParsedTurn:
     before: tuple[Said, ...]
     calls: tuple[Call, ...]
     documents: tuple[dict[str, Any], ...] = ()
-    """Contents of type `document`, of earlier messages too."""
+    """Contents of type `document`, including those of earlier messages."""
     new_documents: int = 0
-    """How many of them, the last ones, came with this turn."""
+    """Number of documents that came with this turn; they are the last ones."""
 
     @property
     def last_answer(self) -> str:
-        """What the user was told last, without the emulator's sign-off."""
+        """The last answer to the user, without the emulator's sign-off."""
         return next((without_sign_off(said.text) for said in reversed(self.before) if said.speaker != "user"), "")
 
     @property
@@ -68,7 +68,7 @@ class ParsedTurn:
 
 
 def hear(turn: Turn) -> ParsedTurn:
-    """Takes a turn apart. Quoted context (`<<<BEGIN_...>>>`) is what others said, never the user's message."""
+    """Parses a turn. Quoted context (`<<<BEGIN_...>>>`) is text of other agents, never the user's message."""
     said: list[Said] = []
     calls: list[Call] = []
     attachments: list[str] = []
@@ -122,7 +122,7 @@ def text_of(content: Any) -> str:
 
 
 def value_of(result: Any) -> Any:
-    """A function's result as plain data: JSON in strings is read, wrappers such as {"result": x} are removed."""
+    """A function's result as plain data: JSON strings are parsed, wrappers such as {"result": x} removed."""
     if isinstance(result, list) and result and all(isinstance(r, dict) and "text" in r for r in result):
         result = text_of(result)
     if isinstance(result, str):
@@ -140,7 +140,7 @@ def value_of(result: Any) -> Any:
 
 
 def without_sign_off(text: str) -> str:
-    """An answer of this brain without its last line."""
+    """An answer of this brain without the emulator's sign-off, its last line."""
     return text.rstrip().removesuffix(SIGN_OFF).rstrip()
 
 
@@ -156,7 +156,7 @@ def _user_input(step: Step, said: list[Said]) -> tuple[str, list[str]]:
 
 
 def _unfenced(text: str) -> tuple[str, list[Said]]:
-    """A text without its quoted blocks and what introduces them, and what was quoted from whom."""
+    """A text without its quoted blocks and their introductions, and the quoted texts with their speakers."""
     rest: list[str] = []
     quoted: list[Said] = []
     position = 0
@@ -183,7 +183,7 @@ def _files(parts: Iterable[Any]) -> list[str]:
 
 
 def _told(result: Any) -> str:
-    """The words in a function's result that a person has read: an answer of another agent."""
+    """The text of a function's result if it is another agent's answer, which the user has read; else ""."""
     value = value_of(result)
     if isinstance(value, dict):
         value = value.get("answer") or value.get("text")

@@ -1,4 +1,4 @@
-"""The phrases by which `intents` tells what a message asks for: general words of some languages, no names of tools."""
+"""The phrases by which `intents` classifies messages: general words of some languages, no names of tools."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ Intent = Literal[
     "greeting", "thanks", "bye", "about_me", "abilities", "joke", "chat", "repeat", "memory", "fact_told", "fact_asked",
     "judge", "study", "draw", "action", "lookup", "statement",
 ]  # fmt: skip
-"""What a message may ask for."""
+"""The intent of a message."""
 
 
 SAME_WORDS = {
@@ -24,7 +24,7 @@ SAME_WORDS = {
     "search": word_set("suche recherche cherche busca 搜索"),
     "translate": word_set("übersetze übersetzung traduis traduce 翻译"),
 }
-"""Words that mean another word, which declarations, written in English, are likelier to use."""
+"""By English word, other words with that meaning, since function declarations are mostly in English."""
 
 ASKS_WEATHER = re.compile(r"\bhow\s(?:warm|hot|cold|chilly|windy|humid|sunny|cloudy)\b", re.IGNORECASE)
 
@@ -164,7 +164,7 @@ DRAW_AGAIN = _re(
         (?:make|turn|paint|draw|let|give)\s(?:it|them|that|this|the)\b|(?:add|remove|change|replace|put|swap|use)\b
     |(?:now|and|but|the\ssame|again|another|more|less|bigger|smaller|brighter|darker|without|with)\b"""
 )
-"""A change to a picture."""
+"""Asks for a change to a picture."""
 ACTION = _re(
     r"""
         (?:play|book|reserve|order|buy|purchase|pay|transfer|wire|send|call|dial|phone|text|email|e-mail|mail|turn
@@ -274,23 +274,23 @@ NO_STUDY = _re(
     r"|^(?:is|are|was|were|does|did|do\s(?:you|we|i|they)|should|shall|has|have|how\s(?:do|can|should|long|much|many))"
     r"\b(?!.*\b(?:in[-\s]depth|detail))(?:\s*\S+){1,11}$"
 )
-"""What says the words of a study and asks for none: no thanks, what they mean, what was read, short questions."""
+"""Has the words of a study but asks for none: refusals, questions about their meaning, reports, short questions."""
 DEFINITION = _re(r"^what(?:'s|\sis|\sare)\san?\s|^what\sdo(?:es)?\b.{1,60}\b(?:mean|contain|do)$|^who\b")
 """A question about things in general, not about a place or a day."""
 ABOUT_PICTURES = _re(r"^(?:what|who|how|when|where|why|which|is|are|was|were|do|does|did)\b")
-"""A question, which is not answered by a picture."""
+"""A question, which a picture does not answer."""
 CAN_YOU = _re(
     r"""
         ^(?:can|could|do|are)\syou\s(?:(?:also|even|able\sto)\s)*(?:draw|paint|sketch|moderate|search|research|translate
     |calculate|write|code|program|sing|read|see|hear|(?:speak|understand)\s\w+
     |(?:do|make|write)\s(?:\w+\s)?(?:research\w*|pictures|drawings|moderation|reports|searches|calculations|studies))\W*$"""
 )
-"""A question about what can be done here, without anything to do it with."""
+"""A question about abilities, without a task."""
 FACT_ASKED = _re(
     r"^(?:who(?:m|se)?|when|where|what(?:'s|\s(?:is|are|was|were|does|do|did)))\b(?!.*\b(?:in[-\s]depth|detail|latest"
     r"|state\sof\sthe\sart)\b)(?:\s*\S+){1,9}$"
 )
-"""A short question of a fact, or of what a word means."""
+"""A short question about a fact or the meaning of a word."""
 QUICK = _re(r"\b(?:briefly|quick(?:ly)?|in\s(?:a|one)\s(?:word|sentence)|short\sanswer|just\stell)\b")
 ELLIPTICAL = _re(
     r"""

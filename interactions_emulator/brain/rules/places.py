@@ -1,4 +1,4 @@
-"""Finds the names of places in a message by the words around them; no gazetteer, any script, any case."""
+"""Finds the names of places in a message by the words around them, without a gazetteer, in any script and case."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ def is_place_like(key: str, schema: dict[str, Any]) -> bool:
 
 
 def places_in(message: str) -> tuple[str, ...]:
-    """The places a message names, in its own spelling: `São Paulo, Brazil`; two for `Paris and Rome`."""
+    """The places in a message, as it spells them: `São Paulo, Brazil`; two for `Paris and Rome`."""
     plain = " ".join(message.replace("’", "'").split())[:2_000]
     plain = re.sub(r"\b(and|und|et|y)\s(?:also\s)?(?:in|for|at|à|en)\s(?=[A-ZÀ-Þ])", r"\1 ", plain)
     if coordinates := re.search(r"(?<![\d.])-?\d{1,3}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
@@ -94,7 +94,7 @@ def _is_noise(name: str) -> bool:
 
 
 def _divided(text: str) -> tuple[str, ...]:
-    """The places in an enumeration. A comma alone belongs to the name (`Springfield, Illinois`)."""
+    """The places in an enumeration. A single comma is part of the name (`Springfield, Illinois`)."""
     text = re.sub(
         r"^(?:the\s+)?(?:city|town|state|country|region|area)\s+of\s+", "", text.strip(" ,.'\""), flags=re.IGNORECASE
     )
@@ -113,7 +113,7 @@ def _divided(text: str) -> tuple[str, ...]:
 
 
 def _trim(name: str) -> str:
-    """A name without `the`, `in`, `what's` before it and time words after it."""
+    """A name without `the`, `in` or `what's` before it and without time words after it."""
     words = name.split()
     while words and words[0].casefold().strip(",.'") in _NOISE - {"la", "el", "das"}:
         words.pop(0)
@@ -123,7 +123,7 @@ def _trim(name: str) -> str:
 
 
 def _rest(plain: str) -> str:
-    """What is left of a short message without the usual words: `las vegas weather today` -> `las vegas`."""
+    """A short message without common words: `las vegas weather today` -> `las vegas`."""
     words = core(plain).split()
     if (
         DEFINITION.match(core(plain))

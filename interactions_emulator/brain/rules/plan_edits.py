@@ -1,4 +1,4 @@
-"""Changes that a person asks for to a plan: what to leave out, to add, to keep to."""
+"""Applies a user's changes to a research plan: what to leave out, to add, or to focus on."""
 
 from __future__ import annotations
 
@@ -13,9 +13,9 @@ from interactions_emulator.brain.rules.phrases import STUDY_START
 from interactions_emulator.corpus.text import clip, listed, terms
 
 PLAN = "Research plan for"
-"""What a plan begins with."""
+"""The first words of a plan."""
 SHORT = 8
-"""Words of meaning in an answer to a plan that is taken for one more aspect, not for a new brief."""
+"""A reply to a plan with fewer terms than this is one more aspect; with more it is a new brief."""
 
 _SWAPS = (
     (re.compile(r"(?i)\breplace\s+([^.;]+?)\s+(?:with|by)\s+([^.;]+)"), r"leave out \1; add \2"),
@@ -42,7 +42,7 @@ _NUMBERED = re.compile(r"(?i)(?:step|point|item|number|no\.?|#|nr\.?)\s*(\d{1,2}
 
 
 def plan_of(brief: Brief) -> str:
-    """The plan in words, for a person to approve or to change."""
+    """The plan as text, for the user to approve or change."""
     steps = [f"Search the local documents for “{aspect.label}”." for aspect in brief.aspects]
     steps += ["Look again for what is missing, and for what the documents found point to."]
     if brief.without:
@@ -56,7 +56,7 @@ def plan_of(brief: Brief) -> str:
 
 
 def agreed_brief(heard: ParsedTurn) -> Brief | None:
-    """The brief under the plan that was said last, with all changes asked for since; None if no plan was said last."""
+    """The brief of the plan in the last answer, with all changes asked for; None if the last answer is no plan."""
     brief: Brief | None = None
     asked = ""
     for said in heard.before:
@@ -70,7 +70,7 @@ def agreed_brief(heard: ParsedTurn) -> Brief | None:
 
 
 def changed(brief: Brief, text: str) -> Brief:
-    """The brief with the changes that `text` asks for; a text that is a brief of its own takes its place."""
+    """The brief with the changes that `text` asks for; a `text` that is a complete brief replaces it."""
     if is_assent(text):
         return brief
     plain = " ".join(text.split())[:5_000]
@@ -104,7 +104,7 @@ def changed(brief: Brief, text: str) -> Brief:
         sections, aspects = list(form.sections), [_aspect(label, brief) for label in form.sections]
     elif sections:
         sections += new
-    unwanted = [one for one in drop if not set(terms(one)) <= set(terms(brief.topic))]  # it would leave nothing
+    unwanted = [one for one in drop if not set(terms(one)) <= set(terms(brief.topic))]  # else nothing would be left
     return replace(
         brief,
         aspects=tuple(aspects) or (Aspect(brief.topic, brief.topic),),
@@ -117,7 +117,7 @@ def changed(brief: Brief, text: str) -> Brief:
 
 
 def _objects(text: str, brief: Brief) -> list[str]:
-    """What an order is about, in its own words; `step 2` is what the plan says there."""
+    """The objects of a change, in its own words; `step 2` becomes that aspect of the plan."""
     found: list[str] = []
     for part in enumerated(re.sub(r"(?i)[\s,]+(?:and|but|or|und|then|please|also)\s*$", "", text.strip())):
         bare = _AROUND.sub("", _AROUND.sub("", part)).strip(" \"'“”.,:")
@@ -133,6 +133,6 @@ def _aspect(label: str, brief: Brief) -> Aspect:
 
 
 def _among(label: str, names: Iterable[str]) -> bool:
-    """Whether a label speaks of one of the names: has all their words, or is itself part of one."""
+    """Whether a label matches one of the names: it has all words of the name, or the name has all of its words."""
     stems = set(terms(label))
     return any((own := set(terms(name))) and stems and (own <= stems or stems <= own) for name in names)

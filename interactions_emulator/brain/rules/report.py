@@ -1,4 +1,4 @@
-"""Writes the report of a research: Markdown in which every sentence of the body is a quotation with its citation."""
+"""Writes a research report: Markdown in which every sentence of the body is a quotation with its citation."""
 
 from __future__ import annotations
 
@@ -17,14 +17,14 @@ from interactions_emulator.corpus.text import clip
 USUAL_WORDS = 800
 LEAST_WORDS = 60
 SHORT = 250
-"""A report of fewer words has no sections."""
+"""Words; a report limited to fewer has no sections."""
 SECTIONS = range(3, 7)
 MOST_MISSING = 6
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence worth quoting, where it stands, and the aspect that it was found for."""
+    """A sentence to quote, its passage, and the aspect that it was found for."""
 
     sentence: str
     source: Passage
@@ -65,9 +65,9 @@ def write_report(
     figures: Sequence[Figure] = (),
     notes: Sequence[str] = (),
 ) -> Step:
-    """The report as a `model_output`; short and honest if nothing was found. `figures` come after it.
+    """The report as a `model_output`; if nothing was found, it says so. The caller sends the `figures` after it.
 
-    `notes` is what else has to be said, such as which documents could not be read.
+    `notes` are further remarks, such as which documents could not be read.
     """
     writer = _Writer(documents_url)
     writer.draft.write(f"# {brief.title}\n\n")
@@ -149,7 +149,7 @@ def _table(writer: _Writer, findings: Sequence[Finding]) -> None:
 
 
 def _within(findings: Sequence[Finding], budget: int, brief: Brief) -> list[Finding]:
-    """The best findings that fit, each aspect in its turn, so that no aspect pushes the others out."""
+    """The best findings within `budget` words, taken from the aspects in turn, so that each aspect is represented."""
     queues: dict[Aspect, list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: -one.score):
         queues.setdefault(finding.aspect, []).append(finding)
@@ -169,13 +169,13 @@ def _within(findings: Sequence[Finding], budget: int, brief: Brief) -> list[Find
 
 
 def _length(text: str) -> int:
-    """Words; where they are not divided by spaces, two characters count as one."""
+    """The length in words; in scripts without spaces, two characters count as one word."""
     wide = len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]", text))
     return len(text.split()) + wide // 2 + 1
 
 
 def _best(findings: Sequence[Finding], count: int) -> list[Finding]:
-    """The best findings, of different documents as long as there are some."""
+    """The best findings, first one from each document."""
     ordered = sorted(findings, key=lambda one: -one.score)
     seen: set[str] = set()
     first = [f for f in ordered if not (f.source.document_id in seen or seen.add(f.source.document_id))]  # type: ignore[func-returns-value]
@@ -183,14 +183,14 @@ def _best(findings: Sequence[Finding], count: int) -> list[Finding]:
 
 
 def _summary(findings: Sequence[Finding]) -> list[Finding]:
-    """The best, without those that are all there is on their aspect."""
+    """The best findings for the summary, without any that is the only one on its aspect."""
     counts = Counter(finding.aspect for finding in findings)
     spare = [finding for finding in findings if counts[finding.aspect] > 1]
     return _best(spare, 3 if len(findings) > 12 else 2)
 
 
 def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
-    """One section an aspect, else one a document; those asked for by name come as they were asked for."""
+    """One section for each aspect, else for each document; sections that the brief names keep its order."""
     if brief.sections:
         return [_Section(name, tuple(f for f in findings if f.aspect.label == name)) for name in brief.sections]
     place = {aspect: number for number, aspect in enumerate(brief.aspects)}
@@ -226,7 +226,7 @@ _EMPTY = re.compile(
 
 
 def _heading(brief: Brief, group: Sequence[Finding], taken: set[str]) -> str:
-    """The aspect's name where the brief names several, else the heading or title over the best passage."""
+    """The aspect's name if the brief has several, else the heading or title above the best passage."""
     aspects = {finding.aspect for finding in group}
     named = [one.label for one in aspects if len(aspects) == 1 < len(brief.aspects) and one in brief.aspects]
     for finding in sorted(group, key=lambda one: -one.score):
@@ -246,7 +246,7 @@ def _heading(brief: Brief, group: Sequence[Finding], taken: set[str]) -> str:
 
 
 def _paragraphs(findings: Iterable[Finding]) -> list[list[Finding]]:
-    """One paragraph a document, its sentences in the document's order."""
+    """One paragraph for each document, with its sentences in the document's order."""
     paragraphs: dict[str, list[Finding]] = {}
     for finding in findings:
         paragraphs.setdefault(finding.source.document_id, []).append(finding)

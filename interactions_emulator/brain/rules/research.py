@@ -1,4 +1,4 @@
-"""Extractive research over the corpus: plan, search, read, look for what is missing, write. Nothing is invented."""
+"""Extractive research over the corpus: plans, searches, searches again for missing aspects, writes a report."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ from interactions_emulator.synthetic.pictures import draw_chart
 
 
 class _Bar(NamedTuple):
-    """Shares that have to be spoken of: of the aspect by a passage, of the topic by it, of the aspect by a sentence."""
+    """Least shares of words (0 to 1): of the aspect in a passage, of the topic in it, of the aspect in a sentence."""
 
     passage: float
     topic: float
@@ -33,19 +33,19 @@ class _Bar(NamedTuple):
 
 USUAL, WIDER = _Bar(0.5, 0.3, 0.25), _Bar(0.35, 0.25, 0.35)
 OWN = _Bar(0.3, 0.2, 0.2)
-"""Of documents that came with the brief."""
+"""For documents that came with the brief."""
 PLANNING, WRITING, WHOLE = 60.0, 120.0, 1200.0
-"""Virtual seconds of planning, of writing and of the whole research; about what Gemini takes."""
+"""Virtual seconds of planning, of writing and of the whole run; about as long as Gemini takes."""
 MOST_ROUNDS, MOST_MISSED = 7, 3
-"""Searches, when the brief has few aspects; aspects that are searched for again."""
+"""Most searches for a brief with few aspects; most aspects that are searched for again."""
 ENOUGH_DOCUMENTS = 3
 PER_ROUND, PER_DOCUMENT = 12, 4
-"""Most sentences taken in one round, and from one document in it."""
+"""Most sentences taken in one round, and from one document in a round."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One search and what was taken from its hits."""
+    """One search and the findings taken from its hits."""
 
     query: str
     aspect: Aspect
@@ -55,7 +55,7 @@ class Round:
 def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
     """The steps of a deep-research agent, spread over 20 virtual minutes.
 
-    `agent_config`: `thinking_summaries` "none" leaves out the thoughts; `collaborative_planning` gives the plan alone;
+    `agent_config`: `thinking_summaries` "none" leaves out the thoughts; `collaborative_planning` returns only the plan;
     `visualization` "off" leaves out the charts.
     """
     heard, ids = hear(turn), Ids(turn)
@@ -94,7 +94,7 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
 
 
 def investigate(brief: Brief, corpus: CombinedCorpus) -> list[Round]:
-    """Searches for the aspects, then for those that nothing was found for, then for what the hits point to."""
+    """Searches for each aspect, again for aspects without findings, then for headings among the best findings."""
     rounds: list[Round] = []
     for aspect in brief.aspects:
         rounds.append(_round(corpus, brief, aspect.query, aspect, rounds))
@@ -115,7 +115,7 @@ def investigate(brief: Brief, corpus: CombinedCorpus) -> list[Round]:
 def _round(
     corpus: CombinedCorpus, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: _Bar = USUAL
 ) -> Round:
-    """One search. What the brief did not ask for by itself has to speak of the topic in each sentence."""
+    """One search. For an aspect that is not in the brief, each sentence must have words of the topic."""
     known = [finding.sentence for one in before for finding in one.findings]
     lead = aspect not in brief.aspects
     without = [set(terms(one)) for one in brief.without]
@@ -151,7 +151,7 @@ def _round(
 
 
 class _Weights:
-    """How much of a query a text speaks of, from 0 to 1; rare words weigh more."""
+    """Measures the share of a query's words in a text, from 0 to 1; rare words weigh more."""
 
     def __init__(self, corpus: CombinedCorpus, query: str) -> None:
         self._weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
@@ -162,7 +162,7 @@ class _Weights:
 
 
 def _shared_out(brief: Brief, shelf: CombinedCorpus, findings: list[Finding]) -> list[Finding]:
-    """The findings, where an aspect that found only what others had found before takes over what speaks of it."""
+    """The findings, where an aspect without its own takes over those about it that other aspects found first."""
     for aspect in brief.aspects:
         if any(finding.aspect == aspect for finding in findings):
             continue
@@ -176,13 +176,13 @@ def _shared_out(brief: Brief, shelf: CombinedCorpus, findings: list[Finding]) ->
 
 
 def _known(corpus: CombinedCorpus, label: str) -> str:
-    """The words of a label that the corpus knows, in their order; "" if it knows none."""
+    """The words of a label that occur in the corpus, in their order; "" if none does."""
     known = {term for term, (_, count) in corpus.weights(label).items() if count}
     return " ".join(word for word in re.findall(r"[\w'-]+", label) if known & set(terms(word)))
 
 
 def _lead(brief: Brief, rounds: Sequence[Round]) -> Aspect | None:
-    """A heading or title among the best findings that shares a word with the brief and was not searched for yet."""
+    """A heading or title of the best findings that shares words with the brief and was not searched for yet."""
     searched = [set(terms(one.query)) for one in rounds]
     topic = set(terms(brief.text))
     findings = sorted((f for one in rounds for f in one.findings), key=lambda f: -f.score)

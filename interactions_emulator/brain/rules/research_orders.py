@@ -1,4 +1,4 @@
-"""Writes the order of a research run from a message: what to find out, without the words that are not about it."""
+"""Makes the order of a research run from a message: the brief, without unrelated words, and the settings."""
 
 from __future__ import annotations
 
@@ -12,15 +12,15 @@ from interactions_emulator.brain.rules.research_phrases import JOB_ID, wishes_of
 from interactions_emulator.corpus.text import clip, terms
 
 LONGEST_TITLE = 70
-"""Characters."""
+"""Most characters of a title."""
 LONGEST_MESSAGE = 2_000
-"""Characters of a message that is read for politeness and references. A longer one is a brief as it stands."""
+"""Most characters of a message that is cleaned and resolved. A longer one is used unchanged as the brief."""
 LONGEST_BRIEF = 20_000
-"""Characters."""
+"""Most characters of a brief."""
 
 
 class Order(NamedTuple):
-    """A brief that stands by itself, "" if the message has no topic, and the settings that the message asks for."""
+    """A brief that is complete without the conversation ("" if the message has no topic), and the settings."""
 
     brief: str
     settings: dict[str, Any]
@@ -28,7 +28,7 @@ class Order(NamedTuple):
 
     @property
     def title(self) -> str:
-        """A few words from the brief."""
+        """A title of a few words from the brief."""
         return clip(title_of(self.brief), LONGEST_TITLE)
 
 
@@ -106,9 +106,9 @@ _REPORT = re.compile(
 
 
 def order_of(message: str, heard: ParsedTurn, titles: list[str]) -> Order:
-    """The order that a message gives, its references resolved by the last topic of the conversation.
+    """The order in a message, with references such as "it" replaced by the last topic of the conversation.
 
-    `titles` are those of earlier runs, newest first: the last topic if nothing else was spoken of.
+    `titles` are the titles of earlier runs, newest first; the first is the topic if the conversation has none.
     """
     if len(message) > LONGEST_MESSAGE:
         return Order(message[:LONGEST_BRIEF].strip(), {})
@@ -126,7 +126,7 @@ def order_of(message: str, heard: ParsedTurn, titles: list[str]) -> Order:
 
 
 def naming_report(brief: str, title: str) -> str:
-    """The brief of a run that builds on a report, which it calls by its title."""
+    """The brief of a run that builds on a report, with the report's title in it."""
     named = _REPORT.sub(lambda _: f"the report “{title}”", brief, count=1)
     return named if named != brief else f"{brief} (“{title}”)"
 
@@ -140,7 +140,7 @@ def title_of(brief: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """A message without politeness and words about plans, agents and prices."""
+    """A message without polite words and words about plans, agents and prices."""
     text = _STANDARD.sub("", _MAX.sub("", _PLAN.sub("", text)))
     text = _TO_THE_DESK.sub("", _TO_THE_DESK.sub("", text)).strip(" \t\n,;:")
     start = _START.match(text)
@@ -160,7 +160,7 @@ def _resolved(text: str, topic: str, heard: ParsedTurn) -> str:
 
 
 def _subject(topic: str) -> str:
-    """`What is an iterator?` as `an iterator`; `Compare A and B.` as `A and B`."""
+    """The subject of a topic: `What is an iterator?` -> `an iterator`; `Compare A and B.` -> `A and B`."""
     asked = _ASKED.sub("", topic)
     subject = asked if asked != topic else _ORDERED.sub("", topic)
     subject = subject.strip(" ?!.¿¡") or topic
@@ -168,7 +168,7 @@ def _subject(topic: str) -> str:
 
 
 def _last_topic(heard: ParsedTurn) -> str:
-    """What the user spoke of last, in a message that was more than a reply or small talk."""
+    """The user's last message that is more than a reply or small talk; "" if there is none."""
     for said in reversed(heard.before):
         if said.speaker != "user" or len(said.text) > LONGEST_MESSAGE:
             continue
@@ -182,7 +182,7 @@ def _last_topic(heard: ParsedTurn) -> str:
 
 
 def _alternative(which: str, topic: str, heard: ParsedTurn) -> str:
-    """The first, second, ... of the alternatives in the topic or in the last answer, with what they are for."""
+    """The first, second, ... alternative in the topic or the last answer, with its purpose ("for a small shop")."""
     place = next((place for place, names in _WHICH.items() if which.casefold() in names.split()), 0)
     *before, last = [part.strip(" ?.!") for part in re.split(r"[,:]\s+", topic)]
     context = ""
@@ -205,7 +205,7 @@ def _alternative(which: str, topic: str, heard: ParsedTurn) -> str:
 
 
 def _divided(text: str) -> tuple[str, str]:
-    """`MongoDB for a small shop` as its two halves."""
+    """Divides `MongoDB for a small shop` into `MongoDB` and `for a small shop`."""
     found = re.search(r"(?i)\s(?:for|in|with|für|im|bei|pour|dans|para|en|con)\s.+", text)
     head = text[: found.start()] if found else text
     head = re.sub(r"(?i)^(?:an?|the|eine?|die|der|das|une?|les?|la|el|los)\s", "", head)

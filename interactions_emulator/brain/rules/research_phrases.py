@@ -1,4 +1,4 @@
-"""The common words by which people manage research runs: one table of wishes in a few languages."""
+"""Recognizes what a message about research runs wants, by a table of common phrases in a few languages."""
 
 from __future__ import annotations
 
@@ -10,14 +10,14 @@ Wish = Literal[
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
     "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting",
 ]  # fmt: skip
-"""What a message may want or say. Several may fit one message: the reader decides which of them counts."""
+"""What a message may want. Several may match one message: the caller decides which of them counts."""
 
 JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
 """The id of a run in a message."""
 LONGEST = 1_500
-"""Characters of a message that are read for wishes."""
+"""Most characters of a message that are read for wishes."""
 MOST_WORDS = 12
-"""Words of a message that says nothing but yes, no or later."""
+"""Most words of a message that says only yes, no or later."""
 
 _STUDIES = {
     "en": r"(?:(?!summary|version|table|slides?|list|overview|chart)\w+ ){0,4}"
@@ -28,7 +28,7 @@ _STUDIES = {
     "it": r"(?:\w+ ){0,3}(?:rapporto|relazione|ricerca|studio|analisi|indagine)\b",
     "pt": r"(?:\w+ ){0,3}(?:relatório|pesquisa|estudo|análise)\b",
 }
-"""`<study>` in the table below: what may be ordered, with its adjectives."""
+"""`<study>` in the table below: words for something to order, with their adjectives."""
 _RUNS = {
     "en": r"(?:(?:the|this|that|my|your|our|a|an|another|one|all) )*(?:\w+ )?"
     r"(?:research(?:es)?|runs?|stud(?:y|ies)|reports?|investigations?|jobs?)",
@@ -42,7 +42,7 @@ _RUNS = {
     "pt": r"(?:(?:a|as|o|os|minhas?|meus?|esta|este|uma?|todas|todos) )*(?:\w+ )?(?:pesquisas?|relatórios?|estudos?)",
     "zh": r"(?:研究|报告)",
 }
-"""`<run>` in the table below: a run or its report, with its article."""
+"""`<run>` in the table below: words for a run or its report, with their articles."""
 _NAMED = {"<it>": "(?:it|this|that|they|anything|<run>)", "<a>": "(?:an?|another|one more)"}
 
 _SEARCHED: dict[Wish, str] = {
@@ -284,7 +284,7 @@ _SEARCHED: dict[Wish, str] = {
     pt: \b(?:mantém|guarda|conserva)\b|\bnão (?:\w+ )?apagues\b
     """,
 }
-"""Of each wish the patterns over the plain message, one or more lines a language; `^` and `$` are its ends."""
+"""By wish, patterns to search in the `plain` message, one or more lines per language."""
 
 _WHOLE: dict[Wish, str] = {
     "yes": r"""
@@ -335,7 +335,7 @@ _WHOLE: dict[Wish, str] = {
     pt: deixa (?:lá|estar)|esquece(?: isso)?|não importa
     """,
 }
-"""Of each wish the words of which the whole message consists, beside fillers."""
+"""By wish, patterns for the whole message, apart from fillers."""
 _FILLERS = (
     "great|good|fine|super|no problem|well|then|now|actually|oh|hmm?|wait|whatever|please|sorry|thanks|thank you"
     "|for now|after all|with it|with the plan|it|all|bitte|danke|jetzt|na|ach|gut|dann|so|mal|doch|alles|merci|bien"
@@ -363,7 +363,7 @@ _AGREEMENT = re.compile(
 
 
 def wishes_of(message: str) -> frozenset[Wish]:
-    """All that a message may want, by its words alone."""
+    """All wishes that the words of a message match."""
     text = plain(message)
     found: set[Wish] = {wish for wish, pattern in _FOUND.items() if pattern.search(text)}
     if len(text.split()) <= MOST_WORDS:
@@ -379,17 +379,17 @@ def is_request(message: str) -> bool:
 
 
 def begins_with_yes(message: str) -> bool:
-    """Whether its first word is yes."""
+    """Whether the first word of a message is yes."""
     return bool(_YES.match(message))
 
 
 def without_agreement(message: str) -> str:
-    """`Looks good, but leave out X` as `leave out X`."""
+    """A message without agreement at its start: `Looks good, but leave out X` -> `leave out X`."""
     return _AGREEMENT.sub("", JOB_ID.sub("", message).strip(), count=1).strip()
 
 
 def plain(message: str) -> str:
-    """A message in lower case without ids, marks and politeness."""
+    """A message in lower case without ids, punctuation and polite words."""
     text = JOB_ID.sub(" ", message[:LONGEST]).casefold().replace("’", "'")
     text = re.sub(r"\b(do|does|did)nt\b", r"\1n't", re.sub(r"[^\w\s']|_", " ", text))
     return _POLITE.sub("", " ".join(text.split())).strip()

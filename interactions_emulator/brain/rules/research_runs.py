@@ -1,4 +1,4 @@
-"""What a request tells of the research runs of its conversation: the table of them, and their orders."""
+"""Reads the research runs of a conversation from the request: the table of runs, and their orders."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from interactions_emulator.brain.rules.parsed_turn import value_of
 from interactions_emulator.corpus.text import terms
 
 ENDED = frozenset(("completed", "failed", "cancelled", "incomplete", "expired"))
-"""States in which nothing goes on any more."""
+"""Final states of a run."""
 _PLACE = re.compile(
     r"\b(?:(first|oldest|erste[rns]?|premier|première|primer[oa]?)|(second|zweite[rns]?|deuxième|segund[oa])"
     r"|(last|latest|newest|letzte[rns]?|neueste[rns]?|dernière?|últim[oa]))"
@@ -28,12 +28,12 @@ class Job(NamedTuple):
 
     @property
     def waits_for(self) -> str:
-        """price, plan or deletion; "" if it waits for no yes."""
+        """What needs a yes: price, plan or deletion; "" if nothing."""
         return self.state.partition("waits for a yes:")[2].strip()
 
     @property
     def runs(self) -> bool:
-        """Whether it is on its way."""
+        """Whether the run is in progress."""
         return not self.waits_for and self.state not in ENDED
 
     @property
@@ -43,7 +43,7 @@ class Job(NamedTuple):
 
     @property
     def named(self) -> str:
-        """As it is called in a sentence."""
+        """The run's name for use in a sentence."""
         return f"Research `{self.id}` (“{self.title}”)"
 
 
@@ -54,7 +54,7 @@ def jobs_in(system_instruction: str) -> tuple[Job, ...]:
 
 
 def meant_of(message: str, jobs: Sequence[Job]) -> str:
-    """The id of the run that a message names by its place or by words of its title, "" if it names none."""
+    """The id of the run that a message means by its place ("the first one") or words of its title, else ""."""
     if (place := _PLACE.search(message.casefold())) and jobs:
         number = next(number for number, group in enumerate(place.groups()) if group)
         return jobs[0 if number == 2 else max(-1 - number, -len(jobs))].id
@@ -64,7 +64,7 @@ def meant_of(message: str, jobs: Sequence[Job]) -> str:
 
 
 def has_files(steps: Sequence[Step]) -> bool:
-    """Whether the newest message brings files; each part of it is a step."""
+    """Whether the newest message has files; each part of the message is a step."""
     texts = 0
     for step in reversed(steps):
         kinds = [part.get("type") for part in step.get("content") or [] if isinstance(part, dict)]
@@ -77,7 +77,7 @@ def has_files(steps: Sequence[Step]) -> bool:
 
 
 def handled_in(steps: Sequence[Step]) -> dict[str, int]:
-    """The number of the last step that names a run as the object of a call or of its result, by the run's id."""
+    """By run id, the number of the last step with a function call or result about the run."""
     found: dict[str, int] = {}
     for number, step in enumerate(steps):
         told = step.get("arguments") if step.get("type") == "function_call" else value_of(step.get("result"))
@@ -88,7 +88,7 @@ def handled_in(steps: Sequence[Step]) -> dict[str, int]:
 
 
 def orders_in(steps: Sequence[Step]) -> dict[str, dict[str, Any]]:
-    """The arguments of the `start_research` that ordered a run, with its newest brief, by the run's id."""
+    """By run id, the arguments of the `start_research` call that ordered the run, with its newest brief."""
     calls: dict[Any, dict[str, Any]] = {}
     found: dict[str, dict[str, Any]] = {}
     for step in steps:

@@ -1,4 +1,4 @@
-"""Says in words what functions returned: any JSON, without knowing the function."""
+"""Puts function results into words: any JSON, without knowledge of the function."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MAIN_TEXT = ("answer", "text", "message", "summary", "content", "report", "repl
 
 
 def tell(heard: ParsedTurn) -> str:
-    """An answer made of the function results that the turn ends in."""
+    """The answer that reports the function results at the end of the turn."""
     told = [_one(step, heard) for step in heard.results]
     return "\n\n".join(told)
 
@@ -47,7 +47,7 @@ def _one(step: Step, heard: ParsedTurn) -> str:
 
 
 def _error(value: Any, is_error: bool) -> Any:
-    """What went wrong, None if nothing did."""
+    """The error in a result, None if there is none."""
     if isinstance(value, dict):
         for key in ("error", "error_message", "errors"):
             if value.get(key):
@@ -113,7 +113,7 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
 
 
 def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """`{"day": [1, 2], "high": [20, 21]}` as a list of records; [] if it is no such table."""
+    """Columns such as `{"day": [1, 2], "high": [20, 21]}` as a list of records; [] if they are not of this form."""
     lengths = {len(column) if isinstance(column, list) else -1 for column in columns.values()}
     if len(columns) < 2 or len(lengths) != 1 or (length := lengths.pop()) < 1:
         return []
@@ -121,7 +121,7 @@ def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _flat(value: Any) -> bool:
-    """Whether a value can be said in one line."""
+    """Whether a value fits on one line."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
     return all(not isinstance(item, dict | list) for item in items) and len(str(value)) < 300
 
@@ -166,5 +166,5 @@ def _asides(value: dict[str, Any]) -> list[str]:
 
 
 def humanised(key: str) -> str:
-    """`wind_speed_10m` as `wind speed 10m`."""
+    """A key as words: `wind_speed_10m` -> `wind speed 10m`."""
     return key.replace("_", " ").strip()

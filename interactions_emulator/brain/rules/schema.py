@@ -30,7 +30,7 @@ DEEPEST = 12
 
 
 def fill_schema(schema: Schema, text: str) -> Any:
-    """A value that satisfies `schema` and says what the text says."""
+    """A value that satisfies `schema`, filled from the text."""
     return _Reader(schema, text[:60_000]).value(schema, "", 0)
 
 
@@ -39,7 +39,7 @@ class _Reader:
     root: Schema
     text: str
     chosen: dict[str, Any] = field(default_factory=dict)
-    """Enum values chosen so far by the name of their property, so that other fields can agree with them."""
+    """Enum values chosen so far, by property name, so that other fields can agree with them."""
     cues: list[str] = field(default_factory=list)
     margin: float = 0.0
 
@@ -67,7 +67,7 @@ class _Reader:
         return None if is_nothing(found) and may_be_null(schema) else fitted(found, schema)
 
     def resolved(self, raw: Any) -> Schema:
-        """The schema itself for a `$ref`, with `allOf` merged."""
+        """The schema with `$ref` resolved and `allOf` merged."""
         schema: Schema = raw if isinstance(raw, dict) else {}
         for _ in range(DEEPEST):
             if isinstance(reference := schema.get("$ref"), str):
@@ -97,7 +97,7 @@ class _Reader:
         return schema
 
     def any_of(self, schema: Schema, options: list[Any], name: str, depth: int) -> Any:
-        """The first option for which the text holds something; null if that is allowed and it holds nothing."""
+        """A value for the first option that the text has something for; null if it has nothing and null is allowed."""
         shared = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf", "default", "title")}
         concrete = [
             one
@@ -123,7 +123,7 @@ class _Reader:
                 weight += found.weight * grave
                 cues += found.cues
             if concepts_of(str(value)) == ["spam"] and weight == 1.0:
-                weight = 0.6  # one advertising word makes no advertisement
+                weight = 0.6  # one advertising word is weak evidence of spam
             if isinstance(value, str) and mentioned_value([value], self.text) is not None and not is_benign(value):
                 weight += 0.5 if weight else 1.0
                 cues += (value,)
@@ -242,7 +242,7 @@ class _Reader:
         return any(match(concept, self.text).weight >= 1 for concept in concepts_of(str(value)))
 
     def records(self, items: Schema, depth: int) -> list[Any]:
-        """One record for each list item or line of the text, else one for the whole."""
+        """One record for each list item or part of the text, else one for the whole text."""
         lines = re.findall(r"(?m)^\s*(?:[-*•]|\d+[.)])\s+(.+)$", self.text)
         if len(lines) < 2:
             parts = re.split(r"\s*;\s*|\s+and\s+(?=[A-Z])|,\s+(?=[A-Z][\w]+\s*[(,]?\s*\d)", self.text)
@@ -256,7 +256,7 @@ class _Reader:
             properties = {key: value for key, value in properties.items() if key in required}
         if depth > 2 * DEEPEST:
             return {}
-        # What is chosen comes first, what agrees with it and speaks of it after; the order of the schema is kept.
+        # Enums are filled first, since the other fields must agree with them; the output keeps the schema's order.
         order = sorted(properties, key=lambda key: self.turn_of(properties[key], key))
         filled = {key: self.value(properties[key], key, depth + 1) for key in order}
         for key in required - filled.keys():
@@ -270,7 +270,7 @@ class _Reader:
         }
 
     def unfounded(self, value: Any, name: str) -> bool:
-        """Whether the text has nothing for a value, so that it is better left out."""
+        """Whether the text gives no reason for a value, so that it is left out."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_nothing(value) or (number and not is_confidence(name) and not re.search(r"\d", self.text))
 
@@ -305,7 +305,7 @@ class _Reader:
         return NOT_GIVEN
 
     def named(self, name: str) -> str:
-        """What stands after `name:` or `name is` in the text."""
+        """The text after `name:` or `name is`, or ""."""
         word = re.escape(name.replace("_", " "))
         found = (
             re.search(rf"\b{word}\b\s*(?:is|are|was|:|=)\s*[\"'“]?([^\"'”,;.\n]{{1,80}})", self.text, re.I)

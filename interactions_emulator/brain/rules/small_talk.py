@@ -1,4 +1,4 @@
-"""Small talk, memory and honesty: what the emulator says by itself."""
+"""Answers small talk, questions about the conversation, and messages that the emulator cannot answer."""
 
 from __future__ import annotations
 
@@ -60,7 +60,7 @@ def small_talk(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> s
 
 
 def abilities(options: Sequence[Candidate], turn: Turn) -> str:
-    """What can be done here: the declared functions, in their own words."""
+    """A text about what the agent can do: the declared functions, in their own words."""
     lines = []
     for option in options:
         about = clip(option.about, 200)
@@ -75,7 +75,7 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
 
 
 def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
-    """The honest answer to what nothing here can do."""
+    """The answer to a request that no tool here can fulfil."""
     said = clip(heard.message, 120)
     if urls_in(heard.message):
         return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
@@ -85,13 +85,13 @@ def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
 
 
 def seen(attachments: Sequence[str]) -> str:
-    """`I see 1 image (PNG, 640 × 480, 12 kB); ...`: they are acknowledged, not understood. "" if there are none."""
+    """Names the attachments but does not describe their contents: `I see 1 image (PNG, ...); ...`; "" without any."""
     named = listed([f"1 {one}" for one in attachments])
     return f"I see {named}; the emulator does not look into pictures, sounds and films." if named else ""
 
 
 def conversation(heard: ParsedTurn) -> str:
-    """What was asked and answered so far."""
+    """A list of the questions and answers so far."""
     plain = core(heard.message)
     asked = [said.text for said in heard.before if said.speaker == "user"]
     if not asked:
@@ -110,7 +110,7 @@ def conversation(heard: ParsedTurn) -> str:
 
 
 def about_last_answer(heard: ParsedTurn) -> str | None:
-    """The last answer in a few of its own sentences, or those that speak of what is asked; None if it has none."""
+    """A few sentences of the last answer, those about the question if there is one; None if there is no answer."""
     source = _longest_recent(heard)
     if not source:
         return None
@@ -120,13 +120,13 @@ def about_last_answer(heard: ParsedTurn) -> str | None:
         r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", heard.message
     )  # fmt: skip
     picked = from_text(source, asked if len(asked.split()) > 6 else "", 4)
-    if not picked:  # no sentences, such as values from a function
+    if not picked:  # no sentences: for example, values from a function
         picked = [line.strip(" -*") for line in source.splitlines() if line.strip()][:4]
     return "In its own words, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
 def from_last_answer(heard: ParsedTurn) -> str | None:
-    """What a long earlier answer (a report) says about the question; None if there is none or it says nothing."""
+    """Sentences about the question from a long earlier answer (a report); None if there are none."""
     source = _longest_recent(heard)
     if len(source) < 800 and not last_was_report(heard):
         return None
@@ -137,12 +137,12 @@ def from_last_answer(heard: ParsedTurn) -> str | None:
 
 
 def last_was_report(heard: ParsedTurn) -> bool:
-    """Whether the conversation goes on from a report, with or without answers about it."""
+    """Whether this conversation has a report, whatever answers came after it."""
     return bool(_report(heard))
 
 
 def _report(heard: ParsedTurn) -> str:
-    """The newest report, which begins with a heading; "" if there is none."""
+    """The newest report (an answer that begins with a heading); "" if there is none."""
     said = (without_sign_off(said.text) for said in reversed(heard.before) if said.speaker == "model")
     return next((text for text in said if text.lstrip().startswith("# ")), "")
 

@@ -1,4 +1,4 @@
-"""The function calls that answer a message: who is called, with what, and what is asked back if something lacks."""
+"""Makes the function calls that answer a message, or the question to the user if an argument is missing."""
 
 from __future__ import annotations
 
@@ -26,10 +26,10 @@ from interactions_emulator.corpus.text import word_set, words
 
 @dataclass(frozen=True)
 class Allowed:
-    """What the request's `tool_choice` leaves of its tools."""
+    """The tools that the request's `tool_choice` allows."""
 
     options: list[Candidate]
-    """The functions that are chosen by their descriptions."""
+    """The functions to choose from by their descriptions."""
     must_call: bool
     types: frozenset[str]
     """The types of all tools."""
@@ -59,7 +59,7 @@ def allowed_by(turn: Turn) -> Allowed:
 
 
 def calls(heard: ParsedTurn, allowed: Allowed, ids: Ids) -> Iterator[Step]:
-    """The function calls that answer the message; none if no function is for it or the message lacks what it needs."""
+    """The function calls that answer the message; none if no function fits or a required argument is missing."""
     request = _request(heard, allowed)
     if request is None:
         return
@@ -70,7 +70,7 @@ def calls(heard: ParsedTurn, allowed: Allowed, ids: Ids) -> Iterator[Step]:
 
 
 def question_back(heard: ParsedTurn, allowed: Allowed) -> str | None:
-    """A question to the user, if the message is for a function but lacks what it needs."""
+    """A question to the user if a function fits the message but a required argument is missing; else None."""
     request = _request(heard, allowed)
     if request is None or not (missing := request.filled()[0].missing):
         return None
@@ -79,9 +79,9 @@ def question_back(heard: ParsedTurn, allowed: Allowed) -> str | None:
 
 
 class _Request(NamedTuple):
-    """A function to call, the message to read the arguments from, and the arguments of the call before it.
+    """A function to call, the message to read the arguments from, and the arguments of the previous call.
 
-    `follows`: the message only says what is different from that call.
+    `follows`: the message only says what is different from the previous call.
     """
 
     option: Candidate
@@ -94,7 +94,7 @@ class _Request(NamedTuple):
 
 
 def _request(heard: ParsedTurn, allowed: Allowed) -> _Request | None:
-    """Who is to be called with what; None if nobody is."""
+    """The function to call for the message; None if there is none."""
     message, options, last = heard.message, allowed.options, heard.last_call
     if not message.strip() or not options:
         return None
@@ -123,7 +123,7 @@ def _request(heard: ParsedTurn, allowed: Allowed) -> _Request | None:
 
 
 def _reply(heard: ParsedTurn, options: list[Candidate]) -> _Request | None:
-    """The message may answer a question of ours: which place, which of several."""
+    """The call for a message that answers our last question (a missing argument, or which one); else None."""
     if len(heard.message.split()) > 8 or intent_of(heard.message) not in ("lookup", "statement", "chat"):
         return None
     if wanted := re.search(r"`([\w.:-]+)` cannot be called without", heard.last_answer):
@@ -140,7 +140,7 @@ def _reply(heard: ParsedTurn, options: list[Candidate]) -> _Request | None:
 
 
 def _picked(heard: ParsedTurn) -> str:
-    """`the second one` as the second of the candidates that were offered."""
+    """The offered candidate that a message such as `the second one` picks; the message itself if it picks none."""
     offered = re.findall(r"^- (.+)$", heard.last_answer.partition("Which one do you mean?")[2], re.MULTILINE)
     ordinals = ("first", "second", "third", "fourth", "fifth")
     for number, candidate in enumerate(offered):
@@ -159,7 +159,7 @@ def _option_of(call: Call, options: list[Candidate]) -> Candidate | None:
 
 
 def _spoke_last(heard: ParsedTurn) -> bool:
-    """Whether the last answer came of a call, not only from the model itself."""
+    """Whether a function's answer came after the user's previous message."""
     for said in reversed(heard.before):
         if said.speaker != "model":
             return bool(said.speaker != "user")

@@ -1,4 +1,4 @@
-"""Which declared function a message is for, by the words of names, descriptions and parameters."""
+"""Chooses the declared function that fits a message, by the words of names, descriptions and parameters."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ from interactions_emulator.brain.rules.places import is_place_like, places_in
 from interactions_emulator.corpus.text import sentences, stem, terms, words
 
 Calling = Literal["judge", "study", "draw", "lookup", "none"]
-"""What a candidate is made for, as far as its words say: judging texts, long studies, pictures, any question."""
+"""The purpose of a candidate according to its words: judging texts, long studies, pictures, any question."""
 
 ENOUGH = 1.0
-"""One telling word in common, or one fitting calling."""
+"""Least score of a candidate that is chosen: one significant word in common, or a matching calling."""
 
 
 @dataclass(frozen=True)
@@ -40,11 +40,11 @@ class Candidate:
     topic: str
     """The candidate's own name: the function's, or the value's."""
     about: str
-    """What is said of it, "" if nothing."""
+    """Its description, "" if there is none."""
 
 
 def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list[Candidate]:
-    """The functions among `tools`; one that has a required parameter of described values, once for each value."""
+    """The functions in `tools`; a function with a required parameter of described values, once for each value."""
     found: list[Candidate] = []
     for tool in tools:
         if tool.get("type") != "function" or not tool.get("name"):
@@ -66,11 +66,11 @@ def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list
 def choose(
     message: str, options: Sequence[Candidate], called_before: Sequence[Candidate] = (), by_words_alone: bool = False
 ) -> Candidate | None:
-    """The candidate that fits a message best, None if none fits. `by_words_alone`: not for its calling.
+    """The candidate that fits a message best, or None. `by_words_alone`: only candidates that share words with it.
 
-    Candidates for long studies cost time and money: they are chosen only for a message that asks for a study, or about
-    one of theirs if they were called before. Candidates that judge are chosen only for texts to be judged. A message
-    that changes a picture is for what drew the last.
+    Candidates for long studies cost time and money: they are chosen only for a message that asks for a study, or that
+    is about an earlier study if they were called before. Candidates that judge are chosen only for texts to judge. A
+    message that changes a picture goes to the candidate that drew the last one.
     """
     intent = intent_of(message)
     if intent in SMALL_TALK or intent in MEMORY or not options:
@@ -104,7 +104,7 @@ def choose(
 
 
 def _without_misread(message: str, intent: Intent, options: Sequence[Candidate]) -> Sequence[Candidate]:
-    """Those that a question is not about although it has their words: what draws, and what needs a place."""
+    """The options without those that share words with a question but do not fit it: drawing, or needing a place."""
     plain = core(message)
     if intent == "lookup" and ABOUT_PICTURES.match(plain):
         options = [option for option in options if option.calling != "draw"]
@@ -119,14 +119,14 @@ def _needs_place(option: Candidate) -> bool:
 
 
 def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
-    """The likeliest candidate when one has to be called."""
+    """The most likely candidate, for a request that must call one."""
     asked = _asked(message)
     intent = intent_of(message)
     return max(options, key=lambda option: _score(option, asked, options, intent, True))
 
 
 def _asked(message: str) -> set[str]:
-    """The telling stems of a message, with those of words that mean the same."""
+    """The significant stems of a message, with those of its `SAME_WORDS`."""
     said = set(words(message[:5_000]))
     same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
     if ASKS_WEATHER.search(message[:5_000]):
@@ -218,7 +218,7 @@ _GENERIC = frozenset(
 
 
 def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[str, str]] | None:
-    """The parameter that chooses among services, and what `text` says of each of its values."""
+    """The parameter that chooses among services, with the description of each value in `text`; else None."""
     for key in parameters.get("required") or []:
         schema = (parameters.get("properties") or {}).get(key)
         if not isinstance(schema, dict):
@@ -233,7 +233,7 @@ def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[
 
 
 def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
-    """What follows each value where it opens a paragraph or a line; failing that, sentences that mention it alone."""
+    """By value, the lines that it opens and the lines after them; if none, the clauses that mention only this value."""
     owned: dict[str, list[str]] = {value: [] for value in values}
     mentioned: dict[str, list[str]] = {value: [] for value in values}
     for paragraph in re.split(r"\n\s*\n", text):
@@ -249,7 +249,7 @@ def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
 
 
 def _opens(line: str, value: str) -> bool:
-    """`Agent name: value`, `- value: ...`, `**value** (...)`."""
+    """Whether a line begins with the value: `Agent name: value`, `- value: ...`, `**value** (...)`."""
     head = re.sub(r"[*`\"']", "", line[:200]).lstrip(" -#\t")
     return bool(re.match(rf"(?i)(?:[\w ]{{1,20}}:\s*)?{re.escape(value)}\s*(?:$|[:(—–-])", head))
 
@@ -259,7 +259,7 @@ def _mentioned(text: str, values: Sequence[str]) -> list[str]:
 
 
 def _without_negations(text: str) -> str:
-    """`Answers questions, never writes reports.` says nothing for reports."""
+    """A text without negated parts: `Answers questions, never writes reports.` -> `Answers questions,`."""
     return re.sub(
         r"(?i)(?:\b(?:not|never|except|don't|doesn't|cannot|can't|rather than|instead of|unlike)\b)[^.;:\n]*", " ", text
     )
@@ -268,7 +268,7 @@ def _without_negations(text: str) -> str:
 def _is_about_study(message: str, called_before: bool) -> bool:
     plain = message.casefold()
     if re.search(r"\b(?:job|research|report|study|task|run)_\w+", plain):
-        return True  # the name of one
+        return True  # the id of a run
     if (
         called_before
         and len(plain.split()) <= 8
@@ -300,5 +300,5 @@ def _description(schema: Any) -> str:
 
 
 def _open(description: str) -> str:
-    """A description without the fences that mark it as untrusted."""
+    """A description without the marks (`<<<...>>>`) around untrusted text."""
     return re.sub(r"<<<\w+>>>", "", description)

@@ -1,4 +1,4 @@
-"""Reads and fits single values for `schema`: kinds, bounds, numbers beside words, formats, patterns."""
+"""Reads single values for `schema` from a text and fits them to types, bounds, formats and patterns."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 PREFIX = "Emulator: "
-"""Stands before every free text of a structured answer, so that it can be told from Gemini's."""
+"""Prefix of every free text in a structured answer, so that it can be told from Gemini's."""
 
 
 NOT_GIVEN = f"{PREFIX}not given"
@@ -21,16 +21,16 @@ PLACEHOLDERS = {
     "time": "00:00:00Z",
     "phone": NOT_GIVEN,
 }
-"""What stands in a required field of a format when the text has nothing for it; obviously nothing real."""
+"""By format, the placeholder for a required field that the text has no value for; clearly not real data."""
 
 
 def is_nothing(value: Any) -> bool:
-    """Whether a value only says that the text has nothing for it."""
+    """Whether a value is only a placeholder or empty."""
     return value in ("", [], {}, PREFIX, NOT_GIVEN, *PLACEHOLDERS.values())
 
 
 def kind_of(schema: Schema) -> str:
-    """The JSON type of a schema in lower case; of several the first that is not null."""
+    """The JSON type of a schema in lower case; the first that is not null if there are several."""
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if str(one).casefold() != "null"), "null")
@@ -50,17 +50,17 @@ def may_be_null(schema: Schema) -> bool:
 
 
 def is_rest(value: Any) -> bool:
-    """Whether an enum's value stands for all that the others do not."""
+    """Whether an enum's value means everything else, such as `other`."""
     return isinstance(value, str) and value.casefold() in ("other", "unknown", "misc", "miscellaneous", "general")
 
 
 def is_confidence(name: str) -> bool:
-    """Whether a property of that name says how sure something is."""
+    """Whether a property with this name is a confidence, such as `score`."""
     return bool(re.search(r"confidence|score|probability|likelihood|certainty", name.casefold()))
 
 
 def bounds(schema: Schema) -> tuple[float | None, float | None]:
-    """The least and the greatest number that a schema allows, exclusive ones included."""
+    """The minimum and maximum of a schema, read from the inclusive or exclusive keywords; None: no bound."""
 
     def first(*keys: str) -> float | None:
         return next(
@@ -72,7 +72,7 @@ def bounds(schema: Schema) -> tuple[float | None, float | None]:
 
 
 def number_near(text: str, name: str, description: str) -> float:
-    """The number beside the property's name, else the first one, else 0."""
+    """The number next to the property's name in the text, else the first number, else 0."""
     number = r"-?\d{1,3}(?:,\d{3})+(?:\.\d+)?|-?\d+(?:\.\d+)?"
     for word in [*re.findall(r"[a-z]{3,}", name.casefold()), *re.findall(r"[a-z]{4,}", description.casefold())[:6]]:
         found = re.search(
@@ -89,7 +89,7 @@ def number_near(text: str, name: str, description: str) -> float:
 
 
 def formatted(form: str, text: str) -> str:
-    """The first thing of that format in the text; a placeholder if there is none."""
+    """The first text of that format; a placeholder if there is none."""
     patterns = {
         "mail": r"[\w.+-]+@[\w-]+\.[\w.-]*\w",
         "url": r"https?://[^\s<>\"']+\w",
@@ -106,7 +106,7 @@ def formatted(form: str, text: str) -> str:
 
 
 def fitted(value: str, schema: Schema) -> str:
-    """A string within `minLength`, `maxLength` and, where the text or a simple filling satisfies it, `pattern`."""
+    """The string fitted to `minLength`, `maxLength` and, if the text or a simple filling can match it, `pattern`."""
     most, least = schema.get("maxLength"), schema.get("minLength")
     if isinstance(most, int) and len(value) > most:
         value = value[:most]
@@ -118,7 +118,7 @@ def fitted(value: str, schema: Schema) -> str:
 
 
 def _matching(pattern: str, value: str) -> str:
-    """A string that satisfies a pattern: the value, a word of it, or the pattern's own simplest words."""
+    """A string that matches a pattern: the value, a word of it, or a simple string made from the pattern."""
     try:
         compiled = re.compile(pattern)
     except re.error:
@@ -151,7 +151,7 @@ _SAMPLES = (
 
 
 def _spelled(pattern: str) -> str:
-    """The simplest reading of a pattern made of literals, classes and counts."""
+    """A simple string made from a pattern of literals, classes and counts."""
     text = pattern.strip("^$")
     text = re.sub(r"\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)", r"\1", text)
     text = re.sub(
