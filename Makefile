@@ -1,4 +1,4 @@
-# Two commands do everything: `make demo` and `make test`. Both set up .venv by themselves.
+# Start with `make demo` or `make test`. Both set up .venv first.
 PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
@@ -7,17 +7,17 @@ ifdef CORPUS
 export DESK_CORPUS := $(shell realpath '$(CORPUS)')
 endif
 
-# The official clients of the Interactions API that the emulator is tried with, besides the one in $(VENV).
+# Official clients of the Interactions API to test the emulator with, besides the one in $(VENV).
 CONFORMANCE := tests/wire/conformance
 CLIENTS := .venv-genai3/.ready $(if $(shell command -v npm),$(CONFORMANCE)/node_modules/.ready)
 
 .PHONY: help demo test web chat doctor lint format lock clean
 .DEFAULT_GOAL := help
 
-help: ## The targets
+help: ## List the targets
 	@grep -hE '^[a-z][a-z-]*:.*## ' $(MAKEFILE_LIST) | sed -E 's/^([a-z-]+):.*## (.*)/\1\t\2/' | awk -F '\t' '{printf "%-20s %s\n", $$1, $$2}'
 
-demo: $(VENV)/.ready ## Everything once, on the emulator; CORPUS=dir searches your own documents
+demo: $(VENV)/.ready ## Show everything once, on the emulator; CORPUS=dir searches your own documents
 	GOOGLE_GEMINI_BASE_URL= DESK_BACKEND=emulator DESK_DATA_DIR=$(abspath build/demo) $(BIN)/desk demo --out reports
 
 test: $(VENV)/.ready-dev ## The test suite, with lint and types, without a network
@@ -28,33 +28,33 @@ test: $(VENV)/.ready-dev ## The test suite, with lint and types, without a netwo
 	wait $$types || failed=1; cat build/mypy.log; exit $$failed
 
 .PHONY: nightly
-nightly: $(VENV)/.ready-dev $(CLIENTS) ## What takes long: the tests left out of `make test`, all faults, chaos, evaluation and replicas
+nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of `make test`, all faults, chaos, evaluation and replicas
 	$(BIN)/pytest -n 2 -m nightly
 	$(MAKE) faults chaos eval replicas
 
-web: $(VENV)/.ready ## The development UI in a browser
+web: $(VENV)/.ready ## Start the development UI in a browser
 	$(BIN)/adk web agents
 
-chat: $(VENV)/.ready ## The desk in this terminal
+chat: $(VENV)/.ready ## Start the desk in this terminal
 	$(BIN)/adk run agents/desk
 
-doctor: $(VENV)/.ready ## Backend, keys, versions, ledger and services, and what is missing
+doctor: $(VENV)/.ready ## Check backend, keys, versions, ledger and services, and name what is missing
 	$(BIN)/desk doctor
 
 .PHONY: eval
-eval: $(VENV)/.ready-dev ## The evaluation on the emulator; ARGS="--live --max-cost 2", ARGS="compare a b"
+eval: $(VENV)/.ready-dev ## Run the evaluation on the emulator; ARGS="--live --max-cost 2", ARGS="compare a b"
 	$(BIN)/desk eval $(ARGS)
 
 .PHONY: faults chaos
-faults: $(VENV)/.ready-dev ## The fault matrix beside ADK's ManagedAgent, then answers of random forms; ARGS=--markdown FORMS="--seed 7"
+faults: $(VENV)/.ready-dev ## Run the fault matrix beside ADK's ManagedAgent, then random answers; ARGS=--markdown FORMS="--seed 7"
 	$(BIN)/python -m tests.faults $(ARGS)
 	$(BIN)/python -m tests.forms $(FORMS)
 
-chaos: $(VENV)/.ready-dev ## Random faults and kills; ARGS="--runs N --seed S --run K"
+chaos: $(VENV)/.ready-dev ## Run random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
-# Deployment by ADK's own commands: agents/desk, tools/ and configs/ go along, with agents/desk/requirements.txt.
-# Keys and the database's address come from Secret Manager; SETTINGS="NAME=VALUE …" become variables. docs/deploy.md
+# Deployment by ADK's own commands, with agents/desk (and its requirements.txt), tools/ and configs/: see docs/deploy.md.
+# Keys and the database's address come from Secret Manager; SETTINGS="NAME=VALUE …" become variables.
 SERVICE ?= desk
 BACKEND ?= gemini
 KEY_SECRET ?= gemini-api-key
@@ -72,15 +72,15 @@ deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=
 	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a) --no-cpu-throttling --min-instances=1 --timeout=3600 \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
-# Its variables are in the clear, so it has Vertex AI by its service account, and no key; a .env of yours is not read.
+# Its variables are in plain text, so it uses Vertex AI by its service account and no key. It does not read your .env.
 deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…" ARGS="…"]
 	mkdir -p build && printf '%s\n' $(foreach setting,$(BACKEND_vertex) $(SETTINGS),'$(setting)') > build/agent-engine.env
 	$(BIN)/adk deploy agent_engine --project $(PROJECT) --region $(REGION) --display_name $(SERVICE) \
 	  --env_file $(abspath build/agent-engine.env) $(if $(ID),--agent_engine_id $(ID)) $(ARGS) agents/desk
 
-deploy-check: $(VENV)/.ready-dev ## The staged tree, installed as its Dockerfile says into a fresh environment, boots and answers
+deploy-check: $(VENV)/.ready-dev ## Install the staged tree as its Dockerfile says, start it and send requests
 	rm -rf build/deploy && $(PYTHON) -m venv build/deploy
-	build/deploy/bin/pip install --quiet pip==24.0 # the one of its image, python:3.11-slim
+	build/deploy/bin/pip install --quiet pip==24.0 # the version in its image, python:3.11-slim
 	build/deploy/bin/pip install --quiet "google-adk[a2a]==$$($(BIN)/adk --version | sed 's/.* //')"
 	build/deploy/bin/pip install --quiet -c agents/desk/requirements.txt -r agents/desk/requirements.txt
 	DESK_STAGED_PYTHON=$(abspath build/deploy/bin/python) $(BIN)/pytest tests/deploy
@@ -94,25 +94,25 @@ needs-place:
 	@test -n "$(BACKEND_$(BACKEND))" || { echo "BACKEND is gemini or vertex, not $(BACKEND)."; exit 1; }
 
 .PHONY: replicas
-replicas: $(VENV)/.ready-dev ## Replicas under load that are killed, over a PostgreSQL; ARGS="--replicas 4 --researches 500"
+replicas: $(VENV)/.ready-dev ## Kill replicas under load, over PostgreSQL; ARGS="--replicas 4 --researches 500"
 	$(BIN)/python -m tests.replicas $(ARGS)
 
 .PHONY: bench
-bench: $(VENV)/.ready-dev ## The desk beside ADK and the SDK as they are: a table, and build/bench.svg; ARGS="--only turn"
+bench: $(VENV)/.ready-dev ## Compare the desk with plain ADK and SDK: a table, and build/bench.svg; ARGS="--only turn"
 	$(BIN)/python -m tests.bench.speed $(ARGS)
 
 .PHONY: bench-emulator
-bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## How fast the emulator is, beside aimock (needs npm)
+bench-emulator: $(VENV)/.ready-dev tests/bench/node_modules/.ready ## Compare the speed of the emulator with aimock (needs npm)
 	$(BIN)/python -m tests.bench.emulator
 
 .PHONY: bench-scaling
-bench-scaling: $(VENV)/.ready-dev ## What 1, 10 and 1,000 replicas need; ARGS=--measure (docs/scaling.md)
+bench-scaling: $(VENV)/.ready-dev ## Show what 1, 10 and 1,000 replicas need; ARGS=--measure (docs/scaling.md)
 	$(BIN)/python -m tests.bench.scaling $(ARGS)
 
 .PHONY: clients wire-live needs-key
-clients: $(CLIENTS) ## The other versions of the official clients, for the conformance tests
+clients: $(CLIENTS) ## Install the other versions of the official clients, for the conformance tests
 
-wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## The conformance flows against the real service; ARGS="--model M --research"
+wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## Run the conformance flows against the real service; ARGS="--model M --research"
 	@failed=0; \
 	for python in $(BIN)/python .venv-genai3/bin/python; do $$python $(CONFORMANCE)/run.py --live $(ARGS) || failed=1; done; \
 	for client in $(if $(shell command -v npm),genai-2 genai-3); do node $(CONFORMANCE)/run.mjs $$client --live $(ARGS) || failed=1; done; \
@@ -121,19 +121,19 @@ wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## The conformance flows agai
 needs-key:
 	@test -n "$$GEMINI_API_KEY" || { echo "This asks the real service, which needs a key: set GEMINI_API_KEY."; exit 1; }
 
-lint: $(VENV)/.ready-dev ## Ruff and mypy, which change nothing
+lint: $(VENV)/.ready-dev ## Run ruff and mypy without changes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 
-format: $(VENV)/.ready-dev ## What ruff can mend
+format: $(VENV)/.ready-dev ## Fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
 COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
   --no-emit-trusted-host --no-emit-find-links --no-header
 OF_PROJECT := --build-deps-for editable pyproject.toml
-lock: ## Resolve the dependencies anew (needs pip-tools)
+lock: ## Resolve the dependencies again (needs pip-tools)
 	$(COMPILE) --extra dev --output-file requirements-dev.lock $(OF_PROJECT)
 	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
 	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
@@ -148,8 +148,8 @@ $(VENV)/bin/python:
 	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Say PYTHON=python3.11 or so."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# A lock has all there is to install. pip 23 would look for more, and stop at the newest release of what is wanted with extras.
-# Python compiles what is used when it is first imported; to compile everything takes half of the time.
+# A lock lists every package. Without --no-deps, pip 23 looks for more, and stops at the newest release of packages with extras.
+# Without --no-compile, compiling takes half of the time; Python compiles modules when they are first imported.
 LOCKED := --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r
 
 $(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python

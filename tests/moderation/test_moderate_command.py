@@ -130,9 +130,7 @@ def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
     assert [row["row"] for row in lines_of(tmp_path / "c.jsonl.verdicts.jsonl")] == [1]
 
 
-@pytest.mark.parametrize(
-    ("kind", "by"), [("csv", signal.SIGKILL), pytest.param("jsonl", signal.SIGINT, marks=NIGHTLY)]
-)
+@pytest.mark.parametrize(("kind", "by"), [("csv", signal.SIGKILL), pytest.param("jsonl", signal.SIGINT, marks=NIGHTLY)])
 def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     api: Emulator, judge: Counting, tmp_path: Path, kind: str, by: signal.Signals
 ) -> None:
