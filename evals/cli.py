@@ -63,7 +63,7 @@ def evaluate(
     live: Annotated[bool, typer.Option("--live", help="Ask the real service, which costs money.")] = False,
     most: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
     price: Annotated[float, typer.Option(min=0, help="USD a million tokens, as the budget counts them.")] = 12.0,
-    research: Annotated[bool, typer.Option("--research", help="Let a live run start researches, $1–7 each.")] = False,
+    research: Annotated[bool, typer.Option("--research", help="Let a live run start research, $1–7 each.")] = False,
     public: Annotated[bool, typer.Option("--public", help="Also the public samples in DESK_EVAL_DATA.")] = False,
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=32, help="Conversations at a time.")] = 4,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the estimate of a live run beforehand.")] = False,
@@ -201,7 +201,7 @@ async def _live(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Bud
     plain, costly = divide(sets)
     if not wish.research:
         left = sum(len(each.eval_cases) for each in costly)
-        skipped += [f"{left} cases that begin a research, since --research was not given"] if left else []
+        skipped += [f"{left} cases that begin a research run, since --research was not given"] if left else []
         costly = []
     budget.usd_per_research = usd_per_research(player.root)
     _agree(budget, [*plain, *costly], wish.yes)

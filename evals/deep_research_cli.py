@@ -31,7 +31,7 @@ def deepresearch_bench(
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.")
     ] = Path("reports/deepresearch-bench"),
-    at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Researches at a time.")] = 3,
+    at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Research runs at a time.")] = 3,
     most: Annotated[float, typer.Option("--max-cost", min=0, help="USD that all of it may cost, counted high.")] = 10.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")] = None,
     dear: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,

@@ -12,7 +12,7 @@ from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 
 USER = "user"
-STOPPED = "Stopped. A research that was started goes on; the same command picks it up."
+STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
 
 
 def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:

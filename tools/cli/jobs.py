@@ -35,7 +35,7 @@ class Format(StrEnum):
     json = "json"
 
 
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research, as `desk jobs` shows it.")]
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]
 Folder = Annotated[Path, typer.Option("--out", help="Folder for the report.")]
 Formats = Annotated[list[Format] | None, typer.Option("--format", help="May be repeated; default: all.")]
 AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, progress on stderr.")]
@@ -208,7 +208,7 @@ def _content(file: Path) -> dict[str, Any]:
     """A file as input content of the Interactions API."""
     kind = mimetypes.guess_type(file.name)[0] or ""
     if not kind.startswith(("image/", "text/")) and kind != "application/pdf":
-        raise typer.BadParameter(f"{file}: a research takes pictures, PDF and text, not {kind or 'this'}")
+        raise typer.BadParameter(f"{file}: a research run takes pictures, PDF and text, not {kind or 'this'}")
     try:
         data = base64.b64encode(file.read_bytes()).decode()
     except OSError as error:

@@ -29,7 +29,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
         took = "" if job.seconds is None else f"{job.seconds:.0f} s"
         brief = escape(" ".join(job.order.brief.split())[:70])
         table.add_row(job.id, escape(job.order.user), job.state, _moment(job.created), took, brief)
-    out.print(table if found else 'No researches yet. Start one: desk research "…"')
+    out.print(table if found else 'No research yet. Start one: desk research "…"')
 
 
 def show_job(job: Job, as_json: bool) -> None:

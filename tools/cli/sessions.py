@@ -74,7 +74,7 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     if await store.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
         raise typer.BadParameter(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
-        question = f"Delete {session_id} with its files and researches, here and at the server? It cannot be undone."
+        question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
     server = Services(store, artifacts, research(), InteractionsClient(backend.transport), backend.server())
     receipt = await forget(server, SessionKey(NAME, USER, session_id), insist=force)

@@ -82,7 +82,7 @@ def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group
             escape(" ".join(job.order.brief.split())),
             escape(" ".join((job.error or job.line).split())),
         )
-    return Group(sums or Text("no researches yet", "dim"), "", table)
+    return Group(sums or Text("no research yet", "dim"), "", table)
 
 
 def age(seconds: float) -> str:

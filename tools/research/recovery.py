@@ -51,5 +51,5 @@ async def recover_loop() -> None:
             for job in await research().resume():
                 log.info("%s, which nobody followed, is taken up", job.id)
         except Exception as error:  # the ledger may be readable later
-            log.warning("researches that nobody follows could not be taken up: %s", error)
+            log.warning("research runs that nobody follows could not be resumed: %s", error)
         await asyncio.sleep(INTERVAL)

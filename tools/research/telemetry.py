@@ -29,11 +29,11 @@ TOKENS = {
 _tracer, _meter, _w3c = trace.get_tracer(NAME), metrics.get_meter(NAME), TraceContextTextMapPropagator()
 _quietly: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}  # errors may quote contents
 _resumes = _meter.create_counter(
-    "research.resumes", "{resume}", "Times that a research was attached to again, by a stream or by another process."
+    "research.resumes", "{resume}", "Resumes of a research run, by a stream or by another process."
 )
-_stalls = _meter.create_counter("research.stalls", "{stall}", "Researches that fell silent for too long.")
+_stalls = _meter.create_counter("research.stalls", "{stall}", "Research runs that fell silent for too long.")
 _unknown = _meter.create_counter("research.unknown_starts", "{start}", "Starts whose answer was never heard.")
-_durations = _meter.create_histogram("research.follow.duration", "s", "How long a process worked on a research.")
+_durations = _meter.create_histogram("research.follow.duration", "s", "How long a process worked on a research run.")
 
 
 class JobSpan:

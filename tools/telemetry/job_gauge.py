@@ -24,7 +24,7 @@ log = logging.getLogger(__name__)
 def count_jobs() -> None:
     """Registers the gauge of jobs by state; it reads the ledger each time metrics are collected."""
     metrics.get_meter(NAME).create_observable_gauge(
-        "research.jobs", [_observe], "{job}", "Researches in the ledger, by state, of all replicas."
+        "research.jobs", [_observe], "{job}", "Research runs in the ledger, by state, of all replicas."
     )
 
 
@@ -35,7 +35,7 @@ def _observe(options: CallbackOptions) -> list[Observation]:
         try:
             counts.update(asyncio.run(_counts(load_settings().ledger_url)))
         except DATABASE_ERRORS as error:
-            log.warning("the researches in the ledger cannot be counted: %s", error)
+            log.warning("the research runs in the ledger cannot be counted: %s", error)
 
     thread = Thread(target=count)  # metrics may be collected in the thread of an event loop
     with suppress(RuntimeError):  # no thread can start while the interpreter shuts down (Python 3.12)
