@@ -14,9 +14,9 @@ from tools.errors import DeskError
 T = TypeVar("T")
 
 ROOT = Path(__file__).resolve().parents[1]
-"""Folder that holds tools/ and configs/: the repository, or the place where a deployment put both."""
+"""Folder that contains tools/ and configs/, in the repository or in a deployment."""
 INSTALLED_CONFIGS = ROOT / "configs"
-"""Folder of the agents' YAML files as they come with the application."""
+"""Folder of the agents' YAML files that come with the application."""
 Usd = float
 Wish = Literal["auto", "gemini", "vertex", "emulator"]
 
@@ -42,27 +42,27 @@ class Settings:
 
     backend: Wish = "auto"
     config: Path = field(default_factory=lambda: _configs() / "desk.yaml")
-    """YAML file of the root agent; by default in a folder that `desk init` made here, else the installed one."""
+    """YAML file of the root agent; default: `./configs/desk.yaml`, which `desk init` makes, else the installed one."""
     data_dir: Path = field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
     """Address of the ledger's database, see `tools.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: Path | None = None
-    """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
+    """Folder that the embedded emulator searches; None: the documentation of the installed packages."""
     attach_seconds: float | None = None
-    """How long a turn watches a research; none: what the agent's YAML says."""
+    """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: Usd | None = None
-    """Upper price up to which a run needs no yes, in USD; none: what the researcher's YAML says."""
+    """Upper price estimate, in USD, up to which a run needs no yes; None: the value in the researcher's YAML."""
     retention_days: float = 55.0
-    """How long the server keeps interactions: 55 days on the paid tier, 1 on the free one."""
+    """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
     emulator_speed: float = 60.0
-    """Virtual seconds that pass per second on the embedded emulator (a research takes 20 virtual minutes)."""
+    """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes)."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator when it is used."""
 
     @property
     def ledger_file(self) -> Path:
-        """Where the ledger is unless `database_url` says another place."""
+        """The ledger's SQLite file, used if `database_url` is empty."""
         return self.data_dir / "ledger.db"
 
     @property
@@ -72,15 +72,15 @@ class Settings:
 
 
 def variables(kind: type[Any]) -> list[str]:
-    """The names of the variables that a class of settings is read from."""
+    """Names of the environment variables that a settings class is read from."""
     return [f"DESK_{each.name.upper()}" for each in fields(kind)]
 
 
 def read(kind: type[T], env: Mapping[str, str]) -> T:
-    """Settings from variables; an empty one counts as not set.
+    """Reads settings from variables; an empty one counts as not set.
 
     Raises:
-        SettingsError: one has an unusable value.
+        SettingsError: a variable has an unusable value.
     """
     values, wrong = dict[str, Any](), list[str]()
     for each, name in zip(fields(kind), variables(kind), strict=True):  # type: ignore[arg-type]
@@ -95,7 +95,7 @@ def read(kind: type[T], env: Mapping[str, str]) -> T:
 
 
 def load_settings() -> Settings:
-    """Reads the environment; anew only if it has changed, for each turn asks.
+    """Reads the settings from the environment; cached until it changes, because each turn calls this.
 
     Raises:
         SettingsError: a variable has an unusable value.
@@ -150,4 +150,4 @@ _READERS: Mapping[str, Callable[[str], Any]] = {
     "Usd | None": _usd,
     "Wish": _wish,
 }
-"""By the types that settings have."""
+"""Parsers by type of setting."""
