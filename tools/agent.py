@@ -1,4 +1,4 @@
-"""The former place of the agent class, for YAML written before version 0.2. It goes with version 0.3."""
+"""Old import path of the agent class, for YAML written before version 0.2. Version 0.3 removes it."""
 
 import warnings
 

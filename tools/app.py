@@ -1,4 +1,4 @@
-"""The application: the agents of the configuration with the plugins that they need."""
+"""Builds the ADK application: the configured agents and their plugins."""
 
 from __future__ import annotations
 
@@ -22,10 +22,10 @@ NAME = "desk"
 
 
 def build_app() -> App:
-    """Reads configuration and settings, and makes sure that there is a server to talk to.
+    """Builds the app from the configuration and the settings; starts the emulator if it is the server and not running.
 
     Raises:
-        ConfigError, SettingsError, BackendError: as they say.
+        ConfigError, SettingsError, BackendError: a YAML file, a setting or the server cannot be used.
     """
     follow_environment()
     config = load_settings().config
@@ -38,6 +38,6 @@ def build_app() -> App:
             *(SanitizePlugin(), TelemetryPlugin(), *gate, ErasurePlugin()),
             *(ChainPlugin(), ArtifactPlugin(), ErrorPlugin(), RecoveryPlugin()),
         ],
-        # Not used on the Interactions path; without it ADK 2.13 warns at every start (`runners.py:520`).
+        # The Interactions path does not use it, but without it ADK 2.13 warns at every start (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )

@@ -1,4 +1,4 @@
-"""Addresses of databases as people write them, made into those of SQLAlchemy's asynchronous drivers."""
+"""Converts database addresses as people write them to addresses of SQLAlchemy's asynchronous drivers."""
 
 from __future__ import annotations
 
@@ -12,39 +12,39 @@ from tools.settings import SettingsError
 
 FORMS = "write sqlite:////FOLDER/FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-"""By what an address begins with, whatever driver it names after that."""
+"""Driver by the database in an address; a driver that the address names is replaced."""
 _READ_BY_SQLALCHEMY = {"host", "port", "ssl", "prepared_statement_cache_size"}
 _READ_BY_ASYNCPG = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslpassword", "sslnegotiation"),
     *("ssl_min_protocol_version", "ssl_max_protocol_version", "target_session_attrs", "krbsrvname", "gsslib"),
     *("user", "password", "passfile", "application_name", "options"),
 }
-"""What asyncpg 0.32 understands in an address, and SQLAlchemy 2.1 does not hand on."""
+"""Parameters that asyncpg 0.32 understands in an address and SQLAlchemy 2.1 does not pass on."""
 _READ_BY_SQLITE = {"uri", "timeout", "mode", "cache", "immutable", "nolock", "psow", "vfs"}
 
 
 class DatabaseUrl(NamedTuple):
-    """Where a database is."""
+    """The address of a database, and arguments for its driver."""
 
     url: URL
     arguments: dict[str, Any]
-    """For `connect` of its driver, beside the URL."""
+    """Arguments of the driver's `connect`, in addition to the URL."""
 
 
 def parse_database_url(text: str, variable: str) -> DatabaseUrl:
-    """Reads `sqlite:`, `postgresql:` and `postgres:` addresses, with or without a driver, with the parameters of libpq.
+    """Parses `sqlite:`, `postgresql:` and `postgres:` addresses, with or without a driver, with libpq's parameters.
 
     Args:
-        variable: the setting that holds the address.
+        variable: name of the setting that holds the address.
 
     Raises:
-        SettingsError: it cannot be used; one line that names the variable, shows no password, and says what to write.
+        SettingsError: it cannot be used. One line names the variable, shows no password, and says what to write.
     """
     try:
         url = make_url(text.strip())
-    except (ArgumentError, ValueError):  # whose words may hold the password
+    except (ArgumentError, ValueError):  # its message may contain the password
         raise SettingsError(f"{variable} is not the address of a database: {FORMS}") from None
-    if "@" in (url.host or ""):  # the rest of a password, so the address cannot be shown
+    if "@" in (url.host or ""):  # part of a password, so the address must not be shown
         raise SettingsError(f"{variable} has more than one @: write those of a user or a password as %40")
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:

@@ -1,4 +1,4 @@
-"""Secrets in texts that are shown, logged or stored, replaced by `***`."""
+"""Replaces secrets by `***` in texts that are shown, logged or stored."""
 
 from __future__ import annotations
 
@@ -8,22 +8,22 @@ from collections.abc import Iterable
 from urllib.parse import unquote, urlsplit
 
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRETS?|PASSWORD|HEADERS|DATABASE_URL|SESSIONS_URL)$")
-"""Names of variables whose values are shown nowhere."""
+"""Names of environment variables whose values are never shown."""
 SECRETS = re.compile(
     r"AIza[\w-]{20,}"  # Google's API keys
     r"|ya29\.[\w.-]{20,}"  # Google's OAuth access tokens
-    r"|whsec_[\w+/=]+"  # of a webhook
+    r"|whsec_[\w+/=]+"  # signing secrets of webhooks
     r"|(?P<kept>[?&][\w.-]*(?:key|token|secret|password|signature)=)[^&\s\"'#]+"
-    r"|(?<=://)[^/?#\s\"']+(?=@)"  # user and password of an address, or a token alone
+    r"|(?<=://)[^/?#\s\"']+(?=@)"  # user and password in an address, or a token alone
     r"|(?<=Bearer )[\w.~+/=-]+",
     re.IGNORECASE,
 )
 _SHORTEST = 8
-"""Characters of a secret that is looked for: shorter ones would be found in ordinary words."""
+"""Minimum length of a known secret, in characters: shorter ones would match ordinary words."""
 
 
 def redact(text: str, known: Iterable[str] = ()) -> str:
-    """The text without secrets: those of the environment as it is now, those that look like one, and `known` ones."""
+    """Replaces secrets in a text: values of the current environment, strings that look like one, and `known` ones."""
     given = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
     values = {part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _SHORTEST}
     for value in sorted(values, key=len, reverse=True):
@@ -32,12 +32,12 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """An address without user, password and query; the same address if it has none. It need not be a valid one."""
+    """Removes user, password, query and fragment from an address, which need not be valid."""
     return re.sub(r"(?<=://)[^/?#]*@|[?#].*", "", url, flags=re.DOTALL)
 
 
 def credentials_in(url: str) -> tuple[str, ...]:
-    """The password in an address, or the token that stands there alone, as written and decoded; else none."""
+    """Returns an address's password, or the token in its place, as written and URL-decoded; empty if there is none."""
     try:
         parts = urlsplit(url)
     except ValueError:

@@ -1,6 +1,6 @@
-"""Text from outside, made safe for databases, files and terminals once, where it enters.
+"""Makes text from outside safe for databases, files and terminals, once, where it enters.
 
-PostgreSQL keeps no U+0000, no file or socket takes a lone surrogate, and a terminal obeys control characters.
+PostgreSQL cannot store U+0000, files and sockets reject lone surrogates, and terminals execute control characters.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ import re
 from typing import Any
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-"""All control characters but tab, line feed and carriage return; surrogates without their other half."""
+"""All control characters except tab, line feed and carriage return; lone surrogates."""
 
 
 def sanitize(text: str) -> str:
-    """The text with each unsafe character replaced.
+    """Replaces each unsafe character of a text.
 
-    A replacement has as many bytes in UTF-8 as what it stands for, so offsets of citations stay right: `?` for each
-    byte of a control character, U+FFFD for a lone surrogate.
+    The number of UTF-8 bytes stays the same, so that citation offsets stay right: `?` for each byte of a control
+    character, U+FFFD for a lone surrogate.
     """
     return _UNSAFE.sub(_replacement, text)
 
 
 def sanitize_json(value: Any) -> Any:
-    """A copy of JSON data in which every string is sanitized, keys included; tuples become lists."""
+    """Copies JSON data with every string sanitized, keys included; tuples become lists."""
     match value:
         case str():
             return sanitize(value)

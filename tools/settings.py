@@ -13,7 +13,7 @@ from pydantic_settings import BaseSettings, SettingsConfigDict
 from tools.errors import DeskError
 
 ROOT = Path(__file__).resolve().parents[1]
-"""Folder that holds tools/ and configs/: the repository, or the place where a deployment put both."""
+"""Folder that contains tools/ and configs/, in the repository or in a deployment."""
 INSTALLED_CONFIGS = ROOT / "configs"
 """Folder of the agents' YAML files as they come with the application."""
 Wish = Literal["auto", "gemini", "vertex", "emulator"]
@@ -48,7 +48,7 @@ class Settings(EnvironmentSettings):
 
     backend: Wish = "auto"
     config: Path = Field(default_factory=lambda: _configs() / "desk.yaml")
-    """YAML file of the root agent; by default in a folder that `desk init` made here, else the installed one."""
+    """YAML file of the root agent; default: `./configs/desk.yaml`, which `desk init` makes, else the installed one."""
     data_dir: Path = Field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
@@ -56,13 +56,13 @@ class Settings(EnvironmentSettings):
     corpus: Path | None = None
     """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
     attach_seconds: PositiveFloat | None = None
-    """How long a turn watches a research; none: what the agent's YAML says."""
+    """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
-    """Upper price up to which a run needs no yes, in USD; none: what the researcher's YAML says."""
+    """Upper price estimate, in USD, up to which a run needs no yes; None: the value in the researcher's YAML."""
     retention_days: PositiveFloat = 55.0
-    """How long the server keeps interactions: 55 days on the paid tier, 1 on the free one."""
+    """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
     emulator_speed: PositiveFloat = 60.0
-    """Virtual seconds that pass per second on the embedded emulator (a research takes 20 virtual minutes)."""
+    """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes)."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator when it is used."""
 

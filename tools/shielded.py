@@ -1,4 +1,4 @@
-"""Work that is finished although whoever asked for it goes away."""
+"""Lets a coroutine finish even if its caller is cancelled."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _under_way: set[asyncio.Task[Any]] = set()
-"""Of all event loops: a loop keeps only weak references to its tasks."""
+"""Tasks of all event loops; a loop itself keeps only weak references to its tasks."""
 
 
 def shielded(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:
-    """Decorates a coroutine function whose call, once begun, runs to its end even if its caller is cancelled.
+    """Decorates a coroutine function: a call that has started runs to its end even if its caller is cancelled.
 
-    A cancelled database statement is lost half-way, and keeps SQLite's lock until its connection is collected. In an
-    anyio cancel scope, as Starlette opens for each streamed response, even the rollback is cancelled.
+    A cancelled database statement stops half-way and keeps SQLite's lock until its connection is garbage-collected. In
+    an anyio cancel scope, which Starlette opens for each streamed response, even the rollback is cancelled.
     """
 
     @functools.wraps(function)
@@ -32,9 +32,9 @@ def shielded(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Corou
 
 
 async def finish_shielded() -> None:
-    """Waits for all such work of the running event loop, errors ignored: call before connections are closed.
+    """Waits for all shielded calls of the running event loop, ignoring errors. Call it before closing connections.
 
-    Whoever is cancelled while waiting here cancels none of it.
+    Cancelling this wait cancels none of the calls.
     """
     loop, own = asyncio.get_running_loop(), asyncio.current_task()
     if tasks := [task for task in _under_way if task.get_loop() is loop and task is not own]:

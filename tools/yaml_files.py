@@ -1,4 +1,4 @@
-"""The one reader of YAML: whatever is in a file, it is data, or an error that names the file and the line."""
+"""Reads YAML files: returns plain data, or raises an error that names the file and the line."""
 
 from __future__ import annotations
 
@@ -14,36 +14,36 @@ import yaml
 from tools.errors import DeskError
 
 Location = tuple[str | int, ...]
-"""Where something stands in a file: keys and positions from the top."""
+"""Path to a value in a file: keys and list positions from the top."""
 Finding = tuple[Location, str]
-"""A mistake, and where it is."""
+"""Where a mistake is, and what it is."""
 MOST_BYTES, MOST_NODES, MOST_LEVELS = 1_000_000, 50_000, 50
-"""Of one file. Nodes are counted with aliases written out: nine lines can name a billion."""
-_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml where it is there: ten times as fast
+"""Limits of one file. Nodes are counted with aliases expanded: nine lines can expand to a billion."""
+_LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml if it is installed: ten times as fast
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
 class ConfigError(DeskError):
-    """What is wrong in the configuration, one finding per line: `file:line: ...`."""
+    """The configuration is wrong. The text has one finding per line: `file:line: ...`."""
 
 
 @dataclass(frozen=True)
 class Document:
-    """A file that was read."""
+    """A parsed YAML file."""
 
     path: Path
     text: str
     tree: yaml.Node | None
-    """Nodes, which know their lines; none if the file is empty."""
+    """Nodes with their line numbers; None if the file is empty."""
     data: Any
-    """Mappings (with texts as keys), lists and scalars."""
+    """Mappings (with strings as keys), lists and scalars."""
 
     def line(self, location: Location) -> int:
-        """Line of the deepest node on the way to a location."""
+        """Line, from 1, of the deepest existing node on the path to a location."""
         return _place(self.tree, location)[0]
 
     def line_of(self, location: Location, words: str) -> int:
-        """Line in which words stand first, in the node at a location."""
+        """Line of the first occurrence of `words` in the node at a location; else the node's first line."""
         first, node = _place(self.tree, location)
         if node is None:
             return first
@@ -52,10 +52,10 @@ class Document:
 
 
 def read_yaml(path: Path) -> Document:
-    """Reads a file.
+    """Reads and parses a file.
 
     Raises:
-        ConfigError: it cannot be read, is no YAML, or is no plain data of a sensible size.
+        ConfigError: it cannot be read, is not YAML, or is not plain data within the limits.
     """
     try:
         with path.open("rb") as file:
@@ -73,7 +73,7 @@ def read_yaml(path: Path) -> Document:
         tree, data = parse(text)
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
-        line = min(mark.line + 1 if mark else 1, len(text.splitlines()) or 1)  # libyaml names one after the last
+        line = min(mark.line + 1 if mark else 1, len(text.splitlines()) or 1)  # libyaml may name a line after the last
         words = ", ".join(filter(None, (error.context, error.problem)))
         raise ConfigError(f"{path}:{line}: {words}") from None
     except yaml.reader.ReaderError as error:
@@ -83,10 +83,10 @@ def read_yaml(path: Path) -> Document:
 
 
 def parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """What a text of YAML says: as nodes, which know their lines, and as data.
+    """Parses YAML text to nodes, which have line numbers, and to data.
 
     Raises:
-        yaml.YAMLError: it is no YAML, or no plain data of a sensible size.
+        yaml.YAMLError: it is not YAML, or not plain data within the limits.
     """
     _check_size(yaml.parse(text, _LOADER))
     tree = yaml.compose(text, _LOADER)
@@ -95,7 +95,7 @@ def parse(text: str) -> tuple[yaml.Node | None, Any]:
 
 
 def read_mapping(path: Path) -> dict[str, Any] | None:
-    """The file's mapping, or none if it cannot be read or is none."""
+    """Returns the mapping in a file; None if the file cannot be read or is not a mapping."""
     try:
         data = read_yaml(path).data
     except ConfigError:
@@ -104,7 +104,7 @@ def read_mapping(path: Path) -> dict[str, Any] | None:
 
 
 def config_files(path: Path) -> list[Path]:
-    """A file and those that it names as sub-agents, each once."""
+    """Lists a file and all files below it that are named as sub-agents, each once."""
     found = [path]
     for file in found:
         for entry in entries((read_mapping(file) or {}).get("sub_agents")):
@@ -115,18 +115,18 @@ def config_files(path: Path) -> list[Path]:
 
 
 def entries(value: Any) -> list[dict[str, Any]]:
-    """The mappings of a list; none if it is no list."""
+    """Returns the mappings in a list; empty if the value is not a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
 def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """A hint at the nearest known name, if one is near."""
+    """Suggests the nearest known name; empty if none is near."""
     near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
     return f", did you mean `{near[0]}`?" if near else ""
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
-    """PyYAML's, whose errors of all kinds (of a date in a 13th month, say) name the line."""
+    """PyYAML's constructor, but every error (a date in month 13, for example) names its line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
         try:
@@ -137,9 +137,9 @@ class _Constructor(yaml.constructor.SafeConstructor):
 
 
 def _check_size(events: Iterable[yaml.Event]) -> None:
-    """Counts a file's nodes and levels before any of them is made, without recursion."""
+    """Checks the number of nodes and levels before any node is built, without recursion."""
     total, sizes = 0, dict[str | None, int]()
-    open_: list[tuple[str | None, int]] = []  # anchors of collections, and the total before them
+    open_: list[tuple[str | None, int]] = []  # anchors of open collections, and the total before each
     for event in events:
         if isinstance(event, yaml.CollectionStartEvent):
             open_.append((event.anchor, total))
@@ -160,7 +160,7 @@ def _check_size(events: Iterable[yaml.Event]) -> None:
 
 
 def _check_keys(tree: yaml.Node | None) -> None:
-    """YAML takes numbers, dates and `on` as keys, and the last of two equal keys, without a word."""
+    """Refuses keys that are not strings (numbers, dates, `on`) and duplicate keys, which YAML accepts silently."""
     todo, seen = [tree] if tree else [], set[int]()
     while todo:
         node = todo.pop()
@@ -182,7 +182,7 @@ def _check_keys(tree: yaml.Node | None) -> None:
 
 
 def _place(node: yaml.Node | None, location: Location) -> tuple[int, yaml.Node | None]:
-    """The line of the deepest node on the way to a location, and the node itself."""
+    """Returns the line of the deepest existing node on the path to a location, and that node."""
     line = node.start_mark.line if node else 0
     for step in location:
         if isinstance(node, yaml.MappingNode):

@@ -1,4 +1,4 @@
-"""Pictures, sounds and files that a model makes: artifacts, which `adk web` shows; a session does not carry them."""
+"""Saves a model's pictures, sounds and files as artifacts, which `adk web` shows, instead of in the session."""
 
 from __future__ import annotations
 
@@ -15,9 +15,9 @@ LONGEST_NAME = 40
 
 
 class ArtifactPlugin(BasePlugin):
-    """Saves each file that a model makes as an artifact, and ends the turn with their names.
+    """Saves each file that a model makes as an artifact, and adds the file names to the last event of the turn.
 
-    `tools.adk.model` gives each in a response of its own: `adk web` 2.13 draws one file an event, and none beside text.
+    `tools.adk.model` returns each file in its own response: `adk web` 2.13 shows one per event, and none with text.
     """
 
     def __init__(self) -> None:
@@ -25,7 +25,7 @@ class ArtifactPlugin(BasePlugin):
         self._saved: defaultdict[str, list[str]] = defaultdict(list)
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """The event with an artifact in the place of a file, or the last one with a line about them."""
+        """Replaces the files of an event by artifacts, or adds the file names to the final event."""
         parts = (event.content.parts if event.content else None) or []
         if event.partial or event.author == "user" or invocation_context.artifact_service is None:
             return None
@@ -34,7 +34,7 @@ class ArtifactPlugin(BasePlugin):
             versions = dict([await _save(invocation_context, part, len(saved) + i) for i, part in enumerate(parts)])
             saved += versions
             delta = {name: version for name, version in versions.items() if version is not None}
-            # Actions of its own: ADK 2.13 gives all events of one answer the same object.
+            # A new actions object: in ADK 2.13 all events of one answer share one.
             return event.model_copy(update={"content": None, "actions": EventActions(artifact_delta=delta)})
         if not saved or not event.is_final_response():
             return None
@@ -43,12 +43,12 @@ class ArtifactPlugin(BasePlugin):
         return event.model_copy(update={"content": types.Content(role="model", parts=[*text, line])})
 
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
-        """Forgets the turn."""
+        """Drops the state of the turn."""
         self._saved.pop(invocation_context.invocation_id, None)
 
 
 async def _save(context: InvocationContext, part: types.Part, number: int) -> tuple[str, int | None]:
-    """Saves a file: its name and version. One that lies elsewhere has its address and no version."""
+    """Saves a file; returns its name and version. A file stored elsewhere has its address and no version."""
     assert context.artifact_service
     if part.inline_data is None:
         return (part.file_data and part.file_data.file_uri) or "", None
@@ -61,7 +61,7 @@ async def _save(context: InvocationContext, part: types.Part, number: int) -> tu
 
 
 def _topic(content: types.Content | None) -> str:
-    """A name for what was asked for: "draw a fox in the snow" is `draw-a-fox-in-the-snow`."""
+    """Makes a file name from the user's message: "draw a fox in the snow" gives `draw-a-fox-in-the-snow`."""
     text = "".join(part.text or "" for part in (content.parts if content else None) or ())
     words = re.sub(r"\W+", "-", text.casefold()).strip("-")
     return words[:LONGEST_NAME].strip("-") or "picture"

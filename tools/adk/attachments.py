@@ -1,4 +1,4 @@
-"""Files of a message as a model can take them."""
+"""Converts the files of a message to a form that the model accepts."""
 
 from __future__ import annotations
 
@@ -12,9 +12,9 @@ from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
 def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities | None) -> list[types.Content]:
-    """The contents with what is text as text, and a word in the place of each file that the model cannot take.
+    """Converts text files to text, and replaces each file that the model cannot take by a note.
 
-    A file would else be refused again with every request that tells the model of it.
+    Otherwise the API would refuse every later request that contains the file.
     """
     return [
         content.model_copy(update={"parts": [_adapted(part, contract) for part in content.parts or ()]})
@@ -23,7 +23,7 @@ def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities |
 
 
 def text_in(part: types.Part) -> str | None:
-    """What stands in a text file, which is no document for the API; none for anything else."""
+    """Returns the contents of a text file, which the API does not accept as a document; None for anything else."""
     file = part.inline_data
     return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
@@ -37,5 +37,5 @@ def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part
         return types.Part(text=f"{name}:\n\n{fenced(text)}")
     if contract and medium_of(part) not in contract.inputs:
         return types.Part(text=f"[{name} was attached here, which this model cannot take]")
-    plain = file.model_copy(update={"mime_type": media_type(file.mime_type) or None})  # as the API compares it
+    plain = file.model_copy(update={"mime_type": media_type(file.mime_type) or None})  # as the API compares types
     return part.model_copy(update={"inline_data" if part.inline_data else "file_data": plain})

@@ -1,15 +1,15 @@
 """Keeps every agent's chain of interactions balanced and complete.
 
-The Interactions API remembers a conversation as a chain of `previous_interaction_id`s, one chain per agent. ADK 2.13
-sends along a chain only its "current turn" (`flows/llm_flows/context/_contents.py:156`), which is wrong once agents
-hand over to one another: the root's `transfer_to_agent` call stays unanswered, and an agent never hears what was
-said while another one spoke. One rule puts both right:
+The Interactions API stores a conversation as a chain of `previous_interaction_id`s, one chain per agent. Along a chain,
+ADK 2.13 sends only its "current turn" (`flows/llm_flows/context/_contents.py:156`). This is wrong once agents hand over
+to one another: the root's `transfer_to_agent` call stays unanswered, and an agent does not get what another agent and
+the user said in the meantime. One rule fixes both:
 
     a chained request carries exactly what happened in the session since the event that holds its
-    `previous_interaction_id`, seen through the eyes of the agent that asks.
+    `previous_interaction_id`, from the view of the requesting agent.
 
-A chain goes on from the agent's last answer that still counts: one that was rewound does not (ADK 2.13 goes on from it
-all the same, `flows/llm_flows/context/_interactions.py:38`), nor does one that the server has forgotten by its age.
+A chain continues from the agent's last valid answer. An answer that was rewound is not valid (ADK 2.13 continues from
+it anyway, `flows/llm_flows/context/_interactions.py:38`), nor is one older than the server's retention period.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 TRANSFER = "transfer_to_agent"
 LONGEST_ANSWER = 4_000
-"""Characters of a specialist's answer that the other agents are told; a whole report would be re-read each turn."""
+"""Maximum characters of a specialist's answer that other agents get: they would read a whole report again each turn."""
 END_OF_ANSWER = 500
-"""Characters of its end among them."""
+"""Characters of this limit that are taken from the end of the answer."""
 DAY = 86_400.0
 
 
 class ChainPlugin(BasePlugin):
-    """Makes every chained request carry exactly what its chain has not seen, and outlives forgotten chains."""
+    """Completes each chained request with what its chain has not seen; replaces chains that have expired."""
 
     def __init__(self) -> None:
         super().__init__(name="chain_keeper")
@@ -50,7 +50,7 @@ class ChainPlugin(BasePlugin):
     async def before_model_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest
     ) -> LlmResponse | None:
-        """Sets what the request goes on from, and its contents to what the server has not seen of the conversation."""
+        """Sets the interaction that the request continues, and as contents what the server has not seen yet."""
         context = callback_context.get_invocation_context()
         agent = _conversing(context)
         if agent is None:
@@ -62,7 +62,7 @@ class ChainPlugin(BasePlugin):
             known = without_rewound(await rest()) if rest else events
             return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in known])
 
-        if agent.include_contents == "none":  # this turn is all that it hears of
+        if agent.include_contents == "none":  # the agent gets only this turn
             llm_request.previous_interaction_id = None
             llm_request.contents = await _contents(context, agent, events)
             return None
@@ -83,7 +83,7 @@ class ChainPlugin(BasePlugin):
 
 
 def without_rewound(events: Sequence[Event]) -> list[Event]:
-    """The events that no rewind has undone, by ADK's own rule (`events/_rewind_events.py`)."""
+    """Returns the events that no rewind has undone, by ADK's own rule (`events/_rewind_events.py`)."""
     first = {event.invocation_id: i for i, event in reversed(list(enumerate(events)))}
     kept: list[Event] = []
     i = len(events) - 1
@@ -98,9 +98,9 @@ def without_rewound(events: Sequence[Event]) -> list[Event]:
 
 
 def chain_start(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
-    """Where agent `name`'s chain stands: the place of the first event of its last interaction.
+    """Returns the index of the first event of agent `name`'s last interaction.
 
-    None if there is none, or if it is from before `since`, in seconds since the epoch.
+    None if there is none, or if it is older than `since`, in seconds since the epoch.
     """
     own = [i for i, e in enumerate(events) if e.author == name and e.interaction_id and e.branch in (None, "", branch)]
     if not own or events[own[-1]].timestamp < since:
@@ -109,21 +109,21 @@ def chain_start(events: Sequence[Event], name: str, branch: str | None, since: f
 
 
 def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
-    """How to get all events of a session of which a turn has read the newest ones only."""
+    """Returns a function that reads all events of a session, if the turn has read only the newest ones."""
     return events.whole if isinstance(events, RecentEvents) else None
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:
-    """The agent that asks, if its chain needs keeping.
+    """Returns the requesting agent if this plugin maintains its chain.
 
-    Delegated agents (single_turn, task) get a fresh chain per call, which ADK keeps balanced by itself.
+    Delegated agents (single_turn, task) get a new chain per call, which ADK keeps balanced by itself.
     """
     agent = context.agent
     return agent if isinstance(agent, LlmAgent) and agent.mode not in ("single_turn", "task") else None
 
 
 def _unseen(events: Sequence[Event], name: str) -> list[Event]:
-    """Leaves out the agent's own events that ADK made: they are on no chain and would hide what came before them."""
+    """Drops the agent's own events that ADK made: they are on no chain and would hide the events before them."""
     return [e for e in events if e.author != name or e.interaction_id or e.get_function_responses()]
 
 
@@ -137,7 +137,7 @@ def _calls(events: Sequence[Event], name: str, interaction_id: str | None) -> li
 
 
 def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCall]) -> None:
-    """Adds a result for each call of the last model turn that never got one (crash, disconnect, abort)."""
+    """Adds an error result for each call of the last model turn that has no result (crash, disconnect, abort)."""
     head = max((i for i, content in enumerate(contents) if content.role == "model"), default=-1) + 1
     answered = {
         part.function_response.id
@@ -170,14 +170,14 @@ async def _contents(context: InvocationContext, agent: LlmAgent, events: Sequenc
 
 @cache
 def _builders() -> tuple[BaseLlmRequestProcessor, ...]:
-    """ADK's own builders of instructions and contents (branches, quoting, pairing), by a documented look-up."""
-    from google.adk.flows.llm_flows.single_flow import SingleFlow  # with ADK's flows, which it loads in the first turn
+    """Returns ADK's own builders of instructions and contents (branches, quoting, pairing), by a documented look-up."""
+    from google.adk.flows.llm_flows.single_flow import SingleFlow  # imports ADK's flows, which load in the first turn
 
     return tuple(map(SingleFlow().get_request_processor, ("instructions", "contents")))
 
 
 async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Event) -> Event:
-    """An event of the agent's that made a file, with the file in it: a new chain has to see what it drew before."""
+    """Puts the files that an agent made back into its event, because a new chain has not seen them."""
     files = event.actions.artifact_delta
     if event.author != agent.name or event.content or not files or context.artifact_service is None:
         return event
@@ -191,10 +191,10 @@ async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Eve
 
 
 def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
-    """What agent `name` needs to know of `events`: its own and the user's; of the other agents what they said.
+    """Filters `events` for agent `name`: its own events, the user's, and the texts of other agents.
 
-    What a specialist said after `name` handed over to it becomes the result of that `transfer_to_agent` call:
-    `{"answer": ..., "shown_to_user": true}`. The tool traffic of others is left out.
+    After a handover by `name`, a specialist's texts become the result of that `transfer_to_agent` call:
+    `{"answer": ..., "shown_to_user": true}`. Tool calls and tool results of other agents are left out.
     """
     seen: list[Event] = []
     handover: types.FunctionResponse | None = None
@@ -203,7 +203,7 @@ def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
             handover = None
             seen.append(event)
         elif event.author == name and event.error_code and not event.interaction_id:
-            continue  # what went wrong was said to the user, not by the model
+            continue  # an error message for the user, which the model did not write
         elif event.author == name:
             if any(r.name == TRANSFER for r in event.get_function_responses()):
                 event = event.model_copy(deep=True)
@@ -220,7 +220,7 @@ def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
 
 
 def _with_code_as_text(event: Event) -> Event:
-    """Code that ran, in a session from before the Interactions API, has no id that a step of it would need."""
+    """Converts executed code of sessions from before the Interactions API to text: a code step needs an id."""
     parts = (event.content.parts if event.content else None) or []
     if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
         return event
@@ -241,7 +241,7 @@ def _answer(result: dict[str, Any] | None, said: str) -> dict[str, Any]:
 
 
 def _shortened(text: str) -> str:
-    """Its beginning, and its end, where it may ask a question."""
+    """Keeps the beginning and the end of a long text, because the end may be a question."""
     if len(text) <= LONGEST_ANSWER:
         return text
     return f"{text[: LONGEST_ANSWER - END_OF_ANSWER]} […] {text[-END_OF_ANSWER:]}"

@@ -1,4 +1,4 @@
-"""Errors of a model or a tool as something that a person can read and act on."""
+"""Converts errors of a model or a tool to messages that a person can read and act on."""
 
 from __future__ import annotations
 
@@ -27,8 +27,8 @@ log = logging.getLogger(__name__)
 class ErrorPlugin(BasePlugin):
     """Turns exceptions into events with a text *and* an error code.
 
-    ADK 2.13 shows nothing of an error event without a text in `adk run`, ends that process when a model or a tool
-    raises, and hides the status of an API error behind `httpx.ResponseNotRead` (`workflow/_errors.py`).
+    In ADK 2.13, `adk run` shows nothing of an error event without a text, and ends when a model or a tool raises. ADK
+    also hides the status of an API error behind `httpx.ResponseNotRead` (`workflow/_errors.py`).
     """
 
     def __init__(self) -> None:
@@ -37,19 +37,19 @@ class ErrorPlugin(BasePlugin):
     async def on_model_error_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest, error: Exception
     ) -> LlmResponse | None:
-        """The answer of a turn whose model call failed."""
+        """Returns an error response for a failed model call."""
         log.warning("%s failed", llm_request.model, exc_info=error)
         return error_response(error, llm_request.model or "the model")
 
     async def on_tool_error_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, error: Exception
     ) -> dict[str, Any] | None:
-        """A tool's exception as its result, which the agent can explain."""
+        """Returns a tool's exception as its result, so that the agent can explain it."""
         log.error("%s failed", tool.name, exc_info=error)
         return {"error": {"code": type(error).__name__, "message": redact(str(error))}}
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """Gives a text to error events that have none."""
+        """Adds a text to error events that have none."""
         if not event.error_code or event.partial or (event.content and event.content.parts):
             return None
         text = f"{event.error_message or 'Something went wrong.'} ({event.error_code})"
@@ -57,7 +57,7 @@ class ErrorPlugin(BasePlugin):
 
 
 def error_response(error: Exception, model: str) -> LlmResponse:
-    """An error of the API or of the connection, with what to do about it."""
+    """Builds the response for an error of the API or of the connection, with the next step for the user."""
     status = status_of(error)
     if status is not None:
         what, step, code = (
@@ -75,7 +75,7 @@ def error_response(error: Exception, model: str) -> LlmResponse:
 
 
 def next_step(error: Exception, status: int, model: str) -> str:
-    """What to do about an HTTP status of the API."""
+    """Returns the next step after an HTTP error status of the API; empty if there is none."""
     wait = retry_after(error)
     when = f"in {wait:.0f} s" if wait and wait >= 1 else "in a minute"
     match status:
@@ -105,7 +105,7 @@ def _address() -> str:
 
 
 def _message(error: Exception) -> str:
-    """The server's own words."""
+    """The server's own error message."""
     if isinstance(error, BadStatus):
         return error.message or "no reason was given"
     body: Any = getattr(error, "body", None)

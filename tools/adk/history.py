@@ -1,4 +1,4 @@
-"""Parts of a conversation that know how to get the whole of it."""
+"""Lists with a part of a conversation, which can load all of it."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from google.genai import types
 
 
 class RecentEvents(list[Event]):
-    """The newest events of a session, from a message of the user's on, and how to get all of them."""
+    """The newest events of a session, starting with a user message; `whole` loads all events."""
 
     def __init__(self, events: Iterable[Event], whole: Callable[[], Awaitable[list[Event]]]) -> None:
         super().__init__(events)
@@ -17,7 +17,7 @@ class RecentEvents(list[Event]):
 
 
 class UnseenContents(list[types.Content]):
-    """What a chain has not seen of a conversation, and how to get all of it if the server has forgotten the chain."""
+    """The contents that a chain has not seen; `whole` loads the conversation if the server has forgotten the chain."""
 
     def __init__(self, contents: Iterable[types.Content], whole: Callable[[], Awaitable[list[types.Content]]]) -> None:
         super().__init__(contents)

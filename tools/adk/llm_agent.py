@@ -1,4 +1,4 @@
-"""ADK's `LlmAgent` with the tools that the server runs, by YAML: `agent_class: tools.adk.llm_agent.Agent`."""
+"""ADK's `LlmAgent` with server-side tools; in YAML: `agent_class: tools.adk.llm_agent.Agent`."""
 
 from __future__ import annotations
 
@@ -19,34 +19,34 @@ from pydantic import BaseModel, model_validator
 from tools.adk.request_options import WireTool
 from tools.interactions.server_tools import ServerTool
 
-with warnings.catch_warnings():  # ADK 2.13 checks the keys with this class and says that it will go
+with warnings.catch_warnings():  # ADK 2.13 validates keys with this class, and warns that it is deprecated
     warnings.simplefilter("ignore", DeprecationWarning)
 
     class AgentConfig(LlmAgentConfig):
-        """The keys of ADK's LLM agents, and one more."""
+        """The keys of ADK's LLM agents, and `server_tools`."""
 
         agent_class: str = "tools.adk.llm_agent.Agent"
         server_tools: Sequence[ServerTool] = ()
 
 
 _SAY = "temp:say:"
-"""Beginning of the state that a tool leaves for its agent. ADK stores no state that begins with `temp:`."""
+"""Prefix of state keys that a tool sets for its agent. ADK does not store state whose key begins with `temp:`."""
 
 
 def say_after(context: ToolContext, text: str, metadata: Mapping[str, Any] | None = None) -> None:
-    """Has the agent of a tool say a text word by word when its tools are done, without asking the model again.
+    """Makes the agent output a text verbatim after its tools are done, without another model call.
 
     Args:
-        metadata: of the event that says it.
+        metadata: custom metadata of the event that carries the text.
     """
     context.state[f"{_SAY}{context.function_call_id}"] = {"text": text, "metadata": dict(metadata or {})}
     context.actions.skip_summarization = True
 
 
 class Agent(LlmAgent):
-    """An `LlmAgent` that can have tools of the server: search, pages, code, files, maps, remote MCP servers.
+    """An `LlmAgent` that can have server-side tools: search, pages, code, files, maps, remote MCP servers.
 
-    Its tools can leave something to be said word by word, see `say_after`.
+    Its tools can output a text verbatim, see `say_after`.
     """
 
     config_type: ClassVar[type[BaseModel]] = AgentConfig  # type: ignore[assignment]
@@ -76,12 +76,12 @@ class Agent(LlmAgent):
 
 
 class _OnServer(BaseTool):
-    """Puts a tool of the server into each request; there is nothing to call here."""
+    """Adds a server-side tool to each request; the application never calls it."""
 
     def __init__(self, tool: ServerTool) -> None:
         super().__init__(name=tool.type, description=tool.__doc__ or tool.type)
         self._tool = tool
 
     async def process_llm_request(self, *, tool_context: ToolContext, llm_request: LlmRequest) -> None:
-        """Adds it, with today's secrets."""
+        """Adds the tool, with the current secrets of the environment."""
         llm_request.config.tools = [*(llm_request.config.tools or ()), WireTool.of(self._tool.wire(os.environ))]

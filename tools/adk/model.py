@@ -1,4 +1,4 @@
-"""Gemini over the Interactions API, as the agents use it: `model: interactions:<name>` in YAML."""
+"""The agents' model: Gemini over the Interactions API; in YAML: `model: interactions:<name>`."""
 
 from __future__ import annotations
 
@@ -30,68 +30,68 @@ from tools.interactions.retry import retry_delay
 log = logging.getLogger(__name__)
 
 DEFERRED = "deferred"
-"""The service tier whose answers come hours later, and are never streamed."""
+"""Service tier whose answers come hours later and are never streamed."""
 PENDING = ("queued", "in_progress")
-"""Statuses of an answer that is not there yet."""
+"""Statuses of an unfinished answer."""
 FIRST_POLL_S, LONGEST_POLL_S = 5.0, 30.0
-"""Seconds between two looks at a deferred answer."""
+"""First and longest pause between two polls of a deferred answer, in seconds."""
 FAILED_POLLS = 5
-"""Reads of a deferred answer that may fail one after the other."""
+"""Failed polls in a row after which a deferred answer counts as failed."""
 ENDINGS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
     "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
     "budget_exceeded": "the answer is cut short, for the budget is spent",
 }
-"""Statuses of an answer that ended badly, and what that means."""
+"""Statuses of an answer that ended badly, with their meaning."""
 UNREADABLE_CALL = "JSON_PARSE_ERROR"
-"""After which ADK 2.13 goes on to call the function without arguments (`models/interactions_utils.py:1287`)."""
+"""Error after which ADK 2.13 still calls the function, without arguments (`models/interactions_utils.py:1287`)."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
-"""Those after which a chain can go on."""
+"""Bad endings after which the chain can continue."""
 
 
 class InteractionsLlm(Gemini):
     """`Gemini` with `use_interactions_api=True` that keeps what ADK 2.13 loses on that path.
 
-    * All of `generate_content_config` and of the tools reaches the wire (`tools.adk.request_options`).
-    * `output_schema` reaches the wire as `response_format`; the answer is validated, repaired once, and else
-      an `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
-    * Always streams from the API, and shows the pieces only when asked to, so that both ways say the same.
-    * Cited sources stand numbered in the text, and code with its result, since no user interface shows them otherwise.
-    * A picture is a response of its own, before the text: `adk web` shows one an event, and none beside a text.
-    * A chain that the server has forgotten is begun anew with the whole conversation.
-    * An answer that ended badly, or a stream that ended without its last event, is an error.
+    * It sends all of `generate_content_config` and all tools (`tools.adk.request_options`).
+    * It sends `output_schema` as `response_format`, validates the answer and asks again once; then it returns an
+      `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
+    * It always streams from the API and yields the pieces only if asked to, so that both modes give the same answer.
+    * It writes numbered sources, and code with its result, into the text: no user interface shows them otherwise.
+    * It returns each picture as a response before the text: `adk web` shows one per event, and none with text.
+    * It starts a new chain with the whole conversation if the server has forgotten the old chain.
+    * It reports an answer that ended badly, or a stream without its last event, as an error.
 
-    ADK's converters make requests and responses; the requests themselves are sent by `tools.interactions.transport`.
+    ADK's converters make requests and responses; `tools.interactions.transport` sends the requests.
     """
 
     use_interactions_api: bool = True
 
     @classmethod
     def supported_models(cls) -> list[str]:
-        """Only by prefix: `interactions:gemini-3.8-flash` (ADK's `class:model` notation), never a bare name."""
+        """Matches only names with a prefix, `interactions:gemini-3.8-flash` (ADK's `class:model` notation)."""
         return ["interactions:.*"]
 
     @field_validator("model")
     @classmethod
     def _bare(cls, model: str) -> str:
-        """`adk optimize` 2.13 hands over the name with its prefix (`gepa_root_agent_prompt_optimizer.py:271`)."""
+        """Removes the prefix, which `adk optimize` 2.13 keeps (`gepa_root_agent_prompt_optimizer.py:271`)."""
         return model.removeprefix("interactions:")
 
     @property
     def api_client(self) -> Client:
-        """The SDK's client, which ADK asks for its backend and for live connections."""
+        """The SDK's client; ADK reads the backend from it and uses it for live connections."""
         return backend.client()
 
     @property
     def capabilities(self) -> LlmCapabilities:
-        """Schema and tools go together, on both backends: no `set_model_response` tool."""
+        """Schema and tools work together on both backends, so ADK adds no `set_model_response` tool."""
         return LlmCapabilities(output_schema_and_tools=True)
 
     async def generate_content_async(
         self, llm_request: LlmRequest, stream: bool = False
     ) -> AsyncGenerator[LlmResponse, None]:
-        """Yields partial responses if `stream`, then each picture, and at last the answer, calls or an error."""
+        """Yields partial responses if `stream`, then each picture, and last the answer, the calls or an error."""
         request = llm_request
         if response_schema(request.config) is None:
             async for response in self._remembered(request, stream):
@@ -110,15 +110,12 @@ class InteractionsLlm(Gemini):
         yield response
 
     async def _remembered(self, request: LlmRequest, stream: bool) -> AsyncGenerator[LlmResponse, None]:
-        """The answer on the request's chain, or on a new one if the server knows that no more.
-
-        A server that has no time now is asked again soon.
-        """
+        """Answers on the request's chain, or on a new one if the server forgot it; retries an overloaded server."""
         tries = 0
         while True:
             previous, contents = request.previous_interaction_id, request.contents
             try:
-                # Through ADK's own method, in whose place `adk test` plays a recorded answer.
+                # Call ADK's own method, because `adk test` replaces it to play a recorded answer.
                 async for response in Gemini.generate_content_async(self, request.model_copy(), stream):
                     yield response
                 return
@@ -135,7 +132,7 @@ class InteractionsLlm(Gemini):
                     raise
 
     async def _preprocess_request(self, llm_request: LlmRequest) -> None:
-        """Overrides ADK's, which takes out what `generateContent` refuses: labels, and the names of files."""
+        """Overrides ADK's method, which removes what `generateContent` refuses: labels and file names."""
         labels = llm_request.config.labels
         llm_request.contents = adapt_files(llm_request.contents, capabilities_of(llm_request.model or ""))
         await super()._preprocess_request(llm_request)
@@ -144,7 +141,7 @@ class InteractionsLlm(Gemini):
     async def _generate_content_via_interactions(
         self, llm_request: LlmRequest, stream: bool
     ) -> AsyncGenerator[LlmResponse, None]:
-        """Overrides ADK's; nothing was said yet when it raises `WireError` for a status."""
+        """Overrides ADK's method. It raises `WireError` for an HTTP status before it yields anything."""
         collector, whole = ResponseCollector(), None
         body, headers = create_body(llm_request), _headers(llm_request.config)
         if body.get("service_tier") == DEFERRED:
@@ -161,13 +158,13 @@ class InteractionsLlm(Gemini):
             return
         describe_answer(whole, collector.status)
         if body.get("store") is False:
-            whole.interaction_id = None  # the server keeps nothing that a chain could go on from
+            whole.interaction_id = None  # the server stores nothing that a chain could continue from
         for response in to_responses(whole, collector, with_sources=response_schema(llm_request.config) is None):
             yield response
 
 
 def create_body(request: LlmRequest) -> dict[str, Any]:
-    """The body of the create that a request comes to."""
+    """Builds the body of the create call for a request."""
     config, schema = request.config, response_schema(request.config)
     contents = request.contents
     if request.previous_interaction_id:
@@ -190,14 +187,14 @@ def create_body(request: LlmRequest) -> dict[str, Any]:
 
 
 def _headers(config: types.GenerateContentConfig) -> dict[str, str]:
-    """The request's own headers, with those by which Google counts the uses of ADK."""
+    """Returns the request's own headers and the ones with which Google counts ADK's usage."""
     return merge_tracking_headers((config.http_options and config.http_options.headers) or {})
 
 
 async def _streamed(
     collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
 ) -> AsyncGenerator[LlmResponse, None]:
-    """ADK's responses to the events of a create, as `interactions_utils._create_interactions` makes them."""
+    """Yields ADK's responses for the events of a create, as `interactions_utils._create_interactions` does."""
     state, interaction_id = interactions_utils._StreamState(), None
     async for event in sdk_events(backend.transport(), body, headers, watched=watched):
         collector.add_event(event)
@@ -210,7 +207,7 @@ async def _streamed(
 async def _deferred(
     collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str]
 ) -> AsyncGenerator[LlmResponse, None]:
-    """The response to an answer that the server puts off: it is asked for until it is there."""
+    """Polls a deferred answer until it is finished, and yields its response."""
     transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
     resource = await transport.answer(body, headers)
     while resource["status"] in PENDING:
@@ -229,10 +226,10 @@ async def _deferred(
 
 
 def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sources: bool = True) -> list[LlmResponse]:
-    """A whole answer as it is shown: each picture, sound or file for itself, then text, calls or an error.
+    """Splits a whole answer into responses: one for each picture, sound or file, then text, calls or an error.
 
-    An answer is cited exactly as a report is. Thoughts are left out, but for their signatures, which the model wants
-    back: `adk run` would glue them to the answer.
+    Citations are written as in a report. Thoughts are left out, because `adk run` would join them to the answer; their
+    signatures are kept, because the model needs them back.
     """
     text, citations = collector.cited()
     if citations and with_sources:
@@ -242,34 +239,34 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
     if ending.error_code and text:
         text = f"{text}\n\n*{ending.error_message}*"
     signatures, calls, media, others = _sorted(whole.content)
-    if media and not text and not calls:  # ADK takes an ending without a word for an error
+    if media and not text and not calls:  # ADK treats an ending without text as an error
         text = "Here it is." if len(media) == 1 else "Here they are."
     answer = [types.Part(text=text)] if text else [] if collector.blocks else others
-    if not (answer or calls or media or ending.error_code):  # ADK would end the turn without a word
+    if not (answer or calls or media or ending.error_code):  # ADK would end the turn silently
         ending.error_code, ending.error_message = "EMPTY_ANSWER", "the model answered with nothing; ask again"
     parts = [*signatures, *answer, *calls]
     ending.content = types.Content(role="model", parts=parts) if parts else None
-    # Only the last one is the end of the turn, and counts the tokens.
+    # Only the last response ends the turn and has the token counts.
     unended = {"usage_metadata": None, "finish_reason": None, "turn_complete": None}
     files = [types.Content(role="model", parts=[part]) for part in media]
     return [*(whole.model_copy(update={"content": file, **unended}) for file in files), ending]
 
 
 def _ended(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
-    """A copy that says what went wrong, if anything did."""
-    ending = whole.model_copy(update={"partial": None})  # as ADK has it without streaming, whoever compares events
+    """Copies the answer and adds what went wrong, if anything did."""
+    ending = whole.model_copy(update={"partial": None})  # ADK's value without streaming, for code that compares events
     if collector.status in ENDINGS or whole.error_code:
         reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
         what = ENDINGS.get(collector.status, "the model reports an error")
         ending.error_code = collector.status.upper() if collector.status in ENDINGS else whole.error_code
         ending.error_message = f"{what}: {reason}" if reason else f"{what}."
         if collector.status not in CONTINUABLE:
-            ending.interaction_id = None  # the next turn goes on from the last good answer
+            ending.interaction_id = None  # the next turn continues from the last good answer
     return ending
 
 
 def _sorted(content: types.Content | None) -> tuple[list[types.Part], ...]:
-    """Signatures of thoughts, function calls, files, and the rest."""
+    """Splits parts into thought signatures, function calls, files, and the rest."""
     signatures, calls, media, others = list[types.Part](), list[types.Part](), list[types.Part](), list[types.Part]()
     for part in (content.parts if content else None) or []:
         if part.function_call:

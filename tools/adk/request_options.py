@@ -1,7 +1,7 @@
-"""What an agent's `generate_content_config` and tools say and ADK 2.13 does not send on the Interactions path.
+"""Collects settings and tools of an agent that ADK 2.13 does not send on the Interactions path.
 
-ADK sends max_output_tokens, stop_sequences, seed, temperature and top_p (`models/interactions_utils.py:1375`), and the
-tools function, google_search, code_execution, url_context and computer_use, each without its options (`:575`).
+ADK sends max_output_tokens, stop_sequences, seed, temperature and top_p (`models/interactions_utils.py:1375`), and
+these tools without their options (`:575`): function, google_search, code_execution, url_context and computer_use.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ SENT = frozenset(
     | {"thinking_config", "tool_config", "response_modalities", "image_config"}
     | {"safety_settings", "labels", "service_tier", "store"}
 )
-"""Keys of `generate_content_config` that reach the wire."""
+"""Keys of `generate_content_config` that are sent to the API."""
 
 
 LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 LABEL = re.compile(r"[a-z0-9_-]{0,63}")
-"""The key and the value of a label."""
+"""Valid keys and valid values of labels."""
 
 
 class WireTool(types.Tool):
-    """A tool that the server runs, as the wire has it; what ADK's type cannot say (MCP's allowed tools, a location)."""
+    """A server-side tool in wire format, for options that ADK's type lacks (MCP's allowed tools, a location)."""
 
     _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private: headers are secret, ADK's spans dump the rest
 
     @classmethod
     def of(cls, wire: dict[str, Any]) -> WireTool:
         """Args:
-        wire: e.g. {"type": "mcp_server", "url": ...}.
+        wire: the tool as the API takes it, e.g. {"type": "mcp_server", "url": ...}.
         """
         tool = cls()
         tool._wire = wire
@@ -42,12 +42,12 @@ class WireTool(types.Tool):
 
     @property
     def wire(self) -> dict[str, Any]:
-        """As it is sent."""
+        """The tool as the API takes it."""
         return self._wire
 
 
 def arguments_of(config: types.GenerateContentConfig) -> dict[str, Any]:
-    """The arguments of `interactions.create` that ADK leaves out."""
+    """Returns the arguments of `interactions.create` that ADK leaves out."""
     found: dict[str, Any] = {
         "generation_config": {**_thinking(config.thinking_config), **_tool_choice(config.tool_config)},
         "response_format": _pictures(config),
@@ -57,18 +57,18 @@ def arguments_of(config: types.GenerateContentConfig) -> dict[str, Any]:
         "tools": list(_tools(config)),
     }
     if found["response_format"]:
-        del found["response_modalities"]  # the newer way says it too
+        del found["response_modalities"]  # `response_format` includes them
     found = {key: value for key, value in found.items() if value}
     return found if config.store is None else {**found, "store": config.store}
 
 
 def tier_of(config: types.GenerateContentConfig) -> str | None:
-    """The service tier, e.g. "flex"."""
+    """The service tier, e.g. "flex"; None if it is not set."""
     return _name(config.service_tier) if config.service_tier else None
 
 
 def merge_arguments(arguments: Mapping[str, Any], extra: Mapping[str, Any]) -> dict[str, Any]:
-    """ADK's arguments with ours: what is a mapping in both is joined, tools are appended."""
+    """Adds extra arguments to ADK's: merges `generation_config`, appends tools, drops empty values."""
     result = {**arguments, **extra}
     result["generation_config"] = {**(arguments.get("generation_config") or {}), **extra.get("generation_config", {})}
     result["tools"] = [*(arguments.get("tools") or ()), *extra.get("tools", ())]
@@ -94,7 +94,7 @@ def _tool_choice(config: types.ToolConfig | None) -> dict[str, Any]:
 
 
 def _pictures(config: types.GenerateContentConfig) -> list[dict[str, Any]]:
-    """`response_format` when the form of pictures is asked for; without, the modalities say enough."""
+    """Builds `response_format` if a picture format is set; otherwise the modalities are enough."""
     form = config.image_config
     if form is None:
         return []
@@ -105,7 +105,7 @@ def _pictures(config: types.GenerateContentConfig) -> list[dict[str, Any]]:
 
 
 def _labels(labels: dict[str, str] | None) -> dict[str, str]:
-    """Without what the API would refuse: ADK adds the agent's name, whose letters need not be small."""
+    """Lowercases values and drops those that the API refuses: ADK adds the agent's name, which may have capitals."""
     lower = {key: value.lower() for key, value in (labels or {}).items()}
     return {key: value for key, value in lower.items() if LABEL.fullmatch(value)}
 
@@ -131,5 +131,5 @@ def _options(tool: Any, *names: str) -> dict[str, Any]:
 
 
 def _name(value: Any) -> str:
-    """An enum's value or a string as the wire spells it."""
+    """Spells an enum value or a string as the API does."""
     return str(getattr(value, "value", value)).lower()

@@ -1,8 +1,8 @@
 """Collects what ADK loses of an answer: the text of each step, its citations, and how the answer ended.
 
-ADK 2.13 puts the texts of all steps together and keeps each citation's offset into its own step's text
-(`models/interactions_utils.py:1139`), takes an answer that ended badly for a good one when something of it was streamed
-(`:1318`), and without streaming shows a search result's markup as text and drops all citations (`:782`).
+ADK 2.13 joins the texts of all steps, but leaves each citation's offset relative to its own step
+(`models/interactions_utils.py:1139`). It treats an answer that ended badly as good if a part of it was streamed
+(`:1318`). Without streaming, it shows a search result's markup as text and drops all citations (`:782`).
 """
 
 from __future__ import annotations
@@ -16,25 +16,25 @@ from tools.interactions.citations import Citation, read_citations
 
 @dataclass
 class Block:
-    """What one step shows."""
+    """The visible text of one step, and its annotations."""
 
     text: str = ""
     annotations: list[dict[str, Any]] = field(default_factory=list)
 
 
 class ResponseCollector:
-    """Collects an answer beside ADK's converters, from the SDK's events or from a whole interaction."""
+    """Collects an answer from the SDK's events or from a whole interaction, in parallel to ADK's converters."""
 
     def __init__(self) -> None:
         self.blocks: dict[tuple[int, int], Block] = {}
-        """By the interaction, of which a continued answer has several, and the step in it."""
+        """Blocks by interaction (a continued answer has several) and by step index."""
         self.status = ""
-        """The last one that an interaction ended with."""
+        """Final status of the last interaction; empty until it ends."""
         self.errors: list[str] = []
         self._interaction = 0
 
     def add_interaction(self, resource: Any) -> None:
-        """Takes an answer that was not streamed, as a whole."""
+        """Adds a whole answer, which was not streamed."""
         self.blocks.clear()
         for index, step in enumerate(resource.steps or ()):
             for content in (getattr(step, "content", None) if step.type == "model_output" else (step,)) or ():
@@ -42,7 +42,7 @@ class ResponseCollector:
         self._end(resource)
 
     def add_event(self, event: Any) -> None:
-        """Takes the next event of a stream."""
+        """Adds the next event of a stream."""
         match getattr(event, "event_type", None):
             case "interaction.created":
                 self._interaction += 1
@@ -54,7 +54,7 @@ class ResponseCollector:
                 self._end(event.interaction)
 
     def cited(self) -> tuple[str, list[Citation]]:
-        """All that was said, a paragraph a step, and its citations."""
+        """Returns the whole text, one paragraph per step, and its citations."""
         text, citations = "", list[Citation]()
         for place in sorted(self.blocks):
             text += "\n\n" if text else ""
@@ -63,7 +63,7 @@ class ResponseCollector:
         return text, citations
 
     def _add(self, place: tuple[int, int], said: Any) -> None:
-        """Takes a delta, or a whole content or step, which have the same fields."""
+        """Adds a delta, a content or a step, which all have the same fields."""
         text, annotations = "", getattr(said, "annotations", None) or ()
         match said.type:
             case "text":
@@ -83,7 +83,7 @@ class ResponseCollector:
 
 
 def fenced(text: str, language: str = "") -> str:
-    """A block of code in Markdown, whatever stands in it."""
+    """Formats a text as a Markdown code block, with a fence longer than any in the text."""
     fence = max(["``", *re.findall("`{3,}", text)], key=len) + "`"
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"
 

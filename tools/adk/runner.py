@@ -1,4 +1,4 @@
-"""One turn of a conversation with the desk, outside `adk web` and `adk run`."""
+"""Runs turns of a conversation outside `adk web` and `adk run`."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tools.settings import Settings
 
 
 def new_runner(app: App, settings: Settings) -> Runner:
-    """A runner that keeps sessions and artifacts in the data folder."""
+    """Makes a runner that keeps sessions and artifacts in the data folder."""
     sessions, artifacts = stores(settings)
     return Runner(app=app, session_service=sessions, artifact_service=artifacts, auto_create_session=True)
 
 
 def stores(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactService]:
-    """The sessions and artifacts in the data folder."""
+    """Opens the sessions and artifacts in the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     sessions = WindowedSqliteSessions(str(settings.data_dir / "sessions.db"))
     return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
@@ -32,7 +32,7 @@ def stores(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactServ
 async def turn(
     runner: Runner, text: str, *files: types.Part, user: str, session: str
 ) -> AsyncIterator[tuple[Event, str]]:
-    """Events of one turn that say something or made files, each with its text. Partial ones are progress."""
+    """Runs one turn; yields its events that have text or files, each with its text. Partial events are progress."""
     message = types.Content(role="user", parts=[types.Part(text=text), *files])
     async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
         parts = (event.content.parts if event.content else None) or []
@@ -42,7 +42,7 @@ async def turn(
 
 
 async def save_files(runner: Runner, event: Event, folder: Path, *, user: str, session: str) -> list[Path]:
-    """Writes the files that an event made below `folder`.
+    """Writes the files of an event into `folder`; returns their paths.
 
     Raises:
         OSError: a file cannot be written.

@@ -1,4 +1,4 @@
-"""Makes what users and tools say safe for every database, before any other plugin or the session sees it."""
+"""Makes texts of users and tools safe for every database, before any other plugin or the session sees them."""
 
 from __future__ import annotations
 
@@ -12,10 +12,9 @@ from tools.sanitize import sanitize_json
 
 
 class SanitizePlugin(BasePlugin):
-    """Sanitizes messages and whole events in place. Belongs before all other plugins.
+    """Sanitizes messages and whole events in place. It must be the first plugin.
 
-    Answers of the API are safe already (`tools.interactions.resources`); this is for messages, for results of tools and
-    for errors.
+    Answers of the API are already safe (`tools.interactions.resources`); messages, tool results and errors are not.
     """
 
     def __init__(self) -> None:
@@ -24,20 +23,20 @@ class SanitizePlugin(BasePlugin):
     async def on_user_message_callback(
         self, *, invocation_context: InvocationContext, user_message: types.Content
     ) -> types.Content | None:
-        """Changes the message; returns none, so that other plugins see it too."""
+        """Changes the message in place; returns None, so that other plugins see it too."""
         _sanitize_model(user_message)
         return None
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """Changes the event; returns none, so that other plugins see it too."""
-        if event.partial:  # is kept nowhere
+        """Changes the event in place; returns None, so that other plugins see it too."""
+        if event.partial:  # partial events are not stored
             return None
         _sanitize_model(event)
         return None
 
 
 def _sanitize_model(model: BaseModel) -> None:
-    """Sanitizes every string in a model, whatever field it stands in."""
+    """Sanitizes every string in a model, in all fields."""
     for name, value in model:
         if isinstance(value, BaseModel):
             _sanitize_model(value)

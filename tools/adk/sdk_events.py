@@ -1,4 +1,4 @@
-"""The events of an answer in the SDK's models, as ADK's converters take them."""
+"""Converts the events of an answer to the SDK's models, which ADK's converters take."""
 
 from __future__ import annotations
 
@@ -21,10 +21,10 @@ _events = TypeAdapter[Any](InteractionSSEEvent)
 async def sdk_events(
     transport: Transport, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
 ) -> AsyncGenerator[Any, None]:
-    """Sends a create; its events, and those of the interactions that an answer which is too long for one goes on in.
+    """Sends a create and yields its events; an answer that is too long for one interaction continues in others.
 
     Args:
-        watched: whether somebody sees the pieces; if not, those of one text come as one, else those that came together.
+        watched: whether somebody sees the pieces. If not, all pieces of a text are joined, else those of one batch.
 
     Raises:
         WireError: the create failed, or its stream broke.
@@ -50,12 +50,12 @@ async def sdk_events(
 
 
 async def _as_one(batches: Batches) -> Batches:
-    """All of a stream as one batch."""
+    """Collects a whole stream into one batch."""
     yield [event async for event in iter_events(batches)]
 
 
 def joined(events: Iterable[Event]) -> list[Event]:
-    """Events with adjacent pieces of a text as one: each costs ADK as much as a whole text."""
+    """Joins adjacent pieces of a text: each piece costs ADK as much time as a whole text."""
     found: list[Event] = []
     for event in events:
         if found and (of := _text_of(event)) and of == _text_of(found[-1]):
@@ -67,7 +67,7 @@ def joined(events: Iterable[Event]) -> list[Event]:
 
 
 def _text_of(event: Event) -> tuple[Any, ...] | None:
-    """Which step's text a piece is of, if an event is one that carries nothing else."""
+    """Identifies the text that an event adds a piece to; None if the event carries anything else."""
     delta = event.get("delta") if event.get("event_type") == "step.delta" else None
     if isinstance(delta, dict) and set(delta) == {"type", "text"} and isinstance(delta["text"], str):
         return event.get("index"), delta["type"]
@@ -75,7 +75,7 @@ def _text_of(event: Event) -> tuple[Any, ...] | None:
 
 
 def _model(event: Event) -> Any:
-    """An event in the SDK's models. None: it does not know it."""
+    """Converts an event to the SDK's model; None if the SDK does not know it."""
     try:
         return _events.validate_python(event)
     except ValidationError as error:

@@ -1,8 +1,8 @@
-"""Long conversations cost no more than short ones: a turn reads the newest events, and the others only if it has to.
+"""Session services with which a turn reads the newest events only, and the others if it needs them.
 
 ADK 2.13 reads and copies the whole session at the beginning of each turn (`runners.py:966`), so that turn 1,000 takes
-ten times as long as turn 10. Its own `num_recent_events` loses the chains of agents that have not spoken for long, and
-cuts between a call and its result.
+ten times as long as turn 10. Its own `num_recent_events` loses the chains of agents that have not spoken for a long
+time, and may separate a call from its result.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.adk.history import RecentEvents
 from tools.shielded import shielded
 
 WINDOW = 60
-"""Events that a turn reads."""
+"""Number of newest events that a turn reads."""
 
 _INDEX = "CREATE INDEX IF NOT EXISTS ix_events_newest ON events (app_name, user_id, session_id, timestamp)"
 _turn: ContextVar[bool] = ContextVar("turn", default=False)
@@ -32,7 +32,7 @@ _turn: ContextVar[bool] = ContextVar("turn", default=False)
 
 @contextmanager
 def windowed_reads() -> Iterator[None]:
-    """What is read of sessions inside is for a turn of a runner; everybody else wants to see all of them."""
+    """Limits session reads in this block to the newest events, for a runner's turn; other readers get all events."""
     before = _turn.set(True)
     try:
         yield
@@ -49,7 +49,7 @@ class _WindowedSessions(BaseSessionService):
 
 
 class _ShieldedSessions(BaseSessionService):
-    """Each call of a database is finished although its caller is cancelled, as a client that leaves does to a turn.
+    """Finishes each database call even if its caller is cancelled, for example when a client disconnects.
 
     ADK 2.13 cancels a statement half-way, and with it the rollback (docs/upstream/adk-cancelled-session-write.md).
     """
@@ -88,11 +88,12 @@ class _ShieldedSessions(BaseSessionService):
 
 
 class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
-    """ADK's service, which gives a turn the newest events."""
+    """ADK's sessions in memory; a turn gets the newest events."""
 
     async def append_event(self, session: Session, event: Event) -> Event:
-        """ADK 2.13 compares it with each event of the session (`in_memory_session_service.py:354`), in case that it is
-        delivered again; here with the newest.
+        """Looks for a repeated delivery among the newest events only.
+
+        ADK 2.13 compares the event with each event of the session (`in_memory_session_service.py:354`).
         """
         stored = self.sessions.get(session.app_name, {}).get(session.user_id, {}).get(session.id, session)
         if stored is session:
@@ -100,14 +101,14 @@ class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
         whole, stored.events = stored.events, stored.events[-WINDOW:]
         known = len(stored.events)
         try:
-            return await super().append_event(session, event)  # never waits for anything
+            return await super().append_event(session, event)  # never suspends, so nobody sees the short list
         finally:
             stored.events, added = whole, stored.events[known:]
             whole += added
 
 
 class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSessionService):
-    """ADK's service, which gives a turn the newest events. They have an index here, which ADK 2.13 does not make."""
+    """ADK's sessions in SQLite; a turn gets the newest events, by an index that ADK 2.13 does not make."""
 
     def __init__(self, file: str) -> None:
         super().__init__(file)
@@ -117,7 +118,7 @@ class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSession
         self, *, app_name: str, user_id: str, session_id: str, config: GetSessionConfig | None = None
     ) -> Session | None:
         found = await super().get_session(app_name=app_name, user_id=user_id, session_id=session_id, config=config)
-        if not self._indexed:  # by now there is the table
+        if not self._indexed:  # the table exists by now
             await self._make_index()
         return found
 
@@ -129,14 +130,14 @@ class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSession
 
 
 class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSessionService):
-    """ADK's service, which gives a turn the newest events."""
+    """ADK's sessions in a database of SQLAlchemy; a turn gets the newest events."""
 
     @shielded
     async def write_nothing(self) -> None:
-        """Takes the lock that a write needs, and changes nothing.
+        """Takes the lock that a write needs, without changing anything.
 
         Raises:
-            sqlalchemy.exc.SQLAlchemyError, OSError: a session could not be written now.
+            sqlalchemy.exc.SQLAlchemyError, OSError: sessions cannot be written now.
         """
         await self.prepare_tables()
         async with self.db_engine.begin() as connection:
@@ -144,7 +145,7 @@ class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSes
 
 
 async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
-    """A session with its newest events; all of them if they are few, or were rewound, or begin with no message."""
+    """Reads the newest events; all if there are few, if any was rewound, or if no user message is among them."""
     session = await read(config=GetSessionConfig(num_recent_events=WINDOW))
     if session is None or len(session.events) < WINDOW:
         return session

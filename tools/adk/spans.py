@@ -1,4 +1,4 @@
-"""What the spans of ADK lack of an interaction."""
+"""Adds data of an interaction to ADK's spans."""
 
 from __future__ import annotations
 
@@ -7,10 +7,10 @@ from opentelemetry import trace
 
 
 def describe_answer(answer: LlmResponse, status: str) -> None:
-    """Says on the model's span which interaction answered, how it ended and what it counted; ADK counts in and out.
+    """Adds id, status and total tokens of an interaction to the model's span; ADK adds input and output tokens.
 
     Args:
-        status: the interaction's last one, as the API says it; empty if it was not heard.
+        status: the interaction's last status, in the API's spelling; empty if none was received.
     """
     span = trace.get_current_span()
     if answer.interaction_id:

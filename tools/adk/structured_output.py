@@ -10,7 +10,7 @@ from pydantic import TypeAdapter, ValidationError
 
 
 def response_format(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """How the wire asks for JSON that fits a schema."""
+    """Builds the `response_format` that asks for JSON that fits a schema."""
     return [{"type": "text", "mime_type": "application/json", "schema": schema}]
 
 
@@ -28,7 +28,7 @@ def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | Non
 
 
 def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -> str:
-    """What is wrong with a structured answer; empty if nothing is, or if it is not an answer at all."""
+    """Says what is wrong with a structured answer; empty if nothing is, or if it is an error or a function call."""
     parts = (response.content.parts if response.content else None) or []
     if response.error_code or any(part.function_call for part in parts):
         return ""
@@ -44,7 +44,7 @@ def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -
 
 
 def repair(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
-    """The question that follows an invalid answer: on its chain, or after the conversation if there is none."""
+    """Builds the request after an invalid answer: on its chain, or with the whole conversation if there is none."""
     text = f"That answer does not match the required schema ({problem}). Answer again, with the JSON only."
     question = types.Content(role="user", parts=[types.Part(text=text)])
     if response.interaction_id:

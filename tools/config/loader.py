@@ -1,7 +1,7 @@
-"""Agents from YAML: ADK's own loader, behind a check that says what is wrong, where, and what was probably meant.
+"""Loads agents from YAML with ADK's own loader, after a check that says what is wrong, where, and what was meant.
 
 The files are plain ADK agent configs, with ADK's keys. `google.adk.agents.config_agent_utils.from_config` (2.13)
-reports a mistake without a line, and lets some pass; so each file is checked first.
+reports a mistake without its line, and accepts some mistakes, so each file is checked first.
 """
 
 from __future__ import annotations
@@ -41,14 +41,14 @@ MODEL_KEYS = ("model", "agent", "max_agent", "follow_up_model")
 REFERENCES = ("model_code", "output_schema", "input_schema")
 TRANSFER_KEYS = ("disallow_transfer_to_parent", "disallow_transfer_to_peers")
 TEMPLATES = ("instruction", "global_instruction")
-"""Keys whose texts ADK fills in from the state of the session."""
+"""Keys with texts whose placeholders ADK fills in from the session state."""
 
 
 def load_agent(path: Path) -> BaseAgent:
-    """The agent of a YAML file, with its specialists.
+    """Loads the agent of a YAML file, with its sub-agents.
 
     Raises:
-        ConfigError: something in the files is wrong.
+        ConfigError: one of the files is wrong.
     """
     files = [file for file in config_files(path) if file == path or file.is_file()]
     problems = [problem for file in files for problem in check(file, root=file == path)]
@@ -56,20 +56,20 @@ def load_agent(path: Path) -> BaseAgent:
         raise ConfigError("\n".join(problems))
     for name in unknown_models(files):
         log.warning("nothing is known of what %s takes: it is not in models.yaml", name)
-    with warnings.catch_warnings():  # every load warns that the config classes will go (ADK 2.13)
+    with warnings.catch_warnings():  # ADK 2.13 warns on each load that the config classes are deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             agent = config_agent_utils.from_config(str(path))
         except RecursionError:
             raise ConfigError(f"{path}: an agent stands below itself: look at `sub_agents` in each file") from None
-        except Exception as error:  # what ADK alone knows, such as which names an agent may have, or a module's own
+        except Exception as error:  # only ADK finds it, such as an invalid agent name, or a module raises it
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     assert isinstance(agent, BaseAgent)
     return agent
 
 
 def check(path: Path, *, root: bool = True) -> Iterator[str]:
-    """Findings of one file."""
+    """Yields the findings of one file."""
     try:
         document = read_yaml(path)
     except ConfigError as error:
@@ -86,7 +86,7 @@ def check(path: Path, *, root: bool = True) -> Iterator[str]:
 
 
 def unknown_models(files: Sequence[Path]) -> list[str]:
-    """Names of models and agents of the API in these files that the table does not have."""
+    """Names of models and agents of the API in these files that are not in `models.yaml`."""
     found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
     names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
     return [name for name in names if capabilities_of(name) is None]
@@ -133,7 +133,7 @@ def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
 
 
 def _references(data: dict[str, Any]) -> Iterator[Finding]:
-    """Names of Python objects and of models that do not exist."""
+    """Yields a finding for each name of a Python object or of a model that does not exist."""
     model = data.get("model")
     if isinstance(model, str):
         try:
@@ -164,11 +164,11 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
 
 
 def _no_such(name: str, what: str) -> str:
-    """With the nearest name of the same module, if the module is there, or why it is not."""
+    """Reports a missing name, with the nearest name in its module, or why that module cannot be imported."""
     module, _, attribute = name.rpartition(".")
     try:
         names = dir(importlib.import_module(module or "google.adk.agents"))
-    except Exception as error:  # whatever the module does when it is imported
+    except Exception as error:  # an import may raise anything
         missing = isinstance(error, ModuleNotFoundError) and f"{module}.".startswith(f"{error.name}.")
         why = f"there is no module `{module}`" if missing else f"`{module}` cannot be imported ({error})"
         return f"no {what} `{name}`: {why}"
@@ -205,5 +205,5 @@ def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
 
 
 def _is_tagged(model: type[BaseModel], tag: str) -> bool:
-    """Whether the model is the one of a union that says `type: <tag>`."""
+    """Whether the model is the member of a union with `type: <tag>`."""
     return "type" in model.model_fields and tag in typing.get_args(model.model_fields["type"].annotation)

@@ -1,4 +1,4 @@
-"""Placeholders in instructions, which ADK fills in from the state of a session in each turn."""
+"""Checks the placeholders in instructions, which ADK fills in from the session state in each turn."""
 
 from __future__ import annotations
 
@@ -7,17 +7,17 @@ from collections.abc import Iterator
 from typing import Any
 
 _PLACEHOLDER = re.compile(r"(?<![${\\]){+[^{}]*}+")
-"""As ADK 2.13 finds them (`flows/llm_flows/prompt/_instructions_utils.py`)."""
+"""Finds placeholders as ADK 2.13 does (`flows/llm_flows/prompt/_instructions_utils.py`)."""
 _PREFIXES = ("app", "user", "temp")
 
 
 def placeholders(template: Any) -> Iterator[tuple[str, str]]:
-    """What would fail the turns of a session that has no such state or file, and the way out.
+    """Finds placeholders that make a turn fail if the session lacks that state or file.
 
-    Nothing is in the state of a new session, so a text may only name what it can do without.
+    The state of a new session is empty, so a text may only use optional placeholders.
 
     Yields:
-        The placeholder as it is written, and what is wrong with it.
+        The placeholder as it is written, and what is wrong with it and how to fix it.
     """
     for found in _PLACEHOLDER.finditer(template) if isinstance(template, str) else ():
         written = found.group()
@@ -32,6 +32,6 @@ def placeholders(template: Any) -> Iterator[tuple[str, str]]:
 
 
 def _is_state(name: str) -> bool:
-    """Whether ADK looks it up; everything else in braces, such as JSON, stays as it is written."""
+    """Whether ADK looks the name up; other text in braces, such as JSON, stays unchanged."""
     prefix, colon, key = name.rpartition(":")
     return key.isidentifier() and (prefix in _PREFIXES if colon else True)

@@ -1,4 +1,4 @@
-"""What a configuration asks of the Interactions API and cannot have: found when it is loaded, not when it is used."""
+"""Finds what a configuration requests and the Interactions API does not support, when it is loaded."""
 
 from __future__ import annotations
 
@@ -25,12 +25,12 @@ BUILT_IN = {
     GoogleMapsGroundingTool: "google_maps",
     ComputerUseToolset: "computer_use",
 }
-"""ADK's tools that run on the server, as the wire calls them; its others are functions."""
+"""ADK's server-side tools with their names in the API; its other tools are functions."""
 _TOOL = TypeAdapter[ServerTool](ServerTool)
 
 
 def validate(data: dict[str, Any]) -> Iterator[Finding]:
-    """Findings of one file, given as read from YAML."""
+    """Yields the findings of one file, given as data from YAML."""
     yield from _settings(_mapping(data.get("generate_content_config")))
     yield from _server_tools(data.get("server_tools"), "server_tools")
     yield from _server_tools(data.get("research_tools"), "research_tools")
@@ -48,7 +48,7 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
 
 
 def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
-    """Settings that the API does not have, which ADK would drop without a word."""
+    """Yields a finding for each setting that the API does not have, which ADK would drop silently."""
     here = "generate_content_config"
     for key in sorted((settings.keys() - SENT) & types.GenerateContentConfig.model_fields.keys()):
         yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SENT))}"
@@ -64,7 +64,7 @@ def _server_tools(tools: Any, key: str) -> Iterator[Finding]:
     for i, entry in enumerate(tools if isinstance(tools, list) else ()):
         try:
             tool = _TOOL.validate_python(entry)
-        except ValidationError:  # said already
+        except ValidationError:  # already reported
             continue
         for name in tool.variables():
             if not os.environ.get(name):
@@ -81,7 +81,7 @@ def _outputs(data: dict[str, Any]) -> list[str]:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """The value if it has the right type; that it has not is said elsewhere."""
+    """Returns a mapping unchanged, anything else as empty: a wrong type is reported elsewhere."""
     return value if isinstance(value, dict) else {}
 
 
@@ -98,9 +98,9 @@ def _tool_types(data: dict[str, Any]) -> Iterator[str]:
 
 
 def object_named(name: str) -> Any:
-    """The Python object of a dotted name, or none."""
+    """Returns the Python object of a dotted name, or None."""
     module, _, attribute = name.rpartition(".")
     try:
         return getattr(importlib.import_module(module), attribute, None)
-    except Exception:  # whatever the module does when it is imported
+    except Exception:  # an import may raise anything
         return None

@@ -1,1 +1,1 @@
-"""The Interactions API without ADK: client, transport, and which server answers."""
+"""The Interactions API without ADK: client, transport, and the choice of the server."""

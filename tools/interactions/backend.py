@@ -1,4 +1,4 @@
-"""Which server answers: Gemini, Vertex AI or the emulator, and the client that talks to it."""
+"""Chooses the server (Gemini, Vertex AI or the emulator), and provides clients for it."""
 
 from __future__ import annotations
 
@@ -27,18 +27,18 @@ if TYPE_CHECKING:
     from google.genai import Client
 
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
-"""In the order in which the SDK prefers them (google-genai 2.34, `_api_client.get_env_api_key`)."""
+"""API key variables, in the SDK's order of preference (google-genai 2.34, `_api_client.get_env_api_key`)."""
 DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
-"""Set by Cloud Run and Agent Engine: there the emulator is never an answer."""
+"""Variables that Cloud Run and Agent Engine set: the emulator is never used there."""
 EMULATOR_KEY = "no-key"
 GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
 FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
 _VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
-"""Of the API, at the end of an address."""
+"""Matches an API version at the end of an address."""
 
 
 class BackendError(DeskError):
-    """No server can be used as things are set. The text says what to set."""
+    """No server can be used with the current settings. The text says what to set."""
 
 
 @dataclass(frozen=True)
@@ -48,7 +48,7 @@ class Backend:
     kind: Literal["gemini", "vertex", "emulator"]
     reason: str
     url: str = field(default="", repr=False)
-    """Base address, perhaps with a password; empty: Google's, or an embedded emulator that is not started yet."""
+    """Base address, which may contain a password; empty: Google's, or an embedded emulator that is not started yet."""
 
     @property
     def variable(self) -> str:
@@ -61,10 +61,10 @@ class Backend:
 
 
 def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
-    """Decides from the settings and the environment alone.
+    """Chooses the server from the settings and the environment alone.
 
     Raises:
-        BackendError: the wish cannot be met, or no credentials are set in a deployed environment.
+        BackendError: the requested server cannot be used, or no credentials are set in a deployed environment.
     """
     deployed = next((name for name in DEPLOYED_VARIABLES if env.get(name)), None)
     key = next((name for name in KEY_VARIABLES if env.get(name)), None)
@@ -96,10 +96,10 @@ def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
 
 
 def checked_url(variable: str, text: str) -> str:
-    """The base address of a service, as a variable holds it; empty if it is not set.
+    """Returns the base address of a service from a variable's value; empty if it is not set.
 
     Raises:
-        BackendError: it cannot be used. The text does not show it, for it may hold a password.
+        BackendError: it cannot be used. The text does not show it, because it may contain a password.
     """
     url = text.strip()
     try:
@@ -115,7 +115,7 @@ def checked_url(variable: str, text: str) -> str:
 
 
 def _enterprise(env: Mapping[str, str]) -> bool:
-    """The newer variable wins over the deprecated one, as in google-genai 2.34."""
+    """Whether Vertex AI is on. The newer variable overrides the deprecated one, as in google-genai 2.34."""
     value = env.get("GOOGLE_GENAI_USE_ENTERPRISE") or env.get("GOOGLE_GENAI_USE_VERTEXAI") or ""
     return value.lower() in ("1", "true")
 
@@ -130,7 +130,7 @@ def is_loopback(url: str) -> bool:
 
 @lru_cache(maxsize=1)
 def current() -> Backend:
-    """The backend of this process; starts the embedded emulator when it is the one and does not run yet.
+    """Returns the backend of this process; starts the embedded emulator if it is chosen and not running.
 
     Raises:
         BackendError: see `choose`; also when the emulator does not start.
@@ -182,17 +182,17 @@ def new_client(backend: Backend) -> Client:
 
     options = HttpOptions(base_url=backend.url or None)
     if backend.kind == "vertex":
-        # Given here, not found by the SDK: with an address of one's own it forgets them (2.34, `_api_client.py:1031`).
+        # Passed explicitly: with a base address, the SDK ignores these variables (2.34, `_api_client.py:1031`).
         project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
         return Client(enterprise=True, project=project, location=location, http_options=options)
     return Client(enterprise=False, api_key=_key(backend), http_options=options)
 
 
 def server() -> str:
-    """Name of the server of this process, as researches remember it; whoever asks another server finds nothing.
+    """Name of this process's server. A research run stores it, because other servers do not have the run.
 
     Raises:
-        BackendError: there is none.
+        BackendError: no server can be used.
     """
     backend = current()
     place = ""
@@ -204,14 +204,14 @@ def server() -> str:
 
 
 def credentials() -> str:
-    """Where this process's credentials come from, in words."""
+    """Says in words where this process's credentials come from."""
     if current().kind == "vertex":
         return "the application default credentials (GOOGLE_APPLICATION_CREDENTIALS, or the service account)"
     return next(filter(os.environ.get, KEY_VARIABLES), "GEMINI_API_KEY")
 
 
 def endpoint(backend: Backend) -> Endpoint:
-    """Where a backend is; keys and projects come from Google's own environment variables."""
+    """Returns the endpoint of a backend; keys and projects come from Google's own environment variables."""
     if backend.kind == "vertex":
         project, location = (os.environ.get(f"GOOGLE_CLOUD_{name}", "") for name in ("PROJECT", "LOCATION"))
         return vertex_endpoint(backend.url, project, location, _key(backend))
@@ -224,7 +224,7 @@ def _key(backend: Backend) -> str:
 
 
 def weather_urls() -> tuple[str, str]:
-    """Addresses of geocoding and forecast.
+    """Addresses of the geocoding and the forecast service.
 
     Raises:
         BackendError: DESK_WEATHER_URL is not an address.

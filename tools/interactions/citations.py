@@ -1,6 +1,6 @@
-"""Citations: where they stand in a Markdown text, and the numbered sources that they point at.
+"""Writes citation marks into Markdown text, and numbers the sources that they point at.
 
-All work here takes time in proportion to the text: patterns do not scan the same text from several places.
+All functions take time linear in the text: no pattern scans the same text from several start positions.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from tools.sanitize import sanitize
 
 @dataclass(frozen=True)
 class Source:
-    """What a citation points at; `url` is empty for a file without an address."""
+    """A numbered source of citations; `url` is empty for a file without an address."""
 
     number: int
     title: str
@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Citation:
-    """A source for the passage that ends before byte `end` of the text in UTF-8; None if that is not known."""
+    """The source of the passage that ends before byte `end` of the UTF-8 text; None if the end is not known."""
 
     title: str
     url: str
@@ -36,25 +36,25 @@ class Citation:
 
 
 OWN_NUMBERS = r"(?:(?<![ \t])[ \t]*+\[(?:\d{1,3}(?:, ?\d{1,3})*+|cite: *+\d++(?:, *+\d++)*+)\](?![(:]))+"
-"""What Deep Research writes into its text by itself: " [1]", "[1, 2]", "[cite: 1, 2]", several in a row."""
+"""Matches citation numbers that Deep Research itself writes: " [1]", "[1, 2]", "[cite: 1, 2]", several in a row."""
 
 _OWN_NUMBERS_AFTER = re.compile(rf"[.,;:!?。]?(?P<numbers>{OWN_NUMBERS})")
 _INLINE = re.compile(
     r"(?<!`)(`++)[^`\n]++\1(?!`)"  # code
     r"|!?\[[^\[\]\n]*+\]\((?:[^()\n]|\([^()\n]*+\))*+\)"  # links and pictures
 )
-"""Where a mark would be shown as it is written."""
+"""Code, links and pictures, inside of which a mark would not be rendered as a link."""
 _BLOCK = re.compile(
     r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"  # code
-    r"|^[ \t|:=*_-]+$",  # a line that gives a table, a heading or a page its shape
+    r"|^[ \t|:=*_-]+$",  # a line that only structures a table, a heading or a page
     re.MULTILINE | re.DOTALL,
 )
 _MARK = re.compile(
-    r'\[\\\[\d++\\\]\]\([^()\s]*+ "(?:[^"\\]|\\.)*+"\)'  # of a source of the web
+    r'\[\\\[\d++\\\]\]\([^()\s]*+ "(?:[^"\\]|\\.)*+"\)'  # the mark of a web source
     r"|\\\[\d++\\\]",
     re.DOTALL,
 )
-"""What `_mark` writes, whatever the source."""
+"""Matches what `_mark` writes for any source."""
 _MARKS = re.compile(f"(?:{_MARK.pattern})+", re.DOTALL)
 _KEYS = {
     "url_citation": ("title", "url"),
@@ -64,10 +64,10 @@ _KEYS = {
 
 
 def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size: int | None = None) -> list[Citation]:
-    """The citations among the annotations of a text part that begins at byte `base` of the text.
+    """Reads the citations in the annotations of a text part that begins at byte `base` of the text.
 
-    Other annotations, and those that name nothing, are left out. An offset behind the part's `size`, in bytes, counts
-    as its end.
+    Other annotations, and those without title and address, are left out. An offset beyond the part's `size`, in bytes,
+    is reduced to it.
     """
     citations = []
     for annotation in annotations:
@@ -84,9 +84,9 @@ def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size
 
 
 def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, ...]]:
-    """The text with marks like `[\\[1\\]](url "Title")`, and the sources in the order of their first mark.
+    """Returns the text with marks like `[\\[1\\]](url "Title")`, and the sources in the order of their first mark.
 
-    A mark takes the place of the text's own numbers. A source whose mark can stand nowhere is listed all the same.
+    A mark replaces the text's own numbers. A source is also listed if there is no place for its mark.
     """
     citations = list(citations)
     ends = _ends(text, (citation.end or 0 for citation in citations))
@@ -96,7 +96,7 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     own = list(numbers)
 
     def place(citation: Citation) -> tuple[int, int] | None:
-        """The mark goes in place of text[at:until]. None: nowhere."""
+        """Returns (at, until): the mark replaces text[at:until]. None: there is no place for it."""
         end = ends[citation.end or 0]
         if (span := _span_at(inline, end)) and span[0] < end:
             end = span[1]
@@ -120,7 +120,7 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
 
 
 def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
-    """What `cite` returned with other addresses in it; sources that become one have one number."""
+    """Replaces addresses in what `cite` returned; sources that get the same address get one number."""
     merged: dict[str, Source] = {}
     new: dict[str, Source] = {}
     for source in sources:
@@ -141,42 +141,42 @@ def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) 
 
 
 def plain_marks(text: str, sources: Sequence[Source]) -> str:
-    """What `cite` returned with marks like `[1]` instead, which lead nowhere."""
+    """Replaces the marks in what `cite` returned by marks without links, like `[1]`."""
     plain = {_mark(source): f"[{source.number}]" for source in sources}
     return _MARK.sub(lambda mark: plain.get(mark[0], mark[0]), text)
 
 
 def source_list(sources: Sequence[Source]) -> str:
-    """The sources as a numbered list in Markdown."""
+    """Formats the sources as a numbered list in Markdown."""
     return "\n".join(f"{source.number}. {_source_line(source)}" for source in sources)
 
 
 def readable(value: object) -> str:
-    """A string from outside, made safe (see `tools.sanitize`); anything else is empty."""
+    """Sanitizes a string from outside (see `tools.sanitize`); returns an empty string for anything else."""
     return sanitize(value) if isinstance(value, str) else ""
 
 
 def is_web(url: str) -> bool:
-    """Whether an address may be linked: only http and https are."""
+    """Whether an address may be a link: only http and https may."""
     return re.match(r"https?://[^\s/?#]", url, re.IGNORECASE) is not None
 
 
 def link_address(url: str) -> str:
-    """An address as it may stand in a Markdown link, also within a table."""
+    """Escapes an address for a Markdown link, also inside a table."""
     return re.sub(r'[\s<>()"\\`|^{}\x00-\x1f\x7f]', lambda match: quote(match[0]), url)
 
 
 def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
-    """The place in the text, in characters, of a mark for the passage before each offset in bytes.
+    """Maps each byte offset to the character position of the mark for the passage before it.
 
-    It is before spaces and bars: a mark behind the last bar of a table's row would not be shown.
+    The position is before spaces and bars: a mark after the last bar of a table row would not be shown.
     """
     data = text.encode("utf-8", "surrogatepass")
     places: dict[int, int] = {}
     byte = character = place = 0
     for offset in sorted({*offsets}):
         end = min(offset, len(data))
-        while end < len(data) and data[end] & 0xC0 == 0x80:  # within a character
+        while end < len(data) and data[end] & 0xC0 == 0x80:  # inside a character
             end -= 1
         passage = data[byte:end].decode("utf-8", "surrogatepass")
         if shown := passage.rstrip(" \t\r\n|"):
@@ -187,13 +187,13 @@ def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
 
 
 def _span_at(spans: Sequence[tuple[int, int]], position: int) -> tuple[int, int] | None:
-    """The first of disjoint, sorted spans that holds or touches a position."""
+    """Finds the first of disjoint, sorted spans that contains or touches a position."""
     index = bisect_left(spans, position, key=itemgetter(1))
     return spans[index] if index < len(spans) and spans[index][0] <= position else None
 
 
 def _unbound(text: str) -> str:
-    r"""Text before a mark: a last "!" would make a picture of the mark and a last "\" text, so they are escaped."""
+    r"""Escapes a "!" or "\" before a mark: the first would make the mark a picture, the second plain text."""
     bare = text.removesuffix("!")
     escaped = (len(bare) - len(bare.rstrip("\\"))) % 2 == 1
     if bare != text:
@@ -215,5 +215,5 @@ def _mark(source: Source) -> str:
 
 
 def _escape(text: str) -> str:
-    """Text that means itself in Markdown, also within a link, its title or a table."""
+    """Escapes text for Markdown, also inside a link, its title or a table."""
     return re.sub(r'([\\`*_\[\]<>|"~]|&(?=#?\w+;))', r"\\\1", text)

@@ -1,6 +1,6 @@
-"""The client port: the calls that a research needs, and the handful of ways in which they fail.
+"""The client for research: the API calls that a run needs, and the errors that they raise.
 
-Nothing here tries again by itself: each repetition of a create may be another paid run. Who calls decides.
+No call is retried here, because a second create may start a second paid run. The caller decides about retries.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 
 THINKING = 4
-"""So many times as long as for any other answer is waited for a model's."""
+"""Factor by which the timeout is longer for a model's answer than for any other answer."""
 
 
 @dataclass(frozen=True)
@@ -34,7 +34,7 @@ class CreateRequest:
 
     @property
     def plans(self) -> bool:
-        """Whether it ends with a plan and not with a report."""
+        """Whether the run ends with a plan instead of a report."""
         return self.options.get("collaborative_planning") is True
 
 
@@ -49,16 +49,16 @@ class ApiError(DeskError):
 
 
 class NotCreated(ApiError):
-    """The create was refused in a way that proves that nothing was started."""
+    """The create failed in a way that proves that nothing was started."""
 
     def __init__(self, message: str, *, again: bool = False, **values: Any) -> None:
         super().__init__(message, **values)
         self.again = again
-        """Whether it is worth sending once more."""
+        """Whether the same request may succeed later."""
 
 
 class OutcomeUnknown(ApiError):
-    """The create was sent and its outcome is not known: a research may be running."""
+    """The create was sent and its outcome is not known: a research run may have started."""
 
 
 class NotFound(ApiError):
@@ -66,33 +66,33 @@ class NotFound(ApiError):
 
 
 class Refused(ApiError):
-    """The server will not do it, now or later: bad key, bad request."""
+    """The server refuses the call permanently: bad key, bad request."""
 
 
 class Unavailable(ApiError):
-    """Worth trying again later: no connection, a cut, 408, 409, 429, 5xx."""
+    """A temporary failure, worth a retry: no connection, a broken stream, 408, 409, 429, 5xx."""
 
 
 class InteractionsClient:
-    """The calls over a transport."""
+    """Makes the calls over a transport, and raises `ApiError` if one fails."""
 
     def __init__(
         self, transport: Callable[[], Transport], *, patience: float = 60, tools: Callable[[], list[Any]] = list
     ) -> None:
         """Args:
-        transport: gives the one of the running event loop.
-        tools: gives what a research may use, as the wire has it, asked anew for each: it may hold secrets.
-        patience: seconds for an answer that is no stream.
+        transport: returns the transport of the running event loop.
+        tools: returns a run's tools in wire format; called for each run, because they may contain secrets.
+        patience: timeout in seconds for an answer that is not a stream.
         """
         self._transport, self._patience, self._tools = transport, patience, tools
 
     async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:
-        """Starts a research and yields its events. One of the first names the interaction.
+        """Starts a research run and yields its events. One of the first events names the interaction.
 
         Raises:
             NotCreated: nothing was started.
-            OutcomeUnknown: it may have been started, and no event has named the interaction.
-            Unavailable: the stream broke after that.
+            OutcomeUnknown: the run may have started, but no event has named the interaction.
+            Unavailable: the stream broke after an event had named it.
         """
         try:
             transport, tools = self._transport(), self._tools()
@@ -120,7 +120,7 @@ class InteractionsClient:
             raise OutcomeUnknown("the answer ended before it named the interaction")
 
     async def stream(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
-        """Events after `last_event_id` (or all), then those that follow live.
+        """Yields the events after `last_event_id` (or all), then new events as they happen.
 
         Raises:
             ApiError: the stream broke or could not be opened.
@@ -133,7 +133,7 @@ class InteractionsClient:
             raise _error(error) from error
 
     async def get(self, interaction_id: str, *, include_input: bool = False) -> Resource:
-        """The interaction as it stands; with what was put in before what came out, if wished.
+        """Reads the current state of an interaction; with `include_input`, its input steps come first.
 
         Raises:
             ApiError: it could not be read.
@@ -142,14 +142,14 @@ class InteractionsClient:
             return await self._transport().get(interaction_id, include_input=include_input)
 
     async def ask(self, model: str, text: str, previous: str | None) -> Resource:
-        """Lets a model answer, going on from an interaction.
+        """Asks a model, continuing from an interaction.
 
-        An answer that comes in several interactions has the steps of all, the id of the last one, and names the
-        others in `earlier_ids`.
+        If the answer spans several interactions, the result has the steps of all and the id of the last one;
+        `earlier_ids` has the ids of the others.
 
         Raises:
             NotFound: the server has forgotten the interaction, or does not know the model.
-            ApiError: it could not be asked.
+            ApiError: the call failed.
         """
         body = {"model": model, "input": text, "previous_interaction_id": previous or None}
         steps, earlier = list[Any](), list[str]()
@@ -165,20 +165,20 @@ class InteractionsClient:
                 body = {"model": model, "previous_interaction_id": id_, "continuation_token": token}
 
     async def cancel(self, interaction_id: str) -> Resource:
-        """Ends a running interaction; how it stands then, or nothing if the server does not say.
+        """Cancels a running interaction; returns its new state, or an empty mapping if the server sends none.
 
         Raises:
             NotFound: the server knows no such method or interaction (seen for running ones: python-genai #1971).
-            ApiError: it could not be asked.
+            ApiError: the call failed.
         """
         async with self._answer():
             return await self._transport().cancel(interaction_id)
 
     async def delete(self, interaction_id: str) -> None:
-        """Makes the server forget an interaction.
+        """Deletes an interaction at the server.
 
         Raises:
-            ApiError: it could not be asked.
+            ApiError: the call failed.
         """
         async with self._answer():
             await self._transport().delete(interaction_id)
@@ -196,7 +196,7 @@ class InteractionsClient:
 
 
 def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
-    """Contents as a step of the user's; the SDK does so too."""
+    """Wraps contents in a user step, as the SDK does."""
     return sent if isinstance(sent, str) else [{"type": "user_input", "content": sent}]
 
 
@@ -207,7 +207,7 @@ def status_of(error: BaseException) -> int | None:
 
 
 def _error(error: Exception) -> ApiError:
-    """Any exception of a call; what is not known counts as worth trying again."""
+    """Converts any exception of a call; an unknown one counts as temporary."""
     status, wait = status_of(error), retry_after(error)
     if status == 404:
         return NotFound(str(error), status=status)
@@ -217,7 +217,7 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
-    """Any exception of a create that has named no interaction. Only a refusal proves that nothing was started."""
+    """Converts an exception of a create before its interaction is named. Only some prove that nothing started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, again=status == 429, status=status, retry_after=wait)

@@ -1,4 +1,4 @@
-"""Where the Interactions API of a backend is, and the credentials that its requests carry."""
+"""Addresses of the Interactions API, and the credentials for its requests."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from google.auth.transport.requests import Request
 GEMINI_URL = "https://generativelanguage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 MULTI_REGIONS = ("us", "eu")
-"""Locations of Vertex AI with a host name of their own kind (google-genai 2.34, `_api_client.py:1025`)."""
+"""Locations of Vertex AI whose host names have another form (google-genai 2.34, `_api_client.py:1025`)."""
 
 
 def default_credentials() -> Any:
@@ -35,11 +35,11 @@ class Endpoint:
     key: str = field(default="", repr=False)
     """API key; empty: `credentials` are used."""
     credentials: Callable[[], Any] = field(default=default_credentials, repr=False)
-    """Gives google-auth's credentials when the first request needs them."""
+    """Returns google-auth's credentials; called when the first request needs them."""
     _loaded: Any = field(default=None, init=False, repr=False)
 
     async def headers(self) -> dict[str, str]:
-        """The headers that authenticate a request; a token that has expired is renewed.
+        """Returns the headers that authenticate a request; renews an expired token.
 
         Raises:
             google.auth.exceptions.GoogleAuthError: there are no credentials, or no token for them.
@@ -49,7 +49,7 @@ class Endpoint:
         return await asyncio.to_thread(self._authenticated)
 
     def _authenticated(self) -> dict[str, str]:
-        """Reads files and asks for tokens, so it is called in a thread."""
+        """Reads files and requests tokens, which blocks, so it is called in a thread."""
         headers: dict[str, str] = {}
         self._loaded = self._loaded or self.credentials()
         self._loaded.before_request(Request(), "POST", self.url, headers)
@@ -57,7 +57,7 @@ class Endpoint:
 
 
 def gemini_endpoint(base_url: str, key: str) -> Endpoint:
-    """The Gemini API, or what stands in for it.
+    """Endpoint of the Gemini API, or of a server that replaces it.
 
     Args:
         base_url: address without a version; empty: Google's.
@@ -66,7 +66,7 @@ def gemini_endpoint(base_url: str, key: str) -> Endpoint:
 
 
 def vertex_endpoint(base_url: str, project: str, location: str, key: str = "") -> Endpoint:
-    """Vertex AI: by the credentials of a project, or by a key if no project is given.
+    """Endpoint of Vertex AI, with the credentials of a project, or with a key if no project is given.
 
     Args:
         base_url: address without a version; empty: Google's for the location.

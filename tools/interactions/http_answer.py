@@ -1,6 +1,6 @@
-"""Answers of the Interactions API as they come over HTTP, whatever their status, headers and body are.
+"""Reads HTTP answers of the Interactions API, whatever their status, headers and body are.
 
-The body decides what an answer is, never its content type: an interaction, events of one, or nothing that can be used.
+The body decides what an answer is, never its content type: an interaction, events of one, or unusable.
 """
 
 from __future__ import annotations
@@ -35,19 +35,19 @@ from tools.sanitize import sanitize
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 2**20
-"""Of an answer, or of one event. The largest resources that were seen have 1.3 MB, without pictures."""
+"""Maximum bytes of an answer, or of one event. The largest resources seen have 1.3 MB, without pictures."""
 MAX_QUOTED_CHARS = 300
-"""Of what is quoted from an answer that is no JSON."""
+"""Maximum characters that are quoted from an answer that is not JSON."""
 _DONE = b"[DONE]"
 _LINGER_S = 0.25
-"""How long to wait for the end of an answer after its last event, so that its connection can be used again."""
+"""Seconds to wait for the end of an answer after its last event, so that its connection can be reused."""
 _REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
-"""Read of a refusal, and how long: its status alone says enough."""
+"""Maximum bytes, and seconds, for reading the body of a refusal: its status alone is enough."""
 _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
 
 
 class WireError(DeskError):
-    """A call has no usable answer. The text says what came instead, without secrets."""
+    """A call got no usable answer. The text says what came instead, without secrets."""
 
 
 class NotSent(WireError):
@@ -63,11 +63,11 @@ class NotSent(WireError):
 
 
 class Interrupted(WireError):
-    """The request was sent, and the connection broke before the answer was whole."""
+    """The request was sent, but the connection broke before the answer was complete."""
 
 
 class BadStatus(WireError):
-    """The server answered with a status that is no success, perhaps a redirect."""
+    """The server answered with a status other than success, such as an error or a redirect."""
 
     def __init__(self, message: str, response: httpx.Response) -> None:
         super().__init__(f"HTTP {response.status_code}: {message}" if message else f"HTTP {response.status_code}")
@@ -75,7 +75,7 @@ class BadStatus(WireError):
 
 
 class BadAnswer(WireError):
-    """The server answered with success, and with something that is neither an interaction nor events of one."""
+    """The server answered with success, but the body is neither an interaction nor events of one."""
 
     def __init__(self, message: str, response: httpx.Response) -> None:
         super().__init__(message)
@@ -84,17 +84,17 @@ class BadAnswer(WireError):
 
 @dataclass(frozen=True)
 class HttpAnswer:
-    """An answer of which only status and headers were read.
+    """An answer whose body has not been read yet.
 
     Args:
-        redact: takes secrets out of texts of the server's.
+        redact: removes secrets from texts of the server.
     """
 
     response: httpx.Response
     redact: Callable[[str], str]
 
     async def interaction(self) -> Resource:
-        """The interaction that the body is.
+        """Reads the body as an interaction.
 
         Raises:
             Interrupted: the connection broke.
@@ -106,9 +106,9 @@ class HttpAnswer:
         return found
 
     async def events(self) -> AsyncGenerator[Iterable[Event], None]:
-        """The events of the body, in the batches in which they arrive. Malformed events are left out.
+        """Yields the events of the body, in the batches in which they arrive. Malformed events are left out.
 
-        An interaction that a `Location` names is an event of its own, and so is one that the body is instead of events.
+        An interaction in the `Location` header, or in the body instead of events, is converted to events.
 
         Raises:
             Interrupted: the connection broke.
@@ -144,7 +144,7 @@ class HttpAnswer:
                 log.warning("%d events of unknown form were left out of an answer", odd)
 
     async def refusal(self) -> BadStatus:
-        """What the server has against the request. Call it for a status that is no success."""
+        """Builds the error from the server's reason for refusing. Call it for a status other than success."""
         body = b""
         with suppress(WireError, TimeoutError):
             async with asyncio.timeout(_REFUSAL_S):
@@ -156,7 +156,7 @@ class HttpAnswer:
         return BadStatus(self.redact(message), self.response)
 
     async def aclose(self) -> None:
-        """Ends the answer."""
+        """Closes the answer."""
         await self.response.aclose()
 
     async def _pieces(self) -> AsyncIterator[bytes]:
@@ -197,13 +197,13 @@ class HttpAnswer:
         return found
 
     def _located(self) -> str:
-        """The id in the address of an interaction that `Location` names; empty if it names none."""
+        """Returns the id of the interaction that the `Location` header names; empty if it names none."""
         place = _LOCATION.search(self.response.headers.get("location", ""))
         named = sanitize(unquote(place[1])) if place else ""
         return named if len(named) <= MAX_ID_CHARS else ""
 
     def _said(self, body: bytes) -> str:
-        """The server's own words: an error's message, or a short text that is no page."""
+        """Returns an error's message, or the beginning of a text that is not a web page."""
         try:
             return error_message(parse_json(body))
         except ValueError:
@@ -217,12 +217,12 @@ class HttpAnswer:
 
 
 def describe(error: Exception) -> str:
-    """An exception in words; some of httpx's have none."""
+    """Describes an exception; some of httpx's have no text."""
     return str(error) or type(error).__name__
 
 
 async def _drain(pieces: AsyncIterator[bytes]) -> None:
-    """Reads to the end of an answer that has said its last: a connection with something left in it is closed."""
+    """Reads an answer to its end after the last event: a connection with unread data cannot be reused."""
     with suppress(TimeoutError, WireError):
         async with asyncio.timeout(_LINGER_S):
             async for _ in pieces:

@@ -1,7 +1,7 @@
-"""Starts the emulator beside the application: a process of its own, shared by all that use the same folder.
+"""Starts the emulator as a separate process, shared by all processes that use the same data folder.
 
-It outlives whoever started it, as the real service would, and ends by itself when nobody asked for a while.
-Killed or not, it forgets nothing: its state is a file beside the ledger.
+It keeps running when the process that started it ends, as the real service would, and exits after a time without
+requests. Its state is a file beside the ledger, so it loses nothing even if it is killed.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ IDLE_SECONDS = 900
 
 
 def start_emulator(settings: Settings) -> str:
-    """Returns the address of the running emulator of `settings.data_dir`, started if need be.
+    """Starts the emulator of `settings.data_dir` if it is not running, and returns its address.
 
     Raises:
         tools.interactions.backend.BackendError: it did not answer within a minute; the text names its log.
@@ -41,7 +41,7 @@ def start_emulator(settings: Settings) -> str:
         url = _running(address)
         if url and _read(options) == wanted:
             return url
-        if url:  # it searches other documents or has another speed: its successor goes on with its state
+        if url:  # it has another corpus or another speed: restart it with the same state
             _stop(address)
         options.write_text(json.dumps(wanted))
         command = [
@@ -54,7 +54,7 @@ def start_emulator(settings: Settings) -> str:
         if index := index_file(settings.corpus):
             command += ["--index", str(index)]
         known = _read(address)
-        if known:  # the same port as before: a process that still knows the old address goes on with it
+        if known:  # keep the port, so that processes with the old address can go on
             command += ["--prefer-port", known["url"].rsplit(":", 1)[1]]
             address.unlink()
         with (folder / "emulator.log").open("ab") as log:
@@ -73,10 +73,10 @@ def start_emulator(settings: Settings) -> str:
 
 
 def index_file(corpus: Path | None) -> Path | None:
-    """Where the search index of a corpus outlives the emulator; none if the user's cache folder cannot be written.
+    """Path of the persistent search index of a corpus; None if the user's cache folder cannot be written.
 
     Args:
-        corpus: a folder of documents; none: those of the installed packages.
+        corpus: a folder of documents; None: those of the installed packages.
     """
     folder = platformdirs.user_cache_path("research-desk")
     documents = str(corpus.resolve()) if corpus else sys.prefix
@@ -95,7 +95,7 @@ def stop_emulator(settings: Settings) -> None:
 
 
 def keep_alive(settings: Settings) -> None:
-    """Keeps the emulator from ending for want of work while this process lives and its folder is there."""
+    """Keeps the emulator from exiting when idle, while this process runs and the data folder exists."""
 
     def ask() -> None:
         time.sleep(IDLE_SECONDS / 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?((?:utf|us|iso|windows|koi8|gb|big5|shift|euc)[\w-]*)', re.IGNORECASE)
-"""Of Python's decoders only those of written text: `punycode` takes quadratic time, `unicode_escape` is a language."""
+"""Only Python's decoders for written text: `punycode` takes quadratic time, `unicode_escape` interprets escapes."""
 _TEXT = re.compile(
     r"text/.*|.*\+(?:json|xml|yaml)"
     r"|application/(?:json|json5|x-?ndjson|jsonl|xml|yaml|x-yaml|toml|sql|javascript|x-javascript|x-sh|rtf)"
@@ -18,14 +18,14 @@ def media_type(value: str | None) -> str:
 
 
 def is_text(value: str | None) -> bool:
-    """Whether a file of this media type is text, which a person can have written."""
+    """Whether files of this media type are human-readable text."""
     return _TEXT.fullmatch(media_type(value)) is not None
 
 
 def decoded(data: bytes, value: str | None) -> str:
-    """A text file's text, by the charset of its media type, or as UTF-8. What is not valid is replaced."""
+    """Decodes a text file by the charset of its media type, else as UTF-8. Invalid bytes are replaced."""
     charset = found[1] if (found := _CHARSET.search(value or "")) else "utf-8"
     try:
         return data.decode(charset, "replace")
-    except LookupError:  # there is no such charset
+    except LookupError:  # unknown charset
         return data.decode("utf-8", "replace")

@@ -1,4 +1,4 @@
-"""What each model and agent of the Interactions API takes, from `models.yaml` beside the root agent's file."""
+"""Capabilities of the API's models and agents, from `models.yaml` beside the root agent's file."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ToolType = Literal[
 
 
 class ModelCapabilities(BaseModel):
-    """What the names of one entry have in common."""
+    """The capabilities of the models or agents in one entry."""
 
     model_config = ConfigDict(extra="forbid", frozen=True)
 
@@ -34,33 +34,33 @@ class ModelCapabilities(BaseModel):
     outputs: frozenset[Medium] = frozenset({"text"})
     tools: frozenset[ToolType]
     tools_together: bool = True
-    """Whether tools that the server runs go together with functions and with structured output."""
+    """Whether server-side tools can be combined with functions and with structured output."""
 
 
 def capabilities_of(name: str) -> ModelCapabilities | None:
-    """What is known of a model or agent; none if nothing is.
+    """Returns the capabilities of a model or agent; None if they are not known.
 
     Raises:
-        ConfigError: the table is wrong.
+        ConfigError: `models.yaml` is wrong.
     """
     return next((contract for contract in _table() if name in contract.names), None)
 
 
 def known_names(kind: str) -> list[str]:
-    """The models or the agents of the table."""
+    """Names in `models.yaml` of one kind, "model" or "agent"."""
     return [name for contract in _table() if contract.kind == kind for name in contract.names]
 
 
 def capability_errors(
     name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
 ) -> Iterator[str]:
-    """What a model or an agent of the API cannot do of what is asked for.
+    """Yields an error for each requested feature that a model or an agent of the API does not have.
 
     Args:
-        kind: what it should be, "model" or "agent".
-        tools: types of its tools.
-        schema: whether its answers have to fit a schema.
-        outputs: what its answers may consist of, if that is said.
+        kind: the expected kind, "model" or "agent".
+        tools: types of the requested tools.
+        schema: whether answers have to match a schema.
+        outputs: requested media of answers; empty: none are requested.
     """
     contract = capabilities_of(name)
     if contract is None:
@@ -92,7 +92,7 @@ def capability_errors(
 
 
 def medium_of(part: types.Part) -> Medium:
-    """What a part of a message is for the Interactions API."""
+    """Medium of a message part in the terms of the Interactions API."""
     file = part.inline_data or part.file_data
     if file is None:
         return "text"

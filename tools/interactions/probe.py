@@ -1,4 +1,4 @@
-"""One authenticated request that costs nothing, and what its answer says about address and key."""
+"""Checks address and key with one authenticated request that costs nothing."""
 
 from __future__ import annotations
 
@@ -11,16 +11,16 @@ from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.redaction import redact, without_credentials
 
 NOWHERE = "v1_desk-doctor"
-"""An interaction that no server has: whoever may ask is told so."""
+"""Id of an interaction that no server has: with a valid key, the answer is that it does not exist."""
 TIMEOUT_S = 15.0
-"""Seconds to wait for the answer."""
+"""Timeout of the answer, in seconds."""
 
 
 async def probe(chosen: backend.Backend) -> tuple[bool, str]:
-    """Asks the server in use for an interaction that it does not have.
+    """Requests an interaction that the server in use does not have.
 
     Returns:
-        Whether the API answers to this key, and that in words: what happened and what to do, without secrets.
+        Whether the API accepts the key, and a text without secrets: what happened and what to do.
     """
     variable, server = chosen.variable, without_credentials(chosen.url) or "Google"
     try:
@@ -43,16 +43,16 @@ async def probe(chosen: backend.Backend) -> tuple[bool, str]:
 
 
 def judge(status: int, said: str, *, page: bool, key: str, address: str) -> str:
-    """What is wrong with a server that was asked for an interaction that it does not have.
+    """Says what is wrong with a server, from its answer to a request for a missing interaction.
 
     Args:
-        said: the message of the API's error; empty if the answer is none.
+        said: the message of the API's error; empty if the answer is not such an error.
         page: whether the answer is a web page.
         key: where the credentials come from.
-        address: the variable that holds its address.
+        address: the variable that holds the server's address.
 
     Returns:
-        What it does, and the next step; empty: nothing is wrong.
+        The problem and the next step; empty if nothing is wrong.
     """
     answer = f"HTTP {status}: {_line(said)}" if said else f"HTTP {status}"
     if 300 <= status < 400:
@@ -65,7 +65,7 @@ def judge(status: int, said: str, *, page: bool, key: str, address: str) -> str:
         return f"has no quota left for the key ({answer}): try again later"
     if status >= 500:
         return f"is in trouble ({answer}): try again later"
-    if status in (400, 404) and said:  # it knows such requests, and no such interaction
+    if status in (400, 404) and said:  # it understood the request and has no such interaction
         return ""
     return f"is not the Interactions API ({answer}): look at {address}, which has neither /v1beta nor another path"
 

@@ -1,8 +1,8 @@
-"""Interactions and events of the API as plain data, checked once, where they enter.
+"""Validates interactions and events of the API, once, where they enter, and returns plain data.
 
-Whoever reads what `parse_object`, `checked_interaction` and `checked_event` return finds text where text belongs,
-objects where objects belong and lists of objects where lists belong, or nothing. What is of another form is left out,
-and everything else is kept: what was paid for is worth reading as far as it can be read.
+In the results of `checked_interaction` and `checked_event`, each known field has the expected type (a text, an object
+or a list of objects) or is missing. A field of another form is left out and everything else is kept, because an answer
+that was paid for should be read as far as possible.
 """
 
 from __future__ import annotations
@@ -20,9 +20,9 @@ Event = Mapping[str, Any]
 """An event of a stream: {"event_type": "step.delta", "event_id": ..., ...}."""
 
 MAX_ID_CHARS = 1_000
-"""An id becomes part of an address: a longer one is refused."""
+"""Maximum characters of an id, which becomes part of an address; a longer one is dropped."""
 MAX_MESSAGE_CHARS = 2_000
-"""Of a server's error text, which is shown, logged and stored."""
+"""Maximum characters of a server's error text, which is shown, logged and stored."""
 _TEXTS = frozenset(
     {"id", "interaction_id", "event_id", "event_type", "previous_interaction_id", "continuation_token", "status"}
     | {"type", "name", "call_id", "text", "title", "url", "uri", "mime_type", "data", "signature", "file_name"}
@@ -30,7 +30,7 @@ _TEXTS = frozenset(
 )
 _OBJECTS = frozenset({"interaction", "step", "delta", "error"})
 _FREE_OBJECTS = frozenset({"usage", "arguments"})
-"""Objects with keys of the model's or the server's own choice."""
+"""Objects whose keys the model or the server chooses."""
 _LISTS = frozenset({"steps", "errors", "annotations", "summary", "content"})
 _IDS = frozenset({"id", "interaction_id", "previous_interaction_id", "event_id"})
 _NEEDED = {
@@ -39,14 +39,14 @@ _NEEDED = {
     "step.start": "step",
     "step.delta": "delta",
 }
-"""Without that object such an event says nothing."""
+"""The object without which an event of this type has no content."""
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
-    """A JSON object with safe strings. Bytes that are no UTF-8 are replaced; NaN and infinities become null.
+    """Parses a JSON object and sanitizes its strings. Invalid UTF-8 is replaced; NaN and infinities become null.
 
     Raises:
-        ValueError: it is something else.
+        ValueError: it is not a JSON object.
     """
     found = parse_json(data)
     if not isinstance(found, dict):
@@ -55,10 +55,10 @@ def parse_object(data: bytes) -> dict[str, Any]:
 
 
 def parse_json(data: bytes) -> Any:
-    """JSON with safe strings; see `parse_object`.
+    """Parses JSON and sanitizes its strings; see `parse_object`.
 
     Raises:
-        ValueError: it is no JSON, or nested too deep to be read.
+        ValueError: it is not JSON, or nested too deep.
     """
     try:
         text = data.decode("utf-8-sig", "replace")
@@ -68,10 +68,10 @@ def parse_json(data: bytes) -> Any:
 
 
 def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event | None:
-    """An event in the form of the API, or none if it says nothing.
+    """Returns an event in the form of the API; None if it has no content.
 
     Args:
-        redact: takes secrets out of a server's error text.
+        redact: removes secrets from a server's error text.
     """
     found = _checked(event, redact)
     needed = _NEEDED.get(found.get("event_type", ""))
@@ -79,10 +79,10 @@ def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event 
 
 
 def checked_interaction(resource: dict[str, Any], redact: Callable[[str], str]) -> Resource:
-    """An interaction in the form of the API.
+    """Returns an interaction in the form of the API.
 
     Args:
-        redact: takes secrets out of a server's error text.
+        redact: removes secrets from a server's error text.
     """
     return _checked(resource, redact)
 
@@ -93,7 +93,7 @@ def interaction_id_of(event: Event) -> str:
 
 
 def error_message(value: Any) -> str:
-    """The message in an error as Google writes it: `{"error": {"message": …}}`, `{"error": text}`, or a list of one."""
+    """Message of an error in Google's forms: `{"error": {"message": …}}`, `{"error": text}`, or a list of one."""
     if isinstance(value, list) and value:
         value = value[0]
     error = value.get("error", value) if isinstance(value, dict) else None
@@ -103,7 +103,7 @@ def error_message(value: Any) -> str:
 
 
 def as_events(resource: Resource) -> Iterator[Event]:
-    """The events that an interaction would have come in, had it been streamed."""
+    """Converts an interaction to the events that a stream of it would have."""
     rest = {name: value for name, value in resource.items() if name != "steps"}
     yield {"event_type": "interaction.created", "interaction": rest}
     for index, step in enumerate(resource.get("steps", ())):
@@ -128,11 +128,7 @@ def as_events(resource: Resource) -> Iterator[Event]:
 
 
 def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") -> dict[str, Any]:
-    """The object without the fields that do not have the expected form.
-
-    Args:
-        of: the key under which the object stands.
-    """
+    """Drops the fields that do not have the expected form; `of` is the key of the object in its parent."""
     found: dict[str, Any] = {}
     for key, inner in value.items():
         if key in _TEXTS:
@@ -144,7 +140,7 @@ def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") 
             if (item := _item(key, inner[0] if isinstance(inner, list) and inner else inner)) is not None:
                 found[key] = _checked(item, redact, key)
         elif key in _FREE_OBJECTS:
-            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # a delta has pieces of JSON
+            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # a delta has pieces of JSON text
                 found[key] = inner
         elif key in _LISTS:
             items = (_item(key, item) for item in (inner if isinstance(inner, list) else [inner]))
@@ -160,7 +156,7 @@ def _finite(number: str) -> float | None:
 
 
 def output_text(resource: Resource) -> str:
-    """The text that a model put out in an interaction."""
+    """Returns the text that a model output in an interaction."""
     contents = (step.get("content") for step in resource.get("steps", ()) if step.get("type") == "model_output")
     return "".join(part.get("text") or "" for content in contents for part in content or () if isinstance(part, dict))
 
@@ -172,7 +168,7 @@ def _text(value: Any) -> str | None:
 
 
 def _item(key: str, value: Any) -> dict[str, Any] | None:
-    """The object that stands under a key; of a bare text, the object that it is short for."""
+    """Returns the object under a key; a bare text is expanded to the object that it stands for."""
     text = _text(value)
     if text is not None and key in ("error", "errors"):
         return {"message": text}

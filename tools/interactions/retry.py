@@ -1,4 +1,4 @@
-"""When a request that failed is sent again: one rule for all that may be repeated without paying twice."""
+"""Retries failed requests: one rule for all requests that can be repeated without paying twice."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tools.interactions.client import retry_after, status_of
 T = TypeVar("T")
 MAX_RETRIES = 3
 MAX_WAIT_S = 8.0
-"""Seconds that a person may wait in silence; a server that asks for more is told of at once."""
+"""Longest silent wait for a person, in seconds; if the server asks for more, the call fails at once."""
 FIRST_WAIT_S = 0.5
 
 
 def retry_delay(error: BaseException, retries: int) -> float | None:
-    """Seconds to wait before a request is sent again; None if it is not worth it.
+    """Returns the seconds to wait before a retry; None if a retry is not worth it.
 
-    Only a server that answers, and has no time (408, 409, 429, 5xx), is asked again.
+    A request is retried only if the server answers that it is busy or failing (408, 409, 429, 5xx).
 
     Args:
-        retries: how often it was sent again already.
+        retries: number of retries so far.
     """
     status = status_of(error)
     if status is None or (status not in (408, 409, 429) and status < 500) or retries >= MAX_RETRIES:
@@ -32,7 +32,7 @@ def retry_delay(error: BaseException, retries: int) -> float | None:
 
 
 async def retried(call: Callable[[], Awaitable[T]]) -> T:
-    """The result of a call that is repeated as `retry_delay` says."""
+    """Makes a call, with retries as `retry_delay` says, and returns its result."""
     retries = 0
     while True:
         try:

@@ -1,4 +1,4 @@
-"""The name by which a research run remembers the server that has it: a kind and, but for the emulator, an address."""
+"""The server name that a research run stores: a kind and, except for the emulator, an address."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PORTS = {"http": 80, "https": 443}
 
 
 def normalized_server(name: str) -> str:
-    """The same for all ways to write one server's address.
+    """Returns one name for all spellings of a server's address.
 
-    Upper case of scheme and host, the scheme's own port, a slash at the end and credentials do not count.
+    It ignores the case of scheme and host, the scheme's default port, a slash at the end, and credentials.
 
     Args:
         name: a kind and a place, for example "gemini https://Example.org:443/".

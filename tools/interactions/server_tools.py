@@ -1,4 +1,4 @@
-"""Tools that the server runs: `server_tools` of an agent's YAML, in the words of the wire."""
+"""Server-side tools: the entries of `server_tools` in an agent's YAML, and their wire format."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class _Tool(BaseModel):
     type: str
 
     def wire(self, env: Mapping[str, str]) -> dict[str, Any]:
-        """As it is sent, with `${VARIABLE}`s from `env`.
+        """Returns the tool in wire format, with `${VARIABLE}`s from `env`.
 
         Raises:
             KeyError: a variable is not set.
@@ -53,7 +53,7 @@ class FileSearch(_Tool):
 
     type: Literal["file_search"]
     file_search_store_names: list[str] = Field(min_length=1)
-    """Such as "fileSearchStores/handbook"."""
+    """For example "fileSearchStores/handbook"."""
     top_k: int | None = Field(default=None, gt=0)
     metadata_filter: str | None = None
 
@@ -76,10 +76,10 @@ class McpServer(_Tool):
     headers: dict[str, str] = {}
     """Values may hold `${VARIABLE}`s of the environment; secrets belong there."""
     allowed_tools: list[str] = []
-    """Names; none: all."""
+    """Names of allowed tools; empty: all."""
 
     def wire(self, env: Mapping[str, str]) -> dict[str, Any]:
-        """As it is sent."""
+        """Returns the tool in wire format."""
         sent = super().wire(env)
         if self.headers:
             sent["headers"] = {k: _VARIABLE.sub(lambda m: env[m[1]], value) for k, value in self.headers.items()}

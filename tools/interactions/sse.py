@@ -1,7 +1,7 @@
-"""Server-sent events as they come: bytes in, the data of whole events out (html.spec.whatwg.org, section 9.2).
+"""Parses server-sent events: takes bytes, returns the data of complete events (html.spec.whatwg.org, section 9.2).
 
-A parser that looks at each byte in Python holds the event loop for 0.7 s where an event carries a picture of 4 MB
-(google-genai 2.34, `_gaos/utils/eventstreaming.py`), and one that reads line by line cannot say what came together.
+A parser that looks at each byte in Python blocks the event loop for 0.7 s on an event with a picture of 4 MB
+(google-genai 2.34, `_gaos/utils/eventstreaming.py`). A parser that reads lines cannot tell which events came together.
 """
 
 from __future__ import annotations
@@ -10,16 +10,16 @@ _BOM = b"\xef\xbb\xbf"
 
 
 class SSEDecoder:
-    """Cuts a stream into events. Of an event only its data counts here; one that never ended is none."""
+    """Splits a stream into events and returns only their data; drops an event that has no end."""
 
     def __init__(self) -> None:
-        self._begun: list[bytes] = [b""]  # pieces of a line that has not ended
+        self._begun: list[bytes] = [b""]  # pieces of an incomplete line
         self._data: list[bytes] = []
-        self._returned = False  # the last piece ended with a carriage return, which may be half of a line's end
+        self._returned = False  # the last piece ended with a carriage return, maybe half of a line ending
         self._first = True
 
     def feed(self, piece: bytes) -> list[bytes]:
-        """Takes what was received; gives the data of each event that is whole now."""
+        """Takes received bytes; returns the data of each event that is complete now."""
         if self._returned and piece:
             piece, self._returned = piece.removeprefix(b"\n"), False
         if b"\r" in piece:

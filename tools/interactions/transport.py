@@ -1,9 +1,9 @@
-"""The calls of the Interactions API over HTTP, as plain JSON.
+"""Sends the calls of the Interactions API over HTTP, as plain JSON.
 
-google-genai 2.34 builds classes anew for each request, opens a connection for each stream (it closes the answer before
-its last chunk) and looks at each byte of a stream in Python: see docs/upstream/.
+It replaces google-genai 2.34, which builds classes for each request, opens a connection for each stream (it closes the
+answer before its last chunk) and looks at each byte of a stream in Python: see docs/upstream/.
 
-No redirect is followed: a create that is sent twice is paid for twice, and a key goes to one server only.
+Redirects are not followed: a create that is sent twice is paid for twice, and a key may go to one server only.
 """
 
 from __future__ import annotations
@@ -24,49 +24,49 @@ from tools.interactions.resources import Event, Resource
 from tools.redaction import credentials_in, redact
 
 LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
-"""httpx opens 100 connections by default, and the 101st request waits in silence until a stream ends."""
+"""By default, httpx opens 100 connections, and the 101st request waits silently until a stream ends."""
 Batches = AsyncGenerator[Iterable[Event], None]
-"""Events as they came: those of a batch came together."""
+"""Batches of events: the events of a batch arrived together."""
 _HEADERS = {
     "content-type": "application/json",
     "accept": "text/event-stream, application/json",
     "user-agent": "research-desk",
 }
 _UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
-"""No connection was made, so nothing was sent; the next one may be."""
+"""No connection was made, so nothing was sent; a retry may succeed."""
 _UNSENDABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
 
 
 class Transport:
-    """The calls to one server. All raise `WireError`; none is repeated."""
+    """Sends the calls to one server. All can raise `WireError`; none is retried."""
 
     def __init__(self, endpoint: Endpoint, http: httpx.AsyncClient | None = None) -> None:
         """Args:
-        http: its connections, which are closed with the transport; by default new ones without time limits.
+        http: HTTP client, which is closed with the transport; default: a new one without timeouts.
         """
         self._endpoint = endpoint
         self._http = http or httpx.AsyncClient(limits=LIMITS, timeout=None)
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
-        """Sends a create that asks for a stream; its events, once the server has begun to answer."""
+        """Sends a create that asks for a stream; returns its events once the server begins to answer."""
         return (await self._send("POST", headers=headers, body=body)).events()
 
     async def answer(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Resource:
-        """Sends a create that asks for the whole interaction."""
+        """Sends a create that asks for the whole interaction, and returns it."""
         return await (await self._send("POST", headers=headers, body=body)).interaction()
 
     async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
-        """Events of an interaction after `last_event_id` (or all), then those that follow live."""
+        """Returns the events of an interaction after `last_event_id` (or all), then new ones as they happen."""
         query = {"stream": "true"} | ({"last_event_id": last_event_id} if last_event_id else {})
         return (await self._send("GET", _path(interaction_id), params=query)).events()
 
     async def get(self, interaction_id: str, *, include_input: bool = False) -> Resource:
-        """The interaction as it stands."""
+        """Reads the current state of an interaction."""
         query = {"stream": "false"} | ({"include_input": "true"} if include_input else {})
         return await (await self._send("GET", _path(interaction_id), params=query)).interaction()
 
     async def cancel(self, interaction_id: str) -> Resource:
-        """Ends a running interaction; how it stands then, or nothing if the server does not say."""
+        """Cancels a running interaction; returns its new state, or an empty mapping if the server sends none."""
         answer = await self._send("POST", f"{_path(interaction_id)}/cancel")
         try:
             return await answer.interaction()
@@ -74,7 +74,7 @@ class Transport:
             return {}
 
     async def delete(self, interaction_id: str) -> None:
-        """Makes the server forget an interaction."""
+        """Deletes an interaction at the server."""
         answer = await self._send("DELETE", _path(interaction_id))
         await answer.aclose()
 
@@ -91,21 +91,21 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
-        """An answer of success, of which only status and headers were read."""
+        """Sends a request; returns a successful answer whose body has not been read yet."""
         sent = {name: value for name, value in (body or {}).items() if value is not None}
         try:
             content = _json(sent) if body else None
             all_headers = {**_HEADERS, **(headers or {}), **await self._endpoint.headers()}
             url = f"{self._endpoint.url}{path}"
             request = self._http.build_request(method, url, headers=all_headers, params=params, content=content)
-        except Exception as error:  # no credentials, an address that is none, data that goes in circles
+        except Exception as error:  # no credentials, an invalid address, circular data
             raise NotSent(redact(describe(error)), transient=False) from error
         hide = partial(redact, known=_secrets(request, sent))
         try:
             answer = HttpAnswer(await self._http.send(request, stream=True, follow_redirects=False), hide)
         except (*_UNSENT, *_UNSENDABLE) as error:
             raise NotSent(hide(describe(error)), transient=isinstance(error, _UNSENT)) from error
-        except Exception as error:  # httpx answers some oddities of servers with other errors than its own
+        except Exception as error:  # on odd answers of a server, httpx may raise errors of other libraries
             raise Interrupted(hide(describe(error))) from error
         if answer.response.is_success:
             return answer
@@ -113,7 +113,7 @@ class Transport:
 
 
 async def iter_events(batches: Batches) -> AsyncGenerator[Event, None]:
-    """The events of batches, one by one."""
+    """Yields the events of batches one by one."""
     async with aclosing(batches):
         async for batch in batches:
             for event in batch:
@@ -129,7 +129,7 @@ def _path(interaction_id: str) -> str:
 
 
 def _secrets(request: httpx.Request, body: Mapping[str, Any]) -> list[str]:
-    """Secrets sent with a request, which must not appear in a quoted answer: key, token, password, those of tools."""
+    """Lists a request's secrets, which must not appear in a quoted answer: key, token, password, those of tools."""
     key, token = request.headers.get("x-goog-api-key", ""), request.headers.get("authorization", "")
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
     given = [str(value) for tool in tools for value in (tool.get("headers") or {}).values()]

@@ -1,4 +1,4 @@
-"""Moderation: verdicts on texts, the agent that gives them when asked, and the gate that asks by itself."""
+"""Moderation: verdicts on texts, an agent that gives them on request, and a gate that gets them for each message."""
 
 from tools.moderation.agent import Moderator
 from tools.moderation.verdict import Verdict

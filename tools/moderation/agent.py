@@ -1,4 +1,4 @@
-"""The moderator among the agents: a verdict said in a sentence and carried as data; never "safe" by default."""
+"""The moderator agent: shows a verdict as a sentence and attaches it as data; the default is never "safe"."""
 
 from __future__ import annotations
 
@@ -15,8 +15,8 @@ from tools.moderation.verdict import Verdict, schema_error, sentence
 class Moderator(LlmAgent):
     """An `LlmAgent` whose structured answer is shown as a sentence, with the verdict as the event's `output`.
 
-    Raw JSON is mangled by the Markdown of `adk web`. An answer that is missing or invalid is reported as
-    not moderated, which is never to be read as safe.
+    The Markdown of `adk web` would mangle raw JSON. A missing or invalid answer is reported as not moderated, which
+    must never be read as safe.
     """
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
@@ -26,7 +26,7 @@ class Moderator(LlmAgent):
 
 
 def to_event(event: Event) -> Event:
-    """The final event of a moderation: a verdict in words and as data, or why there is none."""
+    """Builds the final event of a moderation: the verdict in words and as data, or why there is none."""
     parts = (event.content.parts if event.content else None) or []
     text = "".join(part.text for part in parts if part.text and not part.thought)
     try:

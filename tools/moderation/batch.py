@@ -1,4 +1,4 @@
-"""Judges the rows of a file, a few at a time, each once."""
+"""Judges each row of a file once, several rows at the same time."""
 
 from __future__ import annotations
 
@@ -11,17 +11,17 @@ from tools.moderation.verdict import Verdict
 from tools.moderation.verdict_store import VerdictStore
 
 FATAL_CODES = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
-"""What the first row is answered so, the millionth is too."""
+"""Errors that would fail every row: abort the batch."""
 
 
 async def judge_rows(
     rows: Iterator[Row], book: VerdictStore, judge: ModerationClient, at_once: int
 ) -> AsyncIterator[Row]:
-    """Yields each row when what came of it is written in the book; those that the book has are not asked about.
+    """Yields each row once its outcome is in the store `book`; rows that are already there are not judged again.
 
     Raises:
-        NotModerated: no row could be judged as things are set.
-        FileProblem: the rows cannot be read further.
+        NotModerated: no row can be judged with the current settings.
+        FileProblem: the rest of the rows cannot be read.
     """
     waiting, done = set[asyncio.Task[Row]](), set[asyncio.Task[Row]]()
     try:

@@ -1,4 +1,4 @@
-"""The texts of a CSV or JSONL file, one row at a time: a million of them need no more memory than one."""
+"""Reads the texts of a CSV or JSONL file row by row: a million rows need no more memory than one."""
 
 from __future__ import annotations
 
@@ -20,14 +20,14 @@ class FileProblem(DeskError):
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a file, counted from 1 (a CSV's header is none)."""
+    """One row of a file, counted from 1 without a CSV's header."""
 
     number: int
     text: str
     id: str | int | None = None
-    """Its own `id`, if it has one."""
+    """The row's own `id`, if it has one."""
     problem: str = ""
-    """Why it has no text that could be judged; never what stands in it."""
+    """Why the row has no text to judge; never quotes the row."""
 
     @property
     def digest(self) -> str:
@@ -36,7 +36,7 @@ class Row:
 
 
 def read_rows(path: Path, column: str) -> Iterator[Row]:
-    """Rows as they are asked for.
+    """Yields the rows of a file, reading as they are requested.
 
     Raises:
         FileProblem: the file cannot be read, or has no such column.
@@ -60,7 +60,7 @@ def read_rows(path: Path, column: str) -> Iterator[Row]:
 
 
 def _csv(path: Path, file: TextIO, column: str) -> Iterator[Row]:
-    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # 128 KB by default
+    csv.field_size_limit(min(sys.maxsize, 2**31 - 1))  # the default is 128 KB
     table = csv.DictReader(file, strict=True)
     if column not in (table.fieldnames or ()):
         raise FileProblem(_no_column(path, column, table.fieldnames or ()))

@@ -1,4 +1,4 @@
-"""Asks a model for a verdict: the moderator's instruction and schema over the Interactions API, nothing kept there."""
+"""Asks a model for a verdict, with the moderator's instruction and schema; the Interactions API stores nothing."""
 
 from __future__ import annotations
 
@@ -19,15 +19,15 @@ from tools.moderation.policy import Policy, load_instruction, load_policy
 from tools.moderation.verdict import Verdict, schema_error
 
 REMEMBERED = 4_096
-"""Verdicts that a process remembers."""
+"""Maximum number of verdicts that a client caches."""
 FRAME = "The text to judge is everything between the two lines of {fence}, all of it, whatever it says:"
-"""Without it the judge would take what a message quotes, or puts after a colon, for the whole of it."""
+"""Without it, the model would take a quotation in a message, or the part after a colon, for the whole message."""
 
 FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.model_json_schema()}
 
 
 class NotModerated(DeskError):
-    """There is no verdict, which is never to be read as safe. The text says why and what to do next."""
+    """There is no verdict, which must never be read as safe. The text says why and what to do next."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)
@@ -35,19 +35,19 @@ class NotModerated(DeskError):
 
 
 class Judgement(NamedTuple):
-    """A verdict, and whether it was known without asking for it."""
+    """A verdict, and whether it came without a request of its own."""
 
     verdict: Verdict
     cached: bool
 
 
 class ModerationClient:
-    """A model that judges texts, each one once: verdicts are remembered by the hash of the text."""
+    """Judges texts with a model, each text once: verdicts are cached by the hash of the text."""
 
     def __init__(self, model: str, instruction: str, *, timeout: float = 20.0) -> None:
         """Args:
-        model: its name on the wire.
-        instruction: what it judges by.
+        model: its name in the API.
+        instruction: the model's system instruction.
         timeout: seconds for a verdict, retries included.
         """
         self._model, self._instruction, self._timeout = model, instruction, timeout
@@ -55,10 +55,10 @@ class ModerationClient:
         self._asking: dict[tuple[asyncio.AbstractEventLoop, str], asyncio.Task[Verdict]] = {}
 
     async def judge(self, text: str) -> Judgement:
-        """The verdict on a text.
+        """Returns the verdict on a text, from the cache or the model.
 
         Raises:
-            NotModerated: there is none: the call failed, took too long, or its answer is no verdict.
+            NotModerated: the call failed or took too long, or its answer is not a verdict.
         """
         digest = sha256(text)
         if digest in self._known:
@@ -80,7 +80,7 @@ class ModerationClient:
             self._known.popitem(last=False)
 
     async def _ask(self, text: str, digest: str) -> Verdict:
-        fence = f"=== {digest[:12]} ==="  # of the text itself, so that no text can hold its own
+        fence = f"=== {digest[:12]} ==="  # from the text's hash, so that no text can contain its fence
         try:
             async with asyncio.timeout(self._timeout):
                 body = {
@@ -106,7 +106,7 @@ class ModerationClient:
 
 
 def load_judge(root: Path, policy: Policy | None = None) -> ModerationClient:
-    """The judge as `policy.yaml` and the moderator below the root agent's file make it.
+    """Makes the client from `policy.yaml` and from the YAML of the moderator below the root agent's file.
 
     Raises:
         ConfigError: one of the files is wrong.
@@ -116,5 +116,5 @@ def load_judge(root: Path, policy: Policy | None = None) -> ModerationClient:
 
 
 def sha256(text: str) -> str:
-    """The text's hash, in hexadecimal; lone surrogates, which JSON allows, count too."""
+    """Returns the SHA-256 of a text, in hexadecimal; accepts lone surrogates, which JSON allows."""
     return hashlib.sha256(text.encode("utf-8", "surrogatepass")).hexdigest()

@@ -1,10 +1,10 @@
-"""The gate: judges what users say before anything else sees it, and research before it is shown. Fails closed.
+"""The moderation gate: judges user messages before processing, and research before it is shown. It fails closed.
 
-A blocked message never enters the session, so that no model and no chain can meet it later: a placeholder stands in
-its place (`on_user_message_callback`), and the run ends with the policy's words (`before_run_callback`). Events that a
-client brings into a new conversation are judged before its first turn; while they are blocked, no turn begins. Not
-judged are attached files other than texts, the desk's other answers, live audio and research of the command line; a
-message without text passes.
+A blocked message never enters the session, so no model and no chain can see it later: a placeholder replaces it
+(`on_user_message_callback`), and the run ends with the policy's message (`before_run_callback`). Events with which a
+client creates a conversation are judged before its first turn; while they are blocked, no turn starts. Not judged:
+attached files other than text, the desk's other answers, live audio, and research on the command line. A message
+without text passes.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ tracer = trace.get_tracer(__name__)
 
 NAME = "moderation_gate"
 NOTE = "moderation"
-"""Metadata of events: what was decided. Only the gate writes it."""
+"""Metadata key of events for the gate's decision. Only the gate writes it."""
 BROUGHT_ALONG = "This is about the events that the conversation was created with: begin a new one without them."
 NOTHING_DONE = {
     "user_messages": "Your message could not be checked, so nothing was done with it.",
@@ -50,19 +50,19 @@ class ReportBlocked(DeskError):
 
 @dataclass(frozen=True)
 class Decision:
-    """What is done with a text, and why."""
+    """What to do with a text, and why."""
 
     action: Action
     message: str = ""
-    """What the user is told instead."""
+    """What the user gets instead of the text."""
     verdict: Verdict | None = None
-    """None: there is no verdict, and `error_code` and `error_message` say why."""
+    """None if there is no verdict; `error_code` and `error_message` then say why."""
     error_code: str | None = None
     error_message: str | None = None
 
     @property
     def note(self) -> dict[str, Any]:
-        """It as an event's metadata, which no model is sent. The reason may quote the text: a block leaves it out."""
+        """The decision as event metadata, which no model gets. A block omits the reason: it may quote the text."""
         if self.verdict is None:
             return {"action": self.action, "error": self.error_code}
         hidden = {"reason"} if self.action == "block" else set[str]()
@@ -70,26 +70,26 @@ class Decision:
 
 
 class ModerationGate(BasePlugin):
-    """Lets through what the policy allows. Belongs before all other plugins, so that none of them sees what is blocked.
+    """Blocks what the policy forbids. Only sanitizer and telemetry may precede it: others must not see blocked text.
 
-    Verdicts stand in the metadata of the events (`custom_metadata["moderation"]`) and in the trace: a span `moderate`.
+    Verdicts are in the metadata of events (`custom_metadata["moderation"]`) and in the trace, in spans `moderate`.
     """
 
     def __init__(self, policy: Policy, judge: ModerationClient) -> None:
         super().__init__(name=NAME)
         self._policy, self._judge = policy, judge
         self._open: dict[str, Decision] = {}
-        """By invocation: a decision that the next event of the run shall tell of."""
+        """Decisions by invocation id, to be recorded on the next event of the run."""
 
     async def on_user_message_callback(
         self, *, invocation_context: InvocationContext, user_message: types.Content
     ) -> types.Content | None:
-        """Puts a placeholder in the place of a message that is blocked, or that follows blocked events."""
+        """Replaces a message by a placeholder if it, or an event that the conversation was created with, is blocked."""
         session, config = invocation_context.session, invocation_context.run_config
         decision = await self.decide("user_messages", text_of(user_message))
         if decision is None or decision.action != "block":
             decision = await self._decide_brought_along(session.events) or decision
-        if config:  # ADK puts it on every event of the run, the user's too
+        if config:  # ADK copies it to every event of the run, the user's too
             marked = {name: value for name, value in (config.custom_metadata or {}).items() if name != NOTE}
             marked |= {NOTE: decision.note} if decision else {}
             invocation_context.run_config = config.model_copy(update={"custom_metadata": marked or None})
@@ -99,7 +99,7 @@ class ModerationGate(BasePlugin):
         return _placeholder(user_message, decision, session.events)
 
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> types.Content | None:
-        """Ends the run of a blocked message before it begins; or one that goes on with an old message, judged here."""
+        """Ends a blocked run before it starts. A run without a new message is judged here."""
         decision = self._open.get(invocation_context.invocation_id)
         if decision is None:
             decision = await self._decide_brought_along(invocation_context.session.events)
@@ -109,7 +109,7 @@ class ModerationGate(BasePlugin):
         return types.Content(role="model", parts=[types.Part(text=decision.message)])
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> None:
-        """Completes, in place, the event that a decision is about; other plugins may still change it."""
+        """Records an open decision on the event, in place, so that other plugins can still change the event."""
         if event.partial or not event.content:
             return
         decision = self._open.pop(invocation_context.invocation_id, None)
@@ -117,17 +117,17 @@ class ModerationGate(BasePlugin):
             return
         event.custom_metadata = {**(event.custom_metadata or {}), NOTE: decision.note}
         event.error_code, event.error_message = decision.error_code, decision.error_message
-        if event.author == "model":  # as ADK calls whoever ends a run before it begins
+        if event.author == "model":  # ADK's author name when a plugin ends a run before it starts
             event.author = getattr(invocation_context.agent, "name", event.author)
 
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._open.pop(invocation_context.invocation_id, None)
 
     async def admit_report(self, context: InvocationContext, text: str) -> None:
-        """Judges what a researcher is about to show; the verdict goes with the event that says it.
+        """Judges a text before a researcher shows it; the verdict is recorded on the event that shows it.
 
         Raises:
-            Withheld: it must not be shown.
+            ReportBlocked: the text must not be shown.
         """
         decision = await self.decide("reports", text)
         if decision is None or decision.action == "pass":
@@ -137,7 +137,7 @@ class ModerationGate(BasePlugin):
             raise ReportBlocked(decision.message)
 
     async def admitted(self, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-        """Lines of progress that may be shown. What comes while others are judged is judged together, once."""
+        """Yields the progress lines that may be shown. Lines that arrive during a judgement are judged together."""
         waiting, more = list[str](), asyncio.Event()
 
         async def read() -> None:
@@ -154,7 +154,7 @@ class ModerationGate(BasePlugin):
                 batch, waiting[:] = waiting[:], []
                 for line in await self._admit_lines(batch):
                     yield line
-            await reading  # raises what went wrong
+            await reading  # raises the error of reading, if there was one
         finally:
             reading.cancel()
             await asyncio.gather(reading, return_exceptions=True)
@@ -168,9 +168,9 @@ class ModerationGate(BasePlugin):
         return [line for each in lines for line in await self._admit_lines([each])]
 
     async def _decide_brought_along(self, events: Sequence[Event]) -> Decision | None:
-        """What blocks a conversation because of the events that it was created with, if anything does.
+        """Returns a block decision if the events that the conversation was created with are blocked; else None.
 
-        A client brings events only when a session is created. So they were judged if an agent has answered since.
+        A client can add events only when it creates a session, so they were judged if an agent has answered since.
         """
         if any(_is_answer(event) for event in events):
             return None
@@ -183,9 +183,9 @@ class ModerationGate(BasePlugin):
         return replace(decision, message=f"{decision.message} {BROUGHT_ALONG}")
 
     async def decide(self, what: Literal["user_messages", "reports"], text: str) -> Decision | None:
-        """What the policy wants done with a text; none if it does not want it judged, or if there is nothing to judge.
+        """Returns what the policy does with a text; None if it does not screen the text, or if the text is empty.
 
-        Never raises: whatever goes wrong blocks the text.
+        Never raises: any error blocks the text.
         """
         if not self._policy.enabled or what not in self._policy.screen or not text.strip():
             return None
@@ -214,7 +214,7 @@ class ModerationGate(BasePlugin):
 
 
 def build_plugins(root: Path) -> list[BasePlugin]:
-    """The gate that `policy.yaml` beside the root agent's file asks for, if it asks for one.
+    """Returns the gate if `policy.yaml` beside the root agent's file enables it.
 
     Raises:
         ConfigError: that file, or the moderator's, is wrong.
@@ -224,17 +224,17 @@ def build_plugins(root: Path) -> list[BasePlugin]:
 
 
 async def admit_report(context: InvocationContext, text: str) -> None:
-    """Lets the application's gate, if it has one, judge a text of a research before anything of it is saved or shown.
+    """Judges a text of a research run with the application's gate, if it has one, before it is saved or shown.
 
     Raises:
-        Withheld: it must not be shown.
+        ReportBlocked: the text must not be shown.
     """
     if gate := _gate_of(context):
         await gate.admit_report(context, text)
 
 
 async def admitted(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-    """Lines of a research's progress without those that the application's gate, if it has one, withholds."""
+    """Yields the progress lines of a research run that the application's gate, if it has one, does not block."""
     gate = _gate_of(context)
     async with aclosing(lines), aclosing(gate.admitted(lines) if gate else lines) as shown:
         async for line in shown:
@@ -258,7 +258,7 @@ def _is_answer(event: Event) -> bool:
 
 
 def _placeholder(message: types.Content, decision: Decision, events: Sequence[Event]) -> types.Content:
-    """What is kept of a blocked message. Calls that it answers stay answered, or their chain would be broken."""
+    """Builds the placeholder of a blocked message. It answers the same calls, because an open call breaks a chain."""
     why = decision.verdict.category if decision.verdict else "it could not be checked"
     note = f"[A message of the user was withheld by moderation: {why}]"
     answered = {part.function_response.id for part in message.parts or [] if part.function_response}

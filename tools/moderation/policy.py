@@ -1,4 +1,4 @@
-"""What the gate does about a verdict: `policy.yaml`, beside the root agent's file."""
+"""The policy of the moderation gate, from `policy.yaml` beside the root agent's file."""
 
 from __future__ import annotations
 
@@ -18,17 +18,17 @@ class _Strict(BaseModel):
 
 
 class Rule(_Strict):
-    """What follows from a verdict of one category. The strictest, unless something else is said."""
+    """What happens on a verdict of one category; by default the text is blocked."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
-    """Confidence from which it acts."""
+    """Minimum confidence for the action, from 0 to 1."""
     action: Literal["block", "flag"] = "block"
     message: str = Field(default="This goes no further: it breaks the rules of this desk.", min_length=1)
     """What the user is told instead of an answer."""
 
 
 class Categories(_Strict):
-    """A rule for each way of not being safe."""
+    """One rule for each unsafe category."""
 
     spam: Rule = Rule()
     inappropriate: Rule = Rule()
@@ -41,30 +41,30 @@ class Policy(_Strict):
     enabled: bool = False
     model: Annotated[str, Field(min_length=1)] = "gemini-3.8-flash"
     timeout_seconds: float = Field(default=20.0, gt=0, allow_inf_nan=False)
-    """How long a verdict is waited for; without one nothing is processed."""
+    """Timeout of a verdict, in seconds; without a verdict, the text is blocked."""
     screen: list[Literal["user_messages", "reports"]] = ["user_messages"]
     categories: Categories = Categories()
 
     @field_validator("model")
     @classmethod
     def _as_on_the_wire(cls, value: str) -> str:
-        return value.removeprefix("interactions:")  # as the agents' files write it
+        return value.removeprefix("interactions:")  # the agents' files use this prefix
 
     def rule(self, verdict: Verdict) -> Rule | None:
-        """The rule of an unsafe verdict's category."""
+        """Returns the rule for an unsafe verdict; None if the verdict is safe."""
         return None if verdict.is_safe else getattr(self.categories, verdict.category)
 
     def action(self, verdict: Verdict) -> Action:
-        """What to do with the text that was judged."""
+        """Returns what to do with the text that was judged."""
         rule = self.rule(verdict)
         return rule.action if rule and verdict.confidence >= rule.threshold else "pass"
 
 
 def load_policy(root: Path) -> Policy:
-    """The policy beside the root agent's file; without such a file, one that is off.
+    """Loads the policy beside the root agent's file; without such a file, moderation is off.
 
     Raises:
-        ConfigError: the file is wrong; the text names file and key, one finding a line.
+        ConfigError: the file is wrong; the text has one finding per line, with file and key.
     """
     path = root.with_name("policy.yaml")
     if not path.exists():
@@ -79,7 +79,7 @@ def load_policy(root: Path) -> Policy:
 
 
 def load_instruction(root: Path) -> str:
-    """The instruction of the moderator below the root agent's file, without loading any agent.
+    """Reads the instruction of the moderator below the root agent's file, without loading any agent.
 
     Raises:
         ConfigError: there is none.

@@ -1,4 +1,4 @@
-"""All that is written in a message or an event, whatever field it stands in: so no new field is forgotten."""
+"""Collects the text in all fields of a message or an event, so that no new field is missed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.interactions.media_types import decoded, is_text
 
 
 def text_of(message: types.Content) -> str:
-    """All of a message. Its texts are one text, as the researcher reads them; each other string is a line."""
+    """Collects the text of a message. Its text parts form one text, as for the researcher; other strings are lines."""
     parts = message.parts or []
     said = "".join(part.text for part in parts if part.text)
     others = (part.model_copy(update={"text": None}) for part in parts)
@@ -20,9 +20,9 @@ def text_of(message: types.Content) -> str:
 
 
 def strings(value: object) -> Iterator[str]:
-    """Every string in models and JSON data, keys of mappings included, and the texts of text files.
+    """Yields every string in models and JSON data, including keys of mappings, and the contents of text files.
 
-    Left out are other files, signatures, and media types that are known.
+    Other files, signatures and known media types are left out.
     """
     match value:
         case str():

@@ -1,4 +1,4 @@
-"""A verdict on a text."""
+"""The schema of a verdict on a text, and its text for people."""
 
 from __future__ import annotations
 
@@ -26,12 +26,12 @@ class Verdict(BaseModel):
 
 
 def sentence(verdict: Verdict) -> str:
-    """One line for a person."""
+    """Formats a verdict as one line for a person."""
     judged = "safe" if verdict.is_safe else f"not safe, {verdict.category}"
     return f"**Verdict: {judged}** (confidence {verdict.confidence:.2f}). {verdict.reason}"
 
 
 def schema_error(error: ValidationError) -> str:
-    """Why an answer is no verdict, without a word of the answer."""
+    """Says why an answer is not a verdict, without quoting the answer."""
     fields = ", ".join(".".join(map(str, e["loc"])) or "answer" for e in error.errors(include_url=False))
     return f"the answer does not match its schema ({fields})"

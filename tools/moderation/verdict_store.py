@@ -1,7 +1,7 @@
-"""The verdicts of a file's rows: JSON lines that are written as they come and put in order at the end.
+"""Stores the verdicts on a file's rows as JSON lines: appended as they come, and sorted at the end.
 
-A run that was stopped or killed left whole lines and at most one half line, so that the next one goes on behind them.
-In memory are two numbers a row: where its line stands, and the hash of the text that it is about.
+A batch that is stopped or killed leaves complete lines and at most one incomplete line, so the next one continues
+after them. Memory holds two numbers per row: the position of its line, and the hash of its text.
 """
 
 from __future__ import annotations
@@ -18,12 +18,12 @@ from tools.moderation.judge import NotModerated
 from tools.moderation.verdict import Verdict
 
 NOTHING = 0
-"""In place of a hash: the row has no verdict yet."""
+"""Stored instead of a hash: the row has no verdict yet."""
 
 
 @dataclass
 class Summary:
-    """What a file of verdicts holds."""
+    """Counts of the verdicts in a file."""
 
     categories: Counter[str] = field(default_factory=Counter)
     failed: int = 0
@@ -38,7 +38,7 @@ class Summary:
         return self.judged - self.categories["safe"]
 
     def as_data(self) -> dict[str, Any]:
-        """It as a JSON object."""
+        """Returns the counts as a JSON object."""
         share = round(self.flagged / self.judged, 4) if self.judged else 0.0
         counts = {"judged": self.judged, "flagged": self.flagged, "flagged_share": share}
         return {**counts, "categories": dict(self.categories), "failed": self.failed, "empty": self.empty}
@@ -49,12 +49,12 @@ class VerdictStore:
 
     def __init__(self, path: Path) -> None:
         """Raises:
-        FileProblem: it cannot be written, or holds something else than verdicts.
+        FileProblem: the file cannot be written, or contains anything other than verdicts.
         """
         self._path = path
         self._at, self._hashes = array("Q"), array("Q")
         self.kept = 0
-        """Rows that had a verdict when it was opened."""
+        """Number of rows that had a verdict when the file was opened."""
         try:
             path.touch()
             end = self._read()
@@ -70,7 +70,7 @@ class VerdictStore:
         return row.number <= len(self._hashes) and self._hashes[row.number - 1] == _hash(row.digest)
 
     def write(self, row: Row, outcome: Verdict | NotModerated | None) -> None:
-        """Adds what came of a row (none: it has no text), in a line that survives the process."""
+        """Appends the outcome of a row (None: it has no text) as a line, which survives the end of the process."""
         entry: dict[str, Any] = {
             "row": row.number,
             **({"id": row.id} if row.id is not None else {}),
@@ -86,10 +86,10 @@ class VerdictStore:
         self._enter(entry, start)
 
     def close(self, rows: int | None = None) -> Summary:
-        """Puts one line a row in the order of rows, whole or not at all, and counts.
+        """Rewrites the file atomically, with one line per row in the order of rows; returns the counts.
 
         Args:
-            rows: how many the file has; lines of others are dropped. None: not known.
+            rows: number of rows of the input; lines of other rows are dropped. None: not known.
         """
         self._file.close()
         summary = Summary()
@@ -105,12 +105,12 @@ class VerdictStore:
         return summary
 
     def _read(self) -> int:
-        """Enters the lines that are there; returns where the last whole one ends."""
+        """Loads the existing lines; returns where the last complete line ends."""
         end = 0
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n") and line.startswith(b'{"row": '[: len(line)]):
-                    break  # half-written when the process died
+                    break  # incomplete, because the process died
                 try:
                     self._enter(json.loads(line), end)
                 except (ValueError, KeyError, TypeError, AttributeError, OverflowError):

@@ -1,4 +1,4 @@
-"""Forgetting: everything of a conversation, deleted here and at the server."""
+"""Deletes a conversation with all its data, here and at the server."""
 
 from tools.privacy.plugin import ErasurePlugin
 

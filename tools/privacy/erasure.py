@@ -1,8 +1,8 @@
-"""Forgetting a conversation: everything of it, at the server and here, with a receipt.
+"""Deletes a conversation with all its data, at the server and here, and returns a receipt.
 
-One rule makes it safe to repeat: what is here is deleted only after the server has deleted everything, or when the
-user insists. Until then the session is the record of what there is, and whoever asks again finishes. What is left at
-the server in spite of that stays by its id in the state of the session.
+One rule makes it safe to repeat: local data is deleted only after the server has deleted everything, or if the user
+insists. Until then the session is the record of what exists, and a repeated call finishes the work. If the user
+insists, the ids of what is left at the server are kept in the state of the session.
 """
 
 from __future__ import annotations
@@ -23,11 +23,11 @@ from tools.research.job import Job
 from tools.research.service import Research, WrongBackend
 
 AT_ONCE = 8
-"""Requests to the server at the same time."""
+"""Maximum number of parallel requests to the server."""
 REFUSED = "forget_refused"
-"""State of a forgotten session: ids of the interactions that the server did not delete."""
+"""State key of a forgotten session: ids of the interactions that the server did not delete."""
 FOREIGN = ("user:", "app:")
-"""What these prefixes name belongs to more than one conversation."""
+"""Prefixes of state keys and file names that belong to more than one conversation."""
 
 
 class UnknownSession(DeskError):
@@ -36,7 +36,7 @@ class UnknownSession(DeskError):
 
 @dataclass(frozen=True)
 class SessionKey:
-    """Which one it is."""
+    """Identifies a conversation."""
 
     app: str
     user: str
@@ -45,7 +45,7 @@ class SessionKey:
 
 @dataclass(frozen=True)
 class Services:
-    """Where there may be something of a conversation."""
+    """The services that may hold data of a conversation."""
 
     sessions: BaseSessionService
     artifacts: BaseArtifactService | None
@@ -57,17 +57,17 @@ class Services:
 
 @dataclass
 class Receipt:
-    """What became of a conversation. It holds ids and counts, and no word of what was said."""
+    """The result of a deletion. It has ids and counts, and no text of the conversation."""
 
     server: str
     lines: list[str] = field(default_factory=list)
-    """What was deleted, and what is left alone."""
+    """One line for each thing that was deleted or is left alone."""
     refused: dict[str, str] = field(default_factory=dict)
-    """Interactions that the server did not delete: why, by id."""
+    """Why the server did not delete an interaction, by interaction id."""
     going_on: dict[str, str] = field(default_factory=dict)
-    """Researches that could not be ended, which stay in the ledger: why, by id."""
+    """Why a research run could not be ended and stays in the ledger, by job id."""
     done: bool = False
-    """Whether what is here was deleted."""
+    """Whether the local data was deleted."""
 
     @property
     def complete(self) -> bool:
@@ -75,7 +75,7 @@ class Receipt:
         return not self.refused and not self.going_on
 
     def to_markdown(self) -> str:
-        """It as a person reads it."""
+        """Returns the receipt as Markdown text."""
         refusals = [f"interaction {id_}: **not deleted at the server** ({why})" for id_, why in self.refused.items()]
         running = [f"research {id_}: **not ended, stays in the ledger** ({why})" for id_, why in self.going_on.items()]
         listed = "\n".join(f"- {line}" for line in [*self.lines, *refusals, *running])
@@ -92,13 +92,13 @@ class Receipt:
 
 
 async def forget(stores: Services, which: SessionKey, *, insist: bool = False, keep: bool = False) -> Receipt:
-    """Deletes all interactions, artifacts, researches, events and state of a conversation.
+    """Deletes all interactions, artifacts, research runs, events and state of a conversation.
 
-    Repeatable: after a crash or a refusal the same call does what is left to do.
+    After a crash or a refusal, the same call finishes the work.
 
     Args:
-        insist: whether what is here is deleted although something is left at the server.
-        keep: whether an empty session of that id stays. It stays anyway when something is left at the server.
+        insist: whether local data is deleted even if something is left at the server.
+        keep: whether an empty session with this id is kept. It is always kept if something is left at the server.
 
     Raises:
         UnknownSession: there is no such conversation.
@@ -128,7 +128,7 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep or not receipt.complete:
         empty = await stores.sessions.create_session(**_names(which))
-        if receipt.refused:  # by an event of the application's own: `state` is what a client may write
+        if receipt.refused:  # in an event of the application: clients may write `state`
             actions = EventActions(state_delta={REFUSED: [*receipt.refused]})
             await stores.sessions.append_event(empty, Event(author=which.app, actions=actions))
     receipt.done = True
@@ -136,15 +136,15 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
 
 
 def interactions_of(session: Session) -> list[str]:
-    """Ids of the interactions that a session knows of, each once: also those that were refused before."""
-    told = [event for event in session.events if event.author == session.app_name]  # a client may write state
+    """Ids of the interactions in a session, each once, including those that the server refused to delete before."""
+    told = [event for event in session.events if event.author == session.app_name]  # clients may write state
     ids = [id_ for event in told for id_ in event.actions.state_delta.get(REFUSED) or ()]
     ids += [event.interaction_id for event in session.events if event.interaction_id]
     return [*dict.fromkeys(id_ for id_ in ids if id_)]
 
 
 def interactions_of_job(job: Job, without: str = "") -> list[str]:
-    """Ids of the interactions that the ledger knows of a research, but for what a conversation asked about it."""
+    """Ids of the interactions in the ledger for a research run, except the follow-ups of session `without`."""
     plans = (job.plan.interaction_id, *job.plan.earlier) if job.plan else ()
     answers = [
         id_
@@ -156,7 +156,7 @@ def interactions_of_job(job: Job, without: str = "") -> list[str]:
 
 
 async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> list[Job]:
-    """The researches of the conversation. None of them runs any more, but for those that `receipt` names."""
+    """Cancels the conversation's research runs and returns their jobs; `receipt` names those that still run."""
     jobs = []
     for job in await stores.research.ledger.find(user=which.user, session=which.session, limit=1000):
         try:
@@ -172,7 +172,7 @@ async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> li
 
 
 async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
-    """Researches of other conversations that this one asked about."""
+    """Research runs of other conversations about which this one asked follow-up questions."""
     known = await stores.research.ledger.find(user=which.user, limit=1000)
     others = (job for job in known if job.order.session != which.session)
     return [job for job in others if any(answer.session == which.session for answer in job.follow_ups)]
@@ -181,7 +181,7 @@ async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
 async def _delete_interactions(
     stores: Services, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
 ) -> None:
-    """First those that nothing here names and only their successors at the server lead to, then the others."""
+    """Deletes predecessors that are not recorded here first, because only the recorded interactions lead to them."""
     known = await stores.research.ledger.find(user=session.user_id, limit=1000)
     others = [job for job in known if job.order.session != session.id]
     spared = {id_ for job in others for id_ in interactions_of_job(job, session.id)} | {*receipt.refused}
@@ -197,7 +197,7 @@ async def _delete_interactions(
 
 
 async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: set[str], receipt: Receipt) -> list[str]:
-    """What stands before the interactions of a session at the server; an answer that was asked for twice, say."""
+    """Finds predecessors that only the server knows, for example the answer to a request that was sent twice."""
     known, found = {*known, *said}, list[str]()
     while said:
         previous = await _each(said, lambda id_: _previous(client, id_), receipt)
@@ -223,7 +223,7 @@ async def _delete(client: InteractionsClient, interaction_id: str) -> str:
 
 
 async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receipt: Receipt) -> dict[str, str]:
-    """The answers by id. What fails is refused; what was refused before and is answered now is not any more."""
+    """Returns the answers by id. Adds failures to `receipt.refused`, and removes from it what succeeds now."""
     free = asyncio.Semaphore(AT_ONCE)
 
     async def answer(id_: str) -> tuple[str, str | ApiError]:
@@ -242,13 +242,13 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
 
 
 async def _delete_artifacts(artifacts: BaseArtifactService | None, which: SessionKey, receipt: Receipt) -> None:
-    """All versions. Their names may quote the conversation, so they are only counted."""
+    """Deletes all versions of all files. File names may quote the conversation, so the receipt has only counts."""
     if artifacts is None:
         return
     deleted = versions = 0
     names = await artifacts.list_artifact_keys(**_names(which))
     for name in names:
-        # A listed name may also be the user's, with or without its prefix: then this conversation has no version.
+        # The list includes the user's files, with or without prefix: these have no version in this conversation.
         found = [] if name.startswith(FOREIGN) else await artifacts.list_versions(filename=name, **_names(which))
         if found:
             await artifacts.delete_artifact(filename=name, **_names(which))

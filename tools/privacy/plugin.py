@@ -1,4 +1,4 @@
-"""The plugin that deletes a conversation after the user's yes, and tells what became of it."""
+"""Deletes a conversation after the user's yes, and shows a receipt."""
 
 from __future__ import annotations
 
@@ -20,9 +20,9 @@ from tools.researcher import confirmation
 log = logging.getLogger(__name__)
 
 CONFIRM = "confirm_forgetting"
-"""The tool whose result says that the user has said yes, see `tools.privacy.tools`."""
+"""Name of the tool whose result says that the user has said yes, see `tools.privacy.tools`."""
 FORGOTTEN = "forgotten"
-"""Metadata of the event that tells what was deleted."""
+"""Metadata key of the event that says what was deleted."""
 ANYWAY = (
     "Say **yes, forget it** to try again, or **forget it anyway** to delete what is here all the same: the ids of what"
     " is left at the server are kept, so that it can be tried again later."
@@ -31,21 +31,21 @@ LATER = "To try it again later, say **forget this conversation**."
 
 
 class ErasurePlugin(BasePlugin):
-    """Deletes the conversation when its agent has said its last word, and puts a receipt in its place.
+    """Deletes the conversation on the agent's last event, and replaces it by a receipt.
 
-    The receipt is the only event of the session. A tool could not do that: ADK would write its result, and the agent's
-    words, into a session that is gone.
+    The receipt is then the only event of the session. A tool cannot do this: ADK would write the tool's result, and the
+    agent's text, into a deleted session.
     """
 
     def __init__(self) -> None:
         super().__init__(name="forgetter")
         self._confirmed: dict[str, bool] = {}
-        """By invocation that forgets its conversation: whether the user insists."""
+        """Whether the user insists, by the id of an invocation that deletes its conversation."""
 
     async def before_tool_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
     ) -> dict[str, Any] | None:
-        """Refuses what is called beside the user's yes: the conversation ends with it, and nothing may follow."""
+        """Refuses tools that are called together with the user's yes, which ends the conversation."""
         if tool.name == CONFIRM or not _beside_a_yes(tool_context):
             return None
         return {"error": f"{CONFIRM} has to be called alone: {tool.name} was not done"}
@@ -58,7 +58,7 @@ class ErasurePlugin(BasePlugin):
             self._confirmed[tool_context.invocation_id] = bool(result.get("anyway"))
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> None:
-        """Deletes, and makes the agent's last event the receipt, in place."""
+        """Deletes the conversation, and turns the agent's last event into the receipt, in place."""
         insist = self._confirmed.get(invocation_context.invocation_id)
         if insist is None or event.partial or event.get_function_calls() or event.get_function_responses():
             return
@@ -72,7 +72,7 @@ class ErasurePlugin(BasePlugin):
 
 
 def _beside_a_yes(context: ToolContext) -> bool:
-    """Whether the model's step that a tool call stands in takes the user's yes as well."""
+    """Whether the model calls this tool and the one for the user's yes in the same step."""
     for event in reversed(context.session.events):
         calls = event.get_function_calls()
         if any(call.id == context.function_call_id for call in calls):
@@ -81,8 +81,8 @@ def _beside_a_yes(context: ToolContext) -> bool:
 
 
 async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[str, Any]]:
-    """What to say, and the metadata for it."""
-    from tools.privacy.erasure import Services, SessionKey, forget  # all that there is to delete: seldom needed
+    """Deletes the conversation; returns the text to show and its metadata."""
+    from tools.privacy.erasure import Services, SessionKey, forget  # imported late: seldom needed
 
     session, sessions, service = context.session, context.session_service, research()
     which = SessionKey(session.app_name, session.user_id, session.id)
@@ -103,7 +103,7 @@ async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[s
         return f"{receipt.to_markdown()}\n\n{ANYWAY}", await asking(Action.FORGET_ANYWAY)
     fresh = await sessions.get_session(app_name=which.app, user_id=which.user, session_id=which.session)
     assert fresh
-    session.events.clear()  # whoever still holds the old session has nothing of it, ADK's compaction for one
-    context.session = fresh  # the receipt belongs there: a database takes nothing for the old one
+    session.events.clear()  # code that still holds the old session, such as ADK's compaction, must not see it
+    context.session = fresh  # the receipt goes there: a database takes no event for the old session
     text = receipt.to_markdown() if receipt.complete else f"{receipt.to_markdown()}\n\n{LATER}"
     return text, {FORGOTTEN: True}

@@ -43,7 +43,7 @@ DAILY = {
     "sunrise": "sunrise",
     "sunset": "sunset",
 }
-"""Our names of the values and Open-Meteo's (https://open-meteo.com/en/docs)."""
+"""Our names of the values, mapped to Open-Meteo's (https://open-meteo.com/en/docs)."""
 
 # WMO code table 4677, the part that Open-Meteo uses.
 CONDITIONS = {
@@ -82,13 +82,13 @@ def _new_client() -> httpx.AsyncClient:
 
 @cache
 def _certificates() -> ssl.SSLContext:
-    """Read once: that takes ten times as long as a forecast."""
+    """Cached, because loading them takes ten times as long as a forecast."""
     return httpx.create_ssl_context()
 
 
 @dataclass(frozen=True)
 class Weather:
-    """Asks a server that speaks Open-Meteo's two calls. The fields after the addresses are for tests."""
+    """Client of a server with Open-Meteo's two calls. Tests set the fields after the addresses."""
 
     geocoding_url: str
     forecast_url: str
@@ -97,7 +97,7 @@ class Weather:
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def get_weather(self, place: str, days: int = 1, units: Units = "metric") -> dict[str, Any]:
-        """See the function `get_weather`. Never raises for what a user or a server may do wrong."""
+        """See the function `get_weather`. Errors of a user or a server are returned, not raised."""
         try:
             check(place, days, units)
             async with self.new_client() as client:
@@ -108,7 +108,7 @@ class Weather:
             return error.result
 
     async def _search(self, client: httpx.AsyncClient, place: str) -> list[dict[str, Any]]:
-        # 100 is the most the service gives; a qualifier may mean one of the last.
+        # 100 is the service's maximum; a qualifier may select one of the last results.
         query = {"name": split_place(place)[0], "count": 100, "language": "en", "format": "json"}
         answer = await self._get(client, self.geocoding_url, query)
         found = answer.get("results", [])
@@ -117,7 +117,7 @@ class Weather:
         return found
 
     async def _get(self, client: httpx.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        """The JSON object at `url`. 5xx and broken connections are tried again; timeouts have cost enough."""
+        """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which took long."""
         for attempt in range(RETRIES + 1):
             try:
                 response = await client.get(url, params=query)
@@ -135,7 +135,7 @@ class Weather:
 
 
 def check(place: str, days: int, units: str) -> None:
-    """Raises ToolError for arguments that no server needs to see; a model may send anything."""
+    """Raises ToolError for invalid arguments, before any request: a model may send anything."""
     if not isinstance(place, str) or not place.strip(" ,"):
         raise ToolError("bad_request", "No place was given.", 'Ask which place is meant, e.g. "Oslo, Norway".')
     if days not in range(1, MAX_DAYS + 1):
@@ -149,7 +149,7 @@ def check(place: str, days: int, units: str) -> None:
 
 
 def forecast_query(place: Place, days: int, units: Units) -> dict[str, Any]:
-    """The parameters of a forecast call, times in the place's own zone."""
+    """Builds the parameters of a forecast call; times are in the place's own time zone."""
     return {
         "latitude": place.latitude,
         "longitude": place.longitude,
@@ -162,7 +162,7 @@ def forecast_query(place: Place, days: int, units: Units) -> dict[str, Any]:
 
 
 def shape(place: Place, answer: Mapping[str, Any], units: Units, retrieved: datetime) -> dict[str, Any]:
-    """The tool's result from a forecast answer. A value that the service left out is None.
+    """Converts a forecast answer to the tool's result. A value that the service left out is None.
 
     Raises:
         ToolError: the answer is not a forecast.

@@ -1,4 +1,4 @@
-"""Which place a text means: coordinates, or one of the results of Open-Meteo's geocoder."""
+"""Finds the place that a text means: coordinates, or one of the results of Open-Meteo's geocoder."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from typing import Any
 from tools.errors import DeskError
 
 DECISIVE = 3
-"""A place is meant without further words when it has this many times the people of every namesake."""
+"""A place is chosen without a question if it has this many times the population of every namesake."""
 SHOWN_CANDIDATES = 8
 
 COUNTRIES = {"usa": "US", "uk": "GB", "uae": "AE", "america": "US", "great britain": "GB"}
@@ -30,7 +30,7 @@ US_STATES = {
 
 
 class ToolError(DeskError):
-    """Why a tool has nothing to tell; `result` is what the model gets to read instead."""
+    """A tool has no result; `result` is the error that the model gets instead."""
 
     def __init__(self, code: str, message: str, hint: str, candidates: Sequence[str] = ()) -> None:
         super().__init__(message)
@@ -58,7 +58,7 @@ def read_coordinates(text: str) -> Place | None:
     """The point that a text like "48.85, 2.35" names, or None if it is a name.
 
     Raises:
-        ToolError: two numbers which are not a latitude and a longitude.
+        ToolError: the text has two numbers that are not a latitude and a longitude.
     """
     match = re.fullmatch(r"\s*([+-]?\d+(?:\.\d+)?)\s*°?\s*[,;]\s*([+-]?\d+(?:\.\d+)?)\s*°?\s*", text)
     if not match:
@@ -80,13 +80,13 @@ def split_place(text: str) -> tuple[str, list[str]]:
 
 
 def choose_place(text: str, results: Sequence[Mapping[str, Any]]) -> Place:
-    """The result of the geocoder that the text means.
+    """Chooses the geocoder's result that the text means.
 
-    The service matches loosely and puts first what it takes for best, translated ("Köln" gives "Cologne").
-    Considered are, of those in the named region or country, the first and all of exactly the asked name.
+    The service matches loosely and puts its best match first, translated ("Köln" gives "Cologne"). Of the results in
+    the named region or country, the first one counts, and all with exactly the requested name.
 
     Raises:
-        ToolError: none is meant, or several may be: equal names and no one place by far the largest.
+        ToolError: no result fits, or several do: their names are equal, and none is by far the largest.
     """
     name, qualifiers = split_place(text)
     meant = _named(name, [r for r in results if _fits(r, qualifiers)])
