@@ -60,7 +60,7 @@ class Load:
     """Requests to the API in a turn: the desk, and a specialist."""
     ledger_pool: int = POOL["pool_size"]
     ledger_overflow: int = POOL["max_overflow"]
-    sessions_pool: int = ServerSettings.pool_size
+    sessions_pool: int = ServerSettings.model_fields["pool_size"].default
     quota: float = 1_000
     """Requests a minute that the API allows your project."""
 

@@ -22,7 +22,7 @@ from tests.scripts import call, managing, research_brain, said
 from tools.app import build_app
 from tools.research.job import State
 from tools.research.ledger import Ledger
-from tools.research.service import GRACE
+from tools.research.service import WATCH_GRACE_S
 from tools.settings import load_settings
 
 Budget = Callable[[float], None]
@@ -114,7 +114,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
         await asyncio.sleep(0)
     while hangs != "cancel" and "goes on" not in "".join(heard):
         await asyncio.sleep(0)
-    later(10 + GRACE if hangs == "cancel" else 10)  # the hanging call itself has 60
+    later(10 + WATCH_GRACE_S if hangs == "cancel" else 10)  # the hanging call itself has 60
     await asyncio.wait_for(taking, 60)
     assert ("there was no answer in time" if hangs == "cancel" else "is still running") in heard[-1]
     api.faults()

@@ -420,7 +420,7 @@ async def test_an_error_that_nobody_foresaw_is_told_without_its_words(
     async def given(*arguments: Any) -> Any:
         raise RuntimeError("SELECT of /tools/secret")
 
-    monkeypatch.setattr(IdempotencyStore, "given", given)
+    monkeypatch.setattr(IdempotencyStore, "replay", given)
     caller = Caller(url, issuer.token("robot"))
     answer = await caller.call("SendMessage", message("hello", "1.0"))
     status = answer["result"]["task"]["status"]

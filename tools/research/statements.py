@@ -1,0 +1,115 @@
+"""Statements of the ledger that several transactions share: spending, limits, and the use of a yes."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import asdict
+from typing import Any
+
+from sqlalchemy import ColumnElement, Table, Update, and_, case, delete, func, insert, or_, select, text, update
+from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tools.research.job import ACTIVE, DAY, Job, Kind, State
+from tools.research.questions import NotConfirmed, Question, Yes
+from tools.research.quotas import STILL_RUNS_S
+from tools.research.rows import HIGHEST_COST, LATEST_TIME
+from tools.research.spending import Spending, Used
+from tools.research.tables import ANSWERS, JOBS, QUESTIONS, SPENDING
+
+
+def about(question: Question) -> ColumnElement[bool]:
+    """The condition that names the row of a question."""
+    return and_(*(QUESTIONS.c[name] == getattr(question, name) for name in ("user", "session", "subject")))
+
+
+async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
+    """Uses a yes up, and deletes its question.
+
+    Raises:
+        NotConfirmed: the yes was used before, or its question has changed.
+    """
+    question = yes.question
+    stands = and_(
+        about(question),
+        QUESTIONS.c.action == question.action,
+        QUESTIONS.c.version == question.version,
+        QUESTIONS.c.invocation == question.invocation,
+    )
+    unused = upsert(connection, ANSWERS).values(id=yes.answer).on_conflict_do_nothing()
+    if (await connection.execute(unused)).rowcount != 1:
+        raise NotConfirmed(
+            f"this yes has answered another question already: one that names {question.subject} answers this one"
+        )
+    if (await connection.execute(delete(QUESTIONS).where(stands))).rowcount != 1:
+        raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")
+
+
+def upsert(connection: AsyncConnection, table: Table) -> Any:
+    """An `INSERT` with `ON CONFLICT` support, for either database."""
+    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+
+
+def newest_create(job_id: str) -> Update:
+    """An update of the spending entry of a job's newest create."""
+    creates = select(func.max(SPENDING.c.number)).where(SPENDING.c.job == job_id, SPENDING.c.kind != Kind.QUESTION)
+    return update(SPENDING).where(SPENDING.c.job == job_id, SPENDING.c.number == creates.scalar_subquery())
+
+
+async def record_spending(connection: AsyncConnection, entry: Spending) -> None:
+    """Adds an entry, numbered within its job."""
+    number = select(func.coalesce(func.max(SPENDING.c.number), 0) + 1).where(SPENDING.c.job == entry.job)
+    values = {**asdict(entry), "number": number.scalar_subquery(), "usage": json.dumps(dict(entry.usage)), "refused": 0}
+    await connection.execute(insert(SPENDING).values(**values))
+
+
+async def lock_user(connection: AsyncConnection, user: str) -> None:
+    """Locks a user's spending until the end of the transaction."""
+    if connection.dialect.name == "postgresql":  # SQLite lets one transaction write at a time anyway
+        await connection.execute(text("SELECT pg_advisory_xact_lock(hashtext(:user))"), {"user": f"desk {user}"})
+    else:
+        await connection.execute(update(JOBS).where(JOBS.c.id == "").values(updated=0))  # takes the write lock
+
+
+async def usage_of_day(connection: AsyncConnection, job: Job, now: float) -> Used:
+    """What the user of a job has used, without the job itself. The caller holds the user's lock."""
+    user = job.order.user
+    # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
+    mine = and_(
+        JOBS.c.user == user,
+        JOBS.c.id != job.id,
+        JOBS.c.created.between(0, LATEST_TIME),
+        JOBS.c.cost.between(0, HIGHEST_COST),
+    )
+    recent = JOBS.c.updated.between(now - STILL_RUNS_S, LATEST_TIME)
+    under_way = or_(
+        JOBS.c.state.in_(list(ACTIVE)),
+        and_(or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1), recent),
+    )
+    unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - DAY, LATEST_TIME))
+    forgotten = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
+    of_day = and_(
+        SPENDING.c.user == user,
+        SPENDING.c.refused == 0,
+        SPENDING.c.time.between(now - DAY, LATEST_TIME),
+        SPENDING.c.estimate.between(0, HIGHEST_COST),
+    )
+    total, create = func.coalesce(func.sum(SPENDING.c.estimate), 0.0), SPENDING.c.kind != Kind.QUESTION
+    running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()
+    may_run = (await connection.execute(select(func.count()).where(forgotten))).scalar_one()
+    orders, ordered = (
+        await connection.execute(select(func.count(), func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(mine, unsent))
+    ).one()
+    creates, spent = (
+        await connection.execute(select(func.coalesce(func.sum(case((create, 1), else_=0)), 0), total).where(of_day))
+    ).one()
+    plans = (
+        await connection.execute(
+            select(func.count()).where(
+                SPENDING.c.job == job.id,
+                SPENDING.c.refused == 0,
+                SPENDING.c.kind.in_([Kind.PLAN, Kind.REVISION]),
+            )
+        )
+    ).scalar_one()
+    return Used(int(running) + int(may_run), int(creates) + int(orders), float(spent) + float(ordered), int(plans))

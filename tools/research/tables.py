@@ -1,0 +1,94 @@
+"""The tables of the ledger, as SQLAlchemy sees them; `migrations` creates their columns."""
+
+from __future__ import annotations
+
+from sqlalchemy import Column, Dialect, Float, Integer, MetaData, Table, Text, TypeDecorator
+
+from tools.sanitize import sanitize
+
+
+class SafeText(TypeDecorator[str]):
+    """Text cleaned so that every database accepts it: an order may come from a command line."""
+
+    impl = Text
+    cache_ok = True
+
+    def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:
+        return None if value is None else sanitize(value)
+
+
+# `migrations.py` defines the columns.
+metadata = MetaData()
+TASKS = Table("desk_tasks", metadata, Column("id", SafeText), Column("owner", SafeText), Column("context_id", SafeText))
+PUSHES = Table("desk_pushes", metadata, Column("task_id", SafeText))
+JOBS = Table(
+    "research_jobs",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("key", SafeText),
+    Column("user", SafeText),
+    Column("session", SafeText),
+    Column("brief", SafeText),
+    Column("agent", SafeText),
+    Column("options", SafeText),
+    Column("attempt", Integer),
+    Column("state", SafeText),
+    Column("created", Float),
+    Column("updated", Float),
+    Column("interaction_id", SafeText),
+    Column("cursor", SafeText),
+    Column("events", Integer),
+    Column("finished", Float),
+    Column("usage", SafeText),
+    Column("error", SafeText),
+    Column("report", SafeText),
+    Column("owner", SafeText),
+    Column("lease_until", Float),
+    Column("line", SafeText),
+    Column("plan", SafeText),
+    Column("inputs", SafeText),
+    Column("cost", Float),
+    Column("server", SafeText),
+    Column("follow_ups", SafeText),
+    Column("base", SafeText),
+    Column("previous", SafeText),
+    Column("started", Float),
+    Column("trace", SafeText),
+    Column("title", SafeText),
+    Column("may_run", Integer),
+)
+LINES = Table(
+    "research_lines",
+    metadata,
+    Column("job", SafeText, primary_key=True),
+    Column("interaction_id", SafeText, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("line", SafeText),
+)
+SPENDING = Table(
+    "desk_spending",
+    metadata,
+    Column("job", SafeText, primary_key=True),
+    Column("number", Integer, primary_key=True),
+    Column("time", Float),
+    Column("user", SafeText),
+    Column("kind", SafeText),
+    Column("agent", SafeText),
+    Column("estimate", Float),
+    Column("refused", Integer),
+    Column("may_run_until", Float),
+    Column("usage", SafeText),
+)
+QUESTIONS = Table(
+    "desk_questions",
+    metadata,
+    Column("user", SafeText, primary_key=True),
+    Column("session", SafeText, primary_key=True),
+    Column("subject", SafeText, primary_key=True),
+    Column("action", SafeText),
+    Column("version", SafeText),
+    Column("invocation", SafeText),
+)
+ANSWERS = Table("desk_answers", metadata, Column("id", SafeText, primary_key=True))
+JOB_COLUMNS = [column for column in JOBS.columns if column.name != "report"]
+"""All columns of a job but its report, which may be large."""
