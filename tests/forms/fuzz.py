@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 import itertools
 import json
 import logging
@@ -195,6 +196,10 @@ def play_many(folder: Path, examples: int, number: int, max_held_s: float = HANG
     )
 
     with running(folder, max_held_s) as (runner, where):
+        where.server.play()
+        runner.run(where.research("what only the first one takes: imports and the database"))
+        gc.collect()
+        gc.freeze()
 
         @seed(number)
         @profile
