@@ -13,8 +13,8 @@ import pytest
 from playwright.sync_api import Page, expect, sync_playwright
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
 from tests.kill.test_kill import TIDES, adk_web, researches, until
+from tests.ports import free_port
 from tests.routing.test_conversation import brain
 from tests.scripts import PIXEL
 from tests.talk import creates
@@ -47,8 +47,7 @@ def api(use: Any, document: str, tmp_path: Path) -> Iterator[Emulator]:
 @pytest.fixture
 def page(api: Emulator, tmp_path: Path) -> Iterator[Page]:
     """The desk's page in a browser that reaches this machine only."""
-    with bind(0) as free:
-        port = free.getsockname()[1]
+    port = free_port()
     with adk_web(tmp_path, port) as (_, client), sync_playwright() as playwright:
         base = str(client.base_url)
         context = playwright.chromium.launch_persistent_context(

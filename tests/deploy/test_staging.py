@@ -14,9 +14,9 @@ import httpx
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
 from tests.deploy.staging import Capture, deploy
 from tests.kill.test_kill import until
+from tests.ports import free_port
 from tests.serve.conftest import AUDIENCE, Issuer, message, said
 from tests.serve.conftest import issuer as issuer
 
@@ -194,11 +194,6 @@ def converse(client: httpx.Client) -> None:
     client.post("/apps/desk/users/me/sessions/s1", json={})
     for words, answer in CONVERSATION:
         assert answer in said(client.post("/run", json=message(words)))
-
-
-def free_port() -> int:
-    with bind(0) as socket:
-        return int(socket.getsockname()[1])
 
 
 def ready(client: httpx.Client, path: str) -> bool:

@@ -15,8 +15,8 @@ import httpx
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
 from tests.forks import Fork, run
+from tests.ports import free_port
 from tests.routing.test_conversation import brain
 
 PATIENCE = 300.0
@@ -39,7 +39,8 @@ def adk_web(folder: Path, port: int) -> Iterator[tuple[Fork, httpx.Client]]:
         process = Fork("google.adk.cli", "web", "agents", *options, stdout=log, stderr=log)
     try:
         with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
-            until(lambda: answers(client))
+            until(lambda: answers(client) or process.poll() is not None)
+            assert process.poll() is None, (folder / "web.log").read_text()
             yield process, client
     finally:
         process.kill()
@@ -92,8 +93,7 @@ def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
 ) -> None:
     with Emulator(brain=brain, speed=0) as api:
         use(api)
-        with bind(0) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         with adk_web(tmp_path, port) as (process, client):
             client.post("/apps/desk/users/ada/sessions/s1").raise_for_status()
             with client.stream("POST", "/run_sse", json=turn("research tides")) as response:

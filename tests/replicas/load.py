@@ -18,10 +18,10 @@ import httpx
 from google.adk.events import Event
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
 from tests.conftest import ROOT
 from tests.forks import Fork
 from tests.ledger.server import Server
+from tests.ports import free_port
 from tests.routing.test_conversation import brain
 from tools.adk.chain_plugin import without_rewound
 from tools.research.job import ACTIVE, State
@@ -123,10 +123,9 @@ class Fleet:
 @contextmanager
 def fleet(server: Server, api: Emulator, folder: Path, replicas: int) -> Iterator[tuple[Fleet, str]]:
     url = server.create_database()
-    ports = []
-    for _ in range(replicas):
-        with bind(0) as socket:
-            ports.append(socket.getsockname()[1])
+    ports = list[int]()
+    while len(ports) < replicas:
+        ports += {free_port()} - {*ports}
     env = {name: value for name, value in os.environ.items() if name != "DESK_ASK_ABOVE_USD"} | {
         "PYTHONPATH": str(ROOT),
         "DESK_BACKEND": "emulator",

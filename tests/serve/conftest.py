@@ -26,6 +26,7 @@ from interactions_emulator.brain.protocol import Brain
 from interactions_emulator.emulator import bind
 from tests.conftest import ROOT
 from tests.forks import Fork
+from tests.ports import free_port
 from tests.routing.test_conversation import brain as conversation
 from tools.interactions import backend
 from tools.server.app import build_server
@@ -179,8 +180,7 @@ def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
     started: list[tuple[Fork, httpx.Client]] = []
 
     def start() -> tuple[Fork, httpx.Client]:
-        with bind(0) as socket:
-            port = socket.getsockname()[1]
+        port = free_port()
         env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
         with (tmp_path / "serve.log").open("ab") as log:
             server = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)

@@ -17,8 +17,8 @@ from starlette.applications import Starlette
 from starlette.routing import Route
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
 from tests.kill.test_kill import researches, until
+from tests.ports import free_port
 from tests.serve.conftest import Serve
 from tools.research.database import Database
 from tools.research.factory import close, research
@@ -111,8 +111,7 @@ async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_
     api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.research.recovery.INTERVAL", 1e6)  # by itself the server would not look again
-    with bind(0) as socket:
-        port = socket.getsockname()[1]
+    port = free_port()
     hook: dict[str, Any] = {"uri": f"http://127.0.0.1:{port}/webhooks/research"}
     hook["subscribed_events"] = ["interaction.completed"]
     async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}) as client:

@@ -17,9 +17,9 @@ import pytest
 from google.auth.credentials import AnonymousCredentials
 
 from interactions_emulator import Emulator
-from interactions_emulator.emulator import bind
 from tests.conftest import ROOT
 from tests.kill.test_kill import adk_web, events, researches, turn, until
+from tests.ports import free_port
 from tests.routing.test_conversation import brain
 from tests.scripts import research_brain
 from tests.telemetry.collector import Collector, attributes, collecting
@@ -111,8 +111,7 @@ def test_adk_web_exports_by_the_standard_variables_and_no_contents(
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
     with Emulator(brain=brain, speed=0) as api:
         use(api)
-        with bind(0) as free:
-            port = free.getsockname()[1]
+        port = free_port()
         with adk_web(tmp_path, port) as (_, client):
             client.post("/apps/desk/users/ada/sessions/s1").raise_for_status()
             answer = list(events(client.post("/run_sse", json=turn("search for XYZZY"))))
