@@ -11,7 +11,7 @@ from scipy.stats import bootstrap
 from evals.result import Case, Run
 
 SAMPLES = 4_000
-"""Resamples of the bootstrap."""
+"""Number of resamplings of the bootstrap."""
 PASSED = "passed"
 
 

@@ -36,7 +36,7 @@ _SENT = "intended"
 _OLD = "it was ordered before"
 """Beginning of `next` in a result that shows the run of an earlier order instead of a new one."""
 _LIMIT = re.compile(r"\(limit \$?[\d.]+\)")
-"""Part of an error that refuses an order only because of a limit (`tools.research.quotas`)."""
+"""Matches in an error if only a limit refused the order (`tools.research.quotas`)."""
 
 
 @dataclass(frozen=True)

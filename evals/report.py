@@ -22,7 +22,7 @@ from evals.statistics import calibration, confusion, expected_error, scores, wil
 
 _TEMPLATES = Environment(loader=FileSystemLoader(Path(__file__).parent), autoescape=True)
 MEASURED = ("calls a turn", "tokens a turn", "s, median")
-"""Columns of a turn's effort: model calls, tokens of all models, seconds."""
+"""Columns: model calls and tokens (of all models) per turn; median seconds."""
 
 _INK, _GOOD, _BAD = "#3b5b7a", "#3f7d58", "#b0483d"
 

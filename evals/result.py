@@ -75,7 +75,7 @@ class Case(_Data):
 
     @property
     def allowed(self) -> int:
-        """Creates of Deep Research that the user allowed."""
+        """Number of create calls of Deep Research that the user allowed."""
         return sum(turn.actual.creates for turn in self.turns)
 
     @property

@@ -138,6 +138,6 @@ def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
 
 
 def _pieces(text: str, at_least: int) -> list[str]:
-    """Cut a text into about `at_least` pieces of whole characters, or more of at most `LONGEST_DELTA` characters."""
+    """Cut a text into about `at_least` pieces; more if a piece would exceed `LONGEST_DELTA` characters."""
     size = max(1, min(LONGEST_DELTA, -(-len(text) // at_least)))
     return [text[begin : begin + size] for begin in range(0, len(text), size)]

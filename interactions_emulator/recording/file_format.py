@@ -155,7 +155,7 @@ def _dump(value: Any, style: str | None = None) -> str:
 
 
 class _Dumper(yaml.SafeDumper):
-    """Writes multi-line texts as blocks, and no aliases for repeated values."""
+    """Writes YAML with multi-line texts as blocks and without aliases."""
 
     def ignore_aliases(self, data: Any) -> bool:
         return True

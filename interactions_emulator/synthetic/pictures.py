@@ -37,7 +37,7 @@ FONTS = (
 
 @dataclass(frozen=True)
 class Chart:
-    """Numbers by name. With `places`, the names' positions on the axis, it is a line; with () bars. None is a gap."""
+    """Named numbers: lines if `places` (the names' positions on the axis) is not empty, else bars. None is a gap."""
 
     title: str
     source: str

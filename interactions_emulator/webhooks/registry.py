@@ -108,7 +108,7 @@ class Webhooks:
         return {"secret": self._add_secret(webhook, old if behavior == REVOCATIONS[0] else [])}
 
     def disable(self, webhook_id: str) -> None:
-        """Disable a webhook that never answered."""
+        """Disable a webhook whose delivery failed."""
         if webhook_id in self._all:
             self._all[webhook_id].state = STATES[2]
             self._keep(self._all[webhook_id])

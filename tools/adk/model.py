@@ -23,7 +23,7 @@ from tools.adk.structured_output import repair, response_format, response_schema
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
-from tools.interactions.http_answer import WireError
+from tools.interactions.http_answer import Interrupted, WireError
 from tools.interactions.model_catalog import capabilities_of
 from tools.interactions.retry import retry_delay
 
@@ -210,16 +210,17 @@ async def _deferred(
     """Polls a deferred answer until it is finished, and yields its response."""
     transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
     resource = await transport.answer(body, headers)
+    interaction_id = resource["id"]
     while resource["status"] in PENDING:
         await asyncio.sleep(wait)
         wait = min(2 * wait, LONGEST_POLL_S)
         try:
-            resource, failed = await transport.get(resource["id"]), 0
+            resource, failed = await transport.get(interaction_id), 0
         except WireError as error:
             failed += 1
-            if failed == FAILED_POLLS:
-                raise
-            log.warning("%s cannot be read now: %s", resource["id"], error)
+            if failed == FAILED_POLLS:  # no error with a status, after which the create would be sent again
+                raise Interrupted(f"the answer {interaction_id} cannot be read: {error}") from error
+            log.warning("%s cannot be read now: %s", interaction_id, error)
     interaction = Interaction.model_validate(resource)
     collector.add_interaction(interaction)
     yield interactions_utils.convert_interaction_to_llm_response(interaction)

@@ -79,7 +79,7 @@ def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event 
 
 
 def checked_interaction(resource: dict[str, Any], redact: Callable[[str], str]) -> Resource:
-    """Returns an interaction in the form of the API.
+    """Returns an interaction without values of a wrong type.
 
     Args:
         redact: removes secrets from a server's error text.

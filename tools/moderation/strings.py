@@ -12,7 +12,7 @@ from tools.interactions.media_types import decoded, is_text
 
 
 def text_of(message: types.Content) -> str:
-    """Collects the text of a message. Its text parts form one text, as for the researcher; other strings are lines."""
+    """Joins a message's text parts, as the researcher gets them; adds each other string on a line of its own."""
     parts = message.parts or []
     said = "".join(part.text for part in parts if part.text)
     others = (part.model_copy(update={"text": None}) for part in parts)

@@ -31,7 +31,7 @@ LATER = "To try it again later, say **forget this conversation**."
 
 
 class ErasurePlugin(BasePlugin):
-    """Deletes the conversation on the agent's last event, and replaces it by a receipt.
+    """At the agent's last event, deletes the conversation and leaves a receipt instead.
 
     The receipt is then the only event of the session. A tool cannot do this: ADK would write the tool's result, and the
     agent's text, into a deleted session.

@@ -42,7 +42,7 @@ class Question:
 
     @property
     def mark(self) -> str:
-        """The text by which the metadata of an event names the question that it shows."""
+        """Identifies the question in the metadata of the event that shows it."""
         return f"{self.action} {self.subject} {self.version}".strip()
 
 

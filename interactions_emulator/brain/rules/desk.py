@@ -33,7 +33,7 @@ _ABOUT: frozenset[Wish] = frozenset(
 _WAITS = re.compile(
     r"\bsay \*{0,2}yes\b|\bwaits for (?:your|a) yes\b|\bapproval\b|\bgo ahead\b|\[…\]\s*$", re.IGNORECASE
 )
-"""Matches the end of an answer that asks for a yes. An answer cut with […] may have asked too."""
+"""Matches an answer that asks for a yes, or was cut with […] and may have asked for one."""
 _POINTS = re.compile(
     r"\b(?:it|its|this|that|these|they|them|both|the two|the \w+ one|(?:step|point|section) \d+)\b", re.IGNORECASE
 )

@@ -182,7 +182,7 @@ def _known(corpus: CombinedCorpus, label: str) -> str:
 
 
 def _lead(brief: Brief, rounds: Sequence[Round]) -> Aspect | None:
-    """A heading or title of the best findings that shares words with the brief and was not searched for yet."""
+    """What to search next: the best unsearched heading or title that shares words with the brief."""
     searched = [set(terms(one.query)) for one in rounds]
     topic = set(terms(brief.text))
     findings = sorted((f for one in rounds for f in one.findings), key=lambda f: -f.score)

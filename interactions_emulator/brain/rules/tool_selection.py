@@ -24,7 +24,7 @@ Calling = Literal["judge", "study", "draw", "lookup", "none"]
 """The purpose of a candidate according to its words: judging texts, long studies, pictures, any question."""
 
 ENOUGH = 1.0
-"""Least score of a candidate that is chosen: one significant word in common, or a matching calling."""
+"""Lowest score to be chosen: one significant word in common, or a matching purpose (`Calling`)."""
 
 
 @dataclass(frozen=True)
