@@ -26,6 +26,7 @@ import typer
 
 from tests.bench.speed import starts
 from tests.bench.speed.table import Row, chart
+from tests.conftest import ROOT
 from tests.ledger.server import NoServer, postgresql
 from tests.talk import CREATES
 
@@ -72,7 +73,7 @@ class Bench:
         ours = {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "any", "DESK_BACKEND": "emulator"}
         data = {"DESK_DATA_DIR": tempfile.mkdtemp(dir=self.folder), "ADK_DISABLE_LOAD_DOTENV": "1"}
         data["DESK_ASK_ABOVE_USD"] = "100"  # an order starts at once, and its turn ends with the report
-        return {**clean, **ours, **data, "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(starts.ROOT)}
+        return {**clean, **ours, **data, "PYTHONWARNINGS": "ignore", "PYTHONPATH": str(ROOT)}
 
     def add(self, what: str, goal: float, desk: str, plain: str, value: float, *, at_least: bool = False) -> None:
         row = Row(what, goal, desk, plain, value, at_least)
@@ -84,7 +85,7 @@ class Bench:
 def spawned(module: str, *arguments: str, env: dict[str, str]) -> Iterator[subprocess.Popen[str]]:
     command = [sys.executable, "-m", module, *arguments]
     pipe = subprocess.PIPE
-    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env, cwd=starts.ROOT) as child:
+    with subprocess.Popen(command, stdin=pipe, stdout=pipe, text=True, env=env, cwd=ROOT) as child:
         try:
             yield child
         finally:
