@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import re
 import shutil
+import time
 import uuid
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -252,9 +253,10 @@ async def test_in_private_mode_what_waits_is_neither_approved_nor_sent(
     assert "`store: false`" in await say(quiet, "go ahead")
     ledger = Ledger(load_settings().ledger_url)
     [job] = await ledger.find()
-    await ledger.change(job.id, {State.AWAITING_APPROVAL}, 0, state=State.INTENDED)  # as if it died before sending
+    await ledger.change(job.id, {State.AWAITING_APPROVAL}, time.time(), state=State.INTENDED)  # as if it died then
     await ledger.close()
     assert "`store: false`" in await say(quiet, "status")
+    assert "`store: false`" in await say(quiet, f"yes, start {job.id}")
     assert "is cancelled" in await say(quiet, "cancel it")
     assert researches(api) == []
 
