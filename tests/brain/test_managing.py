@@ -194,6 +194,15 @@ CASES: list[tuple[str, str, str, str]] = [
     ("running", "End with a table please", "says", "still running"),
     ("running", "Stop worrying about it", "says", "cannot be changed"),
     ("running", "stop the research now", "cancel_research", CATS),
+    ("running", "Beende die Recherche sofort", "cancel_research", CATS),
+    ("running", "annule-la", "cancel_research", CATS),
+    ("running", "párala", "cancel_research", CATS),
+    ("running", "annulla la ricerca", "cancel_research", CATS),
+    ("running", "para a pesquisa", "cancel_research", CATS),
+    ("running", "取消", "cancel_research", CATS),
+    ("deletion", "开始", "says", "Do you want it deleted"),
+    ("deletion", "leg los", "says", "Do you want it deleted"),
+    ("deletion", "adelante", "says", "Do you want it deleted"),
     ("quote", "Please do", "approve", PUMPS),
     ("quote", "No problem, go ahead", "approve", PUMPS),
     ("quote", "do not proceed", "cancel_research", PUMPS),
@@ -358,6 +367,18 @@ def test_another_depth_or_a_plan_orders_the_same_brief(ask: Ask) -> None:
     for message, changed in (("show me a plan first", {"plan_first": True}), ("use Max instead", {"depth": "max"})):
         name, arguments = decided(ask, [SHOWN, said(message)], "quote", before=ORDERED)
         assert (name, arguments) == ("start_research", {**ORDER, **changed})
+
+
+@pytest.mark.parametrize(
+    "message",
+    [
+        *("Beende den Bericht mit einer Tabelle", "Stopp dich nicht an den Kosten", "nicht abbrechen"),
+        *("bitte nicht stoppen", "Arrête-toi aux chiffres de 2024", "Arrête de t'inquiéter"),
+        *("Para principiantes, por favor", "Para iniciantes", "Ferma restando la qualità", "don't cancel it"),
+    ],
+)
+def test_only_a_command_ends_a_run(ask: Ask, message: str) -> None:
+    assert decided(ask, message, "running")[0] == "says"
 
 
 def test_another_depth_after_a_no_orders_the_same_brief(ask: Ask) -> None:

@@ -107,17 +107,6 @@ _SEARCHED: dict[Wish, str] = {
     it: ^(?:cancella|elimina|dimentica)(?: <run>.{0,60})?$
     pt: ^(?:apaga|elimina|esquece)r?(?: <run>.{0,60})?$
     """,
-    "cancel": r"""
-    en: ^(?:cancel|stop|abort|end|terminate|kill)(?: (?:<it>|everything|now|right now|at once|immediately|working))*$
-    en: ^(?:cancel|stop|abort|end|terminate|kill) (?:<run>|the one) (?:on|about) .{1,60}$
-    en: ^(?:cancel|stop|abort|end|terminate|kill) the (?:\w+ ){0,4}one$
-    de: \b(?:abbrechen|stoppen|beenden)$|^(?:brich|stopp|stoppe|beende|abbruch)\b
-    fr: ^(?:annule|arrête|stoppe)[rz]?\b
-    es: ^(?:cancela|para|detén|detener)(?:r|la|lo)?\b
-    it: ^(?:annulla|ferma)|^interrompi\b
-    pt: ^(?:cancela|interrompe)r?\b|^para\b
-    zh: ^(?:取消|停止)
-    """,
     "again": r"""
     en: ^(?:start|run|do|try|research|order)(?: (?:<it>|the same))?(?: (?:again|anew|once more|over))+$
     en: ^(?:repeat|redo|re ?run|re ?start|retry)(?: .{1,50})?$
@@ -267,6 +256,7 @@ _SEARCHED: dict[Wish, str] = {
     es: \b(?:empieza|comienza|inicia|adelante|procede)\b
     it: \b(?:avvia|inizia|procedi|vai)\w*
     pt: \b(?:começa|avança|inicia)\b
+    zh: 开始
     """,
     "confirms_forgetting": r"""
     en: ^yes (?:please )?(?:forget|delete|erase|wipe) (?:it|that|this|everything|all|(?:\w+ ){0,2}conversation)$
@@ -317,6 +307,18 @@ _WHOLE: dict[Wish, str] = {
     it: no|lascia (?:perdere|stare)|meglio di no|annulla(?:la|lo)?|(?:è )?troppo caro
     zh: 不要?|不用了?|算了
     pt: não|melhor não|deixa (?:lá|estar)|cancela|(?:é )?(?:muito|demasiado) caro
+    """,
+    "cancel": r"""
+    en: (?:cancel|stop|abort|end|terminate|kill)(?: (?:<it>|everything|now|right now|at once|immediately|working))*
+    en: (?:cancel|stop|abort|end|terminate|kill) (?:<run>|the one) (?:on|about) .{1,60}
+    en: (?:cancel|stop|abort|end|terminate|kill) the (?:\w+ ){0,4}one
+    de: (?:brich|stoppe?|beende)(?: (?:es|das|sie|ihn|alles|<run>))?(?: sofort)?(?: ab)?|abbruch|abbrechen|stoppen
+    de: (?:brich|stoppe?|beende) <run> (?:über|zu) .{1,60}|(?:es|das|sie|ihn|alles|<run>) (?:abbrechen|stoppen|beenden)
+    fr: (?:annule|arrête|stoppe)[rz]?(?: (?:tout|la|le|ça|<run>))?(?: sur .{1,60})?
+    es: (?:canc[eé]la|cancelar|p[aá]ra|parar|det[eé]n|detener)(?:l[oa]s?)?(?: (?:todo|<run>)(?: sobre .{1,60})?)?
+    it: (?:annulla|ferma|interrompi)(?:l[oa])?(?: (?:tutto|<run>))?
+    pt: (?:cancela|interrompe|para)r?(?: (?:tudo|<run>))?
+    zh: (?:取消|停止)(?:<run>)?
     """,
     "later": r"""
     en: not (?:right )?now|not (?:yet|today)|(?:maybe )?later|wait|hold on
