@@ -101,12 +101,12 @@ def load_settings() -> Settings:
     Raises:
         SettingsError: a variable has an unusable value.
     """
-    return _read(tuple(map(os.environ.get, _READ)), Path.cwd())
+    return _read(tuple(map(os.environ.get, _READ)))
 
 
 _READ = (*variables(Settings), "HOME", "XDG_DATA_HOME")
 
 
 @lru_cache(maxsize=16)
-def _read(environment: tuple[str | None, ...], folder: Path) -> Settings:
+def _read(environment: tuple[str | None, ...]) -> Settings:
     return read_settings(Settings)

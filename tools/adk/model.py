@@ -8,7 +8,6 @@ from collections.abc import AsyncGenerator, Mapping
 from typing import Any
 
 from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse, interactions_utils
-from google.adk.utils._google_client_headers import merge_tracking_headers
 from google.genai import Client, types
 from google.genai.interactions import Interaction
 from pydantic import field_validator
@@ -19,7 +18,7 @@ from tools.adk.request_options import arguments_of, merge_arguments, tier_of
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
 from tools.adk.spans import describe_answer
-from tools.adk.structured_output import repair, response_format, response_schema, schema_problem
+from tools.adk.structured_output import has_schema, repair, response_format, response_schema, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
@@ -93,7 +92,7 @@ class InteractionsLlm(Gemini):
     ) -> AsyncGenerator[LlmResponse, None]:
         """Yields partial responses if `stream`, then each picture, and last the answer, the calls or an error."""
         request = llm_request
-        if response_schema(request.config) is None:
+        if not has_schema(request.config):
             async for response in self._remembered(request, stream):
                 yield response
             return
@@ -143,7 +142,8 @@ class InteractionsLlm(Gemini):
     ) -> AsyncGenerator[LlmResponse, None]:
         """Overrides ADK's method. It raises `WireError` for an HTTP status before it yields anything."""
         collector, whole = ResponseCollector(), None
-        body, headers = create_body(llm_request), _headers(llm_request.config)
+        body, options = create_body(llm_request), llm_request.config.http_options
+        headers = (options and options.headers) or {}  # ADK has added those with which Google counts its usage
         if body.get("service_tier") == DEFERRED:
             responses = _deferred(collector, body, headers)
         else:
@@ -159,7 +159,7 @@ class InteractionsLlm(Gemini):
         describe_answer(whole, collector.status)
         if body.get("store") is False:
             whole.interaction_id = None  # the server stores nothing that a chain could continue from
-        for response in to_responses(whole, collector, with_sources=response_schema(llm_request.config) is None):
+        for response in to_responses(whole, collector, with_sources=not has_schema(llm_request.config)):
             yield response
 
 
@@ -184,11 +184,6 @@ def create_body(request: LlmRequest) -> dict[str, Any]:
     if schema is not None:
         extra["response_format"] = response_format(schema)
     return merge_arguments(arguments, extra)
-
-
-def _headers(config: types.GenerateContentConfig) -> dict[str, str]:
-    """Returns the request's own headers and the ones with which Google counts ADK's usage."""
-    return merge_tracking_headers((config.http_options and config.http_options.headers) or {})
 
 
 async def _streamed(

@@ -14,6 +14,11 @@ def response_format(schema: dict[str, Any]) -> list[dict[str, Any]]:
     return [{"type": "text", "mime_type": "application/json", "schema": schema}]
 
 
+def has_schema(config: types.GenerateContentConfig) -> bool:
+    """Whether `response_schema` returns one, without building it."""
+    return bool(config.response_json_schema) or config.response_schema is not None
+
+
 def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | None:
     """The JSON schema that ADK set from an agent's `output_schema`, or none."""
     if config.response_json_schema:

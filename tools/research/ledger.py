@@ -12,6 +12,7 @@ from sqlalchemy import (
     ColumnElement,
     Row,
     and_,
+    case,
     delete,
     func,
     insert,
@@ -240,15 +241,14 @@ class Ledger:
         Returns:
             The job, or none if its create must not be sent.
         """
-        ordered = JOBS.c.state == State.INTENDED
+        state = case((JOBS.c.updated < now - DAY, State.AWAITING_APPROVAL), else_=State.STARTING)
         async with self._database.write() as connection:
             await lock_user(connection, job.order.user)
-            old = and_(ordered, JOBS.c.updated < now - DAY)
-            await _change(connection, job.id, old, now, {"state": State.AWAITING_APPROVAL})
-            row = await _change(connection, job.id, ordered, now, {"state": State.STARTING})
-            if row:
-                await record_spending(connection, spending_of(job, now))
-        return job_of(row) if row else None
+            row = await _change(connection, job.id, JOBS.c.state == State.INTENDED, now, {"state": state})
+            if row is None or row["state"] != State.STARTING:
+                return None
+            await record_spending(connection, spending_of(job, now))
+        return job_of(row)
 
     @shielded
     async def spend(self, job: Job, entry: Spending, check: Check | None) -> None:
