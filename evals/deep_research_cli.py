@@ -63,7 +63,7 @@ async def _bench(
     from tools.research.job import Order, State
     from tools.research.report.reading import Report
     from tools.research.report.rendering import to_markdown
-    from tools.research.texts import outcome
+    from tools.researcher.messages import outcome
     from tools.settings import load_settings
 
     settings = load_research_settings(load_settings().config).model_copy(update={"plan_first": False})

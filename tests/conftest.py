@@ -24,8 +24,8 @@ from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.local_emulator import index_file
 from tools.interactions.transport import Transport
-from tools.research.follower import FollowPolicy
 from tools.research.ledger import Ledger
+from tools.research.policy import ResearchPolicy
 from tools.research.service import Research
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -165,7 +165,7 @@ class Desk:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: transport, patience=patience),
-            policy=FollowPolicy(**{"silence": 30, "create_timeout": 60, **policy}),
+            policy=ResearchPolicy(**{"silence": 30, "create_timeout": 60, **policy}),
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,

@@ -29,9 +29,9 @@ from tools.interactions.backend import EMULATOR_KEY
 from tools.interactions.client import CreateRequest, Event, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
-from tools.research.follower import FollowPolicy
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
+from tools.research.policy import ResearchPolicy
 from tools.research.service import Research
 
 AGENT = "deep-research-preview-04-2026"
@@ -151,7 +151,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (FollowPolicy().lease / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchPolicy().lease / 3)))
 
     for job in started:  # somebody asks elsewhere how it stands, and goes away
         async with aclosing(there.watch(job.id, 0)) as lines:

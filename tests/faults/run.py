@@ -20,9 +20,9 @@ from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPO
 from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
-from tools.research.follower import FollowPolicy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
+from tools.research.policy import ResearchPolicy
 from tools.research.report.reading import Report
 from tools.research.service import Research
 
@@ -34,7 +34,7 @@ MISTAKES = (TypeError, AttributeError, NameError, AssertionError)
 ASKED = 3
 """How often a person asks."""
 AGENT = "deep-research-preview-04-2026"
-POLICY = FollowPolicy(create_timeout=10, silence=0.3, lease=0.5, poll_first=400, poll_most=800, stall_after=1300)
+POLICY = ResearchPolicy(create_timeout=10, silence=0.3, lease=0.5, poll_first=400, poll_most=800, stall_after=1300)
 """The first three are real seconds, for sockets and processes take no others; the rest are virtual."""
 TICK, STEP = 0.01, 300.0
 """Real seconds in which so many virtual ones pass."""

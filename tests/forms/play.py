@@ -13,9 +13,9 @@ from tests.forms.server import FormServer, form_server
 from tools.interactions.client import ApiError, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
-from tools.research.follower import FollowPolicy
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
+from tools.research.policy import ResearchPolicy
 from tools.research.report.rendering import to_chat, to_html, to_markdown
 from tools.research.service import Research
 
@@ -92,7 +92,7 @@ async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Pl
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{folder}/forms.db"),
             InteractionsClient(lambda: transport),
-            policy=FollowPolicy(poll_first=150, poll_most=300, stall_after=600),
+            policy=ResearchPolicy(poll_first=150, poll_most=300, stall_after=600),
             clock=lambda: found[0].clock,
             sleep=sleep,
         )

@@ -34,7 +34,7 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research.follow_up import UnknownModel
 from tools.research.job import Order, State
-from tools.research.texts import outcome
+from tools.researcher.messages import outcome
 
 PAGE = b"<!doctype html><html><body><h1>502 Bad Gateway</h1></body></html>"
 HTML = ("content-type", "text/html; charset=utf-8")

@@ -16,7 +16,7 @@ from tools.research.follow_up import ask as ask_about
 from tools.research.job import Job, Order, State
 from tools.research.report.reading import read_report
 from tools.research.service import NotFinished, Research, UnknownJob
-from tools.research.texts import started
+from tools.researcher.messages import started
 
 MODEL = "gemini-3.8-flash"
 DEEPER = replace(ORDER, brief="Dig deeper into the moon")

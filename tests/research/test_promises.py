@@ -16,7 +16,8 @@ from tests.scripts import REPORT
 from tools.interactions.client import ApiError
 from tools.research.job import Job, Order, State, new_job
 from tools.research.service import Research, UnknownJob
-from tools.research.texts import moment, outcome
+from tools.research.texts import moment
+from tools.researcher.messages import outcome
 
 ORDER = Order(
     brief="Why are there tides?",

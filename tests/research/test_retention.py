@@ -15,7 +15,8 @@ from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.job import DAY, Job, State
 from tools.research.service import Research
-from tools.research.texts import moment, outcome
+from tools.research.texts import moment
+from tools.researcher.messages import outcome
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 RETENTION = 55 * DAY

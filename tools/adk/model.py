@@ -9,10 +9,10 @@ from typing import Any
 
 from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, LlmResponse, interactions_utils
 from google.genai import Client, types
-from google.genai.interactions import Interaction
 from pydantic import field_validator
 
 from tools.adk.attachments import adapt_files
+from tools.adk.deferred import DEFERRED, poll_deferred
 from tools.adk.history import UnseenContents
 from tools.adk.request_options import arguments_of, merge_arguments, tier_of
 from tools.adk.response_collector import ResponseCollector
@@ -22,20 +22,11 @@ from tools.adk.structured_output import has_schema, repair, response_format, res
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
-from tools.interactions.http_answer import Interrupted, WireError
 from tools.interactions.model_catalog import capabilities_of
 from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
 
-DEFERRED = "deferred"
-"""Service tier whose answers come hours later and are never streamed."""
-PENDING = ("queued", "in_progress")
-"""Statuses of an unfinished answer."""
-FIRST_POLL_S, LONGEST_POLL_S = 5.0, 30.0
-"""First and longest pause between two polls of a deferred answer, in seconds."""
-FAILED_POLLS = 5
-"""Failed polls in a row after which a deferred answer counts as failed."""
 ENDINGS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
@@ -145,7 +136,7 @@ class InteractionsLlm(Gemini):
         body, options = create_body(llm_request), llm_request.config.http_options
         headers = (options and options.headers) or {}  # ADK has added those with which Google counts its usage
         if body.get("service_tier") == DEFERRED:
-            responses = _deferred(collector, body, headers)
+            responses = poll_deferred(collector, body, headers)
         else:
             responses = _streamed(collector, body, headers, watched=stream)
         async for response in responses:
@@ -197,28 +188,6 @@ async def _streamed(
         response = interactions_utils.convert_interaction_event_to_llm_response(event, state, interaction_id)
         if response:
             yield response
-
-
-async def _deferred(
-    collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str]
-) -> AsyncGenerator[LlmResponse, None]:
-    """Polls a deferred answer until it is finished, and yields its response."""
-    transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
-    resource = await transport.answer(body, headers)
-    interaction_id = resource["id"]
-    while resource["status"] in PENDING:
-        await asyncio.sleep(wait)
-        wait = min(2 * wait, LONGEST_POLL_S)
-        try:
-            resource, failed = await transport.get(interaction_id), 0
-        except WireError as error:
-            failed += 1
-            if failed == FAILED_POLLS:  # no error with a status, after which the create would be sent again
-                raise Interrupted(f"the answer {interaction_id} cannot be read: {error}") from error
-            log.warning("%s cannot be read now: %s", interaction_id, error)
-    interaction = Interaction.model_validate(resource)
-    collector.add_interaction(interaction)
-    yield interactions_utils.convert_interaction_to_llm_response(interaction)
 
 
 def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sources: bool = True) -> list[LlmResponse]:

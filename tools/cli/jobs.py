@@ -143,7 +143,7 @@ class _Output:
     async def show(self, service: Research, job_id: str) -> None:
         """Watches a job to its end, then saves or prints its result. Exit status 1 without a report, plan or price."""
         from tools.research.job import State
-        from tools.research.texts import outcome
+        from tools.researcher.messages import outcome
 
         await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)

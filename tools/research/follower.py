@@ -16,29 +16,7 @@ from dataclasses import dataclass
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
 from tools.research.job import OUTCOMES
-
-SOON = 0.1
-"""Seconds until a stream that brought new events is opened again."""
-GONE_AFTER = 3
-"""Number of 404 answers in a row, with waits between them, after which an interaction counts as unknown."""
-
-
-@dataclass(frozen=True)
-class FollowPolicy:
-    """Timeouts and waits of a follower, in seconds."""
-
-    create_timeout: float = 30
-    """Longest wait for the first event of a create; after it the outcome counts as unknown."""
-    silence: float = 90
-    """Longest wait for an event before the stream is closed."""
-    lease: float = 10
-    """How long a lease is valid without renewal; then another process may take the job."""
-    poll_first: float = 2
-    poll_most: float = 30
-    max_wait: float = 300
-    """Longest wait between two reads, also if `Retry-After` is longer: a report must not wait for a day."""
-    stall_after: float = 3600
-    """Time without news before the job is stalled. By its documentation Deep Research ends within an hour."""
+from tools.research.policy import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchPolicy
 
 
 @dataclass(frozen=True)
@@ -95,7 +73,7 @@ class Follower:
         interaction_id: str,
         *,
         cursor: str | None = None,
-        policy: FollowPolicy | None = None,
+        policy: ResearchPolicy | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         attached: Callable[[], None] = lambda: None,
@@ -106,7 +84,7 @@ class Follower:
         ending: held while an ended interaction is read and handled; limits memory, as a thousand may end at once.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
-        self._policy, self._sleep, self._jitter = policy or FollowPolicy(), sleep, jitter
+        self._policy, self._sleep, self._jitter = policy or ResearchPolicy(), sleep, jitter
         self._attached, self._ending = attached, ending or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
@@ -141,7 +119,7 @@ class Follower:
                 wait = min(wait * 2, self._policy.poll_most)
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
-            await self._pause(SOON if news else wait, at_least=self._wished)
+            await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._wished)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
         self._attached()
@@ -186,7 +164,7 @@ class Follower:
             except ApiError as error:  # a failed read never ends a run
                 self._quiet += now() - began
                 gone = gone + 1 if isinstance(error, NotFound) else 0
-                if isinstance(error, Refused) or gone == GONE_AFTER:
+                if isinstance(error, Refused) or gone == MAX_NOT_FOUND:
                     yield Unreachable(error)
                     return
                 if self._quiet >= self._policy.stall_after:

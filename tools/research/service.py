@@ -22,9 +22,9 @@ from tools.interactions.resources import Resource
 from tools.research import telemetry
 from tools.research.config import Quotas
 from tools.research.follow_up import ask
-from tools.research.follower import FollowPolicy
 from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
+from tools.research.policy import ResearchPolicy
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import within, within_day
 from tools.research.report.links import resolve
@@ -84,7 +84,7 @@ class Research:
         ledger: Ledger,
         client: InteractionsClient,
         *,
-        policy: FollowPolicy | None = None,
+        policy: ResearchPolicy | None = None,
         server: Callable[[], str] = lambda: "",
         retention: float = 55 * DAY,
         may_start: Callable[[], bool] = lambda: True,
@@ -98,7 +98,7 @@ class Research:
         """
         self.ledger = ledger
         self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
-        self._policy, self._retention, self._may_start = policy or FollowPolicy(), retention, may_start
+        self._policy, self._retention, self._may_start = policy or ResearchPolicy(), retention, may_start
         self._worker = Worker(ledger, client, self._policy, clock, sleep)
         self._runs: dict[str, _JobTask] = {}
         self._asking: set[asyncio.Task[Report]] = set()

@@ -1,4 +1,4 @@
-"""Texts about a job for a person: its state, the reason, and what to do next."""
+"""Texts about a job that this package needs: its state, its title, why it is stalled, and its report for a model."""
 
 from __future__ import annotations
 
@@ -6,109 +6,9 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.interactions.resources import Resource
-from tools.research.job import MINUTES, FollowUpAnswer, Job, State, cost_of
+from tools.research.job import FollowUpAnswer, Job
 from tools.research.report.reading import Report
-from tools.research.report.rendering import inert, to_markdown
-
-ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
-
-
-def quote(job: Job, base: Job | None = None) -> str:
-    """The question before a job starts, with its brief, price and duration.
-
-    Args:
-        base: the job that it builds on, if any.
-    """
-    low, high = cost_of(job.order.agent)
-    facts = [f"Agent: `{job.order.agent}`", f"Price: about ${low:.0f} to ${high:.0f}", f"Time: usually {_minutes()}"]
-    if base:
-        facts.append(f"Builds on: `{base.id}` (“{inert(title(base))}”)")
-    if job.order.inputs:
-        kinds = ", ".join(str(content.get("mime_type", "file")) for content in job.order.inputs)
-        facts.append(f"Files that go along: {len(job.order.inputs)} ({kinds})")
-    if job.request.plans:
-        facts.append("First comes a plan, which you can change. The run itself needs another yes.")
-    listed = "\n".join(f"- {fact}" for fact in facts)
-    brief = "\n".join(f"> {line}" for line in inert(job.order.brief).splitlines())
-    return f"Research `{job.id}`: **{inert(title(job))}**\n\n{brief}\n\n{listed}\n\nNothing was started. {ANSWERS}"
-
-
-def plan(job: Job) -> str:
-    """A job's plan, with the question whether to approve it."""
-    text = inert(job.plan.text) if job.plan else ""
-    return f"{text}\n\n---\nThis is the plan of research `{job.id}`; the run itself was not started. {ANSWERS}"
-
-
-def deletion(job: Job) -> str:
-    """The question before a job is deleted."""
-    return (
-        f"Delete research `{job.id}` (“{inert(title(job))}”) with its report, here and at the server? It cannot be"
-        " undone. Say **yes** or **no**."
-    )
-
-
-def reminder(job: Job, deleting: bool) -> str:
-    """The line that repeats an unanswered question about a job."""
-    low, high = cost_of(job.order.agent)
-    what = "whether to delete it" if deleting else f"{'its plan, ' if job.plan else ''}about ${low:.0f} to ${high:.0f}"
-    done = "delete" if deleting else "start"
-    return (
-        f"⏳ Research `{job.id}` (“{inert(title(job))}”) waits for your yes: {what}."
-        f" Say **yes** to {done} it, or **no**."
-    )
-
-
-def unseen(job: Job) -> str:
-    """The line about a waiting question that was not shown yet."""
-    what = "The plan of research" if job.plan else "Research"
-    return f"⏳ {what} `{job.id}` (“{inert(title(job))}”) waits to be looked at: say **show {job.id}**."
-
-
-def _minutes() -> str:
-    return f"{MINUTES[0]} to {MINUTES[1]} minutes"
-
-
-def started(job: Job) -> str:
-    """The first message of a started job. It names the job's id, for use after a reload."""
-    if job.request.plans:
-        return f"🔎 A plan for research `{job.id}` is being made; it is shown before anything else is started."
-    from_there = f", building on `{job.order.base}`" if job.order.base else ""
-    return (
-        f"🔎 Research `{job.id}` begins{from_there}; it usually takes {_minutes()}."
-        " You can close this page; ask for its status later and it is picked up where it stands."
-    )
-
-
-def outcome(job: Job) -> str:
-    """The state of a job without a report, and what to do about it."""
-    id_ = job.id
-    match job.state:
-        case State.AWAITING_APPROVAL:
-            return plan(job) if job.plan else quote(job)
-        case State.RUNNING | State.STARTING | State.INTENDED:
-            return (
-                f"Research `{id_}` is still running ({job.events} events so far). Say “status {id_}” to see it go on."
-            )
-        case State.START_UNKNOWN:
-            return (
-                f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
-                " its id never reached us and the API has no list. Nothing was sent again."
-                f" Say “start again {id_}” to start it anew; it may then be paid for twice."
-            )
-        case State.STALLED:
-            return (
-                f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
-                f" Say “status {id_}” to wait on, “cancel {id_}”, or “start again {id_}” (which costs again)."
-            )
-        case _:
-            cost = " (which costs again)" if _may_have_cost(job) else ""
-            hint = f" Say “start again {id_}” to try once more{cost}."
-            return f"Research `{id_}` is {state(job)}: {job.error or 'no reason was given'}.{hint}"
-
-
-def _may_have_cost(job: Job) -> bool:
-    """Whether something was started or may have been. A cancelled job with a doubtful start has an error."""
-    return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
+from tools.research.report.rendering import to_markdown
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:
@@ -136,20 +36,6 @@ def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
 def moment(seconds: float) -> str:
     """Formats a time, given in seconds since the epoch, in UTC."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M UTC")
-
-
-def closing(job: Job, saved: list[str]) -> str:
-    """The last line under a report."""
-    took = f" in {job.seconds / 60:.0f} min" if job.seconds and job.seconds >= 60 else ""
-    files = f" Saved: {', '.join(f'`{name}`' for name in saved)} (see **Artifacts**)." if saved else ""
-    kept = "" if job.state is State.COMPLETED else f" The server ended it early ({job.error}); this is what there is."
-    return f"---\nResearch `{job.id}`, finished{took}.{kept}{files} To pay for a new run: “start again {job.id}”."
-
-
-def listing(jobs: list[Job]) -> str:
-    """A list of jobs, one line each."""
-    lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
-    return "\n".join(lines) if lines else "There is no research run yet."
 
 
 def state(job: Job) -> str:

@@ -21,24 +21,19 @@ from tools.interactions.client import (
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
-from tools.research.follower import Ended, EventReceived, Follower, FollowPolicy, Polled, Stalled, Unreachable, Warned
+from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
 from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Plan, State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
+from tools.research.policy import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchPolicy
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.texts import report_context, stall
 
 log = logging.getLogger(__name__)
 
-MAX_CREATE_ATTEMPTS = 4
-"""How often a create is sent at most, if the server proves each time that it started nothing and allows a retry."""
-MAX_RETRY_AFTER_S = 60.0
-"""Longest wait between two tries of a create, in seconds; if the server asks for more, the job fails and says so."""
 FINALIZE_CONCURRENCY = 16
 """Number of finished interactions that are read and saved at the same time."""
-MIN_UPLOAD_BYTES_PER_S = 50_000
-"""Slowest upload of documents, in bytes per second, that the timeout of a create allows for."""
 
 
 class Worker:
@@ -48,7 +43,7 @@ class Worker:
         self,
         ledger: Ledger,
         client: InteractionsClient,
-        policy: FollowPolicy,
+        policy: ResearchPolicy,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:

@@ -27,8 +27,9 @@ from tools.research.report.html_worker import render_html
 from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_chat, to_markdown
 from tools.research.service import Research
-from tools.research.texts import closing, outcome, quote, reminder, started, title, unseen
+from tools.research.texts import title
 from tools.researcher import confirmation
+from tools.researcher.messages import closing, outcome, quote, reminder, started, unseen
 
 log = logging.getLogger(__name__)
 

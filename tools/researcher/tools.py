@@ -23,9 +23,10 @@ from tools.research.job import MINUTES, Job, Order, State, cost_of
 from tools.research.questions import Action
 from tools.research.report.rendering import inert, to_chat
 from tools.research.service import WATCH_GRACE_S, NotFinished, Research, UnknownJob
-from tools.research.texts import deletion, listing, state, title
+from tools.research.texts import state, title
 from tools.researcher import confirmation
 from tools.researcher.inputs import inputs_of, newest_files
+from tools.researcher.messages import deletion, listing
 from tools.researcher.showing import Showing, leave
 from tools.settings import load_settings
 

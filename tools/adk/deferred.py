@@ -1,0 +1,52 @@
+"""Polls deferred answers, which come hours later and are never streamed."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import AsyncGenerator, Mapping
+from typing import Any
+
+from google.adk.models import LlmResponse, interactions_utils
+from google.genai.interactions import Interaction
+
+from tools.adk.response_collector import ResponseCollector
+from tools.interactions import backend
+from tools.interactions.http_answer import Interrupted, WireError
+
+log = logging.getLogger(__name__)
+
+DEFERRED = "deferred"
+"""Service tier of deferred answers."""
+PENDING = ("queued", "in_progress")
+"""Statuses of an unfinished answer."""
+FIRST_POLL_S, LONGEST_POLL_S = 5.0, 30.0
+"""First and longest pause between two polls, in seconds."""
+FAILED_POLLS = 5
+"""Failed polls in a row after which a deferred answer counts as failed."""
+
+
+async def poll_deferred(
+    collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str]
+) -> AsyncGenerator[LlmResponse, None]:
+    """Sends a create, polls its answer until it is finished, and yields ADK's response for it.
+
+    Raises:
+        WireError: the create failed, or the answer cannot be read any more. The create is not sent again.
+    """
+    transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
+    resource = await transport.answer(body, headers)
+    interaction_id = resource["id"]
+    while resource["status"] in PENDING:
+        await asyncio.sleep(wait)
+        wait = min(2 * wait, LONGEST_POLL_S)
+        try:
+            resource, failed = await transport.get(interaction_id), 0
+        except WireError as error:
+            failed += 1
+            if failed == FAILED_POLLS:  # no error with a status, after which the create would be sent again
+                raise Interrupted(f"the answer {interaction_id} cannot be read: {error}") from error
+            log.warning("%s cannot be read now: %s", interaction_id, error)
+    interaction = Interaction.model_validate(resource)
+    collector.add_interaction(interaction)
+    yield interactions_utils.convert_interaction_to_llm_response(interaction)
