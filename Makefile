@@ -3,6 +3,8 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
+# Images of Python set this. Then each process compiles thousands of modules again, for seconds.
+export PYTHONDONTWRITEBYTECODE :=
 ifdef CORPUS
 export DESK_CORPUS := $(shell realpath '$(CORPUS)')
 endif

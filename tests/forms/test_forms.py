@@ -309,7 +309,7 @@ async def test_a_stream_that_never_ends_a_line_is_given_up(where: Place, monkeyp
 
 
 def test_whatever_a_server_answers_is_paid_for_once_said_and_kept(tmp_path: Path) -> None:
-    play_many(tmp_path, examples=200, number=1)
+    play_many(tmp_path, examples=100, number=1)
 
 
 @pytest.mark.nightly
