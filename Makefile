@@ -29,6 +29,10 @@ test: $(VENV)/.ready-dev ## The test suite, with lint and types, without a netwo
 	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder; failed=$$?; \
 	wait $$types || failed=1; cat build/mypy.log; exit $$failed
 
+.PHONY: coverage
+coverage: $(VENV)/.ready-dev ## Run the test suite and list the lines that it does not reach; build/coverage/ has them as pages
+	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -q --cov --cov-report=term --cov-report=html:build/coverage
+
 .PHONY: nightly
 nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of `make test`, all faults, chaos, evaluation and replicas
 	$(BIN)/pytest -n 2 -m nightly
@@ -137,7 +141,7 @@ COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe -
 OF_PROJECT := --build-deps-for editable pyproject.toml
 lock: ## Resolve the dependencies again (needs pip-tools)
 	$(COMPILE) --extra dev --output-file requirements-dev.lock $(OF_PROJECT)
-	$(COMPILE) --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
+	$(COMPILE) --extra emulator --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
 	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts

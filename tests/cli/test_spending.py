@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import sys
 import xml.etree.ElementTree as ET
 from dataclasses import replace
 from datetime import UTC, datetime
@@ -189,6 +190,14 @@ def test_a_beginning_that_is_no_day_is_one_line(day: str) -> None:
     assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (1, "", 1)
     assert "it has to be a day like 2026-10-31" in wrong.stderr
     assert "\x1b" not in wrong.stderr
+
+
+def test_without_matplotlib_a_picture_says_what_to_install(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "matplotlib", None)
+    refused = desk("spending", "--svg", "spending.svg")
+    assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
+    assert "--svg needs matplotlib: pip install 'research-desk[charts]'" in refused.stderr
+    assert not Path("spending.svg").exists()
 
 
 def test_the_picture_is_written_beside_the_table(spent: None, tmp_path: Path) -> None:

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import sys
 from pathlib import Path
 
 import httpx
 import pytest
 
+from tools.interactions.backend import BackendError
 from tools.interactions.local_emulator import index_file, start_emulator, stop_emulator
 from tools.settings import load_settings
 
@@ -33,3 +35,9 @@ def test_without_a_cache_folder_there_is_no_index(monkeypatch: pytest.MonkeyPatc
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert index_file(None) is None
+
+
+def test_a_plain_installation_says_how_to_get_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "pypdf", None)
+    with pytest.raises(BackendError, match=r"needs pypdf: pip install 'research-desk\[emulator\]', or use Gemini"):
+        start_emulator(load_settings())

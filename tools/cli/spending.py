@@ -228,4 +228,6 @@ def _draw(rows: Sequence[Row], by: By, file: Path) -> None:
         file.write_text(chart(rows, by), encoding="utf-8")
     except OSError as error:
         fail(OSError(f"{file}: {error.strerror}: give --svg a file that can be written"))
+    except ModuleNotFoundError as error:
+        fail(RuntimeError(f"--svg needs {error.name}: pip install 'research-desk[charts]'"))
     err.print(f"{file}", markup=False, soft_wrap=True)

@@ -31,6 +31,9 @@ def chart(rows: Sequence[Row], by: By) -> str:
 
     Args:
         rows: at least one, in the order of `tools.cli.spending.table`.
+
+    Raises:
+        ModuleNotFoundError: matplotlib is not installed.
     """
     import matplotlib
     from matplotlib.figure import Figure

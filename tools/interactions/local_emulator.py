@@ -14,6 +14,7 @@ import subprocess
 import sys
 import threading
 import time
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -25,14 +26,25 @@ from tools.settings import ROOT, Settings
 
 START_SECONDS = 60.0
 IDLE_SECONDS = 900
+PACKAGES = ("interactions_emulator", "httptools", "matplotlib", "PIL", "pypdf")
+"""What the emulator imports beyond a plain installation."""
 
 
 def start_emulator(settings: Settings) -> str:
     """Starts the emulator of `settings.data_dir` if it is not running, and returns its address.
 
     Raises:
-        tools.interactions.backend.BackendError: it did not answer within a minute; the text names its log.
+        tools.interactions.backend.BackendError: it is not installed, or it did not answer within a minute; then the
+            text names its log.
     """
+    from tools.interactions.backend import BackendError
+
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise BackendError(
+            f"the emulator needs {', '.join(missing)}: pip install 'research-desk[emulator]', or use Gemini with"
+            " GEMINI_API_KEY and DESK_BACKEND=gemini"
+        )
     folder = settings.data_dir / "emulator"
     folder.mkdir(parents=True, exist_ok=True)
     address, options = folder / "address.json", folder / "options.json"
