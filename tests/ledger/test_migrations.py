@@ -11,18 +11,21 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from sqlalchemy import inspect, text
+from sqlalchemy import Connection, inspect, text
 from sqlalchemy.engine import make_url
 from sqlalchemy.ext.asyncio import create_async_engine
 
 from tests.ledger.conftest import Open, used
+from tests.ledger.prerelease import STEPS, made_by
 from tests.ledger.server import PASSWORD
 from tests.ledger.test_contract import ORDER, job_of
 from tools.research.database import LedgerError
 from tools.research.job import Kind, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.migrations import LATEST, MIGRATIONS
+from tools.research.migrations import LATEST
+from tools.research.migrations.m001_baseline import INDEXES, TABLES
 from tools.research.spending import Spending, Used
+from tools.research.tables import JOBS, QUESTIONS, SPENDING
 
 FIRST = [
     'CREATE TABLE research_jobs (id VARCHAR(32) NOT NULL, "key" VARCHAR(64) NOT NULL, "user" VARCHAR(255) NOT NULL, '
@@ -50,12 +53,14 @@ ROW = (
     "'{\"thinking_summaries\"\\: \"auto\"}', 1, 'running', 1, 2, 'v1_a', 'e7', 7, '{}', '', 'Ebbe 🌊')"
 )
 NOTHING: list[str] = []
-NINTH = [
-    *(statement for number, statements in MIGRATIONS if number <= 9 for statement in statements),
-    "CREATE TABLE research_migrations (number INTEGER PRIMARY KEY)",
-    *(f"INSERT INTO research_migrations (number) VALUES ({number})" for number in range(1, 10)),
-]
+NINTH = made_by(9)
 """What made the tables before spending and questions had some."""
+RELEASED = {
+    "nothing": NOTHING,
+    "first": FIRST,
+    "second": SECOND,
+    **{f"version {number}": made_by(number) for number, _ in STEPS},
+}
 
 
 async def sql(url: str, *statements: str) -> list[Any]:
@@ -69,43 +74,48 @@ async def sql(url: str, *statements: str) -> list[Any]:
     return rows
 
 
-async def shape(url: str) -> tuple[set[str], set[str]]:
-    """The names of the table's columns and indexes."""
+async def shape(url: str) -> tuple[dict[str, set[str]], set[str]]:
+    """The names of the columns of each table, and of the indexes."""
+
+    def read(connection: Connection) -> tuple[dict[str, set[str]], set[str]]:
+        inspector = inspect(connection)
+        tables = inspector.get_table_names()
+        columns = {table: {column["name"] for column in inspector.get_columns(table)} for table in tables}
+        indexes = {str(index["name"]) for table in tables for index in inspector.get_indexes(table)}
+        return columns, {name for name in indexes if name.startswith("ix_")}
+
     engine = create_async_engine(url)
     async with engine.connect() as connection:
-        columns = await connection.run_sync(lambda c: {x["name"] for x in inspect(c).get_columns("research_jobs")})
-        indexes = await connection.run_sync(lambda c: {str(x["name"]) for x in inspect(c).get_indexes("research_jobs")})
+        found = await connection.run_sync(read)
     await engine.dispose()
-    return columns, {name for name in indexes if name.startswith("ix_")}
+    return found
 
 
-@pytest.mark.parametrize("made_by", [NOTHING, FIRST, SECOND, NINTH], ids=["nothing", "first", "second", "ninth"])
+@pytest.mark.parametrize("statements", RELEASED.values(), ids=RELEASED)
 async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_once(
-    url: str, open_ledger: Open, made_by: Sequence[str]
+    url: str, open_ledger: Open, statements: Sequence[str]
 ) -> None:
-    if made_by:
-        await sql(url, *made_by)
+    if statements:
+        await sql(url, *statements)
     found = await asyncio.gather(*(open_ledger().find() for _ in range(8)))
     assert found == [[]] * 8
-    numbers = await sql(url, "SELECT number FROM research_migrations ORDER BY number")
-    assert [number for (number,) in numbers] == [number for number, _ in MIGRATIONS] == [*range(1, LATEST + 1)]
+    numbers = await sql(url, "SELECT number FROM desk_migrations ORDER BY number")
+    assert [number for (number,) in numbers] == [*range(1, LATEST + 1)]
     columns, indexes = await shape(url)
-    assert {"owner", "lease_until", "line", "plan", "inputs", "cost", "follow_ups", "base", "previous"} < columns
-    assert {name.removeprefix("ix_research_jobs_") for name in indexes} == {
-        "session",
-        "user_created",
-        "state",
-        "interaction",
-    }
+    assert columns["research_jobs"] == set(JOBS.columns.keys())
+    assert columns["desk_spending"] == set(SPENDING.columns.keys())
+    assert columns["desk_questions"] == set(QUESTIONS.columns.keys())
+    assert {*TABLES, "desk_migrations"} == set(columns) - {"research_migrations"}
+    assert indexes == set(INDEXES)
     job = new_job(ORDER, 0)
     assert await open_ledger().add(job) == (job, True)
 
 
-@pytest.mark.parametrize("made_by", [FIRST, SECOND], ids=["first", "second"])
+@pytest.mark.parametrize("statements", [FIRST, SECOND], ids=["first", "second"])
 async def test_the_jobs_of_an_old_database_are_kept_and_go_on(
-    url: str, open_ledger: Open, made_by: Sequence[str]
+    url: str, open_ledger: Open, statements: Sequence[str]
 ) -> None:
-    await sql(url, *made_by, ROW)
+    await sql(url, *statements, ROW)
     ledger = open_ledger()
     joined, new = await ledger.add(new_job(ORDER, 5))
     assert (joined.id, new, joined.state, joined.cursor, joined.events) == (
@@ -171,7 +181,7 @@ async def test_the_limits_of_the_day_of_an_update_know_what_was_started_before_i
 
 
 async def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, open_ledger: Open) -> None:
-    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # the name that step 3 wants
+    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # the name of an index
     before = await shape(url)
     with pytest.raises(LedgerError, match="ix_research_jobs_user_created"):
         await open_ledger().find()
@@ -182,10 +192,16 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, open_le
 
 async def test_a_database_of_a_newer_program_is_named_with_both_versions(url: str, open_ledger: Open) -> None:
     await open_ledger().find()
-    await sql(url, f"INSERT INTO research_migrations (number) VALUES ({LATEST + 4})")
+    await sql(url, f"INSERT INTO desk_migrations (number) VALUES ({LATEST + 4})")
     for _ in range(2):
         with pytest.raises(LedgerError, match=rf"version {LATEST + 4} .* up to {LATEST}: update the program"):
             await open_ledger().find()
+
+
+async def test_an_older_program_sees_that_the_ledger_is_a_newer_programs(url: str, open_ledger: Open) -> None:
+    await sql(url, *made_by(10))
+    await open_ledger().find()
+    assert await sql(url, "SELECT max(number) FROM research_migrations") == [(11,)]  # it knows versions up to 10
 
 
 async def test_a_restart_of_the_server_is_survived(postgres: Any) -> None:

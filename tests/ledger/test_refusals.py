@@ -16,7 +16,7 @@ from tests.ledger.server import NoServer, Server, postgresql
 from tools.research.database import Database, refuses_value
 
 TURN = "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until)"
-NUMBER = "INSERT INTO research_migrations (number) VALUES (:number)"
+NUMBER = "INSERT INTO desk_migrations (number) VALUES (:number)"
 
 
 async def failure(database: Database, *statements: str, **values: Any) -> BaseException:

@@ -1,4 +1,4 @@
-"""The tables of the ledger, as SQLAlchemy sees them; `migrations` creates their columns."""
+"""The tables of the ledger, as SQLAlchemy sees them."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class SafeText(TypeDecorator[str]):
         return None if value is None else sanitize(value)
 
 
-# `migrations.py` defines the columns.
+# The migrations create these columns.
 metadata = MetaData()
 TASKS = Table("desk_tasks", metadata, Column("id", SafeText), Column("owner", SafeText), Column("context_id", SafeText))
 PUSHES = Table("desk_pushes", metadata, Column("task_id", SafeText))

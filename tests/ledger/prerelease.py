@@ -1,14 +1,10 @@
-"""The migrations of the ledger's database. Add steps at the end only, and never edit one."""
+"""The statements that made the ledger's tables before the first release, by version."""
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from contextlib import suppress
 
-from sqlalchemy import Connection, inspect, text
-from sqlalchemy.exc import OperationalError
-
-MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
+STEPS: Sequence[tuple[int, Sequence[str]]] = (
     (
         1,
         (
@@ -182,58 +178,12 @@ MIGRATIONS: Sequence[tuple[int, Sequence[str]]] = (
         ),
     ),
 )
-"""Number and statements of each step, in SQL for both SQLite and PostgreSQL."""
-
-LATEST = MIGRATIONS[-1][0]
-
-_LOCK = {
-    "sqlite": "BEGIN IMMEDIATE",
-    "postgresql": "SELECT pg_advisory_xact_lock(7326110523)",  # an arbitrary number, the same in all processes
-}
 
 
-def migrate(connection: Connection) -> int:
-    """Applies the missing steps, each once, even if several processes start at the same time.
-
-    Returns:
-        The version of the database: `LATEST`, or a higher one from a newer program.
-    """
-    with connection.begin():  # read only: takes no lock when there is nothing to do
-        version = _version(connection)
-        if connection.dialect.name == "sqlite":
-            with suppress(OperationalError):  # another process has the lock
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not wait for writers; persistent
-    if version >= LATEST:
-        return version
-    with connection.begin():
-        connection.exec_driver_sql(_LOCK[connection.dialect.name])
-        version = _version(connection)  # another process may have been first
-        if not _is_numbered(connection):
-            connection.exec_driver_sql("CREATE TABLE research_migrations (number INTEGER PRIMARY KEY)")
-            for number in range(1, version + 1):
-                _record(connection, number)
-        for number, statements in MIGRATIONS:
-            if number > version:
-                for statement in statements:
-                    connection.exec_driver_sql(statement)
-                _record(connection, number)
-    return max(version, LATEST)
-
-
-def _version(connection: Connection) -> int:
-    """Number of the last applied step."""
-    if _is_numbered(connection):
-        return int(connection.execute(text("SELECT max(number) FROM research_migrations")).scalar_one())
-    inspector = inspect(connection)
-    if not inspector.has_table("research_jobs"):
-        return 0
-    # The database is older than numbered steps: it is at step 1 or 2.
-    return 2 if any(column["name"] == "owner" for column in inspector.get_columns("research_jobs")) else 1
-
-
-def _is_numbered(connection: Connection) -> bool:
-    return inspect(connection).has_table("research_migrations")
-
-
-def _record(connection: Connection, number: int) -> None:
-    connection.execute(text("INSERT INTO research_migrations (number) VALUES (:number)"), {"number": number})
+def made_by(version: int) -> list[str]:
+    """All statements that a program of this version has executed, on an empty database."""
+    return [
+        *(statement for number, statements in STEPS if number <= version for statement in statements),
+        "CREATE TABLE research_migrations (number INTEGER PRIMARY KEY)",
+        *(f"INSERT INTO research_migrations (number) VALUES ({number})" for number in range(1, version + 1)),
+    ]
