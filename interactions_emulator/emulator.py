@@ -13,7 +13,7 @@ from types import TracebackType
 from typing import Any
 
 from interactions_emulator.brain.protocol import Brain
-from interactions_emulator.faults import Fault, given, parse_faults
+from interactions_emulator.faults import Fault, parse_faults, to_json
 from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 
@@ -135,7 +135,7 @@ class Emulator:
         if not faults:
             self._ask("DELETE", "faults")
             return
-        self._ask("POST", "faults", [given(fault) for fault in parse_faults(list(faults))])
+        self._ask("POST", "faults", [to_json(fault) for fault in parse_faults(list(faults))])
 
     def advance(self, seconds: float) -> None:
         """Advance virtual time by `seconds`; return when each run has done all that is due by then."""

@@ -148,7 +148,7 @@ class Faults:
     def show(self) -> list[dict[str, Any]]:
         """Return the faults as JSON, each with `matched`, the number of matching requests so far, skipped included."""
         return [
-            {**given(fault), "matched": matched} for fault, matched in zip(self._faults, self._matches, strict=True)
+            {**to_json(fault), "matched": matched} for fault, matched in zip(self._faults, self._matches, strict=True)
         ]
 
 
@@ -202,7 +202,7 @@ def parse_fault(value: Any) -> Fault:
     return fault
 
 
-def given(fault: Fault) -> dict[str, Any]:
+def to_json(fault: Fault) -> dict[str, Any]:
     """Return a fault as the JSON object it was parsed from."""
     values = {field.name: getattr(fault, field.name) for field in fields(fault)}
     defaults = {field.name: field.default for field in fields(fault)}

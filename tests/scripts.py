@@ -10,7 +10,7 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.brain.rules.answer import Ids
 from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.managing import manage
-from interactions_emulator.brain.rules.parsed_turn import hear
+from interactions_emulator.brain.rules.parsed_turn import parse_turn
 from interactions_emulator.brain.rules.tool_calls import allowed_by
 
 PIXEL = base64.b64decode(
@@ -68,13 +68,13 @@ def picture() -> dict[str, Any]:
 
 def managing(turn: Turn) -> Iterator[TimedStep]:
     """The built-in researcher, which understands common words."""
-    yield TimedStep(0, manage(turn, hear(turn), Ids(turn)))
+    yield TimedStep(0, manage(turn, parse_turn(turn), Ids(turn)))
 
 
 def forgetting(turn: Turn) -> dict[str, Any] | None:
     """What the built-in root does about forgetting the conversation, if the message is about that."""
     allowed = allowed_by(turn)
-    return decide(hear(turn), allowed.functions, (), Ids(turn))
+    return decide(parse_turn(turn), allowed.functions, (), Ids(turn))
 
 
 def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:

@@ -19,7 +19,7 @@ from interactions_emulator.brain.rules.attachments import all_text, read_documen
 from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, split_text
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
-from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, hear
+from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, parse_turn
 from interactions_emulator.brain.rules.research import research
 from interactions_emulator.brain.rules.research_phrases import wishes_of
 from interactions_emulator.brain.rules.schema import fill_schema
@@ -44,7 +44,7 @@ def make_brain(corpus: Corpus) -> Brain:
 
 
 def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
-    heard, ids, allowed = hear(turn), Ids(turn), allowed_by(turn)
+    heard, ids, allowed = parse_turn(turn), Ids(turn), allowed_by(turn)
     if allowed.functions >= FUNCTIONS:
         yield manage(turn, heard, ids)
         return

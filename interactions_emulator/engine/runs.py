@@ -16,7 +16,7 @@ from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.notifier import Notifier
 from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.engine.steps import check_balance
-from interactions_emulator.engine.usage import counted, usage
+from interactions_emulator.engine.usage import count_tokens, usage
 from interactions_emulator.http.errors import Refused, not_found
 from interactions_emulator.http.requests import Create
 
@@ -157,7 +157,7 @@ class Runs:
         self._cancel(self.find(interaction_id))
         self._forget(interaction_id)
 
-    async def settle(self) -> None:
+    async def wait_until_settled(self) -> None:
         """Return when each run has added all steps that are due."""
         while any(run.due is None or run.due <= self.clock.now() for run in self.live.values()):
             await self._rested.wait()
@@ -335,8 +335,8 @@ class Runs:
 def _read(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
     """The tokens of a timeline, counting only the `last` interaction if those before it are counted already."""
     if last is None or last.read is None:
-        return counted(history)
-    return counted((*last.input, *last.steps), last.read)
+        return count_tokens(history)
+    return count_tokens((*last.input, *last.steps), last.read)
 
 
 def _at_once(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:

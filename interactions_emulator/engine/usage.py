@@ -17,7 +17,7 @@ Counts = Mapping[str, int]
 """Tokens by modality."""
 
 
-def counted(steps: Iterable[Step], before: Counts | None = None) -> dict[str, int]:
+def count_tokens(steps: Iterable[Step], before: Counts | None = None) -> dict[str, int]:
     """Return the tokens of steps, added to the tokens `before` them."""
     counts = dict(before or {})
     for modality, tokens in _tokens(steps).items():
@@ -35,7 +35,7 @@ def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> d
     `data` or a `uri` counts 258. Input is what a model would read: the whole timeline, the system instruction and
     the declared tools. Thoughts and the steps of the server's own tools are counted separately.
     """
-    read = _tokens(turn.steps) if before is None else counted(turn.steps[len(turn.steps) - turn.fresh :], before)
+    read = _tokens(turn.steps) if before is None else count_tokens(turn.steps[len(turn.steps) - turn.fresh :], before)
     for extra in (turn.system_instruction, turn.tools):
         if extra:
             read["text"] = read.get("text", 0) + _text_tokens(extra)

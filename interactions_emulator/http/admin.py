@@ -47,7 +47,7 @@ def control_routes(parts: AppContext) -> list[Route]:
     async def clock(request: Request) -> Response:
         if request.method == "POST":
             _set_clock(runs, await _json(request))
-            await runs.settle()
+            await runs.wait_until_settled()
         speed: Any = runs.clock.speed
         return JSONResponse({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
 

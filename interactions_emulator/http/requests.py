@@ -42,7 +42,10 @@ ECHOED = (
 )
 """Request fields that the resource repeats."""
 TIERS = ("flex", "standard", "priority", "deferred")
-THINKING = {"thinking_level": ("minimal", "low", "medium", "high", "xhigh"), "thinking_summaries": ("auto", "none")}
+THINKING_VALUES = {
+    "thinking_level": ("minimal", "low", "medium", "high", "xhigh"),
+    "thinking_summaries": ("auto", "none"),
+}
 MODALITIES = ("text", "image", "audio", "video")
 _LABEL_KEY = re.compile(r"[a-z][a-z0-9_-]{0,62}")
 _LABEL_VALUE = re.compile(r"[a-z0-9_-]{0,63}")
@@ -156,7 +159,7 @@ def _check_target(body: _Body) -> None:
     if body.model:
         if body.agent_config is not None:
             raise _bad("agent_config goes with agent; with a model use generation_config")
-        for field, allowed in THINKING.items() if body.generation_config else ():
+        for field, allowed in THINKING_VALUES.items() if body.generation_config else ():
             if (value := (body.generation_config or {}).get(field)) not in (None, *allowed):
                 raise _bad(f"generation_config.{field} is one of {', '.join(allowed)}, not {value!r}")
         return

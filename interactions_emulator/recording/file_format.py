@@ -64,7 +64,7 @@ class CapturedExchange:
         response = RecordedResponse(
             status=self.status,
             content_type=self.content_type,
-            headers={name: redactor.plain(value) for name, value in self.headers.items()},
+            headers={name: redactor.without_known_secrets(value) for name, value in self.headers.items()},
             cut=self.cut and not (self.streams and _DONE.search(answered)),
         )
         if self.streams:
@@ -73,7 +73,7 @@ class CapturedExchange:
             ]
         else:
             response.body = from_bytes(redactor.data(answered))
-        path = redactor.plain(without_version(self.path))
+        path = redactor.without_known_secrets(without_version(self.path))
         request = RecordedRequest(method=self.method, path=path, query=query, body=_json_or_text(asked))
         return Exchange(request=request, response=response)
 

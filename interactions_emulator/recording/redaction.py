@@ -67,7 +67,7 @@ class Redactor:
         """Return an address, or the query of one, without secrets."""
         for parameter in _PARAMETER.finditer(query):
             self.learn(unquote_plus(parameter[2]))
-        return self.plain(_PARAMETER.sub(rf"\g<1>{REDACTED}", query))
+        return self.without_known_secrets(_PARAMETER.sub(rf"\g<1>{REDACTED}", query))
 
     def text(self, text: str) -> str:
         """Return JSON, JSON that was cut, events with JSON, or any other text without secrets."""
@@ -75,13 +75,13 @@ class Redactor:
         for keys, begin, stop in _strings(text):
             kept += [text[end:begin], self._value(keys, text[begin:stop])]
             end = stop
-        return self.plain("".join([*kept, text[end:]]))
+        return self.without_known_secrets("".join([*kept, text[end:]]))
 
     def data(self, data: bytes) -> bytes:
         """Return bytes without secrets, whether they are text or not."""
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
-    def plain(self, text: str) -> str:
+    def without_known_secrets(self, text: str) -> str:
         """Return a text without the known secrets."""
         for secret in sorted(self._known, key=len, reverse=True):
             for form in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:

@@ -164,7 +164,7 @@ class Replay:
             said = json.dumps(json.loads(redacted), sort_keys=True)
         except (ValueError, RecursionError):
             said = redacted
-        return method, self._redactor.plain(path), pairs, said
+        return method, self._redactor.without_known_secrets(path), pairs, said
 
 
 def exchanges(entries: list[dict[str, Any]]) -> list[Exchange]:

@@ -30,7 +30,7 @@ from interactions_emulator.webhooks.registry import EVENTS, Webhooks
 
 WAITS = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
 """Virtual seconds before each further attempt."""
-PATIENCE = 10.0
+DELIVERY_TIMEOUT_S = 10.0
 """Real seconds until an attempt times out."""
 MOST = 10_000
 """Most attempts kept for `/_emulator/deliveries`."""
@@ -134,7 +134,7 @@ class Deliveries:
             "webhook-signature": await asyncio.to_thread(self._signature, delivery, sent),
         }
         try:
-            async with httpx.AsyncClient(timeout=PATIENCE, trust_env=False) as client:
+            async with httpx.AsyncClient(timeout=DELIVERY_TIMEOUT_S, trust_env=False) as client:
                 status = (await client.post(delivery.uri, content=delivery.body.encode(), headers=headers)).status_code
         except (httpx.HTTPError, httpx.InvalidURL):
             pass

@@ -16,7 +16,7 @@ from interactions_emulator.brain.protocol import Ending
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, thought
 from tests.talk import creates, refusals
-from tools.adk.request_options import SENT, arguments_of
+from tools.adk.request_options import SUPPORTED_KEYS, arguments_of
 
 SETTINGS = """
 generate_content_config:
@@ -71,7 +71,7 @@ def test_every_setting_that_is_allowed_in_yaml_is_sent_by_adk_or_here() -> None:
             "store": False,
         }
     )
-    for key in SENT - by_adk - {"service_tier"}:  # ADK sends the tier of a request, see below
+    for key in SUPPORTED_KEYS - by_adk - {"service_tier"}:  # ADK sends the tier of a request, see below
         without = whole.model_copy(update={key: None})
         assert arguments_of(without) != arguments_of(whole), key
     assert interactions_utils.build_generation_config(types.GenerateContentConfig(**dict.fromkeys(by_adk))) == {}

@@ -142,12 +142,12 @@ def test_when_the_run_to_join_is_deleted_meanwhile_nothing_starts_without_a_yes(
     order = Order("tides", "user", "command-line", MAX, server=first["server"])
     job = replace(new_job(order, 1000.0, State.COMPLETED), id=first["job"])
     assert desk("forget", first["job"], "--yes").returncode == 0
-    known, newest = iter([job]), Research.newest  # it is deleted after the command has looked
+    known, newest = iter([job]), Research.latest_attempt  # it is deleted after the command has looked
 
     async def looked(service: Research, order: Order) -> Job | None:
         return next(known, None) or await newest(service, order)
 
-    monkeypatch.setattr(Research, "newest", looked)
+    monkeypatch.setattr(Research, "latest_attempt", looked)
     waiting = desk("research", "tides", "--max")
     (now,) = listed()
     assert (waiting.returncode, now["state"], api.log()["creates"]) == (0, "awaiting_approval", 1)

@@ -173,16 +173,16 @@ async def test_lines_of_progress_are_kept_in_order_and_written_by_whoever_has_th
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(replace(new_job(ORDER, 0, State.RUNNING), interaction_id="v1_plan"))
     assert await here.lease(job.id, "a", now=0, seconds=10)
-    assert await here.show(job, "a", 1, "searching: Gezeiten 🌊", "e5", 5)
-    assert await here.show(job, "a", 2, "reading: \udfff", "e6", 6)
-    assert not await there.show(job, "b", 3, "searching: tides", "e7", 7)
+    assert await here.append_progress(job, "a", 1, "searching: Gezeiten 🌊", "e5", 5)
+    assert await here.append_progress(job, "a", 2, "reading: \udfff", "e6", 6)
+    assert not await there.append_progress(job, "b", 3, "searching: tides", "e7", 7)
     assert await there.lines(job) == ["searching: Gezeiten 🌊", "reading: \ufffd"]
     found = await there.get(job.id)
     assert found is not None
     assert (found.line, found.cursor, found.events, found.updated) == ("reading: \ufffd", "e6", 6, 2)
     assert await there.lines(replace(job, interaction_id="v1_research")) == []
     await there.change(job.id, {State.RUNNING}, 4, state=State.CANCELLED)
-    assert not await here.show(job, "a", 5, "searching: the moon", "e8", 8)
+    assert not await here.append_progress(job, "a", 5, "searching: the moon", "e8", 8)
     await here.delete(job.id)
     assert await there.lines(job) == []
 

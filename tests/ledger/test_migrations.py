@@ -122,7 +122,7 @@ async def test_the_jobs_of_an_old_database_are_kept_and_go_on(
         "job_old23456", False, State.RUNNING, "e7", 7,
     )  # fmt: skip
     assert (joined.order, joined.line, joined.plan, joined.cost) == (ORDER, "", None, 0.0)
-    assert (joined.follow_ups, joined.started, joined.newest) == ((), None, "v1_a")
+    assert (joined.follow_ups, joined.started, joined.latest_interaction_id) == ((), None, "v1_a")
     assert await ledger.report(joined.id) == "Ebbe 🌊"
     assert await ledger.lease(joined.id, "a", now=0, seconds=10)
 

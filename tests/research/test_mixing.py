@@ -239,5 +239,5 @@ async def test_an_answer_without_a_text_is_not_gone_on_from(desk: Desk, brain: B
     await ask(service, job, SUMMARY)
     job = await service.job(job.id)
     silent = replace(job.follow_ups[0], text="", interaction_id="v1_silent")
-    assert replace(job, follow_ups=(*job.follow_ups, silent)).newest == job.follow_ups[0].interaction_id
-    assert replace(job, follow_ups=(silent,)).newest == job.interaction_id
+    assert replace(job, follow_ups=(*job.follow_ups, silent)).latest_interaction_id == job.follow_ups[0].interaction_id
+    assert replace(job, follow_ups=(silent,)).latest_interaction_id == job.interaction_id

@@ -196,7 +196,7 @@ async def test_a_run_that_builds_on_a_report_says_so_before_the_yes(desk: Desk) 
     asked = await order(desk, brief="The tides of the moon itself", builds_on=base.id)
     assert f"Builds on: `{base.id}` (“Tides”)" in asked
     job = (await desk.jobs())[0]
-    assert (job.order.base, job.order.previous) == (base.id, base.newest)
+    assert (job.order.base, job.order.previous) == (base.id, base.latest_interaction_id)
 
 
 async def test_the_files_of_the_message_go_along_and_stand_in_the_quote(desk: Desk) -> None:

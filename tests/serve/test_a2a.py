@@ -213,7 +213,7 @@ async def test_an_answer_that_comes_too_early_leaves_the_question_open(
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
     asked = await caller.ask("forget this conversation")
-    async with SessionLocks(database).one(conversation("robot", "c1")):
+    async with SessionLocks(database).hold(conversation("robot", "c1")):
         early = await caller.ask("yes, forget it", task_id=asked.id)
     assert early.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
     assert "another turn of this conversation is under way" in said(early)
@@ -281,7 +281,7 @@ async def test_a_cancelled_task_frees_its_context_and_its_research_goes_on(
 
 
 async def test_one_turn_at_a_time_in_a_context(url: str, issuer: Issuer, database: Database) -> None:
-    async with SessionLocks(database).one(conversation("robot", "c1")):
+    async with SessionLocks(database).hold(conversation("robot", "c1")):
         task = await Caller(url, issuer.token("robot")).ask("Hello!")
     assert task.status.state == TaskState.TASK_STATE_REJECTED
     assert "another turn of this conversation is under way" in said(task)
@@ -307,7 +307,7 @@ async def test_a_task_whose_replica_died_is_said_to_have_failed(database: Databa
         return found.status.state
 
     assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have its lease yet
-    async with SessionLocks(database, clock=lambda: now).one(conversation("robot", "c1")):
+    async with SessionLocks(database, clock=lambda: now).hold(conversation("robot", "c1")):
         now += LEASE - 1
         assert await state() == TaskState.TASK_STATE_WORKING
         now += LEASE + 1  # its process has died: nobody renews the lease

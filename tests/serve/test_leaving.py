@@ -60,7 +60,7 @@ async def test_a_turn_that_is_left_while_it_takes_its_conversation_leaves_it_fre
     turns = SessionLocks(database)
 
     async def hold() -> None:
-        async with turns.one("desk/ada/s1"):
+        async with turns.hold("desk/ada/s1"):
             await asyncio.Event().wait()
 
     async with database.write():  # the next statement waits for this one

@@ -168,10 +168,10 @@ def test_a_value_that_the_database_refuses_is_not_called_a_database_that_is_away
 def test_a_server_that_cannot_write_is_not_ready(
     serve: Serve, environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.health.FRESH", 0.0)
+    monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 0.0)
     client = serve()
     until(lambda: client.get("/readyz").status_code == 200)
-    monkeypatch.setattr("tools.server.health.PATIENCE", 0.5)  # nothing else holds these locks
+    monkeypatch.setattr("tools.server.health.PROBE_TIMEOUT_S", 0.5)  # nothing else holds these locks
     for name, file in (("sessions", "sessions.db"), ("ledger", "ledger.db")):
         with closing(sqlite3.connect(environment / file)) as other:
             other.execute("begin immediate")  # as a connection that was lost in the middle of a write
@@ -180,7 +180,7 @@ def test_a_server_that_cannot_write_is_not_ready(
 
 
 def test_probes_of_strangers_cost_nothing(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.server.health.FRESH", 1e6)
+    monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 1e6)
     assert client.get("/readyz").status_code == 200
     looked: list[object] = []
     monkeypatch.setattr(Database, "write", looked.append)

@@ -135,15 +135,15 @@ async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_r
     now = [1000.0]
     database = Database(load_settings().ledger_url)
     one, other = (SessionLocks(database, clock=lambda: now[0]) for _ in range(2))
-    async with one.one("desk/ada/s1"):
+    async with one.hold("desk/ada/s1"):
         with pytest.raises(SessionLocked):
-            async with other.one("desk/ada/s1"):
+            async with other.hold("desk/ada/s1"):
                 pass
-        async with other.one("desk/ada/s2"):
+        async with other.hold("desk/ada/s2"):
             pass
-    async with other.one("desk/ada/s1"):  # handed back
+    async with other.hold("desk/ada/s1"):  # handed back
         now[0] += other.lease + 1  # and never heard of again: its replica died
-        async with one.one("desk/ada/s1"):
+        async with one.hold("desk/ada/s1"):
             pass
     await database.close()
 
@@ -155,7 +155,7 @@ async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
         await woken.wait()
 
     async def hold() -> None:
-        async with SessionLocks(database, sleep=sleep).one("desk/ada/s1"):
+        async with SessionLocks(database, sleep=sleep).hold("desk/ada/s1"):
             async with database.write() as connection:
                 await connection.execute(text("UPDATE desk_turns SET owner = 'another'"))
             woken.set()
@@ -174,7 +174,7 @@ async def test_a_turn_that_the_end_of_the_server_cuts_off_leaves_its_conversatio
     turns = SessionLocks(database)
 
     async def hold() -> None:
-        async with turns.one("desk/ada/s1"):
+        async with turns.hold("desk/ada/s1"):
             begun.set()
             await asyncio.Event().wait()
 
@@ -282,7 +282,7 @@ def test_who_has_not_asked_for_a_minute_is_forgotten() -> None:
     rates = RateLimiter(at_once=1, per_minute=2, clock=lambda: now[0])
     for number in range(1000):
         now[0] += 1
-        with rates.one(f"user {number}"), rates.one("ada") if number % 30 == 0 else nullcontext():
+        with rates.admit(f"user {number}"), rates.admit("ada") if number % 30 == 0 else nullcontext():
             pass
     assert len(rates._begun) == 61
 

@@ -13,7 +13,7 @@ from typing import Any
 from google.genai import types
 from pydantic import PrivateAttr
 
-SENT = frozenset(
+SUPPORTED_KEYS = frozenset(
     {"max_output_tokens", "stop_sequences", "seed", "temperature", "top_p"}  # by ADK
     | {"thinking_config", "tool_config", "response_modalities", "image_config"}
     | {"safety_settings", "labels", "service_tier", "store"}

@@ -25,7 +25,7 @@ async def agreed(service: Research, order: Order, up_to: float, again: bool) -> 
     low, high = cost_of(order.agent)
     if high <= up_to:
         return True
-    if not starts_run(await service.newest(order), again):
+    if not starts_run(await service.latest_attempt(order), again):
         return False
     err.print(await quote(service, order), markup=False, soft_wrap=True)
     confirm(

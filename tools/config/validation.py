@@ -14,7 +14,7 @@ from google.adk.tools.url_context_tool import UrlContextTool
 from google.genai import types
 from pydantic import TypeAdapter, ValidationError
 
-from tools.adk.request_options import LABEL, LABEL_KEY, SENT
+from tools.adk.request_options import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import capability_errors
 from tools.interactions.server_tools import ServerTool
 from tools.yaml_files import Finding, entries
@@ -50,8 +50,8 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
 def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
     """Yields a finding for each setting that the API does not have, which ADK would drop silently."""
     here = "generate_content_config"
-    for key in sorted((settings.keys() - SENT) & types.GenerateContentConfig.model_fields.keys()):
-        yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SENT))}"
+    for key in sorted((settings.keys() - SUPPORTED_KEYS) & types.GenerateContentConfig.model_fields.keys()):
+        yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SUPPORTED_KEYS))}"
     for key, value in _mapping(settings.get("labels")).items():
         if not LABEL_KEY.fullmatch(str(key)) or not LABEL.fullmatch(str(value)):
             yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"

@@ -19,7 +19,7 @@ from tools.interactions.http_answer import NotSent
 from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 
-THINKING = 4
+MODEL_TIMEOUT_FACTOR = 4
 """Factor by which the timeout is longer for a model's answer than for any other answer."""
 
 
@@ -153,7 +153,7 @@ class InteractionsClient:
         """
         body = {"model": model, "input": text, "previous_interaction_id": previous or None}
         steps, earlier = list[Any](), list[str]()
-        async with self._answer(THINKING):
+        async with self._answer(MODEL_TIMEOUT_FACTOR):
             transport = self._transport()
             while True:
                 part = await transport.answer(body)

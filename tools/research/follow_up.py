@@ -40,7 +40,7 @@ async def ask(
         ApiError: the model could not be asked.
     """
     try:
-        resource = await client.ask(model, question, job.newest)
+        resource = await client.ask(model, question, job.latest_interaction_id)
     except NotFound:
         text = f"{report_context(report, job.follow_ups)}\n\n---\nAnswer this from what stands above: {question}"
         try:

@@ -220,7 +220,7 @@ class Job:
         return hashlib.sha256(what.encode()).hexdigest()[:16]
 
     @property
-    def newest(self) -> str | None:
+    def latest_interaction_id(self) -> str | None:
         """Id of the interaction that a question about it, or a run that builds on it, continues."""
         answered = (
             answer.interaction_id for answer in reversed(self.follow_ups) if answer.text and answer.interaction_id

@@ -358,7 +358,9 @@ class Ledger:
         return None
 
     @shielded
-    async def show(self, job: Job, owner: str, now: float, line: str, cursor: str | None, events: int) -> bool:
+    async def append_progress(
+        self, job: Job, owner: str, now: float, line: str, cursor: str | None, events: int
+    ) -> bool:
         """Writes a line of progress. Returns False if the owner no longer holds the lease or the job has ended."""
         theirs = and_(JOBS.c.state.in_(list(HAS_INTERACTION)), JOBS.c.owner == owner)
         values = {"state": State.RUNNING, "line": line, "cursor": cursor, "events": events}

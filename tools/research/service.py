@@ -117,7 +117,7 @@ class Research:
             LimitReached: the user has too much running or spent. It is not raised if the order has a job.
         """
         order = replace(order, server=self._server())
-        newest = await self.newest(order)
+        newest = await self.latest_attempt(order)
         if newest and not newest.came_to_nothing:
             if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the user may now want a plan
                 order = replace(newest.order, options=order.options)
@@ -136,7 +136,7 @@ class Research:
         """
         job, _ = await self._finished(job_id, "that could be built on")
         self._check_server(job)
-        return replace(order, base=job.id, previous=job.newest or "")
+        return replace(order, base=job.id, previous=job.latest_interaction_id or "")
 
     async def start_again(
         self, job: Job, *, session: str = "", limits: Quotas | None = None, confirm: bool = False
@@ -150,9 +150,9 @@ class Research:
         Raises:
             LimitReached: see `start`.
         """
-        newest = await self.newest(job.order) or job
+        newest = await self.latest_attempt(job.order) or job
         order = replace(newest.order, session=session or job.order.session, server=self._server())
-        last = await self.newest(order)
+        last = await self.latest_attempt(order)
         for known in (newest, last):
             if known and known.is_repeated_by_joining:
                 return known
@@ -161,7 +161,7 @@ class Research:
         state = State.AWAITING_APPROVAL if confirm else State.INTENDED
         return (await self._add(order, limits, state, plan))[0]
 
-    async def newest(self, order: Order) -> Job | None:
+    async def latest_attempt(self, order: Order) -> Job | None:
         """The last attempt of the same order at this server, or none."""
         first = replace(order, attempt=1, server=self._server()).key
         jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)

@@ -43,7 +43,7 @@ class JobSpan:
         self.job, self.events, self.resumes = job, job.events, 0
         self._span, self._taken_up = span, job.state in HAS_INTERACTION
 
-    def attached(self) -> None:
+    def record_resume(self) -> None:
         """Counts a stream that continues an earlier one."""
         self.resumes += 1
         _resumes.add(1, {"research.resume.kind": "process" if self._taken_up else "stream"})
@@ -93,9 +93,9 @@ def following(job: Job) -> Iterator[JobSpan]:
 
 
 def record_resume() -> None:
-    """Counts a resumed stream of the current job, see `JobSpan.attached`."""
+    """Counts a resumed stream of the current job, see `JobSpan.record_resume`."""
     if work := _current.get():
-        work.attached()
+        work.record_resume()
 
 
 def set_job(job: Job | None) -> None:

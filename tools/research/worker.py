@@ -253,7 +253,9 @@ class Worker:
                 for line in lines:
                     if line not in shown:  # a restart, re-attach or poll brings lines again
                         shown.add(line)
-                        if not await self._ledger.show(job, self.leases.owner, self._clock(), line, cursor, events):
+                        if not await self._ledger.append_progress(
+                            job, self.leases.owner, self._clock(), line, cursor, events
+                        ):
                             return  # cancelled, deleted, or lease lost
                         say(line)
 

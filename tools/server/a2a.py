@@ -111,8 +111,8 @@ class TurnExecutor(AgentExecutor):
             await event_queue.enqueue_event(begun)
         user = user_of(context.call_context)
         try:
-            with self._rates.one(user):
-                async with self._turns.one(conversation(user, context.context_id)):
+            with self._rates.admit(user):
+                async with self._turns.hold(conversation(user, context.context_id)):
                     with sessions.windowed_reads():
                         state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state

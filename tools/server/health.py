@@ -17,9 +17,9 @@ from tools.settings import SettingsError
 
 log = logging.getLogger(__name__)
 
-FRESH = 5.0
+CACHE_TTL_S = 5.0
 """Seconds for which a readiness check is cached: the endpoint needs no token, so anybody can call it often."""
-PATIENCE = 5.0
+PROBE_TIMEOUT_S = 5.0
 """Timeout of a write to a store, in seconds."""
 
 
@@ -46,7 +46,7 @@ class Health:
     async def ready(self, request: object) -> Response:
         """Readiness: 200 if all stores accept writes, a backend is configured and the server is not shutting down."""
         problems = {} if self.open else {"server": "is ending"}
-        if self._looking is None or (self._looking.done() and self.clock() - self._looked >= FRESH):
+        if self._looking is None or (self._looking.done() and self.clock() - self._looked >= CACHE_TTL_S):
             self._looking = asyncio.create_task(self._look())
         problems |= await asyncio.shield(self._looking)
         try:
@@ -64,7 +64,7 @@ class Health:
 
 async def _can_write(write: Callable[[], Awaitable[None]]) -> bool:
     try:
-        async with asyncio.timeout(PATIENCE):
+        async with asyncio.timeout(PROBE_TIMEOUT_S):
             await write()
     except (*DATABASE_ERRORS, TimeoutError) as error:
         log.warning("a store cannot be written: %s", type(error).__name__)

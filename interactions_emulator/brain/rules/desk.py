@@ -9,7 +9,13 @@ from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of, study_score
 from interactions_emulator.brain.rules.parsed_turn import Call, ParsedTurn
-from interactions_emulator.brain.rules.research_phrases import JOB_ID, Wish, begins_with_yes, plain, wishes_of
+from interactions_emulator.brain.rules.research_phrases import (
+    JOB_ID,
+    Wish,
+    begins_with_yes,
+    normalized_message,
+    wishes_of,
+)
 from interactions_emulator.brain.rules.tool_selection import Candidate
 
 FORGET, CONFIRM = "forget_conversation", "confirm_forgetting"
@@ -82,7 +88,7 @@ def is_for_researcher(heard: ParsedTurn, researcher: Candidate) -> bool:
     intent = intent_of(message)
     if intent in ("judge", "draw") or intent in MEMORY:
         return False
-    if JOB_ID.search(message) or plain(message) in ("list", "liste", "lista"):
+    if JOB_ID.search(message) or normalized_message(message) in ("list", "liste", "lista"):
         return True
     if wishes & _ANSWERS and _waits(heard, researcher):
         return True

@@ -67,7 +67,7 @@ class ParsedTurn:
         return self.calls[-1] if self.calls else None
 
 
-def hear(turn: Turn) -> ParsedTurn:
+def parse_turn(turn: Turn) -> ParsedTurn:
     """Parses a turn. Quoted context (`<<<BEGIN_...>>>`) is text of other agents, never the user's message."""
     said: list[Said] = []
     calls: list[Call] = []

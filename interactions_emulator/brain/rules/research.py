@@ -15,7 +15,7 @@ from interactions_emulator.brain.rules.brief import Aspect, Brief, parse, read_b
 from interactions_emulator.brain.rules.charts import Figure, figures
 from interactions_emulator.brain.rules.corpus_qa import alike, quotable
 from interactions_emulator.brain.rules.drawing import image
-from interactions_emulator.brain.rules.parsed_turn import hear
+from interactions_emulator.brain.rules.parsed_turn import parse_turn
 from interactions_emulator.brain.rules.plan_edits import agreed_brief, plan_of
 from interactions_emulator.brain.rules.report import Finding, write_report
 from interactions_emulator.corpus.index import Corpus, Passage
@@ -58,7 +58,7 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
     `agent_config`: `thinking_summaries` "none" leaves out the thoughts; `collaborative_planning` returns only the plan;
     `visualization` "off" leaves out the charts.
     """
-    heard, ids = hear(turn), Ids(turn)
+    heard, ids = parse_turn(turn), Ids(turn)
     attached = read_documents(heard.documents)
     titles = listed([entry.title for entry in attached.corpus.documents()])
     brief = agreed_brief(heard) or (read_brief(heard) if heard.asked or not titles else parse(titles))

@@ -366,7 +366,7 @@ _AGREEMENT = re.compile(
 
 def wishes_of(message: str) -> frozenset[Wish]:
     """All wishes that the words of a message match."""
-    text = plain(message)
+    text = normalized_message(message)
     found: set[Wish] = {wish for wish, pattern in _FOUND.items() if pattern.search(text)}
     if len(text.split()) <= MOST_WORDS:
         found |= {wish for wish, pattern in _ALL.items() if pattern.fullmatch(text)}
@@ -390,7 +390,7 @@ def without_agreement(message: str) -> str:
     return _AGREEMENT.sub("", JOB_ID.sub("", message).strip(), count=1).strip()
 
 
-def plain(message: str) -> str:
+def normalized_message(message: str) -> str:
     """A message in lower case without ids, punctuation and polite words."""
     text = JOB_ID.sub(" ", message[:LONGEST]).casefold().replace("’", "'")
     text = re.sub(r"\b(do|does|did)nt\b", r"\1n't", re.sub(r"[^\w\s']|_", " ", text))

@@ -35,11 +35,11 @@ async def resolve(urls: Iterable[str], http: httpx.AsyncClient) -> dict[str, str
     redirects = [url for url in dict.fromkeys(urls) if is_redirect(url)]
     free = asyncio.Semaphore(AT_ONCE)
 
-    async def one(url: str) -> str:
+    async def resolve(url: str) -> str:
         async with free:
             return await _location(url, http)
 
-    found = await asyncio.gather(*map(one, redirects))
+    found = await asyncio.gather(*map(resolve, redirects))
     return {url: target for url, target in zip(redirects, found, strict=True) if target}
 
 

@@ -154,8 +154,8 @@ class GatewayMiddleware:
         metadata = without_owned(metadata) | ({KEY: key, DIGEST: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
-            with self.rates.one(whose):
-                async with _whole(send) as whole, self.turns.one(conversation(whose, session)):
+            with self.rates.admit(whose):
+                async with _whole(send) as whole, self.turns.hold(conversation(whose, session)):
                     given = await self.answers.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
@@ -172,7 +172,7 @@ class GatewayMiddleware:
     async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         """Changes or deletes a conversation under its lock, since a turn that runs meanwhile would fail."""
         try:
-            async with _whole(send) as whole, self.turns.one(session):
+            async with _whole(send) as whole, self.turns.hold(session):
                 await self.app(scope, receive, whole)
         except (SessionLocked, *DATABASE_ERRORS) as error:
             await trouble(error)(scope, receive, send)

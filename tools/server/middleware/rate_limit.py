@@ -35,7 +35,7 @@ class RateLimiter:
     """Start times of the last minute's turns by user, ordered by last request."""
 
     @contextmanager
-    def one(self, user: str) -> Iterator[None]:
+    def admit(self, user: str) -> Iterator[None]:
         """Counts a turn while the block runs.
 
         Raises:

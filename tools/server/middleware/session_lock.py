@@ -55,7 +55,7 @@ class SessionLocks:
     _leaving: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
-    async def one(self, session: str) -> AsyncIterator[None]:
+    async def hold(self, session: str) -> AsyncIterator[None]:
         """Holds the lease of a session; cancels the task if the lease is lost, since another turn may hold it then.
 
         Raises:
