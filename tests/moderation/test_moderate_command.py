@@ -5,8 +5,10 @@ from __future__ import annotations
 import csv
 import json
 import signal
+import sqlite3
 from collections import Counter
 from collections.abc import Iterator
+from contextlib import closing
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +24,7 @@ from tests.routing.test_conversation import text_of
 from tests.scripts import said
 from tools.cli.app import app
 from tools.moderation.batch import judge_rows
-from tools.moderation.input_file import Row
+from tools.moderation.input_file import FileProblem, Row
 from tools.moderation.judge import ModerationClient
 from tools.moderation.verdict_store import VerdictStore
 
@@ -130,6 +132,16 @@ def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
     assert [row["row"] for row in lines_of(tmp_path / "c.jsonl.verdicts.jsonl")] == [1]
 
 
+def judged(partial: Path) -> int:
+    """How many verdicts the table of a batch under way has."""
+    if not partial.exists():
+        return 0
+    with closing(sqlite3.connect(partial)) as database:
+        has_table = database.execute("SELECT 1 FROM sqlite_master WHERE name = 'verdicts'").fetchone()
+        [(count,)] = database.execute("SELECT count(*) FROM verdicts") if has_table else [(0,)]
+    return int(count)
+
+
 @pytest.mark.parametrize(("kind", "by"), [("csv", signal.SIGKILL), pytest.param("jsonl", signal.SIGINT, marks=NIGHTLY)])
 def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     api: Emulator, judge: Counting, tmp_path: Path, kind: str, by: signal.Signals
@@ -142,7 +154,7 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     with log.open("wb") as told:
         process = Fork("tools", "moderate", *map(str, arguments), stderr=told)
     try:
-        until(lambda: target.exists() and target.read_bytes().count(b"\n") == 11)
+        until(lambda: judged(tmp_path / "verdicts.jsonl.partial") == 11)
         process.send_signal(by)
         process.wait()
     finally:
@@ -150,8 +162,8 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     if by is signal.SIGINT:
         assert (process.returncode, "the same command goes on" in log.read_text()) == (130, True)
         assert len({row["row"] for row in lines_of(target)}) == 11  # not always the first: four are asked about at once
-    with target.open("a") as half:
-        half.write('{"row": 30, "ha')
+    else:
+        assert not target.exists()
     api.faults()
     again = moderate(*arguments)
     assert again.exit_code == 0, again.stderr
@@ -253,9 +265,24 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
     assert sum(judge.asked.values()) < 60
 
 
-def test_a_run_killed_twice_leaves_no_remains_of_its_half_line(tmp_path: Path) -> None:
+def test_a_run_that_is_killed_twice_keeps_the_file_of_before_and_all_verdicts(tmp_path: Path) -> None:
     target = tmp_path / "v.jsonl"
-    target.write_text('{"row": 1, "hash": "' + "f" * 5_000)
-    VerdictStore(target).write(Row(1, ""), None)
-    again = VerdictStore(target)  # the first was never closed
-    assert (again.kept, len(lines_of(target))) == (1, 1)
+    book = VerdictStore(target)
+    book.write(Row(1, "one"), None)
+    book.close(1)
+    before = target.read_bytes()
+    for number in (2, 3):  # neither is closed
+        VerdictStore(target).write(Row(number, f"text {number}"), None)
+    assert target.read_bytes() == before
+    again = VerdictStore(target)
+    assert (again.kept, again.has(Row(2, "text 2")), again.has(Row(3, "another text"))) == (3, True, False)
+    assert again.close().empty == 3
+    assert [path.name for path in tmp_path.iterdir()] == ["v.jsonl"]
+
+
+def test_a_table_that_is_none_is_named_and_left_alone(tmp_path: Path) -> None:
+    partial = tmp_path / "v.jsonl.partial"
+    partial.write_text("dear diary\n" * 200)
+    with pytest.raises(FileProblem, match=r"v\.jsonl\.partial: file is not a database; move the file away"):
+        VerdictStore(tmp_path / "v.jsonl")
+    assert partial.read_text().startswith("dear diary")

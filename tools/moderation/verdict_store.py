@@ -1,14 +1,14 @@
-"""Stores the verdicts on a file's rows as JSON lines: appended as they come, and sorted at the end.
+"""Stores the verdicts on a file's rows: in a SQLite table while a batch runs, as JSON lines when it ends.
 
-A batch that is stopped or killed leaves complete lines and at most one incomplete line, so the next one continues
-after them. Memory holds two numbers per row: the position of its line, and the hash of its text.
+A batch that is stopped writes what it has. One that is killed leaves the table, and the next one continues with it.
 """
 
 from __future__ import annotations
 
 import json
-from array import array
+import sqlite3
 from collections import Counter
+from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -17,8 +17,11 @@ from tools.moderation.input_file import FileProblem, Row
 from tools.moderation.judge import NotModerated
 from tools.moderation.verdict import Verdict
 
-NOTHING = 0
-"""Stored instead of a hash: the row has no verdict yet."""
+_TABLE = """
+    CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, hash TEXT, judged INTEGER, entry TEXT NOT NULL)
+"""
+Entry = dict[str, Any]
+"""A line of the file: `{"row": 1, "hash": "…", "verdict": {…}}`, or with `error` instead of `verdict`."""
 
 
 @dataclass
@@ -45,96 +48,99 @@ class Summary:
 
 
 class VerdictStore:
-    """The file of verdicts at `path`, open for writing."""
+    """The verdicts of the file `path`, open for writing. Until `close` they are in `path` with `.partial` added."""
+
+    kept: int
+    """Number of rows that had a verdict when the file was opened."""
 
     def __init__(self, path: Path) -> None:
         """Raises:
         FileProblem: the file cannot be written, or contains anything other than verdicts.
         """
-        self._path = path
-        self._at, self._hashes = array("Q"), array("Q")
-        self.kept = 0
-        """Number of rows that had a verdict when the file was opened."""
+        self._path, self._partial = path, path.with_name(f"{path.name}.partial")
+        new = not self._partial.exists()
         try:
-            path.touch()
-            end = self._read()
-            self._file = path.open("r+b")
+            self._partial.touch()
+            self._database = sqlite3.connect(self._partial, isolation_level=None)
+            self._database.execute(_TABLE)
+            self._database.execute("BEGIN")
+            self._database.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?)", self._lines())
+            self._database.execute("COMMIT")
+            [(self.kept,)] = self._database.execute("SELECT count(*) FROM verdicts WHERE judged")
         except OSError as error:
             raise FileProblem(f"{path}: {error.strerror}") from None
-        self._file.truncate(end)
-        self._file.seek(end)
-        self.kept = sum(value != NOTHING for value in self._hashes)
+        except sqlite3.Error as error:
+            raise FileProblem(f"{self._partial}: {error}; move the file away, or name another with --out") from None
+        except FileProblem:
+            self._database.close()
+            if new:
+                self._partial.unlink()
+            raise
 
     def has(self, row: Row) -> bool:
         """Whether this row, with this text, was judged."""
-        return row.number <= len(self._hashes) and self._hashes[row.number - 1] == _hash(row.digest)
+        query = "SELECT 1 FROM verdicts WHERE number = ? AND hash = ? AND judged"
+        return self._database.execute(query, (row.number, row.digest)).fetchone() is not None
 
     def write(self, row: Row, outcome: Verdict | NotModerated | None) -> None:
-        """Appends the outcome of a row (None: it has no text) as a line, which survives the end of the process."""
-        entry: dict[str, Any] = {
-            "row": row.number,
-            **({"id": row.id} if row.id is not None else {}),
-            "hash": row.digest,
-        }
+        """Stores the outcome of a row (None: it has no text). It survives the end of the process.
+
+        Raises:
+            FileProblem: it cannot be stored, for example because the disk is full.
+        """
+        entry: Entry = {"row": row.number, **({"id": row.id} if row.id is not None else {}), "hash": row.digest}
         if isinstance(outcome, NotModerated):
             entry["error"] = {"code": outcome.code, "message": str(outcome)}
         else:
             entry["verdict"] = outcome.model_dump() if outcome else None
-        start = self._file.tell()
-        self._file.write(json.dumps(entry).encode() + b"\n")
-        self._file.flush()
-        self._enter(entry, start)
+        try:
+            self._database.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?)", _values(entry))
+        except sqlite3.Error as error:
+            raise FileProblem(f"{self._partial}: {error}") from None
 
     def close(self, rows: int | None = None) -> Summary:
-        """Rewrites the file atomically, with one line per row in the order of rows; returns the counts.
+        """Writes the file atomically, with one line per row in the order of rows; returns the counts.
 
         Args:
             rows: number of rows of the input; lines of other rows are dropped. None: not known.
         """
-        self._file.close()
         summary = Summary()
         draft = self._path.with_name(f"{self._path.name}.tmp")
-        with self._path.open("rb") as old, draft.open("wb") as new:
-            for start in self._at[:rows]:
-                if start:
-                    old.seek(start - 1)
-                    line = old.readline()
-                    _count(json.loads(line), summary)
-                    new.write(line)
+        with draft.open("w", encoding="utf-8") as file:
+            query = "SELECT entry FROM verdicts WHERE ? IS NULL OR number <= ? ORDER BY number"
+            for (line,) in self._database.execute(query, (rows, rows)):
+                _count(json.loads(line), summary)
+                file.write(f"{line}\n")
         draft.replace(self._path)
+        self._database.close()
+        self._partial.unlink()
         return summary
 
-    def _read(self) -> int:
-        """Loads the existing lines; returns where the last complete line ends."""
-        end = 0
+    def _lines(self) -> Iterator[tuple[int, str, bool, str]]:
+        """Yields the rows of the table for the lines that an earlier batch has written."""
+        if not self._path.exists():
+            return
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
-                if not line.endswith(b"\n") and line.startswith(b'{"row": '[: len(line)]):
-                    break  # incomplete, because the process died
                 try:
-                    self._enter(json.loads(line), end)
-                except (ValueError, KeyError, TypeError, AttributeError, OverflowError):
+                    yield _values(json.loads(line))
+                except (ValueError, KeyError, TypeError, AttributeError):
                     what = f"{self._path}: line {number} is no verdict of a row"
                     raise FileProblem(f"{what}; move the file away, or name another with --out") from None
-                end += len(line)
-        return end
-
-    def _enter(self, entry: dict[str, Any], start: int) -> None:
-        judged = _hash(entry["hash"]) if "error" not in entry else NOTHING
-        if judged and entry["verdict"] is not None:
-            Verdict.model_validate(entry["verdict"])
-        number = entry["row"]
-        if number < 1:
-            raise ValueError("rows are counted from 1")
-        missing = number - len(self._at)
-        if missing > 0:
-            self._at.frombytes(bytes(self._at.itemsize * missing))
-            self._hashes.frombytes(bytes(self._hashes.itemsize * missing))
-        self._at[number - 1], self._hashes[number - 1] = start + 1, judged
 
 
-def _hash(digest: str) -> int:
-    return int(digest, 16) or 1
+def _values(entry: Entry) -> tuple[int, str, bool, str]:
+    """Returns an entry's row of the table.
+
+    Raises:
+        ValueError, KeyError, TypeError, AttributeError: it is no verdict of a row.
+    """
+    judged = "error" not in entry
+    if judged and entry["verdict"] is not None:
+        Verdict.model_validate(entry["verdict"])
+    if not isinstance(entry["row"], int) or not 1 <= entry["row"] < 2**63:
+        raise ValueError("rows are counted from 1")
+    return entry["row"], str(entry["hash"]), judged, json.dumps(entry)
 
 
 def _count(entry: dict[str, Any], summary: Summary) -> None:
