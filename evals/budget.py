@@ -15,8 +15,8 @@ from google.adk.models import LLMRegistry, LlmRequest, LlmResponse
 from evals.effects import CREATES
 from evals.invocation_facts import facts_of
 from tools.adk.model import InteractionsLlm
-from tools.research.config import Quotas
-from tools.research.job import cost_of
+from tools.research.pricing import cost_of
+from tools.research.quotas import Quotas
 from tools.researcher.agent import Researcher
 
 TOKENS = 10_000

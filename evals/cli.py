@@ -128,7 +128,9 @@ def file_name(run: str) -> str:
 def _installed() -> None:
     if not all(map(find_spec, ("pandas", "jinja2", "scipy"))):
         fail(RuntimeError(MISSING))
-    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns so of all its evaluation
+    warnings.filterwarnings(
+        "ignore", r"\[EXPERIMENTAL\]", UserWarning
+    )  # ADK 2.13 gives this warning for its whole evaluation
 
 
 def _settle(live: bool, place: Path) -> None:

@@ -2,16 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-from scipy.stats import bootstrap
-
 from evals.result import Case, Run
+from evals.statistics import interval
 
-SAMPLES = 4_000
-"""Number of resamplings of the bootstrap."""
 PASSED = "passed"
 
 
@@ -63,19 +58,6 @@ def changed(first: Run, second: Run) -> list[tuple[Case, Case]]:
     others = {case.key: case for case in second.cases}
     pairs = [(case, others[case.key]) for case in first.cases if case.key in others]
     return sorted((pair for pair in pairs if pair[0].passed != pair[1].passed), key=lambda pair: pair[1].passed)
-
-
-def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean of paired differences, by the percentile bootstrap with a fixed seed.
-
-    If all differences are equal, resampling shows no spread: then the margin is what one more case could change.
-    """
-    mean = sum(differences) / len(differences)
-    if len(set(differences)) == 1:
-        margin = 1 / (len(differences) + 1) if mean else 0.0
-        return mean - margin, mean + margin
-    found = bootstrap((differences,), np.mean, n_resamples=SAMPLES, method="percentile", rng=0).confidence_interval
-    return float(found.low), float(found.high)
 
 
 def _score(case: Case, metric: str) -> float | None:

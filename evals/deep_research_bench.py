@@ -15,7 +15,8 @@ from pathlib import Path
 
 from tools.interactions.citations import plain_marks
 from tools.interactions.client import ApiError
-from tools.research.job import ACTIVE, TERMINAL, Job, Order, State, cost_of
+from tools.research.job import ACTIVE, TERMINAL, Job, Order, State
+from tools.research.pricing import cost_of
 from tools.research.report.reading import Report
 from tools.research.service import Research
 
@@ -64,7 +65,9 @@ class _Past:
 
 
 def read_tasks(file: Path) -> list[Task]:
-    """Reads the tasks of a `query.jsonl`. In a sample with its own ids, a number in `source_id` is the benchmark's id.
+    """Reads the tasks of a `query.jsonl`. The id of a task is its `source_id` if that is a number, else its `id`.
+
+    A sample may number its tasks anew in `id`, and keep the benchmark's numbers in `source_id`.
 
     Raises:
         TasksError: the file is unreadable, has no tasks, or has a malformed or repeated task.

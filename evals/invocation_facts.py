@@ -63,7 +63,7 @@ class Facts:
 
     @property
     def creates(self) -> int:
-        """Creates of Deep Research that the turn allowed."""
+        """Number of create requests to Deep Research that the turn allowed."""
         return sum(act.creates for act in self.acts)
 
     @property

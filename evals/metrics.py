@@ -72,7 +72,7 @@ def false_research_starts(actual: Facts, expected: Facts) -> float:
 
 @metric
 def research_starts(actual: Facts, expected: Facts) -> float | None:
-    """Whether a run that was asked for is ordered. None if the turn is only setup."""
+    """Whether the run that the user asked for was ordered. None if none was asked for, or if the turn only prepares."""
     leads_up = expected.wanted is not None and expected.wanted.setup
     return float(actual.research) if ORDERS.issuperset(expected.effects) and not leads_up else None
 

@@ -17,6 +17,8 @@ ROOT = Path(__file__).resolve().parents[1]
 INSTALLED_CONFIGS = ROOT / "configs"
 """Folder of the agents' YAML files as they come with the application."""
 Wish = Literal["auto", "gemini", "vertex", "emulator"]
+RETENTION_DAYS = 55.0
+"""Days for which the server keeps interactions on the paid tier."""
 
 
 class SettingsError(DeskError):
@@ -59,7 +61,7 @@ class Settings(EnvironmentSettings):
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
     """Upper price estimate, in USD, up to which a run needs no yes; None: the value in the researcher's YAML."""
-    retention_days: PositiveFloat = 55.0
+    retention_days: PositiveFloat = RETENTION_DAYS
     """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
     emulator_speed: PositiveFloat = 60.0
     """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes)."""

@@ -106,7 +106,7 @@ class App:
         self._most = parts.limits.streams
 
     def __call__(self, exchange: Exchange) -> Todo:
-        """Begin an answer and return the rest of it as a coroutine, or None."""
+        """Start the answer. Return a coroutine that sends the rest, or None if nothing is left to send."""
         if self._log.busy >= self._most:
             busy = Refused(429, f"{self._most} requests are being answered already: close some streams")
             return refusal(busy).send(exchange)

@@ -1,7 +1,7 @@
 """Kinds of answers: JSON, event streams with faults, replays, pages, cut and hanging connections.
 
-Each has the `status` for the log (None: no answer), and `send`, which begins it and returns the rest as a coroutine.
-If the client disconnects, only that coroutine is cancelled; the run continues.
+Each has `status`, for the log (None: no answer is sent), and `send`. `send` starts the answer and returns a coroutine
+that sends the rest, or None if nothing is left. If the client disconnects, only this coroutine is cancelled.
 """
 
 from __future__ import annotations

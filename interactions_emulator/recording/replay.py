@@ -142,8 +142,10 @@ class Replay:
     def answer(self, method: str, path: str, query: str, body: bytes, secrets: Iterable[str] = ()) -> Response | None:
         """Return the recorded answer to a request, None if there is none.
 
-        `path` is decoded and has its version, `query` is raw, and `secrets` are the keys in the headers, which are
-        redacted in the request's texts as they were in the recording's.
+        Args:
+            path: decoded, with the API's version.
+            query: not decoded.
+            secrets: the keys in the request's headers. They are redacted in the request, as in the recording.
         """
         for secret in secrets:
             self._redactor.learn(secret)

@@ -15,8 +15,8 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from tools.research.database import POOL
-from tools.research.job import cost_of
 from tools.research.policy import ResearchPolicy
+from tools.research.pricing import cost_of
 from tools.research.recovery import INTERVAL
 from tools.server.middleware.session_lock import LEASE as TURN_LEASE
 from tools.server.settings import ServerSettings

@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from evals.compare import PASSED, changed, compare, interval
+from evals.compare import PASSED, changed, compare
 from evals.result import Case, ResultError, Run, Said, Turn, load_run, save_run
+from evals.statistics import interval
 
 
 def run(passed: str, scores: list[float] | None = None, name: str = "a") -> Run:

@@ -13,10 +13,9 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.ledger.conftest import MODEL, NOW, Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tests.ledger.test_migrations import sql
-from tools.research.config import Quotas
 from tools.research.job import DAY, Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.quotas import STILL_RUNS_S, LimitReached, within, within_day
+from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas, within, within_day
 from tools.research.spending import Spending, Used, spending_of_question
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})

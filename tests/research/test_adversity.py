@@ -22,10 +22,9 @@ from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while
 from tests.scripts import research_brain, said, search
 from tools.interactions.client import InteractionsClient
 from tools.interactions.transport import Transport
-from tools.research.config import Quotas
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
-from tools.research.quotas import LimitReached
+from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import NotFinished, Research, WrongBackend
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})

@@ -12,9 +12,8 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.config import Quotas
 from tools.research.job import Job, State
-from tools.research.quotas import LimitReached
+from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import NotDeleted, NotFinished, Research, UnknownJob, WrongBackend
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})

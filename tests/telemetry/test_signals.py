@@ -20,9 +20,8 @@ from tests.scripts import REPORT
 from tests.talk import Talk
 from tests.telemetry.conftest import Recorded
 from tools.app import build_app
-from tools.research.config import Quotas
 from tools.research.job import Job, State
-from tools.research.quotas import LimitReached
+from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
 from tools.telemetry.redacting_exporter import wordless
 

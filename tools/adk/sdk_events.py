@@ -21,13 +21,14 @@ _events = TypeAdapter[Any](InteractionSSEEvent)
 async def sdk_events(
     transport: Transport, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
 ) -> AsyncGenerator[Any, None]:
-    """Sends a create and yields its events; an answer that is too long for one interaction continues in others.
+    """Sends a create request and yields its events, also those of the interactions that continue a long answer.
 
     Args:
-        watched: whether somebody sees the pieces. If not, all pieces of a text are joined, else those of one batch.
+        watched: whether a user sees the text while it arrives. If so, only pieces that arrive together are joined;
+            otherwise all pieces of a text.
 
     Raises:
-        WireError: the create failed, or its stream broke.
+        WireError: the request failed, or its stream broke.
     """
     body, before = {**body, "stream": True}, None
     while True:

@@ -180,7 +180,8 @@ async def _research(
     base: str,
     output: _Output,
 ) -> None:
-    from tools.research.job import TERMINAL, State, cost_of
+    from tools.research.job import TERMINAL, State
+    from tools.research.pricing import cost_of
 
     settings, service = _settings(), _service()
     if most and not settings.max_agent:

@@ -6,7 +6,8 @@ from typing import TYPE_CHECKING
 
 from tools.cli.console import confirm
 from tools.cli.terminal import err
-from tools.research.job import MINUTES, Job, Order, cost_of
+from tools.research.job import Job, Order
+from tools.research.pricing import MINUTES, cost_of
 
 if TYPE_CHECKING:
     from tools.research.service import Research

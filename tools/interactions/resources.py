@@ -156,7 +156,7 @@ def _finite(number: str) -> float | None:
 
 
 def output_text(resource: Resource) -> str:
-    """Returns the text that a model output in an interaction."""
+    """Returns the text of the model's output in an interaction."""
     contents = (step.get("content") for step in resource.get("steps", ()) if step.get("type") == "model_output")
     return "".join(part.get("text") or "" for content in contents for part in content or () if isinstance(part, dict))
 

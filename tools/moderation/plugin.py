@@ -258,7 +258,10 @@ def _is_answer(event: Event) -> bool:
 
 
 def _placeholder(message: types.Content, decision: Decision, events: Sequence[Event]) -> types.Content:
-    """Builds the placeholder of a blocked message. It answers the same calls, because an open call breaks a chain."""
+    """Builds the message that replaces a blocked one.
+
+    It answers the calls that the blocked message answered, because a call without an answer breaks the chain.
+    """
     why = decision.verdict.category if decision.verdict else "it could not be checked"
     note = f"[A message of the user was withheld by moderation: {why}]"
     answered = {part.function_response.id for part in message.parts or [] if part.function_response}

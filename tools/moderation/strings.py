@@ -12,7 +12,10 @@ from tools.interactions.media_types import decoded, is_text
 
 
 def text_of(message: types.Content) -> str:
-    """Joins a message's text parts, as the researcher gets them; adds each other string on a line of its own."""
+    """Returns a message's text to judge: its text parts in one, then each other string on its own line.
+
+    The parts are joined without a separator, as the researcher gets them.
+    """
     parts = message.parts or []
     said = "".join(part.text for part in parts if part.text)
     others = (part.model_copy(update={"text": None}) for part in parts)

@@ -172,7 +172,7 @@ async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> li
 
 
 async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
-    """Research runs of other conversations about which this one asked follow-up questions."""
+    """Returns the runs that belong to other conversations, and about which this one asked questions."""
     known = await stores.research.ledger.find(user=which.user, limit=1000)
     others = (job for job in known if job.order.session != which.session)
     return [job for job in others if any(answer.session == which.session for answer in job.follow_ups)]

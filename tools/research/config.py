@@ -6,25 +6,13 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Any, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, Field, ValidationError
 
 from tools.errors import DeskError
 from tools.interactions.server_tools import ServerTool
 from tools.research.job import Order
+from tools.research.quotas import Quotas
 from tools.yaml_files import ConfigError, config_files, read_mapping
-
-
-class Quotas(BaseModel):
-    """Limits for one user."""
-
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    at_once: int = Field(default=3, gt=0)
-    per_day: int = Field(default=20, gt=0)
-    usd_per_day: float = Field(default=60.0, gt=0)
-    """USD in 24 hours; each run counts with the upper end of its estimate."""
-    plans_per_job: int = Field(default=5, gt=0)
-    """Number of plans and revised plans before a run."""
 
 
 class StorageForbidden(DeskError):
@@ -91,7 +79,7 @@ class ResearchSettings(BaseModel):
 
 
 def load_research_settings(root: Path) -> ResearchSettings:
-    """The settings of the researcher among the agents of a root file. Loads no agent.
+    """Finds the researcher among the agents of a root file, and returns its settings. Creates no agent.
 
     Args:
         root: the root agent's YAML file.

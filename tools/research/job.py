@@ -12,6 +12,7 @@ from enum import StrEnum
 from typing import Any
 
 from tools.interactions.client import CreateRequest
+from tools.research.pricing import cost_of
 
 
 class State(StrEnum):
@@ -57,22 +58,9 @@ OUTCOMES: Mapping[str, State] = {
 """The job's state for each terminal status of the API. With any other status, also an unknown one, it still runs."""
 
 
-COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
-"""Lowest and highest price of a run in USD, by prefix of the agent's name (Google's published estimates, 2026)."""
-QUESTION_COST = 0.1
-"""Assumed price of a question about a report, in USD: no price is published for a chain."""
-MINUTES = (5, 20)
-"""Usual duration of a run in minutes, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
-
-
 _ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
 JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
 """Matches the id of a job in a message."""
-
-
-def cost_of(agent: str) -> tuple[float, float]:
-    """Lowest and highest price of a run of this agent in USD; for an unknown agent the highest known."""
-    return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))
 
 
 class Kind(StrEnum):

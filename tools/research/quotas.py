@@ -1,11 +1,12 @@
-"""Checks one user's limits: concurrent jobs, creates and estimated USD in 24 hours, plans of a job."""
+"""The limits of one user and their checks: concurrent jobs, creates and estimated USD in 24 hours, plans of a job."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 
+from pydantic import BaseModel, ConfigDict, Field
+
 from tools.errors import DeskError
-from tools.research.config import Quotas
 from tools.research.job import Job, Kind
 from tools.research.spending import Spending, Used, spending_of
 
@@ -13,6 +14,19 @@ STILL_RUNS_S = 3600.0
 """Seconds for which a run counts as running after a refused cancel or an unknown start: no run takes over an hour."""
 Check = Callable[[Used], None]
 """Raises `LimitReached` if a limit is reached. The ledger calls it in the transaction that starts something."""
+
+
+class Quotas(BaseModel):
+    """Limits for one user."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    at_once: int = Field(default=3, gt=0)
+    per_day: int = Field(default=20, gt=0)
+    usd_per_day: float = Field(default=60.0, gt=0)
+    """USD in 24 hours; each run counts with the upper end of its estimate."""
+    plans_per_job: int = Field(default=5, gt=0)
+    """Number of plans and revised plans before a run."""
 
 
 class LimitReached(DeskError):

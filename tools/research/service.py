@@ -20,18 +20,18 @@ from tools.interactions.citations import replace_urls
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Resource
 from tools.research import telemetry
-from tools.research.config import Quotas
 from tools.research.follow_up import ask
 from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.policy import ResearchPolicy
 from tools.research.questions import NotConfirmed, Yes
-from tools.research.quotas import within, within_day
+from tools.research.quotas import Quotas, within, within_day
 from tools.research.report.links import resolve
 from tools.research.report.reading import Report, from_json, to_json
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment
 from tools.research.worker import Worker
+from tools.settings import RETENTION_DAYS
 
 log = logging.getLogger(__name__)
 
@@ -86,7 +86,7 @@ class Research:
         *,
         policy: ResearchPolicy | None = None,
         server: Callable[[], str] = lambda: "",
-        retention: float = 55 * DAY,
+        retention: float = RETENTION_DAYS * DAY,
         may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,

@@ -9,7 +9,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from tools.research.job import QUESTION_COST, Job, Kind, cost_of
+from tools.research.job import Job, Kind
+from tools.research.pricing import QUESTION_COST, cost_of
 
 
 @dataclass(frozen=True)

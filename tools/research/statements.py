@@ -1,4 +1,4 @@
-"""Statements of the ledger that several transactions share: spending, limits, and the use of a yes."""
+"""SQL statements that several transactions of the ledger use: record spending, read limits, mark a yes as used."""
 
 from __future__ import annotations
 

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from tools.research.job import MINUTES, Job, State, cost_of
+from tools.research.job import Job, State
+from tools.research.pricing import MINUTES, cost_of
 from tools.research.report.rendering import inert
 from tools.research.texts import state, title
 

@@ -39,7 +39,7 @@ from tools.server.middleware.gateway import A2A, CARD
 from tools.server.middleware.idempotency import DIGEST, KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
 from tools.server.middleware.session_lock import SessionLocked, SessionLocks, conversation
-from tools.server.push import Receivers
+from tools.server.push_addresses import Receivers
 from tools.settings import ROOT
 
 PARKED = 60.0

@@ -70,7 +70,7 @@ def follow_environment() -> None:
     Counts jobs, and keeps contents out of exported spans unless the operator has switched them on.
     """
     if any(map(os.environ.get, ENDPOINTS)):
-        from tools.telemetry.job_gauge import count_jobs  # imports the ledger
+        from tools.telemetry.job_gauge import count_jobs  # imported here: it loads the ledger, which only this needs
 
         count_jobs()
     if any(map(os.environ.get, (*ENDPOINTS, *DEPLOYED_VARIABLES))):

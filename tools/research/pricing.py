@@ -1,0 +1,17 @@
+"""Published prices and durations of research runs."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
+"""Lowest and highest price of a run in USD, by prefix of the agent's name (Google's published estimates, 2026)."""
+QUESTION_COST = 0.1
+"""Assumed price of a question about a report, in USD: no price is published for a chain."""
+MINUTES = (5, 20)
+"""Usual duration of a run in minutes, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
+
+
+def cost_of(agent: str) -> tuple[float, float]:
+    """Lowest and highest price of a run of this agent in USD; for an unknown agent the highest known."""
+    return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))
