@@ -201,7 +201,7 @@ async def test_a_message_that_could_not_be_judged_is_not_processed_and_the_user_
     step: str,
 ) -> None:
     caplog.set_level(logging.INFO)
-    talk = guarded(timeout_seconds=0.3 if fault and "hang" in fault else 20)
+    talk = guarded(timeout_seconds=3 if fault and "hang" in fault else 20)  # long enough for the second message
     if fault:
         api.faults({"on": "create", **fault})
     brain.answer = answer
