@@ -19,6 +19,7 @@ from starlette.routing import Route
 
 from tests.weather.cities import city
 from tools.weather.forecast import Weather, get_weather
+from tools.weather.open_meteo import OpenMeteo
 
 PARIS = city("Paris", "Île-de-France", "France", "FR", 2138551)
 PARIS_TEXAS = city("Paris", "Texas", "United States", "US", 24839)
@@ -131,9 +132,7 @@ def weather(service: Service, naps: list[float]) -> Weather:
         naps.append(seconds)
 
     return Weather(
-        f"{service.url}/v1/search",
-        f"{service.url}/v1/forecast",
-        sleep=sleep,
+        OpenMeteo(f"{service.url}/v1/search", f"{service.url}/v1/forecast", sleep=sleep),
         now=lambda: datetime(2026, 11, 22, 13, 20, tzinfo=UTC),
     )
 
@@ -338,12 +337,13 @@ async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> Non
 
         async def sleep(seconds: float) -> None: ...
 
-        weather = Weather(
+        server = OpenMeteo(
             "http://weather.test/search",
             "http://weather.test/forecast",
             new_client=lambda fail=fail: httpx.AsyncClient(transport=httpx.MockTransport(fail)),
             sleep=sleep,
         )
+        weather = Weather(server)
         assert (await weather.get_weather("Paris"))["error"]["code"] == "service_unreachable"
         assert len(asked) == attempts
 
@@ -351,7 +351,7 @@ async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> Non
 async def test_the_tool_asks_the_servers_of_the_backend(
     weather: Weather, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    urls = (weather.geocoding_url, weather.forecast_url)
+    urls = (weather.server.geocoding_url, weather.server.forecast_url)
     monkeypatch.setitem(sys.modules, "tools.interactions.backend", SimpleNamespace(weather_urls=lambda: urls))
 
     assert (await get_weather("Paris", 2))["days"][1]["date"] == "2026-11-23"

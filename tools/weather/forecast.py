@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import asyncio
-import random
-import ssl
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime, timedelta, timezone
-from functools import cache
 from typing import Any, Literal
 
-import httpx
-
-from tools.redaction import without_credentials
 from tools.weather.geocoding import Place, ToolError, choose_place, read_coordinates, split_place
+from tools.weather.open_meteo import OpenMeteo, not_weather
 
 Units = Literal["metric", "imperial"]
 
 MAX_DAYS = 7
-RETRIES = 2
 
 UNITS: Mapping[str, dict[str, str]] = {
     "metric": {"temperature": "°C", "precipitation": "mm", "wind_speed": "km/h"},
@@ -73,65 +66,28 @@ async def get_weather(place: str, days: int = 1, units: Literal["metric", "imper
     """
     from tools.interactions.backend import weather_urls
 
-    return await Weather(*weather_urls()).get_weather(place, days, units)
-
-
-def _new_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=httpx.Timeout(10, connect=5), verify=_certificates())
-
-
-@cache
-def _certificates() -> ssl.SSLContext:
-    """Cached, because loading them takes ten times as long as a forecast."""
-    return httpx.create_ssl_context()
+    return await Weather(OpenMeteo(*weather_urls())).get_weather(place, days, units)
 
 
 @dataclass(frozen=True)
 class Weather:
-    """Client of a server with Open-Meteo's two calls. Tests set the fields after the addresses."""
+    """The weather as a server with Open-Meteo's two calls knows it."""
 
-    geocoding_url: str
-    forecast_url: str
-    new_client: Callable[[], httpx.AsyncClient] = _new_client
-    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+    server: OpenMeteo
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def get_weather(self, place: str, days: int = 1, units: Units = "metric") -> dict[str, Any]:
         """See the function `get_weather`. Errors of a user or a server are returned, not raised."""
         try:
             check(place, days, units)
-            async with self.new_client() as client:
-                where = read_coordinates(place) or choose_place(place, await self._search(client, place))
-                answer = await self._get(client, self.forecast_url, forecast_query(where, int(days), units))
+            async with self.server.new_client() as client:
+                where = read_coordinates(place) or choose_place(
+                    place, await self.server.search(client, split_place(place)[0])
+                )
+                answer = await self.server.forecast(client, forecast_query(where, int(days), units))
             return shape(where, answer, units, self.now())
         except ToolError as error:
             return error.result
-
-    async def _search(self, client: httpx.AsyncClient, place: str) -> list[dict[str, Any]]:
-        # 100 is the service's maximum; a qualifier may select one of the last results.
-        query = {"name": split_place(place)[0], "count": 100, "language": "en", "format": "json"}
-        answer = await self._get(client, self.geocoding_url, query)
-        found = answer.get("results", [])
-        if not isinstance(found, list) or not all(map(_is_result, found)):
-            raise _nonsense(self.geocoding_url)
-        return found
-
-    async def _get(self, client: httpx.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which took long."""
-        for attempt in range(RETRIES + 1):
-            try:
-                response = await client.get(url, params=query)
-            except httpx.TimeoutException:
-                raise _unreachable(url, "did not answer in time") from None
-            except httpx.RequestError as error:
-                problem = f"could not be reached ({type(error).__name__})"
-            else:
-                if response.status_code < 500:
-                    return _read(response)
-                problem = f"answered HTTP {response.status_code}"
-            if attempt < RETRIES:
-                await self.sleep(0.25 * 2**attempt * random.uniform(0.75, 1.25))
-        raise _unreachable(url, f"{problem}, {RETRIES + 1} times")
 
 
 def check(place: str, days: int, units: str) -> None:
@@ -193,48 +149,10 @@ def shape(place: Place, answer: Mapping[str, Any], units: Units, retrieved: date
             "retrieved": retrieved.isoformat(timespec="seconds"),
         }
     except (KeyError, TypeError, ValueError, AttributeError, OverflowError):
-        raise _nonsense("The forecast service") from None
+        raise not_weather("The forecast service") from None
     if answer.get("synthetic") is True:
         result |= {"source": "interactions-emulator (synthetic values, not real weather)", "synthetic": True}
     return result
-
-
-def _read(response: httpx.Response) -> dict[str, Any]:
-    url = str(response.url.copy_with(query=None))
-    if response.status_code == 429:
-        raise _unreachable(url, "answered HTTP 429 (too many requests)")
-    try:
-        answer = response.json()
-    except ValueError:
-        raise _nonsense(url) from None
-    if not isinstance(answer, dict):
-        raise _nonsense(url)
-    if response.status_code != 200:
-        reason = answer.get("reason") or f"HTTP {response.status_code}"
-        raise ToolError(
-            "bad_request", f"{without_credentials(url)} refused the request: {reason}", "Name the place in another way."
-        )
-    return answer
-
-
-def _unreachable(url: str, problem: str) -> ToolError:
-    return ToolError(
-        "service_unreachable",
-        f"{without_credentials(url)} {problem}.",
-        "Say that the weather service cannot be used now and to try again in a minute. Do not guess.",
-    )
-
-
-def _nonsense(url: str) -> ToolError:
-    return _unreachable(url, "answered with something that is not weather data")
-
-
-def _is_result(result: Any) -> bool:
-    return (
-        isinstance(result, dict)
-        and isinstance(result.get("name"), str)
-        and all(isinstance(result.get(key), int | float) for key in ("latitude", "longitude"))
-    )
 
 
 def _conditions(code: Any) -> str | None:

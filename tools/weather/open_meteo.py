@@ -1,0 +1,118 @@
+"""The two calls of Open-Meteo: places with a name, and the forecast of a place (https://open-meteo.com/en/docs)."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+import ssl
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import httpx
+
+from tools.redaction import without_credentials
+from tools.weather.geocoding import ToolError
+
+RETRIES = 2
+TIMEOUT = httpx.Timeout(10, connect=5)
+"""Longest wait for a connection and for an answer, in seconds."""
+
+
+def _new_client() -> httpx.AsyncClient:
+    return httpx.AsyncClient(timeout=TIMEOUT, verify=_certificates())
+
+
+@cache
+def _certificates() -> ssl.SSLContext:
+    """Cached, because loading them takes ten times as long as a forecast."""
+    return httpx.create_ssl_context()
+
+
+@dataclass(frozen=True)
+class OpenMeteo:
+    """A server with these calls. Tests set the fields after the addresses."""
+
+    geocoding_url: str
+    forecast_url: str
+    new_client: Callable[[], httpx.AsyncClient] = _new_client
+    sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
+
+    async def search(self, client: httpx.AsyncClient, name: str) -> list[dict[str, Any]]:
+        """Finds the places with a name.
+
+        Raises:
+            ToolError: there is no answer, or none that can be read.
+        """
+        # 100 is the service's maximum; a qualifier may select one of the last results.
+        query = {"name": name, "count": 100, "language": "en", "format": "json"}
+        answer = await self._get(client, self.geocoding_url, query)
+        found = answer.get("results", [])
+        if not isinstance(found, list) or not all(map(_is_result, found)):
+            raise not_weather(self.geocoding_url)
+        return found
+
+    async def forecast(self, client: httpx.AsyncClient, query: Mapping[str, Any]) -> dict[str, Any]:
+        """Returns the answer to a forecast query.
+
+        Raises:
+            ToolError: there is no answer, or none that can be read.
+        """
+        return await self._get(client, self.forecast_url, query)
+
+    async def _get(self, client: httpx.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
+        """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which took long."""
+        for attempt in range(RETRIES + 1):
+            try:
+                response = await client.get(url, params=query)
+            except httpx.TimeoutException:
+                raise _unreachable(url, "did not answer in time") from None
+            except httpx.RequestError as error:
+                problem = f"could not be reached ({type(error).__name__})"
+            else:
+                if response.status_code < 500:
+                    return _read(response)
+                problem = f"answered HTTP {response.status_code}"
+            if attempt < RETRIES:
+                await self.sleep(0.25 * 2**attempt * random.uniform(0.75, 1.25))
+        raise _unreachable(url, f"{problem}, {RETRIES + 1} times")
+
+
+def not_weather(url: str) -> ToolError:
+    """The error for an answer that cannot be read."""
+    return _unreachable(url, "answered with something that is not weather data")
+
+
+def _read(response: httpx.Response) -> dict[str, Any]:
+    url = str(response.url.copy_with(query=None))
+    if response.status_code == 429:
+        raise _unreachable(url, "answered HTTP 429 (too many requests)")
+    try:
+        answer = response.json()
+    except ValueError:
+        raise not_weather(url) from None
+    if not isinstance(answer, dict):
+        raise not_weather(url)
+    if response.status_code != 200:
+        reason = answer.get("reason") or f"HTTP {response.status_code}"
+        raise ToolError(
+            "bad_request", f"{without_credentials(url)} refused the request: {reason}", "Name the place in another way."
+        )
+    return answer
+
+
+def _unreachable(url: str, problem: str) -> ToolError:
+    return ToolError(
+        "service_unreachable",
+        f"{without_credentials(url)} {problem}.",
+        "Say that the weather service cannot be used now and to try again in a minute. Do not guess.",
+    )
+
+
+def _is_result(result: Any) -> bool:
+    return (
+        isinstance(result, dict)
+        and isinstance(result.get("name"), str)
+        and all(isinstance(result.get(key), int | float) for key in ("latitude", "longitude"))
+    )
