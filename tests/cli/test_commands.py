@@ -40,6 +40,30 @@ def desk(*arguments: str, typed: str = "") -> SimpleNamespace:
     return SimpleNamespace(returncode=result.exit_code, stdout=result.stdout, stderr=result.stderr)
 
 
+def test_the_demo_shows_each_feature_and_buys_one_run(use: Any, tmp_path: Path) -> None:
+    documents = tmp_path / "documents"
+    documents.mkdir()
+    (documents / "tides.md").write_text("# Tides\n\nThe moon causes the tides of the sea by pulling at the water.\n")
+    with Emulator(corpus=documents) as server, pytest.MonkeyPatch.context() as environment:
+        environment.setenv("DESK_CORPUS", str(documents))
+        environment.setenv("DESK_ASK_ABOVE_USD", "0")  # as it is without a setting
+        use(server)
+        shown = desk("demo", "--out", str(tmp_path / "reports"))
+        bought = [i for i in server.interactions() if i["target"].startswith("deep-research")]
+    assert shown.returncode == 0, shown.stderr
+    text = " ".join(shown.stdout.replace("*", "").split())  # lines are wrapped
+    for said in ("Lisbon", "spam", "Nothing was started. Say yes", "Sources"):
+        assert said in text
+    assert text.count("The moon causes the tides") >= 2  # the answer and the report
+    assert "hold nothing" not in text
+    assert len(bought) == 1
+    assert {path.name for path in (tmp_path / "reports").rglob("report.*")} == {
+        "report.md",
+        "report.html",
+        "report.json",
+    }
+
+
 def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: Path) -> None:
     result = desk("research", "tides", "--out", str(tmp_path), "--format", "md", "--format", "html")
     assert result.returncode == 0, result.stderr

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import shutil
+import sys
 from pathlib import Path
 
 import pytest
 from google.adk.agents import LlmAgent, config_agent_utils
 
 from tests.conftest import ROOT
+from tools.adk.llm_agent import Agent
 from tools.adk.model import InteractionsLlm
 from tools.config.loader import ConfigError, load_agent
 from tools.research.config import load_research_settings
@@ -33,6 +35,21 @@ def test_the_shipped_configuration_is_the_desk_with_its_specialists() -> None:
     assert isinstance(root.canonical_model, InteractionsLlm)
     assert root.canonical_model.use_interactions_api
     assert [agent.name for agent in root.sub_agents] == ["assistant", "illustrator", "moderator", "researcher"]
+
+
+def test_the_paths_of_before_work_with_a_warning_that_names_the_new_ones(
+    configs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for module in ("tools.agent", "tools.forget.tools"):
+        monkeypatch.delitem(sys.modules, module, raising=False)  # a module warns when it is imported
+    edit(configs / "desk.yaml", "tools.adk.llm_agent.Agent", "tools.agent.Agent")
+    edit(configs / "desk.yaml", "tools.privacy.tools.forget_conversation", "tools.forget.tools.forget_conversation")
+    with pytest.warns(FutureWarning) as warned:
+        root = load_agent(configs / "desk.yaml")
+    assert isinstance(root, Agent)
+    said = " ".join(str(each.message) for each in warned)
+    assert "write tools.adk.llm_agent.Agent instead of tools.agent.Agent" in said
+    assert "write tools.privacy.tools instead of tools.forget.tools" in said
 
 
 def test_model_instruction_tools_limits_and_specialists_change_by_yaml_alone(configs: Path) -> None:
