@@ -13,6 +13,8 @@ endif
 CONFORMANCE := tests/wire/conformance
 CLIENTS := .venv-genai3/.ready $(if $(shell command -v npm),$(CONFORMANCE)/node_modules/.ready)
 
+PYTEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
+
 .PHONY: help demo test web chat doctor lint format lock clean
 .DEFAULT_GOAL := help
 
@@ -26,12 +28,12 @@ test: $(VENV)/.ready-dev ## The test suite, with lint and types, without a netwo
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	@mkdir -p build; $(BIN)/mypy >build/mypy.log 2>&1 & types=$$!; \
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder; failed=$$?; \
+	$(PYTEST); failed=$$?; \
 	wait $$types || failed=1; cat build/mypy.log; exit $$failed
 
 .PHONY: coverage
 coverage: $(VENV)/.ready-dev ## Run the test suite and list the lines that it does not reach; build/coverage/ has them as pages
-	$(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder -q --cov --cov-report=term --cov-report=html:build/coverage
+	$(PYTEST) -q --cov --cov-report=term --cov-report=html:build/coverage
 
 .PHONY: nightly
 nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of `make test`, all faults, chaos, evaluation and replicas

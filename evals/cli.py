@@ -128,9 +128,8 @@ def file_name(run: str) -> str:
 def _installed() -> None:
     if not all(map(find_spec, ("pandas", "jinja2", "scipy"))):
         fail(RuntimeError(MISSING))
-    warnings.filterwarnings(
-        "ignore", r"\[EXPERIMENTAL\]", UserWarning
-    )  # ADK 2.13 gives this warning for its whole evaluation
+    # ADK 2.13 gives this warning for its whole evaluation.
+    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)
 
 
 def _settle(live: bool, place: Path) -> None:

@@ -37,14 +37,6 @@ def start_emulator(settings: Settings) -> str:
         tools.interactions.backend.BackendError: it is not installed, or it did not answer within a minute; then the
             text names its log.
     """
-    from tools.interactions.backend import BackendError
-
-    missing = [name for name in PACKAGES if find_spec(name) is None]
-    if missing:
-        raise BackendError(
-            f"the emulator needs {', '.join(missing)}: pip install 'research-desk[emulator]', or use Gemini with"
-            " GEMINI_API_KEY and DESK_BACKEND=gemini"
-        )
     folder = settings.data_dir / "emulator"
     folder.mkdir(parents=True, exist_ok=True)
     address, options = folder / "address.json", folder / "options.json"
@@ -53,6 +45,7 @@ def start_emulator(settings: Settings) -> str:
         url = _running(address)
         if url and _read(options) == wanted:
             return url
+        _check_installed()
         if url:  # it has another corpus or another speed: restart it with the same state
             _stop(address)
         options.write_text(json.dumps(wanted))
@@ -82,6 +75,17 @@ def start_emulator(settings: Settings) -> str:
                 },
             )
         return _wait(process, address, folder / "emulator.log")
+
+
+def _check_installed() -> None:
+    from tools.interactions.backend import BackendError
+
+    missing = [name for name in PACKAGES if find_spec(name) is None]
+    if missing:
+        raise BackendError(
+            f"the emulator needs {', '.join(missing)}: pip install 'research-desk[emulator]', or use Gemini with"
+            " GEMINI_API_KEY and DESK_BACKEND=gemini"
+        )
 
 
 def index_file(corpus: Path | None) -> Path | None:

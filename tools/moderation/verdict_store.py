@@ -17,9 +17,8 @@ from tools.moderation.input_file import FileProblem, Row
 from tools.moderation.judge import NotModerated
 from tools.moderation.verdict import Verdict
 
-_TABLE = """
-    CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, hash TEXT, judged INTEGER, entry TEXT NOT NULL)
-"""
+_TABLE = "CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, hash TEXT, entry TEXT NOT NULL)"
+"""`hash` is that of the judged text; NULL if judging failed."""
 Entry = dict[str, Any]
 """A line of the file: `{"row": 1, "hash": "…", "verdict": {…}}`, or with `error` instead of `verdict`."""
 
@@ -64,9 +63,9 @@ class VerdictStore:
             self._database = sqlite3.connect(self._partial, isolation_level=None)
             self._database.execute(_TABLE)
             self._database.execute("BEGIN")
-            self._database.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?, ?)", self._lines())
+            self._database.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)", self._lines())
             self._database.execute("COMMIT")
-            [(self.kept,)] = self._database.execute("SELECT count(*) FROM verdicts WHERE judged")
+            [(self.kept,)] = self._database.execute("SELECT count(hash) FROM verdicts")
         except OSError as error:
             raise FileProblem(f"{path}: {error.strerror}") from None
         except sqlite3.Error as error:
@@ -79,7 +78,7 @@ class VerdictStore:
 
     def has(self, row: Row) -> bool:
         """Whether this row, with this text, was judged."""
-        query = "SELECT 1 FROM verdicts WHERE number = ? AND hash = ? AND judged"
+        query = "SELECT 1 FROM verdicts WHERE number = ? AND hash = ?"
         return self._database.execute(query, (row.number, row.digest)).fetchone() is not None
 
     def write(self, row: Row, outcome: Verdict | NotModerated | None) -> None:
@@ -94,7 +93,7 @@ class VerdictStore:
         else:
             entry["verdict"] = outcome.model_dump() if outcome else None
         try:
-            self._database.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?, ?)", _values(entry))
+            self._database.execute("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", _values(entry))
         except sqlite3.Error as error:
             raise FileProblem(f"{self._partial}: {error}") from None
 
@@ -116,7 +115,7 @@ class VerdictStore:
         self._partial.unlink()
         return summary
 
-    def _lines(self) -> Iterator[tuple[int, str, bool, str]]:
+    def _lines(self) -> Iterator[tuple[int, str | None, str]]:
         """Yields the rows of the table for the lines that an earlier batch has written."""
         if not self._path.exists():
             return
@@ -129,7 +128,7 @@ class VerdictStore:
                     raise FileProblem(f"{what}; move the file away, or name another with --out") from None
 
 
-def _values(entry: Entry) -> tuple[int, str, bool, str]:
+def _values(entry: Entry) -> tuple[int, str | None, str]:
     """Returns an entry's row of the table.
 
     Raises:
@@ -140,7 +139,7 @@ def _values(entry: Entry) -> tuple[int, str, bool, str]:
         Verdict.model_validate(entry["verdict"])
     if not isinstance(entry["row"], int) or not 1 <= entry["row"] < 2**63:
         raise ValueError("rows are counted from 1")
-    return entry["row"], str(entry["hash"]), judged, json.dumps(entry)
+    return entry["row"], str(entry["hash"]) if judged else None, json.dumps(entry)
 
 
 def _count(entry: dict[str, Any], summary: Summary) -> None:
