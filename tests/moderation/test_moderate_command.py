@@ -23,6 +23,7 @@ from tests.kill.test_kill import until
 from tests.routing.test_conversation import text_of
 from tests.scripts import said
 from tools.cli.app import app
+from tools.interactions import backend
 from tools.moderation.batch import judge_rows
 from tools.moderation.input_file import FileProblem, Row
 from tools.moderation.judge import ModerationClient
@@ -286,3 +287,38 @@ def test_a_table_that_is_none_is_named_and_left_alone(tmp_path: Path) -> None:
     with pytest.raises(FileProblem, match=r"v\.jsonl\.partial: file is not a database; move the file away"):
         VerdictStore(tmp_path / "v.jsonl")
     assert partial.read_text().startswith("dear diary")
+
+
+def test_the_last_line_of_a_row_counts_and_half_a_line_is_left_out(tmp_path: Path) -> None:
+    target, row = tmp_path / "v.jsonl", Row(1, "one")
+    lines = [{"row": 1, "hash": row.digest, "error": {"code": "x", "message": "y"}}, {"row": 1, "hash": row.digest}]
+    text = "".join(json.dumps(line) + "\n" for line in (lines[0], {**lines[1], "verdict": None}))
+    target.write_text(text + '{"row": 2, "ha')
+    book = VerdictStore(target)
+    assert (book.kept, book.has(row)) == (1, True)
+    assert (book.close().failed, len(lines_of(target))) == (0, 1)
+
+
+@pytest.mark.parametrize("digest", ['"\\ud800"', "null", '"a text"'])
+def test_a_line_with_another_hash_is_no_verdict_and_nothing_is_left_behind(tmp_path: Path, digest: str) -> None:
+    (tmp_path / "v.jsonl").write_text(f'{{"row": 1, "hash": {digest}, "verdict": null}}\n')
+    with pytest.raises(FileProblem, match="line 1 is no verdict of a row"):
+        VerdictStore(tmp_path / "v.jsonl")
+    assert [path.name for path in tmp_path.iterdir()] == ["v.jsonl"]
+
+
+def test_a_folder_is_no_file_of_verdicts_and_nothing_is_left_behind(tmp_path: Path) -> None:
+    (tmp_path / "d").mkdir()
+    with pytest.raises(FileProblem, match="Is a directory"):
+        VerdictStore(tmp_path / "d")
+    assert [path.name for path in tmp_path.iterdir()] == ["d"]
+
+
+def test_a_wrong_setting_leaves_no_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setenv("DESK_BACKEND", "gemini")
+    for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
+        monkeypatch.delenv(name, raising=False)
+    backend.current.cache_clear()
+    file = write(tmp_path / "c.csv", ["one"])
+    assert moderate("--file", file, "--column", "comment").exit_code == 1
+    assert [path.name for path in tmp_path.glob("c.csv*")] == ["c.csv"]

@@ -89,8 +89,9 @@ async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bo
             first = next(rows, None)  # read before the output is created: a bad file leaves no output
             if first is None:
                 raise FileProblem(f"{file}: no rows")
+            judge = _judge()  # before the store is created: a wrong setting leaves no output
             book = VerdictStore(target)
-            summary = await _judge_all(chain([first], rows), book, _judge(), at_once)
+            summary = await _judge_all(chain([first], rows), book, judge, at_once)
     except Timeout:
         fail(RuntimeError(f"{target}: another run writes this file; wait for it, or name another with --out"))
     except FileProblem as error:

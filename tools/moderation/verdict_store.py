@@ -18,7 +18,7 @@ from tools.moderation.judge import NotModerated
 from tools.moderation.verdict import Verdict
 
 _TABLE = "CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, hash TEXT, entry TEXT NOT NULL)"
-"""`hash` is that of the judged text; NULL if judging failed."""
+"""`hash`: hash of the judged text; NULL if judging failed."""
 Entry = dict[str, Any]
 """A line of the file: `{"row": 1, "hash": "…", "verdict": {…}}`, or with `error` instead of `verdict`."""
 
@@ -47,7 +47,7 @@ class Summary:
 
 
 class VerdictStore:
-    """The verdicts of the file `path`, open for writing. Until `close` they are in `path` with `.partial` added."""
+    """The verdicts of the file `path`, open for writing. Until `close`, they are in a file with `.partial` added."""
 
     kept: int
     """Number of rows that had a verdict when the file was opened."""
@@ -60,21 +60,29 @@ class VerdictStore:
         new = not self._partial.exists()
         try:
             self._partial.touch()
-            self._database = sqlite3.connect(self._partial, isolation_level=None)
-            self._database.execute(_TABLE)
-            self._database.execute("BEGIN")
-            self._database.executemany("INSERT OR IGNORE INTO verdicts VALUES (?, ?, ?)", self._lines())
-            self._database.execute("COMMIT")
-            [(self.kept,)] = self._database.execute("SELECT count(hash) FROM verdicts")
         except OSError as error:
             raise FileProblem(f"{path}: {error.strerror}") from None
-        except sqlite3.Error as error:
-            raise FileProblem(f"{self._partial}: {error}; move the file away, or name another with --out") from None
-        except FileProblem:
+        self._database = sqlite3.connect(self._partial, isolation_level=None)
+        try:
+            self._load()
+        except (OSError, sqlite3.Error, FileProblem) as error:
             self._database.close()
             if new:
                 self._partial.unlink()
-            raise
+            if isinstance(error, FileProblem):
+                raise
+            if isinstance(error, OSError):
+                raise FileProblem(f"{path}: {error.strerror}") from None
+            raise FileProblem(f"{self._partial}: {error}; move the file away, or name another with --out") from None
+        [(self.kept,)] = self._database.execute("SELECT count(hash) FROM verdicts")
+
+    def _load(self) -> None:
+        """Copies the lines of an existing file, unless a batch that was killed has left a table with them."""
+        self._database.execute("BEGIN")
+        self._database.execute(_TABLE)
+        if not self._database.execute("SELECT 1 FROM verdicts").fetchone():
+            self._database.executemany("INSERT OR REPLACE INTO verdicts VALUES (?, ?, ?)", self._lines())
+        self._database.execute("COMMIT")
 
     def has(self, row: Row) -> bool:
         """Whether this row, with this text, was judged."""
@@ -102,25 +110,34 @@ class VerdictStore:
 
         Args:
             rows: number of rows of the input; lines of other rows are dropped. None: not known.
+
+        Raises:
+            FileProblem: the file cannot be written.
         """
         summary = Summary()
         draft = self._path.with_name(f"{self._path.name}.tmp")
-        with draft.open("w", encoding="utf-8") as file:
-            query = "SELECT entry FROM verdicts WHERE ? IS NULL OR number <= ? ORDER BY number"
-            for (line,) in self._database.execute(query, (rows, rows)):
-                _count(json.loads(line), summary)
-                file.write(f"{line}\n")
-        draft.replace(self._path)
+        try:
+            with draft.open("w", encoding="utf-8") as file:
+                query = "SELECT entry FROM verdicts WHERE ? IS NULL OR number <= ? ORDER BY number"
+                for (line,) in self._database.execute(query, (rows, rows)):
+                    _count(json.loads(line), summary)
+                    file.write(f"{line}\n")
+            draft.replace(self._path)
+        except OSError as error:
+            draft.unlink(missing_ok=True)
+            raise FileProblem(f"{self._path}: {error.strerror}; the verdicts are in {self._partial}") from None
         self._database.close()
         self._partial.unlink()
         return summary
 
     def _lines(self) -> Iterator[tuple[int, str | None, str]]:
-        """Yields the rows of the table for the lines that an earlier batch has written."""
+        """Reads the output of an earlier batch, and yields one row of the table per line."""
         if not self._path.exists():
             return
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
+                if not line.endswith(b"\n") and line.startswith(b'{"row": '[: len(line)]):
+                    return  # incomplete: a process died that wrote lines as they came
                 try:
                     yield _values(json.loads(line))
                 except (ValueError, KeyError, TypeError, AttributeError):
@@ -129,17 +146,19 @@ class VerdictStore:
 
 
 def _values(entry: Entry) -> tuple[int, str | None, str]:
-    """Returns an entry's row of the table.
+    """Returns the values that are stored for an entry.
 
     Raises:
         ValueError, KeyError, TypeError, AttributeError: it is no verdict of a row.
     """
     judged = "error" not in entry
+    if judged:
+        int(entry["hash"], 16)
     if judged and entry["verdict"] is not None:
         Verdict.model_validate(entry["verdict"])
     if not isinstance(entry["row"], int) or not 1 <= entry["row"] < 2**63:
         raise ValueError("rows are counted from 1")
-    return entry["row"], str(entry["hash"]) if judged else None, json.dumps(entry)
+    return entry["row"], entry["hash"] if judged else None, json.dumps(entry)
 
 
 def _count(entry: dict[str, Any], summary: Summary) -> None:
