@@ -142,7 +142,7 @@ COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe -
   --no-emit-trusted-host --no-emit-find-links --no-header
 OF_PROJECT := --build-deps-for editable pyproject.toml
 lock: ## Resolve the dependencies again (needs pip-tools)
-	$(COMPILE) --extra dev --output-file requirements-dev.lock $(OF_PROJECT)
+	$(COMPILE) $(addprefix --extra ,a2a dev emulator eval postgres) --output-file requirements-dev.lock $(OF_PROJECT)
 	$(COMPILE) --extra emulator --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
 	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in

@@ -7,7 +7,7 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from typing import Any
 
-import httpx
+import httpx2
 
 from tools.interactions import backend
 
@@ -90,7 +90,7 @@ def _url() -> str:
 
 
 async def _ask(url: str, what: str, body: Any = None) -> dict[str, Any]:
-    async with httpx.AsyncClient(timeout=TIMEOUT_S) as client:
+    async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
         response = await client.request("GET" if body is None else "POST", f"{url}/_emulator/{what}", json=body)
         response.raise_for_status()
         found: dict[str, Any] = response.json()

@@ -17,7 +17,7 @@ from collections.abc import Callable
 from pathlib import Path
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import typer
 
 from interactions_emulator.engine.request_log import Log
@@ -56,7 +56,7 @@ _SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
 class Proxy:
     """Forwards requests to the upstream and answers to the client, and records both."""
 
-    def __init__(self, upstream: httpx.URL, client: httpx.AsyncClient, recording: Recording) -> None:
+    def __init__(self, upstream: httpx2.URL, client: httpx2.AsyncClient, recording: Recording) -> None:
         self._upstream = upstream
         self._client = client
         self._recording = recording
@@ -75,7 +75,7 @@ class Proxy:
             logger.warning("%s %s was not answered and is not recorded: %r", exchange.method, exchange.path, failure)
             exchange.cut()
 
-    async def _ask(self, exchange: Exchange) -> httpx.Response:
+    async def _ask(self, exchange: Exchange) -> httpx2.Response:
         """Return the answer as soon as it begins."""
         if not _PATH.fullmatch(exchange.path):
             raise Refused(404, f"{exchange.path} is not recorded: the API is at /v1beta/interactions.")
@@ -83,16 +83,16 @@ class Proxy:
             raise Refused(413, f"the body is larger than {ServerLimits.body} bytes")
         path = self._upstream.raw_path.rstrip(b"/") + quote(exchange.path, safe="/:@!$&'()*+,;=~").encode()
         url = self._upstream.copy_with(raw_path=path + b"?" + exchange.query if exchange.query else path)
-        request = httpx.Request(exchange.method, url, headers=_asked(exchange.headers), content=exchange.body)
+        request = httpx2.Request(exchange.method, url, headers=_asked(exchange.headers), content=exchange.body)
         try:
             return await self._client.send(request, stream=True)
-        except (httpx.ConnectError, httpx.ConnectTimeout) as failure:
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as failure:
             where = self._upstream
             raise Refused(
                 502, f"{where} cannot be reached ({failure}): nothing was sent, nothing recorded"
             ) from failure
 
-    async def _pass_on(self, answer: httpx.Response, exchange: Exchange) -> None:
+    async def _pass_on(self, answer: httpx2.Response, exchange: Exchange) -> None:
         taken = CapturedExchange(
             method=exchange.method,
             path=exchange.path,
@@ -113,7 +113,7 @@ class Proxy:
                 if taken.streams:
                     exchange.write(chunk)
                     await exchange.drain()
-        except httpx.RequestError:
+        except httpx2.RequestError:
             taken.cut = True
         except asyncio.CancelledError:
             taken.cut = True
@@ -138,7 +138,7 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
     """
     closing, loop = asyncio.Event(), asyncio.get_running_loop()
     with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
-        async with httpx.AsyncClient(timeout=httpx.Timeout(None, connect=30), limits=httpx.Limits()) as client:
+        async with httpx2.AsyncClient(timeout=httpx2.Timeout(None, connect=30), limits=httpx2.Limits()) as client:
             proxy = Proxy(check_upstream(upstream), client, recording)
             await host(proxy, Log(), ServerLimits.body, listener, closing, ready)
     if recording.failure:
@@ -167,11 +167,11 @@ def record(file: Path, upstream: str, port: int = 0) -> None:
     run(main())
 
 
-def check_upstream(address: str) -> httpx.URL:
+def check_upstream(address: str) -> httpx2.URL:
     """Return the upstream's address if it is safe to send an API key to. Raises `Refused` (400) otherwise."""
     try:
-        url = httpx.URL(address)
-    except httpx.InvalidURL as failure:
+        url = httpx2.URL(address)
+    except httpx2.InvalidURL as failure:
         raise Refused(400, f"upstream {address!r} is no address: {failure}") from failure
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
         raise Refused(400, f"upstream {address!r} is not the address of an API: give one such as {GEMINI}")

@@ -123,7 +123,7 @@ class Deliveries:
 
     async def _attempt(self, delivery: Delivery) -> int | None:
         """Send a message once. Return the status of the answer, None if there is no answer."""
-        import httpx
+        import httpx2
 
         status = None
         sent = datetime.now(UTC)
@@ -134,9 +134,9 @@ class Deliveries:
             "webhook-signature": await asyncio.to_thread(self._signature, delivery, sent),
         }
         try:
-            async with httpx.AsyncClient(timeout=DELIVERY_TIMEOUT_S, trust_env=False) as client:
+            async with httpx2.AsyncClient(timeout=DELIVERY_TIMEOUT_S, trust_env=False) as client:
                 status = (await client.post(delivery.uri, content=delivery.body.encode(), headers=headers)).status_code
-        except (httpx.HTTPError, httpx.InvalidURL):
+        except (httpx2.HTTPError, httpx2.InvalidURL):
             pass
         kind = json.loads(delivery.body)["type"]
         attempt = {"id": delivery.id, "uri": delivery.uri, "type": kind, "attempt": delivery.attempt, "status": status}

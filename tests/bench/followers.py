@@ -18,7 +18,7 @@ from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
 import asyncpg
-import httpx
+import httpx2
 from google.genai import types
 from sqlalchemy import event
 from sqlalchemy.engine import Engine
@@ -112,7 +112,7 @@ def shown(verbs: Mapping[str, int], by: float) -> str:
 
 
 async def control(url: str, what: str, body: Mapping[str, object] | None = None) -> dict[str, object]:
-    async with httpx.AsyncClient(timeout=600, trust_env=False) as client:
+    async with httpx2.AsyncClient(timeout=600, trust_env=False) as client:
         sent = client.post(f"{url}/_emulator/{what}", json=body) if body else client.get(f"{url}/_emulator/{what}")
         found: dict[str, object] = (await sent).json()
         return found
@@ -260,10 +260,10 @@ def server() -> None:
     port = listener.getsockname()[1]
     listener.close()
     command = [sys.executable, "-m", "tools", "serve", "--port", str(port)]
-    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child, httpx.Client(trust_env=False) as client:
+    with subprocess.Popen(command, stderr=subprocess.DEVNULL) as child, httpx2.Client(trust_env=False) as client:
         try:
             while True:
-                with suppress(httpx.HTTPError):
+                with suppress(httpx2.HTTPError):
                     if client.get(f"http://127.0.0.1:{port}/readyz").status_code == 200:
                         break
                 time.sleep(0.2)

@@ -10,7 +10,7 @@ from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from google.adk.agents.run_config import StreamingMode
 from google.auth.exceptions import DefaultCredentialsError
@@ -100,19 +100,19 @@ class Captured(Exception):
     """A request that was not sent."""
 
 
-def capturing(sent: list[httpx.Request]) -> httpx.AsyncClient:
+def capturing(sent: list[httpx2.Request]) -> httpx2.AsyncClient:
     """A client that keeps each request and answers none."""
 
-    def keep(request: httpx.Request) -> httpx.Response:
+    def keep(request: httpx2.Request) -> httpx2.Response:
         sent.append(request)
-        return httpx.Response(400, json={"error": {"message": "captured"}})
+        return httpx2.Response(400, json={"error": {"message": "captured"}})
 
-    return httpx.AsyncClient(transport=httpx.MockTransport(keep), timeout=None)
+    return httpx2.AsyncClient(transport=httpx2.MockTransport(keep), timeout=None)
 
 
-async def theirs(place: str, ask: Callable[[Client], Awaitable[Any]]) -> httpx.Request:
+async def theirs(place: str, ask: Callable[[Client], Awaitable[Any]]) -> httpx2.Request:
     """The request that the SDK sends."""
-    sent: list[httpx.Request] = []
+    sent: list[httpx2.Request] = []
     values = dict(PLACES[place][0])
     never = HttpRetryOptions(attempts=0, http_status_codes=[418])
     options = HttpOptions(base_url=values.pop("base", None), retry_options=never, httpx_async_client=capturing(sent))
@@ -121,16 +121,16 @@ async def theirs(place: str, ask: Callable[[Client], Awaitable[Any]]) -> httpx.R
     return sent[0]
 
 
-async def ours(place: str, ask: Callable[[Transport], Awaitable[Any]]) -> httpx.Request:
+async def ours(place: str, ask: Callable[[Transport], Awaitable[Any]]) -> httpx2.Request:
     """The request that the transport sends."""
-    sent: list[httpx.Request] = []
+    sent: list[httpx2.Request] = []
     endpoint = replace(PLACES[place][1], credentials=lambda: CREDENTIALS)
     with pytest.raises(BadStatus):
         await ask(Transport(endpoint, capturing(sent)))
     return sent[0]
 
 
-def without_clients(request: httpx.Request) -> dict[str, str]:
+def without_clients(request: httpx2.Request) -> dict[str, str]:
     """The headers, but for those that name the client and what it reads."""
     left_out = ("user-agent", "x-goog-api-client", "accept", "content-length")
     return {name: value for name, value in request.headers.items() if name not in left_out}
@@ -178,7 +178,7 @@ async def test_without_credentials_nothing_is_sent_and_the_reason_is_said() -> N
     def none() -> Any:
         raise DefaultCredentialsError("your default credentials were not found")
 
-    sent: list[httpx.Request] = []
+    sent: list[httpx2.Request] = []
     endpoint = replace(vertex_endpoint("", "p", "global"), credentials=none)
     with pytest.raises(NotSent, match="your default credentials were not found"):
         await Transport(endpoint, capturing(sent)).get("v1_x")
@@ -219,7 +219,7 @@ async def test_an_event_that_nobody_foresaw_costs_the_answer_nothing(odd: dict[s
         {"event_type": "step.delta", "index": 0, "delta": {"type": "text", "text": "Hello."}},
     ]
     content = "".join(f"data: {json.dumps(event)}\n\n" for event in known).encode()
-    http = httpx.AsyncClient(transport=httpx.MockTransport(lambda _: httpx.Response(200, content=content)))
+    http = httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, content=content)))
     transport = Transport(gemini_endpoint("", "k"), http)
     seen = [event async for event in sdk_events(transport, {"model": "m", "input": "hello"}, {}, watched=True)]
     texts = [event.delta.text for event in seen if event.event_type == "step.delta" and event.delta.type == "text"]

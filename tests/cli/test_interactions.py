@@ -11,7 +11,7 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from typer.testing import CliRunner
 
@@ -87,7 +87,7 @@ def test_an_interaction_is_shown_with_its_answer_and_sources(api: Emulator) -> N
     assert (resource["id"], [step["type"] for step in resource["steps"]][-1]) == (id_, "model_output")
     whole = json.loads(desk("interaction", id_, "--json", "--input").stdout)
     url = f"{api.url}/v1beta/interactions/{id_}?include_input=true"
-    assert whole == httpx.get(url, headers={"x-goog-api-key": "any"}).json()
+    assert whole == httpx2.get(url, headers={"x-goog-api-key": "any"}).json()
     assert whole["steps"][1:] == resource["steps"]
 
 

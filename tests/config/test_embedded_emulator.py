@@ -5,7 +5,7 @@ from __future__ import annotations
 import sys
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from tools.interactions.backend import BackendError
@@ -25,7 +25,7 @@ def test_the_index_of_documents_outlives_the_emulator(monkeypatch: pytest.Monkey
     url = start_emulator(settings)
     try:
         body = {"model": "gemini-3.8-flash", "input": "Tides?", "tools": [{"type": "google_search"}]}
-        httpx.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "k"}).raise_for_status()
+        httpx2.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "k"}).raise_for_status()
     finally:
         stop_emulator(settings)
     assert index.exists()

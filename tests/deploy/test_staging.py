@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -141,9 +141,9 @@ def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, 
             DESK_OIDC_AUDIENCE=AUDIENCE,
         )
         headers = {"Authorization": f"Bearer {issuer.token('ada')}"}
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300, headers=headers)
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300, headers=headers)
         until(lambda: ready(client, "/readyz"))
-        assert httpx.get(f"http://127.0.0.1:{port}/list-apps").status_code == 401
+        assert httpx2.get(f"http://127.0.0.1:{port}/list-apps").status_code == 401
         converse(client)
 
 
@@ -174,7 +174,7 @@ def test_agent_engines_tree_boots_by_itself_and_answers(
             DESK_WEATHER_URL=f"{api.url}/weather",
             DESK_DATA_DIR=str(tmp_path / "data"),
         )
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
         until(lambda: ready(client, "/list-apps"))
         converse(client)
         assert client.get("/a2a/desk/.well-known/agent-card.json").json()["name"] == "Research Desk"
@@ -190,14 +190,14 @@ def test_deployed_the_emulator_is_never_an_answer(boot: Any, tmp_path: Path) -> 
     assert "no emulator in a deployed environment" in (tmp_path / "log").read_text()
 
 
-def converse(client: httpx.Client) -> None:
+def converse(client: httpx2.Client) -> None:
     client.post("/apps/desk/users/me/sessions/s1", json={})
     for words, answer in CONVERSATION:
         assert answer in said(client.post("/run", json=message(words)))
 
 
-def ready(client: httpx.Client, path: str) -> bool:
+def ready(client: httpx2.Client, path: str) -> bool:
     try:
         return client.get(path).status_code == 200
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return False

@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 
@@ -207,7 +207,7 @@ async def test_runs_are_under_way_where_a_set_says_so(api: Emulator) -> None:
     (case,) = await play("running", "progress")
     assert case.passed, case
     assert "still running" in case.turns[-1].actual.text
-    async with httpx.AsyncClient() as client:
+    async with httpx2.AsyncClient() as client:
         clock = (await client.get(f"{api.url}/_emulator/clock")).json()
     assert clock["speed"] == "inf"  # as it was before
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import yaml
 from google.adk.evaluation.eval_set import EvalSet
@@ -191,7 +191,7 @@ class TestLive:
 
 def tokens_of(api: Emulator, interaction_id: str) -> int:
     """As the server counts them."""
-    resource = httpx.get(f"{api.url}/v1beta/interactions/{interaction_id}", headers={"x-goog-api-key": "a-key"}).json()
+    resource = httpx2.get(f"{api.url}/v1beta/interactions/{interaction_id}", headers={"x-goog-api-key": "a-key"}).json()
     return int(resource["usage"]["total_tokens"])
 
 

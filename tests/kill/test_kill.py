@@ -11,7 +11,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -31,14 +31,14 @@ tides, which are the lowest of the month.
 
 
 @contextmanager
-def adk_web(folder: Path, port: int) -> Iterator[tuple[Fork, httpx.Client]]:
+def adk_web(folder: Path, port: int) -> Iterator[tuple[Fork, httpx2.Client]]:
     """A real `adk web` with its data below `folder`."""
     options = ["--port", str(port), "--session_service_uri", f"sqlite:///{folder}/s.db"]
     options += ["--artifact_service_uri", f"file://{folder}/artifacts"]
     with (folder / "web.log").open("ab") as log:
         process = Fork("google.adk.cli", "web", "agents", *options, stdout=log, stderr=log)
     try:
-        with httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
+        with httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=PATIENCE) as client:
             until(lambda: answers(client) or process.poll() is not None)
             assert process.poll() is None, (folder / "web.log").read_text()
             yield process, client
@@ -47,10 +47,10 @@ def adk_web(folder: Path, port: int) -> Iterator[tuple[Fork, httpx.Client]]:
         process.wait()
 
 
-def answers(client: httpx.Client) -> bool:
+def answers(client: httpx2.Client) -> bool:
     try:
         return client.get("/list-apps").status_code == 200
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return False
 
 
@@ -62,7 +62,7 @@ def until(true: Any) -> None:
         time.sleep(0.02)
 
 
-def is_over(client: httpx.Client) -> bool:
+def is_over(client: httpx2.Client) -> bool:
     """Whether ADK has written down that the turn was left."""
     session = client.get("/apps/desk/users/ada/sessions/s1").json()
     return any(event.get("errorCode") == "INVOCATION_ABORTED" for event in session["events"])
@@ -77,7 +77,7 @@ def turn(text: str) -> dict[str, Any]:
     return {"appName": "desk", "userId": "ada", "sessionId": "s1", "newMessage": message, "streaming": False}
 
 
-def events(response: httpx.Response) -> Iterator[dict[str, Any]]:
+def events(response: httpx2.Response) -> Iterator[dict[str, Any]]:
     for line in response.iter_lines():
         if line.startswith("data: "):
             yield json.loads(line[6:])
@@ -139,7 +139,7 @@ def test_application_and_embedded_emulator_killed_together_lose_nothing(
         assert again.returncode == 0, again.stderr
         assert "goes on" in again.stderr
         assert "moon causes the tides" in next((tmp_path / "out").glob("*/report.md")).read_text()
-        log = httpx.get(json.loads(address.read_text())["url"] + "/_emulator/log").json()
+        log = httpx2.get(json.loads(address.read_text())["url"] + "/_emulator/log").json()
         assert log["creates"] == 1
     finally:
         first.kill()

@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 from google.adk.events import Event
 
 from interactions_emulator import Emulator
@@ -107,13 +107,13 @@ class Fleet:
         os.kill(self.processes[port].pid, signal.SIGKILL)
         self.processes[port].wait()
 
-    async def ready(self, client: httpx.AsyncClient, port: int) -> None:
+    async def ready(self, client: httpx2.AsyncClient, port: int) -> None:
         end = time.monotonic() + PATIENCE
         while True:
             try:
                 if (await client.get(f"http://127.0.0.1:{port}/readyz")).status_code == 200:
                     return
-            except httpx.HTTPError:
+            except httpx2.HTTPError:
                 pass
             assert self.processes[port].poll() is None, f"replica {port} ended: see {self.folder}/{port}.log"
             assert time.monotonic() < end, f"replica {port} does not get ready"
@@ -152,7 +152,7 @@ async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
     """Does all of a plan, and looks at what is there afterwards."""
     outcome, chance, began = Outcome(researches=plan.researches), random.Random(plan.seed), time.monotonic()
     with Emulator(brain=brain, speed=SPEED) as api, fleet(server, api, folder, plan.replicas) as (replicas, url):
-        async with httpx.AsyncClient(timeout=300, limits=httpx.Limits(max_connections=100)) as client:
+        async with httpx2.AsyncClient(timeout=300, limits=httpx2.Limits(max_connections=100)) as client:
             await asyncio.gather(*(replicas.ready(client, port) for port in replicas.ports))
             work = [_research(client, replicas, outcome, chance, i) for i in range(plan.researches)]
             work += [_converse(client, replicas, outcome, chance, i, plan.turns) for i in range(plan.conversations)]
@@ -177,7 +177,7 @@ async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
 
 
 async def _research(
-    client: httpx.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int
+    client: httpx2.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int
 ) -> None:
     words, tries = f"research the tides of sea {number}", 0
     while True:
@@ -192,7 +192,7 @@ async def _research(
 
 
 async def _converse(
-    client: httpx.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int, turns: int
+    client: httpx2.AsyncClient, replicas: Fleet, outcome: Outcome, chance: random.Random, number: int, turns: int
 ) -> None:
     name = f"c{number}"
     outcome.wanted[name] = []
@@ -203,7 +203,7 @@ async def _converse(
 
 
 async def _turn(
-    client: httpx.AsyncClient,
+    client: httpx2.AsyncClient,
     replicas: Fleet,
     outcome: Outcome,
     chance: random.Random,
@@ -229,14 +229,14 @@ async def _turn(
                 if answer.status_code == 404:
                     await client.post(f"{base}/apps/desk/users/{user}/sessions/s1", json={})
                 outcome.retries[str(answer.status_code)] += 1
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             outcome.retries[type(error).__name__] += 1
         await asyncio.sleep(chance.uniform(0.05, 0.3))
         assert time.monotonic() < end, f"{user}: {words} is not answered: {outcome.retries}"
 
 
 async def _trouble(
-    plan: Plan, client: httpx.AsyncClient, replicas: Fleet, server: Server, outcome: Outcome, chance: random.Random
+    plan: Plan, client: httpx2.AsyncClient, replicas: Fleet, server: Server, outcome: Outcome, chance: random.Random
 ) -> None:
     """Kills a replica, waits until it is back, then another; in the middle PostgreSQL is restarted."""
     for number in range(plan.kills):
@@ -266,7 +266,7 @@ async def _states(url: str) -> Counter[str]:
         await ledger.close()
 
 
-async def _told(client: httpx.AsyncClient, replicas: Fleet, user: str) -> list[str]:
+async def _told(client: httpx2.AsyncClient, replicas: Fleet, user: str) -> list[str]:
     """What was said in a conversation, without what was undone: each message, and what its turn ended with."""
     answer = await client.get(f"http://127.0.0.1:{replicas.ports[0]}/apps/desk/users/{user}/sessions/s1")
     told: list[str] = []

@@ -7,7 +7,7 @@ from collections.abc import Iterator
 from contextlib import suppress
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator.brain.protocol import Brain, TimedStep, Turn
@@ -52,14 +52,14 @@ class Google:
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
-    def http(self) -> httpx.AsyncClient:
+    def http(self) -> httpx2.AsyncClient:
         """A client for which Google is here and everybody else nowhere."""
 
-        async def reroute(request: httpx.Request) -> None:
+        async def reroute(request: httpx2.Request) -> None:
             assert request.url.host == "vertexaisearch.cloud.google.com"
-            request.url = httpx.URL(f"http://127.0.0.1:{self.server.server_port}{request.url.path}")
+            request.url = httpx2.URL(f"http://127.0.0.1:{self.server.server_port}{request.url.path}")
 
-        return httpx.AsyncClient(event_hooks={"request": [reroute]}, follow_redirects=True)
+        return httpx2.AsyncClient(event_hooks={"request": [reroute]}, follow_redirects=True)
 
 
 @pytest.fixture

@@ -14,7 +14,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import pytest
 import uvicorn
@@ -128,7 +128,7 @@ def api(use: Any, brain: Brain) -> Iterator[Emulator]:
         yield server
 
 
-Serve = Callable[..., httpx.Client]
+Serve = Callable[..., httpx2.Client]
 
 
 @pytest.fixture
@@ -138,7 +138,7 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setattr("google.adk.cli.api_server._setup_telemetry", lambda *arguments, **values: None)
     running: list[Any] = []
 
-    def start(host: str = "127.0.0.1", port: int = 0, a2a: bool = False, **settings: object) -> httpx.Client:
+    def start(host: str = "127.0.0.1", port: int = 0, a2a: bool = False, **settings: object) -> httpx2.Client:
         for name, value in settings.items():
             monkeypatch.setenv(f"DESK_{name.upper()}", str(value))
         server = running_server(host, port, a2a)
@@ -152,7 +152,7 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 @contextmanager
-def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Client]:
+def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx2.Client]:
     with bind(port) as socket:
         url = f"http://127.0.0.1:{socket.getsockname()[1]}"
         settings = load_server_settings()
@@ -161,7 +161,7 @@ def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Cl
         server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="error", timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})
         thread.start()
-        with httpx.Client(base_url=url, timeout=300) as client:
+        with httpx2.Client(base_url=url, timeout=300) as client:
             end = time.monotonic() + 60
             while not server.started:
                 assert thread.is_alive() and time.monotonic() < end, "the server did not start"
@@ -171,20 +171,20 @@ def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx.Cl
             thread.join()
 
 
-Process = Callable[[], tuple[Fork, httpx.Client]]
+Process = Callable[[], tuple[Fork, httpx2.Client]]
 
 
 @pytest.fixture
 def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
     """Starts `desk serve` as a process of its own; gives a client of it, too."""
-    started: list[tuple[Fork, httpx.Client]] = []
+    started: list[tuple[Fork, httpx2.Client]] = []
 
-    def start() -> tuple[Fork, httpx.Client]:
+    def start() -> tuple[Fork, httpx2.Client]:
         port = free_port()
         env = os.environ | {"PYTHONPATH": str(ROOT), "DESK_ATTACH_SECONDS": "60"}
         with (tmp_path / "serve.log").open("ab") as log:
             server = Fork("tools", "serve", "--port", str(port), env=env, stdout=log, stderr=log)
-        client = httpx.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
+        client = httpx2.Client(base_url=f"http://127.0.0.1:{port}", timeout=300)
         started.append((server, client))
         return server, client
 
@@ -195,11 +195,11 @@ def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
         server.wait()
 
 
-def ready(client: httpx.Client) -> bool:
+def ready(client: httpx2.Client) -> bool:
     """Whether a server takes requests."""
     try:
         return client.get("/readyz").status_code == 200
-    except httpx.HTTPError:
+    except httpx2.HTTPError:
         return False
 
 
@@ -209,7 +209,7 @@ def message(text: str, user: str = "me", session: str = "s1", **more: Any) -> di
     return {"appName": "desk", "userId": user, "sessionId": session, "newMessage": content, **more}
 
 
-def said(answer: httpx.Response) -> str:
+def said(answer: httpx2.Response) -> str:
     """What a turn ended with."""
     events = answer.json()
     return "".join(part.get("text", "") for part in events[-1]["content"]["parts"])

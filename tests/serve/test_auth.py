@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import pytest
 from cryptography.hazmat.primitives import hashes
@@ -46,7 +46,7 @@ ROUTES = (
 
 
 @pytest.fixture
-def client(serve: Serve, issuer: Issuer) -> httpx.Client:
+def client(serve: Serve, issuer: Issuer) -> httpx2.Client:
     return serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE)
 
 
@@ -59,14 +59,14 @@ def lower(token: str) -> dict[str, str]:
     return {"authorization": f"Bearer {token}"}
 
 
-def ask(client: httpx.Client, method: str, path: str, headers: Mapping[str, str | bytes]) -> httpx.Response:
+def ask(client: httpx2.Client, method: str, path: str, headers: Mapping[str, str | bytes]) -> httpx2.Response:
     body = message("Hello", user="ada") if path.startswith("/run") else {}
-    sent = httpx.Headers(headers)  # type: ignore[arg-type]
+    sent = httpx2.Headers(headers)  # type: ignore[arg-type]
     return client.request(method, path, json=None if method in ("GET", "DELETE") else body, headers=sent)
 
 
 @pytest.fixture
-def conversation(client: httpx.Client, issuer: Issuer) -> httpx.Client:
+def conversation(client: httpx2.Client, issuer: Issuer) -> httpx2.Client:
     """Ada has one."""
     ada = bearer(issuer.token("ada"))
     assert client.post("/apps/desk/users/me/sessions/s1", json={}, headers=ada).status_code == 200
@@ -124,7 +124,7 @@ def written(issuer: Issuer, claims: str) -> str:
 
 @pytest.mark.parametrize("kind", sorted(bad_tokens(Issuer("http://x"))))
 def test_without_a_right_token_no_route_gives_or_does_anything(
-    conversation: httpx.Client, issuer: Issuer, api: Emulator, kind: str
+    conversation: httpx2.Client, issuer: Issuer, api: Emulator, kind: str
 ) -> None:
     creates = api.log()["creates"]
     token = bad_tokens(issuer)[kind]
@@ -140,7 +140,7 @@ def test_without_a_right_token_no_route_gives_or_does_anything(
     assert len(conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()["events"]) > 1  # untouched
 
 
-def test_another_users_token_gets_nothing(conversation: httpx.Client, issuer: Issuer, api: Emulator) -> None:
+def test_another_users_token_gets_nothing(conversation: httpx2.Client, issuer: Issuer, api: Emulator) -> None:
     creates = api.log()["creates"]
     mallory = bearer(issuer.token("mallory"))
     for method, path in ROUTES[2:]:
@@ -161,7 +161,7 @@ def test_another_users_token_gets_nothing(conversation: httpx.Client, issuer: Is
     ],
 )
 def test_a_body_cannot_speak_for_another_user(
-    conversation: httpx.Client, issuer: Issuer, fields: dict[str, str]
+    conversation: httpx2.Client, issuer: Issuer, fields: dict[str, str]
 ) -> None:
     body = {name: value for name, value in message("Hello").items() if name != "userId"} | fields
     answer = conversation.post("/run", json=body, headers=bearer(issuer.token("mallory")))
@@ -170,7 +170,7 @@ def test_a_body_cannot_speak_for_another_user(
 
 @pytest.mark.parametrize("path", ["/apps/desk/users/ad%61/sessions", "/apps/desk/users/mallory/../ada/sessions"])
 def test_no_spelling_of_a_path_leads_to_another_users_data(
-    conversation: httpx.Client, issuer: Issuer, path: str
+    conversation: httpx2.Client, issuer: Issuer, path: str
 ) -> None:
     answer = conversation.get(path, headers=bearer(issuer.token("mallory")))
     assert answer.status_code in (403, 404)
@@ -178,7 +178,7 @@ def test_no_spelling_of_a_path_leads_to_another_users_data(
 
 @pytest.mark.parametrize("subject", ["ada/sessions/s1/artifacts", "repo:a/b:ref:refs/heads/main", "..", "a%2Fb", "me"])
 def test_whatever_a_subject_is_called_its_user_has_data_of_its_own(
-    conversation: httpx.Client, issuer: Issuer, subject: str
+    conversation: httpx2.Client, issuer: Issuer, subject: str
 ) -> None:
     ada, other = bearer(issuer.token("ada")), bearer(issuer.token(subject))
     saved = {"filename": "sessions", "artifact": {"text": "a secret of Ada's"}}
@@ -200,7 +200,7 @@ def test_whatever_a_subject_is_called_its_user_has_data_of_its_own(
     ],
 )
 def test_nobody_writes_into_the_conversations_of_others(
-    conversation: httpx.Client, issuer: Issuer, method: str, path: str, body: dict[str, Any]
+    conversation: httpx2.Client, issuer: Issuer, method: str, path: str, body: dict[str, Any]
 ) -> None:
     bob = bearer(issuer.token("bob"))
     conversation.post("/apps/desk/users/me/sessions/b1", json={}, headers=bob)
@@ -210,7 +210,7 @@ def test_nobody_writes_into_the_conversations_of_others(
 
 
 def test_a_conversation_that_is_brought_along_goes_on_from_nobodys_interaction(
-    conversation: httpx.Client, issuer: Issuer, api: Emulator
+    conversation: httpx2.Client, issuer: Issuer, api: Emulator
 ) -> None:
     ada, mallory = bearer(issuer.token("ada")), bearer(issuer.token("mallory"))
     events = conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()["events"]
@@ -218,23 +218,25 @@ def test_a_conversation_that_is_brought_along_goes_on_from_nobodys_interaction(
     brought = {"sessionId": "s2", "events": [{name: e[name] for name in e if name != "actions"} for e in events]}
     assert conversation.post("/apps/desk/users/me/sessions", json=brought, headers=mallory).status_code == 200
     assert said(conversation.post("/run", json=message("Hello", session="s2"), headers=mallory)) == "SMALL TALK"
-    interaction = httpx.get(f"{api.url}/v1beta/interactions/{api.log()['requests'][-1]['interaction_id']}").json()
+    interaction = httpx2.get(f"{api.url}/v1beta/interactions/{api.log()['requests'][-1]['interaction_id']}").json()
     assert "previous_interaction_id" not in interaction
 
 
 @pytest.mark.parametrize("path", ["/apps/other/users/me/sessions", "/apps/desk/users/me/sessions/s1/"])
-def test_there_is_one_application_under_one_address(client: httpx.Client, issuer: Issuer, path: str) -> None:
+def test_there_is_one_application_under_one_address(client: httpx2.Client, issuer: Issuer, path: str) -> None:
     assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/dev/apps/desk/eval_sets", "/docs", "/openapi.json", "/dev-ui/", "/debug/trace/x", "/run_live"]
 )
-def test_what_is_for_development_is_not_there(client: httpx.Client, issuer: Issuer, path: str) -> None:
+def test_what_is_for_development_is_not_there(client: httpx2.Client, issuer: Issuer, path: str) -> None:
     assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
 
 
-def test_no_copy_of_a_conversation_is_made_that_nobody_would_forget(conversation: httpx.Client, issuer: Issuer) -> None:
+def test_no_copy_of_a_conversation_is_made_that_nobody_would_forget(
+    conversation: httpx2.Client, issuer: Issuer
+) -> None:
     ada = bearer(issuer.token("ada"))
     answer = conversation.patch("/apps/desk/users/me/memory", json={"sessionId": "s1"}, headers=ada)
     assert answer.status_code == 404
@@ -255,7 +257,7 @@ def test_only_who_may_come_in_comes_in(serve: Serve, issuer: Issuer) -> None:
 
 
 def test_tokens_with_unknown_keys_do_not_make_the_server_ask_again_and_again(
-    client: httpx.Client, issuer: Issuer
+    client: httpx2.Client, issuer: Issuer
 ) -> None:
     for number in range(20):
         assert client.get("/list-apps", headers=bearer(issuer.token("ada", kid=f"k{number + 2}"))).status_code == 401
@@ -322,14 +324,14 @@ def test_an_issuer_whose_keys_cannot_be_had_is_no_way_in(serve: Serve, issuer: I
 
 
 async def test_who_waits_for_keys_that_cannot_be_had_waits_once() -> None:
-    asked: list[httpx.Request] = []
+    asked: list[httpx2.Request] = []
 
-    async def fail(request: httpx.Request) -> httpx.Response:
+    async def fail(request: httpx2.Request) -> httpx2.Response:
         asked.append(request)
         await asyncio.sleep(0)  # the others come
-        raise httpx.ReadTimeout("")
+        raise httpx2.ReadTimeout("")
 
-    keys = JwksCache("https://issuer.example/keys", lambda: httpx.AsyncClient(transport=httpx.MockTransport(fail)))
+    keys = JwksCache("https://issuer.example/keys", lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(fail)))
     found = await asyncio.gather(*(keys.find(f"k{number}") for number in range(20)), return_exceptions=True)
     assert {type(each) for each in found} == {JwksUnavailable}
     assert len(asked) == 1

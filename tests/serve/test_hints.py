@@ -10,7 +10,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from standardwebhooks import Webhook
 from starlette.applications import Starlette
@@ -32,7 +32,7 @@ OLD = "whsec_" + base64.b64encode(b"another one of thirty-two bytes.").decode()
 
 
 @pytest.fixture
-def client(serve: Serve) -> httpx.Client:
+def client(serve: Serve) -> httpx2.Client:
     return serve(webhook_secrets=f"{OLD},{SECRET}", attach_seconds="0.2")
 
 
@@ -50,7 +50,7 @@ def ended(interaction_id: str) -> str:
     return json.dumps({"type": "interaction.completed", "version": "v1", "data": {"id": interaction_id}})
 
 
-def test_an_unsigned_an_old_and_a_changed_message_are_refused(client: httpx.Client) -> None:
+def test_an_unsigned_an_old_and_a_changed_message_are_refused(client: httpx2.Client) -> None:
     body = ended("v1_x")
     for headers in (
         {},
@@ -74,7 +74,7 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_signed_message_of_another_kind_does_no_harm(client: httpx.Client, body: str) -> None:
+def test_a_signed_message_of_another_kind_does_no_harm(client: httpx2.Client, body: str) -> None:
     assert client.post("/webhooks/research", content=body, headers=signed(body)).status_code in (204, 400)
 
 
@@ -87,7 +87,7 @@ async def test_a_message_that_comes_again_is_taken_once(tmp_path: Path) -> None:
 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
     app = Starlette(routes=[Route("/", WebhookReceiver([SECRET], database, take_up).receive, methods=["POST"])])
-    async with httpx.AsyncClient(transport=httpx.ASGITransport(app), base_url="http://desk") as client:
+    async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://desk") as client:
         for message_id in ("m1", "m1", "m2"):
             body = ended("v1_x")
             assert (
@@ -114,7 +114,7 @@ async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_
     port = free_port()
     hook: dict[str, Any] = {"uri": f"http://127.0.0.1:{port}/webhooks/research"}
     hook["subscribed_events"] = ["interaction.completed"]
-    async with httpx.AsyncClient(headers={"x-goog-api-key": "k"}) as client:
+    async with httpx2.AsyncClient(headers={"x-goog-api-key": "k"}) as client:
         registered = (await client.post(f"{api.url}/v1beta/webhooks", json=hook)).json()
     serve(port=port, webhook_secrets=registered["new_signing_secret"])
     job_id, ledger = await abandoned(), Ledger(load_settings().ledger_url)
@@ -125,7 +125,7 @@ async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_
     await ledger.close()
 
 
-async def test_what_a_message_says_is_not_believed_but_looked_up(client: httpx.Client, api: Emulator) -> None:
+async def test_what_a_message_says_is_not_believed_but_looked_up(client: httpx2.Client, api: Emulator) -> None:
     job_id, ledger = await abandoned(), Ledger(load_settings().ledger_url)
     body = ended(researches(api)[0]["id"])
     answer = await asyncio.to_thread(client.post, "/webhooks/research", content=body, headers=signed(body))

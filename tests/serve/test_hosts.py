@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import httpx
+import httpx2
 import pytest
 
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message
@@ -49,7 +49,7 @@ def test_a_page_of_another_site_can_send_nothing_without_asking_first(serve: Ser
     client = serve()
     client.post(f"{SESSIONS}/s1", json={})
     headers = {"Origin": origin, "Content-Type": "text/plain"}  # for which a browser sends no preflight
-    content = httpx.Request("POST", "/", json=message("Hello")).content
+    content = httpx2.Request("POST", "/", json=message("Hello")).content
     for path in ("/run", "/run_sse", SESSIONS, f"{SESSIONS}/s2", "/webhooks/research"):
         assert client.post(path, content=content, headers=headers).status_code == 403, path
     assert [session["id"] for session in client.get(SESSIONS).json()] == ["s1"]
@@ -60,7 +60,7 @@ def test_the_servers_own_pages_may_use_it(serve: Serve) -> None:
     assert client.post(f"{SESSIONS}/s1", json={}, headers={"Origin": str(client.base_url)}).status_code == 200
 
 
-def preflight(client: httpx.Client, origin: str, path: str = "/run") -> httpx.Response:
+def preflight(client: httpx2.Client, origin: str, path: str = "/run") -> httpx2.Response:
     wish = {"Access-Control-Request-Method": "POST", "Access-Control-Request-Headers": "authorization,idempotency-key"}
     return client.options(path, headers={"Origin": origin, **wish})
 

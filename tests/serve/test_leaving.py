@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from contextlib import suppress
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -27,7 +27,7 @@ def database_url(request: pytest.FixtureRequest) -> str:
     return str(request.getfixturevalue("postgres").create_database()) if request.param == "postgresql" else ""
 
 
-def leave(client: httpx.Client, user: str, event: int) -> None:
+def leave(client: httpx2.Client, user: str, event: int) -> None:
     """Begins a turn and closes the connection at its n-th event."""
     body = message("research the tides", user=user, streaming=True)
     with client.stream("POST", "/run_sse", json=body) as answer:
@@ -38,7 +38,7 @@ def leave(client: httpx.Client, user: str, event: int) -> None:
     raise AssertionError("the turn ended before")
 
 
-def begin(client: httpx.Client, user: str) -> None:
+def begin(client: httpx2.Client, user: str) -> None:
     answer = client.post(f"/apps/desk/users/{user}/sessions/s1", json={})
     assert answer.status_code == 200, answer.text
 
@@ -47,7 +47,7 @@ def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url
     client = serve(database_url=database_url, attach_seconds=60)
     for number in range(TIMES):
         begin(client, f"leaves-{number}")
-        with httpx.Client(base_url=client.base_url, timeout=300) as tab:
+        with httpx2.Client(base_url=client.base_url, timeout=300) as tab:
             leave(tab, f"leaves-{number}", number % EVENTS + 1)
         begin(client, f"stays-{number}")
         assert client.get("/readyz").status_code == 200

@@ -9,7 +9,7 @@ from contextlib import closing
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from tests.kill.test_kill import until
@@ -20,7 +20,7 @@ SESSIONS = "/apps/desk/users/me/sessions"
 
 
 @pytest.fixture
-def client(serve: Serve) -> httpx.Client:
+def client(serve: Serve) -> httpx2.Client:
     client = serve()
     assert client.post(f"{SESSIONS}/s1", json={}).status_code == 200
     return client
@@ -40,7 +40,7 @@ def test_a_user_has_so_many_conversations_and_is_told_how_to_have_another(serve:
     assert client.post(f"{SESSIONS}/s3", json={}).status_code == 200
 
 
-def raw(client: httpx.Client, data: bytes) -> bytes:
+def raw(client: httpx2.Client, data: bytes) -> bytes:
     """What a server sends until it closes the connection, to a client that stops in the middle."""
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300) as connection:
         connection.sendall(data)
@@ -106,7 +106,7 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def test_what_nobody_can_serve_is_refused_with_a_sentence(client: httpx.Client, environment: Path) -> None:
+def test_what_nobody_can_serve_is_refused_with_a_sentence(client: httpx2.Client, environment: Path) -> None:
     for wish, (method, path, body) in REQUESTS.items():
         text = json.dumps(body).replace('"half an object"', "{") if body is not None else ""
         for word, levels in (("DEEP", 500), ("DEEPER", 100_000)):
@@ -136,7 +136,7 @@ def test_words_with_characters_that_no_database_keeps_are_answered_all_the_same(
 
 
 def test_an_unforeseen_failure_is_one_sentence_and_a_log_entry(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*arguments: object, **values: object) -> None:
         raise RuntimeError("SELECT * FROM /srv/desk")
@@ -152,7 +152,7 @@ def test_an_unforeseen_failure_is_one_sentence_and_a_log_entry(
 
 
 def test_a_value_that_the_database_refuses_is_not_called_a_database_that_is_away(
-    client: httpx.Client, environment: Path
+    client: httpx2.Client, environment: Path
 ) -> None:
     with closing(sqlite3.connect(environment / "sessions.db")) as sessions:
         sessions.execute("create trigger full before insert on events begin select raise(abort, 'full'); end")
@@ -179,7 +179,7 @@ def test_a_server_that_cannot_write_is_not_ready(
         until(lambda: client.get("/readyz").status_code == 200)
 
 
-def test_probes_of_strangers_cost_nothing(client: httpx.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_probes_of_strangers_cost_nothing(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 1e6)
     assert client.get("/readyz").status_code == 200
     looked: list[object] = []

@@ -14,7 +14,7 @@ from contextlib import closing, nullcontext, suppress
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from google.adk.errors._stale_session_error import StaleSessionError
 from google.adk.events import Event
@@ -34,28 +34,28 @@ SESSION = "/apps/desk/users/me/sessions/s1"
 
 
 @pytest.fixture
-def client(serve: Serve) -> httpx.Client:
+def client(serve: Serve) -> httpx2.Client:
     client = serve()
     assert begin(client, "s1").status_code == 200
     return client
 
 
-def begin(client: httpx.Client, session: str) -> httpx.Response:
+def begin(client: httpx2.Client, session: str) -> httpx2.Response:
     return client.post(f"/apps/desk/users/me/sessions/{session}", json={})
 
 
-def turn(client: httpx.Client, words: str, key: str = "", session: str = "s1") -> httpx.Response:
+def turn(client: httpx2.Client, words: str, key: str = "", session: str = "s1") -> httpx2.Response:
     headers = {"Idempotency-Key": key} if key else {}
     return client.post("/run", json=message(words, session=session), headers=headers)
 
 
-def told(client: httpx.Client) -> list[str]:
+def told(client: httpx2.Client) -> list[str]:
     """What the user said in the conversation."""
     events = client.get(SESSION).json()["events"]
     return [event["content"]["parts"][0]["text"] for event in events if event["author"] == "user"]
 
 
-def test_it_says_that_it_lives_and_that_it_is_ready(client: httpx.Client) -> None:
+def test_it_says_that_it_lives_and_that_it_is_ready(client: httpx2.Client) -> None:
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
 
 
@@ -67,7 +67,7 @@ def test_it_is_not_ready_without_its_database(serve: Serve) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_message_that_comes_twice_is_answered_once(client: httpx.Client, api: Emulator) -> None:
+def test_a_message_that_comes_twice_is_answered_once(client: httpx2.Client, api: Emulator) -> None:
     first = turn(client, "Hello", key="m1")
     creates = api.log()["creates"]
     again = turn(client, "Hello", key="m1")
@@ -81,7 +81,7 @@ def test_a_message_that_comes_twice_is_answered_once(client: httpx.Client, api: 
 
 
 @pytest.mark.parametrize("broken_off", [False, True])
-def test_a_key_that_named_another_message_is_refused(client: httpx.Client, api: Emulator, broken_off: bool) -> None:
+def test_a_key_that_named_another_message_is_refused(client: httpx2.Client, api: Emulator, broken_off: bool) -> None:
     if broken_off:
         api.faults({"on": "create", "status": 400})
     turn(client, "Hello", key="m1")
@@ -92,7 +92,7 @@ def test_a_key_that_named_another_message_is_refused(client: httpx.Client, api: 
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
 
 
-def test_two_turns_of_one_conversation_do_not_mix(client: httpx.Client, api: Emulator) -> None:
+def test_two_turns_of_one_conversation_do_not_mix(client: httpx2.Client, api: Emulator) -> None:
     api.faults({"on": "create", "delay_ms": 500})
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: turn(client, f"Hello {number}"), range(4)))
@@ -104,7 +104,7 @@ def test_two_turns_of_one_conversation_do_not_mix(client: httpx.Client, api: Emu
 
 @pytest.mark.parametrize("path", ["/run", "/run_sse"])
 def test_who_has_the_whole_answer_finds_the_conversation_free(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, path: str
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     execute = SessionLocks._execute
 
@@ -119,7 +119,7 @@ def test_who_has_the_whole_answer_finds_the_conversation_free(
 
 @pytest.mark.parametrize(("method", "body"), [("PATCH", {"stateDelta": {"x": 1}}), ("DELETE", None)])
 def test_nothing_changes_a_conversation_during_its_turn(
-    client: httpx.Client, api: Emulator, method: str, body: dict[str, Any] | None
+    client: httpx2.Client, api: Emulator, method: str, body: dict[str, Any] | None
 ) -> None:
     api.faults({"on": "create", "delay_ms": 500})
     with ThreadPoolExecutor(1) as pool:
@@ -131,7 +131,7 @@ def test_nothing_changes_a_conversation_during_its_turn(
     assert client.request(method, SESSION, json=body).status_code == 200
 
 
-async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_runs_out(client: httpx.Client) -> None:
+async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_runs_out(client: httpx2.Client) -> None:
     now = [1000.0]
     database = Database(load_settings().ledger_url)
     one, other = (SessionLocks(database, clock=lambda: now[0]) for _ in range(2))
@@ -148,7 +148,7 @@ async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_r
     await database.close()
 
 
-async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
+async def test_a_turn_that_lost_its_lease_ends(client: httpx2.Client) -> None:
     database, woken = Database(load_settings().ledger_url), asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -169,7 +169,7 @@ async def test_a_turn_that_lost_its_lease_ends(client: httpx.Client) -> None:
     await database.close()
 
 
-async def test_a_turn_that_the_end_of_the_server_cuts_off_leaves_its_conversation_free(client: httpx.Client) -> None:
+async def test_a_turn_that_the_end_of_the_server_cuts_off_leaves_its_conversation_free(client: httpx2.Client) -> None:
     database, begun = Database(load_settings().ledger_url), asyncio.Event()
     turns = SessionLocks(database)
 
@@ -191,7 +191,7 @@ AWAY = OperationalError("", {}, Exception())
 
 @pytest.mark.parametrize(("error", "status"), [(StaleSessionError("stale"), 409), (AWAY, 503), (OSError(), 503)])
 def test_a_session_that_cannot_be_written_is_told_so_that_it_can_be_tried_again(
-    client: httpx.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     async def fail(*arguments: object, **values: object) -> None:
         raise error
@@ -204,7 +204,7 @@ def test_a_session_that_cannot_be_written_is_told_so_that_it_can_be_tried_again(
     assert told(client) == ["Hello"]
 
 
-def test_a_turn_that_broke_off_is_undone_and_made_again(client: httpx.Client, api: Emulator) -> None:
+def test_a_turn_that_broke_off_is_undone_and_made_again(client: httpx2.Client, api: Emulator) -> None:
     api.faults({"on": "create", "status": 400})  # after the message was written
     turn(client, "Hello", key="m1")
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
@@ -246,26 +246,26 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_that_is_no_turn_is_refused(client: httpx.Client, body: str) -> None:
+def test_a_body_that_is_no_turn_is_refused(client: httpx2.Client, body: str) -> None:
     headers = {"content-type": "application/json", "idempotency-key": "m1"}
     answer = client.post("/run", content=body.encode(errors="surrogateescape"), headers=headers)
     assert answer.status_code in (400, 422)
 
 
-def test_what_only_looks_like_a_character_that_cannot_be_kept_is_text(client: httpx.Client) -> None:
+def test_what_only_looks_like_a_character_that_cannot_be_kept_is_text(client: httpx2.Client) -> None:
     words = r"Hello \u0000 and \\u0000"
     assert said(turn(client, words)) == "SMALL TALK"
     assert told(client) == [words]
 
 
 @pytest.mark.parametrize("key", ["", "m1"])
-def test_metadata_of_a_message_stay_with_its_turn(client: httpx.Client, key: str) -> None:
+def test_metadata_of_a_message_stay_with_its_turn(client: httpx2.Client, key: str) -> None:
     headers = {"Idempotency-Key": key} if key else {}
     events = client.post("/run", json=message("Hello", customMetadata={"from": "a test"}), headers=headers).json()
     assert [event["customMetadata"]["from"] for event in events] == ["a test"]
 
 
-def test_a_name_that_no_file_can_have_is_refused(client: httpx.Client) -> None:
+def test_a_name_that_no_file_can_have_is_refused(client: httpx2.Client) -> None:
     assert client.get(f"{SESSION}/artifacts/..%2F..%2Fother").status_code == 400
 
 
@@ -292,7 +292,7 @@ def test_who_has_not_asked_for_a_minute_is_forgotten() -> None:
     [("/run", 400, "the database refuses a value"), ("/run_sse", 200, '"error_type": "IntegrityError"')],
 )
 def test_no_message_is_logged_when_the_database_fails(
-    client: httpx.Client, environment: Path, caplog: pytest.LogCaptureFixture, path: str, status: int, says: str
+    client: httpx2.Client, environment: Path, caplog: pytest.LogCaptureFixture, path: str, status: int, says: str
 ) -> None:
     with closing(sqlite3.connect(environment / "sessions.db")) as sessions:
         sessions.execute("create trigger full before insert on events begin select raise(abort, 'full'); end")
@@ -323,7 +323,7 @@ def test_on_sigterm_a_research_is_handed_back_and_the_next_server_has_it_at_once
 
 
 def quietly(work: Any) -> None:
-    with suppress(httpx.HTTPError):
+    with suppress(httpx2.HTTPError):
         work()
 
 

@@ -8,7 +8,7 @@ from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from functools import partial
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -19,7 +19,7 @@ TIMES = 3
 """That a yes is said at both servers at once."""
 YES = "yes, start the research"
 
-Servers = tuple[httpx.Client, httpx.Client]
+Servers = tuple[httpx2.Client, httpx2.Client]
 
 
 @pytest.fixture(params=[pytest.param("sqlite", marks=pytest.mark.nightly), "postgresql"])
@@ -35,22 +35,22 @@ def servers(
     return one, other
 
 
-def begin(client: httpx.Client, session: str) -> None:
+def begin(client: httpx2.Client, session: str) -> None:
     assert client.post(f"/apps/desk/users/me/sessions/{session}", json={}).status_code == 200
 
 
-def say(client: httpx.Client, words: str, session: str = "s1") -> httpx.Response:
+def say(client: httpx2.Client, words: str, session: str = "s1") -> httpx2.Response:
     return client.post("/run", json=message(words, session=session))
 
 
-def quote(client: httpx.Client, brief: str, session: str = "s1") -> str:
+def quote(client: httpx2.Client, brief: str, session: str = "s1") -> str:
     """Orders a run whose price then waits for a yes; gives its id."""
     asked = said(say(client, f"research {brief}", session))
     assert "Nothing was started. Say **yes**" in asked
     return re.findall(r"job_\w+", asked)[0]
 
 
-def at_once(*turns: Callable[[], httpx.Response]) -> list[httpx.Response]:
+def at_once(*turns: Callable[[], httpx2.Response]) -> list[httpx2.Response]:
     with ThreadPoolExecutor(len(turns)) as pool:
         return [turn.result() for turn in [pool.submit(turn) for turn in turns]]
 

@@ -25,7 +25,7 @@ def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Loggers are the process's: they are put back."""
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("DESK_DATABASE_URL", "postgresql+asyncpg://desk:pa55word@db/desk")
-    loggers = [logging.getLogger(name) for name in (None, "google_adk", "httpx", "tools")]
+    loggers = [logging.getLogger(name) for name in (None, "google_adk", "httpx", "httpx2", "tools")]
     kept = [(logger, logger.level, logger.handlers[:]) for logger in loggers]
     yield
     for logger, level, handlers in kept:
@@ -73,7 +73,8 @@ def test_prompts_addresses_and_words_of_exceptions_are_not_logged(
     setup_adk_logger(logging.DEBUG)  # as `--log_level debug` does
     logging.getLogger("google_adk.models").debug("LLM Request: my PROMPT")
     logging.getLogger("google_adk.runners").info("User > my PROMPT")
-    logging.getLogger("httpx").info("HTTP Request: POST https://example.org/PROMPT")
+    for library in ("httpx", "httpx2"):
+        logging.getLogger(library).info("HTTP Request: POST https://example.org/PROMPT")
     logging.getLogger("tools.x").debug("my PROMPT")
     words = "for the PROMPT"
     try:

@@ -8,7 +8,7 @@ from datetime import UTC, datetime
 from types import SimpleNamespace
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 import uvicorn
 from google.adk.tools import FunctionTool
@@ -328,10 +328,10 @@ async def test_the_reason_of_a_refusal_is_passed_on(weather: Weather, service: S
 
 
 async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> None:
-    for failure, attempts in ((httpx.ConnectError("refused"), 3), (httpx.ReadTimeout("slow"), 1)):
+    for failure, attempts in ((httpx2.ConnectError("refused"), 3), (httpx2.ReadTimeout("slow"), 1)):
         asked: list[str] = []
 
-        def fail(request: httpx.Request, failure: Exception = failure, asked: list[str] = asked) -> httpx.Response:
+        def fail(request: httpx2.Request, failure: Exception = failure, asked: list[str] = asked) -> httpx2.Response:
             asked.append(request.url.path)
             raise failure
 
@@ -340,7 +340,7 @@ async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> Non
         server = OpenMeteo(
             "http://weather.test/search",
             "http://weather.test/forecast",
-            new_client=lambda fail=fail: httpx.AsyncClient(transport=httpx.MockTransport(fail)),
+            new_client=lambda fail=fail: httpx2.AsyncClient(transport=httpx2.MockTransport(fail)),
             sleep=sleep,
         )
         weather = Weather(server)

@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator, Generator, Iterator
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 from google import genai
 
@@ -25,7 +25,7 @@ class Wire:
     """Requests as they go over the socket; every good answer is checked strictly."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=300)
+        self.http = httpx2.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=300)
 
     def create(self, body: dict[str, Any], **headers: str) -> dict[str, Any]:
         """POST an interaction that is answered with JSON."""
@@ -35,14 +35,14 @@ class Wire:
         """GET an interaction as JSON."""
         return self.good(self.http.get(f"/interactions/{interaction_id}", params=query))
 
-    def good(self, response: httpx.Response) -> dict[str, Any]:
+    def good(self, response: httpx2.Response) -> dict[str, Any]:
         """The interaction in a 200."""
         assert response.status_code == 200, response.text
         body: dict[str, Any] = response.json()
         check_interaction(body)
         return body
 
-    def refused(self, response: httpx.Response, status: int) -> str:
+    def refused(self, response: httpx2.Response, status: int) -> str:
         """The message in an error."""
         assert response.status_code == status, response.text
         error = response.json()["error"]
@@ -60,7 +60,7 @@ class Wire:
         query = {"stream": "true"} | ({"last_event_id": after} if after else {})
         return self.events(self.http.build_request("GET", f"/interactions/{interaction_id}", params=query))
 
-    def events(self, request: httpx.Request) -> Events:
+    def events(self, request: httpx2.Request) -> Events:
         """Yield each event, strictly checked; the `done` frame must be the last one."""
         response = self.http.send(request, stream=True)
         try:

@@ -6,7 +6,7 @@ import signal
 from contextlib import suppress
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -21,7 +21,7 @@ def test_a_crash_loses_the_answer_and_not_the_run(tmp_path: Path) -> None:
     with Emulator(brain=brain, state=tmp_path / "interactions.db", speed=0) as api:
         wire = Wire(api.url)
         api.faults({"on": "create", "crash": True, "after_accept": True})
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             wire.create(research())
         api.restart()
         (line,) = api.interactions()
@@ -32,7 +32,7 @@ def test_a_crash_loses_the_answer_and_not_the_run(tmp_path: Path) -> None:
 
 def test_a_crash_before_the_server_has_accepted_anything_leaves_nothing(tmp_path: Path) -> None:
     with Emulator(brain=brain, state=tmp_path / "interactions.db") as api:
-        with pytest.raises(httpx.TransportError):
+        with pytest.raises(httpx2.TransportError):
             Wire(api.url).create({"model": MODEL, "input": "hello"}, **{"x-emulator-fault": '{"crash": true}'})
         api.restart()
         assert (api.interactions(), api.log()["creates"]) == ([], 0)
@@ -45,7 +45,7 @@ def test_a_process_really_dies_in_the_middle_of_a_stream_and_goes_on_where_it_wa
     stream = wire.stream(research(), {"crash_after": 4})
     heard = [next(stream) for _ in range(2)]
     advance_ignoring_death(wire, WAIT)
-    with pytest.raises(httpx.TransportError):
+    with pytest.raises(httpx2.TransportError):
         for event in stream:
             heard.append(event)
     assert child.wait(timeout=300) == -signal.SIGKILL
@@ -77,5 +77,5 @@ def test_events_can_come_slowly(api: Emulator, wire: Wire) -> None:
 
 def advance_ignoring_death(wire: Wire, seconds: float) -> None:
     """The server may be gone before it has answered."""
-    with suppress(httpx.TransportError):
+    with suppress(httpx2.TransportError):
         advance(wire, seconds)

@@ -7,7 +7,7 @@ import re
 from collections.abc import Iterator
 from typing import Any
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -26,7 +26,7 @@ def follow(wire: Wire, fault: dict[str, Any]) -> tuple[list[dict[str, Any]], Bas
     try:
         for event in wire.stream(BODY, fault):
             events.append(event)
-    except (httpx.HTTPError, EOFError) as error:
+    except (httpx2.HTTPError, EOFError) as error:
         return events, error
     return events, None
 
@@ -34,10 +34,10 @@ def follow(wire: Wire, fault: dict[str, Any]) -> tuple[list[dict[str, Any]], Bas
 @pytest.mark.parametrize(
     ("fault", "events", "ending"),
     [
-        ({"cut_after": 0}, 0, httpx.RemoteProtocolError),
-        ({"cut_after": 3}, 3, httpx.RemoteProtocolError),
-        ({"cut_after": EVENTS}, EVENTS, httpx.RemoteProtocolError),
-        ({"cut_inside": 3}, 3, httpx.RemoteProtocolError),
+        ({"cut_after": 0}, 0, httpx2.RemoteProtocolError),
+        ({"cut_after": 3}, 3, httpx2.RemoteProtocolError),
+        ({"cut_after": EVENTS}, EVENTS, httpx2.RemoteProtocolError),
+        ({"cut_inside": 3}, 3, httpx2.RemoteProtocolError),
         ({"end_after": 3}, 3, EOFError),
         ({"array_after": 2}, 2, EOFError),
         ({"garbage_after": 2}, EVENTS, None),
@@ -80,10 +80,10 @@ def test_a_silent_stream_stays_open(api: Emulator, wire: Wire) -> None:
     stream = wire.stream(BODY, {"silence_after": 2})
     assert [next(stream)["event_type"] for _ in range(2)] == ["interaction.created", "interaction.status_update"]
     (line,) = api.interactions()
-    wire.http.timeout = httpx.Timeout(0.2)
+    wire.http.timeout = httpx2.Timeout(0.2)
     fault = {"x-emulator-fault": '{"silence_after": 2}'}
     request = wire.http.build_request("GET", f"/interactions/{line['id']}?stream=true", headers=fault)
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         list(wire.events(request))
     assert wire.get(line["id"])["status"] == "completed"
 
@@ -102,7 +102,7 @@ def test_events_can_come_twice_or_in_the_wrong_order_or_from_the_future(wire: Wi
 @pytest.mark.parametrize("accepted", [False, True])
 def test_an_answer_can_stay_out_while_the_connection_stays_open(api: Emulator, wire: Wire, accepted: bool) -> None:
     api.faults({"on": "create", "hang": True, "after_accept": accepted})
-    with pytest.raises(httpx.ReadTimeout):
+    with pytest.raises(httpx2.ReadTimeout):
         wire.http.post("/interactions", json=BODY, timeout=0.2)
     while not api.log()["requests"]:
         pass
@@ -128,7 +128,7 @@ def test_a_status_comes_instead_of_the_answer(api: Emulator, wire: Wire) -> None
 
 def test_a_dropped_request_is_not_carried_out(api: Emulator, wire: Wire) -> None:
     api.faults({"on": "create", "drop": True})
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         wire.create(BODY)
     assert (api.log()["creates"], api.interactions()) == (0, [])
 
@@ -136,7 +136,7 @@ def test_a_dropped_request_is_not_carried_out(api: Emulator, wire: Wire) -> None
 @pytest.mark.parametrize("stream", [False, True])
 def test_an_accepted_create_can_lose_its_answer(api: Emulator, wire: Wire, stream: bool) -> None:
     api.faults({"on": "create", "after_accept": True}, Fault(on="create", after_accept=True, status=503))
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         wire.http.post("/interactions", json=research(stream=stream))
     wire.refused(wire.http.post("/interactions", json=research(stream=stream)), 503)
     api.advance(0)
@@ -164,7 +164,7 @@ def test_faults_choose_their_requests(api: Emulator, wire: Wire) -> None:
     assert [wire.http.get(path).status_code for _ in range(4)] == [200, 500, 500, 200]
     assert [wire.http.get(f"{path}?stream=true").status_code for _ in range(3)] == [503] * 3
     assert len(list(wire.stream(BODY))) == EVENTS
-    with pytest.raises(httpx.RemoteProtocolError):
+    with pytest.raises(httpx2.RemoteProtocolError):
         wire.http.delete(path)
     api.faults()
     assert list(wire.resume(made["id"]))
@@ -211,7 +211,7 @@ def raw(wire: Wire, fault: dict[str, Any]) -> str:
         try:
             for piece in response.iter_text():
                 text += piece
-        except httpx.RemoteProtocolError:
+        except httpx2.RemoteProtocolError:
             pass
     return text
 

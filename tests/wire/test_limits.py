@@ -5,7 +5,7 @@ from __future__ import annotations
 import socket
 from types import SimpleNamespace
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -71,7 +71,7 @@ def test_creates_are_counted_by_who_asked_and_connections_as_they_are_used(api: 
     body = {"model": MODEL, "input": "hello"}
     wire.create(body)
     wire.create(body)
-    assert httpx.post(f"{api.url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "another"}).is_success
+    assert httpx2.post(f"{api.url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "another"}).is_success
     log = api.log()
     mine, other = log["requests"][0]["key"], log["requests"][2]["key"]
     assert log["creates_by_key"] == {mine: 2, other: 1}

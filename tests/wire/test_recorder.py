@@ -13,7 +13,7 @@ import sys
 from pathlib import Path
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -56,11 +56,11 @@ def odd(asked: protocol.Exchange) -> None:
 def test_odd_answers_are_kept_to_the_byte_too(file: Path) -> None:
     names = ["redirect", "pretty", "binary", "events", "latin", "number", "gzip"]
     with application(odd) as upstream:
-        direct = [httpx.get(f"{upstream}/v1/{name}") for name in names]
+        direct = [httpx2.get(f"{upstream}/v1/{name}") for name in names]
         with recorder(file, upstream) as url:
-            through = [httpx.get(f"{url}/v1/{name}") for name in names]
+            through = [httpx2.get(f"{url}/v1/{name}") for name in names]
     with replayed(file) as url:
-        again = [httpx.get(f"{url}/v1/{name}") for name in names]
+        again = [httpx2.get(f"{url}/v1/{name}") for name in names]
     for one, two, three in zip(direct, through, again, strict=True):
         assert one.content == two.content == three.content
         assert one.status_code == two.status_code == three.status_code
@@ -71,18 +71,18 @@ def test_odd_answers_are_kept_to_the_byte_too(file: Path) -> None:
 
 
 def test_json_that_is_cut_is_played_cut(file: Path) -> None:
-    with application(odd) as upstream, recorder(file, upstream) as url, pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{url}/v1/cut")
+    with application(odd) as upstream, recorder(file, upstream) as url, pytest.raises(httpx2.RemoteProtocolError):
+        httpx2.get(f"{url}/v1/cut")
     (exchange,) = read(file)
     assert (exchange.response.body, exchange.response.cut) == ({}, True)
-    with replayed(file) as url, pytest.raises(httpx.RemoteProtocolError):
-        httpx.get(f"{url}/v1/cut")
+    with replayed(file) as url, pytest.raises(httpx2.RemoteProtocolError):
+        httpx2.get(f"{url}/v1/cut")
 
 
 def test_the_upstream_gets_the_clients_headers_but_not_those_of_the_connection(file: Path) -> None:
     with application(odd) as upstream, recorder(file, upstream) as url:
         sent = {**KEY, "accept-encoding": "gzip", "connection": "keep-alive, x-hop", "x-hop": "1", "te": "trailers"}
-        got = httpx.get(f"{url}/v1/headers", headers={**sent, "user-agent": "me", "x-goog-user-project": "p"}).json()
+        got = httpx2.get(f"{url}/v1/headers", headers={**sent, "user-agent": "me", "x-goog-user-project": "p"}).json()
         assert got == {
             "host": urlsplit(upstream).netloc,
             **KEY,
@@ -105,7 +105,7 @@ def test_no_request_chooses_the_upstream(api: Emulator, file: Path) -> None:
 
 
 def test_a_lost_answer_is_lost_to_the_client_too_for_it_may_have_been_done(api: Emulator, file: Path) -> None:
-    with recorder(file, api.url) as url, pytest.raises(httpx.RemoteProtocolError):
+    with recorder(file, api.url) as url, pytest.raises(httpx2.RemoteProtocolError):
         fault = {"x-emulator-fault": '{"on": "create", "after_accept": true}'}
         Wire(url).create({"model": MODEL, "input": "Hello"}, **fault)
     assert (api.log()["creates"], file.read_text()) == (1, "")
@@ -115,13 +115,13 @@ def test_an_upstream_that_is_not_there_is_named(file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         upstream = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with recorder(file, upstream) as url:
-        answer = httpx.get(f"{url}/v1/interactions/x")
+        answer = httpx2.get(f"{url}/v1/interactions/x")
     assert answer.status_code == 502 and upstream in answer.json()["error"]["message"]
 
 
 def test_a_body_beyond_64_mebibytes_is_refused(api: Emulator, file: Path) -> None:
     with recorder(file, api.url) as url:
-        answer = httpx.post(f"{url}/v1/interactions", content=b" " * (64 * 2**20 + 1), timeout=300)
+        answer = httpx2.post(f"{url}/v1/interactions", content=b" " * (64 * 2**20 + 1), timeout=300)
     assert answer.status_code == 413
 
 
@@ -141,7 +141,7 @@ def test_a_signal_loses_nothing_of_what_came(held: Emulator, file: Path) -> None
             stream = wire.stream(research())
             seen = [next(stream), next(stream)]
             child.send_signal(number)
-            with pytest.raises(httpx.RemoteProtocolError):
+            with pytest.raises(httpx2.RemoteProtocolError):
                 next(stream)
             assert child.wait(timeout=300) == 0
             assert "Recorded exchanges: 2" in child.stdout.read()
@@ -157,9 +157,9 @@ def test_a_file_that_cannot_be_written_ends_the_recorder(api: Emulator, tmp_path
     with pytest.raises(IsADirectoryError, match=r"recorded\.yaml"), recorder(file, api.url) as url:
         file.unlink()
         file.mkdir()
-        with pytest.raises(httpx.HTTPError):
+        with pytest.raises(httpx2.HTTPError):
             while True:
-                httpx.get(f"{url}/v1/interactions/x", headers=KEY)
+                httpx2.get(f"{url}/v1/interactions/x", headers=KEY)
 
 
 def test_a_file_with_something_in_it_is_left_alone(file: Path) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import yaml
 from google import genai
 
@@ -24,7 +24,7 @@ class Session:
     """Requests whose answers are kept to the byte."""
 
     def __init__(self, url: str) -> None:
-        self.http = httpx.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=300)
+        self.http = httpx2.Client(base_url=f"{url}/v1beta", headers=KEY, timeout=300)
         self.answers: list[Answer] = []
 
     def ask(self, method: str, path: str, fault: dict[str, Any] | None = None, **options: Any) -> bytes:
@@ -34,7 +34,7 @@ class Session:
             try:
                 for chunk in answer.iter_bytes():
                     body += chunk
-            except httpx.RemoteProtocolError:
+            except httpx2.RemoteProtocolError:
                 cut = True
         said = answer.headers
         self.answers.append((answer.status_code, said["content-type"], said.get("retry-after-ms"), body, cut))
@@ -127,7 +127,7 @@ def test_a_stream_that_the_client_leaves_is_recorded_as_cut(held: Emulator, file
         stream = Wire(url).stream(research())
         created = next(stream)
         stream.close()
-        with httpx.Client() as http:
+        with httpx2.Client() as http:
             for _ in range(2_000):
                 assert http.get(f"{url}/other").status_code == 404
                 if file.stat().st_size:
@@ -175,8 +175,8 @@ def test_the_file_holds_no_secret(held: Emulator, file: Path) -> None:
     headers = {"x-goog-api-key": SECRETS["key"], "authorization": f"Bearer {SECRETS['bearer']}"}
     made: list[str] = []
 
-    def talk(url: str) -> list[httpx.Response]:
-        with httpx.Client(base_url=f"{url}/v1beta", headers=headers) as http:
+    def talk(url: str) -> list[httpx2.Response]:
+        with httpx2.Client(base_url=f"{url}/v1beta", headers=headers) as http:
             create = {"model": MODEL, "input": quoted, "tools": [mcp], "environment": environment}
             answers = [
                 http.post("/interactions", params={"key": SECRETS["query"]}, json=create),

@@ -6,7 +6,7 @@ import logging
 from collections.abc import Iterator
 from pathlib import Path
 
-import httpx
+import httpx2
 import pytest
 
 from interactions_emulator import Emulator
@@ -93,7 +93,7 @@ async def test_only_this_machine_may_control_it() -> None:
         ("127.0.0.1", here, "null", 403),
         ("127.0.0.1", "http://rebound.example.org", None, 403),
     ):
-        async with httpx.AsyncClient(transport=httpx.ASGITransport(pages, client=(peer, 1)), base_url=url) as http:
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(pages, client=(peer, 1)), base_url=url) as http:
             for route in ("faults", "clock", "log", "interactions", "deliveries"):
                 answer = await http.get(f"/_emulator/{route}", headers={"origin": origin} if origin else {})
                 assert answer.status_code == status

@@ -11,7 +11,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import jwt
 import pytest
 from google import genai
@@ -127,7 +127,7 @@ def test_a_request_names_its_own_listener_whose_messages_are_signed_by_a_key_tha
     headers, body = listener.hear()
     message = json.loads(body)
     assert (message["data"], message["user_metadata"]) == ({"id": run}, {"job": "42"})
-    keys = jwt.PyJWKSet.from_dict(httpx.get(f"{api.url}/.well-known/jwks.json").json())
+    keys = jwt.PyJWKSet.from_dict(httpx2.get(f"{api.url}/.well-known/jwks.json").json())
     signature = headers["webhook-signature"]
     claims = jwt.decode(signature, keys[jwt.get_unverified_header(signature)["kid"]], algorithms=["RS256"])
     assert (claims["jti"], claims["sha256"]) == (headers["webhook-id"], hashlib.sha256(body).hexdigest())

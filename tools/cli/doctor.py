@@ -7,7 +7,7 @@ import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
 
-import httpx
+import httpx2
 from google.adk.agents import BaseAgent, LlmAgent
 from rich.markup import escape
 from rich.table import Table
@@ -137,9 +137,9 @@ async def _weather() -> Finding:
         return Finding("weather", str(error), good=False)
     place = without_credentials(url)
     try:
-        async with httpx.AsyncClient(timeout=5) as client:
+        async with httpx2.AsyncClient(timeout=5) as client:
             answer = await client.get(url)
-    except httpx.HTTPError as error:
+    except httpx2.HTTPError as error:
         reason = redact(str(error) or type(error).__name__)
         return Finding(
             "weather", f"{place} cannot be reached ({reason}): look at the network and DESK_WEATHER_URL", good=False

@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Literal
 from urllib.parse import urlsplit
 from weakref import WeakKeyDictionary
 
-import httpx
+import httpx2
 
 from tools.errors import DeskError
 from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
@@ -151,8 +151,8 @@ def current() -> Backend:
 
 def _is_emulator(url: str) -> bool:
     try:
-        server = httpx.get(url, timeout=2).headers.get("server", "")
-    except httpx.HTTPError:
+        server = httpx2.get(url, timeout=2).headers.get("server", "")
+    except httpx2.HTTPError:
         return False
     return str(server).startswith("interactions-emulator")
 

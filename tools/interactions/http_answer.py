@@ -14,7 +14,7 @@ from dataclasses import dataclass
 from itertools import takewhile
 from urllib.parse import unquote
 
-import httpx
+import httpx2
 
 from tools.errors import DeskError
 from tools.interactions.resources import (
@@ -69,7 +69,7 @@ class Interrupted(WireError):
 class BadStatus(WireError):
     """The server answered with a status other than success, such as an error or a redirect."""
 
-    def __init__(self, message: str, response: httpx.Response) -> None:
+    def __init__(self, message: str, response: httpx2.Response) -> None:
         super().__init__(f"HTTP {response.status_code}: {message}" if message else f"HTTP {response.status_code}")
         self.message, self.status_code, self.response = message, response.status_code, response
 
@@ -77,7 +77,7 @@ class BadStatus(WireError):
 class BadAnswer(WireError):
     """The server answered with success, but the body is neither an interaction nor events of one."""
 
-    def __init__(self, message: str, response: httpx.Response) -> None:
+    def __init__(self, message: str, response: httpx2.Response) -> None:
         super().__init__(message)
         self.response = response
 
@@ -90,7 +90,7 @@ class HttpAnswer:
         redact: removes secrets from texts of the server.
     """
 
-    response: httpx.Response
+    response: httpx2.Response
     redact: Callable[[str], str]
 
     async def interaction(self) -> Resource:
@@ -163,7 +163,7 @@ class HttpAnswer:
         try:
             async for piece in self.response.aiter_bytes():
                 yield piece
-        except httpx.HTTPError as error:
+        except httpx2.HTTPError as error:
             raise Interrupted(self.redact(describe(error))) from error
 
     async def _body(self, limit: int = MAX_BYTES) -> bytes:
@@ -217,7 +217,7 @@ class HttpAnswer:
 
 
 def describe(error: Exception) -> str:
-    """Describes an exception; some of httpx's have no text."""
+    """Describes an exception; some of httpx2's have no text."""
     return str(error) or type(error).__name__
 
 

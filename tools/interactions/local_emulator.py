@@ -18,7 +18,7 @@ from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
-import httpx
+import httpx2
 import platformdirs
 from filelock import FileLock
 
@@ -158,7 +158,7 @@ def _running(address: Path) -> str | None:
     if not known:
         return None
     try:
-        httpx.get(known["url"], timeout=5).raise_for_status()
-    except httpx.HTTPError:
+        httpx2.get(known["url"], timeout=5).raise_for_status()
+    except httpx2.HTTPError:
         return None
     return str(known["url"])

@@ -15,7 +15,7 @@ from functools import partial
 from typing import Any
 from urllib.parse import quote
 
-import httpx
+import httpx2
 from pydantic_core import to_jsonable_python
 
 from tools.interactions.endpoint import Endpoint
@@ -23,8 +23,8 @@ from tools.interactions.http_answer import BadAnswer, HttpAnswer, Interrupted, N
 from tools.interactions.resources import Event, Resource
 from tools.redaction import credentials_in, redact
 
-LIMITS = httpx.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
-"""By default, httpx opens 100 connections, and the 101st request waits silently until a stream ends."""
+LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
+"""By default, httpx2 opens 100 connections, and the 101st request waits silently until a stream ends."""
 Batches = AsyncGenerator[Iterable[Event], None]
 """Batches of events: the events of a batch arrived together."""
 _HEADERS = {
@@ -32,20 +32,20 @@ _HEADERS = {
     "accept": "text/event-stream, application/json",
     "user-agent": "research-desk",
 }
-_UNSENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.ProxyError)
+_UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
 """No connection was made, so nothing was sent; a retry may succeed."""
-_UNSENDABLE = (httpx.UnsupportedProtocol, httpx.LocalProtocolError)
+_UNSENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 
 class Transport:
     """Sends the calls to one server. All can raise `WireError`; none is retried."""
 
-    def __init__(self, endpoint: Endpoint, http: httpx.AsyncClient | None = None) -> None:
+    def __init__(self, endpoint: Endpoint, http: httpx2.AsyncClient | None = None) -> None:
         """Args:
         http: HTTP client, which is closed with the transport; default: a new one without timeouts.
         """
         self._endpoint = endpoint
-        self._http = http or httpx.AsyncClient(limits=LIMITS, timeout=None)
+        self._http = http or httpx2.AsyncClient(limits=LIMITS, timeout=None)
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
         """Sends a create that asks for a stream; returns its events once the server begins to answer."""
@@ -105,7 +105,7 @@ class Transport:
             answer = HttpAnswer(await self._http.send(request, stream=True, follow_redirects=False), hide)
         except (*_UNSENT, *_UNSENDABLE) as error:
             raise NotSent(hide(describe(error)), transient=isinstance(error, _UNSENT)) from error
-        except Exception as error:  # on odd answers of a server, httpx may raise errors of other libraries
+        except Exception as error:  # on odd answers of a server, httpx2 may raise errors of other libraries
             raise Interrupted(hide(describe(error))) from error
         if answer.response.is_success:
             return answer
@@ -128,7 +128,7 @@ def _path(interaction_id: str) -> str:
     return f"/{quote(interaction_id, safe='')}"
 
 
-def _secrets(request: httpx.Request, body: Mapping[str, Any]) -> list[str]:
+def _secrets(request: httpx2.Request, body: Mapping[str, Any]) -> list[str]:
     """Lists a request's secrets, which must not appear in a quoted answer: key, token, password, those of tools."""
     key, token = request.headers.get("x-goog-api-key", ""), request.headers.get("authorization", "")
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]

@@ -13,7 +13,7 @@ from collections.abc import AsyncGenerator, Awaitable, Callable
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import httpx
+import httpx2
 
 from tools.errors import DeskError
 from tools.interactions.citations import replace_urls
@@ -251,14 +251,14 @@ class Research:
         asking.add_done_callback(self._asking.discard)
         return await asyncio.shield(asking)
 
-    async def resolve_links(self, job_id: str, http: httpx.AsyncClient | None = None) -> Report:
+    async def resolve_links(self, job_id: str, http: httpx2.AsyncClient | None = None) -> Report:
         """Replaces the redirect links in a report by their targets where known, and saves the report.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
         """
         _, report = await self._finished(job_id, "whose links could be resolved")
-        async with http or httpx.AsyncClient(timeout=10) as client:
+        async with http or httpx2.AsyncClient(timeout=10) as client:
             urls = await resolve((source.url for source in report.sources), client)
         if urls:
             text, sources = replace_urls(report.text, report.sources, urls)

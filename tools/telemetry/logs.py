@@ -17,7 +17,7 @@ from tools.redaction import redact
 from tools.research.telemetry import current_job
 
 OURS = ("tools", "agents", "uvicorn.error")
-"""Loggers allowed at INFO. Others leak there: google-genai and httpx log addresses, ADK and SQLAlchemy contents."""
+"""Loggers allowed at INFO. Others leak: google-genai, httpx and httpx2 log addresses, ADK and SQLAlchemy contents."""
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JOB = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
 

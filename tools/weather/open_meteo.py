@@ -10,24 +10,24 @@ from dataclasses import dataclass
 from functools import cache
 from typing import Any
 
-import httpx
+import httpx2
 
 from tools.redaction import without_credentials
 from tools.weather.geocoding import ToolError
 
 RETRIES = 2
-TIMEOUT = httpx.Timeout(10, connect=5)
+TIMEOUT = httpx2.Timeout(10, connect=5)
 """Longest wait for a connection and for an answer, in seconds."""
 
 
-def _new_client() -> httpx.AsyncClient:
-    return httpx.AsyncClient(timeout=TIMEOUT, verify=_certificates())
+def _new_client() -> httpx2.AsyncClient:
+    return httpx2.AsyncClient(timeout=TIMEOUT, verify=_certificates())
 
 
 @cache
 def _certificates() -> ssl.SSLContext:
     """Cached, because loading them takes ten times as long as a forecast."""
-    return httpx.create_ssl_context()
+    return httpx2.create_ssl_context()
 
 
 @dataclass(frozen=True)
@@ -36,10 +36,10 @@ class OpenMeteo:
 
     geocoding_url: str
     forecast_url: str
-    new_client: Callable[[], httpx.AsyncClient] = _new_client
+    new_client: Callable[[], httpx2.AsyncClient] = _new_client
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
 
-    async def search(self, client: httpx.AsyncClient, name: str) -> list[dict[str, Any]]:
+    async def search(self, client: httpx2.AsyncClient, name: str) -> list[dict[str, Any]]:
         """Finds the places with a name.
 
         Raises:
@@ -53,7 +53,7 @@ class OpenMeteo:
             raise not_weather(self.geocoding_url)
         return found
 
-    async def forecast(self, client: httpx.AsyncClient, query: Mapping[str, Any]) -> dict[str, Any]:
+    async def forecast(self, client: httpx2.AsyncClient, query: Mapping[str, Any]) -> dict[str, Any]:
         """Returns the answer to a forecast query.
 
         Raises:
@@ -61,14 +61,14 @@ class OpenMeteo:
         """
         return await self._get(client, self.forecast_url, query)
 
-    async def _get(self, client: httpx.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
+    async def _get(self, client: httpx2.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
         """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which took long."""
         for attempt in range(RETRIES + 1):
             try:
                 response = await client.get(url, params=query)
-            except httpx.TimeoutException:
+            except httpx2.TimeoutException:
                 raise _unreachable(url, "did not answer in time") from None
-            except httpx.RequestError as error:
+            except httpx2.RequestError as error:
                 problem = f"could not be reached ({type(error).__name__})"
             else:
                 if response.status_code < 500:
@@ -84,7 +84,7 @@ def not_weather(url: str) -> ToolError:
     return _unreachable(url, "answered with something that is not weather data")
 
 
-def _read(response: httpx.Response) -> dict[str, Any]:
+def _read(response: httpx2.Response) -> dict[str, Any]:
     url = str(response.url.copy_with(query=None))
     if response.status_code == 429:
         raise _unreachable(url, "answered HTTP 429 (too many requests)")

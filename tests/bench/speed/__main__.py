@@ -21,7 +21,7 @@ from contextlib import ExitStack, contextmanager
 from pathlib import Path
 from typing import Annotated, Any
 
-import httpx
+import httpx2
 import typer
 
 from tests.bench.speed import starts
@@ -94,7 +94,7 @@ def spawned(module: str, *arguments: str, env: dict[str, str]) -> Iterator[subpr
 
 def log(url: str) -> list[dict[str, Any]]:
     """Requests that a server got."""
-    found: list[dict[str, Any]] = httpx.get(f"{url}/_emulator/log", timeout=60, trust_env=False).json()["requests"]
+    found: list[dict[str, Any]] = httpx2.get(f"{url}/_emulator/log", timeout=60, trust_env=False).json()["requests"]
     return found
 
 
@@ -196,7 +196,7 @@ def follow(bench: Bench) -> None:
     """CPU of a followed event."""
     url = bench.server()
     body = {"agent": "deep-research-preview-04-2026", "background": True, "store": True, "input": "many events"}
-    made = httpx.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "any"}, trust_env=False)
+    made = httpx2.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "any"}, trust_env=False)
     found = []
     for kind in ("desk", "plain"):
         side = bench.side(kind, url)

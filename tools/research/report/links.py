@@ -13,7 +13,7 @@ import unicodedata
 from collections.abc import Iterable
 from urllib.parse import urlsplit
 
-import httpx
+import httpx2
 
 AT_ONCE = 8
 _UNICAST = ipaddress.IPv6Network("2000::/3")
@@ -26,7 +26,7 @@ def is_redirect(url: str) -> bool:
     return _REDIRECT.fullmatch(url) is not None
 
 
-async def resolve(urls: Iterable[str], http: httpx.AsyncClient) -> dict[str, str]:
+async def resolve(urls: Iterable[str], http: httpx2.AsyncClient) -> dict[str, str]:
     """The targets of redirects, by address. Leaves out other addresses and redirects without a public target.
 
     Args:
@@ -43,11 +43,11 @@ async def resolve(urls: Iterable[str], http: httpx.AsyncClient) -> dict[str, str
     return {url: target for url, target in zip(redirects, found, strict=True) if target}
 
 
-async def _location(url: str, http: httpx.AsyncClient) -> str:
+async def _location(url: str, http: httpx2.AsyncClient) -> str:
     try:
         async with http.stream("GET", url, follow_redirects=False) as response:
             target = response.headers.get("location", "") if response.is_redirect else ""
-    except (httpx.HTTPError, httpx.InvalidURL):  # InvalidURL: httpx parses the location in any case
+    except (httpx2.HTTPError, httpx2.InvalidURL):  # InvalidURL: httpx2 parses the location in any case
         return ""
     return target if is_public(target) else ""
 

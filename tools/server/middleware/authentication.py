@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any, Protocol
 from urllib.parse import quote
 
-import httpx
+import httpx2
 import jwt
 
 from tools.errors import DeskError
@@ -55,7 +55,7 @@ class JwksCache:
 
     url: str
     """Address of the JWKS; of a discovery document if it ends with `/openid-configuration`."""
-    new_client: Callable[[], httpx.AsyncClient] = lambda: httpx.AsyncClient(timeout=10)
+    new_client: Callable[[], httpx2.AsyncClient] = lambda: httpx2.AsyncClient(timeout=10)
     clock: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
     _fetched: float | None = None
@@ -76,7 +76,7 @@ class JwksCache:
                 if self._is_due(key_id):
                     try:
                         self._keys = await self._fetch()
-                    except (httpx.HTTPError, httpx.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError):
+                    except (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError):
                         self._failed = self.clock()
                         raise JwksUnavailable(self.url) from None
                     self._fetched = now
@@ -160,7 +160,7 @@ def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS) -> Toke
     return TokenVerifier(IAP_ISSUER, audience, JwksCache(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
 
 
-async def _json(client: httpx.AsyncClient, url: str) -> dict[str, Any]:
+async def _json(client: httpx2.AsyncClient, url: str) -> dict[str, Any]:
     answer = await client.get(url)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
