@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
-from functools import partial
 from typing import Any
 from urllib.parse import quote
 
@@ -100,7 +99,10 @@ class Transport:
             request = self._http.build_request(method, url, headers=all_headers, params=params, content=content)
         except Exception as error:  # no credentials, an invalid address, circular data
             raise NotSent(redact(describe(error)), transient=False) from error
-        hide = partial(redact, known=_secrets(request, sent))
+
+        def hide(text: str) -> str:
+            return redact(text, known=_secrets(request, sent))
+
         try:
             answer = HttpAnswer(await self._http.send(request, stream=True, follow_redirects=False), hide)
         except (*_UNSENT, *_UNSENDABLE) as error:
