@@ -165,7 +165,7 @@ class Desk:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: transport, patience=patience),
-            policy=ResearchPolicy(**{"silence": 30, "create_timeout": 60, **policy}),
+            policy=ResearchPolicy(**{"silence_timeout_s": 30, "create_timeout_s": 60, **policy}),
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,

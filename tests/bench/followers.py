@@ -151,7 +151,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchPolicy().lease / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchPolicy().lease_s / 3)))
 
     for job in started:  # somebody asks elsewhere how it stands, and goes away
         async with aclosing(there.watch(job.id, 0)) as lines:

@@ -45,14 +45,14 @@ class Load:
     """Of each replica, an hour: it is killed without a word."""
     restart: float = 20
     """Seconds until the platform has replaced it."""
-    lease: float = ResearchPolicy.lease
+    lease: float = ResearchPolicy.lease_s
     look: float = INTERVAL
     """Seconds between two looks of a replica for researches that nobody follows."""
     cut: float = 600
     """Seconds after which the API cuts a stream (Google AI forum, thread 143098)."""
     polled: float = 0.05
     """Share of researches whose streams do not work at all."""
-    poll: float = ResearchPolicy.poll_most
+    poll: float = ResearchPolicy.max_poll_s
     asked: float = 1
     """Other replicas, on the average, that somebody has asked about a research while it runs."""
     turn_seconds: float = 6

@@ -34,7 +34,9 @@ MISTAKES = (TypeError, AttributeError, NameError, AssertionError)
 ASKED = 3
 """How often a person asks."""
 AGENT = "deep-research-preview-04-2026"
-POLICY = ResearchPolicy(create_timeout=10, silence=0.3, lease=0.5, poll_first=400, poll_most=800, stall_after=1300)
+POLICY = ResearchPolicy(
+    create_timeout_s=10, silence_timeout_s=0.3, lease_s=0.5, first_poll_s=400, max_poll_s=800, stall_after_s=1300
+)
 """The first three are real seconds, for sockets and processes take no others; the rest are virtual."""
 TICK, STEP = 0.01, 300.0
 """Real seconds in which so many virtual ones pass."""

@@ -92,7 +92,7 @@ async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Pl
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{folder}/forms.db"),
             InteractionsClient(lambda: transport),
-            policy=ResearchPolicy(poll_first=150, poll_most=300, stall_after=600),
+            policy=ResearchPolicy(first_poll_s=150, max_poll_s=300, stall_after_s=600),
             clock=lambda: found[0].clock,
             sleep=sleep,
         )

@@ -196,7 +196,7 @@ async def test_what_waits_for_its_price_is_neither_changed_nor_started_by_other_
 
 async def test_events_without_an_id_are_no_news_and_make_no_loop(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "resume", "error_after": 0, "times": 0})
-    service = desk.service(poll_first=60, poll_most=60, silence=0.1)
+    service = desk.service(first_poll_s=60, max_poll_s=60, silence_timeout_s=0.1)
     job, _ = await service.start(ORDER)
     await lines(service, job)
     kinds = [request["kind"] for request in desk.api.log()["requests"]]
@@ -206,7 +206,7 @@ async def test_events_without_an_id_are_no_news_and_make_no_loop(desk: Desk) -> 
 
 async def test_a_stalled_research_is_looked_at_again_by_itself(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
-    service = desk.service(stall_after=30, silence=0.1)
+    service = desk.service(stall_after_s=30, silence_timeout_s=0.1)
     job, _ = await service.start(ORDER)
     await lines(service, job)
     assert (await service.job(job.id)).state is State.STALLED

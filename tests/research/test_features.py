@@ -239,7 +239,7 @@ async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that
 
 @pytest.mark.nightly
 async def test_more_researches_than_a_client_has_connections_by_default_run_side_by_side(desk: Desk) -> None:
-    service = desk.service(create_timeout=60)
+    service = desk.service(create_timeout_s=60)
     jobs = [(await service.start(replace(ORDER, brief=f"Tides {n}")))[0] for n in range(108)]
     watching = [asyncio.create_task(lines(service, job)) for job in jobs]
     while desk.creates < len(jobs):

@@ -153,7 +153,7 @@ async def test_a_re_attached_stream_that_hangs_is_given_up_for_polling(desk: Des
         {"on": "create_stream", "cut_after": 4},
         {"on": "resume", "silence_after": 2, "times": 0},
     )
-    service = desk.service(silence=0.2)
+    service = desk.service(silence_timeout_s=0.2)
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is State.COMPLETED
@@ -163,7 +163,7 @@ async def test_a_re_attached_stream_that_hangs_is_given_up_for_polling(desk: Des
 
 async def test_what_cannot_be_streamed_is_shown_as_it_is_read(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 2}, {"on": "resume", "silence_after": 2, "times": 0})
-    service = desk.service(silence=0.1, poll_first=100, poll_most=100)
+    service = desk.service(silence_timeout_s=0.1, first_poll_s=100, max_poll_s=100)
     job, _ = await service.start(ORDER)
     shown = await lines(service, job)
     assert [line for line in shown if not line.startswith(TROUBLE)] == LINES[:3]  # the rest came with the end
@@ -232,7 +232,7 @@ async def test_a_failed_read_never_ends_a_research(desk: Desk) -> None:
 async def test_a_create_whose_outcome_is_unknown_is_not_sent_again(desk: Desk, fault: dict[str, object]) -> None:
     on = "create_stream" if "end_after" in fault else "create"
     desk.api.faults({"on": on, **fault})
-    service = desk.service(create_timeout=1 if "hang" in fault else 60)
+    service = desk.service(create_timeout_s=1 if "hang" in fault else 60)
     job, _ = await service.start(ORDER)
     assert await lines(service, job) == []
     job = await service.job(job.id)
@@ -397,7 +397,7 @@ async def test_a_cancel_on_one_replica_ends_all_calls_of_the_one_that_follows(de
 
 async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts_and_the_choices(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
-    service = desk.service(stall_after=30, silence=0.1)
+    service = desk.service(stall_after_s=30, silence_timeout_s=0.1)
     job, _ = await service.start(ORDER)
     await lines(service, job)
     job = await service.job(job.id)
@@ -416,7 +416,7 @@ async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts_and_
 
 async def test_a_research_whose_resource_moves_is_not_called_stalled(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
-    service = desk.service(stall_after=610, silence=0.1)  # less than the research takes
+    service = desk.service(stall_after_s=610, silence_timeout_s=0.1)  # less than the research takes
     job, _ = await service.start(ORDER)
     await lines(service, job)
     assert (await service.job(job.id)).state is State.COMPLETED

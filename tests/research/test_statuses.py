@@ -38,7 +38,7 @@ def brain() -> Brain:
 async def test_each_status_has_an_outcome_that_says_why_and_keeps_what_there_is(
     desk: Desk, status: str, state: State, kept: bool
 ) -> None:
-    service = desk.service(silence=0.1, poll_first=100, poll_most=100, stall_after=1500)
+    service = desk.service(silence_timeout_s=0.1, first_poll_s=100, max_poll_s=100, stall_after_s=1500)
     job, _ = await service.start(replace(ORDER, brief=f"Why are there tides? {status}"))
     await lines(service, job)
     job = await service.job(job.id)

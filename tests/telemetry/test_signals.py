@@ -119,7 +119,7 @@ async def test_unknown_starts_and_stalls_are_counted_once_each(desk: Desk, recor
     await lines(service, job)
     assert recorded.grown()["research.unknown_starts", ORDER.agent] == 1
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
-    service = desk.service(stall_after=30, silence=0.1)
+    service = desk.service(stall_after_s=30, silence_timeout_s=0.1)
     await lines(service, await service.start_again(job))
     assert recorded.grown()["research.stalls", ORDER.agent] == 1
     assert recorded.grown()["research.unknown_starts", ORDER.agent] == 1

@@ -50,7 +50,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Stalled:
-    """No news for longer than `stall_after`; the resource as last read."""
+    """No news for longer than `stall_after_s`; the resource as last read."""
 
     resource: Resource | None
     seconds: float
@@ -99,7 +99,7 @@ class Follower:
         Args:
             stream: the create's own stream, if it is still open; else the follower opens one.
         """
-        fruitless, wait = 0, self._policy.poll_first
+        fruitless, wait = 0, self._policy.first_poll_s
         while True:
             news, self._wished = False, 0.0
             if fruitless < 2:
@@ -116,7 +116,7 @@ class Follower:
                 if isinstance(found, Ended | Stalled | Unreachable):
                     return
             if fruitless == 2:  # streaming does not work (any more): poll with backoff
-                wait = min(wait * 2, self._policy.poll_most)
+                wait = min(wait * 2, self._policy.max_poll_s)
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
             await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._wished)
@@ -129,7 +129,7 @@ class Follower:
         """New events until the stream ends, breaks or times out; the caller treats all three alike."""
         try:
             while True:
-                async with asyncio.timeout(self._policy.silence):
+                async with asyncio.timeout(self._policy.silence_timeout_s):
                     event = await anext(stream)
                 event_id = event.get("event_id")
                 if event_id in self._seen:
@@ -144,13 +144,13 @@ class Follower:
         except ApiError as error:
             self._wished = error.retry_after or 0.0
         except TimeoutError:
-            self._quiet += self._policy.silence
+            self._quiet += self._policy.silence_timeout_s
         finally:
             await stream.aclose()
 
     async def _look(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
         """Reads the resource, with retries."""
-        wait, gone, now = self._policy.poll_first, 0, asyncio.get_running_loop().time
+        wait, gone, now = self._policy.first_poll_s, 0, asyncio.get_running_loop().time
         while True:
             began = now()
             try:
@@ -167,17 +167,17 @@ class Follower:
                 if isinstance(error, Refused) or gone == MAX_NOT_FOUND:
                     yield Unreachable(error)
                     return
-                if self._quiet >= self._policy.stall_after:
+                if self._quiet >= self._policy.stall_after_s:
                     yield Stalled(None, self._quiet)
                     return
                 yield Warned("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
-                wait = min(wait * 2, self._policy.poll_most)
+                wait = min(wait * 2, self._policy.max_poll_s)
         stand = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
         if stand != self._stand and self._stand is not None:
             self._quiet = 0.0
         self._stand = stand
-        if self._quiet >= self._policy.stall_after:
+        if self._quiet >= self._policy.stall_after_s:
             yield Stalled(resource, self._quiet)
         else:
             yield Polled(resource)
@@ -187,7 +187,7 @@ class Follower:
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break
-            await self._sleep(self._policy.poll_first * 2**attempt)
+            await self._sleep(self._policy.first_poll_s * 2**attempt)
             try:
                 resource = await self._client.get(self._id)
             except ApiError:
@@ -195,6 +195,6 @@ class Follower:
         return resource
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
-        seconds = max(min(at_least, self._policy.max_wait), seconds * (0.75 + 0.5 * self._jitter()))
+        seconds = max(min(at_least, self._policy.max_wait_s), seconds * (0.75 + 0.5 * self._jitter()))
         self._quiet += seconds
         await self._sleep(seconds)

@@ -462,7 +462,7 @@ class Research:
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
         if self._asking:
-            await asyncio.wait(self._asking, timeout=self._policy.create_timeout)
+            await asyncio.wait(self._asking, timeout=self._policy.create_timeout_s)
         for job_id in list(self._runs):
             await self._stop(job_id)
         await self.ledger.close()

@@ -48,7 +48,7 @@ class Worker:
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
         self._ledger, self._client, self._policy, self._clock, self._sleep = ledger, client, policy, clock, sleep
-        self.leases = Leases(ledger, clock, policy.lease)
+        self.leases = Leases(ledger, clock, policy.lease_s)
         self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
@@ -112,7 +112,7 @@ class Worker:
             try:
                 stream = await asyncio.shield(sending)
             except asyncio.CancelledError:  # before we stop, the id has to be saved
-                done, _ = await asyncio.wait({sending}, timeout=self._policy.create_timeout)
+                done, _ = await asyncio.wait({sending}, timeout=self._policy.create_timeout_s)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
                         await stream.aclose()
@@ -164,7 +164,7 @@ class Worker:
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
-        seconds = self._policy.create_timeout + uploads / MIN_UPLOAD_BYTES_PER_S
+        seconds = self._policy.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
         try:
             async with asyncio.timeout(seconds):
                 named, cursor = await _name(stream)

@@ -1,4 +1,4 @@
-"""The tables of the first release. A ledger from before it gets what it lacks."""
+"""Creates the tables of the first release. A ledger of a development version gets the tables and columns it lacks."""
 
 from __future__ import annotations
 
@@ -134,8 +134,8 @@ def upgrade(connection: Connection) -> None:
                 execute(_FILL[name])
     inspector = inspect(connection)
     indexed = {index["name"] for table in TABLES for index in inspector.get_indexes(table)}
-    for name, place in INDEXES.items():
+    for name, target in INDEXES.items():
         if name not in indexed:
-            execute(f"CREATE INDEX {name} ON {place}")
-    if "research_migrations" in known:  # an older program reads this, and says that the ledger is a newer program's
+            execute(f"CREATE INDEX {name} ON {target}")
+    if "research_migrations" in known:  # tells an older program that a newer one has changed the ledger
         execute("INSERT INTO research_migrations (number) VALUES (11)")
