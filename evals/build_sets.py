@@ -29,7 +29,7 @@ _OF_THE_DESK: frozenset[Effect] = frozenset(("forget_question", "forget"))
 
 
 class CaseError(Exception):
-    """A file of cases has a mistake. The text names the file and the case."""
+    """A file of cases has a mistake. The message names the file and the case."""
 
 
 class Turn(BaseModel):

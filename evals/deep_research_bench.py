@@ -22,7 +22,7 @@ from tools.research.service import Research
 
 
 class TasksError(Exception):
-    """A file of tasks cannot be read. The text names the line."""
+    """A file of tasks cannot be read. The message names the line."""
 
 
 @dataclass(frozen=True)
@@ -108,7 +108,7 @@ class Bench:
     new_order: Callable[[str], Order]
     """Makes the order for a prompt; its user and session decide which existing jobs can be joined."""
     most: float
-    """Most USD for all runs of the session, past ones and those of other tasks included, by each run's upper price."""
+    """Maximum USD for all runs of the session, with past ones and those of other tasks, by each run's upper price."""
 
     async def outlook(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
         """Upper estimates in USD: of the runs ordered before, and of those still to order."""

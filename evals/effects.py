@@ -18,7 +18,7 @@ forget_question: the same for the conversation; forget: the conversation is dele
 ORDERS: frozenset[Effect] = frozenset(("start", "quote", "plan", "repeat"))
 YESES: frozenset[Effect] = frozenset(("approve", "revise"))
 CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan": 2, "revise": 1}
-"""Most creates of an effect, for a run and its plans, whatever the user answers to the price."""
+"""Maximum number of create requests of an effect, for a run and its plans, whatever the user answers to the price."""
 TOOLS = frozenset(
     (
         *("start_research", "approve", "revise", "show_research", "list_research", "ask_report", "cancel_research"),
@@ -32,7 +32,7 @@ WANTED = "research_effect"
 """Name of the call that stands for a `Wanted` in an expected turn."""
 
 _SENT = "intended"
-"""State of a job that will be sent: the tool has allowed a create."""
+"""State of a job that will be sent: the tool has allowed a create request."""
 _OLD = "it was ordered before"
 """Beginning of `next` in a result that shows the run of an earlier order instead of a new one."""
 _LIMIT = re.compile(r"\(limit \$?[\d.]+\)")

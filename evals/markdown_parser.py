@@ -42,7 +42,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Prose:
-    """A parsed answer; headings, code and the list of sources are no sentences."""
+    """A parsed answer; headings, code and the list of sources are not sentences."""
 
     sentences: tuple[Sentence, ...]
     marks: tuple[Mark, ...]

@@ -94,7 +94,7 @@ def false_starts(actual: Facts, expected: Facts) -> float:
 
 @metric
 def missed_yeses(actual: Facts, expected: Facts) -> float | None:
-    """1 if a yes is understood, so that what waited for it is approved; else 0. None if the message is no yes."""
+    """1 if a yes is understood, so that what waited for it is approved; else 0. None if the message is not a yes."""
     judged = expected.wanted is not None and not expected.wanted.setup
     return float("approve" in actual.effects) if judged and expected.effects == ("approve",) else None
 

@@ -10,7 +10,7 @@ from pydantic import BaseModel, ConfigDict
 
 
 class ResultError(Exception):
-    """A result file cannot be read. The text names the file."""
+    """A result file cannot be read. The message names the file."""
 
 
 class _Data(BaseModel):
@@ -71,7 +71,7 @@ class Case(_Data):
     error: str = ""
     """Why the case could not be played, or why it failed apart from its metrics."""
     creates: int = 0
-    """Creates of Deep Research by the spending table, which is written before each create."""
+    """Create requests of Deep Research by the spending table, which is written before each create request."""
 
     @property
     def allowed(self) -> int:

@@ -36,10 +36,10 @@ async def still() -> AsyncIterator[None]:
 
 @dataclass
 class CreateCount:
-    """Counts the creates of Deep Research that the emulator accepted, from its request log."""
+    """Counts the create requests of Deep Research that the emulator accepted, from its request log."""
 
     creates: int | None = 0
-    """Count so far; None: unknown, since the server is no emulator or the log was not read often enough."""
+    """Count so far; None: unknown, since the server is not an emulator, or the log was not read often enough."""
     _seen: int | None = None
     """Number of requests in the log at the last read."""
     _turns: int = 0

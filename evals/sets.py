@@ -13,7 +13,7 @@ SUFFIX = ".evalset.json"
 
 
 class NoSuchSet(Exception):
-    """The requested set does not exist. The text names those that do."""
+    """The requested set does not exist. The message names those that do."""
 
 
 def load_sets(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:

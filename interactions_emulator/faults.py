@@ -32,7 +32,7 @@ What happens to a stream (on = create_stream, resume or stream); k counts its ev
     cut_inside k     the connection is closed in the middle of event k + 1
     end_after k      the response ends as if complete after k events
     silence_after k  after k events nothing more is sent; the connection stays open
-    garbage_after k  after k events a line that is no event; then the stream continues
+    garbage_after k  after k events a line that is not an event; then the stream continues
     unknown_after k  after k events one of an unknown type; then the stream continues
     repeat_after k   event k + 1 is sent twice
     swap_after k     events k + 1 and k + 2 are sent in the wrong order

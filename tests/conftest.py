@@ -25,8 +25,8 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.local_emulator import index_file
 from tools.interactions.transport import Transport
 from tools.research.ledger import Ledger
-from tools.research.policy import ResearchPolicy
 from tools.research.service import Research
+from tools.research.timeouts import ResearchTimeouts
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
@@ -153,7 +153,7 @@ class Desk:
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
-        **policy: float,
+        **timeouts: float,
     ) -> Research:
         """A service of its own, as another process would have, over the same ledger.
 
@@ -165,7 +165,7 @@ class Desk:
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
             InteractionsClient(lambda: transport, patience=patience),
-            policy=ResearchPolicy(**{"silence_timeout_s": 30, "create_timeout_s": 60, **policy}),
+            timeouts=ResearchTimeouts(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timeouts}),
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,

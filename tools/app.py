@@ -8,13 +8,13 @@ from google.adk.apps import App
 from tools.adk.artifact_plugin import ArtifactPlugin
 from tools.adk.chain_plugin import ChainPlugin
 from tools.adk.error_plugin import ErrorPlugin
+from tools.adk.recovery_plugin import RecoveryPlugin
 from tools.adk.sanitize_plugin import SanitizePlugin
 from tools.adk.telemetry_plugin import TelemetryPlugin
 from tools.config.loader import load_agent
 from tools.interactions import backend
 from tools.moderation.plugin import build_plugins
 from tools.privacy import ErasurePlugin
-from tools.research.recovery import RecoveryPlugin
 from tools.settings import load_settings
 from tools.telemetry import follow_environment
 

@@ -22,7 +22,7 @@ RETENTION_DAYS = 55.0
 
 
 class SettingsError(DeskError):
-    """A setting in the environment has a value that cannot be used. The text names the variable."""
+    """A setting in the environment has a value that cannot be used. The message names the variable."""
 
 
 def _user_data() -> Path:

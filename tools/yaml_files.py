@@ -133,7 +133,8 @@ class _Constructor(yaml.constructor.SafeConstructor):
             return super().construct_object(node, deep)
         except (ValueError, KeyError, AttributeError, TypeError):
             kind = node.tag.rpartition(":")[2]
-            raise _error(f"`{node.value!s:.40}` is no {kind}: put it in quotes if it is a text", node) from None
+            shown = f"{node.value!s:.40}"
+            raise _error(f"`{shown}` is not a valid {kind}: put it in quotes if it is a text", node) from None
 
 
 def _check_size(events: Iterable[yaml.Event]) -> None:

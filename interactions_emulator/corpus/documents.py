@@ -31,7 +31,7 @@ MARKUP: dict[str, Markup] = {
     ".csv": "csv",
 }
 LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
-"""Most bytes of a file; larger files are left out."""
+"""Maximum bytes of a file; larger files are left out."""
 LONG_DOCSTRING = 400
 HEAD = 16_384
 """Bytes of a Python module that are read to find its docstring."""

@@ -16,7 +16,7 @@ from typing import Any
 from interactions_emulator.corpus.documents import Source, folder_sources, package_sources
 from interactions_emulator.corpus.passages import paragraphs
 from interactions_emulator.corpus.tables import Table, tables
-from interactions_emulator.corpus.text import clip, terms
+from interactions_emulator.corpus.words import clip, terms
 
 log = logging.getLogger(__name__)
 
@@ -37,7 +37,7 @@ CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
 """
 MOST_TERMS = 24
-"""Most different words of a query that are searched for; the rarest are used."""
+"""Maximum number of different words of a query that are searched for; the rarest are used."""
 CANDIDATES = 60
 
 

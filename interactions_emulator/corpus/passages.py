@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from html.parser import HTMLParser
 from typing import Literal, NamedTuple
 
-from interactions_emulator.corpus.text import is_mark, sentences, word_set
+from interactions_emulator.corpus.words import is_mark, sentences, word_set
 
 Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
 """"pdf" means plain text with a form feed before each page and headings between \\x02."""
@@ -17,7 +17,7 @@ LONGEST_MARKED = 2_000
 """Characters searched for inline marks at once; a longer text is divided, since the time grows with the square."""
 _PIECE = re.compile(rf".{{1,{LONGEST_MARKED - 1}}}(?:\s|$)|.{{1,{LONGEST_MARKED - 1}}}", re.DOTALL)
 LONGEST = 900
-"""Most characters of a passage; longer paragraphs are divided between sentences."""
+"""Maximum characters of a passage; longer paragraphs are divided between sentences."""
 
 
 class Paragraph(NamedTuple):
@@ -71,7 +71,7 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 
 
 def heading_at(line: str, following: str, underlined: bool = False) -> str:
-    """The text of a Markdown heading, or, if `underlined`, an RST heading; "" if the line is none."""
+    """The text of a Markdown heading, or, if `underlined`, an RST heading; "" if the line is not a heading."""
     stripped = line.strip()
     if not underlined and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", stripped)):
         return inline(match[1]).rstrip(":")

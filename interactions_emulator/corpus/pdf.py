@@ -9,7 +9,7 @@ from collections import Counter
 from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
-from interactions_emulator.corpus.text import clip
+from interactions_emulator.corpus.words import clip
 
 
 class Unreadable(Exception):
@@ -37,7 +37,7 @@ def read_pdf(data: bytes) -> Pdf:
     except Unreadable:
         raise
     except Exception as error:  # a damaged file can raise anything in the parser
-        raise Unreadable(f"it is no PDF or a damaged one ({clip(str(error) or type(error).__name__, 100)})") from error
+        raise Unreadable(f"it is not a PDF, or damaged ({clip(str(error) or type(error).__name__, 100)})") from error
     if not any(page.strip() for page in pages):
         raise Unreadable("it holds no text: scanned pages are pictures, which the emulator does not read")
     own = "" if _NO_TITLE.search(own) else " ".join(own.split())

@@ -14,9 +14,9 @@ from typing import NamedTuple
 from interactions_emulator.corpus.passages import Markup, heading_at, inline
 
 LEAST_NUMBERS = 3
-"""Fewest rows with a number in a table that is kept or a column that is drawn."""
+"""Minimum number of rows with a number in a table that is kept or a column that is drawn."""
 LARGEST, LONGEST_CELL = 2_000, 500
-"""Most rows of a table, and most characters of a cell, that are kept."""
+"""Maximum number of rows of a table, and of characters of a cell, that are kept."""
 
 
 class Table(NamedTuple):

@@ -29,7 +29,7 @@ _HEADS = {
 _LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
 """Characters that JSON does not escape and that some stream parsers take for line ends."""
 LONGEST_DELTA = 80
-"""Most characters of text in one delta."""
+"""Maximum characters of text in one delta."""
 
 _IN_DELTA = {
     "arguments",

@@ -12,11 +12,11 @@ from typing import Any
 from interactions_emulator.recording.redaction import Redactor
 
 MOST = 100_000
-"""Most requests kept."""
+"""Maximum number of requests kept."""
 BODIES = 1_000
 """Number of latest requests whose bodies are kept."""
 LARGEST_BODY = 65_536
-"""Most bytes of a body that is kept."""
+"""Maximum bytes of a body that is kept."""
 
 
 class Log:

@@ -25,7 +25,7 @@ logger = logging.getLogger(__name__)
 DAY = 86_400.0
 NEVER = float("inf")
 TIMELINES = 1_000
-"""Most chains whose timelines are cached."""
+"""Maximum number of chains whose timelines are cached."""
 
 
 class Run:

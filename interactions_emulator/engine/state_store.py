@@ -81,7 +81,7 @@ def _open(path: Path) -> sqlite3.Connection:
                 db.execute(_SCHEMA)
                 db.execute(f"PRAGMA user_version = {LAYOUT}")
         elif db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
-            raise JournalError(f"{path} is no state of this version: move it away, or name another file")
+            raise JournalError(f"{path} is not a state file of this version: move it away, or name another file")
     except sqlite3.DatabaseError as error:
         raise JournalError(f"{path} cannot be used as a state file ({error}): name another one") from error
     return db

@@ -196,7 +196,7 @@ class Api:
             return Hang()
         if fault.status is None:
             return Cut()
-        message = f"Fault on request: {kind} is answered with status {fault.status}."
+        message = f"Injected fault: this {kind} request gets status {fault.status}."
         if (kind, fault.status) == ("cancel", 404):
             message = "Method not found."
         headers = {}
@@ -223,7 +223,7 @@ def _after(run: Run, last_event_id: str | None, usage: bool) -> Cursor:
     if (head + line).encode() != tag(run.interaction.id) or not 0 < position <= there.number:
         raise Refused(
             400,
-            f"last_event_id {last_event_id!r} is no event of interaction {run.interaction.id}: "
+            f"last_event_id {last_event_id!r} is not an event of interaction {run.interaction.id}: "
             "give the event_id of an event of its stream, or none to begin at the start",
         )
     return Cursor(run.interaction, position, usage)

@@ -30,11 +30,11 @@ class ServerLimits:
     """Limits on what clients may use."""
 
     body: int = 64 * 2**20
-    """Most bytes of a request's body."""
+    """Maximum bytes of a request's body."""
     streams: int = 2_000
-    """Most requests answered at once; usually these are streams."""
+    """Maximum number of requests answered at once; usually these are streams."""
     stored: int = 10_000
-    """Most interactions kept; beyond that the oldest one that has ended is deleted."""
+    """Maximum number of interactions kept; beyond that the oldest one that has ended is deleted."""
 
 
 @dataclass

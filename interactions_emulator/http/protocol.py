@@ -20,7 +20,7 @@ from interactions_emulator.engine.request_log import Log
 
 SERVER = f"interactions-emulator/{__version__}"
 MOST_WAITING = 100
-"""Most requests that wait on one connection; with so many, the server stops reading from it."""
+"""Maximum number of requests that wait on one connection; with so many, the server stops reading from it."""
 NO_HTTP = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
 Todo = Coroutine[Any, Any, None] | None
@@ -99,7 +99,7 @@ class Connection(asyncio.Protocol):
         self._app = app
         self._log = log
         self._most = most
-        """Most bytes of a body."""
+        """Maximum bytes of a body."""
         self._all = all_of_them
         self._waiting: deque[Exchange] = deque()
         self._busy = False

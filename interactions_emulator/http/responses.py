@@ -241,7 +241,7 @@ class AsgiResponse:
             "client": (exchange.client, 0),
             "server": (host, int(port) if port.isdecimal() else 80),
         }
-        with suppress(Exception):  # Starlette sends a 500, then raises for the server to log; `app.py` has
+        with suppress(Exception):  # Starlette sends the 500 and raises again; `app.py` has logged the error already
             await self._app(scope, receive, send)
         headers = _decoded(start.get("headers", ()))
         headers.pop("content-length", None)

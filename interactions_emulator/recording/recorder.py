@@ -27,6 +27,7 @@ from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.responses import refusal
 from interactions_emulator.http.serving import HOST, bind, host, run
 from interactions_emulator.recording.file_format import CapturedExchange, Recording
+from interactions_emulator.recording.redaction import SECRET_HEADERS
 from interactions_emulator.webhooks.registry import is_loopback
 
 logger = logging.getLogger(__name__)
@@ -50,7 +51,6 @@ _HOP = {
 _NOT_ASKED = _HOP | {"accept-encoding", "content-length", "expect", "host"}
 _NOT_ANSWERED = _HOP | {"content-encoding", "content-length", "content-type", "server"}
 """Headers not passed back: the body is sent decoded, and the server writes the others itself."""
-_SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
 
 
 class Proxy:
@@ -98,7 +98,7 @@ class Proxy:
             path=exchange.path,
             query=exchange.query.decode("latin-1"),
             body=exchange.body,
-            secrets=[exchange.headers.get(name, b"").decode("latin-1") for name in _SECRET_HEADERS],
+            secrets=[exchange.headers.get(name, b"").decode("latin-1") for name in SECRET_HEADERS],
             status=answer.status_code,
             content_type=answer.headers.get("content-type", ""),
             headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
@@ -172,7 +172,7 @@ def check_upstream(address: str) -> httpx2.URL:
     try:
         url = httpx2.URL(address)
     except httpx2.InvalidURL as failure:
-        raise Refused(400, f"upstream {address!r} is no address: {failure}") from failure
+        raise Refused(400, f"upstream {address!r} is not an address: {failure}") from failure
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
         raise Refused(400, f"upstream {address!r} is not the address of an API: give one such as {GEMINI}")
     if url.scheme == "http" and not is_loopback(url.host):

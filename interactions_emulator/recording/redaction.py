@@ -19,7 +19,10 @@ from urllib.parse import quote, unquote_plus
 
 REDACTED = "REDACTED"
 SHORTEST = 8
-"""Fewest characters of a secret that is searched for in all texts."""
+"""Minimum characters of a secret that is searched for in all texts."""
+
+SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
+"""Request headers whose value is a secret, wherever it stands in the recording."""
 
 _NAMES = {
     "access_token",

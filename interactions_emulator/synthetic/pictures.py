@@ -13,7 +13,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, NamedTuple
 
-from interactions_emulator.corpus.text import clip, words
+from interactions_emulator.corpus.words import clip, words
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

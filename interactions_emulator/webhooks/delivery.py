@@ -33,7 +33,7 @@ WAITS = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800
 DELIVERY_TIMEOUT_S = 10.0
 """Real seconds until an attempt times out."""
 MOST = 10_000
-"""Most attempts kept for `/_emulator/deliveries`."""
+"""Maximum number of attempts kept for `/_emulator/deliveries`."""
 
 
 @dataclass

@@ -129,9 +129,9 @@ class Webhooks:
             parts = urlsplit(uri if isinstance(uri, str) else "")
             host = parts.hostname or ""
         except ValueError:
-            raise Refused(400, f"uri {uri!r} is no address") from None
+            raise Refused(400, f"uri {uri!r} is not an address") from None
         if parts.scheme not in ("http", "https") or not host:
-            raise Refused(400, f"uri {uri!r} is no address: send one such as http://127.0.0.1:8080/hook")
+            raise Refused(400, f"uri {uri!r} is not an address: send one such as http://127.0.0.1:8080/hook")
         if host not in self._hosts and not is_loopback(host):
             raise Refused(
                 400, f"uri {uri!r} is not on this machine: start the emulator with --webhook-host {host} to allow it"

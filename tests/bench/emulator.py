@@ -17,6 +17,7 @@ import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 
 import uvloop
@@ -89,14 +90,17 @@ async def rate(url: str, question: str, stream: bool) -> float:
     return (count.events if stream else count.answers) / (time.monotonic() - began)
 
 
+def answered_once(count: Count) -> bool:
+    return count.answers == 1
+
+
 async def follow(url: str, api: Emulator) -> float:
     """Start and follow researches at once, each on a connection of its own; return real seconds until all are done."""
     body = {"agent": "deep-research-preview-04-2026", "background": True, "stream": True, "input": "tides"}
     counts = [Count() for _ in range(RESEARCHES)]
     began = time.monotonic()
-    peers = [
-        asyncio.create_task(Peer(url).ask(json.dumps(body).encode(), lambda c=c: c.answers == 1, c)) for c in counts
-    ]
+    sent = json.dumps(body).encode()
+    peers = [asyncio.create_task(Peer(url).ask(sent, partial(answered_once, count), count)) for count in counts]
     while (await asyncio.to_thread(api.log))["creates"] < RESEARCHES:
         await asyncio.sleep(0.01)
     await asyncio.to_thread(api.advance, 10_000)
@@ -138,9 +142,9 @@ def compare(scenarios: Path) -> None:
                     uvloop.run(rate(url, question, stream))
                 rounds = [[uvloop.run(rate(url, question, stream)) for url in (ours, theirs)] for _ in range(ROUNDS)]
                 seen = zip(*rounds, strict=True)
-                shown = [f"{statistics.median(r):,.0f} ({min(r):,.0f}–{max(r):,.0f})" for r in seen]
-                ratio = statistics.median(mine / other for mine, other in rounds)
-                row(f"{name}, {len(text):,} characters", *shown, f"{ratio:.2f}")
+                mine, other = (f"{statistics.median(r):,.0f} ({min(r):,.0f}–{max(r):,.0f})" for r in seen)
+                ratio = statistics.median(of_ours / of_theirs for of_ours, of_theirs in rounds)
+                row(f"{name}, {len(text):,} characters", mine, other, f"{ratio:.2f}")
 
 
 def main() -> None:

@@ -17,7 +17,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping
 from contextlib import aclosing, contextmanager, suppress
 from pathlib import Path
 
-import asyncpg
+import asyncpg  # type: ignore[import-untyped]
 import httpx2
 from google.genai import types
 from sqlalchemy import event
@@ -26,13 +26,14 @@ from sqlalchemy.pool import Pool
 
 from tests.ledger.server import postgresql
 from tools.interactions.backend import EMULATOR_KEY
-from tools.interactions.client import CreateRequest, Event, InteractionsClient
+from tools.interactions.client import CreateRequest, InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
+from tools.interactions.resources import Event
 from tools.interactions.transport import Transport
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.policy import ResearchPolicy
 from tools.research.service import Research
+from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"
 JOBS = 300
@@ -151,7 +152,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchPolicy().lease_s / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimeouts().lease_s / 3)))
 
     for job in started:  # somebody asks elsewhere how it stands, and goes away
         async with aclosing(there.watch(job.id, 0)) as lines:

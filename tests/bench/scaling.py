@@ -15,9 +15,9 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field, fields
 
 from tools.research.database import POOL
-from tools.research.policy import ResearchPolicy
 from tools.research.pricing import cost_of
-from tools.research.recovery import INTERVAL
+from tools.research.recovery import INTERVAL_S
+from tools.research.timeouts import ResearchTimeouts
 from tools.server.middleware.session_lock import LEASE as TURN_LEASE
 from tools.server.settings import ServerSettings
 
@@ -45,14 +45,14 @@ class Load:
     """Of each replica, an hour: it is killed without a word."""
     restart: float = 20
     """Seconds until the platform has replaced it."""
-    lease: float = ResearchPolicy.lease_s
-    look: float = INTERVAL
+    lease: float = ResearchTimeouts.lease_s
+    look: float = INTERVAL_S
     """Seconds between two looks of a replica for researches that nobody follows."""
     cut: float = 600
     """Seconds after which the API cuts a stream (Google AI forum, thread 143098)."""
     polled: float = 0.05
     """Share of researches whose streams do not work at all."""
-    poll: float = ResearchPolicy.max_poll_s
+    poll: float = ResearchTimeouts.max_poll_s
     asked: float = 1
     """Other replicas, on the average, that somebody has asked about a research while it runs."""
     turn_seconds: float = 6

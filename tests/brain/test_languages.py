@@ -10,7 +10,7 @@ import pytest
 from interactions_emulator.brain import make_brain
 from interactions_emulator.brain.protocol import Brain, Turn
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.text import sentences, terms
+from interactions_emulator.corpus.words import sentences, terms
 from tests.brain.conftest import SEARCH, said
 
 TEXTS = {

@@ -48,7 +48,7 @@ def test_the_title_in_the_file_counts_unless_it_is_a_file_name() -> None:
 def test_what_cannot_be_read_is_said_with_the_reason() -> None:
     whole = pdf(PAGE)
     for data, reason in (
-        (b"", "no PDF"),
+        (b"", "not a PDF"),
         (b"%PDF-1.7 and then nothing", "damaged"),
         (whole[: len(whole) // 2], "damaged|no text"),
         (pdf(PAGE, password="secret"), "password"),

@@ -16,9 +16,9 @@ from rich.console import Console
 from rich.table import Table
 
 from tests.faults import baseline
-from tests.faults.cells import cells, every_cell
+from tests.faults.cells import Cell, cells, every_cell
 from tests.faults.run import FAILURES, Outcome, play, play_desk, play_everywhere
-from tests.faults.victim import FORKS, every_kill, kills, play_kill
+from tests.faults.victim import FORKS, Kill, every_kill, kills, play_kill
 
 KINDS = ("lost", "twice", "bytes", "silent")
 """`FAILURES` in short: lost, started twice, bytes or lines repeated or missing, turns that end in silence."""
@@ -41,16 +41,15 @@ def main(
         plain = play_everywhere(matrix, baseline.play_managed_agent, processors)
     desk += asyncio.run(play(killed, play_kill))
     plain += asyncio.run(play(killed, baseline.play_managed_agent_kill))
-    groups = [cell.group for cell in [*matrix, *killed]]
+    played: list[Cell | Kill] = [*matrix, *killed]
+    groups = [cell.group for cell in played]
     if markdown:
         print_markdown(rows([group.split(":")[0] for group in groups], desk, plain))
         print_markdown(rows(groups, desk, plain))
     else:
         print_table(rows(groups, desk, plain))
     print(f"{len(groups)} cells on either side in {time.monotonic() - began:.0f} s", file=sys.stderr)
-    failed = [
-        (cell, o) for cell, o in zip([*matrix, *killed], desk, strict=True) if o.bad or o.state not in cell.expected
-    ]
+    failed = [(cell, o) for cell, o in zip(played, desk, strict=True) if o.bad or o.state not in cell.expected]
     for cell, outcome in failed:
         print(f"{cell}: {outcome}", file=sys.stderr)
     raise typer.Exit(bool(failed))

@@ -6,7 +6,7 @@ from dataclasses import dataclass
 from multiprocessing.connection import Connection
 from typing import Any
 
-import httpx2
+import httpx
 from google.adk.agents import ManagedAgent
 from google.adk.agents.run_config import RunConfig, StreamingMode
 from google.adk.events import Event
@@ -45,7 +45,7 @@ def live(mouth: Connection, port: int, ledger: str, brief: str, side: str, numbe
 
     async def ask() -> None:
         place = Place(Emulator(port=port), ledger)
-        sessions = MortalSessions(make_url(ledger).database + ".sessions", side, number)
+        sessions = MortalSessions(f"{make_url(ledger).database}.sessions", side, number)
         mouth.send(READY)
         for told in await ask_until_told(place, sessions, brief):
             mouth.send(told)
@@ -72,10 +72,10 @@ class MortalSessions(SqliteSessionService):
 def new_client(place: Place) -> Client:
     """The client that `ManagedAgent` would make for itself, which can be refused a connection."""
 
-    async def refuse(request: httpx2.Request) -> None:
+    async def refuse(request: httpx.Request) -> None:
         if place.refusals:
             place.refusals -= 1
-            request.url = httpx2.URL(place.nowhere).join(request.url.raw_path.decode())
+            request.url = httpx.URL(place.nowhere).join(request.url.raw_path.decode())
 
     options = types.HttpOptions(
         base_url=place.api.url, retry_options=HURRY, async_client_args={"event_hooks": {"request": [refuse]}}

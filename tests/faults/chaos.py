@@ -12,7 +12,7 @@ import random
 import sys
 import time
 from collections import Counter
-from collections.abc import Coroutine, Generator, Sequence
+from collections.abc import Callable, Coroutine, Generator, Sequence
 from concurrent.futures import ProcessPoolExecutor
 from contextlib import suppress
 from contextvars import ContextVar, copy_context
@@ -204,7 +204,9 @@ async def real_process(place: Place, brief: str, kill: Kill) -> Said:
 _tasks: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("tasks of a process", default=None)
 
 
-def note_task(loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **how: Any):
+def note_task(
+    loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **how: Any
+) -> asyncio.Task[Any]:
     """A task factory that knows which process began a task. A database ends its statements whoever dies."""
     task = asyncio.Task(work, loop=loop, **how)
     tasks = _tasks.get()
@@ -292,7 +294,7 @@ def main(
 def sum_up(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
     states = Counter(outcome.state for outcome in outcomes)
     print(", ".join(f"{number} {state}" for state, number in states.most_common()))
-    kinds = {
+    kinds: dict[str, Callable[[Run], object]] = {
         "killed really": lambda run: run.real and run.kills,
         "killed": lambda run: not run.real and run.kills,
         "not killed": lambda run: not run.kills,

@@ -22,9 +22,9 @@ from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
-from tools.research.policy import ResearchPolicy
 from tools.research.report.reading import Report
 from tools.research.service import Research
+from tools.research.timeouts import ResearchTimeouts
 
 T = TypeVar("T")
 C = TypeVar("C")
@@ -34,7 +34,7 @@ MISTAKES = (TypeError, AttributeError, NameError, AssertionError)
 ASKED = 3
 """How often a person asks."""
 AGENT = "deep-research-preview-04-2026"
-POLICY = ResearchPolicy(
+TIMEOUTS = ResearchTimeouts(
     create_timeout_s=10, silence_timeout_s=0.3, lease_s=0.5, first_poll_s=400, max_poll_s=800, stall_after_s=1300
 )
 """The first three are real seconds, for sockets and processes take no others; the rest are virtual."""
@@ -109,7 +109,7 @@ class Place:
     def service(self, ledger: Ledger | None = None) -> Research:
         """A service of its own, as another process would have, over the same ledger."""
         client = InteractionsClient(self.transport)
-        return Research(ledger or Ledger(self.ledger), client, policy=POLICY, sleep=self.pass_time)
+        return Research(ledger or Ledger(self.ledger), client, timeouts=TIMEOUTS, sleep=self.pass_time)
 
     async def while_time_passes(self, work: Awaitable[T], patience: float = PATIENCE) -> T:
         """Waits for work while more virtual time passes than a research takes.

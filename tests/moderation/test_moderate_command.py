@@ -302,7 +302,7 @@ def test_the_last_line_of_a_row_counts_and_half_a_line_is_left_out(tmp_path: Pat
 @pytest.mark.parametrize("digest", ['"\\ud800"', "null", '"a text"'])
 def test_a_line_with_another_hash_is_no_verdict_and_nothing_is_left_behind(tmp_path: Path, digest: str) -> None:
     (tmp_path / "v.jsonl").write_text(f'{{"row": 1, "hash": {digest}, "verdict": null}}\n')
-    with pytest.raises(FileProblem, match="line 1 is no verdict of a row"):
+    with pytest.raises(FileProblem, match="line 1 is not a verdict of a row"):
         VerdictStore(tmp_path / "v.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["v.jsonl"]
 

@@ -407,7 +407,7 @@ async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts_and_
         rf"no news for 1 minutes, since .* UTC; it was ordered at {ordered}; .* in_progress, with [01] steps", job.error
     )
     said = outcome(job)
-    assert [choice in said for choice in ("wait on", f"cancel {job.id}", f"start again {job.id}")] == [True] * 3
+    assert [choice in said for choice in ("keep waiting", f"cancel {job.id}", f"start again {job.id}")] == [True] * 3
     desk.api.faults()
     await desk.pass_time(3000)
     await lines(service, job)

@@ -154,7 +154,7 @@ def test_what_a_browser_would_run_is_no_picture(data: bytes, claim: str, tmp_pat
     report = read_report(finished([text_part("T"), part, image()]))
 
     assert report.text == (
-        "T\n\n*figure-1 could not be shown: it is no picture of a known type*\n\n![figure-2](figure-2.png)"
+        "T\n\n*figure-1 could not be shown: it is not a picture of a known type*\n\n![figure-2](figure-2.png)"
     )
     assert [path.name for path in save(report, tmp_path, [])] == ["figure-2.png"]
 

@@ -173,11 +173,11 @@ async def test_a_citation_stands_in_the_step_that_it_belongs_to(api: Emulator) -
 @pytest.mark.parametrize(
     ("fault", "code", "hints", "requests"),
     [
-        ({"status": 429, "retry_after_ms": 1}, "HTTP_429", ["is answered with status 429", "try again in a minute"], 4),
+        ({"status": 429, "retry_after_ms": 1}, "HTTP_429", ["request gets status 429", "try again in a minute"], 4),
         ({"status": 429, "retry_after_ms": 90_000}, "HTTP_429", ["try again in 90 s"], 1),
         ({"status": 401}, "HTTP_401", ["Check GOOGLE_API_KEY"], 1),
         ({"status": 403}, "HTTP_403", ["Check GOOGLE_API_KEY"], 1),
-        ({"status": 404}, "HTTP_404", ["is answered with status 404", "`gemini-3.8-flash`"], 1),
+        ({"status": 404}, "HTTP_404", ["request gets status 404", "`gemini-3.8-flash`"], 1),
         ({"status": 503, "retry_after_ms": 1}, "HTTP_503", ["Try again"], 4),
         ({"drop": True}, "UNREACHABLE", ["Check the network"], 1),
     ],

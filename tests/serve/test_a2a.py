@@ -378,7 +378,9 @@ async def test_a_name_that_no_table_has_room_for_is_refused_before_anything_is_s
 ) -> None:
     error = (await Caller(url, issuer.token("robot")).call(method, params))["error"]
     assert error["code"] == -32602
-    assert re.fullmatch(r"`\w+` may have \d+ characters, all of them printable\.", error["message"])
+    assert re.fullmatch(
+        r"`\w+` must have at most \d+ printable characters, without spaces at either end\.", error["message"]
+    )
     assert await rows(database) == []
 
 

@@ -110,7 +110,7 @@ async def abandoned() -> str:
 async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_it_ended(
     api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.research.recovery.INTERVAL", 1e6)  # by itself the server would not look again
+    monkeypatch.setattr("tools.research.recovery.INTERVAL_S", 1e6)  # by itself the server would not look again
     port = free_port()
     hook: dict[str, Any] = {"uri": f"http://127.0.0.1:{port}/webhooks/research"}
     hook["subscribed_events"] = ["interaction.completed"]

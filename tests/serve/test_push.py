@@ -189,7 +189,7 @@ async def test_a_receiver_that_is_not_of_the_web_is_refused_with_a_sentence(
         ("https://127.1/", [PUBLIC], "public https://"),
         ("https://metadata.google.internal/", [PUBLIC], "public https://"),
         ("https://", [PUBLIC], "public https://"),
-        ("https://a.example:port/", [PUBLIC], "is none"),
+        ("https://a.example:port/", [PUBLIC], "is not a valid URL"),
         ("http://127.0.0.1.a.example/", ["127.0.0.1"], "public https://"),
     ],
 )

@@ -143,7 +143,9 @@ def test_off_means_that_nothing_is_imported_traced_or_written_down(tmp_path: Pat
 
 
 def test_what_is_missing_is_named_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
-    with pytest.raises(TelemetryError, match=r"'localhost:4318' is no address of a collector: write http://HOST:4318"):
+    with pytest.raises(
+        TelemetryError, match=r"'localhost:4318' is not an address of a collector: write http://HOST:4318"
+    ):
         setup_telemetry("localhost:4318", False)
     for name in [name for name in sys.modules if name.startswith("opentelemetry.exporter")]:
         monkeypatch.delitem(sys.modules, name)

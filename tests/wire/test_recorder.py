@@ -176,7 +176,7 @@ def test_a_file_with_something_in_it_is_left_alone(file: Path) -> None:
         ("https://user:password@example.org", "not the address"),
         ("https://example.org/?key=1", "not the address"),
         ("http://example.org", "unencrypted"),
-        ("https://example.org:port", "no address"),
+        ("https://example.org:port", "not an address"),
     ],
 )
 def test_an_upstream_that_must_not_get_a_key_is_refused(address: str, why: str) -> None:

@@ -177,9 +177,9 @@ def test_webhooks_and_messages_on_their_way_outlive_the_server(tmp_path: Path, l
 @pytest.mark.parametrize(
     ("body", "why"),
     [
-        ({}, "is no address"),
-        ({"uri": "ftp://127.0.0.1/"}, "is no address"),
-        ({"uri": "http://[::1"}, "is no address"),
+        ({}, "is not an address"),
+        ({"uri": "ftp://127.0.0.1/"}, "is not an address"),
+        ({"uri": "http://[::1"}, "is not an address"),
         ({"uri": "https://example.org/hook"}, "--webhook-host example.org"),
         ({"uri": "http://127.0.0.1/", "subscribed_events": ["birthday"]}, "subscribed_events"),
         ({"uri": "http://127.0.0.1/", "subscribed_events": []}, "subscribed_events"),

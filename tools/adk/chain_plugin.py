@@ -1,4 +1,4 @@
-"""Keeps every agent's chain of interactions balanced and complete.
+"""Keeps every agent's chain of interactions balanced (each function call has its result) and complete.
 
 The Interactions API stores a conversation as a chain of `previous_interaction_id`s, one chain per agent. Along a chain,
 ADK 2.13 sends only its "current turn" (`flows/llm_flows/context/_contents.py:156`). This is wrong once agents hand over
@@ -114,9 +114,9 @@ def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | Non
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:
-    """Returns the requesting agent if this plugin maintains its chain.
+    """Returns the requesting agent, or None if it is a delegated one (single_turn, task).
 
-    Delegated agents (single_turn, task) get a new chain per call, which ADK keeps balanced by itself.
+    ADK starts a new chain for each call of those, so this plugin has nothing to add.
     """
     agent = context.agent
     return agent if isinstance(agent, LlmAgent) and agent.mode not in ("single_turn", "task") else None

@@ -29,10 +29,10 @@ FAILED_POLLS = 5
 async def poll_deferred(
     collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str]
 ) -> AsyncGenerator[LlmResponse, None]:
-    """Sends a create, polls its answer until it is finished, and yields ADK's response for it.
+    """Sends a create request, polls its answer until it is finished, and yields ADK's response for it.
 
     Raises:
-        WireError: the create failed, or the answer cannot be read any more. The create is not sent again.
+        WireError: the create request failed, or the answer cannot be read any more. The request is not sent again.
     """
     transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
     resource = await transport.answer(body, headers)
@@ -44,7 +44,7 @@ async def poll_deferred(
             resource, failed = await transport.get(interaction_id), 0
         except WireError as error:
             failed += 1
-            if failed == FAILED_POLLS:  # no error with a status, after which the create would be sent again
+            if failed == FAILED_POLLS:  # no error with a status, after which the create request would be sent again
                 raise Interrupted(f"the answer {interaction_id} cannot be read: {error}") from error
             log.warning("%s cannot be read now: %s", interaction_id, error)
     interaction = Interaction.model_validate(resource)

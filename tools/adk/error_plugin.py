@@ -66,7 +66,11 @@ def error_response(error: Exception, model: str) -> LlmResponse:
             f"HTTP_{status}",
         )
     elif isinstance(error, BadAnswer):
-        what, step, code = f"answered {error}", f"Check {_address()}: it is no Interactions API.", "BAD_ANSWER"
+        what, step, code = (
+            f"answered {error}",
+            f"Check {_address()}: it has no Interactions API.",
+            "BAD_ANSWER",
+        )
     elif isinstance(error, WireError) or type(error).__name__ in ("APIConnectionError", "APITimeoutError"):
         what, step, code = f"could not be reached: {error}", f"Check the network and {_address()}.", "UNREACHABLE"
     else:

@@ -122,7 +122,7 @@ class InteractionsLlm(Gemini):
                     raise
 
     async def _preprocess_request(self, llm_request: LlmRequest) -> None:
-        """Overrides ADK's method, which removes what `generateContent` refuses: labels and file names."""
+        """Adapts the files and keeps the labels, which ADK's method removes because `generateContent` refuses them."""
         labels = llm_request.config.labels
         llm_request.contents = adapt_files(llm_request.contents, capabilities_of(llm_request.model or ""))
         await super()._preprocess_request(llm_request)
@@ -155,7 +155,7 @@ class InteractionsLlm(Gemini):
 
 
 def create_body(request: LlmRequest) -> dict[str, Any]:
-    """Builds the body of the create call for a request."""
+    """Builds the body of the create request for an ADK request."""
     config, schema = request.config, response_schema(request.config)
     contents = request.contents
     if request.previous_interaction_id:
@@ -180,7 +180,7 @@ def create_body(request: LlmRequest) -> dict[str, Any]:
 async def _streamed(
     collector: ResponseCollector, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
 ) -> AsyncGenerator[LlmResponse, None]:
-    """Yields ADK's responses for the events of a create, as `interactions_utils._create_interactions` does."""
+    """Yields ADK's responses for the events of a create request, as `interactions_utils._create_interactions` does."""
     state, interaction_id = interactions_utils._StreamState(), None
     async for event in sdk_events(backend.transport(), body, headers, watched=watched):
         collector.add_event(event)

@@ -27,7 +27,7 @@ from tools.yaml_files import ConfigError
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
 SHOWN = 10
-"""Most unreadable rows of the ledger that are listed."""
+"""Maximum number of unreadable rows of the ledger that are listed."""
 
 
 @dataclass(frozen=True)

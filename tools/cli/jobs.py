@@ -13,7 +13,7 @@ import typer
 from rich.markup import escape
 
 from tools.cli.console import USER, confirm, fail, run, show_progress
-from tools.cli.output import as_data, show_job, show_jobs
+from tools.cli.jobs_table import as_data, show_job, show_jobs
 from tools.cli.price import agreed, quote
 from tools.cli.terminal import err, out
 

@@ -138,7 +138,7 @@ def _row(period: str, user: str, agent: str, entries: Sequence[Spending]) -> Row
 
 
 def _tokens(usage: Mapping[str, Any]) -> int | None:
-    """`total_tokens`, or None if it is no valid count."""
+    """`total_tokens`, or None if it is not a valid count."""
     found = usage.get("total_tokens")
     return found if _is_count(found) else None
 

@@ -20,7 +20,7 @@ COLOURS = ("#3b5b7a", "#e0a340", "#3f7d58", "#b0483d", "#7d6b9e", "#5fa3b0")
 OTHERS, COLOUR_OF_OTHERS = "others", "#999999"
 """Label and colour of the agents beyond `COLOURS`: those with the least spending."""
 LONGEST_LABEL = 48
-"""Most characters of a label."""
+"""Maximum characters of a label."""
 MOST_TICKS = 10
 FEWEST_BARS = 6
 """The x axis has room for at least this many bars, so that a single bar is not as wide as the picture."""

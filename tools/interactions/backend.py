@@ -38,7 +38,7 @@ _VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
 
 
 class BackendError(DeskError):
-    """No server can be used with the current settings. The text says what to set."""
+    """No server can be used with the current settings. The message says what to set."""
 
 
 @dataclass(frozen=True)

@@ -217,7 +217,7 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
-    """Converts an exception of a create before its interaction is named. Only some prove that nothing started."""
+    """Converts an exception of a create request that named no interaction. Only some prove that nothing started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, again=status == 429, status=status, retry_after=wait)

@@ -7,9 +7,6 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any
 
-import google.auth
-from google.auth.transport.requests import Request
-
 GEMINI_URL = "https://generativelanguage.googleapis.com"
 SCOPE = "https://www.googleapis.com/auth/cloud-platform"
 MULTI_REGIONS = ("us", "eu")
@@ -22,6 +19,8 @@ def default_credentials() -> Any:
     Raises:
         google.auth.exceptions.DefaultCredentialsError: there are none.
     """
+    import google.auth  # and `requests`: 80 ms of each command, and only Vertex AI needs them
+
     credentials, _ = google.auth.default(scopes=[SCOPE])
     return credentials
 
@@ -50,6 +49,8 @@ class Endpoint:
 
     def _authenticated(self) -> dict[str, str]:
         """Reads files and requests tokens, which blocks, so it is called in a thread."""
+        from google.auth.transport.requests import Request
+
         headers: dict[str, str] = {}
         self._loaded = self._loaded or self.credentials()
         self._loaded.before_request(Request(), "POST", self.url, headers)

@@ -47,7 +47,7 @@ _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
 
 
 class WireError(DeskError):
-    """A call got no usable answer. The text says what came instead, without secrets."""
+    """A call got no usable answer. The message says what came instead, without secrets."""
 
 
 class NotSent(WireError):

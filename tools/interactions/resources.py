@@ -50,7 +50,7 @@ def parse_object(data: bytes) -> dict[str, Any]:
     """
     found = parse_json(data)
     if not isinstance(found, dict):
-        raise ValueError("it is no JSON object")
+        raise ValueError("it is not a JSON object")
     return found
 
 

@@ -11,7 +11,7 @@ from tools.interactions.client import retry_after, status_of
 T = TypeVar("T")
 MAX_RETRIES = 3
 MAX_WAIT_S = 8.0
-"""Longest pause before a retry, in seconds; if the server asks for more, the call fails at once."""
+"""Maximum pause before a retry, in seconds; if the server asks for more, the call fails at once."""
 FIRST_WAIT_S = 0.5
 
 

@@ -47,11 +47,11 @@ class Transport:
         self._http = http or httpx2.AsyncClient(limits=LIMITS, timeout=None)
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
-        """Sends a create that asks for a stream; returns its events once the server begins to answer."""
+        """Sends a create request that asks for a stream; returns its events once the server begins to answer."""
         return (await self._send("POST", headers=headers, body=body)).events()
 
     async def answer(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Resource:
-        """Sends a create that asks for the whole interaction, and returns it."""
+        """Sends a create request that asks for the whole interaction, and returns it."""
         return await (await self._send("POST", headers=headers, body=body)).interaction()
 
     async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:

@@ -15,7 +15,7 @@ from tools.moderation.judge import sha256
 
 
 class FileProblem(DeskError):
-    """A file cannot be used. The text names it and says what to do."""
+    """A file cannot be used. The message names it and says what to do."""
 
 
 @dataclass(frozen=True)

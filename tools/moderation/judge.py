@@ -27,7 +27,7 @@ FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.mod
 
 
 class NotModerated(DeskError):
-    """There is no verdict, which must never be read as safe. The text says why and what to do next."""
+    """There is no verdict, which must never be read as safe. The message says why and what to do next."""
 
     def __init__(self, code: str, message: str) -> None:
         super().__init__(message)

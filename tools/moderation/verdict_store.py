@@ -141,7 +141,7 @@ class VerdictStore:
                 try:
                     yield _values(json.loads(line))
                 except (ValueError, KeyError, TypeError, AttributeError):
-                    what = f"{self._path}: line {number} is no verdict of a row"
+                    what = f"{self._path}: line {number} is not a verdict of a row"
                     raise FileProblem(f"{what}; move the file away, or name another with --out") from None
 
 
@@ -149,7 +149,7 @@ def _values(entry: Entry) -> tuple[int, str | None, str]:
     """Returns the values that are stored for an entry.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is no verdict of a row.
+        ValueError, KeyError, TypeError, AttributeError: it is not a verdict of a row.
     """
     judged = "error" not in entry
     if judged:

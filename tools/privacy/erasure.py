@@ -114,7 +114,7 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
     await _delete_artifacts(stores.artifacts, which, receipt)
     for job in await _asked_elsewhere(stores, which):
         await stores.research.ledger.drop_answers(job.id, which.session)
-        receipt.lines.append(f"{job.id}, of another conversation: what was asked about it here is deleted")
+        receipt.lines.append(f"{job.id}, a run of another conversation: its questions and answers here are deleted")
     for job in jobs:
         if job.id not in receipt.going_on:
             told, asked = await stores.research.forget(job.id, insist=True), interactions_of_job(job)

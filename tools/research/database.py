@@ -20,7 +20,7 @@ from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
 
 HINTS = {
-    "sqlite+aiosqlite": "its folder has to exist or be creatable, and both have to be writable (DESK_DATA_DIR)",
+    "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
     "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
 """Supported databases, by driver, and what to do when one cannot be opened."""
@@ -29,7 +29,7 @@ POOL = {"pool_size": 4, "max_overflow": 4}
 
 
 class LedgerError(DeskError):
-    """The ledger's database cannot be opened. The text names it without its password and says what to do."""
+    """The ledger's database cannot be opened. The message names it without its password and says what to do."""
 
 
 DATABASE_ERRORS = (LedgerError, SQLAlchemyError, OSError)

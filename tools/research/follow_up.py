@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class UnknownModel(ApiError):
-    """The server does not know the model that answers questions. The text says where to change it."""
+    """The server does not know the model that answers questions. The message names the setting to change."""
 
     def __init__(self, model: str, error: ApiError) -> None:
         from tools.interactions.model_catalog import known_names  # loads the SDK, so only on an error

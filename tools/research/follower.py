@@ -16,7 +16,7 @@ from dataclasses import dataclass
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
 from tools.research.job import OUTCOMES
-from tools.research.policy import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchPolicy
+from tools.research.timeouts import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimeouts
 
 
 @dataclass(frozen=True)
@@ -73,18 +73,18 @@ class Follower:
         interaction_id: str,
         *,
         cursor: str | None = None,
-        policy: ResearchPolicy | None = None,
+        timeouts: ResearchTimeouts | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
         attached: Callable[[], None] = lambda: None,
         ending: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         """Args:
-        attached: called when a stream other than the create's own is opened.
+        attached: called when a stream other than the create request's own is opened.
         ending: held while an ended interaction is read and handled; limits memory, as a thousand may end at once.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
-        self._policy, self._sleep, self._jitter = policy or ResearchPolicy(), sleep, jitter
+        self._timeouts, self._sleep, self._jitter = timeouts or ResearchTimeouts(), sleep, jitter
         self._attached, self._ending = attached, ending or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
@@ -97,9 +97,9 @@ class Follower:
         """Yields each event once, polled resources if streaming fails, and warnings; then exactly one ending.
 
         Args:
-            stream: the create's own stream, if it is still open; else the follower opens one.
+            stream: the create request's own stream, if it is still open; else the follower opens one.
         """
-        fruitless, wait = 0, self._policy.first_poll_s
+        fruitless, wait = 0, self._timeouts.first_poll_s
         while True:
             news, self._wished = False, 0.0
             if fruitless < 2:
@@ -116,7 +116,7 @@ class Follower:
                 if isinstance(found, Ended | Stalled | Unreachable):
                     return
             if fruitless == 2:  # streaming does not work (any more): poll with backoff
-                wait = min(wait * 2, self._policy.max_poll_s)
+                wait = min(wait * 2, self._timeouts.max_poll_s)
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
             await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._wished)
@@ -129,12 +129,12 @@ class Follower:
         """New events until the stream ends, breaks or times out; the caller treats all three alike."""
         try:
             while True:
-                async with asyncio.timeout(self._policy.silence_timeout_s):
+                async with asyncio.timeout(self._timeouts.silence_timeout_s):
                     event = await anext(stream)
                 event_id = event.get("event_id")
                 if event_id in self._seen:
                     continue
-                if event_id:  # an event without an id is no news: a server may repeat it forever
+                if event_id:  # an event without an id does not count as news: a server may repeat it forever
                     self._seen.add(event_id)
                     self._cursor = event_id
                     self._quiet = 0.0
@@ -144,13 +144,13 @@ class Follower:
         except ApiError as error:
             self._wished = error.retry_after or 0.0
         except TimeoutError:
-            self._quiet += self._policy.silence_timeout_s
+            self._quiet += self._timeouts.silence_timeout_s
         finally:
             await stream.aclose()
 
     async def _look(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
         """Reads the resource, with retries."""
-        wait, gone, now = self._policy.first_poll_s, 0, asyncio.get_running_loop().time
+        wait, gone, now = self._timeouts.first_poll_s, 0, asyncio.get_running_loop().time
         while True:
             began = now()
             try:
@@ -167,17 +167,17 @@ class Follower:
                 if isinstance(error, Refused) or gone == MAX_NOT_FOUND:
                     yield Unreachable(error)
                     return
-                if self._quiet >= self._policy.stall_after_s:
+                if self._quiet >= self._timeouts.stall_after_s:
                     yield Stalled(None, self._quiet)
                     return
                 yield Warned("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
-                wait = min(wait * 2, self._policy.max_poll_s)
+                wait = min(wait * 2, self._timeouts.max_poll_s)
         stand = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
         if stand != self._stand and self._stand is not None:
             self._quiet = 0.0
         self._stand = stand
-        if self._quiet >= self._policy.stall_after_s:
+        if self._quiet >= self._timeouts.stall_after_s:
             yield Stalled(resource, self._quiet)
         else:
             yield Polled(resource)
@@ -187,7 +187,7 @@ class Follower:
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break
-            await self._sleep(self._policy.first_poll_s * 2**attempt)
+            await self._sleep(self._timeouts.first_poll_s * 2**attempt)
             try:
                 resource = await self._client.get(self._id)
             except ApiError:
@@ -195,6 +195,6 @@ class Follower:
         return resource
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
-        seconds = max(min(at_least, self._policy.max_wait_s), seconds * (0.75 + 0.5 * self._jitter()))
+        seconds = max(min(at_least, self._timeouts.max_wait_s), seconds * (0.75 + 0.5 * self._jitter()))
         self._quiet += seconds
         await self._sleep(seconds)

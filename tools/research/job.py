@@ -64,7 +64,7 @@ JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
 
 
 class Kind(StrEnum):
-    """What a create is for."""
+    """What a create request is for."""
 
     RUN = "run"
     PLAN = "plan"
@@ -166,7 +166,7 @@ class Job:
 
     @property
     def request(self) -> CreateRequest:
-        """The next create to send."""
+        """The next create request to send."""
         order, plan = self.order, self.plan
         if plan is None:
             text = {"type": "text", "text": order.brief}
@@ -194,7 +194,7 @@ class Job:
 
     @property
     def kind(self) -> Kind:
-        """What its next create is for."""
+        """What its next create request is for."""
         if not self.request.plans:
             return Kind.RUN
         return Kind.REVISION if self.plan else Kind.PLAN

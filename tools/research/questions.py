@@ -10,14 +10,14 @@ from tools.errors import DeskError
 
 
 class NotConfirmed(DeskError):
-    """There is no valid yes. The text says why, and what to do."""
+    """There is no valid yes. The message says why, and what to do."""
 
 
 class Action(StrEnum):
     """What a yes does."""
 
     START = "start"
-    """Sends a job's next create: a run, a plan, or the run that a plan is for."""
+    """Sends a job's next create request: a run, a plan, or the run that a plan is for."""
     DELETE = "delete"
     """Deletes a job with its report."""
     FORGET = "forget"

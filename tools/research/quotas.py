@@ -30,7 +30,7 @@ class Quotas(BaseModel):
 
 
 class LimitReached(DeskError):
-    """The user may not start this now. The text says which limit, and what to do."""
+    """The user may not start this now. The message says which limit, and what to do."""
 
 
 def within_day(limits: Quotas, entry: Spending) -> Check:
@@ -47,7 +47,7 @@ def within_day(limits: Quotas, entry: Spending) -> Check:
 
 
 def within(limits: Quotas, job: Job) -> Check:
-    """A check of all limits for a job's next create."""
+    """A check of all limits for a job's next create request."""
     affordable = within_day(limits, spending_of(job, job.created))
     plans = job.kind is not Kind.RUN
 

@@ -18,7 +18,7 @@ P = TypeVar("P", Plan, FollowUpAnswer)
 
 
 class UnreadableJob(DeskError):
-    """A row of the ledger cannot be read as a job. The text says which, why and what to do, without its contents."""
+    """A row of the ledger cannot be read as a job. The message says which, why and what to do, without its contents."""
 
     def __init__(self, job_id: object, wrong: str) -> None:
         self.job_id = sanitize(str(job_id))

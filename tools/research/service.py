@@ -23,13 +23,13 @@ from tools.research import telemetry
 from tools.research.follow_up import ask
 from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.policy import ResearchPolicy
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, within, within_day
 from tools.research.report.links import resolve
 from tools.research.report.reading import Report, from_json, to_json
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment
+from tools.research.timeouts import ResearchTimeouts
 from tools.research.worker import Worker
 from tools.settings import RETENTION_DAYS
 
@@ -53,11 +53,11 @@ class NotFinished(DeskError):
 
 
 class WrongBackend(DeskError):
-    """The job belongs to another server. The text says which."""
+    """The job belongs to another server. The message says which."""
 
 
 class NotDeleted(DeskError):
-    """The server did not delete all data of a job. The text says what is left."""
+    """The server did not delete all data of a job. The message says what is left."""
 
 
 @dataclass
@@ -84,7 +84,7 @@ class Research:
         ledger: Ledger,
         client: InteractionsClient,
         *,
-        policy: ResearchPolicy | None = None,
+        timeouts: ResearchTimeouts | None = None,
         server: Callable[[], str] = lambda: "",
         retention: float = RETENTION_DAYS * DAY,
         may_start: Callable[[], bool] = lambda: True,
@@ -98,8 +98,8 @@ class Research:
         """
         self.ledger = ledger
         self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
-        self._policy, self._retention, self._may_start = policy or ResearchPolicy(), retention, may_start
-        self._worker = Worker(ledger, client, self._policy, clock, sleep)
+        self._timeouts, self._retention, self._may_start = timeouts or ResearchTimeouts(), retention, may_start
+        self._worker = Worker(ledger, client, self._timeouts, clock, sleep)
         self._runs: dict[str, _JobTask] = {}
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
@@ -462,7 +462,7 @@ class Research:
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
         if self._asking:
-            await asyncio.wait(self._asking, timeout=self._policy.create_timeout_s)
+            await asyncio.wait(self._asking, timeout=self._timeouts.create_timeout_s)
         for job_id in list(self._runs):
             await self._stop(job_id)
         await self.ledger.close()

@@ -1,4 +1,4 @@
-"""Spending entries: one for each create of an agent and each question to a model. They are never deleted.
+"""Spending entries: one for each create request of an agent and each question to a model. They are never deleted.
 
 An entry has time, user, job, kind and estimate. It has no contents, so it stays when its job is deleted.
 """
@@ -44,7 +44,7 @@ class Used:
 
 
 def spending_of(job: Job, now: float) -> Spending:
-    """The entry for the create that a job is about to send.
+    """The entry for the create request that a job is about to send.
 
     No price is published for a plan: it counts as the lowest price of a run.
     """

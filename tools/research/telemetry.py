@@ -1,7 +1,7 @@
 """Traces and metrics of research runs: ids, states, numbers and durations, never contents.
 
 Uses only OpenTelemetry's API, which does nothing until its SDK is set up, by `tools.telemetry` for example.
-A run has one trace over all processes: the ledger keeps the `traceparent` of its order.
+A run has one trace across all processes: the ledger keeps the `traceparent` of its order.
 """
 
 from __future__ import annotations

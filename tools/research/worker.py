@@ -25,10 +25,10 @@ from tools.research.follower import Ended, EventReceived, Follower, Polled, Stal
 from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Plan, State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
-from tools.research.policy import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchPolicy
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.texts import report_context, stall
+from tools.research.timeouts import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimeouts
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,12 @@ class Worker:
         self,
         ledger: Ledger,
         client: InteractionsClient,
-        policy: ResearchPolicy,
+        timeouts: ResearchTimeouts,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._ledger, self._client, self._policy, self._clock, self._sleep = ledger, client, policy, clock, sleep
-        self.leases = Leases(ledger, clock, policy.lease_s)
+        self._ledger, self._client, self._timeouts, self._clock, self._sleep = ledger, client, timeouts, clock, sleep
+        self.leases = Leases(ledger, clock, timeouts.lease_s)
         self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
@@ -105,14 +105,14 @@ class Worker:
             telemetry.set_job(await self._ledger.get(job_id))
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
-        """Sends the create and follows its interaction. Sends again only if the server proves that nothing started."""
+        """Sends the create request and follows its interaction. Sends it again only if nothing can have started."""
         request = job.request
         for attempt in range(1, MAX_CREATE_ATTEMPTS + 1):
             sending = asyncio.ensure_future(self._send(job, request))
             try:
                 stream = await asyncio.shield(sending)
             except asyncio.CancelledError:  # before we stop, the id has to be saved
-                done, _ = await asyncio.wait({sending}, timeout=self._policy.create_timeout_s)
+                done, _ = await asyncio.wait({sending}, timeout=self._timeouts.create_timeout_s)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
                         await stream.aclose()
@@ -152,7 +152,7 @@ class Worker:
         return replace(request, input=[*content, *job.order.inputs], previous=None)
 
     async def _send(self, job: Job, request: CreateRequest) -> AsyncGenerator[Event, None] | None:
-        """Sends one create and saves the interaction's id as soon as an event names it.
+        """Sends one create request and saves the interaction's id as soon as an event names it.
 
         Returns:
             The rest of the stream, or none if there is nothing to follow.
@@ -164,7 +164,7 @@ class Worker:
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
-        seconds = self._policy.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
+        seconds = self._timeouts.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
         try:
             async with asyncio.timeout(seconds):
                 named, cursor = await _name(stream)
@@ -220,7 +220,7 @@ class Worker:
             self._client,
             job.interaction_id,
             cursor=job.cursor,
-            policy=self._policy,
+            timeouts=self._timeouts,
             sleep=self._sleep,
             attached=telemetry.record_resume,
             ending=self._ending,

@@ -5,7 +5,7 @@ The ledger stores each question, and the event that shows it to the person carri
 * in the turn directly after one whose events carry the mark, or if the person's message names the subject,
 * never in the turn that asks, whatever the model says there,
 * from the same user in the same conversation, for the same version (plan, brief) of the subject,
-* once, over all processes. A message that names no subject answers one question.
+* once, across all processes. A message that names no subject answers one question.
 """
 
 from __future__ import annotations
@@ -52,7 +52,7 @@ def turn_of(context: InvocationContext) -> TurnContext:
     """The turn of an invocation."""
     session, content = context.session, context.user_content
     before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
-    turns = [event.invocation_id for event in before if event.author == "user"]  # a state change is no turn
+    turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state is not a turn
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
     marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])

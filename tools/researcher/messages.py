@@ -95,7 +95,7 @@ def outcome(job: Job) -> str:
         case State.STALLED:
             return (
                 f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
-                f" Say “status {id_}” to wait on, “cancel {id_}”, or “start again {id_}” (which costs again)."
+                f" Say “status {id_}” to keep waiting, “cancel {id_}”, or “start again {id_}” (which costs again)."
             )
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""

@@ -33,14 +33,14 @@ from tools.settings import load_settings
 
 Result = dict[str, Any]
 LONGEST_BRIEF = 20_000
-"""Longest brief, in characters."""
+"""Maximum length of a brief, in characters."""
 LONGEST_TITLE = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 _NOT_SENT_OR_LOST = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
 
 
 class BadArgument(DeskError):
-    """A tool got an argument that it cannot use. The text names the argument."""
+    """A tool got an argument that it cannot use. The message names the argument."""
 
 
 def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:

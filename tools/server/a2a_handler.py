@@ -23,7 +23,7 @@ from tools.server.middleware.session_lock import SessionLocked
 log = logging.getLogger(__name__)
 
 LONGEST_TASK = 36
-"""Most characters of a task id: the column of `desk_tasks` holds no more."""
+"""Maximum characters of a task id: the column of `desk_tasks` holds no more."""
 UNFORESEEN = "The server failed at this message, and its log says why. It may be sent again, with its messageId."
 
 
@@ -77,7 +77,7 @@ def _check(message: Message) -> None:
     """Refuses ids that are too long for the tables or not printable, before anything is stored.
 
     Raises:
-        InvalidParamsError: the text names the field and the limit.
+        InvalidParamsError: the message names the field and the limit.
     """
     for field, value in message.ListFields():
         for each in value if field.is_repeated else [value]:
@@ -85,11 +85,13 @@ def _check(message: Message) -> None:
                 _check(each)
             most = _longest(field.name, message.DESCRIPTOR.name)
             if most and (len(each) > most or not each.isprintable() or each.strip() != each):
-                raise InvalidParamsError(f"`{field.json_name}` may have {most} characters, all of them printable.")
+                raise InvalidParamsError(
+                    f"`{field.json_name}` must have at most {most} printable characters, without spaces at either end."
+                )
 
 
 def _longest(field: str, message: str) -> int:
-    """Most characters of a field of a message; 0: the field is no id."""
+    """Maximum characters of a field of a message; 0: the field is not an id."""
     if field in ("task_id", "reference_task_ids") or (field == "id" and "Push" not in message):
         return LONGEST_TASK
     return LONGEST_NAME if field == "id" or field.endswith("_id") else 0

@@ -17,7 +17,7 @@ from tools.server.middleware.session_lock import LEASE, SessionLocks, conversati
 from tools.shielded import shielded
 
 MOST_RECEIVERS = 8
-"""Most push notification receivers of a task."""
+"""Maximum number of push notification receivers of a task."""
 
 _TASKS = create_task_model("desk_tasks")  # own table name: the database is shared with the ledger
 _PUSHES = create_push_notification_config_model("desk_pushes")

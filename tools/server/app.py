@@ -29,12 +29,12 @@ from tools.research.recovery import recover_loop
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
 from tools.server.middleware.authentication import Identify, iap, oidc
-from tools.server.middleware.event_streams import EventStreams
 from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts import HostCheck
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.session_lock import SessionLocks
+from tools.server.middleware.sse_keepalive import EventStreams
 from tools.server.sessions import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhooks import WebhookReceiver

@@ -23,7 +23,7 @@ UNFORESEEN = "The server failed at this request. Its log says why. The same requ
 
 
 class RequestRejected(DeskError):
-    """The request is refused before it is served. The text says why."""
+    """The request is refused before it is served. The message says why."""
 
     def __init__(self, status: int, text: str) -> None:
         super().__init__(text)

@@ -46,7 +46,7 @@ class Receivers:
         """The IP address to connect to, or the name of this machine.
 
         Raises:
-            InvalidParamsError: the address is not allowed; the text says why.
+            InvalidParamsError: the address is not allowed; the message says why.
         """
         if self.this_machine and url.scheme == "http" and url.host in _THIS_MACHINE:
             return url.host
@@ -54,7 +54,7 @@ class Receivers:
             raise InvalidParamsError("A push notification goes to a public https:// address only.")
         try:
             addresses = await self.look_up(url.host)
-        except (OSError, UnicodeError):  # UnicodeError: the name is no domain name
+        except (OSError, UnicodeError):  # UnicodeError: the name is not a domain name
             raise InvalidParamsError(f"Nothing is known of the host {url.host} of the push notification.") from None
         if not all(is_public(f"https://{f'[{address}]' if ':' in address else address}/") for address in addresses):
             raise InvalidParamsError(f"The host {url.host} of the push notification is in a private network.")
@@ -64,17 +64,17 @@ class Receivers:
         """The SDK's `push_url_validator`: returns True if notifications may be sent to the address.
 
         Raises:
-            InvalidParamsError: they may not; the text says why.
+            InvalidParamsError: they may not; the message says why.
         """
         try:
             await self.address(httpx.URL(url))
         except httpx.InvalidURL:
-            raise InvalidParamsError("The URL of the push notification is none.") from None
+            raise InvalidParamsError("The URL of the push notification is not a valid URL.") from None
         return True
 
     def client(self) -> httpx.AsyncClient:
         """An HTTP client that reaches only allowed addresses. It follows no redirects and reads only the status."""
-        # No keep-alive: another host at the same address has another certificate.
+        # Connections are kept by IP address, and could be reused for another host without a check of its certificate.
         limits = httpx.Limits(max_keepalive_connections=0)
         return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=SECONDS)
 

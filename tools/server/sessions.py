@@ -37,7 +37,7 @@ class OwnSessions(BaseSessionService):
     """Checks all three ways in which a client writes: `create_session`, user events and restored events."""
 
     most_sessions = 1000
-    """Most conversations per user."""
+    """Maximum number of conversations per user."""
 
     async def create_session(
         self, *, app_name: str, user_id: str, state: dict[str, Any] | None = None, session_id: str | None = None

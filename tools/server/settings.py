@@ -41,15 +41,15 @@ class ServerSettings(EnvironmentSettings):
     allowed_origins: str = ""
     """Origins of other sites whose pages may use the server, separated by commas: https://app.example.com."""
     max_body: PositiveInt = 25_000_000
-    """Most bytes of a request body."""
+    """Maximum bytes of a request body."""
     request_seconds: PositiveFloat = 60.0
     """Timeout for a request to arrive, in seconds."""
     sessions_per_user: PositiveInt = 1000
-    """Most conversations per user."""
+    """Maximum number of conversations per user."""
     turns_at_once: PositiveInt = 4
-    """Most turns of one user at a time, per replica."""
+    """Maximum number of turns of one user at a time, per replica."""
     turns_per_minute: PositiveInt = 60
-    """Most turns of one user in a minute, per replica."""
+    """Maximum number of turns of one user in a minute, per replica."""
     pool_size: PositiveInt = 5
     """Database connections for conversations that a replica keeps open; under load it opens as many more."""
 
@@ -74,13 +74,13 @@ class ServerSettings(EnvironmentSettings):
         """Origins whose pages may use the server.
 
         Raises:
-            SettingsError: a value is no origin.
+            SettingsError: a value is not an origin.
         """
         found = _parts(self.allowed_origins)
         for each in found:
             if not _ORIGIN.fullmatch(each):
                 raise SettingsError(
-                    f"DESK_ALLOWED_ORIGINS: {each} is no origin: write https://HOST or http://HOST:PORT"
+                    f"DESK_ALLOWED_ORIGINS: {each} is not an origin: write https://HOST or http://HOST:PORT"
                 )
         return found
 

@@ -49,7 +49,7 @@ class WebhookReceiver:
                 Webhook(secret)
             except (EmptyWebhookSecretError, ValueError):
                 raise SettingsError(
-                    f"DESK_WEBHOOK_SECRETS: number {number} is no signing secret: write it as the API gave it, whsec_…"
+                    f"DESK_WEBHOOK_SECRETS: number {number} is not a signing secret: write it as given, whsec_…"
                 ) from None
 
     async def receive(self, request: Request) -> Response:

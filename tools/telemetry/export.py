@@ -27,7 +27,7 @@ INSTALL = "pip install 'research-desk[otel]'"
 
 
 class TelemetryError(DeskError):
-    """Telemetry is requested and cannot be set up. The text says what is missing, and what to do."""
+    """Telemetry is requested and cannot be set up. The message says what is missing, and what to do."""
 
 
 def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
@@ -45,7 +45,7 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
     """
     base = (otlp_endpoint or "").rstrip("/")
     if base and not base.startswith(("http://", "https://")):
-        raise TelemetryError(f"{without_credentials(base)!r} is no address of a collector: write http://HOST:4318")
+        raise TelemetryError(f"{without_credentials(base)!r} is not an address of a collector: write http://HOST:4318")
     traces, meters = _wanted(base, "TRACES_"), _wanted(base, "METRICS_")
     if not (traces or meters or cloud_trace):
         follow_environment()

@@ -17,7 +17,7 @@ from tools.weather.geocoding import ToolError
 
 RETRIES = 2
 TIMEOUT = httpx2.Timeout(10, connect=5)
-"""Longest wait for a connection and for an answer, in seconds."""
+"""Maximum wait for a connection and for an answer, in seconds."""
 
 
 def _new_client() -> httpx2.AsyncClient:

@@ -7,7 +7,7 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.brain.rules.intents import core, is_elliptical, split_text
 from interactions_emulator.brain.rules.places import is_place_like, places_in
-from interactions_emulator.corpus.text import terms, word_set
+from interactions_emulator.corpus.words import terms, word_set
 
 Schema = dict[str, Any]
 

@@ -14,7 +14,7 @@ from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.passages import Markup, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 from interactions_emulator.corpus.tables import Table
-from interactions_emulator.corpus.text import clip
+from interactions_emulator.corpus.words import clip
 
 ATTACHED = "attached:"
 """Prefix of attached documents' ids; ids in a corpus have no colon."""

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from interactions_emulator.brain.rules.arguments import NUMBER_WORDS
 from interactions_emulator.brain.rules.intents import core, is_assent
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
-from interactions_emulator.corpus.text import STOPWORDS, clip, sentences, terms, words
+from interactions_emulator.corpus.words import STOPWORDS, clip, sentences, terms, words
 
 MOST_ASPECTS = 6
 

@@ -9,13 +9,13 @@ from typing import NamedTuple
 from interactions_emulator.brain.rules.attachments import ATTACHED, CombinedCorpus
 from interactions_emulator.corpus.index import Passage
 from interactions_emulator.corpus.tables import Table, series_of
-from interactions_emulator.corpus.text import clip, listed, terms
+from interactions_emulator.corpus.words import clip, listed, terms
 from interactions_emulator.synthetic.pictures import Chart
 
 MOST_CHARTS = 2
 MOST_BARS, MOST_POINTS = 20, 400
 NEAR = 0.3
-"""Least share of the topic's words in a table and its document's title, unless the document came with the brief."""
+"""Minimum share of the topic's words in a table and its document's title, unless the document came with the brief."""
 
 
 class Figure(NamedTuple):

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import NamedTuple
 
-from interactions_emulator.corpus.text import stem
+from interactions_emulator.corpus.words import stem
 
 
 class Concept(NamedTuple):

@@ -9,10 +9,10 @@ from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps
 from interactions_emulator.brain.rules.arguments import subject_of
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.text import ENDS, UNSPACED, listed, sentences, terms
+from interactions_emulator.corpus.words import ENDS, UNSPACED, listed, sentences, terms
 
 ENOUGH = 0.6
-"""Least share of a question's words, from 0 to 1, in a passage that answers it."""
+"""Minimum share of a question's words, from 0 to 1, in a passage that answers it."""
 MOST_SENTENCES = 4
 MOST_DOCUMENTS = 3
 

@@ -24,7 +24,7 @@ FORGETTING = frozenset((FORGET, CONFIRM))
 KEPT = "Nothing was deleted."
 NOTHING_STARTED = "All right, nothing was started."
 MOST_WORDS = 8
-"""Most words of a message that only says not to start anything."""
+"""Maximum number of words of a message that only says not to start anything."""
 RECENT = 8
 """Latest entries of the conversation that are searched for the researcher's answers."""
 

@@ -9,14 +9,14 @@ from interactions_emulator.brain.rules.arguments import subject_of
 from interactions_emulator.brain.rules.attachments import Attached
 from interactions_emulator.brain.rules.corpus_qa import from_text, relevant, write_quotations
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.text import listed, terms
+from interactions_emulator.corpus.words import listed, terms
 
 ENOUGH = 0.34
-"""Least share of a question's words in a passage; less than for the corpus, since the question is about these files."""
+"""Minimum share of a question's words in a passage: smaller than for the corpus, since it is about these files."""
 SUMMARY = 4
-"""Most sentences of a summary, for each document."""
+"""Maximum number of sentences of a summary, for each document."""
 ROWS = 12
-"""Most table rows in an answer."""
+"""Maximum number of table rows in an answer."""
 
 _NAMES = r"(?:document|paper|pdf|file|attachment|text|article|report|page|dokument|datei)s?"
 _THEM = re.compile(

@@ -9,7 +9,7 @@ from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.answer import say
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.small_talk import seen
-from interactions_emulator.corpus.text import clip
+from interactions_emulator.corpus.words import clip
 from interactions_emulator.synthetic.pictures import draw_scene
 
 

@@ -23,7 +23,7 @@ from interactions_emulator.brain.rules.research_phrases import (
     without_agreement,
 )
 from interactions_emulator.brain.rules.research_runs import Job, handled_in, has_files, jobs_in, meant_of, orders_in
-from interactions_emulator.corpus.text import clip, terms
+from interactions_emulator.corpus.words import clip, terms
 
 FUNCTIONS = frozenset(("start_research", "approve"))
 """A request that declares both manages research runs."""
@@ -117,7 +117,7 @@ class _Situation:
         return Call("revise", {**about, "wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
 
     def _command(self) -> Call | str | None:
-        """Handle a command for a run; None if the message is no command."""
+        """Handle a command for a run; None if the message is not a command."""
         wishes, newest = self.wishes, self.jobs[0].id if self.jobs else ""
         going = self._one([job for job in self.jobs if job.waits_for or job.runs])
         job_id = self.named or (going.id if going else "") or newest

@@ -13,7 +13,7 @@ from interactions_emulator.brain.rules.attachments import described, document_pa
 
 SIGN_OFF = "— emulator"
 LONGEST_MESSAGE = 60_000
-"""Most characters of a text that are read, from its beginning and its end."""
+"""Maximum characters of a text that are read, from its beginning and its end."""
 
 _FENCE = re.compile(r"<<<BEGIN_(\w+)>>>")
 _SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")

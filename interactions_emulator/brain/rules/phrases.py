@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-from interactions_emulator.corpus.text import word_set
+from interactions_emulator.corpus.words import word_set
 
 Intent = Literal[
     "greeting", "thanks", "bye", "about_me", "abilities", "joke", "chat", "repeat", "memory", "fact_told", "fact_asked",

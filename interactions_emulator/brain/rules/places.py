@@ -7,7 +7,7 @@ from typing import Any
 
 from interactions_emulator.brain.rules.intents import core
 from interactions_emulator.brain.rules.phrases import DEFINITION
-from interactions_emulator.corpus.text import word_set
+from interactions_emulator.corpus.words import word_set
 
 _NAMES = r"place|location|locality|city|town|country|region|where|destination|origin|address|area|state"
 

@@ -10,7 +10,7 @@ from interactions_emulator.brain.rules.brief import Aspect, Brief, enumerated, p
 from interactions_emulator.brain.rules.intents import core, is_assent
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.phrases import STUDY_START
-from interactions_emulator.corpus.text import clip, listed, terms
+from interactions_emulator.corpus.words import clip, listed, terms
 
 PLAN = "Research plan for"
 """The first words of a plan."""
@@ -56,7 +56,7 @@ def plan_of(brief: Brief) -> str:
 
 
 def agreed_brief(heard: ParsedTurn) -> Brief | None:
-    """The brief of the plan in the last answer, with all changes asked for; None if the last answer is no plan."""
+    """The brief of the plan in the last answer, with all changes asked for; None if the last answer is not a plan."""
     brief: Brief | None = None
     asked = ""
     for said in heard.before:

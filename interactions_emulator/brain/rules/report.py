@@ -12,7 +12,7 @@ from interactions_emulator.brain.rules.answer import Draft
 from interactions_emulator.brain.rules.brief import Aspect, Brief
 from interactions_emulator.brain.rules.charts import Figure
 from interactions_emulator.corpus.index import Passage
-from interactions_emulator.corpus.text import clip
+from interactions_emulator.corpus.words import clip
 
 USUAL_WORDS = 800
 LEAST_WORDS = 60

@@ -19,12 +19,12 @@ from interactions_emulator.brain.rules.parsed_turn import parse_turn
 from interactions_emulator.brain.rules.plan_edits import agreed_brief, plan_of
 from interactions_emulator.brain.rules.report import Finding, write_report
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.text import clip, listed, sentences, terms
+from interactions_emulator.corpus.words import clip, listed, sentences, terms
 from interactions_emulator.synthetic.pictures import draw_chart
 
 
 class _Bar(NamedTuple):
-    """Least shares of words (0 to 1): of the aspect in a passage, of the topic in it, of the aspect in a sentence."""
+    """Minimum shares of words (0 to 1): of the aspect in a passage, of the topic in it, of the aspect in a sentence."""
 
     passage: float
     topic: float
@@ -37,10 +37,10 @@ OWN = _Bar(0.3, 0.2, 0.2)
 PLANNING, WRITING, WHOLE = 60.0, 120.0, 1200.0
 """Virtual seconds of planning, of writing and of the whole run; about as long as Gemini takes."""
 MOST_ROUNDS, MOST_MISSED = 7, 3
-"""Most searches for a brief with few aspects; most aspects that are searched for again."""
+"""Maximum number of searches for a brief with few aspects, and of aspects that are searched for again."""
 ENOUGH_DOCUMENTS = 3
 PER_ROUND, PER_DOCUMENT = 12, 4
-"""Most sentences taken in one round, and from one document in a round."""
+"""Maximum number of sentences taken in one round, and from one document in a round."""
 
 
 @dataclass(frozen=True)

@@ -9,14 +9,14 @@ from interactions_emulator.brain.rules.brief import parse
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.research_phrases import JOB_ID, wishes_of
-from interactions_emulator.corpus.text import clip, terms
+from interactions_emulator.corpus.words import clip, terms
 
 LONGEST_TITLE = 70
-"""Most characters of a title."""
+"""Maximum characters of a title."""
 LONGEST_MESSAGE = 2_000
-"""Most characters of a message that is cleaned and resolved. A longer one is used unchanged as the brief."""
+"""Maximum characters of a message that is cleaned and resolved. A longer one is used unchanged as the brief."""
 LONGEST_BRIEF = 20_000
-"""Most characters of a brief."""
+"""Maximum characters of a brief."""
 
 
 class Order(NamedTuple):

@@ -15,9 +15,9 @@ Wish = Literal[
 JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
 """The id of a run in a message."""
 LONGEST = 1_500
-"""Most characters of a message that are read for wishes."""
+"""Maximum characters of a message that are read for wishes."""
 MOST_WORDS = 12
-"""Most words of a message that says only yes, no or later."""
+"""Maximum number of words of a message that says only yes, no or later."""
 
 _STUDIES = {
     "en": r"(?:(?!summary|version|table|slides?|list|overview|chart)\w+ ){0,4}"

@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.parsed_turn import value_of
-from interactions_emulator.corpus.text import terms
+from interactions_emulator.corpus.words import terms
 
 ENDED = frozenset(("completed", "failed", "cancelled", "incomplete", "expired"))
 """Final states of a run."""

@@ -7,7 +7,7 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, value_of
-from interactions_emulator.corpus.text import clip, listed
+from interactions_emulator.corpus.words import clip, listed
 
 MOST_LINES = 60
 MOST_ROWS = 14

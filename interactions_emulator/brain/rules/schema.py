@@ -24,7 +24,7 @@ from interactions_emulator.brain.rules.values import (
     may_be_null,
     number_near,
 )
-from interactions_emulator.corpus.text import clip, listed, sentences, terms, word_set
+from interactions_emulator.corpus.words import clip, listed, sentences, terms, word_set
 
 DEEPEST = 12
 

@@ -11,7 +11,7 @@ from interactions_emulator.brain.rules.corpus_qa import from_text
 from interactions_emulator.brain.rules.intents import core, intent_of, is_judging, is_nod
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, without_sign_off
 from interactions_emulator.brain.rules.tool_selection import Candidate
-from interactions_emulator.corpus.text import clip, listed
+from interactions_emulator.corpus.words import clip, listed
 
 WHAT_I_AM = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
 NOT_IN_REPORT = "The report says nothing about that."

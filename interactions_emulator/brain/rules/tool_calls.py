@@ -21,7 +21,7 @@ from interactions_emulator.brain.rules.intents import (
 from interactions_emulator.brain.rules.parsed_turn import Call, ParsedTurn
 from interactions_emulator.brain.rules.results import humanised
 from interactions_emulator.brain.rules.tool_selection import Candidate, best_of, candidates, choose
-from interactions_emulator.corpus.text import word_set, words
+from interactions_emulator.corpus.words import word_set, words
 
 
 @dataclass(frozen=True)

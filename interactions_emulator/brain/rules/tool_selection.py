@@ -18,7 +18,7 @@ from interactions_emulator.brain.rules.phrases import (
     Intent,
 )
 from interactions_emulator.brain.rules.places import is_place_like, places_in
-from interactions_emulator.corpus.text import sentences, stem, terms, words
+from interactions_emulator.corpus.words import sentences, stem, terms, words
 
 Calling = Literal["judge", "study", "draw", "lookup", "none"]
 """The purpose of a candidate according to its words: judging texts, long studies, pictures, any question."""

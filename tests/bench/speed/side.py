@@ -230,15 +230,14 @@ async def reconnect(side: Side, *, times: int) -> list[float]:
     """Seconds from the last event before a cut to the next one shown."""
     from tests.bench.followers import control
     from tools.interactions import backend
-    from tools.interactions.client import InteractionsClient
+    from tools.interactions.client import CreateRequest, InteractionsClient
     from tools.research.follower import EventReceived, Follower
-    from tools.research.job import Request
 
     cuts = [{"on": "create_stream", "cut_after": EVENTS}, {"on": "resume", "cut_after": EVENTS, "times": times}]
     for cut in cuts:
         await control(os.environ["GOOGLE_GEMINI_BASE_URL"], "faults", cut)
     client = InteractionsClient(backend.transport)
-    stream = client.create(Request(AGENT, "many events, unfinished", {}))
+    stream = client.create(CreateRequest(AGENT, "many events, unfinished", {}))
     created = await anext(stream)
     follower = Follower(client, created["interaction"]["id"])
     seen, gaps = time.perf_counter(), list[float]()

@@ -118,7 +118,7 @@ def to_json(report: Report) -> str:
 
 
 def from_json(text: str) -> Report:
-    """The report that `to_json` wrote. Data that is no picture is left out.
+    """The report that `to_json` wrote. Data that is not a picture is left out.
 
     Raises:
         ValueError: the text is not such a report.
@@ -202,7 +202,7 @@ def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | No
     uri = readable(part.get("uri"))
     if is_web(uri):
         return f"[{name}]({link_address(uri)})", None
-    return f"*{name} could not be {'shown: it is no picture of a known type' if data else 'read'}*", None
+    return f"*{name} could not be {'shown: it is not a picture of a known type' if data else 'read'}*", None
 
 
 def _title(text: str) -> str:

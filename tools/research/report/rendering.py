@@ -59,8 +59,8 @@ def to_chat(report: Report) -> str:
 def inert(text: str) -> str:
     """Makes Markdown safe: a browser loads and runs nothing by itself. Also removes links to anchors.
 
-    An invisible character after the start of a picture or of HTML turns it into a link or text. In code it would spoil
-    copied text, so a block that every Markdown reader takes for code is left as it is.
+    An invisible character after the start of a picture or of HTML turns it into a link or text. It would also be copied
+    with code, so a block that every Markdown parser reads as code stays unchanged.
     """
     text = re.sub(r"\r\n?", "\n", text)
     pieces, position = list[str](), 0

@@ -20,13 +20,13 @@ IAP_KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"
 """IAP's JWKS and its issuer name (cloud.google.com/iap/docs/signed-headers-howto)."""
 REFRESH = 60.0
-"""Least seconds between two JWKS fetches that unknown key ids cause."""
+"""Minimum seconds between two JWKS fetches that unknown key ids cause."""
 LIFETIME = 3600.0
 """Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
 RETRY = 1.0
 """Seconds after a failed fetch in which requests fail at once: those that waited for it do not wait for another."""
 LONGEST = 128
-"""Most characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
+"""Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 
 
 class Unauthorized(DeskError):

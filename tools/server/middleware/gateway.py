@@ -51,9 +51,9 @@ _WRITING = ("PATCH", "DELETE")
 _ME = "me"
 """Alias by which a client may name its own user in a path or a body."""
 _OPEN_BODY = 1_000_000
-"""Most bytes of a request without a token."""
+"""Maximum bytes of a request without a token."""
 _LONGEST_KEY = 255
-"""Most characters of an `Idempotency-Key`."""
+"""Maximum characters of an `Idempotency-Key`."""
 
 
 @dataclass

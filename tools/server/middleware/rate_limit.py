@@ -12,7 +12,7 @@ from tools.errors import DeskError
 
 
 class RateLimited(DeskError):
-    """A user is over a limit. The text says which.
+    """A user is over a limit. The message says which.
 
     Args:
         wait: seconds to wait; 0: waiting does not help.

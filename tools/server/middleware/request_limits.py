@@ -15,11 +15,11 @@ from tools.sanitize import sanitize, sanitize_json
 from tools.server.error_handlers import RequestRejected
 
 LONGEST_NAME = 128
-"""Most characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
+"""Maximum characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
 LONGEST_FILE_NAME = 255
-"""Most bytes of a file name: the limit of file systems for a part of a path."""
+"""Maximum bytes of a file name: the limit of file systems for a part of a path."""
 DEEPEST = 100
-"""Most levels of nesting in JSON: Python code that copies it recurses."""
+"""Maximum number of levels of nesting in JSON: Python code that copies it recurses."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
 """Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
@@ -60,7 +60,7 @@ def parse_json(body: bytes) -> Any:
     """Parses a client's JSON, and replaces unsafe characters in its text (`tools/sanitize.py`).
 
     Raises:
-        RequestRejected: 400, it is no JSON, is nested too deeply, or has an unusable name.
+        RequestRejected: 400, it is not JSON, is nested too deeply, or has an unusable name.
     """
     try:
         data = json.loads(body, parse_float=_finite, parse_constant=_finite)
@@ -77,7 +77,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def check_name(name: object, is_file: bool = False) -> None:
-    """Refuses a name that not every store can keep; ADK refuses values that are no text.
+    """Refuses a name that not every store can keep; ADK refuses values that are not text.
 
     Raises:
         RequestRejected: 400, the name is too long or has unusable characters.
@@ -115,7 +115,7 @@ def without_length(scope: Scope) -> Scope:
 
 
 def _finite(number: str) -> float:
-    """Parses a float; refuses NaN and infinities (also 1e999), which are no JSON and which databases refuse."""
+    """Parses a float; refuses NaN and infinities (also 1e999), which JSON does not have and databases refuse."""
     if not math.isfinite(value := float(number)):
         raise ValueError(number)
     return value

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from interactions_emulator import Emulator
 from tests.serve.conftest import Serve, message
-from tools.server.middleware.event_streams import PING, SILENCE, EventStreams
+from tools.server.middleware.sse_keepalive import PING, SILENCE, EventStreams
 
 SESSION = "/apps/desk/users/me/sessions/s1"
 

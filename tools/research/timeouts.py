@@ -5,11 +5,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_CREATE_ATTEMPTS = 4
-"""Maximum number of times a create is sent. Only an answer that proves that nothing started allows another."""
+"""Maximum number of times a create request is sent. Only an answer that proves that nothing started allows another."""
 MAX_RETRY_AFTER_S = 60.0
-"""Maximum seconds between two attempts at a create. If the server asks for more, the job fails and says so."""
+"""Maximum seconds between two attempts at a create request. If the server asks for more, the job fails and says so."""
 MIN_UPLOAD_BYTES_PER_S = 50_000
-"""Slowest upload of documents, in bytes per second, that the timeout of a create allows for."""
+"""Slowest upload of documents, in bytes per second, that the timeout of a create request allows for."""
 REOPEN_AFTER_S = 0.1
 """Seconds until a stream that brought new events is opened again."""
 MAX_NOT_FOUND = 3
@@ -17,13 +17,13 @@ MAX_NOT_FOUND = 3
 
 
 @dataclass(frozen=True)
-class ResearchPolicy:
+class ResearchTimeouts:
     """Timeouts and waits, in seconds."""
 
     create_timeout_s: float = 30
-    """Maximum wait for the first event of a create. After it, nobody knows whether the create started a run."""
+    """Maximum wait for the first event of a create request. After it, nobody knows whether the create started a run."""
     silence_timeout_s: float = 90
-    """Longest wait for an event before the stream is closed."""
+    """Maximum wait for an event before the stream is closed."""
     lease_s: float = 10
     """How long a lease is valid without renewal; then another process may take the job."""
     first_poll_s: float = 2

@@ -1,0 +1,39 @@
+"""An ADK plugin that resumes orphaned research jobs in the background."""
+
+from __future__ import annotations
+
+import asyncio
+from weakref import WeakValueDictionary
+
+from google.adk.agents import InvocationContext
+from google.adk.plugins import BasePlugin
+
+from tools.research.factory import close
+from tools.research.recovery import recover_loop
+
+
+class RecoveryPlugin(BasePlugin):
+    """Resumes jobs whose process died; begins with the first message.
+
+    It sends a create only for an order whose process died just before sending it.
+    """
+
+    def __init__(self) -> None:
+        super().__init__(name="recovery")
+        self._recovering: asyncio.Task[None] | None = None
+        self._turns: WeakValueDictionary[str, InvocationContext] = WeakValueDictionary()
+
+    async def before_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        self._turns[invocation_context.invocation_id] = invocation_context
+        if self._recovering is None or self._recovering.done():
+            self._recovering = asyncio.create_task(recover_loop())
+
+    async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
+        self._turns.pop(invocation_context.invocation_id, None)
+
+    async def close(self) -> None:
+        if self._turns:  # `adk eval`, or a tool that is an agent, closes its runner while another one works
+            return
+        if self._recovering:
+            self._recovering.cancel()
+        await close()
