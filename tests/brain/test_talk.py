@@ -109,7 +109,7 @@ def test_quoted_words_of_other_agents_are_no_message(ask: Ask) -> None:
 
 def test_it_says_what_it_is_and_what_it_can_do(ask: Ask) -> None:
     text = text_of(ask("what can you do?", tools=[SEARCH, WEATHER]))
-    assert "Gets the weather of a place" in text and "local documents" in text
+    assert "gets the weather of a place" in text and "local documents" in text
     assert "emulator" in text_of(ask("who are you?"))
 
 

@@ -68,7 +68,7 @@ async def test_the_screen_follows_the_ledger_until_ctrl_c(monkeypatch: pytest.Mo
 def test_without_a_terminal_it_says_what_to_do_instead(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools", "jobs", "--watch"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
-    assert (result.returncode, "leave it out" in result.stderr) == (1, True)
+    assert (result.returncode, "leave it out" in result.stderr) == (2, True)
 
 
 def watching() -> tuple[int, subprocess.Popen[bytes]]:

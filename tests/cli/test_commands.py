@@ -179,7 +179,7 @@ async def job() -> str:
         (["jobs"], "tides"),
         (["status", "JOB"], "tides"),
         (["status", "job_nothere1"], "no job job_nothere1"),
-        (["jobs", "--watch"], "--watch fills a terminal"),
+        (["jobs", "--watch"], "--watch needs a terminal"),
     ],
     ids=str,
 )
@@ -211,7 +211,7 @@ def test_a_plan_is_shown_approved_asked_about_and_forgotten(api: Emulator, tmp_p
     assert f"desk approve {job['job']}" in planned.stderr
     assert desk("approve", job["job"], "--out", str(tmp_path)).returncode == 0
     assert (tmp_path / job["job"] / "report.html").exists()
-    assert "state: completed" in desk("status", job["job"]).stdout
+    assert f"{job['job']}  completed" in desk("status", job["job"]).stdout
     assert "ANSWER" in desk("follow-up", job["job"], "Which source is the newest?").stdout
     assert "deleted at the server" in desk("forget", job["job"], "--yes").stdout
     assert "no job" in desk("report", job["job"]).stderr

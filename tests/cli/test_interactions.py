@@ -53,8 +53,8 @@ def test_a_research_is_built_on_what_was_asked_about_another_and_paid_once(api: 
     assert (question["previous_interaction_id"], second["previous_interaction_id"]) == (first["id"], question["id"])
     assert (deeper["builds_on"], base["follow_ups"], api.log()["creates"]) == (base["job"], [], 3)
     status = desk("status", base["job"]).stdout
-    assert f"follow_ups: {question['id']}" in status
-    assert f"builds_on: {base['job']}" in desk("status", deeper["job"]).stdout
+    assert f"answers     {question['id']}" in status
+    assert f"builds on   {base['job']}" in desk("status", deeper["job"]).stdout
     assert f"interaction {question['id']}: deleted" in desk("forget", base["job"], "--yes").stdout
 
 
@@ -72,7 +72,7 @@ def test_status_says_until_when_the_server_keeps_a_research(api: Emulator, monke
     monkeypatch.setenv("DESK_RETENTION_DAYS", "1")
     sooner = json.loads(desk("status", job, "--json").stdout)["kept_until"]
     assert datetime.strptime(shown["kept_until"], TIME) - datetime.strptime(sooner, TIME) == timedelta(days=54)
-    assert f"kept_until: {sooner}" in desk("status", job).stdout
+    assert f"kept until  {sooner}" in desk("status", job).stdout
 
 
 def test_an_interaction_is_shown_with_its_answer_and_sources(api: Emulator) -> None:

@@ -175,10 +175,10 @@ async def test_a_question_comes_exactly_when_the_service_would_start_a_run(
 
 def test_an_order_of_nothing_or_of_an_agent_that_there_is_not_is_one_line(api: Emulator, edit: Edit) -> None:
     empty = desk("research", " ")
-    assert (empty.returncode, "the brief is empty" in empty.stderr) == (1, True)
+    assert (empty.returncode, "it is empty" in empty.stderr) == (2, True)
     edit(f"max_agent: {MAX}", "")
     lacks = desk("research", "tides", "--max", "--yes-up-to", "7")
-    assert (lacks.returncode, "`max_agent`" in lacks.stderr, listed()) == (1, True, [])
+    assert (lacks.returncode, "`max_agent`" in lacks.stderr, listed()) == (2, True, [])
     assert api.log()["creates"] == 0
 
 

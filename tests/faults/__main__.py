@@ -17,11 +17,11 @@ from rich.table import Table
 
 from tests.faults import baseline
 from tests.faults.cells import Cell, cells, every_cell
-from tests.faults.run import FAILURES, Outcome, play, play_desk, play_everywhere
+from tests.faults.run import Outcome, play, play_desk, play_everywhere
 from tests.faults.victim import FORKS, Kill, every_kill, kills, play_kill
 
-KINDS = ("lost", "twice", "bytes", "silent")
-"""`FAILURES` in short: lost, started twice, bytes or lines repeated or missing, turns that end in silence."""
+KINDS = {"lost": "lost", "twice": "doubled", "bytes": "repeated_or_missing", "silent": "silent"}
+"""The columns of each side, and the failure that each counts. Every run of a cell is wanted."""
 SIDES = ("desk", "ADK")
 
 
@@ -70,7 +70,7 @@ def rows(groups: Sequence[str], desk: Sequence[Outcome], plain: Sequence[Outcome
 def counts(outcomes: Iterable[Outcome]) -> list[int]:
     """How many cells there are, and in how many each failure is."""
     played = list(outcomes)
-    return [len(played), *(sum(getattr(outcome, failure) for outcome in played) for failure in FAILURES)]
+    return [len(played), *(sum(getattr(outcome, failure) for outcome in played) for failure in KINDS.values())]
 
 
 def headers() -> list[str]:

@@ -210,7 +210,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_next_step_and_leaves_nothi
     if content is not None:
         file.write_bytes(content if isinstance(content, bytes) else content.encode())
     result = moderate("--file", file)
-    assert (result.exit_code, type(result.exception)) == (1, SystemExit)
+    assert (result.exit_code, type(result.exception)) == (2, SystemExit)
     assert f"{file}: " in result.stderr
     assert complaint in result.stderr
     assert list(tmp_path.glob("*.verdicts*")) == []
@@ -223,7 +223,7 @@ def test_a_file_that_holds_something_else_is_never_written_to(api: Emulator, tmp
         for target in (file, tmp_path / "out"):
             before = target.read_bytes()
             result = moderate("--file", file, "--column", "comment", "--out", target)
-            assert (result.exit_code, target.read_bytes()) == (1, before)
+            assert (result.exit_code, target.read_bytes()) == (2, before)
             assert "name another with --out" in result.stderr
 
 

@@ -2,29 +2,30 @@
 
 from __future__ import annotations
 
-import mimetypes
+import logging
 import os
 import secrets
 import sys
-from importlib.metadata import entry_points
+from importlib.metadata import entry_points, version
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated
+from typing import Annotated
 
 import typer
 from dotenv import find_dotenv, load_dotenv
 
 from tools.cli import jobs, sessions
-from tools.cli.console import USER, fail, run, show
+from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
+from tools.cli.console import USER, ExitStatus, fail, options, run, show
+from tools.cli.help import CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate
 from tools.cli.serve import serve
 from tools.cli.spending import spending
 from tools.cli.terminal import err, out
-
-if TYPE_CHECKING:
-    from google.genai import types
+from tools.sanitize import sanitize
 
 app = typer.Typer(
+    cls=CommandGroups,
     help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
@@ -37,30 +38,45 @@ def main() -> None:
     app(prog_name="desk")
 
 
+def _print_version(wanted: bool) -> None:
+    if wanted:
+        typer.echo(f"desk {version('research-desk')}")
+        raise typer.Exit
+
+
 @app.callback()
-def load_env() -> None:
-    """Reads `.env` of this folder or the nearest above it; the environment wins."""
+def prepare(
+    debug: Annotated[bool, typer.Option("--debug", help="Show the traceback of an error, and logs.")] = False,
+    _version: Annotated[
+        bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
+    ] = False,
+) -> None:
+    """Sets up logging, and reads `.env` of this folder or the nearest above it; the environment wins."""
+    options.debug = debug
+    if debug:
+        logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
+    else:  # without a handler, Python prints warnings with their tracebacks
+        logging.getLogger().addHandler(logging.NullHandler())
     if os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() not in ("1", "true"):
         load_dotenv(find_dotenv(usecwd=True))
 
 
 @app.command()
 def ask(
-    text: Annotated[str, typer.Argument(help="What you want to say.")],
-    session: Annotated[str, typer.Option(help="Name of a conversation to go on with (or to begin).")] = "",
-    files: Annotated[
-        list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
-    ] = None,
-    folder: Annotated[Path, typer.Option("--out", help="Folder for files that come out.")] = Path("reports"),
+    text: Text,
+    session: Annotated[str, typer.Option(help="Name of a conversation to continue, or to begin.")] = "",
+    files: Attachments = None,
+    folder: Folder = None,
 ) -> None:
     """Say one thing to the desk and see what it answers."""
-    run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder))
+    run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER))
 
 
 for command in (*jobs.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
 for group in entry_points(group="desk.commands"):  # from optional packages: `desk eval`
     app.add_typer(group.load(), name=group.name)
+app.command("help")(show_help)
 
 
 @app.command()
@@ -95,14 +111,21 @@ def doctor() -> None:
 
     from tools.cli.doctor import findings, table
 
-    found = asyncio.run(findings())
-    out.print(table(found))
+    try:
+        found = asyncio.run(findings())
+    except KeyboardInterrupt:
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    if out.is_terminal:
+        out.print(table(found))
+    else:
+        for finding in found:
+            print(sanitize(f"{'ok' if finding.good else 'FAILED'}\t{finding.what}\t{' '.join(finding.value.split())}"))
     raise typer.Exit(int(any(not finding.good for finding in found)))
 
 
 @app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
 def emulator(context: typer.Context) -> None:
-    """Run the Interactions emulator alone; options are those of `python -m interactions_emulator --help`."""
+    """Run the emulator alone; its options: `desk emulator --help`."""
     from tools.settings import ROOT
 
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -112,31 +135,25 @@ def emulator(context: typer.Context) -> None:
 
 @app.command()
 def demo(
-    folder: Annotated[Path, typer.Option("--out", help="Folder for the report.")] = Path("reports"),
+    folder: Folder = None,
 ) -> None:
     """Show everything once: small talk, weather, search, moderation, and a research run with its report."""
     from tools.cli.demo import run_demo
 
-    run(run_demo(out, folder))
-
-
-def _part(file: Path) -> types.Part:
-    from google.genai.types import Part
-
-    try:
-        data = file.read_bytes()
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
-    return Part.from_bytes(data=data, mime_type=mimetypes.guess_type(file.name)[0] or "application/octet-stream")
+    run(run_demo(out, folder or DEFAULT_FOLDER))
 
 
 async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:
+    attached = read_attachments(files)  # before the slow imports
+
+    from google.genai.types import Part
+
     from tools.adk import sessions
     from tools.adk.runner import new_runner, save_files, turn
     from tools.app import build_app
     from tools.settings import load_settings
 
-    parts = [_part(file) for file in files]
+    parts = [Part.from_bytes(data=data, mime_type=kind) for kind, data in attached]
     runner = new_runner(build_app(), load_settings())
     failed = False
     with sessions.windowed_reads():

@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import AsyncIterator, Coroutine
+from dataclasses import dataclass
+from enum import IntEnum
 from typing import Any, NoReturn
 
 import typer
@@ -15,22 +18,51 @@ USER = "user"
 STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
 
 
+class ExitStatus(IntEnum):
+    """Exit statuses of all commands: `desk help exit-codes`."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    FLAGGED = 3
+    INTERRUPTED = 130
+
+
+@dataclass
+class Options:
+    """Options that all commands have."""
+
+    debug: bool = False
+
+
+options = Options()
+"""The options of this command line."""
+
+
 def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
-    """Runs a command. Errors of the application become one line and exit status 1; Ctrl-C prints `stopped`."""
+    """Runs a command. An error becomes one line and exit status 1; Ctrl-C prints `stopped`."""
     import asyncio
+    from sqlite3 import Error as SQLiteError
 
     from sqlalchemy.exc import SQLAlchemyError
 
     try:
         asyncio.run(_closing(work))
-    except DeskError as error:
-        fail(error)
-    except SQLAlchemyError as error:
-        fail(RuntimeError(f"the ledger cannot be used ({str(error).splitlines()[0]}): `desk doctor` shows where it is"))
+    except (typer.Exit, typer.Abort, typer.BadParameter):
+        raise
     except KeyboardInterrupt:
         if stopped:
             err.print(f"\n{stopped}")
-        raise typer.Exit(130) from None
+        raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    except DeskError as error:
+        fail(error)
+    except (SQLAlchemyError, SQLiteError) as error:
+        reason = str(error).splitlines()[0]
+        fail(error, f"the database cannot be used ({reason}): `desk doctor` shows where it is")
+    except OSError as error:
+        fail(error, f"{error.filename}: {error.strerror}" if error.filename else str(error))
+    except Exception as error:
+        fail(error, f"{type(error).__name__}: {error}. `desk --debug` before the command shows where.")
 
 
 async def _closing(work: Coroutine[Any, Any, None]) -> None:
@@ -42,10 +74,18 @@ async def _closing(work: Coroutine[Any, Any, None]) -> None:
         await close()
 
 
-def fail(error: Exception) -> NoReturn:
-    """Prints the error's text and exits with status 1."""
-    err.print(f"[bold red]error:[/] {escape(str(error))}", soft_wrap=True)
-    raise typer.Exit(1)
+def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILED) -> NoReturn:
+    """Prints one line, after the whole traceback with `--debug`, and exits.
+
+    Args:
+        text: the line; default: the error's text.
+    """
+    from tools.redaction import redact
+
+    if options.debug:
+        err.print(redact("".join(traceback.format_exception(error))), markup=False)
+    err.print(f"[bold red]error:[/] {escape(redact(text or str(error)))}", soft_wrap=True)
+    raise typer.Exit(status)
 
 
 def confirm(question: str, otherwise: str) -> None:
@@ -64,12 +104,20 @@ def show(author: str, said: str, partial: bool) -> None:
     if partial:
         out.print(f"  [dim]{escape(said.strip())}[/]", soft_wrap=not out.is_terminal)
     elif out.is_terminal:
-        from rich.markdown import Markdown
-
         out.print(f"[bold]{author}[/]")
-        out.print(Markdown(said))
+        show_markdown(said)
     else:
         out.print(f"[{author}]: {said}", markup=False, soft_wrap=True)
+
+
+def show_markdown(text: str) -> None:
+    """Prints Markdown: rendered on a terminal, unchanged elsewhere."""
+    if out.is_terminal:
+        from rich.markdown import Markdown
+
+        out.print(Markdown(text))
+    else:
+        out.print(text, markup=False, soft_wrap=True)
 
 
 async def show_progress(lines: AsyncIterator[str]) -> None:

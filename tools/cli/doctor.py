@@ -16,6 +16,7 @@ from rich.tree import Tree
 from tools.config.loader import load_agent
 from tools.database_url import shown
 from tools.interactions import backend
+from tools.interactions.local_emulator import runs_otherwise
 from tools.interactions.probe import probe
 from tools.moderation.policy import load_policy
 from tools.redaction import redact, without_credentials
@@ -49,6 +50,8 @@ async def findings() -> list[Finding]:
     found.append(_config(settings))
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
+    if otherwise := _other_emulator(settings):
+        return [*found, Finding("backend", otherwise), *await _ledger(settings)]
     try:
         chosen = backend.current()
     except backend.BackendError as error:
@@ -58,6 +61,16 @@ async def findings() -> list[Finding]:
         good, words = await probe(chosen)
         found += [Finding("server", words, good), await _weather()]
     return [*found, *await _ledger(settings)]
+
+
+def _other_emulator(settings: Settings) -> str:
+    """Says so if the emulator runs for somebody else's corpus or speed; to ask it would mean to restart it."""
+    try:
+        chosen = backend.choose(settings, os.environ)
+    except backend.BackendError:
+        return ""
+    running = runs_otherwise(settings) if chosen.kind == "emulator" and not chosen.url else ""
+    return running and f"local emulator with other settings ({running}); it goes on, the next command restarts it"
 
 
 def table(found: list[Finding]) -> Table:

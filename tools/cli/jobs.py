@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import base64
 import json
-import mimetypes
 from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
@@ -12,7 +11,16 @@ from typing import TYPE_CHECKING, Annotated, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.console import USER, confirm, fail, run, show_progress
+from tools.cli.arguments import (
+    DEFAULT_FOLDER,
+    AsJson,
+    Attachments,
+    Folder,
+    Text,
+    read_attachments,
+    read_text,
+)
+from tools.cli.console import USER, ExitStatus, confirm, fail, run, show_markdown, show_progress
 from tools.cli.jobs_table import as_data, show_job, show_jobs
 from tools.cli.price import agreed, quote
 from tools.cli.terminal import err, out
@@ -36,19 +44,20 @@ class Format(StrEnum):
 
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]
-Folder = Annotated[Path, typer.Option("--out", help="Folder for the report.")]
 Formats = Annotated[list[Format] | None, typer.Option("--format", help="May be repeated; default: all.")]
-AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout, progress on stderr.")]
 
 
 def research(
-    brief: Annotated[str, typer.Argument(help="What shall be researched, with wishes for the form.")],
-    folder: Folder = Path("reports"),
+    brief: Annotated[
+        str,
+        typer.Argument(
+            callback=read_text, metavar="BRIEF", help="What to research, and in which form; - reads standard input."
+        ),
+    ],
+    folder: Folder = None,
     formats: Formats = None,
     as_json: AsJson = False,
-    files: Annotated[
-        list[Path] | None, typer.Option("--attach", help="A picture, PDF or text to start from; may be repeated.")
-    ] = None,
+    files: Attachments = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show a plan first, and wait for `desk approve`.")] = False,
     most: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
     yes_up_to: Annotated[
@@ -63,9 +72,7 @@ def research(
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research.")] = "",
 ) -> None:
-    """Research a topic. Stopped or killed, the same command picks the research run up where it stands."""
-    if not brief.strip():
-        fail(ValueError("the brief is empty: say what shall be researched"))
+    """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
     run(_research(brief, files or [], plan, most, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
 
 
@@ -75,7 +82,7 @@ def jobs(
 ) -> None:
     """List research runs, newest first."""
     if watch and (as_json or not out.is_terminal):
-        fail(ValueError("--watch fills a terminal: leave it out to have the list once"))
+        raise typer.BadParameter("--watch needs a terminal, and no --json: leave it out to list the runs once")
     run(_watch() if watch else _jobs(as_json), stopped="")
 
 
@@ -84,15 +91,15 @@ def status(job_id: JobId, as_json: AsJson = False) -> None:
     run(_status(job_id, as_json))
 
 
-def attach(job_id: JobId, folder: Folder = Path("reports"), formats: Formats = None, as_json: AsJson = False) -> None:
+def attach(job_id: JobId, folder: Folder = None, formats: Formats = None, as_json: AsJson = False) -> None:
     """Watch a research run to its end and save its report."""
     run(_attach(job_id, _Output(folder, _names(formats), as_json)))
 
 
 def approve(
     job_id: JobId,
-    changes: Annotated[str, typer.Option("--changes", help="What the plan should be like instead.")] = "",
-    folder: Folder = Path("reports"),
+    changes: Annotated[str, typer.Option("--changes", help="What to change in the plan.")] = "",
+    folder: Folder = None,
     formats: Formats = None,
     as_json: AsJson = False,
 ) -> None:
@@ -105,21 +112,21 @@ def cancel(job_id: JobId) -> None:
     run(_cancel(job_id))
 
 
-def follow_up(job_id: JobId, question: Annotated[str, typer.Argument(help="About the report.")]) -> None:
+def follow_up(job_id: JobId, question: Text) -> None:
     """Ask a model about a finished report."""
     run(_follow_up(job_id, question))
 
 
 def report(
     job_id: JobId,
-    folder: Folder = Path("reports"),
+    folder: Folder = None,
     formats: Formats = None,
     resolve_links: Annotated[
         bool, typer.Option("--resolve-links", help="Ask Google where its redirect links lead, and keep the answers.")
     ] = False,
 ) -> None:
     """Save the report of a finished research run again."""
-    run(_report(job_id, resolve_links, _Output(folder, _names(formats), False)))
+    run(_report(job_id, resolve_links, _Output(folder or DEFAULT_FOLDER, _names(formats), False)))
 
 
 def forget(
@@ -137,37 +144,51 @@ COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, 
 class _Output:
     """Saves or prints the result of a job."""
 
-    def __init__(self, folder: Path, formats: list[str], as_json: bool) -> None:
-        self.folder, self.formats, self.as_json = folder, formats, as_json
+    def __init__(self, folder: Path | None, formats: list[str], as_json: bool) -> None:
+        """With `as_json`, files are saved only if a folder is named."""
+        self.folder = folder or (None if as_json else DEFAULT_FOLDER)
+        self.formats, self.as_json = formats, as_json
 
     async def show(self, service: Research, job_id: str) -> None:
         """Watches a job to its end, then saves or prints its result. Exit status 1 without a report, plan or price."""
         from tools.research.job import State
-        from tools.researcher.messages import outcome
+        from tools.researcher.messages import AS_COMMANDS, outcome
 
         await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)
+        saved = await self.save(job, found) if found else []
         if self.as_json:
-            typer.echo(json.dumps(as_data(job, found), ensure_ascii=False))
-        elif found:
-            await self.save(job, found)
+            files = {"files": [str(path) for path in saved]} if saved else {}
+            typer.echo(json.dumps(as_data(job, found) | files, ensure_ascii=False))
         if job.state is State.AWAITING_APPROVAL:
             text = job.plan.text if job.plan else await quote(service, job.order)
-            (err if self.as_json else out).print(text, markup=False, soft_wrap=True)
+            if self.as_json:
+                err.print(text, markup=False, soft_wrap=True)
+            else:
+                show_markdown(text)
             changes = ", or with --changes “…”" if job.plan else ""
             err.print(f"To start it: desk approve {job.id}{changes}; to drop it: desk cancel {job.id}", soft_wrap=True)
         elif found is None:
-            err.print(escape(outcome(job)), soft_wrap=True)
-            raise typer.Exit(1)
+            err.print(escape(outcome(job, AS_COMMANDS)), soft_wrap=True)
+            raise typer.Exit(ExitStatus.FAILED)
 
-    async def save(self, job: Job, found: Report) -> None:
-        """Writes the report's files and prints their paths."""
+    async def save(self, job: Job, found: Report) -> list[Path]:
+        """Writes the report's files; prints their paths, except with `as_json`, and returns them."""
         import asyncio
 
         from tools.research.report.export import save
 
-        for path in await asyncio.to_thread(save, found, self.folder / job.id, self.formats):
-            out.print(str(path), soft_wrap=True, markup=False)
+        if self.folder is None:
+            return []
+        try:
+            paths = await asyncio.to_thread(save, found, self.folder / job.id, self.formats)
+        except OSError as error:
+            kept = f"The report is kept: desk report {job.id} --out DIR"
+            fail(error, f"{error.filename or self.folder}: {error.strerror or error}. {kept}")
+        if not self.as_json:
+            for path in paths:
+                out.print(str(path), soft_wrap=True, markup=False)
+        return paths
 
 
 async def _research(
@@ -185,8 +206,8 @@ async def _research(
 
     settings, service = _settings(), _service()
     if most and not settings.max_agent:
-        fail(ValueError("--max: the researcher's YAML names no `max_agent`: leave --max out for a standard run"))
-    inputs = [_content(file) for file in files]
+        raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
+    inputs = _contents(files)
     order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
     if base:
         order = await service.with_base(base, order)
@@ -205,16 +226,15 @@ async def _research(
     await output.show(service, job.id)
 
 
-def _content(file: Path) -> dict[str, Any]:
-    """A file as input content of the Interactions API."""
-    kind = mimetypes.guess_type(file.name)[0] or ""
-    if not kind.startswith(("image/", "text/")) and kind != "application/pdf":
-        raise typer.BadParameter(f"{file}: a research run takes pictures, PDF and text, not {kind or 'this'}")
-    try:
-        data = base64.b64encode(file.read_bytes()).decode()
-    except OSError as error:
-        raise typer.BadParameter(f"{file}: {error.strerror}") from None
-    return {"type": "image" if kind.startswith("image/") else "document", "mime_type": kind, "data": data}
+def _contents(files: list[Path]) -> list[dict[str, Any]]:
+    """Files as input contents of the Interactions API."""
+    found = list[dict[str, Any]]()
+    for file, (kind, data) in zip(files, read_attachments(files), strict=True):
+        if not kind.startswith(("image/", "text/")) and kind != "application/pdf":
+            raise typer.BadParameter(f"{file}: a research run takes pictures, PDF and text, not {kind}")
+        type_ = "image" if kind.startswith("image/") else "document"
+        found.append({"type": type_, "mime_type": kind, "data": base64.b64encode(data).decode()})
+    return found
 
 
 async def _watch() -> None:
@@ -273,7 +293,7 @@ async def _follow_up(job_id: str, question: str) -> None:
 
     settings = _settings()
     answer = await _service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
-    out.print(to_chat(answer), markup=False, soft_wrap=True)
+    show_markdown(to_chat(answer))
 
 
 async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:

@@ -1,47 +1,100 @@
-"""Shows jobs as a table, text or JSON. Does not import the research service."""
+"""Shows jobs as columns, text or JSON. Does not import the research service."""
 
 from __future__ import annotations
 
 import json
+import time
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
 from rich.markup import escape
 
 from tools.cli.terminal import out
-from tools.research.job import DAY, Job
+from tools.research.job import DAY, Job, State
+from tools.sanitize import sanitize
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
     from tools.research.report.reading import Report
 
+STATES = {State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
+"""States whose name is too long for a column, in other words."""
+NARROW = 64
+"""Width of a terminal, in characters, below which the list shows short ages."""
+
 
 def show_jobs(found: list[Job], as_json: bool) -> None:
-    """Prints jobs as a table, or as one JSON object per line."""
-    from rich.table import Table
-
+    """Prints jobs: as columns that fit a terminal, as lines with tabs in a pipe, or as one JSON object per line."""
     if as_json:
         for job in found:
             print(json.dumps(as_data(job), ensure_ascii=False))
-        return
-    table = Table("job", "user", "state", "began", "took", "brief")
+    elif not out.is_terminal:
+        for job in found:
+            print(sanitize("\t".join((job.id, job.state, moment(job.created), one_line(job)))))
+    elif not found:
+        out.print('No research yet. Start one: desk research "…"')
+    else:
+        out.print(_columns(found, time.time()))
+
+
+def _columns(found: list[Job], now: float) -> Any:
+    from rich.table import Table
+
+    narrow = out.width < NARROW
+    table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
+    for name in ("job", "state", "started"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("brief", no_wrap=True, ratio=1)
     for job in found:
-        took = "" if job.seconds is None else f"{job.seconds:.0f} s"
-        brief = escape(" ".join(job.order.brief.split())[:70])
-        table.add_row(job.id, escape(job.order.user), job.state, _moment(job.created), took, brief)
-    out.print(table if found else 'No research yet. Start one: desk research "…"')
+        state = STATES.get(job.state, job.state.replace("_", " "))
+        table.add_row(job.id, state, ago(now - job.created, short=narrow), escape(one_line(job)))
+    return table
 
 
 def show_job(job: Job, as_json: bool) -> None:
-    """Prints all fields of a job."""
-    data = as_data(job)
+    """Prints what a person wants to know of a job, or all of it as JSON."""
     if as_json:
-        print(json.dumps(data, ensure_ascii=False))
+        print(json.dumps(as_data(job), ensure_ascii=False))
         return
-    for key, value in data.items():
-        if value not in (None, "", {}, []):
-            shown = ", ".join(value) if isinstance(value, list) else str(value)
-            out.print(f"[bold]{key}[/]: {escape(shown)}", soft_wrap=True)
+    now = time.time()
+    out.print(f"[bold]{job.id}[/]  {STATES.get(job.state, job.state.replace('_', ' '))}", soft_wrap=True)
+    out.print(escape(one_line(job)), soft_wrap=True)
+    for name, value in _facts(job, now).items():
+        out.print(f"  [dim]{name:11}[/] {escape(value)}", soft_wrap=True)
+
+
+def _facts(job: Job, now: float) -> dict[str, str]:
+    data = as_data(job)
+    took = "" if job.seconds is None else f", took {duration(job.seconds)}"
+    facts = {
+        "agent": job.order.agent,
+        "server": job.order.server,
+        "started": f"{moment(job.created)} ({ago(now - job.created)}){took}",
+        "progress": f"{job.events} events{f', last: {job.line}' if job.line else ''}" if job.finished is None else "",
+        "cost": f"at most ${job.cost:.2f}" if job.cost else "",
+        "tokens": str(job.usage.get("total_tokens", "")),
+        "builds on": job.order.base,
+        "answers": ", ".join(answer.interaction_id for answer in job.follow_ups),
+        "error": job.error,
+        "interaction": job.interaction_id or "",
+        "kept until": data["kept_until"] or "",
+        "next": _next(job),
+    }
+    return {name: " ".join(value.split()) for name, value in facts.items() if value}
+
+
+def _next(job: Job) -> str:
+    """The command that continues with a job."""
+    match job.state:
+        case State.AWAITING_APPROVAL:
+            return f"desk approve {job.id}, or desk cancel {job.id}"
+        case State.INTENDED | State.STARTING | State.RUNNING | State.STALLED:
+            return f"desk attach {job.id}"
+        case State.START_UNKNOWN:
+            return "the same desk research command with --again, if it may be paid for twice"
+        case State.COMPLETED | State.INCOMPLETE:
+            return f"desk report {job.id}"
+    return "the same desk research command with --again"
 
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
@@ -54,10 +107,10 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
         "agent": job.order.agent,
         "server": job.order.server,
         "interaction_id": job.interaction_id,
-        "kept_until": None if kept_until is None else _moment(kept_until),
+        "kept_until": None if kept_until is None else moment(kept_until),
         "builds_on": job.order.base,
         "follow_ups": [answer.interaction_id for answer in job.follow_ups],
-        "created": _moment(job.created),
+        "created": moment(job.created),
         "seconds": job.seconds,
         "usage": dict(job.usage),
         "cost_usd_at_most": job.cost,
@@ -71,5 +124,25 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
     return data | {"report": json.loads(to_json(found))}
 
 
-def _moment(seconds: float) -> str:
+def one_line(job: Job) -> str:
+    """The title, else the brief, on one line."""
+    return " ".join((job.order.title or job.order.brief).split())
+
+
+def moment(seconds: float) -> str:
+    """Formats a time, given in seconds since the epoch, in UTC: 2026-11-29 15:04:05Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def ago(seconds: float, *, short: bool = False) -> str:
+    """Formats an age with one unit: "3 min ago", or "3m" if `short`."""
+    whole = max(int(seconds), 0)
+    for size, unit in ((86400, "d"), (3600, "h"), (60, "min")):
+        if whole >= size:
+            return f"{whole // size}{unit[0]}" if short else f"{whole // size} {unit} ago"
+    return "now"
+
+
+def duration(seconds: float) -> str:
+    """Formats a duration: "21 min", or "40 s" below a minute."""
+    return f"{seconds / 60:.0f} min" if seconds >= 60 else f"{seconds:.0f} s"

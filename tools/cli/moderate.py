@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import hashlib
 import json
+from enum import StrEnum
 from itertools import chain
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from tools.cli.console import fail, run
+from tools.cli.arguments import read_text
+from tools.cli.console import ExitStatus, fail, run, show_markdown
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -20,31 +22,50 @@ if TYPE_CHECKING:
     from tools.moderation.judge import ModerationClient
     from tools.moderation.verdict_store import Summary, VerdictStore
 
-STOPPED = "Stopped. What was judged is kept; the same command goes on behind it."
+STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
+
+
+class FailOn(StrEnum):
+    """Verdicts that `--fail-on` reports: anything unsafe, or one category."""
+
+    unsafe = "unsafe"
+    spam = "spam"
+    inappropriate = "inappropriate"
+    harmful = "harmful"
+
+    def matches(self, category: str) -> bool:
+        """Whether a verdict of this category counts."""
+        return category != "safe" if self is FailOn.unsafe else category == self
 
 
 def moderate(
-    text: Annotated[str | None, typer.Argument(help="The text to judge.")] = None,
+    text: Annotated[
+        str | None,
+        typer.Argument(callback=read_text, metavar="TEXT", help="The text to judge; - reads standard input."),
+    ] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A CSV or JSONL file; each row is judged.")] = None,
     column: Annotated[str, typer.Option("--column", help="Which column of the file, or key, is the text.")] = "text",
     target: Annotated[
         Path | None, typer.Option("--out", help="File for the verdicts; default: FILE.verdicts.jsonl.")
     ] = None,
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=100, help="Rows that are judged at a time.")] = 8,
+    fail_on: Annotated[
+        FailOn | None, typer.Option("--fail-on", help="Exit with status 3 if a text is unsafe, or of this category.")
+    ] = None,
     as_json: Annotated[bool, typer.Option("--json", help="The verdict, or the summary, as a JSON object.")] = False,
 ) -> None:
     """Judge a text, or each row of a file: safe, spam, inappropriate or harmful.
 
-    For a file, a stopped or killed run goes on where it was when it is called again; rows that failed, or whose text
-    has changed, are judged again. Exit status 1 if rows failed.
+    For a file, the same command continues a run that was stopped or killed; rows that failed, or whose text has
+    changed, are judged again. Exit status 1 if rows failed.
     """
     if (text is None) == (file is None):
         raise typer.BadParameter("either a text or --file, e.g. desk moderate --file comments.csv --column text")
     if file is None:
-        run(_one(text or "", as_json))
+        run(_one(text or "", fail_on, as_json))
     else:
         target = target or file.with_name(f"{file.name}.verdicts.jsonl")
-        run(_file(file, column, target, at_once, as_json), STOPPED)
+        run(_file(file, column, target, at_once, fail_on, as_json), STOPPED)
 
 
 def _judge() -> ModerationClient:
@@ -56,27 +77,23 @@ def _judge() -> ModerationClient:
     return load_judge(load_settings().config)
 
 
-async def _one(text: str, as_json: bool) -> None:
+async def _one(text: str, fail_on: FailOn | None, as_json: bool) -> None:
     from tools.moderation.judge import NotModerated
     from tools.moderation.verdict import sentence
 
-    if not text.strip():
-        raise typer.BadParameter("there is no text to judge")
     try:
         verdict, _ = await _judge().judge(text)
     except NotModerated as error:
         fail(RuntimeError(f"not moderated, which does not mean safe ({error.code}): {error}"))
     if as_json:
         typer.echo(verdict.model_dump_json())
-    elif out.is_terminal:
-        from rich.markdown import Markdown
-
-        out.print(Markdown(sentence(verdict)))
     else:
-        typer.echo(sentence(verdict))
+        show_markdown(sentence(verdict))
+    if fail_on and fail_on.matches(verdict.category):
+        raise typer.Exit(ExitStatus.FLAGGED)
 
 
-async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bool) -> None:
+async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: FailOn | None, as_json: bool) -> None:
     from filelock import FileLock, Timeout
 
     from tools.moderation.input_file import FileProblem, read_rows
@@ -95,13 +112,15 @@ async def _file(file: Path, column: str, target: Path, at_once: int, as_json: bo
     except Timeout:
         fail(RuntimeError(f"{target}: another run writes this file; wait for it, or name another with --out"))
     except FileProblem as error:
-        fail(error)
+        fail(error, status=ExitStatus.USAGE)
     except NotModerated as error:
         fail(RuntimeError(f"stopped, for every row would fail alike ({error.code}): {error} The same command goes on."))
     _show(summary, target, as_json)
     if summary.failed:
         err.print(f"{summary.failed} rows failed; the same command tries them again.")
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FAILED)
+    if fail_on and any(number and fail_on.matches(category) for category, number in summary.categories.items()):
+        raise typer.Exit(ExitStatus.FLAGGED)
 
 
 def _lock_of(target: Path) -> Path:

@@ -15,7 +15,7 @@ if TYPE_CHECKING:
     from google.adk.sessions import Session
 
 LONGEST_TITLE = 60
-STOPPED = "Stopped. Nothing is half forgotten: the same command goes on with it."
+STOPPED = "Stopped. The same command continues the deletion."
 
 
 def sessions() -> None:

@@ -49,6 +49,8 @@ class Backend:
     reason: str
     url: str = field(default="", repr=False)
     """Base address, which may contain a password; empty: Google's, or an embedded emulator that is not started yet."""
+    embedded: bool = False
+    """Whether it is the emulator that the desk itself starts."""
 
     @property
     def variable(self) -> str:
@@ -145,7 +147,7 @@ def current() -> Backend:
 
         url = start_emulator(settings)
         keep_alive(settings)
-        return Backend("emulator", backend.reason, url)
+        return Backend("emulator", backend.reason, url, embedded=True)
     return backend
 
 
@@ -215,7 +217,17 @@ def endpoint(backend: Backend) -> Endpoint:
     if backend.kind == "vertex":
         project, location = (os.environ.get(f"GOOGLE_CLOUD_{name}", "") for name in ("PROJECT", "LOCATION"))
         return vertex_endpoint(backend.url, project, location, _key(backend))
-    return gemini_endpoint(backend.url, _key(backend))
+    found = gemini_endpoint(backend.url, _key(backend))
+    if backend.embedded:
+        found.restart = _restart
+    return found
+
+
+def _restart() -> str:
+    """Starts the embedded emulator again, which has ended, and returns its address of interactions."""
+    from tools.interactions.local_emulator import start_emulator
+
+    return gemini_endpoint(start_emulator(load_settings()), EMULATOR_KEY).url
 
 
 def _key(backend: Backend) -> str:

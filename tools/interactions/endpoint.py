@@ -35,6 +35,8 @@ class Endpoint:
     """API key; empty: `credentials` are used."""
     credentials: Callable[[], Any] = field(default=default_credentials, repr=False)
     """Returns google-auth's credentials; called when the first request needs them."""
+    restart: Callable[[], str] | None = field(default=None, repr=False)
+    """Starts the server again after it has ended, and returns its new `url`; only for the local emulator."""
     _loaded: Any = field(default=None, init=False, repr=False)
 
     async def headers(self) -> dict[str, str]:

@@ -34,14 +34,37 @@ def start_emulator(settings: Settings) -> str:
     """Starts the emulator of `settings.data_dir` if it is not running, and returns its address.
 
     Raises:
-        tools.interactions.backend.BackendError: it is not installed, or it did not answer within a minute; then the
-            text names its log.
+        tools.interactions.backend.BackendError: it is not installed, its folder cannot be written, or it did not answer
+            within a minute; then the message names its log.
     """
+    from tools.interactions.backend import BackendError
+
+    try:
+        return _start(settings)
+    except OSError as error:
+        where = f"{error.filename}: {error.strerror}" if error.filename else str(error)
+        raise BackendError(f"the emulator cannot keep its state ({where}): look at DESK_DATA_DIR") from error
+
+
+def runs_otherwise(settings: Settings) -> str:
+    """Says with which corpus and speed the emulator of `settings.data_dir` runs; empty if with those of `settings`."""
+    folder = settings.data_dir / "emulator"
+    options = _read(folder / "options.json")
+    if not options or options == _options(settings) or not _running(folder / "address.json"):
+        return ""
+    return f"corpus {options.get('corpus') or 'of the installed packages'}, speed {options.get('speed'):g}"
+
+
+def _options(settings: Settings) -> dict[str, Any]:
+    return {"corpus": str(settings.corpus.resolve()) if settings.corpus else "", "speed": settings.emulator_speed}
+
+
+def _start(settings: Settings) -> str:
     folder = settings.data_dir / "emulator"
     folder.mkdir(parents=True, exist_ok=True)
     address, options = folder / "address.json", folder / "options.json"
     with FileLock(folder / "start.lock"):
-        wanted = {"corpus": str(settings.corpus.resolve()) if settings.corpus else "", "speed": settings.emulator_speed}
+        wanted = _options(settings)
         url = _running(address)
         if url and _read(options) == wanted:
             return url

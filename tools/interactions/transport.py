@@ -8,6 +8,7 @@ Redirects are not followed: a create that is sent twice is paid for twice, and a
 
 from __future__ import annotations
 
+import asyncio
 import json
 from collections.abc import AsyncGenerator, Iterable, Mapping
 from contextlib import aclosing
@@ -90,7 +91,26 @@ class Transport:
         headers: Mapping[str, str] | None = None,
         params: Mapping[str, str] | None = None,
     ) -> HttpAnswer:
-        """Sends a request; returns a successful answer whose body has not been read yet."""
+        """Sends a request; returns a successful answer whose body has not been read yet.
+
+        If nothing listens at the address of an emulator that the desk started, it starts the emulator again first.
+        """
+        try:
+            return await self._attempt(method, path, body, headers, params)
+        except NotSent as error:
+            if not error.transient or self._endpoint.restart is None:
+                raise
+        self._endpoint.url = await asyncio.to_thread(self._endpoint.restart)
+        return await self._attempt(method, path, body, headers, params)
+
+    async def _attempt(
+        self,
+        method: str,
+        path: str,
+        body: Mapping[str, Any] | None,
+        headers: Mapping[str, str] | None,
+        params: Mapping[str, str] | None,
+    ) -> HttpAnswer:
         sent = {name: value for name, value in (body or {}).items() if value is not None}
         try:
             content = _json(sent) if body else None

@@ -2,11 +2,25 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
+
 from tools.research.job import Job, State
 from tools.research.pricing import MINUTES, cost_of
 from tools.research.report.rendering import inert
 from tools.research.texts import state, title
 
+
+@dataclass(frozen=True)
+class NextSteps:
+    """How a person continues with a job; `{0}` is its id."""
+
+    watch: str
+    cancel: str
+    again: str
+
+
+IN_CHAT = NextSteps("say “status {0}”", "say “cancel {0}”", "say “start again {0}”")
+AS_COMMANDS = NextSteps("`desk attach {0}`", "`desk cancel {0}`", "the same `desk research` command with --again")
 ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
 
 
@@ -76,30 +90,29 @@ def started(job: Job) -> str:
     )
 
 
-def outcome(job: Job) -> str:
+def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
     """The state of a job without a report, and what to do about it."""
     id_ = job.id
+    watch, cancel, again = (step.format(id_) for step in (steps.watch, steps.cancel, steps.again))
     match job.state:
         case State.AWAITING_APPROVAL:
             return plan(job) if job.plan else quote(job)
         case State.RUNNING | State.STARTING | State.INTENDED:
-            return (
-                f"Research `{id_}` is still running ({job.events} events so far). Say “status {id_}” to see it go on."
-            )
+            return f"Research `{id_}` is still running ({job.events} events so far). To see it continue: {watch}."
         case State.START_UNKNOWN:
             return (
                 f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
                 " its id never reached us and the API has no list. Nothing was sent again."
-                f" Say “start again {id_}” to start it anew; it may then be paid for twice."
+                f" To start it anew: {again}; it may then be paid for twice."
             )
         case State.STALLED:
             return (
                 f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
-                f" Say “status {id_}” to keep waiting, “cancel {id_}”, or “start again {id_}” (which costs again)."
+                f" To keep waiting: {watch}. Otherwise {cancel}, or {again} (which costs again)."
             )
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""
-            hint = f" Say “start again {id_}” to try once more{cost}."
+            hint = f" To try once more{cost}: {again}."
             return f"Research `{id_}` is {state(job)}: {job.error or 'no reason was given'}.{hint}"
 
 

@@ -60,18 +60,22 @@ def small_talk(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> s
 
 
 def abilities(options: Sequence[Candidate], turn: Turn) -> str:
-    """A text about what the agent can do: the declared functions, in their own words."""
-    lines = []
-    for option in options:
-        about = clip(option.about, 200)
-        lines.append(f"- {option.topic.replace('_', ' ')}" + (f": {about}" if about else ""))
+    """A sentence about what the agent can do: the declared functions, each by the beginning of its description."""
+    able = [_beginning(option) for option in options]
     if any(tool.get("type") == "google_search" for tool in turn.tools):
-        lines.append("- search the local documents and quote what they say")
-    if not lines:
+        able.append("search the local documents")
+    if not able:
         return (
             "I can talk about this conversation, fill in JSON schemas, and call the functions that a request declares."
         )
-    return "I can help with:\n" + "\n".join(lines)
+    return f"Here you find: {'; '.join(able)}."
+
+
+def _beginning(option: Candidate) -> str:
+    """The name of an agent or a function, with the first clause of its description."""
+    name = option.topic.replace("_", " ")
+    about = clip(re.split(r"[.:;(]", option.about, maxsplit=1)[0].strip(), 80)
+    return f"{name} ({about[0].lower()}{about[1:]})" if about else name
 
 
 def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:

@@ -1,0 +1,185 @@
+"""How all commands behave: one line for a failure, the same exit statuses, standard input, pipes and narrow windows."""
+
+from __future__ import annotations
+
+import json
+import re
+import shlex
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.main import get_command
+
+from interactions_emulator import Emulator
+from tests.cli.test_commands import api, desk
+from tests.conftest import ROOT
+from tools.cli import arguments, jobs_table
+from tools.cli.app import app
+from tools.cli.help import GROUPS, topics
+from tools.cli.jobs_table import ago
+from tools.cli.terminal import out
+
+__all__ = ["api"]
+PAGES = [ROOT / "README.md", *sorted((ROOT / "docs").glob("*.md"))]
+COMMANDS = (("ask", "hello"), ("research", "tides"), ("moderate", "hello"), ("interaction", "v1_x"))
+
+
+@pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
+@pytest.mark.parametrize("status", [401, 404, 500])
+def test_an_error_of_the_api_is_a_line_or_two_without_a_traceback(
+    api: Emulator, command: tuple[str, str], status: int
+) -> None:
+    api.faults(*({"on": kind, "status": status, "times": 0} for kind in ("create", "create_stream", "get")))
+    result = desk(*command)
+    said = (result.stdout + result.stderr).strip()
+    assert result.returncode == 1
+    assert "Traceback" not in said
+    assert len(said.splitlines()) <= 3, said
+
+
+def test_nothing_that_listens_is_a_line_that_names_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_BACKEND", "gemini")
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
+    result = desk("ask", "hello")
+    assert (result.returncode, "Traceback" in result.stderr) == (1, False)
+    assert "http://127.0.0.1:1 (GOOGLE_GEMINI_BASE_URL)" in result.stdout
+
+
+@pytest.mark.parametrize("command", [("jobs",), ("sessions",), ("spending",), ("research", "tides"), ("ask", "hello")])
+def test_a_data_folder_that_cannot_be_written_is_one_line(
+    api: Emulator, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "file").touch()
+    monkeypatch.setenv("DESK_DATA_DIR", str(tmp_path / "file" / "data"))
+    result = desk(*command)
+    assert (result.returncode, len(result.stderr.strip().splitlines()), "file" in result.stderr) == (1, 1, True)
+
+
+def test_an_unforeseen_error_is_one_line_and_with_debug_a_traceback_too(monkeypatch: pytest.MonkeyPatch) -> None:
+    def fail(*_: Any) -> None:
+        raise ZeroDivisionError("a mistake of ours")
+
+    monkeypatch.setattr("tools.cli.jobs.show_jobs", fail)
+    plain, debugged = desk("jobs"), desk("--debug", "jobs")
+    assert (plain.returncode, len(plain.stderr.strip().splitlines())) == (1, 1)
+    assert "ZeroDivisionError: a mistake of ours. `desk --debug`" in plain.stderr
+    assert "Traceback" in debugged.stderr
+
+
+def test_a_dash_reads_standard_input(api: Emulator) -> None:
+    assert desk("ask", "-", typed="hello from a pipe\n").returncode == 0
+    asked = api.log(bodies=True)["requests"][-1]["body"]
+    assert "hello from a pipe" in json.dumps(asked)
+
+
+@pytest.mark.parametrize("command", ["ask", "research", "moderate"])
+@pytest.mark.parametrize("text", ["", " \n", "-"])
+def test_an_empty_text_is_refused_before_anything_is_sent(api: Emulator, command: str, text: str) -> None:
+    result = desk(command, text)
+    assert (result.returncode, "it is empty" in result.stderr, api.log()["requests"]) == (2, True, [])
+
+
+def test_files_that_are_too_large_empty_or_missing_are_refused_before_anything_is_sent(
+    api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(arguments, "MAX_ATTACHED_BYTES", 2**20)
+    (tmp_path / "large.png").write_bytes(bytes(2**20 + 1))
+    (tmp_path / "empty.png").touch()
+    for name, complaint in (("large.png", "1 MB together"), ("empty.png", "is empty"), ("no.png", "No such file")):
+        for command in ("ask", "research"):
+            result = desk(command, "look", "--attach", str(tmp_path / name))
+            assert (result.returncode, complaint in result.stderr) == (2, True)
+    assert api.log()["creates"] == 0
+
+
+def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_paid(api: Emulator, tmp_path: Path) -> None:
+    (tmp_path / "file").touch()
+    result = desk("research", "tides", "--out", str(tmp_path / "file" / "reports"))
+    assert (result.returncode, "is not a folder" in result.stderr, api.log()["creates"]) == (2, True, 0)
+
+
+def test_a_report_that_cannot_be_written_is_kept_and_the_command_that_has_it_is_said(
+    api: Emulator, tmp_path: Path
+) -> None:
+    job = json.loads(desk("research", "tides", "--json").stdout)["job"]
+    (tmp_path / job).touch()  # where the folder of the report would be
+    failed = desk("research", "tides", "--out", str(tmp_path))
+    assert (failed.returncode, f"The report is kept: desk report {job} --out DIR" in failed.stderr) == (1, True)
+    assert desk("report", job, "--out", str(tmp_path / "other")).returncode == 0
+
+
+def test_json_and_files_come_together(api: Emulator, tmp_path: Path) -> None:
+    told = json.loads(desk("research", "tides", "--json", "--out", str(tmp_path), "--format", "md").stdout)
+    assert told["files"] == [str(tmp_path / told["job"] / name) for name in ("report.md", "figure-1.png")]
+    assert all(Path(file).exists() for file in told["files"])
+
+
+@pytest.fixture
+def listed(api: Emulator) -> Iterator[str]:
+    yield json.loads(desk("research", "tides", "--json").stdout)["job"]
+
+
+def test_in_a_pipe_a_list_has_tabs(listed: str) -> None:
+    (line,) = desk("jobs").stdout.splitlines()
+    job, state, started, brief = line.split("\t")
+    assert (job, state, brief) == (listed, "completed", "tides")
+    assert re.fullmatch(r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\dZ", started)
+
+
+@pytest.mark.parametrize("width", [50, 80])
+def test_on_a_terminal_a_list_fits_its_width(
+    listed: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    monkeypatch.setattr(jobs_table.out, "_force_terminal", True)
+    monkeypatch.setattr(jobs_table.out, "_width", width)
+    with out.capture() as shown:
+        desk("jobs")
+    lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.get().splitlines()]
+    assert max(map(len, lines)) <= width
+    assert lines[1].split()[:3] == [listed, "completed", "now"]
+
+
+def test_ages_are_short_and_in_words() -> None:
+    ages = [ago(seconds) for seconds in (5, 200, 7300, 200_000)]
+    assert ages == ["now", "3 min ago", "2 h ago", "2 d ago"]
+    assert [ago(seconds, short=True) for seconds in (200, 7300, 200_000)] == ["3m", "2h", "2d"]
+
+
+@pytest.mark.parametrize(
+    ("text", "fail_on", "status"),
+    [("spam", "unsafe", 3), ("spam", "spam", 3), ("spam", "harmful", 0), ("fine", "unsafe", 0)],
+)
+def test_a_script_can_fail_on_a_verdict(
+    use: Any, monkeypatch: pytest.MonkeyPatch, text: str, fail_on: str, status: int
+) -> None:
+    said = {"fine": "What a lovely day.", "spam": "You won a free prize, click here now!!!"}[text]
+    with Emulator() as server:
+        use(server)
+        assert desk("moderate", said, "--fail-on", fail_on).returncode == status
+
+
+def test_every_command_is_in_a_group_and_every_topic_is_explained() -> None:
+    command = get_command(app)
+    assert {name for names in GROUPS.values() for name in names} == set(command.commands)  # type: ignore[attr-defined]
+    for topic in topics():
+        assert desk("help", topic).stdout.startswith("# ")
+    assert "--fail-on" in desk("help", "moderate").stdout
+    assert desk("help", "nonsense").returncode == 2
+    assert desk("--version").stdout.startswith("desk ")
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_every_command_line_of_a_page_can_be_parsed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    command = get_command(app)
+    for line in re.findall(r"^(?:[A-Z_]+=\S+ )*\.venv/bin/desk (.+?)(?: &)?$", page.read_text(), re.MULTILINE):
+        words = shlex.split(line.replace("…", "x"), comments=True)
+        if words[0] in ("emulator", "eval"):  # commands of their own
+            continue
+        words = [word.split("#")[0] for word in words]
+        sub = command.commands[words[0]]  # type: ignore[attr-defined]
+        monkeypatch.setattr(sys, "stdin", None)
+        assert sub.make_context(words[0], words[1:]), line

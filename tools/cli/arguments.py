@@ -1,0 +1,90 @@
+"""Arguments that several commands have: texts, attached files, and folders to write to."""
+
+from __future__ import annotations
+
+import mimetypes
+import os
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+MAX_ATTACHED_BYTES = 45 * 2**20
+"""Maximum bytes of all attached files: a third is added on the wire, and the emulator takes requests of 64 MB."""
+
+
+DEFAULT_FOLDER = Path("reports")
+
+
+def read_text(value: str | None) -> str | None:
+    """Callback of a text argument: `-` is read from standard input, and an empty text is refused.
+
+    Raises:
+        typer.BadParameter: the text is empty, or is not UTF-8.
+    """
+    if value is None:
+        return None
+    if value == "-":
+        try:
+            value = sys.stdin.read()
+        except UnicodeDecodeError:
+            raise typer.BadParameter("standard input is not UTF-8") from None
+    if not value.strip():
+        raise typer.BadParameter("it is empty: write a text, or - to read standard input")
+    return value
+
+
+Text = Annotated[str, typer.Argument(callback=read_text, metavar="TEXT", help="A text; - reads standard input.")]
+
+
+def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
+    """Reads attached files.
+
+    Returns:
+        The MIME type (`application/octet-stream` if unknown) and the contents of each.
+
+    Raises:
+        typer.BadParameter: a file cannot be read, is empty, or all are too large together.
+    """
+    found, size = list[tuple[str, bytes]](), 0
+    for file in files:
+        try:
+            size += file.stat().st_size
+            if size > MAX_ATTACHED_BYTES:
+                limit = MAX_ATTACHED_BYTES // 2**20
+                raise typer.BadParameter(f"{file}: all files may have {limit} MB together; attach less")
+            data = file.read_bytes()
+        except OSError as error:
+            raise typer.BadParameter(f"{file}: {error.strerror}") from None
+        if not data:
+            raise typer.BadParameter(f"{file}: the file is empty")
+        found.append((mimetypes.guess_type(file.name)[0] or "application/octet-stream", data))
+    return found
+
+
+def writable_folder(folder: Path | None) -> Path | None:
+    """Callback of `--out`: makes sure, before anything is paid for, that files can be written there.
+
+    Raises:
+        typer.BadParameter: the folder cannot be made or written to.
+    """
+    nearest = (folder or DEFAULT_FOLDER).absolute()
+    while not nearest.exists() and nearest != nearest.parent:
+        nearest = nearest.parent
+    if not nearest.is_dir():
+        raise typer.BadParameter(f"{nearest} is not a folder: name another with --out")
+    if not os.access(nearest, os.W_OK | os.X_OK):
+        raise typer.BadParameter(f"{nearest} cannot be written to: name another folder with --out")
+    return folder
+
+
+Folder = Annotated[
+    Path | None,
+    typer.Option("--out", callback=writable_folder, show_default="reports", help="Folder for the files."),
+]
+Attachments = Annotated[
+    list[Path] | None, typer.Option("--attach", help="A picture, PDF, sound or text; may be repeated.")
+]
+AsJson = Annotated[bool, typer.Option("--json", help="One JSON object on stdout; progress on stderr.")]
