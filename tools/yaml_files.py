@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+import codecs
 import difflib
 import os
+import re
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -20,6 +22,10 @@ Finding = tuple[Location, str]
 MOST_BYTES, MOST_NODES, MOST_LEVELS = 1_000_000, 50_000, 50
 """Limits of one file. Nodes are counted with aliases expanded: nine lines can expand to a billion."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml if it is installed: ten times as fast
+_CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
+_UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
+_OPEN_QUOTE = re.compile(r"""\s*(?:- )?(?:[\w-]+:\s+)?(["'])(?:(?!\1).)*$""")
+"""Matches a line whose value, or list entry, begins with a quote that the line does not close."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 
 
@@ -64,6 +70,8 @@ def read_yaml(path: Path) -> Document:
         raise ConfigError(f"{path}: {error.strerror}") from None
     if len(raw) > MOST_BYTES:
         raise ConfigError(f"{path}:1: more than {MOST_BYTES} bytes: split the file, or take out what is not settings")
+    if not raw.startswith(_UTF16) and len(raw.translate(None, _CONTROLS)) < 0.9 * len(raw):
+        raise ConfigError(f"{path}:1: a binary file, not YAML: name the right one")
     try:
         text = raw.decode()
     except UnicodeDecodeError as error:
@@ -74,12 +82,20 @@ def read_yaml(path: Path) -> Document:
     except yaml.MarkedYAMLError as error:
         mark = error.problem_mark or error.context_mark
         line = min(mark.line + 1 if mark else 1, len(text.splitlines()) or 1)  # libyaml may name a line after the last
+        if opened := _unclosed_quote(text, line):
+            raise ConfigError(f"{path}:{opened}: a quote that is opened here is not closed") from None
         words = ", ".join(filter(None, (error.context, error.problem)))
         raise ConfigError(f"{path}:{line}: {words}") from None
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise ConfigError(f"{path}:{line}: a character that YAML does not have ({error.reason})") from None
     return Document(path, text, tree, data)
+
+
+def _unclosed_quote(text: str, line: int) -> int | None:
+    """The last line, up to a line that YAML cannot parse, on which a value begins with a quote and does not end it."""
+    opened = (i for i, words in enumerate(text.splitlines()[:line], 1) if _OPEN_QUOTE.match(words))
+    return max(opened, default=None)
 
 
 def parse(text: str) -> tuple[yaml.Node | None, Any]:

@@ -67,6 +67,7 @@ def test_every_setting_that_is_allowed_in_yaml_is_sent_by_adk_or_here() -> None:
             "image_config": {"aspect_ratio": "16:9", "image_size": "2K"},
             "safety_settings": [{"category": "HARM_CATEGORY_JAILBREAK", "threshold": "OFF"}],
             "labels": {"a": "b"},
+            "top_k": 3,
             "service_tier": "priority",
             "store": False,
         }

@@ -31,7 +31,7 @@ def write(folder: Path, text: str) -> Path:
     [
         ("model: interactions:deep-research-preview-04-2026\n", 4, "is an agent, not a model"),
         (MODEL + "server_tools: [{type: computer_use}]\n", 5, "it steers a browser or a desktop"),
-        (MODEL + "server_tools: [{type: google_serch}]\n", 5, "'google_search', 'url_context'"),
+        (MODEL + "server_tools: [{type: google_serch}]\n", 5, "did you mean `google_search`"),
         (MODEL + MCP + ", hedaers: {}}\n", 6, "unknown key `hedaers`, did you mean `headers`?"),
         (MODEL + MCP + ", headers: {Authorization: 'Bearer ${WIKI_KEY}'}}\n", 6, "`wiki` needs WIKI_KEY: set it"),
         (
@@ -132,7 +132,7 @@ def test_the_researchers_model_has_functions_and_deep_research_has_tools_of_the_
     ("research_tools", "finding"),
     [
         ("research_tools:\n  - type: url_context\n  - type: url_context\n", ":10: `url_context` stands here twice"),
-        ("research_tools: [{type: google_serch}]\n", ":8: .*'google_search', 'url_context'"),
+        ("research_tools: [{type: google_serch}]\n", ":8: .*did you mean `google_search`"),
         (MCP.replace("server_", "research_") + ", headers: {X: '${WIKI_KEY}'}}\n", ":9: `wiki` needs WIKI_KEY: set it"),
     ],
 )

@@ -12,6 +12,7 @@ from google.adk.agents import LlmAgent, config_agent_utils
 from tests.conftest import ROOT
 from tools.adk.llm_agent import Agent
 from tools.adk.model import InteractionsLlm
+from tools.cli.doctor import configuration_warnings
 from tools.config.loader import ConfigError, load_agent
 from tools.research.config import load_research_settings
 from tools.researcher.agent import Researcher
@@ -100,6 +101,19 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
             "tools:",
             "generate_content_config: {temprature: 1}\ntools:",
             "did you mean `temperature`?",
+        ),
+        ("assistant.yaml", "gemini-3.8-flash", "gemini-3.8-falsh", "is not known, did you mean `gemini-3.8-flash`?"),
+        ("assistant.yaml", "name: assistant", "name: my assistant", "such as `my_assistant`"),
+        ("illustrator.yaml", "name: illustrator", "name: assistant", "also the name of the agent in"),
+        ("assistant.yaml", "description: >-", 'description: "open', "a quote that is opened here is not closed"),
+        ("assistant.yaml", "type: url_context", "type: url_contexts", "did you mean `url_context`?"),
+        ("assistant.yaml", "tools:\n", "generate_content_config: {temperature: 9}\ntools:\n", "equal to 2, not 9"),
+        ("assistant.yaml", "tools:\n", "generate_content_config: {top_p: 2}\ntools:\n", "equal to 1, not 2"),
+        (
+            "assistant.yaml",
+            "tools:\n",
+            "generate_content_config: {thinking_config: {thinking_level: hihg}}\ntools:\n",
+            "did you mean `high`?",
         ),
         ("moderator.yaml", "moderation.Verdict", "moderation.Verdikt", "did you mean `Verdict`?"),
         ("moderator.yaml", "moderation.Moderator", "moderation.Modrator", "did you mean `Moderator`?"),
@@ -200,3 +214,24 @@ def test_the_shipped_desk_asks_before_every_run(asks: None) -> None:
 
     assert load_settings().ask_above_usd is None
     assert load_research_settings(ROOT / "configs" / "desk.yaml").ask_above_usd == 0
+
+
+def test_a_new_version_of_a_known_model_passes_with_a_warning_that_check_shows(
+    configs: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    edit(configs / "assistant.yaml", "gemini-3.8-flash", "gemini-3.9-flash")
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    assert load_agent(configs / "desk.yaml")
+    (warning,) = configuration_warnings()
+    assert warning.startswith("`gemini-3.9-flash` is not in models.yaml")
+
+
+def test_a_binary_file_is_called_that(configs: Path) -> None:
+    (configs / "assistant.yaml").write_bytes(bytes(range(256)))
+    with pytest.raises(ConfigError, match=r"assistant\.yaml:1: a binary file, not YAML"):
+        load_agent(configs / "desk.yaml")
+
+
+def test_top_k_is_accepted(configs: Path) -> None:
+    edit(configs / "assistant.yaml", "tools:\n", "generate_content_config: {top_k: 40}\ntools:\n")
+    assert load_agent(configs / "desk.yaml")

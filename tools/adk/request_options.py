@@ -15,7 +15,7 @@ from pydantic import PrivateAttr
 
 SUPPORTED_KEYS = frozenset(
     {"max_output_tokens", "stop_sequences", "seed", "temperature", "top_p"}  # by ADK
-    | {"thinking_config", "tool_config", "response_modalities", "image_config"}
+    | {"top_k", "thinking_config", "tool_config", "response_modalities", "image_config"}
     | {"safety_settings", "labels", "service_tier", "store"}
 )
 """Keys of `generate_content_config` that are sent to the API."""
@@ -49,7 +49,11 @@ class WireTool(types.Tool):
 def arguments_of(config: types.GenerateContentConfig) -> dict[str, Any]:
     """Returns the arguments of `interactions.create` that ADK leaves out."""
     found: dict[str, Any] = {
-        "generation_config": {**_thinking(config.thinking_config), **_tool_choice(config.tool_config)},
+        "generation_config": {
+            **({} if config.top_k is None else {"top_k": config.top_k}),
+            **_thinking(config.thinking_config),
+            **_tool_choice(config.tool_config),
+        },
         "response_format": _pictures(config),
         "response_modalities": [_name(modality) for modality in config.response_modalities or ()],
         "safety_settings": [_safety(setting) for setting in config.safety_settings or ()],

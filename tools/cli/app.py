@@ -12,6 +12,7 @@ from typing import Annotated
 
 import typer
 from dotenv import find_dotenv, load_dotenv
+from rich.markup import escape
 
 from tools.cli import jobs, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
@@ -96,10 +97,12 @@ def init() -> None:
 @app.command()
 def check() -> None:
     """Check the configuration and show the agents that come out of it."""
-    from tools.cli.doctor import agent_tree
+    from tools.cli.doctor import agent_tree, configuration_warnings
 
     try:
         out.print(agent_tree())
+        for warning in configuration_warnings():
+            err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)
     except Exception as error:
         fail(error)
 

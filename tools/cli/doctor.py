@@ -13,7 +13,7 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from tools.config.loader import load_agent
+from tools.config.loader import load_agent, unknown_model, unknown_models
 from tools.database_url import shown
 from tools.interactions import backend
 from tools.interactions.local_emulator import runs_otherwise
@@ -24,7 +24,7 @@ from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
 from tools.settings import Settings, SettingsError, load_settings
-from tools.yaml_files import ConfigError
+from tools.yaml_files import ConfigError, config_files
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
 SHOWN = 10
@@ -94,6 +94,11 @@ def agent_tree() -> Tree:
     tree = Tree(_described(root))
     _grow(tree, root)
     return tree
+
+
+def configuration_warnings() -> list[str]:
+    """What in the configuration may be a mistake."""
+    return [unknown_model(name) for name in unknown_models(config_files(load_settings().config))]
 
 
 def _grow(tree: Tree, agent: BaseAgent) -> None:

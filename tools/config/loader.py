@@ -8,6 +8,8 @@ from __future__ import annotations
 
 import importlib
 import logging
+import os
+import re
 import types
 import typing
 import warnings
@@ -22,7 +24,7 @@ from pydantic import BaseModel, ValidationError
 from tools.adk.model import InteractionsLlm
 from tools.config.templates import placeholders
 from tools.config.validation import object_named, validate
-from tools.interactions.model_catalog import capabilities_of
+from tools.interactions.model_catalog import capabilities_of, known_names
 from tools.redaction import redact
 from tools.yaml_files import (
     ConfigError,
@@ -52,16 +54,15 @@ def load_agent(path: Path) -> BaseAgent:
     """
     files = [file for file in config_files(path) if file == path or file.is_file()]
     problems = [problem for file in files for problem in check(file, root=file == path)]
+    problems += [*_repeated_names(files), *_circles(path, ())]
     if problems:
         raise ConfigError("\n".join(problems))
     for name in unknown_models(files):
-        log.warning("nothing is known of what %s takes: it is not in models.yaml", name)
+        log.warning(unknown_model(name))
     with warnings.catch_warnings():  # ADK 2.13 warns on each load that the config classes are deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             agent = config_agent_utils.from_config(str(path))
-        except RecursionError:
-            raise ConfigError(f"{path}: an agent stands below itself: look at `sub_agents` in each file") from None
         except Exception as error:  # only ADK finds it, such as an invalid agent name, or a module raises it
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     assert isinstance(agent, BaseAgent)
@@ -85,6 +86,34 @@ def check(path: Path, *, root: bool = True) -> Iterator[str]:
             yield f"{path}:{document.line_of((key,), words)}: `{key}`: {text}"
 
 
+def _repeated_names(files: Sequence[Path]) -> Iterator[str]:
+    """Yields a finding for each agent that has the name of another: a handover by that name would be ambiguous."""
+    seen: dict[str, Path] = {}
+    for file in files:
+        name = (read_mapping(file) or {}).get("name")
+        if isinstance(name, str) and seen.setdefault(name, file) != file:
+            line = read_yaml(file).line(("name",))
+            yield f"{file}:{line}: `{name}` is also the name of the agent in {seen[name].name}: choose another"
+
+
+def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
+    """Yields a finding for each agent that is named as its own sub-agent, also of an agent further below."""
+    for i, entry in enumerate(entries((read_mapping(path) or {}).get("sub_agents"))):
+        if isinstance(name := entry.get("config_path"), str):
+            named = Path(os.path.normpath(path.parent / name))
+            if named in (*above, path):
+                line = read_yaml(path).line(("sub_agents", i, "config_path"))
+                yield f"{path}:{line}: `{name}` stands below itself: take it out of `sub_agents`"
+            else:
+                yield from _circles(named, (*above, path))
+
+
+def unknown_model(name: str) -> str:
+    """The warning about a model or an agent of the API that is not in `models.yaml`."""
+    near = did_you_mean(name, [*known_names("model"), *known_names("agent")])
+    return f"`{name}` is not in models.yaml, so nothing is known of what it takes{near}"
+
+
 def unknown_models(files: Sequence[Path]) -> list[str]:
     """Names of models and agents of the API in these files that are not in `models.yaml`."""
     found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
@@ -102,19 +131,27 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     schema: type[BaseModel] = agent_class.config_type
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore", DeprecationWarning)
+            warnings.simplefilter("ignore")  # deprecations, and the SDK's own words on values that are reported here
             schema.model_validate(data)
     except ValidationError as error:
         for entry in error.errors(include_url=False):
             location = entry["loc"]
             if entry["type"] == "extra_forbidden":
                 yield location, _unknown_key(str(location[-1]), _keys_at(schema, location[:-1]))
+            elif entry["type"] == "union_tag_invalid":
+                kinds = re.findall(r"'(\w+)'", str(entry["ctx"]["expected_tags"]))
+                tag = str(entry["ctx"]["tag"])
+                yield (*location, "type"), f"no type `{tag}`{did_you_mean(tag, kinds)}; known are {', '.join(kinds)}"
             elif entry["type"] == "missing":
                 yield location[:-1], f"`{location[-1]}` is missing"
             else:
                 # A mapping may hold secrets, and so may an address.
                 shown = "" if isinstance(entry["input"], dict) else f", not {redact(repr(entry['input']))[:200]}"
                 yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{shown}"
+    name = data.get("name")
+    if isinstance(name, str) and not name.isidentifier():
+        better = re.sub(r"\W+", "_", name)
+        yield ("name",), f"`{name}` cannot be a name: use letters, digits and _, such as `{better}`"
     yield from _references(data)
     yield from validate(data)
     yield from _missing_files(data, folder)

@@ -5,19 +5,19 @@ from __future__ import annotations
 import importlib
 import os
 from collections.abc import Iterator
-from typing import Any
+from typing import Any, get_args
 
 from google.adk.tools.computer_use.computer_use_toolset import ComputerUseToolset
 from google.adk.tools.google_maps_grounding_tool import GoogleMapsGroundingTool
 from google.adk.tools.google_search_tool import GoogleSearchTool
 from google.adk.tools.url_context_tool import UrlContextTool
 from google.genai import types
-from pydantic import TypeAdapter, ValidationError
+from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
 from tools.adk.request_options import LABEL, LABEL_KEY, SUPPORTED_KEYS
-from tools.interactions.model_catalog import capability_errors
+from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import ServerTool
-from tools.yaml_files import Finding, entries
+from tools.yaml_files import Finding, did_you_mean, entries
 
 BUILT_IN = {
     GoogleSearchTool: "google_search",
@@ -27,6 +27,18 @@ BUILT_IN = {
 }
 """ADK's server-side tools with their names in the API; its other tools are functions."""
 _TOOL = TypeAdapter[ServerTool](ServerTool)
+
+
+THINKING_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
+
+
+class _Limits(BaseModel):
+    """The numbers of `generate_content_config` that the API accepts. Other types are reported by ADK's schema."""
+
+    temperature: float | None = Field(None, ge=0, le=2)
+    top_p: float | None = Field(None, ge=0, le=1)
+    top_k: float | None = Field(None, ge=1)
+    max_output_tokens: int | None = Field(None, ge=1)
 
 
 def validate(data: dict[str, Any]) -> Iterator[Finding]:
@@ -52,6 +64,16 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
     here = "generate_content_config"
     for key in sorted((settings.keys() - SUPPORTED_KEYS) & types.GenerateContentConfig.model_fields.keys()):
         yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SUPPORTED_KEYS))}"
+    try:
+        _Limits.model_validate({key: settings[key] for key in _Limits.model_fields if key in settings})
+    except ValidationError as error:
+        for entry in error.errors():
+            yield (here, *entry["loc"]), f"`{entry['loc'][0]}`: {entry['msg'].lower()}, not {entry['input']!r}"
+    thinking = _mapping(settings.get("thinking_config")).get("thinking_level")
+    if isinstance(thinking, str) and thinking.lower() not in THINKING_LEVELS:
+        near = did_you_mean(thinking.lower(), THINKING_LEVELS)
+        levels = ", ".join(THINKING_LEVELS)
+        yield (here, "thinking_config", "thinking_level"), f"no level `{thinking}`{near}; levels are {levels}"
     for key, value in _mapping(settings.get("labels")).items():
         if not LABEL_KEY.fullmatch(str(key)) or not LABEL.fullmatch(str(value)):
             yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"
@@ -86,7 +108,8 @@ def _mapping(value: Any) -> dict[str, Any]:
 
 
 def _types(tools: Any) -> list[str]:
-    return [str(tool.get("type")) for tool in entries(tools)]
+    """The types of tools in a list; unknown ones are left out, because they are reported elsewhere."""
+    return [str(tool["type"]) for tool in entries(tools) if tool.get("type") in get_args(ToolType)]
 
 
 def _tool_types(data: dict[str, Any]) -> Iterator[str]:

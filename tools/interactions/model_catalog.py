@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import difflib
+import re
 from collections.abc import Iterator, Sequence
 from functools import lru_cache
 from pathlib import Path
@@ -51,6 +53,16 @@ def known_names(kind: str) -> list[str]:
     return [name for contract in _table() if contract.kind == kind for name in contract.names]
 
 
+def misspelt(name: str) -> str:
+    """The known name that an unknown one seems to misspell; empty if only digits differ, as in a new version."""
+    known = [*known_names("model"), *known_names("agent")]
+    words = {_DIGITS.sub("", each) for each in known}
+    word = _DIGITS.sub("", name)
+    if word in words or not difflib.get_close_matches(word, words, n=1, cutoff=0.85):
+        return ""
+    return difflib.get_close_matches(name, known, n=1, cutoff=0)[0]
+
+
 def capability_errors(
     name: str, kind: str, tools: Sequence[str], *, schema: bool = False, outputs: Sequence[str] = ()
 ) -> Iterator[str]:
@@ -64,6 +76,8 @@ def capability_errors(
     """
     contract = capabilities_of(name)
     if contract is None:
+        if near := misspelt(name):
+            yield f"`{name}` is not known, did you mean `{near}`?"
         return
     if contract.kind != kind:
         where = (
@@ -78,8 +92,8 @@ def capability_errors(
             yield f"`{name}` takes no {_words(tool)}; it takes {_listed(contract.tools)}"
     for output in outputs:
         if output not in contract.outputs:
-            near = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
-            yield f"`{name}` gives no {output}" + (f"; `{near}` does" if near else "")
+            other = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
+            yield f"`{name}` gives no {output}" + (f"; `{other}` does" if other else "")
     built_in = [tool for tool in tools if tool != "function"]
     if schema and not contract.structured_output:
         yield f"`{name}` gives no structured output"
@@ -100,6 +114,9 @@ def medium_of(part: types.Part) -> Medium:
     return kind if kind in ("image", "audio", "video") else "document"  # type: ignore[return-value]
 
 
+_DIGITS = re.compile(r"\d+")
+
+
 def _table() -> tuple[ModelCapabilities, ...]:
     file = load_settings().config.parent / "models.yaml"
     return _read(file if file.is_file() else ROOT / "configs" / "models.yaml")
@@ -114,7 +131,7 @@ def _read(file: Path) -> tuple[ModelCapabilities, ...]:
         first = error.errors()[0]
         entry, *key = first["loc"] or ("file",)
         place = f"entry {entry + 1} {'.'.join(map(str, key))}".strip() if isinstance(entry, int) else "the file"
-        said = f"{place}: {first['msg']}, not {first['input']!r}"
+        said = f"{place}: {first['msg']}, not {first['input']!r:.60}"
         raise ConfigError(f"{file}:{document.line(first['loc'])}: {said}") from None
 
 
