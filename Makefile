@@ -41,9 +41,11 @@ nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of 
 	$(MAKE) faults chaos eval replicas
 
 web: $(VENV)/.ready ## Start the development UI in a browser
+	@$(BIN)/desk check >/dev/null
 	$(BIN)/adk web agents
 
 chat: $(VENV)/.ready ## Start the desk in this terminal
+	@$(BIN)/desk check >/dev/null
 	$(BIN)/adk run agents/desk
 
 doctor: $(VENV)/.ready ## Check backend, keys, versions, ledger and services, and name what is missing

@@ -31,7 +31,7 @@ def test_any_result_is_told_readably_with_its_units_and_its_source(ask: Ask) -> 
         "Rome, Italy",
         "temperature 21.5°C",
         "wind speed 12 km/h",
-        "date 2026-11-23, high 20",
+        "| 2026-11-23 | 20 |",
         "synthetic",
         "a barometer",
     ):
@@ -46,9 +46,9 @@ def test_results_in_all_shapes_of_the_wire_are_understood(ask: Ask, value: Any) 
     assert text_of(ask(result("thermometer", value))).startswith("21 C")
 
 
-def test_an_error_is_explained_with_its_hint(ask: Ask) -> None:
+def test_an_error_is_explained_without_the_hint_that_is_for_the_model(ask: Ask) -> None:
     text = text_of(ask(result("get_weather", {"error": {"message": "The service is down.", "hint": "Try later."}})))
-    assert "The service is down." in text and "Try later." in text
+    assert "The service is down." in text and "Try later." not in text
 
 
 def test_new_text_decides_when_a_call_is_closed_beside_it(ask: Ask) -> None:

@@ -20,6 +20,7 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT, Later
 from tests.routing.test_conversation import Talk, words
 from tests.scripts import call, managing, research_brain, said
+from tests.talk import USER
 from tools.app import build_app
 from tools.research.job import State
 from tools.research.ledger import Ledger
@@ -178,6 +179,18 @@ async def test_a_repeat_that_costs_again_is_said_and_meant(
     assert len(await sent(api, 1)) == 1
     assert "is still running" in await say(talk, "yes")
     assert len(await sent(api, 2)) == 2
+
+
+async def test_a_report_that_is_shown_twice_is_one_set_of_files(api: Emulator, talk: Talk, budget: Budget) -> None:
+    await say(talk, "tides")
+    await an_hour_passes(api)
+    budget(60)
+    for _ in range(2):
+        assert "Saved: " in await say(talk, "tides")
+    place = {"app_name": talk.runner.app_name, "user_id": USER, "session_id": talk.session_id}
+    names = await talk.artifacts.list_artifact_keys(**place)
+    assert len(names) == 4
+    assert [await talk.artifacts.list_versions(**place, filename=name) for name in names] == [[0]] * 4
 
 
 async def test_a_turn_that_is_cancelled_in_any_place_leaves_a_research_that_is_found(

@@ -204,16 +204,26 @@ class TurnPresenter:
         saved: list[str] = []
         if self.context.artifact_service:
             try:
+                known = await self._known(self.context.artifact_service)
                 for group in artifacts(job, report, await render_html(report)):
+                    saved += group
+                    if known.issuperset(group):  # the report was shown here before
+                        continue
                     async with asyncio.timeout(SAVE_SECONDS):
                         delta = {
                             n: await self._save(self.context.artifact_service, n, part) for n, part in group.items()
                         }
-                    saved += delta
                     yield self._event(actions=EventActions(artifact_delta=delta))
             except Exception:  # the report was paid for: show it without its files
                 log.exception("%s: its files could not be saved", job.id)
         yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
+
+    async def _known(self, store: BaseArtifactService) -> set[str]:
+        """Names of the files that the conversation has."""
+        user, session = self.context.session.user_id, self.context.session.id
+        async with asyncio.timeout(SAVE_SECONDS):
+            keys = await store.list_artifact_keys(app_name=self.context.app_name, user_id=user, session_id=session)
+        return set(keys)
 
     async def _save(self, store: BaseArtifactService, name: str, part: types.Part) -> int:
         user, session = self.context.session.user_id, self.context.session.id

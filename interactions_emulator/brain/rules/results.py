@@ -11,8 +11,11 @@ from interactions_emulator.corpus.words import clip, listed
 
 MOST_LINES = 60
 MOST_ROWS = 14
+MOST_COLUMNS = 10
 LONGEST_VALUE = 1_500
 _ASIDES = ("source", "sources", "note", "notes", "attribution", "disclaimer")
+_FOR_PROGRAMS = ("latitude", "longitude", "timezone", "observed", "retrieved")
+"""Keys of values that a person has no use for."""
 _MAIN_TEXT = ("answer", "text", "message", "summary", "content", "report", "reply")
 
 
@@ -43,7 +46,7 @@ def _one(step: Step, heard: ParsedTurn) -> str:
     if len(lines) > MOST_LINES:
         lines = [*lines[:MOST_LINES], f"… and {len(lines) - MOST_LINES} more lines"]
     asides = _asides(value) if isinstance(value, dict) else []
-    return "\n".join([f"`{name}`{f' for {about}' if about else ''} says:", *lines, *asides])
+    return "\n".join([f"From `{name}`{f' ({about})' if about else ''}:", "", *lines, "", *asides]).strip()
 
 
 def _error(value: Any, is_error: bool) -> Any:
@@ -68,9 +71,7 @@ def _explained(name: str, error: Any) -> str:
     if isinstance(candidates, list):
         names = [_short(candidate) for candidate in candidates[:10]]
         text += "\n\nWhich one do you mean?\n" + "\n".join(f"- {name}" for name in names)
-    if hint := next((error[k] for k in ("hint", "help", "next_step", "suggestion") if error.get(k)), ""):
-        text += f"\n\n{clip(str(hint), 400)}"
-    return text
+    return text  # without a hint what to do next: that is for the model
 
 
 def _lines(value: Any, units: Mapping[str, Any] | None = None, depth: int = 0) -> list[str]:
@@ -97,13 +98,15 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
     for key, item in value.items():
         if (key == "units" and isinstance(item, dict)) or key.endswith("_units") or item in (None, "", [], {}):
             continue
-        if depth == 0 and key in (*_ASIDES, "synthetic"):
+        if key in _FOR_PROGRAMS or (depth == 0 and key in (*_ASIDES, "synthetic")):
             continue
         own = value.get(f"{key}_units")
         here = {**units, **own} if isinstance(own, dict) else units
         if isinstance(item, dict) and (rows := _rows(item)):
             item = rows
-        if isinstance(item, dict) and _flat(item):
+        if isinstance(item, list) and (table := _table(item, here)):
+            lines += ["", *table]
+        elif isinstance(item, dict) and _flat(item):
             lines.append(f"{pad}- {humanised(key)}: {_short(item, here)}")
         elif isinstance(item, dict | list) and not (isinstance(item, list) and _flat(item)):
             lines += [f"{pad}- {humanised(key)}:", *_lines(item, here, depth + 1)]
@@ -120,6 +123,22 @@ def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
     return [{key: column[row] for key, column in columns.items()} for row in range(length)]
 
 
+def _table(records: list[Any], units: Mapping[str, Any]) -> list[str]:
+    """Flat records with the same keys as a Markdown table; [] if they are not of this form, or too wide."""
+    if not records or not all(isinstance(record, dict) and _flat(record) for record in records):
+        return []
+    keys = [key for key in records[0] if key not in _FOR_PROGRAMS]
+    if not 2 <= len(keys) <= MOST_COLUMNS or any(record.keys() != records[0].keys() for record in records):
+        return []
+    rows = [[_with_unit(key, record[key], units).replace("|", "\\|") for key in keys] for record in records[:MOST_ROWS]]
+    lines = [" | ".join(map(humanised, keys)), "---|" * (len(keys) - 1) + "---", *(" | ".join(row) for row in rows)]
+    left = len(records) - MOST_ROWS
+    return [
+        *(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines),
+        *([f"… and {left} more"] * (left > 0)),
+    ]
+
+
 def _flat(value: Any) -> bool:
     """Whether a value fits on one line."""
     items = value.values() if isinstance(value, dict) else value if isinstance(value, list) else [value]
@@ -129,7 +148,9 @@ def _flat(value: Any) -> bool:
 def _short(value: Any, units: Mapping[str, Any] | None = None) -> str:
     if isinstance(value, dict):
         said = (
-            f"{humanised(k)} {_with_unit(k, v, units or {})}" for k, v in value.items() if v not in (None, "", [], {})
+            f"{humanised(k)} {_with_unit(k, v, units or {})}"
+            for k, v in value.items()
+            if v not in (None, "", [], {}) and k not in _FOR_PROGRAMS
         )
         return ", ".join(said)
     if isinstance(value, list):
