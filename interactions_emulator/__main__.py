@@ -31,7 +31,7 @@ def main(
     prefer_port: Annotated[int, typer.Option(help="Port to try; a free one if it is taken.")] = 0,
     corpus: Annotated[
         Path | None,
-        typer.Option(help="Folder of documents. Default: documentation of installed Python packages."),
+        typer.Option(help="Folder of documents. Default: those that come with the emulator."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")

@@ -98,7 +98,7 @@ def asks(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def index(cache: Path) -> Path:
-    """For emulators that search the documentation of the installed packages, which is read once then."""
+    """For emulators that search their own documents, which is read once then."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         found = index_file(None)

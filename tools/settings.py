@@ -56,7 +56,7 @@ class Settings(EnvironmentSettings):
     database_url: str = ""
     """Address of the ledger's database, see `tools.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: Path | None = None
-    """Folder that the embedded emulator searches; none: the documentation of the installed packages."""
+    """Folder that the embedded emulator searches; none: the documents that come with the emulator."""
     attach_seconds: PositiveFloat | None = None
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None

@@ -1,14 +1,12 @@
-"""Finds and reads the documents of a corpus, in a folder or in the installed Python packages."""
+"""Finds and reads the documents of a corpus: those of a folder, or those that come with the emulator."""
 
 from __future__ import annotations
 
-import email.parser
 import importlib
 import logging
 import os
 import re
 import sys
-import sysconfig
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
@@ -32,9 +30,8 @@ MARKUP: dict[str, Markup] = {
 }
 LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
 """Maximum bytes of a file; larger files are left out."""
-LONG_DOCSTRING = 400
-HEAD = 16_384
-"""Bytes of a Python module that are read to find its docstring."""
+LIBRARY = Path(__file__).with_name("library")
+"""Articles about a few subjects, written for the emulator."""
 
 
 class Document(NamedTuple):
@@ -78,18 +75,10 @@ def folder_sources(folder: Path) -> Iterator[Source]:
             yield Source(relative, stamp, partial(_read_file, path, relative, MARKUP[suffix]))
 
 
-def package_sources() -> Iterator[Source]:
-    """Python's own documentation, and one source for each distribution on `sys.path`."""
+def default_sources() -> Iterator[Source]:
+    """The articles that come with the emulator, and the reference of the Python language."""
+    yield from folder_sources(LIBRARY)
     yield Source("python", sys.version, _read_python)
-    seen: set[str] = set()
-    for entry in sys.path:
-        if not Path(entry or ".").is_dir():
-            continue
-        for path in sorted(Path(entry or ".").glob("*.dist-info")):
-            name = path.name.split("-")[0]
-            if name not in seen:
-                seen.add(name)
-                yield Source(f"package:{name}", f"{path} {path.stat().st_mtime_ns}", partial(_read_package, path))
 
 
 def url_safe(name: str) -> str:
@@ -110,66 +99,9 @@ def _read_file(path: Path, relative: str, markup: Markup) -> Iterator[Document]:
     yield Document(url_safe(relative), title or path.stem, f"the file {relative}", source, markup)
 
 
-def _read_package(info: Path) -> Iterator[Document]:
-    try:
-        metadata = email.parser.Parser().parsestr((info / "METADATA").read_text(encoding="utf-8", errors="replace"))
-    except FileNotFoundError:
-        return
-    name, version = metadata.get("Name", info.name.split("-")[0]), metadata.get("Version", "")
-    origin = f"the Python package {name} {version}"
-    body = str(metadata.get_payload() or metadata.get("Description") or "")
-    summary = metadata.get("Summary", "")
-    markup: Markup = "rst" if "rst" in metadata.get("Description-Content-Type", "text/x-rst") else "markdown"
-    if body.strip():
-        title = f"{name}: {summary}" if summary else name
-        yield Document(url_safe(f"{name}/README"), title, f"the description of {origin}", body, markup)
-    record = info / "RECORD"
-    listed = record.read_text(encoding="utf-8", errors="replace").splitlines() if record.exists() else []
-    files = [line.rsplit(",", 2)[0] for line in listed]
-    for file in files:
-        if file.endswith(".py") and not _INTERNAL.search(file):
-            yield from _read_module(info.parent / file, file, name, origin)
-
-
-_INTERNAL = re.compile(r"(^|/)(tests?|testing|_vendor|vendored?|examples?|benchmarks?|node_modules)/|_pb2|^\.\.")
-
-
-def _read_module(path: Path, file: str, package: str, origin: str) -> Iterator[Document]:
-    docstring = _docstring(path)
-    if len(docstring) >= LONG_DOCSTRING:
-        module = file.removesuffix(".py").removesuffix("/__init__").replace("/", ".")
-        first = docstring.strip().partition("\n")[0]
-        about = (title_of(docstring, "rst") if first.startswith("..") else first).strip(" .:=-*#")
-        title = f"{module}: {about}" if 8 < len(about) < 90 else module
-        yield Document(url_safe(f"{package}/{module}"), title, f"the module {module} of {origin}", docstring, "rst")
-
-
 def _read_python() -> Iterator[Document]:
     version = "Python " + sys.version.split()[0]
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     for name, text in topics.items():
         title = f"Python: {title_of(text, 'rst') or name}"
         yield Document(url_safe(f"python/{name}-topic"), title, f"the language reference of {version}", text, "rst")
-    library = Path(sysconfig.get_path("stdlib"))
-    for path in sorted(library.glob("[a-z]*.py")) + sorted(library.glob("[a-z]*/__init__.py")):
-        file = path.relative_to(library).as_posix()
-        if path.parent.name not in ("test", "idlelib", "lib2to3", "site-packages"):
-            yield from _read_module(path, file, "python", version)
-
-
-def _docstring(path: Path) -> str:
-    """The docstring at the head of a module, found without importing or compiling it."""
-    try:
-        with path.open("rb") as file:
-            head = file.read(HEAD).decode("utf-8", errors="replace")
-    except OSError:
-        return ""
-    match = re.match(r"(?:\s+|#[^\n]*\n)*(?:from __future__[^\n]*\n\s*)?[rRuU]?(\"\"\"|''')", head)
-    if not match:
-        return ""
-    text, quotes, _ = head[match.end() :].partition(match[1])
-    if not quotes:  # the docstring is longer than HEAD: keep whole paragraphs
-        text = text.rpartition("\n\n")[0]
-    lines = text.expandtabs().split("\n")
-    margin = min((len(line) - len(line.lstrip()) for line in lines[1:] if line.strip()), default=0)
-    return "\n".join([lines[0].strip(), *(line[margin:] for line in lines[1:])])

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactions_emulator.corpus.documents import Source, folder_sources, package_sources
+from interactions_emulator.corpus.documents import Source, default_sources, folder_sources
 from interactions_emulator.corpus.passages import paragraphs
 from interactions_emulator.corpus.tables import Table, tables
 from interactions_emulator.corpus.words import clip, terms
@@ -79,7 +79,7 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path | None = None, index: Path | None = None) -> Corpus:
-        """The documents below `folder`, or, if it is None, the documentation of the installed Python packages.
+        """The documents below `folder`, or, if it is None, those that come with the emulator.
 
         `index` is a file that is kept between runs, so that only changed documents are read again; None means memory.
         The first use builds the index; calling `len` in a thread builds it in advance.
@@ -89,7 +89,7 @@ class Corpus:
         """
         if folder is not None and not folder.is_dir():
             raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")
-        return cls(folder_sources(folder) if folder is not None else package_sources(), index)
+        return cls(folder_sources(folder) if folder is not None else default_sources(), index)
 
     def __len__(self) -> int:
         """The number of documents."""

@@ -43,7 +43,7 @@ class Settings:
     brain: Brain | None = None
     """None: the extractive brain over `corpus`."""
     corpus: Path | None = None
-    """A folder of documents; None: the documentation of the Python packages installed here."""
+    """A folder of documents; None: those that come with the emulator."""
     index: Path | None = None
     """File that keeps the search index of the corpus between starts."""
     state: Path | None = None

@@ -70,7 +70,7 @@ def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: P
     assert "searching: tides moon" in result.stderr
     saved = [Path(line) for line in result.stdout.splitlines()]
     assert sorted(path.name for path in saved) == ["figure-1.png", "report.html", "report.md"]
-    assert "## Sources" in saved[0].read_text()
+    assert "\n[^1]: [" in saved[0].read_text()
 
 
 def test_the_same_brief_again_shows_the_report_it_has_until_told_to_pay_again(api: Emulator, tmp_path: Path) -> None:

@@ -34,7 +34,7 @@ REPORT = ("routing", "write-a-research-report-on-asynchronous-programm")
 
 @pytest.fixture
 def api(use: Any, index: Path) -> Iterator[Emulator]:
-    """The emulator with its own brain over the documentation of the installed packages."""
+    """The emulator with its own brain over its own documents."""
     with Emulator(speed=math.inf, index=index) as server:
         use(server)
         yield server

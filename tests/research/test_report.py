@@ -9,10 +9,10 @@ from typing import Any
 import pytest
 
 from tests.research.resources import PNG, SEARCH, THOUGHT, finished, image, short, text_part, url_citation
-from tools.interactions.citations import Source
+from tools.interactions.citations import Citation, Source, cite
 from tools.research.report.export import save
 from tools.research.report.reading import Picture, Report, from_json, read_report, to_json
-from tools.research.report.rendering import to_chat, to_html, to_markdown
+from tools.research.report.rendering import to_chat, to_html, to_markdown, to_markdown_file
 
 
 def test_a_research_with_a_chart_is_read_whole() -> None:
@@ -201,7 +201,7 @@ def test_no_resource_makes_reading_or_writing_a_report_fail() -> None:
 
         assert from_json(to_json(report)) == report, f"seed {seed}"
         assert [s.number for s in report.sources] == list(range(1, len(report.sources) + 1)), f"seed {seed}"
-        for write in (to_markdown, to_chat, to_html):
+        for write in (to_markdown, to_markdown_file, to_chat, to_html):
             assert write(report).encode(), f"seed {seed}"
 
 
@@ -239,7 +239,7 @@ def test_a_saved_report_is_whole_and_reads_back(tmp_path: Path) -> None:
     assert [path.name for path in paths] == ["report.md", "report.html", "report.json", "figure-1.png"]
     assert sorted(folder.iterdir()) == sorted(paths)
     assert (folder / "figure-1.png").read_bytes() == PNG
-    assert (folder / "report.md").read_text(encoding="utf-8") == to_markdown(report)
+    assert (folder / "report.md").read_text(encoding="utf-8") == to_markdown_file(report)
     assert from_json((folder / "report.json").read_text(encoding="utf-8")) == report
     assert save(report, folder, ["md"]) == [folder / "report.md", folder / "figure-1.png"]
 
@@ -278,3 +278,9 @@ def test_a_picture_of_a_foreign_report_cannot_be_written_elsewhere(tmp_path: Pat
 def test_json_that_is_no_report_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         from_json(text)
+
+
+def test_a_markdown_file_is_readable_as_it_is_with_its_sources_as_footnotes() -> None:
+    text, sources = cite("One. Two.", [Citation("A", "https://a.example/", 4), Citation("B", "https://b.example/", 9)])
+    written = to_markdown_file(Report("", text, sources, (), {}, "v1_a", "a", ""))
+    assert written == "One.[^1] Two.[^2]\n\n[^1]: [A](https://a.example/)\n[^2]: [B](https://b.example/)\n"

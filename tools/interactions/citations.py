@@ -146,6 +146,16 @@ def plain_marks(text: str, sources: Sequence[Source]) -> str:
     return _MARK.sub(lambda mark: plain.get(mark[0], mark[0]), text)
 
 
+def footnotes(text: str, sources: Sequence[Source]) -> str:
+    """Replaces the marks in what `cite` returned by footnotes, `[^1]`, and adds their notes at the end.
+
+    The text stays readable as it is, without an address after each sentence. GitHub and Pandoc render footnotes.
+    """
+    notes = {_mark(source): f"[^{source.number}]" for source in sources}
+    text = _MARK.sub(lambda mark: notes.get(mark[0], mark[0]), text)
+    return "\n".join([text.rstrip(), "", *(f"[^{source.number}]: {_source_line(source)}" for source in sources)])
+
+
 def source_list(sources: Sequence[Source]) -> str:
     """Formats the sources as a numbered list in Markdown."""
     return "\n".join(f"{source.number}. {_source_line(source)}" for source in sources)

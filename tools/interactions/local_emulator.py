@@ -52,7 +52,7 @@ def runs_otherwise(settings: Settings) -> str:
     options = _read(folder / "options.json")
     if not options or options == _options(settings) or not _running(folder / "address.json"):
         return ""
-    return f"corpus {options.get('corpus') or 'of the installed packages'}, speed {options.get('speed'):g}"
+    return f"corpus {options.get('corpus') or 'of the emulator'}, speed {options.get('speed'):g}"
 
 
 def _options(settings: Settings) -> dict[str, Any]:
@@ -115,7 +115,7 @@ def index_file(corpus: Path | None) -> Path | None:
     """Path of the persistent search index of a corpus; None if the user's cache folder cannot be written.
 
     Args:
-        corpus: a folder of documents; None: those of the installed packages.
+        corpus: a folder of documents; None: those of the emulator.
     """
     folder = platformdirs.user_cache_path("research-desk")
     documents = str(corpus.resolve()) if corpus else sys.prefix

@@ -25,7 +25,7 @@ from tools.research.job import ACTIVE, Job, State
 from tools.research.questions import Action, Question
 from tools.research.report.html_worker import render_html
 from tools.research.report.reading import Report, to_json
-from tools.research.report.rendering import to_chat, to_markdown
+from tools.research.report.rendering import to_chat, to_markdown_file
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation
@@ -287,7 +287,7 @@ def artifacts(job: Job, report: Report, page: str) -> list[dict[str, types.Part]
     documents = {
         f"{job.id}.{ending}": types.Part.from_bytes(data=text.encode(), mime_type=kind)
         for ending, kind, text in (
-            ("md", "text/markdown", to_markdown(report)),
+            ("md", "text/markdown", to_markdown_file(report)),
             ("html", "text/html", page),
             ("json", "application/json", to_json(report)),
         )

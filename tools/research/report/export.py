@@ -8,7 +8,7 @@ from secrets import token_hex
 
 from tools.research.report.html_worker import render_html_blocking
 from tools.research.report.reading import Report, to_json
-from tools.research.report.rendering import to_markdown
+from tools.research.report.rendering import to_markdown_file
 
 
 def save(report: Report, folder: Path, formats: Collection[str] = ("md", "html", "json")) -> list[Path]:
@@ -19,7 +19,7 @@ def save(report: Report, folder: Path, formats: Collection[str] = ("md", "html",
     Raises:
         ValueError: a format is unknown; nothing is written.
     """
-    renderers = {"md": to_markdown, "html": render_html_blocking, "json": to_json}
+    renderers = {"md": to_markdown_file, "html": render_html_blocking, "json": to_json}
     if unknown := set(formats) - set(renderers):
         raise ValueError(f"unknown report format {', '.join(sorted(unknown))}: use {', '.join(renderers)}")
     files = {f"report.{name}": render(report).encode() for name, render in renderers.items() if name in formats}

@@ -21,7 +21,7 @@ from markdown_it.renderer import RendererHTML
 from markdown_it.token import Token
 from markdown_it.utils import EnvType, OptionsDict
 
-from tools.interactions.citations import is_web, source_list
+from tools.interactions.citations import footnotes, is_web, source_list
 from tools.research.report.reading import Picture, Report
 
 _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)
@@ -44,6 +44,12 @@ def to_markdown(report: Report) -> str:
     if report.sources:
         blocks += ["## Sources", source_list(report.sources)]
     return "\n\n".join(filter(None, blocks)) + "\n"
+
+
+def to_markdown_file(report: Report) -> str:
+    """The Markdown of a file: readable as plain text, with the sources as footnotes."""
+    text = report.text.strip("\n")
+    return (footnotes(text, report.sources) if report.sources else text) + "\n"
 
 
 def to_chat(report: Report) -> str:
