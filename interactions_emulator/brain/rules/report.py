@@ -96,11 +96,6 @@ def write_report(
     if missing and not (brief.most_words and brief.most_words < SHORT):
         writer.draft.write("## What the documents do not say\n\nNothing was found on:\n\n")
         writer.draft.write("".join(f"- {label}\n" for label in missing[:MOST_MISSING]) + "\n")
-    elif findings and not brief.most_words:
-        writer.draft.write("## What the documents do not say\n\n")
-        writer.draft.write(
-            "Something was found on every aspect of the question; how complete it is, the documents cannot tell.\n\n"
-        )
     if figures:
         writer.draft.write("## Charts\n\n")
     for number, (caption, source, _) in enumerate(figures, 1):
