@@ -28,6 +28,8 @@ MARKUP: dict[str, Markup] = {
     ".pdf": "pdf",
     ".csv": "csv",
 }
+REFERENCE = "python/"
+"""Beginning of the ids of Python's reference."""
 LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
 """Maximum bytes of a file; larger files are left out."""
 LIBRARY = Path(__file__).with_name("library")
@@ -104,4 +106,4 @@ def _read_python() -> Iterator[Document]:
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     for name, text in topics.items():
         title = f"Python: {title_of(text, 'rst') or name}"
-        yield Document(url_safe(f"python/{name}-topic"), title, f"the language reference of {version}", text, "rst")
+        yield Document(url_safe(f"{REFERENCE}{name}-topic"), title, f"the language reference of {version}", text, "rst")

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactions_emulator.corpus.documents import Source, default_sources, folder_sources
+from interactions_emulator.corpus.documents import REFERENCE, Source, default_sources, folder_sources
 from interactions_emulator.corpus.passages import paragraphs
 from interactions_emulator.corpus.tables import Table, tables
 from interactions_emulator.corpus.words import clip, terms
@@ -36,6 +36,8 @@ CREATE INDEX tables_document ON tables (document, position);
 CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode61 categories 'L* N* Co M*'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
 """
+ENOUGH_OF_REFERENCE = 0.7
+"""Minimum share of a query's words, 0 to 1, in a passage of Python's reference, unless the query names Python."""
 MOST_TERMS = 24
 """Maximum number of different words of a query that are searched for; the rarest are used."""
 CANDIDATES = 60
@@ -114,6 +116,8 @@ class Corpus:
         for document, title, heading, text, position, page, rank in rows:
             spoken = set(terms(f"{title} {heading} {text}"))
             covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
+            if document.startswith(REFERENCE) and covered < ENOUGH_OF_REFERENCE and "python" not in weights:
+                continue  # its chapters have common words as titles, such as “power”
             ranked.append(
                 (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4), page))
             )

@@ -130,13 +130,19 @@ def _table(records: list[Any], units: Mapping[str, Any]) -> list[str]:
     keys = [key for key in records[0] if key not in _FOR_PROGRAMS]
     if not 2 <= len(keys) <= MOST_COLUMNS or any(record.keys() != records[0].keys() for record in records):
         return []
-    rows = [[_with_unit(key, record[key], units).replace("|", "\\|") for key in keys] for record in records[:MOST_ROWS]]
+    rows = [[_cell(key, record, units) for key in keys] for record in records[:MOST_ROWS]]
     lines = [" | ".join(map(humanised, keys)), "---|" * (len(keys) - 1) + "---", *(" | ".join(row) for row in rows)]
     left = len(records) - MOST_ROWS
     return [
         *(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines),
         *([f"… and {left} more"] * (left > 0)),
     ]
+
+
+def _cell(key: str, record: Mapping[str, Any], units: Mapping[str, Any]) -> str:
+    """A value for a table; a time without the date that the record has already."""
+    said = _with_unit(key, record[key], units)
+    return said.removeprefix(f"{record.get('date')}T").replace("|", "\\|")
 
 
 def _flat(value: Any) -> bool:
