@@ -18,6 +18,7 @@ from interactions_emulator import Emulator
 from tests.forks import Fork, run
 from tests.ports import free_port
 from tests.routing.test_conversation import brain
+from tools.adk.error_plugin import LEFT
 
 PATIENCE = 300.0
 TIDES = """# Tides
@@ -65,7 +66,8 @@ def until(true: Any) -> None:
 def is_over(client: httpx2.Client) -> bool:
     """Whether ADK has written down that the turn was left."""
     session = client.get("/apps/desk/users/ada/sessions/s1").json()
-    return any(event.get("errorCode") == "INVOCATION_ABORTED" for event in session["events"])
+    assert not any(event.get("errorCode") for event in session["events"])
+    return any(LEFT in json.dumps(event) for event in session["events"])
 
 
 def researches(api: Emulator) -> list[dict[str, Any]]:

@@ -24,6 +24,11 @@ from tools.yaml_files import did_you_mean
 log = logging.getLogger(__name__)
 
 
+ABORTED = "INVOCATION_ABORTED"
+"""The code of the event that ADK 2.13 adds when a client has left a turn (`events/_abort_events.py:41`)."""
+LEFT = "The page was closed before this turn ended. A research run that was started continues: ask for its status."
+
+
 class ErrorPlugin(BasePlugin):
     """Turns exceptions into events with a text *and* an error code.
 
@@ -49,11 +54,20 @@ class ErrorPlugin(BasePlugin):
         return {"error": {"code": type(error).__name__, "message": redact(str(error))}}
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """Adds a text to error events that have none."""
+        """Adds a text to error events that have none; a turn whose page was closed is no error."""
         if not event.error_code or event.partial or (event.content and event.content.parts):
             return None
+        if event.error_code == ABORTED:
+            quiet = {"error_code": None, "error_message": None}
+            return event.model_copy(
+                update={**quiet, "content": types.Content(role="model", parts=[types.Part(text=LEFT)])}
+            )
         text = f"{event.error_message or 'Something went wrong.'} ({event.error_code})"
         return event.model_copy(update={"content": types.Content(role="model", parts=[types.Part(text=text)])})
+
+
+def _said(text: str) -> types.Content:
+    return types.Content(role="model", parts=[types.Part(text=text)])
 
 
 def error_response(error: Exception, model: str) -> LlmResponse:
