@@ -108,7 +108,8 @@ def _divided(text: str) -> tuple[str, ...]:
         ]
         if len(parts) > 1 and "," in parts[0] and "," not in parts[-1]:
             parts = [part.strip() for one in parts for part in one.split(",")]
-    kept = [_trim(part) for part in parts]
+    # “Paris, and draw me a cat”: a name of more words has capitals
+    kept = [_trim(part) for i, part in enumerate(parts) if not i or len(part.split()) <= 3 or part != part.lower()]
     return tuple(dict.fromkeys(part for part in kept if part and not _is_noise(part) and len(part.split()) <= 6))
 
 
