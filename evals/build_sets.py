@@ -79,7 +79,7 @@ class Turn(BaseModel):
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """The effects that are right; empty: the effect is not judged."""
+        """The accepted effects. If empty, the effect is not judged."""
         return ("start",) if self.research else _each(self.effect)
 
     @property

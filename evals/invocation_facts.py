@@ -25,7 +25,7 @@ class Facts:
     text: str
     """The final answer of the turn."""
     routes: tuple[str, ...]
-    """Agents that the desk handed over to, in order, else the desk. Of an expected turn: the agents that are right."""
+    """The agents that the desk handed over to, or the desk if there were none. In an expected turn: accepted agents."""
     tools: tuple[tuple[str, Mapping[str, Any]], ...]
     """Other function calls, with their arguments."""
     acts: tuple[Act, ...]

@@ -15,8 +15,7 @@ from google.adk.sessions import BaseSessionService, Session
 from google.genai import types
 
 from interactions_emulator import Emulator
-from tools.adk import sessions
-from tools.adk.sessions import WindowedInMemorySessions, WindowedSqliteSessions
+from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
 
 USER = "ada"
 CREATES = ("create", "create_stream")
@@ -50,7 +49,7 @@ class Talk:
 
     async def say(self, text: str, *files: types.Part) -> list[Event]:
         """The turn's whole events that say something."""
-        with sessions.windowed_reads():
+        with windowed_reads():
             return [e async for e in self.events(text, *files) if not e.partial and words(e)]
 
     async def ask(self, text: str, *files: types.Part) -> str:

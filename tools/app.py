@@ -8,9 +8,9 @@ from google.adk.apps import App
 from tools.adk.artifact_plugin import ArtifactPlugin
 from tools.adk.chain_plugin import ChainPlugin
 from tools.adk.error_plugin import ErrorPlugin
+from tools.adk.quiet_telemetry_plugin import QuietTelemetryPlugin
 from tools.adk.recovery_plugin import RecoveryPlugin
 from tools.adk.sanitize_plugin import SanitizePlugin
-from tools.adk.telemetry_plugin import TelemetryPlugin
 from tools.config.loader import load_agent
 from tools.interactions import backend
 from tools.moderation.plugin import build_plugins
@@ -35,7 +35,7 @@ def build_app() -> App:
         name=NAME,
         root_agent=agent,
         plugins=[
-            *(SanitizePlugin(), TelemetryPlugin(), *gate, ErasurePlugin()),
+            *(SanitizePlugin(), QuietTelemetryPlugin(), *gate, ErasurePlugin()),
             *(ChainPlugin(), ArtifactPlugin(), ErrorPlugin(), RecoveryPlugin()),
         ],
         # The Interactions path does not use it, but without it ADK 2.13 warns at every start (`runners.py:520`).

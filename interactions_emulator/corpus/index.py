@@ -117,7 +117,7 @@ class Corpus:
             spoken = set(terms(f"{title} {heading} {text}"))
             covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
             if document.startswith(REFERENCE) and covered < ENOUGH_OF_REFERENCE and "python" not in weights:
-                continue  # its chapters have common words as titles, such as “power”
+                continue  # chapters of the reference have common words as titles, such as “power”
             ranked.append(
                 (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4), page))
             )

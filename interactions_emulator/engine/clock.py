@@ -13,8 +13,8 @@ from interactions_emulator.engine.notifier import Notifier
 class Clock:
     """Virtual seconds since 1970, which run `speed` times as fast as real ones.
 
-    It begins at `start` (default: the real time), and every timestamp that the server sends is read from it: `start`
-    plus the virtual seconds since then (with speed 1 and no `start` the real time). `speed=math.inf`: a wait
+    It begins at `start` (default: now), and all timestamps of the server come from it. With speed 1 and without `start`
+    it shows the real time. `speed=math.inf`: a wait
     returns at once and virtual time jumps to its end. `speed=0`: virtual time stands still until `advance`.
     """
 

@@ -59,7 +59,7 @@ async def test_a_file_that_the_model_cannot_take_is_told_of_and_hinders_nothing(
     await talk.say("draw what you hear", file("audio/mpeg"))
     await talk.say("and now?")
     assert "audio/mpeg" in str(creates(api)[0]["input"])
-    assert "which this model cannot take" in str(creates(api)[0]["input"])
+    assert "but this model cannot read it" in str(creates(api)[0]["input"])
     assert all(step["content"][0]["type"] == "text" for body in creates(api) for step in body["input"])
 
 

@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
-from tools.adk.sessions import WINDOW
+from tools.adk.windowed_sessions import WINDOW
 from tools.app import build_app
 from tools.moderation.judge import load_judge
 from tools.moderation.plugin import BROUGHT_ALONG, ModerationGate, build_plugins

@@ -17,7 +17,7 @@ from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
 from tools.adk.history import RecentEvents
-from tools.adk.sessions import WINDOW, WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
+from tools.adk.windowed_sessions import WINDOW, WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
 from tools.app import build_app
 from tools.interactions import backend
 

@@ -16,7 +16,7 @@ from tests.serve.test_a2a import METHODS
 from tests.serve.test_a2a import message as a2a_message
 from tools.privacy.plugin import FORGOTTEN
 from tools.researcher.confirmation import AWAITS_INPUT
-from tools.server.sessions import OWNED_METADATA
+from tools.server.checked_sessions import OWNED_METADATA
 
 SESSIONS = "/apps/desk/users/mallory/sessions"
 HELLO = {"role": "user", "parts": [{"text": "Hello"}]}

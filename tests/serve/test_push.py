@@ -153,7 +153,7 @@ async def test_notifications_are_set_seen_and_deleted_by_their_own_user_only(url
         config.id = f"p{number}"
         await client.create_task_push_notification_config(config)
     config.id = "p9"
-    assert "A task may have 8 push notifications" in await refused(client, config)
+    assert "A task may have at most 8 push notifications" in await refused(client, config)
     await client.delete_task_push_notification_config(DeleteTaskPushNotificationConfigRequest(task_id=task.id, id="p1"))
     assert len((await client.list_task_push_notification_configs(every)).configs) == 7
 

@@ -223,7 +223,7 @@ def test_a_body_has_its_limit_whatever_it_says_of_its_length(serve: Serve, api: 
 
     for path in ("/run", SESSION, "/webhooks/research"):
         answer = client.post(path, content=pieces(), headers={"content-type": "application/json"})
-        assert (answer.status_code, answer.json()["detail"]) == (413, "a request may have 2000 bytes")
+        assert (answer.status_code, answer.json()["detail"]) == (413, "a request may have at most 2000 bytes")
     assert api.log()["creates"] == 0
     assert turn(client, "Hello").status_code == 200
 

@@ -14,7 +14,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep
 from tests.scripts import said
 from tests.talk import Talk
-from tools.adk.telemetry_plugin import SILENT
+from tools.adk.quiet_telemetry_plugin import SILENT
 from tools.app import build_app
 
 OWN = TelemetryConfig(genai_semconv_stability_opt_in="experimental")

@@ -36,6 +36,8 @@ def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part
     if (text := text_in(part)) is not None:
         return types.Part(text=f"{name}:\n\n{fenced(text)}")
     if contract and medium_of(part) not in contract.inputs:
-        return types.Part(text=f"[{name} was attached here, which this model cannot take]")
-    plain = file.model_copy(update={"mime_type": media_type(file.mime_type) or None})  # as the API compares types
+        return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
+    plain = file.model_copy(
+        update={"mime_type": media_type(file.mime_type) or None}
+    )  # the API takes a type in lower case, without parameters
     return part.model_copy(update={"inline_data" if part.inline_data else "file_data": plain})

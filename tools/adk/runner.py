@@ -12,7 +12,7 @@ from google.adk.events import Event
 from google.adk.runners import Runner
 from google.genai import types
 
-from tools.adk.sessions import WindowedSqliteSessions
+from tools.adk.windowed_sessions import WindowedSqliteSessions
 from tools.settings import Settings
 
 

@@ -151,15 +151,15 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
 
     from google.genai.types import Part
 
-    from tools.adk import sessions
     from tools.adk.runner import new_runner, save_files, turn
+    from tools.adk.windowed_sessions import windowed_reads
     from tools.app import build_app
     from tools.settings import load_settings
 
     parts = [Part.from_bytes(data=data, mime_type=kind) for kind, data in attached]
     runner = new_runner(build_app(), load_settings())
     failed = False
-    with sessions.windowed_reads():
+    with windowed_reads():
         async for event, said in turn(runner, text, *parts, user=USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))

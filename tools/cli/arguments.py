@@ -54,7 +54,7 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
             size += file.stat().st_size
             if size > MAX_ATTACHED_BYTES:
                 limit = MAX_ATTACHED_BYTES // 2**20
-                raise typer.BadParameter(f"{file}: all files may have {limit} MB together; attach less")
+                raise typer.BadParameter(f"{file}: all files may have at most {limit} MB together; attach less")
             data = file.read_bytes()
         except OSError as error:
             raise typer.BadParameter(f"{file}: {error.strerror}") from None

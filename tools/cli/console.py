@@ -70,7 +70,7 @@ async def _closing(work: Coroutine[Any, Any, None]) -> None:
 
     try:
         await work
-    finally:  # also after Ctrl-C: saves the id of a run that is just being started
+    finally:  # closing saves the id of a run that is being started, also after Ctrl-C
         await close()
 
 

@@ -132,7 +132,7 @@ def report(
 def forget(
     job_id: JobId,
     yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
-    force: Annotated[bool, typer.Option("--force", help="Delete it here although a server keeps some of it.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it here even if a server keeps some of it.")] = False,
 ) -> None:
     """Delete a research run, its report and its interactions, and show what was deleted."""
     run(_forget(job_id, yes, force))
@@ -212,7 +212,7 @@ async def _research(
     if base:
         order = await service.with_base(base, order)
     up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
-    # If the run to join has been deleted meanwhile, the new one waits for a yes.
+    # The order may join a run that is deleted in the meantime. Then the new run waits for a yes.
     waits = not await agreed(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=waits)
     if again and not new:
@@ -238,7 +238,7 @@ def _contents(files: list[Path]) -> list[dict[str, Any]]:
 
 
 async def _watch() -> None:
-    from tools.cli.watch import watch
+    from tools.cli.jobs_board import watch
     from tools.research.ledger import Ledger
     from tools.settings import load_settings
 

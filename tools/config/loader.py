@@ -22,8 +22,8 @@ from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
 from tools.adk.model import InteractionsLlm
+from tools.config.api_support import object_named, validate
 from tools.config.templates import placeholders
-from tools.config.validation import object_named, validate
 from tools.interactions.model_catalog import capabilities_of, known_names
 from tools.redaction import redact
 from tools.yaml_files import (

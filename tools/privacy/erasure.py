@@ -128,7 +128,7 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep or not receipt.complete:
         empty = await stores.sessions.create_session(**_names(which))
-        if receipt.refused:  # in an event of the application: clients may write `state`
+        if receipt.refused:  # by an event of the application: clients can write `state`, so it is not trusted
             actions = EventActions(state_delta={REFUSED: [*receipt.refused]})
             await stores.sessions.append_event(empty, Event(author=which.app, actions=actions))
     receipt.done = True

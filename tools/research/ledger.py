@@ -37,8 +37,7 @@ from tools.research.rows import (
     row_of,
     spending_of_row,
 )
-from tools.research.spending import Spending, spending_of
-from tools.research.statements import (
+from tools.research.shared_statements import (
     lock_user,
     newest_create,
     record_spending,
@@ -46,6 +45,7 @@ from tools.research.statements import (
     usage_of_day,
     use_yes,
 )
+from tools.research.spending import Spending, spending_of
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SPENDING, TASKS
 from tools.shielded import finish_shielded, shielded
 

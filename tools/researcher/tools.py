@@ -121,7 +121,7 @@ async def start_research(
         return _result(found, next=_ORDERED_BEFORE)
     job, new = await service.start(order, limits=settings.limits, confirm=_asks(settings, order))
     notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
-    next_step = "the user says yes or no" if new else _ORDERED_BEFORE
+    next_step = "wait until the user says yes or no" if new else _ORDERED_BEFORE
     return _ordered(tool_context, job, new, notes, next_step)
 
 
@@ -177,7 +177,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
             raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
         _check_length(brief)
         job = await service.rewrite(job.id, brief, title[:LONGEST_TITLE])
-        return _ordered(tool_context, job, True, [], "the user says yes or no")
+        return _ordered(tool_context, job, True, [], "wait until the user says yes or no")
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
@@ -269,7 +269,7 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
         old, session=tool_context.session.id, limits=settings.limits, confirm=_asks(settings, old.order)
     )
     new = job.id != old.id
-    return _ordered(tool_context, job, new, [], "the user says yes or no")
+    return _ordered(tool_context, job, new, [], "wait until the user says yes or no")
 
 
 @_tool
@@ -283,7 +283,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     job = await _job(service, tool_context, job_id)
     await service.ledger.ask(turn.question(job.id, Action.DELETE))
     leave(tool_context, Showing(say=(deletion(job),), asks=job.id))
-    return _result(job, next="the user says yes or no")
+    return _result(job, next="wait until the user says yes or no")
 
 
 def _show(context: ToolContext, job: Job) -> None:

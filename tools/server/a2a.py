@@ -27,7 +27,7 @@ from google.adk.events import Event
 from google.adk.sessions.base_session_service import GetSessionConfig
 from starlette.routing import BaseRoute
 
-from tools.adk import sessions
+from tools.adk.windowed_sessions import windowed_reads
 from tools.interactions.backend import is_loopback
 from tools.privacy.plugin import FORGOTTEN
 from tools.research.database import Database
@@ -113,7 +113,7 @@ class TurnExecutor(AgentExecutor):
         try:
             with self._rates.admit(user):
                 async with self._turns.hold(conversation(user, context.context_id)):
-                    with sessions.windowed_reads():
+                    with windowed_reads():
                         state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state
             refused = isinstance(error, RateLimited | SessionLocked | KeyReused)

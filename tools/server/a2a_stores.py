@@ -100,7 +100,9 @@ class Pushes(DatabasePushNotificationConfigStore):
     ) -> TaskPushNotificationConfig:
         known = {each.id for each in await self.get_info(task_id, context)} - {notification_config.id or task_id}
         if len(known) >= MOST_RECEIVERS:
-            raise InvalidParamsError(f"A task may have {MOST_RECEIVERS} push notifications: delete one of them.")
+            raise InvalidParamsError(
+                f"A task may have at most {MOST_RECEIVERS} push notifications: delete one of them."
+            )
         return await super().set_info(task_id, notification_config, context)
 
 

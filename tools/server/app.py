@@ -26,6 +26,7 @@ from tools.interactions.backend import is_loopback
 from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.recovery import recover_loop
+from tools.server.checked_sessions import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
 from tools.server.middleware.authentication import Identify, iap, oidc
@@ -35,7 +36,6 @@ from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import EventStreams
-from tools.server.sessions import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhooks import WebhookReceiver
 from tools.settings import ROOT, Settings, SettingsError

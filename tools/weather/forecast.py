@@ -8,7 +8,7 @@ from datetime import UTC, datetime, timedelta, timezone
 from typing import Any, Literal
 
 from tools.weather.geocoding import Place, ToolError, choose_place, read_coordinates, split_place
-from tools.weather.open_meteo import OpenMeteo, not_weather
+from tools.weather.open_meteo import CURRENT, DAILY, OpenMeteo, forecast_query, not_weather
 
 Units = Literal["metric", "imperial"]
 
@@ -18,26 +18,6 @@ UNITS: Mapping[str, dict[str, str]] = {
     "metric": {"temperature": "°C", "precipitation": "mm", "wind_speed": "km/h"},
     "imperial": {"temperature": "°F", "precipitation": "inch", "wind_speed": "mph"},
 }
-IMPERIAL = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph", "precipitation_unit": "inch"}
-
-CURRENT = {
-    "temperature": "temperature_2m",
-    "feels_like": "apparent_temperature",
-    "humidity": "relative_humidity_2m",
-    "precipitation": "precipitation",
-    "wind_speed": "wind_speed_10m",
-}
-DAILY = {
-    "high": "temperature_2m_max",
-    "low": "temperature_2m_min",
-    "precipitation": "precipitation_sum",
-    "precipitation_chance": "precipitation_probability_max",
-    "wind_max": "wind_speed_10m_max",
-    "sunrise": "sunrise",
-    "sunset": "sunset",
-}
-"""Our names of the values, mapped to Open-Meteo's (https://open-meteo.com/en/docs)."""
-
 # WMO code table 4677, the part that Open-Meteo uses.
 CONDITIONS = {
     0: "clear sky", 1: "mainly clear", 2: "partly cloudy", 3: "overcast", 45: "fog", 48: "freezing fog",
@@ -102,19 +82,6 @@ def check(place: str, days: int, units: str) -> None:
         )
     if units not in UNITS:
         raise ToolError("bad_request", f"units is {units!r}.", 'Use "metric" or "imperial".')
-
-
-def forecast_query(place: Place, days: int, units: Units) -> dict[str, Any]:
-    """Builds the parameters of a forecast call; times are in the place's own time zone."""
-    return {
-        "latitude": place.latitude,
-        "longitude": place.longitude,
-        "current": ",".join([*CURRENT.values(), "weather_code"]),
-        "daily": ",".join([*DAILY.values(), "weather_code"]),
-        "timezone": "auto",
-        "forecast_days": days,
-        **(IMPERIAL if units == "imperial" else {}),
-    }
 
 
 def shape(place: Place, answer: Mapping[str, Any], units: Units, retrieved: datetime) -> dict[str, Any]:

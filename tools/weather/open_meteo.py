@@ -13,11 +13,31 @@ from typing import Any
 import httpx2
 
 from tools.redaction import without_credentials
-from tools.weather.geocoding import ToolError
+from tools.weather.geocoding import Place, ToolError
 
 RETRIES = 2
 TIMEOUT = httpx2.Timeout(10, connect=5)
 """Maximum wait for a connection and for an answer, in seconds."""
+
+IMPERIAL = {"temperature_unit": "fahrenheit", "wind_speed_unit": "mph", "precipitation_unit": "inch"}
+
+CURRENT = {
+    "temperature": "temperature_2m",
+    "feels_like": "apparent_temperature",
+    "humidity": "relative_humidity_2m",
+    "precipitation": "precipitation",
+    "wind_speed": "wind_speed_10m",
+}
+DAILY = {
+    "high": "temperature_2m_max",
+    "low": "temperature_2m_min",
+    "precipitation": "precipitation_sum",
+    "precipitation_chance": "precipitation_probability_max",
+    "wind_max": "wind_speed_10m_max",
+    "sunrise": "sunrise",
+    "sunset": "sunset",
+}
+"""Our names of the values, mapped to Open-Meteo's (https://open-meteo.com/en/docs)."""
 
 
 def _new_client() -> httpx2.AsyncClient:
@@ -32,7 +52,7 @@ def _certificates() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class OpenMeteo:
-    """A server with these calls. Tests set the fields after the addresses."""
+    """A server that answers these two calls."""
 
     geocoding_url: str
     forecast_url: str
@@ -77,6 +97,19 @@ class OpenMeteo:
             if attempt < RETRIES:
                 await self.sleep(0.25 * 2**attempt * random.uniform(0.75, 1.25))
         raise _unreachable(url, f"{problem}, {RETRIES + 1} times")
+
+
+def forecast_query(place: Place, days: int, units: str) -> dict[str, Any]:
+    """Builds the parameters of a forecast call; times are in the place's own time zone."""
+    return {
+        "latitude": place.latitude,
+        "longitude": place.longitude,
+        "current": ",".join([*CURRENT.values(), "weather_code"]),
+        "daily": ",".join([*DAILY.values(), "weather_code"]),
+        "timezone": "auto",
+        "forecast_days": days,
+        **(IMPERIAL if units == "imperial" else {}),
+    }
 
 
 def not_weather(url: str) -> ToolError:

@@ -185,7 +185,7 @@ def _summary(findings: Sequence[Finding]) -> list[Finding]:
 
 
 def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
-    """One section for each aspect, else for each document; sections that the brief names keep its order."""
+    """The sections that the brief names, in its order; otherwise one for each aspect, or for each document."""
     if brief.sections:
         return [_Section(name, tuple(f for f in findings if f.aspect.label == name)) for name in brief.sections]
     place = {aspect: number for number, aspect in enumerate(brief.aspects)}

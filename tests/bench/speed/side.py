@@ -62,7 +62,11 @@ class Desk:
         gc.freeze()
 
     def sessions(self, kind: str, folder: Path) -> BaseSessionService:
-        from tools.adk.sessions import WindowedDatabaseSessions, WindowedInMemorySessions, WindowedSqliteSessions
+        from tools.adk.windowed_sessions import (
+            WindowedDatabaseSessions,
+            WindowedInMemorySessions,
+            WindowedSqliteSessions,
+        )
 
         if kind == "memory":
             return WindowedInMemorySessions()

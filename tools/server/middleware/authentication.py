@@ -122,7 +122,7 @@ class TokenVerifier:
         # IAP verifies addresses itself: `email_verified` may be missing
         known = "@" in email and claims.get("email_verified", self.header != "authorization") is True
         if self.emails and not (known and (email in self.emails or f"@{email.rpartition('@')[2]}" in self.emails)):
-            raise Unauthorized("this account may not come in")
+            raise Unauthorized("this account has no access")
         subject = str(claims["sub"])
         user = quote(sanitize(subject), safe="@:|+=,! ")
         if sanitize(subject) != subject or not user.strip(" ") or len(user) > LONGEST:

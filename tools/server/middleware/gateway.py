@@ -17,9 +17,10 @@ from starlette.requests import ClientDisconnect
 from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.adk import sessions
+from tools.adk.windowed_sessions import windowed_reads
 from tools.app import NAME
 from tools.research.database import DATABASE_ERRORS
+from tools.server.checked_sessions import without_owned
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, trouble
 from tools.server.middleware.authentication import Identify, JwksUnavailable, Unauthorized
 from tools.server.middleware.idempotency import DIGEST, KEY, IdempotencyStore
@@ -33,7 +34,6 @@ from tools.server.middleware.request_limits import (
     without_length,
 )
 from tools.server.middleware.session_lock import SessionLocked, SessionLocks, conversation
-from tools.server.sessions import without_owned
 from tools.shielded import finish_shielded
 
 A2A = "/a2a/desk"
@@ -145,7 +145,7 @@ class GatewayMiddleware:
             wanted = f"appName, userId and sessionId (of at most {LONGEST_NAME} characters)"
             raise RequestRejected(400, f"the body has to be a JSON object with {wanted}") from None
         if len(key) > _LONGEST_KEY:
-            raise RequestRejected(400, f"an Idempotency-Key may have {_LONGEST_KEY} characters")
+            raise RequestRejected(400, f"an Idempotency-Key may have at most {_LONGEST_KEY} characters")
         if user is not None and asked not in ("", _ME, user):
             raise RequestRejected(403, "this belongs to another user")
         if app != NAME:
@@ -159,7 +159,7 @@ class GatewayMiddleware:
                     given = await self.answers.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
-                        with sessions.windowed_reads():
+                        with windowed_reads():
                             await self.app(without_length(scope), replay, whole)
                         if replay.client_left:
                             await finish_shielded()  # its last writes have to finish under the lock

@@ -23,7 +23,7 @@ DEEPEST = 100
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
 """Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
-_TOO_DEEP = RequestRejected(400, f"the body may have {DEEPEST} levels of nesting")
+_TOO_DEEP = RequestRejected(400, f"the body may have at most {DEEPEST} levels of nesting")
 
 
 async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
@@ -37,7 +37,7 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
         RequestRejected: 413, too large; 408, too slow.
         ClientDisconnect: the client has closed the connection.
     """
-    too_large = RequestRejected(413, f"a request may have {limit} bytes")
+    too_large = RequestRejected(413, f"a request may have at most {limit} bytes")
     if int(Headers(scope=scope).get("content-length") or 0) > limit:
         raise too_large
     body = bytearray()
@@ -87,9 +87,9 @@ def check_name(name: object, is_file: bool = False) -> None:
     if name != sanitize(name) or any(character in name for character in "\t\r\n"):
         raise RequestRejected(400, "a name in the request has control characters or halves of characters")
     if is_file and len(name.encode()) > LONGEST_FILE_NAME:
-        raise RequestRejected(400, f"a file's name may have {LONGEST_FILE_NAME} bytes")
+        raise RequestRejected(400, f"a file's name may have at most {LONGEST_FILE_NAME} bytes")
     if not is_file and len(name) > LONGEST_NAME:
-        raise RequestRejected(400, f"a name may have {LONGEST_NAME} characters")
+        raise RequestRejected(400, f"a name may have at most {LONGEST_NAME} characters")
 
 
 class Replay:

@@ -12,7 +12,7 @@ SILENT = TelemetryConfig(genai_semconv_stability_opt_in="stable")
 """ADK's short telemetry: a line for each message instead of all tools, instructions and messages for each answer."""
 
 
-class TelemetryPlugin(BasePlugin):
+class QuietTelemetryPlugin(BasePlugin):
     """Selects the short telemetry if no tracing is set up.
 
     Else ADK 2.13 describes each model call for a span that nobody sees: a tenth of a turn's time

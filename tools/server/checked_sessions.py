@@ -12,7 +12,7 @@ from google.adk.events._internal_metadata import RESTORED_EVENT_KEY
 from google.adk.sessions import BaseSessionService, Session, State
 from sqlalchemy import text
 
-from tools.adk.sessions import WindowedDatabaseSessions, WindowedInMemorySessions
+from tools.adk.windowed_sessions import WindowedDatabaseSessions, WindowedInMemorySessions
 from tools.moderation.plugin import NOTE
 from tools.privacy.erasure import REFUSED
 from tools.privacy.plugin import FORGOTTEN
@@ -45,7 +45,7 @@ class OwnSessions(BaseSessionService):
         _check(state or {}, of_client=True)
         for name in (user_id, session_id or ""):
             if len(name) > LONGEST_NAME or not name.isprintable():
-                raise InputValidationError(f"a name may have {LONGEST_NAME} characters, all of them printable")
+                raise InputValidationError(f"a name may have at most {LONGEST_NAME} characters, all of them printable")
         if await self.count(app_name, user_id) >= self.most_sessions:
             raise RateLimited(
                 f"there are {self.most_sessions} conversations, and a user may have no more: delete some"
