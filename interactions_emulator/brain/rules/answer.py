@@ -4,12 +4,16 @@ from __future__ import annotations
 
 import base64
 import hashlib
+import re
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.attachments import ATTACHED
 from interactions_emulator.brain.rules.parsed_turn import SIGN_OFF
 from interactions_emulator.corpus.index import Passage
+
+_MARKUP = re.compile(r"[`*]+|(?<!\w)_+|_+(?!\w)")
+"""Matches what Markdown would read as code or emphasis, such as the underscores of `__enter__`."""
 
 
 class Draft:
@@ -28,9 +32,9 @@ class Draft:
         return self
 
     def quote(self, sentence: str, source: Passage) -> Draft:
-        """Appends a sentence from `source`, with its citation."""
+        """Appends a sentence from `source`, with its citation. What looks like Markdown in it stays text."""
         start = self._bytes
-        self.write(sentence)
+        self.write(_MARKUP.sub(lambda found: "".join(f"\\{character}" for character in found[0]), sentence))
         place = {"start_index": start, "end_index": self._bytes}
         cited: dict[str, Any]
         if source.document_id.startswith(ATTACHED):  # it has no URL
