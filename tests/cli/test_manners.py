@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 import shlex
+import subprocess
 import sys
 from collections.abc import Iterator
 from pathlib import Path
@@ -46,7 +47,7 @@ def test_nothing_that_listens_is_a_line_that_names_the_address(monkeypatch: pyte
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
     result = desk("ask", "hello")
     assert (result.returncode, "Traceback" in result.stderr) == (1, False)
-    assert "http://127.0.0.1:1 (GOOGLE_GEMINI_BASE_URL)" in result.stdout
+    assert "http://127.0.0.1:1 (GOOGLE_GEMINI_BASE_URL)" in result.stderr
 
 
 @pytest.mark.parametrize("command", [("jobs",), ("sessions",), ("spending",), ("research", "tides"), ("ask", "hello")])
@@ -183,3 +184,23 @@ def test_every_command_line_of_a_page_can_be_parsed(page: Path, monkeypatch: pyt
         sub = command.commands[words[0]]  # type: ignore[attr-defined]
         monkeypatch.setattr(sys, "stdin", None)
         assert sub.make_context(words[0], words[1:]), line
+
+
+def test_a_pipe_that_closes_early_is_no_error(listed: str) -> None:
+    command = f"{sys.executable} -m tools jobs | true"
+    told = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
+    assert (told.returncode, told.stderr) == (0, "")
+
+
+def test_copies_of_a_report_are_named_when_it_is_deleted(
+    listed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.chdir(tmp_path)
+    (tmp_path / "reports" / listed).mkdir(parents=True)
+    assert f"reports/{listed}: left alone, these are your copies" in desk("forget", listed, "--yes").stdout
+
+
+@pytest.mark.parametrize("name", ["../../evil", "a/b", ".hidden"])
+def test_a_name_that_no_conversation_can_have_is_refused(api: Emulator, name: str) -> None:
+    assert desk("ask", "hello", "--session", name).returncode == 2
+    assert api.log()["requests"] == []

@@ -187,7 +187,7 @@ def test_an_empty_ledger_says_that_nothing_was_spent_and_what_to_do(options: tup
 @pytest.mark.parametrize("day", ["tomorrow", "2026-13-01", "2026", "0", "-1", "2026-10-01T00:00", "\x1b[2J"])
 def test_a_beginning_that_is_no_day_is_one_line(day: str) -> None:
     wrong = desk("spending", f"--since={day}")
-    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (1, "", 1)
+    assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 4)
     assert "it has to be a day like 2026-10-31" in wrong.stderr
     assert "\x1b" not in wrong.stderr
 

@@ -106,6 +106,8 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
         ("assistant.yaml", "name: assistant", "name: my assistant", "such as `my_assistant`"),
         ("illustrator.yaml", "name: illustrator", "name: assistant", "also the name of the agent in"),
         ("assistant.yaml", "description: >-", 'description: "open', "a quote that is opened here is not closed"),
+        ("assistant.yaml", "  - type: url_context", "  - url_context", "`- type: url_context`"),
+        ("assistant.yaml", "tools:\n", "temperature: 1\ntools:\n", "belongs under `generate_content_config:`"),
         ("assistant.yaml", "type: url_context", "type: url_contexts", "did you mean `url_context`?"),
         ("assistant.yaml", "tools:\n", "generate_content_config: {temperature: 9}\ntools:\n", "equal to 2, not 9"),
         ("assistant.yaml", "tools:\n", "generate_content_config: {top_p: 2}\ntools:\n", "equal to 1, not 2"),

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import logging
 import os
+import re
 import secrets
+import shlex
 import sys
 from importlib.metadata import entry_points, version
 from pathlib import Path
@@ -39,6 +41,12 @@ def main() -> None:
     app(prog_name="desk")
 
 
+def _checked_session(name: str) -> str:
+    if not re.fullmatch(r"[\w .@'-]{0,100}", name) or name.startswith("."):
+        raise typer.BadParameter("a name has letters, digits, spaces, and . @ ' - _ only")
+    return name
+
+
 def _print_version(wanted: bool) -> None:
     if wanted:
         typer.echo(f"desk {version('research-desk')}")
@@ -65,7 +73,9 @@ def prepare(
 @app.command()
 def ask(
     text: Text,
-    session: Annotated[str, typer.Option(help="Name of a conversation to continue, or to begin.")] = "",
+    session: Annotated[
+        str, typer.Option(callback=_checked_session, help="Name of a conversation to continue, or to begin.")
+    ] = "",
     files: Attachments = None,
     folder: Folder = None,
 ) -> None:
@@ -126,9 +136,9 @@ def doctor() -> None:
     raise typer.Exit(int(any(not finding.good for finding in found)))
 
 
-@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True})
+@app.command(context_settings={"allow_extra_args": True, "ignore_unknown_options": True, "help_option_names": []})
 def emulator(context: typer.Context) -> None:
-    """Run the emulator alone; its options: `desk emulator --help`."""
+    """Run the emulator alone; `desk emulator --help` lists its options."""
     from tools.settings import ROOT
 
     path = os.pathsep.join(filter(None, [str(ROOT), os.environ.get("PYTHONPATH")]))
@@ -161,11 +171,13 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     failed = False
     with windowed_reads():
         async for event, said in turn(runner, text, *parts, user=USER, session=session):
-            if said:
+            failed = bool(event.error_code) if said else failed
+            if said and failed:
+                err.print(f"[bold red]error:[/] {escape(said)}", soft_wrap=True)
+            elif said:
                 show(event.author, said, bool(event.partial))
-                failed = bool(event.error_code)
             for path in await save_files(runner, event, folder / session, user=USER, session=session):
                 out.print(str(path), soft_wrap=True, markup=False)
-    err.print(f"[dim]to go on: desk ask --session {session} …[/]")
     if failed:
-        raise typer.Exit(1)
+        raise typer.Exit(ExitStatus.FAILED)
+    err.print(f"[dim]to continue: desk ask --session {escape(shlex.quote(session))} …[/]")

@@ -70,6 +70,8 @@ def writable_folder(folder: Path | None) -> Path | None:
     Raises:
         typer.BadParameter: the folder cannot be made or written to.
     """
+    if folder and str(folder) in ("-", "."):
+        raise typer.BadParameter("name a folder for the files, such as --out reports")
     nearest = (folder or DEFAULT_FOLDER).absolute()
     while not nearest.exists() and nearest != nearest.parent:
         nearest = nearest.parent

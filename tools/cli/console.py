@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 import traceback
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -15,6 +16,7 @@ from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 
 USER = "user"
+_MARK = re.compile(r'\[\\\[(\d+)\\\]\]\([^()\s]*(?: "(?:[^"\\]|\\.)*")?\)')
 STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
 
 
@@ -54,6 +56,8 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
         if stopped:
             err.print(f"\n{stopped}")
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
+    except BrokenPipeError:  # `desk jobs | head -1`: the command line ends it silently
+        raise
     except DeskError as error:
         fail(error)
     except (SQLAlchemyError, SQLiteError) as error:
@@ -99,6 +103,11 @@ def confirm(question: str, otherwise: str) -> None:
     typer.confirm(question, abort=True, err=True)
 
 
+def short_marks(text: str) -> str:
+    """Replaces citation marks with an address by `[1]`: the address stands in the list of sources."""
+    return _MARK.sub(r"[\1]", text)
+
+
 def show(author: str, said: str, partial: bool) -> None:
     """Prints an answer, as Markdown on a terminal and as plain text elsewhere; progress as one dim line."""
     if partial:
@@ -107,17 +116,17 @@ def show(author: str, said: str, partial: bool) -> None:
         out.print(f"[bold]{author}[/]")
         show_markdown(said)
     else:
-        out.print(f"[{author}]: {said}", markup=False, soft_wrap=True)
+        out.print(f"[{author}]: {short_marks(said)}", markup=False, soft_wrap=True)
 
 
 def show_markdown(text: str) -> None:
-    """Prints Markdown: rendered on a terminal, unchanged elsewhere."""
+    """Prints Markdown: rendered on a terminal; elsewhere as it is, with short citation marks."""
     if out.is_terminal:
         from rich.markdown import Markdown
 
         out.print(Markdown(text))
     else:
-        out.print(text, markup=False, soft_wrap=True)
+        out.print(short_marks(text), markup=False, soft_wrap=True)
 
 
 async def show_progress(lines: AsyncIterator[str]) -> None:

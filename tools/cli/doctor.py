@@ -46,10 +46,12 @@ async def findings() -> list[Finding]:
     try:
         settings = load_settings()
     except SettingsError as error:
-        return [*found, Finding("settings", str(error), good=False)]
+        return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
     found.append(_config(settings))
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
+    if settings.corpus and not settings.corpus.is_dir():
+        found.append(Finding("corpus", f"DESK_CORPUS={settings.corpus} is not a folder", good=False))
     if otherwise := _other_emulator(settings):
         return [*found, Finding("backend", otherwise), *await _ledger(settings)]
     try:

@@ -222,7 +222,8 @@ async def _research(
         err.print(f"{job.id} was this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
         builds = f", building on {job.order.base}" if job.order.base else ""
-        err.print(f"{job.id} {'started' if new else 'goes on'}{builds} ({job.order.agent})", soft_wrap=True)
+        how = f"{job.order.agent}, on {job.order.server}"
+        err.print(f"{job.id} {'started' if new else 'continues'}{builds} ({how})", soft_wrap=True)
     await output.show(service, job.id)
 
 
@@ -322,6 +323,8 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
         confirm(question, f"to delete {job.id} without a question: desk forget {job.id} --yes")
     for line in await service.forget(job_id, insist=force):
         out.print(escape(line), soft_wrap=True)
+    if (copies := DEFAULT_FOLDER / job.id).exists():
+        out.print(f"{copies}: left alone, these are your copies", soft_wrap=True, markup=False)
 
 
 def _service() -> Research:

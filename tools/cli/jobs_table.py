@@ -71,6 +71,7 @@ def _facts(job: Job, now: float) -> dict[str, str]:
         "server": job.order.server,
         "started": f"{moment(job.created)} ({ago(now - job.created)}){took}",
         "progress": f"{job.events} events{f', last: {job.line}' if job.line else ''}" if job.finished is None else "",
+        "last news": ago(now - job.updated) if job.finished is None else "",
         "cost": f"at most ${job.cost:.2f}" if job.cost else "",
         "tokens": str(job.usage.get("total_tokens", "")),
         "builds on": job.order.base,

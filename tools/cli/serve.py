@@ -18,7 +18,9 @@ GRACE = 8
 
 def serve(
     host: Annotated[str, typer.Option(help="Address; others than this machine's need authentication.")] = "",
-    port: Annotated[int, typer.Option(help="Port; by default PORT of the environment, or 8080.")] = 0,
+    port: Annotated[
+        int, typer.Option(min=0, max=65_535, show_default="PORT of the environment, or 8080", help="Port.")
+    ] = 0,
     otel: Annotated[
         str, typer.Option("--otel", metavar="URL", help="Traces and metrics by OTLP, to a collector.")
     ] = "",

@@ -10,12 +10,18 @@ from rich.markup import escape
 
 from tools.cli.console import USER, run
 from tools.cli.terminal import err, out
+from tools.errors import DeskError
+from tools.sanitize import sanitize
 
 if TYPE_CHECKING:
     from google.adk.sessions import Session
 
 LONGEST_TITLE = 60
 STOPPED = "Stopped. The same command continues the deletion."
+
+
+class UnknownSession(DeskError):
+    """There is no conversation of that name."""
 
 
 def sessions() -> None:
@@ -45,13 +51,20 @@ async def _sessions() -> None:
     from tools.settings import load_settings
 
     store, _ = stores(load_settings())
-    table = Table("session", "last used", "events", "begins with")
+    table = Table(box=None, pad_edge=False)
+    for name in ("session", "last used", "events"):
+        table.add_column(name, no_wrap=True, overflow="fold")
+    table.add_column("begins with", no_wrap=True)
     for known in reversed((await store.list_sessions(app_name=NAME, user_id=USER)).sessions):
         session = await store.get_session(app_name=NAME, user_id=USER, session_id=known.id)
         if session:
             used = datetime.fromtimestamp(session.last_update_time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
-            table.add_row(escape(session.id), used, str(len(session.events)), escape(_title(session)))
-    out.print(table if table.row_count else 'No conversations yet. Begin one: desk ask "…"')
+            row = session.id, used, str(len(session.events)), _title(session)
+            table.add_row(*map(escape, row))
+            if not out.is_terminal:
+                print(sanitize("\t".join(row)))
+    if out.is_terminal:
+        out.print(table if table.row_count else 'No conversations yet. Begin one: desk ask "…"')
 
 
 def _title(session: Session) -> str:
@@ -72,7 +85,7 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
 
     store, artifacts = stores(load_settings())
     if await store.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
-        raise typer.BadParameter(f"there is no conversation {session_id}; `desk sessions` lists them")
+        raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)

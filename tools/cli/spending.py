@@ -195,7 +195,7 @@ def _start(since: str) -> float:
     try:
         return datetime.strptime(since, _FORMATS[By.day]).replace(tzinfo=UTC).timestamp()
     except ValueError:
-        fail(ValueError(f"--since {since}: it has to be a day like 2026-10-31"))
+        raise typer.BadParameter(f"--since {since}: it has to be a day like 2026-10-31") from None
 
 
 def _as_data(row: Row) -> dict[str, Any]:

@@ -64,8 +64,9 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
     here = "generate_content_config"
     for key in sorted((settings.keys() - SUPPORTED_KEYS) & types.GenerateContentConfig.model_fields.keys()):
         yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SUPPORTED_KEYS))}"
+    numbers = {key: settings.get(key) for key in _Limits.model_fields}
     try:
-        _Limits.model_validate({key: settings[key] for key in _Limits.model_fields if key in settings})
+        _Limits.model_validate({key: value for key, value in numbers.items() if isinstance(value, int | float)})
     except ValidationError as error:
         for entry in error.errors():
             yield (here, *entry["loc"]), f"`{entry['loc'][0]}`: {entry['msg'].lower()}, not {entry['input']!r}"

@@ -22,6 +22,7 @@ from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
 from tools.adk.model import InteractionsLlm
+from tools.adk.request_options import SUPPORTED_KEYS
 from tools.config.api_support import object_named, validate
 from tools.config.templates import placeholders
 from tools.interactions.model_catalog import capabilities_of, known_names
@@ -138,6 +139,8 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
             location = entry["loc"]
             if entry["type"] == "extra_forbidden":
                 yield location, _unknown_key(str(location[-1]), _keys_at(schema, location[:-1]))
+            elif location[:1] == ("server_tools",) and len(location) == 2 and isinstance(entry["input"], str):
+                yield location, f"write a tool as a mapping: `- type: {entry['input']}`"
             elif entry["type"] == "union_tag_invalid":
                 kinds = re.findall(r"'(\w+)'", str(entry["ctx"]["expected_tags"]))
                 tag = str(entry["ctx"]["tag"])
@@ -156,6 +159,8 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     yield from validate(data)
     yield from _missing_files(data, folder)
     if not root and issubclass(agent_class, LlmAgent):
+        if not str(data.get("description") or "").strip():
+            yield ("name",), "`description` is missing: the desk chooses a specialist by it"
         for key in TRANSFER_KEYS:
             if data.get(key) is not True:
                 yield (key,), f"`{key}: true` is missing: every turn starts at the root (see tools/adk/chain_plugin.py)"
@@ -213,6 +218,8 @@ def _no_such(name: str, what: str) -> str:
 
 
 def _unknown_key(key: str, known: Sequence[str]) -> str:
+    if key in SUPPORTED_KEYS and "generate_content_config" in known:
+        return f"unknown key `{key}`: it belongs under `generate_content_config:`"
     listed = f"; known here: {', '.join(known)}" if len(known) <= 12 else ""
     return f"unknown key `{key}`{did_you_mean(key, known)}{listed}"
 
