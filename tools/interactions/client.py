@@ -222,7 +222,7 @@ def _start_error(error: Exception) -> ApiError:
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, again=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):
-        return NotCreated(f"nothing was sent: {text}", again=error.transient)
+        return NotCreated(text, again=error.transient)
     return OutcomeUnknown(text, status=status)
 
 

@@ -133,7 +133,7 @@ class Worker:
                     await self.end(job, State.FAILED, f"nothing was started: {error}{later}", refused=True)
                     return
                 await self._unsent(job)
-                say("the server is busy; nothing was started yet, trying again")
+                say(f"nothing was started yet, trying again in {wait:.0f} s: {error}")
                 await self._sleep(wait)
             else:
                 if stream:
