@@ -38,7 +38,13 @@ app = typer.Typer(
 
 def main() -> None:
     """Runs `desk`."""
-    app(prog_name="desk")
+    try:
+        app(prog_name="desk")
+    finally:
+        try:
+            sys.stdout.flush()
+        except BrokenPipeError:  # the reader of a pipe has left; Python would complain when it flushes at its end
+            os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def _checked_session(name: str) -> str:

@@ -24,6 +24,7 @@ from tools.cli.console import USER, ExitStatus, confirm, fail, run, show_markdow
 from tools.cli.jobs_table import as_data, show_job, show_jobs
 from tools.cli.price import agreed, quote
 from tools.cli.terminal import err, out
+from tools.errors import DeskError
 
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
@@ -139,6 +140,10 @@ def forget(
 
 
 COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, forget)
+
+
+class NotWaiting(DeskError):
+    """A run does not wait for a yes."""
 
 
 class _Output:
@@ -275,7 +280,12 @@ async def _attach(job_id: str, output: _Output) -> None:
 
 
 async def _approve(job_id: str, changes: str, output: _Output) -> None:
+    from tools.research.job import TERMINAL
+
     limits, service = _settings().limits, _service()
+    job = await service.job(job_id)
+    if job.state in TERMINAL:
+        raise NotWaiting(f"{job_id} is {job.state} and waits for no yes: `desk status {job_id}` shows what is next")
     if changes:
         await service.revise(job_id, changes, limits=limits)
     else:

@@ -41,7 +41,7 @@ async def watch(ledger: Ledger) -> None:
     from tools.research.job import TERMINAL, State
 
     unfinished = frozenset(State) - TERMINAL
-    shown, trouble = board({}, [], time.time()), ""
+    shown, trouble = Group(Text("reading the ledger …", "dim")), ""
     with Live(shown, console=out, screen=True, auto_refresh=False) as live:
         while True:
             rows = max(out.height - _AROUND, 1)

@@ -64,7 +64,7 @@ def show_job(job: Job, as_json: bool) -> None:
 
 
 def _facts(job: Job, now: float) -> dict[str, str]:
-    data = as_data(job)
+    kept_until = job.kept_until(load_settings().retention_days * DAY)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"
     facts = {
         "agent": job.order.agent,
@@ -78,7 +78,7 @@ def _facts(job: Job, now: float) -> dict[str, str]:
         "answers": ", ".join(answer.interaction_id for answer in job.follow_ups),
         "error": job.error,
         "interaction": job.interaction_id or "",
-        "kept until": data["kept_until"] or "",
+        "kept until": "" if kept_until is None else moment(kept_until),
         "next": _next(job),
     }
     return {name: " ".join(value.split()) for name, value in facts.items() if value}
@@ -108,11 +108,11 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
         "agent": job.order.agent,
         "server": job.order.server,
         "interaction_id": job.interaction_id,
-        "kept_until": None if kept_until is None else moment(kept_until),
+        "kept_until": None if kept_until is None else _iso(kept_until),
         "builds_on": job.order.base,
         "follow_ups": [answer.interaction_id for answer in job.follow_ups],
-        "created": moment(job.created),
-        "seconds": job.seconds,
+        "created": _iso(job.created),
+        "seconds": None if job.seconds is None else round(job.seconds, 1),
         "usage": dict(job.usage),
         "cost_usd_at_most": job.cost,
         "plan": job.plan.text if job.plan else "",
@@ -133,6 +133,10 @@ def one_line(job: Job) -> str:
 def moment(seconds: float) -> str:
     """Formats a time, given in seconds since the epoch, in UTC: 2026-11-29 15:04:05Z."""
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+
+
+def _iso(seconds: float) -> str:
+    return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def ago(seconds: float, *, short: bool = False) -> str:

@@ -113,7 +113,8 @@ def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""
             hint = f" To try once more{cost}: {again}."
-            return f"Research `{id_}` is {state(job)}: {job.error or 'no reason was given'}.{hint}"
+            reason = job.error or ("" if job.state is State.CANCELLED else "no reason was given")
+            return f"Research `{id_}` is {state(job)}{reason and f': {reason}'}.{hint}"
 
 
 def _may_have_cost(job: Job) -> bool:
