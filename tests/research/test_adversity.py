@@ -57,7 +57,8 @@ def brain() -> Brain:
 async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, replicas: int, reached: str) -> None:
     services = [desk.service() for _ in range(replicas)]
     if reached == "at the server":
-        desk.api.faults({"on": "create", "delay_ms": 500})
+        # Each wait of `cancel` lets 0.2 virtual seconds pass, and the first thought comes after 60.
+        desk.api.faults({"on": "create", "delay_ms": 50})
     job, _ = await services[0].start(ORDER)
 
     async def is_there() -> bool:
