@@ -153,9 +153,7 @@ def emulator(context: typer.Context) -> None:
 
 
 @app.command()
-def demo(
-    folder: Folder = None,
-) -> None:
+def demo(folder: Folder = None) -> None:
     """Show everything once: small talk, weather, search, moderation, and a research run with its report."""
     from tools.cli.demo import run_demo
 

@@ -13,8 +13,6 @@ import typer
 
 MAX_ATTACHED_BYTES = 45 * 2**20
 """Maximum bytes of all attached files: a third is added on the wire, and the emulator takes requests of 64 MB."""
-
-
 DEFAULT_FOLDER = Path("reports")
 
 

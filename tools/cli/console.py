@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 import traceback
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -14,9 +13,9 @@ from rich.markup import escape
 
 from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
+from tools.interactions.citations import short_marks
 
 USER = "user"
-_MARK = re.compile(r'\[\\\[(\d+)\\\]\]\([^()\s]*(?: "(?:[^"\\]|\\.)*")?\)')
 STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
 
 
@@ -50,14 +49,12 @@ def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
 
     try:
         asyncio.run(_closing(work))
-    except (typer.Exit, typer.Abort, typer.BadParameter):
-        raise
+    except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
+        raise  # typer ends the command; silently after a closed pipe, as in `desk jobs | head -1`
     except KeyboardInterrupt:
         if stopped:
             err.print(f"\n{stopped}")
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
-    except BrokenPipeError:  # `desk jobs | head -1`: the command line ends it silently
-        raise
     except DeskError as error:
         fail(error)
     except (SQLAlchemyError, SQLiteError) as error:
@@ -101,11 +98,6 @@ def confirm(question: str, otherwise: str) -> None:
     if not can_ask():
         fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))
     typer.confirm(question, abort=True, err=True)
-
-
-def short_marks(text: str) -> str:
-    """Replaces citation marks with an address by `[1]`: the address stands in the list of sources."""
-    return _MARK.sub(r"[\1]", text)
 
 
 def show(author: str, said: str, partial: bool) -> None:

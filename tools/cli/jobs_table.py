@@ -46,8 +46,7 @@ def _columns(found: list[Job], now: float) -> Any:
         table.add_column(name, no_wrap=True)
     table.add_column("brief", no_wrap=True, ratio=1)
     for job in found:
-        state = STATES.get(job.state, job.state.replace("_", " "))
-        table.add_row(job.id, state, ago(now - job.created, short=narrow), escape(one_line(job)))
+        table.add_row(job.id, _state(job), ago(now - job.created, short=narrow), escape(one_line(job)))
     return table
 
 
@@ -57,14 +56,22 @@ def show_job(job: Job, as_json: bool) -> None:
         print(json.dumps(as_data(job), ensure_ascii=False))
         return
     now = time.time()
-    out.print(f"[bold]{job.id}[/]  {STATES.get(job.state, job.state.replace('_', ' '))}", soft_wrap=True)
+    out.print(f"[bold]{job.id}[/]  {_state(job)}", soft_wrap=True)
     out.print(escape(one_line(job)), soft_wrap=True)
     for name, value in _facts(job, now).items():
         out.print(f"  [dim]{name:11}[/] {escape(value)}", soft_wrap=True)
 
 
+def _state(job: Job) -> str:
+    return STATES.get(job.state, job.state.replace("_", " "))
+
+
+def _kept_until(job: Job) -> float | None:
+    return job.kept_until(load_settings().retention_days * DAY)
+
+
 def _facts(job: Job, now: float) -> dict[str, str]:
-    kept_until = job.kept_until(load_settings().retention_days * DAY)
+    kept_until = _kept_until(job)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"
     facts = {
         "agent": job.order.agent,
@@ -100,7 +107,7 @@ def _next(job: Job) -> str:
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
     """Returns a job, and its report if given, as JSON data."""
-    kept_until = job.kept_until(load_settings().retention_days * DAY)
+    kept_until = _kept_until(job)
     data = {
         "job": job.id,
         "state": job.state,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING
 
 from tools.cli.console import confirm
+from tools.cli.jobs_table import one_line
 from tools.cli.terminal import err
 from tools.research.job import Job, Order
 from tools.research.pricing import MINUTES, cost_of
@@ -53,7 +54,7 @@ async def quote(service: Research, order: Order) -> str:
         "time": f"usually {MINUTES[0]} to {MINUTES[1]} minutes",
     }
     if order.base and (base := await service.ledger.get(order.base)):
-        facts["builds on"] = f"{base.id} ({' '.join((base.order.title or base.order.brief).split())[:70]})"
+        facts["builds on"] = f"{base.id} ({one_line(base)[:70]})"
     if order.inputs:
         kinds = ", ".join(str(content.get("mime_type", "file")) for content in order.inputs)
         facts["files"] = f"{len(order.inputs)} ({kinds})"

@@ -142,8 +142,13 @@ def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) 
 
 def plain_marks(text: str, sources: Sequence[Source]) -> str:
     """Replaces the marks in what `cite` returned by marks without links, like `[1]`."""
-    plain = {_mark(source): f"[{source.number}]" for source in sources}
-    return _MARK.sub(lambda mark: plain.get(mark[0], mark[0]), text)
+    return _replaced(text, {_mark(source): f"[{source.number}]" for source in sources})
+
+
+def short_marks(text: str) -> str:
+    """Replaces the marks with links in a text by marks like `[1]`, where its sources are not known."""
+    marks = [mark for mark in _MARK.findall(text) if mark.startswith("[")]
+    return _replaced(text, {mark: f"[{_number(mark)}]" for mark in marks})
 
 
 def footnotes(text: str, sources: Sequence[Source]) -> str:
@@ -151,8 +156,7 @@ def footnotes(text: str, sources: Sequence[Source]) -> str:
 
     The text stays readable as it is, without an address after each sentence. GitHub and Pandoc render footnotes.
     """
-    notes = {_mark(source): f"[^{source.number}]" for source in sources}
-    text = _MARK.sub(lambda mark: notes.get(mark[0], mark[0]), text)
+    text = _replaced(text, {_mark(source): f"[^{source.number}]" for source in sources})
     return "\n".join([text.rstrip(), "", *(f"[^{source.number}]: {_source_line(source)}" for source in sources)])
 
 
@@ -216,6 +220,15 @@ def _source_line(source: Source) -> str:
         return f"[{_escape(source.title)}]({link_address(source.url)})"
     names = dict.fromkeys(filter(None, (source.title, source.url)))
     return _escape(" ".join(" — ".join(names).split()))
+
+
+def _number(mark: str) -> str:
+    """The number in a mark with a link."""
+    return mark[3 : mark.index("\\]")]
+
+
+def _replaced(text: str, marks: Mapping[str, str]) -> str:
+    return _MARK.sub(lambda mark: marks.get(mark[0], mark[0]), text)
 
 
 def _mark(source: Source) -> str:

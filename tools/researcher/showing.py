@@ -220,16 +220,17 @@ class TurnPresenter:
 
     async def _known(self, store: BaseArtifactService) -> set[str]:
         """Names of the files that the conversation has."""
-        user, session = self.context.session.user_id, self.context.session.id
         async with asyncio.timeout(SAVE_SECONDS):
-            keys = await store.list_artifact_keys(app_name=self.context.app_name, user_id=user, session_id=session)
-        return set(keys)
+            return set(await store.list_artifact_keys(**self._place))
 
     async def _save(self, store: BaseArtifactService, name: str, part: types.Part) -> int:
-        user, session = self.context.session.user_id, self.context.session.id
-        return await store.save_artifact(
-            app_name=self.context.app_name, user_id=user, session_id=session, filename=name, artifact=part
-        )
+        return await store.save_artifact(**self._place, filename=name, artifact=part)
+
+    @property
+    def _place(self) -> dict[str, Any]:
+        """The conversation, as artifact services name it."""
+        session = self.context.session
+        return {"app_name": self.context.app_name, "user_id": session.user_id, "session_id": session.id}
 
     def _say(self, text: str, **values: Any) -> Event:
         return self._event(content=types.Content(role="model", parts=[types.Part(text=text)]), **values)

@@ -131,12 +131,9 @@ def _table(records: list[Any], units: Mapping[str, Any]) -> list[str]:
     if not 2 <= len(keys) <= MOST_COLUMNS or any(record.keys() != records[0].keys() for record in records):
         return []
     rows = [[_cell(key, record, units) for key in keys] for record in records[:MOST_ROWS]]
-    lines = [" | ".join(map(humanised, keys)), "---|" * (len(keys) - 1) + "---", *(" | ".join(row) for row in rows)]
-    left = len(records) - MOST_ROWS
-    return [
-        *(f"| {line} |" if "---" not in line else f"|{line}|" for line in lines),
-        *([f"… and {left} more"] * (left > 0)),
-    ]
+    head, *body = (f"| {' | '.join(cells)} |" for cells in [[humanised(key) for key in keys], *rows])
+    more = [f"… and {len(records) - MOST_ROWS} more"] if len(records) > MOST_ROWS else []
+    return [head, "|" + "---|" * len(keys), *body, *more]
 
 
 def _cell(key: str, record: Mapping[str, Any], units: Mapping[str, Any]) -> str:
