@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from evals.result import Case, Run
 from evals.statistics import interval
 
+CONFIDENCE_LEVEL = 0.95
+"""A difference counts if this interval of its mean does not contain zero."""
 PASSED = "passed"
 
 
@@ -47,7 +49,7 @@ def compare(first: Run, second: Run) -> list[Difference]:
             if (a := _score(one, metric)) is not None and (b := _score(two, metric)) is not None
         ]
         if scores:
-            low, high = interval([b - a for a, b in scores])
+            low, high = interval([b - a for a, b in scores], CONFIDENCE_LEVEL)
             before, after = (sum(column) / len(scores) for column in zip(*scores, strict=True))
             found.append(Difference(metric, len(scores), before, after, low, high))
     return found

@@ -92,14 +92,20 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
     return float(interval.low), float(interval.high)
 
 
-def interval(differences: Sequence[float]) -> tuple[float, float]:
-    """The 95 % interval of a mean of paired differences, by the percentile bootstrap with a fixed seed.
+def interval(differences: Sequence[float], level: float) -> tuple[float, float]:
+    """The confidence interval of a mean of paired differences, by the percentile bootstrap with a fixed seed.
 
     If all differences are equal, resampling shows no spread: then the margin is what one more case could change.
+
+    Args:
+        level: confidence level, such as 0.95.
     """
     mean = sum(differences) / len(differences)
     if len(set(differences)) == 1:
         margin = 1 / (len(differences) + 1) if mean else 0.0
         return mean - margin, mean + margin
-    found = bootstrap((differences,), np.mean, n_resamples=SAMPLES, method="percentile", rng=0).confidence_interval
+    resampled = bootstrap(
+        (differences,), np.mean, n_resamples=SAMPLES, confidence_level=level, method="percentile", rng=0
+    )
+    found = resampled.confidence_interval
     return float(found.low), float(found.high)

@@ -16,11 +16,11 @@ from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
 from interactions_emulator.brain.rules import corpus_qa, document_qa, drawing, results, small_talk
 from interactions_emulator.brain.rules.answer import Ids, say, sendable
 from interactions_emulator.brain.rules.attachments import all_text, read_documents
+from interactions_emulator.brain.rules.deep_research_agent import research
 from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, split_text
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, parse_turn
-from interactions_emulator.brain.rules.research import research
 from interactions_emulator.brain.rules.research_phrases import wishes_of
 from interactions_emulator.brain.rules.schema import fill_schema
 from interactions_emulator.brain.rules.tool_calls import Allowed, allowed_by, calls, question_back

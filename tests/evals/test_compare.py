@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.compare import PASSED, changed, compare
+from evals.compare import CONFIDENCE_LEVEL, PASSED, changed, compare
 from evals.result import Case, ResultError, Run, Said, Turn, load_run, save_run
 from evals.statistics import interval
 
@@ -40,9 +40,9 @@ def test_a_difference_in_most_cases_is_none() -> None:
 
 
 def test_a_single_case_that_changes_is_not_enough_to_tell() -> None:
-    low, high = interval([1.0])
+    low, high = interval([1.0], CONFIDENCE_LEVEL)
     assert (low, high) == (0.5, 1.5)
-    assert interval([0.0, 0.0]) == (0.0, 0.0)
+    assert interval([0.0, 0.0], CONFIDENCE_LEVEL) == (0.0, 0.0)
 
 
 def test_metrics_are_compared_over_the_cases_that_both_have() -> None:
@@ -55,7 +55,7 @@ def test_metrics_are_compared_over_the_cases_that_both_have() -> None:
 
 def test_the_same_comparison_gives_the_same_interval() -> None:
     differences = [0.1, -0.2, 0.3, 0.0, 0.5, -0.1]
-    assert interval(differences) == interval(differences)
+    assert interval(differences, CONFIDENCE_LEVEL) == interval(differences, CONFIDENCE_LEVEL)
 
 
 def test_cases_that_fail_now_come_before_those_that_pass_now() -> None:

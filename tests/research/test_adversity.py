@@ -22,10 +22,11 @@ from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while
 from tests.scripts import research_brain, said, search
 from tools.interactions.client import InteractionsClient
 from tools.interactions.transport import Transport
+from tools.research.errors import NotFinished, WrongBackend
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.research.quotas import LimitReached, Quotas
-from tools.research.service import NotFinished, Research, WrongBackend
+from tools.research.service import Research
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}
@@ -158,13 +159,11 @@ async def test_a_research_that_seemed_forgotten_is_looked_for_again_when_a_perso
 
 
 async def test_a_job_of_another_server_is_left_alone(desk: Desk) -> None:
-    here = desk.service()
-    here._server = lambda: "gemini"
+    here = desk.service(name="gemini")
     job, _ = await here.start(ORDER)
     await begin_following(desk, here, job)
     await here.close()
-    there = desk.service()
-    there._server = lambda: "emulator"
+    there = desk.service(name="emulator")
     calls = len(desk.api.log()["requests"])
     assert await there.resume() == []
     for act in (there.cancel, there.approve, lambda job_id: lines(there, job)):
@@ -174,8 +173,7 @@ async def test_a_job_of_another_server_is_left_alone(desk: Desk) -> None:
     assert len(desk.api.log()["requests"]) == calls
     other, new = await there.start(ORDER)
     assert (new, other.id != job.id) == (True, True)
-    again = desk.service()
-    again._server = lambda: "gemini"
+    again = desk.service(name="gemini")
     await lines_while_time_passes(desk, again, job)
     assert (await again.job(job.id)).state is State.COMPLETED
 

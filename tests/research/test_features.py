@@ -12,9 +12,10 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk, Later
 from tests.research.test_promises import LINES, ORDER, begin, lines, lines_while_time_passes
 from tests.scripts import research_brain, said
+from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
 from tools.research.job import Job, State
 from tools.research.quotas import LimitReached, Quotas
-from tools.research.service import NotDeleted, NotFinished, Research, UnknownJob, WrongBackend
+from tools.research.service import Research
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
 
@@ -210,7 +211,7 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
     dead = desk.service()
     job, watching = await begin(desk, dead)
     watching.cancel()
-    task = dead._runs[job.id].task
+    task = dead._tasks.ensure(job).task
     assert task
     dead.ledger.release_lease = _nothing  # type: ignore[method-assign]
     await dead.close()

@@ -12,10 +12,11 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
+from tools.research.errors import NotFinished, UnknownJob
 from tools.research.follow_up import ask as ask_about
 from tools.research.job import Job, Order, State
 from tools.research.report.reading import read_report
-from tools.research.service import NotFinished, Research, UnknownJob
+from tools.research.service import Research
 from tools.researcher.messages import started
 
 MODEL = "gemini-3.8-flash"

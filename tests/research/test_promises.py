@@ -14,8 +14,9 @@ from interactions_emulator.engine.request_log import fingerprint
 from tests.conftest import Desk, Later
 from tests.scripts import REPORT
 from tools.interactions.client import ApiError
+from tools.research.errors import UnknownJob
 from tools.research.job import Job, Order, State, new_job
-from tools.research.service import Research, UnknownJob
+from tools.research.service import Research
 from tools.research.texts import moment
 from tools.researcher.messages import outcome
 
@@ -363,7 +364,7 @@ async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(
     job, watching = await begin(desk, service)
     job = await service.cancel(job.id)
     assert (job.state, "would not cancel" in job.error) == (State.CANCELLED, True)
-    assert service._runs == {}  # nothing follows it, not even until the lease is renewed
+    assert not service._tasks.is_running(job.id)  # nothing follows it, not even until the lease is renewed
     await watching
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)

@@ -15,8 +15,8 @@ from tests.conftest import Desk
 from tests.research.resources import short, text_part
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tools.interactions.citations import Source
+from tools.research.errors import NotFinished
 from tools.research.report.links import AT_ONCE, is_public
-from tools.research.service import NotFinished
 
 GOOGLE = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"
 TARGETS = {

@@ -20,10 +20,11 @@ from tests.scripts import research_brain, said
 from tools.interactions.client import CreateRequest
 from tools.interactions.resources import Event
 from tools.research.config import ResearchSettings
+from tools.research.errors import WrongBackend
 from tools.research.job import DAY, Job, Kind, Order, State, new_job
 from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas
 from tools.research.rows import row_of
-from tools.research.service import Research, WrongBackend
+from tools.research.service import Research
 
 MODEL = "gemini-3.8-flash"
 MAX = "deep-research-max-preview-04-2026"
@@ -368,8 +369,7 @@ def old_key(order: Order) -> str:
 async def test_a_row_with_the_old_spelling_of_its_server_and_the_old_key_is_found_resumed_and_joined(
     desk: Desk, tmp_path: Path
 ) -> None:
-    first = desk.service()
-    first._server = lambda: HERE
+    first = desk.service(name=HERE)
     job = await running(first, ORDER.brief)
     await first.close()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:  # as an older program left it
@@ -377,8 +377,7 @@ async def test_a_row_with_the_old_spelling_of_its_server_and_the_old_key_is_foun
         connection.execute(
             "UPDATE research_jobs SET server = ?, key = ? WHERE id = ?", (OLD_SPELLING, old_key(old), job.id)
         )
-    service = desk.service()
-    service._server = lambda: HERE
+    service = desk.service(name=HERE)
     assert [found.id for found in await service.jobs("ada")] == [job.id]
     assert [taken.id for taken in await service.resume()] == [job.id]
     joined, new = await service.start(ORDER)
@@ -390,14 +389,12 @@ async def test_a_row_with_the_old_spelling_of_its_server_and_the_old_key_is_foun
 
 
 async def test_a_row_of_another_address_is_another_servers(desk: Desk, tmp_path: Path) -> None:
-    first = desk.service()
-    first._server = lambda: HERE
+    first = desk.service(name=HERE)
     job = await running(first, ORDER.brief)
     await first.close()
     with sqlite3.connect(tmp_path / "ledger.db") as connection:
         connection.execute("UPDATE research_jobs SET server = 'gemini https://example.org' WHERE id = ?", (job.id,))
-    service = desk.service()
-    service._server = lambda: HERE
+    service = desk.service(name=HERE)
     assert (await service.jobs("ada"), await service.resume()) == ([], [])
     with pytest.raises(WrongBackend, match=r"was given to gemini https://example\.org,"):
         await service.cancel(job.id)

@@ -10,10 +10,10 @@ import pytest
 from google.adk.events import Event, EventActions
 
 from tests.researcher.conftest import Call, Desk
+from tools.research.errors import WrongBackend
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed
-from tools.research.service import WrongBackend
 from tools.researcher.confirmation import TurnContext, confirm
 
 
@@ -328,7 +328,7 @@ async def test_a_report_of_another_server_is_neither_asked_nor_built_on(
     job = await desk.quote()
     await desk.say("yes", approve(job.id))
     requests = len(desk.api.log()["requests"])
-    monkeypatch.setattr(desk.service, "_server", lambda: "another")
+    monkeypatch.setattr("tools.research.server_data.ServerData.server", "another")
     with pytest.raises(WrongBackend):
         await desk.service.follow_up(job.id, "Why?", "gemini-3.8-flash")
     with pytest.raises(WrongBackend):

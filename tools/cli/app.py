@@ -18,7 +18,8 @@ from rich.markup import escape
 
 from tools.cli import jobs, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
-from tools.cli.console import USER, ExitStatus, fail, options, run, show
+from tools.cli.console import USER, fail, options, run, show
+from tools.cli.exit_status import ExitStatus
 from tools.cli.help import CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.moderate import moderate

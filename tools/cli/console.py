@@ -5,28 +5,18 @@ from __future__ import annotations
 import traceback
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
-from enum import IntEnum
 from typing import Any, NoReturn
 
 import typer
 from rich.markup import escape
 
+from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 from tools.interactions.citations import short_marks
 
 USER = "user"
 STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
-
-
-class ExitStatus(IntEnum):
-    """Exit statuses of all commands: `desk help exit-codes`."""
-
-    DONE = 0
-    FAILED = 1
-    USAGE = 2
-    FLAGGED = 3
-    INTERRUPTED = 130
 
 
 @dataclass

@@ -12,7 +12,8 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from tools.cli.arguments import read_text
-from tools.cli.console import ExitStatus, fail, run, show_markdown
+from tools.cli.console import fail, run, show_markdown
+from tools.cli.exit_status import ExitStatus
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:

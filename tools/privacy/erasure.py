@@ -19,8 +19,9 @@ from google.adk.sessions import BaseSessionService, Session
 from tools.errors import DeskError
 from tools.interactions.client import ApiError, InteractionsClient, NotFound
 from tools.interactions.retry import retried
+from tools.research.errors import WrongBackend
 from tools.research.job import Job
-from tools.research.service import Research, WrongBackend
+from tools.research.service import Research
 
 AT_ONCE = 8
 """Maximum number of parallel requests to the server."""

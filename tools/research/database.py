@@ -8,7 +8,9 @@ from contextlib import AsyncExitStack, asynccontextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import event
+from sqlalchemy import Table, event
+from sqlalchemy.dialects.postgresql import insert as postgresql_insert
+from sqlalchemy.dialects.sqlite import insert as sqlite_insert
 from sqlalchemy.engine import URL
 from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, StatementError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
@@ -117,6 +119,11 @@ class Database:
     async def close(self) -> None:
         """Ends all connections."""
         await self.engine.dispose()
+
+
+def upsert(connection: AsyncConnection, table: Table) -> Any:
+    """An `INSERT` with `ON CONFLICT` support, for either database."""
+    return (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(table)
 
 
 def _parsed(text: str) -> DatabaseUrl:

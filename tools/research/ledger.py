@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 import logging
 from collections.abc import Callable, Collection, Iterable, Iterator, Sequence
-from dataclasses import asdict
 from typing import Any
 
 from sqlalchemy import (
@@ -25,9 +24,10 @@ from sqlalchemy.exc import IntegrityError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
-from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, FollowUpAnswer, Job, Order, State
-from tools.research.questions import Action, Question, Yes
-from tools.research.quotas import STILL_RUNS_S, Check
+from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, Order, State
+from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
+from tools.research.questions import Question, Yes
+from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
 from tools.research.rows import (
     UnreadableJob,
     answers_text,
@@ -37,15 +37,8 @@ from tools.research.rows import (
     row_of,
     spending_of_row,
 )
-from tools.research.shared_statements import (
-    lock_user,
-    newest_create,
-    record_spending,
-    upsert,
-    usage_of_day,
-    use_yes,
-)
 from tools.research.spending import Spending, spending_of
+from tools.research.spending_queries import lock_user, newest_create, record_spending, used_by
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SPENDING, TASKS
 from tools.shielded import finish_shielded, shielded
 
@@ -89,7 +82,7 @@ class Ledger:
                 known = select(JOBS.c.id).where(JOBS.c.key == job.order.key)
                 if check and (await connection.execute(known)).first() is None:
                     await lock_user(connection, job.order.user)
-                    check(await usage_of_day(connection, job, job.created))
+                    check(await used_by(connection, job, job.created))
                 await connection.execute(insert(JOBS).values(**row_of(job)))
             return job, True
         except IntegrityError:
@@ -205,7 +198,7 @@ class Ledger:
         async with self._database.write() as connection:
             if check:
                 await lock_user(connection, job.order.user)
-                check(await usage_of_day(connection, job, now))
+                check(await used_by(connection, job, now))
             row = await _change(connection, job.id, waits, now, {**values, "state": State.INTENDED})
             if row and yes:
                 await use_yes(connection, yes)
@@ -236,12 +229,12 @@ class Ledger:
     async def begin(self, job: Job, now: float) -> Job | None:
         """Marks a job as STARTING and records what its create may cost, in one transaction.
 
-        A job that was approved more than a day ago waits for approval again: the daily limits no longer count it.
+        A job that was approved more than `LIMIT_PERIOD_S` ago waits for approval again: the limits no longer count it.
 
         Returns:
             The job, or none if its create must not be sent.
         """
-        state = case((JOBS.c.updated < now - DAY, State.AWAITING_APPROVAL), else_=State.STARTING)
+        state = case((JOBS.c.updated < now - LIMIT_PERIOD_S, State.AWAITING_APPROVAL), else_=State.STARTING)
         async with self._database.write() as connection:
             await lock_user(connection, job.order.user)
             row = await _change(connection, job.id, JOBS.c.state == State.INTENDED, now, {"state": state})
@@ -260,7 +253,7 @@ class Ledger:
         async with self._database.write() as connection:
             await lock_user(connection, job.order.user)
             if check:
-                check(await usage_of_day(connection, job, entry.time))
+                check(await used_by(connection, job, entry.time))
             await record_spending(connection, entry)
 
     @shielded
@@ -283,26 +276,14 @@ class Ledger:
     @shielded
     async def ask(self, question: Question) -> None:
         """Writes a question; it replaces an earlier one about the same subject."""
-        values = asdict(question)
         async with self._database.write() as connection:
-            asked = upsert(connection, QUESTIONS).values(values)
-            await connection.execute(
-                asked.on_conflict_do_update(index_elements=QUESTIONS.primary_key.columns, set_=values)
-            )
+            await write_question(connection, question)
 
     @shielded
     async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
         """The unanswered questions to a user, of one conversation or about one subject if given."""
-        query = select(QUESTIONS).where(QUESTIONS.c.user == user)
-        if session is not None:
-            query = query.where(QUESTIONS.c.session == session)
-        if subject is not None:
-            query = query.where(QUESTIONS.c.subject == subject)
         async with self._database.begin() as connection:
-            rows = (await connection.execute(query)).mappings().all()
-        names = ("user", "session", "subject", "version", "invocation")
-        known = [row for row in rows if row["action"] in set(Action)]  # a newer program may ask other questions
-        return [Question(action=Action(row["action"]), **{name: row[name] for name in names}) for row in known]
+            return await read_questions(connection, user, session, subject)
 
     @shielded
     async def use(self, yes: Yes) -> None:
@@ -317,11 +298,8 @@ class Ledger:
     @shielded
     async def withdraw(self, user: str, session: str, subject: str | None = None) -> None:
         """Deletes a conversation's question about a subject, or all its questions."""
-        query = delete(QUESTIONS).where(QUESTIONS.c.user == user, QUESTIONS.c.session == session)
-        if subject is not None:
-            query = query.where(QUESTIONS.c.subject == subject)
         async with self._database.write() as connection:
-            await connection.execute(query)
+            await delete_questions(connection, user, session, subject)
 
     async def add_answer(self, job_id: str, answer: FollowUpAnswer) -> Job | None:
         """Appends a model's answer to a job.

@@ -10,6 +10,8 @@ from tools.errors import DeskError
 from tools.research.job import Job, Kind
 from tools.research.spending import Spending, Used, spending_of
 
+LIMIT_PERIOD_S = 86_400.0
+"""Seconds of the period whose creates and USD the daily limits count: the last 24 hours."""
 STILL_RUNS_S = 3600.0
 """Seconds for which a run counts as running after a refused cancel or an unknown start: no run takes over an hour."""
 Check = Callable[[Used], None]

@@ -10,23 +10,25 @@ import asyncio
 import logging
 import time
 from collections.abc import AsyncGenerator, Awaitable, Callable
-from dataclasses import dataclass, field, replace
+from contextlib import aclosing
+from dataclasses import replace
 from typing import Any
 
 import httpx2
 
-from tools.errors import DeskError
 from tools.interactions.citations import replace_urls
-from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
-from tools.interactions.resources import Resource
+from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
+from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import ask
 from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, within, within_day
 from tools.research.report.links import resolve
 from tools.research.report.reading import Report, from_json, to_json
+from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment
 from tools.research.timeouts import ResearchTimeouts
@@ -40,40 +42,6 @@ ORPHAN_AFTER_S = 15.0
 """Seconds after which an unsent order without a lease counts as orphaned."""
 WATCH_GRACE_S = 10.0
 """Seconds that a watcher waits for the ledger beyond its own time."""
-AUTH_STATUSES = (401, 403)
-"""HTTP statuses of a refused identity: they say nothing about the interaction."""
-
-
-class UnknownJob(DeskError):
-    """The ledger has no such job."""
-
-
-class NotFinished(DeskError):
-    """The job has no report."""
-
-
-class WrongBackend(DeskError):
-    """The job belongs to another server. The message says which."""
-
-
-class NotDeleted(DeskError):
-    """The server did not delete all data of a job. The message says what is left."""
-
-
-@dataclass
-class _JobTask:
-    """The task of a job in this process, and its lines so far."""
-
-    task: asyncio.Task[None] | None = None
-    lines: list[str] = field(default_factory=list)
-    changed: asyncio.Event = field(default_factory=asyncio.Event)
-
-    def say(self, line: str) -> None:
-        if line in self.lines[-2:]:  # two, as a warning and a line may alternate
-            return
-        self.lines.append(line)
-        self.changed.set()
-        self.changed = asyncio.Event()
 
 
 class Research:
@@ -97,10 +65,10 @@ class Research:
         may_start: whether `resume` may send orders that were not sent yet; false with `store: false`.
         """
         self.ledger = ledger
-        self._client, self._server, self._clock, self._sleep = client, server, clock, sleep
+        self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timeouts, self._retention, self._may_start = timeouts or ResearchTimeouts(), retention, may_start
         self._worker = Worker(ledger, client, self._timeouts, clock, sleep)
-        self._runs: dict[str, _JobTask] = {}
+        self._tasks = JobTasks(self._worker.work)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -116,7 +84,7 @@ class Research:
         Raises:
             LimitReached: the user has too much running or spent. It is not raised if the order has a job.
         """
-        order = replace(order, server=self._server())
+        order = replace(order, server=self._data.server)
         newest = await self.latest_attempt(order)
         if newest and not newest.came_to_nothing:
             if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the user may now want a plan
@@ -135,7 +103,7 @@ class Research:
             WrongBackend: the run belongs to another server.
         """
         job, _ = await self._finished(job_id, "that could be built on")
-        self._check_server(job)
+        self._data.check(job)
         return replace(order, base=job.id, previous=job.latest_interaction_id or "")
 
     async def start_again(
@@ -151,7 +119,7 @@ class Research:
             LimitReached: see `start`.
         """
         newest = await self.latest_attempt(job.order) or job
-        order = replace(newest.order, session=session or job.order.session, server=self._server())
+        order = replace(newest.order, session=session or job.order.session, server=self._data.server)
         last = await self.latest_attempt(order)
         for known in (newest, last):
             if known and known.is_repeated_by_joining:
@@ -163,7 +131,7 @@ class Research:
 
     async def latest_attempt(self, order: Order) -> Job | None:
         """The last attempt of the same order at this server, or none."""
-        first = replace(order, attempt=1, server=self._server()).key
+        first = replace(order, attempt=1, server=self._data.server).key
         jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)
         same = [job for job in jobs if replace(job.order, attempt=1).key == first]
         return max(same, key=lambda job: job.order.attempt, default=None)
@@ -222,7 +190,7 @@ class Research:
         return changed
 
     async def _reply(self, job: Job, plan: Plan | None, limits: Quotas | None, yes: Yes | None) -> Job:
-        self._check_server(job)
+        self._data.check(job)
         if yes and yes.question.version != job.version:
             raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a yes of its own")
         values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
@@ -243,7 +211,7 @@ class Research:
             ApiError: the model could not be asked.
         """
         job, report = await self._finished(job_id, "to ask about")
-        self._check_server(job)
+        self._data.check(job)
         entry = spending_of_question(job, model, self._clock())
         await self.ledger.spend(job, entry, within_day(limits, entry) if limits else None)
         asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
@@ -281,19 +249,8 @@ class Research:
         """
         job = await self.cancel(job_id)
         if job.interactions and not insist:
-            self._check_server(job)
-        deleted, left = list[str](), list[str]()
-        for interaction_id in job.interactions:
-            if job.order.server != self._server():
-                left.append(f"interaction {interaction_id}: left alone at {job.order.server or 'an unknown server'}")
-                continue
-            try:
-                await self._client.delete(interaction_id)
-                deleted.append(f"interaction {interaction_id}: deleted at the server")
-            except NotFound:
-                deleted.append(f"interaction {interaction_id}: already gone at the server")
-            except ApiError as error:
-                left.append(f"interaction {interaction_id}: the server refused ({error})")
+            self._data.check(job)
+        deleted, left = await self._data.delete(job)
         if left and not insist:
             raise NotDeleted(
                 f"{job_id} is kept here, since not all of it was deleted at the server: {'; '.join(left)}. Try again,"
@@ -312,7 +269,7 @@ class Research:
         Returns:
             The resumed jobs.
         """
-        now, server = self._clock(), self._server()
+        now, server = self._clock(), self._data.server
         orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
         if self._may_start():
             unsent = await self.ledger.abandoned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
@@ -320,7 +277,7 @@ class Research:
         for job in orphans:
             await self._ensure(job.id)
         for job in await self.ledger.abandoned(server, now, {State.STALLED}, now - HOUR):
-            resource = await self._read(job.interaction_id or "")
+            resource = await self._data.read(job.interaction_id or "")
             if resource.get("status") in OUTCOMES:
                 await self._worker.finish(job, resource)
             else:
@@ -336,7 +293,7 @@ class Research:
             Whether the job was resumed.
         """
         job = await self.ledger.of_interaction(interaction_id)
-        if job is None or job.state not in HAS_INTERACTION or job.order.server != self._server():
+        if job is None or job.state not in HAS_INTERACTION or job.order.server != self._data.server:
             return False
         await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
         await self._ensure(job.id)
@@ -359,28 +316,13 @@ class Research:
         """
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         async with asyncio.timeout_at(end and end + WATCH_GRACE_S):
-            if (await self.job(job_id)).order.server == self._server():
+            if (await self.job(job_id)).order.server == self._data.server:
                 # Read an expired job again when a person asks: the server may know it after all.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
             run = await self._ensure(job_id)
-        shown = 0
-        while True:
-            changed = run.changed
-            while shown < len(run.lines):
-                yield run.lines[shown]
-                shown += 1
-            if run.task is None or run.task.done():
-                break
-            left = None if end is None else end - asyncio.get_running_loop().time()
-            if left is not None and left <= 0:
-                return
-            waiter = asyncio.ensure_future(changed.wait())
-            try:
-                await asyncio.wait({waiter, run.task}, timeout=left, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                waiter.cancel()
-        if run.task and not run.task.cancelled():
-            run.task.result()  # raises what went wrong
+        async with aclosing(run.watch(end)) as lines:
+            async for line in lines:
+                yield line
 
     async def job(self, job_id: str) -> Job:
         """The job as the ledger has it.
@@ -395,7 +337,7 @@ class Research:
 
     async def jobs(self, user: str) -> list[Job]:
         """The jobs of a user at this server, newest first."""
-        server = self._server()
+        server = self._data.server
         return [job for job in await self.ledger.find(user=user, limit=1000) if job.order.server == server]
 
     async def _finished(self, job_id: str, what: str) -> tuple[Job, Report]:
@@ -416,19 +358,19 @@ class Research:
         job is no longer followed, and its error says that it may still run.
         """
         while (job := await self.job(job_id)).state not in TERMINAL:
-            self._check_server(job)
+            self._data.check(job)
             if job.state is State.STARTING:  # some process is about to learn its id
                 await self._ensure(job_id)
                 await self._sleep(0.2)
                 continue
             if job.state is State.INTENDED:  # it may be starting just now
-                await self._stop(job_id)
+                await self._tasks.stop(job_id)
             error, may_run = "", False
             if job.state is State.START_UNKNOWN:
                 may_run = True
                 error = f"it may have been started, and nobody can stop it without its id: {job.error}"
             elif job.state in HAS_INTERACTION and job.interaction_id:
-                resource, error = await self._cancel(job.interaction_id)
+                resource, error = await self._data.cancel(job.interaction_id)
                 may_run = bool(error)
                 if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it ended before the cancel
                     await self._worker.finish(job, resource)
@@ -436,57 +378,19 @@ class Research:
             now = self._clock()
             ended: dict[str, Any] = {"state": State.CANCELLED, "finished": now, "error": error, "may_run": int(may_run)}
             await self.ledger.change(job_id, {job.state}, now, **ended)
-        await self._stop(job_id)
+        await self._tasks.stop(job_id)
         return job
-
-    async def _cancel(self, interaction_id: str) -> tuple[Resource, str]:
-        """Asks the server to cancel an interaction; returns its resource, and the error if the server refused.
-
-        Raises:
-            ApiError: the server could not be asked.
-        """
-        try:
-            return await self._client.cancel(interaction_id), ""
-        except ApiError as failure:
-            if not isinstance(failure, NotFound | Refused) or failure.status in AUTH_STATUSES:
-                raise ApiError(f"it could not be cancelled and goes on: {failure}") from failure
-            refusal = f"the server would not cancel it, it may run on and be billed: {failure}"
-            return await self._read(interaction_id), refusal
-
-    async def _read(self, interaction_id: str) -> Resource:
-        try:
-            return await self._client.get(interaction_id)
-        except ApiError:
-            return {}
 
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
         if self._asking:
             await asyncio.wait(self._asking, timeout=self._timeouts.create_timeout_s)
-        for job_id in list(self._runs):
-            await self._stop(job_id)
+        await self._tasks.stop_all()
         await self.ledger.close()
 
-    async def _stop(self, job_id: str) -> None:
-        run = self._runs.pop(job_id, None)
-        if run and run.task:
-            run.task.cancel()
-            await asyncio.gather(run.task, return_exceptions=True)
-
-    async def _ensure(self, job_id: str) -> _JobTask:
-        """The task entry of a job; starts a task if the job is active and has none."""
+    async def _ensure(self, job_id: str) -> JobTask:
+        """Returns the job's task; starts one if the job is active and has none."""
         job = await self.job(job_id)
-        run = self._runs.get(job_id)
-        if run is None or run.task is None or run.task.done():
-            run = self._runs[job_id] = _JobTask()
-            if job.state in ACTIVE:
-                self._check_server(job)
-                run.task = asyncio.create_task(self._worker.work(job, run.say))
-        return run
-
-    def _check_server(self, job: Job) -> None:
-        if job.order.server != self._server():
-            raise WrongBackend(
-                f"{job.id} was given to {job.order.server or 'an unknown server'}, and this process talks to"
-                f" {self._server()}: it can be reached with the settings that it was started with"
-            )
+        if job.state in ACTIVE and not self._tasks.is_running(job_id):
+            self._data.check(job)
+        return self._tasks.ensure(job)

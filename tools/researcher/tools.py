@@ -18,12 +18,13 @@ from tools.errors import DeskError
 from tools.redaction import redact
 from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
+from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.job import Job, Order, State
 from tools.research.pricing import MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.report.rendering import inert, to_chat
-from tools.research.service import WATCH_GRACE_S, NotFinished, Research, UnknownJob
+from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
 from tools.researcher import confirmation
 from tools.researcher.inputs import inputs_of, newest_files

@@ -1,53 +1,18 @@
-"""SQL statements that several transactions of the ledger use: record spending, read limits, mark a yes as used."""
+"""SQL for spending entries and for what a user has used, each run within a transaction of the ledger."""
 
 from __future__ import annotations
 
 import json
 from dataclasses import asdict
-from typing import Any
 
-from sqlalchemy import ColumnElement, Table, Update, and_, case, delete, func, insert, or_, select, text, update
-from sqlalchemy.dialects import postgresql, sqlite
+from sqlalchemy import Update, and_, case, func, insert, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from tools.research.job import ACTIVE, DAY, Job, Kind, State
-from tools.research.questions import NotConfirmed, Question, Yes
-from tools.research.quotas import STILL_RUNS_S
+from tools.research.job import ACTIVE, Job, Kind, State
+from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S
 from tools.research.rows import HIGHEST_COST, LATEST_TIME
 from tools.research.spending import Spending, Used
-from tools.research.tables import ANSWERS, JOBS, QUESTIONS, SPENDING
-
-
-def about(question: Question) -> ColumnElement[bool]:
-    """The condition that names the row of a question."""
-    return and_(*(QUESTIONS.c[name] == getattr(question, name) for name in ("user", "session", "subject")))
-
-
-async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
-    """Uses a yes up, and deletes its question.
-
-    Raises:
-        NotConfirmed: the yes was used before, or its question has changed.
-    """
-    question = yes.question
-    stands = and_(
-        about(question),
-        QUESTIONS.c.action == question.action,
-        QUESTIONS.c.version == question.version,
-        QUESTIONS.c.invocation == question.invocation,
-    )
-    unused = upsert(connection, ANSWERS).values(id=yes.answer).on_conflict_do_nothing()
-    if (await connection.execute(unused)).rowcount != 1:
-        raise NotConfirmed(
-            f"this yes has answered another question already: one that names {question.subject} answers this one"
-        )
-    if (await connection.execute(delete(QUESTIONS).where(stands))).rowcount != 1:
-        raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")
-
-
-def upsert(connection: AsyncConnection, table: Table) -> Any:
-    """An `INSERT` with `ON CONFLICT` support, for either database."""
-    return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
+from tools.research.tables import JOBS, SPENDING
 
 
 def newest_create(job_id: str) -> Update:
@@ -71,8 +36,8 @@ async def lock_user(connection: AsyncConnection, user: str) -> None:
         await connection.execute(update(JOBS).where(JOBS.c.id == "").values(updated=0))  # takes the write lock
 
 
-async def usage_of_day(connection: AsyncConnection, job: Job, now: float) -> Used:
-    """What the user of a job has used, without the job itself. The caller holds the user's lock."""
+async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
+    """What the user of a job has used lately, without the job itself. The caller holds the user's lock."""
     user = job.order.user
     # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
     mine = and_(
@@ -86,12 +51,12 @@ async def usage_of_day(connection: AsyncConnection, job: Job, now: float) -> Use
         JOBS.c.state.in_(list(ACTIVE)),
         and_(or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1), recent),
     )
-    unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - DAY, LATEST_TIME))
+    unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - LIMIT_PERIOD_S, LATEST_TIME))
     forgotten = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
     of_day = and_(
         SPENDING.c.user == user,
         SPENDING.c.refused == 0,
-        SPENDING.c.time.between(now - DAY, LATEST_TIME),
+        SPENDING.c.time.between(now - LIMIT_PERIOD_S, LATEST_TIME),
         SPENDING.c.estimate.between(0, HIGHEST_COST),
     )
     total, create = func.coalesce(func.sum(SPENDING.c.estimate), 0.0), SPENDING.c.kind != Kind.QUESTION

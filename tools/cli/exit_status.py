@@ -1,0 +1,18 @@
+"""Exit statuses of all commands, explained by `desk help exit-codes`."""
+
+from __future__ import annotations
+
+from enum import IntEnum
+
+
+class ExitStatus(IntEnum):
+    """How a command ended."""
+
+    DONE = 0
+    FAILED = 1
+    USAGE = 2
+    """The command line is wrong, or what it names."""
+    FLAGGED = 3
+    """`desk moderate --fail-on` found what it was asked to look for."""
+    INTERRUPTED = 130
+    """Ctrl-C."""

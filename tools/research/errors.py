@@ -1,0 +1,21 @@
+"""Errors of requests about a job. Each message names the job and the next step."""
+
+from __future__ import annotations
+
+from tools.errors import DeskError
+
+
+class UnknownJob(DeskError):
+    """The ledger has no such job."""
+
+
+class NotFinished(DeskError):
+    """The job has no report."""
+
+
+class WrongBackend(DeskError):
+    """The job belongs to another server. The message says which."""
+
+
+class NotDeleted(DeskError):
+    """The server did not delete all data of a job. The message says what is left."""

@@ -1,0 +1,61 @@
+"""SQL for questions to a person and their answers, each run within a transaction of the ledger."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+
+from sqlalchemy import ColumnElement, and_, delete, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tools.research.database import upsert
+from tools.research.questions import Action, NotConfirmed, Question, Yes
+from tools.research.tables import ANSWERS, QUESTIONS
+
+
+async def write_question(connection: AsyncConnection, question: Question) -> None:
+    """Writes a question in place of an earlier one about the same subject."""
+    values = asdict(question)
+    asked = upsert(connection, QUESTIONS).values(values)
+    await connection.execute(asked.on_conflict_do_update(index_elements=QUESTIONS.primary_key.columns, set_=values))
+
+
+async def read_questions(
+    connection: AsyncConnection, user: str, session: str | None = None, subject: str | None = None
+) -> list[Question]:
+    """The unanswered questions to a user. Questions that only a newer program asks are left out."""
+    rows = (await connection.execute(select(QUESTIONS).where(_of(user, session, subject)))).mappings().all()
+    names = ("user", "session", "subject", "version", "invocation")
+    known = [row for row in rows if row["action"] in set(Action)]
+    return [Question(action=Action(row["action"]), **{name: row[name] for name in names}) for row in known]
+
+
+async def delete_questions(connection: AsyncConnection, user: str, session: str, subject: str | None = None) -> None:
+    """Deletes a conversation's question about a subject, or all its questions."""
+    await connection.execute(delete(QUESTIONS).where(_of(user, session, subject)))
+
+
+async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
+    """Uses a yes up, and deletes its question.
+
+    Raises:
+        NotConfirmed: the yes was used before, or its question has changed.
+    """
+    question = yes.question
+    stands = and_(
+        _of(question.user, question.session, question.subject),
+        QUESTIONS.c.action == question.action,
+        QUESTIONS.c.version == question.version,
+        QUESTIONS.c.invocation == question.invocation,
+    )
+    unused = upsert(connection, ANSWERS).values(id=yes.answer).on_conflict_do_nothing()
+    if (await connection.execute(unused)).rowcount != 1:
+        raise NotConfirmed(
+            f"this yes has answered another question already: one that names {question.subject} answers this one"
+        )
+    if (await connection.execute(delete(QUESTIONS).where(stands))).rowcount != 1:
+        raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")
+
+
+def _of(user: str, session: str | None, subject: str | None) -> ColumnElement[bool]:
+    given = {"user": user, "session": session, "subject": subject}
+    return and_(*(QUESTIONS.c[name] == value for name, value in given.items() if value is not None))

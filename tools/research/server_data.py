@@ -1,0 +1,81 @@
+"""Reads, cancels and deletes what a job has at the server."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+
+from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
+from tools.interactions.resources import Resource
+from tools.research.errors import WrongBackend
+from tools.research.job import Job
+
+AUTH_STATUSES = (401, 403)
+"""HTTP statuses of refused credentials: they say nothing about the interaction."""
+
+
+class ServerData:
+    """The interactions of jobs at the server of this process."""
+
+    def __init__(self, client: InteractionsClient, server: Callable[[], str]) -> None:
+        """Args:
+        server: returns the name of the server that `client` talks to, see `Order.server`.
+        """
+        self._client, self._server = client, server
+
+    @property
+    def server(self) -> str:
+        """Name of the server."""
+        return self._server()
+
+    def check(self, job: Job) -> None:
+        """Checks that a job belongs to this server.
+
+        Raises:
+            WrongBackend: it belongs to another one.
+        """
+        if job.order.server != self.server:
+            raise WrongBackend(
+                f"{job.id} was given to {job.order.server or 'an unknown server'}, and this process talks to"
+                f" {self.server}: it can be reached with the settings that it was started with"
+            )
+
+    async def read(self, interaction_id: str) -> Resource:
+        """Returns the interaction; empty if it cannot be read."""
+        try:
+            return await self._client.get(interaction_id)
+        except ApiError:
+            return {}
+
+    async def cancel(self, interaction_id: str) -> tuple[Resource, str]:
+        """Cancels an interaction. Returns its new state, and the error if the server refused.
+
+        Raises:
+            ApiError: the server could not be asked, so the interaction continues.
+        """
+        try:
+            return await self._client.cancel(interaction_id), ""
+        except ApiError as failure:
+            if not isinstance(failure, NotFound | Refused) or failure.status in AUTH_STATUSES:
+                raise ApiError(f"it could not be cancelled and goes on: {failure}") from failure
+            refusal = f"the server would not cancel it, it may run on and be billed: {failure}"
+            return await self.read(interaction_id), refusal
+
+    async def delete(self, job: Job) -> tuple[list[str], list[str]]:
+        """Deletes all interactions of a job.
+
+        Returns:
+            One line for each interaction that is deleted, and one for each that the server still has.
+        """
+        deleted, left = list[str](), list[str]()
+        for interaction_id in job.interactions:
+            if job.order.server != self.server:
+                left.append(f"interaction {interaction_id}: left alone at {job.order.server or 'an unknown server'}")
+                continue
+            try:
+                await self._client.delete(interaction_id)
+                deleted.append(f"interaction {interaction_id}: deleted at the server")
+            except NotFound:
+                deleted.append(f"interaction {interaction_id}: already gone at the server")
+            except ApiError as error:
+                left.append(f"interaction {interaction_id}: the server refused ({error})")
+        return deleted, left
