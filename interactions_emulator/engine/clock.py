@@ -13,9 +13,9 @@ from interactions_emulator.engine.notifier import Notifier
 class Clock:
     """Virtual seconds since 1970, which run `speed` times as fast as real ones.
 
-    It begins at `start` (default: now), and all timestamps of the server come from it. With speed 1 and without `start`
-    it shows the real time. `speed=math.inf`: a wait
-    returns at once and virtual time jumps to its end. `speed=0`: virtual time stands still until `advance`.
+    It begins at `start` (default: now). `speed=math.inf`: a wait returns at once and virtual time jumps to its end.
+    `speed=0`: virtual time stands still until `advance`. All waits and retention periods are virtual; for the times
+    that answers show, see `shown`.
     """
 
     def __init__(
@@ -33,6 +33,13 @@ class Clock:
         if math.isinf(self.speed):
             return self._base
         return self._base + (self._monotonic() - self._mark) * self.speed
+
+    def shown(self, moment: float) -> float:
+        """Return the time that an answer shows for something that happens now, at the virtual time `moment`.
+
+        It is the real time, as people compare it with their clock, unless virtual time is moved by hand (speed 0).
+        """
+        return moment if self.speed == 0 else time.time()
 
     def advance(self, seconds: float) -> None:
         """Move virtual time on by `seconds` (not negative) and wake the waits that have ended."""

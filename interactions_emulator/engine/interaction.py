@@ -26,6 +26,8 @@ class Interaction:
     created: float
     """Virtual seconds since 1970, like `updated`."""
     updated: float
+    shown: tuple[float, float]
+    """Times of creation and of the last update that answers show, in seconds since 1970; see `Clock.shown`."""
     previous: str | None = None
     read: dict[str, int] | None = None
     """Tokens of the timeline before its input, by modality; None if not counted."""
@@ -65,8 +67,8 @@ class Interaction:
             "id": self.id,
             "status": status or self.status,
             "object": "interaction",
-            "created": events.timestamp(self.created),
-            "updated": events.timestamp(self.created if status else self.updated),
+            "created": events.timestamp(self.shown[0]),
+            "updated": events.timestamp(self.shown[0 if status else 1]),
         }
         for key in ("model", "agent", "service_tier"):
             if key in self.head:

@@ -124,6 +124,7 @@ class Runs:
             turn=turn,
             created=now,
             updated=now,
+            shown=(self.clock.shown(now),) * 2,
             previous=request.previous,
             read=read,
             hop=hop,
@@ -270,7 +271,7 @@ class Runs:
                 return False
             run.due = None
             run.beats.pop()
-            interaction.updated = moment
+            self._update(interaction, moment)
             interaction.steps.append(beat.step)
             if run.stored:
                 self._journal.write(("interaction", interaction.id, interaction))
@@ -278,12 +279,16 @@ class Runs:
         self._finish(run)
         return True
 
+    def _update(self, interaction: Interaction, moment: float) -> None:
+        interaction.updated = moment
+        interaction.shown = interaction.shown[0], self.clock.shown(moment)
+
     def _cancel(self, run: Run) -> None:
         if run.interaction.finished:
             return
         if run.task:
             run.task.cancel()
-        run.interaction.updated = max(run.interaction.updated, self.clock.now())
+        self._update(run.interaction, max(run.interaction.updated, self.clock.now()))
         run.beats = [Ending("cancelled")]
         self._finish(run)
 
@@ -384,7 +389,8 @@ def _failed(message: str) -> Ending:
 
 
 def _revived(record: dict[str, Any]) -> Interaction:
-    return Interaction(**{**record, "turn": _turn_of(record["turn"]) if record["turn"] else None})
+    shown = tuple(record.get("shown") or (record["created"], record["updated"]))  # older state files have no "shown"
+    return Interaction(**{**record, "turn": _turn_of(record["turn"]) if record["turn"] else None, "shown": shown})
 
 
 def _turn_of(record: dict[str, Any]) -> Turn:

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import threading
+import time
+from datetime import datetime
 
 from interactions_emulator import Emulator
 from tests.wire.brains import RESEARCH, WAIT
@@ -30,6 +32,14 @@ def test_one_long_advance_is_the_same_as_many_short_ones(held: Emulator, wire: W
     ended = wire.get(run["id"])
     minutes = int(ended["updated"][14:16]) - int(ended["created"][14:16])
     assert (ended["status"], minutes % 60) == ("completed", STEPS)
+
+
+def test_answers_show_real_times_although_virtual_time_runs_ahead(api: Emulator, wire: Wire) -> None:
+    began = int(time.time())
+    *_, end = wire.stream(research())
+    run = wire.get(end["interaction"]["id"])
+    shown = [datetime.fromisoformat(run[name]).timestamp() for name in ("created", "updated")]
+    assert began <= shown[0] <= shown[1] <= time.time()
 
 
 def test_a_stream_resumes_strictly_after_the_cursor_and_goes_on_live(held: Emulator, wire: Wire) -> None:
