@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import math
+import re
 import subprocess
 import sys
 from collections.abc import Iterator
@@ -62,6 +63,25 @@ def test_the_demo_shows_each_feature_and_buys_one_run(use: Any, tmp_path: Path) 
         "report.html",
         "report.json",
     }
+
+
+def test_a_saved_report_links_to_copies_of_documents_that_outlive_the_emulator_and_its_port(
+    use: Any, tmp_path: Path
+) -> None:
+    documents, saved = tmp_path / "documents", [tmp_path / "first", tmp_path / "second"]
+    documents.mkdir()
+    (documents / "tides.md").write_text("# Tides\n\nThe moon causes the tides of the sea by pulling at the water.\n")
+    with Emulator(corpus=documents) as server:
+        use(server)
+        job = json.loads(desk("research", "tides of the sea", "--json", "--out", str(saved[0])).stdout)["job"]
+    with Emulator(corpus=documents) as server:  # on another port
+        use(server)
+        assert desk("report", job, "--out", str(saved[1])).returncode == 0
+    for folder in saved:
+        text, page = ((folder / job / name).read_text() for name in ("report.md", "report.html"))
+        link = re.search(r"\((sources/[^)]+)\)", text)
+        assert link and f'href="{link[1]}"' in page and "/documents/" not in text + page
+        assert "The moon causes the tides" in (folder / job / link[1]).read_text()
 
 
 def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from tools.app import build_app
 from tools.cli.console import USER, show
 from tools.interactions import backend
 from tools.research.factory import research
-from tools.research.report.export import save
+from tools.research.report.export import save_with_sources
 from tools.settings import load_settings
 
 QUESTION = "What is an asynchronous context manager in Python?"
@@ -53,7 +53,7 @@ async def run_demo(console: Console, folder: Path) -> None:
         console.print(f"The research goes on: desk jobs shows {job.id} ({job.state}).")
         return
     console.print("The report:")
-    for path in await asyncio.to_thread(save, report, folder / job.id):
+    for path in await save_with_sources(report, folder / job.id):
         console.print(f"  {path}", markup=False, soft_wrap=True)
     console.print(
         "\nNext: `make web` (the same in a browser), `make chat` (in this terminal),"

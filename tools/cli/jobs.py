@@ -180,14 +180,12 @@ class _Output:
 
     async def save(self, job: Job, found: Report) -> list[Path]:
         """Writes the report's files; prints their paths, except with `as_json`, and returns them."""
-        import asyncio
-
-        from tools.research.report.export import save
+        from tools.research.report.export import save_with_sources
 
         if self.folder is None:
             return []
         try:
-            paths = await asyncio.to_thread(save, found, self.folder / job.id, self.formats)
+            paths = await save_with_sources(found, self.folder / job.id, self.formats)
         except OSError as error:
             kept = f"The report is kept: desk report {job.id} --out DIR"
             fail(error, f"{error.filename or self.folder}: {error.strerror or error}. {kept}")
