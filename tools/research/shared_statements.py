@@ -19,12 +19,12 @@ from tools.research.tables import ANSWERS, JOBS, QUESTIONS, SPENDING
 
 
 def about(question: Question) -> ColumnElement[bool]:
-    """The condition that names the row of a question."""
+    """Builds the condition that selects the row of a question."""
     return and_(*(QUESTIONS.c[name] == getattr(question, name) for name in ("user", "session", "subject")))
 
 
 async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
-    """Uses a yes up, and deletes its question.
+    """Marks a yes as used and deletes its question.
 
     Raises:
         NotConfirmed: the yes was used before, or its question has changed.
@@ -39,25 +39,25 @@ async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
     unused = upsert(connection, ANSWERS).values(id=yes.answer).on_conflict_do_nothing()
     if (await connection.execute(unused)).rowcount != 1:
         raise NotConfirmed(
-            f"this yes has answered another question already: one that names {question.subject} answers this one"
+            f"this yes has already answered another question: a yes that names {question.subject} answers this one"
         )
     if (await connection.execute(delete(QUESTIONS).where(stands))).rowcount != 1:
-        raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")
+        raise NotConfirmed(f"the question about {question.subject} was answered or asked again meanwhile")
 
 
 def upsert(connection: AsyncConnection, table: Table) -> Any:
-    """An `INSERT` with `ON CONFLICT` support, for either database."""
+    """Returns an `INSERT` that supports `ON CONFLICT`, for SQLite or PostgreSQL."""
     return (postgresql if connection.dialect.name == "postgresql" else sqlite).insert(table)
 
 
 def newest_create(job_id: str) -> Update:
-    """An update of the spending entry of a job's newest create."""
+    """Returns an update of the spending entry of a job's newest create request."""
     creates = select(func.max(SPENDING.c.number)).where(SPENDING.c.job == job_id, SPENDING.c.kind != Kind.QUESTION)
     return update(SPENDING).where(SPENDING.c.job == job_id, SPENDING.c.number == creates.scalar_subquery())
 
 
 async def record_spending(connection: AsyncConnection, entry: Spending) -> None:
-    """Adds an entry, numbered within its job."""
+    """Adds a spending entry, with the next number within its job."""
     number = select(func.coalesce(func.max(SPENDING.c.number), 0) + 1).where(SPENDING.c.job == entry.job)
     values = {**asdict(entry), "number": number.scalar_subquery(), "usage": json.dumps(dict(entry.usage)), "refused": 0}
     await connection.execute(insert(SPENDING).values(**values))
@@ -72,7 +72,7 @@ async def lock_user(connection: AsyncConnection, user: str) -> None:
 
 
 async def usage_of_day(connection: AsyncConnection, job: Job, now: float) -> Used:
-    """What the user of a job has used, without the job itself. The caller holds the user's lock."""
+    """Returns what the user of a job has used, not counting the job itself. Call `lock_user` first."""
     user = job.order.user
     # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
     mine = and_(
@@ -87,7 +87,7 @@ async def usage_of_day(connection: AsyncConnection, job: Job, now: float) -> Use
         and_(or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1), recent),
     )
     unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - DAY, LATEST_TIME))
-    forgotten = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
+    deleted = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
     of_day = and_(
         SPENDING.c.user == user,
         SPENDING.c.refused == 0,
@@ -96,7 +96,7 @@ async def usage_of_day(connection: AsyncConnection, job: Job, now: float) -> Use
     )
     total, create = func.coalesce(func.sum(SPENDING.c.estimate), 0.0), SPENDING.c.kind != Kind.QUESTION
     running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()
-    may_run = (await connection.execute(select(func.count()).where(forgotten))).scalar_one()
+    may_run = (await connection.execute(select(func.count()).where(deleted))).scalar_one()
     orders, ordered = (
         await connection.execute(select(func.count(), func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(mine, unsent))
     ).one()
