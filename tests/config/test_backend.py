@@ -81,16 +81,16 @@ async def test_vertex_requests_go_to_the_project_with_a_token(monkeypatch: pytes
 @pytest.mark.parametrize(
     ("url", "words"),
     [
-        ("https://ada:secret@proxy.example.org/v1beta", "ends in /v1beta, which is added to it anyway: leave it out"),
-        ("https://proxy.example.org/gemini/v1/", "ends in /v1, which is added to it anyway"),
+        ("https://ada:secret@proxy.example.org/v1beta", "ends in /v1beta, which the desk adds itself: leave it out"),
+        ("https://proxy.example.org/gemini/v1/", "ends in /v1, which the desk adds itself"),
         ("https://proxy.example.org/v1beta1", "ends in /v1beta1, which"),
-        ("proxy.example.org", "is not an address of the web: write https://HOST or http://HOST:PORT"),
-        ("127.0.0.1:8900", "is not an address of the web"),
-        ("ftp://proxy.example.org", "is not an address of the web"),
-        ("https://", "is not an address of the web"),
-        ("http://[::1", "is not an address of the web"),
-        ("https://ada:se/cret@proxy.example.org", "is not an address of the web"),
-        ("https://proxy.example.org:99999", "is not an address of the web"),
+        ("proxy.example.org", "is not a web address: write https://HOST or http://HOST:PORT"),
+        ("127.0.0.1:8900", "is not a web address"),
+        ("ftp://proxy.example.org", "is not a web address"),
+        ("https://", "is not a web address"),
+        ("http://[::1", "is not a web address"),
+        ("https://ada:se/cret@proxy.example.org", "is not a web address"),
+        ("https://proxy.example.org:99999", "is not a web address"),
     ],
 )
 def test_a_base_address_that_cannot_work_is_refused_with_what_to_write(variable: str, url: str, words: str) -> None:

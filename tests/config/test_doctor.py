@@ -117,7 +117,7 @@ async def finding(monkeypatch: pytest.MonkeyPatch, url: str) -> doctor.Finding:
             302,
             "",
             "text/html",
-            "sends its clients elsewhere (HTTP 302): write the address that it leads to into GOOGLE_",
+            "redirects requests (HTTP 302): set GOOGLE_GEMINI_BASE_URL to the address that it redirects to",
         ),
     ],
 )

@@ -30,7 +30,7 @@ def write(folder: Path, text: str) -> Path:
     ("text", "line", "finding"),
     [
         ("model: interactions:deep-research-preview-04-2026\n", 4, "is an agent, not a model"),
-        (MODEL + "server_tools: [{type: computer_use}]\n", 5, "it steers a browser or a desktop"),
+        (MODEL + "server_tools: [{type: computer_use}]\n", 5, "it controls a browser or a desktop"),
         (MODEL + "server_tools: [{type: google_serch}]\n", 5, "did you mean `google_search`"),
         (MODEL + MCP + ", hedaers: {}}\n", 6, "unknown key `hedaers`, did you mean `headers`?"),
         (MODEL + MCP + ", headers: {Authorization: 'Bearer ${WIKI_KEY}'}}\n", 6, "`wiki` needs WIKI_KEY: set it"),

@@ -136,7 +136,7 @@ def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.Monk
             "researcher.yaml",
             "visualization: auto",
             "server_tools: [{type: url_context}]\nvisualization: auto",
-            "Deep Research has its tools in `research_tools`",
+            "write the tools of Deep Research under `research_tools`",
         ),
     ],
 )

@@ -200,7 +200,7 @@ async def test_a_yes_is_used_up_with_what_it_allows_or_not_at_all(open_ledger: O
     other, _ = await ledger.add(new_job(replace(ORDER, brief="Waves"), 0, State.AWAITING_APPROVAL))
     await ledger.ask(about(other.id))
     assert await ledger.agree(other, 1, None, Yes(about(other.id), "turn 2"))
-    with pytest.raises(NotConfirmed, match="another question already"):
+    with pytest.raises(NotConfirmed, match="already answered another question"):
         await ledger.agree(job, 2, None, yes)
     assert await ledger.get(job.id) == job
     assert await ledger.agree(job, 2, None, yes._replace(answer="turn 3"))

@@ -35,7 +35,7 @@ BAD: list[tuple[str, Any, str]] = [
     ("plan", "[]", "`plan` is not a JSON object"),
     ("plan", "{}", "missing 2 required"),
     ("plan", '{"text": 5, "interaction_id": "v1_a"}', "`plan` has an unknown or wrong `text`"),
-    ("plan", '{"text": "", "interaction_id": "", "earlier": [5]}', "`plan` has an `earlier` that is not of texts"),
+    ("plan", '{"text": "", "interaction_id": "", "earlier": [5]}', "`plan` has an `earlier` that is no list of texts"),
     ("follow_ups", '[{"question": "?", "text": "!", "interaction_id": "v1_a", "mood": ""}]', "wrong `mood`"),
     ("created", 1e300, "`created` is 1e+300, out of bounds"),
     ("created", float("inf"), "`created` is inf, out of bounds"),

@@ -199,7 +199,7 @@ async def test_two_that_watch_the_same_job_make_one_follower(desk: Desk) -> None
     first, second = desk.service(), desk.service()
     job, watching = await begin(desk, first)
     other = second.watch(job.id)
-    assert await anext(other) == "another process is at it"
+    assert await anext(other) == "another process holds the lease"
     await desk.pass_time(3000)
     await watching
     assert [line async for line in other if line in LINES] == LINES[2:]
@@ -232,7 +232,7 @@ async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that
     later(4)  # when it renews its lease
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching
-    assert "another process is at it" in shown
+    assert "another process holds the lease" in shown
     assert [line for line in shown if line in LINES] == LINES  # it goes on with what the other one says
     assert [line for line in await taken if line in LINES] == LINES[2:]
     assert ((await other.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)

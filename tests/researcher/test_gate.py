@@ -90,7 +90,7 @@ async def test_one_yes_answers_one_of_two_questions(desk: Desk) -> None:
     first, second = await desk.jobs()
     said = await desk.say("yes", [*approve(first.id), *approve(second.id)])
     assert desk.creates == 1
-    assert f"one that names {second.id}" in said or f"one that names {first.id}" in said
+    assert f"a yes that names {second.id}" in said or f"a yes that names {first.id}" in said
     left = [job for job in await desk.jobs() if job.state is State.AWAITING_APPROVAL]
     await desk.say(f"yes, {left[0].id} too", approve(left[0].id))
     assert desk.creates == 2

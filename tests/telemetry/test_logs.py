@@ -60,7 +60,7 @@ def test_a_record_is_an_object_with_its_trace_and_its_research(
 
 def test_a_record_that_names_a_research_belongs_to_it(capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(json=True, contents=False)
-    logging.getLogger("tools.x").info("%s, which nobody followed, is taken up", JOB.id)
+    logging.getLogger("tools.x").info("%s was orphaned and is resumed", JOB.id)
     (entry,) = entries(capsys)
     assert (entry["job"], "logging.googleapis.com/trace" in entry) == (JOB.id, False)
 

@@ -1,1 +1,1 @@
-"""The Interactions API without ADK: client, transport, and the choice of the server."""
+"""The Interactions API without ADK: client, transport, and choice of the server."""

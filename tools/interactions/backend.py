@@ -1,4 +1,4 @@
-"""Chooses the server (Gemini, Vertex AI or the emulator), and provides clients for it."""
+"""Chooses the server (Gemini, Vertex AI or the emulator) and builds the clients that call it."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ if TYPE_CHECKING:
 KEY_VARIABLES = ("GOOGLE_API_KEY", "GEMINI_API_KEY")
 """API key variables, in the SDK's order of preference (google-genai 2.34, `_api_client.get_env_api_key`)."""
 DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
-"""Variables that Cloud Run and Agent Engine set: the emulator is never used there."""
+"""Variables that Cloud Run and Agent Engine set. If one is set, the emulator is never used."""
 EMULATOR_KEY = "no-key"
 GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
 FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
@@ -48,9 +48,9 @@ class Backend:
     kind: Literal["gemini", "vertex", "emulator"]
     reason: str
     url: str = field(default="", repr=False)
-    """Base address, which may contain a password; empty: Google's, or an embedded emulator that is not started yet."""
+    """Base address; may contain a password. Empty: Google's address, or that of an emulator that is not started yet."""
     embedded: bool = False
-    """Whether it is the emulator that the desk itself starts."""
+    """Whether the server is an emulator that the desk itself starts."""
 
     @property
     def variable(self) -> str:
@@ -101,7 +101,7 @@ def checked_url(variable: str, text: str) -> str:
     """Returns the base address of a service from a variable's value; empty if it is not set.
 
     Raises:
-        BackendError: it cannot be used. The text does not show it, because it may contain a password.
+        BackendError: the value is not a usable address. The message omits the value, which may contain a password.
     """
     url = text.strip()
     try:
@@ -110,9 +110,9 @@ def checked_url(variable: str, text: str) -> str:
     except ValueError:
         valid = False
     if url and not valid:
-        raise BackendError(f"{variable} is not an address of the web: write https://HOST or http://HOST:PORT")
+        raise BackendError(f"{variable} is not a web address: write https://HOST or http://HOST:PORT")
     if version := _VERSION.search(url):
-        raise BackendError(f"{variable} ends in {version[1]}, which is added to it anyway: leave it out")
+        raise BackendError(f"{variable} ends in {version[1]}, which the desk adds itself: leave it out")
     return url
 
 
@@ -135,7 +135,7 @@ def current() -> Backend:
     """Returns the backend of this process; starts the embedded emulator if it is chosen and not running.
 
     Raises:
-        BackendError: see `choose`; also when the emulator does not start.
+        BackendError: no server can be used with the current settings, or the emulator does not start.
     """
     settings = load_settings()
     backend = choose(settings, os.environ)
@@ -163,7 +163,7 @@ _transports: WeakKeyDictionary[asyncio.AbstractEventLoop, dict[Backend, Transpor
 
 
 def transport() -> Transport:
-    """The transport of the running event loop (its connections belong to one loop)."""
+    """Returns the transport of the running event loop: connections cannot be shared between loops."""
     transports = _transports.setdefault(asyncio.get_running_loop(), {})
     chosen = current()
     if chosen not in transports:
@@ -172,13 +172,13 @@ def transport() -> Transport:
 
 
 def client() -> Client:
-    """The SDK's client, for ADK. The application's own requests go through `transport`."""
+    """Returns the SDK's client, for ADK. The application's own requests go through `transport`."""
     return new_client(current())
 
 
 @lru_cache(maxsize=1)
 def new_client(backend: Backend) -> Client:
-    """An SDK client for a backend."""
+    """Returns an SDK client for a backend."""
     from google.genai import Client
     from google.genai.types import HttpOptions
 
@@ -191,7 +191,7 @@ def new_client(backend: Backend) -> Client:
 
 
 def server() -> str:
-    """Name of this process's server. A research run stores it, because other servers do not have the run.
+    """Returns the name of the server in use. A research run stores the name, because no other server has the run.
 
     Raises:
         BackendError: no server can be used.
@@ -224,7 +224,7 @@ def endpoint(backend: Backend) -> Endpoint:
 
 
 def _restart() -> str:
-    """Starts the embedded emulator again, which has ended, and returns its address of interactions."""
+    """Restarts the embedded emulator after it has ended, and returns its URL for interactions."""
     from tools.interactions.local_emulator import start_emulator
 
     return gemini_endpoint(start_emulator(load_settings()), EMULATOR_KEY).url

@@ -1,4 +1,4 @@
-"""Writes citation marks into Markdown text, and numbers the sources that they point at.
+"""Writes citation marks into Markdown text and numbers the cited sources.
 
 All functions take time linear in the text: no pattern scans the same text from several start positions.
 """
@@ -19,7 +19,7 @@ from tools.sanitize import sanitize
 
 @dataclass(frozen=True)
 class Source:
-    """A numbered source of citations; `url` is empty for a file without an address."""
+    """A cited source and its number; `url` is empty for a file without an address."""
 
     number: int
     title: str
@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Citation:
-    """The source of the passage that ends before byte `end` of the UTF-8 text; None if the end is not known."""
+    """A source cited for the passage that ends before byte `end` of the UTF-8 text. None: the end is unknown."""
 
     title: str
     url: str
@@ -36,14 +36,14 @@ class Citation:
 
 
 OWN_NUMBERS = r"(?:(?<![ \t])[ \t]*+\[(?:\d{1,3}(?:, ?\d{1,3})*+|cite: *+\d++(?:, *+\d++)*+)\](?![(:]))+"
-"""Matches citation numbers that Deep Research itself writes: " [1]", "[1, 2]", "[cite: 1, 2]", several in a row."""
+"""Matches citation numbers that Deep Research itself writes: " [1]", "[1, 2]", "[cite: 1, 2]", or several in a row."""
 
 _OWN_NUMBERS_AFTER = re.compile(rf"[.,;:!?。]?(?P<numbers>{OWN_NUMBERS})")
 _INLINE = re.compile(
     r"(?<!`)(`++)[^`\n]++\1(?!`)"  # code
     r"|!?\[[^\[\]\n]*+\]\((?:[^()\n]|\([^()\n]*+\))*+\)"  # links and pictures
 )
-"""Code, links and pictures, inside of which a mark would not be rendered as a link."""
+"""Matches code, links and pictures: a mark inside them would not be rendered as a link."""
 _BLOCK = re.compile(
     r"^[ \t>]*(?P<fence>`{3,}|~{3,})[^`\n]*\n.*?(?:^[ \t>]*(?P=fence)[^\n]*|\Z)"  # code
     r"|^[ \t|:=*_-]+$",  # a line that only structures a table, a heading or a page
@@ -51,7 +51,7 @@ _BLOCK = re.compile(
 )
 _MARK = re.compile(
     r'\[\\\[\d++\\\]\]\([^()\s]*+ "(?:[^"\\]|\\.)*+"\)'  # the mark of a web source
-    r"|\\\[\d++\\\]",
+    r"|\\\[\d++\\\]",  # the mark of another source
     re.DOTALL,
 )
 """Matches what `_mark` writes for any source."""
@@ -66,8 +66,8 @@ _KEYS = {
 def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size: int | None = None) -> list[Citation]:
     """Reads the citations in the annotations of a text part that begins at byte `base` of the text.
 
-    Other annotations, and those without title and address, are left out. An offset beyond the part's `size`, in bytes,
-    is reduced to it.
+    Skips other annotations, and citations with neither a title nor an address. `size` is the part's length in bytes; a
+    larger offset is reduced to it.
     """
     citations = []
     for annotation in annotations:
@@ -86,7 +86,8 @@ def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size
 def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, ...]]:
     """Returns the text with marks like `[\\[1\\]](url "Title")`, and the sources in the order of their first mark.
 
-    A mark replaces the text's own numbers. A source is also listed if there is no place for its mark.
+    A mark replaces citation numbers that the text already has at that place. If the text has no place for a mark, its
+    source is still listed.
     """
     citations = list(citations)
     ends = _ends(text, (citation.end or 0 for citation in citations))
@@ -96,7 +97,7 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     own = list(numbers)
 
     def place(citation: Citation) -> tuple[int, int] | None:
-        """Returns (at, until): the mark replaces text[at:until]. None: there is no place for it."""
+        """Returns (at, until): the mark replaces text[at:until]. None: the text has no place for the mark."""
         end = ends[citation.end or 0]
         if (span := _span_at(inline, end)) and span[0] < end:
             end = span[1]
@@ -120,7 +121,11 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
 
 
 def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) -> tuple[str, tuple[Source, ...]]:
-    """Replaces addresses in what `cite` returned; sources that get the same address get one number."""
+    """Replaces addresses in a text and its sources from `cite`. Sources with the same new address get one number.
+
+    Args:
+        urls: new address by old address.
+    """
     merged: dict[str, Source] = {}
     new: dict[str, Source] = {}
     for source in sources:
@@ -141,20 +146,20 @@ def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) 
 
 
 def plain_marks(text: str, sources: Sequence[Source]) -> str:
-    """Replaces the marks in what `cite` returned by marks without links, like `[1]`."""
+    """Replaces the marks in a text from `cite` with marks without links, like `[1]`."""
     return _replaced(text, {_mark(source): f"[{source.number}]" for source in sources})
 
 
 def short_marks(text: str) -> str:
-    """Replaces the marks with links in a text by marks like `[1]`, where its sources are not known."""
+    """Replaces marks that are links with marks like `[1]`, for a text whose sources are not known."""
     marks = [mark for mark in _MARK.findall(text) if mark.startswith("[")]
     return _replaced(text, {mark: f"[{_number(mark)}]" for mark in marks})
 
 
 def footnotes(text: str, sources: Sequence[Source]) -> str:
-    """Replaces the marks in what `cite` returned by footnotes, `[^1]`, and adds their notes at the end.
+    """Replaces the marks in a text from `cite` with footnotes like `[^1]`, and adds the notes at the end.
 
-    The text stays readable as it is, without an address after each sentence. GitHub and Pandoc render footnotes.
+    Unrendered text stays readable, without an address after each sentence. GitHub and Pandoc render footnotes.
     """
     text = _replaced(text, {_mark(source): f"[^{source.number}]" for source in sources})
     return "\n".join([text.rstrip(), "", *(f"[^{source.number}]: {_source_line(source)}" for source in sources)])
@@ -181,16 +186,16 @@ def link_address(url: str) -> str:
 
 
 def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
-    """Maps each byte offset to the character position of the mark for the passage before it.
+    """Maps the byte offset at which a passage ends to the character position of the passage's mark.
 
-    The position is before spaces and bars: a mark after the last bar of a table row would not be shown.
+    The mark goes before trailing spaces and bars: after the last bar of a table row it would not be shown.
     """
     data = text.encode("utf-8", "surrogatepass")
     places: dict[int, int] = {}
     byte = character = place = 0
     for offset in sorted({*offsets}):
         end = min(offset, len(data))
-        while end < len(data) and data[end] & 0xC0 == 0x80:  # inside a character
+        while end < len(data) and data[end] & 0xC0 == 0x80:  # the offset is inside a character
             end -= 1
         passage = data[byte:end].decode("utf-8", "surrogatepass")
         if shown := passage.rstrip(" \t\r\n|"):
@@ -207,7 +212,7 @@ def _span_at(spans: Sequence[tuple[int, int]], position: int) -> tuple[int, int]
 
 
 def _unbound(text: str) -> str:
-    r"""Escapes a "!" or "\" before a mark: the first would make the mark a picture, the second plain text."""
+    r"""Escapes a "!" or "\" before a mark: "!" would turn the mark into a picture, and "\" into plain text."""
     bare = text.removesuffix("!")
     escaped = (len(bare) - len(bare.rstrip("\\"))) % 2 == 1
     if bare != text:
@@ -223,7 +228,7 @@ def _source_line(source: Source) -> str:
 
 
 def _number(mark: str) -> str:
-    """The number in a mark with a link."""
+    """Returns the number in a mark that is a link."""
     return mark[3 : mark.index("\\]")]
 
 

@@ -20,7 +20,7 @@ from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.interactions.transport import Transport, iter_events
 
 MODEL_TIMEOUT_FACTOR = 4
-"""Factor by which the timeout is longer for a model's answer than for any other answer."""
+"""The timeout for a model's answer is this many times the timeout for other answers."""
 
 
 @dataclass(frozen=True)
@@ -30,7 +30,9 @@ class CreateRequest:
     agent: str
     input: str | list[Mapping[str, Any]]
     options: Mapping[str, Any]
+    """Fields of `agent_config`."""
     previous: str | None = None
+    """Id of the interaction to continue from."""
 
     @property
     def plans(self) -> bool:
@@ -39,13 +41,13 @@ class CreateRequest:
 
 
 class ApiError(DeskError):
-    """A call failed."""
+    """A call of the API failed."""
 
     def __init__(self, message: str, *, status: int | None = None, retry_after: float | None = None) -> None:
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
-        """Seconds that the server asked to wait."""
+        """Seconds that the server asked to wait; None: it named no time."""
 
 
 class NotCreated(ApiError):
@@ -62,7 +64,7 @@ class OutcomeUnknown(ApiError):
 
 
 class NotFound(ApiError):
-    """The server does not know the interaction (or the method)."""
+    """The server does not have the interaction (or the method)."""
 
 
 class Refused(ApiError):
@@ -92,7 +94,7 @@ class InteractionsClient:
         Raises:
             NotCreated: nothing was started.
             OutcomeUnknown: the run may have started, but no event has named the interaction.
-            Unavailable: the stream broke after an event had named it.
+            Unavailable: the stream broke after an event had named the interaction.
         """
         try:
             transport, tools = self._transport(), self._tools()
@@ -136,7 +138,7 @@ class InteractionsClient:
         """Reads the current state of an interaction; with `include_input`, its input steps come first.
 
         Raises:
-            ApiError: it could not be read.
+            ApiError: the call failed.
         """
         async with self._answer():
             return await self._transport().get(interaction_id, include_input=include_input)
@@ -148,7 +150,7 @@ class InteractionsClient:
         `earlier_ids` has the ids of the others.
 
         Raises:
-            NotFound: the server has forgotten the interaction, or does not know the model.
+            NotFound: the server no longer has the interaction, or has no such model.
             ApiError: the call failed.
         """
         body = {"model": model, "input": text, "previous_interaction_id": previous or None}
@@ -168,7 +170,7 @@ class InteractionsClient:
         """Cancels a running interaction; returns its new state, or an empty mapping if the server sends none.
 
         Raises:
-            NotFound: the server knows no such method or interaction (seen for running ones: python-genai #1971).
+            NotFound: the server has no such method or interaction (seen for running interactions: python-genai #1971).
             ApiError: the call failed.
         """
         async with self._answer():
@@ -201,13 +203,16 @@ def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
 
 
 def status_of(error: BaseException) -> int | None:
-    """HTTP status of an error of the transport, of `ApiError` or of the SDK, whose errors share no base (2.34)."""
+    """Returns the HTTP status of an error from the transport, this client or the SDK; None if it has none.
+
+    The SDK's errors share no base class (google-genai 2.34), so the attributes are tried.
+    """
     status = getattr(error, "status_code", None) or getattr(error, "status", None)
     return status if isinstance(status, int) and status >= 300 else None
 
 
 def _error(error: Exception) -> ApiError:
-    """Converts any exception of a call; an unknown one counts as temporary."""
+    """Converts any exception of a call to an `ApiError`. An unknown exception counts as temporary."""
     status, wait = status_of(error), retry_after(error)
     if status == 404:
         return NotFound(str(error), status=status)
@@ -217,7 +222,7 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
-    """Converts an exception of a create request that named no interaction. Only some prove that nothing started."""
+    """Converts an exception that came before the interaction was named. Only some prove that nothing was started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, again=status == 429, status=status, retry_after=wait)
@@ -227,7 +232,7 @@ def _start_error(error: Exception) -> ApiError:
 
 
 def retry_after(error: BaseException) -> float | None:
-    """Seconds that the server asked to wait, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
+    """Returns the seconds that the server asked to wait, from `retry-after-ms` or `Retry-After` (seconds or a date)."""
     if isinstance(error, ApiError):
         return error.retry_after
     headers = getattr(getattr(error, "response", None), "headers", None) or {}

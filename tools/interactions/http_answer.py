@@ -1,6 +1,6 @@
 """Reads HTTP answers of the Interactions API, whatever their status, headers and body are.
 
-The body decides what an answer is, never its content type: an interaction, events of one, or unusable.
+The body, never the content type, decides whether an answer is an interaction, its events, or unusable.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ from tools.sanitize import sanitize
 log = logging.getLogger(__name__)
 
 MAX_BYTES = 64 * 2**20
-"""Maximum bytes of an answer, or of one event. The largest resources seen have 1.3 MB, without pictures."""
+"""Maximum bytes of an answer, or of one event. The largest answers seen have 1.3 MB, without pictures."""
 MAX_QUOTED_CHARS = 300
 """Maximum characters that are quoted from an answer that is not JSON."""
 _DONE = b"[DONE]"
 _LINGER_S = 0.25
 """Seconds to wait for the end of an answer after its last event, so that its connection can be reused."""
 _REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
-"""Maximum bytes, and seconds, for reading the body of a refusal: its status alone is enough."""
+"""Maximum bytes and seconds for reading the body of a refusal. Without the body, its status alone is reported."""
 _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
 
 
@@ -75,7 +75,7 @@ class BadStatus(WireError):
 
 
 class BadAnswer(WireError):
-    """The server answered with success, but the body is neither an interaction nor events of one."""
+    """The server answered with success, but the body is neither an interaction nor its events."""
 
     def __init__(self, message: str, response: httpx2.Response) -> None:
         super().__init__(message)
@@ -98,7 +98,7 @@ class HttpAnswer:
 
         Raises:
             Interrupted: the connection broke.
-            BadAnswer: the body is something else.
+            BadAnswer: the body is not an interaction with a status.
         """
         found = self._interaction(await self._body())
         if not found.get("status"):
@@ -112,7 +112,7 @@ class HttpAnswer:
 
         Raises:
             Interrupted: the connection broke.
-            BadAnswer: the body names no interaction at all.
+            BadAnswer: the answer names no interaction, or the answer or an event is longer than `MAX_BYTES`.
         """
         splitter, pending, size, is_stream, odd = SSEDecoder(), list[bytes](), 0, False, 0
         async with aclosing(self):
@@ -144,7 +144,7 @@ class HttpAnswer:
                 log.warning("%d events of unknown form were left out of an answer", odd)
 
     async def refusal(self) -> BadStatus:
-        """Builds the error from the server's reason for refusing. Call it for a status other than success."""
+        """Builds the error for an answer whose status is not success, with the server's reason."""
         body = b""
         with suppress(WireError, TimeoutError):
             async with asyncio.timeout(_REFUSAL_S):
@@ -203,7 +203,7 @@ class HttpAnswer:
         return named if len(named) <= MAX_ID_CHARS else ""
 
     def _said(self, body: bytes) -> str:
-        """Returns an error's message, or the beginning of a text that is not a web page."""
+        """Returns the message of an error, or the beginning of a text; empty for a web page."""
         try:
             return error_message(parse_json(body))
         except ValueError:
@@ -217,7 +217,7 @@ class HttpAnswer:
 
 
 def describe(error: Exception) -> str:
-    """Describes an exception; some of httpx2's have no text."""
+    """Returns an exception's text, or its type if the text is empty, as for some of httpx2's."""
     return str(error) or type(error).__name__
 
 

@@ -1,7 +1,7 @@
 """Starts the emulator as a separate process, shared by all processes that use the same data folder.
 
-It keeps running when the process that started it ends, as the real service would, and exits after a time without
-requests. Its state is a file beside the ledger, so it loses nothing even if it is killed.
+Like the real service, the emulator keeps running when the process that started it ends. It exits after `IDLE_SECONDS`
+without requests. Its state is a file beside the ledger, so nothing is lost even if the emulator is killed.
 """
 
 from __future__ import annotations
@@ -27,15 +27,15 @@ from tools.settings import ROOT, Settings
 START_SECONDS = 60.0
 IDLE_SECONDS = 900
 PACKAGES = ("interactions_emulator", "httptools", "matplotlib", "PIL", "pypdf")
-"""What the emulator imports beyond a plain installation."""
+"""Packages that the emulator imports and a plain installation does not have."""
 
 
 def start_emulator(settings: Settings) -> str:
     """Starts the emulator of `settings.data_dir` if it is not running, and returns its address.
 
     Raises:
-        tools.interactions.backend.BackendError: it is not installed, its folder cannot be written, or it did not answer
-            within a minute; then the message names its log.
+        tools.interactions.backend.BackendError: the emulator is not installed, its folder cannot be written, or it
+            did not answer within `START_SECONDS`; in the last case, the message names its log.
     """
     from tools.interactions.backend import BackendError
 
@@ -47,7 +47,7 @@ def start_emulator(settings: Settings) -> str:
 
 
 def runs_otherwise(settings: Settings) -> str:
-    """Says with which corpus and speed the emulator of `settings.data_dir` runs; empty if with those of `settings`."""
+    """Names the corpus and speed of the running emulator of `settings.data_dir`; empty if they match `settings`."""
     folder = settings.data_dir / "emulator"
     options = _read(folder / "options.json")
     if not options or options == _options(settings) or not _running(folder / "address.json"):
@@ -69,7 +69,7 @@ def _start(settings: Settings) -> str:
         if url and _read(options) == wanted:
             return url
         _check_installed()
-        if url:  # it has another corpus or another speed: restart it with the same state
+        if url:  # its corpus or speed differs: restart it with the same state
             _stop(address)
         options.write_text(json.dumps(wanted))
         command = [
@@ -115,7 +115,7 @@ def index_file(corpus: Path | None) -> Path | None:
     """Path of the persistent search index of a corpus; None if the user's cache folder cannot be written.
 
     Args:
-        corpus: a folder of documents; None: those of the emulator.
+        corpus: a folder of documents; None: the emulator's own documents.
     """
     folder = platformdirs.user_cache_path("research-desk")
     documents = str(corpus.resolve()) if corpus else sys.prefix
@@ -134,7 +134,7 @@ def stop_emulator(settings: Settings) -> None:
 
 
 def keep_alive(settings: Settings) -> None:
-    """Keeps the emulator from exiting when idle, while this process runs and the data folder exists."""
+    """Prevents the emulator's exit when idle, as long as this process runs and the data folder exists."""
 
     def ask() -> None:
         time.sleep(IDLE_SECONDS / 3)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import re
 
 _CHARSET = re.compile(r';\s*charset\s*=\s*"?((?:utf|us|iso|windows|koi8|gb|big5|shift|euc)[\w-]*)', re.IGNORECASE)
-"""Only Python's decoders for written text: `punycode` takes quadratic time, `unicode_escape` interprets escapes."""
+"""Matches text encodings only: Python's `punycode` takes quadratic time, and `unicode_escape` interprets escapes."""
 _TEXT = re.compile(
     r"text/.*|.*\+(?:json|xml|yaml)"
     r"|application/(?:json|json5|x-?ndjson|jsonl|xml|yaml|x-yaml|toml|sql|javascript|x-javascript|x-sh|rtf)"
@@ -13,7 +13,7 @@ _TEXT = re.compile(
 
 
 def media_type(value: str | None) -> str:
-    """`type/subtype` in lower case; empty if there is none."""
+    """Returns `type/subtype` in lower case; empty if there is none."""
     return (value or "").partition(";")[0].strip().lower()
 
 

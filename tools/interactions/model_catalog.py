@@ -43,7 +43,7 @@ def capabilities_of(name: str) -> ModelCapabilities | None:
     """Returns the capabilities of a model or agent; None if they are not known.
 
     Raises:
-        ConfigError: `models.yaml` is wrong.
+        ConfigError: `models.yaml` is not valid.
     """
     return next((contract for contract in _table() if name in contract.names), None)
 
@@ -54,7 +54,10 @@ def known_names(kind: str) -> list[str]:
 
 
 def misspelt(name: str) -> str:
-    """The known name that an unknown one seems to misspell; empty if only digits differ, as in a new version."""
+    """Returns the known name that an unknown name seems to misspell, or an empty text.
+
+    A name that differs from a known one only in digits counts as a new version, not as misspelt.
+    """
     known = [*known_names("model"), *known_names("agent")]
     words = {_DIGITS.sub("", each) for each in known}
     word = _DIGITS.sub("", name)
@@ -100,8 +103,8 @@ def capability_errors(
     if built_in and not contract.tools_together and (schema or "function" in tools):
         what = "functions (a transfer to a specialist is one)" if "function" in tools else "`output_schema`"
         yield (
-            f"`{name}` cannot combine {_listed(built_in)} with {what}: give them to a specialist of its own,"
-            " or take a model from Gemini 3 on"
+            f"`{name}` cannot combine {_listed(built_in)} with {what}: move them to a separate specialist,"
+            " or use a model of Gemini 3 or later"
         )
 
 

@@ -1,4 +1,4 @@
-"""Checks address and key with one authenticated request that costs nothing."""
+"""Checks the server's address and the API key with one authenticated request that costs nothing."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.redaction import redact, without_credentials
 
 NOWHERE = "v1_desk-doctor"
-"""Id of an interaction that no server has: with a valid key, the answer is that it does not exist."""
+"""Id of an interaction that no server has: with a valid key, the server answers that it does not exist."""
 TIMEOUT_S = 15.0
 """Timeout of the answer, in seconds."""
 
 
 async def probe(chosen: backend.Backend) -> tuple[bool, str]:
-    """Requests an interaction that the server in use does not have.
+    """Checks the server in use by requesting an interaction that does not exist.
 
     Returns:
         Whether the API accepts the key, and a text without secrets: what happened and what to do.
@@ -56,7 +56,7 @@ def judge(status: int, said: str, *, page: bool, key: str, address: str) -> str:
     """
     answer = f"HTTP {status}: {_line(said)}" if said else f"HTTP {status}"
     if 300 <= status < 400:
-        return f"sends its clients elsewhere (HTTP {status}): write the address that it leads to into {address}"
+        return f"redirects requests (HTTP {status}): set {address} to the address that it redirects to"
     if page:
         return f"answers with a web page and not as an API ({answer}): look at {address}, and for a proxy in between"
     if status in (401, 403) or (status == 400 and "API KEY" in said.upper().replace("_", " ")):
@@ -65,7 +65,7 @@ def judge(status: int, said: str, *, page: bool, key: str, address: str) -> str:
         return f"has no quota left for the key ({answer}): try again later"
     if status >= 500:
         return f"is in trouble ({answer}): try again later"
-    if status in (400, 404) and said:  # it understood the request and has no such interaction
+    if status in (400, 404) and said:  # the server understood the request and has no such interaction
         return ""
     return f"is not the Interactions API ({answer}): look at {address}, which has neither /v1beta nor another path"
 

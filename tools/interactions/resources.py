@@ -1,4 +1,4 @@
-"""Validates interactions and events of the API, once, where they enter, and returns plain data.
+"""Validates interactions and events when they arrive from the API, and returns them as plain data.
 
 In the results of `checked_interaction` and `checked_event`, each known field has the expected type (a text, an object
 or a list of objects) or is missing. A field of another form is left out and everything else is kept, because an answer
@@ -39,7 +39,7 @@ _NEEDED = {
     "step.start": "step",
     "step.delta": "delta",
 }
-"""The object without which an event of this type has no content."""
+"""The object that an event of each type must have: without it, the event has no content."""
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
@@ -68,7 +68,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event | None:
-    """Returns an event in the form of the API; None if it has no content.
+    """Returns an event without values of a wrong type; None if the event has no content.
 
     Args:
         redact: removes secrets from a server's error text.
@@ -88,12 +88,15 @@ def checked_interaction(resource: dict[str, Any], redact: Callable[[str], str]) 
 
 
 def interaction_id_of(event: Event) -> str:
-    """The id of the interaction that an event names; empty if it names none."""
+    """Returns the id of the interaction that an event names; empty if it names none."""
     return str(event.get("interaction", {}).get("id") or event.get("interaction_id") or "")
 
 
 def error_message(value: Any) -> str:
-    """Message of an error in Google's forms: `{"error": {"message": …}}`, `{"error": text}`, or a list of one."""
+    """Returns the message of an error in one of Google's forms; empty if there is none.
+
+    The forms are `{"error": {"message": …}}`, `{"error": text}`, and a list of these.
+    """
     if isinstance(value, list) and value:
         value = value[0]
     error = value.get("error", value) if isinstance(value, dict) else None
@@ -140,7 +143,7 @@ def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") 
             if (item := _item(key, inner[0] if isinstance(inner, list) and inner else inner)) is not None:
                 found[key] = _checked(item, redact, key)
         elif key in _FREE_OBJECTS:
-            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # a delta has pieces of JSON text
+            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # a delta has JSON text
                 found[key] = inner
         elif key in _LISTS:
             items = (_item(key, item) for item in (inner if isinstance(inner, list) else [inner]))

@@ -12,10 +12,10 @@ _PORTS = {"http": 80, "https": 443}
 def normalized_server(name: str) -> str:
     """Returns one name for all spellings of a server's address.
 
-    It ignores the case of scheme and host, the scheme's default port, a slash at the end, and credentials.
+    Ignores the case of scheme and host, the scheme's default port, a slash at the end, and credentials.
 
     Args:
-        name: a kind and a place, for example "gemini https://Example.org:443/".
+        name: a kind of server and an address, for example "gemini https://Example.org:443/".
     """
     kind, _, place = name.partition(" ")
     place = without_credentials(place)

@@ -25,19 +25,19 @@ class _Tool(BaseModel):
         return self.model_dump(exclude_none=True, exclude_defaults=True) | {"type": self.type}
 
     def variables(self) -> Iterator[str]:
-        """Names of the variables that it needs."""
+        """Yields the names of the environment variables that the tool needs."""
         return iter(())
 
 
 class GoogleSearch(_Tool):
-    """Search on the web, with sources."""
+    """Searches the web and cites its sources."""
 
     type: Literal["google_search"]
     search_types: list[Literal["web_search", "image_search", "enterprise_web_search"]] = []
 
 
 class UrlContext(_Tool):
-    """Reads the pages whose addresses stand in a message."""
+    """Reads the web pages whose addresses are in a message."""
 
     type: Literal["url_context"]
 
@@ -49,7 +49,7 @@ class CodeExecution(_Tool):
 
 
 class FileSearch(_Tool):
-    """Search in uploaded files, with sources."""
+    """Searches uploaded files and cites its sources."""
 
     type: Literal["file_search"]
     file_search_store_names: list[str] = Field(min_length=1)
@@ -59,7 +59,7 @@ class FileSearch(_Tool):
 
 
 class GoogleMaps(_Tool):
-    """Places, with sources."""
+    """Finds places on Google Maps and cites its sources."""
 
     type: Literal["google_maps"]
     latitude: float | None = Field(default=None, ge=-90, le=90)
@@ -68,13 +68,13 @@ class GoogleMaps(_Tool):
 
 
 class McpServer(_Tool):
-    """A remote server of tools, which Google's server calls."""
+    """A remote MCP server, whose tools Google's server calls."""
 
     type: Literal["mcp_server"]
     name: str = Field(pattern=r"^\w+$")
     url: str = Field(pattern=r"^https?://")
     headers: dict[str, str] = {}
-    """Values may hold `${VARIABLE}`s of the environment; secrets belong there."""
+    """HTTP headers. A value may contain `${VARIABLE}`: put secrets into environment variables."""
     allowed_tools: list[str] = []
     """Names of allowed tools; empty: all."""
 
@@ -88,19 +88,19 @@ class McpServer(_Tool):
         return sent
 
     def variables(self) -> Iterator[str]:
-        """Names of the variables that it needs."""
+        """Yields the names of the environment variables that the tool needs."""
         for value in self.headers.values():
             yield from _VARIABLE.findall(value)
 
 
 class ComputerUse(_Tool):
-    """Refused."""
+    """Always refused: the desk has no browser or desktop to control."""
 
     type: Literal["computer_use"]
 
     @model_validator(mode="after")
     def _refuse(self) -> ComputerUse:
-        raise ValueError("it steers a browser or a desktop, and the desk has none to give it")
+        raise ValueError("it controls a browser or a desktop, and the desk has neither")
 
 
 ServerTool = Annotated[

@@ -1,7 +1,8 @@
 """Parses server-sent events: takes bytes, returns the data of complete events (html.spec.whatwg.org, section 9.2).
 
-A parser that looks at each byte in Python blocks the event loop for 0.7 s on an event with a picture of 4 MB
-(google-genai 2.34, `_gaos/utils/eventstreaming.py`). A parser that reads lines cannot tell which events came together.
+The SDK's parser is not used: it looks at each byte in Python, which blocks the event loop for 0.7 s on an event with a
+picture of 4 MB (google-genai 2.34, `_gaos/utils/eventstreaming.py`). A parser that is given single lines is not used
+either: it cannot tell which events arrived together.
 """
 
 from __future__ import annotations
@@ -15,7 +16,7 @@ class SSEDecoder:
     def __init__(self) -> None:
         self._begun: list[bytes] = [b""]  # pieces of an incomplete line
         self._data: list[bytes] = []
-        self._returned = False  # the last piece ended with a carriage return, maybe half of a line ending
+        self._returned = False  # the last piece ended with \r, which may be the first half of \r\n
         self._first = True
 
     def feed(self, piece: bytes) -> list[bytes]:

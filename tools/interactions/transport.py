@@ -1,9 +1,9 @@
 """Sends the calls of the Interactions API over HTTP, as plain JSON.
 
-It replaces google-genai 2.34, which builds classes for each request, opens a connection for each stream (it closes the
-answer before its last chunk) and looks at each byte of a stream in Python: see docs/upstream/.
+The SDK is not used, because google-genai 2.34 builds classes for each request, opens a new connection for each stream
+(it closes an answer before the last chunk) and looks at each byte of a stream in Python: see docs/upstream/README.md.
 
-Redirects are not followed: a create that is sent twice is paid for twice, and a key may go to one server only.
+Redirects are not followed: a create that is sent twice is paid for twice, and a key must not go to another server.
 """
 
 from __future__ import annotations
@@ -24,7 +24,7 @@ from tools.interactions.resources import Event, Resource
 from tools.redaction import credentials_in, redact
 
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
-"""By default, httpx2 opens 100 connections, and the 101st request waits silently until a stream ends."""
+"""httpx2's default is 100 connections: the 101st request would wait silently until a stream ends."""
 Batches = AsyncGenerator[Iterable[Event], None]
 """Batches of events: the events of a batch arrived together."""
 _HEADERS = {
@@ -38,7 +38,7 @@ _UNSENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 
 class Transport:
-    """Sends the calls to one server. All can raise `WireError`; none is retried."""
+    """Sends the calls to one server. Each call can raise `WireError`; no call is retried."""
 
     def __init__(self, endpoint: Endpoint, http: httpx2.AsyncClient | None = None) -> None:
         """Args:
@@ -93,7 +93,7 @@ class Transport:
     ) -> HttpAnswer:
         """Sends a request; returns a successful answer whose body has not been read yet.
 
-        If nothing listens at the address of an emulator that the desk started, it starts the emulator again first.
+        If an emulator that the desk started no longer listens, restarts the emulator and sends the request again.
         """
         try:
             return await self._attempt(method, path, body, headers, params)
@@ -127,7 +127,7 @@ class Transport:
             answer = HttpAnswer(await self._http.send(request, stream=True, follow_redirects=False), hide)
         except (*_UNSENT, *_UNSENDABLE) as error:
             raise NotSent(hide(describe(error)), transient=isinstance(error, _UNSENT)) from error
-        except Exception as error:  # on odd answers of a server, httpx2 may raise errors of other libraries
+        except Exception as error:  # on a malformed answer, httpx2 may raise errors of other libraries
             raise Interrupted(hide(describe(error))) from error
         if answer.response.is_success:
             return answer
@@ -151,7 +151,7 @@ def _path(interaction_id: str) -> str:
 
 
 def _secrets(request: httpx2.Request, body: Mapping[str, Any]) -> list[str]:
-    """Lists a request's secrets, which must not appear in a quoted answer: key, token, password, those of tools."""
+    """Lists a request's secrets, which must not be quoted: key, token, passwords, and the secrets of its tools."""
     key, token = request.headers.get("x-goog-api-key", ""), request.headers.get("authorization", "")
     tools = [tool for tool in body.get("tools") or () if isinstance(tool, Mapping)]
     given = [str(value) for tool in tools for value in (tool.get("headers") or {}).values()]

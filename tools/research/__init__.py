@@ -1,4 +1,4 @@
 """Durable Deep Research: a paid research run is never lost and never paid for twice.
 
-Callers use `Research` (service.py). Only `recovery.py` imports ADK; the agent is in `tools/researcher`.
+Callers use `Research` (service.py). No module here imports ADK; the agent is in `tools/researcher`.
 """

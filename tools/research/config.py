@@ -1,4 +1,4 @@
-"""The settings of research in the researcher's YAML: models and limits. Makes orders from briefs."""
+"""The settings of research in the researcher's YAML, such as models and limits. Builds orders from briefs."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.yaml_files import ConfigError, config_files, read_mapping
 
 
 class StorageForbidden(DeskError):
-    """`store: false` forbids research, which needs its interactions kept at the server."""
+    """`store: false` forbids research, because the server has to keep the interactions of a run."""
 
 
 class ResearchSettings(BaseModel):
@@ -31,7 +31,7 @@ class ResearchSettings(BaseModel):
     plan_first: bool = False
     """Whether each run needs an approved plan first."""
     ask_above_usd: float = Field(default=0.0, ge=0)
-    """USD; a run whose highest price is at most this starts without a question. 0: every run asks."""
+    """A run whose highest price in USD is at most this starts without a question. 0: each run needs a yes."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
     attach_seconds: float = Field(default=240.0, gt=0)
@@ -46,7 +46,7 @@ class ResearchSettings(BaseModel):
         """Checks that the server may keep interactions. Call it before each request that stores one.
 
         Raises:
-            StorageForbidden: it may not.
+            StorageForbidden: the server may not keep them.
         """
         if not self.store:
             raise StorageForbidden(
@@ -66,7 +66,12 @@ class ResearchSettings(BaseModel):
         plan: bool = False,
         title: str = "",
     ) -> Order:
-        """The order for `brief`: with `max_agent` if `most`, and a plan first if `plan` or `plan_first`."""
+        """Builds the order for a brief.
+
+        Args:
+            most: whether to use `max_agent`, if there is one.
+            plan: whether the run needs an approved plan first, even if `plan_first` is false.
+        """
         options: dict[str, Any] = {
             "thinking_summaries": self.thinking_summaries,
             "visualization": self.visualization,
@@ -85,7 +90,7 @@ def load_research_settings(root: Path) -> ResearchSettings:
         root: the root agent's YAML file.
 
     Raises:
-        ConfigError: there is no researcher, or its file is wrong (`desk check` says where).
+        ConfigError: there is no researcher, or its file is not valid (`desk check` says where).
     """
     for path in config_files(root):
         data = read_mapping(path) or {}

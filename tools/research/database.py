@@ -1,4 +1,4 @@
-"""The database of the ledger: opens it by URL, migrates it, and gives out short transactions."""
+"""The database of the ledger: opens it by URL, migrates it, and provides short transactions."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
     "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
-"""Supported databases, by driver, and what to do when one cannot be opened."""
+"""Supported drivers, and what to do if the driver's database cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}
 """Connections that a process keeps to a database server, and how many more it may open; see docs/scaling.md."""
 
@@ -35,7 +35,7 @@ class LedgerError(DeskError):
 
 
 DATABASE_ERRORS = (LedgerError, SQLAlchemyError, OSError)
-"""What a statement raises when the database does not answer or refuses a value (`refuses_value`)."""
+"""Errors of a statement when the database does not answer or refuses a value (`refuses_value`)."""
 _REFUSALS = ("22", "23", "42", "54")
 """SQLSTATE classes of errors in the statement: data, constraints, syntax, size (postgresql.org, appendix A)."""
 _FORBIDDEN = "42501"
@@ -74,28 +74,28 @@ class Database:
     """A database, opened by its address, see `tools.database_url`.
 
     Raises:
-        LedgerError: it cannot be opened; raised here or by the first `begin`.
+        LedgerError: the database cannot be opened; raised here or by the first `begin`.
     """
 
     def __init__(self, url: str) -> None:
         self.url, arguments = _parsed(url)
         self.engine = _engine(self.url, arguments)
         sqlite = self.url.get_backend_name() == "sqlite"
-        # SQLite has one writer at a time and makes the others poll: a lock is faster and fair.
-        self._turn = asyncio.Lock() if sqlite else nullcontext()
+        # SQLite allows one writer at a time and makes the others poll: a lock is faster and fair.
+        self._write_lock = asyncio.Lock() if sqlite else nullcontext()
         # Each SQLite connection is a thread, and a thousand research runs may query at once.
-        self._few = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
+        self._slots = asyncio.Semaphore(POOL["pool_size"]) if sqlite else nullcontext()
         self._ready = False
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction on the migrated tables. Do not wait for anything else inside it.
+        """Opens a transaction, after migrating the tables if needed. Inside it, wait only for its own statements.
 
         Raises:
             LedgerError: the database cannot be opened, or a newer program has migrated it.
         """
         async with AsyncExitStack() as stack:
-            await stack.enter_async_context(self._few)
+            await stack.enter_async_context(self._slots)
             try:
                 connection = await stack.enter_async_context(self.engine.connect())
                 version = LATEST if self._ready else await connection.run_sync(migrate)
@@ -112,8 +112,8 @@ class Database:
 
     @asynccontextmanager
     async def write(self) -> AsyncIterator[AsyncConnection]:
-        """A transaction that writes."""
-        async with self._turn, self.begin() as connection:
+        """Opens a transaction that writes."""
+        async with self._write_lock, self.begin() as connection:
             yield connection
 
     async def close(self) -> None:
@@ -122,7 +122,7 @@ class Database:
 
 
 def upsert(connection: AsyncConnection, table: Table) -> Any:
-    """An `INSERT` with `ON CONFLICT` support, for either database."""
+    """Returns an `INSERT` that supports `ON CONFLICT`, for SQLite or PostgreSQL."""
     return (postgresql_insert if connection.dialect.name == "postgresql" else sqlite_insert)(table)
 
 
@@ -140,13 +140,13 @@ def _parsed(text: str) -> DatabaseUrl:
 
 def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
-    # A SQLite connection belongs to its event loop, so none is kept; `pool_pre_ping` replaces a dead server connection.
+    # A SQLite connection belongs to an event loop, so none is kept. `pool_pre_ping` replaces dead server connections.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
     patience = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        # error texts are logged, and parameters can be briefs and messages
+        # Error texts are logged, so they must not have parameters, which may be briefs and messages.
         engine = create_async_engine(url, connect_args=arguments | patience, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(

@@ -20,10 +20,10 @@ _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Research] = WeakKeyDicti
 
 
 def research() -> Research:
-    """The service of the running event loop; one per loop, because its followers are tasks of the loop."""
+    """Returns the service of the running event loop. Each loop has its own, because followers are tasks of a loop."""
     loop = asyncio.get_running_loop()
     if loop not in _services:
-        from tools.research.ledger import Ledger  # slow imports (SQLAlchemy); the plugins import this module at start
+        from tools.research.ledger import Ledger  # slow imports (SQLAlchemy), not needed at startup
         from tools.research.service import Research
 
         client = InteractionsClient(backend.transport, tools=_tools)
@@ -39,11 +39,11 @@ def research() -> Research:
 
 
 async def close() -> None:
-    """Closes the service of the running event loop, if there is one; waits for creates that are being sent."""
+    """Closes the service of the running event loop, if there is one; waits for create requests that are being sent."""
     if service := _services.pop(asyncio.get_running_loop(), None):
         await service.close()
 
 
 def _tools() -> list[dict[str, Any]]:
-    """The tools of a run besides the web, with current secrets from the environment, as the ledger stores none."""
+    """Returns a run's tools besides the web. Secrets come from the environment, because the ledger stores none."""
     return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).research_tools]

@@ -15,7 +15,7 @@ log = logging.getLogger(__name__)
 
 
 class UnknownModel(ApiError):
-    """The server does not know the model that answers questions. The message names the setting to change."""
+    """The server does not have the model that answers questions. The message names the setting to change."""
 
     def __init__(self, model: str, error: ApiError) -> None:
         from tools.interactions.model_catalog import known_names  # loads the SDK, so only on an error
@@ -30,13 +30,13 @@ class UnknownModel(ApiError):
 async def ask(
     ledger: Ledger, client: InteractionsClient, job: Job, report: Report, question: str, model: str, session: str = ""
 ) -> Report:
-    """Asks a model about a job's report, and saves the answer with the job before it returns it.
+    """Asks a model about a job's report, saves the answer with the job, and returns it.
 
-    The question continues from the job's newest interaction. If the server no longer has that, the model gets the
-    report and the earlier answers instead.
+    The question continues from the job's newest interaction. If the server no longer has that interaction, the model
+    gets the report and the earlier answers instead.
 
     Raises:
-        UnknownModel: the server does not know the model.
+        UnknownModel: the server does not have the model.
         ApiError: the model could not be asked.
     """
     try:
@@ -55,7 +55,7 @@ async def ask(
 
 
 async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
-    """Deletes an answer at the server whose job was deleted meanwhile: the ledger has no record of it."""
+    """Deletes an answer at the server whose job was deleted meanwhile: the ledger has no record of the answer."""
     for interaction_id in filter(None, (answer.interaction_id, *answer.earlier)):
         try:
             await client.delete(interaction_id)

@@ -2,7 +2,7 @@
 
 A stream may be cut at any byte, end early, fall silent or carry garbage (field reports: it is cut at exactly 600
 seconds, and a re-attached stream may hang after two events). None of this means that the run has ended: only a
-terminal status of the resource does.
+terminal status of the interaction means that.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ class EventReceived:
 
 @dataclass(frozen=True)
 class Polled:
-    """The interaction's current resource, read because streaming does not work."""
+    """The interaction's current state, read because streaming does not work."""
 
     resource: Resource
 
@@ -50,16 +50,16 @@ class Ended:
 
 @dataclass(frozen=True)
 class Stalled:
-    """No news for longer than `stall_after_s`; the resource as last read."""
+    """There was no news for longer than `stall_after_s`. `resource` is as last read; None: it could not be read."""
 
     resource: Resource | None
     seconds: float
-    """Since the last news."""
+    """Seconds since the last news."""
 
 
 @dataclass(frozen=True)
 class Unreachable:
-    """The server no longer knows the interaction, or refuses to let us read it."""
+    """The server no longer has the interaction, or refuses to let us read it."""
 
     error: ApiError
 
@@ -81,27 +81,28 @@ class Follower:
     ) -> None:
         """Args:
         attached: called when a stream other than the create request's own is opened.
-        ending: held while an ended interaction is read and handled; limits memory, as a thousand may end at once.
+        ending: entered while an interaction is read and, if it has ended, handled. Limits memory: a thousand may
+            end at the same time.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
         self._timeouts, self._sleep, self._jitter = timeouts or ResearchTimeouts(), sleep, jitter
         self._attached, self._ending = attached, ending or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
-        self._wished = 0.0  # seconds that the server asked to wait before the next stream
-        self._stand: object = None  # status, `updated` and number of steps, as last read: a change is news
+        self._retry_after = 0.0  # seconds that the server asked to wait before the next stream
+        self._last_read: object = None  # status, `updated` and number of steps; a change counts as news
 
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
     ) -> AsyncGenerator[EventReceived | Polled | Warned | Ended | Stalled | Unreachable, None]:
-        """Yields each event once, polled resources if streaming fails, and warnings; then exactly one ending.
+        """Yields each event once, polled resources if streaming fails, and warnings; at the end, one of the last three.
 
         Args:
             stream: the create request's own stream, if it is still open; else the follower opens one.
         """
-        fruitless, wait = 0, self._timeouts.first_poll_s
+        fruitless, wait = 0, self._timeouts.first_poll_s  # fruitless: streams in a row without news
         while True:
-            news, self._wished = False, 0.0
+            news, self._retry_after = False, 0.0
             if fruitless < 2:
                 before = self._cursor
                 async with aclosing(self._events(stream or self._attach())) as events:
@@ -110,7 +111,7 @@ class Follower:
                 news = self._cursor != before
                 fruitless = 0 if news else fruitless + 1
                 stream = None
-            async for found in self._look():
+            async for found in self._read():
                 if not isinstance(found, Polled) or fruitless == 2:
                     yield found
                 if isinstance(found, Ended | Stalled | Unreachable):
@@ -119,14 +120,14 @@ class Follower:
                 wait = min(wait * 2, self._timeouts.max_poll_s)
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
-            await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._wished)
+            await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._retry_after)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
         self._attached()
         return self._client.stream(self._id, self._cursor)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[EventReceived, None]:
-        """New events until the stream ends, breaks or times out; the caller treats all three alike."""
+        """Yields new events until the stream ends, breaks or times out; the caller treats all three alike."""
         try:
             while True:
                 async with asyncio.timeout(self._timeouts.silence_timeout_s):
@@ -142,14 +143,14 @@ class Follower:
         except StopAsyncIteration:
             return
         except ApiError as error:
-            self._wished = error.retry_after or 0.0
+            self._retry_after = error.retry_after or 0.0
         except TimeoutError:
             self._quiet += self._timeouts.silence_timeout_s
         finally:
             await stream.aclose()
 
-    async def _look(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
-        """Reads the resource, with retries."""
+    async def _read(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
+        """Reads the interaction, with retries."""
         wait, gone, now = self._timeouts.first_poll_s, 0, asyncio.get_running_loop().time
         while True:
             began = now()
@@ -173,17 +174,17 @@ class Follower:
                 yield Warned("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
                 wait = min(wait * 2, self._timeouts.max_poll_s)
-        stand = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
-        if stand != self._stand and self._stand is not None:
+        read = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
+        if read != self._last_read and self._last_read is not None:
             self._quiet = 0.0
-        self._stand = stand
+        self._last_read = read
         if self._quiet >= self._timeouts.stall_after_s:
             yield Stalled(resource, self._quiet)
         else:
             yield Polled(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
-        """Reads up to twice more if usage or steps are missing: they may arrive seconds late (big-AGI #1143)."""
+        """Reads up to twice more if usage or steps are missing, which may arrive seconds late (big-AGI #1143)."""
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break

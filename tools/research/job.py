@@ -1,4 +1,4 @@
-"""The job: one research run that a user ordered, and its states."""
+"""The job: a research run that a user ordered, and its states."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ class State(StrEnum):
     AWAITING_APPROVAL = "awaiting_approval"
     """A person has to approve the plan, or the price if there is no plan."""
     STALLED = "stalled"
-    """The server says that it runs, but it has no news for longer than any run takes."""
+    """The server says that the run is active, but there was no news for longer than any run takes."""
     COMPLETED = "completed"
     FAILED = "failed"
     CANCELLED = "cancelled"
@@ -52,10 +52,10 @@ OUTCOMES: Mapping[str, State] = {
     "cancelled": State.CANCELLED,
     "incomplete": State.INCOMPLETE,
     "budget_exceeded": State.INCOMPLETE,
-    "requires_action": State.INCOMPLETE,  # it waits for a client function; Deep Research has none
-    "requires_continuation": State.INCOMPLETE,  # continuing is another create, which nobody approved
+    "requires_action": State.INCOMPLETE,  # waits for a client function; Deep Research has none
+    "requires_continuation": State.INCOMPLETE,  # needs another create request, which nobody approved
 }
-"""The job's state for each terminal status of the API. With any other status, also an unknown one, it still runs."""
+"""The job's state for each terminal status of the API. With any other status, also an unknown one, the job runs."""
 
 
 _ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
@@ -87,11 +87,11 @@ class Order:
     """Documents and pictures sent with the brief, as API content: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
     server: str = ""
-    """Name of the server that runs it, see `tools.interactions.backend.server`; other servers do not have it."""
+    """Name of the server that runs the order (see `tools.interactions.backend.server`); no other server has the run."""
     base: str = ""
-    """Id of the job that it builds on, if any."""
+    """Id of the job that this order builds on; empty: none."""
     previous: str = ""
-    """Id of the interaction that it continues: the newest of its base when it was ordered."""
+    """Id of the interaction to continue from: the newest of the base job at the time of the order; empty: none."""
     title: str = ""
     """A short name for a person; empty: the beginning of the brief is used."""
 
@@ -128,14 +128,14 @@ class FollowUpAnswer:
     text: str
     interaction_id: str
     earlier: Sequence[str] = ()
-    """Ids of the interactions with its earlier parts, if it came in parts."""
+    """Ids of the interactions with the answer's earlier parts, if it came in parts."""
     session: str = ""
-    """The conversation in which it was asked."""
+    """Id of the conversation in which the question was asked."""
 
 
 @dataclass(frozen=True)
 class Job:
-    """A row of the ledger. Times are seconds since the epoch."""
+    """A research run that a user ordered, as stored in the ledger. Times are seconds since the epoch."""
 
     id: str
     order: Order
@@ -154,15 +154,15 @@ class Job:
     error: str = ""
     plan: Plan | None = None
     cost: float = 0.0
-    """Highest estimated price in USD, from when it was ordered."""
+    """Highest estimated price in USD at the time of the order."""
     started: float | None = None
     """When the server named the current interaction."""
     follow_ups: Sequence[FollowUpAnswer] = ()
     """Oldest first."""
     trace: str = ""
-    """The `traceparent` (W3C) of its order: all work on the job continues that trace. Empty: none."""
+    """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty: no trace."""
     may_run: bool = False
-    """Whether it may still run at the server although it was cancelled."""
+    """Whether the run may continue at the server although the job was cancelled."""
 
     @property
     def request(self) -> CreateRequest:
@@ -177,24 +177,24 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether it runs, is about to run, or waits for a person: not over, and its start is not in doubt."""
+        """Whether the job runs, is about to run, or waits for a person: not over, and its start is not in doubt."""
         return self.state not in TERMINAL and self.state is not State.START_UNKNOWN
 
     @property
     def came_to_nothing(self) -> bool:
-        """Whether it ended and nothing was started for it, so that the same order makes a new job."""
+        """Whether the job ended and nothing was started for it, so that the same order makes a new job."""
         if self.state is State.CANCELLED:
             return not self.interactions and not self.may_run
         return self.state is State.FAILED and not self.interaction_id
 
     @property
     def is_repeated_by_joining(self) -> bool:
-        """Whether a deliberate repeat joins this job: it waits for approval, or is active and not stalled."""
+        """Whether an order to repeat the run returns this job: it waits for approval, or is active and not stalled."""
         return self.state in (ACTIVE - {State.STALLED}) | {State.AWAITING_APPROVAL}
 
     @property
     def kind(self) -> Kind:
-        """What its next create request is for."""
+        """What the job's next create request is for."""
         if not self.request.plans:
             return Kind.RUN
         return Kind.REVISION if self.plan else Kind.PLAN
@@ -209,7 +209,7 @@ class Job:
 
     @property
     def latest_interaction_id(self) -> str | None:
-        """Id of the interaction that a question about it, or a run that builds on it, continues."""
+        """Id of the interaction that a question about this run, or a run that builds on it, continues from."""
         answered = (
             answer.interaction_id for answer in reversed(self.follow_ups) if answer.text and answer.interaction_id
         )
@@ -217,24 +217,28 @@ class Job:
 
     @property
     def interactions(self) -> tuple[str, ...]:
-        """Ids of all its interactions at the server."""
+        """Ids of all interactions that the job has at the server."""
         plans = (self.plan.interaction_id, *self.plan.earlier) if self.plan else ()
         answers = (id_ for answer in self.follow_ups for id_ in (answer.interaction_id, *answer.earlier))
         return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers) if id_))
 
     def kept_until(self, retention: float) -> float | None:
-        """When a server that keeps interactions for `retention` seconds deletes its report or plan (epoch seconds)."""
+        """Returns when the server deletes the report or plan, in epoch seconds; None if it has neither.
+
+        Args:
+            retention: seconds for which the server keeps interactions.
+        """
         if not self.interaction_id and not self.plan:
             return None
         return (self.started or self.created) + retention
 
     @property
     def seconds(self) -> float | None:
-        """Duration by our clock: the resource's `created` and `updated` have the same value (big-AGI's notes)."""
+        """Seconds by our clock: the API's `created` and `updated` are equal (big-AGI's notes). None: not finished."""
         return None if self.finished is None else self.finished - self.created
 
 
 def new_job(order: Order, now: float, state: State = State.INTENDED) -> Job:
-    """A new job, not sent yet, with an id that is easy to type, see `JOB_ID`."""
+    """Builds a job that was not sent yet, with an id that is easy to type (`JOB_ID`)."""
     name = "".join(secrets.choice(_ID_CHARACTERS) for _ in range(8))
     return Job(id=f"job_{name}", order=order, state=state, created=now, updated=now, cost=cost_of(order.agent)[1])

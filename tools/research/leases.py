@@ -33,9 +33,10 @@ class Leases:
 
     @asynccontextmanager
     async def hold(self, job_id: str) -> AsyncIterator[asyncio.Event | None]:
-        """Holds the lease on a job. Yields an event that is set when the lease is lost; None: another process holds it.
+        """Holds the lease on a job. Yields an event that is set when the lease is lost.
 
-        The event is also set after the process was suspended for longer than its lease and another one took the job.
+        The event is also set if this process was suspended for longer than the lease and another process took the job.
+        Yields None if another process holds the lease, or the job needs no work.
         """
         if not await self._ledger.lease(job_id, self.owner, self._clock(), self._seconds):
             yield None

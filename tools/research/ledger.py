@@ -93,7 +93,7 @@ class Ledger:
 
     @shielded
     async def get(self, job_id: str) -> Job | None:
-        """The job with that id, or none.
+        """Returns the job with that id; None if there is no such job.
 
         Raises:
             UnreadableJob: its row cannot be read.
@@ -102,7 +102,7 @@ class Ledger:
 
     @shielded
     async def of_interaction(self, interaction_id: str) -> Job | None:
-        """The job whose current interaction this is."""
+        """Returns the job whose current interaction has that id; None if there is no such job."""
         query = select(*JOB_COLUMNS).where(JOBS.c.interaction_id == interaction_id)
         async with self._database.begin() as connection:
             return next(self._readable(await connection.execute(query)), None)
@@ -116,7 +116,7 @@ class Ledger:
         states: Collection[State] | None = None,
         limit: int = 100,
     ) -> list[Job]:
-        """Jobs, newest first, without rows that cannot be read."""
+        """Returns jobs, newest first. Skips rows that cannot be read."""
         query = select(*JOB_COLUMNS).order_by(JOBS.c.created.desc(), JOBS.c.id)
         if user is not None:
             query = query.where(JOBS.c.user == user)
@@ -137,7 +137,7 @@ class Ledger:
 
     @shielded
     async def unreadable(self) -> list[UnreadableJob]:
-        """One error for each job row that cannot be read; other queries skip these rows."""
+        """Returns one error for each job row that cannot be read. Other queries skip these rows."""
         found = []
         async with self._database.begin() as connection:
             async for row in await connection.stream(select(*JOB_COLUMNS).execution_options(yield_per=100)):
@@ -159,7 +159,7 @@ class Ledger:
                 `error`, `plan`, `report`, `may_run`.
 
         Returns:
-            The job after the change, or none if it was in another state (another writer was first).
+            The job after the change; None if it was in another state, because another writer was first.
 
         Raises:
             UnreadableJob: the change was written, but the row cannot be read.
@@ -184,7 +184,7 @@ class Ledger:
             yes: used up in the same transaction, so that a crash cannot lose it.
 
         Returns:
-            The job after the change, or none if it has changed since.
+            The job after the change; None if it has changed since the answer.
 
         Raises:
             NotConfirmed: the yes is no longer valid; nothing changes.
@@ -209,7 +209,7 @@ class Ledger:
         """Replaces brief, title and options of a job that waits for approval and was never sent.
 
         Returns:
-            The job after the change, or none if it no longer waits or another job has the brief.
+            The job after the change; None if it no longer waits, or another job has the brief.
         """
         waits = and_(
             JOBS.c.state == State.AWAITING_APPROVAL,
@@ -229,10 +229,10 @@ class Ledger:
     async def begin(self, job: Job, now: float) -> Job | None:
         """Marks a job as STARTING and records what its create may cost, in one transaction.
 
-        A job that was approved more than `LIMIT_PERIOD_S` ago waits for approval again: the limits no longer count it.
+        A job that was approved more than `LIMIT_PERIOD_S` ago has to be approved again, because the limits no longer count it.
 
         Returns:
-            The job, or none if its create must not be sent.
+            The job; None if its create request must not be sent.
         """
         state = case((JOBS.c.updated < now - LIMIT_PERIOD_S, State.AWAITING_APPROVAL), else_=State.STARTING)
         async with self._database.write() as connection:
@@ -258,7 +258,7 @@ class Ledger:
 
     @shielded
     async def spending(self, *, since: float = 0, user: str | None = None) -> list[Spending]:
-        """Spending entries since a time (in seconds since the epoch), oldest first, without refused creates."""
+        """Returns spending entries since a time (epoch seconds), oldest first, without refused create requests."""
         query = select(SPENDING).where(SPENDING.c.time >= since, SPENDING.c.refused == 0)
         query = query.order_by(SPENDING.c.time, SPENDING.c.job, SPENDING.c.number)
         if user is not None:
@@ -281,7 +281,7 @@ class Ledger:
 
     @shielded
     async def questions(self, user: str, session: str | None = None, *, subject: str | None = None) -> list[Question]:
-        """The unanswered questions to a user, of one conversation or about one subject if given."""
+        """Returns a user's unanswered questions; with `session` or `subject`, only those that match."""
         async with self._database.begin() as connection:
             return await read_questions(connection, user, session, subject)
 
@@ -305,7 +305,7 @@ class Ledger:
         """Appends a model's answer to a job.
 
         Returns:
-            The job with the answer, or none if the job does not exist (any more).
+            The job with the answer; None if the job does not exist.
         """
         return await self._change_answers(job_id, lambda answers: [*answers, answer])
 
@@ -353,20 +353,20 @@ class Ledger:
 
     @shielded
     async def lines(self, job: Job) -> list[str]:
-        """The progress lines of a job's current interaction, oldest first."""
+        """Returns the progress lines of a job's current interaction, oldest first."""
         query = select(LINES.c.line).where(LINES.c.job == job.id, LINES.c.interaction_id == job.interaction_id)
         async with self._database.begin() as connection:
             return [*(await connection.execute(query.order_by(LINES.c.number))).scalars()]
 
     @shielded
     async def report(self, job_id: str) -> str | None:
-        """The finished report as JSON (`tools.research.report.reading.to_json`)."""
+        """Returns the finished report as JSON (`tools.research.report.reading.to_json`); None if there is none."""
         async with self._database.begin() as connection:
             return (await connection.execute(select(JOBS.c.report).where(JOBS.c.id == job_id))).scalar()
 
     @shielded
     async def delete(self, job_id: str) -> None:
-        """Deletes a job and its report. If it may still run at the server, its spending entry keeps until when."""
+        """Deletes a job and its report. If the run may continue at the server, its spending entry stores until when."""
         in_doubt = or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1)
         until = select(JOBS.c.updated + STILL_RUNS_S).where(JOBS.c.id == job_id, in_doubt).scalar_subquery()
         async with self._database.write() as connection:
@@ -377,7 +377,7 @@ class Ledger:
 
     @shielded
     async def by_state(self) -> dict[State, int]:
-        """How many jobs there are in each state, of all users and servers."""
+        """Returns the number of jobs in each state, of all users and servers."""
         query = select(JOBS.c.state, func.count()).where(JOBS.c.state.in_(list(State))).group_by(JOBS.c.state)
         async with self._database.begin() as connection:
             counts = {State(state): int(count) for state, count in await connection.execute(query)}
@@ -398,7 +398,7 @@ class Ledger:
         query = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
         async with self._database.begin() as connection:
             if (await connection.execute(select(JOBS.c.id).where(free))).first() is None:
-                return False  # waiting processes call this every second: do not write for that
+                return False  # waiting processes ask every second: avoid a write
         async with self._database.write() as connection:
             return bool((await connection.execute(query)).rowcount == 1)
 
@@ -419,11 +419,11 @@ class Ledger:
 
     @shielded
     async def abandoned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
-        """Jobs of a server in these states, without a valid lease and unchanged since `before`, oldest first."""
+        """Returns a server's jobs in these states, without a valid lease and unchanged since `before`, oldest first."""
         query = select(*JOB_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _abandoned(now))
         async with self._database.begin() as connection:
             jobs = self._readable(await connection.execute(query.order_by(JOBS.c.created)))
-            return [job for job in jobs if job.order.server == server]  # normalised here, not in the column
+            return [job for job in jobs if job.order.server == server]  # reading a row normalizes the name
 
     async def close(self) -> None:
         """Waits for running statements, then closes all connections."""
@@ -436,7 +436,7 @@ class Ledger:
         return job_of(dict(row._mapping)) if row else None
 
     def _readable(self, rows: Iterable[Row[Any]]) -> Iterator[Job]:
-        """The jobs of rows. A row that cannot be read is skipped and logged once."""
+        """Yields the jobs of rows. A row that cannot be read is skipped and logged once."""
         for row in rows:
             try:
                 yield job_of(dict(row._mapping))
@@ -453,7 +453,7 @@ def _abandoned(now: float) -> ColumnElement[bool]:
 async def _change(
     connection: AsyncConnection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
 ) -> dict[Any, Any] | None:
-    """The row after the change. Parse it after the transaction: an unreadable row must not undo the change."""
+    """Changes a job; returns its new row. Parse the row after the transaction: an error must not undo the change."""
     if "usage" in values:
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
 """Lowest and highest price of a run in USD, by prefix of the agent's name (Google's published estimates, 2026)."""
 QUESTION_COST = 0.1
-"""Assumed price of a question about a report, in USD: no price is published for a chain."""
+"""Assumed price of a question about a report, in USD: no price is published for questions that continue a run."""
 MINUTES = (5, 20)
-"""Usual duration of a run in minutes, from and to; 60 is the most (Google's documentation of Deep Research, 2026)."""
+"""Usual duration of a run in minutes, from and to; at most 60 (Google's documentation of Deep Research, 2026)."""
 
 
 def cost_of(agent: str) -> tuple[float, float]:
-    """Lowest and highest price of a run of this agent in USD; for an unknown agent the highest known."""
+    """Lowest and highest price of a run of this agent in USD; for an unknown agent, the highest known prices."""
     return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))

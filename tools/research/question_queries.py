@@ -22,7 +22,7 @@ async def write_question(connection: AsyncConnection, question: Question) -> Non
 async def read_questions(
     connection: AsyncConnection, user: str, session: str | None = None, subject: str | None = None
 ) -> list[Question]:
-    """The unanswered questions to a user. Questions that only a newer program asks are left out."""
+    """Returns a user's unanswered questions. Questions that only a newer program asks are left out."""
     rows = (await connection.execute(select(QUESTIONS).where(_of(user, session, subject)))).mappings().all()
     names = ("user", "session", "subject", "version", "invocation")
     known = [row for row in rows if row["action"] in set(Action)]
@@ -35,7 +35,7 @@ async def delete_questions(connection: AsyncConnection, user: str, session: str,
 
 
 async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
-    """Uses a yes up, and deletes its question.
+    """Marks a yes as used and deletes its question.
 
     Raises:
         NotConfirmed: the yes was used before, or its question has changed.
@@ -50,10 +50,10 @@ async def use_yes(connection: AsyncConnection, yes: Yes) -> None:
     unused = upsert(connection, ANSWERS).values(id=yes.answer).on_conflict_do_nothing()
     if (await connection.execute(unused)).rowcount != 1:
         raise NotConfirmed(
-            f"this yes has answered another question already: one that names {question.subject} answers this one"
+            f"this yes has already answered another question: a yes that names {question.subject} answers this one"
         )
     if (await connection.execute(delete(QUESTIONS).where(stands))).rowcount != 1:
-        raise NotConfirmed(f"what was asked about {question.subject} is answered, or was asked anew, meanwhile")
+        raise NotConfirmed(f"the question about {question.subject} was answered or asked again meanwhile")
 
 
 def _of(user: str, session: str | None, subject: str | None) -> ColumnElement[bool]:

@@ -14,21 +14,21 @@ class NotConfirmed(DeskError):
 
 
 class Action(StrEnum):
-    """What a yes does."""
+    """The action that a yes allows."""
 
     START = "start"
-    """Sends a job's next create request: a run, a plan, or the run that a plan is for."""
+    """Sends a job's next create request: for a plan, for a run, or for the run of an approved plan."""
     DELETE = "delete"
     """Deletes a job with its report."""
     FORGET = "forget"
     """Deletes the conversation."""
     FORGET_ANYWAY = "forget anyway"
-    """Deletes the conversation although the server refused a part."""
+    """Deletes the conversation although the server refused to delete a part of it."""
 
 
 @dataclass(frozen=True)
 class Question:
-    """A question to one user in one conversation; at most one per subject."""
+    """A question to one user in one conversation, which has at most one question per subject."""
 
     user: str
     session: str

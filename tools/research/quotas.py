@@ -36,7 +36,7 @@ class LimitReached(DeskError):
 
 
 def within_day(limits: Quotas, entry: Spending) -> Check:
-    """A check of only the limit of USD in 24 hours."""
+    """Returns a check of `usd_per_day`, and of no other limit."""
 
     def check(used: Used) -> None:
         if used.usd + entry.estimate > limits.usd_per_day:
@@ -49,7 +49,7 @@ def within_day(limits: Quotas, entry: Spending) -> Check:
 
 
 def within(limits: Quotas, job: Job) -> Check:
-    """A check of all limits for a job's next create request."""
+    """Returns a check of all limits for a job's next create request."""
     affordable = within_day(limits, spending_of(job, job.created))
     plans = job.kind is not Kind.RUN
 

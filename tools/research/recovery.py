@@ -1,4 +1,4 @@
-"""Resumes orphaned jobs in the background."""
+"""Resumes orphaned jobs in the background: jobs that need work and on which no process holds the lease."""
 
 from __future__ import annotations
 
@@ -10,15 +10,15 @@ from tools.research.factory import research
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 20.0
-"""Seconds between two reads of the ledger."""
+"""Seconds between two searches of the ledger for orphaned jobs."""
 
 
 async def recover_loop() -> None:
-    """Resumes orphaned jobs at each interval, until it is cancelled."""
+    """Resumes orphaned jobs every `INTERVAL_S` seconds, until the task is cancelled."""
     while True:
         try:
             for job in await research().resume():
-                log.info("%s, which nobody followed, is taken up", job.id)
+                log.info("%s was orphaned and is resumed", job.id)
         except Exception as error:  # the ledger may be readable later
-            log.warning("research runs that nobody follows could not be resumed: %s", error)
+            log.warning("orphaned research runs could not be resumed: %s", error)
         await asyncio.sleep(INTERVAL_S)

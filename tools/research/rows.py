@@ -18,19 +18,19 @@ P = TypeVar("P", Plan, FollowUpAnswer)
 
 
 class UnreadableJob(DeskError):
-    """A row of the ledger cannot be read as a job. The message says which, why and what to do, without its contents."""
+    """A ledger row cannot be read as a job. The message says which row, why and what to do, but not its contents."""
 
     def __init__(self, job_id: object, wrong: str) -> None:
         self.job_id = sanitize(str(job_id))
         self.wrong = sanitize(wrong)
         super().__init__(
-            f"{self.job_id} cannot be read from the ledger ({self.wrong}): mend its row in research_jobs, delete the"
+            f"{self.job_id} cannot be read from the ledger ({self.wrong}): correct its row in research_jobs, delete the"
             " row, or update the program if a newer one wrote it"
         )
 
 
 def row_of(job: Job) -> dict[str, Any]:
-    """A new job's row."""
+    """Returns a new job's row."""
     order = job.order
     return {
         "id": job.id,
@@ -66,22 +66,22 @@ def row_of(job: Job) -> dict[str, Any]:
 
 
 def options_text(options: Mapping[str, Any]) -> str:
-    """An order's options as JSON for their column: the same text for equal options."""
+    """Formats an order's options as JSON for their column; equal options give the same text."""
     return json.dumps(dict(options), sort_keys=True)
 
 
 def plan_text(plan: Plan | None) -> str | None:
-    """A plan as JSON for its column."""
+    """Formats a plan as JSON for its column."""
     return json.dumps(asdict(plan)) if plan else None
 
 
 def answers_text(answers: Sequence[FollowUpAnswer]) -> str:
-    """Answers as JSON for their column."""
+    """Formats answers as JSON for their column."""
     return json.dumps([asdict(answer) for answer in answers])
 
 
 def spending_of_row(values: Mapping[Any, Any]) -> Spending:
-    """The entry in a row of desk_spending.
+    """Reads the entry in a row of desk_spending.
 
     Raises:
         ValueError: the row is not a valid entry.
@@ -89,14 +89,14 @@ def spending_of_row(values: Mapping[Any, Any]) -> Spending:
     time, estimate = values["time"], values["estimate"]
     for name, number, most in (("time", time, LATEST_TIME), ("estimate", estimate, HIGHEST_COST)):
         if not isinstance(number, float | int) or not 0 <= number <= most:
-            raise ValueError(f"`{name}` is not a number that it could have")
+            raise ValueError(f"`{name}` is not a valid number")
     texts = {name: str(values[name]) for name in ("user", "job", "agent")}
     usage = _data(values, "usage", dict)
     return Spending(time=time, estimate=estimate, kind=Kind(values["kind"]), usage=usage, **texts)
 
 
 def job_of(values: Mapping[Any, Any]) -> Job:
-    """The job in a row.
+    """Reads the job in a row.
 
     Raises:
         UnreadableJob: the row is not a valid job: a person or a newer program wrote it.
@@ -165,7 +165,7 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
     **dict.fromkeys(("finished", "started"), _NUMBER_OR_NONE),
 }
-"""Types of the columns, and their names in errors. SQLite stores a value of any type."""
+"""Types of the columns, and their names in errors. They are checked, because SQLite stores values of any type."""
 _STATES = frozenset(map(str, State))
 LATEST_TIME, HIGHEST_COST = 1e11, 1e6
 """Highest valid time (seconds since the epoch, the year 5138) and highest valid price (USD)."""
@@ -198,5 +198,5 @@ def _part(kind: type[P], name: str, values: dict[str, Any]) -> P:
     if wrong := [key for key, value in values.items() if not isinstance(value, fields.get(key, ()))]:
         raise ValueError(f"`{name}` has an unknown or wrong `{wrong[0]:.40}`")
     if not all(isinstance(id_, str) for id_ in values.get("earlier", ())):
-        raise ValueError(f"`{name}` has an `earlier` that is not of texts")
+        raise ValueError(f"`{name}` has an `earlier` that is no list of texts")
     return kind(**{**values, "earlier": tuple(values.get("earlier", ()))})

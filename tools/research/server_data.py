@@ -36,7 +36,7 @@ class ServerData:
         if job.order.server != self.server:
             raise WrongBackend(
                 f"{job.id} was given to {job.order.server or 'an unknown server'}, and this process talks to"
-                f" {self.server}: it can be reached with the settings that it was started with"
+                f" {self.server}: use the settings with which it was started"
             )
 
     async def read(self, interaction_id: str) -> Resource:
@@ -57,7 +57,7 @@ class ServerData:
         except ApiError as failure:
             if not isinstance(failure, NotFound | Refused) or failure.status in AUTH_STATUSES:
                 raise ApiError(f"it could not be cancelled and goes on: {failure}") from failure
-            refusal = f"the server would not cancel it, it may run on and be billed: {failure}"
+            refusal = f"the server would not cancel it, so it may continue and be billed: {failure}"
             return await self.read(interaction_id), refusal
 
     async def delete(self, job: Job) -> tuple[list[str], list[str]]:

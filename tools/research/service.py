@@ -1,4 +1,4 @@
-"""The service: the interface of research for agents, the command line and servers.
+"""The research service, which agents, the command line and servers call.
 
 A background task of this process follows each job; turns only watch it. If the process dies, another process resumes
 the job from its state in the ledger.
@@ -41,7 +41,7 @@ HOUR = 3_600.0
 ORPHAN_AFTER_S = 15.0
 """Seconds after which an unsent order without a lease counts as orphaned."""
 WATCH_GRACE_S = 10.0
-"""Seconds that a watcher waits for the ledger beyond its own time."""
+"""Seconds that `watch` waits for the ledger beyond its own `seconds`."""
 
 
 class Research:
@@ -62,7 +62,7 @@ class Research:
         """Args:
         server: the name of the server that `client` talks to, see `Order.server`.
         retention: seconds for which that server keeps interactions.
-        may_start: whether `resume` may send orders that were not sent yet; false with `store: false`.
+        may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         """
         self.ledger = ledger
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
@@ -73,7 +73,7 @@ class Research:
         self._warned: set[str] = set()
 
     async def start(self, order: Order, *, limits: Quotas | None = None, confirm: bool = False) -> tuple[Job, bool]:
-        """Starts a job for an order. A repeated order joins its existing job, unless that job ended before any start.
+        """Starts a job for an order. A repeated order gets its existing job, unless that ended before any start.
 
         Args:
             confirm: whether a person has to agree to the price first, see `approve`.
@@ -87,7 +87,7 @@ class Research:
         order = replace(order, server=self._data.server)
         newest = await self.latest_attempt(order)
         if newest and not newest.came_to_nothing:
-            if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the user may now want a plan
+            if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the new order may ask for a plan
                 order = replace(newest.order, options=order.options)
                 newest = await self.ledger.rewrite(newest, self._clock(), order) or newest
             await self._ensure(newest.id)
@@ -96,7 +96,7 @@ class Research:
         return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
 
     async def with_base(self, job_id: str, order: Order) -> Order:
-        """The order, set to build on a finished run: on its newest follow-up answer, else on its report.
+        """Returns the order, set to build on a finished run: on the run's newest follow-up answer, else on its report.
 
         Raises:
             UnknownJob, NotFinished: there is nothing to build on.
@@ -109,10 +109,10 @@ class Research:
     async def start_again(
         self, job: Job, *, session: str = "", limits: Quotas | None = None, confirm: bool = False
     ) -> Job:
-        """Orders an old run again, at a new cost. If a run of the order is active or waits for approval, returns that.
+        """Orders an old run again, at a new cost. If a run of the order is active or waits already, returns that run.
 
         Args:
-            session: id of the conversation that the new run belongs to; empty: that of the old order.
+            session: id of the conversation that the new run belongs to; empty: the old order's conversation.
             confirm: whether a person has to agree to the price first.
 
         Raises:
@@ -130,7 +130,7 @@ class Research:
         return (await self._add(order, limits, state, plan))[0]
 
     async def latest_attempt(self, order: Order) -> Job | None:
-        """The last attempt of the same order at this server, or none."""
+        """Returns the last attempt of the same order at this server; None if there is none."""
         first = replace(order, attempt=1, server=self._data.server).key
         jobs = await self.ledger.find(user=order.user, session=order.session, limit=1000)
         same = [job for job in jobs if replace(job.order, attempt=1).key == first]
@@ -169,7 +169,7 @@ class Research:
         Raises:
             NotFinished: the job has no plan.
             NotConfirmed: the yes is no longer valid.
-            LimitReached: the job has had too many plans, or the user has too much running or spent; it still waits.
+            LimitReached: the job has had too many plans, or the user has too much running or spent; the job waits.
         """
         job = await self.job(job_id)
         if job.plan is None:
@@ -186,13 +186,13 @@ class Research:
         order = replace(job.order, brief=brief, title=title or job.order.title)
         changed = await self.ledger.rewrite(job, self._clock(), order)
         if changed is None:
-            raise NotFinished(f"the brief of {job_id} cannot be changed: it is {job.state}, or this is another's brief")
+            raise NotFinished(f"the brief of {job_id} cannot be changed: it is {job.state}, or another has this brief")
         return changed
 
     async def _reply(self, job: Job, plan: Plan | None, limits: Quotas | None, yes: Yes | None) -> Job:
         self._data.check(job)
         if yes and yes.question.version != job.version:
-            raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a yes of its own")
+            raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a new yes")
         values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
         if job.state is State.AWAITING_APPROVAL:
             check = within(limits, replace(job, plan=plan)) if limits else None
@@ -220,7 +220,7 @@ class Research:
         return await asyncio.shield(asking)
 
     async def resolve_links(self, job_id: str, http: httpx2.AsyncClient | None = None) -> Report:
-        """Replaces the redirect links in a report by their targets where known, and saves the report.
+        """Replaces the redirect links in a report with their targets, where these are known, and saves the report.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
@@ -245,7 +245,7 @@ class Research:
 
         Raises:
             WrongBackend: the interactions are at another server; the job is kept.
-            NotDeleted: the server refused to delete some of them; the job is kept for a retry.
+            NotDeleted: the server refused to delete some interactions; the job is kept for a retry.
         """
         job = await self.cancel(job_id)
         if job.interactions and not insist:
@@ -287,7 +287,7 @@ class Research:
         return orphans
 
     async def on_webhook(self, interaction_id: str) -> bool:
-        """Resumes the job of an interaction that, by a webhook, has ended, unless the job is done.
+        """Resumes the job of an interaction that has ended according to a webhook, unless the job is done.
 
         Returns:
             Whether the job was resumed.
@@ -317,7 +317,7 @@ class Research:
         end = None if seconds is None else asyncio.get_running_loop().time() + seconds
         async with asyncio.timeout_at(end and end + WATCH_GRACE_S):
             if (await self.job(job_id)).order.server == self._data.server:
-                # Read an expired job again when a person asks: the server may know it after all.
+                # Read an expired job again when a person asks: the server may have its interaction after all.
                 await self.ledger.change(job_id, {State.EXPIRED}, self._clock(), state=State.RUNNING, finished=None)
             run = await self._ensure(job_id)
         async with aclosing(run.watch(end)) as lines:
@@ -325,7 +325,7 @@ class Research:
                 yield line
 
     async def job(self, job_id: str) -> Job:
-        """The job as the ledger has it.
+        """Returns the job as the ledger has it.
 
         Raises:
             UnknownJob: there is no such job.
@@ -336,7 +336,7 @@ class Research:
         return job
 
     async def jobs(self, user: str) -> list[Job]:
-        """The jobs of a user at this server, newest first."""
+        """Returns the jobs of a user at this server, newest first."""
         server = self._data.server
         return [job for job in await self.ledger.find(user=user, limit=1000) if job.order.server == server]
 
@@ -347,7 +347,7 @@ class Research:
         return job, report
 
     async def report(self, job_id: str) -> Report | None:
-        """The report of a job, or none if it has none."""
+        """Returns the report of a job; None if it has no report."""
         text = await self.ledger.report(job_id)
         return from_json(text) if text else None
 
@@ -359,11 +359,11 @@ class Research:
         """
         while (job := await self.job(job_id)).state not in TERMINAL:
             self._data.check(job)
-            if job.state is State.STARTING:  # some process is about to learn its id
+            if job.state is State.STARTING:  # a process is about to save the interaction's id
                 await self._ensure(job_id)
                 await self._sleep(0.2)
                 continue
-            if job.state is State.INTENDED:  # it may be starting just now
+            if job.state is State.INTENDED:  # a task may be about to start it
                 await self._tasks.stop(job_id)
             error, may_run = "", False
             if job.state is State.START_UNKNOWN:

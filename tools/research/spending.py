@@ -1,6 +1,6 @@
 """Spending entries: one for each create request of an agent and each question to a model. They are never deleted.
 
-An entry has time, user, job, kind and estimate. It has no contents, so it stays when its job is deleted.
+An entry has a time, a user, a job's id, a kind and an estimate, but no contents, so it stays when its job is deleted.
 """
 
 from __future__ import annotations
@@ -40,11 +40,11 @@ class Used:
     """Number of runs, plans, revisions and orders that are about to be sent."""
     usd: float
     plans: int = 0
-    """Number of all plans and revisions of the job that is checked."""
+    """Number of plans and revisions that the checked job has had."""
 
 
 def spending_of(job: Job, now: float) -> Spending:
-    """The entry for the create request that a job is about to send.
+    """Builds the entry for the create request that a job is about to send.
 
     No price is published for a plan: it counts as the lowest price of a run.
     """
@@ -54,5 +54,5 @@ def spending_of(job: Job, now: float) -> Spending:
 
 
 def spending_of_question(job: Job, model: str, now: float) -> Spending:
-    """The entry for a question about a report."""
+    """Builds the entry for a question about a report."""
     return Spending(now, job.order.user, job.id, Kind.QUESTION, model, QUESTION_COST)

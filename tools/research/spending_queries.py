@@ -16,13 +16,13 @@ from tools.research.tables import JOBS, SPENDING
 
 
 def newest_create(job_id: str) -> Update:
-    """An update of the spending entry of a job's newest create."""
+    """Returns an update of the spending entry of a job's newest create request."""
     creates = select(func.max(SPENDING.c.number)).where(SPENDING.c.job == job_id, SPENDING.c.kind != Kind.QUESTION)
     return update(SPENDING).where(SPENDING.c.job == job_id, SPENDING.c.number == creates.scalar_subquery())
 
 
 async def record_spending(connection: AsyncConnection, entry: Spending) -> None:
-    """Adds an entry, numbered within its job."""
+    """Adds a spending entry, with the next number within its job."""
     number = select(func.coalesce(func.max(SPENDING.c.number), 0) + 1).where(SPENDING.c.job == entry.job)
     values = {**asdict(entry), "number": number.scalar_subquery(), "usage": json.dumps(dict(entry.usage)), "refused": 0}
     await connection.execute(insert(SPENDING).values(**values))
@@ -37,7 +37,7 @@ async def lock_user(connection: AsyncConnection, user: str) -> None:
 
 
 async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
-    """What the user of a job has used lately, without the job itself. The caller holds the user's lock."""
+    """Returns what the user of a job has used, not counting the job itself. Call `lock_user` first."""
     user = job.order.user
     # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
     mine = and_(
@@ -52,7 +52,7 @@ async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
         and_(or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1), recent),
     )
     unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - LIMIT_PERIOD_S, LATEST_TIME))
-    forgotten = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
+    deleted = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
     of_day = and_(
         SPENDING.c.user == user,
         SPENDING.c.refused == 0,
@@ -61,7 +61,7 @@ async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
     )
     total, create = func.coalesce(func.sum(SPENDING.c.estimate), 0.0), SPENDING.c.kind != Kind.QUESTION
     running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()
-    may_run = (await connection.execute(select(func.count()).where(forgotten))).scalar_one()
+    may_run = (await connection.execute(select(func.count()).where(deleted))).scalar_one()
     orders, ordered = (
         await connection.execute(select(func.count(), func.coalesce(func.sum(JOBS.c.cost), 0.0)).where(mine, unsent))
     ).one()

@@ -8,7 +8,7 @@ from tools.sanitize import sanitize
 
 
 class SafeText(TypeDecorator[str]):
-    """Text cleaned so that every database accepts it: an order may come from a command line."""
+    """Text that is sanitized so that every database accepts it, because a command line may contain any bytes."""
 
     impl = Text
     cache_ok = True
@@ -91,4 +91,4 @@ QUESTIONS = Table(
 )
 ANSWERS = Table("desk_answers", metadata, Column("id", SafeText, primary_key=True))
 JOB_COLUMNS = [column for column in JOBS.columns if column.name != "report"]
-"""All columns of a job but its report, which may be large."""
+"""All columns of a job except the report, which may be large."""

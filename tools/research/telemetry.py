@@ -1,7 +1,7 @@
 """Traces and metrics of research runs: ids, states, numbers and durations, never contents.
 
-Uses only OpenTelemetry's API, which does nothing until its SDK is set up, by `tools.telemetry` for example.
-A run has one trace across all processes: the ledger keeps the `traceparent` of its order.
+Uses only OpenTelemetry's API, which does nothing until its SDK is set up (`tools.telemetry` can do that). A run has one
+trace across all processes, because the ledger stores the `traceparent` of the run's order.
 """
 
 from __future__ import annotations
@@ -24,20 +24,21 @@ TOKENS = {
     "total_output_tokens": "gen_ai.usage.output_tokens",
     "total_tokens": "research.tokens",
 }
-"""Names of attributes, by the key of the same number in the API's `usage`."""
+"""Attribute names of token counts, by the count's key in the API's `usage`."""
 
 _tracer, _meter, _w3c = trace.get_tracer(NAME), metrics.get_meter(NAME), TraceContextTextMapPropagator()
-_quietly: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}  # errors may quote contents
+# Error texts may quote contents.
+_quietly: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}
 _resumes = _meter.create_counter(
     "research.resumes", "{resume}", "Resumes of a research run, by a stream or by another process."
 )
-_stalls = _meter.create_counter("research.stalls", "{stall}", "Research runs that fell silent for too long.")
-_unknown = _meter.create_counter("research.unknown_starts", "{start}", "Starts whose answer was never heard.")
+_stalls = _meter.create_counter("research.stalls", "{stall}", "Research runs that had no news for too long.")
+_unknown = _meter.create_counter("research.unknown_starts", "{start}", "Create requests whose outcome is unknown.")
 _durations = _meter.create_histogram("research.follow.duration", "s", "How long a process worked on a research run.")
 
 
 class JobSpan:
-    """The span of one process's work on a job, from the lease to its end."""
+    """The span of one process's work on a job, which begins after the process has taken the lease."""
 
     def __init__(self, span: Span, job: Job) -> None:
         self.job, self.events, self.resumes = job, job.events, 0
@@ -60,7 +61,7 @@ _current: ContextVar[JobSpan | None] = ContextVar("following", default=None)
 
 @contextmanager
 def ordering() -> Iterator[str]:
-    """The span of an order. Yields its `traceparent`, empty if tracing is off."""
+    """Opens the span of an order and yields its `traceparent`, which is empty if tracing is off."""
     with _tracer.start_as_current_span("research.order", **_quietly) as span, _failing(span):
         carrier: dict[str, str] = {}
         _w3c.inject(carrier)
@@ -74,7 +75,7 @@ def annotate(job: Job, new: bool) -> None:
 
 @contextmanager
 def following(job: Job) -> Iterator[JobSpan]:
-    """The span of work on a job, in the trace of its order; linked to the caller's span if that has another trace."""
+    """Opens the span of work on a job, in the trace of its order. Links the caller's span if it is in another trace."""
     began, here = time.monotonic(), trace.get_current_span().get_span_context()
     parent = _w3c.extract({"traceparent": job.trace}) if job.trace else None
     links = _links(here, trace.get_current_span(parent).get_span_context())
@@ -93,7 +94,7 @@ def following(job: Job) -> Iterator[JobSpan]:
 
 
 def record_resume() -> None:
-    """Counts a resumed stream of the current job, see `JobSpan.record_resume`."""
+    """Counts a stream of the current job that continues an earlier one."""
     if work := _current.get():
         work.record_resume()
 
@@ -121,7 +122,7 @@ def record_unknown_start(job: Job) -> None:
 
 
 def current_job() -> str:
-    """Id of the job that this task works on, or an empty string; for logs."""
+    """Returns the id of the job that this task works on, for logs; empty if there is none."""
     work = _current.get()
     return work.job.id if work else ""
 

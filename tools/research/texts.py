@@ -12,10 +12,10 @@ from tools.research.report.rendering import to_markdown
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:
-    """Why a job is stalled: times of its order and its last news, and what the server says about it.
+    """Describes why a job is stalled: when it was ordered, when its last news came, and what the server says.
 
     Args:
-        seconds: since the last news.
+        seconds: time since the last news.
         now: seconds since the epoch.
     """
     says = "cannot be read"
@@ -28,7 +28,7 @@ def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> st
 
 
 def report_context(report: Report, answers: Sequence[FollowUpAnswer]) -> str:
-    """The report and the later answers about it as Markdown, for a model without the server's interaction."""
+    """Formats a report and the later answers about it as Markdown, for a model that cannot continue the interaction."""
     asked = [f"Question: {answer.question}\n\nAnswer: {answer.text}" for answer in answers]
     return "\n\n---\n".join([to_markdown(report).rstrip(), *asked])
 
@@ -39,11 +39,11 @@ def moment(seconds: float) -> str:
 
 
 def state(job: Job) -> str:
-    """The state in words."""
+    """Returns the job's state in words."""
     return job.state.replace("_", " ")
 
 
 def title(job: Job) -> str:
-    """The title, else the brief, on one line."""
+    """Returns the job's title, or its brief if it has no title, on one line of at most 80 characters."""
     brief = " ".join((job.order.title or job.order.brief).split())
     return brief if len(brief) <= 80 else f"{brief[:79]}…"

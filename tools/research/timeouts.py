@@ -5,13 +5,13 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_CREATE_ATTEMPTS = 4
-"""Maximum number of times a create request is sent. Only an answer that proves that nothing started allows another."""
+"""Maximum number of times a create request is sent. It is sent again only if certainly nothing started."""
 MAX_RETRY_AFTER_S = 60.0
 """Maximum seconds between two attempts at a create request. If the server asks for more, the job fails and says so."""
 MIN_UPLOAD_BYTES_PER_S = 50_000
 """Slowest upload of documents, in bytes per second, that the timeout of a create request allows for."""
 REOPEN_AFTER_S = 0.1
-"""Seconds until a stream that brought new events is opened again."""
+"""Seconds before a new stream is opened after one that brought new events."""
 MAX_NOT_FOUND = 3
 """Number of 404 answers in a row, with waits between them, after which an interaction counts as gone."""
 
@@ -21,7 +21,7 @@ class ResearchTimeouts:
     """Timeouts and waits, in seconds."""
 
     create_timeout_s: float = 30
-    """Maximum wait for the first event of a create request. After it, nobody knows whether the create started a run."""
+    """Maximum wait for the first event of a create request. After that, it is unknown whether a run was started."""
     silence_timeout_s: float = 90
     """Maximum wait for an event before the stream is closed."""
     lease_s: float = 10
@@ -31,6 +31,6 @@ class ResearchTimeouts:
     max_poll_s: float = 30
     """Maximum wait between two reads."""
     max_wait_s: float = 300
-    """Maximum wait between two reads if `Retry-After` asks for more: a report must not wait for a day."""
+    """Maximum wait between two reads, even if `Retry-After` asks for more: a report must not wait for a day."""
     stall_after_s: float = 3600
-    """Time without news before the job is stalled. By its documentation Deep Research ends within an hour."""
+    """Time without news after which the job is stalled. Deep Research's documentation limits a run to an hour."""

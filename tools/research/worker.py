@@ -33,7 +33,7 @@ from tools.research.timeouts import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_
 log = logging.getLogger(__name__)
 
 FINALIZE_CONCURRENCY = 16
-"""Number of finished interactions that are read and saved at the same time."""
+"""Maximum number of finished interactions that are read and saved at the same time."""
 
 
 class Worker:
@@ -52,11 +52,11 @@ class Worker:
         self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Works on a job until its end. While another process holds the lease, repeats its lines of progress."""
-        heard = set(await self._ledger.lines(job))
+        """Works on a job until its end. While another process holds the lease, passes on the progress that it saves."""
+        said = set(await self._ledger.lines(job))
 
         def tell(line: str) -> None:
-            heard.add(line)
+            said.add(line)
             say(line)
 
         while job.state in ACTIVE:
@@ -64,19 +64,19 @@ class Worker:
                 if leased:
                     await self._work_until(leased, job.id, tell)
             if not leased:
-                tell("another process is at it")
+                tell("another process holds the lease")
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return
             if known.line != job.line:
                 for line in await self._ledger.lines(known):
-                    if line not in heard:
+                    if line not in said:
                         tell(line)
             job = known
 
     async def _work_until(self, lost: asyncio.Event, job_id: str, say: Callable[[str], None]) -> None:
-        """Works until the work is done or the lease is lost, as when another process takes or ends the job."""
+        """Works until the work is done or the lease is lost, because another process took or ended the job."""
         working, losing = asyncio.create_task(self._work(job_id, say)), asyncio.create_task(lost.wait())
         try:
             await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)
@@ -98,20 +98,20 @@ class Worker:
         with telemetry.following(job):
             if job.state is State.INTENDED:
                 await self._create(job, say)
-            elif job.state is State.STARTING:  # and its starter no longer holds the lease
-                await self._unknown(job, "the process that started it ended before it heard from the server")
+            elif job.state is State.STARTING:  # and the process that was starting it has lost the lease
+                await self._unknown(job, "the process that started it ended before the server answered")
             elif job.state in HAS_INTERACTION:
                 await self._follow(job, say, None)
             telemetry.set_job(await self._ledger.get(job_id))
 
     async def _create(self, job: Job, say: Callable[[str], None]) -> None:
-        """Sends the create request and follows its interaction. Sends it again only if nothing can have started."""
+        """Sends the create request and follows its interaction. Repeats the request only if nothing was started."""
         request = job.request
         for attempt in range(1, MAX_CREATE_ATTEMPTS + 1):
             sending = asyncio.ensure_future(self._send(job, request))
             try:
                 stream = await asyncio.shield(sending)
-            except asyncio.CancelledError:  # before we stop, the id has to be saved
+            except asyncio.CancelledError:  # save the id of a started run before stopping
                 done, _ = await asyncio.wait({sending}, timeout=self._timeouts.create_timeout_s)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
@@ -143,7 +143,7 @@ class Worker:
                 return
 
     async def _from_report(self, job: Job, request: CreateRequest) -> CreateRequest | None:
-        """The same request with the base's saved report in place of its interaction; none if there is no report."""
+        """Replaces the base's interaction in a request with the base's saved report; None if there is no report."""
         base, text = await self._ledger.get(job.order.base), await self._ledger.report(job.order.base)
         if base is None or text is None:
             return None
@@ -155,7 +155,7 @@ class Worker:
         """Sends one create request and saves the interaction's id as soon as an event names it.
 
         Returns:
-            The rest of the stream, or none if there is nothing to follow.
+            The rest of the stream; None if there is nothing to follow.
 
         Raises:
             NotCreated: the server proved that it started nothing.
@@ -182,18 +182,18 @@ class Worker:
         if running := await self._persist_with_retry(job, named, starting, state=State.RUNNING, **values):
             telemetry.set_job(running)
             return stream
-        await stream.aclose()  # the job was cancelled or deleted meanwhile: cancel by the id
+        await stream.aclose()  # the job was cancelled or deleted meanwhile: cancel the run
         await self._persist_with_retry(job, named, {State.CANCELLED}, interaction_id=named)
         error = ""
         try:
             await self._client.cancel(named)
         except ApiError as refusal:
-            error = f"the server would not cancel it, it may run on and be billed: {refusal}"
+            error = f"the server would not cancel it, so it may continue and be billed: {refusal}"
         await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error, may_run=int(bool(error)))
         return None
 
     async def _persist_with_retry(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
-        """Saves an interaction's id, with retries: without it the run is lost."""
+        """Saves an interaction's id. Retries until the database answers, because without the id the run is lost."""
         wait = 0.5
         while True:
             try:
@@ -247,11 +247,11 @@ class Worker:
                             telemetry.stalled(job)
                     case Unreachable(error):
                         if isinstance(error, NotFound):
-                            await self.end(job, State.EXPIRED, "the server no longer knows this research")
+                            await self.end(job, State.EXPIRED, "the server no longer has this research run")
                         else:
-                            raise error  # with a bad key the job does not fail: a good key can still read it
+                            raise error  # do not fail the job: with another key it may be readable
                 for line in lines:
-                    if line not in shown:  # a restart, re-attach or poll brings lines again
+                    if line not in shown:  # a restart, re-attach or poll may bring a line again
                         shown.add(line)
                         if not await self._ledger.append_progress(
                             job, self.leases.owner, self._clock(), line, cursor, events
@@ -283,7 +283,7 @@ class Worker:
 
 
 async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:
-    """The id of the created interaction, and the id of the event that names it.
+    """Reads the stream up to the event that names the interaction; returns the interaction's id and the event's id.
 
     Raises:
         NotCreated, OutcomeUnknown: no event names an interaction.
@@ -300,7 +300,7 @@ async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:
 
 
 def _lines(read: Callable[[Event | Resource], Iterable[str | None]], source: Event | Resource) -> list[str]:
-    """Lines of progress; none if the server's data has an unknown shape, which must not fail the job."""
+    """Returns lines of progress; none if the server's data has an unknown shape, which must not fail the job."""
     try:
         return [line for line in read(source) if line]
     except (AttributeError, KeyError, TypeError, ValueError):

@@ -1,1 +1,1 @@
-"""The researcher agent: turns what a person wants into calls of `tools.research`; its tools need a yes to spend."""
+"""The researcher agent: turns a user's requests into calls of `tools.research`. Spending needs the user's yes."""

@@ -1,4 +1,4 @@
-"""The researcher agent, in YAML `tools.researcher.agent.Researcher`."""
+"""The researcher agent; its `agent_class` in YAML is `tools.researcher.agent.Researcher`."""
 
 from __future__ import annotations
 
@@ -25,40 +25,40 @@ from tools.researcher import confirmation
 from tools.settings import load_settings
 
 MOST_LISTED = 20
-"""Number of a conversation's runs in the model's instruction."""
+"""Maximum number of a conversation's runs that the model's instruction lists."""
 
-with warnings.catch_warnings():  # ADK 2.13 checks the keys with its config class, which is deprecated
+with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
     warnings.simplefilter("ignore", DeprecationWarning)
 
     class ResearcherConfig(ResearchSettings, AgentConfig):
-        """The keys of a researcher's YAML file: those of an agent, and those of research."""
+        """The keys of a researcher's YAML file: an agent's keys and the settings of research."""
 
         agent_class: str = "tools.researcher.agent.Researcher"
 
         @field_validator("server_tools")
         @classmethod
-        def _none(cls, tools: Sequence[ServerTool]) -> Sequence[ServerTool]:
+        def _refuse_server_tools(cls, tools: Sequence[ServerTool]) -> Sequence[ServerTool]:
             if tools:
-                raise ValueError("Deep Research has its tools in `research_tools`")
+                raise ValueError("write the tools of Deep Research under `research_tools`")
             return tools
 
 
 class Researcher(ResearchSettings, Agent):
-    """An agent that manages research runs for a person by its tools.
+    """An agent that manages a user's research runs with its tools.
 
-    Its model chooses the tools. After a call the agent's code watches the run for at most `attach_seconds` and shows
-    quotes, progress and reports unchanged. The run itself continues, and any later turn can show it.
+    Its model chooses the tools. After a tool call, the agent's code watches the run for at most `attach_seconds` and
+    shows prices, progress and reports unchanged. The run continues after that, and any later turn can show it.
     """
 
     config_type: ClassVar[type[BaseModel]] = ResearcherConfig
 
     @model_validator(mode="after")
-    def _tell_of_runs(self) -> Researcher:
+    def _add_list_of_runs(self) -> Researcher:
         self.tools = [*(tool for tool in self.tools if not isinstance(tool, _Runs)), _Runs()]
         return self
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        from tools.researcher.showing import TurnPresenter  # imports the reports, which would slow the start
+        from tools.researcher.showing import TurnPresenter  # imported late: its imports would slow the start
 
         seconds = load_settings().attach_seconds or self.attach_seconds
         try:
@@ -79,7 +79,7 @@ class Researcher(ResearchSettings, Agent):
 
 
 class _Runs(BaseTool):
-    """Adds the conversation's runs to each request of the model. The model cannot call it."""
+    """Adds the list of the conversation's runs to each model request. The model cannot call this tool."""
 
     def __init__(self) -> None:
         super().__init__(name="runs", description="The research runs of this conversation.")
@@ -93,26 +93,26 @@ class _Runs(BaseTool):
             subjects = {question.subject for question in asked}  # may include runs of other conversations
             jobs = [j for j in await service.jobs(turn.user) if j.order.session == turn.session or j.id in subjects]
         except DATABASE_ERRORS as error:
-            told = f"The research runs of this conversation are not known: {describe_database_error(error)}."
+            text = f"The research runs of this conversation are not known: {describe_database_error(error)}."
         else:
-            told = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
-        llm_request.append_instructions([told])
+            text = runs_table(jobs, {question.subject for question in asked if question.action is Action.DELETE})
+        llm_request.append_instructions([text])
 
 
 def runs_table(jobs: list[Job], deleting: set[str]) -> str:
-    """The runs of a conversation as text for the model.
+    """Formats the runs of a conversation as text for the model.
 
     Args:
         jobs: newest first.
         deleting: ids of the jobs that wait for a yes to their deletion.
     """
-    lines = [f"- {job.id} | {_standing(job, job.id in deleting)} | {title(job)}" for job in jobs[:MOST_LISTED]]
+    lines = [f"- {job.id} | {_state(job, job.id in deleting)} | {title(job)}" for job in jobs[:MOST_LISTED]]
     if not lines:
         return "No research run in this conversation yet."
     return "\n".join(["Research runs of this conversation (newest first):", *lines])
 
 
-def _standing(job: Job, deleting: bool) -> str:
+def _state(job: Job, deleting: bool) -> str:
     if deleting:
         return "waits for a yes: deletion"
     if job.state == "awaiting_approval":

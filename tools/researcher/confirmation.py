@@ -1,11 +1,11 @@
-"""The gate: actions that spend money or delete data need a person's yes. A model cannot give it.
+"""The gate: an action that spends money or deletes data needs a person's yes, which no model can give.
 
-The ledger stores each question, and the event that shows it to the person carries its mark. A yes is valid
+The ledger stores each question. The event that shows a question has the question's mark in its metadata. A yes is valid
 
-* in the turn directly after one whose events carry the mark, or if the person's message names the subject,
+* in the turn directly after a turn whose events have the mark, or in any turn whose message names the run,
 * never in the turn that asks, whatever the model says there,
-* from the same user in the same conversation, for the same version (plan, brief) of the subject,
-* once, across all processes. A message that names no subject answers one question.
+* from the same user in the same conversation, for the same version (plan, brief) of the run,
+* once, across all processes. A message that names no run answers one question only.
 """
 
 from __future__ import annotations
@@ -23,7 +23,7 @@ from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 
 AWAITS_INPUT = "awaits_input"
-"""Key in the metadata of an event that asks for a yes; its value is the marks of the questions."""
+"""Metadata key of an event that asks for a yes. Its value lists the marks of the questions."""
 
 
 @dataclass(frozen=True)
@@ -39,20 +39,20 @@ class TurnContext:
     """Marks of the questions that the previous turn showed."""
 
     def names(self, subject: str) -> bool:
-        """Whether the message names a run, in any case. A conversation's id does not count: it may be any word."""
+        """Whether the message has a run's id, ignoring case. A conversation's id does not count: it may be any word."""
         named = re.search(rf"(?<!\w){re.escape(subject)}(?!\w)", self.message, re.IGNORECASE)
         return bool(named) and subject != self.session
 
     def question(self, subject: str, action: Action, version: str = "") -> Question:
-        """Makes a question that this turn asks."""
+        """Builds a question that this turn asks."""
         return Question(self.user, self.session, subject, action, version, self.invocation)
 
 
 def turn_of(context: InvocationContext) -> TurnContext:
-    """The turn of an invocation."""
+    """Reads the facts of an invocation's turn."""
     session, content = context.session, context.user_content
     before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
-    turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state is not a turn
+    turns = [event.invocation_id for event in before if event.author == "user"]  # no turn starts at a change of state
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
     marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
@@ -69,9 +69,9 @@ async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Actio
 
 
 async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> Yes:
-    """The person's yes to a question. The allowed action has to use it up.
+    """Returns the person's yes to a question. The caller has to use it up with the action that it allows.
 
-    A message that names a run may also answer a question about its start from another conversation.
+    If the message names a run, its yes may also answer a question about starting that run from another conversation.
 
     Raises:
         NotConfirmed: there is no valid yes.
@@ -91,11 +91,11 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
 
 
 def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
-    """Why a turn cannot answer a question, or none if it can."""
+    """Returns why a turn cannot answer a question; None if it can."""
     if question.invocation == turn.invocation:
         return "nobody has answered yet: the question is shown only after this turn. Do nothing more now"
     if question.version != version:
-        return "what waits has changed since it was shown: it is shown again now, and needs a yes of its own"
+        return "the plan or brief has changed since it was shown: it is shown again now, and needs a new yes"
     if turn.names(question.subject) or question.mark in turn.marks:
         return None
     return (

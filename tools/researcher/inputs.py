@@ -14,7 +14,7 @@ from tools.interactions.media_types import media_type
 
 
 def newest_files(events: Sequence[Event], message: types.Content | None) -> list[types.Part]:
-    """The files of the user's message; if it has none, of the newest earlier message with files."""
+    """Returns the files of the user's message; if it has none, the files of the newest earlier message with files."""
     said = [event.content for event in events if event.author == "user" and event.content]
     for content in (message, *reversed(said)):
         files = [part for part in (content.parts if content else None) or [] if part.inline_data or part.file_data]
@@ -24,7 +24,7 @@ def newest_files(events: Sequence[Event], message: types.Content | None) -> list
 
 
 def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[str]]:
-    """Pictures and documents of a message as API content, and the MIME types of other files, which are left out."""
+    """Returns pictures and documents as API content, and the MIME types of all other files, which are left out."""
     inputs, left = list[dict[str, Any]](), list[str]()
     for part in parts:
         file = part.inline_data or part.file_data

@@ -1,4 +1,4 @@
-"""Messages about a job for a person: the question before it starts, its outcome, and what to do next."""
+"""Formats messages about a job for a person: the question before a start, the outcome, and what to do next."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.research.texts import state, title
 
 @dataclass(frozen=True)
 class NextSteps:
-    """How a person continues with a job; `{0}` is its id."""
+    """How a person continues with a job; `{0}` stands for the job's id."""
 
     watch: str
     cancel: str
@@ -25,10 +25,10 @@ ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
 
 
 def quote(job: Job, base: Job | None = None) -> str:
-    """The question before a job starts, with its brief, price and duration.
+    """Formats the question before a job starts: its brief, price and duration.
 
     Args:
-        base: the job that it builds on, if any.
+        base: the job that `job` builds on, if any.
     """
     low, high = cost_of(job.order.agent)
     facts = [f"Agent: `{job.order.agent}`", f"Price: about ${low:.0f} to ${high:.0f}", f"Time: usually {_minutes()}"]
@@ -45,13 +45,13 @@ def quote(job: Job, base: Job | None = None) -> str:
 
 
 def plan(job: Job) -> str:
-    """A job's plan, with the question whether to approve it."""
+    """Formats a job's plan and the question whether to approve it."""
     text = inert(job.plan.text) if job.plan else ""
     return f"{text}\n\n---\nThis is the plan of research `{job.id}`; the run itself was not started. {ANSWERS}"
 
 
 def deletion(job: Job) -> str:
-    """The question before a job is deleted."""
+    """Formats the question before a job is deleted."""
     return (
         f"Delete research `{job.id}` (“{inert(title(job))}”) with its report, here and at the server? It cannot be"
         " undone. Say **yes** or **no**."
@@ -59,7 +59,7 @@ def deletion(job: Job) -> str:
 
 
 def reminder(job: Job, deleting: bool) -> str:
-    """The line that repeats an unanswered question about a job."""
+    """Formats the line that repeats an unanswered question about a job."""
     low, high = cost_of(job.order.agent)
     what = "whether to delete it" if deleting else f"{'its plan, ' if job.plan else ''}about ${low:.0f} to ${high:.0f}"
     done = "delete" if deleting else "start"
@@ -70,7 +70,7 @@ def reminder(job: Job, deleting: bool) -> str:
 
 
 def unseen(job: Job) -> str:
-    """The line about a waiting question that was not shown yet."""
+    """Formats the line about a job whose question was not shown yet."""
     what = "The plan of research" if job.plan else "Research"
     return f"⏳ {what} `{job.id}` (“{inert(title(job))}”) waits to be looked at: say **show {job.id}**."
 
@@ -80,18 +80,18 @@ def _minutes() -> str:
 
 
 def started(job: Job) -> str:
-    """The first message of a started job. It names the job's id, for use after a reload."""
+    """Formats the first message of a started job. It has the id, with which the user can ask for the job later."""
     if job.request.plans:
         return f"🔎 A plan for research `{job.id}` is being made; it is shown before anything else is started."
     from_there = f", building on `{job.order.base}`" if job.order.base else ""
     return (
         f"🔎 Research `{job.id}` begins{from_there}; it usually takes {_minutes()}."
-        " You can close this page; ask for its status later and it is picked up where it stands."
+        " You can close this page; ask for its status later to see it again."
     )
 
 
 def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
-    """The state of a job without a report, and what to do about it."""
+    """Formats the state of a job without a report, and what the person can do."""
     id_ = job.id
     watch, cancel, again = (step.format(id_) for step in (steps.watch, steps.cancel, steps.again))
     match job.state:
@@ -102,7 +102,7 @@ def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
         case State.START_UNKNOWN:
             return (
                 f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
-                " its id never reached us and the API has no list. Nothing was sent again."
+                " its id never arrived, and the API has no list of runs. Nothing was sent again."
                 f" To start it anew: {again}; it may then be paid for twice."
             )
         case State.STALLED:
@@ -118,19 +118,19 @@ def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
 
 
 def _may_have_cost(job: Job) -> bool:
-    """Whether something was started or may have been. A cancelled job with a doubtful start has an error."""
+    """Whether a run was or may have been started. A cancelled job has an error if its start is in doubt."""
     return bool(job.interaction_id or job.plan or (job.state is State.CANCELLED and job.error))
 
 
 def closing(job: Job, saved: list[str]) -> str:
-    """The last line under a report."""
+    """Formats the last line under a report."""
     took = f" in {job.seconds / 60:.0f} min" if job.seconds and job.seconds >= 60 else ""
     files = f" Saved: {', '.join(f'`{name}`' for name in saved)} (see **Artifacts**)." if saved else ""
-    kept = "" if job.state is State.COMPLETED else f" The server ended it early ({job.error}); this is what there is."
+    kept = "" if job.state is State.COMPLETED else f" The server ended it early ({job.error}): it may be incomplete."
     return f"---\nResearch `{job.id}`, finished{took}.{kept}{files} To pay for a new run: “start again {job.id}”."
 
 
 def listing(jobs: list[Job]) -> str:
-    """A list of jobs, one line each."""
+    """Formats a list of jobs, one line each."""
     lines = [f"- `{job.id}` {state(job)}: {title(job)}" for job in jobs]
     return "\n".join(lines) if lines else "There is no research run yet."

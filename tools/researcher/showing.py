@@ -1,6 +1,6 @@
 """Shows progress, quotes, plans, reports and waiting questions after the researcher's tools have run.
 
-Code writes these texts, so that no model changes a report or a price.
+The agent's code writes these texts, so that no model can change a report or a price.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ from tools.researcher.messages import closing, outcome, quote, reminder, started
 log = logging.getLogger(__name__)
 
 KEY = "temp:showing:"
-"""Prefix of the state keys by which a tool passes a `Showing` on. ADK does not store state keys with `temp:`."""
+"""Prefix of the state keys with which tools pass a `Showing` to the agent's code. ADK does not store `temp:` keys."""
 MOST_REFUSALS = 5
 """Number of refused tool calls in a turn after which the model is not called again."""
 READ_SECONDS = 10
@@ -50,15 +50,15 @@ class Showing:
     say: Sequence[str] = ()
     """Texts to show first."""
     job: str = ""
-    """Id of the run to watch, whose outcome is shown after that; empty: none."""
+    """Id of the run to watch; its outcome is shown after that. Empty: no run."""
     begun: bool = False
     """Whether the run has just been ordered or approved."""
     asks: str = ""
-    """Id of the run that the texts ask a question about; empty: none."""
+    """Id of the run that the texts ask a question about; empty: no run."""
 
 
 def leave(context: ToolContext, showing: Showing) -> None:
-    """Passes a showing to the agent's code, which shows it after all tools of the turn."""
+    """Passes a showing to the agent's code, which shows it after all tools of the turn have run."""
     context.state[f"{KEY}{context.function_call_id}"] = asdict(showing)
 
 
@@ -75,18 +75,18 @@ class TurnPresenter:
     shown: set[str] = field(default_factory=set)
     """Ids of the runs whose question was shown in full."""
     withheld: set[str] = field(default_factory=set)
-    """Ids of the runs whose plan moderation blocks: it is not shown, so the next turn cannot approve it."""
+    """Ids of the runs whose texts moderation blocked. A blocked plan is not shown: the next turn cannot approve it."""
     watching: bool = False
-    """Whether a run is being watched. More events follow then, so no event is delayed as the possible last one."""
+    """Whether a run is being watched. More events will follow then, so no event is held back as a possible last one."""
 
     async def play(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        """Yields the model's events, then what its tools show. The last event carries the waiting questions."""
+        """Yields the model's events, then what its tools show. The last event also has the waiting questions."""
         last: Event | None = None
         async with aclosing(self._events(model)) as events:
             async for event in events:
                 if last:
                     yield last
-                # Delay only a possible last event: the next model call needs the tools' results in the session.
+                # Hold back only a possible last event: the next model call needs the tools' results in the session.
                 may_be_last = event.is_final_response() and not event.get_function_responses() and not self.watching
                 last = event if may_be_last else None
                 if last is None:
@@ -107,7 +107,7 @@ class TurnPresenter:
                 if len(refusals) >= MOST_REFUSALS:
                     yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
                     return
-        if showings and any(refused):  # a parallel call ended the loop, so the model cannot explain
+        if showings and any(refused):  # a parallel call ended the model's loop, so it cannot explain
             yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
         for showing in showings:
             async for event in self._show(showing):
@@ -207,14 +207,14 @@ class TurnPresenter:
                 known = await self._known(self.context.artifact_service)
                 for group in artifacts(job, report, await render_html(report)):
                     saved += group
-                    if known.issuperset(group):  # the report was shown here before
+                    if known.issuperset(group):  # saved when the report was shown here before
                         continue
                     async with asyncio.timeout(SAVE_SECONDS):
                         delta = {
                             n: await self._save(self.context.artifact_service, n, part) for n, part in group.items()
                         }
                     yield self._event(actions=EventActions(artifact_delta=delta))
-            except Exception:  # the report was paid for: show it without its files
+            except Exception:  # the report was paid for: show it even without its files
                 log.exception("%s: its files could not be saved", job.id)
         yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
 
@@ -228,7 +228,7 @@ class TurnPresenter:
 
     @property
     def _place(self) -> dict[str, Any]:
-        """The conversation, as artifact services name it."""
+        """The arguments that identify the conversation for artifact services."""
         session = self.context.session
         return {"app_name": self.context.app_name, "user_id": session.user_id, "session_id": session.id}
 
@@ -236,7 +236,7 @@ class TurnPresenter:
         return self._event(content=types.Content(role="model", parts=[types.Part(text=text)]), **values)
 
     def _progress(self, line: str) -> Event:
-        """A progress line: an item of one growing bubble in `adk web`, a line of its own in `adk run`."""
+        """A progress line: an item of one growing bubble in `adk web`, a separate line in `adk run`."""
         content = types.Content(role="model", parts=[types.Part(text=f"- {line}\n", thought=True)])
         return self._event(content=content, partial=True)
 
@@ -250,11 +250,11 @@ class Waiting(NamedTuple):
     question: Question
     job: Job
     asked: bool
-    """Whether the user was asked before; false for a plan that has just arrived."""
+    """Whether the user was asked before: false, for example, for a plan that has just arrived."""
 
 
 async def waiting_questions(service: Research, turn: confirmation.TurnContext, shown: Collection[str]) -> list[Waiting]:
-    """The runs of a conversation that wait for a yes; one question for each.
+    """Lists the runs of a conversation that wait for a yes, each with its question.
 
     Args:
         shown: ids of the runs that this turn has shown; they may belong to another conversation.
@@ -274,13 +274,13 @@ async def waiting_questions(service: Research, turn: confirmation.TurnContext, s
 
 
 def artifacts(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
-    """The report's files by name, one group per event.
+    """Returns a report's files by name, one group per event.
 
     Args:
         page: the report's web page, as HTML.
 
-    `adk web` 2.13 shows one file per event, and none beside a text: so each picture has its own event. The documents,
-    which it cannot show, share one.
+    `adk web` 2.13 shows one file per event, and none in an event with text, so each picture has its own event. The
+    documents, which `adk web` cannot show, share one event.
     """
     pictures = [
         {f"{job.id}-{p.name}": types.Part.from_bytes(data=p.data, mime_type=p.mime_type)} for p in report.pictures

@@ -1,7 +1,7 @@
-"""The tools of the researcher, which its model calls. Tools that spend money or delete data pass the gate.
+"""The tools that the researcher's model calls. Tools that spend money or delete data pass the gate (confirmation.py).
 
-A tool that succeeds passes a `Showing` to the agent's code, which shows it unchanged, and ends the model's loop. A tool
-that refuses returns `{"error": …}`, which the model explains. Neither leaves data half written.
+A tool that succeeds ends the model's loop and passes a `Showing` to the agent's code, which shows it unchanged. A tool
+that refuses returns `{"error": …}`, which the model explains to the user. In both cases, no data is half written.
 """
 
 from __future__ import annotations
@@ -37,7 +37,8 @@ LONGEST_BRIEF = 20_000
 """Maximum length of a brief, in characters."""
 LONGEST_TITLE = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
-_NOT_SENT_OR_LOST = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
+_NOT_REUSED = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
+"""States of a job that an equal order from another conversation does not reuse."""
 
 
 class BadArgument(DeskError):
@@ -45,7 +46,7 @@ class BadArgument(DeskError):
 
 
 def _tool(act: Callable[..., Awaitable[Result]]) -> Callable[..., Awaitable[Result]]:
-    """Turns a tool's errors into results that the model can explain, and limits its time."""
+    """Turns a tool's errors into results that the model can explain, and limits how long the tool may run."""
 
     @functools.wraps(act)
     async def tool(**arguments: Any) -> Result:
@@ -128,7 +129,7 @@ async def start_research(
 
 @_tool
 async def approve(job_id: str, tool_context: ToolContext) -> Result:
-    """The user's yes to what waits: a price, a plan or a deletion.
+    """Applies the user's yes to a price, a plan or a deletion that waits for it.
 
     Call it only if the user's last message says yes to it. It is refused in the turn that asked the question.
 
@@ -148,7 +149,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         return {"job": job.id, "state": "deleted"}
     if job.state is not State.AWAITING_APPROVAL:
         _show(tool_context, job)
-        return _result(job, next="it did not wait for a yes any more: this is how it stands")
+        return _result(job, next="it no longer waits for a yes: its state is shown")
     settings.need_storage()
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
     job = await service.approve(job.id, limits=settings.limits, yes=yes)
@@ -158,7 +159,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
 
 @_tool
 async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str = "", title: str = "") -> Result:
-    """Changes what waits for a yes: asks for another plan, or rewrites a brief of which only the price was shown.
+    """Changes a run that waits for a yes: asks for another plan, or rewrites the brief if there is no plan yet.
 
     A run that has started cannot be changed: offer to cancel it and to order a new one.
 
@@ -217,7 +218,7 @@ async def list_research(tool_context: ToolContext) -> Result:
 async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> Result:
     """Answers a question about a finished report, or makes something of it: a summary, slides, a table, a translation.
 
-    It costs cents, and no new run. The answer is shown to the user as it is.
+    It costs some cents and starts no new run. The answer is shown to the user as it is.
 
     Args:
         job_id: Id of the run whose report is meant.
@@ -239,7 +240,7 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
 
 @_tool
 async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
-    """Ends a run, at the server too; or is the user's no to what waits: a price, a plan or a deletion.
+    """Ends a run, at the server too; or applies the user's no to a price, a plan or a deletion that waits for a yes.
 
     Args:
         job_id: Id of the run.
@@ -288,7 +289,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
 
 
 def _show(context: ToolContext, job: Job) -> None:
-    if job.state is State.INTENDED:  # watching an approved run that was never sent starts it
+    if job.state is State.INTENDED:  # watching starts an approved run that was never sent
         _settings(context).need_storage()
     leave(context, Showing(job=job.id))
 
@@ -299,20 +300,20 @@ def _check_length(brief: str) -> None:
 
 
 def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str) -> Result:
-    """The result for an order. The agent then shows its price with the question, or watches it."""
+    """Returns the result for an order. The agent then shows the question about its price, or watches the run."""
     leave(context, Showing(say=tuple(notes), job=job.id, begun=new))
     return _result(job, next=next_step)
 
 
 async def _of_lost_session(service: Research, order: Order) -> Job | None:
-    """The job of the same order in another conversation, unless this conversation has one too.
+    """Returns the job of the same order in another conversation; None if this conversation has such a job.
 
-    A user who has lost a conversation orders the same again in a new one, and does not want to pay again.
+    A user who has lost a conversation may order the same again in a new one, and should not pay twice.
     """
     jobs = [job for job in await service.jobs(order.user) if _is_same(job.order, order)]
     if any(job.order.session == order.session for job in jobs):
         return None
-    return next((job for job in jobs if job.state not in _NOT_SENT_OR_LOST), None)
+    return next((job for job in jobs if job.state not in _NOT_REUSED), None)
 
 
 def _is_same(known: Order, order: Order) -> bool:
@@ -326,7 +327,10 @@ async def _list(service: Research, context: ToolContext) -> Result:
 
 
 async def _newest(service: Research, context: ToolContext) -> Job | None:
-    """The newest run of the conversation, an unfinished one first; else the only unfinished one of the user."""
+    """Returns the conversation's newest unfinished run, else its newest run.
+
+    In a conversation without runs: the user's unfinished run, if there is exactly one.
+    """
     jobs = await service.jobs(context.session.user_id)
     here = [job for job in jobs if job.order.session == context.session.id]
     unfinished = [job for job in here or jobs if job.active]
@@ -336,7 +340,7 @@ async def _newest(service: Research, context: ToolContext) -> Job | None:
 
 
 async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
-    """The user's run with that id.
+    """Returns the user's run with that id.
 
     Raises:
         UnknownJob: the user has no such run.

@@ -29,7 +29,7 @@ def migrate(connection: Connection) -> int:
     Returns:
         The version of the database: `LATEST`, or a higher one from a newer program.
     """
-    with connection.begin():  # read only: takes no lock when there is nothing to do
+    with connection.begin():  # only reads: takes no lock if no migration is missing
         version = _version(connection)
         if connection.dialect.name == "sqlite":
             with suppress(OperationalError):  # another process has the lock

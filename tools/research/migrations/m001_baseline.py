@@ -1,4 +1,4 @@
-"""Creates the tables of the first release. A ledger of a development version gets the tables and columns it lacks."""
+"""Creates the tables of the first release. Adds missing tables and columns to a ledger of a development version."""
 
 from __future__ import annotations
 
@@ -91,7 +91,7 @@ TABLES = {
         invocation TEXT NOT NULL,
         PRIMARY KEY ("user", "session", subject)
     """,
-    "desk_answers": "id TEXT PRIMARY KEY",  # used answers
+    "desk_answers": "id TEXT PRIMARY KEY",  # ids of used answers
 }
 INDEXES = {
     "ix_research_jobs_session": 'research_jobs ("session")',
@@ -106,14 +106,14 @@ _FILL = {
         INSERT INTO research_lines (job, interaction_id, number, line)
         SELECT id, interaction_id, 1, line FROM research_jobs WHERE line <> '' AND interaction_id IS NOT NULL
     """,
-    # What was started before spending was recorded.
+    # Runs that were started before the ledger recorded spending.
     "desk_spending": """
         INSERT INTO desk_spending (job, number, "time", "user", kind, agent, estimate, "usage")
         SELECT id, 1, created, "user", 'run', agent, cost, "usage" FROM research_jobs
         WHERE interaction_id IS NOT NULL OR state IN ('starting', 'start_unknown')
     """,
 }
-"""Statements that fill a table of an older ledger after it was created."""
+"""Statements that fill a table after it was added to an older ledger."""
 
 
 def upgrade(connection: Connection) -> None:
@@ -137,5 +137,5 @@ def upgrade(connection: Connection) -> None:
     for name, target in INDEXES.items():
         if name not in indexed:
             execute(f"CREATE INDEX {name} ON {target}")
-    if "research_migrations" in known:  # tells an older program that a newer one has changed the ledger
+    if "research_migrations" in known:  # for an older program: the ledger is newer
         execute("INSERT INTO research_migrations (number) VALUES (11)")

@@ -1,1 +1,1 @@
-"""Reads reports from interactions, renders and saves them."""
+"""Reads reports from interactions, renders them, and saves them as files."""

@@ -1,4 +1,4 @@
-"""Saves the files of a report; each is written whole or not at all."""
+"""Saves the files of a report. Each file is written whole or not at all."""
 
 from __future__ import annotations
 

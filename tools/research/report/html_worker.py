@@ -1,7 +1,7 @@
 """Renders the report's web page in a separate process.
 
-A Markdown parser takes minutes for some texts, and gigabytes for texts that use long link definitions often. A thread
-in the parser cannot be stopped and blocks other threads; a process can be ended.
+A Markdown parser takes minutes for some texts, and gigabytes of memory for texts that use long link definitions often.
+A thread in the parser cannot be stopped and blocks other threads; a process can be ended.
 """
 
 from __future__ import annotations
@@ -18,23 +18,23 @@ from tools.research.report.rendering import to_html, to_plain_html
 log = logging.getLogger(__name__)
 
 MAX_MEMORY_BYTES = 500_000_000
-"""Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of it."""
+"""Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of that."""
 LONGEST_RENDERING = 10.0
-"""Timeout for a page, in seconds; an ordinary report takes less than one."""
+"""Timeout for a page, in seconds; an ordinary report takes less than one second."""
 
 
 async def render_html(report: Report, seconds: float = LONGEST_RENDERING) -> str:
-    """The page of `to_html`, or of `to_plain_html` if that fails or times out. Does not block the event loop.
+    """Returns the page of `to_html`; if that fails or times out, of `to_plain_html`. Does not block the event loop.
 
     Args:
-        seconds: timeout, after which the other process is ended.
+        seconds: timeout, after which the rendering process is ended.
     """
     return await asyncio.to_thread(render_html_blocking, report, seconds)
 
 
 def render_html_blocking(report: Report, seconds: float = LONGEST_RENDERING) -> str:
     """The same as `render_html`, for callers without an event loop."""
-    # The other process has the same import path; -P keeps the current folder out.
+    # The process gets the same import path; -P keeps the current folder out of it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-m", "tools.research.report.html_worker"]
     try:

@@ -1,4 +1,4 @@
-"""Resolves redirect links: Deep Research cites many pages by a Google address that redirects to them.
+"""Resolves redirect links: Deep Research cites many pages by a Google address that redirects to the page.
 
 Requests go to Google only. The answer's `Location` is read but not followed, so that a report's text cannot make this
 machine call another machine.
@@ -16,6 +16,7 @@ from urllib.parse import urlsplit
 import httpx2
 
 AT_ONCE = 8
+"""Maximum number of requests at the same time."""
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _PRIVATE_NAME = re.compile(r"\.(local|localhost|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)\Z")
 _REDIRECT = re.compile(r"https://vertexaisearch\.cloud\.google\.com/grounding-api-redirect/[\w=-]+")
@@ -27,7 +28,7 @@ def is_redirect(url: str) -> bool:
 
 
 async def resolve(urls: Iterable[str], http: httpx2.AsyncClient) -> dict[str, str]:
-    """The targets of redirects, by address. Leaves out other addresses and redirects without a public target.
+    """Returns the targets of redirects by address. Leaves out other addresses and redirects without a public target.
 
     Args:
         http: the client; redirects are not followed.
@@ -47,7 +48,7 @@ async def _location(url: str, http: httpx2.AsyncClient) -> str:
     try:
         async with http.stream("GET", url, follow_redirects=False) as response:
             target = response.headers.get("location", "") if response.is_redirect else ""
-    except (httpx2.HTTPError, httpx2.InvalidURL):  # InvalidURL: httpx2 parses the location in any case
+    except (httpx2.HTTPError, httpx2.InvalidURL):  # InvalidURL: httpx2 parses the location anyway
         return ""
     return target if is_public(target) else ""
 
@@ -60,7 +61,7 @@ def is_public(url: str) -> bool:
     try:
         parts = urlsplit(url)
         host = parts.hostname or ""
-        _ = parts.port  # checked when it is read
+        _ = parts.port  # raises ValueError if it is not valid
     except ValueError:
         return False
     # Browsers drop some characters of an address and read a backslash as a slash.

@@ -1,4 +1,4 @@
-"""Makes lines of progress from events and resources. Pure, so that a recorded stream can be replayed."""
+"""Formats lines of progress from events and interactions. Makes no requests, so a recorded stream can be replayed."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ WRITING = "writing the report"
 
 
 def progress_line(event: Event) -> str | None:
-    """The line of progress in an event: a thought's headline, search queries, the start of writing; else none."""
+    """Formats an event's line of progress: a thought, a search, a page, the start of writing, an error; else None."""
     match event:
         case {"event_type": "step.delta", "delta": {"type": "thought_summary", "content": content}}:
             return _thought_line(content)
@@ -26,7 +26,7 @@ def progress_line(event: Event) -> str | None:
 
 
 def progress_lines(resource: Resource) -> list[str]:
-    """The lines of progress from an interaction's current steps, the same as from its events."""
+    """Formats the lines of progress of an interaction's current steps: the same lines as for its events."""
     lines: list[str | None] = []
     for step in resource.get("steps") or ():
         match step:
@@ -47,7 +47,7 @@ def _thought_line(content: Any) -> str | None:
 
 
 def _call_line(call: Any) -> str | None:
-    """The line of a tool call, given as a step or as a delta. Its arguments may have any form: a model wrote them."""
+    """Formats the line of a tool call, given as a step or a delta. The model's arguments may have any form."""
     match call:
         case {"type": "google_search_call", "arguments": {"queries": [_, *_] as queries}}:
             return _short("searching: " + ", ".join(map(str, queries)))
@@ -57,7 +57,7 @@ def _call_line(call: Any) -> str | None:
 
 
 def _headline(text: str) -> str | None:
-    """`**Planning**\\n\\nI will …` becomes `Planning: I will …`."""
+    """Converts `**Planning**\\n\\nI will …` to `Planning: I will …`."""
     text = re.sub(r"^\*\*(.+?)\*\*\s*", r"\1: ", text.strip())
     return _short(" ".join(text.split()).rstrip(": ")) or None
 

@@ -25,9 +25,9 @@ from tools.interactions.citations import (
 )
 
 LONGEST_HEADING = 500
-"""Characters of a line that are used for a title: few enough for the Markdown parser to be fast on any text."""
+"""Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""
 MOST_HEADINGS = 5
-"""Number of lines that are tried for a title: a heading may show no text."""
+"""Maximum number of lines that are tried for a title, because a heading may have no visible text."""
 _KINDS = {
     "png": rb"\x89PNG\r\n\x1a\n",
     "jpeg": rb"\xff\xd8\xff",
@@ -47,7 +47,7 @@ _LINE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+][ \t]|\d+[.)][ \t]|[>|])")
-"""Starts of lines that an underline cannot make a heading: code, a list, a quotation, a table."""
+"""Matches starts of lines that no underline turns into a heading: code, a list, a quotation, a table."""
 
 
 @dataclass(frozen=True)
@@ -79,11 +79,11 @@ class Report:
 
 
 def read_report(resource: Mapping[str, Any]) -> Report:
-    """The report in a finished interaction, given as the JSON object of the resource.
+    """Reads the report from a finished interaction, given as the API's JSON object.
 
-    It contains everything that the model wrote after the last user input. The source of a citation without a valid
-    place is still listed. Without an answer the text is empty. It never raises, so that a paid result is kept. It takes
-    time in proportion to the text.
+    The report has everything that the model wrote after the last user input; its text is empty if the model wrote
+    nothing. The source of a citation without a valid place is still listed. Never raises, so that a paid result is
+    kept. Takes time in proportion to the text.
     """
     text, citations, pictures = _assemble(_answer(resource))
     cited, sources = cite(text, citations)
@@ -101,7 +101,7 @@ def read_report(resource: Mapping[str, Any]) -> Report:
 
 
 def to_json(report: Report) -> str:
-    """The report as a JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
+    """Formats a report as a JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
     sources [{number, title, url}] and pictures [{name, mime_type, data: base64}]."""
     pictures = [asdict(p) | {"data": base64.b64encode(p.data).decode()} for p in report.pictures]
     value = {
@@ -118,7 +118,7 @@ def to_json(report: Report) -> str:
 
 
 def from_json(text: str) -> Report:
-    """The report that `to_json` wrote. Data that is not a picture is left out.
+    """Reads a report that `to_json` wrote. Leaves out picture data of an unknown type.
 
     Raises:
         ValueError: the text is not such a report.
@@ -133,7 +133,7 @@ def from_json(text: str) -> Report:
 
 
 def picture_of(name: str, data: bytes) -> Picture | None:
-    """A picture whose type comes from its first bytes; none if they are of no known type.
+    """Builds a picture, whose type is detected from its first bytes; None if the type is not known.
 
     Args:
         name: file name without extension.
@@ -147,7 +147,7 @@ def picture_of(name: str, data: bytes) -> Picture | None:
 
 
 def _answer(resource: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
-    """The content of all model_output steps after the last user_input."""
+    """Returns the contents of all model_output steps after the last user_input step."""
     steps = _objects(resource.get("steps"))
     asked = max((index for index, step in enumerate(steps) if step.get("type") == "user_input"), default=-1)
     return [_objects(step.get("content")) for step in steps[asked + 1 :] if step.get("type") == "model_output"]
@@ -156,7 +156,8 @@ def _answer(resource: Mapping[str, Any]) -> list[list[Mapping[str, Any]]]:
 def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[Citation], tuple[Picture, ...]]:
     """Joins the steps to one text with marks for pictures; citations get their places in that text.
 
-    Text parts of one step belong together: the server cut them. Each step and each picture is a paragraph.
+    Text parts of one step are joined directly, because the server split them. Each step begins a new paragraph, and
+    each picture is a paragraph.
     """
     pieces = list[str]()
     size = figures = 0
@@ -192,7 +193,7 @@ def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[C
 
 
 def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | None]:
-    """The Markdown for a picture, and the picture if its data is valid."""
+    """Returns the Markdown for a picture, and the picture itself if its data is valid."""
     try:
         data = base64.b64decode("".join(part["data"].split()), validate=True)
     except (KeyError, AttributeError, TypeError, ValueError):
@@ -206,7 +207,7 @@ def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | No
 
 
 def _title(text: str) -> str:
-    """The first heading, else the first line cut at 80 characters, else "Research"."""
+    """Returns the first heading, else the first line cut at 80 characters, else "Research"."""
     lines = list(islice(_headings(text), MOST_HEADINGS))
     if heading := _first_shown(lines):
         return " ".join(heading.split())
@@ -216,7 +217,7 @@ def _title(text: str) -> str:
 
 
 def _headings(text: str) -> Iterator[str]:
-    """The headings of a Markdown text, as lines that begin with "# "."""
+    """Yields the headings of a Markdown text as lines that begin with "# "."""
     paragraph = list[str]()
     for line in _LINE.finditer(text):
         if line["heading"]:
@@ -230,7 +231,7 @@ def _headings(text: str) -> Iterator[str]:
 
 
 def _first_shown(lines: Iterable[str]) -> str:
-    """The visible text of the first Markdown line that has any."""
+    """Returns the visible text of the first Markdown line that has any."""
     markdown = MarkdownIt("commonmark")
     for line in lines:
         tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:LONGEST_HEADING]))
@@ -241,6 +242,6 @@ def _first_shown(lines: Iterable[str]) -> str:
 
 
 def _objects(value: object) -> list[Mapping[str, Any]]:
-    """The objects in a list; for a single object, that object."""
+    """Returns the objects in a list, or a single object as a list."""
     items = value if isinstance(value, list | tuple) else [value]
     return [item for item in items if isinstance(item, Mapping)]

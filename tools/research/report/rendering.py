@@ -29,17 +29,17 @@ _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILIN
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[\w \t.+#-]*\n", re.MULTILINE)
 _FENCE_END = re.compile(r" {0,3}(`+|~+)[ \t]*\n?")
 _DOUBTFUL = re.compile(r"```|~~~|\]:|^[^\S\n]*<", re.MULTILINE)
-"""Starts of code in at least some Markdown readers, and of link definitions and HTML, which may extend into code."""
+"""Matches starts of what may be code for a Markdown parser, and of link definitions and HTML, which may include it."""
 _CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
 _ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
 """Matches starts of pictures and HTML. `<br>` and addresses in angle brackets load nothing, so they are left out."""
 _WORD_JOINER = "\u2060"
 _DROPPED = 19
-"""Nesting level of lists and quotations from which markdown-it drops the text."""
+"""Nesting level of lists and quotations at which markdown-it begins to drop the text."""
 
 
 def to_markdown(report: Report) -> str:
-    """The text and the list of sources as Markdown."""
+    """Formats a report's text and its list of sources as Markdown."""
     blocks = [report.text.strip("\n")]
     if report.sources:
         blocks += ["## Sources", source_list(report.sources)]
@@ -47,13 +47,13 @@ def to_markdown(report: Report) -> str:
 
 
 def to_markdown_file(report: Report) -> str:
-    """The Markdown of a file: readable as plain text, with the sources as footnotes."""
+    """Formats a report as a Markdown file: readable as plain text, with the sources as footnotes."""
     text = report.text.strip("\n")
     return (footnotes(text, report.sources) if report.sources else text) + "\n"
 
 
 def to_chat(report: Report) -> str:
-    """The Markdown for a conversation: it loads nothing from elsewhere.
+    """Formats a report as Markdown for a conversation, which loads nothing from other servers.
 
     `adk web` 2.13 breaks on picture names and on links to an `#anchor`, so both are left out.
     """
@@ -65,8 +65,8 @@ def to_chat(report: Report) -> str:
 def inert(text: str) -> str:
     """Makes Markdown safe: a browser loads and runs nothing by itself. Also removes links to anchors.
 
-    An invisible character after the start of a picture or of HTML turns it into a link or text. It would also be copied
-    with code, so a block that every Markdown parser reads as code stays unchanged.
+    Adds an invisible character after each start of a picture or of HTML, which turns it into a link or text. A block
+    that every Markdown parser reads as code stays unchanged: the character would be copied with the code.
     """
     text = re.sub(r"\r\n?", "\n", text)
     pieces, position = list[str](), 0
@@ -86,7 +86,7 @@ def _without_active(text: str) -> str:
 
 
 def to_html(report: Report) -> str:
-    """A complete web page that is safe to open: it loads and runs nothing, for any text."""
+    """Formats a report as a complete web page that is safe to open: it loads and runs nothing, for any text."""
     images = {p.name: _data_uri(p) for p in report.pictures}
     env: dict[str, Any] = {"images": images}
     tokens = _MARKDOWN.parse(to_markdown(report), env)
@@ -98,7 +98,7 @@ def to_html(report: Report) -> str:
 
 
 def to_plain_html(report: Report) -> str:
-    """The page for a text that cannot be rendered: the raw Markdown, then the pictures."""
+    """Formats a report whose text cannot be rendered: a web page with the raw Markdown, then the pictures."""
     pictures = "\n".join(f'<img src="{_data_uri(p)}" alt="{html.escape(p.name)}">' for p in report.pictures)
     return _page(report, f'<pre class="plain">{html.escape(to_markdown(report))}</pre>\n{pictures}')
 
@@ -125,7 +125,7 @@ def _raise_citations(tokens: Sequence[Token]) -> None:
 def _render_image(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """The report's own pictures, once each, as they are large. Any other becomes a link: the page loads nothing."""
+    """Renders each of the report's own pictures once, because they are large. Any other picture becomes a link."""
     source, name = str(tokens[index].attrGet("src") or ""), html.escape(tokens[index].content)
     if data := env["images"].pop(source, None):
         return f'<img src="{data}" alt="{name}">'
@@ -135,7 +135,7 @@ def _render_image(
 def _render_text(
     renderer: RendererHTML, tokens: Sequence[Token], index: int, options: OptionsDict, env: EnvType
 ) -> str:
-    """Escaped text that keeps `<br>`: a table allows no other line break."""
+    """Escapes text but keeps `<br>`, because a table allows no other line break."""
     return re.sub(r"&lt;br ?/?&gt;", "<br>", html.escape(tokens[index].content))
 
 
