@@ -133,7 +133,7 @@ def test_an_agent_below_itself_is_said_to_be_that(tmp_path: Path, name: str) -> 
     (tmp_path / "x").mkdir()
     (tmp_path / "a.yaml").write_text(f"name: a\n{head}sub_agents: [{{config_path: {name}}}]")
     (tmp_path / "b.yaml").write_text(f"name: b\n{head}sub_agents: [{{config_path: a.yaml}}]")
-    with pytest.raises(ConfigError, match=r"[ab]\.yaml:6: `.*` stands below itself: take it out of `sub_agents`"):
+    with pytest.raises(ConfigError, match=r"[ab]\.yaml:6: `.*` is its own sub-agent: take it out of `sub_agents`"):
         load_agent(tmp_path / "a.yaml")
 
 
