@@ -22,7 +22,9 @@ NAME = "desk"
 
 
 def build_app() -> App:
-    """Builds the app from the configuration and the settings; starts the emulator if it is the server and not running.
+    """Builds the app from the configuration and the settings.
+
+    If the settings select the local emulator and it is not running, this call starts it.
 
     Raises:
         ConfigError, SettingsError, BackendError: a YAML file, a setting or the server cannot be used.
@@ -38,6 +40,6 @@ def build_app() -> App:
             *(SanitizePlugin(), QuietTelemetryPlugin(), *gate, ErasurePlugin()),
             *(ChainPlugin(), ArtifactPlugin(), ErrorPlugin(), RecoveryPlugin()),
         ],
-        # The Interactions path does not use it, but without it ADK 2.13 warns at every start (`runners.py:520`).
+        # Not used with the Interactions API, but ADK 2.13 warns at every start if it is missing (`runners.py:520`).
         context_cache_config=ContextCacheConfig(),
     )

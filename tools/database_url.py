@@ -1,4 +1,4 @@
-"""Converts database addresses as people write them to addresses of SQLAlchemy's asynchronous drivers."""
+"""Converts a database address from a setting to an address for SQLAlchemy's asynchronous drivers."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from tools.settings import SettingsError
 
 FORMS = "write sqlite:////FOLDER/FILE or postgresql://USER:PASSWORD@HOST/DATABASE"
 DRIVERS = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-"""Driver by the database in an address; a driver that the address names is replaced."""
+"""Maps the database in an address to the driver that is used, whatever driver the address names."""
 _READ_BY_SQLALCHEMY = {"host", "port", "ssl", "prepared_statement_cache_size"}
 _READ_BY_ASYNCPG = {
     *("sslmode", "sslrootcert", "sslcert", "sslkey", "sslcrl", "sslpassword", "sslnegotiation"),
@@ -38,23 +38,24 @@ def parse_database_url(text: str, variable: str) -> DatabaseUrl:
         variable: name of the setting that holds the address.
 
     Raises:
-        SettingsError: it cannot be used. One line names the variable, shows no password, and says what to write.
+        SettingsError: the address cannot be used. The message is one line that names the variable and says what to
+            write. It shows no password.
     """
     try:
         url = make_url(text.strip())
-    except (ArgumentError, ValueError):  # its message may contain the password
+    except (ArgumentError, ValueError):  # not chained: the message may contain the password
         raise SettingsError(f"{variable} is not the address of a database: {FORMS}") from None
-    if "@" in (url.host or ""):  # part of a password, so the address must not be shown
+    if "@" in (url.host or ""):  # the host contains a part of the password, so do not show the address
         raise SettingsError(f"{variable} has more than one @: write those of a user or a password as %40")
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:
-        raise SettingsError(f"{variable}={shown(url)} is for a driver that is not used here: {FORMS}")
+        raise SettingsError(f"{variable}={shown(url)} names a database that is not supported: {FORMS}")
     url = url.set(drivername=driver)
     return _sqlite(url, variable) if url.get_backend_name() == "sqlite" else _postgresql(url, variable)
 
 
 def shown(url: URL) -> str:
-    """An address for people, without the password and without parameters that may hold one."""
+    """Formats an address for a message, without the password and without parameters that may contain one."""
     kept = {name: value for name, value in url.query.items() if name in ("host", "port")}
     return url.set(query=kept).render_as_string(hide_password=True)
 

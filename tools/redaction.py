@@ -23,7 +23,10 @@ _SHORTEST = 8
 
 
 def redact(text: str, known: Iterable[str] = ()) -> str:
-    """Replaces secrets in a text: values of the current environment, strings that look like one, and `known` ones."""
+    """Replaces secrets in a text by `***`.
+
+    Secrets are the values of environment variables with a secret name, strings that look like a secret, and `known`.
+    """
     given = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
     values = {part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _SHORTEST}
     for value in sorted(values, key=len, reverse=True):
@@ -32,12 +35,15 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
 
 
 def without_credentials(url: str) -> str:
-    """Removes user, password, query and fragment from an address, which need not be valid."""
+    """Removes user, password, query and fragment from an address, even from an invalid address."""
     return re.sub(r"(?<=://)[^/?#]*@|[?#].*", "", url, flags=re.DOTALL)
 
 
 def credentials_in(url: str) -> tuple[str, ...]:
-    """Returns an address's password, or the token in its place, as written and URL-decoded; empty if there is none."""
+    """Returns the password of an address, both as written and URL-decoded.
+
+    Without a password, returns the user instead, which may be a token. Empty if the address has neither.
+    """
     try:
         parts = urlsplit(url)
     except ValueError:

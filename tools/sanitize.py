@@ -1,4 +1,4 @@
-"""Makes text from outside safe for databases, files and terminals, once, where it enters.
+"""Makes text from outside safe for databases, files and terminals. Call it once, where the text enters.
 
 PostgreSQL cannot store U+0000, files and sockets reject lone surrogates, and terminals execute control characters.
 """
@@ -9,14 +9,13 @@ import re
 from typing import Any
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
-"""All control characters except tab, line feed and carriage return; lone surrogates."""
+"""Lone surrogates, and all control characters except tab, line feed and carriage return."""
 
 
 def sanitize(text: str) -> str:
-    """Replaces each unsafe character of a text.
+    """Replaces each unsafe character of a text: a control character by one `?` per byte, a lone surrogate by U+FFFD.
 
-    The number of UTF-8 bytes stays the same, so that citation offsets stay right: `?` for each byte of a control
-    character, U+FFFD for a lone surrogate.
+    The number of UTF-8 bytes stays the same, so that citation offsets stay valid.
     """
     return _UNSAFE.sub(_replacement, text)
 

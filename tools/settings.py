@@ -1,4 +1,4 @@
-"""Settings from the environment: one table of what can be set, its type and its default."""
+"""Reads settings from the environment. `Settings` lists the variables with their types and defaults."""
 
 from __future__ import annotations
 
@@ -46,31 +46,31 @@ T = TypeVar("T", bound=EnvironmentSettings)
 
 
 class Settings(EnvironmentSettings):
-    """`DESK_*` variables. Keys and Google's own variables are read by `tools.interactions.backend`."""
+    """`DESK_*` variables. `tools.interactions.backend` reads API keys and Google's own variables."""
 
     backend: Wish = "auto"
     config: Path = Field(default_factory=lambda: _configs() / "desk.yaml")
-    """YAML file of the root agent; default: `./configs/desk.yaml`, which `desk init` makes, else the installed one."""
+    """YAML file of the root agent; default: `./configs/desk.yaml` (created by `desk init`), else the installed file."""
     data_dir: Path = Field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
-    """Address of the ledger's database, see `tools.database_url`; empty: a SQLite file in `data_dir`."""
+    """Address of the ledger's database, parsed by `tools.database_url`; empty: a SQLite file in `data_dir`."""
     corpus: Path | None = None
-    """Folder that the embedded emulator searches; none: the documents that come with the emulator."""
+    """Folder that the embedded emulator searches; None: the documents that come with the emulator."""
     attach_seconds: PositiveFloat | None = None
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
-    """Upper price estimate, in USD, up to which a run needs no yes; None: the value in the researcher's YAML."""
+    """A run with at most this upper price estimate, in USD, needs no yes; None: the value in the researcher's YAML."""
     retention_days: PositiveFloat = RETENTION_DAYS
     """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
     emulator_speed: PositiveFloat = 60.0
     """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes)."""
     weather_url: str = ""
-    """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator when it is used."""
+    """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator if it is the backend."""
 
     @property
     def ledger_file(self) -> Path:
-        """Where the ledger is unless `database_url` says another place."""
+        """The SQLite file of the ledger, used if `database_url` is empty."""
         return self.data_dir / "ledger.db"
 
     @property
@@ -80,15 +80,15 @@ class Settings(EnvironmentSettings):
 
 
 def variables(kind: type[EnvironmentSettings]) -> list[str]:
-    """The names of the variables that a class of settings is read from."""
+    """Returns the names of the environment variables of a settings class."""
     return [f"DESK_{name.upper()}" for name in kind.model_fields]
 
 
 def read_settings(kind: type[T]) -> T:
-    """Settings from the environment.
+    """Reads the settings of class `kind` from the environment.
 
     Raises:
-        SettingsError: variables have unusable values; one line for each.
+        SettingsError: variables have unusable values; the message has one line for each.
     """
     try:
         return kind()
@@ -98,7 +98,7 @@ def read_settings(kind: type[T]) -> T:
 
 
 def load_settings() -> Settings:
-    """The settings of this process; read anew only if the environment has changed, since each turn asks.
+    """Returns the settings of this process, cached because each turn calls this; follows changes of the environment.
 
     Raises:
         SettingsError: a variable has an unusable value.

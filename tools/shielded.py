@@ -11,7 +11,7 @@ P = ParamSpec("P")
 R = TypeVar("R")
 
 _under_way: set[asyncio.Task[Any]] = set()
-"""Tasks of all event loops; a loop itself keeps only weak references to its tasks."""
+"""Running calls of all event loops. References are needed, because a loop keeps only weak ones to its tasks."""
 
 
 def shielded(function: Callable[P, Coroutine[Any, Any, R]]) -> Callable[P, Coroutine[Any, Any, R]]:

@@ -18,9 +18,9 @@ from tools.errors import DeskError
 Location = tuple[str | int, ...]
 """Path to a value in a file: keys and list positions from the top."""
 Finding = tuple[Location, str]
-"""Where a mistake is, and what it is."""
+"""A mistake in a file: its location and its description."""
 MOST_BYTES, MOST_NODES, MOST_LEVELS = 1_000_000, 50_000, 50
-"""Limits of one file. Nodes are counted with aliases expanded: nine lines can expand to a billion."""
+"""Limits of one file. Nodes are counted with aliases expanded: nine lines of YAML can expand to a billion nodes."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml if it is installed: ten times as fast
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
@@ -45,11 +45,11 @@ class Document:
     """Mappings (with strings as keys), lists and scalars."""
 
     def line(self, location: Location) -> int:
-        """Line, from 1, of the deepest existing node on the path to a location."""
+        """Returns the line, counted from 1, of a location, or of its nearest existing parent."""
         return _place(self.tree, location)[0]
 
     def line_of(self, location: Location, words: str) -> int:
-        """Line of the first occurrence of `words` in the node at a location; else the node's first line."""
+        """Returns the line of the first `words` in the node at a location; if there are none, its first line."""
         first, node = _place(self.tree, location)
         if node is None:
             return first
@@ -61,7 +61,7 @@ def read_yaml(path: Path) -> Document:
     """Reads and parses a file.
 
     Raises:
-        ConfigError: it cannot be read, is not YAML, or is not plain data within the limits.
+        ConfigError: the file cannot be read, is not YAML, or is not plain data within the limits.
     """
     try:
         with path.open("rb") as file:
@@ -93,16 +93,16 @@ def read_yaml(path: Path) -> Document:
 
 
 def _unclosed_quote(text: str, line: int) -> int | None:
-    """The last line, up to a line that YAML cannot parse, on which a value begins with a quote and does not end it."""
+    """Returns the last line, up to the line of a syntax error, whose value has an opening quote and no closing one."""
     opened = (i for i, words in enumerate(text.splitlines()[:line], 1) if _OPEN_QUOTE.match(words))
     return max(opened, default=None)
 
 
 def parse(text: str) -> tuple[yaml.Node | None, Any]:
-    """Parses YAML text to nodes, which have line numbers, and to data.
+    """Parses YAML text; returns its nodes, which have line numbers, and its data.
 
     Raises:
-        yaml.YAMLError: it is not YAML, or not plain data within the limits.
+        yaml.YAMLError: the text is not YAML, or not plain data within the limits.
     """
     _check_size(yaml.parse(text, _LOADER))
     tree = yaml.compose(text, _LOADER)
@@ -120,7 +120,7 @@ def read_mapping(path: Path) -> dict[str, Any] | None:
 
 
 def config_files(path: Path) -> list[Path]:
-    """Lists a file and all files below it that are named as sub-agents, each once."""
+    """Lists an agent's file and, recursively, the files of its sub-agents, each once."""
     found = [path]
     for file in found:
         for entry in entries((read_mapping(file) or {}).get("sub_agents")):
@@ -166,12 +166,12 @@ def _check_size(events: Iterable[yaml.Event]) -> None:
             sizes[anchor] = total - before
         elif isinstance(event, yaml.AliasEvent):
             if any(event.anchor == anchor for anchor, _ in open_):
-                raise _error(f"`*{event.anchor}` stands inside of what it names", event)
+                raise _error(f"`*{event.anchor}` refers to a value that contains it", event)
             total += sizes.get(event.anchor, 1)
         elif isinstance(event, yaml.ScalarEvent):
             total += 1
         if total > MOST_NODES:
-            raise _error(f"more than {MOST_NODES} values, with aliases written out", event)
+            raise _error(f"more than {MOST_NODES} values, with aliases expanded", event)
         if len(open_) > MOST_LEVELS:
             raise _error(f"more than {MOST_LEVELS} levels of nesting", event)
 

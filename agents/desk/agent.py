@@ -1,4 +1,4 @@
-"""Builds from configs/ the `app` and the `root_agent` that ADK looks for."""
+"""Builds the variables that ADK looks for, `app` and `root_agent`, from configs/."""
 
 import sys
 from pathlib import Path

@@ -58,7 +58,7 @@ def test_an_address_is_taken_as_people_write_it(text: str, url: str, dsn: str | 
         ("ada:secret@db/desk", "not the address of a database"),
         ("postgresql://ada:secret@db:port/desk", "not the address of a database"),
         ("jdbc:postgresql://db/desk?password=secret", "not the address of a database"),
-        ("mysql://ada:secret@db/desk", "mysql://ada:***@db/desk is for a driver that is not used here: write sqlite"),
+        ("mysql://ada:secret@db/desk", "mysql://ada:***@db/desk names a database that is not supported: write sqlite"),
         ("postgresql://ada:a@secret@db/desk", "more than one @: write those of a user or a password as %40"),
         ("sqlite://ledger.db", "names no file: write sqlite:////FOLDER/FILE"),
         ("sqlite:///~/ledger.db", "names no file: write sqlite:////FOLDER/FILE"),

@@ -200,7 +200,7 @@ async def test_the_doctor_names_jobs_that_cannot_be_read_and_what_is_wrong(
     assert not bad.good
     assert sum(job.id in bad.value for job in jobs[1:]) == 10
     assert "(`state` is 'paused', which is not known here)" in bad.value
-    assert "; and 2 more. Mend or delete their rows in research_jobs" in bad.value
+    assert "; and 2 more. Repair or delete their rows in research_jobs" in bad.value
 
 
 async def test_the_doctor_shows_no_password_of_a_database(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:

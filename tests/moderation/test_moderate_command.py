@@ -168,7 +168,7 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     api.faults()
     again = moderate(*arguments)
     assert again.exit_code == 0, again.stderr
-    assert "going on: 11 rows have a verdict already" in again.stderr
+    assert "continuing: 11 rows have a verdict already" in again.stderr
     assert judge.asked == Counter(texts)
     assert [row["row"] for row in lines_of(target)] == list(range(1, 31))
 

@@ -184,7 +184,7 @@ async def test_a_receiver_that_is_not_of_the_web_is_refused_with_a_sentence(
         ("https://a.example/", ["169.254.169.254"], "private network"),
         ("https://a.example/", ["::ffff:127.0.0.1"], "private network"),
         ("https://a.example/", ["fe80::1%eth0"], "private network"),
-        ("https://a.example/", OSError("no"), "Nothing is known of the host a.example"),
+        ("https://a.example/", OSError("no"), "The host a.example of the push notification has no address"),
         ("https://0x7f.1/", [PUBLIC], "public https://"),
         ("https://127.1/", [PUBLIC], "public https://"),
         ("https://metadata.google.internal/", [PUBLIC], "public https://"),

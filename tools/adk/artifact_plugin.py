@@ -12,12 +12,14 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 
 LONGEST_NAME = 40
+"""Maximum characters of a file name that come from the user's message."""
 
 
 class ArtifactPlugin(BasePlugin):
     """Saves each file that a model makes as an artifact, and adds the file names to the last event of the turn.
 
-    `tools.adk.model` returns each file in its own response: `adk web` 2.13 shows one per event, and none with text.
+    `tools.adk.model` returns each file in its own response, because `adk web` 2.13 shows at most one file per event,
+    and no file of an event that has text.
     """
 
     def __init__(self) -> None:
@@ -34,7 +36,7 @@ class ArtifactPlugin(BasePlugin):
             versions = dict([await _save(invocation_context, part, len(saved) + i) for i, part in enumerate(parts)])
             saved += versions
             delta = {name: version for name, version in versions.items() if version is not None}
-            # A new actions object: in ADK 2.13 all events of one answer share one.
+            # A new actions object: in ADK 2.13 all events of one answer share the same object.
             return event.model_copy(update={"content": None, "actions": EventActions(artifact_delta=delta)})
         if not saved or not event.is_final_response():
             return None
@@ -48,7 +50,7 @@ class ArtifactPlugin(BasePlugin):
 
 
 async def _save(context: InvocationContext, part: types.Part, number: int) -> tuple[str, int | None]:
-    """Saves a file; returns its name and version. A file stored elsewhere has its address and no version."""
+    """Saves a file; returns its name and version. For a file stored elsewhere, returns its address and None."""
     assert context.artifact_service
     if part.inline_data is None:
         return (part.file_data and part.file_data.file_uri) or "", None

@@ -12,9 +12,9 @@ from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
 def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities | None) -> list[types.Content]:
-    """Converts text files to text, and replaces each file that the model cannot take by a note.
+    """Converts text files to text, and replaces each file that the model does not accept by a note.
 
-    Otherwise the API would refuse every later request that contains the file.
+    Without this, one such file in a conversation would make the API refuse every later request.
     """
     return [
         content.model_copy(update={"parts": [_adapted(part, contract) for part in content.parts or ()]})
@@ -23,7 +23,7 @@ def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities |
 
 
 def text_in(part: types.Part) -> str | None:
-    """Returns the contents of a text file, which the API does not accept as a document; None for anything else."""
+    """Returns the contents of a text file, else None. The API does not accept text files as documents."""
     file = part.inline_data
     return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
@@ -39,5 +39,5 @@ def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     plain = file.model_copy(
         update={"mime_type": media_type(file.mime_type) or None}
-    )  # the API takes a type in lower case, without parameters
+    )  # the API accepts only media types in lower case, without parameters
     return part.model_copy(update={"inline_data" if part.inline_data else "file_data": plain})

@@ -1,15 +1,15 @@
 """Keeps every agent's chain of interactions balanced (each function call has its result) and complete.
 
-The Interactions API stores a conversation as a chain of `previous_interaction_id`s, one chain per agent. Along a chain,
-ADK 2.13 sends only its "current turn" (`flows/llm_flows/context/_contents.py:156`). This is wrong once agents hand over
-to one another: the root's `transfer_to_agent` call stays unanswered, and an agent does not get what another agent and
-the user said in the meantime. One rule fixes both:
+The Interactions API stores a conversation as a chain of `previous_interaction_id`s, one chain per agent. With each
+request on a chain, ADK 2.13 sends only the "current turn" (`flows/llm_flows/context/_contents.py:156`). This is wrong
+once agents hand over to one another: the root's `transfer_to_agent` call stays unanswered, and an agent does not get
+what another agent and the user said in the meantime. One rule fixes both:
 
-    a chained request carries exactly what happened in the session since the event that holds its
-    `previous_interaction_id`, from the view of the requesting agent.
+    a chained request contains exactly what the requesting agent may see of the session since the event that has the
+    request's `previous_interaction_id`.
 
-A chain continues from the agent's last valid answer. An answer that was rewound is not valid (ADK 2.13 continues from
-it anyway, `flows/llm_flows/context/_interactions.py:38`), nor is one older than the server's retention period.
+A chain continues from the agent's last valid answer. An answer is invalid if it was rewound (ADK 2.13 continues from
+it anyway, `flows/llm_flows/context/_interactions.py:38`) or if it is older than the server's retention period.
 """
 
 from __future__ import annotations
@@ -35,14 +35,14 @@ if TYPE_CHECKING:
 
 TRANSFER = "transfer_to_agent"
 LONGEST_ANSWER = 4_000
-"""Maximum characters of a specialist's answer that other agents get: they would read a whole report again each turn."""
+"""Maximum characters of a specialist's answer that other agents get. A whole report would be sent again each turn."""
 END_OF_ANSWER = 500
-"""Characters of this limit that are taken from the end of the answer."""
+"""Characters of `LONGEST_ANSWER` that are taken from the end of a longer answer."""
 DAY = 86_400.0
 
 
 class ChainPlugin(BasePlugin):
-    """Completes each chained request with what its chain has not seen; replaces chains that have expired."""
+    """Adds to each chained request the contents that its chain lacks; starts a new chain when one has expired."""
 
     def __init__(self) -> None:
         super().__init__(name="chain_keeper")
@@ -50,7 +50,7 @@ class ChainPlugin(BasePlugin):
     async def before_model_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest
     ) -> LlmResponse | None:
-        """Sets the interaction that the request continues, and as contents what the server has not seen yet."""
+        """Sets the interaction that the request continues; reduces the contents to those that the server lacks."""
         context = callback_context.get_invocation_context()
         agent = _conversing(context)
         if agent is None:
@@ -100,7 +100,7 @@ def without_rewound(events: Sequence[Event]) -> list[Event]:
 def chain_start(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
     """Returns the index of the first event of agent `name`'s last interaction.
 
-    None if there is none, or if it is older than `since`, in seconds since the epoch.
+    None if the agent has no interaction, or if the last one is older than `since` (seconds since the epoch).
     """
     own = [i for i, e in enumerate(events) if e.author == name and e.interaction_id and e.branch in (None, "", branch)]
     if not own or events[own[-1]].timestamp < since:
@@ -109,21 +109,24 @@ def chain_start(events: Sequence[Event], name: str, branch: str | None, since: f
 
 
 def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
-    """Returns a function that reads all events of a session, if the turn has read only the newest ones."""
+    """Returns a function that reads all events of the session; None if `events` are all events."""
     return events.whole if isinstance(events, RecentEvents) else None
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:
-    """Returns the requesting agent, or None if it is a delegated one (single_turn, task).
+    """Returns the requesting agent; None if its mode is `single_turn` or `task`.
 
-    ADK starts a new chain for each call of those, so this plugin has nothing to add.
+    ADK starts a new chain for each call of such an agent, so this plugin has nothing to add.
     """
     agent = context.agent
     return agent if isinstance(agent, LlmAgent) and agent.mode not in ("single_turn", "task") else None
 
 
 def _unseen(events: Sequence[Event], name: str) -> list[Event]:
-    """Drops the agent's own events that ADK made: they are on no chain and would hide the events before them."""
+    """Drops the agent's own events that ADK made: they are on no chain, but look like an answer of the model.
+
+    ADK sends only what follows the last answer, so such an event would hide the user's messages before it.
+    """
     return [e for e in events if e.author != name or e.interaction_id or e.get_function_responses()]
 
 
@@ -137,7 +140,7 @@ def _calls(events: Sequence[Event], name: str, interaction_id: str | None) -> li
 
 
 def _answer_all(contents: list[types.Content], calls: Sequence[types.FunctionCall]) -> None:
-    """Adds an error result for each call of the last model turn that has no result (crash, disconnect, abort)."""
+    """Adds an error result for each call of the last model turn that has no result, for example after a crash."""
     head = max((i for i, content in enumerate(contents) if content.role == "model"), default=-1) + 1
     answered = {
         part.function_response.id
@@ -170,14 +173,14 @@ async def _contents(context: InvocationContext, agent: LlmAgent, events: Sequenc
 
 @cache
 def _builders() -> tuple[BaseLlmRequestProcessor, ...]:
-    """Returns ADK's own builders of instructions and contents (branches, quoting, pairing), by a documented look-up."""
-    from google.adk.flows.llm_flows.single_flow import SingleFlow  # imports ADK's flows, which load in the first turn
+    """Returns ADK's own builders of instructions and contents: they handle branches, quoting and call-result pairs."""
+    from google.adk.flows.llm_flows.single_flow import SingleFlow  # imported late: only a turn needs ADK's flows
 
     return tuple(map(SingleFlow().get_request_processor, ("instructions", "contents")))
 
 
 async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Event) -> Event:
-    """Puts the files that an agent made back into its event, because a new chain has not seen them."""
+    """Puts the files that an agent made back into its event, because a new chain does not have them."""
     files = event.actions.artifact_delta
     if event.author != agent.name or event.content or not files or context.artifact_service is None:
         return event
@@ -220,11 +223,11 @@ def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
 
 
 def _with_code_as_text(event: Event) -> Event:
-    """Converts executed code of sessions from before the Interactions API to text: a code step needs an id."""
+    """Converts executed code to text: code from before the Interactions API has no id, and a code step needs one."""
     parts = (event.content.parts if event.content else None) or []
     if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
         return event
-    told = [
+    parts = [
         types.Part(text=fenced(part.executable_code.code or "", "python"))
         if part.executable_code
         else types.Part(text=fenced(part.code_execution_result.output or ""))
@@ -232,7 +235,7 @@ def _with_code_as_text(event: Event) -> Event:
         else part
         for part in parts
     ]
-    return event.model_copy(update={"content": event.content.model_copy(update={"parts": told})})
+    return event.model_copy(update={"content": event.content.model_copy(update={"parts": parts})})
 
 
 def _answer(result: dict[str, Any] | None, said: str) -> dict[str, Any]:

@@ -1,4 +1,4 @@
-"""Polls deferred answers, which come hours later and are never streamed."""
+"""Polls for answers of the `deferred` service tier, which take hours and are never streamed."""
 
 from __future__ import annotations
 
@@ -44,7 +44,7 @@ async def poll_deferred(
             resource, failed = await transport.get(interaction_id), 0
         except WireError as error:
             failed += 1
-            if failed == FAILED_POLLS:  # no error with a status, after which the create request would be sent again
+            if failed == FAILED_POLLS:  # `Interrupted` has no status, so the create request is not sent again
                 raise Interrupted(f"the answer {interaction_id} cannot be read: {error}") from error
             log.warning("%s cannot be read now: %s", interaction_id, error)
     interaction = Interaction.model_validate(resource)

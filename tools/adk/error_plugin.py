@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 ABORTED = "INVOCATION_ABORTED"
-"""The code of the event that ADK 2.13 adds when a client has left a turn (`events/_abort_events.py:41`)."""
+"""Error code of the event that ADK 2.13 adds if the client disconnects in a turn (`events/_abort_events.py:41`)."""
 LEFT = "The page was closed before this turn ended. A research run that was started continues: ask for its status."
 
 
@@ -54,7 +54,7 @@ class ErrorPlugin(BasePlugin):
         return {"error": {"code": type(error).__name__, "message": redact(str(error))}}
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """Adds a text to error events that have none; a turn whose page was closed is no error."""
+        """Adds a text to error events without one. Removes the error if the client has only disconnected."""
         if not event.error_code or event.partial or (event.content and event.content.parts):
             return None
         if event.error_code == ABORTED:
@@ -100,9 +100,9 @@ def next_step(error: Exception, status: int, model: str) -> str:
         case _ if status < 400:
             return f"Check {_address()}: it has to be the one that the redirect leads to."
         case 400:
-            return "The request was refused as it stands; the session may hold something that the API does not take."
+            return "The server refused the request; the session may contain something that the API does not accept."
         case 401:
-            return f"Check {backend.credentials()}: the server does not know who asks."
+            return f"Check {backend.credentials()}: the server does not accept it."
         case 403:
             return f"Check {backend.credentials()}: it has no access to this."
         case 404:

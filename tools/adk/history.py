@@ -1,4 +1,4 @@
-"""Lists with a part of a conversation, which can load all of it."""
+"""Lists that contain a part of a conversation and can load the whole conversation."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ class RecentEvents(list[Event]):
 
 
 class UnseenContents(list[types.Content]):
-    """The contents that a chain has not seen; `whole` loads the conversation if the server has forgotten the chain."""
+    """The contents that a chain lacks; `whole` loads all contents, in case the server has deleted the chain."""
 
     def __init__(self, contents: Iterable[types.Content], whole: Callable[[], Awaitable[list[types.Content]]]) -> None:
         super().__init__(contents)

@@ -59,12 +59,12 @@ class Agent(LlmAgent):
         return self
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        left = list[dict[str, Any]]()
+        texts = list[dict[str, Any]]()
         async with aclosing(super()._run_async_impl(ctx)) as events:
             async for event in events:
-                left += [value for key, value in event.actions.state_delta.items() if key.startswith(_SAY)]
+                texts += [value for key, value in event.actions.state_delta.items() if key.startswith(_SAY)]
                 yield event
-        for each in left:
+        for each in texts:
             content = types.Content(role="model", parts=[types.Part(text=each["text"])])
             yield Event(
                 author=self.name,

@@ -31,13 +31,13 @@ ENDINGS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
     "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
-    "budget_exceeded": "the answer is cut short, for the budget is spent",
+    "budget_exceeded": "the answer is cut short, because the budget is spent",
 }
 """Statuses of an answer that ended badly, with their meaning."""
 UNREADABLE_CALL = "JSON_PARSE_ERROR"
 """Error after which ADK 2.13 still calls the function, without arguments (`models/interactions_utils.py:1287`)."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
-"""Bad endings after which the chain can continue."""
+"""Statuses of `ENDINGS` after which the chain can continue."""
 
 
 class InteractionsLlm(Gemini):
@@ -48,8 +48,9 @@ class InteractionsLlm(Gemini):
       `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
     * It always streams from the API and yields the pieces only if asked to, so that both modes give the same answer.
     * It writes numbered sources, and code with its result, into the text: no user interface shows them otherwise.
-    * It returns each picture as a response before the text: `adk web` shows one per event, and none with text.
-    * It starts a new chain with the whole conversation if the server has forgotten the old chain.
+    * It returns each picture in a response of its own, before the text: `adk web` shows at most one picture per event,
+      and none in an event with text.
+    * It starts a new chain with the whole conversation if the server has deleted the old chain.
     * It reports an answer that ended badly, or a stream without its last event, as an error.
 
     ADK's converters make requests and responses; `tools.interactions.transport` sends the requests.
@@ -81,14 +82,14 @@ class InteractionsLlm(Gemini):
     async def generate_content_async(
         self, llm_request: LlmRequest, stream: bool = False
     ) -> AsyncGenerator[LlmResponse, None]:
-        """Yields partial responses if `stream`, then each picture, and last the answer, the calls or an error."""
+        """Yields partial responses (only if `stream`), then each file, and last the answer, the calls or an error."""
         request = llm_request
         if not has_schema(request.config):
-            async for response in self._remembered(request, stream):
+            async for response in self._with_retries(request, stream):
                 yield response
             return
         for _ in range(2):
-            async for response in self._remembered(request, stream):
+            async for response in self._with_retries(request, stream):
                 if response.partial:
                     yield response
             problem = schema_problem(request.config, response)
@@ -99,8 +100,8 @@ class InteractionsLlm(Gemini):
         response.error_code, response.error_message, response.content = "INVALID_OUTPUT", problem, None
         yield response
 
-    async def _remembered(self, request: LlmRequest, stream: bool) -> AsyncGenerator[LlmResponse, None]:
-        """Answers on the request's chain, or on a new one if the server forgot it; retries an overloaded server."""
+    async def _with_retries(self, request: LlmRequest, stream: bool) -> AsyncGenerator[LlmResponse, None]:
+        """Sends a request: again if the server is overloaded, on a new chain if the server has deleted the chain."""
         tries = 0
         while True:
             previous, contents = request.previous_interaction_id, request.contents
@@ -112,7 +113,7 @@ class InteractionsLlm(Gemini):
             except Exception as error:
                 wait = retry_delay(error, tries)
                 if status_of(error) == 404 and previous and isinstance(contents, UnseenContents):
-                    log.info("%s: the server forgot %s, going on from the session", request.model, previous)
+                    log.info("%s: the server has no %s; starting a new chain", request.model, previous)
                     values = {"previous_interaction_id": None, "contents": await contents.whole()}
                     request = request.model_copy(update=values)
                 elif wait is not None:
@@ -131,10 +132,10 @@ class InteractionsLlm(Gemini):
     async def _generate_content_via_interactions(
         self, llm_request: LlmRequest, stream: bool
     ) -> AsyncGenerator[LlmResponse, None]:
-        """Overrides ADK's method. It raises `WireError` for an HTTP status before it yields anything."""
+        """Overrides ADK's method. For an HTTP error status, raises `WireError` before the first response."""
         collector, whole = ResponseCollector(), None
         body, options = create_body(llm_request), llm_request.config.http_options
-        headers = (options and options.headers) or {}  # ADK has added those with which Google counts its usage
+        headers = (options and options.headers) or {}  # include the headers that ADK adds for Google's usage statistics
         if body.get("service_tier") == DEFERRED:
             responses = poll_deferred(collector, body, headers)
         else:
@@ -191,10 +192,10 @@ async def _streamed(
 
 
 def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sources: bool = True) -> list[LlmResponse]:
-    """Splits a whole answer into responses: one for each picture, sound or file, then text, calls or an error.
+    """Splits a whole answer into responses: one for each picture, sound or file, and a last one with everything else.
 
-    Citations are written as in a report. Thoughts are left out, because `adk run` would join them to the answer; their
-    signatures are kept, because the model needs them back.
+    Citations become numbers and a list of sources, as in a report. Thoughts are left out, because `adk run` would join
+    them to the answer; their signatures are kept, because the model needs them back.
     """
     text, citations = collector.cited()
     if citations and with_sources:
@@ -204,7 +205,7 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
     if ending.error_code and text:
         text = f"{text}\n\n*{ending.error_message}*"
     signatures, calls, media, others = _sorted(whole.content)
-    if media and not text and not calls:  # ADK treats an ending without text as an error
+    if media and not text and not calls:  # ADK treats a last response without text as an error
         text = "Here it is." if len(media) == 1 else "Here they are."
     answer = [types.Part(text=text)] if text else [] if collector.blocks else others
     if not (answer or calls or media or ending.error_code):  # ADK would end the turn silently

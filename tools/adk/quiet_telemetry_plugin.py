@@ -15,8 +15,8 @@ SILENT = TelemetryConfig(genai_semconv_stability_opt_in="stable")
 class QuietTelemetryPlugin(BasePlugin):
     """Selects the short telemetry if no tracing is set up.
 
-    Else ADK 2.13 describes each model call for a span that nobody sees: a tenth of a turn's time
-    (`telemetry/tracing.py:1371`).
+    Otherwise ADK 2.13 describes each model call in full for a span that is never exported, which takes a tenth of a
+    turn's time (`telemetry/tracing.py:1371`).
     """
 
     def __init__(self) -> None:

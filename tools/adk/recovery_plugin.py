@@ -13,9 +13,9 @@ from tools.research.recovery import recover_loop
 
 
 class RecoveryPlugin(BasePlugin):
-    """Resumes jobs whose process died; begins with the first message.
+    """Resumes research jobs whose process died. Its loop starts with the first message.
 
-    It sends a create only for an order whose process died just before sending it.
+    It sends a create request only for a job whose process died before it sent the request.
     """
 
     def __init__(self) -> None:
@@ -32,7 +32,7 @@ class RecoveryPlugin(BasePlugin):
         self._turns.pop(invocation_context.invocation_id, None)
 
     async def close(self) -> None:
-        if self._turns:  # `adk eval`, or a tool that is an agent, closes its runner while another one works
+        if self._turns:  # `adk eval`, and a tool that is an agent, close their runner while another runner is in a turn
             return
         if self._recovering:
             self._recovering.cancel()

@@ -14,7 +14,7 @@ from google.genai import types
 from pydantic import PrivateAttr
 
 SUPPORTED_KEYS = frozenset(
-    {"max_output_tokens", "stop_sequences", "seed", "temperature", "top_p"}  # by ADK
+    {"max_output_tokens", "stop_sequences", "seed", "temperature", "top_p"}  # sent by ADK
     | {"top_k", "thinking_config", "tool_config", "response_modalities", "image_config"}
     | {"safety_settings", "labels", "service_tier", "store"}
 )
@@ -27,22 +27,23 @@ LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 
 
 class WireTool(types.Tool):
-    """A server-side tool in wire format, for options that ADK's type lacks (MCP's allowed tools, a location)."""
+    """A server-side tool in wire format, for options that ADK's type lacks (MCP's allowed tools, a location).
 
-    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private: headers are secret, ADK's spans dump the rest
+    The wire format may contain secret headers.
+    """
+
+    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private: ADK's spans show public fields
 
     @classmethod
     def of(cls, wire: dict[str, Any]) -> WireTool:
-        """Args:
-        wire: the tool as the API takes it, e.g. {"type": "mcp_server", "url": ...}.
-        """
+        """Creates a tool from its wire format, e.g. {"type": "mcp_server", "url": ...}."""
         tool = cls()
         tool._wire = wire
         return tool
 
     @property
     def wire(self) -> dict[str, Any]:
-        """The tool as the API takes it."""
+        """The tool in wire format."""
         return self._wire
 
 
@@ -109,7 +110,7 @@ def _pictures(config: types.GenerateContentConfig) -> list[dict[str, Any]]:
 
 
 def _labels(labels: dict[str, str] | None) -> dict[str, str]:
-    """Lowercases values and drops those that the API refuses: ADK adds the agent's name, which may have capitals."""
+    """Lowercases values, because ADK adds the agent's name, which may have capitals. Drops values that stay invalid."""
     lower = {key: value.lower() for key, value in (labels or {}).items()}
     return {key: value for key, value in lower.items() if LABEL.fullmatch(value)}
 

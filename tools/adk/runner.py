@@ -32,7 +32,7 @@ def stores(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactServ
 async def turn(
     runner: Runner, text: str, *files: types.Part, user: str, session: str
 ) -> AsyncIterator[tuple[Event, str]]:
-    """Runs one turn. Yields each event with text or files, and its text. A partial event is not the whole answer."""
+    """Runs one turn. Yields each event that has text or files, with its text. A partial event is progress only."""
     message = types.Content(role="user", parts=[types.Part(text=text), *files])
     async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
         parts = (event.content.parts if event.content else None) or []

@@ -1,4 +1,4 @@
-"""Converts the events of an answer to the SDK's models, which ADK's converters take."""
+"""Converts the events of an answer to the SDK's models, which ADK's converters require."""
 
 from __future__ import annotations
 
@@ -21,11 +21,11 @@ _events = TypeAdapter[Any](InteractionSSEEvent)
 async def sdk_events(
     transport: Transport, body: Mapping[str, Any], headers: Mapping[str, str], *, watched: bool
 ) -> AsyncGenerator[Any, None]:
-    """Sends a create request and yields its events, also those of the interactions that continue a long answer.
+    """Sends a create request and yields its events, including those of interactions that continue a long answer.
 
     Args:
-        watched: whether a user sees the text while it arrives. If so, only pieces that arrive together are joined;
-            otherwise all pieces of a text.
+        watched: whether a user sees the text while it arrives. If so, only pieces of a text that arrive together are
+            joined; otherwise all pieces of a text are joined.
 
     Raises:
         WireError: the request failed, or its stream broke.
@@ -56,7 +56,7 @@ async def _as_one(batches: Batches) -> Batches:
 
 
 def joined(events: Iterable[Event]) -> list[Event]:
-    """Joins adjacent pieces of a text: each piece costs ADK as much time as a whole text."""
+    """Joins adjacent pieces of a text, because ADK takes as much time for a piece as for a whole text."""
     found: list[Event] = []
     for event in events:
         if found and (of := _text_of(event)) and of == _text_of(found[-1]):

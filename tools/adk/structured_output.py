@@ -1,4 +1,4 @@
-"""Structured output over the Interactions API: the schema of an answer, and whether the answer fits it."""
+"""Structured output over the Interactions API: builds the schema of an answer and validates the answer."""
 
 from __future__ import annotations
 
@@ -10,17 +10,17 @@ from pydantic import TypeAdapter, ValidationError
 
 
 def response_format(schema: dict[str, Any]) -> list[dict[str, Any]]:
-    """Builds the `response_format` that asks for JSON that fits a schema."""
+    """Builds the `response_format` that requests JSON for a schema."""
     return [{"type": "text", "mime_type": "application/json", "schema": schema}]
 
 
 def has_schema(config: types.GenerateContentConfig) -> bool:
-    """Whether `response_schema` returns one, without building it."""
+    """Whether an output schema is set. Faster than `response_schema`, which builds the schema."""
     return bool(config.response_json_schema) or config.response_schema is not None
 
 
 def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | None:
-    """The JSON schema that ADK set from an agent's `output_schema`, or none."""
+    """Returns the JSON schema that ADK set from an agent's `output_schema`; None if the agent has none."""
     if config.response_json_schema:
         return config.response_json_schema  # type: ignore[no-any-return]
     schema = config.response_schema
@@ -33,7 +33,7 @@ def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | Non
 
 
 def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -> str:
-    """Says what is wrong with a structured answer; empty if nothing is, or if it is an error or a function call."""
+    """Returns what is wrong with a structured answer; empty if it is valid, an error, or a function call."""
     parts = (response.content.parts if response.content else None) or []
     if response.error_code or any(part.function_call for part in parts):
         return ""
@@ -49,7 +49,7 @@ def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -
 
 
 def repair(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
-    """Builds the request after an invalid answer: on its chain, or with the whole conversation if there is none."""
+    """Builds the request that asks again after an invalid answer: on its chain, else with all contents."""
     text = f"That answer does not match the required schema ({problem}). Answer again, with the JSON only."
     question = types.Content(role="user", parts=[types.Part(text=text)])
     if response.interaction_id:

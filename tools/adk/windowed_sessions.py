@@ -1,8 +1,8 @@
-"""Session services with which a turn reads the newest events only, and the others if it needs them.
+"""Session services with which a turn reads only the newest events, and older events if it needs them.
 
 ADK 2.13 reads and copies the whole session at the beginning of each turn (`runners.py:966`), so that turn 1,000 takes
-ten times as long as turn 10. Its own `num_recent_events` loses the chains of agents that have not spoken for a long
-time, and may separate a call from its result.
+ten times as long as turn 10. ADK's own `num_recent_events` does not solve this: it loses the chains of agents that have
+not spoken for a long time, and may separate a call from its result.
 """
 
 from __future__ import annotations
@@ -101,14 +101,14 @@ class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
         whole, stored.events = stored.events, stored.events[-WINDOW:]
         known = len(stored.events)
         try:
-            return await super().append_event(session, event)  # never suspends, so nobody sees the short list
+            return await super().append_event(session, event)  # does not suspend, so no other task sees the short list
         finally:
             stored.events, added = whole, stored.events[known:]
             whole += added
 
 
 class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSessionService):
-    """ADK's sessions in SQLite; a turn gets the newest events, by an index that ADK 2.13 does not make."""
+    """ADK's sessions in SQLite; a turn gets the newest events. Adds an index for this, which ADK 2.13 lacks."""
 
     def __init__(self, file: str) -> None:
         super().__init__(file)
@@ -130,7 +130,7 @@ class WindowedSqliteSessions(_WindowedSessions, _ShieldedSessions, SqliteSession
 
 
 class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSessionService):
-    """ADK's sessions in a database of SQLAlchemy; a turn gets the newest events."""
+    """ADK's sessions in a database that SQLAlchemy supports; a turn gets the newest events."""
 
     @shielded
     async def write_nothing(self) -> None:
@@ -145,7 +145,7 @@ class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSes
 
 
 async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
-    """Reads the newest events; all if there are few, if any was rewound, or if no user message is among them."""
+    """Reads the newest events from a user message on; all events if the newest contain a rewind or no user message."""
     session = await read(config=GetSessionConfig(num_recent_events=WINDOW))
     if session is None or len(session.events) < WINDOW:
         return session

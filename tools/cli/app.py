@@ -44,7 +44,7 @@ def main() -> None:
     finally:
         try:
             sys.stdout.flush()
-        except BrokenPipeError:  # the reader of a pipe has left; Python would complain when it flushes at its end
+        except BrokenPipeError:  # the reader of a pipe has closed it; Python would print an error when it exits
             os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
@@ -67,7 +67,7 @@ def prepare(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Sets up logging, and reads `.env` of this folder or the nearest above it; the environment wins."""
+    """Sets up logging, and reads the nearest `.env`, in this folder or above. Variables that are set already win."""
     options.debug = debug
     if debug:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
@@ -99,7 +99,7 @@ app.command("help")(show_help)
 
 @app.command()
 def init() -> None:
-    """Copy the agents' YAML files into `configs` of this folder, to be edited; `desk` run here uses them."""
+    """Copy the agents' YAML files to ./configs for editing; `desk` uses them when it runs in this folder."""
     import shutil
 
     from tools.settings import INSTALLED_CONFIGS
@@ -108,12 +108,12 @@ def init() -> None:
     if folder.exists():
         fail(FileExistsError(f"{folder.absolute()} exists already: move it away, or edit what is there"))
     shutil.copytree(INSTALLED_CONFIGS, folder, ignore=shutil.ignore_patterns("__pycache__"))
-    out.print(f"{folder.absolute()} has the agents. `desk check` shows what comes of them.", soft_wrap=True)
+    out.print(f"{folder.absolute()} has the agents. Edit them; `desk check` shows the result.", soft_wrap=True)
 
 
 @app.command()
 def check() -> None:
-    """Check the configuration and show the agents that come out of it."""
+    """Check the configuration and show the agents that it defines."""
     from tools.cli.doctor import agent_tree, configuration_warnings
 
     try:

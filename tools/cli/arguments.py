@@ -12,7 +12,7 @@ from typing import Annotated
 import typer
 
 MAX_ATTACHED_BYTES = 45 * 2**20
-"""Maximum bytes of all attached files: a third is added on the wire, and the emulator takes requests of 64 MB."""
+"""Maximum bytes of all attached files together. Base64 adds a third, and the emulator accepts requests of 64 MB."""
 DEFAULT_FOLDER = Path("reports")
 
 
@@ -44,7 +44,7 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
         The MIME type (`application/octet-stream` if unknown) and the contents of each.
 
     Raises:
-        typer.BadParameter: a file cannot be read, is empty, or all are too large together.
+        typer.BadParameter: a file cannot be read or is empty, or all files together are too large.
     """
     found, size = list[tuple[str, bytes]](), 0
     for file in files:
@@ -63,7 +63,7 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
 
 
 def writable_folder(folder: Path | None) -> Path | None:
-    """Callback of `--out`: makes sure, before anything is paid for, that files can be written there.
+    """Callback of `--out`: checks that the folder can be written to, before anything is paid for.
 
     Raises:
         typer.BadParameter: the folder cannot be made or written to.

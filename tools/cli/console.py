@@ -1,4 +1,4 @@
-"""Helpers of all commands: run a command, show errors on one line, ask, show answers and progress."""
+"""Helpers for all commands: run a command, show an error as one line, ask a question, show answers and progress."""
 
 from __future__ import annotations
 
@@ -66,7 +66,7 @@ async def _closing(work: Coroutine[Any, Any, None]) -> None:
 
 
 def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILED) -> NoReturn:
-    """Prints one line, after the whole traceback with `--debug`, and exits.
+    """Prints an error as one line and exits. With `--debug`, prints the traceback before that line.
 
     Args:
         text: the line; default: the error's text.
@@ -80,10 +80,10 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
 
 
 def confirm(question: str, otherwise: str) -> None:
-    """Asks a question, and ends the command without a yes.
+    """Asks a question, and ends the command unless the answer is yes.
 
     Args:
-        otherwise: the next step to print if stdin is no terminal; the command ends there.
+        otherwise: the next step, which an error names if stdin is no terminal and nobody can answer.
     """
     if not can_ask():
         fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))

@@ -64,7 +64,7 @@ async def run_demo(console: Console, folder: Path) -> None:
 
 
 def _about(corpus: Path) -> tuple[str, str]:
-    """A question and a brief about any folder of documents, from their first headings, else their file names."""
+    """Makes a question and a brief about a folder of documents, from their first headings or their file names."""
     topics = []
     for path in sorted(p for p in corpus.rglob("*") if p.suffix.lower() in (".md", ".txt", ".rst", ".html"))[:4]:
         heading = re.search(r"^#+\s+(.+)$", path.read_text(errors="replace"), re.MULTILINE)

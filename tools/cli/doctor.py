@@ -66,13 +66,13 @@ async def findings() -> list[Finding]:
 
 
 def _other_emulator(settings: Settings) -> str:
-    """Says so if the emulator runs for somebody else's corpus or speed; to ask it would mean to restart it."""
+    """Describes a local emulator that runs with another corpus or speed; else empty. A request would restart it."""
     try:
         chosen = backend.choose(settings, os.environ)
     except backend.BackendError:
         return ""
     running = runs_otherwise(settings) if chosen.kind == "emulator" and not chosen.url else ""
-    return running and f"local emulator with other settings ({running}); it goes on, the next command restarts it"
+    return running and f"local emulator with other settings ({running}); the next command restarts it"
 
 
 def table(found: list[Finding]) -> Table:
@@ -99,7 +99,7 @@ def agent_tree() -> Tree:
 
 
 def configuration_warnings() -> list[str]:
-    """What in the configuration may be a mistake."""
+    """Returns warnings about possible mistakes in the configuration."""
     return [unknown_model(name) for name in unknown_models(config_files(load_settings().config))]
 
 
@@ -172,7 +172,7 @@ async def _ledger(settings: Settings) -> list[Finding]:
         ledger = Ledger(settings.ledger_url)
         counts, bad = await ledger.by_state(), await ledger.unreadable()
         await ledger.close()
-    except Exception as error:  # any driver, any reason
+    except Exception as error:  # drivers raise errors of their own
         return [
             Finding("ledger", redact(str(error).splitlines()[0]) if str(error) else type(error).__name__, good=False)
         ]
@@ -181,6 +181,6 @@ async def _ledger(settings: Settings) -> list[Finding]:
     if bad:
         listed = "; ".join(f"{each.job_id} ({each.wrong})" for each in bad[:SHOWN])
         more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
-        words = f"cannot be read: {listed}{more}. Mend or delete their rows in research_jobs, or update the program"
+        words = f"cannot be read: {listed}{more}. Repair or delete their rows in research_jobs, or update the program"
         found.append(Finding("ledger", words, good=False))
     return found

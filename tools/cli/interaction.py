@@ -18,9 +18,9 @@ if TYPE_CHECKING:
 
 def interaction(
     interaction_id: Annotated[str, typer.Argument(metavar="ID", help="Id of an interaction, e.g. v1_….")],
-    as_json: Annotated[bool, typer.Option("--json", help="The resource as the server has it.")] = False,
-    with_input: Annotated[bool, typer.Option("--input", help="Show what was put in, too.")] = False,
-    delete: Annotated[bool, typer.Option("--delete", help="Make the server forget it.")] = False,
+    as_json: Annotated[bool, typer.Option("--json", help="Print the resource as JSON, as the server has it.")] = False,
+    with_input: Annotated[bool, typer.Option("--input", help="Show the input too.")] = False,
+    delete: Annotated[bool, typer.Option("--delete", help="Delete the interaction at the server.")] = False,
 ) -> None:
     """Show or delete an interaction at the server."""
     if delete and (as_json or with_input):

@@ -46,7 +46,7 @@ class Format(StrEnum):
 
 
 JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]
-Formats = Annotated[list[Format] | None, typer.Option("--format", help="May be repeated; default: all.")]
+Formats = Annotated[list[Format] | None, typer.Option("--format", help="A format; may be repeated; default: all.")]
 
 
 def research(
@@ -68,11 +68,11 @@ def research(
             metavar="USD",
             min=0,
             show_default="the upper price of a standard run",
-            help="Start a run that costs at most so much without a question.",
+            help="Start a run without a question if it costs at most this much.",
         ),
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
-    base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research.")] = "",
+    base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
     run(_research(brief, files or [], plan, most, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
@@ -80,7 +80,7 @@ def research(
 
 def jobs(
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
-    watch: Annotated[bool, typer.Option("--watch", help="All of the ledger on one screen, kept up to date.")] = False,
+    watch: Annotated[bool, typer.Option("--watch", help="Show the whole ledger, kept up to date.")] = False,
 ) -> None:
     """List research runs, newest first."""
     if watch and (as_json or not out.is_terminal):
@@ -89,7 +89,7 @@ def jobs(
 
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
-    """Show how a research run stands, from the ledger."""
+    """Show the state of a research run, from the ledger."""
     run(_status(job_id, as_json))
 
 
@@ -110,7 +110,7 @@ def approve(
 
 
 def cancel(job_id: JobId) -> None:
-    """End a research run, at the server too."""
+    """Cancel a research run, here and at the server."""
     run(_cancel(job_id))
 
 
@@ -223,7 +223,7 @@ async def _research(
         known, job = job, await service.start_again(job, limits=settings.limits, confirm=waits)
         new = job.id != known.id
     if job.state in TERMINAL:
-        err.print(f"{job.id} was this brief before ({job.state}); --again pays for a new run.")
+        err.print(f"{job.id} had this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
         builds = f", building on {job.order.base}" if job.order.base else ""
         how = f"{job.order.agent}, on {job.order.server}"
@@ -273,7 +273,7 @@ async def _attach(job_id: str, output: _Output) -> None:
 
     service = _service()
     job = await service.job(job_id)
-    if job.state is State.INTENDED:  # watching a job that was never sent starts it, which needs storage at the server
+    if job.state is State.INTENDED:  # watching a job that was never sent sends it, which needs storage at the server
         _settings()
     await output.show(service, job.id)
 
@@ -284,7 +284,7 @@ async def _approve(job_id: str, changes: str, output: _Output) -> None:
     limits, service = _settings().limits, _service()
     job = await service.job(job_id)
     if job.state in TERMINAL:
-        raise NotWaiting(f"{job_id} is {job.state} and waits for no yes: `desk status {job_id}` shows what is next")
+        raise NotWaiting(f"{job_id} is {job.state} and needs no yes: `desk status {job_id}` shows what is next")
     if changes:
         await service.revise(job_id, changes, limits=limits)
     else:

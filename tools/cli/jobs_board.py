@@ -52,7 +52,7 @@ async def watch(ledger: Ledger) -> None:
                 shown, trouble = board(counts, jobs, time.time()), ""
             except (SQLAlchemyError, OSError) as error:
                 trouble = f"the ledger does not answer: {str(error).splitlines()[0]}"
-            live.update(Group(shown, Text(trouble or "Ctrl-C ends; no research is touched", style="dim")), refresh=True)
+            live.update(Group(shown, Text(trouble or "Ctrl-C ends this view, not the runs", style="dim")), refresh=True)
             await asyncio.sleep(EVERY)
 
 

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from tools.research.report.reading import Report
 
 STATES = {State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
-"""States whose name is too long for a column, in other words."""
+"""Shorter words for states whose names are too long for a column."""
 NARROW = 64
 """Width of a terminal, in characters, below which the list shows short ages."""
 
@@ -51,7 +51,7 @@ def _columns(found: list[Job], now: float) -> Any:
 
 
 def show_job(job: Job, as_json: bool) -> None:
-    """Prints what a person wants to know of a job, or all of it as JSON."""
+    """Prints the main facts of a job as text, or all of its data as JSON."""
     if as_json:
         print(json.dumps(as_data(job), ensure_ascii=False))
         return

@@ -45,7 +45,7 @@ def moderate(
         typer.Argument(callback=read_text, metavar="TEXT", help="The text to judge; - reads standard input."),
     ] = None,
     file: Annotated[Path | None, typer.Option("--file", help="A CSV or JSONL file; each row is judged.")] = None,
-    column: Annotated[str, typer.Option("--column", help="Which column of the file, or key, is the text.")] = "text",
+    column: Annotated[str, typer.Option("--column", help="Column (CSV) or key (JSONL) of the text.")] = "text",
     target: Annotated[
         Path | None, typer.Option("--out", help="File for the verdicts; default: FILE.verdicts.jsonl.")
     ] = None,
@@ -74,7 +74,7 @@ def _judge() -> ModerationClient:
     from tools.moderation.judge import load_judge
     from tools.settings import load_settings
 
-    backend.current()  # fail once here if it is misconfigured, not once per row
+    backend.current()  # a wrong setting fails here once, instead of once per row
     return load_judge(load_settings().config)
 
 
@@ -115,7 +115,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
     except FileProblem as error:
         fail(error, status=ExitStatus.USAGE)
     except NotModerated as error:
-        fail(RuntimeError(f"stopped, for every row would fail alike ({error.code}): {error} The same command goes on."))
+        fail(RuntimeError(f"stopped, because every row would fail ({error.code}): {error} The same command continues."))
     _show(summary, target, as_json)
     if summary.failed:
         err.print(f"{summary.failed} rows failed; the same command tries them again.")
@@ -139,7 +139,7 @@ async def _judge_all(rows: Iterator[Row], book: VerdictStore, judge: ModerationC
     from tools.moderation.batch import judge_rows
 
     if book.kept:
-        err.print(f"going on: {book.kept} rows have a verdict already")
+        err.print(f"continuing: {book.kept} rows have a verdict already")
     whole: int | None = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     try:
@@ -150,7 +150,7 @@ async def _judge_all(rows: Iterator[Row], book: VerdictStore, judge: ModerationC
                 count += 1
                 bar.advance(task)
         whole = count
-    finally:  # also after Ctrl-C: leaves a valid file
+    finally:  # also after Ctrl-C, so that the file is valid
         summary = book.close(whole)
     return summary
 

@@ -1,4 +1,4 @@
-"""The price of `desk research`: asks before a run that costs more than was agreed to."""
+"""Asks the user before `desk research` starts a run that costs more than the agreed price."""
 
 from __future__ import annotations
 
@@ -15,14 +15,14 @@ if TYPE_CHECKING:
 
 
 async def agreed(service: Research, order: Order, up_to: float, again: bool) -> bool:
-    """Makes sure that the price of a new run is agreed to. Asks if needed, and ends the command without a yes.
+    """Makes sure that the user agrees to the price of a new run. Asks if needed; without a yes, ends the command.
 
     Args:
         up_to: USD that a run may cost without a question.
         again: whether a new run is wanted although one exists.
 
     Returns:
-        True: the price is agreed to. False: no question was asked, since the order joins an existing run.
+        True if the user agrees to the price. False if the order joins an existing run, so that nothing was asked.
     """
     low, high = cost_of(order.agent)
     if high <= up_to:

@@ -17,17 +17,17 @@ GRACE = 8
 
 
 def serve(
-    host: Annotated[str, typer.Option(help="Address; others than this machine's need authentication.")] = "",
+    host: Annotated[str, typer.Option(help="Address to listen on; authentication is optional only on loopback.")] = "",
     port: Annotated[
         int, typer.Option(min=0, max=65_535, show_default="PORT of the environment, or 8080", help="Port.")
     ] = 0,
     otel: Annotated[
-        str, typer.Option("--otel", metavar="URL", help="Traces and metrics by OTLP, to a collector.")
+        str, typer.Option("--otel", metavar="URL", help="Send traces and metrics to this OTLP collector.")
     ] = "",
-    cloud_trace: Annotated[bool, typer.Option("--cloud-trace", help="Traces to Google Cloud Trace.")] = False,
+    cloud_trace: Annotated[bool, typer.Option("--cloud-trace", help="Send traces to Google Cloud Trace.")] = False,
     a2a: Annotated[bool, typer.Option("--a2a", help="Serve other agents too, by the A2A protocol.")] = False,
     plain: Annotated[bool, typer.Option("--plain-logs", help="Logs as text, not as JSON.")] = False,
-    contents: Annotated[bool, typer.Option("--log-contents", help="Messages in the logs too, and much else.")] = False,
+    contents: Annotated[bool, typer.Option("--log-contents", help="Log messages and DEBUG records too.")] = False,
 ) -> None:
     """Serve the desk: ADK's API with authentication, limits, health, webhooks. `adk web` is for development."""
     import uvicorn
@@ -38,7 +38,7 @@ def serve(
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
 
-    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns so of parts of its server
+    warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns about parts of its server
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
     port = port or int(os.environ.get("PORT", 8080))
     try:

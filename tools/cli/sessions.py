@@ -31,10 +31,8 @@ def sessions() -> None:
 
 def forget_session(
     session_id: Annotated[str, typer.Argument(metavar="SESSION", help="A conversation, as `desk sessions` shows it.")],
-    yes: Annotated[bool, typer.Option("--yes", help="Do not ask back.")] = False,
-    force: Annotated[
-        bool, typer.Option("--force", help="Delete what is here although something is left at the server.")
-    ] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
+    force: Annotated[bool, typer.Option("--force", help="Delete it here even if the server keeps some of it.")] = False,
 ) -> None:
     """Delete a conversation with its files and research runs, here and at the server, and show what was deleted."""
     run(_forget(session_id, yes, force), STOPPED)
@@ -68,7 +66,7 @@ async def _sessions() -> None:
 
 
 def _title(session: Session) -> str:
-    """The beginning of what the user said first."""
+    """The beginning of the user's first message."""
     contents = [event.content for event in session.events if event.author == "user" and event.content]
     text = " ".join(part.text or "" for part in (contents[0].parts if contents else None) or [])
     return " ".join(text.split())[:LONGEST_TITLE]

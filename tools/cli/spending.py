@@ -59,12 +59,12 @@ class Row:
 
 
 def spending(
-    by: Annotated[By, typer.Option(help="What a row is about.")] = By.day,
+    by: Annotated[By, typer.Option(help="The period of a row.")] = By.day,
     since: Annotated[str, typer.Option(metavar="YYYY-MM-DD", help="Only from this day on (UTC).")] = "",
     user: Annotated[str | None, typer.Option(help="Only what this user spent.")] = None,
     as_json: Annotated[bool, typer.Option("--json", help="One JSON object per line.")] = False,
     picture: Annotated[
-        Path | None, typer.Option("--svg", metavar="FILE", help="Draw it, too: a bar for each day or month.")
+        Path | None, typer.Option("--svg", metavar="FILE", help="Draw a chart too, with a bar for each day or month.")
     ] = None,
 ) -> None:
     """Show what was spent, by day or month, user and agent: estimates, and what the server counted."""

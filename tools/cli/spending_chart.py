@@ -38,7 +38,7 @@ def chart(rows: Sequence[Row], by: By) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Names may be in any script: text stays text, drawn by the viewer's fonts. A $ in a name starts no formula.
+    # Names may be in any script: keep text as text, for the viewer's fonts. A $ in a name must not start a formula.
     with (
         matplotlib.rc_context(
             {"svg.fonttype": "none", "svg.hashsalt": "desk", "font.size": 9, "text.parse_math": False}

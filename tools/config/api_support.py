@@ -1,4 +1,4 @@
-"""Finds what a configuration requests and the Interactions API does not support, when it is loaded."""
+"""Checks, when a configuration is loaded, whether the Interactions API supports what it requests."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ THINKING_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
 
 class _Limits(BaseModel):
-    """The numbers of `generate_content_config` that the API accepts. Other types are reported by ADK's schema."""
+    """Valid ranges of the numbers in `generate_content_config`. ADK's own schema reports values of a wrong type."""
 
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, ge=0, le=1)
@@ -63,7 +63,7 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
     """Yields a finding for each setting that the API does not have, which ADK would drop silently."""
     here = "generate_content_config"
     for key in sorted((settings.keys() - SUPPORTED_KEYS) & types.GenerateContentConfig.model_fields.keys()):
-        yield (here, key), f"`{key}` is not part of the Interactions API; what is: {', '.join(sorted(SUPPORTED_KEYS))}"
+        yield (here, key), f"`{key}` is not part of the Interactions API, which has {', '.join(sorted(SUPPORTED_KEYS))}"
     numbers = {key: settings.get(key) for key in _Limits.model_fields}
     try:
         _Limits.model_validate({key: value for key, value in numbers.items() if isinstance(value, int | float)})
@@ -87,7 +87,7 @@ def _server_tools(tools: Any, key: str) -> Iterator[Finding]:
     for i, entry in enumerate(tools if isinstance(tools, list) else ()):
         try:
             tool = _TOOL.validate_python(entry)
-        except ValidationError:  # already reported
+        except ValidationError:  # the agent's schema reports it
             continue
         for name in tool.variables():
             if not os.environ.get(name):
@@ -104,12 +104,12 @@ def _outputs(data: dict[str, Any]) -> list[str]:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """Returns a mapping unchanged, anything else as empty: a wrong type is reported elsewhere."""
+    """Returns a mapping unchanged, and {} for any other type, which the agent's schema reports."""
     return value if isinstance(value, dict) else {}
 
 
 def _types(tools: Any) -> list[str]:
-    """The types of tools in a list; unknown ones are left out, because they are reported elsewhere."""
+    """The types of tools in a list, without unknown types, which the agent's schema reports."""
     return [str(tool["type"]) for tool in entries(tools) if tool.get("type") in get_args(ToolType)]
 
 

@@ -1,4 +1,4 @@
-"""Loads agents from YAML with ADK's own loader, after a check that says what is wrong, where, and what was meant.
+"""Loads agents from YAML with ADK's own loader, after a check whose errors name file, line and the likely fix.
 
 The files are plain ADK agent configs, with ADK's keys. `google.adk.agents.config_agent_utils.from_config` (2.13)
 reports a mistake without its line, and accepts some mistakes, so each file is checked first.
@@ -64,14 +64,14 @@ def load_agent(path: Path) -> BaseAgent:
         warnings.simplefilter("ignore", DeprecationWarning)
         try:
             agent = config_agent_utils.from_config(str(path))
-        except Exception as error:  # only ADK finds it, such as an invalid agent name, or a module raises it
+        except Exception as error:  # an error that only ADK finds, or that an imported module raises
             raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
     assert isinstance(agent, BaseAgent)
     return agent
 
 
 def check(path: Path, *, root: bool = True) -> Iterator[str]:
-    """Yields the findings of one file."""
+    """Yields the findings of one file, as `file:line: text`. `root`: whether the file is the root agent's."""
     try:
         document = read_yaml(path)
     except ConfigError as error:
@@ -98,25 +98,25 @@ def _repeated_names(files: Sequence[Path]) -> Iterator[str]:
 
 
 def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
-    """Yields a finding for each agent that is named as its own sub-agent, also of an agent further below."""
+    """Yields a finding for each agent that is its own sub-agent, directly or below other sub-agents."""
     for i, entry in enumerate(entries((read_mapping(path) or {}).get("sub_agents"))):
         if isinstance(name := entry.get("config_path"), str):
             named = Path(os.path.normpath(path.parent / name))
             if named in (*above, path):
                 line = read_yaml(path).line(("sub_agents", i, "config_path"))
-                yield f"{path}:{line}: `{name}` stands below itself: take it out of `sub_agents`"
+                yield f"{path}:{line}: `{name}` is its own sub-agent: take it out of `sub_agents`"
             else:
                 yield from _circles(named, (*above, path))
 
 
 def unknown_model(name: str) -> str:
-    """The warning about a model or an agent of the API that is not in `models.yaml`."""
+    """Returns the warning about a model or an agent of the API that is not in `models.yaml`."""
     near = did_you_mean(name, [*known_names("model"), *known_names("agent")])
-    return f"`{name}` is not in models.yaml, so nothing is known of what it takes{near}"
+    return f"`{name}` is not in models.yaml, so its tools and settings are not checked{near}"
 
 
 def unknown_models(files: Sequence[Path]) -> list[str]:
-    """Names of models and agents of the API in these files that are not in `models.yaml`."""
+    """Returns the models and agents of the API that these files name and `models.yaml` does not."""
     found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
     names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
     return [name for name in names if capabilities_of(name) is None]
@@ -132,7 +132,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     schema: type[BaseModel] = agent_class.config_type
     try:
         with warnings.catch_warnings():
-            warnings.simplefilter("ignore")  # deprecations, and the SDK's own words on values that are reported here
+            warnings.simplefilter("ignore")  # deprecations, and the SDK's warnings about values that are reported below
             schema.model_validate(data)
     except ValidationError as error:
         for entry in error.errors(include_url=False):
@@ -175,7 +175,7 @@ def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
 
 
 def _references(data: dict[str, Any]) -> Iterator[Finding]:
-    """Yields a finding for each name of a Python object or of a model that does not exist."""
+    """Yields a finding for each Python object and each model that is named but does not exist."""
     model = data.get("model")
     if isinstance(model, str):
         try:
@@ -206,7 +206,7 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
 
 
 def _no_such(name: str, what: str) -> str:
-    """Reports a missing name, with the nearest name in its module, or why that module cannot be imported."""
+    """Describes a missing name: with the nearest name in its module, or why its module cannot be imported."""
     module, _, attribute = name.rpartition(".")
     try:
         names = dir(importlib.import_module(module or "google.adk.agents"))

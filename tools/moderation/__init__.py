@@ -1,4 +1,4 @@
-"""Moderation: verdicts on texts, an agent that gives them on request, and a gate that gets them for each message."""
+"""Moderation: an agent that judges a text on request, and a gate that judges every message."""
 
 from tools.moderation.agent import Moderator
 from tools.moderation.verdict import Verdict

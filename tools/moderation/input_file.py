@@ -20,7 +20,7 @@ class FileProblem(DeskError):
 
 @dataclass(frozen=True)
 class Row:
-    """One row of a file, counted from 1 without a CSV's header."""
+    """One row of a file. `number` counts from 1; the header of a CSV file is not counted."""
 
     number: int
     text: str
@@ -36,7 +36,7 @@ class Row:
 
 
 def read_rows(path: Path, column: str) -> Iterator[Row]:
-    """Yields the rows of a file, reading as they are requested.
+    """Yields the rows of a CSV or JSONL file. Each row is read when the caller requests it.
 
     Raises:
         FileProblem: the file cannot be read, or has no such column.

@@ -1,4 +1,4 @@
-"""Asks a model for a verdict, with the moderator's instruction and schema; the Interactions API stores nothing."""
+"""Asks a model for verdicts, with the moderator's instruction and schema. The server stores none of the texts."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ class NotModerated(DeskError):
 
 
 class Judgement(NamedTuple):
-    """A verdict, and whether it came without a request of its own."""
+    """A verdict, and whether it came from the cache or from another caller's running request."""
 
     verdict: Verdict
     cached: bool
@@ -46,7 +46,7 @@ class ModerationClient:
 
     def __init__(self, model: str, instruction: str, *, timeout: float = 20.0) -> None:
         """Args:
-        model: its name in the API.
+        model: the model's name in the API.
         instruction: the model's system instruction.
         timeout: seconds for a verdict, retries included.
         """
@@ -106,7 +106,7 @@ class ModerationClient:
 
 
 def load_judge(root: Path, policy: Policy | None = None) -> ModerationClient:
-    """Makes the client from `policy.yaml` and from the YAML of the moderator below the root agent's file.
+    """Creates the client from `policy.yaml` beside the root agent's file, and the moderator among its sub-agents.
 
     Raises:
         ConfigError: one of the files is wrong.

@@ -36,7 +36,7 @@ tracer = trace.get_tracer(__name__)
 
 NAME = "moderation_gate"
 NOTE = "moderation"
-"""Metadata key of events for the gate's decision. Only the gate writes it."""
+"""Key of the gate's decision in an event's metadata. Only the gate writes it."""
 BROUGHT_ALONG = "This is about the events that the conversation was created with: begin a new one without them."
 NOTHING_DONE = {
     "user_messages": "Your message could not be checked, so nothing was done with it.",
@@ -70,9 +70,11 @@ class Decision:
 
 
 class ModerationGate(BasePlugin):
-    """Blocks what the policy forbids. Only sanitizer and telemetry may precede it: others must not see blocked text.
+    """Blocks texts that the policy forbids. Blocked text must not reach plugins other than sanitizer and telemetry.
 
-    Verdicts are in the metadata of events (`custom_metadata["moderation"]`) and in the trace, in spans `moderate`.
+    Therefore only those two may come before this plugin.
+
+    Verdicts are recorded in the metadata of events (`custom_metadata["moderation"]`) and in trace spans `moderate`.
     """
 
     def __init__(self, policy: Policy, judge: ModerationClient) -> None:
@@ -88,8 +90,8 @@ class ModerationGate(BasePlugin):
         session, config = invocation_context.session, invocation_context.run_config
         decision = await self.decide("user_messages", text_of(user_message))
         if decision is None or decision.action != "block":
-            decision = await self._decide_brought_along(session.events) or decision
-        if config:  # ADK copies it to every event of the run, the user's too
+            decision = await self._decide_restored(session.events) or decision
+        if config:  # ADK copies this metadata to every event of the run, the user's message included
             marked = {name: value for name, value in (config.custom_metadata or {}).items() if name != NOTE}
             marked |= {NOTE: decision.note} if decision else {}
             invocation_context.run_config = config.model_copy(update={"custom_metadata": marked or None})
@@ -99,10 +101,10 @@ class ModerationGate(BasePlugin):
         return _placeholder(user_message, decision, session.events)
 
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> types.Content | None:
-        """Ends a blocked run before it starts. A run without a new message is judged here."""
+        """Ends a blocked run before it starts. If the run has no new message, judges the restored events first."""
         decision = self._open.get(invocation_context.invocation_id)
         if decision is None:
-            decision = await self._decide_brought_along(invocation_context.session.events)
+            decision = await self._decide_restored(invocation_context.session.events)
         if decision is None:
             return None
         self._open[invocation_context.invocation_id] = decision
@@ -167,10 +169,11 @@ class ModerationGate(BasePlugin):
             return []
         return [line for each in lines for line in await self._admit_lines([each])]
 
-    async def _decide_brought_along(self, events: Sequence[Event]) -> Decision | None:
-        """Returns a block decision if the events that the conversation was created with are blocked; else None.
+    async def _decide_restored(self, events: Sequence[Event]) -> Decision | None:
+        """Returns a block decision if the restored events are blocked: those with which the conversation was created.
 
-        A client can add events only when it creates a session, so they were judged if an agent has answered since.
+        Returns None if they are allowed, or were judged before: a client can add events only when it creates a
+        session, so an agent's answer shows that they were judged.
         """
         if any(_is_answer(event) for event in events):
             return None
@@ -217,7 +220,7 @@ def build_plugins(root: Path) -> list[BasePlugin]:
     """Returns the gate if `policy.yaml` beside the root agent's file enables it.
 
     Raises:
-        ConfigError: that file, or the moderator's, is wrong.
+        ConfigError: `policy.yaml` or the moderator's file is wrong.
     """
     policy = load_policy(root)
     return [ModerationGate(policy, load_judge(root, policy))] if policy.enabled else []
@@ -251,7 +254,7 @@ def _is_restored(event: Event) -> bool:
 
 
 def _is_answer(event: Event) -> bool:
-    """Whether an agent answered here, in a run that was not blocked."""
+    """Whether an event is an agent's answer in a run that was not blocked."""
     note = (event.custom_metadata or {}).get(NOTE)
     blocked = isinstance(note, dict) and note.get("action") == "block"
     return event.author != "user" and not _is_restored(event) and not blocked

@@ -18,7 +18,7 @@ class _Strict(BaseModel):
 
 
 class Rule(_Strict):
-    """What happens on a verdict of one category; by default the text is blocked."""
+    """What happens to a text with a verdict of one category; by default it is blocked."""
 
     threshold: float = Field(default=0.5, ge=0, le=1)
     """Minimum confidence for the action, from 0 to 1."""
@@ -79,16 +79,16 @@ def load_policy(root: Path) -> Policy:
 
 
 def load_instruction(root: Path) -> str:
-    """Reads the instruction of the moderator below the root agent's file, without loading any agent.
+    """Reads the instruction of the moderator among the root agent's sub-agents, without loading any agent.
 
     Raises:
-        ConfigError: there is none.
+        ConfigError: there is no moderator with an instruction.
     """
     for path in config_files(root):
         data = read_mapping(path) or {}
         if str(data.get("agent_class", "")).endswith(".Moderator") and isinstance(data.get("instruction"), str):
             return str(data["instruction"])
-    raise ConfigError(f"{root}: no moderator with an instruction among its agents; moderation judges by its words")
+    raise ConfigError(f"{root}: no moderator with an instruction among its agents; the gate judges by that instruction")
 
 
 def _finding(error: ValidationError, index: int) -> str:

@@ -12,7 +12,7 @@ from tools.interactions.media_types import decoded, is_text
 
 
 def text_of(message: types.Content) -> str:
-    """Returns a message's text to judge: its text parts in one, then each other string on its own line.
+    """Returns the text of a message to judge: all text parts as one text, then each other string on its own line.
 
     The parts are joined without a separator, as the researcher gets them.
     """

@@ -1,6 +1,7 @@
 """Stores the verdicts on a file's rows: in a SQLite table while a batch runs, as JSON lines when it ends.
 
-A batch that is stopped writes what it has. One that is killed leaves the table, and the next one continues with it.
+A batch that is stopped writes the verdicts so far. A batch that is killed leaves the table, from which the next batch
+continues.
 """
 
 from __future__ import annotations
@@ -47,7 +48,7 @@ class Summary:
 
 
 class VerdictStore:
-    """The verdicts of the file `path`, open for writing. Until `close`, they are in a file with `.partial` added."""
+    """The verdicts of the file `path`, open for writing. Until `close`, they are in `<path>.partial`."""
 
     kept: int
     """Number of rows that had a verdict when the file was opened."""
@@ -77,7 +78,7 @@ class VerdictStore:
         [(self.kept,)] = self._database.execute("SELECT count(hash) FROM verdicts")
 
     def _load(self) -> None:
-        """Copies the lines of an existing file, unless a batch that was killed has left a table with them."""
+        """Fills the table from an existing output file, unless a killed batch has left rows in the table."""
         self._database.execute("BEGIN")
         self._database.execute(_TABLE)
         if not self._database.execute("SELECT 1 FROM verdicts").fetchone():
@@ -90,10 +91,10 @@ class VerdictStore:
         return self._database.execute(query, (row.number, row.digest)).fetchone() is not None
 
     def write(self, row: Row, outcome: Verdict | NotModerated | None) -> None:
-        """Stores the outcome of a row (None: it has no text). It survives the end of the process.
+        """Stores the outcome of a row (None: the row has no text) so that it survives the end of the process.
 
         Raises:
-            FileProblem: it cannot be stored, for example because the disk is full.
+            FileProblem: the outcome cannot be stored, for example because the disk is full.
         """
         entry: Entry = {"row": row.number, **({"id": row.id} if row.id is not None else {}), "hash": row.digest}
         if isinstance(outcome, NotModerated):
@@ -109,7 +110,7 @@ class VerdictStore:
         """Writes the file atomically, with one line per row in the order of rows; returns the counts.
 
         Args:
-            rows: number of rows of the input; lines of other rows are dropped. None: not known.
+            rows: number of rows of the input; lines of rows beyond it are dropped. None: not known.
 
         Raises:
             FileProblem: the file cannot be written.
@@ -137,7 +138,7 @@ class VerdictStore:
         with self._path.open("rb") as file:
             for number, line in enumerate(file, 1):
                 if not line.endswith(b"\n") and line.startswith(b'{"row": '[: len(line)]):
-                    return  # incomplete: a process died that wrote lines as they came
+                    return  # an incomplete last line: a process died while it wrote
                 try:
                     yield _values(json.loads(line))
                 except (ValueError, KeyError, TypeError, AttributeError):
@@ -146,10 +147,10 @@ class VerdictStore:
 
 
 def _values(entry: Entry) -> tuple[int, str | None, str]:
-    """Returns the values that are stored for an entry.
+    """Returns the values of an entry's row in the table: number, hash and JSON.
 
     Raises:
-        ValueError, KeyError, TypeError, AttributeError: it is not a verdict of a row.
+        ValueError, KeyError, TypeError, AttributeError: the entry is not a verdict on a row.
     """
     judged = "error" not in entry
     if judged:

@@ -1,8 +1,8 @@
 """Deletes a conversation with all its data, at the server and here, and returns a receipt.
 
-One rule makes it safe to repeat: local data is deleted only after the server has deleted everything, or if the user
-insists. Until then the session is the record of what exists, and a repeated call finishes the work. If the user
-insists, the ids of what is left at the server are kept in the state of the session.
+One rule makes the deletion safe to repeat: local data is deleted only after the server has deleted everything, or if
+the user insists. Until then the session is the record of what exists, and a repeated call finishes the work. If the
+user insists, the ids of the interactions that are left are kept in the state of the session.
 """
 
 from __future__ import annotations
@@ -129,7 +129,7 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep or not receipt.complete:
         empty = await stores.sessions.create_session(**_names(which))
-        if receipt.refused:  # by an event of the application: clients can write `state`, so it is not trusted
+        if receipt.refused:  # in an event of the application, because clients can write `state`
             actions = EventActions(state_delta={REFUSED: [*receipt.refused]})
             await stores.sessions.append_event(empty, Event(author=which.app, actions=actions))
     receipt.done = True
@@ -138,8 +138,8 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
 
 def interactions_of(session: Session) -> list[str]:
     """Ids of the interactions in a session, each once, including those that the server refused to delete before."""
-    told = [event for event in session.events if event.author == session.app_name]  # clients may write state
-    ids = [id_ for event in told for id_ in event.actions.state_delta.get(REFUSED) or ()]
+    own = [event for event in session.events if event.author == session.app_name]  # not `state`: clients can write it
+    ids = [id_ for event in own for id_ in event.actions.state_delta.get(REFUSED) or ()]
     ids += [event.interaction_id for event in session.events if event.interaction_id]
     return [*dict.fromkeys(id_ for id_ in ids if id_)]
 
@@ -157,7 +157,7 @@ def interactions_of_job(job: Job, without: str = "") -> list[str]:
 
 
 async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> list[Job]:
-    """Cancels the conversation's research runs and returns their jobs; `receipt` names those that still run."""
+    """Cancels the conversation's research runs and returns their jobs. Adds what cannot be ended to `receipt`."""
     jobs = []
     for job in await stores.research.ledger.find(user=which.user, session=which.session, limit=1000):
         try:
@@ -173,7 +173,7 @@ async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> li
 
 
 async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
-    """Returns the runs that belong to other conversations, and about which this one asked questions."""
+    """Returns the runs of other conversations about which this conversation asked questions."""
     known = await stores.research.ledger.find(user=which.user, limit=1000)
     others = (job for job in known if job.order.session != which.session)
     return [job for job in others if any(answer.session == which.session for answer in job.follow_ups)]
@@ -182,7 +182,7 @@ async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
 async def _delete_interactions(
     stores: Services, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
 ) -> None:
-    """Deletes predecessors that are not recorded here first, because only the recorded interactions lead to them."""
+    """Deletes interactions. Unrecorded predecessors come first, because only the recorded interactions lead to them."""
     known = await stores.research.ledger.find(user=session.user_id, limit=1000)
     others = [job for job in known if job.order.session != session.id]
     spared = {id_ for job in others for id_ in interactions_of_job(job, session.id)} | {*receipt.refused}
@@ -198,7 +198,7 @@ async def _delete_interactions(
 
 
 async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: set[str], receipt: Receipt) -> list[str]:
-    """Finds predecessors that only the server knows, for example the answer to a request that was sent twice."""
+    """Finds predecessors that are recorded only at the server, such as the answer to a request that was sent twice."""
     known, found = {*known, *said}, list[str]()
     while said:
         previous = await _each(said, lambda id_: _previous(client, id_), receipt)
@@ -224,7 +224,7 @@ async def _delete(client: InteractionsClient, interaction_id: str) -> str:
 
 
 async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receipt: Receipt) -> dict[str, str]:
-    """Returns the answers by id. Adds failures to `receipt.refused`, and removes from it what succeeds now."""
+    """Calls `ask` for each id; returns the answers by id. Adds failed ids to `receipt.refused`, removes the others."""
     free = asyncio.Semaphore(AT_ONCE)
 
     async def answer(id_: str) -> tuple[str, str | ApiError]:
@@ -249,7 +249,7 @@ async def _delete_artifacts(artifacts: BaseArtifactService | None, which: Sessio
     deleted = versions = 0
     names = await artifacts.list_artifact_keys(**_names(which))
     for name in names:
-        # The list includes the user's files, with or without prefix: these have no version in this conversation.
+        # The list includes files of the user, with or without prefix, that have no version in this conversation.
         found = [] if name.startswith(FOREIGN) else await artifacts.list_versions(filename=name, **_names(which))
         if found:
             await artifacts.delete_artifact(filename=name, **_names(which))

@@ -20,7 +20,7 @@ from tools.researcher import confirmation
 log = logging.getLogger(__name__)
 
 CONFIRM = "confirm_forgetting"
-"""Name of the tool whose result says that the user has said yes, see `tools.privacy.tools`."""
+"""Name of the tool (in `tools.privacy.tools`) whose result says that the user has confirmed."""
 FORGOTTEN = "forgotten"
 """Metadata key of the event that says what was deleted."""
 ANYWAY = (
@@ -31,7 +31,7 @@ LATER = "To try it again later, say **forget this conversation**."
 
 
 class ErasurePlugin(BasePlugin):
-    """At the agent's last event, deletes the conversation and leaves a receipt instead.
+    """Deletes a conversation when its agent's last event arrives, and turns that event into a receipt.
 
     The receipt is then the only event of the session. A tool cannot do this: ADK would write the tool's result, and the
     agent's text, into a deleted session.
@@ -40,12 +40,12 @@ class ErasurePlugin(BasePlugin):
     def __init__(self) -> None:
         super().__init__(name="forgetter")
         self._confirmed: dict[str, bool] = {}
-        """Whether the user insists, by the id of an invocation that deletes its conversation."""
+        """Invocations that delete their conversation: by id, whether the user insists."""
 
     async def before_tool_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
     ) -> dict[str, Any] | None:
-        """Refuses tools that are called together with the user's yes, which ends the conversation."""
+        """Refuses tools that are called together with `confirm_forgetting`, because it ends the conversation."""
         if tool.name == CONFIRM or not _beside_a_yes(tool_context):
             return None
         return {"error": f"{CONFIRM} has to be called alone: {tool.name} was not done"}
@@ -72,7 +72,7 @@ class ErasurePlugin(BasePlugin):
 
 
 def _beside_a_yes(context: ToolContext) -> bool:
-    """Whether the model calls this tool and the one for the user's yes in the same step."""
+    """Whether the model calls this tool and `confirm_forgetting` in the same step."""
     for event in reversed(context.session.events):
         calls = event.get_function_calls()
         if any(call.id == context.function_call_id for call in calls):
@@ -104,6 +104,6 @@ async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[s
     fresh = await sessions.get_session(app_name=which.app, user_id=which.user, session_id=which.session)
     assert fresh
     session.events.clear()  # code that still holds the old session, such as ADK's compaction, must not see it
-    context.session = fresh  # the receipt goes there: a database takes no event for the old session
+    context.session = fresh  # the receipt goes there: a database refuses events for the old session
     text = receipt.to_markdown() if receipt.complete else f"{receipt.to_markdown()}\n\n{LATER}"
     return text, {FORGOTTEN: True}

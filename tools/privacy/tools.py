@@ -1,4 +1,4 @@
-"""The root agent's tools for deleting a conversation: one asks the user, one takes the yes. The plugin deletes."""
+"""The root agent's tools for deleting a conversation: one asks, one takes the user's yes. The plugin deletes."""
 
 from __future__ import annotations
 

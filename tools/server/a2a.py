@@ -2,7 +2,7 @@
 
 The agent card is `agents/desk/agent.json`; ADK's own servers (`adk web --a2a`) read it too. This module does not use
 ADK's `A2aAgentExecutor` (2.13): it sends each answer twice, its newer form accepts no plain-text answer to a question
-(`handle_user_input`), and both show the text of any exception.
+(`handle_user_input`), and both forms show clients the text of any exception.
 """
 
 from __future__ import annotations
@@ -43,7 +43,7 @@ from tools.server.push_addresses import Receivers
 from tools.settings import ROOT
 
 PARKED = 60.0
-"""Seconds that a task which waits for an answer stays in memory; later it is read from the database."""
+"""Seconds for which a task that waits for the user stays in memory; after that it is read from the database."""
 
 
 def read_card(url: str, issuer: str) -> AgentCard:
@@ -96,7 +96,7 @@ class A2AServer:
 
 
 class TurnExecutor(AgentExecutor):
-    """Runs one turn: under the rate limit, under the session lock, and once per message id."""
+    """Runs one turn, with rate limit and session lock. A message id that was answered before is not run again."""
 
     def __init__(self, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter) -> None:
         self._turns, self._answers, self._rates = turns, answers, rates
@@ -151,7 +151,7 @@ class TurnExecutor(AgentExecutor):
         return ending
 
     async def _events(self, context: RequestContext) -> AsyncGenerator[Event, None]:
-        """The events of the turn: replayed if the message was answered before, else new."""
+        """Returns the turn's events: stored ones if the message was answered before, else those of a new turn."""
         request, runner = _request(context), self._answers.runner
         assert request.user_id and request.session_id and request.run_config
         metadata = request.run_config.custom_metadata or {}

@@ -23,22 +23,22 @@ from tools.server.middleware.session_lock import SessionLocked
 log = logging.getLogger(__name__)
 
 LONGEST_TASK = 36
-"""Maximum characters of a task id: the column of `desk_tasks` holds no more."""
+"""Maximum characters of a task id: the size of its column in `desk_tasks`."""
 UNFORESEEN = "The server failed at this message, and its log says why. It may be sent again, with its messageId."
 
 
 class Handler(DefaultRequestHandler):
-    """The SDK's request handler; `_bordered` wraps each of its methods with validation and error translation."""
+    """The SDK's request handler; `_guarded` adds validation and error translation to each of its methods."""
 
 
-def _bordered(method: Callable[..., Any]) -> Callable[..., Any]:
+def _guarded(method: Callable[..., Any]) -> Callable[..., Any]:
     async def answer(self: Handler, params: Message, context: ServerCallContext) -> Any:
-        with _told():
+        with _a2a_errors():
             _check(params)
             return await method(self, params, context)
 
     async def stream(self: Handler, params: Message, context: ServerCallContext) -> AsyncGenerator[Any, None]:
-        with _told():
+        with _a2a_errors():
             _check(params)
             async with aclosing(method(self, params, context)) as events:
                 async for event in events:
@@ -48,11 +48,11 @@ def _bordered(method: Callable[..., Any]) -> Callable[..., Any]:
 
 
 for _name in RequestHandler.__abstractmethods__:
-    setattr(Handler, _name, _bordered(getattr(DefaultRequestHandler, _name)))
+    setattr(Handler, _name, _guarded(getattr(DefaultRequestHandler, _name)))
 
 
 @contextmanager
-def _told() -> Iterator[None]:
+def _a2a_errors() -> Iterator[None]:
     try:
         yield
     except A2AError:

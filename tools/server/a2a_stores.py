@@ -34,7 +34,7 @@ class Tasks(DatabaseTaskStore):
         self._database, self._turns = database, turns
 
     async def initialize(self) -> None:
-        async with self._database.begin():  # makes the table
+        async with self._database.begin():  # runs the ledger's migrations, which create the table
             await super().initialize()
 
     @shielded
@@ -68,7 +68,7 @@ class Tasks(DatabaseTaskStore):
         return found
 
     async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
-        """Whether a running task has no lease. A task younger than `LEASE` seconds may not have one yet."""
+        """Whether a running task has no turn with a lease. A task younger than `LEASE` seconds may not have one yet."""
         if task.status.state not in _UNDER_WAY or self._turns.clock() - task.status.timestamp.ToSeconds() < LEASE:
             return False
         return not await self._turns.held(conversation(user_of(context), task.context_id))
@@ -83,7 +83,7 @@ class Pushes(DatabasePushNotificationConfigStore):
         self._database = database
 
     async def initialize(self) -> None:
-        async with self._database.begin():  # makes the table
+        async with self._database.begin():  # runs the ledger's migrations, which create the table
             await super().initialize()
 
     @shielded

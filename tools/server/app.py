@@ -46,7 +46,7 @@ if TYPE_CHECKING:
 
 
 class SingleAppLoader(BaseAgentLoader):
-    """An ADK agent loader that knows one application."""
+    """An ADK agent loader with one application."""
 
     def __init__(self, app: App) -> None:
         self._app = app
@@ -85,15 +85,15 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        keeping = asyncio.create_task(recover_loop())
+        recovery = asyncio.create_task(recover_loop())
         health.open = True
         try:
             yield
         finally:
             health.open = False
-            keeping.cancel()
+            recovery.cancel()
             with suppress(asyncio.CancelledError):
-                await keeping
+                await recovery
             if a2a:
                 await a2a.close()
             await close()  # followers release their leases
@@ -120,13 +120,15 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     routes.add_route("/healthz", health.alive)
     routes.add_route("/readyz", health.ready)
     if server.secrets:
-        hints = WebhookReceiver(server.secrets, database, lambda interaction_id: research().on_webhook(interaction_id))
-        routes.add_route("/webhooks/research", hints.receive, methods=["POST"])
+        webhooks = WebhookReceiver(
+            server.secrets, database, lambda interaction_id: research().on_webhook(interaction_id)
+        )
+        routes.add_route("/webhooks/research", webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
-    door = GatewayMiddleware(routes, identify, turns, answers, rates, server.max_body, server.request_seconds)
+    gateway = GatewayMiddleware(routes, identify, turns, answers, rates, server.max_body, server.request_seconds)
     hosts = server.hosts if identify is None or server.allowed_hosts else None
-    checked = HostCheck(ErrorBoundary(EventStreams(door)), hosts, server.origins)
+    checked = HostCheck(ErrorBoundary(EventStreams(gateway)), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
 
 
@@ -160,10 +162,11 @@ def _a2a(
 
 
 def build_authenticator(server: ServerSettings, host: str) -> Identify | None:
-    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy; None: no authentication, only on loopback.
+    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy; None on loopback without such settings.
 
     Raises:
-        SettingsError: none is configured and the server does not listen on loopback, or the OIDC audience is missing.
+        SettingsError: there are no such settings and the server does not listen on loopback, or the OIDC audience is
+            missing.
     """
     if server.iap_audience:
         return iap(server.iap_audience, server.emails)
@@ -173,7 +176,7 @@ def build_authenticator(server: ServerSettings, host: str) -> Identify | None:
         return oidc(server.oidc_issuer, server.oidc_audience, server.emails)
     if not is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
         raise SettingsError(
-            f"{host} can be reached by others, and nobody is asked who they are: set DESK_OIDC_ISSUER and"
+            f"{host} can be reached by others, and there is no authentication: set DESK_OIDC_ISSUER and"
             " DESK_OIDC_AUDIENCE, or DESK_IAP_AUDIENCE behind Identity-Aware Proxy, or listen at 127.0.0.1"
         )
     return None
@@ -194,9 +197,9 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     address = url.render_as_string(hide_password=False)
     try:
-        # hide_parameters: the text of an error would quote messages
+        # hide_parameters: else the text of an error would quote messages
         sessions = OwnDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
-    except (ValueError, ImportError):  # not chained: the text holds the address and its password
+    except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
             f"conversations cannot be kept in {shown(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
             " package: pip install 'research-desk[postgres]'"

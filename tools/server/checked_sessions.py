@@ -1,4 +1,4 @@
-"""Session services that check what a client writes: no state of other users, no state or metadata of the desk."""
+"""Session services that keep clients from writing state of all users, and state or metadata that the desk trusts."""
 
 from __future__ import annotations
 
@@ -23,9 +23,9 @@ from tools.server.middleware.request_limits import LONGEST_NAME
 from tools.shielded import shielded
 
 OWNED_STATE = frozenset({REFUSED})
-"""State that the desk trusts, and that only its agents may write."""
+"""Names of session state that the desk trusts; only its agents may write it."""
 OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN, NOTE, AWAITS_INPUT})
-"""Event metadata that the desk trusts, and that clients may not write."""
+"""Keys of event metadata that the desk trusts; clients may not write them."""
 
 
 def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
@@ -34,7 +34,10 @@ def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
 
 
 class OwnSessions(BaseSessionService):
-    """Checks all three ways in which a client writes: `create_session`, user events and restored events."""
+    """Checks the three ways in which a client writes: `create_session`, user events, and restored events.
+
+    A client sends restored events to create a conversation with a history.
+    """
 
     most_sessions = 1000
     """Maximum number of conversations per user."""
@@ -65,18 +68,18 @@ class OwnSessions(BaseSessionService):
 
     @abstractmethod
     async def count(self, app_name: str, user_id: str) -> int:
-        """The number of conversations that a user has."""
+        """Returns the number of conversations of a user."""
 
 
 class OwnInMemorySessions(OwnSessions, WindowedInMemorySessions):
-    """Conversations in this process."""
+    """Stores conversations in the memory of this process."""
 
     async def count(self, app_name: str, user_id: str) -> int:
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
 
 
 class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
-    """Conversations in a database."""
+    """Stores conversations in a database."""
 
     @shielded
     async def count(self, app_name: str, user_id: str) -> int:
@@ -87,7 +90,7 @@ class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
 
 
 def _check(state: Mapping[str, Any], of_client: bool) -> None:
-    """Refuses state that ADK shares between all users, and state of the desk that a client writes."""
+    """Refuses state that ADK shares between all users, and state in `OWNED_STATE` that a client writes."""
     for name in state:
         if name.startswith(State.APP_PREFIX):
             raise InputValidationError(f"`{name}` would be state of all users")

@@ -66,7 +66,7 @@ def reason(error: BaseException) -> str:
 
 
 def add_error_handlers(routes: FastAPI) -> None:
-    """Makes ADK's application answer errors in the way of this server."""
+    """Makes ADK's application answer errors with the responses of this module."""
     for error in (StaleSessionError, *DATABASE_ERRORS):
         routes.add_exception_handler(error, lambda _, raised: trouble(raised))
     routes.add_exception_handler(InputValidationError, lambda _, raised: error_response(400, str(raised)))
@@ -77,7 +77,7 @@ def add_error_handlers(routes: FastAPI) -> None:
 
 
 async def _http_error(request: Request, raised: HTTPException) -> Response:
-    """Replaces ADK 2.13's 500, which holds the text of any error that a service raises (`api_server.py:1250`)."""
+    """Replaces ADK 2.13's 500 response, which shows the text of any error of a service (`api_server.py:1250`)."""
     if raised.status_code < 500:
         return await http_exception_handler(request, raised)
     if isinstance(raised.__cause__, (RateLimited, StaleSessionError, *DATABASE_ERRORS)):

@@ -28,8 +28,8 @@ class Health:
     """The endpoints `/healthz` and `/readyz`.
 
     Args:
-        stores: for each store, by its public name, a write that changes nothing. It has to finish even if its caller
-            is cancelled.
+        stores: maps the public name of each store to a function that tests writing and changes nothing. The function
+            has to finish even if its caller is cancelled.
     """
 
     stores: Mapping[str, Callable[[], Awaitable[None]]]

@@ -10,7 +10,7 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 SLACK = 5.0
-"""Seconds beyond the request timeout before the connection is closed, so that a slow body can get a 408 first."""
+"""Seconds between the request timeout and the closing of the connection, in which a slow body is answered by 408."""
 
 
 def timed_protocol(request_seconds: float) -> type[TimedProtocol]:

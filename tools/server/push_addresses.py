@@ -1,7 +1,7 @@
 """Restricts A2A push notifications to public addresses, also when a host name changes its address.
 
-The SDK's own check (`a2a/utils/push_url_validator.py`, 1.3) resolves a name, and its sender resolves it again: the
-second answer may be another address. Here the connection goes to the address that was checked.
+The SDK's own check (`a2a/utils/push_url_validator.py`, 1.3) resolves a host name, and its sender resolves the name
+again, perhaps to another address. Here the connection goes to the address that was checked.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ async def look_up(host: str) -> list[str]:
     """Resolves a host name to its IP addresses.
 
     Raises:
-        OSError: the name has none.
+        OSError: the name has no address.
     """
     found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
     return [str(address[0]) for *_, address in found]
@@ -36,14 +36,14 @@ class Receivers:
     """Decides which addresses may get notifications.
 
     Args:
-        this_machine: whether programs on this machine may get them, over HTTP: for a server on loopback only.
+        this_machine: whether programs on this machine may get notifications, over HTTP. Only for a server on loopback.
     """
 
     this_machine: bool = False
     look_up: Callable[[str], Awaitable[list[str]]] = look_up
 
     async def address(self, url: httpx.URL) -> str:
-        """The IP address to connect to, or the name of this machine.
+        """Returns the IP address to connect to, or the name of this machine.
 
         Raises:
             InvalidParamsError: the address is not allowed; the message says why.
@@ -55,7 +55,7 @@ class Receivers:
         try:
             addresses = await self.look_up(url.host)
         except (OSError, UnicodeError):  # UnicodeError: the name is not a domain name
-            raise InvalidParamsError(f"Nothing is known of the host {url.host} of the push notification.") from None
+            raise InvalidParamsError(f"The host {url.host} of the push notification has no address.") from None
         if not all(is_public(f"https://{f'[{address}]' if ':' in address else address}/") for address in addresses):
             raise InvalidParamsError(f"The host {url.host} of the push notification is in a private network.")
         return addresses[0]
@@ -64,7 +64,7 @@ class Receivers:
         """The SDK's `push_url_validator`: returns True if notifications may be sent to the address.
 
         Raises:
-            InvalidParamsError: they may not; the message says why.
+            InvalidParamsError: the address is not allowed; the message says why.
         """
         try:
             await self.address(httpx.URL(url))
@@ -74,7 +74,7 @@ class Receivers:
 
     def client(self) -> httpx.AsyncClient:
         """An HTTP client that reaches only allowed addresses. It follows no redirects and reads only the status."""
-        # Connections are kept by IP address, and could be reused for another host without a check of its certificate.
+        # httpx keeps connections by IP address: a reused one would skip the certificate check of another host.
         limits = httpx.Limits(max_keepalive_connections=0)
         return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=SECONDS)
 

@@ -21,7 +21,7 @@ class ServerSettings(EnvironmentSettings):
     """`DESK_*` variables that only the server reads."""
 
     sessions_url: str = ""
-    """Database of conversations, in the form of `adk web --session_service_uri`; empty: beside the ledger."""
+    """Database of conversations, as in `adk web --session_service_uri`; empty: the default of `sessions_url` below."""
     artifacts_url: str = ""
     """Storage of files: gs://BUCKET or file://FOLDER; empty: a folder in DESK_DATA_DIR."""
     oidc_issuer: str = ""
@@ -29,7 +29,7 @@ class ServerSettings(EnvironmentSettings):
     oidc_audience: str = ""
     """Required audience of the ID tokens: the client id."""
     iap_audience: str = ""
-    """Required audience of the assertions, if the server runs behind Identity-Aware Proxy."""
+    """Required audience of the assertions of Identity-Aware Proxy, if the server runs behind it."""
     allowed_emails: str = ""
     """Allowed accounts, separated by commas: addresses, domains like @example.com; empty: each user of the issuer."""
     webhook_secrets: str = ""
@@ -37,7 +37,7 @@ class ServerSettings(EnvironmentSettings):
     public_url: str = ""
     """Public address of the server, for the agent card of `--a2a`; empty: the address it listens on."""
     allowed_hosts: str = ""
-    """Host names of the server besides loopback, separated by commas; empty with authentication: any."""
+    """Host names of the server besides loopback, separated by commas; if empty, with authentication: all names."""
     allowed_origins: str = ""
     """Origins of other sites whose pages may use the server, separated by commas: https://app.example.com."""
     max_body: PositiveInt = 25_000_000
@@ -51,7 +51,7 @@ class ServerSettings(EnvironmentSettings):
     turns_per_minute: PositiveInt = 60
     """Maximum number of turns of one user in a minute, per replica."""
     pool_size: PositiveInt = 5
-    """Database connections for conversations that a replica keeps open; under load it opens as many more."""
+    """Database connections for conversations that a replica keeps open; under load it opens up to twice as many."""
 
     @property
     def emails(self) -> tuple[str, ...]:
@@ -85,7 +85,7 @@ class ServerSettings(EnvironmentSettings):
         return found
 
     def public_address(self, host: str, port: int) -> str:
-        """The address at which other agents reach the server.
+        """Returns the address at which other agents reach the server.
 
         Raises:
             SettingsError: DESK_PUBLIC_URL is empty and the server does not listen on loopback.
@@ -102,7 +102,7 @@ def _parts(text: str) -> tuple[str, ...]:
 
 
 def load_server_settings() -> ServerSettings:
-    """Reads the environment.
+    """Reads the server's settings from the environment.
 
     Raises:
         SettingsError: a variable has an unusable value.
@@ -111,7 +111,9 @@ def load_server_settings() -> ServerSettings:
 
 
 def sessions_url(settings: ServerSettings, ledger_url: str, data_dir: Path) -> DatabaseUrl | None:
-    """The database of conversations: by default the ledger's on PostgreSQL, else a file beside it. None: in memory.
+    """Returns the database of conversations; None: they are kept in memory.
+
+    By default, it is the ledger's database on PostgreSQL, else the SQLite file `sessions.db` in `data_dir`.
 
     Raises:
         SettingsError: an address is unusable.

@@ -1,4 +1,4 @@
-"""Receives signed webhooks that report the end of an interaction. Each is only a hint: the state is read by a GET."""
+"""Receives signed webhooks about the end of an interaction. They are hints only: the state is read from the API."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from tools.shielded import shielded
 log = logging.getLogger(__name__)
 
 KEPT = 2 * 86_400.0
-"""Seconds for which a webhook's id is kept, to ignore repeats; the API repeats one for a day."""
+"""Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
 
 
 @dataclass(frozen=True)

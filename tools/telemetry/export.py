@@ -65,9 +65,9 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
 
 
 def follow_environment() -> None:
-    """Adds to the telemetry that ADK itself sets up from `OTEL_*` variables, as in `adk web`.
+    """Extends the telemetry that ADK itself sets up from `OTEL_*` variables, for example in `adk web`.
 
-    Counts jobs, and keeps contents out of exported spans unless the operator has switched them on.
+    Adds the gauge of jobs, and keeps contents out of exported spans unless the operator has switched them on.
     """
     if any(map(os.environ.get, ENDPOINTS)):
         from tools.telemetry.job_gauge import count_jobs  # imported here: it loads the ledger, which only this needs
@@ -103,7 +103,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     if otlp:
         _send(provider, Wordless(OTLPSpanExporter(endpoint=endpoint)))
     if cloud:
-        headers = {"user-agent": NAME}  # without any, OTEL_*_HEADERS with a collector's secrets would go to Google
+        headers = {"user-agent": NAME}  # if empty, OTEL_*_HEADERS with a collector's secrets would go to Google
         _send(provider, Wordless(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
     trace.set_tracer_provider(provider)
 
@@ -115,7 +115,7 @@ def _send(provider: TracerProvider, exporter: SpanExporter) -> None:
 
 
 def _google() -> tuple[Any, str]:
-    """A session with application default credentials, and their project."""
+    """Returns a session with application default credentials, and the id of the project."""
     import google.auth
     from google.auth.exceptions import DefaultCredentialsError
     from google.auth.transport.requests import AuthorizedSession

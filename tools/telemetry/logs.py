@@ -1,4 +1,4 @@
-"""Logging setup: text, or JSON with the fields of Google Cloud Logging; without contents and keys."""
+"""Sets up logging, as text or as JSON for Google Cloud Logging. Logs have no keys, and by default no contents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.redaction import redact
 from tools.research.telemetry import current_job
 
 OURS = ("tools", "agents", "uvicorn.error")
-"""Loggers allowed at INFO. Others leak: google-genai, httpx and httpx2 log addresses, ADK and SQLAlchemy contents."""
+"""Loggers allowed at INFO. Others would leak: google-genai and httpx log addresses, ADK and SQLAlchemy log contents."""
 PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
 JOB = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
 
@@ -40,9 +40,9 @@ def setup_logging(json: bool, contents: bool) -> None:
 
 
 def worth_saying(record: logging.LogRecord) -> bool:
-    """A log filter: passes our own records from INFO on, others from WARNING on, which hold no contents.
+    """A log filter: passes records of `OURS` from INFO on, and others from WARNING on, which contain no contents.
 
-    It does not rely on logger levels, since ADK sets the levels of its own loggers at any time.
+    Setting logger levels would not be enough, since ADK sets the levels of its own loggers at any time.
     """
     ours = any(record.name == name or record.name.startswith(f"{name}.") for name in OURS)
     return record.levelno >= (logging.INFO if ours else logging.WARNING)

@@ -1,4 +1,4 @@
-"""Removes the text of exceptions from spans: it may quote a prompt, an answer or an address with its key."""
+"""Removes the text of exceptions from spans: the text may quote a prompt, an answer, or an address with a key."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ class Wordless(SpanExporter):
 
 
 def wordless(span: ReadableSpan) -> ReadableSpan:
-    """A copy of the span that keeps the type of an exception and drops its text."""
+    """Returns a copy of the span that keeps the type of each exception and drops its text."""
     if not span.events and not span.status.description:
         return span
     return ReadableSpan(

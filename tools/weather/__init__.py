@@ -1,4 +1,4 @@
-"""Weather for an agent: places by name, and forecasts of an Open-Meteo compatible service."""
+"""An agent tool for the weather: finds a place by name and gets its forecast from Open-Meteo."""
 
 from tools.weather.forecast import get_weather
 

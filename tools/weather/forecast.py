@@ -51,13 +51,13 @@ async def get_weather(place: str, days: int = 1, units: Literal["metric", "imper
 
 @dataclass(frozen=True)
 class Weather:
-    """The weather as a server with Open-Meteo's two calls knows it."""
+    """Gets the weather from a server with Open-Meteo's two calls."""
 
     server: OpenMeteo
     now: Callable[[], datetime] = lambda: datetime.now(UTC)
 
     async def get_weather(self, place: str, days: int = 1, units: Units = "metric") -> dict[str, Any]:
-        """See the function `get_weather`. Errors of a user or a server are returned, not raised."""
+        """Does what the function `get_weather` does. Returns errors instead of raising them."""
         try:
             check(place, days, units)
             async with self.server.new_client() as client:
@@ -71,7 +71,11 @@ class Weather:
 
 
 def check(place: str, days: int, units: str) -> None:
-    """Raises ToolError for invalid arguments, before any request: a model may send anything."""
+    """Checks the arguments before any request, because a model may send anything.
+
+    Raises:
+        ToolError: an argument is invalid.
+    """
     if not isinstance(place, str) or not place.strip(" ,"):
         raise ToolError("bad_request", "No place was given.", 'Ask which place is meant, e.g. "Oslo, Norway".')
     if days not in range(1, MAX_DAYS + 1):

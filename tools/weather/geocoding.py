@@ -55,7 +55,7 @@ class Place:
 
 
 def read_coordinates(text: str) -> Place | None:
-    """The point that a text like "48.85, 2.35" names, or None if it is a name.
+    """Returns the place of coordinates such as "48.85, 2.35"; None if the text is not coordinates.
 
     Raises:
         ToolError: the text has two numbers that are not a latitude and a longitude.
@@ -74,7 +74,7 @@ def read_coordinates(text: str) -> Place | None:
 
 
 def split_place(text: str) -> tuple[str, list[str]]:
-    """A name and its qualifiers: "Paris, TX, USA" -> ("Paris", ["TX", "USA"])."""
+    """Splits a text into a name and its qualifiers: "Paris, TX, USA" -> ("Paris", ["TX", "USA"])."""
     name, *qualifiers = [part.strip() for part in text.split(",") if part.strip()]
     return name, qualifiers
 
@@ -82,11 +82,11 @@ def split_place(text: str) -> tuple[str, list[str]]:
 def choose_place(text: str, results: Sequence[Mapping[str, Any]]) -> Place:
     """Chooses the geocoder's result that the text means.
 
-    The service matches loosely and puts its best match first, translated ("Köln" gives "Cologne"). Of the results in
-    the named region or country, the first one counts, and all with exactly the requested name.
+    The service matches loosely and puts its best match first, with a translated name ("Köln" gives "Cologne"). Only
+    results in the named region or country fit. Of these, the first counts, and all with exactly the requested name.
 
     Raises:
-        ToolError: no result fits, or several do: their names are equal, and none is by far the largest.
+        ToolError: no result fits, or several places of that name fit and none is by far the largest.
     """
     name, qualifiers = split_place(text)
     meant = _named(name, [r for r in results if _fits(r, qualifiers)])
@@ -112,7 +112,7 @@ def choose_place(text: str, results: Sequence[Mapping[str, Any]]) -> Place:
 def _place(result: Mapping[str, Any]) -> Place:
     region, country = result.get("admin1") or None, result.get("country") or None
     if region == result["name"]:
-        region = None  # "Berlin, Germany" says it all
+        region = None  # "Berlin, Germany" instead of "Berlin, Berlin, Germany"
     return Place(result["name"], region, country, result["latitude"], result["longitude"], result.get("timezone"))
 
 
@@ -139,7 +139,7 @@ def _population(result: Mapping[str, Any]) -> int:
 
 
 def _named(name: str, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-    """The first result and those of exactly this name, by population, largest first."""
+    """Returns the first result and all results of exactly this name, the largest population first."""
     named = [r for i, r in enumerate(results) if i == 0 or _fold(r["name"]) == _fold(name)]
     return sorted(named, key=_population, reverse=True)
 

@@ -1,4 +1,4 @@
-"""The two calls of Open-Meteo: places with a name, and the forecast of a place (https://open-meteo.com/en/docs)."""
+"""The two calls of Open-Meteo: find places by name, and get a place's forecast (https://open-meteo.com/en/docs)."""
 
 from __future__ import annotations
 
@@ -52,7 +52,7 @@ def _certificates() -> ssl.SSLContext:
 
 @dataclass(frozen=True)
 class OpenMeteo:
-    """A server that answers these two calls."""
+    """A server with Open-Meteo's two calls."""
 
     geocoding_url: str
     forecast_url: str
@@ -63,7 +63,7 @@ class OpenMeteo:
         """Finds the places with a name.
 
         Raises:
-            ToolError: there is no answer, or none that can be read.
+            ToolError: the server does not answer, or its answer cannot be read.
         """
         # 100 is the service's maximum; a qualifier may select one of the last results.
         query = {"name": name, "count": 100, "language": "en", "format": "json"}
@@ -77,12 +77,12 @@ class OpenMeteo:
         """Returns the answer to a forecast query.
 
         Raises:
-            ToolError: there is no answer, or none that can be read.
+            ToolError: the server does not answer, or its answer cannot be read.
         """
         return await self._get(client, self.forecast_url, query)
 
     async def _get(self, client: httpx2.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
-        """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which took long."""
+        """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which are slow."""
         for attempt in range(RETRIES + 1):
             try:
                 response = await client.get(url, params=query)
@@ -113,7 +113,7 @@ def forecast_query(place: Place, days: int, units: str) -> dict[str, Any]:
 
 
 def not_weather(url: str) -> ToolError:
-    """The error for an answer that cannot be read."""
+    """Returns the error for an answer that cannot be read."""
     return _unreachable(url, "answered with something that is not weather data")
 
 

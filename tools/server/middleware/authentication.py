@@ -24,7 +24,7 @@ REFRESH = 60.0
 LIFETIME = 3600.0
 """Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
 RETRY = 1.0
-"""Seconds after a failed fetch in which requests fail at once: those that waited for it do not wait for another."""
+"""Seconds after a failed fetch in which requests fail at once, so that waiting requests do not fetch again in turn."""
 LONGEST = 128
 """Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 
@@ -54,7 +54,7 @@ class JwksCache:
     """The public keys of an issuer, fetched on demand and kept for `LIFETIME` seconds."""
 
     url: str
-    """Address of the JWKS; of a discovery document if it ends with `/openid-configuration`."""
+    """Address of the JWKS, or of a discovery document, which ends with `/openid-configuration`."""
     new_client: Callable[[], httpx2.AsyncClient] = lambda: httpx2.AsyncClient(timeout=10)
     clock: Callable[[], float] = time.monotonic
     _keys: dict[str, jwt.PyJWK] = field(default_factory=dict)
@@ -63,7 +63,7 @@ class JwksCache:
     _lock: asyncio.Lock = field(default_factory=asyncio.Lock)
 
     async def find(self, key_id: str) -> jwt.PyJWK | None:
-        """Returns a key, or None; an unknown id causes a new fetch, since the key may be new.
+        """Returns the key with an id, or None. For an unknown id, fetches the keys again, since the key may be new.
 
         Raises:
             JwksUnavailable: the keys have to be fetched, and the fetch fails.
@@ -83,7 +83,7 @@ class JwksCache:
         return self._keys.get(key_id)
 
     def _is_due(self, key_id: str) -> bool:
-        """Whether the keys have to be fetched before this one is looked up."""
+        """Whether the keys have to be fetched before a key is looked up."""
         age = math.inf if self._fetched is None else self.clock() - self._fetched
         return age >= (LIFETIME if key_id in self._keys else REFRESH)
 

@@ -40,7 +40,7 @@ A2A = "/a2a/desk"
 CARD = f"{A2A}/.well-known/agent-card.json"
 """The same paths as on ADK's own servers."""
 OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
-"""Paths without a token: health checks, the webhook (which is signed), and the agent card."""
+"""Paths that need no token: health checks, the webhook (which is signed), and the agent card."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
     rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
@@ -62,7 +62,7 @@ class GatewayMiddleware:
 
     Args:
         identify: authenticates a request; None: no authentication, the user named in the path is trusted.
-        max_body: most bytes of a request body.
+        max_body: maximum bytes of a request body.
         body_seconds: timeout for the body to arrive, in seconds.
     """
 
@@ -83,7 +83,7 @@ class GatewayMiddleware:
             try:
                 await self._http(scope, receive, send)
             except RequestRejected as rejected:
-                unread = rejected.status in (408, 413)  # the rest of the body makes the connection unusable
+                unread = rejected.status in (408, 413)  # the unread rest of the body makes the connection unusable
                 close = {"Connection": "close"} if unread else None
                 await error_response(rejected.status, str(rejected), close)(scope, receive, send)
             except ClientDisconnect:
@@ -155,14 +155,14 @@ class GatewayMiddleware:
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
             with self.rates.admit(whose):
-                async with _whole(send) as whole, self.turns.hold(conversation(whose, session)):
+                async with _last_chunk_delayed(send) as delayed, self.turns.hold(conversation(whose, session)):
                     given = await self.answers.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
                         with windowed_reads():
-                            await self.app(without_length(scope), replay, whole)
+                            await self.app(without_length(scope), replay, delayed)
                         if replay.client_left:
-                            await finish_shielded()  # its last writes have to finish under the lock
+                            await finish_shielded()  # the turn's last writes have to finish under the lock
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
         except (RateLimited, SessionLocked, KeyReused, *DATABASE_ERRORS) as error:
@@ -172,14 +172,14 @@ class GatewayMiddleware:
     async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         """Changes or deletes a conversation under its lock, since a turn that runs meanwhile would fail."""
         try:
-            async with _whole(send) as whole, self.turns.hold(session):
-                await self.app(scope, receive, whole)
+            async with _last_chunk_delayed(send) as delayed, self.turns.hold(session):
+                await self.app(scope, receive, delayed)
         except (SessionLocked, *DATABASE_ERRORS) as error:
             await trouble(error)(scope, receive, send)
 
 
 def _digest(data: dict[str, Any]) -> str:
-    """A hash of the message, to notice another message under the same key."""
+    """A hash of the message, to detect a key that is used again for another message."""
     message = [data.get(name) for name in ("new_message", "newMessage", "state_delta", "stateDelta")]
     return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -192,7 +192,7 @@ def _answer(events: list[dict[str, Any]], stream: bool) -> Response:
 
 
 def _field(data: dict[str, Any], *names: str) -> str:
-    """Removes a value under all of its names; the values have to agree."""
+    """Removes a field under all of its names and returns its value; raises ValueError if the values differ."""
     found = {str(data.pop(name)) for name in names if data.get(name) is not None}
     if len(found) > 1:
         raise ValueError(names)
@@ -200,8 +200,11 @@ def _field(data: dict[str, Any], *names: str) -> str:
 
 
 @asynccontextmanager
-async def _whole(send: Send) -> AsyncIterator[Send]:
-    """A `send` that sends the last chunk after the block, so that the next request does not find a locked session."""
+async def _last_chunk_delayed(send: Send) -> AsyncIterator[Send]:
+    """Yields a `send` that delays the last chunk until after the block.
+
+    Then the session lock is released, and the client's next request does not find a locked session.
+    """
     last: list[Message] = []
 
     async def held(message: Message) -> None:

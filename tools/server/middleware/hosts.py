@@ -26,7 +26,7 @@ class HostCheck:
 
     Args:
         hosts: allowed host names besides loopback; None: any.
-        origins: allowed origins of web pages besides its own.
+        origins: allowed origins of web pages besides the server's own.
     """
 
     app: ASGIApp
@@ -47,6 +47,6 @@ class HostCheck:
             told = "pages of that origin may not use this server: add the origin to DESK_ALLOWED_ORIGINS"
             await error_response(403, told)(scope, receive, send)
             return
-        # ADK's application would check the origin again, without the allowed ones
+        # ADK's application would check the origin again, and does not know `origins`
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]
         await self.app({**scope, "headers": headers}, receive, send)

@@ -14,7 +14,7 @@ from tools.server.error_handlers import KeyReused
 KEY = "desk_message"
 """Name of the idempotency key in the `custom_metadata` of every event of the turn."""
 DIGEST = "desk_message_digest"
-"""Name of the message's hash there: it shows whether a key is used again for another message."""
+"""Name of the message's hash in `custom_metadata`: it shows whether a key is used again for another message."""
 
 
 @dataclass(frozen=True)
@@ -24,7 +24,7 @@ class IdempotencyStore:
     runner: Runner
 
     async def replay(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
-        """Returns the events of the message's earlier turn, as ADK's API gives them; None if there is none.
+        """Returns the events of the message's earlier turn, in the format of ADK's API; else None.
 
         An unfinished turn, e.g. of a replica that died, is rewound first, and None is returned.
 

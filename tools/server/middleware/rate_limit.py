@@ -1,4 +1,4 @@
-"""Limits the turns of a user: at a time, and in a minute. Each replica counts for itself."""
+"""Limits how many turns a user runs at a time and starts in a minute. Each replica counts for itself."""
 
 from __future__ import annotations
 

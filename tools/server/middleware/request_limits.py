@@ -17,9 +17,9 @@ from tools.server.error_handlers import RequestRejected
 LONGEST_NAME = 128
 """Maximum characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
 LONGEST_FILE_NAME = 255
-"""Maximum bytes of a file name: the limit of file systems for a part of a path."""
+"""Maximum bytes of a file name: the limit of file systems."""
 DEEPEST = 100
-"""Maximum number of levels of nesting in JSON: Python code that copies it recurses."""
+"""Maximum levels of nesting in JSON, because code that copies the data is recursive."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
 """Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
@@ -30,11 +30,11 @@ async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) 
     """Reads the whole body of a request.
 
     Args:
-        limit: most bytes, whatever Content-Length says.
+        limit: maximum bytes of the body, whatever Content-Length says.
         seconds: timeout for the body to arrive.
 
     Raises:
-        RequestRejected: 413, too large; 408, too slow.
+        RequestRejected: 413: the body is too large; 408: it is too slow.
         ClientDisconnect: the client has closed the connection.
     """
     too_large = RequestRejected(413, f"a request may have at most {limit} bytes")
@@ -77,7 +77,7 @@ def parse_json(body: bytes) -> Any:
 
 
 def check_name(name: object, is_file: bool = False) -> None:
-    """Refuses a name that not every store can keep; ADK refuses values that are not text.
+    """Refuses a name that some store cannot keep. Passes values that are not text: ADK refuses them.
 
     Raises:
         RequestRejected: 400, the name is too long or has unusable characters.
@@ -93,7 +93,7 @@ def check_name(name: object, is_file: bool = False) -> None:
 
 
 class Replay:
-    """A `receive` that returns a body which was read already, then further messages."""
+    """A `receive` that first returns a body that was read before, then further messages."""
 
     def __init__(self, body: bytes, receive: Receive) -> None:
         self._body, self._receive, self._sent = body, receive, False

@@ -1,8 +1,7 @@
 """Allows one turn at a time in each conversation, across all replicas.
 
-ADK 2.13 lets two turns of one session begin, and fails the one that writes second in the middle of its work
-(`StaleSessionError`): half of its events would be kept. Therefore a turn holds a lease on its session in the ledger's
-database.
+In ADK 2.13, two turns of one session can start. The turn that writes second then fails (`StaleSessionError`), and the
+session keeps a part of its events. Therefore a turn holds a lease on its session in the ledger's database.
 """
 
 from __future__ import annotations
@@ -21,14 +20,14 @@ from tools.research.database import DATABASE_ERRORS, Database
 from tools.shielded import finish_shielded, shielded
 
 LEASE = 15.0
-"""Duration of a lease in seconds: a session stays locked at most this long after its replica died."""
+"""Duration of a lease in seconds: a session stays locked at most this long after the replica of its turn died."""
 
 _TAKE = text(
     "INSERT INTO desk_turns (id, owner, lease_until) VALUES (:id, :owner, :until) ON CONFLICT (id) DO UPDATE"
     " SET owner = excluded.owner, lease_until = excluded.lease_until WHERE desk_turns.lease_until < :now"
 )
 _KEEP = text("UPDATE desk_turns SET lease_until = :until WHERE id = :id AND owner = :owner")
-_LEAVE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
+_RELEASE = text("DELETE FROM desk_turns WHERE id = :id AND owner = :owner")
 _HELD = text("SELECT 1 FROM desk_turns WHERE id = :id AND lease_until >= :now")
 _NOTHING = text("UPDATE desk_turns SET owner = owner WHERE 1 = 0")
 
@@ -52,21 +51,21 @@ class SessionLocks:
     lease: float = LEASE
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     _holding: set[asyncio.Task[object]] = field(default_factory=set)
-    _leaving: set[asyncio.Task[None]] = field(default_factory=set)
+    _releasing: set[asyncio.Task[None]] = field(default_factory=set)
 
     @asynccontextmanager
     async def hold(self, session: str) -> AsyncIterator[None]:
-        """Holds the lease of a session; cancels the task if the lease is lost, since another turn may hold it then.
+        """Holds the lease of a session. If the lease is lost, cancels the task, since another turn may take the lease.
 
         Raises:
-            SessionLocked: another turn holds it.
+            SessionLocked: another turn holds the lease.
         """
         owner = f"{self.owner}-{secrets.token_hex(4)}"
         try:
             if not await self._execute(_TAKE, session, owner):
                 raise SessionLocked(session)
         except asyncio.CancelledError:  # the shielded statement continues, and may take the lease
-            self._begin_leaving(session, owner, interrupted=True)
+            self._begin_release(session, owner, interrupted=True)
             raise
         task = asyncio.current_task()
         assert task
@@ -77,9 +76,9 @@ class SessionLocks:
         finally:
             self._holding.discard(task)
             keeping.cancel()
-            leaving = self._begin_leaving(session, owner)
+            releasing = self._begin_release(session, owner)
             with suppress(*DATABASE_ERRORS):  # the lease expires by itself
-                await asyncio.shield(leaving)
+                await asyncio.shield(releasing)
 
     @shielded
     async def held(self, session: str) -> bool:
@@ -102,7 +101,7 @@ class SessionLocks:
         """Waits until all leases are released, including those of turns that were just cancelled."""
         if self._holding:
             await asyncio.wait(self._holding, timeout=1)
-        await asyncio.gather(*self._leaving, return_exceptions=True)
+        await asyncio.gather(*self._releasing, return_exceptions=True)
 
     async def _keep(self, session: str, owner: str, task: asyncio.Task[object]) -> None:
         until = self.clock() + self.lease
@@ -114,16 +113,16 @@ class SessionLocks:
                 until = self.clock() + self.lease
         task.cancel()
 
-    def _begin_leaving(self, session: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
-        async def leave() -> None:
+    def _begin_release(self, session: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
+        async def release() -> None:
             if interrupted:
                 await finish_shielded()
-            await self._execute(_LEAVE, session, owner)
+            await self._execute(_RELEASE, session, owner)
 
-        leaving = asyncio.create_task(leave())
-        self._leaving.add(leaving)
-        leaving.add_done_callback(self._leaving.discard)
-        return leaving
+        releasing = asyncio.create_task(release())
+        self._releasing.add(releasing)
+        releasing.add_done_callback(self._releasing.discard)
+        return releasing
 
     @shielded
     async def _execute(self, statement: object, session: str, owner: str) -> bool:

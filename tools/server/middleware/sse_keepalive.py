@@ -31,7 +31,7 @@ _FOR_CLIENTS = ("InputValidationError",)
 
 @dataclass(frozen=True)
 class EventStreams:
-    """ASGI middleware that sends pings and headers in event streams. Time is passed in."""
+    """ASGI middleware that adds pings and headers to event streams."""
 
     app: ASGIApp
     clock: Callable[[], float] = time.monotonic
@@ -104,7 +104,7 @@ def _is_event_stream(start: Message) -> bool:
 
 
 def _plain(event: bytes) -> bytes:
-    """The event without the text of an exception, which may hold SQL or a path; the log has the text."""
+    """Removes an exception's text from ADK's error event, because it may contain SQL or a path. The log has it."""
     if not event.startswith(_ADK_ERROR):
         return event
     told = json.loads(event.removeprefix(b"data:"))
