@@ -1,9 +1,9 @@
 """The emulator's brain: writes answers by rules, deterministically, and invents no facts.
 
-Only the tools, schemas and texts of the request decide what it does, in this order: manage research runs, report
-function results, fill the response schema, call the function that fits the message, draw, quote attached documents,
-search the corpus, talk about the conversation, or say that it cannot answer. Agents research the corpus
-(`research.py`).
+For a model, it does the first of these that fits the tools, schemas and texts of the request: manage research runs,
+call the function that fits the message, draw, fill the response schema, report function results, quote attached
+documents, talk about the conversation, search the corpus, or say that it cannot answer. For an agent, it researches
+the corpus (`rules/research.py`).
 """
 
 from __future__ import annotations
@@ -30,7 +30,7 @@ __all__ = ["make_brain"]
 
 
 def make_brain(corpus: Corpus) -> Brain:
-    """Return a brain whose only knowledge is `corpus` and the turn."""
+    """Return a brain that answers only from `corpus` and the turn."""
 
     def brain(turn: Turn) -> Iterator[TimedStep]:
         if turn.is_agent:

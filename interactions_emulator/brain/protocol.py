@@ -1,4 +1,4 @@
-"""The interface between the server and a brain, the function that writes the answers."""
+"""The interface between the server and a brain. A brain is the function that writes the answers."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ Step = dict[str, Any]
 
 @dataclass(frozen=True)
 class Turn:
-    """One create request with the chain before it.
+    """One create request with the earlier interactions of its chain.
 
-    `steps` is the whole timeline, oldest first: inputs and outputs of the earlier interactions, then this request's
-    input. The last `fresh` of them are this request's input.
+    `steps` is the whole timeline, oldest first: inputs and outputs of the earlier interactions, then the input of this
+    request. The last `fresh` steps are the input of this request.
     """
 
     target: str
@@ -45,7 +45,8 @@ class TimedStep(NamedTuple):
 class Ending(NamedTuple):
     """How an interaction ends, after its last step. Without an `Ending` it ends as completed or requires_action.
 
-    `status` "requires_continuation" is a hop: the steps after it answer the request that sends the token back.
+    The status "requires_continuation" ends the response with a token. The client sends the token back in a second
+    request, and the steps after the `Ending` answer that request.
     """
 
     status: str
@@ -58,6 +59,6 @@ Brain = Callable[[Turn], Iterable[TimedStep | Ending]]
 """A function from a turn to the steps of the answer.
 
 It must be deterministic (the same turn and corpus give the same steps), so that a run can continue after a restart.
-A list or tuple is used directly and must not change later; any other iterable is read in a thread, since it may be
+A list or tuple is used directly and must not change later. Any other iterable is read in a thread, because it may be
 slow. An exception ends the interaction as failed.
 """

@@ -1,1 +1,1 @@
-"""The documents that the emulator searches instead of the web: reads, indexes and searches them."""
+"""Reads, indexes and searches the local documents that the emulator uses instead of the web."""

@@ -1,4 +1,4 @@
-"""Finds and reads the documents of a corpus: those of a folder, or those that come with the emulator."""
+"""Finds and reads the documents of a corpus: the files of a folder, or the documents that come with the emulator."""
 
 from __future__ import annotations
 
@@ -29,15 +29,15 @@ MARKUP: dict[str, Markup] = {
     ".csv": "csv",
 }
 REFERENCE = "python/"
-"""Beginning of the ids of Python's reference."""
+"""Prefix of the document ids of Python's language reference."""
 LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
-"""Maximum bytes of a file; larger files are left out."""
+"""Maximum bytes of a file, and of a PDF file. Larger files are left out."""
 LIBRARY = Path(__file__).with_name("library")
 """Articles about a few subjects, written for the emulator."""
 
 
 class Document(NamedTuple):
-    """A document's text and title; `origin` says in words where it comes from."""
+    """A document. `source` is its text, and `origin` a phrase that says where the document comes from."""
 
     document_id: str
     title: str
@@ -48,7 +48,7 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file or package that gives one or more documents, read again only when `stamp` has changed."""
+    """A file or package that contains documents. They are read again only when `stamp` has changed."""
 
     key: str
     stamp: str
@@ -56,10 +56,13 @@ class Source:
 
 
 def folder_sources(folder: Path) -> Iterator[Source]:
-    """One source for each Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`; no hidden files."""
+    """One source for each Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`, without hidden files.
+
+    Raises NotADirectoryError if `folder` does not exist.
+    """
     root = folder.resolve()
     if not root.is_dir():
-        raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")
+        raise NotADirectoryError(f"the documents' folder {folder} does not exist: name an existing folder, or none")
     for directory, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in sorted(files):
@@ -84,7 +87,7 @@ def default_sources() -> Iterator[Source]:
 
 
 def url_safe(name: str) -> str:
-    """The name as a path of letters (of any script), digits, `.`, `_`, `-` and `/`."""
+    """The name as a URL path: `-` replaces characters other than letters (of any script), digits and `._-/`."""
     return re.sub(r"[^\w./-]+", "-", name).strip("-./") or "document"
 
 

@@ -37,18 +37,19 @@ CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
 """
 ENOUGH_OF_REFERENCE = 0.7
-"""Minimum share of a query's words, 0 to 1, in a passage of Python's reference, unless the query names Python."""
+"""Minimum share of the query's words in a found passage of Python's reference, unless the query names Python."""
 MOST_TERMS = 24
 """Maximum number of different words of a query that are searched for; the rarest are used."""
 CANDIDATES = 60
+"""Number of passages, in addition to the search's limit, that the full-text index returns for the final ranking."""
 
 
 @dataclass(frozen=True)
 class Passage:
     """A paragraph of a document: one or a few sentences of plain prose.
 
-    `position` counts the passages of the document from 0. `score`, from 0 to 1, is the share of the query's words
-    that the passage or its headings have; a word weighs more the rarer it is in the corpus.
+    `position` counts the passages of the document from 0. `score`, from 0 to 1, is the share of the query's words that
+    occur in the passage, its heading or its title; words that are rare in the corpus weigh more.
     """
 
     document_id: str
@@ -63,7 +64,7 @@ class Passage:
 
 @dataclass(frozen=True)
 class Entry:
-    """A document of the corpus. `origin` says in words where it comes from."""
+    """A document of the corpus. `origin` is a phrase that says where the document comes from."""
 
     document_id: str
     title: str
@@ -81,16 +82,16 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path | None = None, index: Path | None = None) -> Corpus:
-        """The documents below `folder`, or, if it is None, those that come with the emulator.
+        """The corpus of the documents below `folder`; if it is None, of the documents that come with the emulator.
 
-        `index` is a file that is kept between runs, so that only changed documents are read again; None means memory.
-        The first use builds the index; calling `len` in a thread builds it in advance.
+        `index` is the index file, which is kept between runs, so that only changed documents are read again. If it is
+        None, the index is in memory. The first use builds the index; call `len` in a thread to build it in advance.
 
         Raises:
             NotADirectoryError: `folder` does not exist.
         """
         if folder is not None and not folder.is_dir():
-            raise NotADirectoryError(f"the documents' folder {folder} does not exist; name one that does, or none")
+            raise NotADirectoryError(f"the documents' folder {folder} does not exist: name an existing folder, or none")
         return cls(folder_sources(folder) if folder is not None else default_sources(), index)
 
     def __len__(self) -> int:
@@ -98,7 +99,7 @@ class Corpus:
         return int(self._rows("SELECT count(*) FROM documents")[0][0])
 
     def search(self, query: str, limit: int = 5, exclude: Collection[str] = ()) -> list[Passage]:
-        """The `limit` passages that match `query` best, best first, without the documents in `exclude`."""
+        """The `limit` passages that match `query` best, best first, without documents whose id is in `exclude`."""
         weights = self.weights(query)
         known = sorted((term for term, (weight, count) in weights.items() if count), key=lambda t: -weights[t][0])
         if not known:
@@ -117,7 +118,7 @@ class Corpus:
             spoken = set(terms(f"{title} {heading} {text}"))
             covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
             if document.startswith(REFERENCE) and covered < ENOUGH_OF_REFERENCE and "python" not in weights:
-                continue  # chapters of the reference have common words as titles, such as “power”
+                continue  # titles in the reference are common words, such as “power”
             ranked.append(
                 (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4), page))
             )
@@ -125,7 +126,7 @@ class Corpus:
         return [passage for _, passage in ranked[:limit]]
 
     def weights(self, query: str) -> dict[str, tuple[float, int]]:
-        """Each stem of the query with its weight (inverse document frequency) and the number of passages with it."""
+        """The weight (inverse document frequency) of each stem of the query, and the number of passages with it."""
         stems = list(dict.fromkeys(terms(query[:5_000])))[:200]
         if not stems:
             return {}
@@ -156,7 +157,7 @@ class Corpus:
         return [Passage(*row) for row in rows]
 
     def tables(self, document_id: str) -> list[Table]:
-        """The tables of a document that have numbers, in order."""
+        """The tables of a document that `series_of` can draw, in order."""
         rows = self._rows("SELECT cells FROM tables WHERE document = ? ORDER BY position", (document_id,))
         kept = (json.loads(cells) for (cells,) in rows)
         return [Table(heading, tuple(columns), tuple(map(tuple, lines))) for heading, columns, lines in kept]
@@ -179,13 +180,13 @@ class Corpus:
         except sqlite3.DatabaseError as error:
             if self._index is None or isinstance(error, sqlite3.OperationalError):
                 raise
-            log.warning("the index %s is damaged (%s) and is built anew", self._index, error)
+            log.warning("the index %s is damaged (%s) and is rebuilt", self._index, error)
             self._index.unlink()
             return _refreshed(self._index, sources)
 
 
 def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
-    """The index, updated from the sources in one transaction."""
+    """Opens the index and updates it from the sources in one transaction."""
     if index is not None:
         index.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(index or ":memory:", timeout=60, check_same_thread=False, isolation_level=None)
@@ -250,7 +251,7 @@ def _learn(database: sqlite3.Connection, source: Source) -> None:
 
 
 def _unused(database: sqlite3.Connection, document_id: str) -> str:
-    """An id not yet used: two files can have the same readable id (`a b.md`, `a-b.md`), so the later gets a number."""
+    """The id, with a number if it is in use: `a b.md` and `a-b.md` have the same readable id."""
     for candidate in _numbered(document_id):
         if not database.execute("SELECT 1 FROM documents WHERE id = ?", (candidate,)).fetchone():
             return candidate
@@ -270,7 +271,7 @@ def _stems(text: str) -> str:
 
 
 def _plain(term: str) -> str:
-    """A term without apostrophes, since FTS5 would divide `don't` into two words."""
+    """A term without apostrophes, at which FTS5 would divide `don't` into two words."""
     return term.replace("'", "")
 
 
@@ -290,6 +291,6 @@ def _page(entry: Entry, passages: list[Passage], drawable: list[Table]) -> str:
         f'<!doctype html>\n<html>\n<head><meta charset="utf-8"><title>{title}</title>\n'
         "<style>body{max-width:46rem;margin:2rem auto;padding:0 1rem;font:1rem/1.6 system-ui,sans-serif;"
         "color:#222;background:#fff}small{color:#555}td{padding:.1rem 1rem .1rem 0}</style></head>\n"
-        f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, as the emulator's "
-        f"corpus holds it.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
+        f"<body>\n<h1>{title}</h1>\n<p><small>The readable text of {html.escape(entry.origin)}, from the emulator's "
+        f"corpus.</small></p>\n{chr(10).join(body)}\n</body>\n</html>\n"
     )

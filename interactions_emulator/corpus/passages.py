@@ -11,17 +11,17 @@ from typing import Literal, NamedTuple
 from interactions_emulator.corpus.words import is_mark, sentences, word_set
 
 Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
-""""pdf" means plain text with a form feed before each page and headings between \\x02."""
+"""The format of a text. "pdf" is plain text with a form feed before each page and a \\x02 on each side of a heading."""
 MARKED_UP = ("markdown", "rst")
 LONGEST_MARKED = 2_000
-"""Characters searched for inline marks at once; a longer text is divided, since the time grows with the square."""
+"""Maximum characters searched for inline marks at once. The time grows with the square, so longer texts are divided."""
 _PIECE = re.compile(rf".{{1,{LONGEST_MARKED - 1}}}(?:\s|$)|.{{1,{LONGEST_MARKED - 1}}}", re.DOTALL)
 LONGEST = 900
-"""Maximum characters of a passage; longer paragraphs are divided between sentences."""
+"""Maximum characters of a passage. Longer paragraphs are divided between sentences; a longer sentence stays whole."""
 
 
 class Paragraph(NamedTuple):
-    """A passage of a document, with the heading above it ("" before the first) and its page (0: no pages)."""
+    """A passage of a document, with its heading ("" before the first one) and its page (0 if there are no pages)."""
 
     heading: str
     text: str
@@ -71,7 +71,11 @@ _FENCE = re.compile(r"\s*(```|~~~)")
 
 
 def heading_at(line: str, following: str, underlined: bool = False) -> str:
-    """The text of a Markdown heading, or, if `underlined`, an RST heading; "" if the line is not a heading."""
+    """The text of a heading; "" if `line` is not a heading.
+
+    `following` is the next line, which may underline the heading. With `underlined`, only underlined headings count, as
+    in RST.
+    """
     stripped = line.strip()
     if not underlined and (match := re.match(r"#{1,6}\s+(.+?)\s*#*$", stripped)):
         return inline(match[1]).rstrip(":")
@@ -123,7 +127,7 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
                 block.append(line[item.end() :] if item else line)
                 if not (stripped.endswith("::") and not following.strip()):
                     continue
-                block[-1] = block[-1].rstrip()[:-1]  # `text::` announces an example: keep one colon
+                block[-1] = block[-1].rstrip()[:-1]  # `text::` introduces an example: keep one colon
                 directive = indent
         if block:
             yield page, heading, "\n".join(block)
@@ -201,7 +205,7 @@ def _from_html(source: str) -> str:
 
 
 class _Reader(HTMLParser):
-    """Extracts a page's text: paragraphs separated by empty lines, headings between \\x02 on lines of their own."""
+    """Extracts a page's text. Empty lines separate paragraphs; a heading is a line with a \\x02 on each side."""
 
     LEFT_OUT = word_set("""
     script style pre table nav header footer aside form button svg head template noscript select

@@ -1,4 +1,4 @@
-"""Extracts the text of a PDF page by page and joins its lines to paragraphs."""
+"""Extracts the text of a PDF and joins its lines into paragraphs."""
 
 from __future__ import annotations
 
@@ -13,21 +13,24 @@ from interactions_emulator.corpus.words import clip
 
 
 class Unreadable(Exception):
-    """A document that cannot be read; the message says why."""
+    """A document cannot be read. The message says why."""
 
 
 class Pdf(NamedTuple):
-    """`text` has empty lines between paragraphs, headings between \\x02, and a form feed before each page."""
+    """A PDF's title and text, with empty lines between paragraphs and a form feed before each page.
+
+    A heading has a \\x02 on each side.
+    """
 
     title: str
     text: str
 
 
 def read_pdf(data: bytes) -> Pdf:
-    """Read a PDF. Raises `Unreadable` if it is damaged, locked by a password, or without text (scanned pages)."""
-    import pypdf  # here: the import is slow and few runs need it
+    """Reads a PDF. Raises `Unreadable` if it is damaged, locked by a password, or without text (scanned pages)."""
+    import pypdf  # imported here: it is slow, and few runs need it
 
-    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # real problems are raised
+    logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # no warnings: a file that cannot be read raises an exception
     try:
         reader = pypdf.PdfReader(io.BytesIO(data))
         if reader.is_encrypted and not reader.decrypt(""):
@@ -39,7 +42,7 @@ def read_pdf(data: bytes) -> Pdf:
     except Exception as error:  # a damaged file can raise anything in the parser
         raise Unreadable(f"it is not a PDF, or damaged ({clip(str(error) or type(error).__name__, 100)})") from error
     if not any(page.strip() for page in pages):
-        raise Unreadable("it holds no text: scanned pages are pictures, which the emulator does not read")
+        raise Unreadable("it contains no text: scanned pages are pictures, which the emulator cannot read")
     own = "" if _NO_TITLE.search(own) else " ".join(own.split())
     text = flowing(pages)
     first = re.match(r"\f\n\x02(.+)\x02", text)
@@ -55,7 +58,7 @@ _ENDED = re.compile(r"[.!?:。！？؟।][\"'”’)\]]*$")
 
 
 def flowing(pages: Sequence[str]) -> str:
-    """Joins the lines of pages to paragraphs, without hyphenation, running heads and page numbers."""
+    """Joins the lines of pages into paragraphs, without hyphenation, running heads and page numbers."""
     divided = [[line.strip() for line in page.translate(_LIGATURES).splitlines()] for page in pages]
     running = _running(divided)
     lengths = sorted(len(line) for page in divided for line in page if line)
@@ -77,7 +80,7 @@ def flowing(pages: Sequence[str]) -> str:
         if ended:
             close()
         begins += "\f\n" if not block else ""
-        late = "" if not block else "\f\n"  # a paragraph over two pages belongs to the first
+        late = "" if not block else "\f\n"  # a paragraph that spans two pages belongs to the first
         lines = [line for line in page if _mask(line) not in running and not re.fullmatch(r"\W*\d{1,4}\W*", line)]
         for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if not line or _ITEM.match(line):
@@ -100,7 +103,7 @@ def flowing(pages: Sequence[str]) -> str:
 
 
 def _joined(lines: Sequence[str], known: Counter[str]) -> str:
-    """Joins lines to a paragraph. A hyphen at a line's end stays if the document has the hyphenated word elsewhere."""
+    """Joins lines into a paragraph. A hyphen at a line's end stays if the word has it elsewhere in the document."""
     text = lines[0]
     for line in lines[1:]:
         head, tail = re.search(r"[\w-]*\w-$", text[-60:]), re.match(r"[^\W\d_][\w-]*", line)
@@ -114,7 +117,7 @@ def _joined(lines: Sequence[str], known: Counter[str]) -> str:
 
 
 def _running(pages: Sequence[Sequence[str]]) -> set[str]:
-    """First or last lines that most pages share, with numbers replaced by `#`."""
+    """Running heads and feet: first or last lines that most pages share, with numbers replaced by `#`."""
     if len(pages) < 3:
         return set()
     counts = Counter(mask for page in pages for mask in {_mask(line) for line in _edges(page)})
@@ -132,7 +135,7 @@ def _mask(line: str) -> str:
 
 
 def _is_heading(line: str, following: str, width: int) -> bool:
-    """Whether a line is a heading: short, without an end mark, before a line that begins a paragraph."""
+    """Whether a line is a heading: short, without punctuation at its end, and followed by the start of a paragraph."""
     if len(line) > min(80, 0.7 * width) or len(line.split()) > 12 or re.search(r"[.,;:!?。]$", line):
         return False
     starts_new = not following or not following.lstrip("“\"'(")[:1].islower()

@@ -14,13 +14,13 @@ from typing import NamedTuple
 from interactions_emulator.corpus.passages import Markup, heading_at, inline
 
 LEAST_NUMBERS = 3
-"""Minimum number of rows with a number in a table that is kept or a column that is drawn."""
+"""A table is kept, and a column drawn, only if at least this many of its rows have a number."""
 LARGEST, LONGEST_CELL = 2_000, 500
-"""Maximum number of rows of a table, and of characters of a cell, that are kept."""
+"""Maximum number of rows kept of a table, and of characters kept of a Markdown cell."""
 
 
 class Table(NamedTuple):
-    """The text of the cells; `heading` is the heading above the table, each row is as long as `columns`."""
+    """The text of a table's cells. `heading` stands above the table; each row has one cell for each of `columns`."""
 
     heading: str
     columns: tuple[str, ...]
@@ -35,7 +35,10 @@ class Quantity(NamedTuple):
 
 
 class Series(NamedTuple):
-    """Columns that can be drawn together; `places` are the rows' positions on the axis, () for categories."""
+    """Columns that can be drawn in one chart. `names` are the rows' names in the first column, which is called `label`.
+
+    `places` are the rows' positions on the axis; () if the names are categories.
+    """
 
     label: str
     names: tuple[str, ...]
@@ -45,7 +48,7 @@ class Series(NamedTuple):
 
 
 def tables(source: str, markup: Markup) -> list[Table]:
-    """The tables of a document with three or more rows that have a number, in order."""
+    """The tables of a document that have a column with three or more numbers, in order."""
     source = source.replace("\r\n", "\n")
     if markup == "csv":
         found: Iterator[Table] = _from_csv(source)
@@ -59,7 +62,7 @@ def tables(source: str, markup: Markup) -> list[Table]:
 
 
 def quantity(cell: str) -> Quantity | None:
-    """The number in a cell such as `1,234`, `45 %`, `$3.2` or `−5 °C`; None if it is not one number."""
+    """The number in a cell such as `1,234`, `45 %`, `$3.2` or `−5 °C`; None if the cell is not a single number."""
     text = re.sub(r"\s*(?:\[\^?\w{1,3}\]|[*†‡])+$", "", cell.strip()).replace("−", "-").replace("\xa0", " ")
     match = _QUANTITY.fullmatch(text)
     if not match:
@@ -85,8 +88,9 @@ _SUM = re.compile(r"(?i)(?:grand )?total|sum|all|overall|average|mean|median|ges
 def series_of(table: Table) -> Series | None:
     """The columns of a table that can be drawn over its first column; None if there are none.
 
-    These are the first one with three numbers or more, all in one unit, and up to two more in the same unit. Years,
-    dates and rising or falling numbers become positions on an axis; among categories, rows with sums are left out.
+    The result has the first column with three or more numbers, all in one unit, and up to two more columns in the same
+    unit. If the first column of the table has years, dates or numbers in order, they become positions on an axis.
+    Otherwise its cells are categories, and rows with sums are left out.
     """
     first = int(bool(_COUNTER.fullmatch(table.columns[0])) and len(table.columns) > 2)
     rows = [row for row in table.rows if row[first]]
@@ -114,7 +118,7 @@ def series_of(table: Table) -> Series | None:
 
 
 def _places(names: Sequence[str]) -> tuple[float, ...]:
-    """Years, numbers or ISO dates as positions on an axis; () if the names are none of these, or not in order."""
+    """Years, numbers or ISO dates as positions on an axis; () if the names are something else or not in order."""
     if all(re.fullmatch(r"\d{4}-\d\d-\d\d", name) for name in names):
         try:
             places = [float(date.fromisoformat(name).toordinal()) for name in names]
@@ -132,7 +136,7 @@ def _places(names: Sequence[str]) -> tuple[float, ...]:
 
 
 def _table(heading: str, lines: Sequence[Sequence[str]]) -> Iterator[Table]:
-    """Yields a table from its lines, the first with the names of the columns; nothing if their lengths do not match."""
+    """Yields the table if all lines have the same number of cells. The first line has the names of the columns."""
     cells = [tuple(" ".join(cell.split()) for cell in line) for line in lines if any(line)]
     if len(cells) > LEAST_NUMBERS and len(cells[0]) > 1 and all(len(line) == len(cells[0]) for line in cells):
         yield Table(heading, cells[0], tuple(cells[1 : LARGEST + 1]))
@@ -239,7 +243,7 @@ def _from_html(source: str) -> Iterator[Table]:
 
 
 class _Reader(HTMLParser):
-    """Reads tables without spanning cells; of nested tables only the inner."""
+    """Reads tables without spanning cells. Of nested tables it reads only the inner ones."""
 
     def __init__(self) -> None:
         super().__init__(convert_charrefs=True)
@@ -281,7 +285,7 @@ class _Reader(HTMLParser):
             self._text.append(data)
 
     def _keep(self) -> None:
-        """End the open cell, since its end tag may be missing."""
+        """Ends the open cell: its end tag may be missing."""
         text = self._taken()
         if text and self._rows and self._rows[-1]:
             self._rows[-1][-1] = text

@@ -9,7 +9,7 @@ from functools import lru_cache
 UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff"
 """Scripts without spaces (Chinese, Japanese, Korean, Thai, Lao, Burmese, Khmer) as regular-expression ranges."""
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0d7f"
-"""Combining accents and vowel signs, which `re` does not count as letters."""
+"""Ranges of combining accents and vowel signs, which `re` does not count as letters."""
 _LETTER = rf"(?:[^\W{UNSPACED}_]|[{_MARKS}])"
 _RUN = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)?")
 _ASCII_RUN = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
@@ -44,7 +44,7 @@ _ASKED = re.compile(
     "什么是|是什么|什么|请问|怎么|如何|为什么|哪里|哪些|多少|とは何ですか|何ですか|とは|ですか|について|教えて"
     "|이란|무엇입니까|무엇인가요|무엇|คืออะไร|อะไร"
 )
-"""Question words of scripts without spaces."""
+"""Question words in scripts without spaces."""
 _ENDINGS = re.compile(
     "(?<=[а-яё]{3})(?:[ыи]ми|[оае]го|[оае]му|[ая]ми|[аяоеыи]я|[ую]ю|[оеыи]й|[оеыи]е|[оеая]м|[ая]х|и[юи]|[аяоеуюыиьй])$"
     "|^(?:وال|بال|كال|فال|لل|ال)(?=.{3})"
@@ -54,7 +54,7 @@ _ELISION = re.compile(r"(?:[ldjcnsmt]|qu|dell|all|dall|nell|sull|un)'(?=\w{2})")
 
 
 def words(text: str) -> list[str]:
-    """Lower-case words in order. Scripts written without spaces come as overlapping pairs of characters."""
+    """Lower-case words in order. Text in scripts without spaces gives overlapping pairs of characters."""
     found: list[str] = []
     if text.isascii():
         return [_ELISION.sub("", run) if "'" in run else run for run in _ASCII_RUN.findall(text.lower())]
@@ -75,9 +75,9 @@ def terms(text: str) -> list[str]:
 
 @lru_cache(maxsize=200_000)
 def stem(word: str) -> str:
-    """The stem of a word: `moderates`, `moderation` and `moderator` have the same.
+    """The stem of a word: `moderates`, `moderation` and `moderator` have the same stem.
 
-    Accents are removed, so that `cafe` finds `Café`. Of other scripts only the `_ENDINGS` are cut.
+    Accents are removed, so that `cafe` finds `Café`. In scripts other than Latin, only the `_ENDINGS` are removed.
     """
     word = word.removesuffix("'s")
     if not word.isascii():
@@ -155,7 +155,7 @@ def _keep(found: list[str], sentence: str) -> None:
 
 
 def clip(text: str, limit: int) -> str:
-    """At most `limit` characters of a text, cut between words, with an ellipsis if it was cut."""
+    """The text on one line. If it is longer than `limit` characters, it is cut between words and gets an ellipsis."""
     text = " ".join(text.split())
     if len(text) <= limit:
         return text
@@ -163,5 +163,5 @@ def clip(text: str, limit: int) -> str:
 
 
 def listed(names: list[str], last: str = "and") -> str:
-    """`["a", "b", "c"]` as `a, b and c`."""
+    """The names as an enumeration: `["a", "b", "c"]` as `a, b and c`. `last` is the word before the last name."""
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

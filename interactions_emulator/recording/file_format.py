@@ -29,12 +29,12 @@ EVENT_STREAM = "text/event-stream"
 _FRAME_END = re.compile(rb"\r\n\r\n|\n\n|\r\r")
 _DONE = re.compile(rb"(?:^|[\r\n])data: ?\[DONE\]\s*$")
 _FOLDS = re.compile("[\x85\u2028\u2029]")
-"""Line ends that a YAML block would not keep unchanged."""
+"""Line separators that a YAML block would change."""
 
 
 @dataclass
 class CapturedExchange:
-    """One exchange as it was sent and received."""
+    """One exchange as it was sent and received, with its secrets."""
 
     method: str
     path: str
@@ -55,11 +55,11 @@ class CapturedExchange:
         return self.content_type.startswith(EVENT_STREAM)
 
     def exchange(self, redactor: Redactor) -> Exchange:
-        """Return the exchange as it is recorded, without secrets."""
+        """Return the exchange without secrets, in the form of the file."""
         for secret in self.secrets:
             redactor.learn(secret)
         query = redactor.query(self.query)
-        asked = redactor.data(self.body)
+        request_body = redactor.data(self.body)
         answered = b"".join(data for _, data in self.chunks)
         response = RecordedResponse(
             status=self.status,
@@ -74,12 +74,12 @@ class CapturedExchange:
         else:
             response.body = from_bytes(redactor.data(answered))
         path = redactor.without_known_secrets(without_version(self.path))
-        request = RecordedRequest(method=self.method, path=path, query=query, body=_json_or_text(asked))
+        request = RecordedRequest(method=self.method, path=path, query=query, body=_json_or_text(request_body))
         return Exchange(request=request, response=response)
 
 
 class Recording:
-    """The recording file. An exchange is written whole or not at all; `failed` is called when a write fails.
+    """The recording file. Each exchange is written completely or not at all. A failed write calls `failed`.
 
     Raises OSError if the file cannot be created, and `Refused` if it is not empty.
     """
@@ -87,12 +87,12 @@ class Recording:
     def __init__(self, file: Path, upstream: str, failed: Callable[[], object] = lambda: None) -> None:
         file.touch()
         if file.stat().st_size:
-            raise Refused(400, f"{file} has something in it: choose another name, or delete it first")
+            raise Refused(400, f"{file} is not empty: choose another name, or delete the file first")
         self._file = file
-        self._head = f"# Recorded from {upstream}; what was secret is REDACTED.\n"
+        self._head = f"# Recorded from {upstream}; REDACTED replaces secrets.\n"
         self._redactor = Redactor()
         self._failed = failed
-        self._writer = ThreadPoolExecutor(1)  # one thread, which keeps the order
+        self._writer = ThreadPoolExecutor(1)  # one thread, so that exchanges keep their order
         self.exchanges = 0
         self.failure: OSError | None = None
 
@@ -130,7 +130,7 @@ class Recording:
 
 
 def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Cut timed chunks into frames, each with the seconds since the frame before; the last may be incomplete."""
+    """Divide timed chunks into frames, each with the seconds since the previous frame. The last may be incomplete."""
     before, kept = 0.0, b""
     for moment, chunk in chunks:
         begin, looked_at = 0, max(0, len(kept) - 3)
@@ -144,7 +144,10 @@ def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
 
 
 def to_yaml(exchange: Exchange) -> str:
-    """Return an exchange as an item of a YAML list that loads unchanged; multi-line texts are blocks if possible."""
+    """Return an exchange as a YAML list item from which the same exchange is loaded.
+
+    Texts of several lines are written as blocks if that does not change them.
+    """
     entries = [exchange.model_dump(exclude_defaults=True)]
     text = _dump(entries).removesuffix("...\n")
     return text if yaml.load(text, _Loader) == entries else _dump(entries, '"')
@@ -178,7 +181,7 @@ def _readable(data: bytes) -> str | bytes:
 
 
 def _json_or_text(body: bytes) -> Any:
-    """Return a request's body as JSON or text; it need not be exact, since replay compares only the value."""
+    """Return a request's body as JSON or text. The bytes may differ, since replay compares JSON by value."""
     try:
         value = json.loads(body)
         json.dumps(value, ensure_ascii=False).encode()

@@ -1,9 +1,9 @@
 """A proxy between a client and the real API that records their exchanges for replay by the emulator.
 
-Every request below `/{version}/` goes to the one configured upstream with the client's own headers, and the answer
-is passed back as it arrives. The file gets one entry for each answer (see `replay`) before the client sees the end
-of it, so stopping the recorder loses nothing. A stream that breaks, or that the client leaves before its end, is
-recorded as cut. No secrets are written (see `redaction`). A request whose answer never began is not recorded.
+Every request below `/{version}/` goes to the configured upstream with the client's own headers, and the answer is
+passed back as it arrives. Each answer is written to the file (format: `replay.py`) before the client gets its last
+byte, so stopping the recorder loses nothing. A stream that breaks, or that the client leaves before its end, is
+recorded as cut. Secrets are removed (`redaction.py`). A request without an answer is not recorded.
 """
 
 from __future__ import annotations
@@ -34,7 +34,7 @@ logger = logging.getLogger(__name__)
 
 GEMINI = "https://generativelanguage.googleapis.com"
 KEPT_HEADERS = ("retry-after", "retry-after-ms")
-"""Recorded headers of an answer: SDKs obey them when they retry."""
+"""Answer headers that are recorded, because SDKs obey them when they retry."""
 
 _PATH = re.compile(r"/v\d\w*/.*", re.S)
 _HOP = {
@@ -48,9 +48,9 @@ _HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_NOT_ASKED = _HOP | {"accept-encoding", "content-length", "expect", "host"}
-_NOT_ANSWERED = _HOP | {"content-encoding", "content-length", "content-type", "server"}
-"""Headers not passed back: the body is sent decoded, and the server writes the others itself."""
+_NOT_FORWARDED = _HOP | {"accept-encoding", "content-length", "expect", "host"}
+_NOT_RETURNED = _HOP | {"content-encoding", "content-length", "content-type", "server"}
+"""Answer headers not passed back: the body is sent decoded, and the recorder's server writes the other headers."""
 
 
 class Proxy:
@@ -62,28 +62,29 @@ class Proxy:
         self._recording = recording
 
     async def __call__(self, exchange: Exchange) -> None:
-        """Answer a request; cancelled when the client disconnects."""
+        """Answer a request. The server cancels this call when the client disconnects."""
         try:
-            answer = await self._ask(exchange)
+            answer = await self._send(exchange)
             try:
                 await self._pass_on(answer, exchange)
             finally:
                 await answer.aclose()
         except Refused as refused:
             refusal(refused).send(exchange)
-        except Exception as failure:  # the upstream may have done it: cut, so that no SDK retries a paid run
+        except Exception as failure:
+            # Cut, so that no SDK retries a paid run: the upstream may have executed the request.
             logger.warning("%s %s was not answered and is not recorded: %r", exchange.method, exchange.path, failure)
             exchange.cut()
 
-    async def _ask(self, exchange: Exchange) -> httpx2.Response:
-        """Return the answer as soon as it begins."""
+    async def _send(self, exchange: Exchange) -> httpx2.Response:
+        """Send the request to the upstream and return the answer as soon as it begins."""
         if not _PATH.fullmatch(exchange.path):
             raise Refused(404, f"{exchange.path} is not recorded: the API is at /v1beta/interactions.")
         if exchange.too_large:
             raise Refused(413, f"the body is larger than {ServerLimits.body} bytes")
         path = self._upstream.raw_path.rstrip(b"/") + quote(exchange.path, safe="/:@!$&'()*+,;=~").encode()
         url = self._upstream.copy_with(raw_path=path + b"?" + exchange.query if exchange.query else path)
-        request = httpx2.Request(exchange.method, url, headers=_asked(exchange.headers), content=exchange.body)
+        request = httpx2.Request(exchange.method, url, headers=_forwarded(exchange.headers), content=exchange.body)
         try:
             return await self._client.send(request, stream=True)
         except (httpx2.ConnectError, httpx2.ConnectTimeout) as failure:
@@ -103,7 +104,7 @@ class Proxy:
             content_type=answer.headers.get("content-type", ""),
             headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
         )
-        headers = {name: value for name, value in answer.headers.items() if name not in _NOT_ANSWERED}
+        headers = {name: value for name, value in answer.headers.items() if name not in _NOT_RETURNED}
         if taken.streams:
             exchange.start(taken.status, taken.content_type, headers)
         began = time.monotonic()
@@ -121,7 +122,7 @@ class Proxy:
             raise
         await asyncio.shield(asyncio.wrap_future(self._recording.add(taken)))
         body = b"".join(data for _, data in taken.chunks)
-        if not taken.streams and not taken.cut:  # after `add`: a client with an answer can rely on the file
+        if not taken.streams and not taken.cut:  # after `add`, so that the file has each answer that a client has
             return exchange.reply(taken.status, taken.content_type, body, headers)
         if not taken.streams:
             exchange.start(taken.status, taken.content_type, headers)
@@ -131,10 +132,10 @@ class Proxy:
 
 
 async def serve(file: Path, upstream: str, listener: socket.socket, ready: Callable[[Callable[[], None]], None]) -> int:
-    """Record on `listener` until told to stop, and return how many exchanges the file has.
+    """Record on `listener` until stopped, and return the number of recorded exchanges.
 
-    Once it serves, it calls `ready` with the function that stops it. Raises OSError if the file cannot be written,
-    and `Refused` if the upstream is not allowed or the file is not empty.
+    When the recorder accepts requests, it calls `ready` with a function that stops the recorder. Raises OSError if the
+    file cannot be written, and `Refused` if the upstream is not allowed or the file is not empty.
     """
     closing, loop = asyncio.Event(), asyncio.get_running_loop()
     with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
@@ -147,7 +148,11 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
 
 
 def record(file: Path, upstream: str, port: int = 0) -> None:
-    """Record on this machine until interrupted. Raises as `serve` does; `port` 0 means a free port."""
+    """Record on this machine until interrupted. `port` 0 means any free port.
+
+    Raises OSError if the file cannot be written, and `Refused` if the upstream is not allowed, the file is not empty
+    or the port cannot be used.
+    """
     check_upstream(upstream)
     try:
         listener = bind(port)
@@ -180,9 +185,9 @@ def check_upstream(address: str) -> httpx2.URL:
     return url
 
 
-def _asked(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
-    """Return a client's headers for the upstream; they ask for an uncompressed answer, to record its exact bytes."""
+def _forwarded(headers: dict[bytes, bytes]) -> list[tuple[bytes, bytes]]:
+    """Return the client's headers for the upstream. They request no compression, to record the answer's exact bytes."""
     connection = headers.get(b"connection", b"").decode("latin-1").lower()
-    dropped = _NOT_ASKED | set(re.split(r"\s*,\s*", connection))
+    dropped = _NOT_FORWARDED | set(re.split(r"\s*,\s*", connection))
     kept = [(name, value) for name, value in headers.items() if name.decode("latin-1") not in dropped]
     return [*kept, (b"accept-encoding", b"identity")]

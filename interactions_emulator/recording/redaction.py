@@ -1,13 +1,13 @@
 """Removes secrets from a recording and leaves every other byte unchanged.
 
 REDACTED replaces
-- the API key or bearer token of a request, anywhere in any text (if it has 8 characters or more: a shorter one is
-  no secret, and part of many words),
-- by place in JSON: the headers of an MCP server, headers and variables of an environment, credentials by their
-  names (`secret`, `access_token`, ...), and the parameters of addresses that the API calls,
-- by name in a query: `key`, `token`, ...
+- the API key or bearer token of a request wherever it occurs, if it has 8 characters or more (a shorter string is not
+  a secret and occurs inside many words),
+- values in JSON: all headers of an MCP server, all headers and variables of an environment, credentials with a known
+  name (`secret`, `access_token`, ...), and secret parameters in addresses to which the API sends requests,
+- parameters of a query that are named `key`, `token`, ...
 
-The conversation stays unchanged: the text of user and model, and the arguments and results of functions.
+The conversation stays unchanged: the texts of the user and the model, and the arguments and results of functions.
 """
 
 from __future__ import annotations
@@ -19,10 +19,10 @@ from urllib.parse import quote, unquote_plus
 
 REDACTED = "REDACTED"
 SHORTEST = 8
-"""Minimum characters of a secret that is searched for in all texts."""
+"""Minimum number of characters of a secret that is removed from all texts."""
 
 SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
-"""Request headers whose value is a secret, wherever it stands in the recording."""
+"""Request headers whose values are removed from the whole recording."""
 
 _NAMES = {
     "access_token",
@@ -42,20 +42,24 @@ _NAMES = {
     "x-api-key",
     "x-goog-api-key",
 }
-_SAID = {"arguments", "content", "input", "parameters", "result", "schema", "text"}
+_CONVERSATION = {"arguments", "content", "input", "parameters", "result", "schema", "text"}
+"""JSON keys whose contents belong to the conversation and stay unchanged."""
 _ADDRESSES = {"uri", "uris", "url"}
 _CALLED = {"tools", "webhook_config", "webhooks"}
-"""JSON keys below which addresses are called by the API; those at the top level are too."""
+"""JSON keys whose contents have addresses to which the API sends requests. The top level has such addresses too."""
 _CREDENTIAL = re.compile(r"auth|cookie|key|secret|token", re.I)
-"""Matches names of headers whose value is removed from all texts (not `accept`, whose value is `application/json`)."""
+"""Matches headers whose value is removed from all texts, unlike values that are no secret, such as `text/html`."""
 _PARAMETER = re.compile(r"((?:^|[?&])(?:access_token|api[_-]?key|key|secret|signature|token)=)([^&#]*)", re.I)
 _USER = re.compile(r"(?<=://)[^/@]*(?=@)")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.S)
-"""A string (without its end quote where JSON was cut) or a punctuation mark of JSON."""
+"""Matches a JSON string, which lacks its end quote if the JSON was cut, or a punctuation mark of JSON."""
 
 
 class Redactor:
-    """Removes secrets from text. It remembers those it finds, so redact a request before its answer."""
+    """Removes secrets from text.
+
+    It also removes each secret that it finds from all later texts, so redact a request before its answer.
+    """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:
         self._known: set[str] = set()
@@ -63,17 +67,17 @@ class Redactor:
             self.learn(secret)
 
     def learn(self, secret: str) -> None:
-        """Remove this from all later texts; each word of `Bearer abc…` by itself."""
+        """Remove a secret from all later texts. Each word of a value such as `Bearer abc…` is a separate secret."""
         self._known.update(word for word in secret.split() if len(word) >= SHORTEST)
 
     def query(self, query: str) -> str:
-        """Return an address, or the query of one, without secrets."""
+        """Return an address, or only its query, without secrets."""
         for parameter in _PARAMETER.finditer(query):
             self.learn(unquote_plus(parameter[2]))
         return self.without_known_secrets(_PARAMETER.sub(rf"\g<1>{REDACTED}", query))
 
     def text(self, text: str) -> str:
-        """Return JSON, JSON that was cut, events with JSON, or any other text without secrets."""
+        """Return a text without secrets: JSON, incomplete JSON, events with JSON, or any other text."""
         kept, end = [], 0
         for keys, begin, stop in _strings(text):
             kept += [text[end:begin], self._value(keys, text[begin:stop])]
@@ -85,34 +89,37 @@ class Redactor:
         return self.text(data.decode("utf-8", "surrogateescape")).encode("utf-8", "surrogateescape")
 
     def without_known_secrets(self, text: str) -> str:
-        """Return a text without the known secrets."""
+        """Return a text without the secrets found or learned so far."""
         for secret in sorted(self._known, key=len, reverse=True):
             for form in {secret, json.dumps(secret)[1:-1], quote(secret, safe="")}:
                 text = text.replace(form, REDACTED)
         return text
 
     def _value(self, keys: list[str], value: str) -> str:
-        """Return a JSON string, without its quotes, redacted as its place below these keys requires."""
+        """Redact the inside of a JSON string, given the keys that lead to it."""
         above, name = set(keys[:-1]), keys[-1].lower()
         placed = _in_headers(keys) or ("environment" in above and bool(above & {"env", "transform"}))
-        named = name in _NAMES and not above & _SAID
+        named = name in _NAMES and not above & _CONVERSATION
         if named or (placed and any(_CREDENTIAL.search(key) for key in keys[-2:])):
             self.learn(_unescaped(value))
         if named or placed:
             return REDACTED
-        called = (len(keys) <= 2 or above & _CALLED) and not above & _SAID
+        called = (len(keys) <= 2 or above & _CALLED) and not above & _CONVERSATION
         if called and not _ADDRESSES.isdisjoint(keys[-2:]):
             return self.query(_USER.sub(REDACTED, value))
         return value
 
 
 def _in_headers(keys: list[str]) -> bool:
-    """Whether this is a header of a tool, and not a function's parameter named `headers`."""
+    """Whether the keys lead to a header of a tool, not to a function's parameter named `headers`."""
     return any(keys[at : at + 3] == ["tools", "", "headers"] for at in range(len(keys) - 3))
 
 
 def _strings(text: str) -> Iterator[tuple[list[str], int, int]]:
-    """Yield the keys above each string value, and its begin and end in `text`; the key of a list item is ""."""
+    """Yield the keys that lead to each string value, and the value's begin and end in `text`.
+
+    The key of a list item is "".
+    """
     keys, string = [""], None
     for token in _TOKEN.finditer(text):
         mark = token[0]

@@ -10,22 +10,22 @@ The recorder writes an exchange like this:
       response:
         status: 200
         content_type: application/json
-        headers: {retry-after: '1'}     # only those that say when to retry
-        body: {id: v1_a}                # JSON without blanks; a string is the text itself, !!binary the bytes
+        headers: {retry-after: '1'}     # only the headers that say when to retry
+        body: {id: v1_a}                # sent as JSON without spaces; a string is the text itself, !!binary the bytes
     - request: ...
       response:
         status: 200
         content_type: text/event-stream
         events:
-        - after: 0.25                   # seconds since the answer began or since the event before; default 0
-          data: |+                      # a frame with the empty line that ends it
+        - after: 0.25                   # seconds since the previous event, or since the answer began; default 0
+          data: |+                      # a frame, including the empty line at its end
             event: done
             data: [DONE]
 
-        cut: true                       # the connection broke after what came
+        cut: true                       # the connection broke after the events above
 
-The exchange with the same method, path, query and body answers a request; all secrets count as equal, and JSON is
-compared by value. Equal requests get their answers in the order of the file, then the last one again and again.
+A request gets the answer of the exchange that has the same method, path, query and body. All secrets count as equal,
+and JSON is compared by value. Equal requests get their answers in the order of the file; the last answer is repeated.
 """
 
 from __future__ import annotations
@@ -68,7 +68,7 @@ def _checked(value: Any) -> Any:
 
 
 Body = Annotated[Any, AfterValidator(_checked)]
-"""A mapping or list is JSON, a string is the text itself, bytes are the bytes."""
+"""A body in the file: a mapping or list stands for JSON, a string for text, bytes for bytes."""
 
 
 class _Entry(BaseModel):
@@ -125,11 +125,11 @@ class Response:
     """A list is a stream: seconds to wait, then the bytes of a frame."""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
-    """Whether the connection breaks after the body instead of the answer ending."""
+    """Whether to cut the connection after the body instead of ending the answer properly."""
 
 
 class Replay:
-    """Recorded answers to requests. It remembers which of them it has sent."""
+    """Recorded answers to requests. It remembers which answers it has sent."""
 
     def __init__(self, exchanges: Iterable[Exchange]) -> None:
         self._redactor = Redactor()
@@ -140,12 +140,12 @@ class Replay:
             self._answers[key].append(exchange.response)
 
     def answer(self, method: str, path: str, query: str, body: bytes, secrets: Iterable[str] = ()) -> Response | None:
-        """Return the recorded answer to a request, None if there is none.
+        """Return the recorded answer to a request, or None if no exchange matches.
 
         Args:
             path: decoded, with the API's version.
             query: not decoded.
-            secrets: the keys in the request's headers. They are redacted in the request, as in the recording.
+            secrets: the API keys and tokens in the request's headers. They are redacted before the comparison.
         """
         for secret in secrets:
             self._redactor.learn(secret)
@@ -161,16 +161,19 @@ class Replay:
     def _key(self, method: str, path: str, query: str, body: bytes) -> Key:
         pairs = tuple(sorted(parse_qsl(self._redactor.query(query), keep_blank_values=True)))
         redacted = self._redactor.data(body)
-        said: str | bytes
+        compared: str | bytes
         try:
-            said = json.dumps(json.loads(redacted), sort_keys=True)
+            compared = json.dumps(json.loads(redacted), sort_keys=True)
         except (ValueError, RecursionError):
-            said = redacted
-        return method, self._redactor.without_known_secrets(path), pairs, said
+            compared = redacted
+        return method, self._redactor.without_known_secrets(path), pairs, compared
 
 
 def exchanges(entries: list[dict[str, Any]]) -> list[Exchange]:
-    """Parse the entries of a scenario file that have a `request`. Raises `Refused` (400) with the position."""
+    """Parse the entries of a scenario file that have a `request`.
+
+    Raises `Refused` (400) with the position of an invalid entry.
+    """
     return [_exchange(number, entry) for number, entry in enumerate(entries)]
 
 
@@ -180,7 +183,7 @@ def without_version(path: str) -> str:
 
 
 def from_bytes(data: bytes) -> Any:
-    """Return the most readable value from which `to_bytes` makes exactly these bytes."""
+    """Return the most readable value that `to_bytes` converts back to exactly these bytes."""
     try:
         text = data.decode()
         value = json.loads(text)
@@ -190,7 +193,7 @@ def from_bytes(data: bytes) -> Any:
         return text
     try:
         return value if isinstance(value, dict | list) and to_bytes(value) == data else text
-    except UnicodeEncodeError:  # half of a surrogate pair, which JSON can escape and UTF-8 cannot encode
+    except UnicodeEncodeError:  # a lone surrogate, which JSON can escape but UTF-8 cannot encode
         return text
 
 
@@ -200,11 +203,11 @@ def _exchange(number: int, entry: dict[str, Any]) -> Exchange:
     except ValidationError as error:
         wrong = error.errors(include_url=False)[0]
         place = ".".join(str(part) for part in wrong["loc"])
-        raise Refused(400, f"exchange number {number}{_asked(entry)}: {place}: {wrong['msg']}") from error
+        raise Refused(400, f"exchange number {number}{_request_line(entry)}: {place}: {wrong['msg']}") from error
 
 
-def _asked(entry: dict[str, Any]) -> str:
-    """Return method and path of an invalid entry for the error message, as far as it has them."""
+def _request_line(entry: dict[str, Any]) -> str:
+    """Return the method and path of an invalid entry, for the error message; "" if it has no request."""
     request = entry.get("request")
     if not isinstance(request, dict):
         return ""

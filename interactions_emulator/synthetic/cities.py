@@ -116,9 +116,10 @@ PLACES = (
 
 
 def find_places(name: str, count: int) -> list[Place]:
-    """Return up to `count` cities with this name, else with names that begin with it (3 letters or more), largest first.
+    """Return up to `count` cities with this name, largest first.
 
-    Case and accents do not matter. As in the real service, only names are compared: "Paris, Texas" finds nothing.
+    If there are none and `name` has at least 3 letters, cities whose names begin with it are returned. Case and accents
+    do not matter. As in the real service, only names are compared: "Paris, Texas" finds nothing.
     """
     wanted = _plain(name)
     if len(wanted) < 2:

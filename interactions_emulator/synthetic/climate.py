@@ -23,21 +23,30 @@ class Spot:
 
 @dataclass(frozen=True)
 class Sky:
-    """A day's weather. `rain` mm fall from hour `wet_from` on, for `wet_hours` hours."""
+    """A day's weather."""
 
     mean: float
+    """Mean temperature in °C."""
     swing: float
+    """Difference between the warmest and the coldest hour, in °C."""
     cloud: float
+    """Share of the sky that is covered, from 0 to 1."""
     rain: float
+    """Millimetres that fall from hour `wet_from` on, for `wet_hours` hours."""
     wet_from: int
     wet_hours: int
     chance: int
+    """Probability of rain in %."""
     wind: float
+    """Mean wind speed in km/h."""
 
 
 @dataclass(frozen=True)
 class Moment:
-    """The weather at one time: °C, %, mm per hour, WMO code, km/h, and whether it is day."""
+    """The weather at one time, in °C, %, mm per hour and km/h. `is_day` is 1 by day and 0 by night.
+
+    The names are those of Open-Meteo.
+    """
 
     temperature_2m: float
     apparent_temperature: float
@@ -52,8 +61,8 @@ class Moment:
 def day_sky(spot: Spot, day: date) -> Sky:
     """Return a day's weather.
 
-    The mean temperature falls with latitude and height and varies with the season of the hemisphere; chance adds
-    some degrees, clouds and rain.
+    The mean temperature falls with latitude and height, and follows the seasons of the hemisphere. A pseudo-random
+    number for the place and day adds some degrees, clouds and rain.
     """
     north = abs(spot.latitude)
     yearly = 27 - 0.46 * max(0.0, north - 15) - 0.0065 * spot.elevation
@@ -99,7 +108,7 @@ def moment(spot: Spot, when: datetime) -> Moment:
 
 
 def weather_code(sky: Sky, temperature: float, wet: bool) -> int:
-    """Return the WMO code: clear to overcast, fog, rain, snow in frost, thunderstorm in heavy warm rain."""
+    """Return the WMO code: clear to overcast or fog if not `wet`, else rain, snow in frost, or a warm thunderstorm."""
     if not wet:
         if sky.cloud > 0.9 and sky.wind < 8:
             return 45
@@ -115,7 +124,7 @@ def weather_code(sky: Sky, temperature: float, wet: bool) -> int:
 def sun(spot: Spot, day: date) -> tuple[datetime, datetime]:
     """Return sunrise and sunset in the time zone of `spot`, exact to a few minutes.
 
-    If the sun does not set, they are the first and the last minute of the day; if it does not rise, both are noon.
+    If the sun does not set, the result is the first and the last minute of the day; if it does not rise, twice noon.
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=spot.zone)
     offset = midnight.replace(hour=12).utcoffset() or timedelta()
@@ -152,6 +161,6 @@ def _apparent(temperature: float, humidity: float, wind: float) -> float:
 
 
 def _chance(spot: Spot, day: date, what: str) -> float:
-    """Return a number in [0, 1) that depends only on place (to 0.1°), day and `what`."""
+    """Return a pseudo-random number in [0, 1) that depends only on the place (to 0.1°), the day and `what`."""
     key = f"{spot.latitude:.1f} {spot.longitude:.1f} {day.isoformat()} {what}"
     return int.from_bytes(hashlib.sha256(key.encode()).digest()[:6]) / 2**48

@@ -1,4 +1,4 @@
-"""Draws PNG pictures: charts of numbers, and the shapes that a prompt names. The same input gives the same bytes."""
+"""Draws PNG pictures: charts of numbers, and shapes that a prompt names. Equal input gives equal bytes."""
 
 from __future__ import annotations
 
@@ -24,7 +24,9 @@ _DRAWING = threading.Lock()
 INK, SOFT, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
 LINES = ("#1a4f8b", "#c2571a", "#3f7d4e")
 MOST_NAMES, LONGEST_NAME = 12, 24
+"""Maximum number of names on the axis of a line chart, and of characters of a name."""
 LONG_SIDES = {"512": 512, "0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
+"""Pixels of a picture's longer side, by `image_size`."""
 FONTS = (
     "DejaVu Sans",
     "Noto Sans CJK SC",
@@ -37,7 +39,10 @@ FONTS = (
 
 @dataclass(frozen=True)
 class Chart:
-    """Named numbers: lines if `places` (the names' positions on the axis) is not empty, else bars. None is a gap."""
+    """A chart of numbers. Each name has one number in each entry of `values`; None leaves a gap.
+
+    The chart has lines if `places`, the positions of the names on the axis, is not empty; else it has bars.
+    """
 
     title: str
     source: str
@@ -49,12 +54,13 @@ class Chart:
 
 
 def draw_chart(chart: Chart) -> bytes:
-    """Draws bars or a line, 1440 pixels wide."""
+    """Draws a chart as a PNG, 1440 pixels wide."""
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.1, 0.2, 0.86, 0.62))
         _draw_line(axes, chart) if chart.places else _draw_bars(axes, chart)
-        axes.set_ylabel(_plain(clip(f"{'' if len(chart.values) > 1 else next(iter(chart.values))}{_in(chart)}", 60)))
+        name = "" if len(chart.values) > 1 else next(iter(chart.values))
+        axes.set_ylabel(_plain(clip(f"{name}{_axis_unit(chart)}", 60)))
         axes.set_xlabel(_plain(clip(chart.label, 60)))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#dedad2", linewidth=0.8)
@@ -69,10 +75,10 @@ def draw_chart(chart: Chart) -> bytes:
 
 
 def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -> bytes:
-    """Draws shapes in the colours that the prompt names, else in a palette; small print says that the emulator drew it.
+    """Draws the shapes and colours that the prompt names as a PNG. A caption says that the emulator drew it.
 
-    `aspect_ratio` is width to height, such as "16:9"; `image_size` is the longer side: 512, 1K, 2K or 4K. Other values
-    count as "1:1" and "1K".
+    If the prompt names none, they are chosen pseudo-randomly. `aspect_ratio` is width to height, such as "16:9".
+    `image_size` is the longer side: 512, 0.5K, 1K, 2K or 4K. Other values count as "1:1" and "1K".
     """
     ratio = re.fullmatch(r"(\d{1,2}):(\d{1,2})", aspect_ratio)
     wide, high = (int(ratio[1]) or 1, int(ratio[2]) or 1) if ratio else (1, 1)
@@ -81,8 +87,8 @@ def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -
     return _png(lambda figure: _draw_scene(figure, prompt), wide * scale, high * scale, side / 8)
 
 
-class _Wish(NamedTuple):
-    """Shapes that a prompt names: number, colour ("" if not given) and shape."""
+class _Shapes(NamedTuple):
+    """Shapes that a prompt names: their number, colour ("" if not given) and shape."""
 
     many: int
     colour: str
@@ -115,16 +121,16 @@ _PALETTES = (
 )
 
 
-def _wishes(prompt: str) -> list[_Wish]:
+def _shapes_in(prompt: str) -> list[_Shapes]:
     """The shapes in a prompt such as `three red circles and a blue star`, in order."""
-    found: list[_Wish] = []
+    found: list[_Shapes] = []
     count, colour = 0, ""
     for word in words(prompt[:2_000]):
         shape = next(
             (_SHAPES[one] for one in (word, word.removesuffix("s"), word.removesuffix("es")) if one in _SHAPES), ""
         )
         if shape:
-            found.append(_Wish(count or (3 if word not in _SHAPES else 1), colour, shape))
+            found.append(_Shapes(count or (3 if word not in _SHAPES else 1), colour, shape))
             count, colour = 0, ""
         elif word in _COLOURS:
             colour = word
@@ -139,18 +145,18 @@ def _draw_scene(figure: Figure, prompt: str) -> None:
     width, height = figure.get_size_inches()
     chance = random.Random(hashlib.sha256(prompt.encode(errors="replace")).digest())
     ground, *palette = chance.choice(_PALETTES)
-    wishes = _wishes(prompt)
-    shaped = {wish.colour for wish in wishes}
-    named = [word for word in words(prompt[:2_000]) if word in _COLOURS and word not in shaped]
+    wanted = _shapes_in(prompt)
+    used = {shapes.colour for shapes in wanted}
+    named = [word for word in words(prompt[:2_000]) if word in _COLOURS and word not in used]
     palette = [_COLOURS[word] for word in named] or palette
     axes = figure.add_axes((0, 0, 1, 1))
     axes.set(xlim=(0, width), ylim=(0, height))
     axes.axis("off")
     axes.add_patch(Rectangle((0, 0), width, height, color=ground))
-    if not wishes:
-        shapes = ("circle", "triangle", "square", "ring", "wave", "hexagon")
-        wishes = [_Wish(1, "", chance.choice(shapes)) for _ in range(chance.randint(7, 12))]
-    things = [(wish.shape, wish.colour) for wish in wishes for _ in range(min(wish.many, 20))]
+    if not wanted:
+        kinds = ("circle", "triangle", "square", "ring", "wave", "hexagon")
+        wanted = [_Shapes(1, "", chance.choice(kinds)) for _ in range(chance.randint(7, 12))]
+    things = [(shapes.shape, shapes.colour) for shapes in wanted for _ in range(min(shapes.many, 20))]
     room = min(width, height) / (1.6 * math.sqrt(len(things)) + 0.6)
     columns = max(1, round(math.sqrt(len(things) * width / height)))
     rows = -(-len(things) // columns)
@@ -225,19 +231,20 @@ def _name_ticks(axes: Axes, places: list[float], names: tuple[str, ...]) -> None
     axes.set_xticks(places, shown, rotation=35 if slanted else 0, ha="right" if slanted else "center", fontsize=9)
 
 
-def _in(chart: Chart) -> str:
+def _axis_unit(chart: Chart) -> str:
+    """The unit for the axis label; "" if there is none or the names of the values contain it."""
     if not chart.unit or any(chart.unit in name for name in chart.values):
         return ""
     return f" ({chart.unit})" if len(chart.values) == 1 else chart.unit
 
 
 def _plain(text: str) -> str:
-    """The text with `$` escaped, which would begin a formula in matplotlib."""
+    """The text with `$` escaped, because matplotlib would read it as the start of a formula."""
     return text.encode(errors="replace").decode().replace("$", r"\$")
 
 
 def _png(draw: Callable[[Figure], None], width: float, height: float, dots: float) -> bytes:
-    """`width` and `height` in inches, `dots` per inch."""
+    """Runs `draw` on a figure of `width` by `height` inches with `dots` per inch, and returns it as a PNG."""
 
     from matplotlib import font_manager, rc_context
     from matplotlib.backends.backend_agg import FigureCanvasAgg

@@ -1,8 +1,8 @@
 """A weather service with the interface of Open-Meteo: geocoding and forecast, with synthetic values.
 
-Cities and coordinates are real (`cities.py`), the weather is made up (`climate.py`), and each answer says so
-with `"synthetic": true`. Parameters, units, answers and errors have the form of the real service, as far as a
-weather tool uses them; other parameters are ignored, other variables are refused.
+Cities and coordinates are real (`cities.py`); the weather is made up (`climate.py`), and each answer says so with
+`"synthetic": true`. Parameters, units, answers and errors have the form of the real service. Only those that a weather
+tool uses are implemented: other parameters are ignored, and other weather variables get an error.
 """
 
 from __future__ import annotations
@@ -39,11 +39,11 @@ _TEMPERATURE = {"celsius": ("°C", 1.0, 0.0), "fahrenheit": ("°F", 1.8, 32.0)}
 _WIND = {"kmh": ("km/h", 1.0), "ms": ("m/s", 1 / 3.6), "mph": ("mp/h", 0.621371), "kn": ("kn", 0.539957)}
 _PRECIPITATION = {"mm": ("mm", 1.0), "inch": ("inch", 1 / 25.4)}
 _NEAR = 3.0
-"""Distance from a city, in degrees, within which a point gets the city's time zone and height."""
+"""Degrees of a great circle: a point closer than this to a city gets the city's time zone and height."""
 
 
 class BadQuery(Exception):
-    """An invalid query; it is answered with 400 and the reason."""
+    """An invalid query. The answer has status 400 and the reason."""
 
 
 async def geocode(request: Request) -> Response:
@@ -52,12 +52,15 @@ async def geocode(request: Request) -> Response:
 
 
 async def predict(request: Request) -> Response:
-    """Answer `GET /weather/v1/forecast` for the real time."""
+    """Answer `GET /weather/v1/forecast`, from the current real time on."""
     return _answer(lambda: forecast(request.query_params, time.time()))
 
 
 def search(query: Mapping[str, str]) -> Answer:
-    """Answer a geocoding query (`name`, `count`); for an unknown name the answer has no `results`."""
+    """Answer a geocoding query (`name`, `count`). Raises `BadQuery` with the reason.
+
+    The answer to an unknown name has no `results`.
+    """
     if not query.get("name"):
         raise BadQuery("Parameter 'name' is required.")
     count = _number(query, "count", 10, 1, 100)
@@ -67,7 +70,7 @@ def search(query: Mapping[str, str]) -> Answer:
 
 
 def forecast(query: Mapping[str, str], now: float) -> Answer:
-    """Answer a forecast query for `now`, in seconds since 1970. Raises `BadQuery` with the reason."""
+    """Answer a forecast query at the time `now`, in seconds since 1970. Raises `BadQuery` with the reason."""
     spot, zone_name = _spot(query)
     days = int(_number(query, "forecast_days", 7, 0, 16))
     convert, units = _units(query)
@@ -114,7 +117,7 @@ def _answer(ask: Callable[[], Answer]) -> Response:
 
 
 def _result(place: Place) -> Answer:
-    # The real service uses GeoNames ids; these ids are above all of them.
+    # The ids are larger than all GeoNames ids, which the real service returns.
     named = {key: value for key, value in place._asdict().items() if key != "also"}
     return {"id": 900_000_000 + PLACES.index(place)} | named
 
@@ -162,7 +165,7 @@ def _hours(spot: Spot, day: date) -> list[datetime]:
 
 
 def _units(query: Mapping[str, str]) -> tuple[Callable[[str, Any], Any], dict[str, str]]:
-    """Return how to convert a variable's value to the units asked for, and the unit of each variable."""
+    """Return a function that converts a variable's value to the requested unit, and the unit of each variable."""
     temperature, per_degree, zero = _TEMPERATURE[_choice(query, "temperature_unit", "celsius", _TEMPERATURE)]
     wind, per_kmh = _WIND[_choice(query, "wind_speed_unit", "kmh", _WIND)]
     depth, per_mm = _PRECIPITATION[_choice(query, "precipitation_unit", "mm", _PRECIPITATION)]

@@ -76,10 +76,13 @@ def test_what_a_document_does_not_say_is_not_invented_but_searched_for_if_it_may
     [
         (document(b"%PDF-1.4 broken", "application/pdf"), "damaged"),
         (document(pdf("words", password="x"), "application/pdf"), "password"),
-        (document(b"PK", "application/msword"), "application/msword is none of"),
+        (document(b"PK", "application/msword"), "application/msword is not supported"),
         (document(b"  ", "text/plain"), "empty"),
         ({"type": "document", "mime_type": "application/pdf", "data": "%%%"}, "damaged|base64"),
-        ({"type": "document", "uri": "gs://bucket/a.pdf"}, "nothing is fetched from addresses (gs://bucket/a.pdf)"),
+        (
+            {"type": "document", "uri": "gs://bucket/a.pdf"},
+            "files are not downloaded from addresses (gs://bucket/a.pdf)",
+        ),
     ],
 )
 def test_a_document_that_cannot_be_read_is_named_with_the_reason(
@@ -112,7 +115,7 @@ def test_a_picture_is_measured_not_understood(ask: Ask) -> None:
     data = base64.b64encode(file.getvalue()).decode()
     for stated, told in (("image/png", "PNG, 64 × 48"), ("image/jpeg", "PNG, sent as image/jpeg, 64 × 48")):
         text = text_of(ask(asked("What is this?", {"type": "image", "mime_type": stated, "data": data})))
-        assert f"I see 1 image ({told}, 1 kB)" in text and "does not look into pictures" in text
+        assert f"I see 1 image ({told}, 1 kB)" in text and "does not analyse images" in text
 
 
 def test_nobody_answers_a_document_where_none_is_attached(ask: Ask) -> None:

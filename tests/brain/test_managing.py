@@ -88,7 +88,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("running", "stop it", "cancel_research", CATS),
     ("running", "abbrechen", "cancel_research", CATS),
     ("running", "I need sources from 2025 only", "says", "cannot be changed"),
-    ("running", "Do a German version as well", "says", "when the report is there"),
+    ("running", "Do a German version as well", "says", "when the report is complete"),
     ("done", "Write an executive summary", "ask_report", CATS),
     ("done", "Create slides from this", "ask_report", CATS),
     ("done", "I want a table of prices in it", "ask_report", CATS),
@@ -313,7 +313,7 @@ def test_a_reference_is_resolved_by_the_last_topic(ask: Ask, earlier: str, messa
 
 
 def test_an_order_without_a_topic_is_asked_back(ask: Ask) -> None:
-    assert "What is to be researched?" in decided(ask, "Write a research report about that")[1]["text"]
+    assert "What do you want to research?" in decided(ask, "Write a research report about that")[1]["text"]
     assert decided(ask, "Write a research report about that", "done")[1]["brief"].endswith("cats and their sleep")
 
 

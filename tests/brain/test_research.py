@@ -88,7 +88,7 @@ def test_collaborative_planning_gives_a_plan_and_the_go_ahead_its_research(brain
 
 def test_nothing_found_is_said_and_nothing_is_cited(brain: Brain, corpus: Corpus) -> None:
     beats = run(brain, "Research the price dynamics of chub mackerel in Pacific Rim markets")
-    assert "hold nothing" in report(beats) and "from 0 local documents" in report(beats)
+    assert "so there is nothing to report" in report(beats) and "from 0 local documents" in report(beats)
     assert quoted(beats[-1].step, corpus) == []
 
 

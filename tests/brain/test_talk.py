@@ -75,7 +75,7 @@ def test_citations_count_bytes(ask: Ask, corpus: Corpus) -> None:
 
 def test_what_the_documents_do_not_know_is_not_invented(ask: Ask) -> None:
     [*_, answer] = ask("Who won the football world cup in 1998?", tools=[SEARCH])
-    assert "hold nothing" in answer["content"][0]["text"]
+    assert "was found in the local documents" in answer["content"][0]["text"]
     assert "annotations" not in answer["content"][0]
 
 
@@ -116,7 +116,7 @@ def test_it_says_what_it_is_and_what_it_can_do(ask: Ask) -> None:
 def test_pictures_are_acknowledged(ask: Ask) -> None:
     picture = {"type": "image", "mime_type": "image/png", "data": "A" * 16_000}
     text = text_of(ask({"type": "user_input", "content": [{"type": "text", "text": "What is this?"}, picture]}))
-    assert text.count("I see 1 image (image/png, 12 kB); the emulator does not look into pictures") == 1
+    assert text.count("I see 1 image (image/png, 12 kB); the emulator does not analyse images") == 1
 
 
 def test_a_report_can_be_asked_about_afterwards(ask: Ask, brain: Brain) -> None:

@@ -164,7 +164,7 @@ def test_a_file_that_cannot_be_written_ends_the_recorder(api: Emulator, tmp_path
 
 def test_a_file_with_something_in_it_is_left_alone(file: Path) -> None:
     file.write_text("- match: {}")
-    with pytest.raises(Refused, match=r"recorded\.yaml has something in it"):
+    with pytest.raises(Refused, match=r"recorded\.yaml is not empty"):
         Recording(file, "http://127.0.0.1")
     assert file.read_text() == "- match: {}"
 

@@ -1,4 +1,4 @@
-"""Builds the steps of an answer, deterministically: text with citations, thoughts, calls."""
+"""Builds the steps of an answer: text with citations, thoughts, and calls. The same turn gives the same steps."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ _MARKUP = re.compile(r"[`*]+|(?<!\w)_+|_+(?!\w)")
 
 
 class Draft:
-    """A text under construction. Its citations count UTF-8 bytes, end exclusive, as the API does."""
+    """A text under construction. Citation positions are UTF-8 byte offsets, end exclusive, as in the API."""
 
     def __init__(self, documents_url: str) -> None:
         self._url = documents_url if not documents_url or documents_url.endswith("/") else documents_url + "/"
@@ -26,18 +26,18 @@ class Draft:
         self._annotations: list[dict[str, Any]] = []
 
     def write(self, text: str) -> Draft:
-        """Appends text."""
+        """Appends text and returns the draft."""
         self._pieces.append(text)
         self._bytes += len(text.encode(errors="replace"))
         return self
 
     def quote(self, sentence: str, source: Passage) -> Draft:
-        """Appends a sentence from `source`, with its citation. What looks like Markdown in it stays text."""
+        """Appends a sentence from `source` with its citation, and returns the draft. Markdown marks are escaped."""
         start = self._bytes
         self.write(_MARKUP.sub(lambda found: "".join(f"\\{character}" for character in found[0]), sentence))
         place = {"start_index": start, "end_index": self._bytes}
         cited: dict[str, Any]
-        if source.document_id.startswith(ATTACHED):  # it has no URL
+        if source.document_id.startswith(ATTACHED):  # an attached document has no URL
             cited = {"type": "file_citation", "file_name": source.title, "source": sentence}
             cited |= {"page_number": source.page} if source.page else {}
         else:
@@ -59,7 +59,7 @@ def say(text: str) -> Step:
 
 
 class Ids:
-    """Makes ids and signatures that are always the same for the same turn."""
+    """Makes ids and signatures. The same turn always gives the same ones."""
 
     def __init__(self, turn: Turn) -> None:
         last = turn.steps[-1] if turn.steps else {}
@@ -80,7 +80,7 @@ class Ids:
 
 
 def sendable(value: Any) -> Any:
-    """A step without halves of surrogate pairs, which JSON may contain but UTF-8 cannot encode."""
+    """A step with its lone surrogates replaced, because JSON can contain them but UTF-8 cannot encode them."""
     if isinstance(value, str):
         return value.encode("utf-8", "replace").decode()
     if isinstance(value, dict):

@@ -1,4 +1,4 @@
-"""Fills a function's arguments from a message, guided by the names, types and descriptions in its schema."""
+"""Fills a function's arguments from a message, by the names, types and descriptions of its parameters."""
 
 from __future__ import annotations
 
@@ -28,8 +28,8 @@ def fill(
 ) -> Filled:
     """The arguments of one call, including the `fixed` ones.
 
-    Required arguments that are not in the message are taken from the `previous` call of the function. If the message
-    `follows` that call and only says what is different, optional ones are taken from it too.
+    Required arguments that are not in the message are taken from the `previous` call of the function. `follows` means
+    that the message says only what differs from that call: optional arguments are then taken from it too.
     """
     properties: dict[str, Any] = parameters.get("properties") or {}
     required = [key for key in parameters.get("required") or [] if key in properties]
@@ -58,7 +58,7 @@ def fill_all(
     previous: dict[str, Any] | None = None,
     follows: bool = False,
 ) -> list[Filled]:
-    """One `Filled` for each place if the message names several and the function takes one, else a single `Filled`."""
+    """One call for each place if the message names several places and the function takes one place, else one call."""
     one = fill(parameters, message, fixed, previous, follows)
     for key, raw in (parameters.get("properties") or {}).items():
         schema = plain_schema(raw)
@@ -71,7 +71,7 @@ def fill_all(
 
 
 def plain_schema(schema: Any) -> Schema:
-    """A schema with a lower-case `type` and without "or null"."""
+    """A schema with a single lower-case `type` other than null, and without `anyOf` or `oneOf`."""
     if not isinstance(schema, dict):
         return {"type": "string"}
     for key in ("anyOf", "oneOf", "any_of"):
@@ -173,7 +173,7 @@ def _read_number(text: str) -> float:
 
 
 def days_in(plain: str) -> int | None:
-    """The number of days from today, included, that a message asks about, or None."""
+    """The number of days, including today, that a message asks about, or None."""
     if match := re.search(rf"({_NUMBER})[\s-]*(days?|weeks?|jours|tage|días|天)", plain):
         return int(_read_number(match[1])) * (7 if match[2].startswith("week") else 1)
     for pattern, days in (
@@ -279,7 +279,7 @@ _LEAD = re.compile(
 
 
 def subject_of(message: str) -> str:
-    """The subject of a message in its own words, without polite words and "look up", "tell me about"."""
+    """The subject of a message in the user's words, without polite words and phrases such as "tell me about"."""
     plain = " ".join(message.split())
     start = core(message)[:25]
     at = plain.casefold().find(start) if start else -1

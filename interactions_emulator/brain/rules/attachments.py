@@ -1,4 +1,4 @@
-"""Reads the files that come with a message: describes pictures, and makes documents quotable."""
+"""Reads the files that come with a message: describes images, audio and video, and indexes documents."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from interactions_emulator.corpus.tables import Table
 from interactions_emulator.corpus.words import clip
 
 ATTACHED = "attached:"
-"""Prefix of attached documents' ids; ids in a corpus have no colon."""
+"""Prefix of the ids of attached documents. The ids of other documents have no colon."""
 _MARKUP: dict[str, Markup] = {
     "application/pdf": "pdf",
     "text/plain": "plain",
@@ -31,7 +31,7 @@ _PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
 
 class Attached(NamedTuple):
-    """The documents of a conversation: a corpus of the readable ones, and messages about the others."""
+    """The documents of a conversation: a corpus of the readable documents, and an error message for each other one."""
 
     corpus: Corpus
     unread: tuple[str, ...]
@@ -52,22 +52,25 @@ def read_documents(parts: Iterable[Mapping[str, Any]]) -> Attached:
 
 
 class CombinedCorpus:
-    """The attached documents and the corpus, searched together; passages of the attached ones come first."""
+    """The attached documents and the corpus, searched together."""
 
     def __init__(self, attached: Corpus, corpus: Corpus) -> None:
         self._both = (attached, corpus)
 
     def search(self, query: str, limit: int) -> list[Passage]:
-        """See `Corpus.search`."""
+        """The best passages of the attached documents, then of the corpus, up to `limit` of each."""
         return [passage for corpus in self._both for passage in corpus.search(query, limit)]
 
     def weights(self, query: str) -> dict[str, tuple[float, int]]:
-        """See `Corpus.weights`; the weight is that of the corpus, since it is larger than the attached documents."""
+        """The weight of each stem of the query, and the number of passages that contain the stem.
+
+        The weight is that in the corpus, which is larger than the attached documents.
+        """
         attached, known = (corpus.weights(query) for corpus in self._both)
         return {term: (weight, count + attached[term][1]) for term, (weight, count) in known.items()}
 
     def tables(self, document_id: str) -> list[Table]:
-        """See `Corpus.tables`."""
+        """The tables of a document that can be drawn, in order."""
         return self._both[not document_id.startswith(ATTACHED)].tables(document_id)
 
 
@@ -82,12 +85,12 @@ def described(part: Mapping[str, Any]) -> str:
 
 
 def all_text(corpus: Corpus) -> str:
-    """The prose of all documents."""
+    """The prose of all documents of a corpus."""
     return "\n\n".join(one.text for entry in corpus.documents() for one in corpus.passages(entry.document_id))
 
 
 def _picture(data: str, mime_type: str) -> str:
-    from PIL import Image  # here: the import is slow, and most messages have no picture
+    from PIL import Image  # imported here: it is slow, and most messages have no picture
 
     try:
         with Image.open(io.BytesIO(base64.b64decode(data)), formats=_PICTURES) as image:
@@ -104,14 +107,16 @@ def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
     """Read one document. Raises `Unreadable` with the reason."""
     kind = mime_type.partition(";")[0].strip().lower()
     if not isinstance(data, str) or not data:
-        raise Unreadable(f"nothing is fetched from addresses ({clip(uri, 200)}), send its data")
+        raise Unreadable(f"files are not downloaded from addresses ({clip(uri, 200)}): send the file's data")
     try:
         raw = base64.b64decode(data)
     except ValueError as error:
         raise Unreadable(f"its data is not base64 ({error})") from error
     markup = _MARKUP.get(kind) or ("pdf" if raw.startswith(b"%PDF-") else "plain" if kind.startswith("text/") else None)
     if markup is None:
-        raise Unreadable(f"{kind or 'a document without a mime_type'} is none of {', '.join(sorted(_MARKUP))}")
+        raise Unreadable(
+            f"{kind or 'a document without a mime_type'} is not supported; use one of {', '.join(sorted(_MARKUP))}"
+        )
     if markup == "pdf":
         title, text = read_pdf(raw)
     else:

@@ -45,7 +45,7 @@ _LEFT_OUT = re.compile(
 
 @dataclass(frozen=True)
 class Aspect:
-    """One thing that the brief asks for, in its own words, with the search query for it."""
+    """A subject of the brief in the brief's own words, and the search query for it."""
 
     label: str
     query: str
@@ -68,7 +68,10 @@ class Brief:
 
 
 def read_brief(heard: ParsedTurn) -> Brief:
-    """The brief of a turn. If the message is only a go-ahead or a short addition, the earlier brief is included."""
+    """The brief of a turn.
+
+    If the message only agrees, it is the earlier brief; a message of a few words is added to the earlier brief.
+    """
     earlier = [said.text for said in heard.before if said.speaker == "user" and not is_assent(said.text)]
     text = heard.message or heard.asked
     if earlier and (is_assent(text) or len(terms(text)) < 5):
@@ -134,7 +137,7 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
         label = _WIDE_REQUEST.sub("", _REQUEST.sub("", core(clause))).strip(" .,'\"-؟")
         label = re.sub(r"\s+in (?:great |more )?(?:detail|depth)$", "", label)
         start = clause.casefold().find(label)
-        label = clause[start : start + len(label)] if start >= 0 else label  # with the original capitals
+        label = clause[start : start + len(label)] if start >= 0 else label  # restore the original capitals
         stems = tuple(dict.fromkeys(terms(label)))
         if not stems or len(stems) > 14 or label in found:
             continue
@@ -148,6 +151,6 @@ def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
 
 
 def enumerated(text: str) -> tuple[str, ...]:
-    """The short names in a list such as `costs, nature and history`."""
+    """The names in an enumeration such as `costs, nature and history`: up to 8 names of up to 8 words."""
     parts = [part.strip(" \"'.:") for part in re.split(r",|;|\band\b|&|、|和", text)]
     return tuple(part for part in parts if part and len(part.split()) <= 8)[:8]

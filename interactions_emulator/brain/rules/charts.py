@@ -1,4 +1,4 @@
-"""Charts of a report, drawn from the tables of the documents that it cites."""
+"""Selects the charts of a report from the tables of the documents that the report cites."""
 
 from __future__ import annotations
 
@@ -15,11 +15,14 @@ from interactions_emulator.synthetic.pictures import Chart
 MOST_CHARTS = 2
 MOST_BARS, MOST_POINTS = 20, 400
 NEAR = 0.3
-"""Minimum share of the topic's words in a table and its document's title, unless the document came with the brief."""
+"""Minimum share of the topic's words, from 0 to 1, in a table and the title of its document.
+
+Tables of documents that came with the brief need no such share.
+"""
 
 
 class Figure(NamedTuple):
-    """A chart, its description, and the document that it is drawn from."""
+    """A chart, its caption, and a passage of the document that contains the table."""
 
     caption: str
     source: Passage
@@ -29,7 +32,10 @@ class Figure(NamedTuple):
 def figures(
     shelf: CombinedCorpus, documents: Sequence[Passage], share: Callable[[str], float], without: Sequence[str]
 ) -> list[Figure]:
-    """Up to two charts from the tables of `documents`, nearest to the topic first; `share` scores a text's nearness."""
+    """Up to two charts from the tables of `documents`, the ones nearest to the topic first.
+
+    `share` returns the share of the topic's words in a text, from 0 to 1. Tables about `without` are left out.
+    """
     found: list[tuple[float, int, Figure]] = []
     for passage in {one.document_id: one for one in documents}.values():
         for table in shelf.tables(passage.document_id):

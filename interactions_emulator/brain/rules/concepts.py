@@ -9,21 +9,25 @@ from interactions_emulator.corpus.words import stem
 
 
 class Concept(NamedTuple):
-    """`names`: words that a schema may use for it. `cues`: words in a text that indicate it; each counts once."""
+    """A concept such as spam.
+
+    `names` are the stems of words that a schema may use for it. `cues` matches words that indicate it in a text; equal
+    words count once.
+    """
 
     names: frozenset[str]
     cues: re.Pattern[str]
 
 
 class Match(NamedTuple):
-    """How strongly a text indicates a concept, and by which words."""
+    """How strongly a text indicates a concept, and the first words that do so."""
 
     weight: float
     cues: tuple[str, ...]
 
 
 def concepts_of(name: str) -> list[str]:
-    """The concepts that a value such as `self_harm`, `harmful` or `isSpam` means."""
+    """The concepts that a name such as `self_harm`, `harmful` or `isSpam` means."""
     parts = re.sub(r"(?<=[a-z])(?=[A-Z])", " ", name).replace("_", " ").replace("-", " ").casefold().split()
     stems = {stem(part) for part in parts} | {stem("".join(parts))}
     direct = [key for key, concept in CONCEPTS.items() if stems & concept.names]
@@ -34,7 +38,7 @@ def concepts_of(name: str) -> list[str]:
 
 
 def is_benign(name: str) -> bool:
-    """Whether a value means that nothing special was found."""
+    """Whether a name means that nothing special was found, such as `safe` or `other`."""
     return bool({stem(part) for part in re.split(r"[\s_-]+", name.casefold())} & _BENIGN) and not re.match(
         r"(?i)(un|not|in)", name
     )
@@ -42,12 +46,13 @@ def is_benign(name: str) -> bool:
 
 def match(concept: str, text: str) -> Match:
     """Find the words in a text that indicate a concept."""
-    told = _REPORTED.sub(" ", text) if concept in _TELLABLE else text
+    told = _REPORTED.sub(" ", text) if concept in _NOT_IF_REPORTED else text
     found = dict.fromkeys(" ".join(m.group().split()).casefold() for m in CONCEPTS[concept].cues.finditer(told))
     return Match(float(len(found)), tuple(found)[:5])
 
 
-_TELLABLE = ("violence", "dangerous", "harassment")
+_NOT_IF_REPORTED = ("violence", "dangerous", "harassment")
+"""Concepts that do not count in news and complaints about other people."""
 _REPORTED = re.compile(
     r"""
         (?:^|(?<=[.!?]\s))(?=[^.!?]*\b(?:police|courts?|jury|convict\w*|sentenced|arrest\w*|jailed|prosecut\w+|on\strial)\b)
@@ -55,7 +60,7 @@ _REPORTED = re.compile(
     |\b(?:called|calling|calls)\s(?:me|him|her|us|them)\s(?:an?\s)?(?:\w+\s)?\w+""",
     re.IGNORECASE | re.VERBOSE,
 )
-"""News and complaints about what other people did or said."""
+"""Matches news and complaints about what other people did or said."""
 
 
 def _stems(text: str) -> frozenset[str]:
@@ -206,5 +211,6 @@ UMBRELLAS: dict[str, tuple[str, ...]] = {
     stem("flagged"): ("violence", "hate", "self_harm", "dangerous", "sexual", "profanity", "harassment", "spam"),
     stem("complaint"): ("negative",),
 }
+"""The concepts that a general word includes, by the stem of the word."""
 GRAVITY = ("self_harm", "violence", "hate", "dangerous")
-"""Serious concepts, preferred to milder ones when both are found."""
+"""Serious concepts, which are chosen before milder ones if a text indicates both."""

@@ -24,7 +24,7 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
     found = relevant(corpus, query)
     draft = Draft(documents_url)
     if not found:
-        draft.write(f"The local documents hold nothing on “{query[:200]}”.")
+        draft.write(f"Nothing about “{query[:200]}” was found in the local documents.")
         draft.write(" I am an emulator: I search local documents only, not the web, and I do not guess.")
     else:
         names = listed([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])
@@ -44,7 +44,10 @@ def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draf
 
 
 def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[str, Passage]]:
-    """Two to four sentences from one to three documents that match the query; [] if none has a share of `enough`."""
+    """Up to four sentences from up to three documents that match the query.
+
+    The result is [] if no passage has at least the share `enough` of the query's words.
+    """
     weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
     telling = max(weights, key=lambda term: weights[term], default="")
     passages = [
@@ -114,11 +117,12 @@ def from_text(text: str, question: str, most: int) -> list[str]:
 
 
 def quotable(sentence: str, alone: bool = True) -> bool:
-    """Whether a sentence can be quoted: complete, made of words and, if `alone`, clear without the one before it."""
+    """Whether a sentence can be quoted: complete, made of words and, if `alone`, clear without its context."""
     wide = bool(re.search(f"[{UNSPACED}]", sentence))
     last = sentence.rstrip("\"'”’»)")[-1:]
-    if not (10 if wide else 35) <= len(sentence) <= 420 or not (last in ENDS or "\u0e00" <= last < "\u0f00"):
-        return False  # Thai and Lao have no full stop
+    ended = last in ENDS or "\u0e00" <= last < "\u0f00"  # Thai and Lao have no full stop
+    if not (10 if wide else 35) <= len(sentence) <= 420 or not ended:
+        return False
     first = next(filter(str.isalnum, sentence[:4]), "")
     if not wide and (len(sentence.split()) < 5 or not first or (first.islower() and sentence[0] != "`")):
         return False
@@ -139,6 +143,7 @@ _HANGING = re.compile(
     r"|(?i:please|copyright|refer to|thanks?|check out|visit|read the|click|licensed|if (?:you|your \w+) (?:want"
     r"|wish|like|benefit|find))\b"
 )
+"""Matches a sentence that refers to the sentence before, or that addresses the reader."""
 
 
 def alike(one: str, other: str) -> bool:

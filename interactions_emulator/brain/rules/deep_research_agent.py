@@ -1,4 +1,4 @@
-"""Extractive research over the corpus: plans, searches, searches again for missing aspects, writes a report."""
+"""Researches the corpus: plans, searches, searches again for missing aspects, and writes a report of quotations."""
 
 from __future__ import annotations
 
@@ -24,28 +24,33 @@ from interactions_emulator.synthetic.pictures import draw_chart
 
 
 class _Bar(NamedTuple):
-    """Minimum shares of words (0 to 1): of the aspect in a passage, of the topic in it, of the aspect in a sentence."""
+    """Minimum shares of words, from 0 to 1, for a sentence to be quoted."""
 
     passage: float
+    """Share of the aspect's words in the passage."""
     topic: float
+    """Share of the topic's words in the passage."""
     sentence: float
+    """Share of the query's words in the sentence."""
 
 
 USUAL, WIDER = _Bar(0.5, 0.3, 0.25), _Bar(0.35, 0.25, 0.35)
+"""For the searches of a run, and for a last search if they found too few documents."""
 OWN = _Bar(0.3, 0.2, 0.2)
 """For documents that came with the brief."""
 PLANNING, WRITING, WHOLE = 60.0, 120.0, 1200.0
-"""Virtual seconds of planning, of writing and of the whole run; about as long as Gemini takes."""
+"""Virtual seconds of planning, of writing and of the whole run, which takes about as long as with Gemini."""
 MOST_ROUNDS, MOST_MISSED = 7, 3
-"""Maximum number of searches for a brief with few aspects, and of aspects that are searched for again."""
+"""Maximum number of searches for a brief with few aspects, and of aspects for which a second search is made."""
 ENOUGH_DOCUMENTS = 3
+"""If a run has quoted fewer documents than this, it searches once more with `WIDER`."""
 PER_ROUND, PER_DOCUMENT = 12, 4
 """Maximum number of sentences taken in one round, and from one document in a round."""
 
 
 @dataclass(frozen=True)
 class Round:
-    """One search and the findings taken from its hits."""
+    """One search and its findings."""
 
     query: str
     aspect: Aspect
@@ -94,7 +99,7 @@ def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
 
 
 def investigate(brief: Brief, corpus: CombinedCorpus) -> list[Round]:
-    """Searches for each aspect, again for aspects without findings, then for headings among the best findings."""
+    """Searches for each aspect, again for aspects without findings, and then for headings of the best findings."""
     rounds: list[Round] = []
     for aspect in brief.aspects:
         rounds.append(_round(corpus, brief, aspect.query, aspect, rounds))
@@ -115,7 +120,7 @@ def investigate(brief: Brief, corpus: CombinedCorpus) -> list[Round]:
 def _round(
     corpus: CombinedCorpus, brief: Brief, query: str, aspect: Aspect, before: Sequence[Round], bar: _Bar = USUAL
 ) -> Round:
-    """One search. For an aspect that is not in the brief, each sentence must have words of the topic."""
+    """Makes one search. For an aspect that is not in the brief, each quoted sentence must have words of the topic."""
     known = [finding.sentence for one in before for finding in one.findings]
     lead = aspect not in brief.aspects
     without = [set(terms(one)) for one in brief.without]
@@ -162,7 +167,7 @@ class _Weights:
 
 
 def _shared_out(brief: Brief, shelf: CombinedCorpus, findings: list[Finding]) -> list[Finding]:
-    """The findings, where an aspect without its own takes over those about it that other aspects found first."""
+    """The findings, some moved to another aspect: an aspect without findings gets those of others that are about it."""
     for aspect in brief.aspects:
         if any(finding.aspect == aspect for finding in findings):
             continue
@@ -182,7 +187,7 @@ def _known(corpus: CombinedCorpus, label: str) -> str:
 
 
 def _lead(brief: Brief, rounds: Sequence[Round]) -> Aspect | None:
-    """What to search next: the best unsearched heading or title that shares words with the brief."""
+    """The next subject to search for: the heading or title of the best findings that shares words with the brief."""
     searched = [set(terms(one.query)) for one in rounds]
     topic = set(terms(brief.text))
     findings = sorted((f for one in rounds for f in one.findings), key=lambda f: -f.score)
@@ -197,7 +202,7 @@ def _lead(brief: Brief, rounds: Sequence[Round]) -> Aspect | None:
 
 def _reading(one: Round) -> str:
     if not one.findings:
-        return f"“{clip(one.query, 120)}” is not spoken of in the local documents."
+        return f"The local documents do not mention “{clip(one.query, 120)}”."
     sources: dict[str, Passage] = {f.source.document_id: f.source for f in one.findings}
     counts = Counter(f.source.document_id for f in one.findings)
     names = [f"“{clip(p.title, 70)}” ({counts[i]} sentence{'s' * (counts[i] > 1)})" for i, p in sources.items()]

@@ -1,4 +1,4 @@
-"""Decisions of an application's root agent: which messages go to the researcher, and deleting the conversation."""
+"""Decisions of an application's root agent: when to call the researcher, and when to delete the conversation."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ NOTHING_STARTED = "All right, nothing was started."
 MOST_WORDS = 8
 """Maximum number of words of a message that only says not to start anything."""
 RECENT = 8
-"""Latest entries of the conversation that are searched for the researcher's answers."""
+"""Number of latest entries of the conversation in which the researcher's answers are searched."""
 
 _ANSWERS: frozenset[Wish] = frozenset(("yes", "no", "drop_it", "later", "not_start", "keep"))
 _COMMANDS: frozenset[Wish] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))
@@ -39,7 +39,7 @@ _ABOUT: frozenset[Wish] = frozenset(
 _WAITS = re.compile(
     r"\bsay \*{0,2}yes\b|\bwaits for (?:your|a) yes\b|\bapproval\b|\bgo ahead\b|\[…\]\s*$", re.IGNORECASE
 )
-"""Matches an answer that asks for a yes, or was cut with […] and may have asked for one."""
+"""Matches an answer that asks for a yes, or that was cut with […] and may have asked for a yes."""
 _POINTS = re.compile(
     r"\b(?:it|its|this|that|these|they|them|both|the two|the \w+ one|(?:step|point|section) \d+)\b", re.IGNORECASE
 )
@@ -53,7 +53,10 @@ _RUN = re.compile(
 
 
 def decide(heard: ParsedTurn, functions: frozenset[str], options: Sequence[Candidate], ids: Ids) -> Step | None:
-    """The root's own step: a call that deletes the conversation, or the reply that nothing was started; else None."""
+    """The step of a root agent that answers by itself; None if another agent or rule should answer.
+
+    The step calls a function to delete the conversation, or says that nothing was deleted or started.
+    """
     wishes = wishes_of(heard.message)
     if functions >= FORGETTING and (step := _forgetting(heard, wishes, ids)):
         return step
@@ -83,7 +86,7 @@ def _forgetting(heard: ParsedTurn, wishes: frozenset[Wish], ids: Ids) -> Step | 
 
 
 def is_for_researcher(heard: ParsedTurn, researcher: Candidate) -> bool:
-    """Whether a message is about an earlier research run, or names one."""
+    """Whether a message is about an earlier research run."""
     message, wishes = heard.message, wishes_of(heard.message)
     intent = intent_of(message)
     if intent in ("judge", "draw") or intent in MEMORY:

@@ -12,7 +12,10 @@ from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.words import listed, terms
 
 ENOUGH = 0.34
-"""Minimum share of a question's words in a passage: smaller than for the corpus, since it is about these files."""
+"""Minimum share of a question's words, from 0 to 1, in a passage that answers it.
+
+It is lower than for the corpus, because the question is about the attached documents.
+"""
 SUMMARY = 4
 """Maximum number of sentences of a summary, for each document."""
 ROWS = 12
@@ -44,7 +47,7 @@ def overview_asked(message: str) -> bool:
 def answer(attached: Attached, message: str, note: str = "") -> Draft | None:
     """Quotations that answer the message, or a summary if it asks for one; None if the documents have no answer.
 
-    `note` is a text about the other files, which the answer begins with.
+    `note` is a text about the other files, with which the answer begins.
     """
     corpus = attached.corpus
     draft = Draft("").write("\n\n".join(filter(None, [note, *attached.unread])))

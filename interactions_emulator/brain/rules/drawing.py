@@ -16,7 +16,7 @@ from interactions_emulator.synthetic.pictures import draw_scene
 def step(turn: Turn, heard: ParsedTurn) -> Step:
     """A picture of what the message describes, with a text if the request allows one.
 
-    `generation_config.image_config` {aspect_ratio, image_size} sets its form.
+    `generation_config.image_config` {aspect_ratio, image_size} sets the form of the picture.
     """
     wanted = turn.generation_config.get("image_config")
     form = (
@@ -27,7 +27,7 @@ def step(turn: Turn, heard: ParsedTurn) -> Step:
     picture = image(draw_scene(heard.asked, **form))
     if "text" not in turn.modalities:
         return {"type": "model_output", "content": [picture]}
-    said = f"Shapes and colours after your words “{clip(heard.asked, 200)}”: I draw by rule, not what you mean."
+    said = f"Shapes and colours for your words “{clip(heard.asked, 200)}”: I draw by rules and do not understand them."
     told = say("\n\n".join(filter(None, [seen(heard.attachments), said])))
     return {"type": "model_output", "content": [*told["content"], picture]}
 

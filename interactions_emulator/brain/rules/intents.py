@@ -89,7 +89,10 @@ def core(message: str) -> str:
 
 
 def split_text(message: str) -> Parts:
-    """Divides "Is this fine to post: '...'" into instruction and text; without a separator, all of it is the text."""
+    """Divides "Is this fine to post: '...'" into instruction and text.
+
+    Without a separator, the whole message is the text.
+    """
     for mark in MARKS.finditer(message[:600]):
         head, tail = message[: mark.start()], message[mark.end() :]
         if mark[0] == ": " and tail[:1] in PAIRS and tail[tail.rfind(PAIRS[tail[0]]) + 1 :].strip():
@@ -124,7 +127,7 @@ def is_judging(message: str) -> bool:
 
 
 def study_score(message: str) -> float:
-    """How strongly a message asks for a long written study; from 2 on it does."""
+    """A score of how strongly a message asks for a long written study; 2 or more means that it does."""
     plain = " ".join(message.casefold().replace("’", "'").split())[:6_000]
     bare = core(message)
     if NO_STUDY.search(plain) or FACT_ASKED.match(bare):
@@ -133,7 +136,7 @@ def study_score(message: str) -> float:
     length = len(plain.split()) + wide / 2
     score = 2.0 * len(set(STUDY.findall(plain)[:3])) + (2.0 if STUDY_START.match(bare) else 0.0)
     score += 0.75 * min(3, len({m.group() for m in STUDY_HINT.finditer(plain)}))
-    if score >= 1.5:  # length alone does not make a study
+    if score >= 1.5:  # a long message without words of a study is not a study
         questions = plain.count("?") + plain.count("？")
         score += 0.5 * (length > 18) + 0.5 * (length > 30) + 0.75 * (questions >= 2 and length > 16)
     return score - 1.5 * bool(QUICK.search(plain))
@@ -151,7 +154,7 @@ def is_assent(message: str) -> bool:
 
 
 def is_nod(message: str) -> bool:
-    """Whether a message says only yes, no, good or not sure."""
+    """Whether a message has only words such as "yes", "no", "good" or "not sure"."""
     return all(word in NODS for word in core(message).split())
 
 

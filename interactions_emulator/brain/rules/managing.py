@@ -1,6 +1,6 @@
 """Manages research runs by function calls, for an agent that declares `start_research` and `approve`.
 
-It reads the runs from the table in the system instruction, and the order of each run from its own earlier calls.
+It reads the runs from the table in the system instruction, and the order of each run from the agent's earlier calls.
 """
 
 from __future__ import annotations
@@ -26,17 +26,17 @@ from interactions_emulator.brain.rules.research_runs import Job, handled_in, has
 from interactions_emulator.corpus.words import clip, terms
 
 FUNCTIONS = frozenset(("start_research", "approve"))
-"""A request that declares both manages research runs."""
+"""Functions of an agent that manages research runs: a request that declares both is answered by `manage`."""
 
 PRICE = (
     "A research run costs about $1 to $3, with Deep Research Max about $3 to $7, and takes 5 to 20 minutes."
     " Nothing is started before your yes."
 )
 NOTHING_STARTED = "All right, nothing was started. Say what to research when you want it."
-WHAT = "What is to be researched? Name the topic, and what the report has to cover."
+WHAT = "What do you want to research? Name the topic and what the report should cover."
 NO_RUN = "There is no research run in this conversation yet. Say what to research."
 NOTHING_WAITS = "Nothing waits for your yes at the moment."
-WHICH = "Shall the last run be repeated, or another topic be researched? Say “run it again”, or name the topic."
+WHICH = "Do you want to repeat the last run or to research another topic? Say “run it again”, or name the topic."
 FORGET_WHAT = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
 WELCOME = "You are welcome!"
 _ABOUT_REPORT: frozenset[Wish] = frozenset(("about_report", "made_of_report", "part_of_report"))
@@ -50,7 +50,7 @@ class Call(NamedTuple):
 
 
 def manage(turn: Turn, heard: ParsedTurn, ids: Ids) -> Step:
-    """The next step of the researcher: one function call, or a sentence."""
+    """The next step of the researcher: one function call, or a text."""
     if heard.results:
         return say("\n\n".join(_told(step) for step in heard.results))
     decided = _Situation.of(turn, heard).decide()
@@ -64,10 +64,10 @@ class _Situation:
     message: str
     wishes: frozenset[Wish]
     named: str
-    """The id in the message, "" if there is none."""
+    """The run id in the message, "" if there is none."""
     jobs: tuple[Job, ...]
     handled: dict[str, int]
-    """By run id, the number of the last step that mentions the run."""
+    """The index of the last step with a call or result about a run, by run id."""
     order: Order
     steps: tuple[Step, ...]
 
@@ -152,7 +152,10 @@ class _Situation:
         return NOTHING_STARTED if "no" in wishes else None
 
     def _ordered_with(self, job: Job) -> Call | None:
-        """Order a run that was not started again with other settings; None if its order is unknown or it has a plan."""
+        """Order the run again with the new settings; None if its order is unknown.
+
+        The result is also None if the run waits for a yes to its plan or its deletion.
+        """
         order = orders_in(self.steps).get(job.id)
         ordered = order and job.waits_for in ("", "price")
         return Call("start_research", {**order, **self.order.settings}) if order and ordered else None
@@ -179,7 +182,7 @@ class _Situation:
         return Call("start_research", arguments)
 
     def _about(self, waiting: Job | None) -> Call | str:
-        """Handle a message that is neither a command nor an order: about a report, a run, or a run that waits."""
+        """Handle any other message: about a report, about a run, or about the run that waits for a yes."""
         newest = self._one(self.jobs)
         report = self.named or self._report_id()
         asks, about_report = "question" in self.wishes, self.wishes & _ABOUT_REPORT
@@ -196,11 +199,11 @@ class _Situation:
 
     def _running(self, job: Job) -> Call | str:
         if "made_of_report" in self.wishes:
-            return f"{job.named} is still running. That can follow when the report is there: ask again then."
+            return f"{job.named} is still running. Ask again when the report is complete."
         if "question" in self.wishes and "change" not in self.wishes:
             return Call("show_research", {"job_id": job.id})
         return (
-            f"{job.named} is running and cannot be changed any more. Say “cancel it”, and then what to research anew;"
+            f"{job.named} is running and cannot be changed any more. Say “cancel it” and then what to research instead,"
             " or wait for the report and ask about it."
         )
 
@@ -214,7 +217,7 @@ class _Situation:
         return study_score(self.message) >= 2 and not about
 
     def _one(self, jobs: Sequence[Job]) -> Job | None:
-        """The run among `jobs` that the message names by id, else by place or words of its title, else the newest."""
+        """The run among `jobs` that the message names by id, else by position or words of its title, else the first."""
         if self.named:
             return next((job for job in jobs if job.id == self.named), None)
         about = meant_of(self.message, jobs)

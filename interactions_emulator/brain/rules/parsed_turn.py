@@ -1,4 +1,4 @@
-"""Parses a turn: the message to answer, the function results to report, and the conversation before."""
+"""Parses a turn: the message to answer, the function results to report, and the earlier conversation."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from interactions_emulator.brain.rules.attachments import described, document_pa
 
 SIGN_OFF = "— emulator"
 LONGEST_MESSAGE = 60_000
-"""Maximum characters of a text that are read, from its beginning and its end."""
+"""Maximum characters of a text that are read, half from its beginning and half from its end."""
 
 _FENCE = re.compile(r"<<<BEGIN_(\w+)>>>")
 _SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")
@@ -34,15 +34,16 @@ class Said(NamedTuple):
     speaker: str
     text: str
     call: Call | None = None
-    """The function call whose result it is, if any."""
+    """The last function call before the text, if any."""
 
 
 @dataclass(frozen=True)
 class ParsedTurn:
     """A parsed turn.
 
-    `message` is the user's text to answer, "" if the input ends in function results, which are then in `results`.
-    `asked` is the newest text of the user in either case. `attachments` describes images, audio and video.
+    `message` is the user's text to answer. If the input ends in function results, it is "" and `results` has them.
+    `asked` is the newest text of the user in both cases. `attachments` describes images, audio and video.
+    `before` are the earlier texts, oldest first.
     """
 
     message: str
@@ -54,7 +55,7 @@ class ParsedTurn:
     documents: tuple[dict[str, Any], ...] = ()
     """Contents of type `document`, including those of earlier messages."""
     new_documents: int = 0
-    """Number of documents that came with this turn; they are the last ones."""
+    """Number of documents that came with this turn. They are the last in `documents`."""
 
     @property
     def last_answer(self) -> str:
@@ -140,7 +141,7 @@ def value_of(result: Any) -> Any:
 
 
 def without_sign_off(text: str) -> str:
-    """An answer of this brain without the emulator's sign-off, its last line."""
+    """An answer without its last line, the emulator's sign-off."""
     return text.rstrip().removesuffix(SIGN_OFF).rstrip()
 
 

@@ -1,4 +1,4 @@
-"""The phrases by which `intents` classifies messages: general words of some languages, no names of tools."""
+"""The phrases by which `intents.py` classifies messages: general words of several languages, without names of tools."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SAME_WORDS = {
     "search": word_set("suche recherche cherche busca 搜索"),
     "translate": word_set("übersetze übersetzung traduis traduce 翻译"),
 }
-"""By English word, other words with that meaning, since function declarations are mostly in English."""
+"""Words that mean or imply an English word, by English word: function declarations are mostly in English."""
 
 ASKS_WEATHER = re.compile(r"\bhow\s(?:warm|hot|cold|chilly|windy|humid|sunny|cloudy)\b", re.IGNORECASE)
 
@@ -164,7 +164,7 @@ DRAW_AGAIN = _re(
         (?:make|turn|paint|draw|let|give)\s(?:it|them|that|this|the)\b|(?:add|remove|change|replace|put|swap|use)\b
     |(?:now|and|but|the\ssame|again|another|more|less|bigger|smaller|brighter|darker|without|with)\b"""
 )
-"""Asks for a change to a picture."""
+"""Matches a request to change a picture."""
 ACTION = _re(
     r"""
         (?:play|book|reserve|order|buy|purchase|pay|transfer|wire|send|call|dial|phone|text|email|e-mail|mail|turn
@@ -274,23 +274,26 @@ NO_STUDY = _re(
     r"|^(?:is|are|was|were|does|did|do\s(?:you|we|i|they)|should|shall|has|have|how\s(?:do|can|should|long|much|many))"
     r"\b(?!.*\b(?:in[-\s]depth|detail))(?:\s*\S+){1,11}$"
 )
-"""Has the words of a study but asks for none: refusals, questions about their meaning, reports, short questions."""
+"""Matches messages that contain words of a study but do not ask for one.
+
+These are refusals, questions about the meaning of a word, remarks about something read or done, and short questions.
+"""
 DEFINITION = _re(r"^what(?:'s|\sis|\sare)\san?\s|^what\sdo(?:es)?\b.{1,60}\b(?:mean|contain|do)$|^who\b")
-"""A question about things in general, not about a place or a day."""
+"""Matches a question about things in general, not about a place or a day."""
 ABOUT_PICTURES = _re(r"^(?:what|who|how|when|where|why|which|is|are|was|were|do|does|did)\b")
-"""A question, which a picture does not answer."""
+"""Matches a question that a picture cannot answer."""
 CAN_YOU = _re(
     r"""
         ^(?:can|could|do|are)\syou\s(?:(?:also|even|able\sto)\s)*(?:draw|paint|sketch|moderate|search|research|translate
     |calculate|write|code|program|sing|read|see|hear|(?:speak|understand)\s\w+
     |(?:do|make|write)\s(?:\w+\s)?(?:research\w*|pictures|drawings|moderation|reports|searches|calculations|studies))\W*$"""
 )
-"""A question about abilities, without a task."""
+"""Matches a question about abilities that sets no task."""
 FACT_ASKED = _re(
     r"^(?:who(?:m|se)?|when|where|what(?:'s|\s(?:is|are|was|were|does|do|did)))\b(?!.*\b(?:in[-\s]depth|detail|latest"
     r"|state\sof\sthe\sart)\b)(?:\s*\S+){1,9}$"
 )
-"""A short question about a fact or the meaning of a word."""
+"""Matches a short question about a fact or the meaning of a word."""
 QUICK = _re(r"\b(?:briefly|quick(?:ly)?|in\s(?:a|one)\s(?:word|sentence)|short\sanswer|just\stell)\b")
 ELLIPTICAL = _re(
     r"""

@@ -13,7 +13,7 @@ _NAMES = r"place|location|locality|city|town|country|region|where|destination|or
 
 
 def is_place_like(key: str, schema: dict[str, Any]) -> bool:
-    """Whether a parameter holds the name of a place."""
+    """Whether the value of a parameter is the name of a place."""
     if re.search(rf"(?:^|_)(?:{_NAMES})(?:$|_|s$|_?name)", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).casefold()):
         return True
     return bool(
@@ -24,7 +24,7 @@ def is_place_like(key: str, schema: dict[str, Any]) -> bool:
 
 
 def places_in(message: str) -> tuple[str, ...]:
-    """The places in a message, as it spells them: `São Paulo, Brazil`; two for `Paris and Rome`."""
+    """The places in a message, as the message spells them: one for `São Paulo, Brazil`, two for `Paris and Rome`."""
     plain = " ".join(message.replace("’", "'").split())[:2_000]
     plain = re.sub(r"\b(and|und|et|y)\s(?:also\s)?(?:in|for|at|à|en)\s(?=[A-ZÀ-Þ])", r"\1 ", plain)
     if coordinates := re.search(r"(?<![\d.])-?\d{1,3}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
@@ -108,7 +108,7 @@ def _divided(text: str) -> tuple[str, ...]:
         ]
         if len(parts) > 1 and "," in parts[0] and "," not in parts[-1]:
             parts = [part.strip() for one in parts for part in one.split(",")]
-    # “Paris, and draw me a cat”: a name of more words has capitals
+    # A later part of more than three words must have capitals: “Paris, and draw me a cat” names one place.
     kept = [_trim(part) for i, part in enumerate(parts) if not i or len(part.split()) <= 3 or part != part.lower()]
     return tuple(dict.fromkeys(part for part in kept if part and not _is_noise(part) and len(part.split()) <= 6))
 

@@ -15,7 +15,7 @@ from interactions_emulator.corpus.words import clip, listed, terms
 PLAN = "Research plan for"
 """The first words of a plan."""
 SHORT = 8
-"""A reply to a plan with fewer terms than this is one more aspect; with more it is a new brief."""
+"""A reply to a plan that names no change adds an aspect if it has fewer terms than this, else it is a new brief."""
 
 _SWAPS = (
     (re.compile(r"(?i)\breplace\s+([^.;]+?)\s+(?:with|by)\s+([^.;]+)"), r"leave out \1; add \2"),
@@ -56,7 +56,7 @@ def plan_of(brief: Brief) -> str:
 
 
 def agreed_brief(heard: ParsedTurn) -> Brief | None:
-    """The brief of the plan in the last answer, with all changes asked for; None if the last answer is not a plan."""
+    """The brief of the plan in the last answer, with all changes by the user; None if the last answer is not a plan."""
     brief: Brief | None = None
     asked = ""
     for said in heard.before:
@@ -104,7 +104,8 @@ def changed(brief: Brief, text: str) -> Brief:
         sections, aspects = list(form.sections), [_aspect(label, brief) for label in form.sections]
     elif sections:
         sections += new
-    unwanted = [one for one in drop if not set(terms(one)) <= set(terms(brief.topic))]  # else nothing would be left
+    # Leaving out words of the topic would leave nothing to research.
+    unwanted = [one for one in drop if not set(terms(one)) <= set(terms(brief.topic))]
     return replace(
         brief,
         aspects=tuple(aspects) or (Aspect(brief.topic, brief.topic),),
@@ -117,7 +118,7 @@ def changed(brief: Brief, text: str) -> Brief:
 
 
 def _objects(text: str, brief: Brief) -> list[str]:
-    """The objects of a change, in its own words; `step 2` becomes that aspect of the plan."""
+    """The aspects that a change names, in the user's words; `step 2` becomes the label of the plan's second aspect."""
     found: list[str] = []
     for part in enumerated(re.sub(r"(?i)[\s,]+(?:and|but|or|und|then|please|also)\s*$", "", text.strip())):
         bare = _AROUND.sub("", _AROUND.sub("", part)).strip(" \"'“”.,:")
@@ -133,6 +134,6 @@ def _aspect(label: str, brief: Brief) -> Aspect:
 
 
 def _among(label: str, names: Iterable[str]) -> bool:
-    """Whether a label matches one of the names: it has all words of the name, or the name has all of its words."""
+    """Whether a label matches one of the names: one of the two has all words of the other."""
     stems = set(terms(label))
     return any((own := set(terms(name))) and stems and (own <= stems or stems <= own) for name in names)

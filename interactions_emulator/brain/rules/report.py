@@ -15,16 +15,20 @@ from interactions_emulator.corpus.index import Passage
 from interactions_emulator.corpus.words import clip
 
 USUAL_WORDS = 800
+"""Maximum number of words if the brief sets none."""
 LEAST_WORDS = 60
+"""Minimum number of words for findings, even if the brief asks for a shorter report."""
 SHORT = 250
-"""Words; a report limited to fewer has no sections."""
+"""A report with a lower word limit than this has no sections."""
 SECTIONS = range(3, 7)
+"""Number of sections if the brief does not name them."""
 MOST_MISSING = 6
+"""Maximum number of aspects without findings that a report lists."""
 
 
 @dataclass(frozen=True)
 class Finding:
-    """A sentence to quote, its passage, and the aspect that it was found for."""
+    """A sentence to quote, its passage, and the aspect of the brief for which it was found."""
 
     sentence: str
     source: Passage
@@ -65,19 +69,20 @@ def write_report(
     figures: Sequence[Figure] = (),
     notes: Sequence[str] = (),
 ) -> Step:
-    """The report as a `model_output`; if nothing was found, it says so. The caller sends the `figures` after it.
+    """The report as a `model_output` step. If there are no findings, the report says so.
 
-    `notes` are further remarks, such as which documents could not be read.
+    `missing` are the labels of aspects without findings. The report lists the captions of `figures`; the caller sends
+    the pictures after it. `notes` are remarks for the end, such as which documents could not be read.
     """
     writer = _Writer(documents_url)
     writer.draft.write(f"# {brief.title}\n\n")
     if not findings and figures:
         writer.draft.write(
-            f"No sentence of the documents speaks of “{brief.topic}”; what tables hold is drawn below.\n\n"
+            f"No sentence of the documents is about “{brief.topic}”. The charts below show data from tables.\n\n"
         )
     elif not findings:
         writer.draft.write(
-            f"The local documents hold nothing on “{brief.topic}”. Nothing is reported, because nothing was found:"
+            f"Nothing about “{brief.topic}” was found in the local documents, so there is nothing to report:"
             " the emulator quotes documents and does not guess.\n\n"
         )
     else:
@@ -122,7 +127,7 @@ def _prose(writer: _Writer, brief: Brief, findings: Sequence[Finding]) -> None:
     for section in _sections(brief, rest):
         writer.draft.write(f"## {section.heading}\n\n")
         if not section.findings:
-            writer.draft.write("The local documents hold nothing on this.\n\n")
+            writer.draft.write("Nothing about this was found in the local documents.\n\n")
         _paragraphs_of(writer, section.findings)
 
 
@@ -144,7 +149,7 @@ def _table(writer: _Writer, findings: Sequence[Finding]) -> None:
 
 
 def _within(findings: Sequence[Finding], budget: int, brief: Brief) -> list[Finding]:
-    """The best findings within `budget` words, taken from the aspects in turn, so that each aspect is represented."""
+    """The best findings within `budget` words. They are taken from each aspect in turn, so that each is represented."""
     queues: dict[Aspect, list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: -one.score):
         queues.setdefault(finding.aspect, []).append(finding)
@@ -170,7 +175,7 @@ def _length(text: str) -> int:
 
 
 def _best(findings: Sequence[Finding], count: int) -> list[Finding]:
-    """The best findings, first one from each document."""
+    """The `count` best findings. The best one of each document comes before all others."""
     ordered = sorted(findings, key=lambda one: -one.score)
     seen: set[str] = set()
     first = [f for f in ordered if not (f.source.document_id in seen or seen.add(f.source.document_id))]  # type: ignore[func-returns-value]
@@ -178,14 +183,14 @@ def _best(findings: Sequence[Finding], count: int) -> list[Finding]:
 
 
 def _summary(findings: Sequence[Finding]) -> list[Finding]:
-    """The best findings for the summary, without any that is the only one on its aspect."""
+    """The best findings for the summary. The only finding on an aspect is left for its section."""
     counts = Counter(finding.aspect for finding in findings)
     spare = [finding for finding in findings if counts[finding.aspect] > 1]
     return _best(spare, 3 if len(findings) > 12 else 2)
 
 
 def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
-    """The sections that the brief names, in its order; otherwise one for each aspect, or for each document."""
+    """The sections that the brief names, in its order; if it names none, one for each aspect, heading or document."""
     if brief.sections:
         return [_Section(name, tuple(f for f in findings if f.aspect.label == name)) for name in brief.sections]
     place = {aspect: number for number, aspect in enumerate(brief.aspects)}
@@ -218,10 +223,11 @@ _EMPTY = re.compile(
     r"|description|summary|basics"
     r"|quick ?start|getting started|background|details|.*\d+\.\d+.*|.*(?:19|20)\d\d.*|changelog|release.*|readme"
 )
+"""Headings that do not tell what a section is about."""
 
 
 def _heading(brief: Brief, group: Sequence[Finding], taken: set[str]) -> str:
-    """The aspect's name if the brief has several, else the heading or title above the best passage."""
+    """The aspect's label if the brief has several aspects, else the heading or title of the best passage."""
     aspects = {finding.aspect for finding in group}
     named = [one.label for one in aspects if len(aspects) == 1 < len(brief.aspects) and one in brief.aspects]
     for finding in sorted(group, key=lambda one: -one.score):

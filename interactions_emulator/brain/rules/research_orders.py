@@ -1,4 +1,4 @@
-"""Makes the order of a research run from a message: the brief, without unrelated words, and the settings."""
+"""Makes the order of a research run from a message: the brief and the settings."""
 
 from __future__ import annotations
 
@@ -14,7 +14,10 @@ from interactions_emulator.corpus.words import clip, terms
 LONGEST_TITLE = 70
 """Maximum characters of a title."""
 LONGEST_MESSAGE = 2_000
-"""Maximum characters of a message that is cleaned and resolved. A longer one is used unchanged as the brief."""
+"""Maximum characters of a message that is cleaned and whose references are resolved.
+
+A longer message is used unchanged as the brief.
+"""
 LONGEST_BRIEF = 20_000
 """Maximum characters of a brief."""
 
@@ -108,7 +111,7 @@ _REPORT = re.compile(
 def order_of(message: str, heard: ParsedTurn, titles: list[str]) -> Order:
     """The order in a message, with references such as "it" replaced by the last topic of the conversation.
 
-    `titles` are the titles of earlier runs, newest first; the first is the topic if the conversation has none.
+    `titles` are the titles of earlier runs, newest first. If the conversation has no topic, the first title is used.
     """
     if len(message) > LONGEST_MESSAGE:
         return Order(message[:LONGEST_BRIEF].strip(), {})
@@ -140,7 +143,7 @@ def title_of(brief: str) -> str:
 
 
 def _cleaned(text: str) -> str:
-    """A message without polite words and words about plans, agents and prices."""
+    """A message without polite words and without words about the plan or the agent."""
     text = _STANDARD.sub("", _MAX.sub("", _PLAN.sub("", text)))
     text = _TO_THE_DESK.sub("", _TO_THE_DESK.sub("", text)).strip(" \t\n,;:")
     start = _START.match(text)
@@ -182,7 +185,10 @@ def _last_topic(heard: ParsedTurn) -> str:
 
 
 def _alternative(which: str, topic: str, heard: ParsedTurn) -> str:
-    """The first, second, ... alternative in the topic or the last answer, with its purpose ("for a small shop")."""
+    """The alternative that `which` ("first", "last") means in the topic or the last answer; "" if there is none.
+
+    A purpose such as "for a small shop" is added.
+    """
     place = next((place for place, names in _WHICH.items() if which.casefold() in names.split()), 0)
     *before, last = [part.strip(" ?.!") for part in re.split(r"[,:]\s+", topic)]
     context = ""

@@ -10,7 +10,7 @@ Wish = Literal[
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
     "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting",
 ]  # fmt: skip
-"""What a message may want. Several may match one message: the caller decides which of them counts."""
+"""What a message may ask for or say. Several wishes may match one message; the caller decides which one counts."""
 
 JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
 """The id of a run in a message."""
@@ -28,7 +28,7 @@ _STUDIES = {
     "it": r"(?:\w+ ){0,3}(?:rapporto|relazione|ricerca|studio|analisi|indagine)\b",
     "pt": r"(?:\w+ ){0,3}(?:relatório|pesquisa|estudo|análise)\b",
 }
-"""`<study>` in the table below: words for something to order, with their adjectives."""
+"""What `<study>` stands for in the tables below, by language: nouns for a study to order, with their adjectives."""
 _RUNS = {
     "en": r"(?:(?:the|this|that|my|your|our|a|an|another|one|all) )*(?:\w+ )?"
     r"(?:research(?:es)?|runs?|stud(?:y|ies)|reports?|investigations?|jobs?)",
@@ -42,7 +42,7 @@ _RUNS = {
     "pt": r"(?:(?:a|as|o|os|minhas?|meus?|esta|este|uma?|todas|todos) )*(?:\w+ )?(?:pesquisas?|relatórios?|estudos?)",
     "zh": r"(?:研究|报告)",
 }
-"""`<run>` in the table below: words for a run or its report, with their articles."""
+"""What `<run>` stands for in the tables below, by language: nouns for a run or its report, with their articles."""
 _NAMED = {"<it>": "(?:it|this|that|they|anything|<run>)", "<a>": "(?:an?|another|one more)"}
 
 _SEARCHED: dict[Wish, str] = {
@@ -274,7 +274,7 @@ _SEARCHED: dict[Wish, str] = {
     pt: \b(?:mantém|guarda|conserva)\b|\bnão (?:\w+ )?apagues\b
     """,
 }
-"""By wish, patterns to search in the `plain` message, one or more lines per language."""
+"""Patterns that are searched in the result of `normalized_message`, by wish. A language has one or more lines."""
 
 _WHOLE: dict[Wish, str] = {
     "yes": r"""
@@ -337,7 +337,7 @@ _WHOLE: dict[Wish, str] = {
     pt: deixa (?:lá|estar)|esquece(?: isso)?|não importa
     """,
 }
-"""By wish, patterns for the whole message, apart from fillers."""
+"""Patterns that the whole result of `normalized_message` must match, apart from `_FILLERS`, by wish."""
 _FILLERS = (
     "great|good|fine|super|no problem|well|then|now|actually|oh|hmm?|wait|whatever|please|sorry|thanks|thank you"
     "|for now|after all|with it|with the plan|it|all|bitte|danke|jetzt|na|ach|gut|dann|so|mal|doch|alles|merci|bien"

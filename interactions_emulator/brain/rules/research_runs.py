@@ -1,4 +1,4 @@
-"""Reads the research runs of a conversation from the request: the table of runs, and their orders."""
+"""Reads the research runs of a conversation and their orders from the request."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ _PLACE = re.compile(
 
 
 class Job(NamedTuple):
-    """A line of the table of runs."""
+    """A research run: one line of the table of runs in the system instruction."""
 
     id: str
     state: str
@@ -28,7 +28,7 @@ class Job(NamedTuple):
 
     @property
     def waits_for(self) -> str:
-        """What needs a yes: price, plan or deletion; "" if nothing."""
+        """What needs a yes of the user: "price", "plan" or "deletion"; "" if nothing does."""
         return self.state.partition("waits for a yes:")[2].strip()
 
     @property
@@ -54,7 +54,7 @@ def jobs_in(system_instruction: str) -> tuple[Job, ...]:
 
 
 def meant_of(message: str, jobs: Sequence[Job]) -> str:
-    """The id of the run that a message means by its place ("the first one") or words of its title, else ""."""
+    """The id of the run that a message means by its position ("the first one") or words of its title; "" if none."""
     if (place := _PLACE.search(message.casefold())) and jobs:
         number = next(number for number, group in enumerate(place.groups()) if group)
         return jobs[0 if number == 2 else max(-1 - number, -len(jobs))].id
@@ -64,7 +64,7 @@ def meant_of(message: str, jobs: Sequence[Job]) -> str:
 
 
 def has_files(steps: Sequence[Step]) -> bool:
-    """Whether the newest message has files; each part of the message is a step."""
+    """Whether the newest message has files. Each part of a message is a step of its own."""
     texts = 0
     for step in reversed(steps):
         kinds = [part.get("type") for part in step.get("content") or [] if isinstance(part, dict)]
@@ -77,7 +77,7 @@ def has_files(steps: Sequence[Step]) -> bool:
 
 
 def handled_in(steps: Sequence[Step]) -> dict[str, int]:
-    """By run id, the number of the last step with a function call or result about the run."""
+    """The index of the last step with a function call or result about a run, by run id."""
     found: dict[str, int] = {}
     for number, step in enumerate(steps):
         told = step.get("arguments") if step.get("type") == "function_call" else value_of(step.get("result"))
@@ -88,7 +88,7 @@ def handled_in(steps: Sequence[Step]) -> dict[str, int]:
 
 
 def orders_in(steps: Sequence[Step]) -> dict[str, dict[str, Any]]:
-    """By run id, the arguments of the `start_research` call that ordered the run, with its newest brief."""
+    """The arguments of the `start_research` call that ordered a run, with the newest brief of the run, by run id."""
     calls: dict[Any, dict[str, Any]] = {}
     found: dict[str, dict[str, Any]] = {}
     for step in steps:

@@ -1,4 +1,4 @@
-"""Puts function results into words: any JSON, without knowledge of the function."""
+"""Puts function results into words. It accepts any JSON and knows nothing about the functions."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ MOST_COLUMNS = 10
 LONGEST_VALUE = 1_500
 _ASIDES = ("source", "sources", "note", "notes", "attribution", "disclaimer")
 _FOR_PROGRAMS = ("latitude", "longitude", "timezone", "observed", "retrieved")
-"""Keys of values that a person has no use for."""
+"""Keys whose values are not shown, because people do not need them."""
 _MAIN_TEXT = ("answer", "text", "message", "summary", "content", "report", "reply")
 
 
@@ -71,7 +71,7 @@ def _explained(name: str, error: Any) -> str:
     if isinstance(candidates, list):
         names = [_short(candidate) for candidate in candidates[:10]]
         text += "\n\nWhich one do you mean?\n" + "\n".join(f"- {name}" for name in names)
-    return text  # without a hint what to do next: that is for the model
+    return text  # the other fields are hints for the model, so they are not shown
 
 
 def _lines(value: Any, units: Mapping[str, Any] | None = None, depth: int = 0) -> list[str]:
@@ -116,7 +116,7 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
 
 
 def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
-    """Columns such as `{"day": [1, 2], "high": [20, 21]}` as a list of records; [] if they are not of this form."""
+    """Columns such as `{"day": [1, 2], "high": [20, 21]}` as a list of records; [] if `columns` has another form."""
     lengths = {len(column) if isinstance(column, list) else -1 for column in columns.values()}
     if len(columns) < 2 or len(lengths) != 1 or (length := lengths.pop()) < 1:
         return []
@@ -124,7 +124,7 @@ def _rows(columns: dict[str, Any]) -> list[dict[str, Any]]:
 
 
 def _table(records: list[Any], units: Mapping[str, Any]) -> list[str]:
-    """Flat records with the same keys as a Markdown table; [] if they are not of this form, or too wide."""
+    """Flat records with equal keys as a Markdown table; [] if the records have another form or too many keys."""
     if not records or not all(isinstance(record, dict) and _flat(record) for record in records):
         return []
     keys = [key for key in records[0] if key not in _FOR_PROGRAMS]
@@ -137,7 +137,7 @@ def _table(records: list[Any], units: Mapping[str, Any]) -> list[str]:
 
 
 def _cell(key: str, record: Mapping[str, Any], units: Mapping[str, Any]) -> str:
-    """A value for a table; a time without the date that the record has already."""
+    """The text of a table cell. A time has no date if the record has the same date in `date`."""
     said = _with_unit(key, record[key], units)
     return said.removeprefix(f"{record.get('date')}T").replace("|", "\\|")
 

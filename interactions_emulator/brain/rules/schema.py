@@ -1,4 +1,4 @@
-"""Fills a JSON schema from a text: a classification, an extraction, a verdict. The result satisfies the schema."""
+"""Makes a value for a JSON schema from a text, such as a classification, an extraction or a verdict."""
 
 from __future__ import annotations
 
@@ -27,6 +27,7 @@ from interactions_emulator.brain.rules.values import (
 from interactions_emulator.corpus.words import clip, listed, sentences, terms, word_set
 
 DEEPEST = 12
+"""Depth of nesting below which only required properties are filled."""
 
 
 def fill_schema(schema: Schema, text: str) -> Any:
@@ -41,7 +42,9 @@ class _Reader:
     chosen: dict[str, Any] = field(default_factory=dict)
     """Enum values chosen so far, by property name, so that other fields can agree with them."""
     cues: list[str] = field(default_factory=list)
+    """Words of the text that led to the chosen values."""
     margin: float = 0.0
+    """How clearly the last enum value was better than the others, about 0 to 1. It sets the confidence."""
 
     def value(self, raw: Any, name: str, depth: int) -> Any:
         schema = self.resolved(raw)
@@ -97,7 +100,10 @@ class _Reader:
         return schema
 
     def any_of(self, schema: Schema, options: list[Any], name: str, depth: int) -> Any:
-        """A value for the first option that the text has something for; null if it has nothing and null is allowed."""
+        """A value of the first option that the text supports.
+
+        If it supports none, the value is null if that is allowed, else a value of the first option.
+        """
         shared = {key: value for key, value in schema.items() if key not in ("anyOf", "oneOf", "default", "title")}
         concrete = [
             one
@@ -123,7 +129,7 @@ class _Reader:
                 weight += found.weight * grave
                 cues += found.cues
             if concepts_of(str(value)) == ["spam"] and weight == 1.0:
-                weight = 0.6  # one advertising word is weak evidence of spam
+                weight = 0.6  # a single advertising word is weak evidence of spam
             if isinstance(value, str) and mentioned_value([value], self.text) is not None and not is_benign(value):
                 weight += 0.5 if weight else 1.0
                 cues += (value,)
@@ -256,8 +262,8 @@ class _Reader:
             properties = {key: value for key, value in properties.items() if key in required}
         if depth > 2 * DEEPEST:
             return {}
-        # Enums are filled first, since the other fields must agree with them; the output keeps the schema's order.
-        order = sorted(properties, key=lambda key: self.turn_of(properties[key], key))
+        # Enums are filled first, because the other fields must agree with them. The result has the schema's order.
+        order = sorted(properties, key=lambda key: self.fill_rank(properties[key], key))
         filled = {key: self.value(properties[key], key, depth + 1) for key in order}
         for key in required - filled.keys():
             filled[key] = NOT_GIVEN
@@ -270,11 +276,11 @@ class _Reader:
         }
 
     def unfounded(self, value: Any, name: str) -> bool:
-        """Whether the text gives no reason for a value, so that it is left out."""
+        """Whether a value has no basis in the text, so that an optional property is left out."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
         return is_nothing(value) or (number and not is_confidence(name) and not re.search(r"\d", self.text))
 
-    def turn_of(self, raw: Any, name: str) -> int:
+    def fill_rank(self, raw: Any, name: str) -> int:
         schema = self.resolved(raw)
         if schema.get("enum") or "const" in schema:
             return 0
@@ -305,7 +311,7 @@ class _Reader:
         return NOT_GIVEN
 
     def named(self, name: str) -> str:
-        """The text after `name:` or `name is`, or ""."""
+        """The words that follow `name:` or `name is` in the text; "" if there are none."""
         word = re.escape(name.replace("_", " "))
         found = (
             re.search(rf"\b{word}\b\s*(?:is|are|was|:|=)\s*[\"'“]?([^\"'”,;.\n]{{1,80}})", self.text, re.I)
@@ -336,9 +342,7 @@ class _Reader:
         if self.cues:
             cues = listed([f"“{clip(cue, 40)}”" for cue in self.cues[:4]])
             return f"{decided or 'decided'}, because the text says {cues}."
-        return (
-            f"{decided + ', because ' if decided else ''}none of the words the emulator looks for stands in the text."
-        )
+        return f"{decided + ', because ' if decided else ''}the text has none of the words that the emulator looks for."
 
 
 _NAMED = re.compile(

@@ -60,7 +60,7 @@ def small_talk(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> s
 
 
 def abilities(options: Sequence[Candidate], turn: Turn) -> str:
-    """A sentence about what the agent can do: the declared functions, each by the beginning of its description."""
+    """A sentence that lists the declared functions, each with the beginning of its description."""
     able = [_beginning(option) for option in options]
     if any(tool.get("type") == "google_search" for tool in turn.tools):
         able.append("search the local documents")
@@ -68,7 +68,7 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
         return (
             "I can talk about this conversation, fill in JSON schemas, and call the functions that a request declares."
         )
-    return f"Here you find: {'; '.join(able)}."
+    return f"Available here: {'; '.join(able)}."
 
 
 def _beginning(option: Candidate) -> str:
@@ -79,7 +79,7 @@ def _beginning(option: Candidate) -> str:
 
 
 def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
-    """The answer to a request that no tool here can fulfil."""
+    """The answer to a message that no tool or rule can answer."""
     said = clip(heard.message, 120)
     if urls_in(heard.message):
         return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
@@ -89,13 +89,13 @@ def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
 
 
 def seen(attachments: Sequence[str]) -> str:
-    """Names the attachments but does not describe their contents: `I see 1 image (PNG, ...); ...`; "" without any."""
+    """A sentence that names the attachments without describing their contents; "" if there are none."""
     named = listed([f"1 {one}" for one in attachments])
-    return f"I see {named}; the emulator does not look into pictures, sounds and films." if named else ""
+    return f"I see {named}; the emulator does not analyse images, audio or video." if named else ""
 
 
 def conversation(heard: ParsedTurn) -> str:
-    """A list of the questions and answers so far."""
+    """The first or last message if the user asks for it, else a list of the messages and answers so far."""
     plain = core(heard.message)
     asked = [said.text for said in heard.before if said.speaker == "user"]
     if not asked:
@@ -114,7 +114,10 @@ def conversation(heard: ParsedTurn) -> str:
 
 
 def about_last_answer(heard: ParsedTurn) -> str | None:
-    """A few sentences of the last answer, those about the question if there is one; None if there is no answer."""
+    """A few sentences of the newest report or a recent long answer; None if there is no earlier answer.
+
+    If the message names a subject, the sentences are about it.
+    """
     source = _longest_recent(heard)
     if not source:
         return None
@@ -124,13 +127,13 @@ def about_last_answer(heard: ParsedTurn) -> str | None:
         r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", heard.message
     )  # fmt: skip
     picked = from_text(source, asked if len(asked.split()) > 6 else "", 4)
-    if not picked:  # no sentences: for example, values from a function
+    if not picked:  # an answer without sentences, for example values from a function
         picked = [line.strip(" -*") for line in source.splitlines() if line.strip()][:4]
-    return "In its own words, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
+    return "The earlier answer, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
 def from_last_answer(heard: ParsedTurn) -> str | None:
-    """Sentences about the question from a long earlier answer (a report); None if there are none."""
+    """Sentences about the question from the newest report or a recent long answer; None if there are none."""
     source = _longest_recent(heard)
     if len(source) < 800 and not last_was_report(heard):
         return None
@@ -141,7 +144,7 @@ def from_last_answer(heard: ParsedTurn) -> str | None:
 
 
 def last_was_report(heard: ParsedTurn) -> bool:
-    """Whether this conversation has a report, whatever answers came after it."""
+    """Whether an earlier answer is a report, even if other answers came after it."""
     return bool(_report(heard))
 
 

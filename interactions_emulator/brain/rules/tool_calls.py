@@ -1,4 +1,4 @@
-"""Makes the function calls that answer a message, or the question to the user if an argument is missing."""
+"""Makes the function calls that answer a message, or asks the user for a missing argument."""
 
 from __future__ import annotations
 
@@ -81,7 +81,7 @@ def question_back(heard: ParsedTurn, allowed: Allowed) -> str | None:
 class _Request(NamedTuple):
     """A function to call, the message to read the arguments from, and the arguments of the previous call.
 
-    `follows`: the message only says what is different from the previous call.
+    `follows` means that the message says only what differs from the previous call.
     """
 
     option: Candidate
@@ -123,7 +123,10 @@ def _request(heard: ParsedTurn, allowed: Allowed) -> _Request | None:
 
 
 def _reply(heard: ParsedTurn, options: list[Candidate]) -> _Request | None:
-    """The call for a message that answers our last question (a missing argument, or which one); else None."""
+    """The call for a message that answers the last question; None if the last answer did not ask one.
+
+    The question asks for a missing argument, or which of several candidates is meant.
+    """
     if len(heard.message.split()) > 8 or intent_of(heard.message) not in ("lookup", "statement", "chat"):
         return None
     if wanted := re.search(r"`([\w.:-]+)` cannot be called without", heard.last_answer):

@@ -1,4 +1,4 @@
-"""Chooses the declared function that fits a message, by the words of names, descriptions and parameters."""
+"""Chooses the declared function that fits a message, by the words of its name, description and parameters."""
 
 from __future__ import annotations
 
@@ -21,30 +21,38 @@ from interactions_emulator.brain.rules.places import is_place_like, places_in
 from interactions_emulator.corpus.words import sentences, stem, terms, words
 
 Calling = Literal["judge", "study", "draw", "lookup", "none"]
-"""The purpose of a candidate according to its words: judging texts, long studies, pictures, any question."""
+"""The purpose of a candidate: it judges texts, writes long studies, draws, answers any question, or none of these."""
 
 ENOUGH = 1.0
-"""Lowest score to be chosen: one significant word in common, or a matching purpose (`Calling`)."""
+"""Minimum score of a chosen candidate: one significant word in common, or a matching purpose (`Calling`)."""
 
 
 @dataclass(frozen=True)
 class Candidate:
-    """A function, or one value of the parameter by which a function chooses among several services."""
+    """A function; or, for a function that chooses among services by a parameter, one value of that parameter.
+
+    For example, `transfer_to_agent` has one candidate for each value of `agent_name`.
+    """
 
     name: str
+    """The function's name."""
     parameters: dict[str, Any]
     fixed: dict[str, Any]
+    """The parameter with the value that the candidate stands for; empty if it stands for the whole function."""
     name_stems: frozenset[str]
     text_stems: frozenset[str]
     calling: Calling
     topic: str
-    """The candidate's own name: the function's, or the value's."""
+    """The name of the function, or the value."""
     about: str
-    """Its description, "" if there is none."""
+    """The first sentence of its description, "" if there is none."""
 
 
 def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list[Candidate]:
-    """The functions in `tools`; a function with a required parameter of described values, once for each value."""
+    """The functions in `tools` as candidates. Tools of other types are ignored.
+
+    A function is one candidate, or one for each value of a required parameter whose values the texts describe.
+    """
     found: list[Candidate] = []
     for tool in tools:
         if tool.get("type") != "function" or not tool.get("name"):
@@ -66,11 +74,15 @@ def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list
 def choose(
     message: str, options: Sequence[Candidate], called_before: Sequence[Candidate] = (), by_words_alone: bool = False
 ) -> Candidate | None:
-    """The candidate that fits a message best, or None. `by_words_alone`: only candidates that share words with it.
+    """The candidate that fits a message best, or None.
 
-    Candidates for long studies cost time and money: they are chosen only for a message that asks for a study, or that
-    is about an earlier study if they were called before. Candidates that judge are chosen only for texts to judge. A
-    message that changes a picture goes to the candidate that drew the last one.
+    A candidate for long studies costs time and money: it is chosen only for a message that asks for a study or is about
+    an earlier one. A candidate that judges texts is chosen only for a text to judge. After a call that drew a picture,
+    a request to change the picture goes to a candidate that draws.
+
+    Args:
+        called_before: the candidates of the earlier calls, oldest first.
+        by_words_alone: choose only among candidates that share words with the message.
     """
     intent = intent_of(message)
     if intent in SMALL_TALK or intent in MEMORY or not options:
@@ -104,7 +116,7 @@ def choose(
 
 
 def _without_misread(message: str, intent: Intent, options: Sequence[Candidate]) -> Sequence[Candidate]:
-    """The options without those that share words with a question but do not fit it: drawing, or needing a place."""
+    """The options without those that do not fit a question: drawing, or a function that needs a place."""
     plain = core(message)
     if intent == "lookup" and ABOUT_PICTURES.match(plain):
         options = [option for option in options if option.calling != "draw"]
@@ -119,14 +131,14 @@ def _needs_place(option: Candidate) -> bool:
 
 
 def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
-    """The most likely candidate, for a request that must call one."""
+    """The most likely candidate, for a request that must call a function."""
     asked = _asked(message)
     intent = intent_of(message)
     return max(options, key=lambda option: _score(option, asked, options, intent, True))
 
 
 def _asked(message: str) -> set[str]:
-    """The significant stems of a message, with those of its `SAME_WORDS`."""
+    """The significant stems of a message, and of the English words that `SAME_WORDS` gives for its words."""
     said = set(words(message[:5_000]))
     same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
     if ASKS_WEATHER.search(message[:5_000]):
@@ -161,11 +173,11 @@ def _candidate(
         frozenset(terms(text)) - _GENERIC,
         _calling(_words_of(topic), text, parameters),
         topic,
-        _first_sentences(description, topic),
+        _first_sentence(description, topic),
     )
 
 
-def _first_sentences(description: str, topic: str) -> str:
+def _first_sentence(description: str, topic: str) -> str:
     lines = [line.strip(" -*") for line in description.splitlines()]
     lines = [re.sub(r"^[\w ]{0,20}description:\s*", "", line, flags=re.IGNORECASE) for line in lines if line]
     lines = [line for line in lines if not re.fullmatch(rf"(?:[\w ]{{0,20}}:)?\s*`?{re.escape(topic)}`?:?", line)]
@@ -218,7 +230,7 @@ _GENERIC = frozenset(
 
 
 def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[str, str]] | None:
-    """The parameter that chooses among services, with the description of each value in `text`; else None."""
+    """The required parameter whose values are all described in `text`, with the descriptions; None if there is none."""
     for key in parameters.get("required") or []:
         schema = (parameters.get("properties") or {}).get(key)
         if not isinstance(schema, dict):
@@ -233,7 +245,10 @@ def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[
 
 
 def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
-    """By value, the lines that it opens and the lines after them; if none, the clauses that mention only this value."""
+    """The description of each value: the line that begins with the value, and the following lines of the paragraph.
+
+    If no line begins with the value, its description consists of the clauses that mention only this value.
+    """
     owned: dict[str, list[str]] = {value: [] for value in values}
     mentioned: dict[str, list[str]] = {value: [] for value in values}
     for paragraph in re.split(r"\n\s*\n", text):
@@ -268,7 +283,7 @@ def _without_negations(text: str) -> str:
 def _is_about_study(message: str, called_before: bool) -> bool:
     plain = message.casefold()
     if re.search(r"\b(?:job|research|report|study|task|run)_\w+", plain):
-        return True  # the id of a run
+        return True  # it has the id of a run
     if (
         called_before
         and len(plain.split()) <= 8
@@ -300,5 +315,5 @@ def _description(schema: Any) -> str:
 
 
 def _open(description: str) -> str:
-    """A description without the marks (`<<<...>>>`) around untrusted text."""
+    """A description without the marks (`<<<...>>>`) that enclose untrusted text."""
     return re.sub(r"<<<\w+>>>", "", description)

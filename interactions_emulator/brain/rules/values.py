@@ -1,4 +1,4 @@
-"""Reads single values for `schema` from a text and fits them to types, bounds, formats and patterns."""
+"""Reads single values for `schema.py` from a text and fits them to types, bounds, formats and patterns."""
 
 from __future__ import annotations
 
@@ -8,9 +8,7 @@ from typing import Any
 
 Schema = dict[str, Any]
 PREFIX = "Emulator: "
-"""Prefix of every free text in a structured answer, so that it can be told from Gemini's."""
-
-
+"""Prefix of every free text in a structured answer, which shows that Gemini did not write it."""
 NOT_GIVEN = f"{PREFIX}not given"
 PLACEHOLDERS = {
     "mail": "nobody@example.invalid",
@@ -21,7 +19,7 @@ PLACEHOLDERS = {
     "time": "00:00:00Z",
     "phone": NOT_GIVEN,
 }
-"""By format, the placeholder for a required field that the text has no value for; clearly not real data."""
+"""Placeholders by format, for required fields without a value in the text. They are clearly not real data."""
 
 
 def is_nothing(value: Any) -> bool:
@@ -30,7 +28,7 @@ def is_nothing(value: Any) -> bool:
 
 
 def kind_of(schema: Schema) -> str:
-    """The JSON type of a schema in lower case; the first that is not null if there are several."""
+    """The JSON type of a schema in lower case; the first type other than null if there are several."""
     kind = schema.get("type")
     if isinstance(kind, list):
         kind = next((one for one in kind if str(one).casefold() != "null"), "null")
@@ -89,7 +87,7 @@ def number_near(text: str, name: str, description: str) -> float:
 
 
 def formatted(form: str, text: str) -> str:
-    """The first text of that format; a placeholder if there is none."""
+    """The first string in `text` that has the format `form`; a placeholder if there is none."""
     patterns = {
         "mail": r"[\w.+-]+@[\w-]+\.[\w.-]*\w",
         "url": r"https?://[^\s<>\"']+\w",
@@ -106,7 +104,10 @@ def formatted(form: str, text: str) -> str:
 
 
 def fitted(value: str, schema: Schema) -> str:
-    """The string fitted to `minLength`, `maxLength` and, if the text or a simple filling can match it, `pattern`."""
+    """The string, cut or padded to `maxLength` and `minLength`, and replaced if needed to match `pattern`.
+
+    A pattern that `_matching` cannot match is ignored.
+    """
     most, least = schema.get("maxLength"), schema.get("minLength")
     if isinstance(most, int) and len(value) > most:
         value = value[:most]
@@ -118,7 +119,7 @@ def fitted(value: str, schema: Schema) -> str:
 
 
 def _matching(pattern: str, value: str) -> str:
-    """A string that matches a pattern: the value, a word of it, or a simple string made from the pattern."""
+    """A string that matches the pattern: the value, one of its words, or a simple string. If none does, the value."""
     try:
         compiled = re.compile(pattern)
     except re.error:
