@@ -56,17 +56,17 @@ def wrong(folder: Path) -> Iterator[str]:
                 yield f"{file.relative_to(folder.parent)}:{line}: {room} must not import {name}"
 
 
-def test_imports_go_down_the_rooms() -> None:
+def test_packages_of_tools_import_only_from_lower_layers() -> None:
     assert list(wrong(ROOT / "tools")) == []
 
 
-def test_the_emulator_and_the_evaluation_are_imported_by_nothing_they_do_not_belong_to() -> None:
+def test_the_emulator_imports_no_other_package_of_the_project() -> None:
     for file in (ROOT / "interactions_emulator").rglob("*.py"):
         found = [name for _, name in imports(file) if name.partition(".")[0] in ("tools", "evals", "agents", "tests")]
         assert found == [], file
 
 
-def test_an_import_that_goes_up_is_named_with_its_line(tmp_path: Path) -> None:
+def test_an_import_from_an_upper_layer_is_reported_with_its_line(tmp_path: Path) -> None:
     folder = tmp_path / "tools"
     (folder / "research").mkdir(parents=True)
     (folder / "research" / "bad.py").write_text("def f():\n    from tools.cli.app import app\n    import evals.cli\n")

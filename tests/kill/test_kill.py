@@ -90,7 +90,7 @@ def text_of(event: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("left_by", ["SIGKILL", pytest.param("closing the page", marks=pytest.mark.nightly)])
-def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
+def test_asking_again_after_a_kill_or_disconnect_finishes_the_research_with_one_create(
     left_by: str, tmp_path: Path, use: Any
 ) -> None:
     with Emulator(brain=brain, speed=0) as api:

@@ -67,7 +67,7 @@ async def replied(ledger: Ledger, job: Job, now: float, *, approved: bool) -> Jo
     return sent
 
 
-async def test_a_create_stands_in_the_spending_before_it_is_sent_and_once(open_ledger: Open) -> None:
+async def test_a_create_is_recorded_as_spending_once_before_it_is_sent(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job = await add(here, job_of("tides", created=NOW))
     assert await here.spending() == []
@@ -76,7 +76,7 @@ async def test_a_create_stands_in_the_spending_before_it_is_sent_and_once(open_l
     assert await there.spending() == [Spending(NOW + 1, "ada", job.id, Kind.RUN, ORDER.agent, 3.0)]
 
 
-async def test_a_create_that_cannot_be_written_down_as_spent_is_not_sent(url: str, open_ledger: Open) -> None:
+async def test_a_create_is_not_sent_when_its_spending_cannot_be_recorded(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await add(ledger, job_of("tides", created=NOW))
     await sql(url, "ALTER TABLE desk_spending RENAME TO desk_elsewhere")
@@ -87,7 +87,7 @@ async def test_a_create_that_cannot_be_written_down_as_spent_is_not_sent(url: st
     assert await ledger.begin(job, NOW)
 
 
-async def test_plans_and_revisions_are_counted_as_such_and_the_run_as_a_run(open_ledger: Open) -> None:
+async def test_plans_revisions_and_runs_are_recorded_as_separate_kinds_of_spending(open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await planned(ledger)
     job = await replied(ledger, job, NOW + 1, approved=False)
@@ -104,7 +104,7 @@ async def test_plans_and_revisions_are_counted_as_such_and_the_run_as_a_run(open
 
 
 @pytest.mark.parametrize("seconds", [1.0, 0.0], ids=["in time", "with a clock that stands still"])
-async def test_a_create_that_is_known_to_have_started_nothing_is_not_counted(open_ledger: Open, seconds: float) -> None:
+async def test_a_create_that_started_nothing_is_removed_from_the_spending(open_ledger: Open, seconds: float) -> None:
     ledger, now = open_ledger(), NOW
     jobs = [await add(ledger, job_of(f"brief {n}", created=NOW)) for n in range(8)]
     for job in jobs:
@@ -123,7 +123,7 @@ async def test_a_create_that_is_known_to_have_started_nothing_is_not_counted(ope
     assert await used(ledger, now) == Used(0, 0, 0.0)
 
 
-async def test_only_the_refused_create_of_a_job_is_taken_back(open_ledger: Open) -> None:
+async def test_a_refusal_removes_only_the_spending_of_the_refused_create(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, other = await planned(ledger), await begun(ledger, "the moon", NOW + 1)
     job = await replied(ledger, job, NOW + 2, approved=True)
@@ -131,7 +131,7 @@ async def test_only_the_refused_create_of_a_job_is_taken_back(open_ledger: Open)
     assert [(entry.job, entry.kind) for entry in await ledger.spending()] == [(job.id, Kind.PLAN), (other.id, Kind.RUN)]
 
 
-async def test_a_refusal_that_comes_too_late_to_change_the_job_takes_nothing_back(open_ledger: Open) -> None:
+async def test_a_refusal_that_arrives_after_the_job_changed_removes_no_spending(open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await begun(ledger, "tides")
     await ledger.change(job.id, {State.STARTING}, NOW, state=State.RUNNING, interaction_id="v1_a")
@@ -139,7 +139,7 @@ async def test_a_refusal_that_comes_too_late_to_change_the_job_takes_nothing_bac
     assert [entry.job for entry in await ledger.spending()] == [job.id]
 
 
-async def test_what_the_server_counted_stands_beside_the_estimate_of_its_own_create(open_ledger: Open) -> None:
+async def test_reported_usage_is_stored_with_the_estimate_of_the_same_create(open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await ledger.begin(await add(ledger, new_job(PLANNED, NOW)), NOW)
     assert job
@@ -157,9 +157,7 @@ async def test_what_the_server_counted_stands_beside_the_estimate_of_its_own_cre
     ]
 
 
-async def test_nothing_erases_what_was_spent_and_it_says_nothing_of_what_it_was_for(
-    url: str, open_ledger: Open
-) -> None:
+async def test_spending_survives_deletion_and_contains_no_text_of_the_job(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     order = Order("A secret brief", "ada", "a secret session", ORDER.agent, title="A secret title")
     job = await ledger.begin(await add(ledger, new_job(order, NOW)), NOW)
@@ -178,7 +176,7 @@ async def test_nothing_erases_what_was_spent_and_it_says_nothing_of_what_it_was_
     assert "secret" not in str(await sql(url, "SELECT * FROM desk_spending"))
 
 
-async def test_spending_is_told_of_a_user_and_since_a_time_oldest_first(open_ledger: Open) -> None:
+async def test_spending_is_listed_oldest_first_by_user_and_since_a_time(open_ledger: Open) -> None:
     ledger = open_ledger()
     for seconds, user in ((30, "ada"), (10, "ada"), (20, "bob")):
         await begun(ledger, f"brief {seconds}", NOW + seconds, user)
@@ -187,7 +185,7 @@ async def test_spending_is_told_of_a_user_and_since_a_time_oldest_first(open_led
     assert [entry.time - NOW for entry in await ledger.spending(user="ada")] == [10, 30]
 
 
-async def test_a_day_holds_what_was_sent_in_it_and_what_is_about_to_be_sent(open_ledger: Open) -> None:
+async def test_daily_usage_counts_creates_of_the_last_24_hours_and_those_about_to_be_sent(open_ledger: Open) -> None:
     ledger = open_ledger()
     old = await begun(ledger, "old", NOW - DAY - 1)
     await ledger.change(old.id, {State.STARTING}, NOW - DAY, state=State.COMPLETED)
@@ -201,7 +199,7 @@ async def test_a_day_holds_what_was_sent_in_it_and_what_is_about_to_be_sent(open
     assert await used(ledger, user="eve") == Used(0, 0, 0.0)
 
 
-async def test_what_was_agreed_to_a_day_ago_and_never_sent_waits_for_a_yes_again(open_ledger: Open) -> None:
+async def test_an_approved_order_that_is_not_sent_within_a_day_needs_a_new_yes(open_ledger: Open) -> None:
     ledger = open_ledger()
     recent, old = [await add(ledger, job_of(brief, created=NOW)) for brief in ("recent", "old")]
     plan = await planned(ledger)
@@ -236,7 +234,7 @@ async def test_what_was_agreed_to_a_day_ago_and_never_sent_waits_for_a_yes_again
         (State.EXPIRED, 0, 0, 0),
     ],
 )
-async def test_what_runs_or_may_run_counts_as_running(
+async def test_jobs_that_run_or_may_still_run_count_as_running(
     open_ledger: Open, state: State, may_run: int, seconds: float, running: int
 ) -> None:
     ledger = open_ledger()
@@ -248,7 +246,7 @@ async def test_what_runs_or_may_run_counts_as_running(
 @pytest.mark.parametrize(
     "ended", [{"state": State.CANCELLED, "may_run": 1}, {"state": State.START_UNKNOWN}], ids=["cancelled", "unknown"]
 )
-async def test_what_may_run_counts_as_running_although_it_is_forgotten(open_ledger: Open, ended: Any) -> None:
+async def test_a_deleted_job_that_may_still_run_counts_as_running(open_ledger: Open, ended: Any) -> None:
     ledger = open_ledger()
     job = await begun(ledger, "tides")
     await ledger.change(job.id, {State.STARTING}, NOW + 60, **ended)
@@ -257,7 +255,7 @@ async def test_what_may_run_counts_as_running_although_it_is_forgotten(open_ledg
     assert (await used(ledger, NOW + 60 + STILL_RUNS_S + 1)).running == 0
 
 
-async def test_what_is_over_does_not_count_as_running_when_it_is_forgotten(open_ledger: Open) -> None:
+async def test_a_deleted_job_that_has_ended_does_not_count_as_running(open_ledger: Open) -> None:
     ledger = open_ledger()
     for number, state in enumerate((State.COMPLETED, State.CANCELLED, State.FAILED)):
         job = await begun(ledger, f"brief {number}")
@@ -267,7 +265,7 @@ async def test_what_is_over_does_not_count_as_running_when_it_is_forgotten(open_
 
 
 @each_limit
-async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
+async def test_limits_hold_for_concurrent_orders_through_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
     ledgers = [open_ledger(), open_ledger()]
 
     async def order(number: int) -> Job | None:
@@ -281,9 +279,7 @@ async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_
 
 
 @each_limit
-async def test_a_limit_holds_for_approvals_that_come_at_once_over_two_ledgers(
-    open_ledger: Open, limits: Quotas
-) -> None:
+async def test_limits_hold_for_concurrent_approvals_through_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
     ledgers = [open_ledger(), open_ledger()]
     jobs = [job_of(f"brief {number}", created=NOW, state=State.AWAITING_APPROVAL) for number in range(ORDERS)]
     for job in jobs:
@@ -307,7 +303,7 @@ async def holds(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> 
     assert sorted(entry.job for entry in await ledger.spending()) == sorted(sent)
 
 
-async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_ledger: Open) -> None:
+async def test_the_daily_dollar_limit_holds_for_concurrent_questions(open_ledger: Open) -> None:
     ledgers, limits = [open_ledger(), open_ledger()], Quotas(usd_per_day=3.35)
     job = await begun(ledgers[0], "tides")
 
@@ -321,7 +317,7 @@ async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_le
     assert [entry.kind for entry in await ledgers[0].spending()] == [Kind.RUN, *[Kind.QUESTION] * 3]
 
 
-async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
+async def test_limits_are_counted_per_user(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     for user in ("ada", "bob"):
         job = job_of("tides", user, NOW)
@@ -331,14 +327,14 @@ async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
         await ledger.add(more, within(limits, more))
 
 
-async def test_an_order_that_has_a_job_is_not_refused(open_ledger: Open) -> None:
+async def test_limits_do_not_refuse_an_order_that_already_has_a_job(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     job, again = new_job(ORDER, NOW), new_job(ORDER, NOW + 1)
     await ledger.add(job, within(limits, job))
     assert await ledger.add(again, within(limits, again)) == (job, False)
 
 
-async def test_the_sixth_plan_is_refused_and_the_run_is_not(open_ledger: Open) -> None:
+async def test_the_plan_limit_refuses_a_sixth_plan_but_not_the_run(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas()
     job, now = await planned(ledger), NOW
     for number in range(2, 7):
@@ -358,9 +354,7 @@ async def test_the_sixth_plan_is_refused_and_the_run_is_not(open_ledger: Open) -
     assert await ledger.agree(job, now, within(limits, approved), plan=approved.plan)
 
 
-async def test_entries_that_are_none_neither_fill_nor_break_a_limit_and_are_left_out(
-    url: str, open_ledger: Open
-) -> None:
+async def test_invalid_spending_entries_are_skipped_and_ignored_by_limits(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     good, *bad = [await begun(ledger, f"brief {number}") for number in range(4)]
     for job in (good, *bad):

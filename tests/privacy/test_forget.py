@@ -93,7 +93,7 @@ def rows(file: Path) -> str:
         return "\n".join(connection.iterdump())
 
 
-async def test_nothing_is_left_anywhere_but_the_receipt(
+async def test_forgetting_a_conversation_leaves_nothing_but_a_receipt(
     api: Emulator, app: App, sessions: BaseSessionService, tmp_path: Path
 ) -> None:
     talk = await had(app, sessions)
@@ -119,7 +119,7 @@ async def test_nothing_is_left_anywhere_but_the_receipt(
         assert not (tmp_path / "sessions.db").exists() or word not in rows(tmp_path / "sessions.db")
 
 
-async def test_the_next_message_begins_a_conversation_on_no_old_chain(
+async def test_the_next_message_after_forgetting_starts_a_new_chain(
     api: Emulator, app: App, sessions: BaseSessionService, caplog: pytest.LogCaptureFixture
 ) -> None:
     talk = await had(app, sessions, "s1", "weather in Lisbon", "thanks", FORGET, YES)
@@ -137,7 +137,9 @@ async def test_the_next_message_begins_a_conversation_on_no_old_chain(
     assert "unknown agent" not in caplog.text
 
 
-async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessions: BaseSessionService) -> None:
+async def test_forgetting_leaves_other_conversations_unchanged(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
     other = await had(app, sessions, "other", "weather in Oslo", "research tides")
     kept, events = stored(api), (await other.session()).events
     job = (await research().ledger.find(user=USER))[0]
@@ -155,7 +157,7 @@ async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessi
     assert "WEATHER Oslo" in await other.ask("and tomorrow")
 
 
-async def test_what_belongs_to_the_user_is_left_alone_and_said(
+async def test_forgetting_keeps_files_and_state_of_the_user_and_says_so(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:
     talk = await had(app, sessions, "s1", "hello")
@@ -173,7 +175,9 @@ async def test_what_belongs_to_the_user_is_left_alone_and_said(
     assert (await talk.session()).state == {"user:name": "Ada"}
 
 
-async def test_a_yes_counts_only_as_the_next_message(api: Emulator, app: App, sessions: BaseSessionService) -> None:
+async def test_a_yes_counts_only_directly_after_the_question(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
     talk = await had(app, sessions, "s1", "hello")
     known = stored(api)
     await talk.say(YES)
@@ -189,7 +193,7 @@ async def test_a_yes_counts_only_as_the_next_message(api: Emulator, app: App, se
     assert "is forgotten" in await Talk(app, sessions).ask("Yes!")
 
 
-async def test_what_the_server_refuses_is_named_and_nothing_here_is_deleted_until_it_obeys(
+async def test_local_data_is_kept_until_the_server_has_deleted_everything(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:
     talk = await had(app, sessions)
@@ -209,7 +213,7 @@ async def test_what_the_server_refuses_is_named_and_nothing_here_is_deleted_unti
     assert len((await talk.session()).events) == 1
 
 
-async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there(
+async def test_insisting_deletes_local_data_and_keeps_the_ids_left_at_the_server(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:
     talk = await had(app, sessions)
@@ -229,7 +233,7 @@ async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there
     assert (stored(api), (await talk.session()).state) == (set(), {})
 
 
-async def test_a_server_that_cannot_be_reached_costs_nothing(
+async def test_nothing_is_deleted_while_the_server_cannot_be_reached(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.interactions.retry.FIRST_WAIT_S", 0)
@@ -242,7 +246,7 @@ async def test_a_server_that_cannot_be_reached_costs_nothing(
     assert known < stored(api)
 
 
-async def test_a_server_that_has_no_time_is_asked_again(
+async def test_deletions_are_retried_while_the_server_is_busy(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.interactions.retry.FIRST_WAIT_S", 0)
@@ -254,7 +258,7 @@ async def test_a_server_that_has_no_time_is_asked_again(
 
 
 @pytest.mark.parametrize("step", ["delete_artifact", "delete_session"])
-async def test_what_was_interrupted_is_finished_by_saying_it_again(
+async def test_an_interrupted_deletion_is_finished_by_another_yes(
     api: Emulator, app: App, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     talk = await had(app)
@@ -272,7 +276,7 @@ async def test_what_was_interrupted_is_finished_by_saying_it_again(
     assert len((await talk.session()).events) == 1
 
 
-async def test_a_research_that_runs_is_cancelled_and_forgotten(
+async def test_forgetting_cancels_and_deletes_a_running_research_run(
     api: Emulator, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
@@ -285,7 +289,7 @@ async def test_a_research_that_runs_is_cancelled_and_forgotten(
     assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
 
 
-async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
+async def test_a_run_that_cannot_be_cancelled_stays_in_the_ledger(
     api: Emulator, app: App, sessions: BaseSessionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
@@ -307,7 +311,7 @@ async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
     assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
 
 
-async def test_a_research_of_another_server_is_not_said_to_be_gone(api: Emulator, app: App) -> None:
+async def test_a_run_of_another_server_is_not_reported_as_deleted(api: Emulator, app: App) -> None:
     talk = await had(app, None, "s1", "research tides", FORGET)
     (job,) = await research().ledger.find(user=USER)
     await research().ledger.change(job.id, {job.state}, 0.0, server="gemini")
@@ -319,7 +323,7 @@ async def test_a_research_of_another_server_is_not_said_to_be_gone(api: Emulator
     assert (await talk.session()).state == {REFUSED: [job.interaction_id]}
 
 
-async def test_events_of_errors_rewound_turns_and_left_turns_are_forgotten_too(api: Emulator, app: App) -> None:
+async def test_forgetting_includes_failed_rewound_and_abandoned_turns(api: Emulator, app: App) -> None:
     talk = Talk(app, mode=StreamingMode.SSE)
     await talk.say("hello")
     invocation = (await talk.session()).events[0].invocation_id

@@ -97,7 +97,9 @@ async def had(root: Root, use: Any, tmp_path: Path) -> AsyncIterator[Conversatio
     ],
     ids=str,
 )
-async def test_no_model_forgets_a_conversation_alone(had: Conversation, calls: list[list[Call]]) -> None:
+async def test_a_model_cannot_forget_a_conversation_without_the_user(
+    had: Conversation, calls: list[list[Call]]
+) -> None:
     await had.say("yes, forget this conversation", *calls)
     assert await had.is_kept()
 
@@ -107,7 +109,7 @@ async def test_a_confirmation_without_a_question_is_refused_with_the_next_step(h
     assert "Nothing was deleted; forget_conversation asks the user" in told
 
 
-async def test_the_question_says_what_is_deleted_before_anything_is(had: Conversation) -> None:
+async def test_the_question_lists_what_will_be_deleted_before_anything_is_deleted(had: Conversation) -> None:
     asked = await had.say("forget this conversation", [ASK])
     for fact in ("files", "research runs", "reports", "cannot be undone", "**yes, forget it**"):
         assert fact in asked
@@ -125,28 +127,28 @@ async def test_a_yes_after_another_turn_deletes_nothing(had: Conversation) -> No
     assert "is forgotten" in await had.say("yes", [CONFIRM])
 
 
-async def test_a_question_that_was_not_shown_has_no_yes(had: Conversation) -> None:
+async def test_a_yes_to_a_question_that_was_not_shown_deletes_nothing(had: Conversation) -> None:
     said = await had.say("forget this conversation", [ASK, ("transfer_to_agent", {"agent_name": "assistant"})])
     assert "cannot be undone" not in said
     assert "Nothing was deleted" in await had.say("yes", [CONFIRM])
     assert await had.is_kept()
 
 
-async def test_a_message_that_has_the_conversation_s_id_in_it_is_no_yes(had: Conversation) -> None:
+async def test_a_message_that_contains_the_conversation_id_is_not_a_yes(had: Conversation) -> None:
     await had.say("forget this conversation", [ASK])
     await had.say("how are you?")
     await had.say("ok, and where does my trip go?", [CONFIRM])
     assert await had.is_kept()
 
 
-async def test_a_yes_works_in_another_process(had: Conversation) -> None:
+async def test_a_yes_counts_after_a_process_restart(had: Conversation) -> None:
     await had.say("forget this conversation", [ASK])
     later = await had.restarted()
     assert "is forgotten" in await later.say("yes", [CONFIRM])
     assert had.api.interactions() == []
 
 
-async def test_a_yes_in_another_conversation_deletes_neither(had: Conversation) -> None:
+async def test_a_yes_in_another_conversation_deletes_neither_conversation(had: Conversation) -> None:
     await had.say("forget this conversation", [ASK])
     other = had.of("other")
     await other.say("hello")
@@ -175,7 +177,7 @@ async def test_insisting_works_only_after_the_server_has_refused(had: Conversati
     assert (receipt.custom_metadata or {})[FORGOTTEN]
 
 
-async def test_a_yes_after_a_refusal_tries_again_and_does_not_insist(had: Conversation) -> None:
+async def test_a_yes_after_a_refused_deletion_retries_without_insisting(had: Conversation) -> None:
     had.api.faults({"on": "delete", "status": 403, "times": 0})
     await had.say("forget this conversation", [ASK])
     await had.say("yes", [CONFIRM])
@@ -185,7 +187,7 @@ async def test_a_yes_after_a_refusal_tries_again_and_does_not_insist(had: Conver
     assert had.api.interactions() == []
 
 
-async def test_a_model_that_confirms_and_hands_over_at_once_leaves_nothing_behind(had: Conversation) -> None:
+async def test_a_confirmation_with_a_transfer_in_the_same_turn_deletes_everything(had: Conversation) -> None:
     await had.say("forget this conversation", [ASK])
     told = await had.say("yes", [CONFIRM, ("transfer_to_agent", {"agent_name": "assistant"})])
     assert "is forgotten" in told

@@ -82,7 +82,7 @@ def brain() -> Brain:
     return cite
 
 
-async def test_redirects_are_resolved_on_request_side_by_side_and_once(desk: Desk, google: Google) -> None:
+async def test_redirects_are_resolved_on_request_in_parallel_and_once(desk: Desk, google: Google) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     with pytest.raises(NotFinished):
@@ -105,7 +105,7 @@ async def test_redirects_are_resolved_on_request_side_by_side_and_once(desk: Des
     assert (await desk.service().report(job.id)) == report
 
 
-async def test_what_was_resolved_is_not_asked_for_again(desk: Desk, google: Google) -> None:
+async def test_resolved_redirects_are_not_requested_again(desk: Desk, google: Google) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
@@ -183,5 +183,5 @@ PRIVATE_HOSTS = [
         ("", False),
     ],
 )
-def test_an_address_of_a_private_network_is_never_shown_as_where_a_link_leads(url: str, public: bool) -> None:
+def test_is_public_accepts_web_addresses_and_rejects_private_networks(url: str, public: bool) -> None:
     assert is_public(url) is public

@@ -65,7 +65,7 @@ async def planned(desk: Desk, service: Research) -> Job:
     return await service.job(job.id)
 
 
-async def test_how_long_the_server_keeps_a_research_counts_from_when_it_named_it(desk: Desk, clock: Clock) -> None:
+async def test_retention_is_counted_from_the_start_at_the_server(desk: Desk, clock: Clock) -> None:
     desk_service = service(desk, clock)
     job, _ = await desk_service.start(ORDER, confirm=True)
     assert job.kept_until(RETENTION) is None
@@ -77,7 +77,7 @@ async def test_how_long_the_server_keeps_a_research_counts_from_when_it_named_it
     assert replace(job, started=None).kept_until(RETENTION) == BEGAN + RETENTION  # of an older ledger
 
 
-async def test_a_plan_that_is_about_to_be_forgotten_is_warned_of_once(
+async def test_a_warning_is_logged_once_before_the_server_deletes_a_waiting_plan(
     desk: Desk, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "tools.research")
@@ -94,7 +94,7 @@ async def test_a_plan_that_is_about_to_be_forgotten_is_warned_of_once(
     assert (await keeping.job(job.id)).state is State.AWAITING_APPROVAL
 
 
-async def test_a_yes_to_a_plan_that_the_server_has_forgotten_ends_with_the_reason_and_the_way_out(
+async def test_a_yes_to_an_expired_plan_starts_nothing_and_names_the_reason_and_next_step(
     desk: Desk, clock: Clock
 ) -> None:
     asked = service(desk, clock)

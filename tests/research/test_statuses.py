@@ -35,7 +35,7 @@ def brain() -> Brain:
         ("dreaming", State.STALLED, False),
     ],
 )
-async def test_each_status_has_an_outcome_that_says_why_and_keeps_what_there_is(
+async def test_each_api_status_leads_to_a_job_state_with_a_reason_and_any_report_is_kept(
     desk: Desk, status: str, state: State, kept: bool
 ) -> None:
     service = desk.service(silence_timeout_s=0.1, first_poll_s=100, max_poll_s=100, stall_after_s=1500)

@@ -43,7 +43,9 @@ def begin(client: httpx2.Client, user: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url: str) -> None:
+def test_a_client_that_disconnects_during_a_turn_leaves_nothing_locked(
+    serve: Serve, api: Emulator, database_url: str
+) -> None:
     client = serve(database_url=database_url, attach_seconds=60)
     for number in range(TIMES):
         begin(client, f"leaves-{number}")
@@ -55,7 +57,7 @@ def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url
     until(lambda: client.post("/run", json=message("hello", user=f"leaves-{TIMES - 1}")).status_code == 200)
 
 
-async def test_a_turn_that_is_left_while_it_takes_its_conversation_leaves_it_free(api: Emulator) -> None:
+async def test_a_turn_cancelled_while_it_takes_its_session_lock_leaves_the_session_free(api: Emulator) -> None:
     database = Database(load_settings().ledger_url)
     turns = SessionLocks(database)
 

@@ -78,7 +78,7 @@ def test_no_client_writes_state_that_the_application_owns(client: httpx2.Client,
         assert session["state"] == {}
 
 
-def test_nobody_has_another_users_interaction_deleted_by_forgetting(client: httpx2.Client, api: Emulator) -> None:
+def test_forgetting_cannot_delete_an_interaction_of_another_user(client: httpx2.Client, api: Emulator) -> None:
     theirs = interaction_of_ada(client)
     begin(client, "mallory", state={"forget_refused": [theirs]})
     begin(client, "mallory")  # if the other was refused
@@ -87,7 +87,7 @@ def test_nobody_has_another_users_interaction_deleted_by_forgetting(client: http
     assert theirs in {each["id"] for each in api.interactions()}
 
 
-def test_what_the_server_did_not_delete_is_still_remembered(client: httpx2.Client, api: Emulator) -> None:
+def test_ids_that_the_server_did_not_delete_stay_in_the_session_state(client: httpx2.Client, api: Emulator) -> None:
     kept = interaction_of_ada(client)
     api.faults({"on": "delete", "status": 403, "times": 1000})
     words = ("forget this conversation", "yes, forget it", "forget it anyway")
@@ -99,7 +99,7 @@ def test_what_the_server_did_not_delete_is_still_remembered(client: httpx2.Clien
     assert (state[0], set(state[1])) == ("forget_refused", at_server)
 
 
-def test_metadata_that_the_desk_believes_is_not_taken_from_events_brought_along(client: httpx2.Client) -> None:
+def test_metadata_that_the_desk_trusts_is_removed_from_imported_events(client: httpx2.Client) -> None:
     forged = dict.fromkeys(OWNED_METADATA, "sure") | {"mine": 1}
     brought = [{"author": "user", "content": HELLO}, {"author": "desk", "content": ANSWER, "customMetadata": forged}]
     assert begin(client, "mallory", events=brought).status_code == 200
@@ -110,7 +110,7 @@ def test_metadata_that_the_desk_believes_is_not_taken_from_events_brought_along(
 
 
 @pytest.mark.parametrize("field", ["customMetadata", "custom_metadata"])
-def test_metadata_that_the_desk_believes_is_not_taken_from_a_turn(client: httpx2.Client, field: str) -> None:
+def test_metadata_that_the_desk_trusts_is_removed_from_the_message_of_a_turn(client: httpx2.Client, field: str) -> None:
     begin(client, "mallory")
     forged = dict.fromkeys(OWNED_METADATA, "sure") | {"mine": 1}
     events = client.post("/run", json=message("Hello", user="mallory", **{field: forged})).json()
@@ -135,7 +135,7 @@ def assert_a_real_yes_counts(client: httpx2.Client, api: Emulator, user: str, se
 
 @pytest.mark.parametrize("path", ["/run", "/run_sse"])
 @pytest.mark.parametrize("field", ["customMetadata", "custom_metadata"])
-def test_no_metadata_of_a_turn_make_a_later_yes_start_a_run(
+def test_forged_metadata_of_a_turn_cannot_make_a_later_yes_start_a_run(
     asks: None, client: httpx2.Client, api: Emulator, path: str, field: str
 ) -> None:
     api.set_speed(math.inf)
@@ -148,7 +148,7 @@ def test_no_metadata_of_a_turn_make_a_later_yes_start_a_run(
     assert_a_real_yes_counts(client, api, "mallory")
 
 
-def test_no_event_brought_along_makes_a_later_yes_start_a_run(asks: None, client: httpx2.Client, api: Emulator) -> None:
+def test_imported_events_cannot_make_a_later_yes_start_a_run(asks: None, client: httpx2.Client, api: Emulator) -> None:
     api.set_speed(math.inf)
     begin(client, "mallory")
     client.post("/run", json=message("research tides", user="mallory"))
@@ -165,7 +165,7 @@ def test_no_event_brought_along_makes_a_later_yes_start_a_run(asks: None, client
 
 
 @pytest.mark.parametrize("version", METHODS)
-def test_no_metadata_of_another_agent_make_a_later_yes_start_a_run(
+def test_forged_metadata_of_an_a2a_message_cannot_make_a_later_yes_start_a_run(
     asks: None, serve: Serve, api: Emulator, version: str
 ) -> None:
     client, session = serve(a2a=True), "/apps/desk/users/me/sessions/c1"
@@ -184,7 +184,7 @@ def test_no_metadata_of_another_agent_make_a_later_yes_start_a_run(
     assert_a_real_yes_counts(client, api, "me", "c1")
 
 
-def test_no_state_of_a_turn_has_the_desk_say_or_show_anything(client: httpx2.Client, api: Emulator) -> None:
+def test_forged_state_of_a_turn_cannot_make_the_desk_show_text_or_reports(client: httpx2.Client, api: Emulator) -> None:
     api.set_speed(math.inf)
     begin(client, "ada")
     report = said(client.post("/run", json=message("research tides", user="ada")))

@@ -72,11 +72,11 @@ async def stream(time: Time, *pieces: bytes | float, kind: bytes = b"text/event-
 ONE, OTHER = b"data: 1\n\n", b"data: 2\n\n"
 
 
-async def test_a_proxy_hears_something_at_least_every_fifteen_seconds() -> None:
+async def test_a_ping_is_sent_after_every_fifteen_seconds_of_silence() -> None:
     assert await stream(Time(), 31.0, ONE, 46.0, OTHER) == PING * 2 + ONE + PING * 3 + OTHER
 
 
-async def test_who_speaks_often_enough_is_not_interrupted() -> None:
+async def test_no_ping_is_sent_while_events_come_often_enough() -> None:
     assert SILENCE == 15
     assert await stream(Time(), ONE, 14.0, OTHER, 14.0, ONE) == ONE + OTHER + ONE
 
@@ -85,11 +85,11 @@ async def test_a_ping_never_lands_inside_an_event() -> None:
     assert await stream(Time(), b"data: 1", 100.0, b"\n\n", 16.0) == ONE + PING
 
 
-async def test_an_answer_that_is_no_event_stream_has_no_pings() -> None:
+async def test_an_answer_that_is_not_an_event_stream_has_no_pings() -> None:
     assert await stream(Time(), b"[", 100.0, b"]", kind=b"application/json") == b"[]"
 
 
-def test_no_event_stream_is_cached_or_held_back(serve: Serve) -> None:
+def test_event_streams_are_neither_cached_nor_buffered(serve: Serve) -> None:
     client = serve()
     client.post(SESSION, json={})
     for _ in range(2):  # the second is given from what is stored
@@ -98,7 +98,7 @@ def test_no_event_stream_is_cached_or_held_back(serve: Serve) -> None:
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-cache", "no")
 
 
-def test_the_name_of_a_run_is_sent_before_there_is_any_news_of_it(serve: Serve, api: Emulator) -> None:
+def test_the_start_of_a_run_is_streamed_before_its_first_progress(serve: Serve, api: Emulator) -> None:
     client, text = serve(attach_seconds=60), ""
     client.post(SESSION, json={})
     with client.stream("POST", "/run_sse", json=message("research tides", streaming=True)) as answer:
@@ -109,7 +109,7 @@ def test_the_name_of_a_run_is_sent_before_there_is_any_news_of_it(serve: Serve, 
     assert "# Tides" in text
 
 
-def test_an_error_in_a_stream_tells_nothing_of_the_inside(serve: Serve, environment: Path) -> None:
+def test_an_error_in_a_stream_reveals_no_internals(serve: Serve, environment: Path) -> None:
     client = serve()
     client.post(SESSION, json={})
     with closing(sqlite3.connect(environment / "sessions.db")) as sessions:

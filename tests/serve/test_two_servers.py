@@ -55,7 +55,7 @@ def at_once(*turns: Callable[[], httpx2.Response]) -> list[httpx2.Response]:
         return [turn.result() for turn in [pool.submit(turn) for turn in turns]]
 
 
-def test_a_quote_that_one_server_has_shown_is_approved_at_the_other_once(servers: Servers, api: Emulator) -> None:
+def test_a_quote_shown_by_one_server_can_be_approved_once_at_the_other(servers: Servers, api: Emulator) -> None:
     one, other = servers
     begin(one, "s1")
     job_id = quote(one, "tides")
@@ -80,9 +80,7 @@ def test_a_yes_that_reaches_both_servers_at_once_counts_once(servers: Servers, a
         assert len(researches(api)) == number
 
 
-def test_a_yes_by_name_in_another_conversation_at_the_same_time_counts_no_second_time(
-    servers: Servers, api: Emulator
-) -> None:
+def test_two_simultaneous_approvals_in_two_conversations_start_one_run(servers: Servers, api: Emulator) -> None:
     one, other = servers
     for session in ("s1", "s2"):
         begin(one, session)
