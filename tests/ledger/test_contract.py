@@ -1,4 +1,4 @@
-"""What a ledger promises, whichever database it lives in."""
+"""What a ledger promises on every database."""
 
 from __future__ import annotations
 
@@ -11,7 +11,7 @@ from tests.ledger.conftest import Open
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
-RESEARCHERS = 50
+CALLERS = 50
 
 
 def job_of(brief: str, user: str = "ada", created: float = 0, state: State = State.INTENDED) -> Job:
@@ -26,7 +26,7 @@ async def test_a_stored_job_is_read_back_unchanged(open_ledger: Open) -> None:
             1_790_000_000.123456,
         ),
         plan=Plan("1. Look at the moon ☾", "v1_plan", "shorter", True),
-        interaction_id="v1_" + "x" * 2000,  # nothing bounds the ids of the wire
+        interaction_id="v1_" + "x" * 2000,  # the API sets no limit to the length of ids
         cursor="e" * 2000,
         events=7,
         line="searching: Gezeiten 🌊",
@@ -42,7 +42,7 @@ async def test_a_stored_job_is_read_back_unchanged(open_ledger: Open) -> None:
 
 async def test_concurrent_identical_orders_create_one_job(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
-    added = await asyncio.gather(*(ledgers[i % 2].add(new_job(ORDER, i)) for i in range(RESEARCHERS)))
+    added = await asyncio.gather(*(ledgers[i % 2].add(new_job(ORDER, i)) for i in range(CALLERS)))
     assert [new for _, new in added].count(True) == 1
     assert {job.id for job, _ in added} == {job.id for job in await ledgers[0].find()}
 
@@ -71,7 +71,7 @@ async def test_only_one_of_many_concurrent_state_changes_succeeds(open_ledger: O
     changed = await asyncio.gather(
         *(
             ledgers[i % 2].change(job.id, {State.INTENDED}, i, state=State.STARTING, line=f"by {i}")
-            for i in range(RESEARCHERS)
+            for i in range(CALLERS)
         )
     )
     [winner] = [job for job in changed if job]
@@ -91,8 +91,8 @@ async def test_concurrent_writes_to_different_jobs_all_succeed(open_ledger: Open
         await ledger.release_lease(job.id, "me")
         return await ledger.get(job.id)
 
-    done = await asyncio.gather(*map(research, range(RESEARCHERS)))
-    assert [(job.events, job.line) for job in done if job] == [(3, "event 3")] * RESEARCHERS
+    done = await asyncio.gather(*map(research, range(CALLERS)))
+    assert [(job.events, job.line) for job in done if job] == [(3, "event 3")] * CALLERS
 
 
 async def test_changes_to_plan_and_usage_are_stored_and_read_back(open_ledger: Open) -> None:
@@ -132,7 +132,7 @@ async def test_a_lease_is_exclusive_until_its_owner_releases_it(open_ledger: Ope
     job, _ = await here.add(new_job(ORDER, 0))
     assert await here.lease(job.id, "a", now=0, seconds=10)
     assert not await there.lease(job.id, "b", now=10, seconds=10)
-    await there.release_lease(job.id, "b")  # not its own to hand back
+    await there.release_lease(job.id, "b")  # b does not hold the lease
     assert not await there.lease(job.id, "b", now=10, seconds=10)
     await here.release_lease(job.id, "a")
     assert await there.lease(job.id, "b", now=10, seconds=10)
@@ -146,7 +146,7 @@ async def test_a_renewed_lease_lasts_and_an_expired_lease_can_be_taken_over(open
     assert not await there.lease(job.id, "b", now=18, seconds=10)
     assert await there.lease(job.id, "b", now=18.5, seconds=10)
     assert not await here.lease(job.id, "a", now=19, seconds=10)
-    await here.release_lease(job.id, "a")  # too late: it has become somebody else's
+    await here.release_lease(job.id, "a")  # too late: b holds the lease now
     assert not await here.lease(job.id, "a", now=19, seconds=10)
     assert not await here.lease("job_nothere1", "a", now=0, seconds=10)
 
@@ -156,7 +156,7 @@ async def test_only_one_of_many_concurrent_requests_gets_a_lease(open_ledger: Op
     job, _ = await ledgers[0].add(new_job(ORDER, 0))
     for now in (0, 11):  # free, then expired
         taken = await asyncio.gather(
-            *(ledgers[i % 2].lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(RESEARCHERS))
+            *(ledgers[i % 2].lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(CALLERS))
         )
         assert taken.count(True) == 1
 

@@ -1,4 +1,4 @@
-"""What becomes of a database that is empty, old, new or not there."""
+"""Migrations of empty, old and newer databases, and the errors of databases that cannot be opened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FIRST = [
     'CREATE INDEX ix_research_jobs_user ON research_jobs ("user")',
     "CREATE INDEX ix_research_jobs_session ON research_jobs (session)",
 ]
-"""What made the table before its steps were numbered."""
+"""Statements that created the table before migrations were numbered."""
 SECOND = [
     *FIRST,
     "ALTER TABLE research_jobs ADD COLUMN owner VARCHAR(255)",
@@ -54,7 +54,7 @@ ROW = (
 )
 NOTHING: list[str] = []
 NINTH = made_by(9)
-"""What made the tables before spending and questions had some."""
+"""Statements of version 9, the last one without tables for spending and questions."""
 RELEASED = {
     "nothing": NOTHING,
     "first": FIRST,
@@ -64,7 +64,7 @@ RELEASED = {
 
 
 async def sql(url: str, *statements: str) -> list[Any]:
-    """Runs statements beside the ledger; the rows of the last one."""
+    """Runs statements without the ledger, and returns the rows of the last one."""
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         for statement in statements:
@@ -143,10 +143,10 @@ STARTED = {
 
 
 def ninth_row(number: int, job_id: str) -> str:
-    """A row as the program wrote it before spending had a table."""
+    """A statement that inserts a job as a program of version 9 did."""
     state, interaction, cost, usage, _ = STARTED[job_id]
     named = "NULL" if interaction is None else f"'{interaction}'"
-    written = json.dumps(usage).replace(":", "\\:")  # else SQLAlchemy takes it for the name of a value
+    written = json.dumps(usage).replace(":", "\\:")  # otherwise SQLAlchemy reads a bind parameter
     return (
         'INSERT INTO research_jobs (id, "key", "user", "session", brief, agent, options, attempt, state, created,'
         ' updated, interaction_id, events, "usage", error, cost, server)'
@@ -176,12 +176,12 @@ async def test_migration_from_version_9_keeps_jobs_and_records_each_started_run_
 async def test_daily_limits_include_runs_that_were_started_before_the_migration(url: str, open_ledger: Open) -> None:
     await sql(url, *NINTH, *(ninth_row(number, job_id) for number, job_id in enumerate(STARTED)))
     found = await used(open_ledger(), now=20)
-    assert found == Used(running=4, creates=7, usd=22.0 + 3.0)  # with the one that is about to be sent
+    assert found == Used(running=4, creates=7, usd=22.0 + 3.0)  # includes the create that is about to be sent
     assert (await used(open_ledger(), now=20, job=job_of("another", "eve"))).usd == 0
 
 
 async def test_a_failed_migration_leaves_the_database_unchanged(url: str, open_ledger: Open) -> None:
-    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # the name of an index
+    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # takes the name of an index
     before = await shape(url)
     with pytest.raises(LedgerError, match="ix_research_jobs_user_created"):
         await open_ledger().find()
@@ -201,7 +201,8 @@ async def test_the_error_for_a_database_of_a_newer_program_names_both_versions(u
 async def test_an_older_program_can_see_that_a_newer_one_migrated_the_ledger(url: str, open_ledger: Open) -> None:
     await sql(url, *made_by(10))
     await open_ledger().find()
-    assert await sql(url, "SELECT max(number) FROM research_migrations") == [(11,)]  # it knows versions up to 10
+    # The older program knows versions up to 10.
+    assert await sql(url, "SELECT max(number) FROM research_migrations") == [(11,)]
 
 
 async def test_a_ledger_works_again_after_the_database_server_restarts(postgres: Any) -> None:

@@ -1,4 +1,4 @@
-"""A question is answered once, and one answer answers one question, on every database."""
+"""Confirmation questions in the ledger: each is answered once, and each answer counts for one question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWERS = 8
 
 
 async def answered(ledger: Ledger, question: Question, answer: str) -> bool:
-    """Whether an answer of that name counts for a question."""
+    """Whether the answer with this id counts for the question."""
     try:
         await ledger.use(Yes(question, answer))
     except NotConfirmed:
@@ -150,7 +150,7 @@ async def test_a_job_can_be_approved_once_and_only_with_the_brief_that_was_shown
     job, _ = await ledgers[0].add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
     rewritten = await ledgers[0].rewrite(job, 1, replace(ORDER, brief="Why are there waves?"))
     assert rewritten
-    assert await ledgers[0].agree(job, 2, None) is None  # a yes to the old brief is none to the new one
+    assert await ledgers[0].agree(job, 2, None) is None  # a yes to the old brief does not approve the new one
     agreed = await asyncio.gather(*(ledgers[n % 2].agree(rewritten, 3, None) for n in range(ANSWERS)))
     assert [found.state for found in agreed if found] == [State.INTENDED]
 
@@ -194,7 +194,7 @@ async def test_a_yes_is_used_up_only_if_its_approval_succeeds(open_ledger: Open)
     with pytest.raises(LimitReached):
         await ledger.agree(job, 1, full, yes)
     assert await ledger.agree(replace(job, plan=Plan("1.", "v1_a")), 1, None, yes) is None
-    assert await ledger.questions("ada", "s1") == [yes.question]  # neither of them has used it
+    assert await ledger.questions("ada", "s1") == [yes.question]  # neither failed approval has used up the yes
     other, _ = await ledger.add(new_job(replace(ORDER, brief="Waves"), 0, State.AWAITING_APPROVAL))
     await ledger.ask(about(other.id))
     assert await ledger.agree(other, 1, None, Yes(about(other.id), "turn 2"))

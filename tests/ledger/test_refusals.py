@@ -1,4 +1,4 @@
-"""A database that refuses a value is told from one that is away."""
+"""`refuses_value` distinguishes a database that refuses a value from one that is unavailable."""
 
 from __future__ import annotations
 
@@ -20,8 +20,8 @@ NUMBER = "INSERT INTO desk_migrations (number) VALUES (:number)"
 
 
 async def failure(database: Database, *statements: str, **values: Any) -> BaseException:
-    """What statements raise, each run in the same transaction."""
-    with pytest.raises(Exception) as caught:  # which one is what the tests are about
+    """The error that these statements raise in one transaction."""
+    with pytest.raises(Exception) as caught:  # the tests examine which error it is
         async with database.begin() as connection:
             for statement in statements:
                 await connection.execute(text(statement), values)

@@ -1,4 +1,4 @@
-"""A row that is not a job, whoever wrote it, costs nobody else theirs, and is named."""
+"""Rows that cannot be read as a job: an error names them, and all other jobs stay usable."""
 
 from __future__ import annotations
 
@@ -96,7 +96,7 @@ async def test_invalid_rows_are_skipped_and_logged_once_without_affecting_other_
         assert words in str(refusal.value)
     assert await ledger.get(good.id) == good
     assert {each.job_id for each in await ledger.unreadable()} == {job.id for job in bad}
-    assert (await ledger.by_state())[State.RUNNING] == len(bad)  # all but the one with another state
+    assert (await ledger.by_state())[State.RUNNING] == len(bad)  # all but the row with the unknown state
     for job in bad:
         await ledger.delete(job.id)
     assert await ledger.unreadable() == []

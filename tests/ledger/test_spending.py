@@ -1,4 +1,4 @@
-"""What was spent stands in the ledger from before it is spent, and limits read it, on every database."""
+"""The ledger records spending before a create is sent, and limits are checked against these records."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ LIMITS = [
     Quotas(at_once=100, per_day=3, usd_per_day=1000),
     Quotas(at_once=100, per_day=100, usd_per_day=9),
 ]
-"""Each lets three runs of $3 through."""
+"""Each of these allows exactly three runs of $3."""
 each_limit = pytest.mark.parametrize("limits", LIMITS, ids=["at_once", "per_day", "usd_per_day"])
 
 
 async def add(ledger: Ledger, job: Job) -> Job:
-    """Writes a job of a brief of its own."""
+    """Adds a job whose brief no other job has."""
     added, new = await ledger.add(job)
     assert new
     return added
 
 
 async def begun(ledger: Ledger, brief: str, now: float = NOW, user: str = "ada") -> Job:
-    """A job whose create is on its way."""
+    """A job whose create is being sent."""
     job = await ledger.begin(await add(ledger, job_of(brief, user, now)), now)
     assert job
     return job
@@ -51,14 +51,14 @@ async def planned(ledger: Ledger, now: float = NOW) -> Job:
 
 
 async def waiting(ledger: Ledger, job: Job, plan: Plan, now: float, **values: Any) -> Job:
-    """A job after one of its plans has come."""
+    """A job after it has received a plan."""
     found = await ledger.change(job.id, {State.STARTING}, now, state=State.AWAITING_APPROVAL, plan=plan, **values)
     assert found
     return found
 
 
 async def replied(ledger: Ledger, job: Job, now: float, *, approved: bool) -> Job:
-    """A job after its plan was answered, and the answer's create is on its way."""
+    """A job whose plan was approved or sent back, and whose next create is being sent."""
     assert job.plan
     agreed = await ledger.agree(job, now, None, plan=replace(job.plan, reply="So.", approved=approved))
     assert agreed
@@ -195,7 +195,7 @@ async def test_daily_usage_counts_creates_of_the_last_24_hours_and_those_about_t
     await add(ledger, job_of("waits for a yes", created=NOW, state=State.AWAITING_APPROVAL))
     await begun(ledger, "of another user", NOW, "bob")
     await ledger.spend(sent, spending_of_question(sent, MODEL, NOW), None)
-    assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # no question is a create
+    assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # a question is not a create
     assert await used(ledger, user="eve") == Used(0, 0, 0.0)
 
 
@@ -240,7 +240,7 @@ async def test_jobs_that_run_or_may_still_run_count_as_running(
     ledger = open_ledger()
     job = await add(ledger, replace(job_of("tides", created=NOW, state=state), may_run=bool(may_run)))
     assert (await used(ledger, NOW + seconds)).running == running
-    assert (await used(ledger, NOW + seconds, job)).running == 0  # it is not in its own way
+    assert (await used(ledger, NOW + seconds, job)).running == 0  # a job does not count against its own limit
 
 
 @pytest.mark.parametrize(
@@ -274,7 +274,7 @@ async def test_limits_hold_for_concurrent_orders_through_two_ledgers(open_ledger
         return await ledger.begin(job, NOW)
 
     given = await asyncio.gather(*map(order, range(ORDERS)), return_exceptions=True)
-    await holds(ledgers[0], given)
+    await assert_three_sent(ledgers[0], given)
     assert len(await ledgers[0].find()) == 3
 
 
@@ -283,7 +283,7 @@ async def test_limits_hold_for_concurrent_approvals_through_two_ledgers(open_led
     ledgers = [open_ledger(), open_ledger()]
     jobs = [job_of(f"brief {number}", created=NOW, state=State.AWAITING_APPROVAL) for number in range(ORDERS)]
     for job in jobs:
-        await ledgers[0].add(job, within(limits, job))  # nothing is spent by asking for a price
+        await ledgers[0].add(job, within(limits, job))  # asking for a price spends nothing
 
     async def approve(number: int) -> Job | None:
         ledger = ledgers[number % 2]
@@ -291,12 +291,12 @@ async def test_limits_hold_for_concurrent_approvals_through_two_ledgers(open_led
         return agreed and await ledger.begin(agreed, NOW)
 
     given = await asyncio.gather(*map(approve, range(ORDERS)), return_exceptions=True)
-    await holds(ledgers[0], given)
+    await assert_three_sent(ledgers[0], given)
     assert len(await ledgers[1].find(states={State.AWAITING_APPROVAL})) == ORDERS - 3
 
 
-async def holds(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> None:
-    """Three were let through, the others were refused, and nothing else happened."""
+async def assert_three_sent(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> None:
+    """Checks that three orders were sent and recorded, and that all others were refused."""
     sent = [job.id for job in given if isinstance(job, Job)]
     assert len(sent) == 3
     assert [type(each) for each in given if not isinstance(each, Job)] == [LimitReached] * (ORDERS - 3)
@@ -348,7 +348,7 @@ async def test_the_plan_limit_refuses_a_sixth_plan_but_not_the_run(open_ledger: 
         assert await ledger.agree(job, now, within(limits, revision), plan=revision.plan)
         assert await ledger.begin(revision, now)
         job = await waiting(ledger, job, Plan(f"Plan {number}", f"v1_{number}"), now)
-    assert await ledger.get(job.id) == job  # it waits on
+    assert await ledger.get(job.id) == job  # the job still waits
     assert job.plan
     approved = replace(job, plan=replace(job.plan, reply="Go.", approved=True))
     assert await ledger.agree(job, now, within(limits, approved), plan=approved.plan)
