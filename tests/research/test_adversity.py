@@ -1,4 +1,4 @@
-"""Promises that were broken once: early cancels, a failing ledger, another server, odd events, orders at once."""
+"""Faults that once broke a promise: early cancels, a failing ledger, another server, malformed events, many orders."""
 
 from __future__ import annotations
 
@@ -29,13 +29,13 @@ from tools.research.service import NotFinished, Research, WrongBackend
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}
-"""States that a research is in before it comes so far."""
+"""For each stage of a start, the states of a job before it."""
 ODD: list[Any] = [5, "tides", [["tides"]], {"a": 1}, None]
 
 
 @pytest.fixture
 def brain() -> Brain:
-    """The scripted research; plans if asked to; with odd search queries if the brief says so."""
+    """The scripted research. It plans if asked to, and sends malformed queries if the brief contains "odd"."""
 
     def think(turn: Turn) -> Iterator[TimedStep]:
         if not turn.is_agent:
@@ -77,7 +77,7 @@ async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, r
 
 
 class FailingLedger(Ledger):
-    """A ledger whose database is away when an id is to be written for the first time."""
+    """A ledger whose first attempt to store an interaction id fails."""
 
     failed = False
 
@@ -108,9 +108,9 @@ async def test_a_follower_that_cannot_renew_its_lease_stops_when_the_lease_expir
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
     service.ledger.lease = service.ledger.renew = away  # type: ignore[method-assign]
-    later(11)  # than the lease is good for
+    later(11)  # longer than the lease lasts
     with pytest.raises(OperationalError):
-        await watching  # it has stopped following, and says why
+        await watching  # the follower has stopped, and raises the reason
     service.ledger.lease, service.ledger.renew = lease, renew  # type: ignore[method-assign]
     await lines_while_time_passes(desk, service, job)
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)

@@ -1,4 +1,4 @@
-"""Promises of the citations: each mark where it belongs, each source listed once, no Markdown broken."""
+"""Citations: each mark is in its place, each source is listed once, and the Markdown stays intact."""
 
 import random
 from typing import Any

@@ -1,4 +1,4 @@
-"""No text takes quadratic time, and none can hold up whoever waits for its page."""
+"""No report takes quadratic time, and a page that takes too long to render is shown as plain text."""
 
 from __future__ import annotations
 
@@ -17,7 +17,7 @@ from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_html, to_plain_html
 
 LIMIT = 600
-"""Seconds for what takes some ten; with one piece of work of quadratic time it takes longer."""
+"""Seconds allowed for work that takes about ten. With any quadratic work it takes longer."""
 ROOT = Path(__file__).parents[2]
 REPORT = read_report(finished([text_part("# Tides\n\nThe *moon* pulls.", ("moon", "https://e.org/1")), image()]))
 
@@ -44,7 +44,7 @@ def test_a_report_that_needs_too_much_memory_is_shown_as_plain_text(caplog: pyte
     report = read_report(finished([text_part(f"{'[a] ' * 1_000}\n\n[a]: https://e.org/{'x' * 1_000_000}")]))
 
     assert render_html_blocking(report, seconds=LIMIT) == to_plain_html(report)
-    assert "exit status" in caplog.text  # it was not ended from outside
+    assert "exit status" in caplog.text  # the process ended by itself
 
 
 def test_a_plain_page_shows_text_sources_and_pictures() -> None:

@@ -1,4 +1,4 @@
-"""What else the research service promises: plans, prices, limits, follow-ups, forgetting, one follower."""
+"""Further promises of the research service: plans, prices, limits, follow-up questions, deletion, one follower."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": Tru
 
 
 class Brain:
-    """Plans when asked for a plan, researches otherwise, and answers questions; keeps what it was asked."""
+    """Plans, researches or answers questions, depending on the request, and records all requests."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -65,7 +65,7 @@ async def test_a_plan_can_be_revised_and_is_approved_before_the_research_runs(de
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is State.COMPLETED
     assert brain.turns[2].agent_config["collaborative_planning"] is False
-    assert len(brain.turns[2].steps) == 5  # two questions, two plans, and the yes: one chain
+    assert len(brain.turns[2].steps) == 5  # one chain: the brief, a plan, the wish, the next plan and the yes
     assert desk.creates == 3
 
 
@@ -226,13 +226,13 @@ async def test_a_dead_follower_is_replaced_when_its_lease_expires(desk: Desk) ->
 async def test_a_follower_whose_lease_expired_yields_to_the_process_that_took_it(desk: Desk, later: Later) -> None:
     sleeper, other = desk.service(), desk.service()
     job, watching = await begin(desk, sleeper)
-    then = other._clock() + 1000  # as if it had run out while the process was suspended
+    then = other._clock() + 1000  # as if the lease had expired while the process was suspended
     assert await other.ledger.lease(job.id, other._worker.leases.owner, then, 5)
-    later(4)  # when it renews its lease
+    later(4)  # when the sleeper renews its lease
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching
     assert "another process is at it" in shown
-    assert [line for line in shown if line in LINES] == LINES  # it goes on with what the other one says
+    assert [line for line in shown if line in LINES] == LINES  # it also shows the lines that the other process writes
     assert [line for line in await taken if line in LINES] == LINES[2:]
     assert ((await other.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
@@ -252,7 +252,7 @@ async def test_more_than_100_research_runs_proceed_in_parallel(desk: Desk) -> No
 
 
 async def _nothing(job_id: str, owner: str) -> None:
-    """A process that died hands nothing back."""
+    """Releases no lease, like a process that has died."""
 
 
 async def test_close_waits_for_the_interaction_id_of_a_create_in_flight(desk: Desk) -> None:

@@ -1,4 +1,4 @@
-"""Leases: one statement renews all of a process; each that is lost is told, and a database that is away costs none."""
+"""Leases: one statement renews all leases of a process, lost leases are signalled, and short outages lose none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 30.0
 
 
 class Watched(Ledger):
-    """A ledger that says when leases were renewed."""
+    """A ledger that reports each renewal of leases, and whose database can be made unavailable."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -40,8 +40,8 @@ def ledger(tmp_path: Path) -> Watched:
 
 
 async def renewal(ledger: Watched, later: Later) -> Collection[str]:
-    """What is renewed the next time."""
-    await asyncio.sleep(0)  # whoever renews begins to wait
+    """The jobs whose leases the next renewal extends."""
+    await asyncio.sleep(0)  # the renewing task begins to wait
     later(SECONDS / 3)
     return await asyncio.wait_for(ledger.renewed.get(), 60)
 

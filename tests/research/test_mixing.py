@@ -1,4 +1,4 @@
-"""Models and agents on one chain: a question goes on from a research, a research from an answer."""
+"""Models and agents on one chain: questions continue research, and research continues answers."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ SUMMARY, SHORTER = "Summarise it for my board", "Shorter, please"
 
 
 class Brain:
-    """Researches and plans as an agent, numbers its answers as a model; keeps what it was asked."""
+    """Researches and plans as an agent, gives numbered answers as a model, and records all requests."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -45,12 +45,12 @@ def brain() -> Brain:
 
 
 def asked(turn: Turn) -> list[str]:
-    """The texts of a request's own input."""
+    """The texts of a request's input, without the chain before it."""
     return [part["text"] for step in turn.steps[-turn.fresh :] for part in step["content"]]
 
 
 def chain(desk: Desk) -> list[tuple[str, int | None]]:
-    """Each interaction at the server, oldest first: its kind, and the place of the one that it goes on from."""
+    """Each interaction at the server, oldest first: its kind, and the index of the interaction that it continues."""
     known = desk.api.interactions()
     places: dict[str | None, int] = {line["id"]: place for place, line in enumerate(known)}
     kinds = ["agent" if line["target"].startswith("deep-research") else "model" for line in known]
@@ -123,7 +123,7 @@ async def test_report_and_earlier_answers_are_sent_again_when_the_chain_has_expi
     assert await ask(service, job, SHORTER) == "Answer 2."
     [text] = asked(brain.turns[-1])
     assert all(known in text for known in ("The moon moves the sea", SUMMARY, "Answer 1.", SHORTER))
-    await ask(service, job, "In German")  # which goes on from there
+    await ask(service, job, "In German")  # continues the new interaction
     assert len(brain.turns[-1].steps) == 3
 
 
@@ -163,7 +163,7 @@ async def test_the_same_brief_on_the_same_base_is_one_paid_run(desk: Desk) -> No
         await service.with_base(job.id, replace(DEEPER, brief="dig  DEEPER into the moon"))
     )
     assert (again.id, new, desk.creates) == (second.id, False, 3)
-    other, new = await service.start(DEEPER)  # the same words from nowhere are another research
+    other, new = await service.start(DEEPER)  # the same brief without a base is another job
     assert (new, other.order.base) == (True, "")
     third, new = await service.start(await service.with_base(second.id, DEEPER))
     assert (new, third.order.base) == (True, second.id)

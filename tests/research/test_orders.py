@@ -1,4 +1,4 @@
-"""Which orders are the same research: a difference that is overlooked shows a person another one's report."""
+"""Which orders count as the same job. An overlooked difference would show a person the wrong report."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Promises of the report as a page: everything is shown, nothing runs, nothing is loaded."""
+"""The report as a page and in a chat: everything is shown, nothing runs, and nothing is loaded."""
 
 import re
 from html.parser import HTMLParser

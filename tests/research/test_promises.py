@@ -40,7 +40,7 @@ async def lines(service: Research, job: Job, seconds: float | None = None) -> li
 
 
 async def begin(desk: Desk, service: Research) -> tuple[Job, asyncio.Task[list[str]]]:
-    """A research that has come as far as its search."""
+    """Starts a research run and lets it proceed to its search."""
     job, _ = await service.start(ORDER)
     watching = asyncio.create_task(lines(service, job))
     while not (await service.job(job.id)).interaction_id:
@@ -109,7 +109,7 @@ async def test_concurrent_starts_of_one_order_send_one_create(desk: Desk) -> Non
 async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
-    assert (await service.start_again(job)).id == job.id  # it is still on its way
+    assert (await service.start_again(job)).id == job.id  # the job is still running
     await lines_while_time_passes(desk, service, job)
     again = await service.start_again(job)
     assert (again.id != job.id, again.order.attempt, again.order.brief) == (True, 2, ORDER.brief)
@@ -166,7 +166,7 @@ async def test_progress_is_shown_from_polling_when_streaming_fails(desk: Desk) -
     service = desk.service(silence_timeout_s=0.1, first_poll_s=100, max_poll_s=100)
     job, _ = await service.start(ORDER)
     shown = await lines(service, job)
-    assert [line for line in shown if not line.startswith(TROUBLE)] == LINES[:3]  # the rest came with the end
+    assert [line for line in shown if not line.startswith(TROUBLE)] == LINES[:3]  # the last line came only with the end
     assert await service.ledger.lines(await service.job(job.id)) == LINES[:3]
 
 
@@ -188,7 +188,7 @@ async def test_polling_slows_down_and_obeys_retry_after(desk: Desk) -> None:
     job, _ = await service.start(ORDER)
     await lines(service, job)
     polls = [r for r in desk.api.log()["requests"] if r["kind"] == "get"]
-    assert 1200 / (30 * 1.25) <= len(polls) <= 1200 / (30 * 0.75) + 8  # 20 minutes, most of it every 30 seconds
+    assert 1200 / (30 * 1.25) <= len(polls) <= 1200 / (30 * 0.75) + 8  # 20 minutes, mostly polled every 30 seconds
     assert [wait for wait in waits if wait > 30 * 1.25] == [70]
     assert len(set(waits)) > 20  # jitter: many followers do not ask at once
 
@@ -361,7 +361,7 @@ async def test_a_refused_cancel_is_reported_and_the_run_is_no_longer_followed(
     job, watching = await begin(desk, service)
     job = await service.cancel(job.id)
     assert (job.state, "would not cancel" in job.error) == (State.CANCELLED, True)
-    assert service._runs == {}  # nothing follows it, not even until the lease is renewed
+    assert service._runs == {}  # following stops at once, not only when the lease is renewed
     await watching
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)
@@ -383,10 +383,10 @@ async def test_a_cancel_after_the_run_has_completed_keeps_the_report(desk: Desk)
 
 async def test_a_cancel_on_one_replica_stops_all_requests_of_the_replica_that_follows(desk: Desk, later: Later) -> None:
     following, cancelling = desk.service(), desk.service()
-    desk.api.faults({"on": "cancel", "status": 404})  # so that the stream goes on
+    desk.api.faults({"on": "cancel", "status": 404})  # so that the stream continues
     job, watching = await begin(desk, following)
     assert (await cancelling.cancel(job.id)).state is State.CANCELLED
-    later(4)  # when it renews its lease
+    later(4)  # when the follower renews its lease
     await asyncio.wait_for(watching, 60)
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)
@@ -447,7 +447,7 @@ async def test_an_unsent_order_of_a_dead_process_is_sent_once_but_not_after_an_h
     here, there = desk.service(clock=lambda: now[0]), desk.service(clock=lambda: now[0])
     job = new_job(ORDER, now[0])
     await here.ledger.add(job)
-    assert await here.resume() == []  # somebody may be sending it just now
+    assert await here.resume() == []  # another process may be sending it right now
     now[0] += 3_700
     assert await here.resume() == []
     now[0] -= 3_600
@@ -482,7 +482,7 @@ async def test_no_api_key_reaches_the_log_or_the_ledger(
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is (State.FAILED if refused else State.COMPLETED)
-    assert {request["key"] for request in desk.api.log()["requests"]} == {fingerprint(key)}  # it was used
+    assert {request["key"] for request in desk.api.log()["requests"]} == {fingerprint(key)}  # the key was used
     await service.close()
     written = bytes_of(tmp_path, "ledger.db*")
     assert ORDER.brief.encode() in written

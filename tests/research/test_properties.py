@@ -1,4 +1,4 @@
-"""Whatever the server gives: a report is read from it, and no word is lost on the way to a reader."""
+"""Property tests: a report can be read from any resource, and no word is lost on the way to a reader."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 
 
 def objects(*types: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects of known types, each field of the form that it should have or of any other."""
+    """Objects of known types, whose fields have the right form or any other."""
     optional = {name: values | anything for name, values in fields.items()}
     return st.fixed_dictionaries({"type": st.sampled_from(types) | anything}, optional=optional)
 
@@ -168,7 +168,7 @@ def written(*pieces: str) -> st.SearchStrategy[str]:
 
 
 ANY_MARK = re.compile(MARK.pattern + r"|\\\[\d+\\\]")
-"""Also that of a source without an address of the web."""
+"""Matches every mark, also that of a source without a web address."""
 
 
 def words(text: str) -> set[str]:

@@ -1,4 +1,4 @@
-"""Redirect links are resolved on request only, side by side, once, and without calling anybody but Google."""
+"""Redirect links are resolved only on request, in parallel, once, and with requests to Google only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TARGETS = {
 
 
 class Google:
-    """The server of the redirects; all answers wait until as many are asked for as may be at once."""
+    """The redirect server. It answers only when as many requests have arrived as the client may send at once."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -47,13 +47,13 @@ class Google:
                 self.end_headers()
 
             def log_message(self, *args: object) -> None:
-                """Says nothing."""
+                """Logs nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def http(self) -> httpx2.AsyncClient:
-        """A client for which Google is here and everybody else nowhere."""
+        """A client that sends requests for Google to this server and fails for every other host."""
 
         async def reroute(request: httpx2.Request) -> None:
             assert request.url.host == "vertexaisearch.cloud.google.com"
@@ -72,7 +72,7 @@ def google() -> Iterator[Google]:
 
 @pytest.fixture
 def brain() -> Brain:
-    """A report whose words are each cited by a redirect of that name, and one by a page."""
+    """A report that cites a redirect for each word of TARGETS, and a page for one more word."""
 
     def cite(turn: Turn) -> Iterator[TimedStep]:
         text = "# Tides\n\nBy the sea, " + ", ".join(TARGETS) + "."
@@ -111,7 +111,7 @@ async def test_resolved_redirects_are_not_requested_again(desk: Desk, google: Go
     await lines_while_time_passes(desk, service, job)
     await service.resolve_links(job.id, google.http())
     google.asked.clear()
-    google.together.abort()  # the next ones are two: they need not wait for others
+    google.together.abort()  # only two requests follow, too few for the barrier
     await service.resolve_links(job.id, google.http())
     assert sorted(google.asked) == ["router", "script"]
 

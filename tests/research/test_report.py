@@ -1,4 +1,4 @@
-"""Promises of the report: read whole from whatever the wire gives, kept and written without loss."""
+"""The report: read completely from any answer of the API, stored and written without loss."""
 
 import base64
 import json

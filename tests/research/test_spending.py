@@ -1,4 +1,4 @@
-"""What research costs is counted where it is spent, and no way around leads to another run."""
+"""The cost of research is recorded when it is spent, and nothing gets around a limit."""
 
 from __future__ import annotations
 
@@ -47,7 +47,7 @@ def brain() -> Brain:
 
 
 class Clock:
-    """Seconds since the epoch, as a test says."""
+    """A clock in seconds since the epoch that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1_790_000_000.0
@@ -62,7 +62,7 @@ async def kinds(service: Research) -> list[Kind]:
 
 
 async def end(desk: Desk, service: Research, job: Job) -> Job:
-    """The job when it needs nobody any more, or waits for a person."""
+    """The job once it has ended or waits for a person."""
     await lines_while_time_passes(desk, service, job)
     return await service.job(job.id)
 
@@ -77,7 +77,7 @@ async def run(desk: Desk, service: Research, brief: str, limits: Quotas | None =
 
 
 async def running(service: Research, brief: str, limits: Quotas | None = None) -> Job:
-    """A run that the server has."""
+    """A run that the server has started."""
     job, new = await service.start(replace(ORDER, brief=brief), limits=limits)
     assert new
     while not (job := await service.job(job.id)).interaction_id:
@@ -161,7 +161,7 @@ async def test_a_question_over_the_daily_dollar_limit_is_not_sent(desk: Desk) ->
 
 
 def only(**values: float) -> Quotas:
-    """Quotas of which only some can be reached."""
+    """Quotas of which only the given limits can be reached."""
     return ROOMY.model_copy(update=values)
 
 
@@ -169,19 +169,19 @@ Around = Callable[[Desk, Research, Quotas], Awaitable[None]]
 
 
 async def cancelling(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A run that was begun and then cancelled."""
+    """A run that is cancelled."""
     job = await running(service, "Cancelled", limits)
     assert (await service.cancel(job.id)).state is State.CANCELLED
 
 
 async def forgetting(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A run that is forgotten, with all that is known of it."""
+    """A finished run whose job and report are deleted."""
     await service.forget((await run(desk, service, "Forgotten", limits)).id)
     assert await service.jobs("ada") == []
 
 
 async def repeating(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A run that failed at the server, and would be ordered anew."""
+    """A cancelled run, and a refused attempt to repeat it."""
     await service.cancel((await running(service, "Repeated", limits)).id)
     [job] = await service.jobs("ada")
     with pytest.raises(LimitReached):
@@ -189,7 +189,7 @@ async def repeating(desk: Desk, service: Research, limits: Quotas) -> None:
 
 
 async def planning(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A plan, which is cancelled and not run."""
+    """A plan, a refused attempt to revise it, and its cancellation."""
     job, _ = await service.start(replace(PLANNED, brief="Planned"), limits=limits)
     assert (await end(desk, service, job)).state is State.AWAITING_APPROVAL
     with pytest.raises(LimitReached):
@@ -199,7 +199,7 @@ async def planning(desk: Desk, service: Research, limits: Quotas) -> None:
 
 
 async def approving_later(desk: Desk, service: Research, limits: Quotas) -> None:
-    """Prices that were asked for while there was room, and two of which are agreed to afterwards."""
+    """Two prices that were quoted while the limit allowed both, of which only the first can be approved."""
     orders = [replace(ORDER, brief=brief) for brief in ("First", "Second")]
     first, second = [(await service.start(order, limits=limits, confirm=True))[0] for order in orders]
     await service.approve(first.id, limits=limits)

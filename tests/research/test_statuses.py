@@ -1,4 +1,4 @@
-"""Every status that the API knows, and one that it does not, means something for the job."""
+"""The job state that follows from each status of the API, and from an unknown status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.researcher.messages import outcome
 
 @pytest.fixture
 def brain() -> Brain:
-    """A research that ends in the status that its brief ends with."""
+    """A research run that ends with the status that its brief ends with."""
     return cells.brain
 
 

@@ -1,4 +1,4 @@
-"""What a person may rely on when talking to the researcher: turns end in time, nothing costs without a yes."""
+"""Conversations with the researcher: turns end in time, and nothing is spent without a yes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def new_session() -> Talk:
 
 
 async def say(talk: Talk, text: str) -> str:
-    """The last thing that is said in a turn, which ends, if late."""
+    """Takes a turn and returns its last message. Fails if the turn takes longer than 300 s."""
     return words((await asyncio.wait_for(talk.say(text), 300))[-1])
 
 
@@ -71,21 +71,21 @@ def researches(api: Emulator) -> list[dict[str, Any]]:
 
 
 async def sent(api: Emulator, number: int) -> list[dict[str, Any]]:
-    """The researches at the server when it has at least `number`: a short turn may end before its own is sent."""
+    """Waits until the server has `number` research runs, since a short turn may end before its run is sent."""
     while len(found := researches(api)) < number:
         await asyncio.sleep(0)
     return found
 
 
 async def an_hour_passes(api: Emulator) -> None:
-    """The time of a research begins only when the server has it."""
+    """Lets an hour pass at the server once it has a research run."""
     await sent(api, 1)
     api.advance(3600)
 
 
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
-    """Sets the seconds that a turn may take; a tenth unless told otherwise."""
+    """Sets the seconds that a turn may take; 0.1 by default."""
 
     def allow(seconds: float) -> None:
         monkeypatch.setenv("DESK_ATTACH_SECONDS", str(seconds))
@@ -116,7 +116,7 @@ async def test_no_turn_lasts_longer_than_its_time_budget(
         await asyncio.sleep(0)
     while hangs != "cancel" and "goes on" not in "".join(heard):
         await asyncio.sleep(0)
-    later(10 + WATCH_GRACE_S if hangs == "cancel" else 10)  # the hanging call itself has 60
+    later(10 + WATCH_GRACE_S if hangs == "cancel" else 10)  # the hanging call itself may take 60 s
     await asyncio.wait_for(taking, 60)
     assert ("there was no answer in time" if hangs == "cancel" else "is still running") in heard[-1]
     api.faults()
@@ -230,7 +230,7 @@ async def test_a_conversation_continues_from_research_to_questions_to_further_re
 
 
 def job_in(*texts: str) -> list[str]:
-    """The names of the researches in texts, in order."""
+    """The job ids in the texts, in order of appearance."""
     return list(dict.fromkeys(name for text in texts for name in re.findall(r"job_\w{8}", text)))
 
 
@@ -265,7 +265,8 @@ async def test_private_mode_neither_approves_nor_sends_waiting_jobs(
     assert "`store: false`" in await say(quiet, "go ahead")
     ledger = Ledger(load_settings().ledger_url)
     [job] = await ledger.find()
-    await ledger.change(job.id, {State.AWAITING_APPROVAL}, time.time(), state=State.INTENDED)  # as if it died then
+    # As if the process had died after the approval.
+    await ledger.change(job.id, {State.AWAITING_APPROVAL}, time.time(), state=State.INTENDED)
     await ledger.close()
     assert "`store: false`" in await say(quiet, "status")
     assert "`store: false`" in await say(quiet, f"yes, start {job.id}")
