@@ -1,4 +1,4 @@
-"""What people say about research has the effect that is right, from the root to the server, with the built-in brain."""
+"""Messages about research have the right effect, from the root agent to the server, with the built-in brain."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CALLED = {
     "answer or quote": {"ask_report", "start_research"},
     "words": set[str](),
 }
-"""The researcher's tools by the effect that they have; "words" is an answer or a question without any."""
+"""The researcher's tools for each effect. "words" is an answer or a question without a tool call."""
 
 CASES = [
     # context, what is said, effect, creates of Deep Research
@@ -95,7 +95,7 @@ class Conversation:
         self.called: list[tuple[str, dict[str, Any]]] = []
 
     async def say(self, text: str) -> str:
-        """Everything that is said in a turn; its research tools are noted."""
+        """Takes a turn and returns all its text. Records the calls of research tools."""
         said = []
         self.called = []
         async for event in self.talk.events(text):
@@ -105,7 +105,7 @@ class Conversation:
         return "\n".join(said)
 
     async def reach(self, context: str) -> None:
-        """Brings it to where a case begins."""
+        """Brings the conversation to the point where a case begins."""
         if context == "none":
             return
         if context == "plan":

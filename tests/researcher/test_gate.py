@@ -1,4 +1,4 @@
-"""Never bought by accident: what spends or destroys waits for a yes, and a model's word is none."""
+"""The gate: what spends or deletes waits for a person's yes, and a model's call does not count as one."""
 
 from __future__ import annotations
 
@@ -120,7 +120,7 @@ async def test_a_yes_to_a_plan_does_not_approve_the_plan_that_replaced_it(desk: 
     job = await desk.quote(plan_first=True)
     shown = await desk.say("yes", approve(job.id))
     assert ("Plan 0" in shown or "look at the sea" in shown, desk.creates) == (True, 1)
-    await desk.service.revise(job.id, "with the moon")  # by the command line, say
+    await desk.service.revise(job.id, "with the moon")  # for example on the command line
     async for _ in desk.service.watch(job.id):
         pass
     said = await desk.say("yes", approve(job.id), "It has changed.")

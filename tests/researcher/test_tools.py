@@ -1,4 +1,4 @@
-"""What each tool of the researcher does, and what it says when it cannot."""
+"""What each tool of the researcher does, and how it explains a refusal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.researcher.tools import LONGEST_BRIEF
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:
-    """Results of the researcher's tools that its model was given, newest request first."""
+    """The tool results in the last request to the researcher's model, newest first."""
     steps = desk.script.asked[-1].steps
     return [step["result"] for step in reversed(steps) if step["type"] == "function_result"]
 
