@@ -58,7 +58,7 @@ def url(serve: Serve, issuer: Issuer, api: Emulator) -> str:
 
 
 class Caller:
-    """An agent somewhere else, with a token."""
+    """Another agent, which calls the desk with a token."""
 
     def __init__(self, url: str, token: str = "", streaming: bool = True, version: str = "1.0") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -73,7 +73,7 @@ class Caller:
         return ClientFactory(ClientConfig(streaming=self.streaming, httpx_client=self.http)).create(card)
 
     async def ask(self, words: str, context: str = "c1", message_id: str = "", task_id: str = "") -> Task:
-        """Sends a message and gives the task as it is in the end."""
+        """Sends a message and returns the task in its final state."""
         message = new_text_message(words, context_id=context, task_id=task_id, role=Role.ROLE_USER)
         message.message_id = message_id or message.message_id
         return await self.send(message)
@@ -85,7 +85,7 @@ class Caller:
         return await client.get_task(GetTaskRequest(id=task_id))
 
     async def call(self, method: str, params: Any, id_: Any = 1) -> dict[str, Any]:
-        """Sends JSON-RPC as it is, with halves of characters as escapes; gives the answer."""
+        """Sends JSON-RPC unchanged, with lone surrogates as escapes, and returns the answer."""
         body = json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
         headers = {"content-type": "application/json", "a2a-version": "1.0" if method[0].isupper() else "0.3"}
         answer = await self.http.post("/a2a/desk", content=body, headers=headers)
@@ -98,7 +98,7 @@ class Caller:
 
 
 def said(task: Task) -> str:
-    """What a task ended with."""
+    """The text of a task's last artifact, or else of its status."""
     return get_artifact_text(task.artifacts[-1]) if task.artifacts else get_message_text(task.status.message)
 
 
@@ -224,7 +224,7 @@ async def test_an_answer_during_another_turn_leaves_the_question_open(
 async def test_an_open_question_can_be_answered_at_another_replica(
     url: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, serve: Serve
 ) -> None:
-    """Another replica has it from the database."""
+    """The other replica reads the question from the database."""
     asked = await Caller(url, issuer.token("robot")).ask("forget this conversation")
     other = str(serve(a2a=True).base_url)
     done = await Caller(other, issuer.token("robot")).ask("yes, forget it", task_id=asked.id)
@@ -306,11 +306,11 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
         assert found and found.status.state == listed.tasks[0].status.state
         return found.status.state
 
-    assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have its lease yet
+    assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have a lease yet
     async with SessionLocks(database, clock=lambda: now).hold(conversation("robot", "c1")):
         now += LEASE - 1
         assert await state() == TaskState.TASK_STATE_WORKING
-        now += LEASE + 1  # its process has died: nobody renews the lease
+        now += LEASE + 1  # its process has died: no process renews the lease
         assert await state() == TaskState.TASK_STATE_FAILED
 
 
@@ -322,7 +322,7 @@ def test_the_public_address_is_taken_from_the_local_host_or_must_be_set() -> Non
 
 
 class Robot(User):
-    """Somebody."""
+    """The user "robot"."""
 
     is_authenticated = True
     user_name = "robot"
@@ -336,7 +336,7 @@ async def test_forgetting_a_conversation_deletes_its_a2a_tasks(asks: None, url: 
     assert "It cannot be undone" in said(asked)
     receipt = await caller.ask("yes, forget it", task_id=asked.id)
     assert "2 tasks of other agents: deleted" in said(receipt)
-    assert "tides" not in str(receipt), "the task that goes on does not bring back what it held"
+    assert "tides" not in str(receipt), "the task that continues must not restore its old history"
     with pytest.raises(TaskNotFoundError):
         await (await caller.client()).get_task(GetTaskRequest(id=task.id))
 
@@ -413,7 +413,8 @@ async def test_a_database_error_is_reported_without_its_text(url: str, issuer: I
         await connection.execute(text("ALTER TABLE desk_tasks RENAME TO elsewhere"))
     for method, params in (("GetTask", {"id": task.id}), ("SendMessage", message("hello", "1.0")), ("ListTasks", {})):
         error = (await caller.call(method, params))["error"]
-        assert error["message"].startswith("the database refuses a value of this request")  # SQLite says so
+        # A missing table counts as a refused value.
+        assert error["message"].startswith("the database refuses a value of this request")
 
 
 async def test_an_unexpected_error_is_reported_without_its_text(

@@ -1,4 +1,4 @@
-"""What counts as answered, when a message comes again under its name."""
+"""Which turns count as answered when their message is sent again under the same key."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Files live in a bucket that all replicas share, or in a folder; any other address is refused with words."""
+"""Artifacts are stored in a bucket that all replicas share, or in a folder. Any other URL is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = {"app_name": "desk", "user_id": "ada", "session_id": "s1", "filename": "r
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a bucket, at a server that speaks as much of Google Cloud Storage as files take."""
+    """The URL of a bucket, at a server that imitates what artifacts need of Google Cloud Storage."""
     blobs: dict[str, bytes] = {}
 
     class Handler(BaseHTTPRequestHandler):

@@ -1,4 +1,4 @@
-"""Without a token, with one that is not right, or with another user's, there is nothing to be had."""
+"""Authentication: without a valid token of the right user, the server returns and changes nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def lower(token: str) -> dict[str, str]:
-    """Headers as a server sees them."""
+    """Headers with lower-case names, as the server sees them."""
     return {"authorization": f"Bearer {token}"}
 
 
@@ -67,7 +67,7 @@ def ask(client: httpx2.Client, method: str, path: str, headers: Mapping[str, str
 
 @pytest.fixture
 def conversation(client: httpx2.Client, issuer: Issuer) -> httpx2.Client:
-    """Ada has one."""
+    """A client of a server where Ada has a conversation."""
     ada = bearer(issuer.token("ada"))
     assert client.post("/apps/desk/users/me/sessions/s1", json={}, headers=ada).status_code == 200
     assert said(client.post("/run", json=message("Hello"), headers=ada))
@@ -114,7 +114,7 @@ def encoded(text: str) -> str:
 
 
 def written(issuer: Issuer, claims: str) -> str:
-    """A token that the issuer has signed, with claims as they are written."""
+    """A token that the issuer has signed, with this text as its claims. REST stands for the usual claims."""
     now = int(time.time())
     rest = json.dumps({"iss": issuer.url, "aud": AUDIENCE, "iat": now, "exp": now + 3600})[1:-1]
     head = f"{encoded(json.dumps({'alg': 'RS256', 'kid': 'k1'}))}.{encoded(claims.replace('REST', rest))}"
@@ -267,9 +267,9 @@ async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
     keys = JwksCache(f"{issuer.url}/keys", clock=lambda: now[0])
     who = TokenVerifier(issuer.url, AUDIENCE, keys)
     token = issuer.token("ada")
-    now[0] = 1e6  # the first look is at any time
+    now[0] = 1e6  # the first fetch may happen at any time
     assert await who(lower(token)) == "ada"
-    issuer.key = STRANGER  # the issuer has another key under the name of the one that was stolen
+    issuer.key = STRANGER  # the issuer replaces the stolen key under the same id
     now[0] += LIFETIME - 1
     assert await who(lower(token)) == "ada"
     now[0] += 1
@@ -328,7 +328,7 @@ async def test_concurrent_requests_share_one_failed_fetch_of_keys() -> None:
 
     async def fail(request: httpx2.Request) -> httpx2.Response:
         asked.append(request)
-        await asyncio.sleep(0)  # the others come
+        await asyncio.sleep(0)  # lets the other callers arrive
         raise httpx2.ReadTimeout("")
 
     keys = JwksCache("https://issuer.example/keys", lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(fail)))

@@ -1,4 +1,4 @@
-"""A message of the API that a research has ended is believed if it is signed, acted on once, and never the truth."""
+"""Webhook messages of the API must be signed, are processed once, and their claim is checked at the API."""
 
 from __future__ import annotations
 
@@ -98,7 +98,7 @@ async def test_a_repeated_webhook_message_is_processed_once(tmp_path: Path) -> N
 
 
 async def abandoned() -> str:
-    """A research that runs at the server, and whose process has ended; its job's id."""
+    """Starts a research run, closes the service that follows it, and returns the id of its job."""
     service = research()
     job, _ = await service.start(Order("tides", "ada", "s1", "deep-research-preview-04-2026"))
     while not (await service.job(job.id)).interaction_id:

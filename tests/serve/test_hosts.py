@@ -1,4 +1,4 @@
-"""Pages of other sites reach a server only if its owner says so: under its name, and from their origin."""
+"""Checks of host and origin: pages of other sites reach a server only if its owner allows it."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Nobody takes more than a share of the server: of conversations, of connections, of names, of depth."""
+"""Limits of what a client can take up: conversations, connections, lengths of names and depth of JSON."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ def test_conversations_over_the_limit_per_user_are_refused_with_the_next_step(se
 
 
 def raw(client: httpx2.Client, data: bytes) -> bytes:
-    """What a server sends until it closes the connection, to a client that stops in the middle."""
+    """Sends an incomplete request, and returns what the server sends until it closes the connection."""
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300) as connection:
         connection.sendall(data)
         got = b""
@@ -150,7 +150,7 @@ def test_an_unexpected_error_is_one_sentence_for_the_client_and_a_log_entry(
         answer = client.request(method, path, json=message("Hello") if path == "/run" else None)
         assert answer.status_code == 500
         assert answer.json()["detail"].startswith("The server failed at this request.")
-        until(lambda: "SELECT" in caplog.text)  # written when the answer is out
+        until(lambda: "SELECT" in caplog.text)  # logged after the answer was sent
 
 
 def test_a_value_that_the_database_refuses_gets_400_without_retry_after(
@@ -173,10 +173,10 @@ def test_a_server_that_cannot_write_is_not_ready(
     monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 0.0)
     client = serve()
     until(lambda: client.get("/readyz").status_code == 200)
-    monkeypatch.setattr("tools.server.health.PROBE_TIMEOUT_S", 0.5)  # nothing else holds these locks
+    monkeypatch.setattr("tools.server.health.PROBE_TIMEOUT_S", 0.5)  # short, since no other process holds these locks
     for name, file in (("sessions", "sessions.db"), ("ledger", "ledger.db")):
         with closing(sqlite3.connect(environment / file)) as other:
-            other.execute("begin immediate")  # as a connection that was lost in the middle of a write
+            other.execute("begin immediate")  # like a connection that was lost during a write
             assert client.get("/readyz").json() == {"status": "not ready", name: "cannot be written"}
         until(lambda: client.get("/readyz").status_code == 200)
 

@@ -1,4 +1,4 @@
-"""Push notifications of A2A: who may be told of a task, and what reaches them."""
+"""Push notifications of A2A: who may receive them, and what they contain."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def open_url(request: pytest.FixtureRequest, serve: Serve, api: Emulator) -> str:
-    """A server that asks nobody who they are, on this machine."""
+    """The URL of a server without authentication on this machine."""
     api.set_speed(math.inf)
     url = request.getfixturevalue("postgres").create_database() if request.param == "postgresql" else ""
     return str(serve(a2a=True, database_url=url).base_url)
@@ -76,7 +76,7 @@ def open_url(request: pytest.FixtureRequest, serve: Serve, api: Emulator) -> str
 
 @pytest.fixture
 def url(serve: Serve, issuer: Issuer, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A server for others, to which each name leads into the web."""
+    """The URL of a server with authentication that resolves every host name to a public address."""
 
     async def look_up(host: str) -> list[str]:
         return [PUBLIC]

@@ -1,4 +1,4 @@
-"""The server keeps its limits, answers a message once, and has one turn at a time in a conversation."""
+"""The server enforces its limits, answers a message once, and runs one turn at a time in a conversation."""
 
 from __future__ import annotations
 
@@ -143,8 +143,8 @@ async def test_a_session_locked_by_another_replica_is_refused_until_its_lease_ex
                 pass
         async with other.hold("desk/ada/s2"):
             pass
-    async with other.hold("desk/ada/s1"):  # handed back
-        now[0] += other.lease + 1  # and never heard of again: its replica died
+    async with other.hold("desk/ada/s1"):  # the lease was released
+        now[0] += other.lease + 1  # the lease expires, as if its replica had died
         async with one.hold("desk/ada/s1"):
             pass
     await database.close()
@@ -207,7 +207,7 @@ def test_a_failed_session_write_gets_retry_after_and_the_retry_succeeds(
 
 
 def test_a_failed_turn_is_undone_and_repeated_under_the_same_key(client: httpx2.Client, api: Emulator) -> None:
-    api.faults({"on": "create", "status": 400})  # after the message was written
+    api.faults({"on": "create", "status": 400})  # the create fails after the message was stored
     turn(client, "Hello", key="m1")
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
     events = without_rewound([Event.model_validate(e) for e in client.get(SESSION).json()["events"]])
@@ -315,10 +315,10 @@ def test_sigterm_releases_the_lease_and_the_next_server_resumes_the_run_at_once(
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) in (0, -signal.SIGTERM)
     asking.join()
-    assert owners(environment) == [None]  # nobody has to wait for a lease
+    assert owners(environment) == [None]  # no other process has to wait for the lease
     _, client = process()
     until(lambda: ready(client))
-    until(lambda: owners(environment) != [None])  # taken up without being asked
+    until(lambda: owners(environment) != [None])  # resumed without a request
     api.advance(3600)
     until(lambda: "# " in said(turn(client, "What is the status of my research?", session="s1")))
     assert len(researches(api)) == 1

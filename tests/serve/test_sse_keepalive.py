@@ -1,4 +1,4 @@
-"""An event stream is neither cut by a proxy while nothing is said nor held back by a cache."""
+"""Pings keep a proxy from cutting a silent event stream, and headers keep caches from holding it back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SESSION = "/apps/desk/users/me/sessions/s1"
 
 
 class Time:
-    """Passes only when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -35,7 +35,7 @@ class Time:
         await woken.wait()
 
     async def pass_by(self, seconds: float) -> None:
-        """Second by second, with room for whoever wakes up."""
+        """Moves the clock second by second, and lets tasks run that wake up."""
         for _ in range(int(seconds)):
             self.now += 1
             for end, woken in self._sleeping:
@@ -46,7 +46,7 @@ class Time:
 
 
 async def stream(time: Time, *pieces: bytes | float, kind: bytes = b"text/event-stream") -> bytes:
-    """What a client gets of an answer that sends pieces, or nothing for some seconds."""
+    """What a client gets of an answer that sends these pieces. A number is a silence in seconds."""
     got: list[bytes] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -92,7 +92,7 @@ async def test_an_answer_that_is_not_an_event_stream_has_no_pings() -> None:
 def test_event_streams_are_neither_cached_nor_buffered(serve: Serve) -> None:
     client = serve()
     client.post(SESSION, json={})
-    for _ in range(2):  # the second is given from what is stored
+    for _ in range(2):  # the second answer is replayed from the session
         answer = client.post("/run_sse", json=message("Hello"), headers={"Idempotency-Key": "m1"})
         assert answer.text.startswith("data: ")
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-cache", "no")
@@ -105,7 +105,7 @@ def test_the_start_of_a_run_is_streamed_before_its_first_progress(serve: Serve, 
         for line in answer.iter_lines():
             text += line
             if "begins; it usually takes" in line:
-                api.set_speed(math.inf)  # nothing happens to the run before
+                api.set_speed(math.inf)  # until then the run makes no progress
     assert "# Tides" in text
 
 

@@ -1,4 +1,4 @@
-"""Two servers over one database: what one has asked is answered at the other, and once."""
+"""Two servers over one database: a question of one can be answered at the other, and only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, message, ready, said
 
 TIMES = 3
-"""That a yes is said at both servers at once."""
+"""How often a test sends a yes to both servers at once."""
 YES = "yes, start the research"
 
 Servers = tuple[httpx2.Client, httpx2.Client]
@@ -44,7 +44,7 @@ def say(client: httpx2.Client, words: str, session: str = "s1") -> httpx2.Respon
 
 
 def quote(client: httpx2.Client, brief: str, session: str = "s1") -> str:
-    """Orders a run whose price then waits for a yes; gives its id."""
+    """Orders a run whose price then waits for a yes, and returns its id."""
     asked = said(say(client, f"research {brief}", session))
     assert "Nothing was started. Say **yes**" in asked
     return re.findall(r"job_\w+", asked)[0]
@@ -63,7 +63,7 @@ def test_a_quote_shown_by_one_server_can_be_approved_once_at_the_other(servers: 
     assert "# Tides" in said(say(other, YES))
     assert len(researches(api)) == 1
     for server in servers:
-        assert "# Tides" in said(say(server, f"{YES} {job_id}"))  # it is shown as it stands
+        assert "# Tides" in said(say(server, f"{YES} {job_id}"))  # shows the finished run
     assert len(researches(api)) == 1
 
 
@@ -75,7 +75,7 @@ def test_a_yes_that_reaches_both_servers_at_once_counts_once(servers: Servers, a
         answers = at_once(partial(say, one, yes), partial(say, other, yes))
         assert sorted(answer.status_code for answer in answers) in ([200, 200], [200, 409])  # one turn at a time
         for server, answer in zip(servers, answers, strict=True):
-            if answer.status_code == 409:  # and is sent again, as the answer says
+            if answer.status_code == 409:  # sends the refused yes again, as the answer asks
                 assert "# Tides" in said(say(server, yes))
         assert len(researches(api)) == number
 
