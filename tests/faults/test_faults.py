@@ -19,7 +19,7 @@ CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == 
 KILLS = [
     kill for group in dict.fromkeys(k.group for k in kills()) for kill in [k for k in kills() if k.group == group][::6]
 ]
-"""A twelfth of each group of the matrix, and a sixth of the kills: `make faults` plays all."""
+"""One of 24 cells of each group of the matrix, and one of 6 kills: `make faults` plays all."""
 
 
 @pytest.fixture(scope="module")
