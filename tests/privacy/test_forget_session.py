@@ -1,4 +1,4 @@
-"""What `desk sessions` and `desk forget-session` promise, run as a person runs them."""
+"""`desk sessions` and `desk forget-session`, run as commands."""
 
 from __future__ import annotations
 
