@@ -1,4 +1,4 @@
-"""What `generate_content_config` says reaches the wire."""
+"""The settings of `generate_content_config` are sent to the API."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def test_every_setting_allowed_in_yaml_is_sent_by_adk_or_by_the_desk() -> None:
             "store": False,
         }
     )
-    for key in SUPPORTED_KEYS - by_adk - {"service_tier"}:  # ADK sends the tier of a request, see below
+    for key in SUPPORTED_KEYS - by_adk - {"service_tier"}:  # ADK itself sends the service tier
         without = whole.model_copy(update={key: None})
         assert arguments_of(without) != arguments_of(whole), key
     assert interactions_utils.build_generation_config(types.GenerateContentConfig(**dict.fromkeys(by_adk))) == {}
@@ -129,7 +129,7 @@ async def test_an_answer_in_several_interactions_is_joined_with_its_citations_in
 ) -> None:
     first: dict[str, Any] = {"type": "model_output", "content": [cited("Bees fly. So they say.", "Bees fly.")]}
     second: dict[str, Any] = {"type": "model_output", "content": [cited("Wasps do. Too.", "Wasps do.")]}
-    script.answers = [[first, Ending("requires_continuation"), second]] * 2  # it is asked again for each of them
+    script.answers = [[first, Ending("requires_continuation"), second]] * 2  # one for each interaction
     talk = solo()
     text = await talk.ask("who flies?")
     assert r"Bees fly.[\[1\]](" in text
@@ -148,7 +148,7 @@ async def test_a_function_call_with_unreadable_arguments_is_an_error_and_calls_n
     def unreadable(text: str) -> Any:
         raise json.JSONDecodeError("cut", text, 0)
 
-    # No server that speaks JSON sends such arguments; one that is cut in the middle of them might.
+    # A server sends valid JSON, but a stream that is cut may end in the middle of the arguments.
     broken = SimpleNamespace(loads=unreadable, dumps=json.dumps, JSONDecodeError=json.JSONDecodeError)
     monkeypatch.setattr(interactions_utils, "json", broken)
     event = (await solo("tools: [{name: tools.weather.get_weather}]\n").say("weather in Oslo"))[-1]

@@ -40,7 +40,7 @@ def test_is_text_accepts_only_textual_media_types() -> None:
         ("text/plain; charset=shift_jis", "潮".encode("shift_jis"), "潮"),
         ("text/plain", b"Gr\xf6\xdfe", "Gr\ufffd\ufffde"),
         ("text/plain; charset=utf-nonsense", b"tides", "tides"),
-        ("text/plain; charset=unicode_escape", rb"\x41", r"\x41"),  # no charset of a text, but a language of Python's
+        ("text/plain; charset=unicode_escape", rb"\x41", r"\x41"),  # a codec of Python's, not a charset
     ],
 )
 def test_text_is_decoded_by_its_charset(value: str, data: bytes, text: str) -> None:

@@ -1,4 +1,4 @@
-"""What the API sends is checked where it enters: of the form that is read behind, or left out."""
+"""Data of the API is checked on arrival: it has the types that later code relies on, or is left out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def keep(text: str) -> str:
 
 
 def problems(value: Any, of: str = "") -> list[str]:
-    """What has not the form that code behind the border relies on."""
+    """The keys whose values do not have the types that later code relies on."""
     found = []
     for key, inner in value.items():
         is_list = key in ("steps", "errors", "annotations", "summary") or (key == "content" and of != "delta")

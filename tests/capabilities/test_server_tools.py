@@ -1,4 +1,4 @@
-"""Tools that the server runs: what is asked of the API, and how what they find is shown, streaming or not."""
+"""Tools that the server runs: what is sent to the API, and how results are shown, streaming or not."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""A stream of events is read as it was meant, however it is cut into pieces."""
+"""A stream of events is read correctly, however it is split into pieces."""
 
 from __future__ import annotations
 

@@ -23,7 +23,7 @@ VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOG
 
 @pytest.fixture(params=["gemini", "vertex"])
 def served(request: pytest.FixtureRequest, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Points the application at the emulator as at this backend."""
+    """Points the application at the emulator, which stands for this backend."""
     monkeypatch.delenv("DESK_BACKEND")
     if request.param == "vertex":
         monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("a-token"), "p"))

@@ -96,10 +96,6 @@ PLACES: dict[str, tuple[dict[str, Any], Endpoint]] = {
 }
 
 
-class Captured(Exception):
-    """A request that was not sent."""
-
-
 def capturing(sent: list[httpx2.Request]) -> httpx2.AsyncClient:
     """A client that keeps each request and answers none."""
 
@@ -131,7 +127,7 @@ async def ours(place: str, ask: Callable[[Transport], Awaitable[Any]]) -> httpx2
 
 
 def without_clients(request: httpx2.Request) -> dict[str, str]:
-    """The headers, but for those that name the client and what it reads."""
+    """The headers, without those that name the client and the formats that it reads."""
     left_out = ("user-agent", "x-goog-api-client", "accept", "content-length")
     return {name: value for name, value in request.headers.items() if name not in left_out}
 
@@ -189,7 +185,7 @@ async def test_without_credentials_nothing_is_sent_and_the_error_says_why() -> N
 async def test_stream_events_equal_those_of_the_sdk(
     transport: Transport, api: Emulator, script: Script, answer: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.adk.sdk_events.joined", list)  # as they were sent
+    monkeypatch.setattr("tools.adk.sdk_events.joined", list)  # events unmerged, as they were sent
     script.answers = [answer, answer]
     asked: dict[str, Any] = {"model": "gemini-3.8-flash", "input": "hello"}
     sdk = Client(enterprise=False, api_key="k", http_options=HttpOptions(base_url=api.url))
