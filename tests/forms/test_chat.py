@@ -54,7 +54,8 @@ async def talk(
     monkeypatch.setenv("DESK_BACKEND", "gemini")
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url.replace("http://", "http://bob:a-password@"))
-    return Talk(await asyncio.to_thread(build_app), mode=request.param)  # it asks the server, which is of this loop
+    # Building the app calls the server, which runs on this event loop.
+    return Talk(await asyncio.to_thread(build_app), mode=request.param)
 
 
 @pytest.mark.parametrize(

@@ -1,4 +1,4 @@
-"""Answers of an unexpected form, as they were seen in the field: one create, an end that is said, nothing lost."""
+"""Malformed answers as seen in the field: there is one create, the end is reported, and no report is lost."""
 
 from __future__ import annotations
 
