@@ -1,4 +1,4 @@
-"""What the sizes in docs/scaling.md say adds up."""
+"""The model of scaling is consistent, and docs/scaling.md shows its results."""
 
 from __future__ import annotations
 
