@@ -1,4 +1,4 @@
-"""A cancelled caller interrupts no write: what was begun is finished, and waited for before connections are closed."""
+"""A cancelled caller does not interrupt a write: it is finished before connections are closed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.shielded import finish_shielded, shielded
 
 
 class Store:
-    """Something that is written in two steps; the second one waits until it is told to go on."""
+    """A store whose write stops halfway until the test lets it continue."""
 
     def __init__(self) -> None:
         self.begun, self.go_on, self.done = asyncio.Event(), asyncio.Event(), False
