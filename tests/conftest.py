@@ -1,4 +1,4 @@
-"""What every test stands on: no provider can be reached, nothing of the user's is touched, time is virtual."""
+"""Fixtures of all tests: no provider can be reached, nothing of the user's is touched, and time is virtual."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION")
 
 
 def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
-    """Fails whoever connects to another machine, in whatever library."""
+    """Raises an error when any library connects to another machine."""
     if event == "socket.connect" and isinstance(arguments[1], tuple):
         host = arguments[1][0]
         if host != "localhost" and not ipaddress.ip_address(host.split("%")[0]).is_loopback:
@@ -47,25 +47,25 @@ def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:
 
 
 sys.addaudithook(_only_this_machine)
-gc.disable()  # until all is imported
-# Each client makes five of these, 20 ms each, though nothing here is encrypted.
+gc.disable()  # until all modules are imported
+# Each client makes five TLS contexts, 20 ms each, although nothing here is encrypted.
 ssl.create_default_context = functools.cache(ssl.create_default_context)
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    """The longest first, so that all workers end at about the same time."""
+    """Runs the longest tests first, so that all workers end at about the same time."""
     items.sort(key=lambda item: not item.path.parent.name.startswith(LONGEST))
 
 
 def pytest_collection_finish() -> None:
-    """What is imported stays: looking for garbage in it again and again is a quarter of the suite's work."""
+    """Exempts imported modules from garbage collection, which would be a quarter of the suite's work."""
     gc.freeze()
     gc.enable()
 
 
 @pytest.fixture(scope="session")
 def cache(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The user's cache folder, one for all processes of a run: only what can be made anew is in it."""
+    """The cache folder, shared by all processes of a test run. It holds only what can be created again."""
     base = tmp_path_factory.getbasetemp()
     return (base.parent if "PYTEST_XDIST_WORKER" in os.environ else base) / "cache"
 
@@ -79,7 +79,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) ->
     data = tmp_path / "data"
     monkeypatch.setenv("DESK_DATA_DIR", str(data))
     monkeypatch.setenv("ADK_DISABLE_LOAD_DOTENV", "1")
-    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")  # most tests are about what comes after the yes, see `asks`
+    monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")  # most tests start after the yes; see `asks`
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):  # the guard above does not reach child processes; a dead proxy does
@@ -98,7 +98,7 @@ def asks(environment: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 @pytest.fixture(scope="session")
 def index(cache: Path) -> Path:
-    """For emulators that search their own documents, which is read once then."""
+    """The search index of the emulator's own documents, built once for all tests."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("XDG_CACHE_HOME", str(cache))
         found = index_file(None)
@@ -131,7 +131,7 @@ def use(monkeypatch: pytest.MonkeyPatch) -> Any:
 
 @pytest.fixture
 async def later(monkeypatch: pytest.MonkeyPatch) -> Later:
-    """Moves the event loop's clock on by so many seconds, and with it whatever waits for a time."""
+    """Moves the event loop's clock forward by so many seconds, so that waiting timers end."""
     loop, moved = asyncio.get_running_loop(), [0.0]
     now = loop.time
     monkeypatch.setattr(loop, "time", lambda: now() + sum(moved))
@@ -155,10 +155,10 @@ class Desk:
         key: str = "k",
         **timeouts: float,
     ) -> Research:
-        """A service of its own, as another process would have, over the same ledger.
+        """A new service over the same ledger, as another process would have.
 
         Args:
-            name: what it calls the server.
+            name: the service's name for the server.
         """
         transport = Transport(gemini_endpoint(self.api.url, key))
         self.transports.append(transport)
@@ -174,7 +174,7 @@ class Desk:
         return service
 
     async def pass_time(self, seconds: float) -> None:
-        """Sleeping lets the server's time pass instead of ours."""
+        """Stands for sleep: the server's virtual time passes instead of real time."""
         await asyncio.to_thread(self.api.advance, seconds)
 
     @property
@@ -185,7 +185,7 @@ class Desk:
 
 @pytest.fixture
 def brain() -> Brain:
-    """A scripted research of 20 virtual minutes; a module with a brain of its own names it likewise."""
+    """A scripted research of 20 virtual minutes. A test module can replace it by a fixture of the same name."""
     from tests.scripts import research_brain
 
     return research_brain

@@ -1,7 +1,7 @@
-"""Commands as processes of their own that are there at once: forks of one that has imported everything.
+"""Starts commands at once, as forks of a process that has imported everything.
 
-They are real processes, to be signalled and killed; what is saved are three seconds of imports for each. Run as a
-module this is the process that forks; its argument is the path of a socket that it listens at.
+The forks are real processes, which can be signalled and killed. Each saves three seconds of imports. Run as a
+module, this is the process that forks; its argument is the path of the socket on which it listens.
 """
 
 from __future__ import annotations
@@ -45,7 +45,7 @@ class Fork:
         stderr: IO[Any] | int = subprocess.DEVNULL,
     ) -> None:
         """Args:
-        env: the environment, by default that of now.
+        env: the environment, by default the current one.
         stdout, stderr: a file or its number.
         """
         wish = json.dumps([module, arguments, dict(os.environ if env is None else env)]).encode()
@@ -61,15 +61,15 @@ class Fork:
         self.returncode: int | None = None
 
     def poll(self) -> int | None:
-        """How it ended, if it has: its status, or the negative number of the signal that killed it."""
+        """The exit status, or the negative number of the signal that killed it; None while it runs."""
         ended = self.returncode is None and select.select([self._guardian], [], [], 0)[0]
         return self.wait() if ended else self.returncode
 
     def wait(self, timeout: float | None = None) -> int:
-        """How it ended, once it has.
+        """Waits for the end, and returns the same as `poll`.
 
         Raises:
-            TimeoutError: it has not in so many seconds.
+            TimeoutError: the process still runs after so many seconds.
         """
         if self.returncode is None:
             if not select.select([self._guardian], [], [], timeout)[0]:
@@ -88,7 +88,7 @@ class Fork:
 
 
 def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
-    """A fork's whole life, with what it wrote."""
+    """Runs a fork to its end, and returns its status and output."""
     with tempfile.TemporaryFile("w+") as out, tempfile.TemporaryFile("w+") as err:
         code = Fork(module, *arguments, stdout=out, stderr=err).wait()
         out.seek(0)
@@ -98,7 +98,7 @@ def run(module: str, *arguments: str) -> subprocess.CompletedProcess[str]:
 
 @cache
 def _server() -> Path:
-    """Where the process listens that forks; it ends with this one."""
+    """The socket of the process that forks, which ends with this process."""
     path = Path(tempfile.mkdtemp(prefix="forks-")) / "socket"
     command = [sys.executable, "-m", "tests.forks", str(path)]
     server = subprocess.Popen(command, cwd=ROOT, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
@@ -112,7 +112,7 @@ def serve(path: str) -> tuple[str, list[str]]:
     """Forks for each connection, until the process that started this one ends.
 
     Returns:
-        In each process that was wished for: its module and arguments.
+        In each requested process: its module and arguments.
     """
     gc.disable()
     for name in IMPORTED:
@@ -126,7 +126,7 @@ def serve(path: str) -> tuple[str, list[str]]:
             readable = select.select([listener, sys.stdin], [], [])[0]
             with suppress(ChildProcessError):
                 while os.waitpid(-1, os.WNOHANG)[0]:
-                    pass  # another guardian whose process has ended
+                    pass  # a guardian whose process has ended
             if sys.stdin in readable:
                 os._exit(0)
             connection = listener.accept()[0]
@@ -137,7 +137,7 @@ def serve(path: str) -> tuple[str, list[str]]:
 
 
 def _guard(connection: socket.socket) -> tuple[str, list[str]]:
-    """Forks again, and tells what becomes of it; returns in the child."""
+    """Forks again, and reports the child's id and status. Returns in the child."""
     head, files, _, _ = socket.recv_fds(connection, 1, STREAMS)
     received = connection.makefile("rb")
     module, arguments, env = json.loads(received.read(int(head + received.readline())))

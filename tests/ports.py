@@ -10,8 +10,8 @@ from interactions_emulator.http.serving import bind
 def free_port() -> int:
     """A port that nothing listens on.
 
-    It lies below those that the system gives to outgoing connections (from 32,768 on Linux): one of these may take a
-    port between here and the moment when the server listens on it.
+    The port lies below those that the system gives to outgoing connections (from 32,768 on Linux), since such a
+    connection might take the port before the server listens on it.
     """
     while True:
         port = random.randrange(10_000, 32_000)

@@ -1,4 +1,4 @@
-"""Brains for tests: exact answers."""
+"""Scripted brains and answers for tests."""
 
 from __future__ import annotations
 
@@ -72,7 +72,7 @@ def managing(turn: Turn) -> Iterator[TimedStep]:
 
 
 def forgetting(turn: Turn) -> dict[str, Any] | None:
-    """What the built-in root does about forgetting the conversation, if the message is about that."""
+    """The built-in root's answer to a message about forgetting the conversation, or None."""
     allowed = allowed_by(turn)
     return decide(parse_turn(turn), allowed.functions, (), Ids(turn))
 

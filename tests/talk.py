@@ -19,7 +19,7 @@ from tools.adk.windowed_sessions import WindowedInMemorySessions, WindowedSqlite
 
 USER = "ada"
 CREATES = ("create", "create_stream")
-"""How the emulator's log calls them."""
+"""The kinds of creates in the emulator's log."""
 
 
 class Talk:
@@ -48,12 +48,12 @@ class Talk:
             yield event
 
     async def say(self, text: str, *files: types.Part) -> list[Event]:
-        """The turn's whole events that say something."""
+        """The complete events of a turn that have text."""
         with windowed_reads():
             return [e async for e in self.events(text, *files) if not e.partial and words(e)]
 
     async def ask(self, text: str, *files: types.Part) -> str:
-        """What the turn ends with."""
+        """The last text of a turn."""
         return words((await self.say(text, *files))[-1])
 
     async def session(self) -> Session:

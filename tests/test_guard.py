@@ -8,7 +8,7 @@ import httpx2
 import pytest
 
 
-def test_a_connection_to_another_machine_fails_in_whatever_library() -> None:
+def test_a_connection_to_another_machine_fails_in_every_library() -> None:
     with pytest.raises(RuntimeError, match="this machine only"):
         httpx2.get("https://generativelanguage.googleapis.com/", trust_env=False)
     with pytest.raises(RuntimeError, match="this machine only"):

@@ -1,4 +1,4 @@
-"""Imports go down the rooms of `tools/`, so that a change is looked for in one place."""
+"""Each package of `tools/` imports only from the layers below it."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from pathlib import Path
 
 from tests.conftest import ROOT
 
-ROOMS = (
+LAYERS = (
     ("cli",),
     ("server",),
     ("app",),
@@ -25,13 +25,13 @@ ROOMS = (
     ("redaction", "sanitize", "shielded"),
     ("errors",),
 )
-"""From the top down. A room imports what stands below it."""
+"""From the top down. A package imports only packages of lower layers."""
 FORMER = ("agent", "forget")
-"""Names that YAML files of before may use; they import the new ones."""
+"""Old module names that existing YAML files may use; they import the new modules."""
 
 
 def imports(file: Path) -> Iterator[tuple[int, str]]:
-    """The lines of a file with an import, also of a function body, and what each imports."""
+    """The line number and the name of each import of a file, also inside functions."""
     for node in ast.walk(ast.parse(file.read_text())):
         if isinstance(node, ast.ImportFrom):
             assert node.level == 0 and node.module, f"{file}:{node.lineno}: a relative import"
@@ -42,31 +42,33 @@ def imports(file: Path) -> Iterator[tuple[int, str]]:
 
 
 def wrong(folder: Path) -> Iterator[str]:
-    """The lines of `tools/` that import what stands above them, or beside."""
-    rank = {room: number for number, row in enumerate(ROOMS) for room in row}
+    """The lines of `tools/` that import from a layer above, or from another package of the same layer."""
+    rank = {source: number for number, row in enumerate(LAYERS) for source in row}
     for file in sorted(folder.rglob("*.py")):
-        room = file.relative_to(folder).parts[0].removesuffix(".py")
-        if room.startswith("__") or room in FORMER:
+        source = file.relative_to(folder).parts[0].removesuffix(".py")
+        if source.startswith("__") or source in FORMER:
             continue
-        assert room in rank, f"{file}: no row of ROOMS has {room}"
+        assert source in rank, f"{file}: no layer of LAYERS has {source}"
         for line, name in imports(file):
             package, _, rest = name.partition(".")
-            other = rest.partition(".")[0]
-            if package in ("evals", "tests") or (package == "tools" and other != room and rank[other] <= rank[room]):
-                yield f"{file.relative_to(folder.parent)}:{line}: {room} must not import {name}"
+            target = rest.partition(".")[0]
+            if package in ("evals", "tests") or (
+                package == "tools" and target != source and rank[target] <= rank[source]
+            ):
+                yield f"{file.relative_to(folder.parent)}:{line}: {source} must not import {name}"
 
 
-def test_imports_go_down_the_rooms() -> None:
+def test_packages_of_tools_import_only_from_lower_layers() -> None:
     assert list(wrong(ROOT / "tools")) == []
 
 
-def test_the_emulator_and_the_evaluation_are_imported_by_nothing_they_do_not_belong_to() -> None:
+def test_the_emulator_imports_no_other_package_of_the_project() -> None:
     for file in (ROOT / "interactions_emulator").rglob("*.py"):
         found = [name for _, name in imports(file) if name.partition(".")[0] in ("tools", "evals", "agents", "tests")]
         assert found == [], file
 
 
-def test_an_import_that_goes_up_is_named_with_its_line(tmp_path: Path) -> None:
+def test_an_import_from_an_upper_layer_is_reported_with_its_line(tmp_path: Path) -> None:
     folder = tmp_path / "tools"
     (folder / "research").mkdir(parents=True)
     (folder / "research" / "bad.py").write_text("def f():\n    from tools.cli.app import app\n    import evals.cli\n")

@@ -1,4 +1,4 @@
-"""A cancelled caller interrupts no write: what was begun is finished, and waited for before connections are closed."""
+"""A cancelled caller does not interrupt a write: it is finished before connections are closed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from tools.shielded import finish_shielded, shielded
 
 
 class Store:
-    """Something that is written in two steps; the second one waits until it is told to go on."""
+    """A store whose write stops halfway until the test lets it continue."""
 
     def __init__(self) -> None:
         self.begun, self.go_on, self.done = asyncio.Event(), asyncio.Event(), False
@@ -23,7 +23,7 @@ class Store:
         return 10 // value
 
 
-async def test_a_write_whose_caller_is_cancelled_again_and_again_is_finished() -> None:
+async def test_a_write_completes_although_its_caller_is_cancelled_repeatedly() -> None:
     store = Store()
     caller = asyncio.create_task(store.write(5))
     await store.begun.wait()
@@ -40,7 +40,7 @@ async def test_a_write_whose_caller_is_cancelled_again_and_again_is_finished() -
     assert store.done
 
 
-async def test_a_caller_that_stays_gets_the_result_or_the_error() -> None:
+async def test_a_caller_that_waits_gets_the_result_or_the_error() -> None:
     store = Store()
     store.go_on.set()
     assert await store.write(5) == 2
@@ -48,7 +48,7 @@ async def test_a_caller_that_stays_gets_the_result_or_the_error() -> None:
         await store.write(0)
 
 
-async def test_an_error_that_nobody_waits_for_does_not_hinder_closing() -> None:
+async def test_an_error_without_a_waiting_caller_does_not_prevent_closing() -> None:
     store = Store()
     caller = asyncio.create_task(store.write(0))
     await store.begun.wait()
@@ -58,7 +58,7 @@ async def test_an_error_that_nobody_waits_for_does_not_hinder_closing() -> None:
     assert store.done
 
 
-async def test_who_is_cancelled_while_waiting_for_the_end_cancels_no_work() -> None:
+async def test_cancelling_finish_shielded_does_not_cancel_the_writes() -> None:
     finished, go = list[str](), asyncio.Event()
 
     @shielded

@@ -1,4 +1,4 @@
-"""How fast the emulator is, beside @copilotkit/aimock on the same machine in the same run: `make bench-emulator`.
+"""Compares the speed of the emulator with @copilotkit/aimock, on one machine in one run: `make bench-emulator`.
 
 Both serve one scripted answer from a process of their own; the client is raw HTTP over kept connections. Rounds are
 interleaved and the median is shown, with the slowest and the fastest round.
@@ -40,7 +40,7 @@ DOCUMENTS = 1_000
 
 @dataclass
 class Count:
-    """What came back."""
+    """The number of answers and events that came back."""
 
     answers: int = 0
     events: int = 0
@@ -95,7 +95,7 @@ def answered_once(count: Count) -> bool:
 
 
 async def follow(url: str, api: Emulator) -> float:
-    """Start and follow researches at once, each on a connection of its own; return real seconds until all are done."""
+    """Start and follow research runs at once, each on its own connection; return real seconds until all are done."""
     body = {"agent": "deep-research-preview-04-2026", "background": True, "stream": True, "input": "tides"}
     counts = [Count() for _ in range(RESEARCHES)]
     began = time.monotonic()
@@ -111,7 +111,7 @@ async def follow(url: str, api: Emulator) -> float:
 
 @contextmanager
 def process(*command: str) -> Iterator[tuple[int, str]]:
-    """A server of its own: process id and address."""
+    """Run a server; yield its process id and address."""
     with subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=HERE.parents[1]) as child:
         assert child.stdout
         try:

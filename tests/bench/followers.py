@@ -1,5 +1,6 @@
-"""What followers cost: real ones in this process, on a PostgreSQL and an emulator beside it. `make bench-scaling
-ARGS=--measure` prints what is found; `scaling.py` reckons with it.
+"""Measures the cost of followers: real ones in this process, with PostgreSQL and an emulator as separate processes.
+
+`make bench-scaling ARGS=--measure` prints the results; `scaling.py` calculates with them.
 """
 
 from __future__ import annotations
@@ -37,14 +38,14 @@ from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"
 JOBS = 300
-"""Researches that are followed at once."""
+"""Number of research runs that are followed at once."""
 SECONDS = 10.0
-"""How long nothing but waiting is watched."""
+"""Seconds for which followers are measured while they only wait."""
 LONG_AGO = 86_400.0
 
 
 class Statements:
-    """What is asked of databases by this process, over all engines."""
+    """Counts the statements and transactions of this process on all database engines."""
 
     def __init__(self) -> None:
         self.verbs: Counter[str] = Counter()
@@ -58,7 +59,7 @@ class Statements:
         self.verbs["transactions"] += 1
 
     def take(self) -> Counter[str]:
-        """What was asked since the last time."""
+        """Returns the counts since the last call."""
         found, self.verbs = self.verbs, Counter()
         return found
 
@@ -107,7 +108,7 @@ def row(name: str, value: float | str) -> None:
 
 
 def shown(verbs: Mapping[str, int], by: float) -> str:
-    """Statements, by what they were counted over."""
+    """The counts divided by `by`, as text."""
     parts = [f"{name} {count / by:.2f}" for name, count in sorted(verbs.items(), key=lambda each: each[0].lower())]
     return ", ".join(parts)
 
@@ -124,7 +125,7 @@ def order(number: int, **values: object) -> Order:
 
 
 async def until(database: str, state: State, count: int) -> None:
-    """Waits for so many jobs in a state, without being counted itself."""
+    """Waits until `count` jobs are in a state. Its own statements are not counted."""
     connection = await asyncpg.connect(database.replace("+asyncpg", ""))
     while await connection.fetchval("SELECT count(*) FROM research_jobs WHERE state = $1", state) < count:
         await asyncio.sleep(0.1)
@@ -132,7 +133,7 @@ async def until(database: str, state: State, count: int) -> None:
 
 
 async def followers(url: str, database: str, jobs: int) -> None:
-    """Researches from their order to their report, followed at once."""
+    """Measures research runs from their order to their report, all followed at once."""
     transport = Transport(gemini_endpoint(url, "k"))
     client, statements = Counting(lambda: transport), Statements()
     here, there = Research(Ledger(database), client), Research(Ledger(database), InteractionsClient(lambda: transport))
@@ -154,7 +155,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
     row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimeouts().lease_s / 3)))
 
-    for job in started:  # somebody asks elsewhere how it stands, and goes away
+    for job in started:  # a client asks another replica for the status, and leaves
         async with aclosing(there.watch(job.id, 0)) as lines:
             async for _ in lines:
                 pass
@@ -181,7 +182,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
 
 
 async def looks(database: str) -> None:
-    """How long the ledger is read, by what is in it."""
+    """Measures how long the recovery loop and others read the ledger, depending on its size."""
     ledger = Ledger(database)
     service = Research(ledger, InteractionsClient(lambda: None))  # type: ignore[arg-type,return-value]
     await service.resume()
@@ -221,14 +222,14 @@ async def looks(database: str) -> None:
 
 
 async def timed(service: Research) -> float:
-    """Milliseconds of one look."""
+    """Milliseconds of one pass of the recovery loop."""
     began = time.perf_counter()
     await service.resume()
     return (time.perf_counter() - began) * 1000
 
 
 async def turns(database: str) -> None:
-    """Turns of a conversation, with their session in PostgreSQL."""
+    """Measures turns of a conversation whose session is in PostgreSQL."""
     from google.adk.runners import Runner
     from google.adk.sessions import DatabaseSessionService
 
@@ -256,7 +257,7 @@ async def turns(database: str) -> None:
 
 
 def server() -> None:
-    """Memory of `desk serve` before anybody asks."""
+    """Measures the memory of `desk serve` before the first request."""
     listener = socket.create_server(("127.0.0.1", 0))
     port = listener.getsockname()[1]
     listener.close()
@@ -274,7 +275,7 @@ def server() -> None:
 
 
 def measure(jobs: int = JOBS) -> None:
-    """Prints what this machine finds."""
+    """Prints all measurements of this machine."""
     with postgresql() as postgres, emulator() as url, tempfile.TemporaryDirectory() as folder:
         os.environ |= {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": EMULATOR_KEY, "DESK_DATA_DIR": folder}
         print("| what | measured |\n|---|---|")

@@ -1,7 +1,7 @@
-"""What a size of the desk needs: `make bench-scaling`. A model of replicas, leases and followers, without any I/O.
+"""Calculates what the desk needs at a given size: `make bench-scaling`. A model of replicas and leases, without I/O.
 
-ARGS="--replicas 4 --researches 2000" reckons one size of your own; ARGS=--measure finds anew, on this machine, what the
-constants in `Measured` say. docs/scaling.md has the tables of both.
+ARGS="--replicas 4 --researches 2000" calculates a size of your own; ARGS=--measure measures the constants in `Measured`
+again, on this machine. docs/scaling.md has the tables of both.
 """
 
 from __future__ import annotations
@@ -26,35 +26,35 @@ AGENT = "deep-research-preview-04-2026"
 VCPU_SECOND = 0.000018
 """USD, Cloud Run with CPU always allocated, in regions of tier 1: cloud.google.com/run/pricing."""
 SAMPLE = 20_000
-"""Researches that are simulated, however long that takes them."""
+"""Number of research runs to simulate, whatever time they span."""
 
 
 @dataclass(frozen=True)
 class Load:
-    """What is asked of the desk, and what it runs on. The defaults are assumptions, to be replaced by your own."""
+    """The load of the desk, and what it runs on. The defaults are assumptions: replace them by your own."""
 
     researches: float = 100
-    """Ordered in a day."""
+    """Research runs ordered per day."""
     turns: float = 0.1
-    """Of conversations, a second."""
+    """Turns of conversations per second."""
     replicas: int = 1
     shortest: float = 5
-    """Minutes of a research; between these two all durations are as likely."""
+    """Minutes of a research run; all durations from `shortest` to `longest` are equally likely."""
     longest: float = 60
     failures: float = 0.05
-    """Of each replica, an hour: it is killed without a word."""
+    """Kills of each replica per hour, without warning."""
     restart: float = 20
     """Seconds until the platform has replaced it."""
     lease: float = ResearchTimeouts.lease_s
     look: float = INTERVAL_S
-    """Seconds between two looks of a replica for researches that nobody follows."""
+    """Seconds between two checks of a replica for runs that no process follows."""
     cut: float = 600
     """Seconds after which the API cuts a stream (Google AI forum, thread 143098)."""
     polled: float = 0.05
-    """Share of researches whose streams do not work at all."""
+    """Share of runs whose streams do not work at all."""
     poll: float = ResearchTimeouts.max_poll_s
     asked: float = 1
-    """Other replicas, on the average, that somebody has asked about a research while it runs."""
+    """Average number of other replicas that are asked about a run while it runs."""
     turn_seconds: float = 6
     turn_calls: float = 2
     """Requests to the API in a turn: the desk, and a specialist."""
@@ -67,24 +67,24 @@ class Load:
 
 @dataclass(frozen=True)
 class Measured:
-    """What `--measure` found. Seconds of CPU, bytes, and statements."""
+    """Results of `--measure`: seconds of CPU, bytes, and statements."""
 
     start_cpu: float = 0.021
     followed_cpu: float = 0.000004
-    """A second, while nothing happens but that leases are renewed."""
+    """Per second, while only leases are renewed."""
     event_cpu: float = 0.0006
     turn_cpu: float = 0.081
     followed_bytes: float = 56_000
     replica_bytes: float = 224_000_000
     events: float = 77
-    """Of a research of the emulator."""
+    """Of a run at the emulator."""
     start_reads: float = 7
     start_writes: float = 4
     end_reads: float = 3
     """From its first event to its report, without the renewals of leases."""
     end_writes: float = 28
     asked_reads: float = 1.5
-    """A second, at another replica that was asked about a research, until it ends."""
+    """Per second, at another replica that was asked about a run, until the run ends."""
     look_reads: float = 4
     turn_reads: float = 22
     turn_writes: float = 12
@@ -92,7 +92,7 @@ class Measured:
 
 @dataclass
 class Fleet:
-    """What the simulation saw. Times in seconds."""
+    """Results of the simulation. Times are in seconds."""
 
     ordered: int = 0
     ended: int = 0
@@ -101,9 +101,9 @@ class Fleet:
     followed_time: float = 0
     orphaned_time: float = 0
     job_time: float = 0
-    """Of all researches, from their start to their end or to the end of the simulation."""
+    """Of all runs, from their start to their end or to the end of the simulation."""
     delays: list[float] = field(default_factory=list)
-    """Until each research that lost its follower had the next one."""
+    """Time until each run that lost its follower had a new one."""
 
     def delay(self, share: float) -> float:
         """The quantile of the delays; 0 when nothing was ever lost."""
@@ -112,25 +112,25 @@ class Fleet:
 
     @property
     def orphaned(self) -> float:
-        """Share of the time of researches in which nobody follows them."""
+        """Share of the time of all runs in which no process follows them."""
         return self.orphaned_time / self.job_time if self.job_time else 0.0
 
 
 def taken_up(crash: float, free: float, phases: Sequence[float], back: float, look: float) -> float:
-    """When a lease that is free from `free` on is taken: at the first look of a replica that lives, or of the new one,
-    which looks as soon as it is back.
+    """When a lease that is free from `free` on is taken: at the next check of a replica that lives, or of the new one,
+    which checks as soon as it is back.
     """
     first = back + math.ceil(max(0.0, free - back) / look) * look
     return min([first, *(free + (phase - free) % look for phase in phases)])
 
 
 def simulate(load: Load, sample: int = SAMPLE, seed: int = 2026) -> Fleet:
-    """Plays arrivals, ends and crashes, event by event."""
+    """Simulates arrivals, ends and crashes, event by event."""
     draw, fleet = random.Random(seed), Fleet()
     arrival, crashes = load.researches / DAY, load.failures * load.replicas / 3600
     end = sample / arrival
     phases = [draw.random() * load.look for _ in range(load.replicas)]
-    jobs: dict[int, list[float]] = {}  # number -> [start, end, time of its orphaning or -1, orphaned so far]
+    jobs: dict[int, list[float]] = {}  # number -> [start, end, orphaned since or -1, seconds orphaned so far]
     of: defaultdict[int, set[int]] = defaultdict(set)
     where: dict[int, int] = {}
     queue: list[tuple[float, int, str, int]] = []
@@ -181,7 +181,7 @@ def simulate(load: Load, sample: int = SAMPLE, seed: int = 2026) -> Fleet:
             for lost in sorted(of.pop(dead, ())):
                 del where[lost]
                 jobs[lost][2] = now
-                free = now + load.lease * (1 - draw.random() / 3)  # it was renewed a third of it ago at the most
+                free = now + load.lease * (1 - draw.random() / 3)  # renewed at most a third of a lease ago
                 push(taken_up(now, free, others, back, load.look), "taken", lost)
             phases[dead] = back % load.look
             push(now + after(crashes), "crash", 0)
@@ -192,10 +192,10 @@ def simulate(load: Load, sample: int = SAMPLE, seed: int = 2026) -> Fleet:
 
 
 def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
-    """The arithmetic, by name of its row. Rates are a second's."""
+    """What a load needs, by name of its row. Rates are per second."""
     order = load.researches / DAY
     followed = order * (load.shortest + load.longest) / 2 * 60
-    renewals = min(load.replicas, followed) / (load.lease / 3)  # a statement renews all of a replica
+    renewals = min(load.replicas, followed) / (load.lease / 3)  # one statement renews all leases of a replica
     asked = followed * min(load.asked, load.replicas - 1)
     turn_renewals = load.turns * load.turn_seconds / (TURN_LEASE / 3)
     kept = 2 * load.ledger_pool + load.sessions_pool
@@ -241,7 +241,7 @@ SIZES = (
 
 
 def shown(name: str, value: float) -> str:
-    """A figure with as many digits as it deserves."""
+    """A figure, rounded to a suitable number of digits."""
     if name.endswith("share"):
         return f"{value:.3%}" if value < 0.01 else f"{value:,.0%}"
     return f"{value:,.0f}" if value >= 100 or value == int(value) else f"{value:.2g}" if value < 10 else f"{value:.0f}"
@@ -259,8 +259,8 @@ def table(loads: Sequence[Load]) -> str:
 
 
 def main() -> None:
-    parser = argparse.ArgumentParser(description="What a size of the desk needs.")
-    parser.add_argument("--measure", action="store_true", help="find the constants anew (needs PostgreSQL)")
+    parser = argparse.ArgumentParser(description="Calculates what the desk needs at a given size.")
+    parser.add_argument("--measure", action="store_true", help="measure the constants again (needs PostgreSQL)")
     for each in fields(Load):
         parser.add_argument(f"--{each.name.replace('_', '-')}", type=type(each.default), default=None)
     given = {name: value for name, value in vars(parser.parse_args()).items() if value is not None}

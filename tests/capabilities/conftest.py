@@ -19,7 +19,7 @@ Solo = Callable[..., Talk]
 
 
 class Script:
-    """A brain that says what it is given, one list of steps a request, and keeps what it was asked."""
+    """A brain that gives scripted answers, one list of steps per request, and records all requests."""
 
     def __init__(self) -> None:
         self.answers: list[list[dict[str, Any] | Ending]] = []
@@ -32,7 +32,7 @@ class Script:
 
 
 def ordering(order: dict[str, Any]) -> Brain:
-    """The scripted research behind a researcher whose model orders it in answer to every message."""
+    """A brain whose model orders this research in answer to every message, and whose agent then does it."""
 
     def think(turn: Turn) -> Iterator[TimedStep]:
         yield from research_brain(turn) if turn.is_agent else [TimedStep(0, call("start_research", "fc_1", **order))]

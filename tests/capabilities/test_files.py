@@ -54,7 +54,7 @@ async def test_a_text_file_reaches_the_model_as_text(api: Emulator, solo: Solo, 
     assert "# Größe" in text["text"]
 
 
-async def test_a_file_that_the_model_cannot_take_is_told_of_and_hinders_nothing(api: Emulator, solo: Solo) -> None:
+async def test_an_unsupported_file_is_replaced_by_a_note_to_the_model(api: Emulator, solo: Solo) -> None:
     talk = solo(ILLUSTRATOR)
     await talk.say("draw what you hear", file("audio/mpeg"))
     await talk.say("and now?")
@@ -65,7 +65,7 @@ async def test_a_file_that_the_model_cannot_take_is_told_of_and_hinders_nothing(
 
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
 @pytest.mark.parametrize("text", ["", "A fox."])
-async def test_a_picture_that_the_model_draws_is_an_artifact_and_an_event_of_its_own(
+async def test_each_picture_of_the_model_becomes_an_artifact_and_a_separate_event(
     api: Emulator, script: Script, solo: Solo, mode: StreamingMode, text: str
 ) -> None:
     script.answers = [
@@ -88,7 +88,7 @@ async def test_a_picture_that_the_model_draws_is_an_artifact_and_an_event_of_its
     assert base64.b64encode(PIXEL).decode() not in (await talk.session()).model_dump_json()
 
 
-async def test_a_picture_is_changed_on_its_chain_and_is_sent_again_when_the_chain_is_forgotten(
+async def test_a_picture_is_edited_on_its_chain_and_sent_again_when_the_chain_is_lost(
     api: Emulator, script: Script, solo: Solo, use: Any
 ) -> None:
     drawn: list[Any] = [{"type": "model_output", "content": [PICTURE]}]
@@ -109,7 +109,7 @@ async def test_a_picture_is_changed_on_its_chain_and_is_sent_again_when_the_chai
         assert "greener, please" in str(steps[-1])
 
 
-async def test_the_form_of_a_picture_is_asked_for(api: Emulator, solo: Solo) -> None:
+async def test_aspect_ratio_and_size_of_a_picture_are_requested(api: Emulator, solo: Solo) -> None:
     yaml = ILLUSTRATOR + '  image_config: {aspect_ratio: "16:9", image_size: 2K}\n'
     await solo(yaml).say("draw a fox")
     form = {"type": "image", "aspect_ratio": "16:9", "image_size": "2K"}
@@ -117,7 +117,7 @@ async def test_the_form_of_a_picture_is_asked_for(api: Emulator, solo: Solo) -> 
     assert refusals(api) == []
 
 
-async def test_a_research_takes_pictures_and_documents_along_and_says_what_it_leaves_out(
+async def test_research_receives_supported_files_and_names_the_files_left_out(
     use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_CONFIG", str(ROOT / "configs" / "researcher.yaml"))

@@ -1,4 +1,4 @@
-"""What `generate_content_config` says reaches the wire."""
+"""The settings of `generate_content_config` are sent to the API."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ tools: [{name: tools.weather.get_weather}]
 """
 
 
-async def test_every_setting_reaches_the_wire(api: Emulator, solo: Solo) -> None:
+async def test_every_generation_setting_is_sent_to_the_api(api: Emulator, solo: Solo) -> None:
     await solo(SETTINGS).say("hello")
     body = creates(api)[0]
     assert body["generation_config"] == {
@@ -57,7 +57,7 @@ async def test_every_setting_reaches_the_wire(api: Emulator, solo: Solo) -> None
     assert refusals(api) == []
 
 
-def test_every_setting_that_is_allowed_in_yaml_is_sent_by_adk_or_here() -> None:
+def test_every_setting_allowed_in_yaml_is_sent_by_adk_or_by_the_desk() -> None:
     by_adk = {"max_output_tokens", "stop_sequences", "seed", "temperature", "top_p"}
     whole = types.GenerateContentConfig.model_validate(
         {
@@ -72,7 +72,7 @@ def test_every_setting_that_is_allowed_in_yaml_is_sent_by_adk_or_here() -> None:
             "store": False,
         }
     )
-    for key in SUPPORTED_KEYS - by_adk - {"service_tier"}:  # ADK sends the tier of a request, see below
+    for key in SUPPORTED_KEYS - by_adk - {"service_tier"}:  # ADK itself sends the service tier
         without = whole.model_copy(update={key: None})
         assert arguments_of(without) != arguments_of(whole), key
     assert interactions_utils.build_generation_config(types.GenerateContentConfig(**dict.fromkeys(by_adk))) == {}
@@ -81,12 +81,12 @@ def test_every_setting_that_is_allowed_in_yaml_is_sent_by_adk_or_here() -> None:
 @pytest.mark.parametrize(
     ("mode", "choice"), [("AUTO", "auto"), ("ANY", "any"), ("NONE", "none"), ("VALIDATED", "validated")]
 )
-def test_the_tool_choice_is_spelled_as_the_wire_has_it(mode: str, choice: str) -> None:
+def test_the_tool_choice_mode_is_sent_in_lower_case(mode: str, choice: str) -> None:
     config = types.GenerateContentConfig.model_validate({"tool_config": {"function_calling_config": {"mode": mode}}})
     assert arguments_of(config) == {"generation_config": {"tool_choice": choice}}
 
 
-async def test_thoughts_are_shown_while_they_come_and_are_no_part_of_the_answer(script: Script, solo: Solo) -> None:
+async def test_thoughts_are_streamed_but_not_part_of_the_answer(script: Script, solo: Solo) -> None:
     script.answers = [[thought("Let me think."), said("Four.")]]
     yaml = "generate_content_config: {thinking_config: {include_thoughts: true}}\n"
     events = [event async for event in solo(yaml, StreamingMode.SSE).events("two and two?")]
@@ -111,7 +111,7 @@ async def test_a_deferred_answer_is_waited_for_and_cited_like_any_other(
 
 
 @pytest.mark.parametrize("status", [404, 503])
-async def test_a_deferred_answer_that_cannot_be_read_is_not_asked_for_again(
+async def test_a_deferred_request_is_not_sent_again_when_its_answer_cannot_be_read(
     api: Emulator, script: Script, solo: Solo, monkeypatch: pytest.MonkeyPatch, status: int
 ) -> None:
     monkeypatch.setattr("tools.adk.deferred.FIRST_POLL_S", 0)
@@ -124,12 +124,12 @@ async def test_a_deferred_answer_that_cannot_be_read_is_not_asked_for_again(
     assert len(creates(api)) == 2
 
 
-async def test_an_answer_in_several_interactions_is_one_and_its_sources_stand_where_they_belong(
+async def test_an_answer_in_several_interactions_is_joined_with_its_citations_in_place(
     api: Emulator, script: Script, solo: Solo
 ) -> None:
     first: dict[str, Any] = {"type": "model_output", "content": [cited("Bees fly. So they say.", "Bees fly.")]}
     second: dict[str, Any] = {"type": "model_output", "content": [cited("Wasps do. Too.", "Wasps do.")]}
-    script.answers = [[first, Ending("requires_continuation"), second]] * 2  # it is asked again for each of them
+    script.answers = [[first, Ending("requires_continuation"), second]] * 2  # one for each interaction
     talk = solo()
     text = await talk.ask("who flies?")
     assert r"Bees fly.[\[1\]](" in text
@@ -140,7 +140,7 @@ async def test_an_answer_in_several_interactions_is_one_and_its_sources_stand_wh
     assert refusals(api) == []
 
 
-async def test_a_call_whose_arguments_cannot_be_read_is_an_error_and_calls_nothing(
+async def test_a_function_call_with_unreadable_arguments_is_an_error_and_calls_nothing(
     api: Emulator, script: Script, solo: Solo, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     script.answers = [[call("get_weather", "fc_1", place="Oslo")]]
@@ -148,7 +148,7 @@ async def test_a_call_whose_arguments_cannot_be_read_is_an_error_and_calls_nothi
     def unreadable(text: str) -> Any:
         raise json.JSONDecodeError("cut", text, 0)
 
-    # No server that speaks JSON sends such arguments; one that is cut in the middle of them might.
+    # A server sends valid JSON, but a stream that is cut may end in the middle of the arguments.
     broken = SimpleNamespace(loads=unreadable, dumps=json.dumps, JSONDecodeError=json.JSONDecodeError)
     monkeypatch.setattr(interactions_utils, "json", broken)
     event = (await solo("tools: [{name: tools.weather.get_weather}]\n").say("weather in Oslo"))[-1]

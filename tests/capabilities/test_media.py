@@ -21,11 +21,11 @@ from tools.researcher.inputs import inputs_of
         ("", ""),
     ],
 )
-def test_case_and_parameters_of_a_media_type_do_not_count(value: str | None, plain: str) -> None:
+def test_media_types_are_compared_without_case_and_parameters(value: str | None, plain: str) -> None:
     assert media_type(value) == plain
 
 
-def test_what_a_person_can_have_written_is_text() -> None:
+def test_is_text_accepts_only_textual_media_types() -> None:
     for value in ("text/x-anything", "application/ld+json", "image/svg+xml", "Application/XML;v=1", "application/sql"):
         assert is_text(value), value
     for other in ("application/pdf", "image/png", "application/octet-stream", "video/text", None):
@@ -40,14 +40,14 @@ def test_what_a_person_can_have_written_is_text() -> None:
         ("text/plain; charset=shift_jis", "潮".encode("shift_jis"), "潮"),
         ("text/plain", b"Gr\xf6\xdfe", "Gr\ufffd\ufffde"),
         ("text/plain; charset=utf-nonsense", b"tides", "tides"),
-        ("text/plain; charset=unicode_escape", rb"\x41", r"\x41"),  # no charset of a text, but a language of Python's
+        ("text/plain; charset=unicode_escape", rb"\x41", r"\x41"),  # a codec of Python's, not a charset
     ],
 )
-def test_a_text_is_read_by_its_charset(value: str, data: bytes, text: str) -> None:
+def test_text_is_decoded_by_its_charset(value: str, data: bytes, text: str) -> None:
     assert decoded(data, value) == text
 
 
-def test_a_model_is_given_what_was_judged_whatever_the_type_is_spelled_like() -> None:
+def test_moderation_and_model_get_the_same_text_for_any_media_type_spelling() -> None:
     page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
     picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
     assert text_in(page) == "tides"
@@ -59,7 +59,7 @@ def test_a_model_is_given_what_was_judged_whatever_the_type_is_spelled_like() ->
     assert second.inline_data and second.inline_data.mime_type == "image/png"
 
 
-def test_research_is_given_the_same() -> None:
+def test_research_gets_the_same_files_for_any_media_type_spelling() -> None:
     page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
     picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
     inputs, left = inputs_of([page, picture])

@@ -1,4 +1,4 @@
-"""What the API sends is checked where it enters: of the form that is read behind, or left out."""
+"""Data of the API is checked on arrival: it has the types that later code relies on, or is left out."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def keep(text: str) -> str:
 
 
 def problems(value: Any, of: str = "") -> list[str]:
-    """What has not the form that code behind the border relies on."""
+    """The keys whose values do not have the types that later code relies on."""
     found = []
     for key, inner in value.items():
         is_list = key in ("steps", "errors", "annotations", "summary") or (key == "content" and of != "delta")
@@ -55,12 +55,12 @@ def problems(value: Any, of: str = "") -> list[str]:
 
 @settings(max_examples=100, deadline=None, derandomize=True)
 @given(st.dictionaries(st.sampled_from(KEYS), nearly))
-def test_whatever_comes_has_the_form_that_is_read_behind(value: dict[str, Any]) -> None:
+def test_checked_resources_and_events_always_have_the_expected_types(value: dict[str, Any]) -> None:
     assert problems(checked_interaction(value, keep)) == []
     assert problems(checked_event(value, keep) or {}) == []
 
 
-def test_what_has_the_right_form_is_left_as_it_is() -> None:
+def test_a_valid_resource_is_left_unchanged() -> None:
     value = {
         "id": "v1_a",
         "status": "completed",
@@ -74,7 +74,7 @@ def test_what_has_the_right_form_is_left_as_it_is() -> None:
     assert checked_interaction(value, keep) == value
 
 
-def test_a_text_stands_for_the_object_that_it_is_short_for() -> None:
+def test_a_string_in_place_of_an_object_is_expanded_to_it() -> None:
     read = checked_interaction({"errors": "late", "error": "bad", "steps": {"content": "Hello"}}, keep)
     assert read["errors"] == [{"message": "late"}]
     assert read["error"] == {"message": "bad"}
@@ -90,7 +90,7 @@ def test_only_the_messages_of_errors_are_redacted() -> None:
 
 
 @pytest.mark.parametrize("kind", ["interaction.created", "interaction.completed", "step.start", "step.delta"])
-def test_an_event_without_what_it_is_about_is_none(kind: str) -> None:
+def test_an_event_without_its_payload_is_dropped(kind: str) -> None:
     assert checked_event({"event_type": kind, "interaction": 5, "delta": "x", "step": None}, keep) is None
 
 
@@ -104,19 +104,19 @@ def test_an_event_without_what_it_is_about_is_none(kind: str) -> None:
         ({}, ""),
     ],
 )
-def test_the_id_is_found_in_either_place(event: dict[str, Any], id_: str) -> None:
+def test_the_interaction_id_of_an_event_is_found_in_either_field(event: dict[str, Any], id_: str) -> None:
     assert interaction_id_of(checked_event(event, keep) or {}) == id_
 
 
 @pytest.mark.parametrize(
     "data", [b"", b"ping", b"[]", b"null", b"5", b"{", b"[" * 50_000, b'{"a":' * 50_000, b"1" * 9999]
 )
-def test_what_is_no_json_object_is_refused(data: bytes) -> None:
+def test_data_that_is_not_a_json_object_is_refused(data: bytes) -> None:
     with pytest.raises(ValueError):
         parse_object(data)
 
 
-def test_unsafe_text_is_replaced_by_as_many_bytes() -> None:
+def test_unsafe_characters_are_replaced_by_the_same_number_of_bytes() -> None:
     text = "a\0b\x1bc\x9bd\ud800e\tf\ng🌊"
     safe = sanitize(text)
     assert safe == "a?b?c??d\ufffde\tf\ng🌊"
@@ -138,5 +138,5 @@ def test_unsafe_text_is_replaced_by_as_many_bytes() -> None:
         (5, ""),
     ],
 )
-def test_an_error_says_its_message_in_whatever_form(value: Any, message: str) -> None:
+def test_the_message_is_found_in_every_format_of_an_error(value: Any, message: str) -> None:
     assert error_message(value) == message

@@ -1,4 +1,4 @@
-"""Tools that the server runs: what is asked of the API, and how what they find is shown, streaming or not."""
+"""Tools that the server runs: what is sent to the API, and how results are shown, streaming or not."""
 
 from __future__ import annotations
 
@@ -62,13 +62,13 @@ async def test_a_tool_in_yaml_is_sent_with_its_options(
     assert refusals(api) == []
 
 
-async def test_functions_and_tools_of_the_server_go_together(api: Emulator, solo: Solo) -> None:
+async def test_functions_and_server_tools_can_be_combined(api: Emulator, solo: Solo) -> None:
     yaml = "tools: [{name: tools.weather.get_weather}, {name: google_search}]\nserver_tools: [{type: code_execution}]"
     await solo(yaml).say("hello")
     assert [tool["type"] for tool in creates(api)[0]["tools"]] == ["function", "google_search", "code_execution"]
 
 
-async def test_headers_of_an_mcp_server_come_from_the_environment_and_stand_in_no_log(
+async def test_headers_of_an_mcp_server_come_from_the_environment_and_are_never_logged(
     script: Script, solo: Solo, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     monkeypatch.setenv("WIKI_KEY", "a-secret-of-ours")
@@ -141,7 +141,7 @@ async def test_code_and_its_result_are_shown(script: Script, solo: Solo, mode: S
         ),
     ],
 )
-async def test_what_a_tool_found_is_cited_as_numbered_sources(
+async def test_results_of_server_tools_are_cited_as_numbered_sources(
     script: Script,
     solo: Solo,
     mode: StreamingMode,
@@ -159,7 +159,7 @@ async def test_what_a_tool_found_is_cited_as_numbered_sources(
 
 
 @MODES
-async def test_what_a_remote_mcp_server_was_asked_does_not_disturb_the_answer(
+async def test_calls_to_a_remote_mcp_server_do_not_appear_in_the_answer(
     script: Script, solo: Solo, mode: StreamingMode
 ) -> None:
     call = {"type": "mcp_server_tool_call", "id": "m", "server_name": "wiki", "name": "ask", "arguments": {"q": "bees"}}
@@ -168,7 +168,7 @@ async def test_what_a_remote_mcp_server_was_asked_does_not_disturb_the_answer(
     assert await solo(mode=mode).ask("do bees fly?") == "They fly."
 
 
-async def test_a_research_takes_the_tools_of_its_yaml_along(
+async def test_research_requests_include_the_research_tools_of_the_yaml(
     use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("WIKI_KEY", "a-secret-of-ours")

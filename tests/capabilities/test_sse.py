@@ -1,4 +1,4 @@
-"""A stream of events is read as it was meant, however it is cut into pieces."""
+"""A stream of events is read correctly, however it is split into pieces."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ def read(*pieces: bytes) -> list[bytes]:
 
 
 @given(st.lists(st.tuples(NOISE, DATA)), LINES, st.sampled_from((b"data:", b"data: ")), st.booleans(), st.data())
-def test_the_data_of_each_event_comes_out_whole(
+def test_the_data_of_each_event_is_complete_however_the_stream_is_split(
     events: list[tuple[bytes, str]], end: bytes, field: bytes, mark: bool, choose: st.DataObject
 ) -> None:
     stream = (b"\xef\xbb\xbf" if mark else b"") + b"".join(
@@ -45,7 +45,7 @@ def test_the_data_of_each_event_comes_out_whole(
         (b"\n\n\ndata: late\n\n\n", [b"late"]),
     ],
 )
-def test_what_the_standard_says_of_lines(stream: bytes, data: list[bytes]) -> None:
+def test_lines_are_parsed_as_the_sse_standard_says(stream: bytes, data: list[bytes]) -> None:
     assert read(stream) == data
 
 
@@ -53,7 +53,7 @@ def delta(index: int, text: object, **more: object) -> dict[str, object]:
     return {"event_type": "step.delta", "index": index, "delta": {"type": "text", "text": text, **more}}
 
 
-def test_pieces_of_one_text_that_came_together_are_one() -> None:
+def test_text_chunks_that_arrive_together_are_merged() -> None:
     stop = {"event_type": "step.stop", "index": 0}
     cited = delta(1, "c", annotations=[])
     assert joined([delta(0, "a"), delta(0, "b"), stop, delta(1, "c"), delta(1, "d")]) == [

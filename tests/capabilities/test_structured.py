@@ -23,7 +23,7 @@ VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOG
 
 @pytest.fixture(params=["gemini", "vertex"])
 def served(request: pytest.FixtureRequest, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """Points the application at the emulator as at this backend."""
+    """Points the application at the emulator, which stands for this backend."""
     monkeypatch.delenv("DESK_BACKEND")
     if request.param == "vertex":
         monkeypatch.setattr("google.auth.default", lambda **_: (Credentials("a-token"), "p"))
@@ -38,7 +38,7 @@ def served(request: pytest.FixtureRequest, api: Emulator, monkeypatch: pytest.Mo
 
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
 @pytest.mark.parametrize("tools", ["", TOOLS])
-async def test_an_answer_fits_its_schema(
+async def test_an_answer_matches_its_output_schema(
     served: str, api: Emulator, script: Script, solo: Solo, tools: str, mode: StreamingMode
 ) -> None:
     script.answers = [[said(json.dumps(VERDICT))]]
@@ -55,7 +55,7 @@ async def test_an_answer_fits_its_schema(
     assert refusals(api) == []
 
 
-async def test_a_schema_and_a_function_go_together(
+async def test_an_output_schema_and_a_function_can_be_combined(
     served: str, api: Emulator, script: Script, solo: Solo, use: Any
 ) -> None:
     script.answers = [[call("get_weather", "fc_1", place="Nowhere at all")], [said(json.dumps(VERDICT))]]
@@ -64,13 +64,13 @@ async def test_a_schema_and_a_function_go_together(
     assert creates(api)[1]["input"][-1]["type"] == "function_result"
 
 
-async def test_sources_do_not_break_the_json(script: Script, solo: Solo) -> None:
+async def test_citations_do_not_break_a_json_answer(script: Script, solo: Solo) -> None:
     text = json.dumps(VERDICT)
     script.answers = [[{"type": "model_output", "content": [cited(text, text[:9])]}]]
     assert json.loads(await solo(SCHEMA + TOOLS).ask("hello")) == VERDICT
 
 
-async def test_a_private_answer_that_does_not_fit_is_asked_for_again_with_all_that_was_said(
+async def test_an_invalid_private_answer_is_requested_again_with_the_whole_conversation(
     api: Emulator, script: Script, solo: Solo
 ) -> None:
     script.answers = [[said("{}")], [said(json.dumps(VERDICT))]]

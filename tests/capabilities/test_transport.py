@@ -96,10 +96,6 @@ PLACES: dict[str, tuple[dict[str, Any], Endpoint]] = {
 }
 
 
-class Captured(Exception):
-    """A request that was not sent."""
-
-
 def capturing(sent: list[httpx2.Request]) -> httpx2.AsyncClient:
     """A client that keeps each request and answers none."""
 
@@ -131,7 +127,7 @@ async def ours(place: str, ask: Callable[[Transport], Awaitable[Any]]) -> httpx2
 
 
 def without_clients(request: httpx2.Request) -> dict[str, str]:
-    """The headers, but for those that name the client and what it reads."""
+    """The headers, without those that name the client and the formats that it reads."""
     left_out = ("user-agent", "x-goog-api-client", "accept", "content-length")
     return {name: value for name, value in request.headers.items() if name not in left_out}
 
@@ -145,7 +141,7 @@ async def transport(api: Emulator) -> AsyncIterator[Transport]:
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("asked", REQUESTS, ids=range(len(REQUESTS)))
-async def test_a_create_is_the_one_that_the_sdk_sends(place: str, asked: dict[str, Any]) -> None:
+async def test_a_create_request_equals_that_of_the_sdk(place: str, asked: dict[str, Any]) -> None:
     own = {"x-own": "1"}
     their = await theirs(place, lambda sdk: sdk.aio.interactions.create(**asked, stream=True, extra_headers=own))
     our = await ours(place, lambda transport: transport.create({**asked, "stream": True}, own))
@@ -156,7 +152,7 @@ async def test_a_create_is_the_one_that_the_sdk_sends(place: str, asked: dict[st
 
 @pytest.mark.parametrize("place", PLACES)
 @pytest.mark.parametrize("last", [None, "e_7"])
-async def test_so_is_the_one_that_attaches(place: str, last: str | None) -> None:
+async def test_a_request_that_attaches_to_a_stream_equals_that_of_the_sdk(place: str, last: str | None) -> None:
     their = await theirs(place, lambda sdk: sdk.aio.interactions.get("v1_x", stream=True, last_event_id=last))
     our = await ours(place, lambda transport: transport.attach("v1_x", last))
     assert (our.method, our.url.host, our.url.path) == (their.method, their.url.host, their.url.path)
@@ -164,7 +160,7 @@ async def test_so_is_the_one_that_attaches(place: str, last: str | None) -> None
     assert our.headers.get("authorization") == their.headers.get("authorization")
 
 
-async def test_a_token_that_has_expired_is_renewed() -> None:
+async def test_an_expired_access_token_is_renewed() -> None:
     class Expiring(Credentials):
         def refresh(self, request: Any) -> None:
             self.token, self.expiry = "a-new-token", datetime.now(UTC).replace(tzinfo=None) + timedelta(hours=1)
@@ -174,7 +170,7 @@ async def test_a_token_that_has_expired_is_renewed() -> None:
     assert (await endpoint.headers())["authorization"] == "Bearer a-new-token"
 
 
-async def test_without_credentials_nothing_is_sent_and_the_reason_is_said() -> None:
+async def test_without_credentials_nothing_is_sent_and_the_error_says_why() -> None:
     def none() -> Any:
         raise DefaultCredentialsError("your default credentials were not found")
 
@@ -186,10 +182,10 @@ async def test_without_credentials_nothing_is_sent_and_the_reason_is_said() -> N
 
 
 @pytest.mark.parametrize("answer", ANSWERS)
-async def test_events_are_those_of_the_sdk(
+async def test_stream_events_equal_those_of_the_sdk(
     transport: Transport, api: Emulator, script: Script, answer: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.adk.sdk_events.joined", list)  # as they were sent
+    monkeypatch.setattr("tools.adk.sdk_events.joined", list)  # events unmerged, as they were sent
     script.answers = [answer, answer]
     asked: dict[str, Any] = {"model": "gemini-3.8-flash", "input": "hello"}
     sdk = Client(enterprise=False, api_key="k", http_options=HttpOptions(base_url=api.url))
@@ -212,7 +208,7 @@ def without_ids(event: Any) -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("odd", ODD, ids=str)
-async def test_an_event_that_nobody_foresaw_costs_the_answer_nothing(odd: dict[str, Any]) -> None:
+async def test_unknown_events_do_not_change_the_answer(odd: dict[str, Any]) -> None:
     known = [
         {"event_type": "interaction.created", "interaction": {"id": "v1_x", "status": "in_progress"}},
         odd,
@@ -227,7 +223,7 @@ async def test_an_event_that_nobody_foresaw_costs_the_answer_nothing(odd: dict[s
 
 
 @pytest.mark.parametrize("status", [400, 401, 403, 404, 409, 429, 500, 503])
-async def test_an_error_has_the_status_and_the_words_of_the_server(
+async def test_an_error_has_the_status_and_message_of_the_server(
     transport: Transport, api: Emulator, status: int
 ) -> None:
     api.faults({"on": "get", "status": status, "retry_after_ms": 7000})
@@ -237,7 +233,7 @@ async def test_an_error_has_the_status_and_the_words_of_the_server(
     assert raised.value.message and str(raised.value) == f"HTTP {status}: {raised.value.message}"
 
 
-async def test_a_connection_that_cannot_be_made_has_sent_nothing(transport: Transport, api: Emulator) -> None:
+async def test_a_failed_connection_is_reported_as_not_sent(transport: Transport, api: Emulator) -> None:
     api.close()
     with pytest.raises(NotSent) as raised:
         await transport.create({"model": "gemini-3.8-flash", "input": "hello"})
@@ -245,21 +241,21 @@ async def test_a_connection_that_cannot_be_made_has_sent_nothing(transport: Tran
 
 
 @pytest.mark.parametrize("base", ["ftp://127.0.0.1", "nowhere"])
-async def test_an_address_that_is_none_has_sent_nothing(base: str) -> None:
+async def test_an_invalid_address_is_reported_as_not_sent(base: str) -> None:
     transport = Transport(gemini_endpoint(base, "k"))
     with pytest.raises(NotSent):
         await transport.create({"model": "gemini-3.8-flash", "input": "hello"})
     await transport.aclose()
 
 
-async def test_twenty_turns_take_one_connection(solo: Solo, api: Emulator) -> None:
+async def test_twenty_turns_reuse_one_connection(solo: Solo, api: Emulator) -> None:
     talk = solo(mode=StreamingMode.SSE)
     for _ in range(20):
         await talk.say("hello")
     assert len({request["connection"] for request in api.log()["requests"] if request["method"] == "POST"}) == 1
 
 
-async def test_none_waits_for_another() -> None:
+async def test_150_requests_run_in_parallel() -> None:
     opened, go = asyncio.Semaphore(0), asyncio.Event()
 
     async def serve(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:

@@ -21,16 +21,16 @@ from tests.faults.run import Outcome, play, play_desk, play_everywhere
 from tests.faults.victim import FORKS, Kill, every_kill, kills, play_kill
 
 KINDS = {"lost": "lost", "twice": "doubled", "bytes": "repeated_or_missing", "silent": "silent"}
-"""The columns of each side, and the failure that each counts. Every run of a cell is wanted."""
+"""The columns of each side, and the failure that each counts. "unwanted" is left out: it cannot happen in a cell."""
 SIDES = ("desk", "ADK")
 
 
 def main(
-    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown, and its sums first.")] = False,
-    every: Annotated[bool, typer.Option("--all", help="Every combination; takes ten times as long.")] = False,
+    markdown: Annotated[bool, typer.Option(help="Print the table as Markdown, with the sums first.")] = False,
+    every: Annotated[bool, typer.Option("--all", help="Play every combination; takes ten times as long.")] = False,
 ) -> None:
-    """The fault matrix. Ends with 1 if the desk fails in a cell."""
-    logging.disable(logging.CRITICAL)  # the faults are meant; the table says what became of them
+    """Plays the fault matrix. Exit status 1 if the desk fails in a cell."""
+    logging.disable(logging.CRITICAL)  # the faults are intended; the table shows their effects
     began = time.monotonic()
     matrix, killed = (every_cell(), every_kill()) if every else (cells(), kills())
     FORKS.set_forkserver_preload([baseline.__name__])
@@ -68,7 +68,7 @@ def rows(groups: Sequence[str], desk: Sequence[Outcome], plain: Sequence[Outcome
 
 
 def counts(outcomes: Iterable[Outcome]) -> list[int]:
-    """How many cells there are, and in how many each failure is."""
+    """The number of cells, and the number of cells with each failure."""
     played = list(outcomes)
     return [len(played), *(sum(getattr(outcome, failure) for outcome in played) for failure in KINDS.values())]
 

@@ -1,4 +1,4 @@
-"""The same cells with ADK's own `ManagedAgent`: the same person, the same patience, the same server."""
+"""Plays the same cells with ADK's own `ManagedAgent`: the same questions at the same server."""
 
 from __future__ import annotations
 
@@ -18,39 +18,41 @@ from sqlalchemy.engine import make_url
 
 from interactions_emulator import Emulator
 from tests.faults.cells import Cell
-from tests.faults.run import AGENT, ASKED, Outcome, Place, Told, judge, new_brief, prepare
-from tests.faults.victim import READY, Fate, Kill, play_kill_of, speak
+from tests.faults.run import AGENT, ASKED, Outcome, Place, TurnResult, judge, new_brief, prepare
+from tests.faults.victim import READY, Kill, KillSwitch, play_kill_of, work_and_report
 
 PATIENCE = 2.0
-"""Real seconds after the end of a research: more than six times the silence after which the desk gives a stream up."""
+"""Real seconds after the end of a research until a turn counts as hanging: more than six times the silence after which
+the desk gives a stream up.
+"""
 HURRY = types.HttpRetryOptions(initial_delay=0.01, max_delay=0.02)
-"""As many retries as the SDK makes by itself, only sooner."""
+"""As many retries as the SDK makes by itself, with shorter waits."""
 
 
 async def play_managed_agent(place: Place, cell: Cell) -> Outcome:
-    """A cell with a plain `ManagedAgent`."""
+    """Plays a cell with a plain `ManagedAgent`."""
     brief = new_brief(cell.status)
     await prepare(place, cell)
-    told = await ask_until_told(place, InMemorySessionService(), brief)
+    told = await ask_until_report(place, InMemorySessionService(), brief)
     return judge(told, [], await place.researches(brief))
 
 
 async def play_managed_agent_kill(place: Place, kill: Kill) -> Outcome:
     """A process with a plain `ManagedAgent` and its session in a file is killed; another one asks the same again."""
-    return await play_kill_of(live, place, kill)
+    return await play_kill_of(process_main, place, kill)
 
 
-def live(mouth: Connection, port: int, ledger: str, brief: str, side: str, number: int) -> None:
-    """The process: asks, and says what it is told."""
+def process_main(sender: Connection, port: int, ledger: str, brief: str, side: str, number: int) -> None:
+    """The main function of the process: asks, and sends the result of each turn."""
 
     async def ask() -> None:
         place = Place(Emulator(port=port), ledger)
         sessions = MortalSessions(f"{make_url(ledger).database}.sessions", side, number)
-        mouth.send(READY)
-        for told in await ask_until_told(place, sessions, brief):
-            mouth.send(told)
+        sender.send(READY)
+        for told in await ask_until_report(place, sessions, brief):
+            sender.send(told)
 
-    speak(mouth, ask)
+    work_and_report(sender, ask)
 
 
 class MortalSessions(SqliteSessionService):
@@ -58,19 +60,19 @@ class MortalSessions(SqliteSessionService):
 
     def __init__(self, path: str, side: str, number: int) -> None:
         super().__init__(path)
-        self._fate = Fate(side, number)
+        self._kill_switch = KillSwitch(side, number)
 
     async def create_session(self, **values: Any) -> Session:
-        with self._fate.at_a_write():
+        with self._kill_switch.around_a_write():
             return await super().create_session(**values)
 
     async def append_event(self, session: Session, event: Event) -> Event:
-        with self._fate.at_a_write():
+        with self._kill_switch.around_a_write():
             return await super().append_event(session, event)
 
 
 def new_client(place: Place) -> Client:
-    """The client that `ManagedAgent` would make for itself, which can be refused a connection."""
+    """The client that `ManagedAgent` would create, except that its connections can be refused."""
 
     async def refuse(request: httpx.Request) -> None:
         if place.refusals:
@@ -83,8 +85,8 @@ def new_client(place: Place) -> Client:
     return Client(enterprise=False, api_key="none", http_options=options)
 
 
-async def ask_until_told(place: Place, sessions: BaseSessionService, brief: str) -> list[Told]:
-    """What was said at the end of each turn of one session."""
+async def ask_until_report(place: Place, sessions: BaseSessionService, brief: str) -> list[TurnResult]:
+    """Asks until there is a report, at most `ASKED` times in one session. Returns the result of each turn."""
     client = new_client(place)
     agent = ManagedAgent(
         name="researcher",
@@ -92,7 +94,7 @@ async def ask_until_told(place: Place, sessions: BaseSessionService, brief: str)
         agent_config={"type": "deep-research", "thinking_summaries": "auto"},
         api_client=client,
     )
-    told: list[Told] = []
+    told: list[TurnResult] = []
     runner = Runner(agent=agent, app_name="baseline", session_service=sessions, auto_create_session=True)
     while len(told) < ASKED and not (told and told[-1].report):
         turn = Turn()
@@ -108,7 +110,7 @@ async def ask_until_told(place: Place, sessions: BaseSessionService, brief: str)
 
 @dataclass
 class Turn:
-    """What a turn has put into the conversation. Streamed text counts until the whole replaces it."""
+    """The output of a turn. Streamed text counts only if no complete text follows."""
 
     streamed: str = ""
     whole: str = ""
@@ -131,7 +133,7 @@ class Turn:
             if event.error_code:
                 self.error = event.error_message or event.error_code
 
-    def told(self) -> Told:
+    def told(self) -> TurnResult:
         text = self.whole or self.streamed
         state = "error" if self.error else "hangs" if self.hangs else "answer" if text else "nothing"
-        return Told(state, text if text and not self.error else None, self.error)
+        return TurnResult(state, text if text and not self.error else None, self.error)

@@ -1,11 +1,15 @@
-"""The fault matrix as data: what can go wrong with a start, with a stream, at the end, and with the process.
+"""The fault matrix as data: what can go wrong at the start, in the stream, at the end, and with the process.
 
-Every value of each dimension is in it, and these are crossed: starts with streams, streams with endings, kills with
-streams. Left out, because one cannot influence the other: a start that never answers has no stream, so it meets one
-stream of each kind; once a research is started, it does not matter how, and to its ending the place of a cut matters
-close to it, so there not every place is tried; a start is over before there is an ending, so the two are not crossed; a
-kill looks like a cut to the server, so it meets an undisturbed and a cut stream. `every_cell` leaves out only the first
-of these; random mixtures are for `tests.faults.chaos`.
+The matrix contains every value of each dimension. It combines starts with streams, streams with endings, and kills with
+streams, but leaves out combinations in which one cannot influence the other:
+
+* A start that is never answered has no stream, so it is combined with one stream of each kind.
+* Once a run is started, it does not matter how, and a cut influences the ending only shortly before it: so not every
+  place of a cut is combined with each start and ending.
+* A start is over before there is an ending, so these two are not combined.
+* A kill looks like a cut to the server, so it is combined with an undisturbed and a cut stream.
+
+`every_cell` leaves out only the first of these. `tests.faults.chaos` plays random mixtures.
 """
 
 from __future__ import annotations
@@ -32,11 +36,11 @@ LINES = (
 )
 """What a person may see of the scripted research, in this order, each at most once."""
 WAITS = (60, 240, 300, 600, 0)
-"""Virtual seconds before each step: something is said at 600 s exactly, where the real service cuts its streams."""
+"""Virtual seconds before each step. One step comes at exactly 600 s, when the real service cuts its streams."""
 
 
 def brain(turn: Turn) -> Iterator[TimedStep | Ending]:
-    """The scripted research; it ends in the status that its brief ends with."""
+    """The scripted research. It ends with the status that its brief ends with."""
     for wait, beat in zip(WAITS, research_brain(turn), strict=True):
         yield TimedStep(wait, beat.step)
     status = turn.steps[-1]["content"][-1]["text"].split()[-1]
@@ -48,7 +52,7 @@ def brain(turn: Turn) -> Iterator[TimedStep | Ending]:
 
 
 def _events() -> list[int]:
-    """How many events a stream has brought after each step."""
+    """The number of events of a stream after each step."""
     turn = Turn(target="", is_agent=True, steps=(), fresh=0)
     counts, total = [], 2
     for beat in research_brain(turn):
@@ -59,9 +63,9 @@ def _events() -> list[int]:
 
 AT_600_SECONDS = _events()[2]
 EVENTS = _events()[-1] + 1
-"""How many events an undisturbed stream has, `interaction.completed` with them."""
+"""The number of events of an undisturbed stream, including `interaction.completed`."""
 SOME = (1, AT_600_SECONDS - 1, EVENTS - 3)
-"""Early, in the middle of a step, and in the report: for faults that are not tried at every event."""
+"""Places for faults that are not tried at every event: early, in the middle of a step, and in the report."""
 
 REFUSED = "connection refused"
 CREATES: Mapping[str, list[Fault]] = {
@@ -72,10 +76,10 @@ CREATES: Mapping[str, list[Fault]] = {
     "reset before headers, nothing created": [{"on": "create", "drop": True}],
     "reset before headers, yet created": [{"on": "create", "after_accept": True}],
     "reset after headers": [{"on": "create_stream", "cut_after": 0}],
-    REFUSED: [],  # by the client's address: a server that listens cannot refuse
+    REFUSED: [],  # done by the client's address, since a listening server cannot refuse
 }
 OUTCOME_UNKNOWN = frozenset(set(CREATES) - {"200", "429", REFUSED})
-"""After these nobody can know whether a research runs."""
+"""After these starts the client cannot know whether a run was started."""
 
 
 @dataclass(frozen=True)
@@ -84,7 +88,7 @@ class Stream:
 
     kind: str
     after: int = 0
-    """Events that pass first."""
+    """Number of events before the fault."""
 
     @property
     def faults(self) -> list[Fault]:
@@ -112,7 +116,7 @@ EFFECTS = {
     "swapped events": "swap_after",
 }
 HARMLESS = ("garbage", "unknown event", "repeated event", "swapped events")
-"""After these a stream goes on."""
+"""Faults after which a stream continues."""
 STREAMS = (
     Stream("complete"),
     *(Stream("cut", after) for after in range(1, EVENTS + 1)),
@@ -125,7 +129,7 @@ STREAMS = (
 )
 ONE_OF_EACH_KIND = tuple({stream.kind: stream for stream in STREAMS}.values())
 SOME_OF_EACH_KIND = tuple(s for s in STREAMS if s.kind not in EFFECTS or s.after in SOME or s.after >= EVENTS - 2)
-"""All streams, but of the cuts only some of those that come long before the end."""
+"""All streams, except most of the cuts that come long before the end."""
 
 STATUSES: Mapping[str, frozenset[State]] = {
     "completed": frozenset({State.COMPLETED}),
@@ -139,15 +143,15 @@ STATUSES: Mapping[str, frozenset[State]] = {
     "in_progress": frozenset({State.STALLED}),
     "dreaming": frozenset({State.STALLED}),
 }
-"""The nine of the wire and one that is not known; what a job may be after a research that stays in it."""
+"""The nine statuses of the API and an unknown one, each with the states that its job may end in."""
 STILL_RUNS = frozenset(status for status, states in STATUSES.items() if State.STALLED in states)
 WITH_REPORT = frozenset({"completed", "incomplete", "budget_exceeded", "requires_action", "requires_continuation"})
-"""Endings with something to show."""
+"""Final statuses of runs that have a report."""
 
 
 @dataclass(frozen=True)
 class Cell:
-    """One research that somebody asks for while this goes wrong."""
+    """One research run, and the faults that happen to it."""
 
     create: str = "200"
     stream: Stream = STREAMS[0]
@@ -168,7 +172,7 @@ class Cell:
 
 
 def every_cell() -> list[Cell]:
-    """Every start with every stream that it can have and every ending."""
+    """Every start with every stream that it can have and with every ending."""
     return [
         Cell(create, stream, status)
         for create in CREATES

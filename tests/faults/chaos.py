@@ -1,7 +1,7 @@
-"""`python -m tests.faults.chaos`: random mixtures of everything that can go wrong, in researches that are killed too.
+"""`python -m tests.faults.chaos`: research runs with random mixtures of faults and kills.
 
-In most runs a process is a service of its own in this one, and a kill cancels all it does, of which nothing is written
-any more; in every twentieth run it is a real process and really killed.
+In most runs a "process" is a service inside this process, and a kill cancels its tasks and prevents its further writes.
+Every twentieth run has real processes, which are killed with SIGKILL.
 """
 
 from __future__ import annotations
@@ -31,15 +31,15 @@ from tests.faults.run import (
     MISTAKES,
     Outcome,
     Place,
-    Told,
-    ask_until_told,
+    TurnResult,
+    ask_until_report,
     judge,
     new_brief,
     plain,
     play_everywhere,
     play_here,
 )
-from tests.faults.victim import NEVER, WRITES, Fate, Kill, MortalLedger, bear_witness, live
+from tests.faults.victim import NEVER, WRITES, Kill, KillSwitch, MortalLedger, process_main, run_process
 from tools.research.job import Job, Order, State
 from tools.research.questions import Action, NotConfirmed
 from tools.research.report.reading import Report
@@ -49,41 +49,41 @@ from tools.researcher.confirmation import AWAITS_INPUT
 
 BATCH = 100
 REAL = 20
-"""One run in so many has real processes."""
+"""One of so many runs has real processes."""
 
 
 @dataclass(frozen=True)
 class Run:
-    """A research and all that happens to it."""
+    """A research run, and the faults that happen to it."""
 
     number: int
     status: str
     faults: tuple[Fault, ...]
     refusals: int
     kills: tuple[Kill, ...]
-    """One process after the other; the last one lives on."""
+    """One per process, in order. They are followed by a process that is not killed."""
     real: bool
     twins: bool
     """Two processes ask at once in the end."""
     answers: tuple[str, ...] = ()
-    """What the person says to the price, one a turn: yes, no, a question, or a yes that comes a turn too late. Empty:
-    nobody is asked.
+    """The person's answers to the price, one per turn: yes, no, a question, or a yes that comes a turn too late. If
+    empty, nobody is asked.
     """
 
 
 @dataclass
 class Person:
-    """Who is asked for a yes, over all processes that ask."""
+    """The person who is asked for a yes by all processes of a run."""
 
     answers: list[str]
     marks: frozenset[str] = frozenset()
-    """Of the questions that the turn before showed."""
+    """Marks of the questions that the previous turn showed."""
     yeses: int = 0
-    """That count."""
+    """Number of yeses that count."""
     turns: int = 0
 
     def turn(self, brief: str) -> tuple[str, confirmation.TurnContext]:
-        """What is said next, and the turn that it is said in."""
+        """The next answer, and the turn in which it is given."""
         answer = self.answers.pop(0) if self.answers else "yes"
         marks, self.marks, self.turns = self.marks, frozenset(), self.turns + 1
         shown = frozenset() if answer == "late yes" else marks
@@ -94,7 +94,7 @@ ANSWERS = ("yes", "no", "question", "late yes")
 
 
 def draw(seed: int, number: int) -> Run:
-    """The run of that number; the same for the same seed."""
+    """The run with this number, which is always the same for the same seed."""
     rng = random.Random(f"{seed}:{number}")
     effects = list(EFFECTS.values())
     faults: list[Fault] = []
@@ -127,11 +127,11 @@ def draw(seed: int, number: int) -> Run:
 
 
 async def play_run(place: Place, run: Run) -> Outcome:
-    """One run, judged like a cell."""
+    """Plays a run, and judges it like a cell."""
     brief = new_brief(run.status)
     await place.prepare(run.faults, 0 if run.real else run.refusals)
     person = Person([*run.answers]) if run.answers else None
-    process = real_process if run.real else partial(process_in_here, person=person)
+    process = real_process if run.real else partial(simulated_process, person=person)
     shown: list[str] = []
     for kill in run.kills:
         lines, told = await process(place, brief, kill)
@@ -148,9 +148,9 @@ async def play_run(place: Place, run: Run) -> Outcome:
     return replace(outcome, unwanted=outcome.creates > person.yeses or missed)
 
 
-async def ask_person(place: Place, service: Research, brief: str, show: Any, person: Person) -> list[Told]:
-    """Turns with a person who is asked for a yes; what was said at the end of each."""
-    told: list[Told] = []
+async def ask_person(place: Place, service: Research, brief: str, show: Any, person: Person) -> list[TurnResult]:
+    """Takes turns with a person who is asked for a yes. Returns the result of each turn."""
+    told: list[TurnResult] = []
     last = ASKED + len(person.answers) + 2
     while len(told) < last and not (told and told[-1].report):
 
@@ -160,7 +160,7 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
             answer, said = person.turn(brief)
             if job.state is State.AWAITING_APPROVAL:
                 if answer in ("yes", "late yes"):
-                    person.yeses += bool(said.marks)  # before it is known whether the process lives on
+                    person.yeses += bool(said.marks)  # counted before the process can die
                     with suppress(NotConfirmed):
                         yes = await confirmation.yes_to(service.ledger, said, job.id, Action.START, job.version)
                         await service.approve(job.id, yes=yes)
@@ -180,25 +180,25 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
             job, report = await place.while_time_passes(turn())
         except MISTAKES:
             raise
-        except Exception as error:  # which the agent says as it stands
-            told.append(Told(f"raised {type(error).__name__}", None, str(error)))
+        except Exception as error:  # the agent shows it unchanged
+            told.append(TurnResult(f"raised {type(error).__name__}", None, str(error)))
         else:
             reason = job.error or ("it waits for a yes" if job.state is State.AWAITING_APPROVAL else "")
             if job.state is State.CANCELLED:
                 reason = reason or "the person said no"
-            told.append(Told(str(job.state), plain(report) if report else None, reason))
+            told.append(TurnResult(str(job.state), plain(report) if report else None, reason))
             if job.state is State.CANCELLED and not person.answers:
                 break
     return told
 
 
-Said = tuple[list[str], list[Told]]
-"""Lines of progress, and what was said at the end of each turn."""
+LinesAndResults = tuple[list[str], list[TurnResult]]
+"""Lines of progress, and the result of each turn."""
 
 
-async def real_process(place: Place, brief: str, kill: Kill) -> Said:
-    witness = await bear_witness(live, place, brief, kill)
-    return [*witness.lines], [*witness.told]
+async def real_process(place: Place, brief: str, kill: Kill) -> LinesAndResults:
+    output = await run_process(process_main, place, brief, kill)
+    return [*output.lines], [*output.told]
 
 
 _tasks: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("tasks of a process", default=None)
@@ -207,7 +207,7 @@ _tasks: ContextVar[set[asyncio.Task[Any]] | None] = ContextVar("tasks of a proce
 def note_task(
     loop: asyncio.AbstractEventLoop, work: Coroutine[Any, Any, Any] | Generator[Any, None, Any], **how: Any
 ) -> asyncio.Task[Any]:
-    """A task factory that knows which process began a task. A database ends its statements whoever dies."""
+    """A task factory that records the tasks of each process, without the ledger's: a database completes statements."""
     task = asyncio.Task(work, loop=loop, **how)
     tasks = _tasks.get()
     if tasks is not None and not getattr(work, "__qualname__", "").startswith("Ledger."):
@@ -215,8 +215,8 @@ def note_task(
     return task
 
 
-async def process_in_here(place: Place, brief: str, kill: Kill, person: Person | None = None) -> Said:
-    """A service of its own that asks until it is told, or until it is dead."""
+async def simulated_process(place: Place, brief: str, kill: Kill, person: Person | None = None) -> LinesAndResults:
+    """A process inside this one: a service that asks until it has a report or is killed."""
     loop = asyncio.get_running_loop()
     loop.set_task_factory(note_task)
     tasks: set[asyncio.Task[Any]] = set()
@@ -231,23 +231,23 @@ async def process_in_here(place: Place, brief: str, kill: Kill, person: Person |
         for task in tasks:
             task.cancel()
 
-    class Fatal(Fate):
-        """After death nothing is written."""
+    class Fatal(KillSwitch):
+        """Prevents writes after the kill."""
 
-        def _strike(self, side: str, number: int) -> None:
-            super()._strike(side, number)
+        def _kill_at(self, side: str, number: int) -> None:
+            super()._kill_at(side, number)
             if dead:
                 raise asyncio.CancelledError
 
     ledger = MortalLedger(place.ledger, Fatal(kill.side, kill.number, die))
     service = place.service(ledger)
     alarm = loop.call_later(kill.number / 1000, die) if kill.side == "time" else None
-    told: list[Told] = []
+    told: list[TurnResult] = []
     with suppress(asyncio.CancelledError):
         asking = (
             ask_person(place, service, brief, lines.append, person)
             if person
-            else ask_until_told(place, service, brief, lines.append)
+            else ask_until_report(place, service, brief, lines.append)
         )
         told = await loop.create_task(asking, context=own)
     if alarm:
@@ -261,11 +261,11 @@ async def process_in_here(place: Place, brief: str, kill: Kill, person: Person |
 
 
 def main(
-    runs: Annotated[int, typer.Option(help="How many.")] = 1000,
-    seed: Annotated[int, typer.Option(help="What they are drawn from; random if left out.")] = 0,
-    run: Annotated[int, typer.Option(help="Only the run of this number.")] = 0,
+    runs: Annotated[int, typer.Option(help="Number of runs.")] = 1000,
+    seed: Annotated[int, typer.Option(help="Seed of the runs; random if left out.")] = 0,
+    run: Annotated[int, typer.Option(help="Play only the run with this number.")] = 0,
 ) -> None:
-    """Random runs. Ends with 1 if one loses, doubles, repeats, drops or ends silently."""
+    """Plays random runs. Exit status 1 if one is lost, doubled, garbled, unwanted or ends silently."""
     logging.disable(logging.CRITICAL)
     seed = seed or random.randrange(1, 10**6)
     print(f"seed {seed}", flush=True)

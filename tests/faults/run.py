@@ -1,4 +1,4 @@
-"""Plays cells of the matrix: somebody asks, and asks the same again, up to two times, while there is no report."""
+"""Plays cells of the matrix: a person asks, and repeats the order up to two times while there is no report."""
 
 from __future__ import annotations
 
@@ -30,32 +30,32 @@ T = TypeVar("T")
 C = TypeVar("C")
 
 MISTAKES = (TypeError, AttributeError, NameError, AssertionError)
-"""Errors that no fault of a server explains: they end the run and not the turn."""
+"""Errors that no fault of a server explains. They end the program instead of the turn."""
 ASKED = 3
 """How often a person asks."""
 AGENT = "deep-research-preview-04-2026"
 TIMEOUTS = ResearchTimeouts(
     create_timeout_s=10, silence_timeout_s=0.3, lease_s=0.5, first_poll_s=400, max_poll_s=800, stall_after_s=1300
 )
-"""The first three are real seconds, for sockets and processes take no others; the rest are virtual."""
+"""The first three are real seconds, because sockets and processes need real time; the rest are virtual."""
 TICK, STEP = 0.01, 300.0
-"""Real seconds in which so many virtual ones pass."""
+"""In each TICK of real seconds, STEP virtual seconds pass."""
 PATIENCE = 30.0
 """Real seconds after the end of a research until a turn counts as hanging."""
 PLACES = 4
-"""Cells at once in one process: enough to have something to do while others wait."""
+"""Cells that one process plays at once, so that it has work while some of them wait."""
 
 
 FAILURES = ("lost", "doubled", "repeated_or_missing", "silent", "unwanted")
-"""What none of the cells may be, see `Outcome`."""
+"""Failures that no cell may have, see `Outcome`."""
 
 
 @dataclass(frozen=True)
 class Outcome:
-    """What became of a cell."""
+    """The result of a cell."""
 
     state: str
-    """The job's, or what was said at last."""
+    """The state of the last turn's result."""
     creates: int
     """Paid starts that the server accepted."""
     lost: bool
@@ -75,39 +75,39 @@ class Outcome:
 
 
 class Place:
-    """A server with virtual time of its own, a ledger, and the clients. Plays one cell after the other."""
+    """A server with its own virtual time, a ledger, and the clients. Plays one cell after the other."""
 
     def __init__(self, api: Emulator, ledger: str) -> None:
         self.api, self.ledger = api, ledger
-        self._deaf = socket.socket()
-        self._deaf.bind(("127.0.0.1", 0))  # a port that is taken and that nobody listens at
-        self.nowhere = f"http://127.0.0.1:{self._deaf.getsockname()[1]}"
+        self._bound = socket.socket()
+        self._bound.bind(("127.0.0.1", 0))  # a port that is bound and on which nothing listens
+        self.nowhere = f"http://127.0.0.1:{self._bound.getsockname()[1]}"
         self._transport, self._refused = (Transport(gemini_endpoint(url, "k")) for url in (api.url, self.nowhere))
         self.refusals = 0
-        """So many requests find nobody who listens."""
+        """Number of further requests whose connection is refused."""
         self._passed = 0.0
 
     async def pass_time(self, seconds: float) -> None:
-        """Sleeping lets virtual time pass instead of ours."""
+        """Stands for sleep: virtual time passes instead of real time."""
         self._passed += seconds
         await asyncio.to_thread(self.api.advance, seconds)
 
     async def prepare(self, faults: Sequence[Fault], refusals: int = 0) -> None:
-        """Makes go wrong what shall go wrong."""
+        """Sets the faults of a cell or run."""
         self.refusals = refusals
         await asyncio.to_thread(self.api.faults)
         if faults:
             await asyncio.to_thread(self.api.faults, *faults)
 
     def transport(self) -> Transport:
-        """The transport for a request; while refusals are left, one whose address nobody listens at."""
+        """The transport for a request. While refusals are left, its address refuses connections."""
         if self.refusals:
             self.refusals -= 1
             return self._refused
         return self._transport
 
     def service(self, ledger: Ledger | None = None) -> Research:
-        """A service of its own, as another process would have, over the same ledger."""
+        """A new service over the same ledger, as another process would have."""
         client = InteractionsClient(self.transport)
         return Research(ledger or Ledger(self.ledger), client, timeouts=TIMEOUTS, sleep=self.pass_time)
 
@@ -127,13 +127,13 @@ class Place:
         return await asyncio.wait_for(task, patience)
 
     async def researches(self, brief: str) -> list[str]:
-        """The statuses of what the server was made to start, oldest first."""
+        """The statuses of the runs of this brief at the server, oldest first."""
         return [i["status"] for i in await asyncio.to_thread(self.api.interactions) if i["input"] == brief]
 
     async def close(self) -> None:
         for transport in (self._transport, self._refused):
             await transport.aclose()
-        self._deaf.close()
+        self._bound.close()
         await asyncio.to_thread(self.api.close)
 
 
@@ -142,47 +142,49 @@ _numbers = itertools.count(1)
 
 
 def new_brief(status: str) -> str:
-    """A question that nobody asked before, about a research that ends in this status."""
+    """A brief that was not used before, whose run ends with this status."""
     return f"Why are there tides? {os.getpid()}.{next(_numbers)} {status}"
 
 
 async def prepare(place: Place, cell: Cell) -> None:
-    """Makes happen what a cell says."""
+    """Sets the faults of a cell."""
     await place.prepare([*CREATES[cell.create], *cell.stream.faults], int(cell.create == REFUSED))
 
 
 async def play_desk(place: Place, cell: Cell) -> Outcome:
-    """A cell with this project's service."""
+    """Plays a cell with this project's service."""
     brief = new_brief(cell.status)
     await prepare(place, cell)
     service = place.service()
     shown: list[str] = []
     try:
-        told = await ask_until_told(place, service, brief, shown.append)
+        told = await ask_until_report(place, service, brief, shown.append)
     finally:
         await service.close()
     return judge(told, shown, await place.researches(brief))
 
 
 @dataclass(frozen=True)
-class Told:
-    """What a person has after a turn."""
+class TurnResult:
+    """What a person has received after a turn."""
 
     state: str
     report: str | None
-    """Its text as the script has it, so without the citations."""
+    """Its text without citations, as in the script."""
     reason: str
 
 
-async def ask_until_told(place: Place, service: Research, brief: str, show: Callable[[str], object]) -> list[Told]:
-    """What was said at the end of each turn; `show` takes the lines of progress."""
-    told: list[Told] = []
+async def ask_until_report(
+    place: Place, service: Research, brief: str, show: Callable[[str], object]
+) -> list[TurnResult]:
+    """Asks until there is a report, at most `ASKED` times. Returns each turn's result; `show` takes progress lines."""
+    told: list[TurnResult] = []
     while len(told) < ASKED and not (told and told[-1].report):
         told.append(await ask(place, service, brief, show))
     return told
 
 
-async def ask(place: Place, service: Research, brief: str, show: Callable[[str], object]) -> Told:
+async def ask(place: Place, service: Research, brief: str, show: Callable[[str], object]) -> TurnResult:
     """One turn: an order, watched to its end."""
 
     async def turn() -> tuple[Job, Report | None]:
@@ -195,9 +197,9 @@ async def ask(place: Place, service: Research, brief: str, show: Callable[[str],
         job, report = await place.while_time_passes(turn())
     except MISTAKES:
         raise
-    except Exception as error:  # which the agent says as it stands
-        return Told(f"raised {type(error).__name__}", None, str(error))
-    return Told(str(job.state), plain(report) if report else None, job.error)
+    except Exception as error:  # the agent shows it unchanged
+        return TurnResult(f"raised {type(error).__name__}", None, str(error))
+    return TurnResult(str(job.state), plain(report) if report else None, job.error)
 
 
 def plain(report: Report) -> str:
@@ -206,13 +208,13 @@ def plain(report: Report) -> str:
     return text.removesuffix("\n![figure-1](figure-1.png)")
 
 
-def judge(told: Sequence[Told], shown: Iterable[str], researches: Sequence[str]) -> Outcome:
-    """The questions of the matrix.
+def judge(told: Sequence[TurnResult], shown: Iterable[str], researches: Sequence[str]) -> Outcome:
+    """Judges a cell by the questions of the matrix.
 
     Args:
-        told: what was said at the end of each turn.
+        told: the result of each turn.
         shown: lines of progress of all turns together.
-        researches: what the server was made to start, by status, oldest first.
+        researches: the statuses of all runs that the server started, oldest first.
     """
     last = told[-1]
     progress = [line for line in shown if line in LINES]
@@ -251,13 +253,13 @@ async def play(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
 
 
 def play_here(cells: Sequence[C], player: Player[C]) -> list[Outcome]:
-    """`play`, for whoever has no event loop."""
+    """`play` for callers without an event loop."""
     gc.freeze()
     return asyncio.run(play(cells, player))
 
 
 def play_everywhere(cells: Sequence[C], player: Player[C], processors: Executor) -> list[Outcome]:
-    """`play` on all processors; the cells are dealt out like cards."""
+    """`play` on all processors, which get the cells in turn."""
     number = os.cpu_count() or 1
     outcomes: dict[int, Outcome] = {}
     hands = [cells[first::number] for first in range(number)]

@@ -19,7 +19,7 @@ CELLS = [cell for group in GROUPS for cell in [c for c in cells() if c.group == 
 KILLS = [
     kill for group in dict.fromkeys(k.group for k in kills()) for kill in [k for k in kills() if k.group == group][::6]
 ]
-"""A twelfth of each group of the matrix, and a sixth of the kills: `make faults` plays all."""
+"""One of 24 cells of each group of the matrix, and one of 6 kills: `make faults` plays all."""
 
 
 @pytest.fixture(scope="module")
@@ -30,24 +30,26 @@ def matrix() -> list[tuple[Cell, Outcome]]:
 
 
 @pytest.mark.parametrize("group", GROUPS)
-def test_nothing_is_lost_doubled_repeated_missing_or_silent(group: str, matrix: list[tuple[Cell, Outcome]]) -> None:
+def test_no_fault_loses_doubles_garbles_or_silently_ends_a_research_run(
+    group: str, matrix: list[tuple[Cell, Outcome]]
+) -> None:
     members = [(cell, outcome) for cell, outcome in matrix if cell.group == group]
     assert [(cell, o) for cell, o in members if o.bad or o.state not in cell.expected] == []
     assert all(o.creates == 1 or cell.create in OUTCOME_UNKNOWN for cell, o in members)
 
 
-async def test_a_killed_process_has_an_heir_that_ends_well() -> None:
+async def test_another_process_finishes_the_run_of_a_killed_process() -> None:
     outcomes = [*zip(KILLS, await play(KILLS, play_kill), strict=True)]
     assert [(kill, o) for kill, o in outcomes if o.bad or o.state not in kill.expected] == []
     assert {o.creates for _, o in outcomes if o.state != State.START_UNKNOWN} == {1}
 
 
-async def test_random_mixtures_with_kills_end_well() -> None:
+async def test_random_faults_and_kills_break_no_promise() -> None:
     runs = [draw(seed=1, number=number) for number in range(1, 7)]
     assert [(run, o) for run, o in zip(runs, await play(runs, play_run), strict=True) if o.bad] == []
 
 
-async def test_the_baseline_is_given_the_same_and_does_well_when_nothing_goes_wrong() -> None:
+async def test_the_managed_agent_baseline_succeeds_without_faults_and_fails_after_a_cut() -> None:
     well, cut, ended = await play(
         [Cell(), Cell(stream=Stream("cut", 9)), Cell(stream=Stream("clean early end", 9))], play_managed_agent
     )

@@ -1,4 +1,4 @@
-"""Kills: a process that researches and is really killed, and another one that asks again."""
+"""Kills: a process that does research is killed with SIGKILL, and another process asks again."""
 
 from __future__ import annotations
 
@@ -16,18 +16,20 @@ from typing import Any, TypeVar
 
 from interactions_emulator import Emulator
 from tests.faults.cells import AT_600_SECONDS, ONE_OF_EACH_KIND, STATUSES, Cell, Stream
-from tests.faults.run import Outcome, Place, Told, ask_until_told, judge, new_brief, prepare
+from tests.faults.run import Outcome, Place, TurnResult, ask_until_report, judge, new_brief, prepare
 from tools.research.job import Job, State
 from tools.research.ledger import Ledger
 from tools.research.questions import Question, Yes
 from tools.research.quotas import Check
 
 T = TypeVar("T")
-Life = Callable[[Connection, int, str, str, str, int], None]
-"""What a process does: port of the server, ledger, brief, and the side and number of the write that kills it."""
+ProcessMain = Callable[[Connection, int, str, str, str, int], None]
+"""The main function of a process. Arguments: where to send results, port of the server, ledger, brief, and the side and
+number of the write at which the process is killed.
+"""
 
 WRITES = 12
-"""As many as a research writes to the ledger, and one more."""
+"""The number of writes of a research run to the ledger, and one more."""
 NEVER = ("after", 0)
 READY, DONE = "ready", "done"
 UNDISTURBED = Cell()
@@ -40,23 +42,23 @@ def die() -> None:
     os.kill(os.getpid(), signal.SIGKILL)
 
 
-class Fate:
-    """The end of this process at one of its writes."""
+class KillSwitch:
+    """Kills this process before or after one of its writes."""
 
     def __init__(self, side: str, number: int, die: Callable[[], None] = die) -> None:
         self._moment, self._die = (side, number), die
         self._writes = 0
 
     @contextmanager
-    def at_a_write(self) -> Iterator[None]:
-        """Stands around each write."""
+    def around_a_write(self) -> Iterator[None]:
+        """Wraps each write."""
         self._writes += 1
         number = self._writes
-        self._strike("before", number)
+        self._kill_at("before", number)
         yield
-        self._strike("after", number)
+        self._kill_at("after", number)
 
-    def _strike(self, side: str, number: int) -> None:
+    def _kill_at(self, side: str, number: int) -> None:
         if self._moment == (side, number):
             self._die()
 
@@ -64,9 +66,9 @@ class Fate:
 class MortalLedger(Ledger):
     """A ledger whose process is killed at one of its writes."""
 
-    def __init__(self, url: str, fate: Fate) -> None:
+    def __init__(self, url: str, kill_switch: KillSwitch) -> None:
         super().__init__(url)
-        self._fate, self._leased = fate, False
+        self._kill_switch, self._leased = kill_switch, False
 
     async def add(self, job: Job, check: Check | None = None) -> tuple[Job, bool]:
         return await self._write(super().add, job, check)
@@ -89,7 +91,7 @@ class MortalLedger(Ledger):
         return await self._write(super().use, yes)
 
     async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
-        if self._leased:  # how often a lease is renewed is a matter of real time
+        if self._leased:  # renewals depend on real time, so they are not counted
             return await super().lease(job_id, owner, now, seconds)
         self._leased = await self._write(super().lease, job_id, owner, now, seconds)
         return self._leased
@@ -98,7 +100,7 @@ class MortalLedger(Ledger):
         return await self._write(super().release_lease, job_id, owner)
 
     async def _write(self, write: Callable[..., Awaitable[T]], *args: Any, **values: Any) -> T:
-        with self._fate.at_a_write():
+        with self._kill_switch.around_a_write():
             return await write(*args, **values)
 
 
@@ -121,23 +123,23 @@ class Kill:
 
 
 @dataclass(frozen=True)
-class Broken:
-    """A process failed otherwise than by being killed."""
+class ProcessFailed:
+    """The process failed without being killed."""
 
     reason: str
 
 
 @dataclass(frozen=True)
-class Testimony:
-    """What a process told before it ended."""
+class ProcessOutput:
+    """What a process sent before it ended."""
 
     killed: bool
     lines: tuple[str, ...]
-    told: tuple[Told, ...]
+    told: tuple[TurnResult, ...]
 
 
 def kills() -> list[Kill]:
-    """Before and after each write of a research, and at any time; of the writes some over the cut stream too."""
+    """Kills before and after each write and at any time; some kills after a write also with a cut stream."""
     cut = Cell(stream=Stream("cut", AT_600_SECONDS))
     return [
         *(Kill(side, number) for number in range(1, WRITES + 1) for side in ("before", "after")),
@@ -155,78 +157,78 @@ def every_kill() -> list[Kill]:
 
 
 async def play_kill(place: Place, kill: Kill) -> Outcome:
-    """A research that is killed; then a process of its own asks the same again."""
-    return await play_kill_of(live, place, kill)
+    """Plays a run whose process is killed; then another process asks the same again."""
+    return await play_kill_of(process_main, place, kill)
 
 
-async def play_kill_of(life: Life, place: Place, kill: Kill) -> Outcome:
-    """The same for any kind of life."""
+async def play_kill_of(main: ProcessMain, place: Place, kill: Kill) -> Outcome:
+    """`play_kill` for any main function of the process."""
     brief = new_brief(kill.cell.status)
     await prepare(place, kill.cell)
-    witness = await bear_witness(life, place, brief, kill)
-    lines = witness.lines
-    if witness.killed:
-        witness = await bear_witness(life, place, brief, Kill(*NEVER))
-        lines += witness.lines
-    return judge(witness.told, lines, await place.researches(brief))
+    output = await run_process(main, place, brief, kill)
+    lines = output.lines
+    if output.killed:
+        output = await run_process(main, place, brief, Kill(*NEVER))
+        lines += output.lines
+    return judge(output.told, lines, await place.researches(brief))
 
 
-async def bear_witness(life: Life, place: Place, brief: str, kill: Kill) -> Testimony:
-    """Starts a process that asks, and lets it die if it shall.
+async def run_process(main: ProcessMain, place: Place, brief: str, kill: Kill) -> ProcessOutput:
+    """Starts a process that asks, kills it if `kill` says so, and returns what it sent.
 
     Raises:
-        RuntimeError: it ended otherwise than by its work or its killing.
+        RuntimeError: the process failed without being killed.
     """
     timed = kill.side == "time"
-    ears, mouth = FORKS.Pipe(duplex=False)
+    receiver, sender = FORKS.Pipe(duplex=False)
     moment = NEVER if timed else (kill.side, kill.number)
-    child = FORKS.Process(target=life, args=(mouth, place.api.port, place.ledger, brief, *moment))
+    child = FORKS.Process(target=main, args=(sender, place.api.port, place.ledger, brief, *moment))
     await asyncio.to_thread(child.start)
-    mouth.close()
-    await asyncio.to_thread(ears.poll, None)  # it is ready
+    sender.close()
+    await asyncio.to_thread(receiver.poll, None)  # it is ready
     if timed:
         while child.is_alive() and not await place.researches(brief):
             await asyncio.to_thread(child.join, 0.005)
         await asyncio.to_thread(child.join, kill.number / 1000)
         child.kill()
-    heard = await asyncio.to_thread(lambda: [*hear(ears)])
+    received = await asyncio.to_thread(lambda: [*receive_all(receiver)])
     await asyncio.to_thread(child.join)
-    for said in heard:
-        if isinstance(said, Broken):
+    for said in received:
+        if isinstance(said, ProcessFailed):
             raise RuntimeError(f"the victim of {kill} broke: {said.reason}")
-    return Testimony(
-        killed=DONE not in heard,
-        lines=tuple(said for said in heard if isinstance(said, str) and said not in (READY, DONE)),
-        told=tuple(said for said in heard if isinstance(said, Told)),
+    return ProcessOutput(
+        killed=DONE not in received,
+        lines=tuple(said for said in received if isinstance(said, str) and said not in (READY, DONE)),
+        told=tuple(said for said in received if isinstance(said, TurnResult)),
     )
 
 
-def hear(ears: Connection) -> Iterator[object]:
-    """What a process says until it ends."""
-    with ears, suppress(EOFError, OSError):  # the second: killed in the middle of a word
+def receive_all(receiver: Connection) -> Iterator[object]:
+    """What a process sends until it ends."""
+    with receiver, suppress(EOFError, OSError):  # OSError: killed while it was sending
         while True:
-            yield ears.recv()
+            yield receiver.recv()
 
 
-def live(mouth: Connection, port: int, ledger: str, brief: str, side: str, number: int) -> None:
-    """The process: asks, and says what it is told."""
+def process_main(sender: Connection, port: int, ledger: str, brief: str, side: str, number: int) -> None:
+    """The main function of the process: asks, and sends lines of progress and the result of each turn."""
 
     async def ask() -> None:
         place = Place(Emulator(port=port), ledger)
-        service = place.service(MortalLedger(ledger, Fate(side, number)))
-        mouth.send(READY)
-        for told in await ask_until_told(place, service, brief, mouth.send):
-            mouth.send(told)
+        service = place.service(MortalLedger(ledger, KillSwitch(side, number)))
+        sender.send(READY)
+        for told in await ask_until_report(place, service, brief, sender.send):
+            sender.send(told)
         await service.close()
 
-    speak(mouth, ask)
+    work_and_report(sender, ask)
 
 
-def speak(mouth: Connection, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
-    """Lives until the work is done, and says so. An exit code would not do: multiprocessing loses some (3.11)."""
-    logging.disable(logging.CRITICAL)  # what goes wrong is meant
+def work_and_report(sender: Connection, ask: Callable[[], Coroutine[Any, Any, None]]) -> None:
+    """Does the work, and sends whether it is done: multiprocessing loses some exit codes (3.11)."""
+    logging.disable(logging.CRITICAL)  # the faults are intended
     try:
         asyncio.run(ask())
-        mouth.send(DONE)
+        sender.send(DONE)
     except Exception:
-        mouth.send(Broken(traceback.format_exc()))
+        sender.send(ProcessFailed(traceback.format_exc()))

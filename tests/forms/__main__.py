@@ -12,16 +12,16 @@ import typer
 from tests.forms.fuzz import play_series
 
 SERIES = 500
-"""Examples of one process."""
+"""Number of answers that one process plays."""
 app = typer.Typer(pretty_exceptions_enable=False)
 
 
 @app.command()
 def main(
-    examples: Annotated[int, typer.Option(help="How many answers.")] = 10_000,
-    seed: Annotated[int, typer.Option(help="Of the first random series; each next one counts on.")] = 1,
+    examples: Annotated[int, typer.Option(help="Number of answers.")] = 10_000,
+    seed: Annotated[int, typer.Option(help="Seed of the first random series; each further series adds one.")] = 1,
 ) -> None:
-    """The form fuzzer. Ends with a traceback and the smallest example if a promise is broken."""
+    """Plays random answers. Ends with a traceback and the smallest example if a promise is broken."""
     began = time.monotonic()
     series = [(min(SERIES, examples - done), seed + number) for number, done in enumerate(range(0, examples, SERIES))]
     with ProcessPoolExecutor(mp_context=get_context("spawn"), max_tasks_per_child=1) as processes:

@@ -1,4 +1,4 @@
-"""Answers of any form: status, headers, content type, body and order of events, on create, read, stream and the end."""
+"""Random answers (status, headers, body, order of events) to create, read and stream, and random finished resources."""
 
 from __future__ import annotations
 
@@ -131,7 +131,7 @@ def written(value: Any) -> bytes:
 
 
 def streamed(items: list[Any]) -> bytes:
-    """Events one after the other; what is bytes stands there as it is."""
+    """A stream of these events; bytes are inserted unchanged."""
     return b"".join(item if isinstance(item, bytes) else b"data: " + written(item) + b"\n\n" for item in items)
 
 
@@ -156,7 +156,7 @@ replies = st.builds(
     bodies,
 )
 END = "2026-11-28T00:00:00Z"
-"""When the interaction was created whose report is looked for at the end."""
+"""Creation time of the finished interaction, by which its report is recognised."""
 finished = st.one_of(st.just(DONE), resources).map(
     lambda end: {**end, "id": NAME, "status": "completed", "created": END}
 )
@@ -166,7 +166,7 @@ _numbers = itertools.count()
 
 @contextmanager
 def running(folder: Path, max_held_s: float) -> Iterator[tuple[asyncio.Runner, Place]]:
-    """A place, and the event loop that it lives in."""
+    """An event loop, and a place that runs on it."""
     with asyncio.Runner() as runner:
         manager = place(folder, max_held_s)
         found = runner.run(manager.__aenter__())
@@ -177,11 +177,11 @@ def running(folder: Path, max_held_s: float) -> Iterator[tuple[asyncio.Runner, P
 
 
 def play_many(folder: Path, examples: int, number: int, max_held_s: float = HANGING_S) -> None:
-    """Plays so many random examples.
+    """Plays random examples.
 
     Args:
-        number: of the random series; the same number is the same series.
-        max_held_s: CPU seconds for which the event loop may be held.
+        number: seed of the random series.
+        max_held_s: CPU seconds for which the event loop may be blocked.
 
     Raises:
         AssertionError: a promise was broken; hypothesis prints the smallest example that breaks it.
@@ -238,7 +238,7 @@ def outputs(resource: dict[str, Any]) -> list[str]:
 
 
 def play_series(examples: int, number: int) -> None:
-    """`play_many` in a process of its own, with a folder of its own and a stricter limit on the event loop."""
-    logging.disable(logging.CRITICAL)  # the odd forms are meant
+    """`play_many` for a process of its own, with a temporary folder and a stricter limit on blocking the event loop."""
+    logging.disable(logging.CRITICAL)  # the malformed answers are intended
     with tempfile.TemporaryDirectory() as folder:
         play_many(Path(folder), examples, number, MEASURED_MAX_HELD_S)

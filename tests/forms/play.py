@@ -1,4 +1,4 @@
-"""Plays one research against a server of odd forms, and says what must hold whatever the server answers."""
+"""Plays one research run against a server with malformed answers, and checks what must always hold."""
 
 from __future__ import annotations
 
@@ -21,9 +21,9 @@ from tools.research.timeouts import ResearchTimeouts
 
 AGENT = "deep-research-preview-04-2026"
 MEASURED_MAX_HELD_S = 0.25
-"""CPU seconds of this process between two beats of the event loop, for `python -m tests.forms`, which measures."""
+"""CPU seconds for which the event loop may be blocked in `python -m tests.forms`, which measures."""
 HANGING_S = 5.0
-"""The same for the test suite, which must pass on any machine: work that grows with the square of a text takes longer.
+"""The same for the test suite, which must pass on any machine. Quadratic work on a text takes longer than this.
 """
 _BEAT_S = 0.005
 _ASKED = 2
@@ -31,7 +31,7 @@ _ASKED = 2
 
 
 class Heartbeat:
-    """Measures for how long the event loop was held, in CPU time of the process: so a loaded machine is no fault."""
+    """Measures how long the event loop was blocked, in CPU time of the process: other load does not count."""
 
     def __init__(self) -> None:
         self.held = 0.0
@@ -52,7 +52,7 @@ class Heartbeat:
 
 @dataclass
 class Place:
-    """A server, a ledger, and services that wait for nothing."""
+    """A server, a ledger, and a service whose waits end at once."""
 
     server: FormServer
     service: Research
@@ -63,12 +63,12 @@ class Place:
     """Seconds that the service wanted to wait."""
 
     async def research(self, brief: str) -> Job:
-        """Asks for a research until it is over, or twice. Returns the job."""
+        """Asks for research until it is over, at most twice, and returns the job."""
         order = Order(brief=brief, user="ada", session="s", agent=AGENT)
         async with self.heart:
             for _ in range(_ASKED):
                 job, _ = await self.service.start(order)
-                with suppress(ApiError):  # the server will not let us read; it is said, and may be tried again
+                with suppress(ApiError):  # the server refuses the read; the next attempt may succeed
                     async for _line in self.service.watch(job.id, seconds=60):
                         pass
                 job = await self.service.job(job.id)
@@ -79,7 +79,7 @@ class Place:
 
 @asynccontextmanager
 async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Place]:
-    """A place whose time is virtual: who waits is let go on at once."""
+    """A place with virtual time: each wait ends at once."""
     async with form_server() as server:
         transport = Transport(gemini_endpoint(server.url, "k"))
         found: list[Place] = []
@@ -105,7 +105,7 @@ async def place(folder: Path, max_held_s: float = HANGING_S) -> AsyncIterator[Pl
 
 
 async def check(where: Place, brief: str, *, report: str | None = None) -> Job:
-    """Plays a research; what must hold holds.
+    """Plays a research run and asserts what must hold whatever the server answers.
 
     Args:
         report: text that was paid for, if the server says that the research is completed.
@@ -113,14 +113,14 @@ async def check(where: Place, brief: str, *, report: str | None = None) -> Job:
     job = await where.research(brief)
     assert where.server.started <= 1, "paid for twice"
     assert where.heart.held <= where.max_held_s, f"the event loop was held for {where.heart.held:.2f} s"
-    assert job.state not in (State.INTENDED, State.STARTING), "it has no end"
+    assert job.state not in (State.INTENDED, State.STARTING), "the job has not ended"
     found = await where.service.report(job.id)
-    assert found is not None or job.error or job.state is State.RUNNING, "an end without a word"
+    assert found is not None or job.error or job.state is State.RUNNING, "the job ended without a report or an error"
     if job.state is State.COMPLETED:
         assert found is not None
         for text in (to_markdown(found), to_chat(found), to_html(found)):
             assert text
-            text.encode()  # no half of a pair of surrogates
+            text.encode()  # fails on a lone surrogate
             assert "\0" not in text
         if report:
             assert report in found.text

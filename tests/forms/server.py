@@ -1,4 +1,4 @@
-"""A server of its own making that answers the calls of the Interactions API with whatever bytes it is given."""
+"""A server that answers calls of the Interactions API with the bytes that a test gives it."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ def sent_as_json(value: Any, status: str = "200 OK") -> Reply:
 
 
 def sent_as_events(*events: Any) -> Reply:
-    """A stream; what is bytes stands in it as it is."""
+    """A stream of these events; bytes are inserted unchanged."""
     frames = (e if isinstance(e, bytes) else f"data: {json.dumps(e)}\n\n".encode() for e in events)
     return Reply(headers=(EVENT_STREAM,), body=b"".join(frames))
 
@@ -57,14 +57,14 @@ DONE = {
 
 @dataclass
 class FormServer:
-    """Replies of each kind are given in order; the last one is given for ever."""
+    """Gives the replies of each kind in order, and then repeats the last one."""
 
     port: int = 0
     create: Sequence[Reply] = (sent_as_events(CREATED),)
     stream: Sequence[Reply] = (sent_as_events(CREATED),)
     read: Sequence[Reply] = (sent_as_json(DONE),)
     answer: Sequence[Reply] = (Reply("404 Not Found"),)
-    """To anything else: another path, a cancel, a delete."""
+    """Replies to all other requests: a cancel, a delete, or another path."""
     requests: list[tuple[str, Mapping[str, str]]] = field(default_factory=list)
     """Method and target of each, with its headers."""
     _given: dict[str, int] = field(default_factory=dict)
@@ -75,12 +75,12 @@ class FormServer:
 
     @property
     def started(self) -> int:
-        """Creates that no reply has refused in a way that proves that nothing was started."""
+        """Number of creates whose reply does not prove that nothing was started."""
         replies = (self.create[min(i, len(self.create) - 1)] for i in range(self._given.get("create", 0)))
         return sum(not reply.refuses for reply in replies)
 
     def play(self, **replies: Sequence[Reply]) -> None:
-        """Begins anew with these replies, and with the ordinary ones for what is not named."""
+        """Starts over with these replies, and with the default replies for kinds that are not named."""
         fresh = FormServer(self.port, **replies)
         self.__dict__.update(fresh.__dict__)
 

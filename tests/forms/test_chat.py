@@ -54,7 +54,8 @@ async def talk(
     monkeypatch.setenv("DESK_BACKEND", "gemini")
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url.replace("http://", "http://bob:a-password@"))
-    return Talk(await asyncio.to_thread(build_app), mode=request.param)  # it asks the server, which is of this loop
+    # Building the app calls the server, which runs on this event loop.
+    return Talk(await asyncio.to_thread(build_app), mode=request.param)
 
 
 @pytest.mark.parametrize(
@@ -71,7 +72,7 @@ async def talk(
         (chat({"event_type": "step.delta", "index": "x", "delta": 3}, status="dreaming"), "EMPTY_ANSWER", "ask again"),
     ],
 )
-async def test_an_answer_of_another_form_is_an_error_with_a_next_step(
+async def test_a_malformed_answer_becomes_an_error_event_with_the_next_step(
     server: FormServer, talk: Talk, reply: Reply, code: str, step: str
 ) -> None:
     server.play(create=[reply])
@@ -85,25 +86,27 @@ async def test_an_answer_of_another_form_is_an_error_with_a_next_step(
     assert await talk.ask("And now?") == "All right."
 
 
-async def test_an_answer_that_comes_as_a_whole_is_shown(server: FormServer, talk: Talk) -> None:
+async def test_an_answer_sent_as_json_instead_of_a_stream_is_shown(server: FormServer, talk: Talk) -> None:
     part = {"type": "text", "text": "All right."}
     whole = {"id": NAME, "status": "completed", "steps": [{"type": "model_output", "content": [part]}]}
     server.play(create=[sent_as_json(whole)])
     assert await talk.ask("Hello") == "All right."
 
 
-async def test_odd_events_of_an_answer_are_left_out(server: FormServer, talk: Talk) -> None:
+async def test_malformed_events_of_an_answer_are_skipped(server: FormServer, talk: Talk) -> None:
     odd = (b"data: ping\n\n", [], {"event_type": "step.delta"}, {"event_type": "step.delta", "delta": "x"}, {})
     server.play(create=[chat(*odd, text("All "), *odd, text("right."), *odd)])
     assert await talk.ask("Hello") == "All right."
 
 
-async def test_unsafe_text_of_a_model_is_replaced(server: FormServer, talk: Talk) -> None:
+async def test_unsafe_characters_from_a_model_are_replaced(server: FormServer, talk: Talk) -> None:
     server.play(create=[chat(text("A\0ll \ud800right\x1b[2J."))])
     assert await talk.ask("Hello") == "A?ll \ufffdright?[2J."
 
 
-async def test_a_message_with_unsafe_text_is_sent_and_kept_without_it(server: FormServer, talk: Talk) -> None:
+async def test_unsafe_characters_of_a_message_are_replaced_before_it_is_sent_and_stored(
+    server: FormServer, talk: Talk
+) -> None:
     server.play(create=[chat(text("All right."))])
     assert await talk.ask("Hel\0lo \udc00") == "All right."
     stored = (await talk.session()).events[0]

@@ -1,4 +1,4 @@
-"""Answers of an unexpected form, as they were seen in the field: one create, an end that is said, nothing lost."""
+"""Malformed answers as seen in the field: there is one create, the end is reported, and no report is lost."""
 
 from __future__ import annotations
 
@@ -67,7 +67,7 @@ async def test_a_create_follows_no_redirect(where: Place, status: str, target: s
 
 
 @pytest.mark.parametrize("call", ["create", "stream", "read"])
-async def test_the_key_goes_to_no_other_server(where: Place, call: str) -> None:
+async def test_the_api_key_is_sent_to_no_other_server(where: Place, call: str) -> None:
     async with form_server() as other:
         away = Reply("307 Temporary Redirect", (("location", f"{other.url}/v1beta/interactions/{NAME}"),))
         where.server.play(**{call: [away, sent_as_json(DONE)]})
@@ -91,7 +91,7 @@ async def test_the_key_goes_to_no_other_server(where: Place, call: str) -> None:
         sent_as_json({"error": {"code": 500, "message": "later"}}),
     ],
 )
-async def test_an_answer_that_names_no_interaction_leaves_the_start_unknown(where: Place, reply: Reply) -> None:
+async def test_a_create_answer_without_an_interaction_id_leaves_the_start_unknown(where: Place, reply: Reply) -> None:
     where.server.play(create=[reply])
     assert (await check(where, "tides")).state is State.START_UNKNOWN
 
@@ -111,40 +111,40 @@ async def test_an_answer_that_names_no_interaction_leaves_the_start_unknown(wher
         Reply(headers=(HTML,), body=sent_as_events(CREATED).body),
     ],
 )
-async def test_an_interaction_is_found_wherever_an_answer_names_it(where: Place, reply: Reply) -> None:
+async def test_the_interaction_id_is_found_in_json_events_or_the_location_header(where: Place, reply: Reply) -> None:
     where.server.play(create=[reply])
     job = await check(where, "tides", report=REPORT)
     assert (job.state, job.interaction_id) == (State.COMPLETED, NAME)
 
 
 @pytest.mark.parametrize("odd", [*ODD_FIRST, b"data: ping\n\n", b"data: \xff\xfe\n\n", b'data: {"a":\n\n'])
-async def test_odd_events_before_the_one_that_names_the_interaction_are_skipped(where: Place, odd: Any) -> None:
+async def test_malformed_events_before_the_interaction_id_are_skipped(where: Place, odd: Any) -> None:
     where.server.play(create=[sent_as_events(odd, odd, CREATED)])
     job = await check(where, "tides", report=REPORT)
     assert (job.state, job.interaction_id) == (State.COMPLETED, NAME)
 
 
-async def test_a_numeric_id_is_kept_as_text(where: Place) -> None:
+async def test_a_numeric_interaction_id_is_stored_as_text(where: Place) -> None:
     where.server.play(create=[sent_as_events({**CREATED, "interaction": {"id": 12, "status": "in_progress"}})])
     job = await check(where, "tides")
     assert (job.interaction_id, job.state) == ("12", State.EXPIRED)
 
 
 @pytest.mark.parametrize("id_", ["a/../../v1beta/interactions", "a?b=c#d", "ü\u0000\ud800", " ", "%2f"])
-async def test_an_id_of_any_characters_stays_in_its_place_of_the_address(where: Place, id_: str) -> None:
+async def test_an_interaction_id_with_special_characters_stays_one_path_segment(where: Place, id_: str) -> None:
     where.server.play(create=[sent_as_json({"id": id_, "status": "in_progress"})])
     await check(where, "tides")
     assert all(line.count("/") == 3 for line, _ in where.server.requests[1:])
 
 
-async def test_an_id_that_is_no_id_is_none(where: Place) -> None:
+async def test_an_interaction_id_that_is_too_long_is_ignored(where: Place) -> None:
     where.server.play(create=[sent_as_json({"id": "a" * 2_000, "status": "in_progress"})])
     assert (await check(where, "tides")).state is State.START_UNKNOWN
 
 
 @pytest.mark.parametrize("wait", ["86400", "inf", "nan", "-5", "9" * 400, "Fri, 31 Dec 9999 23:59:59 GMT", "²", "soon"])
 @pytest.mark.parametrize("header", ["retry-after", "retry-after-ms"])
-async def test_no_server_can_postpone_a_read_by_more_than_five_minutes(where: Place, wait: str, header: str) -> None:
+async def test_retry_after_delays_a_read_by_at_most_five_minutes(where: Place, wait: str, header: str) -> None:
     later = Reply("503 Service Unavailable", ((header, wait),))
     where.server.play(stream=[later], read=[later, later, sent_as_json(DONE)])
     assert (await check(where, "tides", report=REPORT)).state is State.COMPLETED
@@ -152,7 +152,7 @@ async def test_no_server_can_postpone_a_read_by_more_than_five_minutes(where: Pl
 
 
 @pytest.mark.parametrize("reply", [Reply(headers=(HTML,), body=PAGE), Reply("204 No Content"), Reply("302 Found")])
-async def test_a_read_that_is_no_interaction_is_like_a_server_that_is_away(where: Place, reply: Reply) -> None:
+async def test_a_read_without_an_interaction_is_retried_like_a_503(where: Place, reply: Reply) -> None:
     where.server.play(stream=[reply], read=[*[reply] * 5, sent_as_json(DONE)])
     assert (await check(where, "tides", report=REPORT)).state is State.COMPLETED
 
@@ -166,7 +166,7 @@ SEARCH = {"type": "google_search_call", "id": "s", "arguments": {"queries": ["ti
 
 
 @pytest.mark.parametrize("between", [THOUGHT, SEARCH, {"type": "hologram"}, {}])
-async def test_a_report_is_all_of_its_outputs(where: Place, between: dict[str, Any]) -> None:
+async def test_a_report_contains_all_of_its_outputs(where: Place, between: dict[str, Any]) -> None:
     steps = [{"type": "user_input", "content": []}, output("# Tides\n\nFirst."), between, output("Done. Let me know…")]
     where.server.play(read=[sent_as_json({**DONE, "steps": steps})])
     job = await check(where, "tides", report="First.")
@@ -188,7 +188,7 @@ async def test_a_report_is_all_of_its_outputs(where: Place, between: dict[str, A
         {"steps": [{"type": "model_output", "content": [REPORT, 5, None]}]},
     ],
 )
-async def test_what_can_be_read_of_a_finished_interaction_is_kept(where: Place, odd: dict[str, Any]) -> None:
+async def test_readable_parts_of_a_malformed_finished_interaction_are_kept(where: Place, odd: dict[str, Any]) -> None:
     where.server.play(read=[sent_as_json({**DONE, **odd})])
     assert (await check(where, "tides", report="The moon moves the sea.")).state is State.COMPLETED
 
@@ -207,7 +207,7 @@ async def test_what_can_be_read_of_a_finished_interaction_is_kept(where: Place, 
         "![x](" * 20_000,
     ],
 )
-async def test_no_report_holds_the_event_loop(where: Place, text: str) -> None:
+async def test_no_report_blocks_the_event_loop(where: Place, text: str) -> None:
     where.server.play(read=[sent_as_json({**DONE, "steps": [output(f"# Tides\n\n{text}\n\nThe end.")]})])
     job = await where.research("tides")
     found = await where.service.report(job.id)
@@ -216,14 +216,14 @@ async def test_no_report_holds_the_event_loop(where: Place, text: str) -> None:
     assert where.heart.held <= where.max_held_s
 
 
-async def test_text_that_no_database_keeps_is_replaced_where_it_enters(where: Place) -> None:
+async def test_unsafe_characters_of_a_report_are_replaced_when_it_is_read(where: Place) -> None:
     where.server.play(read=[sent_as_json({**DONE, "steps": [output("# Ti\0des\n\nThe \ud800moon\x1b[2J.")]})])
     job = await check(where, "tides", report="The \ufffdmoon?[2J.")
     assert job.state is State.COMPLETED
 
 
 @pytest.mark.parametrize("words", ["no model gemini-2.5-flsh", "not found"])
-async def test_a_retired_model_for_questions_is_named_with_its_key_and_the_nearest_name(
+async def test_the_error_for_an_unknown_follow_up_model_names_the_key_and_the_nearest_model(
     where: Place, words: str
 ) -> None:
     gone = sent_as_json({"error": {"code": "not_found", "message": words}}, "404 Not Found")
@@ -233,7 +233,7 @@ async def test_a_retired_model_for_questions_is_named_with_its_key_and_the_neare
         await where.service.follow_up(job.id, "Why?", "gemini-2.5-flsh")
 
 
-async def test_an_answer_in_several_parts_is_put_together(where: Place) -> None:
+async def test_a_follow_up_answer_in_several_interactions_is_joined(where: Place) -> None:
     parts = [
         sent_as_json(
             {"id": "a1", "status": "requires_continuation", "continuation_token": "t", "steps": [output("One.")]}
@@ -247,7 +247,7 @@ async def test_an_answer_in_several_parts_is_put_together(where: Place) -> None:
     assert (answer.interaction_id, answer.earlier) == ("a2", ("a1",))
 
 
-async def test_a_continuation_that_goes_nowhere_ends(where: Place) -> None:
+async def test_an_endless_continuation_is_stopped(where: Place) -> None:
     part = sent_as_json(
         {"id": "a1", "status": "requires_continuation", "continuation_token": "t", "steps": [output("A.")]}
     )
@@ -258,7 +258,7 @@ async def test_a_continuation_that_goes_nowhere_ends(where: Place) -> None:
 
 
 @pytest.mark.parametrize("reply", [Reply("204 No Content"), Reply("202 Accepted"), Reply(headers=(JSON,), body=b"{}")])
-async def test_any_success_of_a_cancel_or_a_delete_is_one(where: Place, reply: Reply) -> None:
+async def test_any_2xx_answer_to_cancel_or_delete_counts_as_success(where: Place, reply: Reply) -> None:
     where.server.play(create=[sent_as_json(RUNNING)], read=[sent_as_json(RUNNING)], answer=[reply])
     job, _ = await where.service.start(Order(brief="tides", user="ada", session="s", agent=AGENT))
     while not (await where.service.job(job.id)).interaction_id:
@@ -268,7 +268,7 @@ async def test_any_success_of_a_cancel_or_a_delete_is_one(where: Place, reply: R
 
 
 @pytest.mark.parametrize("status, costs", [("403 Forbidden", False), ("200 OK", True)])
-async def test_that_it_costs_again_is_said_only_where_something_was_started(
+async def test_the_note_that_a_repeat_costs_again_appears_only_if_something_was_started(
     where: Place, status: str, costs: bool
 ) -> None:
     failed = sent_as_json({**DONE, "status": "failed", "errors": ["no"]})
@@ -277,7 +277,7 @@ async def test_that_it_costs_again_is_said_only_where_something_was_started(
     assert (job.state, "costs again" in outcome(job)) == (State.FAILED, costs)
 
 
-async def test_a_secret_in_an_error_of_the_server_is_shown_nowhere() -> None:
+async def test_secrets_in_an_error_of_the_server_are_masked() -> None:
     async with form_server() as server:
         url = server.url.replace("http://", "http://bob:pass%20word1@")
         transport = Transport(gemini_endpoint(url, "the-key-of-2026"))
@@ -296,24 +296,24 @@ async def test_a_secret_in_an_error_of_the_server_is_shown_nowhere() -> None:
         await transport.aclose()
 
 
-async def test_the_words_of_a_refusal_are_cut(where: Place) -> None:
+async def test_a_long_error_message_of_the_server_is_truncated(where: Place) -> None:
     where.server.play(create=[sent_as_json({"error": {"message": "no " * 99_999}}, "400 Bad Request")])
     job = await check(where, "tides")
     assert (job.state, len(job.error) < 3_000) == (State.FAILED, True)
 
 
-async def test_a_stream_that_never_ends_a_line_is_given_up(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_stream_with_an_endless_line_is_abandoned(where: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(http_answer, "MAX_BYTES", 10_000)
     where.server.play(create=[Reply(headers=(EVENT_STREAM,), body=b"data: " + b"a" * 200_000)])
     assert (await check(where, "tides")).state is State.START_UNKNOWN
 
 
-def test_whatever_a_server_answers_is_paid_for_once_said_and_kept(tmp_path: Path) -> None:
+def test_random_answers_never_pay_twice_end_silently_or_lose_a_report(tmp_path: Path) -> None:
     play_many(tmp_path, examples=100, number=1)
 
 
 @pytest.mark.nightly
-def test_the_command_plays_as_many_series_as_it_is_told() -> None:
+def test_the_fuzz_command_plays_the_requested_number_of_answers() -> None:
     command = [sys.executable, "-m", "tests.forms", "--examples", "20", "--seed", "7"]
     done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert "20 forms (seeds 7 to 7): no promise broken" in done.stdout, done.stderr

@@ -1,4 +1,4 @@
-"""Killing the application, really, and asking again: the research is finished, and it was started once."""
+"""The application is killed with SIGKILL. Asking again finishes the research, which was started only once."""
 
 from __future__ import annotations
 
@@ -56,7 +56,7 @@ def answers(client: httpx2.Client) -> bool:
 
 
 def until(true: Any) -> None:
-    """Waits for another process, which has its own time."""
+    """Waits until a condition holds that another process has to fulfil."""
     end = time.monotonic() + PATIENCE
     while not true():
         assert time.monotonic() < end, "the other process took too long"
@@ -64,7 +64,7 @@ def until(true: Any) -> None:
 
 
 def is_over(client: httpx2.Client) -> bool:
-    """Whether ADK has written down that the turn was left."""
+    """Whether ADK has recorded that the client left the turn."""
     session = client.get("/apps/desk/users/ada/sessions/s1").json()
     assert not any(event.get("errorCode") for event in session["events"])
     return any(LEFT in json.dumps(event) for event in session["events"])
@@ -90,7 +90,7 @@ def text_of(event: dict[str, Any]) -> str:
 
 
 @pytest.mark.parametrize("left_by", ["SIGKILL", pytest.param("closing the page", marks=pytest.mark.nightly)])
-def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
+def test_asking_again_after_a_kill_or_disconnect_finishes_the_research_with_one_create(
     left_by: str, tmp_path: Path, use: Any
 ) -> None:
     with Emulator(brain=brain, speed=0) as api:
@@ -108,7 +108,7 @@ def test_asking_again_in_the_same_session_finishes_the_research_with_one_create(
                 if left_by == "SIGKILL":
                     process.send_signal(signal.SIGKILL)
             if left_by != "SIGKILL":
-                until(lambda: is_over(client))  # before that nobody can speak in this session
+                until(lambda: is_over(client))  # until then the session takes no other turn
                 said = list(events(client.post("/run_sse", json=turn("hello"))))
                 assert "SMALL TALK" in text_of(said[-1])
         api.advance(3000)

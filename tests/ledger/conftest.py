@@ -1,4 +1,4 @@
-"""The backends that a ledger can live in, each as a fresh database."""
+"""Fixtures that give each ledger test an empty database, on SQLite and on PostgreSQL."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from tools.research.ledger import Ledger
 from tools.research.spending import Used, spending_of_question
 
 Open = Callable[[], Ledger]
-"""Opens the same database once more, as another process would."""
+"""Opens the same database again, as another process would."""
 NOW = 1_790_000_000.0
 """Seconds since the epoch."""
 MODEL = "gemini-3.8-flash"
@@ -30,7 +30,7 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 
 @pytest.fixture
 async def open_ledger(url: str) -> AsyncIterator[Open]:
-    """Ledgers that are closed at the end."""
+    """Opens ledgers on one database, and closes them when the test ends."""
     opened: list[Ledger] = []
 
     def open_one() -> Ledger:
@@ -43,11 +43,11 @@ async def open_ledger(url: str) -> AsyncIterator[Open]:
 
 
 class Looked(Exception):
-    """A check that only wants to see."""
+    """Ends a check that only reads the usage, so that nothing is written."""
 
 
 async def used(ledger: Ledger, now: float = NOW, job: Job | None = None, user: str = "ada") -> Used:
-    """What a limit is given before a user's next create; nothing is written for that."""
+    """The usage that a limit check gets before a user's next create. Writes nothing."""
     found = list[Used]()
 
     def look(used: Used) -> None:

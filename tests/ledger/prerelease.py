@@ -181,7 +181,7 @@ STEPS: Sequence[tuple[int, Sequence[str]]] = (
 
 
 def made_by(version: int) -> list[str]:
-    """All statements that a program of this version has executed, on an empty database."""
+    """All statements that a program of this version executes on an empty database."""
     return [
         *(statement for number, statements in STEPS if number <= version for statement in statements),
         "CREATE TABLE research_migrations (number INTEGER PRIMARY KEY)",

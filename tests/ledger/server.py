@@ -1,4 +1,4 @@
-"""A PostgreSQL server of the tests' own: on a Unix socket, data in a temporary folder, gone at the end."""
+"""Runs a PostgreSQL server for the tests: on a Unix socket, with its data in a temporary folder."""
 
 from __future__ import annotations
 
@@ -30,7 +30,7 @@ class Server:
     owner: str
 
     def create_database(self) -> str:
-        """A fresh, empty database: its SQLAlchemy URL."""
+        """Creates an empty database and returns its SQLAlchemy URL."""
         name = f"ledger_{uuid.uuid4().hex}"
         self.run("createdb", "-h", str(self.folder), "-U", self.owner, name)
         return f"postgresql+asyncpg://{self.owner}:{PASSWORD}@/{name}?host={self.folder}"
@@ -44,10 +44,10 @@ class Server:
         return self.folder / "server.log"
 
     def run(self, program: str, *arguments: str) -> None:
-        """Runs one of PostgreSQL's programs as the owner: it refuses to be run by root.
+        """Runs a PostgreSQL program as the owner, because PostgreSQL refuses to run as root.
 
         Raises:
-            RuntimeError: it failed; the text is what it wrote.
+            RuntimeError: the program failed; the text contains its output.
         """
         other = {"user": self.owner, "group": pwd.getpwnam(self.owner).pw_gid, "extra_groups": []}
         with tempfile.TemporaryFile() as written:  # a pipe would stay open as long as the server runs
@@ -68,10 +68,10 @@ class Server:
 
 @contextmanager
 def postgresql() -> Iterator[Server]:
-    """A server while it is needed.
+    """Runs a server until the context ends.
 
     Raises:
-        NoServer: there is none on this machine.
+        NoServer: this machine cannot run a PostgreSQL server.
     """
     owner = _owner()
     programs = _programs()
@@ -105,7 +105,7 @@ def _owner() -> str:
 
 
 def _programs() -> Path:
-    """The folder of the server's programs: Debian keeps them off PATH, one folder a version."""
+    """The folder of the server's programs. Debian keeps them off PATH, in one folder per version."""
     debian = sorted(Path("/usr/lib/postgresql").glob("*/bin/initdb"))
     found = debian[-1] if debian else shutil.which("initdb")
     if not found:

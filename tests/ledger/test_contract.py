@@ -1,4 +1,4 @@
-"""What a ledger promises, whichever database it lives in."""
+"""What a ledger promises on every database."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tests.ledger.conftest import Open
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 
 ORDER = Order("Why are there tides?", "ada", "s1", "deep-research-preview-04-2026", {"thinking_summaries": "auto"})
-RESEARCHERS = 50
+CALLERS = 50
 
 
 def job_of(brief: str, user: str = "ada", created: float = 0, state: State = State.INTENDED) -> Job:
     return new_job(replace(ORDER, brief=brief, user=user), created, state)
 
 
-async def test_a_job_comes_back_as_it_was_written(open_ledger: Open) -> None:
+async def test_a_stored_job_is_read_back_unchanged(open_ledger: Open) -> None:
     picture = {"type": "image", "mime_type": "image/png", "data": "iVBORw0="}
     job = replace(
         new_job(
@@ -26,7 +26,7 @@ async def test_a_job_comes_back_as_it_was_written(open_ledger: Open) -> None:
             1_790_000_000.123456,
         ),
         plan=Plan("1. Look at the moon ☾", "v1_plan", "shorter", True),
-        interaction_id="v1_" + "x" * 2000,  # nothing bounds the ids of the wire
+        interaction_id="v1_" + "x" * 2000,  # the API sets no limit to the length of ids
         cursor="e" * 2000,
         events=7,
         line="searching: Gezeiten 🌊",
@@ -40,14 +40,14 @@ async def test_a_job_comes_back_as_it_was_written(open_ledger: Open) -> None:
     assert await open_ledger().get("job_nothere1") is None
 
 
-async def test_an_order_that_many_give_at_once_is_one_job(open_ledger: Open) -> None:
+async def test_concurrent_identical_orders_create_one_job(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
-    added = await asyncio.gather(*(ledgers[i % 2].add(new_job(ORDER, i)) for i in range(RESEARCHERS)))
+    added = await asyncio.gather(*(ledgers[i % 2].add(new_job(ORDER, i)) for i in range(CALLERS)))
     assert [new for _, new in added].count(True) == 1
     assert {job.id for job, _ in added} == {job.id for job in await ledgers[0].find()}
 
 
-async def test_jobs_are_found_newest_first_by_user_and_session(open_ledger: Open) -> None:
+async def test_find_returns_jobs_newest_first_by_user_and_session(open_ledger: Open) -> None:
     ledger = open_ledger()
     for created, (user, session) in enumerate([("ada", "s1"), ("ada", "s2"), ("bob", "s1"), ("ada", "s1")]):
         await ledger.add(new_job(Order(f"brief {created}", user, session, "deep-research"), created))
@@ -65,13 +65,13 @@ async def test_jobs_are_found_newest_first_by_user_and_session(open_ledger: Open
     }
 
 
-async def test_of_many_that_change_a_state_at_once_one_is_first(open_ledger: Open) -> None:
+async def test_only_one_of_many_concurrent_state_changes_succeeds(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     job, _ = await ledgers[0].add(new_job(ORDER, 0))
     changed = await asyncio.gather(
         *(
             ledgers[i % 2].change(job.id, {State.INTENDED}, i, state=State.STARTING, line=f"by {i}")
-            for i in range(RESEARCHERS)
+            for i in range(CALLERS)
         )
     )
     [winner] = [job for job in changed if job]
@@ -79,7 +79,7 @@ async def test_of_many_that_change_a_state_at_once_one_is_first(open_ledger: Ope
     assert await ledgers[1].get(job.id) == winner
 
 
-async def test_many_that_write_at_once_to_jobs_of_their_own_all_succeed(open_ledger: Open) -> None:
+async def test_concurrent_writes_to_different_jobs_all_succeed(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
 
     async def research(number: int) -> Job | None:
@@ -91,11 +91,11 @@ async def test_many_that_write_at_once_to_jobs_of_their_own_all_succeed(open_led
         await ledger.release_lease(job.id, "me")
         return await ledger.get(job.id)
 
-    done = await asyncio.gather(*map(research, range(RESEARCHERS)))
-    assert [(job.events, job.line) for job in done if job] == [(3, "event 3")] * RESEARCHERS
+    done = await asyncio.gather(*map(research, range(CALLERS)))
+    assert [(job.events, job.line) for job in done if job] == [(3, "event 3")] * CALLERS
 
 
-async def test_a_plan_and_its_usage_are_changed_and_read_back(open_ledger: Open) -> None:
+async def test_changes_to_plan_and_usage_are_stored_and_read_back(open_ledger: Open) -> None:
     ledger, plan = open_ledger(), Plan("Zuerst: die Flut", "v1_a")
     job, _ = await ledger.add(new_job(ORDER, 0))
     values: dict[str, Any] = {
@@ -114,7 +114,7 @@ async def test_a_plan_and_its_usage_are_changed_and_read_back(open_ledger: Open)
     assert cleared.plan is None
 
 
-async def test_answers_that_come_at_once_are_all_kept_and_none_of_a_forgotten_job(open_ledger: Open) -> None:
+async def test_concurrent_answers_are_all_stored_but_none_for_a_deleted_job(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     job, _ = await ledgers[0].add(job_of("tides"))
     answers = [FollowUpAnswer(f"{n}?", f"{n}!", f"v1_{n}") for n in range(20)]
@@ -127,18 +127,18 @@ async def test_answers_that_come_at_once_are_all_kept_and_none_of_a_forgotten_jo
     assert await ledgers[1].add_answer(job.id, answers[0]) is None
 
 
-async def test_a_lease_is_exclusive_until_it_is_handed_back(open_ledger: Open) -> None:
+async def test_a_lease_is_exclusive_until_its_owner_releases_it(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(new_job(ORDER, 0))
     assert await here.lease(job.id, "a", now=0, seconds=10)
     assert not await there.lease(job.id, "b", now=10, seconds=10)
-    await there.release_lease(job.id, "b")  # not its own to hand back
+    await there.release_lease(job.id, "b")  # b does not hold the lease
     assert not await there.lease(job.id, "b", now=10, seconds=10)
     await here.release_lease(job.id, "a")
     assert await there.lease(job.id, "b", now=10, seconds=10)
 
 
-async def test_a_lease_that_is_renewed_lasts_and_one_that_is_not_is_taken_over(open_ledger: Open) -> None:
+async def test_a_renewed_lease_lasts_and_an_expired_lease_can_be_taken_over(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(new_job(ORDER, 0))
     assert await here.lease(job.id, "a", now=0, seconds=10)
@@ -146,22 +146,22 @@ async def test_a_lease_that_is_renewed_lasts_and_one_that_is_not_is_taken_over(o
     assert not await there.lease(job.id, "b", now=18, seconds=10)
     assert await there.lease(job.id, "b", now=18.5, seconds=10)
     assert not await here.lease(job.id, "a", now=19, seconds=10)
-    await here.release_lease(job.id, "a")  # too late: it has become somebody else's
+    await here.release_lease(job.id, "a")  # too late: b holds the lease now
     assert not await here.lease(job.id, "a", now=19, seconds=10)
     assert not await here.lease("job_nothere1", "a", now=0, seconds=10)
 
 
-async def test_of_many_that_race_for_a_lease_one_gets_it(open_ledger: Open) -> None:
+async def test_only_one_of_many_concurrent_requests_gets_a_lease(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     job, _ = await ledgers[0].add(new_job(ORDER, 0))
     for now in (0, 11):  # free, then expired
         taken = await asyncio.gather(
-            *(ledgers[i % 2].lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(RESEARCHERS))
+            *(ledgers[i % 2].lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(CALLERS))
         )
         assert taken.count(True) == 1
 
 
-async def test_a_lease_is_for_a_job_with_something_to_do(open_ledger: Open) -> None:
+async def test_a_cancelled_job_cannot_be_leased(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0))
     assert await ledger.lease(job.id, "a", now=0, seconds=10)
@@ -169,7 +169,7 @@ async def test_a_lease_is_for_a_job_with_something_to_do(open_ledger: Open) -> N
     assert not await ledger.lease(job.id, "a", now=1, seconds=10)
 
 
-async def test_lines_of_progress_are_kept_in_order_and_written_by_whoever_has_the_lease(open_ledger: Open) -> None:
+async def test_progress_lines_are_stored_in_order_and_only_from_the_lease_owner(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(replace(new_job(ORDER, 0, State.RUNNING), interaction_id="v1_plan"))
     assert await here.lease(job.id, "a", now=0, seconds=10)
@@ -187,7 +187,7 @@ async def test_lines_of_progress_are_kept_in_order_and_written_by_whoever_has_th
     assert await there.lines(job) == []
 
 
-async def test_a_research_that_nobody_follows_is_found(open_ledger: Open) -> None:
+async def test_abandoned_returns_running_jobs_without_a_valid_lease(open_ledger: Open) -> None:
     ledger = open_ledger()
     orphan, followed, elsewhere = [job_of(f"brief {n}", created=n, state=State.RUNNING) for n in range(3)]
     elsewhere = replace(elsewhere, order=replace(elsewhere.order, server="gemini"))
@@ -202,7 +202,7 @@ async def test_a_research_that_nobody_follows_is_found(open_ledger: Open) -> Non
     assert await ledger.abandoned("gemini", 10, running, before=10) == [elsewhere]
 
 
-async def test_a_report_comes_back_to_the_byte(open_ledger: Open) -> None:
+async def test_a_report_is_read_back_byte_for_byte(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0))
     assert await ledger.report(job.id) is None
@@ -213,7 +213,7 @@ async def test_a_report_comes_back_to_the_byte(open_ledger: Open) -> None:
     assert (await ledger.report(job.id), await ledger.get(job.id)) == (None, None)
 
 
-async def test_text_that_no_database_takes_costs_its_bad_characters_and_not_the_report(open_ledger: Open) -> None:
+async def test_characters_that_a_database_cannot_store_are_replaced_and_the_rest_is_kept(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(job_of("half \ud83c of a wave, and \0"))
     await ledger.change(job.id, {State.INTENDED}, 1, report="half \ud83c of a wave 🌊\0", line="\udfff")
@@ -223,7 +223,7 @@ async def test_text_that_no_database_takes_costs_its_bad_characters_and_not_the_
     assert await ledger.report(job.id) == "half \ufffd of a wave 🌊?"
 
 
-async def test_a_write_that_was_begun_is_finished_when_its_caller_is_cancelled(open_ledger: Open) -> None:
+async def test_a_write_completes_although_its_caller_is_cancelled(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0))
     writing = asyncio.create_task(ledger.change(job.id, {State.INTENDED}, 1, state=State.STARTING))
@@ -237,7 +237,7 @@ async def test_a_write_that_was_begun_is_finished_when_its_caller_is_cancelled(o
     assert found.state is State.STARTING
 
 
-async def test_all_that_an_owner_works_on_is_renewed_at_once_and_nothing_else(open_ledger: Open) -> None:
+async def test_renew_extends_all_leases_of_one_owner_and_no_others(open_ledger: Open) -> None:
     ledger = open_ledger()
     mine, ended, theirs = [job_of(brief, state=State.RUNNING) for brief in ("mine", "ended", "theirs")]
     for job, owner in ((mine, "me"), (ended, "me"), (theirs, "they")):

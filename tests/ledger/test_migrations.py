@@ -1,4 +1,4 @@
-"""What becomes of a database that is empty, old, new or not there."""
+"""Migrations of empty, old and newer databases, and the errors of databases that cannot be opened."""
 
 from __future__ import annotations
 
@@ -36,7 +36,7 @@ FIRST = [
     'CREATE INDEX ix_research_jobs_user ON research_jobs ("user")',
     "CREATE INDEX ix_research_jobs_session ON research_jobs (session)",
 ]
-"""What made the table before its steps were numbered."""
+"""Statements that created the table before migrations were numbered."""
 SECOND = [
     *FIRST,
     "ALTER TABLE research_jobs ADD COLUMN owner VARCHAR(255)",
@@ -54,7 +54,7 @@ ROW = (
 )
 NOTHING: list[str] = []
 NINTH = made_by(9)
-"""What made the tables before spending and questions had some."""
+"""Statements of version 9, the last one without tables for spending and questions."""
 RELEASED = {
     "nothing": NOTHING,
     "first": FIRST,
@@ -64,7 +64,7 @@ RELEASED = {
 
 
 async def sql(url: str, *statements: str) -> list[Any]:
-    """Runs statements beside the ledger; the rows of the last one."""
+    """Runs statements without the ledger, and returns the rows of the last one."""
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         for statement in statements:
@@ -92,7 +92,7 @@ async def shape(url: str) -> tuple[dict[str, set[str]], set[str]]:
 
 
 @pytest.mark.parametrize("statements", RELEASED.values(), ids=RELEASED)
-async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_once(
+async def test_concurrent_first_connections_apply_each_migration_once(
     url: str, open_ledger: Open, statements: Sequence[str]
 ) -> None:
     if statements:
@@ -112,7 +112,7 @@ async def test_eight_that_come_first_at_once_all_work_and_each_step_is_taken_onc
 
 
 @pytest.mark.parametrize("statements", [FIRST, SECOND], ids=["first", "second"])
-async def test_the_jobs_of_an_old_database_are_kept_and_go_on(
+async def test_jobs_of_an_old_database_survive_the_migration_and_can_continue(
     url: str, open_ledger: Open, statements: Sequence[str]
 ) -> None:
     await sql(url, *statements, ROW)
@@ -143,10 +143,10 @@ STARTED = {
 
 
 def ninth_row(number: int, job_id: str) -> str:
-    """A row as the program wrote it before spending had a table."""
+    """A statement that inserts a job as a program of version 9 did."""
     state, interaction, cost, usage, _ = STARTED[job_id]
     named = "NULL" if interaction is None else f"'{interaction}'"
-    written = json.dumps(usage).replace(":", "\\:")  # else SQLAlchemy takes it for the name of a value
+    written = json.dumps(usage).replace(":", "\\:")  # otherwise SQLAlchemy reads a bind parameter
     return (
         'INSERT INTO research_jobs (id, "key", "user", "session", brief, agent, options, attempt, state, created,'
         ' updated, interaction_id, events, "usage", error, cost, server)'
@@ -155,7 +155,7 @@ def ninth_row(number: int, job_id: str) -> str:
     )
 
 
-async def test_the_jobs_of_version_9_are_kept_and_what_was_started_is_written_as_spent_once(
+async def test_migration_from_version_9_keeps_jobs_and_records_each_started_run_as_spent(
     url: str, open_ledger: Open
 ) -> None:
     await sql(url, *NINTH, *(ninth_row(number, job_id) for number, job_id in enumerate(STARTED)))
@@ -173,15 +173,15 @@ async def test_the_jobs_of_version_9_are_kept_and_what_was_started_is_written_as
     ]
 
 
-async def test_the_limits_of_the_day_of_an_update_know_what_was_started_before_it(url: str, open_ledger: Open) -> None:
+async def test_daily_limits_include_runs_that_were_started_before_the_migration(url: str, open_ledger: Open) -> None:
     await sql(url, *NINTH, *(ninth_row(number, job_id) for number, job_id in enumerate(STARTED)))
     found = await used(open_ledger(), now=20)
-    assert found == Used(running=4, creates=7, usd=22.0 + 3.0)  # with the one that is about to be sent
+    assert found == Used(running=4, creates=7, usd=22.0 + 3.0)  # includes the create that is about to be sent
     assert (await used(open_ledger(), now=20, job=job_of("another", "eve"))).usd == 0
 
 
-async def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, open_ledger: Open) -> None:
-    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # the name of an index
+async def test_a_failed_migration_leaves_the_database_unchanged(url: str, open_ledger: Open) -> None:
+    await sql(url, *FIRST, "CREATE TABLE ix_research_jobs_user_created (a INTEGER)")  # takes the name of an index
     before = await shape(url)
     with pytest.raises(LedgerError, match="ix_research_jobs_user_created"):
         await open_ledger().find()
@@ -190,7 +190,7 @@ async def test_a_step_that_fails_leaves_the_database_as_it_was(url: str, open_le
     assert await open_ledger().find() == []
 
 
-async def test_a_database_of_a_newer_program_is_named_with_both_versions(url: str, open_ledger: Open) -> None:
+async def test_the_error_for_a_database_of_a_newer_program_names_both_versions(url: str, open_ledger: Open) -> None:
     await open_ledger().find()
     await sql(url, f"INSERT INTO desk_migrations (number) VALUES ({LATEST + 4})")
     for _ in range(2):
@@ -198,13 +198,14 @@ async def test_a_database_of_a_newer_program_is_named_with_both_versions(url: st
             await open_ledger().find()
 
 
-async def test_an_older_program_sees_that_the_ledger_is_a_newer_programs(url: str, open_ledger: Open) -> None:
+async def test_an_older_program_can_see_that_a_newer_one_migrated_the_ledger(url: str, open_ledger: Open) -> None:
     await sql(url, *made_by(10))
     await open_ledger().find()
-    assert await sql(url, "SELECT max(number) FROM research_migrations") == [(11,)]  # it knows versions up to 10
+    # The older program knows versions up to 10.
+    assert await sql(url, "SELECT max(number) FROM research_migrations") == [(11,)]
 
 
-async def test_a_restart_of_the_server_is_survived(postgres: Any) -> None:
+async def test_a_ledger_works_again_after_the_database_server_restarts(postgres: Any) -> None:
     ledger = Ledger(postgres.create_database())
     await asyncio.gather(*(ledger.find() for _ in range(5)))
     postgres.restart()
@@ -224,21 +225,21 @@ async def test_a_restart_of_the_server_is_survived(postgres: Any) -> None:
         ("postgresql://ada:secret@db/desk?port=many&host=x", "cannot be opened .*DESK_DATABASE_URL"),
     ],
 )
-async def test_a_database_that_cannot_be_used_is_named_without_its_password(url: str, words: str) -> None:
+async def test_the_error_for_an_unusable_database_never_shows_its_password(url: str, words: str) -> None:
     if url.startswith("postgres"):
         pytest.importorskip("asyncpg")
     await refused(url, words)
 
 
 @pytest.mark.parametrize("parameters", ["sslmode=prefer", "sslmode=disable&application_name=desk", "ssl=prefer"])
-async def test_a_server_is_reached_by_the_address_that_its_own_tools_take(postgres: Any, parameters: str) -> None:
+async def test_a_ledger_accepts_postgres_urls_with_libpq_parameters(postgres: Any, parameters: str) -> None:
     url = postgres.create_database().replace("postgresql+asyncpg://", "postgres://")
     ledger = Ledger(f"{url}&{parameters}")
     assert await ledger.find() == []
     await ledger.close()
 
 
-async def test_a_file_is_reached_without_the_name_of_a_driver(tmp_path: Path) -> None:
+async def test_a_ledger_accepts_sqlite_urls_without_an_async_driver(tmp_path: Path) -> None:
     for url in (f"sqlite:///{tmp_path}/a/ledger.db", f"sqlite+pysqlite:///{tmp_path}/a/ledger.db"):
         ledger = Ledger(url)
         assert await ledger.find() == []
@@ -246,24 +247,24 @@ async def test_a_file_is_reached_without_the_name_of_a_driver(tmp_path: Path) ->
     assert (tmp_path / "a" / "ledger.db").is_file()
 
 
-async def test_a_parameter_of_tls_reaches_the_driver(postgres: Any) -> None:
+async def test_tls_parameters_of_the_url_reach_the_driver(postgres: Any) -> None:
     url = postgres.create_database()
     await refused(f"{url}&sslmode=verify-full&sslrootcert=/nowhere/root.crt", "No such file")
     await refused(f"{url}&sslmode=sometimes", "`sslmode` parameter must be one of")
 
 
-async def test_a_wrong_password_or_database_is_said_to_be_that(postgres: Any) -> None:
+async def test_the_error_names_a_wrong_password_or_a_missing_database(postgres: Any) -> None:
     url = make_url(postgres.create_database())
     await refused(url.set(password="secret").render_as_string(False), "password authentication failed")
     await refused(url.set(database="missing").render_as_string(False), 'database "missing" does not exist')
 
 
-async def test_a_driver_that_is_missing_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_error_for_a_missing_driver_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "asyncpg", None)
     await refused("postgresql+asyncpg://ada:secret@db/desk", r"asyncpg: pip install 'research-desk\[postgres\]'")
 
 
-async def test_a_place_that_cannot_be_written_is_named(tmp_path: Path) -> None:
+async def test_the_error_for_an_unusable_sqlite_file_says_why(tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     (tmp_path / "folder").mkdir()
     (tmp_path / "noise.db").write_bytes(b"not a database at all" * 100)

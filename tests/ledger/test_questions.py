@@ -1,4 +1,4 @@
-"""A question is answered once, and one answer answers one question, on every database."""
+"""Confirmation questions in the ledger: each is answered once, and each answer counts for one question."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ ANSWERS = 8
 
 
 async def answered(ledger: Ledger, question: Question, answer: str) -> bool:
-    """Whether an answer of that name counts for a question."""
+    """Whether the answer with this id counts for the question."""
     try:
         await ledger.use(Yes(question, answer))
     except NotConfirmed:
@@ -33,7 +33,7 @@ def about(subject: str) -> Question:
     return replace(QUESTION, subject=subject)
 
 
-async def test_a_question_stands_for_the_user_and_the_conversation_that_it_was_asked_in(open_ledger: Open) -> None:
+async def test_a_question_is_open_only_for_the_user_and_conversation_that_were_asked(open_ledger: Open) -> None:
     ledger = open_ledger()
     elsewhere = replace(QUESTION, session="s2")
     other = replace(QUESTION, user="bob", action=Action.DELETE, version="")
@@ -46,7 +46,7 @@ async def test_a_question_stands_for_the_user_and_the_conversation_that_it_was_a
     assert await there.questions("eve", "s1") == []
 
 
-async def test_a_question_that_was_answered_once_is_not_answered_again(open_ledger: Open) -> None:
+async def test_a_question_can_be_answered_only_once(open_ledger: Open) -> None:
     ledger = open_ledger()
     await ledger.ask(QUESTION)
     assert await answered(ledger, QUESTION, "turn 2")
@@ -55,14 +55,14 @@ async def test_a_question_that_was_answered_once_is_not_answered_again(open_ledg
     assert not await answered(ledger, QUESTION, "turn 3")
 
 
-async def test_of_many_answers_that_come_at_once_one_counts(open_ledger: Open) -> None:
+async def test_only_one_of_many_concurrent_answers_to_a_question_counts(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     await ledgers[0].ask(QUESTION)
     given = await asyncio.gather(*(answered(ledgers[n % 2], QUESTION, f"turn {n}") for n in range(ANSWERS)))
     assert given.count(True) == 1
 
 
-async def test_an_answer_answers_one_question_also_when_it_is_given_to_many_at_once(open_ledger: Open) -> None:
+async def test_one_answer_counts_for_only_one_of_many_questions(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     questions = [about(f"job_{number}") for number in range(ANSWERS)]
     for question in questions:
@@ -86,9 +86,7 @@ GONE: dict[str, Gone] = {
 
 
 @pytest.mark.parametrize("gone", GONE.values(), ids=list(GONE))
-async def test_an_answer_that_was_used_stays_used_whatever_becomes_of_its_question(
-    open_ledger: Open, gone: Gone
-) -> None:
+async def test_a_used_answer_stays_used_when_its_question_is_replaced_or_deleted(open_ledger: Open, gone: Gone) -> None:
     ledger, other = open_ledger(), about("job_bbbbbbbb")
     for question in (QUESTION, other):
         await ledger.ask(question)
@@ -104,7 +102,7 @@ async def test_an_answer_that_was_used_stays_used_whatever_becomes_of_its_questi
     [{"invocation": "turn 2"}, {"version": "brief 2"}, {"action": Action.DELETE}],
     ids=lambda now: next(iter(now)),
 )
-async def test_a_question_that_was_asked_anew_is_not_answered_by_an_answer_to_the_old_one(
+async def test_an_answer_to_a_replaced_question_does_not_answer_the_new_one(
     open_ledger: Open, now: dict[str, str]
 ) -> None:
     ledger = open_ledger()
@@ -116,7 +114,7 @@ async def test_a_question_that_was_asked_anew_is_not_answered_by_an_answer_to_th
     assert await answered(ledger, asked, "turn 3")
 
 
-async def test_a_question_that_many_ask_at_once_is_one_question(open_ledger: Open) -> None:
+async def test_a_question_asked_concurrently_is_stored_once(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     asked = [replace(QUESTION, invocation=f"turn {number}") for number in range(ANSWERS)]
     await asyncio.gather(*(ledgers[n % 2].ask(question) for n, question in enumerate(asked)))
@@ -125,7 +123,7 @@ async def test_a_question_that_many_ask_at_once_is_one_question(open_ledger: Ope
     assert await answered(ledgers[1], stands, "turn 99")
 
 
-async def test_questions_are_withdrawn_one_or_all_of_a_conversation(open_ledger: Open) -> None:
+async def test_one_question_or_all_questions_of_a_conversation_can_be_withdrawn(open_ledger: Open) -> None:
     ledger, second, third = open_ledger(), about("job_bbbbbbbb"), about("job_cccccccc")
     elsewhere = replace(QUESTION, session="s2")
     for question in (QUESTION, second, third, elsewhere):
@@ -138,7 +136,7 @@ async def test_questions_are_withdrawn_one_or_all_of_a_conversation(open_ledger:
     assert await ledger.questions("ada", "s2") == [elsewhere]
 
 
-async def test_a_question_goes_with_the_job_that_it_is_about(open_ledger: Open) -> None:
+async def test_deleting_a_job_deletes_its_questions(open_ledger: Open) -> None:
     ledger, other = open_ledger(), about("job_bbbbbbbb")
     job, _ = await ledger.add(job_of("tides", state=State.AWAITING_APPROVAL))
     for question in (about(job.id), other):
@@ -147,17 +145,17 @@ async def test_a_question_goes_with_the_job_that_it_is_about(open_ledger: Open) 
     assert await ledger.questions("ada", "s1") == [other]
 
 
-async def test_a_job_is_agreed_to_once_and_only_as_it_was_shown(open_ledger: Open) -> None:
+async def test_a_job_can_be_approved_once_and_only_with_the_brief_that_was_shown(open_ledger: Open) -> None:
     ledgers = [open_ledger(), open_ledger()]
     job, _ = await ledgers[0].add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
     rewritten = await ledgers[0].rewrite(job, 1, replace(ORDER, brief="Why are there waves?"))
     assert rewritten
-    assert await ledgers[0].agree(job, 2, None) is None  # a yes to the old brief is none to the new one
+    assert await ledgers[0].agree(job, 2, None) is None  # a yes to the old brief does not approve the new one
     agreed = await asyncio.gather(*(ledgers[n % 2].agree(rewritten, 3, None) for n in range(ANSWERS)))
     assert [found.state for found in agreed if found] == [State.INTENDED]
 
 
-async def test_a_plan_is_agreed_to_as_it_was_shown(open_ledger: Open) -> None:
+async def test_only_the_plan_that_was_shown_can_be_approved(open_ledger: Open) -> None:
     ledger, shown = open_ledger(), Plan("1. Look at the sea.", "v1_a")
     job, _ = await ledger.add(replace(new_job(ORDER, 0, State.AWAITING_APPROVAL), plan=shown))
     newer = Plan("1. Look at the moon.", "v1_b", earlier=("v1_a",))
@@ -169,7 +167,7 @@ async def test_a_plan_is_agreed_to_as_it_was_shown(open_ledger: Open) -> None:
     assert (agreed.state, agreed.plan) == (State.INTENDED, replace(newer, approved=True))
 
 
-async def test_a_brief_is_rewritten_while_its_price_waits_and_not_into_another_jobs(open_ledger: Open) -> None:
+async def test_a_brief_can_be_rewritten_before_approval_but_not_to_that_of_another_job(open_ledger: Open) -> None:
     ledger, waves = open_ledger(), replace(ORDER, brief="Why are there waves?", title="Waves")
     job, _ = await ledger.add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
     rewritten = await ledger.rewrite(job, 1, waves)
@@ -184,7 +182,7 @@ async def test_a_brief_is_rewritten_while_its_price_waits_and_not_into_another_j
     assert await ledger.rewrite(tides, 6, replace(ORDER, brief="Why is there wind?")) is None
 
 
-async def test_a_yes_is_used_up_with_what_it_allows_or_not_at_all(open_ledger: Open) -> None:
+async def test_a_yes_is_used_up_only_if_its_approval_succeeds(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0, State.AWAITING_APPROVAL))
     yes = Yes(about(job.id), "turn 2")
@@ -196,7 +194,7 @@ async def test_a_yes_is_used_up_with_what_it_allows_or_not_at_all(open_ledger: O
     with pytest.raises(LimitReached):
         await ledger.agree(job, 1, full, yes)
     assert await ledger.agree(replace(job, plan=Plan("1.", "v1_a")), 1, None, yes) is None
-    assert await ledger.questions("ada", "s1") == [yes.question]  # neither of them has used it
+    assert await ledger.questions("ada", "s1") == [yes.question]  # neither failed approval has used up the yes
     other, _ = await ledger.add(new_job(replace(ORDER, brief="Waves"), 0, State.AWAITING_APPROVAL))
     await ledger.ask(about(other.id))
     assert await ledger.agree(other, 1, None, Yes(about(other.id), "turn 2"))
@@ -207,7 +205,7 @@ async def test_a_yes_is_used_up_with_what_it_allows_or_not_at_all(open_ledger: O
     assert await ledger.questions("ada", "s1") == []
 
 
-async def test_a_yes_to_a_plan_first_starts_no_run_without_one(open_ledger: Open) -> None:
+async def test_a_yes_to_planning_first_does_not_start_a_run_without_a_plan(open_ledger: Open) -> None:
     ledger, planned = open_ledger(), replace(ORDER, options={"collaborative_planning": True})
     job, _ = await ledger.add(new_job(planned, 0, State.AWAITING_APPROVAL))
     rewritten = await ledger.rewrite(job, 1, ORDER)  # somebody orders the same without a plan meanwhile

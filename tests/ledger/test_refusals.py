@@ -1,4 +1,4 @@
-"""A database that refuses a value is told from one that is away."""
+"""`refuses_value` distinguishes a database that refuses a value from one that is unavailable."""
 
 from __future__ import annotations
 
@@ -20,15 +20,15 @@ NUMBER = "INSERT INTO desk_migrations (number) VALUES (:number)"
 
 
 async def failure(database: Database, *statements: str, **values: Any) -> BaseException:
-    """What statements raise, each run in the same transaction."""
-    with pytest.raises(Exception) as caught:  # which one is what the tests are about
+    """The error that these statements raise in one transaction."""
+    with pytest.raises(Exception) as caught:  # the tests examine which error it is
         async with database.begin() as connection:
             for statement in statements:
                 await connection.execute(text(statement), values)
     return caught.value
 
 
-async def test_a_value_or_a_statement_that_is_refused(url: str) -> None:
+async def test_errors_about_a_value_or_a_statement_count_as_refusals(url: str) -> None:
     database, turn = Database(url), {"id": "new", "owner": "me", "until": 1.0}
     async with database.begin() as connection:
         await connection.execute(text(TURN), turn | {"id": "taken"})
@@ -55,7 +55,7 @@ async def test_a_value_or_a_statement_that_is_refused(url: str) -> None:
     await database.close()
 
 
-async def test_what_changes_by_itself_or_by_an_operator_is_no_refusal_of_a_server(postgres: Server) -> None:
+async def test_temporary_and_permission_errors_of_postgresql_are_not_refusals(postgres: Server) -> None:
     url = postgres.create_database()
     database, other = Database(url), Database(url)
     async with database.begin():
@@ -78,7 +78,7 @@ async def test_what_changes_by_itself_or_by_an_operator_is_no_refusal_of_a_serve
     await database.close()
 
 
-async def test_a_server_that_is_stopped_refuses_nothing() -> None:
+async def test_errors_of_a_stopped_postgresql_server_are_not_refusals() -> None:
     pytest.importorskip("asyncpg")
     try:
         with postgresql() as own:
@@ -96,7 +96,7 @@ async def test_a_server_that_is_stopped_refuses_nothing() -> None:
         pytest.skip(str(error))
 
 
-async def test_a_file_that_is_locked_full_or_spoilt_refuses_nothing(tmp_path: Path) -> None:
+async def test_errors_of_a_locked_full_or_corrupt_sqlite_file_are_not_refusals(tmp_path: Path) -> None:
     file = tmp_path / "folder" / "ledger.db"
     database = Database(f"sqlite:///{file}")
     async with database.begin():
@@ -121,5 +121,5 @@ async def test_a_file_that_is_locked_full_or_spoilt_refuses_nothing(tmp_path: Pa
     assert {name: refuses_value(error) for name, error in found.items()} == dict.fromkeys(found, False), found
 
 
-def test_other_errors_are_no_refusals() -> None:
+def test_errors_from_outside_the_database_are_not_refusals() -> None:
     assert not any(map(refuses_value, (OSError("away"), TimeoutError(), ValueError("else"), RuntimeError())))

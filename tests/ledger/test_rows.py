@@ -1,4 +1,4 @@
-"""A row that is not a job, whoever wrote it, costs nobody else theirs, and is named."""
+"""Rows that cannot be read as a job: an error names them, and all other jobs stay usable."""
 
 from __future__ import annotations
 
@@ -61,7 +61,9 @@ async def write(url: str, job: Job, column: str, value: Any) -> None:
 
 
 @pytest.mark.parametrize(("column", "value", "wrong"), BAD + ONLY_SQLITE)
-def test_a_row_that_is_no_job_says_what_is_wrong_without_its_contents(column: str, value: Any, wrong: str) -> None:
+def test_the_error_for_an_invalid_row_is_short_and_names_the_job_and_the_fault(
+    column: str, value: Any, wrong: str
+) -> None:
     with pytest.raises(UnreadableJob) as refusal:
         rows.job_of({**FULL, column: value})
     assert str(refusal.value).startswith(f"{FULL['id']} cannot be read from the ledger (")
@@ -69,7 +71,7 @@ def test_a_row_that_is_no_job_says_what_is_wrong_without_its_contents(column: st
     assert len(str(refusal.value)) < 300
 
 
-async def test_rows_that_are_no_jobs_are_left_out_and_named_once_and_stop_nothing(
+async def test_invalid_rows_are_skipped_and_logged_once_without_affecting_other_jobs(
     url: str, open_ledger: Open, caplog: pytest.LogCaptureFixture
 ) -> None:
     ledger, wrong = open_ledger(), BAD if url.startswith("postgresql") else BAD + ONLY_SQLITE
@@ -94,13 +96,13 @@ async def test_rows_that_are_no_jobs_are_left_out_and_named_once_and_stop_nothin
         assert words in str(refusal.value)
     assert await ledger.get(good.id) == good
     assert {each.job_id for each in await ledger.unreadable()} == {job.id for job in bad}
-    assert (await ledger.by_state())[State.RUNNING] == len(bad)  # all but the one with another state
+    assert (await ledger.by_state())[State.RUNNING] == len(bad)  # all but the row with the unknown state
     for job in bad:
         await ledger.delete(job.id)
     assert await ledger.unreadable() == []
 
 
-async def test_many_rows_that_are_no_jobs_hide_no_good_one_behind_a_limit(url: str, open_ledger: Open) -> None:
+async def test_invalid_rows_do_not_count_toward_the_limit_of_find(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     jobs = [job_of(f"brief {number}", created=number) for number in range(12)]
     for job in jobs:
@@ -112,7 +114,7 @@ async def test_many_rows_that_are_no_jobs_hide_no_good_one_behind_a_limit(url: s
     assert await ledger.find(limit=0) == []
 
 
-async def test_what_is_written_to_a_row_that_is_no_job_stays_written(url: str, open_ledger: Open) -> None:
+async def test_a_change_to_an_invalid_row_is_stored(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(job_of("tides", state=State.STARTING))
     await write(url, job, "options", "{")
@@ -124,7 +126,7 @@ async def test_what_is_written_to_a_row_that_is_no_job_stays_written(url: str, o
     assert (found.state, found.interaction_id) == (State.RUNNING, "v1_paid")
 
 
-async def test_prices_and_times_that_are_none_neither_fill_nor_break_a_limit(url: str, open_ledger: Open) -> None:
+async def test_invalid_prices_and_times_of_jobs_are_ignored_by_limits(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     jobs = [replace(job_of(f"brief {number}", created=5), cost=2.0) for number in range(4)]
     for job in jobs:
@@ -138,7 +140,9 @@ async def test_prices_and_times_that_are_none_neither_fill_nor_break_a_limit(url
     assert await used(ledger, 5) == Used(running=1, creates=1, usd=2.0)
 
 
-async def test_the_same_order_as_one_that_cannot_be_read_is_told_so(url: str, open_ledger: Open) -> None:
+async def test_adding_the_order_of_an_invalid_row_raises_an_error_that_names_the_job(
+    url: str, open_ledger: Open
+) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0))
     await write(url, job, "state", "paused")
@@ -146,7 +150,7 @@ async def test_the_same_order_as_one_that_cannot_be_read_is_told_so(url: str, op
         await ledger.add(new_job(ORDER, 1))
 
 
-async def test_text_that_is_no_utf8_costs_its_own_characters() -> None:
+async def test_invalid_utf8_in_a_row_is_replaced_and_the_rest_is_kept() -> None:
     ledger = Ledger(load_settings().ledger_url)
     first, _ = [(await ledger.add(job_of(brief, created=created)))[0] for created, brief in enumerate("ab")]
     with sqlite3.connect(load_settings().ledger_file) as connection:
@@ -172,7 +176,7 @@ FULL = row_of(
 
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.dictionaries(st.sampled_from(sorted(FULL)), VALUES, min_size=1, max_size=3))
-def test_a_row_of_any_values_is_a_job_or_named(values: dict[str, Any]) -> None:
+def test_any_row_is_read_as_a_job_or_raises_unreadable_job(values: dict[str, Any]) -> None:
     try:
         job = rows.job_of({**FULL, **values})
     except UnreadableJob as error:

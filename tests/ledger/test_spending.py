@@ -1,4 +1,4 @@
-"""What was spent stands in the ledger from before it is spent, and limits read it, on every database."""
+"""The ledger records spending before a create is sent, and limits are checked against these records."""
 
 from __future__ import annotations
 
@@ -25,19 +25,19 @@ LIMITS = [
     Quotas(at_once=100, per_day=3, usd_per_day=1000),
     Quotas(at_once=100, per_day=100, usd_per_day=9),
 ]
-"""Each lets three runs of $3 through."""
+"""Each of these allows exactly three runs of $3."""
 each_limit = pytest.mark.parametrize("limits", LIMITS, ids=["at_once", "per_day", "usd_per_day"])
 
 
 async def add(ledger: Ledger, job: Job) -> Job:
-    """Writes a job of a brief of its own."""
+    """Adds a job whose brief no other job has."""
     added, new = await ledger.add(job)
     assert new
     return added
 
 
 async def begun(ledger: Ledger, brief: str, now: float = NOW, user: str = "ada") -> Job:
-    """A job whose create is on its way."""
+    """A job whose create is being sent."""
     job = await ledger.begin(await add(ledger, job_of(brief, user, now)), now)
     assert job
     return job
@@ -51,14 +51,14 @@ async def planned(ledger: Ledger, now: float = NOW) -> Job:
 
 
 async def waiting(ledger: Ledger, job: Job, plan: Plan, now: float, **values: Any) -> Job:
-    """A job after one of its plans has come."""
+    """A job after it has received a plan."""
     found = await ledger.change(job.id, {State.STARTING}, now, state=State.AWAITING_APPROVAL, plan=plan, **values)
     assert found
     return found
 
 
 async def replied(ledger: Ledger, job: Job, now: float, *, approved: bool) -> Job:
-    """A job after its plan was answered, and the answer's create is on its way."""
+    """A job whose plan was approved or sent back, and whose next create is being sent."""
     assert job.plan
     agreed = await ledger.agree(job, now, None, plan=replace(job.plan, reply="So.", approved=approved))
     assert agreed
@@ -67,7 +67,7 @@ async def replied(ledger: Ledger, job: Job, now: float, *, approved: bool) -> Jo
     return sent
 
 
-async def test_a_create_stands_in_the_spending_before_it_is_sent_and_once(open_ledger: Open) -> None:
+async def test_a_create_is_recorded_as_spending_once_before_it_is_sent(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job = await add(here, job_of("tides", created=NOW))
     assert await here.spending() == []
@@ -76,7 +76,7 @@ async def test_a_create_stands_in_the_spending_before_it_is_sent_and_once(open_l
     assert await there.spending() == [Spending(NOW + 1, "ada", job.id, Kind.RUN, ORDER.agent, 3.0)]
 
 
-async def test_a_create_that_cannot_be_written_down_as_spent_is_not_sent(url: str, open_ledger: Open) -> None:
+async def test_a_create_is_not_sent_when_its_spending_cannot_be_recorded(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await add(ledger, job_of("tides", created=NOW))
     await sql(url, "ALTER TABLE desk_spending RENAME TO desk_elsewhere")
@@ -87,7 +87,7 @@ async def test_a_create_that_cannot_be_written_down_as_spent_is_not_sent(url: st
     assert await ledger.begin(job, NOW)
 
 
-async def test_plans_and_revisions_are_counted_as_such_and_the_run_as_a_run(open_ledger: Open) -> None:
+async def test_plans_revisions_and_runs_are_recorded_as_separate_kinds_of_spending(open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await planned(ledger)
     job = await replied(ledger, job, NOW + 1, approved=False)
@@ -104,7 +104,7 @@ async def test_plans_and_revisions_are_counted_as_such_and_the_run_as_a_run(open
 
 
 @pytest.mark.parametrize("seconds", [1.0, 0.0], ids=["in time", "with a clock that stands still"])
-async def test_a_create_that_is_known_to_have_started_nothing_is_not_counted(open_ledger: Open, seconds: float) -> None:
+async def test_a_create_that_started_nothing_is_removed_from_the_spending(open_ledger: Open, seconds: float) -> None:
     ledger, now = open_ledger(), NOW
     jobs = [await add(ledger, job_of(f"brief {n}", created=NOW)) for n in range(8)]
     for job in jobs:
@@ -123,7 +123,7 @@ async def test_a_create_that_is_known_to_have_started_nothing_is_not_counted(ope
     assert await used(ledger, now) == Used(0, 0, 0.0)
 
 
-async def test_only_the_refused_create_of_a_job_is_taken_back(open_ledger: Open) -> None:
+async def test_a_refusal_removes_only_the_spending_of_the_refused_create(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, other = await planned(ledger), await begun(ledger, "the moon", NOW + 1)
     job = await replied(ledger, job, NOW + 2, approved=True)
@@ -131,7 +131,7 @@ async def test_only_the_refused_create_of_a_job_is_taken_back(open_ledger: Open)
     assert [(entry.job, entry.kind) for entry in await ledger.spending()] == [(job.id, Kind.PLAN), (other.id, Kind.RUN)]
 
 
-async def test_a_refusal_that_comes_too_late_to_change_the_job_takes_nothing_back(open_ledger: Open) -> None:
+async def test_a_refusal_that_arrives_after_the_job_changed_removes_no_spending(open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await begun(ledger, "tides")
     await ledger.change(job.id, {State.STARTING}, NOW, state=State.RUNNING, interaction_id="v1_a")
@@ -139,7 +139,7 @@ async def test_a_refusal_that_comes_too_late_to_change_the_job_takes_nothing_bac
     assert [entry.job for entry in await ledger.spending()] == [job.id]
 
 
-async def test_what_the_server_counted_stands_beside_the_estimate_of_its_own_create(open_ledger: Open) -> None:
+async def test_reported_usage_is_stored_with_the_estimate_of_the_same_create(open_ledger: Open) -> None:
     ledger = open_ledger()
     job = await ledger.begin(await add(ledger, new_job(PLANNED, NOW)), NOW)
     assert job
@@ -157,9 +157,7 @@ async def test_what_the_server_counted_stands_beside_the_estimate_of_its_own_cre
     ]
 
 
-async def test_nothing_erases_what_was_spent_and_it_says_nothing_of_what_it_was_for(
-    url: str, open_ledger: Open
-) -> None:
+async def test_spending_survives_deletion_and_contains_no_text_of_the_job(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     order = Order("A secret brief", "ada", "a secret session", ORDER.agent, title="A secret title")
     job = await ledger.begin(await add(ledger, new_job(order, NOW)), NOW)
@@ -178,7 +176,7 @@ async def test_nothing_erases_what_was_spent_and_it_says_nothing_of_what_it_was_
     assert "secret" not in str(await sql(url, "SELECT * FROM desk_spending"))
 
 
-async def test_spending_is_told_of_a_user_and_since_a_time_oldest_first(open_ledger: Open) -> None:
+async def test_spending_is_listed_oldest_first_by_user_and_since_a_time(open_ledger: Open) -> None:
     ledger = open_ledger()
     for seconds, user in ((30, "ada"), (10, "ada"), (20, "bob")):
         await begun(ledger, f"brief {seconds}", NOW + seconds, user)
@@ -187,7 +185,7 @@ async def test_spending_is_told_of_a_user_and_since_a_time_oldest_first(open_led
     assert [entry.time - NOW for entry in await ledger.spending(user="ada")] == [10, 30]
 
 
-async def test_a_day_holds_what_was_sent_in_it_and_what_is_about_to_be_sent(open_ledger: Open) -> None:
+async def test_daily_usage_counts_creates_of_the_last_24_hours_and_those_about_to_be_sent(open_ledger: Open) -> None:
     ledger = open_ledger()
     old = await begun(ledger, "old", NOW - DAY - 1)
     await ledger.change(old.id, {State.STARTING}, NOW - DAY, state=State.COMPLETED)
@@ -197,11 +195,11 @@ async def test_a_day_holds_what_was_sent_in_it_and_what_is_about_to_be_sent(open
     await add(ledger, job_of("waits for a yes", created=NOW, state=State.AWAITING_APPROVAL))
     await begun(ledger, "of another user", NOW, "bob")
     await ledger.spend(sent, spending_of_question(sent, MODEL, NOW), None)
-    assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # no question is a create
+    assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # a question is not a create
     assert await used(ledger, user="eve") == Used(0, 0, 0.0)
 
 
-async def test_what_was_agreed_to_a_day_ago_and_never_sent_waits_for_a_yes_again(open_ledger: Open) -> None:
+async def test_an_approved_order_that_is_not_sent_within_a_day_needs_a_new_yes(open_ledger: Open) -> None:
     ledger = open_ledger()
     recent, old = [await add(ledger, job_of(brief, created=NOW)) for brief in ("recent", "old")]
     plan = await planned(ledger)
@@ -236,19 +234,19 @@ async def test_what_was_agreed_to_a_day_ago_and_never_sent_waits_for_a_yes_again
         (State.EXPIRED, 0, 0, 0),
     ],
 )
-async def test_what_runs_or_may_run_counts_as_running(
+async def test_jobs_that_run_or_may_still_run_count_as_running(
     open_ledger: Open, state: State, may_run: int, seconds: float, running: int
 ) -> None:
     ledger = open_ledger()
     job = await add(ledger, replace(job_of("tides", created=NOW, state=state), may_run=bool(may_run)))
     assert (await used(ledger, NOW + seconds)).running == running
-    assert (await used(ledger, NOW + seconds, job)).running == 0  # it is not in its own way
+    assert (await used(ledger, NOW + seconds, job)).running == 0  # a job does not count against its own limit
 
 
 @pytest.mark.parametrize(
     "ended", [{"state": State.CANCELLED, "may_run": 1}, {"state": State.START_UNKNOWN}], ids=["cancelled", "unknown"]
 )
-async def test_what_may_run_counts_as_running_although_it_is_forgotten(open_ledger: Open, ended: Any) -> None:
+async def test_a_deleted_job_that_may_still_run_counts_as_running(open_ledger: Open, ended: Any) -> None:
     ledger = open_ledger()
     job = await begun(ledger, "tides")
     await ledger.change(job.id, {State.STARTING}, NOW + 60, **ended)
@@ -257,7 +255,7 @@ async def test_what_may_run_counts_as_running_although_it_is_forgotten(open_ledg
     assert (await used(ledger, NOW + 60 + STILL_RUNS_S + 1)).running == 0
 
 
-async def test_what_is_over_does_not_count_as_running_when_it_is_forgotten(open_ledger: Open) -> None:
+async def test_a_deleted_job_that_has_ended_does_not_count_as_running(open_ledger: Open) -> None:
     ledger = open_ledger()
     for number, state in enumerate((State.COMPLETED, State.CANCELLED, State.FAILED)):
         job = await begun(ledger, f"brief {number}")
@@ -267,7 +265,7 @@ async def test_what_is_over_does_not_count_as_running_when_it_is_forgotten(open_
 
 
 @each_limit
-async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
+async def test_limits_hold_for_concurrent_orders_through_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
     ledgers = [open_ledger(), open_ledger()]
 
     async def order(number: int) -> Job | None:
@@ -276,18 +274,16 @@ async def test_a_limit_holds_for_orders_that_come_at_once_over_two_ledgers(open_
         return await ledger.begin(job, NOW)
 
     given = await asyncio.gather(*map(order, range(ORDERS)), return_exceptions=True)
-    await holds(ledgers[0], given)
+    await assert_three_sent(ledgers[0], given)
     assert len(await ledgers[0].find()) == 3
 
 
 @each_limit
-async def test_a_limit_holds_for_approvals_that_come_at_once_over_two_ledgers(
-    open_ledger: Open, limits: Quotas
-) -> None:
+async def test_limits_hold_for_concurrent_approvals_through_two_ledgers(open_ledger: Open, limits: Quotas) -> None:
     ledgers = [open_ledger(), open_ledger()]
     jobs = [job_of(f"brief {number}", created=NOW, state=State.AWAITING_APPROVAL) for number in range(ORDERS)]
     for job in jobs:
-        await ledgers[0].add(job, within(limits, job))  # nothing is spent by asking for a price
+        await ledgers[0].add(job, within(limits, job))  # asking for a price spends nothing
 
     async def approve(number: int) -> Job | None:
         ledger = ledgers[number % 2]
@@ -295,19 +291,19 @@ async def test_a_limit_holds_for_approvals_that_come_at_once_over_two_ledgers(
         return agreed and await ledger.begin(agreed, NOW)
 
     given = await asyncio.gather(*map(approve, range(ORDERS)), return_exceptions=True)
-    await holds(ledgers[0], given)
+    await assert_three_sent(ledgers[0], given)
     assert len(await ledgers[1].find(states={State.AWAITING_APPROVAL})) == ORDERS - 3
 
 
-async def holds(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> None:
-    """Three were let through, the others were refused, and nothing else happened."""
+async def assert_three_sent(ledger: Ledger, given: Sequence[Job | BaseException | None]) -> None:
+    """Checks that three orders were sent and recorded, and that all others were refused."""
     sent = [job.id for job in given if isinstance(job, Job)]
     assert len(sent) == 3
     assert [type(each) for each in given if not isinstance(each, Job)] == [LimitReached] * (ORDERS - 3)
     assert sorted(entry.job for entry in await ledger.spending()) == sorted(sent)
 
 
-async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_ledger: Open) -> None:
+async def test_the_daily_dollar_limit_holds_for_concurrent_questions(open_ledger: Open) -> None:
     ledgers, limits = [open_ledger(), open_ledger()], Quotas(usd_per_day=3.35)
     job = await begun(ledgers[0], "tides")
 
@@ -321,7 +317,7 @@ async def test_the_dollars_of_a_day_hold_for_questions_that_come_at_once(open_le
     assert [entry.kind for entry in await ledgers[0].spending()] == [Kind.RUN, *[Kind.QUESTION] * 3]
 
 
-async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
+async def test_limits_are_counted_per_user(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     for user in ("ada", "bob"):
         job = job_of("tides", user, NOW)
@@ -331,14 +327,14 @@ async def test_one_users_limit_is_not_another_ones(open_ledger: Open) -> None:
         await ledger.add(more, within(limits, more))
 
 
-async def test_an_order_that_has_a_job_is_not_refused(open_ledger: Open) -> None:
+async def test_limits_do_not_refuse_an_order_that_already_has_a_job(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     job, again = new_job(ORDER, NOW), new_job(ORDER, NOW + 1)
     await ledger.add(job, within(limits, job))
     assert await ledger.add(again, within(limits, again)) == (job, False)
 
 
-async def test_the_sixth_plan_is_refused_and_the_run_is_not(open_ledger: Open) -> None:
+async def test_the_plan_limit_refuses_a_sixth_plan_but_not_the_run(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas()
     job, now = await planned(ledger), NOW
     for number in range(2, 7):
@@ -352,15 +348,13 @@ async def test_the_sixth_plan_is_refused_and_the_run_is_not(open_ledger: Open) -
         assert await ledger.agree(job, now, within(limits, revision), plan=revision.plan)
         assert await ledger.begin(revision, now)
         job = await waiting(ledger, job, Plan(f"Plan {number}", f"v1_{number}"), now)
-    assert await ledger.get(job.id) == job  # it waits on
+    assert await ledger.get(job.id) == job  # the job still waits
     assert job.plan
     approved = replace(job, plan=replace(job.plan, reply="Go.", approved=True))
     assert await ledger.agree(job, now, within(limits, approved), plan=approved.plan)
 
 
-async def test_entries_that_are_none_neither_fill_nor_break_a_limit_and_are_left_out(
-    url: str, open_ledger: Open
-) -> None:
+async def test_invalid_spending_entries_are_skipped_and_ignored_by_limits(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     good, *bad = [await begun(ledger, f"brief {number}") for number in range(4)]
     for job in (good, *bad):

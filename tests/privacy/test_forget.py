@@ -1,4 +1,4 @@
-"""What "forget this conversation" promises: nothing of it is left anywhere but a receipt, or it says what is."""
+""" "Forget this conversation" leaves nothing of it but a receipt, or names what it could not delete."""
 
 from __future__ import annotations
 
@@ -41,7 +41,7 @@ DOWN = {"on": "delete", "status": 403, "times": 0}
 
 
 def brain(turn: Turn) -> Iterator[TimedStep]:
-    """That of the conversation; its moderator has to be asked twice for a verdict."""
+    """The brain of the routing tests, except that its moderator gives a verdict only when asked twice."""
     if turn.response_schema and "does not match" not in text_of(turn.steps[-1]):
         yield TimedStep(0, said("no verdict"))
     else:
@@ -70,8 +70,10 @@ async def sessions(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncItera
         yield new_sessions(request.param, tmp_path)
 
 
-async def had(app: App, sessions: BaseSessionService | None = None, session_id: str = "s1", *turns: str) -> Talk:
-    """A conversation that was had."""
+async def conversation_after(
+    app: App, sessions: BaseSessionService | None = None, session_id: str = "s1", *turns: str
+) -> Talk:
+    """A conversation after these turns."""
     talk = Talk(app, sessions, session_id=session_id)
     for text in turns or TURNS:
         await talk.say(text)
@@ -93,16 +95,16 @@ def rows(file: Path) -> str:
         return "\n".join(connection.iterdump())
 
 
-async def test_nothing_is_left_anywhere_but_the_receipt(
+async def test_forgetting_a_conversation_leaves_nothing_but_a_receipt(
     api: Emulator, app: App, sessions: BaseSessionService, tmp_path: Path
 ) -> None:
-    talk = await had(app, sessions)
+    talk = await conversation_after(app, sessions)
     jobs, before = await research().ledger.find(user=USER), stored(api)
     assert len(before) >= 10
     assert await files(talk)
     await talk.say(FORGET)
     known = stored(api)
-    assert before < known  # the question is the root's
+    assert before < known  # the question is an interaction of the root
     receipt = await talk.ask(YES)
     assert stored(api) == set()
     assert all(receipt.count(f"interaction {id_}: deleted at the server\n") == 1 for id_ in known)
@@ -119,10 +121,10 @@ async def test_nothing_is_left_anywhere_but_the_receipt(
         assert not (tmp_path / "sessions.db").exists() or word not in rows(tmp_path / "sessions.db")
 
 
-async def test_the_next_message_begins_a_conversation_on_no_old_chain(
+async def test_the_next_message_after_forgetting_starts_a_new_chain(
     api: Emulator, app: App, sessions: BaseSessionService, caplog: pytest.LogCaptureFixture
 ) -> None:
-    talk = await had(app, sessions, "s1", "weather in Lisbon", "thanks", FORGET, YES)
+    talk = await conversation_after(app, sessions, "s1", "weather in Lisbon", "thanks", FORGET, YES)
     assert (await talk.session()).events[0].author == "desk"
     before = len(creates(api))
     assert "WEATHER Oslo" in await talk.ask("weather in Oslo")
@@ -137,11 +139,13 @@ async def test_the_next_message_begins_a_conversation_on_no_old_chain(
     assert "unknown agent" not in caplog.text
 
 
-async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessions: BaseSessionService) -> None:
-    other = await had(app, sessions, "other", "weather in Oslo", "research tides")
+async def test_forgetting_leaves_other_conversations_unchanged(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
+    other = await conversation_after(app, sessions, "other", "weather in Oslo", "research tides")
     kept, events = stored(api), (await other.session()).events
     job = (await research().ledger.find(user=USER))[0]
-    talk = await had(app, sessions, "s1", "hello", f"What does research {job.id} say about the moon?")
+    talk = await conversation_after(app, sessions, "s1", "hello", f"What does research {job.id} say about the moon?")
     assert (await research().job(job.id)).follow_ups
     told = Event(author="researcher", interaction_id=job.interaction_id)
     await sessions.append_event(await talk.session(), told)
@@ -155,10 +159,10 @@ async def test_other_conversations_are_left_alone(api: Emulator, app: App, sessi
     assert "WEATHER Oslo" in await other.ask("and tomorrow")
 
 
-async def test_what_belongs_to_the_user_is_left_alone_and_said(
+async def test_forgetting_keeps_files_and_state_of_the_user_and_says_so(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:
-    talk = await had(app, sessions, "s1", "hello")
+    talk = await conversation_after(app, sessions, "s1", "hello")
     event = Event(author="desk", actions=EventActions(state_delta={"user:name": "Ada", "topic": "tides"}))
     await sessions.append_event(await talk.session(), event)
     for name in ("user:cv.md", "notes.md", "notes.md"):
@@ -173,8 +177,10 @@ async def test_what_belongs_to_the_user_is_left_alone_and_said(
     assert (await talk.session()).state == {"user:name": "Ada"}
 
 
-async def test_a_yes_counts_only_as_the_next_message(api: Emulator, app: App, sessions: BaseSessionService) -> None:
-    talk = await had(app, sessions, "s1", "hello")
+async def test_a_yes_counts_only_directly_after_the_question(
+    api: Emulator, app: App, sessions: BaseSessionService
+) -> None:
+    talk = await conversation_after(app, sessions, "s1", "hello")
     known = stored(api)
     await talk.say(YES)
     assert "yes, forget it" in await talk.ask(FORGET)
@@ -189,10 +195,10 @@ async def test_a_yes_counts_only_as_the_next_message(api: Emulator, app: App, se
     assert "is forgotten" in await Talk(app, sessions).ask("Yes!")
 
 
-async def test_what_the_server_refuses_is_named_and_nothing_here_is_deleted_until_it_obeys(
+async def test_local_data_is_kept_until_the_server_has_deleted_everything(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:
-    talk = await had(app, sessions)
+    talk = await conversation_after(app, sessions)
     known, before = stored(api), (await talk.session()).events
     api.faults({**DOWN, "skip": 4})
     await talk.say(FORGET)
@@ -209,10 +215,10 @@ async def test_what_the_server_refuses_is_named_and_nothing_here_is_deleted_unti
     assert len((await talk.session()).events) == 1
 
 
-async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there(
+async def test_insisting_deletes_local_data_and_keeps_the_ids_left_at_the_server(
     api: Emulator, app: App, sessions: BaseSessionService
 ) -> None:
-    talk = await had(app, sessions)
+    talk = await conversation_after(app, sessions)
     api.faults(DOWN)
     for text in (FORGET, YES):
         await talk.say(text)
@@ -229,11 +235,11 @@ async def test_who_insists_loses_what_is_here_and_keeps_the_ids_of_what_is_there
     assert (stored(api), (await talk.session()).state) == (set(), {})
 
 
-async def test_a_server_that_cannot_be_reached_costs_nothing(
+async def test_nothing_is_deleted_while_the_server_cannot_be_reached(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.interactions.retry.FIRST_WAIT_S", 0)
-    talk = await had(app)
+    talk = await conversation_after(app)
     known, before = stored(api), len((await talk.session()).events)
     api.faults({"on": "delete", "drop": True, "times": 0}, {"on": "get", "drop": True, "times": 0})
     await talk.say(FORGET)
@@ -242,11 +248,11 @@ async def test_a_server_that_cannot_be_reached_costs_nothing(
     assert known < stored(api)
 
 
-async def test_a_server_that_has_no_time_is_asked_again(
+async def test_deletions_are_retried_while_the_server_is_busy(
     app: App, api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.interactions.retry.FIRST_WAIT_S", 0)
-    talk = await had(app)
+    talk = await conversation_after(app)
     api.faults({"on": "delete", "status": 503, "times": 3}, {"on": "get", "status": 429, "retry_after_ms": 1})
     await talk.say(FORGET)
     assert "**This conversation is forgotten**" in await talk.ask(YES)
@@ -254,10 +260,10 @@ async def test_a_server_that_has_no_time_is_asked_again(
 
 
 @pytest.mark.parametrize("step", ["delete_artifact", "delete_session"])
-async def test_what_was_interrupted_is_finished_by_saying_it_again(
+async def test_an_interrupted_deletion_is_finished_by_another_yes(
     api: Emulator, app: App, step: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    talk = await had(app)
+    talk = await conversation_after(app)
     store = talk.artifacts if step == "delete_artifact" else talk.sessions
 
     async def broken(self: Any, **names: Any) -> None:
@@ -272,12 +278,12 @@ async def test_what_was_interrupted_is_finished_by_saying_it_again(
     assert len((await talk.session()).events) == 1
 
 
-async def test_a_research_that_runs_is_cancelled_and_forgotten(
+async def test_forgetting_cancels_and_deletes_a_running_research_run(
     api: Emulator, app: App, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
     api.set_speed(0)
-    talk = await had(app, None, "s1", "research tides")
+    talk = await conversation_after(app, None, "s1", "research tides")
     assert [research["status"] for research in await sent(api, 1)] == ["in_progress"]
     await talk.say(FORGET)
     assert "is forgotten" in await talk.ask(YES)
@@ -285,12 +291,12 @@ async def test_a_research_that_runs_is_cancelled_and_forgotten(
     assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
 
 
-async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
+async def test_a_run_that_cannot_be_cancelled_stays_in_the_ledger(
     api: Emulator, app: App, sessions: BaseSessionService, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.5")
     api.set_speed(0)
-    talk = await had(app, sessions, "s1", "research tides")
+    talk = await conversation_after(app, sessions, "s1", "research tides")
     await sent(api, 1)
     await talk.say(FORGET)
     (job,) = await research().ledger.find(user=USER)
@@ -307,8 +313,8 @@ async def test_a_research_that_cannot_be_cancelled_stays_where_it_can_be_found(
     assert (stored(api), await research().ledger.find(user=USER)) == (set(), [])
 
 
-async def test_a_research_of_another_server_is_not_said_to_be_gone(api: Emulator, app: App) -> None:
-    talk = await had(app, None, "s1", "research tides", FORGET)
+async def test_a_run_of_another_server_is_not_reported_as_deleted(api: Emulator, app: App) -> None:
+    talk = await conversation_after(app, None, "s1", "research tides", FORGET)
     (job,) = await research().ledger.find(user=USER)
     await research().ledger.change(job.id, {job.state}, 0.0, server="gemini")
     told = await talk.ask(YES)
@@ -319,7 +325,7 @@ async def test_a_research_of_another_server_is_not_said_to_be_gone(api: Emulator
     assert (await talk.session()).state == {REFUSED: [job.interaction_id]}
 
 
-async def test_events_of_errors_rewound_turns_and_left_turns_are_forgotten_too(api: Emulator, app: App) -> None:
+async def test_forgetting_includes_failed_rewound_and_abandoned_turns(api: Emulator, app: App) -> None:
     talk = Talk(app, mode=StreamingMode.SSE)
     await talk.say("hello")
     invocation = (await talk.session()).events[0].invocation_id

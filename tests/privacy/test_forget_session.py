@@ -1,4 +1,4 @@
-"""What `desk sessions` and `desk forget-session` promise, run as a person runs them."""
+"""`desk sessions` and `desk forget-session`, run as commands."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def count(folder: Path, table: str) -> int:
         return int(connection.execute(f"SELECT count(*) FROM {table}").fetchone()[0])
 
 
-def test_conversations_are_listed_newest_first_and_one_is_forgotten(api: Emulator, environment: Path) -> None:
+def test_sessions_are_listed_newest_first_and_forget_session_deletes_one(api: Emulator, environment: Path) -> None:
     assert desk("sessions").stdout == ""
     desk("ask", "weather in Lisbon", "--session", "trip")
     kept = len(api.interactions())
@@ -62,14 +62,14 @@ def test_without_a_yes_nothing_is_deleted(api: Emulator) -> None:
     assert desk("forget-session", "trip", answer="y\n").exit_code == 0
 
 
-def test_an_unknown_conversation_is_named_with_the_next_step(api: Emulator) -> None:
+def test_the_error_for_an_unknown_conversation_names_it_and_the_next_step(api: Emulator) -> None:
     refused = desk("forget-session", "tripp", "--yes")
     assert refused.exit_code != 0
     assert "there is no conversation tripp" in " ".join(refused.output.split())
     assert "desk sessions" in refused.output
 
 
-def test_what_the_server_refuses_ends_with_status_1_and_force_keeps_its_ids(api: Emulator) -> None:
+def test_a_refused_deletion_exits_with_1_and_force_keeps_the_remaining_ids(api: Emulator) -> None:
     desk("ask", "hello", "--session", "trip")
     (interaction,) = api.interactions()
     api.faults({"on": "delete", "status": 403, "times": 0})
@@ -85,7 +85,7 @@ def test_what_the_server_refuses_ends_with_status_1_and_force_keeps_its_ids(api:
     assert (api.interactions(), "trip" in desk("sessions").stdout) == ([], False)
 
 
-def test_saying_it_to_desk_ask_forgets_the_conversation(
+def test_desk_ask_can_forget_the_conversation(
     api: Emulator, environment: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.app.build_app", lambda: build_app())

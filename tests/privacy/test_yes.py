@@ -1,4 +1,4 @@
-"""A conversation is forgotten after the user's yes to that question, and not by the word of a model."""
+"""A conversation is deleted only after the user's yes to that question, and never by a model alone."""
 
 from __future__ import annotations
 
@@ -28,7 +28,7 @@ INSIST: Call = ("confirm_forgetting", {"anyway": True})
 
 @dataclass
 class Root:
-    """The root's model: it makes the calls of its script, one request each, and else repeats what a tool told it."""
+    """The root's model: it makes its scripted calls, one list per request, and else repeats the last tool result."""
 
     calls: list[list[Call]] = field(default_factory=list)
 
@@ -48,7 +48,7 @@ class Conversation:
         self.api, self.root, self.talk = api, root, talk
 
     async def say(self, text: str, *calls: list[Call]) -> str:
-        """Everything that is said in a turn, in which the root's model makes these calls."""
+        """Takes a turn in which the root's model makes these calls, and returns all its text."""
         self.root.calls[:] = calls
         return "\n\n".join(words(event) for event in await self.talk.say(text))
 
@@ -57,7 +57,7 @@ class Conversation:
         return Conversation(self.api, self.root, Talk(build_app(), self.talk.sessions, session_id=session_id))
 
     async def restarted(self) -> Conversation:
-        """The same conversation, in a process that has just begun."""
+        """The same conversation after a restart of the process."""
         await close()
         return self.of(self.talk.session_id)
 
@@ -74,7 +74,7 @@ def root() -> Root:
 
 
 @pytest.fixture
-async def had(root: Root, use: Any, tmp_path: Path) -> AsyncIterator[Conversation]:
+async def conversation(root: Root, use: Any, tmp_path: Path) -> AsyncIterator[Conversation]:
     """A conversation in which something was said."""
     with Emulator(brain=root, speed=math.inf) as api:
         use(api)
@@ -97,97 +97,101 @@ async def had(root: Root, use: Any, tmp_path: Path) -> AsyncIterator[Conversatio
     ],
     ids=str,
 )
-async def test_no_model_forgets_a_conversation_alone(had: Conversation, calls: list[list[Call]]) -> None:
-    await had.say("yes, forget this conversation", *calls)
-    assert await had.is_kept()
+async def test_a_model_cannot_forget_a_conversation_without_the_user(
+    conversation: Conversation, calls: list[list[Call]]
+) -> None:
+    await conversation.say("yes, forget this conversation", *calls)
+    assert await conversation.is_kept()
 
 
-async def test_a_confirmation_without_a_question_is_refused_with_the_next_step(had: Conversation) -> None:
-    told = await had.say("yes", [CONFIRM])
+async def test_a_confirmation_without_a_question_is_refused_with_the_next_step(conversation: Conversation) -> None:
+    told = await conversation.say("yes", [CONFIRM])
     assert "Nothing was deleted; forget_conversation asks the user" in told
 
 
-async def test_the_question_says_what_is_deleted_before_anything_is(had: Conversation) -> None:
-    asked = await had.say("forget this conversation", [ASK])
+async def test_the_question_lists_what_will_be_deleted_before_anything_is_deleted(conversation: Conversation) -> None:
+    asked = await conversation.say("forget this conversation", [ASK])
     for fact in ("files", "research runs", "reports", "cannot be undone", "**yes, forget it**"):
         assert fact in asked
-    assert await had.is_kept()
-    assert "is forgotten" in await had.say("yes", [CONFIRM])
-    assert had.api.interactions() == []
+    assert await conversation.is_kept()
+    assert "is forgotten" in await conversation.say("yes", [CONFIRM])
+    assert conversation.api.interactions() == []
 
 
-async def test_a_yes_after_another_turn_deletes_nothing(had: Conversation) -> None:
-    await had.say("forget this conversation", [ASK])
-    await had.say("how are you?")
-    assert "Nothing was deleted" in await had.say("yes", [CONFIRM])
-    assert await had.is_kept()
-    await had.say("forget this conversation", [ASK])
-    assert "is forgotten" in await had.say("yes", [CONFIRM])
+async def test_a_yes_after_another_turn_deletes_nothing(conversation: Conversation) -> None:
+    await conversation.say("forget this conversation", [ASK])
+    await conversation.say("how are you?")
+    assert "Nothing was deleted" in await conversation.say("yes", [CONFIRM])
+    assert await conversation.is_kept()
+    await conversation.say("forget this conversation", [ASK])
+    assert "is forgotten" in await conversation.say("yes", [CONFIRM])
 
 
-async def test_a_question_that_was_not_shown_has_no_yes(had: Conversation) -> None:
-    said = await had.say("forget this conversation", [ASK, ("transfer_to_agent", {"agent_name": "assistant"})])
+async def test_a_yes_to_a_question_that_was_not_shown_deletes_nothing(conversation: Conversation) -> None:
+    said = await conversation.say("forget this conversation", [ASK, ("transfer_to_agent", {"agent_name": "assistant"})])
     assert "cannot be undone" not in said
-    assert "Nothing was deleted" in await had.say("yes", [CONFIRM])
-    assert await had.is_kept()
+    assert "Nothing was deleted" in await conversation.say("yes", [CONFIRM])
+    assert await conversation.is_kept()
 
 
-async def test_a_message_that_has_the_conversation_s_id_in_it_is_no_yes(had: Conversation) -> None:
-    await had.say("forget this conversation", [ASK])
-    await had.say("how are you?")
-    await had.say("ok, and where does my trip go?", [CONFIRM])
-    assert await had.is_kept()
+async def test_a_message_that_contains_the_conversation_id_is_not_a_yes(conversation: Conversation) -> None:
+    await conversation.say("forget this conversation", [ASK])
+    await conversation.say("how are you?")
+    await conversation.say("ok, and where does my trip go?", [CONFIRM])
+    assert await conversation.is_kept()
 
 
-async def test_a_yes_works_in_another_process(had: Conversation) -> None:
-    await had.say("forget this conversation", [ASK])
-    later = await had.restarted()
+async def test_a_yes_counts_after_a_process_restart(conversation: Conversation) -> None:
+    await conversation.say("forget this conversation", [ASK])
+    later = await conversation.restarted()
     assert "is forgotten" in await later.say("yes", [CONFIRM])
-    assert had.api.interactions() == []
+    assert conversation.api.interactions() == []
 
 
-async def test_a_yes_in_another_conversation_deletes_neither(had: Conversation) -> None:
-    await had.say("forget this conversation", [ASK])
-    other = had.of("other")
+async def test_a_yes_in_another_conversation_deletes_neither_conversation(conversation: Conversation) -> None:
+    await conversation.say("forget this conversation", [ASK])
+    other = conversation.of("other")
     await other.say("hello")
     await other.say("yes", [CONFIRM])
-    assert await had.is_kept()
+    assert await conversation.is_kept()
     assert await other.is_kept()
 
 
-async def test_a_yes_counts_once(had: Conversation) -> None:
-    await had.say("forget this conversation", [ASK])
-    receipt = await had.say("yes", [CONFIRM])
-    assert "Nothing was deleted" in await had.say("yes", [CONFIRM])
-    events = (await had.talk.session()).events
+async def test_a_yes_counts_once(conversation: Conversation) -> None:
+    await conversation.say("forget this conversation", [ASK])
+    receipt = await conversation.say("yes", [CONFIRM])
+    assert "Nothing was deleted" in await conversation.say("yes", [CONFIRM])
+    events = (await conversation.talk.session()).events
     assert [words(event) for event in events[:2]] == [receipt, "yes"]
 
 
 @pytest.mark.parametrize("answer", [[CONFIRM], [INSIST]], ids=["confirm", "insist"])
-async def test_insisting_works_only_after_the_server_has_refused(had: Conversation, answer: list[Call]) -> None:
-    had.api.faults({"on": "delete", "status": 403, "times": 0})
-    await had.say("forget this conversation", [ASK])
-    assert "**Not forgotten yet.**" in await had.say("forget it anyway", answer)
-    assert words((await had.talk.session()).events[0]) == "hello"
-    later = await had.restarted()
+async def test_insisting_works_only_after_the_server_has_refused(
+    conversation: Conversation, answer: list[Call]
+) -> None:
+    conversation.api.faults({"on": "delete", "status": 403, "times": 0})
+    await conversation.say("forget this conversation", [ASK])
+    assert "**Not forgotten yet.**" in await conversation.say("forget it anyway", answer)
+    assert words((await conversation.talk.session()).events[0]) == "hello"
+    later = await conversation.restarted()
     assert "**Forgotten here**, but not at the server" in await later.say("forget it anyway", [INSIST])
     (receipt,) = [event for event in (await later.talk.session()).events if event.content]
     assert (receipt.custom_metadata or {})[FORGOTTEN]
 
 
-async def test_a_yes_after_a_refusal_tries_again_and_does_not_insist(had: Conversation) -> None:
-    had.api.faults({"on": "delete", "status": 403, "times": 0})
-    await had.say("forget this conversation", [ASK])
-    await had.say("yes", [CONFIRM])
-    assert "**Not forgotten yet.**" in await had.say("yes, forget it", [CONFIRM])
-    had.api.faults()
-    assert "is forgotten" in await had.say("yes, forget it", [CONFIRM])
-    assert had.api.interactions() == []
+async def test_a_yes_after_a_refused_deletion_retries_without_insisting(conversation: Conversation) -> None:
+    conversation.api.faults({"on": "delete", "status": 403, "times": 0})
+    await conversation.say("forget this conversation", [ASK])
+    await conversation.say("yes", [CONFIRM])
+    assert "**Not forgotten yet.**" in await conversation.say("yes, forget it", [CONFIRM])
+    conversation.api.faults()
+    assert "is forgotten" in await conversation.say("yes, forget it", [CONFIRM])
+    assert conversation.api.interactions() == []
 
 
-async def test_a_model_that_confirms_and_hands_over_at_once_leaves_nothing_behind(had: Conversation) -> None:
-    await had.say("forget this conversation", [ASK])
-    told = await had.say("yes", [CONFIRM, ("transfer_to_agent", {"agent_name": "assistant"})])
+async def test_a_confirmation_with_a_transfer_in_the_same_turn_deletes_everything(conversation: Conversation) -> None:
+    await conversation.say("forget this conversation", [ASK])
+    told = await conversation.say("yes", [CONFIRM, ("transfer_to_agent", {"agent_name": "assistant"})])
     assert "is forgotten" in told
-    assert had.api.interactions() == []
-    assert len((await had.talk.session()).events) == 1
+    assert conversation.api.interactions() == []
+    assert len((await conversation.talk.session()).events) == 1

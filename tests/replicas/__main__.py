@@ -1,4 +1,4 @@
-"""`make replicas`: the load as a table. ARGS="--replicas 4 --researches 500 --kills 12"."""
+"""`make replicas`: plays the load and prints a table of results. ARGS="--replicas 4 --researches 500 --kills 12"."""
 
 from __future__ import annotations
 
@@ -26,13 +26,13 @@ def main() -> int:
     for name, value in (
         ("replicas", plan.replicas),
         ("replicas killed", found.kills),
-        ("researches ordered", found.researches),
+        ("research runs ordered", found.researches),
         ("prices agreed to", found.yeses),
-        ("researches lost", found.lost),
-        ("researches of which a person is asked", found.states["start_unknown"]),
-        ("researches started twice", len(found.twice)),
+        ("research runs lost", found.lost),
+        ("research runs with an unknown start", found.states["start_unknown"]),
+        ("research runs started twice", len(found.twice)),
         ("turns of conversations", plan.conversations * plan.turns),
-        ("conversations that are not as they were said", len(found.wrong)),
+        ("conversations with a lost or repeated message", len(found.wrong)),
         ("requests sent again", ", ".join(f"{why} {n}" for why, n in sorted(found.retries.items()))),
         ("seconds", round(found.seconds)),
     ):

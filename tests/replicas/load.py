@@ -1,4 +1,4 @@
-"""Conversations and researches on several replicas over one PostgreSQL, while replicas are killed and it restarts."""
+"""Load on several replicas over one PostgreSQL, while replicas are killed and PostgreSQL restarts."""
 
 from __future__ import annotations
 
@@ -28,41 +28,42 @@ from tools.research.job import ACTIVE, State
 from tools.research.ledger import Ledger
 
 SPEED = 60.0
-"""Virtual seconds in a second: a research of 20 minutes takes 20 seconds."""
+"""Virtual seconds per real second: a research of 20 minutes takes 20 seconds."""
 PATIENCE = 900.0
 AGAIN = "nothing was done"
-"""In an answer while the database was away."""
+"""Text of an answer that was given while the database was away."""
 ASKS = "Say **yes** to start it"
-"""In the answer to an order whose price waits for a yes."""
+"""Text of the answer to an order whose price waits for a yes."""
 
 
 @dataclass(frozen=True)
 class Plan:
-    """What is done."""
+    """The amount of load."""
 
     replicas: int = 2
     researches: int = 40
     conversations: int = 10
     turns: int = 4
-    """Of each conversation."""
+    """Turns of each conversation."""
     kills: int = 3
     at_once: int = 12
-    """Clients."""
+    """Number of clients at a time."""
     seed: int = 2026
 
 
 @dataclass
 class Outcome:
-    """What came of it."""
+    """The result of the load."""
 
     researches: int = 0
     states: Counter[str] = field(default_factory=Counter)
-    """Of the jobs in the end."""
+    """Final states of the jobs."""
     started: Counter[str] = field(default_factory=Counter)
     """How often each brief was started at the server."""
     conversations: dict[str, list[str]] = field(default_factory=dict)
-    """What was said in each, by the user and back, as the sessions have it in the end."""
+    """Messages and answers of each conversation, as the sessions have them in the end."""
     wanted: dict[str, list[str]] = field(default_factory=dict)
+    """Messages and answers of each conversation, as the clients had them."""
     yeses: int = 0
     """How often somebody agreed to a price."""
     kills: int = 0
@@ -71,10 +72,10 @@ class Outcome:
 
     @property
     def lost(self) -> int:
-        """Researches that came neither to their report nor to the question what to do.
+        """Number of runs that have no report and whose start is not known to be in doubt.
 
-        A replica that dies while it sends a create leaves one of which nobody can know whether it was started: the
-        ledger says so, and a person decides.
+        If a replica dies while it sends a create, nobody can know whether the run was started: the ledger says so, and
+        a person decides.
         """
         return self.researches - self.states[State.COMPLETED] - self.states[State.START_UNKNOWN]
 
@@ -85,7 +86,7 @@ class Outcome:
 
     @property
     def wrong(self) -> list[str]:
-        """Conversations that are not what was said, each message answered once, in order."""
+        """Conversations in which a message or its answer is lost, repeated or out of order."""
         return [name for name, said in self.wanted.items() if self.conversations.get(name) != said]
 
 
@@ -149,7 +150,7 @@ def fleet(server: Server, api: Emulator, folder: Path, replicas: int) -> Iterato
 
 
 async def play(plan: Plan, server: Server, folder: Path) -> Outcome:
-    """Does all of a plan, and looks at what is there afterwards."""
+    """Plays the load of a plan, and returns the result."""
     outcome, chance, began = Outcome(researches=plan.researches), random.Random(plan.seed), time.monotonic()
     with Emulator(brain=brain, speed=SPEED) as api, fleet(server, api, folder, plan.replicas) as (replicas, url):
         async with httpx2.AsyncClient(timeout=300, limits=httpx2.Limits(max_connections=100)) as client:
@@ -183,7 +184,7 @@ async def _research(
     while True:
         tries += 1
         answer = await _turn(client, replicas, outcome, chance, f"r{number}", words, f"message-{tries}")
-        if ASKS in answer:  # again, if a replica died with the yes
+        if ASKS in answer:  # asks again if a replica died after the yes
             outcome.yeses += 1
             words = "yes, start the research"
         elif AGAIN not in answer:
@@ -211,7 +212,7 @@ async def _turn(
     words: str,
     key: str,
 ) -> str:
-    """A turn of a user's one conversation, asked for until it is answered, as a client would."""
+    """Takes a turn of a user's only conversation. Repeats it until it is answered, as a client would."""
     content = {"role": "user", "parts": [{"text": words}]}
     body = {"appName": "desk", "userId": user, "sessionId": "s1", "newMessage": content}
     end = time.monotonic() + PATIENCE
@@ -224,7 +225,7 @@ async def _turn(
                 if not events[-1].get("errorCode"):
                     said = [event["content"]["parts"] for event in events if "content" in event]
                     return "".join(part.get("text", "") for part in said[-1])
-                outcome.retries[events[-1]["errorCode"]] += 1  # the database is away: it says to ask again
+                outcome.retries[events[-1]["errorCode"]] += 1  # the database is away: the answer says to ask again
             else:
                 if answer.status_code == 404:
                     await client.post(f"{base}/apps/desk/users/{user}/sessions/s1", json={})
@@ -238,7 +239,7 @@ async def _turn(
 async def _trouble(
     plan: Plan, client: httpx2.AsyncClient, replicas: Fleet, server: Server, outcome: Outcome, chance: random.Random
 ) -> None:
-    """Kills a replica, waits until it is back, then another; in the middle PostgreSQL is restarted."""
+    """Kills one replica after another and waits until each is back; halfway it restarts PostgreSQL."""
     for number in range(plan.kills):
         await asyncio.sleep(chance.uniform(1, 3))
         if number == plan.kills // 2:
@@ -267,7 +268,7 @@ async def _states(url: str) -> Counter[str]:
 
 
 async def _told(client: httpx2.AsyncClient, replicas: Fleet, user: str) -> list[str]:
-    """What was said in a conversation, without what was undone: each message, and what its turn ended with."""
+    """Each message of a conversation and the last text of its turn, without the turns that were undone."""
     answer = await client.get(f"http://127.0.0.1:{replicas.ports[0]}/apps/desk/users/{user}/sessions/s1")
     told: list[str] = []
     for event in without_rewound([Event.model_validate(each) for each in answer.json()["events"]]):

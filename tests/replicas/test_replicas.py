@@ -12,7 +12,7 @@ from tests.replicas.load import Plan, play
 pytestmark = pytest.mark.nightly
 
 
-async def test_what_was_ordered_and_said_survives_replicas_that_are_killed_and_a_database_that_restarts(
+async def test_runs_and_conversations_survive_killed_replicas_and_a_database_restart(
     tmp_path: Path,
 ) -> None:
     plan = Plan(replicas=2, researches=12, conversations=3, turns=3, kills=2, seed=7)

@@ -1,4 +1,4 @@
-"""Texts on which careless work takes quadratic time or worse; as a program, all work on reports done on each."""
+"""Texts on which careless work takes quadratic time or worse. As a program, it processes each one as a report."""
 
 from __future__ import annotations
 
@@ -11,14 +11,14 @@ from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
 
 SIZE = 200_000
-"""Characters. Work of quadratic time takes minutes on that many, work of linear time a fraction of a second.
+"""Characters of a text. Quadratic work on it takes minutes, linear work a fraction of a second.
 
-Texts of which quadratic work is fast, for a pattern does it in one go, are ten times longer.
+Texts whose quadratic work a regular expression does quickly are ten times longer.
 """
 
 
 def texts(size: int) -> dict[str, str]:
-    """By what they are made of."""
+    """The texts, by the name of what they consist of."""
     side, long = int(size**0.5), 10 * size
     table = "|a" * (side // 2) + "|\n" + "|-" * (side // 2) + "|\n"
     pieces = {
@@ -75,7 +75,7 @@ def texts(size: int) -> dict[str, str]:
 
 
 def resource(text: str, citations: int = 300) -> dict[str, Any]:
-    """A finished interaction with a text that is cited here and there, and once more in small pieces."""
+    """A finished interaction with the text in a thought, as a whole with citations, and split into small parts."""
     size = len(text.encode())
     annotations = [
         url_citation(f"https://e.org/{number}", f"t{number} \\[", 0, size * number // citations)
@@ -89,7 +89,7 @@ def resource(text: str, citations: int = 300) -> dict[str, Any]:
 
 
 def work(text: str) -> None:
-    """All that happens to a report on an event loop."""
+    """Does all the work on a report that runs on an event loop."""
     report = from_json(to_json(read_report(resource(text))))
     replace_urls(report.text, report.sources, {"https://e.org/1": "https://e.org/2"})
     plain_marks(report.text, report.sources)

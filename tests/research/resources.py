@@ -1,4 +1,4 @@
-"""Finished interactions as the wire gives them, and marks made short for reading."""
+"""Builds finished interactions as the API sends them, and shortens citation marks for comparisons."""
 
 import base64
 import re
@@ -30,7 +30,7 @@ def image(mime_type: str = "image/png") -> dict[str, Any]:
 
 
 def finished(*steps: Any) -> dict[str, Any]:
-    """A resource; a list is the content of a model_output step."""
+    """A finished interaction. A step that is a list becomes the content of a model_output step."""
     return {
         "id": "v1_a",
         "status": "completed",
@@ -42,10 +42,10 @@ def finished(*steps: Any) -> dict[str, Any]:
 
 
 def text_of(text: str, *cited: tuple[str, str]) -> str:
-    """The report's text from one text part, its marks short."""
+    """The text of a report that is made from one text part, with shortened marks."""
     return short(read_report(finished([text_part(text, *cited)])).text)
 
 
 def short(text: str) -> str:
-    """A text with `{1}` for each mark."""
+    """The text with `{number}` in place of each citation mark."""
     return MARK.sub(r"{\1}", text)

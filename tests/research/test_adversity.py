@@ -1,4 +1,4 @@
-"""Promises that were broken once: early cancels, a failing ledger, another server, odd events, orders at once."""
+"""Faults that once broke a promise: early cancels, a failing ledger, another server, malformed events, many orders."""
 
 from __future__ import annotations
 
@@ -30,13 +30,13 @@ from tools.research.service import Research
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 BEFORE = {"INTENDED": set(), "STARTING": {State.INTENDED}, "RUNNING": {State.INTENDED, State.STARTING}}
-"""States that a research is in before it comes so far."""
+"""For each stage of a start, the states of a job before it."""
 ODD: list[Any] = [5, "tides", [["tides"]], {"a": 1}, None]
 
 
 @pytest.fixture
 def brain() -> Brain:
-    """The scripted research; plans if asked to; with odd search queries if the brief says so."""
+    """The scripted research. It plans if asked to, and sends malformed queries if the brief contains "odd"."""
 
     def think(turn: Turn) -> Iterator[TimedStep]:
         if not turn.is_agent:
@@ -78,7 +78,7 @@ async def test_an_early_cancel_ends_the_research_at_the_server_too(desk: Desk, r
 
 
 class FailingLedger(Ledger):
-    """A ledger whose database is away when an id is to be written for the first time."""
+    """A ledger whose first attempt to store an interaction id fails."""
 
     failed = False
 
@@ -89,7 +89,7 @@ class FailingLedger(Ledger):
         return await super().change(job_id, expected, now, **values)
 
 
-async def test_an_id_is_written_down_although_the_database_was_away_when_it_came(
+async def test_an_interaction_id_is_stored_although_the_database_was_away_when_it_arrived(
     desk: Desk, caplog: pytest.LogCaptureFixture
 ) -> None:
     service = desk.service()
@@ -100,7 +100,7 @@ async def test_an_id_is_written_down_although_the_database_was_away_when_it_came
     assert f"{job.id} is interaction {desk.api.interactions()[0]['id']}" in caplog.text
 
 
-async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(desk: Desk, later: Later) -> None:
+async def test_a_follower_that_cannot_renew_its_lease_stops_when_the_lease_expires(desk: Desk, later: Later) -> None:
     service = desk.service()
     job, watching = await begin(desk, service)
     lease, renew = service.ledger.lease, service.ledger.renew
@@ -109,15 +109,15 @@ async def test_a_follower_that_cannot_renew_its_lease_stops_when_it_has_run_out(
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
     service.ledger.lease = service.ledger.renew = away  # type: ignore[method-assign]
-    later(11)  # than the lease is good for
+    later(11)  # longer than the lease lasts
     with pytest.raises(OperationalError):
-        await watching  # it has stopped following, and says why
+        await watching  # the follower has stopped, and raises the reason
     service.ledger.lease, service.ledger.renew = lease, renew  # type: ignore[method-assign]
     await lines_while_time_passes(desk, service, job)
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-def test_ctrl_c_while_a_research_is_being_started_does_not_lose_its_id(environment: Path, use: Any) -> None:
+def test_ctrl_c_during_a_start_does_not_lose_the_interaction_id(environment: Path, use: Any) -> None:
     with Emulator(brain=research_brain, speed=0) as api:
         use(api)
         api.faults({"on": "create", "delay_ms": 1500})
@@ -140,7 +140,7 @@ def test_ctrl_c_while_a_research_is_being_started_does_not_lose_its_id(environme
         assert asyncio.run(written()) == api.interactions()[0]["id"]
 
 
-async def test_a_404_in_between_does_not_end_a_research(desk: Desk) -> None:
+async def test_two_404_answers_in_a_row_do_not_end_a_research_run(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "status": 404, "times": 2})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -148,7 +148,7 @@ async def test_a_404_in_between_does_not_end_a_research(desk: Desk) -> None:
     assert (await service.job(job.id)).state is State.COMPLETED
 
 
-async def test_a_research_that_seemed_forgotten_is_looked_for_again_when_a_person_asks(desk: Desk) -> None:
+async def test_an_expired_research_run_is_looked_up_again_when_a_person_asks(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "status": 404, "times": 3})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -158,7 +158,7 @@ async def test_a_research_that_seemed_forgotten_is_looked_for_again_when_a_perso
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_job_of_another_server_is_left_alone(desk: Desk) -> None:
+async def test_a_job_of_another_server_is_neither_listed_nor_changed_nor_requested(desk: Desk) -> None:
     here = desk.service(name="gemini")
     job, _ = await here.start(ORDER)
     await begin_following(desk, here, job)
@@ -183,7 +183,7 @@ async def begin_following(desk: Desk, service: Research, job: Job) -> None:
         await asyncio.sleep(0.001)
 
 
-async def test_what_waits_for_its_price_is_neither_changed_nor_started_by_other_words(desk: Desk) -> None:
+async def test_revising_or_repeating_a_job_that_waits_for_approval_starts_nothing(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER, confirm=True)
     with pytest.raises(NotFinished, match="has no plan"):
@@ -193,7 +193,7 @@ async def test_what_waits_for_its_price_is_neither_changed_nor_started_by_other_
     assert ((await service.job(job.id)).state, desk.creates) == (State.AWAITING_APPROVAL, 0)
 
 
-async def test_events_without_an_id_are_no_news_and_make_no_loop(desk: Desk) -> None:
+async def test_streams_whose_events_have_no_id_are_replaced_by_polling(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "resume", "error_after": 0, "times": 0})
     service = desk.service(first_poll_s=60, max_poll_s=60, silence_timeout_s=0.1)
     job, _ = await service.start(ORDER)
@@ -203,7 +203,7 @@ async def test_events_without_an_id_are_no_news_and_make_no_loop(desk: Desk) -> 
     assert (kinds.count("resume"), kinds.count("get") < 60) == (2, True)
 
 
-async def test_a_stalled_research_is_looked_at_again_by_itself(desk: Desk) -> None:
+async def test_a_stalled_research_run_is_checked_again_in_the_background(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
     service = desk.service(stall_after_s=30, silence_timeout_s=0.1)
     job, _ = await service.start(ORDER)
@@ -219,7 +219,7 @@ async def test_a_stalled_research_is_looked_at_again_by_itself(desk: Desk) -> No
     assert (await service.job(job.id)).state is State.COMPLETED
 
 
-async def test_events_of_an_odd_shape_cost_their_line_and_not_the_research(desk: Desk) -> None:
+async def test_malformed_events_lose_their_progress_line_but_not_the_research_run(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(replace(ORDER, brief="odd tides"))
     shown = await lines_while_time_passes(desk, service, job)
@@ -228,7 +228,7 @@ async def test_events_of_an_odd_shape_cost_their_line_and_not_the_research(desk:
 
 
 @pytest.mark.parametrize("limits", [Quotas(at_once=1), Quotas(per_day=1), Quotas(usd_per_day=3)])
-async def test_a_limit_holds_for_orders_that_come_at_once_in_several_processes(desk: Desk, limits: Quotas) -> None:
+async def test_limits_hold_for_concurrent_orders_in_several_processes(desk: Desk, limits: Quotas) -> None:
     services = [desk.service() for _ in range(3)]
     orders = [services[n % 3].start(replace(ORDER, brief=f"Tides {n}"), limits=limits) for n in range(6)]
     given = await asyncio.gather(*orders, return_exceptions=True)
@@ -237,7 +237,7 @@ async def test_a_limit_holds_for_orders_that_come_at_once_in_several_processes(d
     assert len(await services[0].jobs("ada")) <= 1
 
 
-async def test_forgetting_deletes_every_plan_too(desk: Desk) -> None:
+async def test_forgetting_a_job_deletes_all_of_its_plans(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(PLANNED)
     for act in (lambda: service.revise(job.id, "shorter"), lambda: service.revise(job.id, "longer")):
@@ -251,7 +251,7 @@ async def test_forgetting_deletes_every_plan_too(desk: Desk) -> None:
     assert desk.api.interactions() == []
 
 
-async def test_a_research_that_could_not_be_sent_at_all_was_not_started(desk: Desk, tmp_path: Path) -> None:
+async def test_a_create_that_could_not_be_sent_fails_the_job_as_not_started(desk: Desk, tmp_path: Path) -> None:
     def no_transport() -> Transport:
         raise ValueError("no key is set")
 
@@ -263,7 +263,7 @@ async def test_a_research_that_could_not_be_sent_at_all_was_not_started(desk: De
     await service.close()
 
 
-async def test_a_server_that_asks_for_a_long_wait_is_quoted_and_not_pressed(desk: Desk) -> None:
+async def test_a_create_with_a_long_retry_after_fails_the_job_and_quotes_the_wait(desk: Desk) -> None:
     desk.api.faults({"on": "create", "status": 429, "retry_after_ms": 300_000})
     service = desk.service()
     job, _ = await service.start(ORDER)

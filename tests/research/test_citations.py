@@ -1,4 +1,4 @@
-"""Promises of the citations: each mark where it belongs, each source listed once, no Markdown broken."""
+"""Citations: each mark is in its place, each source is listed once, and the Markdown stays intact."""
 
 import random
 from typing import Any
@@ -12,7 +12,7 @@ from tools.research.report.reading import read_report
 WORDS = ["chip", "Zürich", "研究", "🔬", "👩‍🔬", "e\u0301te\u0301", "ไทย", "naïve", "𝒳", "résumé", "数据", "🇫🇷", "né"]
 
 
-def test_every_mark_stands_right_after_its_cited_bytes() -> None:
+def test_every_citation_mark_directly_follows_its_cited_bytes() -> None:
     for seed in range(200):
         chance = random.Random(seed)
         text, annotations = "", []
@@ -34,7 +34,7 @@ def test_every_mark_stands_right_after_its_cited_bytes() -> None:
         assert places == [(a["end_index"], a["url"]) for a in annotations], f"seed {seed}"
 
 
-def test_a_source_has_one_number_by_first_appearance() -> None:
+def test_each_source_has_one_number_in_order_of_first_appearance() -> None:
     part = text_part("a b c d", ("c", "https://e.org/2"), ("a", "https://e.org/1"), ("d", "https://e.org/1"))
 
     report = read_report(finished([part]))
@@ -43,7 +43,7 @@ def test_a_source_has_one_number_by_first_appearance() -> None:
     assert [source.url for source in report.sources] == ["https://e.org/1", "https://e.org/2"]
 
 
-def test_citations_that_end_together_stand_together_once_each() -> None:
+def test_citations_that_end_at_the_same_place_are_merged_without_duplicates() -> None:
     a, b = "https://e.org/a", "https://e.org/b"
 
     assert text_of("x one two.", ("x", b), ("two", a), ("one two", b), ("two", a)) == "x{1} one two{1}{2}."
@@ -64,7 +64,9 @@ def test_citations_that_end_together_stand_together_once_each() -> None:
         ("A fact [1] and [2]", "A fact", "A fact{1} and [2]"),
     ],
 )
-def test_the_texts_own_numbers_are_replaced_not_doubled(text: str, cited: str, expected: str) -> None:
+def test_citation_numbers_written_by_the_model_are_replaced_and_not_duplicated(
+    text: str, cited: str, expected: str
+) -> None:
     assert text_of(text, (cited, "https://e.org/a")) == expected
 
 
@@ -84,7 +86,7 @@ def test_the_texts_own_numbers_are_replaced_not_doubled(text: str, cited: str, e
         ("See [a](https://x.org/a_(b)) now", "See [a](https://x.org/a_(b", "See [a](https://x.org/a_(b)){1} now"),
     ],
 )
-def test_a_mark_never_breaks_the_markdown_around_it(text: str, cited: str, expected: str) -> None:
+def test_a_citation_mark_never_breaks_the_markdown_around_it(text: str, cited: str, expected: str) -> None:
     assert text_of(text, (cited, "https://e.org/a")) == expected
 
 
@@ -96,7 +98,7 @@ def test_a_mark_never_breaks_the_markdown_around_it(text: str, cited: str, expec
         ("|a|b|\n|-|-|\n| x | y |", "|a|b|\n|-|-|"),
     ],
 )
-def test_where_no_mark_can_stand_the_source_is_still_listed(text: str, cited: str) -> None:
+def test_a_source_is_listed_even_where_no_mark_can_be_placed(text: str, cited: str) -> None:
     report = read_report(finished([text_part(text, (cited, "https://e.org/a"))]))
 
     assert report.text == text
@@ -119,7 +121,7 @@ def test_where_no_mark_can_stand_the_source_is_still_listed(text: str, cited: st
         ({}, "Zürich"),
     ],
 )
-def test_a_bad_offset_costs_the_mark_at_most(end: Any, expected: str) -> None:
+def test_a_bad_offset_loses_at_most_the_mark_and_never_the_source(end: Any, expected: str) -> None:
     annotation = {"type": "url_citation", "url": "https://e.org/a", "end_index": end}
 
     text, sources = cite("Zürich", read_citations([annotation]))
@@ -128,7 +130,7 @@ def test_a_bad_offset_costs_the_mark_at_most(end: Any, expected: str) -> None:
     assert sources == (Source(1, "https://e.org/a", "https://e.org/a"),)
 
 
-def test_a_relink_merges_marks_that_stand_together_and_leaves_others() -> None:
+def test_replacing_urls_merges_adjacent_marks_of_one_source_and_keeps_others() -> None:
     found = [Citation(name, f"https://e.org/{name}", 1) for name in "abc"] + [Citation("d", "", 1)]
     text, sources = cite("x \\[9\\]", found)
 
@@ -139,7 +141,7 @@ def test_a_relink_merges_marks_that_stand_together_and_leaves_others() -> None:
     assert plain_marks(text, sources) == "x[1][2][3][4] \\[9\\]"
 
 
-def test_a_cited_file_is_a_source() -> None:
+def test_cited_files_are_listed_as_sources() -> None:
     files = [
         {"type": "file_citation", "file_name": "a.pdf", "document_uri": "https://e.org/a.pdf", "end_index": 1},
         {"type": "file_citation", "file_name": "b.pdf", "document_uri": "gs://bucket/b.pdf", "end_index": 1},
@@ -152,7 +154,7 @@ def test_a_cited_file_is_a_source() -> None:
     assert source_list(sources) == "1. [a.pdf](https://e.org/a.pdf)\n2. b.pdf — gs://bucket/b.pdf\n3. c\\_d.pdf"
 
 
-def test_a_title_with_markdown_in_it_stays_a_title() -> None:
+def test_markdown_in_the_title_of_a_source_is_escaped() -> None:
     text, sources = cite("x", [Citation('*A* | "b" [c](d)', "https://e.org/(a b)", 1)])
 
     assert text == 'x[\\[1\\]](https://e.org/%28a%20b%29 "\\*A\\* \\| \\"b\\" \\[c\\](d)")'

@@ -1,4 +1,4 @@
-"""No text takes quadratic time, and none can hold up whoever waits for its page."""
+"""No report takes quadratic time, and a page that takes too long to render is shown as plain text."""
 
 from __future__ import annotations
 
@@ -17,13 +17,13 @@ from tools.research.report.reading import read_report
 from tools.research.report.rendering import to_html, to_plain_html
 
 LIMIT = 600
-"""Seconds for what takes some ten; with one piece of work of quadratic time it takes longer."""
+"""Seconds allowed for work that takes about ten. With any quadratic work it takes longer."""
 ROOT = Path(__file__).parents[2]
 REPORT = read_report(finished([text_part("# Tides\n\nThe *moon* pulls.", ("moon", "https://e.org/1")), image()]))
 
 
 @pytest.mark.nightly
-def test_no_text_takes_quadratic_time() -> None:
+def test_no_report_text_takes_quadratic_time() -> None:
     command = [sys.executable, "-m", "tests.research.endless"]
     try:
         done = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, timeout=LIMIT)
@@ -34,17 +34,17 @@ def test_no_text_takes_quadratic_time() -> None:
 
 
 @pytest.mark.parametrize("name", ["a table of empty cells", "brackets", "a quotation that goes on"])
-def test_a_text_that_takes_too_long_is_shown_as_it_is_written(name: str) -> None:
+def test_a_report_that_renders_too_slowly_is_shown_as_plain_text(name: str) -> None:
     report = read_report(resource(texts(SIZE)[name]))
 
     assert render_html_blocking(report, seconds=0) == to_plain_html(report)
 
 
-def test_a_text_that_takes_too_much_memory_is_shown_as_it_is_written(caplog: pytest.LogCaptureFixture) -> None:
+def test_a_report_that_needs_too_much_memory_is_shown_as_plain_text(caplog: pytest.LogCaptureFixture) -> None:
     report = read_report(finished([text_part(f"{'[a] ' * 1_000}\n\n[a]: https://e.org/{'x' * 1_000_000}")]))
 
     assert render_html_blocking(report, seconds=LIMIT) == to_plain_html(report)
-    assert "exit status" in caplog.text  # it was not ended from outside
+    assert "exit status" in caplog.text  # the process ended by itself
 
 
 def test_a_plain_page_shows_text_sources_and_pictures() -> None:
@@ -55,13 +55,13 @@ def test_a_plain_page_shows_text_sources_and_pictures() -> None:
     assert f'<img src="data:image/png;base64,{image()["data"]}"' in page
 
 
-async def test_a_page_of_another_process_is_the_same_page() -> None:
+async def test_a_page_rendered_in_a_subprocess_is_identical() -> None:
     assert await render_html(REPORT) == to_html(REPORT)
     assert render_html_blocking(REPORT) == to_html(REPORT)
 
 
 @pytest.mark.parametrize("program", ["/bin/false", "/nowhere/python"])
-async def test_without_another_process_there_is_a_page_all_the_same(
+async def test_a_plain_page_is_shown_when_the_rendering_process_fails(
     program: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(html_worker.sys, "executable", program)
@@ -69,7 +69,7 @@ async def test_without_another_process_there_is_a_page_all_the_same(
     assert await render_html(REPORT) == to_plain_html(REPORT)
 
 
-async def test_the_event_loop_runs_on_while_a_page_is_made(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_rendering_a_page_does_not_block_the_event_loop(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     begun, goes_on = tmp_path / "begun", tmp_path / "goes_on"
     python = tmp_path / "python"
     wait = f"touch '{begun}'; until test -e '{goes_on}'; do sleep 0.02; done"
@@ -85,7 +85,7 @@ async def test_the_event_loop_runs_on_while_a_page_is_made(tmp_path: Path, monke
     assert await page == to_html(REPORT)
 
 
-def test_no_text_is_left_out_however_deep_it_stands() -> None:
+def test_deeply_nested_text_is_not_left_out_of_the_page() -> None:
     for depth in range(8, 24):
         for text in (
             ">" * depth + " submerged",

@@ -1,4 +1,4 @@
-"""What else the research service promises: plans, prices, limits, follow-ups, forgetting, one follower."""
+"""Further promises of the research service: plans, prices, limits, follow-up questions, deletion, one follower."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": Tru
 
 
 class Brain:
-    """Plans when asked for a plan, researches otherwise, and answers questions; keeps what it was asked."""
+    """Plans, researches or answers questions, depending on the request, and records all requests."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -47,7 +47,7 @@ async def finished(desk: Desk, service: Research) -> Job:
     return await service.job(job.id)
 
 
-async def test_a_plan_is_shown_changed_and_approved_before_the_research_runs(desk: Desk, brain: Brain) -> None:
+async def test_a_plan_can_be_revised_and_is_approved_before_the_research_runs(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job, _ = await service.start(PLANNED)
     await lines_while_time_passes(desk, service, job)
@@ -66,7 +66,7 @@ async def test_a_plan_is_shown_changed_and_approved_before_the_research_runs(des
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is State.COMPLETED
     assert brain.turns[2].agent_config["collaborative_planning"] is False
-    assert len(brain.turns[2].steps) == 5  # two questions, two plans, and the yes: one chain
+    assert len(brain.turns[2].steps) == 5  # one chain: the brief, a plan, the wish, the next plan and the yes
     assert desk.creates == 3
 
 
@@ -85,7 +85,7 @@ async def test_an_approved_plan_is_still_approved_when_its_start_is_repeated(des
     assert len(brain.turns) == 2
 
 
-async def test_a_plan_waits_across_processes_and_is_cancelled_without_a_call(desk: Desk) -> None:
+async def test_a_waiting_plan_survives_a_restart_and_is_cancelled_without_an_api_call(desk: Desk) -> None:
     first = desk.service()
     job, _ = await first.start(PLANNED)
     await lines_while_time_passes(desk, first, job)
@@ -97,7 +97,7 @@ async def test_a_plan_waits_across_processes_and_is_cancelled_without_a_call(des
     assert len(desk.api.log()["requests"]) == calls
 
 
-async def test_what_needs_a_yes_to_its_price_sends_nothing_before_it(desk: Desk) -> None:
+async def test_a_run_that_needs_a_yes_to_its_price_sends_nothing_before_it(desk: Desk) -> None:
     service = desk.service()
     order = replace(ORDER, agent="deep-research-max-preview-04-2026")
     job, _ = await service.start(order, confirm=True)
@@ -108,7 +108,7 @@ async def test_what_needs_a_yes_to_its_price_sends_nothing_before_it(desk: Desk)
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_question_about_a_report_goes_on_from_its_research(desk: Desk, brain: Brain) -> None:
+async def test_a_question_about_a_report_continues_the_interaction_of_the_research(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job = await finished(desk, service)
     answer = await service.follow_up(job.id, "What moves the sea?", "gemini-3.8-flash")
@@ -116,7 +116,9 @@ async def test_a_question_about_a_report_goes_on_from_its_research(desk: Desk, b
     assert any("The moon moves the sea" in str(step) for step in brain.turns[-1].steps)
 
 
-async def test_a_question_is_answered_from_the_saved_report_when_the_server_forgot(desk: Desk, brain: Brain) -> None:
+async def test_a_question_uses_the_saved_report_when_the_server_deleted_the_interaction(
+    desk: Desk, brain: Brain
+) -> None:
     service = desk.service()
     job = await finished(desk, service)
     await service._client.delete(job.interaction_id or "")
@@ -140,7 +142,7 @@ async def test_a_question_before_there_is_a_report_is_refused(desk: Desk) -> Non
         (Quotas(usd_per_day=3), r"up to \$3.00 were spent"),
     ],
 )
-async def test_a_limit_refuses_another_research_and_never_the_same_one(
+async def test_a_limit_refuses_a_new_order_but_not_a_repeat_of_the_same_order(
     desk: Desk, limits: Quotas, message: str
 ) -> None:
     service = desk.service()
@@ -151,7 +153,7 @@ async def test_a_limit_refuses_another_research_and_never_the_same_one(
     await service.start(replace(ORDER, brief="Another", user="bob"), limits=limits)
 
 
-async def test_forgetting_deletes_job_report_and_interaction_and_says_so(desk: Desk) -> None:
+async def test_forgetting_deletes_job_report_and_interaction_and_returns_a_receipt(desk: Desk) -> None:
     service = desk.service()
     job = await finished(desk, service)
     receipt = await service.forget(job.id)
@@ -164,7 +166,7 @@ async def test_forgetting_deletes_job_report_and_interaction_and_says_so(desk: D
         await service.job(job.id)
 
 
-async def test_a_report_stays_while_the_server_refuses_to_delete_it_unless_one_insists(desk: Desk) -> None:
+async def test_a_report_is_kept_if_the_server_refuses_to_delete_it_unless_forced(desk: Desk) -> None:
     service = desk.service()
     job = await finished(desk, service)
     desk.api.faults({"on": "delete", "status": 403, "times": 0})
@@ -176,7 +178,7 @@ async def test_a_report_stays_while_the_server_refuses_to_delete_it_unless_one_i
         await service.job(job.id)
 
 
-async def test_a_report_of_another_server_stays_and_no_id_of_it_reaches_this_one(desk: Desk) -> None:
+async def test_a_job_of_another_server_is_forgotten_only_if_forced_and_without_a_request(desk: Desk) -> None:
     job = await finished(desk, desk.service())
     elsewhere = desk.service(name="another")
     asked = len(desk.api.log()["requests"])
@@ -187,7 +189,7 @@ async def test_a_report_of_another_server_stays_and_no_id_of_it_reaches_this_one
     assert len(desk.api.log()["requests"]) == asked
 
 
-async def test_documents_and_pictures_reach_the_research(desk: Desk, brain: Brain) -> None:
+async def test_a_brief_and_its_files_are_sent_together_as_input(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     picture = {"type": "image", "mime_type": "image/png", "data": "iVBORw0KGgo="}
     job, _ = await service.start(replace(ORDER, inputs=(picture,)))
@@ -195,7 +197,7 @@ async def test_documents_and_pictures_reach_the_research(desk: Desk, brain: Brai
     assert [part["type"] for part in brain.turns[0].steps[0]["content"]] == ["text", "image"]
 
 
-async def test_two_that_watch_the_same_job_make_one_follower(desk: Desk) -> None:
+async def test_two_processes_that_watch_one_job_open_one_stream(desk: Desk) -> None:
     first, second = desk.service(), desk.service()
     job, watching = await begin(desk, first)
     other = second.watch(job.id)
@@ -207,7 +209,7 @@ async def test_two_that_watch_the_same_job_make_one_follower(desk: Desk) -> None
     assert len(streams) == 1
 
 
-async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -> None:
+async def test_a_dead_follower_is_replaced_when_its_lease_expires(desk: Desk) -> None:
     dead = desk.service()
     job, watching = await begin(desk, dead)
     watching.cancel()
@@ -222,24 +224,22 @@ async def test_a_dead_follower_is_replaced_when_its_lease_runs_out(desk: Desk) -
     assert ((await living.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_follower_that_slept_through_its_lease_gives_way_to_the_one_that_took_it(
-    desk: Desk, later: Later
-) -> None:
+async def test_a_follower_whose_lease_expired_yields_to_the_process_that_took_it(desk: Desk, later: Later) -> None:
     sleeper, other = desk.service(), desk.service()
     job, watching = await begin(desk, sleeper)
-    then = other._clock() + 1000  # as if it had run out while the process was suspended
+    then = other._clock() + 1000  # as if the lease had expired while the process was suspended
     assert await other.ledger.lease(job.id, other._worker.leases.owner, then, 5)
-    later(4)  # when it renews its lease
+    later(4)  # when the sleeper renews its lease
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching
     assert "another process holds the lease" in shown
-    assert [line for line in shown if line in LINES] == LINES  # it goes on with what the other one says
+    assert [line for line in shown if line in LINES] == LINES  # it also shows the lines that the other process writes
     assert [line for line in await taken if line in LINES] == LINES[2:]
     assert ((await other.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
 @pytest.mark.nightly
-async def test_more_researches_than_a_client_has_connections_by_default_run_side_by_side(desk: Desk) -> None:
+async def test_more_than_100_research_runs_proceed_in_parallel(desk: Desk) -> None:
     service = desk.service(create_timeout_s=60)
     jobs = [(await service.start(replace(ORDER, brief=f"Tides {n}")))[0] for n in range(108)]
     watching = [asyncio.create_task(lines(service, job)) for job in jobs]
@@ -253,10 +253,10 @@ async def test_more_researches_than_a_client_has_connections_by_default_run_side
 
 
 async def _nothing(job_id: str, owner: str) -> None:
-    """A process that died hands nothing back."""
+    """Releases no lease, like a process that has died."""
 
 
-async def test_closing_while_the_create_is_on_its_way_waits_for_the_id(desk: Desk) -> None:
+async def test_close_waits_for_the_interaction_id_of_a_create_in_flight(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     while (await service.job(job.id)).state is not State.STARTING:
@@ -266,7 +266,7 @@ async def test_closing_while_the_create_is_on_its_way_waits_for_the_id(desk: Des
     assert (job.state, job.interaction_id) == (State.RUNNING, desk.api.interactions()[0]["id"])
 
 
-async def test_a_refused_attempt_is_not_paid_for_twice_later(desk: Desk) -> None:
+async def test_repeated_orders_after_a_refused_attempt_share_one_new_job(desk: Desk) -> None:
     desk.api.faults({"on": "create", "status": 403})
     service = desk.service()
     refused, _ = await service.start(ORDER)

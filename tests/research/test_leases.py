@@ -1,4 +1,4 @@
-"""Leases: one statement renews all of a process; each that is lost is told, and a database that is away costs none."""
+"""Leases: one statement renews all leases of a process, lost leases are signalled, and short outages lose none."""
 
 from __future__ import annotations
 
@@ -19,7 +19,7 @@ SECONDS = 30.0
 
 
 class Watched(Ledger):
-    """A ledger that says when leases were renewed."""
+    """A ledger that reports each renewal of leases, and whose database can be made unavailable."""
 
     def __init__(self, url: str) -> None:
         super().__init__(url)
@@ -40,8 +40,8 @@ def ledger(tmp_path: Path) -> Watched:
 
 
 async def renewal(ledger: Watched, later: Later) -> Collection[str]:
-    """What is renewed the next time."""
-    await asyncio.sleep(0)  # whoever renews begins to wait
+    """The jobs whose leases the next renewal extends."""
+    await asyncio.sleep(0)  # the renewing task begins to wait
     later(SECONDS / 3)
     return await asyncio.wait_for(ledger.renewed.get(), 60)
 
@@ -51,7 +51,7 @@ async def jobs(ledger: Ledger, count: int) -> list[str]:
     return [(await ledger.add(job))[0].id for job in made]
 
 
-async def test_leases_are_renewed_together_and_no_longer_than_they_are_held(ledger: Watched, later: Later) -> None:
+async def test_held_leases_are_renewed_together_and_released_leases_are_not(ledger: Watched, later: Later) -> None:
     leases, [other, *ids] = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 6)
     async with AsyncExitStack() as stack:
         lost = [await stack.enter_async_context(leases.hold(id_)) for id_ in ids]
@@ -65,7 +65,7 @@ async def test_leases_are_renewed_together_and_no_longer_than_they_are_held(ledg
         assert [*await renewal(ledger, later)] == [ids[0]]
 
 
-async def test_only_the_one_that_somebody_else_took_is_lost(ledger: Watched, later: Later) -> None:
+async def test_only_the_lease_that_another_process_took_is_lost(ledger: Watched, later: Later) -> None:
     leases, (kept, taken) = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 2)
     async with leases.hold(kept) as mine, leases.hold(taken) as theirs:
         assert mine and theirs
@@ -77,9 +77,7 @@ async def test_only_the_one_that_somebody_else_took_is_lost(ledger: Watched, lat
             assert again is None
 
 
-async def test_a_database_that_is_away_for_longer_than_a_lease_loses_them_and_not_sooner(
-    ledger: Watched, later: Later
-) -> None:
+async def test_a_database_outage_loses_a_lease_only_after_the_lease_has_expired(ledger: Watched, later: Later) -> None:
     leases, [id_] = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 1)
     async with leases.hold(id_) as lost:
         assert lost

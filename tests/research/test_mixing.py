@@ -1,4 +1,4 @@
-"""Models and agents on one chain: a question goes on from a research, a research from an answer."""
+"""Models and agents on one chain: questions continue research, and research continues answers."""
 
 from __future__ import annotations
 
@@ -25,7 +25,7 @@ SUMMARY, SHORTER = "Summarise it for my board", "Shorter, please"
 
 
 class Brain:
-    """Researches and plans as an agent, numbers its answers as a model; keeps what it was asked."""
+    """Researches and plans as an agent, gives numbered answers as a model, and records all requests."""
 
     def __init__(self) -> None:
         self.turns: list[Turn] = []
@@ -46,12 +46,12 @@ def brain() -> Brain:
 
 
 def asked(turn: Turn) -> list[str]:
-    """The texts of a request's own input."""
+    """The texts of a request's input, without the chain before it."""
     return [part["text"] for step in turn.steps[-turn.fresh :] for part in step["content"]]
 
 
 def chain(desk: Desk) -> list[tuple[str, int | None]]:
-    """Each interaction at the server, oldest first: its kind, and the place of the one that it goes on from."""
+    """Each interaction at the server, oldest first: its kind, and the index of the interaction that it continues."""
     known = desk.api.interactions()
     places: dict[str | None, int] = {line["id"]: place for place, line in enumerate(known)}
     kinds = ["agent" if line["target"].startswith("deep-research") else "model" for line in known]
@@ -72,7 +72,7 @@ async def deeper(desk: Desk, service: Research, job: Job, order: Order = DEEPER)
     return await run(desk, service, await service.with_base(job.id, order))
 
 
-async def test_research_question_question_and_research_are_one_chain(desk: Desk, brain: Brain) -> None:
+async def test_research_questions_and_further_research_form_one_chain(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     assert await ask(service, job, SUMMARY) == "Answer 1."
@@ -85,7 +85,7 @@ async def test_research_question_question_and_research_are_one_chain(desk: Desk,
     assert f"building on `{job.id}`" in started(second)
 
 
-async def test_a_chain_of_questions_goes_on_in_another_process(desk: Desk, brain: Brain) -> None:
+async def test_a_chain_of_questions_continues_in_another_process(desk: Desk, brain: Brain) -> None:
     first = desk.service()
     job = await run(desk, first, ORDER)
     await ask(first, job, SUMMARY)
@@ -97,14 +97,14 @@ async def test_a_chain_of_questions_goes_on_in_another_process(desk: Desk, brain
     assert chain(desk) == [("agent", None), ("model", 0), ("model", 1), ("agent", 2)]
 
 
-async def test_a_research_that_nothing_was_asked_about_is_built_on_itself(desk: Desk) -> None:
+async def test_a_run_continues_directly_from_a_base_without_questions(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     await deeper(desk, service, job)
     assert chain(desk) == [("agent", None), ("agent", 0)]
 
 
-async def test_with_a_plan_the_plan_goes_on_from_the_base_and_the_research_from_the_plan(desk: Desk) -> None:
+async def test_a_plan_continues_from_the_base_and_the_research_from_the_plan(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     planned = replace(DEEPER, options={**DEEPER.options, "collaborative_planning": True})
@@ -116,7 +116,7 @@ async def test_with_a_plan_the_plan_goes_on_from_the_base_and_the_research_from_
     assert chain(desk) == [("agent", None), ("agent", 0), ("agent", 1)]
 
 
-async def test_what_was_said_is_not_lost_when_the_server_has_forgotten_it(desk: Desk, brain: Brain) -> None:
+async def test_report_and_earlier_answers_are_sent_again_when_the_chain_has_expired(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     await ask(service, job, SUMMARY)
@@ -124,13 +124,11 @@ async def test_what_was_said_is_not_lost_when_the_server_has_forgotten_it(desk: 
     assert await ask(service, job, SHORTER) == "Answer 2."
     [text] = asked(brain.turns[-1])
     assert all(known in text for known in ("The moon moves the sea", SUMMARY, "Answer 1.", SHORTER))
-    await ask(service, job, "In German")  # which goes on from there
+    await ask(service, job, "In German")  # continues the new interaction
     assert len(brain.turns[-1].steps) == 3
 
 
-async def test_a_base_that_the_server_has_forgotten_is_replaced_by_its_report_once_and_said_so(
-    desk: Desk, brain: Brain
-) -> None:
+async def test_an_expired_base_is_replaced_by_its_saved_report_and_the_user_is_told(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     await ask(service, job, SUMMARY)
@@ -146,7 +144,7 @@ async def test_a_base_that_the_server_has_forgotten_is_replaced_by_its_report_on
     assert (brief["text"], image["type"]) == (DEEPER.brief, "image")
 
 
-async def test_a_base_that_nobody_knows_any_more_starts_nothing_and_says_so(desk: Desk) -> None:
+async def test_a_run_whose_base_was_deleted_fails_with_the_reason_and_starts_nothing(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     order = await service.with_base(job.id, DEEPER)
@@ -157,7 +155,7 @@ async def test_a_base_that_nobody_knows_any_more_starts_nothing_and_says_so(desk
     assert f"{job.id}, which it builds on, is forgotten here and at the server" in second.error
 
 
-async def test_the_same_words_from_the_same_research_are_one_paid_run(desk: Desk) -> None:
+async def test_the_same_brief_on_the_same_base_is_one_paid_run(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     second = await deeper(desk, service, job)
@@ -166,13 +164,13 @@ async def test_the_same_words_from_the_same_research_are_one_paid_run(desk: Desk
         await service.with_base(job.id, replace(DEEPER, brief="dig  DEEPER into the moon"))
     )
     assert (again.id, new, desk.creates) == (second.id, False, 3)
-    other, new = await service.start(DEEPER)  # the same words from nowhere are another research
+    other, new = await service.start(DEEPER)  # the same brief without a base is another job
     assert (new, other.order.base) == (True, "")
     third, new = await service.start(await service.with_base(second.id, DEEPER))
     assert (new, third.order.base) == (True, second.id)
 
 
-async def test_a_start_from_a_base_whose_outcome_is_unknown_is_not_sent_again(desk: Desk) -> None:
+async def test_a_create_with_a_base_is_not_sent_again_when_its_outcome_is_unknown(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     desk.api.faults({"on": "create", "after_accept": True, "status": 503})
@@ -180,7 +178,7 @@ async def test_a_start_from_a_base_whose_outcome_is_unknown_is_not_sent_again(de
     assert (second.state, desk.creates) == (State.START_UNKNOWN, 2)
 
 
-async def test_only_what_has_a_report_can_be_built_on(desk: Desk) -> None:
+async def test_a_run_can_build_only_on_a_job_with_a_report(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     with pytest.raises(NotFinished, match="no report that could be built on"):
@@ -189,7 +187,7 @@ async def test_only_what_has_a_report_can_be_built_on(desk: Desk) -> None:
         await service.with_base("job_nothere1", DEEPER)
 
 
-async def test_forgetting_deletes_every_answer_too_and_lists_it(desk: Desk) -> None:
+async def test_forgetting_a_job_deletes_and_lists_all_of_its_answers(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     await ask(service, job, SUMMARY)
@@ -200,7 +198,7 @@ async def test_forgetting_deletes_every_answer_too_and_lists_it(desk: Desk) -> N
     assert (len(made), desk.api.interactions()) == (3, [])
 
 
-async def test_questions_that_are_asked_at_once_are_all_remembered(desk: Desk) -> None:
+async def test_concurrent_questions_are_all_stored(desk: Desk) -> None:
     services = [desk.service() for _ in range(3)]
     job = await run(desk, services[0], ORDER)
     await asyncio.gather(*(service.follow_up(job.id, f"{n}?", MODEL) for n, service in enumerate(services)))
@@ -209,7 +207,7 @@ async def test_questions_that_are_asked_at_once_are_all_remembered(desk: Desk) -
     assert set(job.interactions) == {line["id"] for line in desk.api.interactions()}
 
 
-async def test_an_answer_that_nobody_waited_for_is_known_to_be_forgotten(desk: Desk) -> None:
+async def test_the_answer_to_a_cancelled_question_is_stored_and_deleted_with_its_job(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     asking = asyncio.create_task(service.follow_up(job.id, SUMMARY, MODEL))
@@ -224,7 +222,7 @@ async def test_an_answer_that_nobody_waited_for_is_known_to_be_forgotten(desk: D
     assert desk.api.interactions() == []
 
 
-async def test_an_answer_to_a_research_that_was_forgotten_meanwhile_does_not_stay_at_the_server(desk: Desk) -> None:
+async def test_an_answer_about_a_job_deleted_meanwhile_is_deleted_at_the_server(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     await service.ledger.delete(job.id)
@@ -234,7 +232,7 @@ async def test_an_answer_to_a_research_that_was_forgotten_meanwhile_does_not_sta
     assert [line["id"] for line in desk.api.interactions()] == [job.interaction_id]
 
 
-async def test_an_answer_without_a_text_is_not_gone_on_from(desk: Desk, brain: Brain) -> None:
+async def test_the_chain_does_not_continue_from_an_answer_without_text(desk: Desk, brain: Brain) -> None:
     service = desk.service()
     job = await run(desk, service, ORDER)
     await ask(service, job, SUMMARY)

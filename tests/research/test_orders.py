@@ -1,4 +1,4 @@
-"""Which orders are the same research: a difference that is overlooked shows a person another one's report."""
+"""Which orders count as the same job. An overlooked difference would show a person the wrong report."""
 
 from __future__ import annotations
 
@@ -29,18 +29,18 @@ ORDER = Order("Why are there tides?", "ada", "s1", "deep-research", {"thinking_s
     ],
     ids=str,
 )
-def test_an_order_that_differs_is_another_research(difference: dict[str, Any]) -> None:
+def test_orders_that_differ_have_different_keys(difference: dict[str, Any]) -> None:
     assert replace(ORDER, **difference).key != ORDER.key
 
 
 @pytest.mark.parametrize("server", ["gemini", "emulator"])
-def test_orders_of_two_servers_or_bases_are_not_the_same(server: str) -> None:
+def test_orders_for_different_servers_or_bases_have_different_keys(server: str) -> None:
     here, there = replace(ORDER, server=server), replace(ORDER, server="vertex")
     assert here.key != there.key
     assert replace(here, base="job_aaaaaaaa").key != replace(here, base="job_bbbbbbbb").key
 
 
-def test_white_space_case_and_what_was_asked_meanwhile_make_no_other_research() -> None:
+def test_whitespace_case_and_previous_interaction_do_not_change_the_key() -> None:
     again = replace(ORDER, brief="  WHY are\n there tides? ", options=dict(ORDER.options), previous="v1_later")
     assert again.key == ORDER.key
 
@@ -56,5 +56,5 @@ def test_white_space_case_and_what_was_asked_meanwhile_make_no_other_research() 
     ],
     ids=str,
 )
-def test_how_a_report_is_presented_titled_or_planned_makes_no_other_research(presented: dict[str, Any]) -> None:
+def test_title_planning_and_presentation_do_not_change_the_key(presented: dict[str, Any]) -> None:
     assert replace(ORDER, **presented).key == ORDER.key

@@ -1,4 +1,4 @@
-"""Promises of the report as a page: everything is shown, nothing runs, nothing is loaded."""
+"""The report as a page and in a chat: everything is shown, nothing runs, and nothing is loaded."""
 
 import re
 from html.parser import HTMLParser
@@ -44,7 +44,7 @@ def attacked_sources(attack: str) -> list[Source]:
 
 
 @pytest.mark.parametrize("attack", ATTACKS)
-def test_a_page_runs_and_loads_nothing_whatever_the_report_says(attack: str) -> None:
+def test_a_page_runs_and_loads_nothing_whatever_the_report_contains(attack: str) -> None:
     annotations = [url_citation(source.url, source.title, 0, 4) for source in attacked_sources(attack)]
     part = {"type": "text", "text": f"Fact {attack}\n\n# {attack}\n", "annotations": annotations}
     report = read_report(finished([part]) | {"id": attack, "agent": attack, "created": attack})
@@ -78,7 +78,7 @@ def test_only_web_addresses_are_linked_in_the_sources(attack: str) -> None:
     assert sum(token.type == "list_item_open" for token in tokens) == 5
 
 
-def test_a_page_shows_tables_pictures_raised_citations_and_sources() -> None:
+def test_a_page_shows_tables_pictures_citations_and_sources() -> None:
     text = "# T\n\n| a | b |\n|---|--:|\n| one<br>line | 2 |\n\nFact"
     part = text_part(text, ("2", "https://e.org/1"), ("Fact", "https://e.org/2"))
     page = to_html(read_report(finished([part, image()])))
@@ -92,14 +92,14 @@ def test_a_page_shows_tables_pictures_raised_citations_and_sources() -> None:
     assert 'style="text-align:right"' in page
 
 
-def test_a_picture_that_is_named_often_is_in_the_page_once() -> None:
+def test_a_picture_that_is_referenced_twice_is_embedded_once() -> None:
     page = to_html(read_report(finished([image(), text_part("x ![figure-1](figure-1.png) y")])))
 
     assert [tag for tag, _ in Page(page).tags].count("img") == 1
     assert "x <a>figure-1</a> y" in re.sub(r"<a [^>]*>", "<a>", page)
 
 
-def test_a_conversation_gets_the_text_without_what_breaks_there() -> None:
+def test_chat_text_omits_anchor_links_and_pictures() -> None:
     text = "[Market](#market) and [page](https://e.org/#a)\n\n```\n[x](#y)\n```"
     report = read_report(
         finished([text_part(text, ("[Market](#market)", "https://e.org/1")), image(), text_part("End")])
@@ -125,5 +125,5 @@ def test_a_conversation_gets_the_text_without_what_breaks_there() -> None:
         ("> ```\n![x](u)\n```\n![x](u)", "> ```\n!+[x](u)\n```\n!+[x](u)"),
     ],
 )
-def test_a_conversation_loads_no_picture_from_elsewhere(text: str, shown: str) -> None:
+def test_chat_text_loads_no_remote_pictures(text: str, shown: str) -> None:
     assert to_chat(read_report(finished([text_part(text)]))) == shown.replace("+", "\u2060") + "\n"

@@ -41,7 +41,7 @@ async def lines(service: Research, job: Job, seconds: float | None = None) -> li
 
 
 async def begin(desk: Desk, service: Research) -> tuple[Job, asyncio.Task[list[str]]]:
-    """A research that has come as far as its search."""
+    """Starts a research run and lets it proceed to its search."""
     job, _ = await service.start(ORDER)
     watching = asyncio.create_task(lines(service, job))
     while not (await service.job(job.id)).interaction_id:
@@ -52,7 +52,7 @@ async def begin(desk: Desk, service: Research) -> tuple[Job, asyncio.Task[list[s
     return job, watching
 
 
-async def test_a_research_is_shown_as_it_goes_and_ends_in_a_report_with_numbered_sources(desk: Desk) -> None:
+async def test_research_shows_its_progress_and_ends_with_a_report_with_numbered_sources(desk: Desk) -> None:
     service = desk.service()
     job, watching = await begin(desk, service)
     await desk.pass_time(2000)
@@ -71,7 +71,7 @@ async def test_a_research_is_shown_as_it_goes_and_ends_in_a_report_with_numbered
     assert desk.creates == 1
 
 
-async def test_the_intent_is_written_before_the_create_and_the_id_with_the_first_event(desk: Desk) -> None:
+async def test_a_job_is_stored_before_its_create_and_its_id_with_the_first_event(desk: Desk) -> None:
     service = desk.service()
     job, new = await service.start(ORDER)
     assert (new, job.state, job.interaction_id) == (True, State.INTENDED, None)
@@ -80,7 +80,7 @@ async def test_the_intent_is_written_before_the_create_and_the_id_with_the_first
     assert (await service.job(job.id)).interaction_id == desk.api.interactions()[0]["id"]
 
 
-async def test_the_same_order_joins_the_job_that_it_has(desk: Desk) -> None:
+async def test_a_repeated_order_joins_its_existing_job(desk: Desk) -> None:
     service, other = desk.service(), desk.service()
     job, _ = await begin(desk, service)
     same = Order(**{**ORDER.__dict__, "brief": "  why are THERE\n tides? "})
@@ -94,7 +94,7 @@ async def test_the_same_order_joins_the_job_that_it_has(desk: Desk) -> None:
     assert desk.creates == 1
 
 
-async def test_two_that_start_the_same_order_at_once_make_one_create(desk: Desk) -> None:
+async def test_concurrent_starts_of_one_order_send_one_create(desk: Desk) -> None:
     services = [desk.service() for _ in range(4)]
     jobs = [job for job, _ in await asyncio.gather(*(service.start(ORDER) for service in services))]
     assert len({job.id for job in jobs}) == 1
@@ -110,7 +110,7 @@ async def test_two_that_start_the_same_order_at_once_make_one_create(desk: Desk)
 async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
-    assert (await service.start_again(job)).id == job.id  # it is still on its way
+    assert (await service.start_again(job)).id == job.id  # the job is still running
     await lines_while_time_passes(desk, service, job)
     again = await service.start_again(job)
     assert (again.id != job.id, again.order.attempt, again.order.brief) == (True, 2, ORDER.brief)
@@ -126,7 +126,7 @@ async def test_a_deliberate_repeat_is_a_new_job(desk: Desk) -> None:
     ],
 )
 @pytest.mark.parametrize("events", [1, 4, 12])
-async def test_whatever_the_stream_does_no_line_is_repeated_and_the_report_is_whole(
+async def test_no_stream_fault_repeats_a_progress_line_or_damages_the_report(
     desk: Desk, fault: str, events: int
 ) -> None:
     desk.api.faults({"on": "create_stream", fault: events})
@@ -149,7 +149,7 @@ async def lines_while_time_passes(desk: Desk, service: Research, job: Job) -> li
     return await watching
 
 
-async def test_a_re_attached_stream_that_hangs_is_given_up_for_polling(desk: Desk) -> None:
+async def test_a_resumed_stream_that_hangs_is_replaced_by_polling(desk: Desk) -> None:
     desk.api.faults(
         {"on": "create_stream", "cut_after": 4},
         {"on": "resume", "silence_after": 2, "times": 0},
@@ -162,16 +162,16 @@ async def test_a_re_attached_stream_that_hangs_is_given_up_for_polling(desk: Des
     assert 1 <= kinds.count("resume") <= 4
 
 
-async def test_what_cannot_be_streamed_is_shown_as_it_is_read(desk: Desk) -> None:
+async def test_progress_is_shown_from_polling_when_streaming_fails(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 2}, {"on": "resume", "silence_after": 2, "times": 0})
     service = desk.service(silence_timeout_s=0.1, first_poll_s=100, max_poll_s=100)
     job, _ = await service.start(ORDER)
     shown = await lines(service, job)
-    assert [line for line in shown if not line.startswith(TROUBLE)] == LINES[:3]  # the rest came with the end
+    assert [line for line in shown if not line.startswith(TROUBLE)] == LINES[:3]  # the last line came only with the end
     assert await service.ledger.lines(await service.job(job.id)) == LINES[:3]
 
 
-async def test_polling_becomes_ever_more_seldom_and_obeys_retry_after(desk: Desk) -> None:
+async def test_polling_slows_down_and_obeys_retry_after(desk: Desk) -> None:
     waits: list[float] = []
     pass_time = desk.pass_time
 
@@ -189,12 +189,12 @@ async def test_polling_becomes_ever_more_seldom_and_obeys_retry_after(desk: Desk
     job, _ = await service.start(ORDER)
     await lines(service, job)
     polls = [r for r in desk.api.log()["requests"] if r["kind"] == "get"]
-    assert 1200 / (30 * 1.25) <= len(polls) <= 1200 / (30 * 0.75) + 8  # 20 minutes, most of it every 30 seconds
+    assert 1200 / (30 * 1.25) <= len(polls) <= 1200 / (30 * 0.75) + 8  # 20 minutes, mostly polled every 30 seconds
     assert [wait for wait in waits if wait > 30 * 1.25] == [70]
     assert len(set(waits)) > 20  # jitter: many followers do not ask at once
 
 
-async def test_usage_that_arrives_late_is_fetched_after_the_end_and_the_duration_is_measured_here(desk: Desk) -> None:
+async def test_late_usage_is_fetched_after_the_end_and_the_duration_is_measured_locally(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "no_usage": True}, {"on": "get", "no_usage": True, "times": 2})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -204,7 +204,7 @@ async def test_usage_that_arrives_late_is_fetched_after_the_end_and_the_duration
     assert job.seconds == (job.finished or 0) - job.created > 0
 
 
-async def test_a_failed_read_never_ends_a_research(desk: Desk) -> None:
+async def test_a_failed_read_never_ends_a_research_run(desk: Desk) -> None:
     desk.api.faults(
         {"on": "create_stream", "cut_after": 3},
         {"on": "resume", "status": 503, "times": 0},
@@ -245,7 +245,7 @@ async def test_a_create_whose_outcome_is_unknown_is_not_sent_again(desk: Desk, f
     assert len([r for r in desk.api.log()["requests"] if r["method"] == "POST"]) == 1
 
 
-async def test_what_may_have_been_started_is_told_and_started_again_only_on_a_yes(desk: Desk) -> None:
+async def test_an_unknown_start_is_reported_and_repeated_only_on_request(desk: Desk) -> None:
     desk.api.faults({"on": "create", "after_accept": True})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -258,7 +258,7 @@ async def test_what_may_have_been_started_is_told_and_started_again_only_on_a_ye
     assert ((await service.job(again.id)).state, desk.creates) == (State.COMPLETED, 2)
 
 
-async def test_a_create_that_started_nothing_is_sent_again_when_the_server_says_so(desk: Desk) -> None:
+async def test_a_create_that_started_nothing_is_sent_again_after_retry_after(desk: Desk) -> None:
     desk.api.faults({"on": "create", "status": 429, "retry_after_ms": 1, "times": 2})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -268,7 +268,7 @@ async def test_a_create_that_started_nothing_is_sent_again_when_the_server_says_
 
 
 @pytest.mark.parametrize("status", [403, 404])
-async def test_a_create_that_is_refused_fails_with_the_reason(desk: Desk, status: int) -> None:
+async def test_a_refused_create_fails_the_job_with_the_reason(desk: Desk, status: int) -> None:
     desk.api.faults({"on": "create", "status": status})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -280,7 +280,7 @@ async def test_a_create_that_is_refused_fails_with_the_reason(desk: Desk, status
     assert (new, again.id != job.id) == (True, True)
 
 
-async def test_a_server_that_will_not_be_read_is_an_error_and_not_the_end(desk: Desk) -> None:
+async def test_a_read_that_gets_401_raises_an_error_and_leaves_the_job_running(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 2}, {"on": "get", "status": 401})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -299,7 +299,7 @@ async def test_a_turn_that_is_cancelled_leaves_the_research_running(desk: Desk) 
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_turn_ends_in_time_while_the_research_goes_on(desk: Desk) -> None:
+async def test_a_turn_ends_after_its_time_limit_while_the_research_continues(desk: Desk) -> None:
     service = desk.service()
     job, watching = await begin(desk, service)
     assert (await lines(service, job, seconds=0.01))[:2] == LINES[:2]
@@ -307,7 +307,7 @@ async def test_a_turn_ends_in_time_while_the_research_goes_on(desk: Desk) -> Non
     watching.cancel()
 
 
-async def test_another_process_takes_the_job_up_after_the_last_event_seen(desk: Desk) -> None:
+async def test_another_process_resumes_the_job_after_the_last_event_seen(desk: Desk) -> None:
     first = desk.service()
     job, _ = await begin(desk, first)
     await first.close()
@@ -317,7 +317,7 @@ async def test_another_process_takes_the_job_up_after_the_last_event_seen(desk: 
     assert ((await second.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_start_whose_process_died_becomes_unknown(desk: Desk) -> None:
+async def test_a_start_whose_process_died_becomes_start_unknown(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.ledger.add(new_job(ORDER, 0))
     await service.ledger.change(job.id, {State.INTENDED}, now=0, state=State.STARTING)
@@ -326,7 +326,7 @@ async def test_a_start_whose_process_died_becomes_unknown(desk: Desk) -> None:
     assert ((await service.job(job.id)).state, desk.creates) == (State.START_UNKNOWN, 0)
 
 
-async def test_cancel_ends_the_research_at_the_server_and_all_calls(desk: Desk) -> None:
+async def test_cancel_ends_the_research_at_the_server_and_stops_all_requests(desk: Desk) -> None:
     service = desk.service()
     job, watching = await begin(desk, service)
     job = await service.cancel(job.id)
@@ -339,9 +339,7 @@ async def test_cancel_ends_the_research_at_the_server_and_all_calls(desk: Desk) 
 
 
 @pytest.mark.parametrize("fault", [{"status": 501}, {"status": 503}, {"status": 401}, {"drop": True}], ids=str)
-async def test_a_cancel_that_the_server_could_not_hear_is_reported_and_can_be_said_again(
-    desk: Desk, fault: dict[str, object]
-) -> None:
+async def test_a_failed_cancel_is_reported_and_can_be_repeated(desk: Desk, fault: dict[str, object]) -> None:
     desk.api.faults({"on": "cancel", **fault})
     service = desk.service()
     job, watching = await begin(desk, service)
@@ -356,7 +354,7 @@ async def test_a_cancel_that_the_server_could_not_hear_is_reported_and_can_be_sa
 
 @pytest.mark.parametrize("status", [404, 400])
 @pytest.mark.parametrize("read", [{}, {"on": "get", "status": 503}], ids=["readable", "unreadable"])
-async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(
+async def test_a_refused_cancel_is_reported_and_the_run_is_no_longer_followed(
     desk: Desk, status: int, read: dict[str, object]
 ) -> None:
     desk.api.faults({"on": "cancel", "status": status}, *([read] if read else []))
@@ -364,7 +362,7 @@ async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(
     job, watching = await begin(desk, service)
     job = await service.cancel(job.id)
     assert (job.state, "would not cancel" in job.error) == (State.CANCELLED, True)
-    assert not service._tasks.is_running(job.id)  # nothing follows it, not even until the lease is renewed
+    assert not service._tasks.is_running(job.id)  # following stops at once, not only when the lease is renewed
     await watching
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)
@@ -372,7 +370,7 @@ async def test_a_server_that_refuses_to_cancel_is_reported_and_left_alone(
     assert len(desk.api.log()["requests"]) == calls
 
 
-async def test_a_cancel_that_comes_too_late_keeps_what_was_paid_for(desk: Desk) -> None:
+async def test_a_cancel_after_the_run_has_completed_keeps_the_report(desk: Desk) -> None:
     service = desk.service()
     job, watching = await begin(desk, service)
     watching.cancel()
@@ -384,19 +382,19 @@ async def test_a_cancel_that_comes_too_late_keeps_what_was_paid_for(desk: Desk) 
     assert await late.report(job.id) is not None
 
 
-async def test_a_cancel_on_one_replica_ends_all_calls_of_the_one_that_follows(desk: Desk, later: Later) -> None:
+async def test_a_cancel_on_one_replica_stops_all_requests_of_the_replica_that_follows(desk: Desk, later: Later) -> None:
     following, cancelling = desk.service(), desk.service()
-    desk.api.faults({"on": "cancel", "status": 404})  # so that the stream goes on
+    desk.api.faults({"on": "cancel", "status": 404})  # so that the stream continues
     job, watching = await begin(desk, following)
     assert (await cancelling.cancel(job.id)).state is State.CANCELLED
-    later(4)  # when it renews its lease
+    later(4)  # when the follower renews its lease
     await asyncio.wait_for(watching, 60)
     calls = len(desk.api.log()["requests"])
     await desk.pass_time(3000)
     assert len(desk.api.log()["requests"]) == calls
 
 
-async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts_and_the_choices(desk: Desk) -> None:
+async def test_a_run_without_news_becomes_stalled_and_shows_the_facts_and_the_choices(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
     service = desk.service(stall_after_s=30, silence_timeout_s=0.1)
     job, _ = await service.start(ORDER)
@@ -415,7 +413,7 @@ async def test_silence_beyond_all_patience_is_called_stalled_with_the_facts_and_
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_research_whose_resource_moves_is_not_called_stalled(desk: Desk) -> None:
+async def test_a_run_whose_resource_changes_is_not_called_stalled(desk: Desk) -> None:
     desk.api.faults({"on": "stream", "end_after": 1, "times": 0})
     service = desk.service(stall_after_s=610, silence_timeout_s=0.1)  # less than the research takes
     job, _ = await service.start(ORDER)
@@ -423,7 +421,7 @@ async def test_a_research_whose_resource_moves_is_not_called_stalled(desk: Desk)
     assert (await service.job(job.id)).state is State.COMPLETED
 
 
-async def test_a_read_that_hangs_is_given_up_and_tried_again(desk: Desk) -> None:
+async def test_a_read_that_hangs_times_out_and_is_retried(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "hang": True})
     service = desk.service(patience=0.2)
     job, _ = await service.start(ORDER)
@@ -432,7 +430,7 @@ async def test_a_read_that_hangs_is_given_up_and_tried_again(desk: Desk) -> None
     assert (await service.job(job.id)).state is State.COMPLETED
 
 
-async def test_a_research_whose_process_died_is_finished_although_nobody_asks(desk: Desk) -> None:
+async def test_a_run_whose_process_died_is_finished_in_the_background(desk: Desk) -> None:
     first = desk.service()
     job, _ = await begin(desk, first)
     await first.close()
@@ -445,12 +443,12 @@ async def test_a_research_whose_process_died_is_finished_although_nobody_asks(de
     assert await second.resume() == []
 
 
-async def test_an_order_whose_process_died_before_it_was_sent_is_sent_once_but_not_hours_later(desk: Desk) -> None:
+async def test_an_unsent_order_of_a_dead_process_is_sent_once_but_not_after_an_hour(desk: Desk) -> None:
     now = [time.time()]
     here, there = desk.service(clock=lambda: now[0]), desk.service(clock=lambda: now[0])
     job = new_job(ORDER, now[0])
     await here.ledger.add(job)
-    assert await here.resume() == []  # somebody may be sending it just now
+    assert await here.resume() == []  # another process may be sending it right now
     now[0] += 3_700
     assert await here.resume() == []
     now[0] -= 3_600
@@ -464,7 +462,7 @@ async def test_an_order_whose_process_died_before_it_was_sent_is_sent_once_but_n
     assert ((await here.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_job_that_nobody_has_is_named(desk: Desk) -> None:
+async def test_the_error_for_an_unknown_job_names_it(desk: Desk) -> None:
     with pytest.raises(UnknownJob, match="job_nothere1"):
         await desk.service().job("job_nothere1")
 
@@ -474,7 +472,7 @@ def bytes_of(folder: Path, files: str) -> bytes:
 
 
 @pytest.mark.parametrize("refused", [False, True])
-async def test_no_key_reaches_the_log_or_the_ledger(
+async def test_no_api_key_reaches_the_log_or_the_ledger(
     desk: Desk, refused: bool, tmp_path: Path, caplog: pytest.LogCaptureFixture
 ) -> None:
     key = "AIzaSy-a-key-that-nobody-may-read-123456"
@@ -485,7 +483,7 @@ async def test_no_key_reaches_the_log_or_the_ledger(
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     assert (await service.job(job.id)).state is (State.FAILED if refused else State.COMPLETED)
-    assert {request["key"] for request in desk.api.log()["requests"]} == {fingerprint(key)}  # it was used
+    assert {request["key"] for request in desk.api.log()["requests"]} == {fingerprint(key)}  # the key was used
     await service.close()
     written = bytes_of(tmp_path, "ledger.db*")
     assert ORDER.brief.encode() in written

@@ -1,4 +1,4 @@
-"""Whatever the server gives: a report is read from it, and no word is lost on the way to a reader."""
+"""Property tests: a report can be read from any resource, and no word is lost on the way to a reader."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ anything: st.SearchStrategy[Any] = st.recursive(
 
 
 def objects(*types: str, **fields: st.SearchStrategy[Any]) -> st.SearchStrategy[dict[str, Any]]:
-    """Objects of known types, each field of the form that it should have or of any other."""
+    """Objects of known types, whose fields have the right form or any other."""
     optional = {name: values | anything for name, values in fields.items()}
     return st.fixed_dictionaries({"type": st.sampled_from(types) | anything}, optional=optional)
 
@@ -69,7 +69,7 @@ resources = st.fixed_dictionaries(
 @example(
     resource={"steps": {"type": "model_output", "content": {"type": "text", "text": "x"}}, "usage": [], "errors": 5}
 )
-def test_any_resource_is_read_and_written_in_every_form(resource: dict[str, Any]) -> None:
+def test_any_resource_can_be_read_and_written_in_every_format(resource: dict[str, Any]) -> None:
     report = read_report(resource)
 
     assert from_json(to_json(report)) == report
@@ -116,7 +116,7 @@ answers = st.lists(
 
 @MANY
 @given(steps=answers)
-def test_a_report_never_has_less_than_the_sdks_own_text(steps: list[Any]) -> None:
+def test_a_report_contains_all_of_the_output_text_of_the_sdk(steps: list[Any]) -> None:
     resource = finished(*steps) | {"updated": "2026-11-22T16:40:53Z"}
     sdks = Interaction.model_validate(resource).output_text or ""
 
@@ -168,7 +168,7 @@ def written(*pieces: str) -> st.SearchStrategy[str]:
 
 
 ANY_MARK = re.compile(MARK.pattern + r"|\\\[\d+\\\]")
-"""Also that of a source without an address of the web."""
+"""Matches every mark, also that of a source without a web address."""
 
 
 def words(text: str) -> set[str]:
@@ -188,7 +188,7 @@ citations = st.lists(
 
 @MANY
 @given(text=written(*PLAIN, *LINKS), cited=citations)
-def test_marks_cost_no_word_and_stay_through_a_relink(text: str, cited: list[Citation]) -> None:
+def test_citation_marks_remove_no_word_and_survive_url_replacement(text: str, cited: list[Citation]) -> None:
     marked, sources = cite(text, cited)
 
     assert words(ANY_MARK.sub("", marked)) == words(text)
@@ -211,7 +211,7 @@ class Shown(HTMLParser):
 
 @MANY
 @given(text=written(*PLAIN), cited=citations)
-def test_a_page_and_a_conversation_show_every_word(text: str, cited: list[Citation]) -> None:
+def test_page_and_chat_show_every_word_of_the_report(text: str, cited: list[Citation]) -> None:
     ends = [len(text[: word.end()].encode()) for word in re.finditer(r"word\d+x", text)] or [None]
     marked, sources = cite(text, [replace(one, end=ends[(one.end or 0) % len(ends)]) for one in cited])
     report = Report("t", marked, sources, (), {}, "v1_a", "a", "")
@@ -229,7 +229,7 @@ def test_a_page_and_a_conversation_show_every_word(text: str, cited: list[Citati
 @example(text="<br>\n```\n\n![x](https://e.org/x)\n```")
 @example(text="```\n```~~~\n![x](https://e.org/x)\n```\n![x](https://e.org/x)")
 @example(text="|```\n\n```<b>|\n-|-\n")
-def test_a_reader_of_a_conversation_loads_nothing_from_elsewhere(text: str) -> None:
+def test_rendered_chat_text_loads_nothing_remote(text: str) -> None:
     tokens = MarkdownIt("commonmark", {"html": True}).enable(["table", "strikethrough"]).parse(inert(text))
 
     assert words(inert(text)) == words(text)
@@ -245,7 +245,7 @@ def test_a_reader_of_a_conversation_loads_nothing_from_elsewhere(text: str) -> N
     steps=[{"type": "google_search_call", "arguments": {"queries": 5}}, {"type": "thought", "summary": 5}], event=5
 )
 @example(steps=[{"type": "url_context_call", "arguments": {"urls": {}}}, 5, None, "x"], event=None)
-def test_progress_is_read_from_anything_as_far_as_it_can_be_read(steps: list[Any], event: Any) -> None:
+def test_progress_is_read_from_malformed_steps_as_far_as_possible(steps: list[Any], event: Any) -> None:
     good = {"type": "thought", "summary": [{"type": "text", "text": "**Planning**"}]}
 
     assert progress_lines({"steps": [*steps, good]})[-1] == "Planning"

@@ -1,4 +1,4 @@
-"""Redirect links are resolved on request only, side by side, once, and without calling anybody but Google."""
+"""Redirect links are resolved only on request, in parallel, once, and with requests to Google only."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TARGETS = {
 
 
 class Google:
-    """The server of the redirects; all answers wait until as many are asked for as may be at once."""
+    """The redirect server. It answers only when as many requests have arrived as the client may send at once."""
 
     def __init__(self) -> None:
         self.asked: list[str] = []
@@ -47,13 +47,13 @@ class Google:
                 self.end_headers()
 
             def log_message(self, *args: object) -> None:
-                """Says nothing."""
+                """Logs nothing."""
 
         self.server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self.server.serve_forever, kwargs={"poll_interval": 0.01}, daemon=True).start()
 
     def http(self) -> httpx2.AsyncClient:
-        """A client for which Google is here and everybody else nowhere."""
+        """A client that sends requests for Google to this server and fails for every other host."""
 
         async def reroute(request: httpx2.Request) -> None:
             assert request.url.host == "vertexaisearch.cloud.google.com"
@@ -72,7 +72,7 @@ def google() -> Iterator[Google]:
 
 @pytest.fixture
 def brain() -> Brain:
-    """A report whose words are each cited by a redirect of that name, and one by a page."""
+    """A report that cites a redirect for each word of TARGETS, and a page for one more word."""
 
     def cite(turn: Turn) -> Iterator[TimedStep]:
         text = "# Tides\n\nBy the sea, " + ", ".join(TARGETS) + "."
@@ -82,7 +82,7 @@ def brain() -> Brain:
     return cite
 
 
-async def test_redirects_are_resolved_on_request_side_by_side_and_once(desk: Desk, google: Google) -> None:
+async def test_redirects_are_resolved_on_request_in_parallel_and_once(desk: Desk, google: Google) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     with pytest.raises(NotFinished):
@@ -105,13 +105,13 @@ async def test_redirects_are_resolved_on_request_side_by_side_and_once(desk: Des
     assert (await desk.service().report(job.id)) == report
 
 
-async def test_what_was_resolved_is_not_asked_for_again(desk: Desk, google: Google) -> None:
+async def test_resolved_redirects_are_not_requested_again(desk: Desk, google: Google) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
     await service.resolve_links(job.id, google.http())
     google.asked.clear()
-    google.together.abort()  # the next ones are two: they need not wait for others
+    google.together.abort()  # only two requests follow, too few for the barrier
     await service.resolve_links(job.id, google.http())
     assert sorted(google.asked) == ["router", "script"]
 
@@ -183,5 +183,5 @@ PRIVATE_HOSTS = [
         ("", False),
     ],
 )
-def test_an_address_of_a_private_network_is_never_shown_as_where_a_link_leads(url: str, public: bool) -> None:
+def test_is_public_accepts_web_addresses_and_rejects_private_networks(url: str, public: bool) -> None:
     assert is_public(url) is public

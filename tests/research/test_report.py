@@ -1,4 +1,4 @@
-"""Promises of the report: read whole from whatever the wire gives, kept and written without loss."""
+"""The report: read completely from any answer of the API, stored and written without loss."""
 
 import base64
 import json
@@ -15,7 +15,7 @@ from tools.research.report.reading import Picture, Report, from_json, read_repor
 from tools.research.report.rendering import to_chat, to_html, to_markdown, to_markdown_file
 
 
-def test_a_research_with_a_chart_is_read_whole() -> None:
+def test_a_report_with_a_chart_is_read_completely() -> None:
     text = "# TPU history\n\nThe first was announced in May 2016. Version 4 came in 2021.\n\nSources: [1] [2]\n"
     part = text_part(
         text, ("announced in May 2016", "https://e.org/v1"), ("Version 4 came in 2021", "https://e.org/v4")
@@ -35,13 +35,13 @@ def test_a_research_with_a_chart_is_read_whole() -> None:
     assert to_markdown(report).endswith("## Sources\n\n1. [V1](https://e.org/v1)\n2. [V4](https://e.org/v4)\n")
 
 
-def test_offsets_count_from_their_own_text_part() -> None:
+def test_citation_offsets_are_relative_to_their_text_part() -> None:
     parts = [text_part("Ü one ", ("one", "https://e.org/1")), text_part("ß two", ("two", "https://e.org/2"))]
 
     assert short(read_report(finished(parts)).text) == "Ü one{1} ß two{2}"
 
 
-def test_text_around_a_picture_is_kept_with_the_picture_between() -> None:
+def test_a_picture_keeps_its_place_between_two_texts() -> None:
     parts = [text_part("Before", ("Before", "https://e.org/1")), image("image/jpeg"), text_part("After")]
 
     report = read_report(finished(SEARCH, parts))
@@ -49,7 +49,7 @@ def test_text_around_a_picture_is_kept_with_the_picture_between() -> None:
     assert short(report.text) == "Before{1}\n\n![figure-1](figure-1.png)\n\nAfter"
 
 
-def test_all_that_was_written_is_the_report_whatever_stands_between() -> None:
+def test_a_report_contains_all_outputs_whatever_steps_come_between() -> None:
     later = {"type": "of_a_later_version", "text": "No answer."}
     steps = [
         [text_part("I look it up.")],
@@ -74,14 +74,14 @@ def test_all_that_was_written_is_the_report_whatever_stands_between() -> None:
     "value", [5, True, "x", [], [1], {}, {"text": "x"}, None, 2.5, [[[]]], [{"end_index": {}}], "\ud800"]
 )
 @pytest.mark.parametrize("name", ["id", "agent", "model", "created", "usage", "errors", "status", "x"])
-def test_a_value_of_unexpected_type_costs_only_itself(name: str, value: Any) -> None:
+def test_a_field_of_unexpected_type_does_not_affect_the_rest_of_the_report(name: str, value: Any) -> None:
     report = read_report(finished([text_part("# T\n\nx", ("x", "https://e.org/1"))]) | {name: value})
 
     assert (report.title, short(report.text)) == ("T", "# T\n\nx{1}")
     assert from_json(to_json(report)) == report
 
 
-def test_a_single_object_counts_as_a_list_of_one() -> None:
+def test_a_single_object_is_read_as_a_list_of_one() -> None:
     part = {
         "type": "text",
         "text": "x",
@@ -91,7 +91,7 @@ def test_a_single_object_counts_as_a_list_of_one() -> None:
     assert short(read_report({"steps": {"type": "model_output", "content": part}}).text) == "x{1}"
 
 
-def test_an_offset_behind_its_part_does_not_reach_into_the_next() -> None:
+def test_an_offset_past_the_end_of_its_part_does_not_reach_the_next_part() -> None:
     first = {"type": "text", "text": "One.", "annotations": [url_citation("https://e.org/1", "1", 0, 10**12)]}
 
     assert short(read_report(finished([first, text_part(" Two.")], [text_part("Three.")])).text) == (
@@ -99,13 +99,13 @@ def test_an_offset_behind_its_part_does_not_reach_into_the_next() -> None:
     )
 
 
-def test_only_the_last_turn_of_a_timeline_is_the_report() -> None:
+def test_only_outputs_after_the_last_user_input_are_the_report() -> None:
     question = {"type": "user_input", "content": [{"type": "text", "text": "Why?"}]}
 
     assert read_report(finished(question, [text_part("Old")], question, [text_part("New")], THOUGHT)).text == "New"
 
 
-def test_a_picture_without_data_is_said_not_swallowed() -> None:
+def test_a_picture_without_data_is_mentioned_in_the_report() -> None:
     pictures = [{"type": "image", "uri": "https://e.org/c.png"}, {"type": "image", "data": "§"}]
 
     report = read_report(finished([text_part("T"), *pictures]))
@@ -127,7 +127,7 @@ def test_a_picture_without_data_is_said_not_swallowed() -> None:
     ],
 )
 @pytest.mark.parametrize("claim", ["image/png", "image/html", "text/html", "image/svg+xml", "image/../x", None, 5])
-def test_a_picture_is_what_its_bytes_are(start: bytes, name: str, mime_type: str, claim: Any) -> None:
+def test_the_type_of_a_picture_is_detected_from_its_bytes(start: bytes, name: str, mime_type: str, claim: Any) -> None:
     data = base64.b64encode(start + b"<script>").decode()
 
     report = read_report(finished([{"type": "image", "mime_type": claim, "data": data}]))
@@ -148,7 +148,9 @@ PRETENDERS = [
 
 @pytest.mark.parametrize("data", PRETENDERS)
 @pytest.mark.parametrize("claim", ["image/png", "image/svg+xml", "image/html", "text/html"])
-def test_what_a_browser_would_run_is_no_picture(data: bytes, claim: str, tmp_path: Path) -> None:
+def test_data_that_a_browser_would_run_is_not_shown_or_saved_as_a_picture(
+    data: bytes, claim: str, tmp_path: Path
+) -> None:
     part = {"type": "image", "mime_type": claim, "data": base64.b64encode(data).decode()}
 
     report = read_report(finished([text_part("T"), part, image()]))
@@ -160,7 +162,7 @@ def test_what_a_browser_would_run_is_no_picture(data: bytes, claim: str, tmp_pat
 
 
 @pytest.mark.parametrize("data", PRETENDERS)
-def test_a_kept_report_brings_no_file_that_a_browser_would_run(data: bytes) -> None:
+def test_loading_a_stored_report_drops_files_that_a_browser_would_run(data: bytes) -> None:
     kept = json.loads(to_json(read_report(finished([image()]))))
     picture = {"name": "figure-2.html", "mime_type": "image/html", "data": base64.b64encode(data).decode()}
     disguised = {"name": "a/../x.html", "mime_type": "text/html", "data": base64.b64encode(PNG).decode()}
@@ -194,7 +196,7 @@ def test_the_title_is_the_first_heading_or_line(text: str, title: str) -> None:
     assert read_report(finished([text_part(text)])).title == title
 
 
-def test_no_resource_makes_reading_or_writing_a_report_fail() -> None:
+def test_no_malformed_resource_breaks_reading_or_writing_a_report() -> None:
     for seed in range(100):
         chance = random.Random(seed)
         report = read_report(any_resource(chance))
@@ -230,7 +232,7 @@ def any_resource(chance: random.Random) -> dict[str, Any]:
     return chance.choice([resource, resource, resource, {"steps": anything()}])
 
 
-def test_a_saved_report_is_whole_and_reads_back(tmp_path: Path) -> None:
+def test_a_saved_report_is_complete_and_can_be_read_back(tmp_path: Path) -> None:
     report = read_report(finished([text_part("# 研究\n\nFact", ("Fact", "https://e.org/1")), image()]))
     folder = tmp_path / "new" / "job"
 
@@ -244,7 +246,9 @@ def test_a_saved_report_is_whole_and_reads_back(tmp_path: Path) -> None:
     assert save(report, folder, ["md"]) == [folder / "report.md", folder / "figure-1.png"]
 
 
-def test_a_failed_write_leaves_the_earlier_file_and_no_rest(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_failed_write_keeps_the_earlier_file_and_leaves_no_partial_file(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     report = read_report(finished([text_part("First")]))
     save(report, tmp_path / "out", ["md"])
 
@@ -260,14 +264,14 @@ def test_a_failed_write_leaves_the_earlier_file_and_no_rest(tmp_path: Path, monk
     assert (tmp_path / "out" / "report.md").read_text() == "First\n"
 
 
-def test_an_unknown_format_writes_nothing_and_names_the_known_ones(tmp_path: Path) -> None:
+def test_an_unknown_format_writes_nothing_and_the_error_names_the_known_ones(tmp_path: Path) -> None:
     with pytest.raises(ValueError, match="pdf: use md, html, json"):
         save(read_report(finished([text_part("x")])), tmp_path / "out", ["md", "pdf"])
 
     assert not (tmp_path / "out").exists()
 
 
-def test_a_picture_of_a_foreign_report_cannot_be_written_elsewhere(tmp_path: Path) -> None:
+def test_the_name_of_a_picture_cannot_lead_outside_the_output_folder(tmp_path: Path) -> None:
     picture = Picture("../../evil.png", "image/png", PNG)
     report = Report("t", "x", (), (picture,), {}, "v1_a", "a", "")
 
@@ -275,12 +279,12 @@ def test_a_picture_of_a_foreign_report_cannot_be_written_elsewhere(tmp_path: Pat
 
 
 @pytest.mark.parametrize("text", ["[]", "{}", '{"sources": [], "pictures": [{}]}', "nonsense"])
-def test_json_that_is_no_report_is_refused(text: str) -> None:
+def test_json_that_is_not_a_report_is_refused(text: str) -> None:
     with pytest.raises(ValueError):
         from_json(text)
 
 
-def test_a_markdown_file_is_readable_as_it_is_with_its_sources_as_footnotes() -> None:
+def test_a_markdown_file_lists_its_sources_as_footnotes() -> None:
     text, sources = cite("One. Two.", [Citation("A", "https://a.example/", 4), Citation("B", "https://b.example/", 9)])
     written = to_markdown_file(Report("", text, sources, (), {}, "v1_a", "a", ""))
     assert written == "One.[^1] Two.[^2]\n\n[^1]: [A](https://a.example/)\n[^2]: [B](https://b.example/)\n"

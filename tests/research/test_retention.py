@@ -1,4 +1,4 @@
-"""The server keeps interactions for a time; what that means for a research is said before and after."""
+"""The server keeps interactions for a limited time: a warning comes before, an explanation after."""
 
 from __future__ import annotations
 
@@ -37,7 +37,7 @@ def planning(turn: Turn) -> Iterator[TimedStep]:
 
 
 class Clock:
-    """The time of this side, which the test sets."""
+    """A clock that the test sets."""
 
     now = BEGAN
 
@@ -51,7 +51,7 @@ def clock() -> Clock:
 
 
 def service(desk: Desk, clock: Clock) -> Research:
-    """A service that lives in the test's time."""
+    """A service that uses the test's clock."""
     plain = desk.service()
     desk.services[-1] = Research(
         plain.ledger, plain._client, timeouts=plain._timeouts, sleep=desk.pass_time, clock=clock, retention=RETENTION
@@ -65,19 +65,19 @@ async def planned(desk: Desk, service: Research) -> Job:
     return await service.job(job.id)
 
 
-async def test_how_long_the_server_keeps_a_research_counts_from_when_it_named_it(desk: Desk, clock: Clock) -> None:
+async def test_retention_is_counted_from_the_start_at_the_server(desk: Desk, clock: Clock) -> None:
     desk_service = service(desk, clock)
     job, _ = await desk_service.start(ORDER, confirm=True)
     assert job.kept_until(RETENTION) is None
-    clock.now += 3 * DAY  # until somebody agrees to the price
+    clock.now += 3 * DAY  # until a person agrees to the price
     await desk_service.approve(job.id)
     await lines_while_time_passes(desk, desk_service, job)
     job = await desk_service.job(job.id)
     assert (job.state, job.kept_until(RETENTION)) == (State.COMPLETED, BEGAN + 3 * DAY + RETENTION)
-    assert replace(job, started=None).kept_until(RETENTION) == BEGAN + RETENTION  # of an older ledger
+    assert replace(job, started=None).kept_until(RETENTION) == BEGAN + RETENTION  # as in an older ledger
 
 
-async def test_a_plan_that_is_about_to_be_forgotten_is_warned_of_once(
+async def test_a_warning_is_logged_once_before_the_server_deletes_a_waiting_plan(
     desk: Desk, clock: Clock, caplog: pytest.LogCaptureFixture
 ) -> None:
     caplog.set_level(logging.WARNING, "tools.research")
@@ -94,7 +94,7 @@ async def test_a_plan_that_is_about_to_be_forgotten_is_warned_of_once(
     assert (await keeping.job(job.id)).state is State.AWAITING_APPROVAL
 
 
-async def test_a_yes_to_a_plan_that_the_server_has_forgotten_ends_with_the_reason_and_the_way_out(
+async def test_a_yes_to_an_expired_plan_starts_nothing_and_names_the_reason_and_next_step(
     desk: Desk, clock: Clock
 ) -> None:
     asked = service(desk, clock)

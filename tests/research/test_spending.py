@@ -1,4 +1,4 @@
-"""What research costs is counted where it is spent, and no way around leads to another run."""
+"""The cost of research is recorded when it is spent, and nothing gets around a limit."""
 
 from __future__ import annotations
 
@@ -48,7 +48,7 @@ def brain() -> Brain:
 
 
 class Clock:
-    """Seconds since the epoch, as a test says."""
+    """A clock in seconds since the epoch that a test moves."""
 
     def __init__(self) -> None:
         self.now = 1_790_000_000.0
@@ -63,7 +63,7 @@ async def kinds(service: Research) -> list[Kind]:
 
 
 async def end(desk: Desk, service: Research, job: Job) -> Job:
-    """The job when it needs nobody any more, or waits for a person."""
+    """The job once it has ended or waits for a person."""
     await lines_while_time_passes(desk, service, job)
     return await service.job(job.id)
 
@@ -78,7 +78,7 @@ async def run(desk: Desk, service: Research, brief: str, limits: Quotas | None =
 
 
 async def running(service: Research, brief: str, limits: Quotas | None = None) -> Job:
-    """A run that the server has."""
+    """A run that the server has started."""
     job, new = await service.start(replace(ORDER, brief=brief), limits=limits)
     assert new
     while not (job := await service.job(job.id)).interaction_id:
@@ -86,7 +86,7 @@ async def running(service: Research, brief: str, limits: Quotas | None = None) -
     return job
 
 
-async def test_every_create_that_the_server_took_is_one_entry_of_its_kind(desk: Desk) -> None:
+async def test_every_accepted_create_is_recorded_once_with_its_kind(desk: Desk) -> None:
     service = desk.service()
     await run(desk, service, "Waves")
     job, _ = await service.start(PLANNED)
@@ -99,7 +99,7 @@ async def test_every_create_that_the_server_took_is_one_entry_of_its_kind(desk: 
     assert desk.creates == 4
 
 
-async def test_a_price_that_waits_and_a_no_to_it_spend_nothing(desk: Desk) -> None:
+async def test_a_price_that_is_pending_or_declined_spends_nothing(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER, confirm=True)
     assert await lines(service, job) == []
@@ -107,7 +107,7 @@ async def test_a_price_that_waits_and_a_no_to_it_spend_nothing(desk: Desk) -> No
     assert (await kinds(service), desk.creates) == ([], 0)
 
 
-async def test_a_retry_after_a_create_that_started_nothing_is_not_counted_twice(desk: Desk) -> None:
+async def test_a_create_that_is_retried_is_counted_once(desk: Desk) -> None:
     desk.api.faults({"on": "create", "status": 429, "retry_after_ms": 1, "times": 2})
     service = desk.service()
     await run(desk, service, "Tides")
@@ -124,7 +124,7 @@ async def test_a_run_that_the_server_refused_to_start_is_not_counted(desk: Desk,
     await run(desk, service, ORDER.brief, limits)
 
 
-async def test_a_start_whose_outcome_is_unknown_is_counted_and_so_is_the_one_after_it(desk: Desk) -> None:
+async def test_an_unknown_start_and_its_repeat_are_both_counted(desk: Desk) -> None:
     desk.api.faults({"on": "create", "after_accept": True})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -134,7 +134,7 @@ async def test_a_start_whose_outcome_is_unknown_is_counted_and_so_is_the_one_aft
     assert (await kinds(service), desk.creates) == ([Kind.RUN, Kind.RUN], 2)
 
 
-async def test_the_usage_of_a_finished_run_stands_beside_its_estimate(desk: Desk) -> None:
+async def test_the_usage_of_a_finished_run_is_stored_with_its_estimate(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, "Tides")
     [entry] = await service.ledger.spending()
@@ -143,7 +143,7 @@ async def test_the_usage_of_a_finished_run_stands_beside_its_estimate(desk: Desk
     assert entry.usage["total_tokens"] > 0
 
 
-async def test_a_question_about_a_report_is_counted_with_its_model_and_not_as_a_create(desk: Desk) -> None:
+async def test_a_question_is_recorded_with_its_model_and_does_not_count_as_a_create(desk: Desk) -> None:
     service, limits = desk.service(), only(per_day=1)
     job = await run(desk, service, "Tides", limits)
     await service.follow_up(job.id, "Who moves the sea?", MODEL, limits=limits)
@@ -151,7 +151,7 @@ async def test_a_question_about_a_report_is_counted_with_its_model_and_not_as_a_
     assert (entry.kind, entry.agent, entry.job, entry.estimate) == (Kind.QUESTION, MODEL, job.id, 0.1)
 
 
-async def test_a_question_that_the_day_has_no_dollars_for_is_not_asked(desk: Desk) -> None:
+async def test_a_question_over_the_daily_dollar_limit_is_not_sent(desk: Desk) -> None:
     service = desk.service()
     job = await run(desk, service, "Tides")
     asked = len(desk.api.log()["requests"])
@@ -162,7 +162,7 @@ async def test_a_question_that_the_day_has_no_dollars_for_is_not_asked(desk: Des
 
 
 def only(**values: float) -> Quotas:
-    """Quotas of which only some can be reached."""
+    """Quotas of which only the given limits can be reached."""
     return ROOMY.model_copy(update=values)
 
 
@@ -170,19 +170,19 @@ Around = Callable[[Desk, Research, Quotas], Awaitable[None]]
 
 
 async def cancelling(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A run that was begun and then cancelled."""
+    """A run that is cancelled."""
     job = await running(service, "Cancelled", limits)
     assert (await service.cancel(job.id)).state is State.CANCELLED
 
 
 async def forgetting(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A run that is forgotten, with all that is known of it."""
+    """A finished run whose job and report are deleted."""
     await service.forget((await run(desk, service, "Forgotten", limits)).id)
     assert await service.jobs("ada") == []
 
 
 async def repeating(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A run that failed at the server, and would be ordered anew."""
+    """A cancelled run, and a refused attempt to repeat it."""
     await service.cancel((await running(service, "Repeated", limits)).id)
     [job] = await service.jobs("ada")
     with pytest.raises(LimitReached):
@@ -190,7 +190,7 @@ async def repeating(desk: Desk, service: Research, limits: Quotas) -> None:
 
 
 async def planning(desk: Desk, service: Research, limits: Quotas) -> None:
-    """A plan, which is cancelled and not run."""
+    """A plan, a refused attempt to revise it, and its cancellation."""
     job, _ = await service.start(replace(PLANNED, brief="Planned"), limits=limits)
     assert (await end(desk, service, job)).state is State.AWAITING_APPROVAL
     with pytest.raises(LimitReached):
@@ -200,7 +200,7 @@ async def planning(desk: Desk, service: Research, limits: Quotas) -> None:
 
 
 async def approving_later(desk: Desk, service: Research, limits: Quotas) -> None:
-    """Prices that were asked for while there was room, and two of which are agreed to afterwards."""
+    """Two prices that were quoted while the limit allowed both, of which only the first can be approved."""
     orders = [replace(ORDER, brief=brief) for brief in ("First", "Second")]
     first, second = [(await service.start(order, limits=limits, confirm=True))[0] for order in orders]
     await service.approve(first.id, limits=limits)
@@ -214,7 +214,7 @@ async def approving_later(desk: Desk, service: Research, limits: Quotas) -> None
     "around", [cancelling, forgetting, repeating, planning, approving_later], ids=lambda f: f.__name__
 )
 @pytest.mark.parametrize("limits", [{"per_day": 1}, {"usd_per_day": 3}], ids=["per_day", "usd_per_day"])
-async def test_no_way_around_a_limit_of_the_day_leads_to_another_run(
+async def test_cancelling_deleting_or_repeating_does_not_get_around_a_daily_limit(
     desk: Desk, around: Around, limits: dict[str, float]
 ) -> None:
     if around is planning and "usd_per_day" in limits:
@@ -227,7 +227,7 @@ async def test_no_way_around_a_limit_of_the_day_leads_to_another_run(
     assert (desk.creates, len(await kinds(service))) == (creates, creates) == (1, 1)
 
 
-async def test_the_day_is_over_after_24_hours(desk: Desk) -> None:
+async def test_daily_limits_count_the_last_24_hours(desk: Desk) -> None:
     clock = Clock()
     service, limits = desk.service(clock=clock), only(per_day=1)
     await run(desk, service, "Tides", limits)
@@ -253,14 +253,14 @@ async def test_a_run_whose_cancel_the_server_refused_counts_as_running_for_an_ho
     await running(service, "Waves", limits)
 
 
-async def test_a_run_that_the_server_did_cancel_makes_room_at_once(desk: Desk) -> None:
+async def test_a_cancelled_run_no_longer_counts_as_running(desk: Desk) -> None:
     service, limits = desk.service(), only(at_once=1)
     job = await running(service, "Tides", limits)
     await service.cancel(job.id)
     await service.cancel((await running(service, "Waves", limits)).id)
 
 
-async def test_a_start_that_was_in_doubt_and_could_be_cancelled_makes_room_when_that_is_known(desk: Desk) -> None:
+async def test_an_unknown_start_stops_counting_as_running_once_its_cancel_is_confirmed(desk: Desk) -> None:
     service, limits = desk.service(), only(at_once=1)
     create, answered = service._client.create, asyncio.Event()
 
@@ -290,7 +290,7 @@ async def reaches(service: Research, job: Job, state: State) -> Job:
     return found
 
 
-async def test_the_sixth_plan_is_refused_and_the_job_waits_on_and_can_be_approved(desk: Desk) -> None:
+async def test_a_sixth_plan_is_refused_and_the_job_can_still_be_approved(desk: Desk) -> None:
     service, limits = desk.service(), only(plans_per_job=5)
     job, _ = await service.start(PLANNED, limits=limits)
     for number in range(4):
@@ -306,7 +306,7 @@ async def test_the_sixth_plan_is_refused_and_the_job_waits_on_and_can_be_approve
     assert await kinds(service) == [Kind.PLAN, *[Kind.REVISION] * 4, Kind.RUN]
 
 
-async def test_approving_often_and_at_once_starts_one_run(desk: Desk) -> None:
+async def test_many_concurrent_approvals_start_one_run(desk: Desk) -> None:
     services = [desk.service(), desk.service()]
     job, _ = await services[0].start(ORDER, confirm=True)
     await asyncio.gather(*(services[n % 2].approve(job.id, limits=ROOMY) for n in range(20)))
@@ -340,7 +340,7 @@ async def test_the_same_brief_is_the_same_job_however_its_report_is_presented(
     assert (await kinds(service), desk.creates) == ([Kind.RUN], 1)
 
 
-async def test_another_base_agent_or_conversation_is_another_job(desk: Desk) -> None:
+async def test_another_base_agent_conversation_or_user_is_another_job(desk: Desk) -> None:
     service = desk.service()
     base = await run(desk, service, "Tides")
     order = settings().order("Why are there tides?", user="ada", session="s1")
@@ -366,7 +366,7 @@ def old_key(order: Order) -> str:
     return hashlib.sha256(json.dumps([*parts, order.server], sort_keys=True).encode()).hexdigest()
 
 
-async def test_a_row_with_the_old_spelling_of_its_server_and_the_old_key_is_found_resumed_and_joined(
+async def test_a_row_with_the_old_server_name_and_the_old_key_is_found_resumed_and_joined(
     desk: Desk, tmp_path: Path
 ) -> None:
     first = desk.service(name=HERE)
@@ -388,7 +388,7 @@ async def test_a_row_with_the_old_spelling_of_its_server_and_the_old_key_is_foun
     assert desk.creates == 1
 
 
-async def test_a_row_of_another_address_is_another_servers(desk: Desk, tmp_path: Path) -> None:
+async def test_a_job_with_another_server_address_belongs_to_another_server(desk: Desk, tmp_path: Path) -> None:
     first = desk.service(name=HERE)
     job = await running(first, ORDER.brief)
     await first.close()
@@ -400,11 +400,11 @@ async def test_a_row_of_another_address_is_another_servers(desk: Desk, tmp_path:
         await service.cancel(job.id)
 
 
-def test_a_job_is_written_with_the_server_as_it_is_named_today() -> None:
+def test_a_job_is_stored_with_the_current_server_name() -> None:
     assert row_of(new_job(replace(ORDER, server=HERE), 0))["server"] == HERE
 
 
-async def test_a_brief_that_was_changed_while_its_price_waited_is_what_is_sent(desk: Desk) -> None:
+async def test_a_brief_rewritten_before_approval_is_the_one_that_is_sent(desk: Desk) -> None:
     service = desk.service()
     job, _ = await service.start(ORDER, confirm=True)
     await service.rewrite(job.id, "Why are there waves?", "Waves")

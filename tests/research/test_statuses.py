@@ -1,4 +1,4 @@
-"""Every status that the API knows, and one that it does not, means something for the job."""
+"""The job state that follows from each status of the API, and from an unknown status."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.researcher.messages import outcome
 
 @pytest.fixture
 def brain() -> Brain:
-    """A research that ends in the status that its brief ends with."""
+    """A research run that ends with the status that its brief ends with."""
     return cells.brain
 
 
@@ -35,7 +35,7 @@ def brain() -> Brain:
         ("dreaming", State.STALLED, False),
     ],
 )
-async def test_each_status_has_an_outcome_that_says_why_and_keeps_what_there_is(
+async def test_each_api_status_leads_to_a_job_state_with_a_reason_and_any_report_is_kept(
     desk: Desk, status: str, state: State, kept: bool
 ) -> None:
     service = desk.service(silence_timeout_s=0.1, first_poll_s=100, max_poll_s=100, stall_after_s=1500)

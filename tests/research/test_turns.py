@@ -1,4 +1,4 @@
-"""What a person may rely on when talking to the researcher: turns end in time, nothing costs without a yes."""
+"""Conversations with the researcher: turns end in time, and nothing is spent without a yes."""
 
 from __future__ import annotations
 
@@ -62,7 +62,7 @@ def new_session() -> Talk:
 
 
 async def say(talk: Talk, text: str) -> str:
-    """The last thing that is said in a turn, which ends, if late."""
+    """Takes a turn and returns its last message. Fails if the turn takes longer than 300 s."""
     return words((await asyncio.wait_for(talk.say(text), 300))[-1])
 
 
@@ -71,21 +71,21 @@ def researches(api: Emulator) -> list[dict[str, Any]]:
 
 
 async def sent(api: Emulator, number: int) -> list[dict[str, Any]]:
-    """The researches at the server when it has at least `number`: a short turn may end before its own is sent."""
+    """Waits until the server has `number` research runs, since a short turn may end before its run is sent."""
     while len(found := researches(api)) < number:
         await asyncio.sleep(0)
     return found
 
 
 async def an_hour_passes(api: Emulator) -> None:
-    """The time of a research begins only when the server has it."""
+    """Lets an hour pass at the server once it has a research run."""
     await sent(api, 1)
     api.advance(3600)
 
 
 @pytest.fixture
 def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
-    """Sets the seconds that a turn may take; a tenth unless told otherwise."""
+    """Sets the seconds that a turn may take; 0.1 by default."""
 
     def allow(seconds: float) -> None:
         monkeypatch.setenv("DESK_ATTACH_SECONDS", str(seconds))
@@ -95,7 +95,7 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
 
 
 @pytest.mark.parametrize("hangs", [None, "cancel", "get"])
-async def test_no_turn_holds_its_connection_longer_than_its_budget(
+async def test_no_turn_lasts_longer_than_its_time_budget(
     api: Emulator, talk: Talk, budget: Budget, later: Later, hangs: str | None
 ) -> None:
     if hangs == "get":  # so that the research is read and not streamed
@@ -116,7 +116,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
         await asyncio.sleep(0)
     while hangs != "cancel" and "goes on" not in "".join(heard):
         await asyncio.sleep(0)
-    later(10 + WATCH_GRACE_S if hangs == "cancel" else 10)  # the hanging call itself has 60
+    later(10 + WATCH_GRACE_S if hangs == "cancel" else 10)  # the hanging call itself may take 60 s
     await asyncio.wait_for(taking, 60)
     assert ("there was no answer in time" if hangs == "cancel" else "is still running") in heard[-1]
     api.faults()
@@ -127,7 +127,7 @@ async def test_no_turn_holds_its_connection_longer_than_its_budget(
     assert len(await sent(api, 1)) == 1
 
 
-async def test_closing_one_runner_takes_nothing_from_the_turn_of_another(api: Emulator) -> None:
+async def test_closing_one_runner_does_not_disturb_the_turn_of_another(api: Emulator) -> None:
     async def pass_time() -> None:
         while True:
             await asyncio.to_thread(api.advance, 60)
@@ -143,7 +143,7 @@ async def test_closing_one_runner_takes_nothing_from_the_turn_of_another(api: Em
     assert "# Tides" in said[-1]
 
 
-async def test_a_research_of_a_lost_session_is_found_by_asking_for_it_or_for_the_same(
+async def test_a_run_of_a_lost_session_is_found_by_asking_for_status_or_ordering_again(
     api: Emulator, talk: Talk, budget: Budget
 ) -> None:
     await say(talk, "tides")
@@ -165,7 +165,7 @@ async def test_deep_research_max_starts_only_after_a_yes_to_its_price(
     assert [research["target"] for research in await sent(api, 1)] == ["deep-research-max-preview-04-2026"]
 
 
-async def test_a_repeat_that_costs_again_is_said_and_meant(
+async def test_a_repeated_run_shows_its_price_and_starts_only_after_a_yes(
     api: Emulator, talk: Talk, budget: Budget, asks: None
 ) -> None:
     order = "Write a research report on tides"
@@ -181,7 +181,7 @@ async def test_a_repeat_that_costs_again_is_said_and_meant(
     assert len(await sent(api, 2)) == 2
 
 
-async def test_a_report_that_is_shown_twice_is_one_set_of_files(api: Emulator, talk: Talk, budget: Budget) -> None:
+async def test_a_report_that_is_shown_twice_is_saved_once(api: Emulator, talk: Talk, budget: Budget) -> None:
     await say(talk, "tides")
     await an_hour_passes(api)
     budget(60)
@@ -193,9 +193,7 @@ async def test_a_report_that_is_shown_twice_is_one_set_of_files(api: Emulator, t
     assert [await talk.artifacts.list_versions(**place, filename=name) for name in names] == [[0]] * 4
 
 
-async def test_a_turn_that_is_cancelled_in_any_place_leaves_a_research_that_is_found(
-    api: Emulator, budget: Budget
-) -> None:
+async def test_a_turn_cancelled_at_any_time_leaves_a_run_that_can_be_found(api: Emulator, budget: Budget) -> None:
     for number, milliseconds in enumerate((1, 20, 100)):
         talk, brief = new_session(), f"tides {number}"
         turn = asyncio.create_task(talk.say(brief))
@@ -207,7 +205,7 @@ async def test_a_turn_that_is_cancelled_in_any_place_leaves_a_research_that_is_f
     assert len(await sent(api, 3)) == 3
 
 
-async def test_a_conversation_goes_from_a_research_to_questions_and_on_to_a_research(
+async def test_a_conversation_continues_from_research_to_questions_to_further_research(
     api: Emulator, talk: Talk, budget: Budget
 ) -> None:
     await say(talk, "tides")
@@ -232,11 +230,11 @@ async def test_a_conversation_goes_from_a_research_to_questions_and_on_to_a_rese
 
 
 def job_in(*texts: str) -> list[str]:
-    """The names of the researches in texts, in order."""
+    """The job ids in the texts, in order of appearance."""
     return list(dict.fromkeys(name for text in texts for name in re.findall(r"job_\w{8}", text)))
 
 
-async def test_in_private_mode_nothing_leaves_anything_at_the_server_and_what_is_there_can_be_seen_and_forgotten(
+async def test_private_mode_starts_nothing_but_shows_and_deletes_existing_research(
     api: Emulator, talk: Talk, budget: Budget, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     await say(talk, "tides")
@@ -257,7 +255,7 @@ async def test_in_private_mode_nothing_leaves_anything_at_the_server_and_what_is
     assert researches(api) == []
 
 
-async def test_in_private_mode_what_waits_is_neither_approved_nor_sent(
+async def test_private_mode_neither_approves_nor_sends_waiting_jobs(
     api: Emulator, talk: Talk, budget: Budget, private: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
@@ -267,7 +265,8 @@ async def test_in_private_mode_what_waits_is_neither_approved_nor_sent(
     assert "`store: false`" in await say(quiet, "go ahead")
     ledger = Ledger(load_settings().ledger_url)
     [job] = await ledger.find()
-    await ledger.change(job.id, {State.AWAITING_APPROVAL}, time.time(), state=State.INTENDED)  # as if it died then
+    # As if the process had died after the approval.
+    await ledger.change(job.id, {State.AWAITING_APPROVAL}, time.time(), state=State.INTENDED)
     await ledger.close()
     assert "`store: false`" in await say(quiet, "status")
     assert "`store: false`" in await say(quiet, f"yes, start {job.id}")

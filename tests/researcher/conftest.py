@@ -25,12 +25,12 @@ Call = tuple[str, dict[str, Any]]
 
 @dataclass
 class Script:
-    """What the models of a conversation say."""
+    """The scripted answers of the models of a conversation."""
 
     replies: list[list[Call] | str] = field(default_factory=list)
-    """Of the researcher's model, one a request: tool calls, or words. When there is none, it says "Done."."""
+    """Answers of the researcher's model, one per request: tool calls or text. When none is left, it says "Done."."""
     root: list[Call] = field(default_factory=list)
-    """Calls of the root's model, one a request; when there is none, it hands over to the researcher."""
+    """Calls of the root's model, one per request. When none is left, it transfers to the researcher."""
     asked: list[Turn] = field(default_factory=list)
     """Requests that the researcher's model got."""
     numbers: Iterator[int] = field(default_factory=lambda: iter(range(10_000)))
@@ -66,7 +66,7 @@ class Desk:
         self.api, self.script, self.talk = api, script, talk
 
     async def say(self, text: str, *replies: list[Call] | str, files: tuple[Any, ...] = ()) -> str:
-        """Everything that is said in a turn, in which the researcher's model replies so."""
+        """Takes a turn in which the researcher's model gives these replies, and returns all its text."""
         self.script.replies[:] = replies
         return "\n\n".join(words(event) for event in await self.talk.say(text, *files))
 
@@ -92,7 +92,7 @@ class Desk:
         return research()
 
     async def delete(self, interaction_id: str) -> None:
-        """Has the server forget an interaction."""
+        """Deletes an interaction at the server."""
         await InteractionsClient(backend.transport).delete(interaction_id)
 
     async def jobs(self) -> list[Job]:

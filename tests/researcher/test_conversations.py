@@ -1,4 +1,4 @@
-"""What people say about research has the effect that is right, from the root to the server, with the built-in brain."""
+"""Messages about research have the right effect, from the root agent to the server, with the built-in brain."""
 
 from __future__ import annotations
 
@@ -35,7 +35,7 @@ CALLED = {
     "answer or quote": {"ask_report", "start_research"},
     "words": set[str](),
 }
-"""The researcher's tools by the effect that they have; "words" is an answer or a question without any."""
+"""The researcher's tools for each effect. "words" is an answer or a question without a tool call."""
 
 CASES = [
     # context, what is said, effect, creates of Deep Research
@@ -95,7 +95,7 @@ class Conversation:
         self.called: list[tuple[str, dict[str, Any]]] = []
 
     async def say(self, text: str) -> str:
-        """Everything that is said in a turn; its research tools are noted."""
+        """Takes a turn and returns all its text. Records the calls of research tools."""
         said = []
         self.called = []
         async for event in self.talk.events(text):
@@ -105,7 +105,7 @@ class Conversation:
         return "\n".join(said)
 
     async def reach(self, context: str) -> None:
-        """Brings it to where a case begins."""
+        """Brings the conversation to the point where a case begins."""
         if context == "none":
             return
         if context == "plan":
@@ -148,7 +148,7 @@ async def app(api: Emulator) -> AsyncIterator[App]:
 
 
 @pytest.mark.parametrize("context", dict.fromkeys(case[0] for case in CASES))
-async def test_what_people_say_has_its_effect(
+async def test_each_message_calls_the_expected_tools_and_starts_the_expected_runs(
     api: Emulator, app: App, context: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.2" if context == "running" else "60")
@@ -168,7 +168,7 @@ async def test_what_people_say_has_its_effect(
     assert wrong == []
 
 
-async def test_a_reference_is_resolved_before_anything_is_paid_for(api: Emulator, app: App) -> None:
+async def test_references_to_earlier_messages_are_resolved_in_the_brief(api: Emulator, app: App) -> None:
     talk = Conversation(api, app)
     await talk.say("What is an asynchronous context manager in Python?")
     await talk.say("Write a research report about that, and compare it with the alternatives")
@@ -183,7 +183,7 @@ async def test_a_reference_is_resolved_before_anything_is_paid_for(api: Emulator
     assert talk.creates == 0
 
 
-async def test_the_words_about_a_plan_are_not_in_the_brief(api: Emulator, app: App) -> None:
+async def test_a_request_for_a_plan_is_not_copied_into_the_brief(api: Emulator, app: App) -> None:
     talk = Conversation(api, app)
     await talk.say("Please write a research report comparing asyncio and threads in Python. Show me a plan first")
     ((name, arguments),) = talk.called
@@ -191,7 +191,7 @@ async def test_the_words_about_a_plan_are_not_in_the_brief(api: Emulator, app: A
     assert "plan" not in arguments["brief"] and "asyncio" in arguments["brief"]
 
 
-async def test_the_right_one_of_two_reports_is_asked(api: Emulator, app: App) -> None:
+async def test_a_question_goes_to_the_right_one_of_two_reports(api: Emulator, app: App) -> None:
     talk = Conversation(api, app)
     await talk.reach("two")
     dogs, cats = (await research().jobs("ada"))[:2]

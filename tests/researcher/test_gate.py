@@ -1,4 +1,4 @@
-"""Never bought by accident: what spends or destroys waits for a yes, and a model's word is none."""
+"""The gate: what spends or deletes waits for a person's yes, and a model's call does not count as one."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ async def test_a_run_starts_only_after_a_yes_to_its_price(desk: Desk) -> None:
     assert ((await desk.service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 
 
-async def test_a_model_that_approves_in_the_turn_that_asked_is_refused(desk: Desk) -> None:
+async def test_a_model_cannot_approve_in_the_turn_that_asks_for_the_yes(desk: Desk) -> None:
     job = await desk.quote()
     turn = TurnContext("i2", "ada", desk.talk.session_id, f"make {job.id} shorter", frozenset())
     asked = turn.question(job.id, Action.START, job.version)
@@ -54,7 +54,7 @@ async def test_a_yes_after_another_turn_does_not_count_until_the_question_is_sho
     assert desk.creates == 1
 
 
-async def test_a_question_in_between_is_answered_and_the_yes_after_it_counts(desk: Desk) -> None:
+async def test_a_yes_still_counts_after_the_user_asked_a_question_in_between(desk: Desk) -> None:
     job = await desk.quote()
     said = await desk.say("what will it cost?", "About $1 to $3.")
     assert "About $1 to $3." in said and "waits for your yes" in said
@@ -62,7 +62,7 @@ async def test_a_question_in_between_is_answered_and_the_yes_after_it_counts(des
     assert desk.creates == 1
 
 
-async def test_a_message_that_names_the_job_says_yes_at_any_time_also_in_another_conversation(desk: Desk) -> None:
+async def test_a_message_that_names_the_job_approves_it_at_any_time_in_any_conversation(desk: Desk) -> None:
     job = await desk.quote()
     other = desk.another()
     await other.say("yes", approve(job.id), "Say its name.")
@@ -79,7 +79,7 @@ async def test_a_yes_counts_once(desk: Desk) -> None:
     assert "The moon moves the sea" in shown
 
 
-async def test_one_yes_answers_one_of_two_questions(desk: Desk) -> None:
+async def test_one_yes_approves_only_one_of_two_runs(desk: Desk) -> None:
     await desk.say(
         "tides and the sun",
         [
@@ -96,7 +96,7 @@ async def test_one_yes_answers_one_of_two_questions(desk: Desk) -> None:
     assert desk.creates == 2
 
 
-async def test_a_yes_that_reaches_two_processes_at_once_counts_in_one(desk: Desk) -> None:
+async def test_a_yes_that_reaches_several_processes_at_once_counts_once(desk: Desk) -> None:
     job = await desk.quote()
     (asked,) = await desk.service.ledger.questions("ada", desk.talk.session_id)
     turn = TurnContext("i9", "ada", desk.talk.session_id, "yes", frozenset({asked.mark}))
@@ -109,18 +109,18 @@ async def test_a_yes_that_reaches_two_processes_at_once_counts_in_one(desk: Desk
         await ledger.close()
 
 
-async def test_nobody_says_yes_for_another_user(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_user_cannot_approve_a_run_of_another_user(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     job = await desk.quote()
     monkeypatch.setattr("tests.talk.USER", "bob")
     await desk.another().say(f"yes, {job.id}", approve(job.id), "I cannot.")
     assert desk.creates == 0
 
 
-async def test_a_yes_to_a_plan_is_none_to_the_plan_that_took_its_place(desk: Desk) -> None:
+async def test_a_yes_to_a_plan_does_not_approve_the_plan_that_replaced_it(desk: Desk) -> None:
     job = await desk.quote(plan_first=True)
     shown = await desk.say("yes", approve(job.id))
     assert ("Plan 0" in shown or "look at the sea" in shown, desk.creates) == (True, 1)
-    await desk.service.revise(job.id, "with the moon")  # by the command line, say
+    await desk.service.revise(job.id, "with the moon")  # for example on the command line
     async for _ in desk.service.watch(job.id):
         pass
     said = await desk.say("yes", approve(job.id), "It has changed.")
@@ -133,7 +133,7 @@ async def test_a_yes_to_a_plan_is_none_to_the_plan_that_took_its_place(desk: Des
     assert desk.creates == 3
 
 
-async def test_a_plan_is_revised_once_for_each_wish_and_never_by_the_model_alone(desk: Desk) -> None:
+async def test_a_plan_is_revised_only_once_for_each_message_of_the_user(desk: Desk) -> None:
     job = await desk.quote(plan_first=True)
     await desk.say("yes", approve(job.id))
     revise: Call = ("revise", {"job_id": job.id, "wishes": "add the GIL"})
@@ -164,14 +164,16 @@ async def test_a_no_keeps_the_report_and_a_later_yes_deletes_nothing(desk: Desk)
     assert await desk.service.report(job.id)
 
 
-async def test_a_no_to_a_price_ends_the_order_and_nothing_was_sent(desk: Desk) -> None:
+async def test_a_no_to_the_price_cancels_the_job_and_sends_nothing(desk: Desk) -> None:
     job = await desk.quote()
     await desk.say("no thanks", [("cancel_research", {"job_id": job.id})])
     await desk.say("yes", approve(job.id))
     assert ((await desk.service.job(job.id)).state, desk.creates) == (State.CANCELLED, 0)
 
 
-async def test_a_run_below_the_threshold_starts_at_once(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_run_below_the_price_threshold_starts_without_a_yes(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
     await desk.say("tides", [("start_research", {"title": "Tides", "brief": "Tides"})])
     assert desk.creates == 1
@@ -179,7 +181,7 @@ async def test_a_run_below_the_threshold_starts_at_once(desk: Desk, monkeypatch:
     assert desk.creates == 1
 
 
-async def test_a_message_that_names_one_run_agrees_to_no_other(desk: Desk) -> None:
+async def test_a_message_that_names_one_run_approves_no_other_run(desk: Desk) -> None:
     first, second = await desk.quote(), await desk.quote("Waves of the North Sea")
     calls = [("approve", {"job_id": first.id}), ("approve", {"job_id": second.id})]
     said = await desk.say(f"Start {first.id} only, the other one not yet.", calls)
@@ -188,7 +190,7 @@ async def test_a_message_that_names_one_run_agrees_to_no_other(desk: Desk) -> No
     assert (await desk.service.job(second.id)).state is State.AWAITING_APPROVAL
 
 
-async def test_a_run_that_was_shown_to_nobody_is_not_started_by_its_name(desk: Desk) -> None:
+async def test_naming_a_run_does_not_approve_it_before_its_price_was_shown(desk: Desk) -> None:
     order = Order("Tides", "ada", "elsewhere", "deep-research-preview-04-2026")
     job, _ = await desk.service.start(order, confirm=True)
     turn = TurnContext("turn 2", "ada", "s1", f"yes, {job.id}", frozenset())
@@ -196,7 +198,7 @@ async def test_a_run_that_was_shown_to_nobody_is_not_started_by_its_name(desk: D
         await confirm(desk.service.ledger, turn, job.id, Action.START, job.version)
 
 
-async def test_a_yes_to_a_deletion_forgets_no_conversation_that_is_called_like_the_run(desk: Desk) -> None:
+async def test_a_yes_to_deleting_a_report_does_not_delete_a_conversation_with_its_id(desk: Desk) -> None:
     job = await desk.report()
     there = desk.another(job.id)
     await there.say("delete it", [("delete_research", {"job_id": job.id})])
@@ -206,14 +208,14 @@ async def test_a_yes_to_a_deletion_forgets_no_conversation_that_is_called_like_t
     assert await desk.service.report(job.id)
 
 
-async def test_after_a_no_the_same_order_is_quoted_anew(desk: Desk) -> None:
+async def test_the_same_order_after_a_no_gets_a_new_quote(desk: Desk) -> None:
     job = await desk.quote()
     await desk.say("no", [("cancel_research", {"job_id": job.id})])
     again = await desk.quote()
     assert (again.id != job.id, desk.creates) == (True, 0)
 
 
-async def test_a_change_of_state_between_question_and_yes_takes_no_yes_away(desk: Desk) -> None:
+async def test_a_yes_counts_even_if_session_state_changes_after_the_question(desk: Desk) -> None:
     job = await desk.quote()
     session = await desk.talk.session()
     event = Event(invocation_id="p-1", author="desk", actions=EventActions(state_delta={"colour": "blue"}))
@@ -222,7 +224,7 @@ async def test_a_change_of_state_between_question_and_yes_takes_no_yes_away(desk
     assert desk.creates == 1
 
 
-async def test_a_deletion_that_fails_is_asked_about_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_failed_deletion_asks_for_a_yes_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_ATTACH_SECONDS", "0.2")
     desk.api.set_speed(0)
     job = await desk.quote()
@@ -237,7 +239,7 @@ async def test_a_deletion_that_fails_is_asked_about_again(desk: Desk, monkeypatc
     assert await desk.jobs() == []
 
 
-async def test_a_run_that_is_repeated_in_another_conversation_belongs_to_that_one(desk: Desk) -> None:
+async def test_a_run_repeated_in_another_conversation_belongs_to_that_conversation(desk: Desk) -> None:
     job = await desk.quote()
     await desk.say("yes", approve(job.id))
     other = desk.another()
@@ -250,7 +252,7 @@ async def test_a_run_that_is_repeated_in_another_conversation_belongs_to_that_on
     assert (len(third), desk.creates) == (1, 2)
 
 
-async def test_a_message_that_names_a_run_of_another_conversation_agrees_to_none_of_this_one(desk: Desk) -> None:
+async def test_naming_a_run_of_another_conversation_approves_no_run_of_this_one(desk: Desk) -> None:
     there = await desk.quote()
     other = desk.another()
     await other.say("the sun", [("start_research", {"title": "Sun", "brief": "The sun"})])
@@ -261,7 +263,7 @@ async def test_a_message_that_names_a_run_of_another_conversation_agrees_to_none
     assert [job.id for job in await desk.jobs() if job.state is State.COMPLETED] == [there.id]
 
 
-async def test_a_price_that_was_cut_off_before_it_was_shown_is_not_agreed_to(desk: Desk) -> None:
+async def test_a_price_that_was_never_shown_cannot_be_approved(desk: Desk) -> None:
     desk.script.replies[:] = [[("start_research", {"title": "Tides", "brief": "Tides"})]]
     async with aclosing(desk.talk.events("tides")) as events:
         async for event in events:
@@ -277,7 +279,7 @@ async def test_a_price_that_was_cut_off_before_it_was_shown_is_not_agreed_to(des
     assert desk.creates == 1
 
 
-async def test_a_yes_to_a_brief_is_none_to_the_one_that_took_its_place_meanwhile(
+async def test_a_yes_to_a_brief_does_not_approve_a_brief_rewritten_meanwhile(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await desk.quote()
@@ -292,7 +294,7 @@ async def test_a_yes_to_a_brief_is_none_to_the_one_that_took_its_place_meanwhile
     assert desk.creates == 0
 
 
-async def test_a_question_to_a_run_of_another_conversation_is_known_to_the_model_and_answered_by_a_plain_yes(
+async def test_a_plain_yes_answers_a_deletion_question_about_a_run_of_another_conversation(
     desk: Desk,
 ) -> None:
     job = await desk.quote()
@@ -304,9 +306,7 @@ async def test_a_question_to_a_run_of_another_conversation_is_known_to_the_model
     assert await desk.jobs() == []
 
 
-async def test_a_deletion_that_runs_out_of_time_is_asked_about_again(
-    desk: Desk, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_deletion_that_times_out_asks_for_a_yes_again(desk: Desk, monkeypatch: pytest.MonkeyPatch) -> None:
     job = await desk.quote()
     await desk.say("yes", approve(job.id))
     await desk.say("delete it", [("delete_research", {"job_id": job.id})])
@@ -322,7 +322,7 @@ async def test_a_deletion_that_runs_out_of_time_is_asked_about_again(
     assert "Say **yes** to delete it" in said
 
 
-async def test_a_report_of_another_server_is_neither_asked_nor_built_on(
+async def test_a_report_of_another_server_cannot_be_asked_about_or_built_on(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await desk.quote()

@@ -1,4 +1,4 @@
-"""What each tool of the researcher does, and what it says when it cannot."""
+"""What each tool of the researcher does, and how it explains a refusal."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.researcher.tools import LONGEST_BRIEF
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:
-    """Results of the researcher's tools that its model was given, newest request first."""
+    """The tool results in the last request to the researcher's model, newest first."""
     steps = desk.script.asked[-1].steps
     return [step["result"] for step in reversed(steps) if step["type"] == "function_result"]
 
@@ -25,7 +25,7 @@ async def order(desk: Desk, **arguments: Any) -> str:
     return await desk.say("research", [("start_research", {"title": "Tides", "brief": "Tides", **arguments})])
 
 
-async def test_a_routed_order_costs_two_model_calls_and_a_report_none_more(desk: Desk) -> None:
+async def test_an_order_and_its_approval_take_two_model_calls_each(desk: Desk) -> None:
     job = await desk.quote()
     models = [i for i in desk.api.interactions() if i["target"].startswith("gemini")]
     assert len(models) == 2
@@ -34,7 +34,7 @@ async def test_a_routed_order_costs_two_model_calls_and_a_report_none_more(desk:
     assert len(models) == 4
 
 
-async def test_the_report_is_shown_word_by_word_and_its_progress_before_it(desk: Desk) -> None:
+async def test_progress_is_streamed_and_then_the_report_is_shown_verbatim(desk: Desk) -> None:
     job = await desk.quote()
     desk.script.replies[:] = [[("approve", {"job_id": job.id})]]
     events = [event async for event in desk.talk.events("yes")]
@@ -44,7 +44,7 @@ async def test_the_report_is_shown_word_by_word_and_its_progress_before_it(desk:
     assert events[-1].author == "researcher" and events[-1].is_final_response()
 
 
-async def test_the_model_is_told_of_the_runs_and_of_what_waits(desk: Desk) -> None:
+async def test_the_system_instruction_lists_the_runs_and_what_waits_for_a_yes(desk: Desk) -> None:
     await desk.say("hello", "Hello.")
     assert "No research run in this conversation yet." in desk.script.asked[-1].system_instruction
     job = await desk.quote()
@@ -55,7 +55,7 @@ async def test_the_model_is_told_of_the_runs_and_of_what_waits(desk: Desk) -> No
     assert f"- {job.id} | completed | Tides" in desk.script.asked[-1].system_instruction
 
 
-async def test_the_chain_stays_balanced_over_tools_questions_and_reports(desk: Desk) -> None:
+async def test_the_api_refuses_no_request_after_tools_questions_and_reports(desk: Desk) -> None:
     job = await desk.report()
     await desk.say("list", [("list_research", {}), ("show_research", {"job_id": job.id})])
     await desk.say("nonsense", [("show_research", {"job_id": "job_22222222"}), ("list_research", {})])
@@ -64,7 +64,7 @@ async def test_the_chain_stays_balanced_over_tools_questions_and_reports(desk: D
     assert refusals(desk.api) == []
 
 
-async def test_a_forgotten_chain_is_rebuilt_from_the_session(desk: Desk) -> None:
+async def test_a_chain_that_the_server_deleted_is_rebuilt_from_the_session(desk: Desk) -> None:
     job = await desk.quote()
     for interaction in desk.api.interactions():
         await desk.delete(interaction["id"])
@@ -84,7 +84,7 @@ async def test_a_forgotten_chain_is_rebuilt_from_the_session(desk: Desk) -> None
         ("delete_research", {}),
     ],
 )
-async def test_an_unknown_job_is_refused_by_name(desk: Desk, name: str, arguments: dict[str, Any]) -> None:
+async def test_an_unknown_job_id_is_refused_and_named(desk: Desk, name: str, arguments: dict[str, Any]) -> None:
     for job_id in ("job_22222222", "the one about Cats", "'; DROP TABLE research_jobs; --"):
         await desk.say("do it", [(name, {"job_id": job_id, **arguments})], "I know no such run.")
         assert repr(job_id) in results(desk)[0]["error"]
@@ -101,7 +101,7 @@ async def test_an_unknown_job_is_refused_by_name(desk: Desk, name: str, argument
         ({"title": 7, "brief": ["a"]}, ""),
     ],
 )
-async def test_nonsense_is_an_error_that_a_model_can_explain_and_nothing_is_written(
+async def test_invalid_arguments_return_an_error_that_a_model_can_explain_and_store_nothing(
     desk: Desk, arguments: dict[str, Any], problem: str
 ) -> None:
     call: Call = ("start_research", {"title": "Tides", "brief": "Tides", **arguments})
@@ -111,14 +111,14 @@ async def test_nonsense_is_an_error_that_a_model_can_explain_and_nothing_is_writ
     assert (await desk.jobs(), desk.creates) == ([], 0)
 
 
-async def test_a_model_that_is_refused_again_and_again_is_stopped(desk: Desk) -> None:
+async def test_a_model_that_keeps_repeating_a_refused_call_is_stopped(desk: Desk) -> None:
     wrong: list[Call] = [("show_research", {"job_id": "job_22222222"})]
     answer = await desk.say("show it", *[wrong] * 20)
     assert "I could not do that: the user has no research run 'job_22222222'" in answer
     assert len(desk.script.asked) == 5
 
 
-async def test_two_calls_at_once_are_both_done_and_what_is_refused_is_said(desk: Desk) -> None:
+async def test_parallel_tool_calls_are_all_executed_and_refusals_are_shown(desk: Desk) -> None:
     answer = await desk.say(
         "research tides, and show the old one",
         [("start_research", {"title": "Tides", "brief": "Tides"}), ("show_research", {"job_id": "job_22222222"})],
@@ -126,20 +126,20 @@ async def test_two_calls_at_once_are_both_done_and_what_is_refused_is_said(desk:
     assert "$1 to $3" in answer and "Not everything could be done: the user has no research run" in answer
 
 
-async def test_the_same_brief_again_shows_the_run_that_there_is(desk: Desk) -> None:
+async def test_the_same_brief_again_shows_the_existing_run(desk: Desk) -> None:
     job = await desk.report("Tides")
     again = await order(desk)
     assert "The moon moves the sea" in again
     assert ([found.id for found in await desk.jobs()], desk.creates) == ([job.id], 1)
 
 
-async def test_a_paraphrase_of_a_running_order_costs_nothing_without_another_yes(desk: Desk) -> None:
+async def test_a_paraphrased_order_starts_nothing_without_another_yes(desk: Desk) -> None:
     await desk.report("Tides")
     await order(desk, brief="The tides, please")
     assert desk.creates == 1
 
 
-async def test_an_order_that_is_repeated_waits_for_a_yes_of_its_own(desk: Desk) -> None:
+async def test_a_repeated_run_waits_for_its_own_yes(desk: Desk) -> None:
     job = await desk.report()
     asked = await desk.say("start again", [("repeat_research", {"job_id": job.id})])
     new = (await desk.jobs())[0]
@@ -148,7 +148,7 @@ async def test_an_order_that_is_repeated_waits_for_a_yes_of_its_own(desk: Desk) 
     assert desk.creates == 2
 
 
-async def test_a_brief_is_rewritten_while_nothing_was_sent(desk: Desk) -> None:
+async def test_a_brief_can_be_rewritten_before_it_is_sent(desk: Desk) -> None:
     job = await desk.quote()
     missing: Call = ("revise", {"job_id": job.id, "wishes": "only the Baltic"})
     brief: Call = ("revise", {"job_id": job.id, "wishes": "only the Baltic", "brief": "Tides of the Baltic Sea"})
@@ -160,13 +160,13 @@ async def test_a_brief_is_rewritten_while_nothing_was_sent(desk: Desk) -> None:
     assert run["status"] == "completed"
 
 
-async def test_a_running_run_cannot_be_revised(desk: Desk) -> None:
+async def test_only_a_run_that_waits_for_a_yes_can_be_revised(desk: Desk) -> None:
     job = await desk.report()
     await desk.say("shorter", [("revise", {"job_id": job.id, "wishes": "shorter"})], "It cannot be changed.")
     assert "only what waits for a yes can be changed" in results(desk)[0]["error"]
 
 
-async def test_a_plan_comes_first_when_it_is_wished(desk: Desk) -> None:
+async def test_a_plan_is_shown_first_when_it_is_requested(desk: Desk) -> None:
     job = await desk.quote(plan_first=True)
     plan = await desk.say("yes", [("approve", {"job_id": job.id})])
     assert "look at the sea" in plan and "**yes**" in plan and desk.creates == 1
@@ -174,7 +174,7 @@ async def test_a_plan_comes_first_when_it_is_wished(desk: Desk) -> None:
     assert "The moon moves the sea" in report and desk.creates == 2
 
 
-async def test_a_plan_can_be_wished_for_while_the_price_waits(desk: Desk) -> None:
+async def test_a_plan_can_be_requested_while_the_price_waits_for_a_yes(desk: Desk) -> None:
     job = await desk.quote()
     asked = await desk.say(
         "a plan first", [("start_research", {"title": "T", "brief": job.order.brief, "plan_first": True})]
@@ -183,7 +183,7 @@ async def test_a_plan_can_be_wished_for_while_the_price_waits(desk: Desk) -> Non
     assert "look at the sea" in await desk.say("yes", [("approve", {"job_id": job.id})])
 
 
-async def test_a_question_names_its_report_and_costs_no_run(desk: Desk) -> None:
+async def test_an_answer_names_its_report_and_starts_no_run(desk: Desk) -> None:
     job = await desk.report()
     answer = await desk.say("when?", [("ask_report", {"job_id": job.id, "question": "When is the flood?"})])
     assert f"About the report `{job.id}` (“Tides”):" in answer and "The moon moves the sea" in answer
@@ -191,7 +191,7 @@ async def test_a_question_names_its_report_and_costs_no_run(desk: Desk) -> None:
     assert (kinds, desk.creates) == (["run", "question"], 1)
 
 
-async def test_a_run_that_builds_on_a_report_says_so_before_the_yes(desk: Desk) -> None:
+async def test_the_quote_names_the_report_that_a_run_builds_on(desk: Desk) -> None:
     base = await desk.report()
     asked = await order(desk, brief="The tides of the moon itself", builds_on=base.id)
     assert f"Builds on: `{base.id}` (“Tides”)" in asked
@@ -199,7 +199,7 @@ async def test_a_run_that_builds_on_a_report_says_so_before_the_yes(desk: Desk) 
     assert (job.order.base, job.order.previous) == (base.id, base.latest_interaction_id)
 
 
-async def test_the_files_of_the_message_go_along_and_stand_in_the_quote(desk: Desk) -> None:
+async def test_files_of_the_message_are_sent_with_the_order_and_listed_in_the_quote(desk: Desk) -> None:
     file = types.Part.from_bytes(data=b"Neap tides.", mime_type="text/plain")
     sound = types.Part.from_bytes(data=b"...", mime_type="audio/mp3")
     call: Call = ("start_research", {"title": "Tides", "brief": "Tides", "with_files": True})
@@ -209,14 +209,14 @@ async def test_the_files_of_the_message_go_along_and_stand_in_the_quote(desk: De
     assert [content["mime_type"] for content in job.order.inputs] == ["text/plain"]
 
 
-async def test_files_stay_behind_when_they_do_not_belong_to_it(desk: Desk) -> None:
+async def test_files_of_the_message_are_left_out_unless_with_files_is_set(desk: Desk) -> None:
     file = types.Part.from_bytes(data=b"Neap tides.", mime_type="text/plain")
     await desk.say("research", [("start_research", {"title": "T", "brief": "T"})], files=(file,))
     (job,) = await desk.jobs()
     assert job.order.inputs == ()
 
 
-async def test_the_newest_run_of_the_conversation_is_shown_without_an_id_else_the_list(desk: Desk) -> None:
+async def test_show_research_without_an_id_shows_the_newest_run_of_the_conversation(desk: Desk) -> None:
     empty = await desk.say("status", [("show_research", {})])
     assert "no research" in empty
     job = await desk.report()
@@ -225,7 +225,7 @@ async def test_the_newest_run_of_the_conversation_is_shown_without_an_id_else_th
     assert job.id in listed
 
 
-async def test_limits_hold_at_the_order_and_at_the_yes(desk: Desk) -> None:
+async def test_limits_are_checked_at_the_order_and_again_at_the_yes(desk: Desk) -> None:
     researcher = build_app().root_agent.find_agent("researcher")
     assert isinstance(researcher, Researcher)
     first, second = await desk.quote("Tides"), await desk.quote("The sun")
@@ -239,7 +239,7 @@ async def test_limits_hold_at_the_order_and_at_the_yes(desk: Desk) -> None:
     assert len(await desk.jobs()) == 2
 
 
-async def test_in_private_mode_nothing_is_ordered(desk: Desk) -> None:
+async def test_private_mode_refuses_orders(desk: Desk) -> None:
     agent = desk.talk.runner.app.root_agent.find_agent("researcher")
     agent.store = False
     await desk.say("research", [("start_research", {"title": "T", "brief": "T"})], "Not here.")
@@ -247,7 +247,7 @@ async def test_in_private_mode_nothing_is_ordered(desk: Desk) -> None:
     assert await desk.jobs() == []
 
 
-async def test_a_yes_to_a_plan_that_the_server_forgot_says_what_to_do(desk: Desk) -> None:
+async def test_a_yes_to_a_plan_that_the_server_deleted_fails_with_the_reason(desk: Desk) -> None:
     job = await desk.quote(plan_first=True)
     await desk.say("yes", [("approve", {"job_id": job.id})])
     waiting = await desk.service.job(job.id)
@@ -258,7 +258,7 @@ async def test_a_yes_to_a_plan_that_the_server_forgot_says_what_to_do(desk: Desk
     assert (await desk.service.job(job.id)).state is State.FAILED
 
 
-async def test_a_report_that_gives_orders_reaches_no_model_of_the_desk(desk: Desk) -> None:
+async def test_report_text_never_reaches_the_model_of_the_researcher(desk: Desk) -> None:
     await desk.report()
     second = await desk.quote("The sun")
     obeying: list[Call] = [("approve", {"job_id": second.id})]
@@ -269,13 +269,13 @@ async def test_a_report_that_gives_orders_reaches_no_model_of_the_desk(desk: Des
     assert all("moves the sea" not in str(turn.steps) for turn in desk.script.asked)
 
 
-async def test_a_german_answer_is_the_model_s_and_what_the_code_shows_stays_as_it_is(desk: Desk) -> None:
+async def test_a_german_answer_is_followed_by_the_open_question(desk: Desk) -> None:
     job = await desk.quote("Wärmepumpen im Altbau")
     answer = await desk.say("was kostet das?", "Etwa 1 bis 3 Dollar.")
     assert answer.startswith("Etwa 1 bis 3 Dollar.") and job.id in answer
 
 
-async def test_a_ledger_that_does_not_answer_is_said_and_nothing_is_ordered(
+async def test_an_unavailable_ledger_is_reported_and_nothing_is_ordered(
     desk: Desk, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = await desk.quote()
@@ -292,7 +292,7 @@ def _broken(self: object) -> None:
     raise OSError("no space left on device")
 
 
-async def test_a_new_brief_has_the_bounds_of_the_first_and_a_title_of_its_own(desk: Desk) -> None:
+async def test_a_rewritten_brief_has_the_same_length_limit_and_may_change_the_title(desk: Desk) -> None:
     job = await desk.quote()
     changes = {"job_id": job.id, "wishes": "cars"}
     await desk.say("cars", [("revise", {**changes, "brief": "x" * (LONGEST_BRIEF + 1)})], "That is too long.")

@@ -39,17 +39,17 @@ AUDIENCE = "desk-client"
 
 @cache
 def rsa_key() -> rsa.RSAPrivateKey:
-    """One for all tests: it takes a while to find one."""
+    """One key for all tests, because it takes a while to generate one."""
     return rsa.generate_private_key(public_exponent=65537, key_size=2048)
 
 
 @dataclass
 class Issuer:
-    """Signs tokens, and shows its keys over HTTP."""
+    """Signs tokens, and publishes its keys over HTTP."""
 
     url: str = ""
     asked: int = 0
-    """How often somebody looked at the keys."""
+    """Number of requests for the discovery document or the keys."""
     key: Any = field(default_factory=rsa_key)
     elliptic: Any = field(default_factory=lambda: ec.generate_private_key(ec.SECP256R1()))
 
@@ -61,7 +61,7 @@ class Issuer:
         return jwt.encode(payload, key or self.key, algorithm=algorithm, headers={"kid": kid})
 
     def service_account(self) -> dict[str, str]:
-        """What GOOGLE_APPLICATION_CREDENTIALS may name."""
+        """The content of a file that GOOGLE_APPLICATION_CREDENTIALS may name."""
         form = (serialization.Encoding.PEM, serialization.PrivateFormat.PKCS8, serialization.NoEncryption())
         return {
             "type": "service_account",
@@ -133,8 +133,8 @@ Serve = Callable[..., httpx2.Client]
 
 @pytest.fixture
 def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
-    """Starts `desk serve` as the settings say, in a thread with a loop of its own; gives a client of it."""
-    # ADK's server gives the whole process a tracer, and a process has one: other tests bring theirs
+    """Starts `desk serve` with these settings in a thread, and returns a client of it."""
+    # ADK's server sets the tracer of the process, which can be set only once: other tests set their own
     monkeypatch.setattr("google.adk.cli.api_server._setup_telemetry", lambda *arguments, **values: None)
     running: list[Any] = []
 
@@ -176,7 +176,7 @@ Process = Callable[[], tuple[Fork, httpx2.Client]]
 
 @pytest.fixture
 def process(api: Emulator, tmp_path: Path) -> Iterator[Process]:
-    """Starts `desk serve` as a process of its own; gives a client of it, too."""
+    """Starts `desk serve` as a separate process, and returns it with a client of it."""
     started: list[tuple[Fork, httpx2.Client]] = []
 
     def start() -> tuple[Fork, httpx2.Client]:
@@ -210,6 +210,6 @@ def message(text: str, user: str = "me", session: str = "s1", **more: Any) -> di
 
 
 def said(answer: httpx2.Response) -> str:
-    """What a turn ended with."""
+    """The text of the last event of a turn."""
     events = answer.json()
     return "".join(part.get("text", "") for part in events[-1]["content"]["parts"])

@@ -58,7 +58,7 @@ def url(serve: Serve, issuer: Issuer, api: Emulator) -> str:
 
 
 class Caller:
-    """An agent somewhere else, with a token."""
+    """Another agent, which calls the desk with a token."""
 
     def __init__(self, url: str, token: str = "", streaming: bool = True, version: str = "1.0") -> None:
         headers = {"Authorization": f"Bearer {token}"} if token else {}
@@ -73,7 +73,7 @@ class Caller:
         return ClientFactory(ClientConfig(streaming=self.streaming, httpx_client=self.http)).create(card)
 
     async def ask(self, words: str, context: str = "c1", message_id: str = "", task_id: str = "") -> Task:
-        """Sends a message and gives the task as it is in the end."""
+        """Sends a message and returns the task in its final state."""
         message = new_text_message(words, context_id=context, task_id=task_id, role=Role.ROLE_USER)
         message.message_id = message_id or message.message_id
         return await self.send(message)
@@ -85,7 +85,7 @@ class Caller:
         return await client.get_task(GetTaskRequest(id=task_id))
 
     async def call(self, method: str, params: Any, id_: Any = 1) -> dict[str, Any]:
-        """Sends JSON-RPC as it is, with halves of characters as escapes; gives the answer."""
+        """Sends JSON-RPC unchanged, with lone surrogates as escapes, and returns the answer."""
         body = json.dumps({"jsonrpc": "2.0", "id": id_, "method": method, "params": params})
         headers = {"content-type": "application/json", "a2a-version": "1.0" if method[0].isupper() else "0.3"}
         answer = await self.http.post("/a2a/desk", content=body, headers=headers)
@@ -98,11 +98,11 @@ class Caller:
 
 
 def said(task: Task) -> str:
-    """What a task ended with."""
+    """The text of a task's last artifact, or else of its status."""
     return get_artifact_text(task.artifacts[-1]) if task.artifacts else get_message_text(task.status.message)
 
 
-async def test_the_card_needs_no_token_and_says_where_to_get_one(url: str, issuer: Issuer) -> None:
+async def test_the_agent_card_needs_no_token_and_names_the_token_issuer(url: str, issuer: Issuer) -> None:
     card = await A2ACardResolver(httpx.AsyncClient(), url, CARD).get_agent_card()
     assert {skill.id for skill in card.skills} >= {"research", "questions", "weather", "moderation", "pictures"}
     assert {each.url for each in card.supported_interfaces} == {f"{url}/a2a/desk"}
@@ -111,7 +111,7 @@ async def test_the_card_needs_no_token_and_says_where_to_get_one(url: str, issue
 
 
 @pytest.mark.parametrize("streaming", [True, False])
-async def test_another_agent_is_answered(url: str, issuer: Issuer, streaming: bool) -> None:
+async def test_an_a2a_client_gets_an_answer(url: str, issuer: Issuer, streaming: bool) -> None:
     caller = Caller(url, issuer.token("robot"), streaming)
     task = await caller.ask("weather in Lisbon")
     assert task.status.state == TaskState.TASK_STATE_COMPLETED
@@ -132,7 +132,7 @@ METHODS = {"1.0": ("SendMessage", "SendStreamingMessage"), "0.3": ("message/send
 @pytest.mark.parametrize(
     ("words", "answer"), [("weather in Lisbon", "WEATHER Lisbon"), (REPORT, "The moon moves the sea")]
 )
-async def test_an_answer_is_sent_once_and_kept_once(
+async def test_an_answer_is_sent_once_and_stored_once(
     url: str, issuer: Issuer, version: str, streaming: bool, words: str, answer: str
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
@@ -147,7 +147,7 @@ async def test_an_answer_is_sent_once_and_kept_once(
 
 @pytest.mark.parametrize("streaming", [True, False])
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
-async def test_a_question_waits_for_input_and_the_answer_completes_its_task(
+async def test_a_question_sets_input_required_and_its_answer_completes_the_task(
     asks: None, url: str, issuer: Issuer, api: Emulator, streaming: bool, version: str
 ) -> None:
     caller = Caller(url, issuer.token("robot"), streaming, version)
@@ -164,7 +164,7 @@ async def test_a_question_waits_for_input_and_the_answer_completes_its_task(
     assert "about $3 to $7" in str(done.history)
 
 
-async def test_the_next_message_of_the_same_context_starts_the_run_that_was_asked_about(
+async def test_a_yes_in_the_same_context_starts_the_run_without_a_task_id(
     asks: None, url: str, issuer: Issuer, api: Emulator
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
@@ -178,7 +178,7 @@ async def test_the_next_message_of_the_same_context_starts_the_run_that_was_aske
     assert len(researches(api)) == 1
 
 
-async def test_a_question_that_was_not_answered_is_repeated_and_waits_on(
+async def test_an_unanswered_question_is_repeated_and_stays_open(
     asks: None, url: str, issuer: Issuer, api: Emulator
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
@@ -191,7 +191,7 @@ async def test_a_question_that_was_not_answered_is_repeated_and_waits_on(
     assert (done.status.state, len(researches(api))) == (TaskState.TASK_STATE_COMPLETED, 1)
 
 
-async def test_a_question_that_comes_twice_still_waits(asks: None, url: str, issuer: Issuer) -> None:
+async def test_an_order_sent_twice_leaves_its_question_open(asks: None, url: str, issuer: Issuer) -> None:
     caller = Caller(url, issuer.token("robot"))
     first = await caller.ask(REPORT, message_id="m1")
     again = await caller.ask(REPORT, message_id="m1")
@@ -199,7 +199,7 @@ async def test_a_question_that_comes_twice_still_waits(asks: None, url: str, iss
     assert said(again) == said(first)
 
 
-async def test_a_yes_that_comes_twice_starts_one_run(asks: None, url: str, issuer: Issuer, api: Emulator) -> None:
+async def test_a_yes_sent_twice_starts_one_run(asks: None, url: str, issuer: Issuer, api: Emulator) -> None:
     caller = Caller(url, issuer.token("robot"))
     await caller.ask(REPORT)
     first = await caller.ask(YES, message_id="m1")
@@ -208,7 +208,7 @@ async def test_a_yes_that_comes_twice_starts_one_run(asks: None, url: str, issue
     assert len(researches(api)) == 1
 
 
-async def test_an_answer_that_comes_too_early_leaves_the_question_open(
+async def test_an_answer_during_another_turn_leaves_the_question_open(
     url: str, issuer: Issuer, database: Database
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
@@ -221,29 +221,29 @@ async def test_an_answer_that_comes_too_early_leaves_the_question_open(
     assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
 
 
-async def test_a_question_outlives_the_memory_of_its_server(
+async def test_an_open_question_can_be_answered_at_another_replica(
     url: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch, serve: Serve
 ) -> None:
-    """Another replica has it from the database."""
+    """The other replica reads the question from the database."""
     asked = await Caller(url, issuer.token("robot")).ask("forget this conversation")
     other = str(serve(a2a=True).base_url)
     done = await Caller(other, issuer.token("robot")).ask("yes, forget it", task_id=asked.id)
     assert (done.id, done.status.state) == (asked.id, TaskState.TASK_STATE_COMPLETED)
 
 
-async def test_a_research_is_ordered_and_its_report_is_the_answer(url: str, issuer: Issuer, api: Emulator) -> None:
+async def test_research_ordered_by_a2a_returns_its_report(url: str, issuer: Issuer, api: Emulator) -> None:
     task = await Caller(url, issuer.token("robot")).ask(REPORT)
     assert "# Tides" in said(task)
     assert len(researches(api)) == 1
 
 
-async def test_without_a_good_token_there_is_nothing(url: str, issuer: Issuer) -> None:
+async def test_a2a_requests_without_a_valid_token_get_401(url: str, issuer: Issuer) -> None:
     for token in ("", issuer.token("robot", exp=1), "nonsense"):
         with pytest.raises(A2AClientError, match="401"):
             await Caller(url, token).ask("Hello!")
 
 
-async def test_the_task_and_the_conversation_of_another_user_do_not_exist(url: str, issuer: Issuer) -> None:
+async def test_tasks_and_conversations_of_another_user_are_not_found(url: str, issuer: Issuer) -> None:
     ada, bob = Caller(url, issuer.token("ada")), Caller(url, issuer.token("bob"))
     task = await ada.ask("Hello!")
     with pytest.raises(TaskNotFoundError):
@@ -253,7 +253,7 @@ async def test_the_task_and_the_conversation_of_another_user_do_not_exist(url: s
     assert (await bob.http.get(own)).status_code == 404
 
 
-async def test_a_message_that_comes_twice_is_answered_once(url: str, issuer: Issuer, api: Emulator) -> None:
+async def test_a_message_sent_twice_is_answered_once(url: str, issuer: Issuer, api: Emulator) -> None:
     caller = Caller(url, issuer.token("robot"))
     first = await caller.ask(REPORT, message_id="m1")
     requests = len(api.log()["requests"])
@@ -280,14 +280,14 @@ async def test_a_cancelled_task_frees_its_context_and_its_research_goes_on(
     assert len(researches(api)) == 1
 
 
-async def test_one_turn_at_a_time_in_a_context(url: str, issuer: Issuer, database: Database) -> None:
+async def test_a_second_turn_in_the_same_context_is_rejected(url: str, issuer: Issuer, database: Database) -> None:
     async with SessionLocks(database).hold(conversation("robot", "c1")):
         task = await Caller(url, issuer.token("robot")).ask("Hello!")
     assert task.status.state == TaskState.TASK_STATE_REJECTED
     assert "another turn of this conversation is under way" in said(task)
 
 
-async def test_a_task_whose_replica_died_is_said_to_have_failed(database: Database) -> None:
+async def test_a_task_whose_replica_died_is_reported_as_failed(database: Database) -> None:
     now = 1_000_000.0
 
     async def sleep(seconds: float) -> None:
@@ -306,15 +306,15 @@ async def test_a_task_whose_replica_died_is_said_to_have_failed(database: Databa
         assert found and found.status.state == listed.tasks[0].status.state
         return found.status.state
 
-    assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have its lease yet
+    assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have a lease yet
     async with SessionLocks(database, clock=lambda: now).hold(conversation("robot", "c1")):
         now += LEASE - 1
         assert await state() == TaskState.TASK_STATE_WORKING
-        now += LEASE + 1  # its process has died: nobody renews the lease
+        now += LEASE + 1  # its process has died: no process renews the lease
         assert await state() == TaskState.TASK_STATE_FAILED
 
 
-def test_where_others_find_it_is_known_or_asked_for() -> None:
+def test_the_public_address_is_taken_from_the_local_host_or_must_be_set() -> None:
     assert ServerSettings().public_address("127.0.0.1", 8080) == "http://127.0.0.1:8080"
     assert ServerSettings(public_url="https://desk.example").public_address("0.0.0.0", 8080) == "https://desk.example"
     with pytest.raises(SettingsError, match="DESK_PUBLIC_URL is missing"):
@@ -322,13 +322,13 @@ def test_where_others_find_it_is_known_or_asked_for() -> None:
 
 
 class Robot(User):
-    """Somebody."""
+    """The user "robot"."""
 
     is_authenticated = True
     user_name = "robot"
 
 
-async def test_what_is_forgotten_is_forgotten_here_too(asks: None, url: str, issuer: Issuer) -> None:
+async def test_forgetting_a_conversation_deletes_its_a2a_tasks(asks: None, url: str, issuer: Issuer) -> None:
     caller = Caller(url, issuer.token("robot"))
     task = await caller.ask("Hello!")
     question = await caller.ask(REPORT)
@@ -336,7 +336,7 @@ async def test_what_is_forgotten_is_forgotten_here_too(asks: None, url: str, iss
     assert "It cannot be undone" in said(asked)
     receipt = await caller.ask("yes, forget it", task_id=asked.id)
     assert "2 tasks of other agents: deleted" in said(receipt)
-    assert "tides" not in str(receipt), "the task that goes on does not bring back what it held"
+    assert "tides" not in str(receipt), "the task that continues must not restore its old history"
     with pytest.raises(TaskNotFoundError):
         await (await caller.client()).get_task(GetTaskRequest(id=task.id))
 
@@ -373,7 +373,7 @@ ASKED: dict[str, tuple[str, Any]] = {
 
 
 @pytest.mark.parametrize(("method", "params"), ASKED.values(), ids=ASKED)
-async def test_a_name_that_no_table_has_room_for_is_refused_before_anything_is_stored(
+async def test_an_invalid_id_is_refused_before_anything_is_stored(
     url: str, issuer: Issuer, database: Database, method: str, params: Any
 ) -> None:
     error = (await Caller(url, issuer.token("robot")).call(method, params))["error"]
@@ -391,7 +391,7 @@ async def rows(database: Database) -> list[str]:
 
 @pytest.mark.parametrize("version", METHODS)
 @pytest.mark.parametrize("bad", ["\0", "\ud800", "\x1b"])
-async def test_no_character_breaks_a_request(
+async def test_unsafe_characters_do_not_break_a_request(
     url: str, issuer: Issuer, database: Database, version: str, bad: str
 ) -> None:
     caller, send = Caller(url, issuer.token("robot")), METHODS[version][0]
@@ -406,17 +406,18 @@ async def test_no_character_breaks_a_request(
     await caller.call(send, message("hello", version, messageId="m3"), id_=f"1{bad}")
 
 
-async def test_an_error_of_the_database_is_told_without_its_words(url: str, issuer: Issuer, database: Database) -> None:
+async def test_a_database_error_is_reported_without_its_text(url: str, issuer: Issuer, database: Database) -> None:
     caller = Caller(url, issuer.token("robot"))
     task = await caller.ask("Hello!")
     async with database.begin() as connection:
         await connection.execute(text("ALTER TABLE desk_tasks RENAME TO elsewhere"))
     for method, params in (("GetTask", {"id": task.id}), ("SendMessage", message("hello", "1.0")), ("ListTasks", {})):
         error = (await caller.call(method, params))["error"]
-        assert error["message"].startswith("the database refuses a value of this request")  # SQLite says so
+        # A missing table counts as a refused value.
+        assert error["message"].startswith("the database refuses a value of this request")
 
 
-async def test_an_error_that_nobody_foresaw_is_told_without_its_words(
+async def test_an_unexpected_error_is_reported_without_its_text(
     url: str, issuer: Issuer, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     async def given(*arguments: Any) -> Any:
@@ -429,7 +430,7 @@ async def test_an_error_that_nobody_foresaw_is_told_without_its_words(
     assert (status["state"], status["message"]["parts"]) == ("TASK_STATE_FAILED", [{"text": UNFORESEEN}])
 
 
-async def test_a_message_id_of_another_message_is_refused(url: str, issuer: Issuer) -> None:
+async def test_a_message_id_that_was_used_for_another_message_is_refused(url: str, issuer: Issuer) -> None:
     caller = Caller(url, issuer.token("robot"))
     await caller.ask("Hello!", message_id="m1")
     other = await caller.ask("weather in Lisbon", message_id="m1")
@@ -437,7 +438,7 @@ async def test_a_message_id_of_another_message_is_refused(url: str, issuer: Issu
     assert "another message" in said(other)
 
 
-async def test_the_desk_is_a_specialist_of_an_agent_of_adk(url: str, issuer: Issuer) -> None:
+async def test_an_adk_agent_can_call_the_desk_as_a_remote_agent(url: str, issuer: Issuer) -> None:
     http = httpx.AsyncClient(headers={"Authorization": f"Bearer {issuer.token('robot')}"}, timeout=300)
     desk = RemoteA2aAgent("research_desk", agent_card=url + CARD, httpx_client=http)
     runner = InMemoryRunner(desk, app_name="elsewhere")
@@ -448,7 +449,7 @@ async def test_the_desk_is_a_specialist_of_an_agent_of_adk(url: str, issuer: Iss
     assert any("WEATHER Lisbon" in text for text in texts)
 
 
-async def test_the_tables_are_as_the_sdk_wants_them(database: Database) -> None:
+async def test_the_a2a_tables_have_the_columns_that_the_sdk_expects(database: Database) -> None:
     async with database.begin() as connection:
         for table, model in (("desk_tasks", TaskModel), ("desk_pushes", PushNotificationConfigModel)):
             found = await connection.run_sync(lambda sync, table=table: inspect(sync).get_columns(table))  # type: ignore[misc]

@@ -1,4 +1,4 @@
-"""What counts as answered, when a message comes again under its name."""
+"""Which turns count as answered when their message is sent again under the same key."""
 
 from __future__ import annotations
 
@@ -40,7 +40,9 @@ FAILED = event("researcher", types.Part(text="It failed."), error_code="LEDGER")
     ],
     ids=["message", "call", "result of a tool", "words", "error"],
 )
-async def test_a_turn_is_answered_by_its_last_words_and_else_undone(events: list[Event], answered: bool) -> None:
+async def test_a_complete_turn_is_replayed_and_an_incomplete_turn_is_undone(
+    events: list[Event], answered: bool
+) -> None:
     async with InMemoryRunner(LlmAgent(name="researcher"), app_name="desk") as runner:
         service = runner.session_service
         session = await service.create_session(app_name="desk", user_id="ada", session_id="s1")

@@ -1,4 +1,4 @@
-"""Files live in a bucket that all replicas share, or in a folder; any other address is refused with words."""
+"""Artifacts are stored in a bucket that all replicas share, or in a folder. Any other URL is refused."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ FILE = {"app_name": "desk", "user_id": "ada", "session_id": "s1", "filename": "r
 
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
-    """Address of a bucket, at a server that speaks as much of Google Cloud Storage as files take."""
+    """The URL of a bucket, at a server that imitates what artifacts need of Google Cloud Storage."""
     blobs: dict[str, bytes] = {}
 
     class Handler(BaseHTTPRequestHandler):
@@ -66,7 +66,7 @@ def place(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     return str(request.getfixturevalue("bucket")) if request.param == "bucket" else tmp_path.as_uri()
 
 
-async def test_what_one_replica_saves_another_reads(place: str) -> None:
+async def test_an_artifact_saved_by_one_replica_can_be_read_by_another(place: str) -> None:
     one, other = new_artifacts(place), new_artifacts(place)
     report = types.Part.from_bytes(data="# Größe".encode(), mime_type="text/markdown")
     assert await one.save_artifact(artifact=report, **FILE) == 0
@@ -77,12 +77,12 @@ async def test_what_one_replica_saves_another_reads(place: str) -> None:
     assert await other.list_artifact_keys(app_name="desk", user_id="ada", session_id="s1") == ["report.md"]
 
 
-def test_without_credentials_it_says_what_is_missing(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_error_without_credentials_names_the_missing_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("GOOGLE_APPLICATION_CREDENTIALS", str(tmp_path / "none.json"))
     with pytest.raises(SettingsError, match=r"DESK_ARTIFACTS_URL cannot be used: .*none\.json"):
         new_artifacts("gs://b")
 
 
-def test_an_address_of_no_kind_is_refused() -> None:
+def test_an_artifact_url_of_an_unknown_scheme_is_refused() -> None:
     with pytest.raises(SettingsError, match="write gs://BUCKET or file://FOLDER"):
         new_artifacts("s3://b")

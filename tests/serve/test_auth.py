@@ -1,4 +1,4 @@
-"""Without a token, with one that is not right, or with another user's, there is nothing to be had."""
+"""Authentication: without a valid token of the right user, the server returns and changes nothing."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def bearer(token: str) -> dict[str, str]:
 
 
 def lower(token: str) -> dict[str, str]:
-    """Headers as a server sees them."""
+    """Headers with lower-case names, as the server sees them."""
     return {"authorization": f"Bearer {token}"}
 
 
@@ -67,7 +67,7 @@ def ask(client: httpx2.Client, method: str, path: str, headers: Mapping[str, str
 
 @pytest.fixture
 def conversation(client: httpx2.Client, issuer: Issuer) -> httpx2.Client:
-    """Ada has one."""
+    """A client of a server where Ada has a conversation."""
     ada = bearer(issuer.token("ada"))
     assert client.post("/apps/desk/users/me/sessions/s1", json={}, headers=ada).status_code == 200
     assert said(client.post("/run", json=message("Hello"), headers=ada))
@@ -114,7 +114,7 @@ def encoded(text: str) -> str:
 
 
 def written(issuer: Issuer, claims: str) -> str:
-    """A token that the issuer has signed, with claims as they are written."""
+    """A token that the issuer has signed, with this text as its claims. REST stands for the usual claims."""
     now = int(time.time())
     rest = json.dumps({"iss": issuer.url, "aud": AUDIENCE, "iat": now, "exp": now + 3600})[1:-1]
     head = f"{encoded(json.dumps({'alg': 'RS256', 'kid': 'k1'}))}.{encoded(claims.replace('REST', rest))}"
@@ -123,7 +123,7 @@ def written(issuer: Issuer, claims: str) -> str:
 
 
 @pytest.mark.parametrize("kind", sorted(bad_tokens(Issuer("http://x"))))
-def test_without_a_right_token_no_route_gives_or_does_anything(
+def test_no_route_answers_or_acts_without_a_valid_token(
     conversation: httpx2.Client, issuer: Issuer, api: Emulator, kind: str
 ) -> None:
     creates = api.log()["creates"]
@@ -140,7 +140,9 @@ def test_without_a_right_token_no_route_gives_or_does_anything(
     assert len(conversation.get("/apps/desk/users/me/sessions/s1", headers=ada).json()["events"]) > 1  # untouched
 
 
-def test_another_users_token_gets_nothing(conversation: httpx2.Client, issuer: Issuer, api: Emulator) -> None:
+def test_a_token_gives_no_access_to_data_of_another_user(
+    conversation: httpx2.Client, issuer: Issuer, api: Emulator
+) -> None:
     creates = api.log()["creates"]
     mallory = bearer(issuer.token("mallory"))
     for method, path in ROUTES[2:]:
@@ -160,7 +162,7 @@ def test_another_users_token_gets_nothing(conversation: httpx2.Client, issuer: I
         {"userId": "me", "user_id": "ada"},
     ],
 )
-def test_a_body_cannot_speak_for_another_user(
+def test_a_request_body_cannot_name_another_user(
     conversation: httpx2.Client, issuer: Issuer, fields: dict[str, str]
 ) -> None:
     body = {name: value for name, value in message("Hello").items() if name != "userId"} | fields
@@ -177,7 +179,7 @@ def test_no_spelling_of_a_path_leads_to_another_users_data(
 
 
 @pytest.mark.parametrize("subject", ["ada/sessions/s1/artifacts", "repo:a/b:ref:refs/heads/main", "..", "a%2Fb", "me"])
-def test_whatever_a_subject_is_called_its_user_has_data_of_its_own(
+def test_a_user_with_an_unusual_subject_has_separate_data(
     conversation: httpx2.Client, issuer: Issuer, subject: str
 ) -> None:
     ada, other = bearer(issuer.token("ada")), bearer(issuer.token(subject))
@@ -199,7 +201,7 @@ def test_whatever_a_subject_is_called_its_user_has_data_of_its_own(
         ("POST", "/run", message("Hello", stateDelta={"app:x": "for all to see"})),
     ],
 )
-def test_nobody_writes_into_the_conversations_of_others(
+def test_a_client_cannot_write_state_that_all_users_share(
     conversation: httpx2.Client, issuer: Issuer, method: str, path: str, body: dict[str, Any]
 ) -> None:
     bob = bearer(issuer.token("bob"))
@@ -209,7 +211,7 @@ def test_nobody_writes_into_the_conversations_of_others(
     assert conversation.get("/apps/desk/users/me/sessions/b1", headers=bob).json()["state"] == {}
 
 
-def test_a_conversation_that_is_brought_along_goes_on_from_nobodys_interaction(
+def test_an_imported_conversation_does_not_continue_an_interaction_of_another_user(
     conversation: httpx2.Client, issuer: Issuer, api: Emulator
 ) -> None:
     ada, mallory = bearer(issuer.token("ada")), bearer(issuer.token("mallory"))
@@ -223,26 +225,24 @@ def test_a_conversation_that_is_brought_along_goes_on_from_nobodys_interaction(
 
 
 @pytest.mark.parametrize("path", ["/apps/other/users/me/sessions", "/apps/desk/users/me/sessions/s1/"])
-def test_there_is_one_application_under_one_address(client: httpx2.Client, issuer: Issuer, path: str) -> None:
+def test_other_applications_and_path_spellings_get_404(client: httpx2.Client, issuer: Issuer, path: str) -> None:
     assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
 
 
 @pytest.mark.parametrize(
     "path", ["/dev/apps/desk/eval_sets", "/docs", "/openapi.json", "/dev-ui/", "/debug/trace/x", "/run_live"]
 )
-def test_what_is_for_development_is_not_there(client: httpx2.Client, issuer: Issuer, path: str) -> None:
+def test_development_routes_get_404(client: httpx2.Client, issuer: Issuer, path: str) -> None:
     assert client.get(path, headers=bearer(issuer.token("ada"))).status_code == 404
 
 
-def test_no_copy_of_a_conversation_is_made_that_nobody_would_forget(
-    conversation: httpx2.Client, issuer: Issuer
-) -> None:
+def test_a_conversation_cannot_be_copied_into_memory(conversation: httpx2.Client, issuer: Issuer) -> None:
     ada = bearer(issuer.token("ada"))
     answer = conversation.patch("/apps/desk/users/me/memory", json={"sessionId": "s1"}, headers=ada)
     assert answer.status_code == 404
 
 
-def test_only_who_may_come_in_comes_in(serve: Serve, issuer: Issuer) -> None:
+def test_only_allowed_and_verified_email_addresses_are_admitted(serve: Serve, issuer: Issuer) -> None:
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, allowed_emails="ada@other.example, @desk.example")
     for claims, status in (
         ({"email": "bob@desk.example", "email_verified": True}, 200),
@@ -256,9 +256,7 @@ def test_only_who_may_come_in_comes_in(serve: Serve, issuer: Issuer) -> None:
         assert client.get("/list-apps", headers=bearer(issuer.token("u", **claims))).status_code == status, claims
 
 
-def test_tokens_with_unknown_keys_do_not_make_the_server_ask_again_and_again(
-    client: httpx2.Client, issuer: Issuer
-) -> None:
+def test_tokens_with_unknown_keys_do_not_fetch_the_keys_again_and_again(client: httpx2.Client, issuer: Issuer) -> None:
     for number in range(20):
         assert client.get("/list-apps", headers=bearer(issuer.token("ada", kid=f"k{number + 2}"))).status_code == 401
     assert issuer.asked <= 2  # the discovery document and the keys
@@ -269,9 +267,9 @@ async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
     keys = JwksCache(f"{issuer.url}/keys", clock=lambda: now[0])
     who = TokenVerifier(issuer.url, AUDIENCE, keys)
     token = issuer.token("ada")
-    now[0] = 1e6  # the first look is at any time
+    now[0] = 1e6  # the first fetch may happen at any time
     assert await who(lower(token)) == "ada"
-    issuer.key = STRANGER  # the issuer has another key under the name of the one that was stolen
+    issuer.key = STRANGER  # the issuer replaces the stolen key under the same id
     now[0] += LIFETIME - 1
     assert await who(lower(token)) == "ada"
     now[0] += 1
@@ -280,7 +278,7 @@ async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
     assert (await who(lower(issuer.token("bob"))), issuer.asked) == ("bob", 2)
 
 
-async def test_keys_that_are_too_old_and_cannot_be_fetched_let_nobody_in(issuer: Issuer) -> None:
+async def test_expired_keys_that_cannot_be_fetched_again_admit_nobody(issuer: Issuer) -> None:
     now = [0.0]
     keys = JwksCache(f"{issuer.url}/keys", clock=lambda: now[0])
     assert await keys.find("k1")
@@ -289,7 +287,7 @@ async def test_keys_that_are_too_old_and_cannot_be_fetched_let_nobody_in(issuer:
         await keys.find("k1")
 
 
-async def test_behind_identity_aware_proxy_its_assertion_counts_and_nothing_else(issuer: Issuer) -> None:
+async def test_behind_identity_aware_proxy_only_its_assertion_is_accepted(issuer: Issuer) -> None:
     who = TokenVerifier(
         IAP_ISSUER, "/projects/1/apps/desk", JwksCache(f"{issuer.url}/keys"), "x-goog-iap-jwt-assertion", ("ES256",)
     )
@@ -305,7 +303,7 @@ async def test_behind_identity_aware_proxy_its_assertion_counts_and_nothing_else
             await who(headers)
 
 
-def test_a_server_that_others_can_reach_does_not_start_without_authentication() -> None:
+def test_a_server_on_a_public_address_does_not_start_without_authentication() -> None:
     for host in ("0.0.0.0", "192.0.2.1", "::", "desk.example"):
         with pytest.raises(SettingsError, match="DESK_OIDC_ISSUER"):
             build_authenticator(ServerSettings(), host)
@@ -316,19 +314,21 @@ def test_a_server_that_others_can_reach_does_not_start_without_authentication() 
 
 
 @pytest.mark.parametrize("place", ["http://127.0.0.1:9", "{issuer}/without/a/discovery/document", "nonsense"])
-def test_an_issuer_whose_keys_cannot_be_had_is_no_way_in(serve: Serve, issuer: Issuer, place: str) -> None:
+def test_requests_get_503_while_the_keys_of_the_issuer_cannot_be_fetched(
+    serve: Serve, issuer: Issuer, place: str
+) -> None:
     client = serve(oidc_issuer=place.format(issuer=issuer.url), oidc_audience=AUDIENCE)
     answer = client.get("/list-apps", headers=bearer(issuer.token("ada")))
     assert (answer.status_code, answer.headers["retry-after"]) == (503, "5")
     assert client.get("/healthz").status_code == 200
 
 
-async def test_who_waits_for_keys_that_cannot_be_had_waits_once() -> None:
+async def test_concurrent_requests_share_one_failed_fetch_of_keys() -> None:
     asked: list[httpx2.Request] = []
 
     async def fail(request: httpx2.Request) -> httpx2.Response:
         asked.append(request)
-        await asyncio.sleep(0)  # the others come
+        await asyncio.sleep(0)  # lets the other callers arrive
         raise httpx2.ReadTimeout("")
 
     keys = JwksCache("https://issuer.example/keys", lambda: httpx2.AsyncClient(transport=httpx2.MockTransport(fail)))

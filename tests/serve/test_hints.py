@@ -1,4 +1,4 @@
-"""A message of the API that a research has ended is believed if it is signed, acted on once, and never the truth."""
+"""Webhook messages of the API must be signed, are processed once, and their claim is checked at the API."""
 
 from __future__ import annotations
 
@@ -50,7 +50,7 @@ def ended(interaction_id: str) -> str:
     return json.dumps({"type": "interaction.completed", "version": "v1", "data": {"id": interaction_id}})
 
 
-def test_an_unsigned_an_old_and_a_changed_message_are_refused(client: httpx2.Client) -> None:
+def test_unsigned_old_and_altered_webhook_messages_are_refused(client: httpx2.Client) -> None:
     body = ended("v1_x")
     for headers in (
         {},
@@ -74,11 +74,11 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_signed_message_of_another_kind_does_no_harm(client: httpx2.Client, body: str) -> None:
+def test_a_signed_but_malformed_webhook_message_causes_no_server_error(client: httpx2.Client, body: str) -> None:
     assert client.post("/webhooks/research", content=body, headers=signed(body)).status_code in (204, 400)
 
 
-async def test_a_message_that_comes_again_is_taken_once(tmp_path: Path) -> None:
+async def test_a_repeated_webhook_message_is_processed_once(tmp_path: Path) -> None:
     taken: list[str] = []
 
     async def take_up(interaction_id: str) -> bool:
@@ -98,7 +98,7 @@ async def test_a_message_that_comes_again_is_taken_once(tmp_path: Path) -> None:
 
 
 async def abandoned() -> str:
-    """A research that runs at the server, and whose process has ended; its job's id."""
+    """Starts a research run, closes the service that follows it, and returns the id of its job."""
     service = research()
     job, _ = await service.start(Order("tides", "ada", "s1", "deep-research-preview-04-2026"))
     while not (await service.job(job.id)).interaction_id:
@@ -107,7 +107,7 @@ async def abandoned() -> str:
     return job.id
 
 
-async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_it_ended(
+async def test_a_webhook_message_fetches_a_finished_run_that_no_process_follows(
     api: Emulator, serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.research.recovery.INTERVAL_S", 1e6)  # by itself the server would not look again
@@ -125,7 +125,7 @@ async def test_a_research_that_nobody_follows_is_fetched_when_the_api_says_that_
     await ledger.close()
 
 
-async def test_what_a_message_says_is_not_believed_but_looked_up(client: httpx2.Client, api: Emulator) -> None:
+async def test_the_claim_of_a_webhook_message_is_checked_at_the_api(client: httpx2.Client, api: Emulator) -> None:
     job_id, ledger = await abandoned(), Ledger(load_settings().ledger_url)
     body = ended(researches(api)[0]["id"])
     answer = await asyncio.to_thread(client.post, "/webhooks/research", content=body, headers=signed(body))
@@ -136,12 +136,12 @@ async def test_what_a_message_says_is_not_believed_but_looked_up(client: httpx2.
 
 
 @pytest.mark.parametrize("secret", ["whsec_", "PRIVA"])
-def test_a_server_with_a_secret_that_is_none_does_not_start(serve: Serve, secret: str) -> None:
+def test_a_server_with_an_invalid_webhook_secret_does_not_start(serve: Serve, secret: str) -> None:
     with pytest.raises(SettingsError, match="DESK_WEBHOOK_SECRETS: number 2") as raised:
         serve(webhook_secrets=f"{SECRET},{secret}")
     assert "PRIVA" not in str(raised.value)
 
 
-def test_without_a_secret_there_is_no_endpoint(serve: Serve) -> None:
+def test_the_webhook_route_gets_404_without_a_webhook_secret(serve: Serve) -> None:
     body = ended("v1_x")
     assert serve().post("/webhooks/research", content=body, headers=signed(body)).status_code == 404

@@ -1,4 +1,4 @@
-"""Pages of other sites reach a server only if its owner says so: under its name, and from their origin."""
+"""Checks of host and origin: pages of other sites reach a server only if its owner allows it."""
 
 from __future__ import annotations
 
@@ -14,25 +14,25 @@ APP = "https://app.example"
 
 
 @pytest.mark.parametrize("host", ["evil.example", "127.0.0.1.evil.example", "127.0.0.1:80.evil.example", "10.0.0.1"])
-def test_a_page_that_lets_its_name_point_here_reads_nothing(serve: Serve, host: str) -> None:
+def test_requests_with_a_foreign_host_name_are_refused(serve: Serve, host: str) -> None:
     client = serve()
     for path in (SESSIONS, "/list-apps", "/webhooks/research", "/nothing", "/run"):
         answer = client.request("POST" if path == "/run" else "GET", path, headers={"Host": host})
         assert (answer.status_code, "DESK_ALLOWED_HOSTS" in answer.json()["detail"]) == (403, True), path
 
 
-def test_a_name_of_this_machine_or_one_that_is_allowed_will_do(serve: Serve) -> None:
+def test_local_and_allowed_host_names_are_accepted(serve: Serve) -> None:
     client = serve(allowed_hosts="other.example, Desk.local")
     for host in ("127.0.0.1", "localhost:8080", "LOCALHOST", "[::1]:8080", "desk.local", "desk.local:1"):
         assert client.get(SESSIONS, headers={"Host": host}).status_code == 200, host
 
 
-def test_health_is_told_under_every_name(serve: Serve) -> None:
+def test_the_health_check_answers_under_any_host_name(serve: Serve) -> None:
     client = serve()
     assert client.get("/healthz", headers={"Host": "10.0.0.1:8080"}).status_code == 200
 
 
-def test_with_authentication_names_are_looked_at_only_if_some_are_set(serve: Serve, issuer: Issuer) -> None:
+def test_with_authentication_host_names_are_checked_only_if_some_are_set(serve: Serve, issuer: Issuer) -> None:
     settings = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE}
     token = {"Authorization": f"Bearer {issuer.token('ada')}"}
     client = serve(**settings)
@@ -45,7 +45,7 @@ def test_with_authentication_names_are_looked_at_only_if_some_are_set(serve: Ser
 @pytest.mark.parametrize(
     "origin", ["https://evil.example", "null", "http://localhost:1", "http://127.0.0.1.evil.example"]
 )
-def test_a_page_of_another_site_can_send_nothing_without_asking_first(serve: Serve, origin: str) -> None:
+def test_cross_origin_requests_without_a_preflight_are_refused(serve: Serve, origin: str) -> None:
     client = serve()
     client.post(f"{SESSIONS}/s1", json={})
     headers = {"Origin": origin, "Content-Type": "text/plain"}  # for which a browser sends no preflight
@@ -55,7 +55,7 @@ def test_a_page_of_another_site_can_send_nothing_without_asking_first(serve: Ser
     assert [session["id"] for session in client.get(SESSIONS).json()] == ["s1"]
 
 
-def test_the_servers_own_pages_may_use_it(serve: Serve) -> None:
+def test_same_origin_requests_are_accepted(serve: Serve) -> None:
     client = serve()
     assert client.post(f"{SESSIONS}/s1", json={}, headers={"Origin": str(client.base_url)}).status_code == 200
 
@@ -65,7 +65,7 @@ def preflight(client: httpx2.Client, origin: str, path: str = "/run") -> httpx2.
     return client.options(path, headers={"Origin": origin, **wish})
 
 
-def test_a_preflight_is_answered_before_anybody_is_asked_for_a_token(serve: Serve, issuer: Issuer) -> None:
+def test_a_preflight_is_answered_without_a_token(serve: Serve, issuer: Issuer) -> None:
     client = serve(oidc_issuer=issuer.url, oidc_audience=AUDIENCE, allowed_origins=f"{APP}, https://other.example")
     answer = preflight(client, APP)
     assert (answer.status_code, answer.headers["access-control-allow-origin"]) == (200, APP)
@@ -74,7 +74,7 @@ def test_a_preflight_is_answered_before_anybody_is_asked_for_a_token(serve: Serv
     assert (refused.status_code, "access-control-allow-origin" in refused.headers) == (400, False)
 
 
-def test_a_page_of_an_allowed_origin_can_read_errors_too(serve: Serve, issuer: Issuer) -> None:
+def test_a_page_of_an_allowed_origin_can_read_error_answers(serve: Serve, issuer: Issuer) -> None:
     settings = {"oidc_issuer": issuer.url, "oidc_audience": AUDIENCE, "allowed_origins": APP}
     client = serve(**settings, max_body=500, turns_per_minute=1)
     token = {"Authorization": f"Bearer {issuer.token('ada')}", "Origin": APP}
@@ -93,6 +93,6 @@ def test_a_page_of_an_allowed_origin_can_read_errors_too(serve: Serve, issuer: I
 
 
 @pytest.mark.parametrize("origins", ["*", "https://app.example/", "app.example", "https://app.example,null"])
-def test_an_origin_that_no_browser_would_send_is_refused_at_start(origins: str) -> None:
+def test_an_allowed_origin_that_no_browser_sends_is_refused_at_start(origins: str) -> None:
     with pytest.raises(SettingsError, match="DESK_ALLOWED_ORIGINS"):
         _ = ServerSettings(allowed_origins=origins).origins

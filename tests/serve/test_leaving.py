@@ -1,4 +1,4 @@
-"""A client that leaves in the middle of a turn takes nothing with it: neither a lock nor a connection."""
+"""A client that disconnects in the middle of a turn leaves no lock and takes no database connection with it."""
 
 from __future__ import annotations
 
@@ -17,9 +17,9 @@ from tools.settings import load_settings
 from tools.shielded import finish_shielded
 
 EVENTS = 5
-"""`data:` lines before research is quiet."""
+"""Number of `data:` lines that research sends before it falls silent."""
 TIMES = 25
-"""That each database is left; 50 in all."""
+"""Disconnects on each database; 50 in all."""
 
 
 @pytest.fixture(params=["sqlite", pytest.param("postgresql", marks=pytest.mark.nightly)])
@@ -43,7 +43,9 @@ def begin(client: httpx2.Client, user: str) -> None:
     assert answer.status_code == 200, answer.text
 
 
-def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url: str) -> None:
+def test_a_client_that_disconnects_during_a_turn_leaves_nothing_locked(
+    serve: Serve, api: Emulator, database_url: str
+) -> None:
     client = serve(database_url=database_url, attach_seconds=60)
     for number in range(TIMES):
         begin(client, f"leaves-{number}")
@@ -51,11 +53,11 @@ def test_a_closed_tab_locks_nobody_out(serve: Serve, api: Emulator, database_url
             leave(tab, f"leaves-{number}", number % EVENTS + 1)
         begin(client, f"stays-{number}")
         assert client.get("/readyz").status_code == 200
-    # and the one that left goes on where it was
+    # the user who disconnected can go on with the conversation
     until(lambda: client.post("/run", json=message("hello", user=f"leaves-{TIMES - 1}")).status_code == 200)
 
 
-async def test_a_turn_that_is_left_while_it_takes_its_conversation_leaves_it_free(api: Emulator) -> None:
+async def test_a_turn_cancelled_while_it_takes_its_session_lock_leaves_the_session_free(api: Emulator) -> None:
     database = Database(load_settings().ledger_url)
     turns = SessionLocks(database)
 
@@ -65,12 +67,12 @@ async def test_a_turn_that_is_left_while_it_takes_its_conversation_leaves_it_fre
 
     async with database.write():  # the next statement waits for this one
         task = asyncio.create_task(hold())
-        for _ in range(10):  # turns of the loop, after which it stands in line
+        for _ in range(10):  # rounds of the event loop, after which the statement is queued
             await asyncio.sleep(0)
         task.cancel()
         with suppress(asyncio.CancelledError):
             await task
     await turns.close()
-    await finish_shielded()  # the statement that the turn had begun
+    await finish_shielded()  # waits for the statement that the turn had begun
     assert not await turns.held("desk/ada/s1")
     await database.close()

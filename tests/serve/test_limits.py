@@ -1,4 +1,4 @@
-"""Nobody takes more than a share of the server: of conversations, of connections, of names, of depth."""
+"""Limits of what a client can take up: conversations, connections, lengths of names and depth of JSON."""
 
 from __future__ import annotations
 
@@ -27,7 +27,7 @@ def client(serve: Serve) -> httpx2.Client:
 
 
 @pytest.mark.parametrize("place", ["", "memory://"])
-def test_a_user_has_so_many_conversations_and_is_told_how_to_have_another(serve: Serve, place: str) -> None:
+def test_conversations_over_the_limit_per_user_are_refused_with_the_next_step(serve: Serve, place: str) -> None:
     client = serve(sessions_per_user=2, sessions_url=place)
     for session in ("s1", "s2"):
         assert client.post(f"{SESSIONS}/{session}", json={}).status_code == 200
@@ -41,7 +41,7 @@ def test_a_user_has_so_many_conversations_and_is_told_how_to_have_another(serve:
 
 
 def raw(client: httpx2.Client, data: bytes) -> bytes:
-    """What a server sends until it closes the connection, to a client that stops in the middle."""
+    """Sends an incomplete request, and returns what the server sends until it closes the connection."""
     with socket.create_connection((client.base_url.host, client.base_url.port or 0), timeout=300) as connection:
         connection.sendall(data)
         got = b""
@@ -50,7 +50,7 @@ def raw(client: httpx2.Client, data: bytes) -> bytes:
         return got
 
 
-def test_a_body_that_does_not_arrive_is_given_up(serve: Serve) -> None:
+def test_a_body_that_does_not_arrive_in_time_gets_408(serve: Serve) -> None:
     client = serve(request_seconds=0.1)
     head = b"POST /run HTTP/1.1\r\nHost: localhost\r\nContent-Type: application/json\r\nContent-Length: 1000\r\n\r\n"
     answer = raw(client, head + b'{"userId"')
@@ -59,14 +59,14 @@ def test_a_body_that_does_not_arrive_is_given_up(serve: Serve) -> None:
 
 
 @pytest.mark.parametrize("begun", [b"", b"GET /list-apps HTTP/1.1\r\nHost: loc"])
-def test_a_request_whose_head_does_not_arrive_is_given_up(
+def test_a_connection_whose_request_head_does_not_arrive_is_closed(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
     monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
     assert raw(serve(request_seconds=0.1), begun) == b""
 
 
-def test_a_refused_request_does_not_hold_its_connection_with_its_body(
+def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
@@ -75,7 +75,9 @@ def test_a_refused_request_does_not_hold_its_connection_with_its_body(
     assert answer.startswith(b"HTTP/1.1 404 ")
 
 
-def test_a_turn_may_take_longer_than_its_request(serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(
+    serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
     client = serve(request_seconds=0.1)
     client.post(f"{SESSIONS}/s1", json={})
@@ -106,7 +108,7 @@ REQUESTS: dict[str, tuple[str, str, Any]] = {
 }
 
 
-def test_what_nobody_can_serve_is_refused_with_a_sentence(client: httpx2.Client, environment: Path) -> None:
+def test_invalid_requests_get_400_with_an_explanation(client: httpx2.Client, environment: Path) -> None:
     for wish, (method, path, body) in REQUESTS.items():
         text = json.dumps(body).replace('"half an object"', "{") if body is not None else ""
         for word, levels in (("DEEP", 500), ("DEEPER", 100_000)):
@@ -118,7 +120,7 @@ def test_what_nobody_can_serve_is_refused_with_a_sentence(client: httpx2.Client,
 
 
 @pytest.mark.parametrize("place", ["sqlite", "postgresql"])
-def test_words_with_characters_that_no_database_keeps_are_answered_all_the_same(
+def test_a_message_with_unsafe_characters_is_answered_and_stored_without_them(
     serve: Serve, place: str, request: pytest.FixtureRequest
 ) -> None:
     postgres = request.getfixturevalue("postgres") if place == "postgresql" else None
@@ -135,7 +137,7 @@ def test_words_with_characters_that_no_database_keeps_are_answered_all_the_same(
     assert client.patch(f"{SESSIONS}/s1", content=change, headers=content).json()["state"]["c"] == "\ufffd"
 
 
-def test_an_unforeseen_failure_is_one_sentence_and_a_log_entry(
+def test_an_unexpected_error_is_one_sentence_for_the_client_and_a_log_entry(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
 ) -> None:
     async def fail(*arguments: object, **values: object) -> None:
@@ -148,10 +150,10 @@ def test_an_unforeseen_failure_is_one_sentence_and_a_log_entry(
         answer = client.request(method, path, json=message("Hello") if path == "/run" else None)
         assert answer.status_code == 500
         assert answer.json()["detail"].startswith("The server failed at this request.")
-        until(lambda: "SELECT" in caplog.text)  # written when the answer is out
+        until(lambda: "SELECT" in caplog.text)  # logged after the answer was sent
 
 
-def test_a_value_that_the_database_refuses_is_not_called_a_database_that_is_away(
+def test_a_value_that_the_database_refuses_gets_400_without_retry_after(
     client: httpx2.Client, environment: Path
 ) -> None:
     with closing(sqlite3.connect(environment / "sessions.db")) as sessions:
@@ -171,15 +173,17 @@ def test_a_server_that_cannot_write_is_not_ready(
     monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 0.0)
     client = serve()
     until(lambda: client.get("/readyz").status_code == 200)
-    monkeypatch.setattr("tools.server.health.PROBE_TIMEOUT_S", 0.5)  # nothing else holds these locks
+    monkeypatch.setattr("tools.server.health.PROBE_TIMEOUT_S", 0.5)  # short, since no other process holds these locks
     for name, file in (("sessions", "sessions.db"), ("ledger", "ledger.db")):
         with closing(sqlite3.connect(environment / file)) as other:
-            other.execute("begin immediate")  # as a connection that was lost in the middle of a write
+            other.execute("begin immediate")  # like a connection that was lost during a write
             assert client.get("/readyz").json() == {"status": "not ready", name: "cannot be written"}
         until(lambda: client.get("/readyz").status_code == 200)
 
 
-def test_probes_of_strangers_cost_nothing(client: httpx2.Client, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_repeated_readiness_probes_do_not_reach_the_database(
+    client: httpx2.Client, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("tools.server.health.CACHE_TTL_S", 1e6)
     assert client.get("/readyz").status_code == 200
     looked: list[object] = []

@@ -1,4 +1,4 @@
-"""Push notifications of A2A: who may be told of a task, and what reaches them."""
+"""Push notifications of A2A: who may receive them, and what they contain."""
 
 from __future__ import annotations
 
@@ -68,7 +68,7 @@ def receiver() -> Iterator[Receiver]:
 
 @pytest.fixture(params=["sqlite", "postgresql"])
 def open_url(request: pytest.FixtureRequest, serve: Serve, api: Emulator) -> str:
-    """A server that asks nobody who they are, on this machine."""
+    """The URL of a server without authentication on this machine."""
     api.set_speed(math.inf)
     url = request.getfixturevalue("postgres").create_database() if request.param == "postgresql" else ""
     return str(serve(a2a=True, database_url=url).base_url)
@@ -76,7 +76,7 @@ def open_url(request: pytest.FixtureRequest, serve: Serve, api: Emulator) -> str
 
 @pytest.fixture
 def url(serve: Serve, issuer: Issuer, api: Emulator, monkeypatch: pytest.MonkeyPatch) -> str:
-    """A server for others, to which each name leads into the web."""
+    """The URL of a server with authentication that resolves every host name to a public address."""
 
     async def look_up(host: str) -> list[str]:
         return [PUBLIC]
@@ -98,7 +98,7 @@ async def refused(client: Client, config: TaskPushNotificationConfig) -> str:
 
 
 @pytest.mark.parametrize("version", ["1.0", "0.3"])
-async def test_who_waits_for_a_task_is_told_how_it_ends(open_url: str, receiver: Receiver, version: str) -> None:
+async def test_a_push_notification_reports_how_a_task_ends(open_url: str, receiver: Receiver, version: str) -> None:
     caller = Caller(open_url, streaming=False, version=version)
     config = TaskPushNotificationConfig(url=f"{receiver.url}/hook?a=b", token="t0ken")
     task = await ask(caller, "research tides", config)
@@ -111,7 +111,9 @@ async def test_who_waits_for_a_task_is_told_how_it_ends(open_url: str, receiver:
     assert json.dumps(bodies).count("The moon moves the sea") == 1
 
 
-async def test_a_question_is_notified_and_so_is_what_follows_its_answer(open_url: str, receiver: Receiver) -> None:
+async def test_push_notifications_report_a_question_and_the_end_after_its_answer(
+    open_url: str, receiver: Receiver
+) -> None:
     caller = Caller(open_url)
     asked = await ask(caller, "forget this conversation", TaskPushNotificationConfig(url=receiver.url))
     states = [body["statusUpdate"]["status"]["state"] for _, body, _ in receiver.got if "statusUpdate" in body]
@@ -121,7 +123,9 @@ async def test_a_question_is_notified_and_so_is_what_follows_its_answer(open_url
     assert states[-1] == "TASK_STATE_COMPLETED"
 
 
-async def test_who_was_to_be_told_is_forgotten_with_the_conversation(open_url: str, receiver: Receiver) -> None:
+async def test_forgetting_a_conversation_deletes_its_push_notification_configs(
+    open_url: str, receiver: Receiver
+) -> None:
     database = Database(load_settings().ledger_url)
     caller = Caller(open_url)
     asked = await ask(caller, "forget this conversation", TaskPushNotificationConfig(url=receiver.url))
@@ -133,7 +137,7 @@ async def test_who_was_to_be_told_is_forgotten_with_the_conversation(open_url: s
     await database.close()
 
 
-async def test_notifications_are_set_seen_and_deleted_by_their_own_user_only(url: str, issuer: Issuer) -> None:
+async def test_only_its_own_user_can_set_read_and_delete_a_push_notification_config(url: str, issuer: Issuer) -> None:
     ada, bob = Caller(url, issuer.token("ada")), Caller(url, issuer.token("bob"))
     task = await ada.ask("forget this conversation")
     client, other = await ada.client(), await bob.client()
@@ -158,7 +162,7 @@ async def test_notifications_are_set_seen_and_deleted_by_their_own_user_only(url
     assert len((await client.list_task_push_notification_configs(every)).configs) == 7
 
 
-async def test_a_receiver_that_is_not_of_the_web_is_refused_with_a_sentence(
+async def test_a_receiver_without_a_public_https_address_is_refused_with_an_explanation(
     url: str, issuer: Issuer, receiver: Receiver
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
@@ -193,7 +197,9 @@ async def test_a_receiver_that_is_not_of_the_web_is_refused_with_a_sentence(
         ("http://127.0.0.1.a.example/", ["127.0.0.1"], "public https://"),
     ],
 )
-async def test_each_address_that_a_name_leads_to_is_of_the_web(address: str, found: Any, why: str) -> None:
+async def test_a_receiver_is_refused_if_any_address_of_its_host_is_not_public(
+    address: str, found: Any, why: str
+) -> None:
     async def look_up(host: str) -> list[str]:
         if isinstance(found, OSError):
             raise found
@@ -203,7 +209,7 @@ async def test_each_address_that_a_name_leads_to_is_of_the_web(address: str, fou
         await Receivers(this_machine=True, look_up=look_up).admits(address)
 
 
-async def test_a_name_that_leads_elsewhere_when_it_is_used_is_not_followed(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_address_of_a_receiver_is_checked_again_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
     leads_to = [[PUBLIC], ["10.0.0.1"], [PUBLIC]]
     sent: list[httpx.Request] = []
 

@@ -1,4 +1,4 @@
-"""The server keeps its limits, answers a message once, and has one turn at a time in a conversation."""
+"""The server enforces its limits, answers a message once, and runs one turn at a time in a conversation."""
 
 from __future__ import annotations
 
@@ -55,11 +55,11 @@ def told(client: httpx2.Client) -> list[str]:
     return [event["content"]["parts"][0]["text"] for event in events if event["author"] == "user"]
 
 
-def test_it_says_that_it_lives_and_that_it_is_ready(client: httpx2.Client) -> None:
+def test_health_and_readiness_checks_answer_ok(client: httpx2.Client) -> None:
     assert client.get("/healthz").json() == client.get("/readyz").json() == {"status": "ok"}
 
 
-def test_it_is_not_ready_without_its_database(serve: Serve) -> None:
+def test_the_server_is_not_ready_without_its_database(serve: Serve) -> None:
     client = serve(sessions_url="memory://", database_url="postgresql+asyncpg://desk:SECRET@127.0.0.1:9/desk")
     answer = client.get("/readyz")
     assert (answer.status_code, answer.json()["ledger"]) == (503, "cannot be written")
@@ -67,7 +67,7 @@ def test_it_is_not_ready_without_its_database(serve: Serve) -> None:
     assert client.get("/healthz").status_code == 200
 
 
-def test_a_message_that_comes_twice_is_answered_once(client: httpx2.Client, api: Emulator) -> None:
+def test_a_message_sent_twice_is_answered_once(client: httpx2.Client, api: Emulator) -> None:
     first = turn(client, "Hello", key="m1")
     creates = api.log()["creates"]
     again = turn(client, "Hello", key="m1")
@@ -81,7 +81,9 @@ def test_a_message_that_comes_twice_is_answered_once(client: httpx2.Client, api:
 
 
 @pytest.mark.parametrize("broken_off", [False, True])
-def test_a_key_that_named_another_message_is_refused(client: httpx2.Client, api: Emulator, broken_off: bool) -> None:
+def test_an_idempotency_key_of_another_message_is_refused(
+    client: httpx2.Client, api: Emulator, broken_off: bool
+) -> None:
     if broken_off:
         api.faults({"on": "create", "status": 400})
     turn(client, "Hello", key="m1")
@@ -92,7 +94,7 @@ def test_a_key_that_named_another_message_is_refused(client: httpx2.Client, api:
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
 
 
-def test_two_turns_of_one_conversation_do_not_mix(client: httpx2.Client, api: Emulator) -> None:
+def test_a_turn_that_overlaps_another_of_its_conversation_gets_409(client: httpx2.Client, api: Emulator) -> None:
     api.faults({"on": "create", "delay_ms": 500})
     with ThreadPoolExecutor(4) as pool:
         answers = list(pool.map(lambda number: turn(client, f"Hello {number}"), range(4)))
@@ -103,7 +105,7 @@ def test_two_turns_of_one_conversation_do_not_mix(client: httpx2.Client, api: Em
 
 
 @pytest.mark.parametrize("path", ["/run", "/run_sse"])
-def test_who_has_the_whole_answer_finds_the_conversation_free(
+def test_a_conversation_is_unlocked_when_its_answer_is_complete(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, path: str
 ) -> None:
     execute = SessionLocks._execute
@@ -118,7 +120,7 @@ def test_who_has_the_whole_answer_finds_the_conversation_free(
 
 
 @pytest.mark.parametrize(("method", "body"), [("PATCH", {"stateDelta": {"x": 1}}), ("DELETE", None)])
-def test_nothing_changes_a_conversation_during_its_turn(
+def test_a_conversation_cannot_be_changed_or_deleted_during_its_turn(
     client: httpx2.Client, api: Emulator, method: str, body: dict[str, Any] | None
 ) -> None:
     api.faults({"on": "create", "delay_ms": 500})
@@ -131,7 +133,7 @@ def test_nothing_changes_a_conversation_during_its_turn(
     assert client.request(method, SESSION, json=body).status_code == 200
 
 
-async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_runs_out(client: httpx2.Client) -> None:
+async def test_a_session_locked_by_another_replica_is_refused_until_its_lease_expires(client: httpx2.Client) -> None:
     now = [1000.0]
     database = Database(load_settings().ledger_url)
     one, other = (SessionLocks(database, clock=lambda: now[0]) for _ in range(2))
@@ -141,14 +143,14 @@ async def test_a_session_that_another_replica_holds_is_refused_until_its_lease_r
                 pass
         async with other.hold("desk/ada/s2"):
             pass
-    async with other.hold("desk/ada/s1"):  # handed back
-        now[0] += other.lease + 1  # and never heard of again: its replica died
+    async with other.hold("desk/ada/s1"):  # the lease was released
+        now[0] += other.lease + 1  # the lease expires, as if its replica had died
         async with one.hold("desk/ada/s1"):
             pass
     await database.close()
 
 
-async def test_a_turn_that_lost_its_lease_ends(client: httpx2.Client) -> None:
+async def test_a_turn_that_lost_its_lease_is_cancelled(client: httpx2.Client) -> None:
     database, woken = Database(load_settings().ledger_url), asyncio.Event()
 
     async def sleep(seconds: float) -> None:
@@ -169,7 +171,7 @@ async def test_a_turn_that_lost_its_lease_ends(client: httpx2.Client) -> None:
     await database.close()
 
 
-async def test_a_turn_that_the_end_of_the_server_cuts_off_leaves_its_conversation_free(client: httpx2.Client) -> None:
+async def test_a_turn_cut_off_by_a_shutdown_leaves_its_conversation_unlocked(client: httpx2.Client) -> None:
     database, begun = Database(load_settings().ledger_url), asyncio.Event()
     turns = SessionLocks(database)
 
@@ -190,7 +192,7 @@ AWAY = OperationalError("", {}, Exception())
 
 
 @pytest.mark.parametrize(("error", "status"), [(StaleSessionError("stale"), 409), (AWAY, 503), (OSError(), 503)])
-def test_a_session_that_cannot_be_written_is_told_so_that_it_can_be_tried_again(
+def test_a_failed_session_write_gets_retry_after_and_the_retry_succeeds(
     client: httpx2.Client, monkeypatch: pytest.MonkeyPatch, error: Exception, status: int
 ) -> None:
     async def fail(*arguments: object, **values: object) -> None:
@@ -204,15 +206,15 @@ def test_a_session_that_cannot_be_written_is_told_so_that_it_can_be_tried_again(
     assert told(client) == ["Hello"]
 
 
-def test_a_turn_that_broke_off_is_undone_and_made_again(client: httpx2.Client, api: Emulator) -> None:
-    api.faults({"on": "create", "status": 400})  # after the message was written
+def test_a_failed_turn_is_undone_and_repeated_under_the_same_key(client: httpx2.Client, api: Emulator) -> None:
+    api.faults({"on": "create", "status": 400})  # the create fails after the message was stored
     turn(client, "Hello", key="m1")
     assert said(turn(client, "Hello", key="m1")) == "SMALL TALK"
     events = without_rewound([Event.model_validate(e) for e in client.get(SESSION).json()["events"]])
     assert [event.author for event in events] == ["user", "desk"]
 
 
-def test_a_body_has_its_limit_whatever_it_says_of_its_length(serve: Serve, api: Emulator) -> None:
+def test_the_body_size_limit_holds_with_and_without_content_length(serve: Serve, api: Emulator) -> None:
     client = serve(max_body=2_000, webhook_secrets="whsec_AAAA")
     begin(client, "s1")
     assert turn(client, "x" * 3_000).status_code == 413
@@ -246,30 +248,30 @@ BODIES = {
 
 
 @pytest.mark.parametrize("body", BODIES.values(), ids=BODIES)
-def test_a_body_that_is_no_turn_is_refused(client: httpx2.Client, body: str) -> None:
+def test_a_body_that_is_not_a_turn_is_refused(client: httpx2.Client, body: str) -> None:
     headers = {"content-type": "application/json", "idempotency-key": "m1"}
     answer = client.post("/run", content=body.encode(errors="surrogateescape"), headers=headers)
     assert answer.status_code in (400, 422)
 
 
-def test_what_only_looks_like_a_character_that_cannot_be_kept_is_text(client: httpx2.Client) -> None:
+def test_text_that_only_looks_like_an_escaped_nul_is_kept(client: httpx2.Client) -> None:
     words = r"Hello \u0000 and \\u0000"
     assert said(turn(client, words)) == "SMALL TALK"
     assert told(client) == [words]
 
 
 @pytest.mark.parametrize("key", ["", "m1"])
-def test_metadata_of_a_message_stay_with_its_turn(client: httpx2.Client, key: str) -> None:
+def test_metadata_of_a_message_is_returned_with_the_events_of_its_turn(client: httpx2.Client, key: str) -> None:
     headers = {"Idempotency-Key": key} if key else {}
     events = client.post("/run", json=message("Hello", customMetadata={"from": "a test"}), headers=headers).json()
     assert [event["customMetadata"]["from"] for event in events] == ["a test"]
 
 
-def test_a_name_that_no_file_can_have_is_refused(client: httpx2.Client) -> None:
+def test_an_artifact_name_that_leaves_its_folder_is_refused(client: httpx2.Client) -> None:
     assert client.get(f"{SESSION}/artifacts/..%2F..%2Fother").status_code == 400
 
 
-def test_a_user_may_have_so_many_turns_and_no_more(serve: Serve, api: Emulator) -> None:
+def test_turns_over_the_limit_per_minute_get_429(serve: Serve, api: Emulator) -> None:
     client = serve(turns_per_minute=3)
     begin(client, "s1")
     codes = [turn(client, "Hello").status_code for _ in range(5)]
@@ -277,7 +279,7 @@ def test_a_user_may_have_so_many_turns_and_no_more(serve: Serve, api: Emulator) 
     assert 0 < int(turn(client, "Hello").headers["retry-after"]) <= 61
 
 
-def test_who_has_not_asked_for_a_minute_is_forgotten() -> None:
+def test_the_rate_limiter_forgets_users_after_a_minute() -> None:
     now = [0.0]
     rates = RateLimiter(at_once=1, per_minute=2, clock=lambda: now[0])
     for number in range(1000):
@@ -291,7 +293,7 @@ def test_who_has_not_asked_for_a_minute_is_forgotten() -> None:
     ("path", "status", "says"),
     [("/run", 400, "the database refuses a value"), ("/run_sse", 200, '"error_type": "IntegrityError"')],
 )
-def test_no_message_is_logged_when_the_database_fails(
+def test_a_database_error_does_not_log_the_text_of_the_message(
     client: httpx2.Client, environment: Path, caplog: pytest.LogCaptureFixture, path: str, status: int, says: str
 ) -> None:
     with closing(sqlite3.connect(environment / "sessions.db")) as sessions:
@@ -301,7 +303,7 @@ def test_no_message_is_logged_when_the_database_fails(
     assert (answer.status_code, says in answer.text) == (status, True)
 
 
-def test_on_sigterm_a_research_is_handed_back_and_the_next_server_has_it_at_once(
+def test_sigterm_releases_the_lease_and_the_next_server_resumes_the_run_at_once(
     process: Process, api: Emulator, environment: Path
 ) -> None:
     first, client = process()
@@ -313,10 +315,10 @@ def test_on_sigterm_a_research_is_handed_back_and_the_next_server_has_it_at_once
     first.send_signal(signal.SIGTERM)
     assert first.wait(30) in (0, -signal.SIGTERM)
     asking.join()
-    assert owners(environment) == [None]  # nobody has to wait for a lease
+    assert owners(environment) == [None]  # no other process has to wait for the lease
     _, client = process()
     until(lambda: ready(client))
-    until(lambda: owners(environment) != [None])  # taken up without being asked
+    until(lambda: owners(environment) != [None])  # resumed without a request
     api.advance(3600)
     until(lambda: "# " in said(turn(client, "What is the status of my research?", session="s1")))
     assert len(researches(api)) == 1

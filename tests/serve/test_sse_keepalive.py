@@ -1,4 +1,4 @@
-"""An event stream is neither cut by a proxy while nothing is said nor held back by a cache."""
+"""Pings keep a proxy from cutting a silent event stream, and headers keep caches from holding it back."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ SESSION = "/apps/desk/users/me/sessions/s1"
 
 
 class Time:
-    """Passes only when it is told to."""
+    """A clock that moves only when a test moves it."""
 
     def __init__(self) -> None:
         self.now = 0.0
@@ -35,7 +35,7 @@ class Time:
         await woken.wait()
 
     async def pass_by(self, seconds: float) -> None:
-        """Second by second, with room for whoever wakes up."""
+        """Moves the clock second by second, and lets tasks run that wake up."""
         for _ in range(int(seconds)):
             self.now += 1
             for end, woken in self._sleeping:
@@ -46,7 +46,7 @@ class Time:
 
 
 async def stream(time: Time, *pieces: bytes | float, kind: bytes = b"text/event-stream") -> bytes:
-    """What a client gets of an answer that sends pieces, or nothing for some seconds."""
+    """What a client gets of an answer that sends these pieces. A number is a silence in seconds."""
     got: list[bytes] = []
 
     async def app(scope: Scope, receive: Receive, send: Send) -> None:
@@ -72,11 +72,11 @@ async def stream(time: Time, *pieces: bytes | float, kind: bytes = b"text/event-
 ONE, OTHER = b"data: 1\n\n", b"data: 2\n\n"
 
 
-async def test_a_proxy_hears_something_at_least_every_fifteen_seconds() -> None:
+async def test_a_ping_is_sent_after_every_fifteen_seconds_of_silence() -> None:
     assert await stream(Time(), 31.0, ONE, 46.0, OTHER) == PING * 2 + ONE + PING * 3 + OTHER
 
 
-async def test_who_speaks_often_enough_is_not_interrupted() -> None:
+async def test_no_ping_is_sent_while_events_come_often_enough() -> None:
     assert SILENCE == 15
     assert await stream(Time(), ONE, 14.0, OTHER, 14.0, ONE) == ONE + OTHER + ONE
 
@@ -85,31 +85,31 @@ async def test_a_ping_never_lands_inside_an_event() -> None:
     assert await stream(Time(), b"data: 1", 100.0, b"\n\n", 16.0) == ONE + PING
 
 
-async def test_an_answer_that_is_no_event_stream_has_no_pings() -> None:
+async def test_an_answer_that_is_not_an_event_stream_has_no_pings() -> None:
     assert await stream(Time(), b"[", 100.0, b"]", kind=b"application/json") == b"[]"
 
 
-def test_no_event_stream_is_cached_or_held_back(serve: Serve) -> None:
+def test_event_streams_are_neither_cached_nor_buffered(serve: Serve) -> None:
     client = serve()
     client.post(SESSION, json={})
-    for _ in range(2):  # the second is given from what is stored
+    for _ in range(2):  # the second answer is replayed from the session
         answer = client.post("/run_sse", json=message("Hello"), headers={"Idempotency-Key": "m1"})
         assert answer.text.startswith("data: ")
         assert (answer.headers["cache-control"], answer.headers["x-accel-buffering"]) == ("no-cache", "no")
 
 
-def test_the_name_of_a_run_is_sent_before_there_is_any_news_of_it(serve: Serve, api: Emulator) -> None:
+def test_the_start_of_a_run_is_streamed_before_its_first_progress(serve: Serve, api: Emulator) -> None:
     client, text = serve(attach_seconds=60), ""
     client.post(SESSION, json={})
     with client.stream("POST", "/run_sse", json=message("research tides", streaming=True)) as answer:
         for line in answer.iter_lines():
             text += line
             if "begins; it usually takes" in line:
-                api.set_speed(math.inf)  # nothing happens to the run before
+                api.set_speed(math.inf)  # until then the run makes no progress
     assert "# Tides" in text
 
 
-def test_an_error_in_a_stream_tells_nothing_of_the_inside(serve: Serve, environment: Path) -> None:
+def test_an_error_in_a_stream_reveals_no_internals(serve: Serve, environment: Path) -> None:
     client = serve()
     client.post(SESSION, json={})
     with closing(sqlite3.connect(environment / "sessions.db")) as sessions:

@@ -1,4 +1,4 @@
-"""Two servers over one database: what one has asked is answered at the other, and once."""
+"""Two servers over one database: a question of one can be answered at the other, and only once."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tests.kill.test_kill import researches, until
 from tests.serve.conftest import Process, message, ready, said
 
 TIMES = 3
-"""That a yes is said at both servers at once."""
+"""How often a test sends a yes to both servers at once."""
 YES = "yes, start the research"
 
 Servers = tuple[httpx2.Client, httpx2.Client]
@@ -44,7 +44,7 @@ def say(client: httpx2.Client, words: str, session: str = "s1") -> httpx2.Respon
 
 
 def quote(client: httpx2.Client, brief: str, session: str = "s1") -> str:
-    """Orders a run whose price then waits for a yes; gives its id."""
+    """Orders a run whose price then waits for a yes, and returns its id."""
     asked = said(say(client, f"research {brief}", session))
     assert "Nothing was started. Say **yes**" in asked
     return re.findall(r"job_\w+", asked)[0]
@@ -55,7 +55,7 @@ def at_once(*turns: Callable[[], httpx2.Response]) -> list[httpx2.Response]:
         return [turn.result() for turn in [pool.submit(turn) for turn in turns]]
 
 
-def test_a_quote_that_one_server_has_shown_is_approved_at_the_other_once(servers: Servers, api: Emulator) -> None:
+def test_a_quote_shown_by_one_server_can_be_approved_once_at_the_other(servers: Servers, api: Emulator) -> None:
     one, other = servers
     begin(one, "s1")
     job_id = quote(one, "tides")
@@ -63,7 +63,7 @@ def test_a_quote_that_one_server_has_shown_is_approved_at_the_other_once(servers
     assert "# Tides" in said(say(other, YES))
     assert len(researches(api)) == 1
     for server in servers:
-        assert "# Tides" in said(say(server, f"{YES} {job_id}"))  # it is shown as it stands
+        assert "# Tides" in said(say(server, f"{YES} {job_id}"))  # shows the finished run
     assert len(researches(api)) == 1
 
 
@@ -75,14 +75,12 @@ def test_a_yes_that_reaches_both_servers_at_once_counts_once(servers: Servers, a
         answers = at_once(partial(say, one, yes), partial(say, other, yes))
         assert sorted(answer.status_code for answer in answers) in ([200, 200], [200, 409])  # one turn at a time
         for server, answer in zip(servers, answers, strict=True):
-            if answer.status_code == 409:  # and is sent again, as the answer says
+            if answer.status_code == 409:  # sends the refused yes again, as the answer asks
                 assert "# Tides" in said(say(server, yes))
         assert len(researches(api)) == number
 
 
-def test_a_yes_by_name_in_another_conversation_at_the_same_time_counts_no_second_time(
-    servers: Servers, api: Emulator
-) -> None:
+def test_two_simultaneous_approvals_in_two_conversations_start_one_run(servers: Servers, api: Emulator) -> None:
     one, other = servers
     for session in ("s1", "s2"):
         begin(one, session)

@@ -229,7 +229,7 @@ class Ledger:
     async def begin(self, job: Job, now: float) -> Job | None:
         """Marks a job as STARTING and records what its create may cost, in one transaction.
 
-        A job that was approved more than `LIMIT_PERIOD_S` ago has to be approved again: the limits do not count it any more.
+        A job that was approved more than `LIMIT_PERIOD_S` ago has to be approved again, since the limits ignore it.
 
         Returns:
             The job; None if its create request must not be sent.

@@ -1,1 +1,1 @@
-"""How fast the desk is, beside ADK and the SDK as they are: `make bench`."""
+"""Compares the speed of the desk with ADK and the SDK as they are: `make bench`."""

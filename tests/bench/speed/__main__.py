@@ -38,7 +38,7 @@ MANY = 1_000
 
 
 class Process:
-    """A side or a server, asked by lines."""
+    """A side in a child process, which is asked by lines of JSON."""
 
     def __init__(self, child: subprocess.Popen[str]) -> None:
         self._child = child
@@ -53,7 +53,7 @@ class Process:
 
 
 class Bench:
-    """What the measures need: servers and sides, started when they are asked for."""
+    """Starts servers and sides for the measurements, and collects the rows of the table."""
 
     def __init__(self, stack: ExitStack, folder: Path) -> None:
         self._stack, self.folder = stack, folder
@@ -68,7 +68,7 @@ class Bench:
         return Process(self._stack.enter_context(spawned("tests.bench.speed.side", kind, env=self.env(url))))
 
     def env(self, url: str) -> dict[str, str]:
-        """The environment of whoever talks to a server, with a data folder of its own."""
+        """The environment of a client of a server, with its own data folder."""
         clean = {name: value for name, value in os.environ.items() if not re.match("DESK_|GOOGLE_|GEMINI_|ADK_", name)}
         ours = {"GOOGLE_GEMINI_BASE_URL": url, "GEMINI_API_KEY": "any", "DESK_BACKEND": "emulator"}
         data = {"DESK_DATA_DIR": tempfile.mkdtemp(dir=self.folder), "ADK_DISABLE_LOAD_DOTENV": "1"}
@@ -103,7 +103,7 @@ def ms(seconds: float) -> str:
 
 
 def turn(bench: Bench) -> None:
-    """Small talk, one conversation after the other and many at once."""
+    """Turns of small talk, in one conversation after the other and in many at once."""
     url = bench.server()
     plain, desk = bench.side("plain", url), bench.side("desk", url)
     for stream in (True, False):
@@ -222,10 +222,10 @@ def reconnect(bench: Bench) -> None:
 
 
 def start(bench: Bench) -> None:
-    """Commands."""
+    """Start times of commands."""
     url = bench.server()
     env = bench.env(url)
-    bench.side("desk", url)  # nothing of it is measured: what its start reads from disk is read
+    bench.side("desk", url)  # not measured: the files that a start reads are then in memory
     subprocess.run(
         [starts.BIN / "desk", "research", "tides"], env=env, check=True, capture_output=True, cwd=bench.folder
     )
@@ -240,8 +240,10 @@ MEASURES: dict[str, Callable[[Bench], None]] = {
 
 
 def main(
-    only: Annotated[list[str] | None, typer.Option(help=f"Of {', '.join(MEASURES)}; may be repeated.")] = None,
-    picture_file: Annotated[Path, typer.Option("--chart", help="Where the chart goes.")] = Path("build/bench.svg"),
+    only: Annotated[
+        list[str] | None, typer.Option(help=f"Measure only this: {', '.join(MEASURES)}; may be repeated.")
+    ] = None,
+    picture_file: Annotated[Path, typer.Option("--chart", help="File of the chart.")] = Path("build/bench.svg"),
 ) -> None:
     """Measure, print a table, draw a chart. Exit status 1 if a goal is not met."""
     print("| what | goal | desk | plain ADK or SDK | ratio or figure |\n|---|---:|---:|---:|---:|")

@@ -25,7 +25,7 @@ THOUGHTS = 200
 
 
 def brain(turn: Turn) -> list[TimedStep]:
-    """What takes no time to think of is answered at once."""
+    """The steps as a list, so that the server sends them at once."""
     return [*beats(turn)]
 
 

@@ -32,7 +32,7 @@ from tests.talk import Talk, words
 
 MODEL = "gemini-3.8-flash"
 EVENTS = 10
-"""Events of a stream after which it is cut, where connections are."""
+"""Number of events after which a stream is cut in the measurement of reconnects."""
 
 
 class Plain:
@@ -111,7 +111,7 @@ async def load(side: Side, *, stream: bool, conversations: int, count: int) -> f
 
 
 async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> list[list[float]]:
-    """Seconds of seven turns of small talk each, in a conversation that is so many turns long."""
+    """Seconds of seven turns of small talk each, in a conversation of each length (in turns)."""
     talk, found = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[list[float]]()
     await talk.ask("hello")
     for length in lengths:
@@ -131,7 +131,7 @@ async def grown(side: Side, *, kind: str, folder: str, lengths: list[int]) -> li
 
 
 async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, list[float]]:
-    """Seconds of each turn of one conversation over all specialists, and when each began; it forgets nothing."""
+    """Seconds of each turn of one conversation over all specialists, and when each began. It may forget no message."""
     from tools.research import factory
 
     talk, began = Talk(side.app, side.sessions(kind, Path(folder)), StreamingMode.SSE), list[float]()
@@ -152,7 +152,7 @@ async def long(side: Side, *, kind: str, folder: str, count: int) -> dict[str, l
 
 
 def said_in(number: int) -> tuple[str, str]:
-    """What is said in a turn, and who is to answer; a user may order 20 researches a day."""
+    """The message of a turn, and the agent that must answer. Few order research: a user may order 20 runs a day."""
     text, author = CYCLE[number % 10]
     if author == "researcher" and number % 50 != 6:
         text, author = "chat", "desk"
@@ -194,7 +194,7 @@ async def follow(side: Side, *, interaction_id: str, times: int) -> float:
 
 
 async def many(side: Side, *, count: int) -> dict[str, float]:
-    """So many researches at once: starts them and waits until all run; the server's time passes; all end."""
+    """Memory and time of many runs at once: starts them, waits until all run, and lets them end."""
     from tests.bench.followers import control
     from tools.research.factory import close, research
     from tools.research.job import State

@@ -24,7 +24,7 @@ class Row:
 
     @property
     def share(self) -> float:
-        """Of the goal: 1 is just met, less is better."""
+        """Share of the goal that is used up: at 1 the goal is just met, less is better."""
         return self.goal / self.value if self.at_least else self.value / self.goal
 
     def line(self) -> str:
@@ -34,7 +34,7 @@ class Row:
 
 
 def chart(rows: Sequence[Row], file: Path) -> None:
-    """How much of each goal is used up."""
+    """Draws how much of each goal is used up."""
     from matplotlib.figure import Figure
 
     figure = Figure(figsize=(9, 0.32 * len(rows) + 1), layout="constrained")
