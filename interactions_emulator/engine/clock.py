@@ -11,11 +11,11 @@ from interactions_emulator.engine.notifier import Notifier
 
 
 class Clock:
-    """Virtual seconds since 1970, which run `speed` times as fast as real ones.
+    """A clock of virtual seconds since 1970, which pass `speed` times as fast as real seconds.
 
-    It begins at `start` (default: now), and all timestamps of the server come from it. With speed 1 and without `start`
-    it shows the real time. `speed=math.inf`: a wait
-    returns at once and virtual time jumps to its end. `speed=0`: virtual time stands still until `advance`.
+    The clock begins at `start` (default: now). With speed 1 and without `start` it shows the real time.
+    With `speed=math.inf` a wait returns at once, and virtual time jumps to the end of the wait.
+    With `speed=0` virtual time stands still until `advance`.
     """
 
     def __init__(
@@ -35,7 +35,7 @@ class Clock:
         return self._base + (self._monotonic() - self._mark) * self.speed
 
     def advance(self, seconds: float) -> None:
-        """Move virtual time on by `seconds` (not negative) and wake the waits that have ended."""
+        """Move virtual time on by `seconds` (not negative) and wake the tasks whose waits have ended."""
         if not 0 <= seconds < math.inf:
             raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")
         self._rebase(self.now() + seconds)
