@@ -3,13 +3,13 @@ PYTHON ?= python3
 VENV := .venv
 BIN := $(VENV)/bin
 .DELETE_ON_ERROR:
-# Images of Python set this. Then each process compiles thousands of modules again, for seconds.
+# Container images of Python set this variable. Each process then compiles thousands of modules, which takes seconds.
 export PYTHONDONTWRITEBYTECODE :=
 ifdef CORPUS
 export DESK_CORPUS := $(shell realpath '$(CORPUS)')
 endif
 
-# Official clients of the Interactions API to test the emulator with, besides the one in $(VENV).
+# Official clients of the Interactions API that test the emulator, besides the client in $(VENV).
 CONFORMANCE := tests/wire/conformance
 CLIENTS := .venv-genai3/.ready $(if $(shell command -v npm),$(CONFORMANCE)/node_modules/.ready)
 
@@ -63,7 +63,7 @@ faults: $(VENV)/.ready-dev ## Run the fault matrix beside ADK's ManagedAgent, th
 chaos: $(VENV)/.ready-dev ## Run random faults and kills; ARGS="--runs N --seed S --run K"
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
-# Deployment by ADK's own commands, with agents/desk (and its requirements.txt), tools/ and configs/: see docs/deploy.md.
+# ADK's own commands deploy agents/desk (with its requirements.txt), tools/ and configs/: see docs/deploy.md.
 # Keys and the database's address come from Secret Manager; SETTINGS="NAME=VALUE …" become variables.
 SERVICE ?= desk
 BACKEND ?= gemini
@@ -82,7 +82,8 @@ deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=
 	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a) --no-cpu-throttling --min-instances=1 --timeout=3600 \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
-# Its variables are in plain text, so it uses Vertex AI by its service account and no key. It does not read your .env.
+# Agent Engine stores variables in plain text, so this uses Vertex AI by the service account and no key.
+# It does not read your .env.
 deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…" ARGS="…"]
 	mkdir -p build && printf '%s\n' $(foreach setting,$(BACKEND_vertex) $(SETTINGS),'$(setting)') > build/agent-engine.env
 	$(BIN)/adk deploy agent_engine --project $(PROJECT) --region $(REGION) --display_name $(SERVICE) \
@@ -100,7 +101,7 @@ $(VENV)/.ready-deploy: $(VENV)/.ready agents/desk/requirements.txt
 	touch $@
 
 needs-place:
-	@test -n "$(PROJECT)" -a -n "$(REGION)" || { echo "Where to? Set PROJECT and REGION."; exit 1; }
+	@test -n "$(PROJECT)" -a -n "$(REGION)" || { echo "Set PROJECT and REGION, the place to deploy to."; exit 1; }
 	@test -n "$(BACKEND_$(BACKEND))" || { echo "BACKEND is gemini or vertex, not $(BACKEND)."; exit 1; }
 
 .PHONY: replicas
@@ -129,7 +130,7 @@ wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## Run the conformance flows 
 	exit $$failed
 
 needs-key:
-	@test -n "$$GEMINI_API_KEY" || { echo "This asks the real service, which needs a key: set GEMINI_API_KEY."; exit 1; }
+	@test -n "$$GEMINI_API_KEY" || { echo "This calls the real service, which needs a key: set GEMINI_API_KEY."; exit 1; }
 
 lint: $(VENV)/.ready-dev ## Run ruff and mypy without changes
 	$(BIN)/ruff check .
@@ -155,11 +156,11 @@ clean: ## Remove what was installed and built
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
-	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Say PYTHON=python3.11 or so."; exit 1; }
+	  { echo "Python 3.11 or newer is needed; $(PYTHON) is older. Set PYTHON, for example PYTHON=python3.11."; exit 1; }
 	$(PYTHON) -m venv $(VENV)
 
-# A lock lists every package. Without --no-deps, pip 23 looks for more, and stops at the newest release of packages with extras.
-# Without --no-compile, compiling takes half of the time; Python compiles modules when they are first imported.
+# A lock lists every package. Without --no-deps, pip 23 looks for more, and fails at the newest release of packages with extras.
+# --no-compile halves the time of an installation: Python compiles modules when they are first imported.
 LOCKED := --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r
 
 $(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
@@ -178,4 +179,4 @@ $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
 	@touch $@
 
 %/node_modules/.ready: %/package-lock.json %/package.json
-	npm ci --prefix $* --ignore-scripts --silent && touch $@ || echo "npm could not install $*: what needs it is left out"
+	npm ci --prefix $* --ignore-scripts --silent && touch $@ || echo "npm could not install $*: everything that needs it is skipped"

@@ -20,7 +20,7 @@ from tools.research.quotas import Quotas
 from tools.researcher.agent import Researcher
 
 TOKENS = 10_000
-"""Estimated tokens of a turn, of agents and judges together, until a turn was measured."""
+"""Estimated tokens of a turn, agents and judges together, used until a turn has been measured."""
 USD_PER_MILLION = 12.0
 """Estimated USD of a million tokens: the most expensive output token of the Gemini 3 models (3.1 Pro, Google's price
 list, 2026). Most tokens cost a tenth of that; the estimate is high, since a budget must not be exceeded."""
@@ -94,7 +94,7 @@ def count_tokens(budget: Budget) -> None:
 
 @contextmanager
 def no_research(root: BaseAgent) -> Iterator[None]:
-    """Refuses every research run in the block by a limit, so that the refusal shows that it was ordered."""
+    """Sets a limit in the block that refuses every research run. A refused run still counts as ordered."""
     found = researchers(root)
     limits = [each.limits for each in found]
     for each in found:

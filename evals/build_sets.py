@@ -39,23 +39,23 @@ class Turn(BaseModel):
 
     user: str
     route: Route | tuple[Route, ...] = ()
-    """The agent that answers; several if each is right, the best one first. Default: the agent that has the effect."""
+    """The agent that should answer, or several accepted ones, the best first. Default: see `routes`."""
     calls: list[dict[str, dict[str, Any]]] = []
     """Function calls with the arguments that matter; `"*": {}` allows any calls."""
     answer: str = ""
-    """Parts of the answer: **this has to be in it**, ~~this must not~~."""
+    """Texts that the answer **must contain**, and texts that it ~~must not contain~~."""
     verdict: Category | tuple[Category, ...] = ()
-    """The category of a moderation; several if each is right, the best one first."""
+    """The expected category of a moderation, or several accepted ones, the best first."""
     sources: bool | None = None
-    """Whether the answer has numbered sources; default: only if it is a report."""
+    """Whether the answer should have numbered sources; default: only if it is a report."""
     research: bool = False
-    """Whether a run is ordered and starts at once."""
+    """Whether the turn should order a run that starts at once."""
     effect: Effect | tuple[Effect, ...] = ()
-    """What the tools for research do; several if each is right, the best one first."""
+    """The expected effect of the research tools, or several accepted ones, the best first."""
     brief_has: list[str] = []
     """Words that have to be in the brief of the run, or in the change to it."""
     brief_lacks: list[str] = []
-    """Words that must not be in it."""
+    """Words that must not be in the brief, or in the change to it."""
     about: list[str] = []
     """Words in the title of the run that the message is about."""
 
@@ -71,10 +71,10 @@ class Turn(BaseModel):
         if self.research and self.effect:
             raise ValueError("`research` is the effect `start`: give one of them")
         if (self.brief_has or self.brief_lacks or self.about) and not self.effects:
-            raise ValueError("with a brief, or a run that is meant, there is an `effect`")
+            raise ValueError("`brief_has`, `brief_lacks` and `about` need an `effect`")
         for wanted, agent in ((self.research, "researcher"), (self.verdict, "moderator")):
             if wanted and agent not in self.routes:
-                raise ValueError(f"with a {'research' if wanted is True else 'verdict'} the `route` is {agent}")
+                raise ValueError(f"`{'research' if wanted is True else 'verdict'}` needs the `route` {agent}")
         return self
 
     @property
@@ -84,7 +84,7 @@ class Turn(BaseModel):
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The agents that are right."""
+        """The accepted agents. Without `route`: the agents whose tools have the effect, or the desk."""
         if self.route or not self.effect:
             return _each(self.route or "desk")
         forgets = _OF_THE_DESK.issuperset(self.effects)
@@ -132,7 +132,7 @@ class Cases(BaseModel):
     unfinished: bool = False
     """Whether runs are still running when the next turn comes, as in most real use; else they finish at once."""
     contexts: dict[str, list[Turn]] = {}
-    """Turns that cases can begin with, by name. They are setup for the turns that are judged."""
+    """By name: turns that a case can begin with. They prepare the turns that are judged."""
     cases: list[Conversation]
 
     @model_validator(mode="after")
@@ -218,12 +218,12 @@ def _each(value: T | tuple[T, ...]) -> tuple[T, ...]:
 
 
 def as_text(built: EvalSet) -> str:
-    """Serializes a set as it is stored in a file."""
+    """Converts a set to the text of its file."""
     return built.model_dump_json(indent=1, exclude_none=True, exclude_defaults=True) + "\n"
 
 
 def main(arguments: list[str]) -> int:
-    """Writes the sets; with `--check` only prints which are not up to date."""
+    """Writes the sets. With `--check`, only prints which sets are not up to date."""
     texts = {
         f"{file.stem}{SUFFIX}": as_text(build(file.stem, read_cases(file))) for file in sorted(CASES.glob("*.yaml"))
     }

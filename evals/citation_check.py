@@ -1,7 +1,7 @@
 """Checks a report's citations without a model: finds FACT's statement–URL pairs, and statements without a source.
 
 FACT (DeepResearch Bench, arXiv 2506.11763) uses a model to find the pairs, to drop duplicates, and to check whether
-each page supports its statement. This module does the first two by the citation marks, and skips the third.
+each page supports its statement. This module does the first two steps from the citation marks, and skips the third.
 """
 
 from __future__ import annotations
@@ -26,19 +26,19 @@ class Check:
     """The result for one report."""
 
     pairs: tuple[Pair, ...]
-    """Without duplicates."""
+    """All pairs, each once."""
     duplicates: tuple[Pair, ...]
     """Pairs that occur more than once in the report."""
     claims: int
-    """Sentences and rows of tables that state something."""
+    """Number of sentences and table rows that state something."""
     uncited: tuple[str, ...]
     """Claims without a source."""
     figures: tuple[str, ...]
     """Uncited claims with a number, which readers cannot check."""
     unused: tuple[str, ...]
-    """Sources of the list that no mark points at."""
+    """Listed sources that no citation mark refers to."""
     astray: tuple[int, ...]
-    """Numbers of marks without a source."""
+    """Numbers of citation marks that have no source."""
 
     @property
     def coverage(self) -> float:

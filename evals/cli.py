@@ -34,7 +34,7 @@ RESULTS = Path("reports/evals")
 app = typer.Typer(help="Evaluate the desk, and compare prompts and models.", invoke_without_command=True)
 
 MISSING = "evaluations need packages that are not installed: pip install 'research-desk[eval]'"
-STOPPED = "Stopped. What was played is not kept."
+STOPPED = "Stopped. No results were saved."
 
 
 @dataclass(frozen=True)
@@ -57,15 +57,17 @@ class Wish:
 def evaluate(
     context: typer.Context,
     sets: Annotated[str, typer.Option("--sets", help="Names, separated by commas; default: all.")] = "",
-    name: Annotated[str, typer.Option(help="Name of the run, of its files and in comparisons.")] = "",
+    name: Annotated[str, typer.Option(help="Name of the run, in its files and in comparisons.")] = "",
     folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = RESULTS,
-    config: Annotated[Path | None, typer.Option(help="Another root agent's YAML, to be compared.")] = None,
-    live: Annotated[bool, typer.Option("--live", help="Ask the real service, which costs money.")] = False,
+    config: Annotated[Path | None, typer.Option(help="YAML file of another root agent to evaluate.")] = None,
+    live: Annotated[bool, typer.Option("--live", help="Call the real service, which costs money.")] = False,
     most: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
-    price: Annotated[float, typer.Option(min=0, help="USD a million tokens, as the budget counts them.")] = 12.0,
+    price: Annotated[float, typer.Option(min=0, help="USD per million tokens, for the budget.")] = 12.0,
     research: Annotated[bool, typer.Option("--research", help="Let a live run start research, $1–7 each.")] = False,
-    public: Annotated[bool, typer.Option("--public", help="Also the public samples in DESK_EVAL_DATA.")] = False,
-    at_once: Annotated[int, typer.Option("--at-once", min=1, max=32, help="Conversations at a time.")] = 4,
+    public: Annotated[bool, typer.Option("--public", help="Also play the public samples in DESK_EVAL_DATA.")] = False,
+    at_once: Annotated[
+        int, typer.Option("--at-once", min=1, max=32, help="Conversations that are played at a time.")
+    ] = 4,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the estimate of a live run beforehand.")] = False,
 ) -> None:
     """Play the evaluation sets: on the emulator, the same every time, or --live with a key."""
@@ -76,11 +78,11 @@ def evaluate(
         os.environ["DESK_CONFIG"] = str(config.resolve())
     wish = Wish(sets, name, folder, live, most, price, research, public, at_once, yes)
     with tempfile.TemporaryDirectory(prefix="desk-eval-") as place:
-        _settle(live, Path(place))
+        _prepare(live, Path(place))
         try:
             run(_evaluate(wish), STOPPED)
         finally:
-            _leave(live)
+            _clean_up(live)
 
 
 app.command()(deepresearch_bench)
@@ -88,10 +90,12 @@ app.command()(deepresearch_bench)
 
 @app.command()
 def compare(
-    first: Annotated[str, typer.Argument(help="A run, by name or file (JSON): the one that is there.")],
-    second: Annotated[str, typer.Argument(help="Another: the one that might replace it.")],
+    first: Annotated[str, typer.Argument(help="The run of the present version: its name or its JSON file.")],
+    second: Annotated[
+        str, typer.Argument(help="The run of the version that may replace it: its name or its JSON file.")
+    ],
 ) -> None:
-    """Put two runs side by side, and say what is better, worse, or noise. Exit status 1 if something is worse."""
+    """Compare two runs: which metrics are better, worse or differ by chance. Exit status 1 if one is worse."""
     _installed()
     from evals.compare import changed
     from evals.compare import compare as differ
@@ -116,12 +120,12 @@ def compare(
 
 
 def _file(run: str) -> Path:
-    """The file of a run's results, from its path or the run's name."""
+    """The results file of a run, given by the file's path or the run's name."""
     return Path(run) if run.endswith(".json") else RESULTS / f"{file_name(run)}.json"
 
 
 def file_name(run: str) -> str:
-    """Converts a run's name into a file name without suffix."""
+    """Converts the name of a run into a file name without suffix."""
     return re.sub(r"\W+", "-", run).strip("-").lower()
 
 
@@ -132,7 +136,7 @@ def _installed() -> None:
     warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)
 
 
-def _settle(live: bool, place: Path) -> None:
+def _prepare(live: bool, place: Path) -> None:
     """Gives an offline run its own ledger, and its own emulator whose waits take no real time."""
     from tools.interactions import backend
 
@@ -142,7 +146,7 @@ def _settle(live: bool, place: Path) -> None:
     backend.current.cache_clear()
 
 
-def _leave(live: bool) -> None:
+def _clean_up(live: bool) -> None:
     from tools.interactions.local_emulator import stop_emulator
     from tools.settings import load_settings
 
@@ -165,7 +169,7 @@ async def _evaluate(wish: Wish) -> None:
     budget = Budget(wish.most, wish.price) if wish.live else None
     if budget:
         if backend.current().kind == "emulator":
-            raise typer.BadParameter("--live needs a key: set GEMINI_API_KEY, or Vertex AI")
+            raise typer.BadParameter("--live needs a key: set GEMINI_API_KEY, or the variables of Vertex AI")
         count_tokens(budget)
     player = Player(
         build_app(), load_criteria(ROOT / "evals" / ("criteria_live.json" if wish.live else "criteria.json"))
@@ -196,7 +200,7 @@ async def _evaluate(wish: Wish) -> None:
 
 
 async def _live(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Budget, skipped: list[str]) -> list[Case]:
-    """Plays what the budget allows; cases that expect no research run cannot start one."""
+    """Plays the cases that the budget allows. Cases that expect no research run cannot start one."""
     from evals.budget import divide, no_research, usd_per_research
 
     plain, costly = divide(sets)
@@ -235,7 +239,7 @@ def _sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
 
 def _agree(budget: Budget, sets: Sequence[EvalSet], yes: bool) -> None:
     price = budget.estimate(*(case for each in sets for case in each.eval_cases))
-    err.print(f"about ${price:.2f} at most, before anything is measured; the run stops at ${budget.most:.2f}")
+    err.print(f"first estimate: about ${price:.2f} at most; the run stops at ${budget.most:.2f}")
     if not yes:
         typer.confirm("Play them?", abort=True, err=True)
 

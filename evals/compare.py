@@ -1,4 +1,4 @@
-"""Compares two evaluation runs, and tells differences from noise."""
+"""Compares two evaluation runs, and separates real differences from noise."""
 
 from __future__ import annotations
 
@@ -22,7 +22,7 @@ class Difference:
     second: float
     low: float
     high: float
-    """`low` and `high`: the 95 % confidence interval of the difference."""
+    """`low` and `high` are the ends of the 95 % confidence interval of the difference."""
 
     @property
     def change(self) -> float:
@@ -31,7 +31,7 @@ class Difference:
 
     @property
     def verdict(self) -> str:
-        """better, worse, same or noise: a difference whose interval contains 0 may be chance."""
+        """better, worse, same or noise. Noise is a difference that may be chance: its interval contains 0."""
         if self.low <= 0 <= self.high:
             return "same" if self.change == 0 else "noise"
         return "better" if self.change > 0 else "worse"
@@ -56,7 +56,7 @@ def compare(first: Run, second: Run) -> list[Difference]:
 
 
 def changed(first: Run, second: Run) -> list[tuple[Case, Case]]:
-    """Cases that passed in only one of the runs; those that fail in the second come first."""
+    """Cases that passed in only one of the runs; the cases that fail in the second run come first."""
     others = {case.key: case for case in second.cases}
     pairs = [(case, others[case.key]) for case in first.cases if case.key in others]
     return sorted((pair for pair in pairs if pair[0].passed != pair[1].passed), key=lambda pair: pair[1].passed)

@@ -1,8 +1,9 @@
 """Runs the tasks of DeepResearch Bench as durable research jobs, and writes the files that its scripts read.
 
-The benchmark (github.com/Ayanami0730/deep_research_bench) reads `data/test_data/raw_data/<model>.jsonl`: a JSON object
-a line with `id`, `prompt` and `article`. RACE finds an article by its `prompt`, FACT by the `id` in the benchmark's
-`query.jsonl` (`utils/extract.py`). FACT reads citations of the form `text [1]` with a list of references at the end.
+The benchmark (github.com/Ayanami0730/deep_research_bench) reads `data/test_data/raw_data/<model>.jsonl`: one JSON
+object per line with `id`, `prompt` and `article`. RACE finds an article by its `prompt`, FACT by the `id` in the
+benchmark's `query.jsonl` (`utils/extract.py`). FACT reads citations of the form `text [1]`, with a list of references
+at the end.
 """
 
 from __future__ import annotations
@@ -42,7 +43,7 @@ class Done:
     job: Job | None
     """The task's newest job. None: not started, since the budget is used up."""
     report: Report | None
-    """The newest report with a text, also of an earlier job."""
+    """The newest report with a text, possibly of an earlier job."""
     trouble: str = ""
     """What went wrong, if the job's state does not show it."""
 
@@ -56,7 +57,7 @@ class _Past:
     report: Report | None
 
     def due(self, retry: bool) -> bool:
-        """Whether the task has to be ordered: no run was ever started, or it failed and `retry` pays for a new one."""
+        """Whether to order the task: no run was ever started, or the last one failed and `retry` is set."""
         if not self.jobs or _unstarted(self.jobs[-1]):
             return True
         state = self.jobs[-1].state
@@ -89,10 +90,10 @@ def read_tasks(file: Path) -> list[Task]:
         except (ValueError, KeyError, TypeError, AttributeError):
             raise TasksError(f"{file}, line {number}: not a JSON object with `id` and `prompt`") from None
         if not isinstance(prompt, str) or not prompt.strip() or prompt in tasks:
-            raise TasksError(f"{file}, line {number}: a `prompt` that is empty or stands there twice")
+            raise TasksError(f"{file}, line {number}: the `prompt` is empty or occurs twice")
         task = Task(own if isinstance(own, int) else row["id"], prompt)
         if type(task.id) not in (int, str) or not task.id or task.id in ids:  # FACT silently skips these
-            raise TasksError(f"{file}, line {number}: an `id` that is empty, no number or text, or stands there twice")
+            raise TasksError(f"{file}, line {number}: the `id` is empty, is neither number nor text, or occurs twice")
         ids.add(task.id)
         tasks[prompt] = task
     if not tasks:
@@ -102,16 +103,16 @@ def read_tasks(file: Path) -> list[Task]:
 
 @dataclass(frozen=True)
 class Bench:
-    """Runs tasks. Tasks that run again under the same name join their existing jobs, also after a crash."""
+    """Runs tasks. A task that is run again under the same name joins its existing job, also after a crash."""
 
     service: Research
     new_order: Callable[[str], Order]
     """Makes the order for a prompt; its user and session decide which existing jobs can be joined."""
     most: float
-    """Maximum USD for all runs of the session, with past ones and those of other tasks, by each run's upper price."""
+    """Maximum USD for all runs of the session, past runs and other tasks included, by each run's upper price."""
 
     async def outlook(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
-        """Upper estimates in USD: of the runs ordered before, and of those still to order."""
+        """Returns upper estimates in USD: of the runs ordered before, and of the runs still to be ordered."""
         spent, known = await self._known(tasks)
         return spent, sum(self._cost(task) for task in tasks if known[task].due(retry))
 
@@ -121,7 +122,7 @@ class Bench:
         """Yields each task as it is done.
 
         Args:
-            at_once: most tasks that run at a time.
+            at_once: maximum number of tasks that run at a time.
             say: called with each line of progress.
             retry: whether to pay for a new run of tasks that failed before.
         """
@@ -146,7 +147,9 @@ class Bench:
                         async for line in self.service.watch(job.id):
                             say(task, line)
                     except ApiError as error:  # one unreadable job must not stop the others
-                        trouble = f"{job.id} cannot be read: {error}; it goes on, and the same command looks again"
+                        trouble = (
+                            f"{job.id} cannot be read: {error}; the run continues, and the same command reads it again"
+                        )
                 job, report = await self.service.job(job.id), await self._report(job)
                 if _unstarted(job):
                     left += cost

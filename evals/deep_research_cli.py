@@ -26,19 +26,23 @@ USER = "deepresearch-bench"
 
 
 def deepresearch_bench(
-    tasks: Annotated[Path, typer.Option(help="The benchmark's query.jsonl, or some of its lines.")],
-    name: Annotated[str, typer.Option(help="What is measured; the same name again goes on where it was.")] = "desk",
+    tasks: Annotated[Path, typer.Option(help="The benchmark's query.jsonl, or a file with some of its lines.")],
+    name: Annotated[
+        str, typer.Option(help="Name of this benchmark run. A name that was used before continues that run.")
+    ] = "desk",
     folder: Annotated[
         Path, typer.Option("--out", help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.")
     ] = Path("reports/deepresearch-bench"),
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Research runs at a time.")] = 3,
-    most: Annotated[float, typer.Option("--max-cost", min=0, help="USD that all of it may cost, counted high.")] = 10.0,
-    limit: Annotated[int | None, typer.Option(min=1, help="Only the first so many tasks.")] = None,
+    most: Annotated[
+        float, typer.Option("--max-cost", min=0, help="Maximum USD of the benchmark run, by upper estimates.")
+    ] = 10.0,
+    limit: Annotated[int | None, typer.Option(min=1, help="Run only this many tasks, the first ones.")] = None,
     dear: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
-    retry: Annotated[bool, typer.Option("--retry", help="Pay once more for what failed.")] = False,
+    retry: Annotated[bool, typer.Option("--retry", help="Pay again for failed tasks.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the price beforehand.")] = False,
 ) -> None:
-    """Research the tasks of DeepResearch Bench, and write what its RACE and FACT scripts read."""
+    """Run the tasks of DeepResearch Bench, and write the files that its RACE and FACT scripts read."""
     run(_bench(tasks, _file_name(name), folder, at_once, most, limit, dear, retry, yes))
 
 
@@ -78,7 +82,7 @@ async def _bench(
         fail(error)
     bench = Bench(research(), new_order, most)
     spent, price = await bench.outlook(tasks, retry)
-    err.print(f"{len(tasks)} tasks: up to ${spent:.0f} ordered before, up to ${price:.0f} now; stops at ${most:.0f}")
+    err.print(f"{len(tasks)} tasks: up to ${spent:.0f} for earlier runs, up to ${price:.0f} now; stops at ${most:.0f}")
     if price and not yes and backend.current().kind != "emulator":
         typer.confirm("Start them?", abort=True, err=True)
 
@@ -108,7 +112,7 @@ async def _bench(
 
 
 def _table(tasks: Sequence[Task], checks: Mapping[Task, Check]) -> Table:
-    """A table of what FACT counts, as far as that needs no model."""
+    """A table of the counts of FACT that need no model."""
     from rich.table import Table
 
     table = Table("task", "pairs", "twice", "claims", "sourced", "unsourced figures", "unused sources", "astray marks")

@@ -11,14 +11,23 @@ Effect = Literal[
     "start", "quote", "plan", "repeat", "approve", "revise", "cancel", "status", "report", "answer", "list",
     "delete_question", "forget_question", "forget", "none",
 ]  # fmt: skip
-"""start: a run is ordered and starts at once; quote: a run is ordered and its price waits for a yes; plan: the same for
-a run that shows its plan first; repeat: an old order is ordered again; approve: a yes to a price, a plan or a deletion
-counts; answer: a question about a report is answered; delete_question: the deletion of a report waits for a yes;
-forget_question: the same for the conversation; forget: the conversation is deleted; none: none of these."""
+"""Effects whose names need an explanation:
+
+start: a run is ordered and starts at once
+quote: a run is ordered, and its price waits for a yes
+plan: a run that shows its plan first is ordered
+repeat: an old order is ordered again
+approve: a yes to a price, a plan or a deletion is accepted
+answer: a question about a report is answered
+delete_question: the deletion of a report waits for a yes
+forget_question: the deletion of the conversation waits for a yes
+forget: the conversation is deleted
+none: the research tools do nothing
+"""
 ORDERS: frozenset[Effect] = frozenset(("start", "quote", "plan", "repeat"))
 YESES: frozenset[Effect] = frozenset(("approve", "revise"))
 CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan": 2, "revise": 1}
-"""Maximum number of create requests of an effect, for a run and its plans, whatever the user answers to the price."""
+"""Maximum number of create requests that follow from an effect, plans included, if every question gets a yes."""
 TOOLS = frozenset(
     (
         *("start_research", "approve", "revise", "show_research", "list_research", "ask_report", "cancel_research"),
@@ -29,14 +38,14 @@ TOOLS = frozenset(
 FORGETTING = frozenset(("forget_conversation", "confirm_forgetting"))
 """Names of the tools that delete a conversation."""
 WANTED = "research_effect"
-"""Name of the call that stands for a `Wanted` in an expected turn."""
+"""Name of the function call that stores a `Wanted` in an expected turn."""
 
 _SENT = "intended"
 """State of a job that will be sent: the tool has allowed a create request."""
 _OLD = "it was ordered before"
-"""Beginning of `next` in a result that shows the run of an earlier order instead of a new one."""
+"""Beginning of the field `next` of a result that shows an earlier run of the same order, not a new run."""
 _LIMIT = re.compile(r"\(limit \$?[\d.]+\)")
-"""Matches in an error if only a limit refused the order (`tools.research.quotas`)."""
+"""Matches part of an error message if only a limit (`tools.research.quotas`) refused the order."""
 
 
 @dataclass(frozen=True)
@@ -49,7 +58,7 @@ class Act:
     brief: str = ""
     """The ordered brief, or the change to it."""
     creates: int = 0
-    """Creates of Deep Research that the call allows."""
+    """Number of create requests to Deep Research that the call allows."""
 
 
 @dataclass(frozen=True)
@@ -57,7 +66,7 @@ class Wanted:
     """The expected effects of a turn."""
 
     effects: tuple[Effect, ...] = ()
-    """The effects that are right, the best one first."""
+    """The accepted effects, the best one first."""
     brief_has: tuple[str, ...] = ()
     """Words that have to be in the brief."""
     brief_lacks: tuple[str, ...] = ()
@@ -68,7 +77,7 @@ class Wanted:
     """Whether the turn only prepares the turns that are judged."""
 
     def as_arguments(self) -> dict[str, Any]:
-        """Converts it to arguments of a call, without empty values."""
+        """Returns the fields as arguments of a call, without empty values."""
         values = {name: value for name, value in asdict(self).items() if value}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
@@ -85,7 +94,8 @@ def acts_of(calls: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -
     """Returns what calls did, in order.
 
     Args:
-        calls: name, arguments and result of each. A result with an `error` did nothing.
+        calls: name, arguments and result of each call. A call whose result has an `error` did nothing, except that an
+            order refused by a limit counts as `start`.
     """
     return tuple(act for call in calls if (act := _act(*call)))
 

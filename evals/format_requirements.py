@@ -1,6 +1,6 @@
-"""Reads from a brief how its report should be structured, and checks the report against that.
+"""Reads from a brief how its report should be structured, and checks the report.
 
-Reads English briefs. A requirement that it does not understand is not checked.
+Only English briefs are read. A requirement that is not understood is not checked.
 """
 
 from __future__ import annotations
@@ -28,7 +28,7 @@ _WORDS = re.compile(
 
 @dataclass(frozen=True)
 class Form:
-    """The structure that a brief asks for; None: no requirement."""
+    """The structure that a brief asks for. None, False and () mean no requirement."""
 
     table: bool = False
     points: int | None = None

@@ -27,13 +27,13 @@ class Facts:
     routes: tuple[str, ...]
     """The agents that the desk handed over to, or the desk if there were none. In an expected turn: accepted agents."""
     tools: tuple[tuple[str, Mapping[str, Any]], ...]
-    """Other function calls, with their arguments."""
+    """All other function calls, with their arguments."""
     acts: tuple[Act, ...]
-    """What the tools for research did. Of an expected turn: empty."""
+    """What the research tools did. In an expected turn: empty."""
     wanted: Wanted | None
-    """Of an expected turn: what these tools should do; None: unspecified, and no run should start."""
+    """In an expected turn: what the research tools should do. None: not specified; then no run may start."""
     verdicts: tuple[tuple[str, float | None], ...]
-    """Moderation categories with their confidence. Of an expected turn: those that are right, the best one first."""
+    """Moderation categories with their confidence. In an expected turn: accepted categories, the best one first."""
 
     @property
     def route(self) -> str:
@@ -42,18 +42,18 @@ class Facts:
 
     @property
     def effects(self) -> tuple[Effect, ...]:
-        """What the tools for research did. Of an expected turn: the effects that are right, the best one first."""
+        """What the research tools did. In an expected turn: the accepted effects, the best one first."""
         found = self.wanted.effects if self.wanted else tuple(act.effect for act in self.acts)
         return found or ("none",)
 
     @property
     def research(self) -> bool:
-        """Whether a run was ordered, also if a limit refused it."""
+        """Whether a run was ordered, even if a limit refused it."""
         return self.effects[0] in ORDERS if self.wanted else not ORDERS.isdisjoint(self.effects)
 
     @property
     def brief(self) -> str:
-        """The brief ordered last, or the last change to one."""
+        """The last ordered brief, or the last change to a brief."""
         return next((act.brief for act in reversed(self.acts) if act.brief), "")
 
     @property
@@ -68,7 +68,7 @@ class Facts:
 
     @property
     def yeses(self) -> int:
-        """Creates allowed by a yes to a question, a price or a plan; all others are orders that start at once."""
+        """Number of create requests that a yes allowed. The others come from orders that start at once."""
         return sum(act.creates for act in self.acts if act.effect in YESES)
 
     @cached_property

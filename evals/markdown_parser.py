@@ -29,7 +29,7 @@ class Mark:
     url: str
     """The link of the mark; empty if it has none."""
     within_word: bool = False
-    """Whether it is between two letters, where no citation belongs."""
+    """Whether the mark is between two letters, where no citation belongs."""
 
 
 @dataclass(frozen=True)
@@ -61,7 +61,7 @@ class Prose:
 
 
 def read_prose(text: str) -> Prose:
-    """Parses an answer. The last heading "Sources" begins the list of sources, which goes on to the end."""
+    """Parses an answer. The list of sources begins at the last heading "Sources" and ends with the answer."""
     tokens = _MARKDOWN.parse(text)
     at = next((i for i in reversed(range(len(tokens))) if _is_sources(tokens, i)), len(tokens))
     sentences: list[Sentence] = []

@@ -36,7 +36,7 @@ def metric(score: Callable[[Facts, Facts], float | None]) -> Metric:
         expected_invocations: list[Invocation] | None,
         conversation_scenario: ConversationScenario | None = None,
     ) -> EvaluationResult:
-        # ADK 2.13 clears `eval_metric.threshold` for a custom metric; its criterion still has it
+        # ADK 2.13 clears `eval_metric.threshold` for a custom metric; the criterion still has the threshold
         threshold = eval_metric.criterion.threshold if eval_metric.criterion else 1.0
         pairs = list(zip(actual_invocations, expected_invocations or [], strict=True))
         scores = [score(facts_of(actual), facts_of(expected)) for actual, expected in pairs]
@@ -66,20 +66,20 @@ def route_accuracy(actual: Facts, expected: Facts) -> float:
 
 @metric
 def false_research_starts(actual: Facts, expected: Facts) -> float:
-    """0 if a run is ordered that nobody asked for, else 1. It must always be 1."""
+    """0 if a run is ordered without a request, else 1. It must always be 1."""
     return float(not actual.research or not ORDERS.isdisjoint(expected.effects))
 
 
 @metric
 def research_starts(actual: Facts, expected: Facts) -> float | None:
-    """Whether the run that the user asked for was ordered. None if none was asked for, or if the turn only prepares."""
-    leads_up = expected.wanted is not None and expected.wanted.setup
-    return float(actual.research) if ORDERS.issuperset(expected.effects) and not leads_up else None
+    """Whether the requested run was ordered. None if no run was requested, or if the turn is not judged."""
+    is_setup = expected.wanted is not None and expected.wanted.setup
+    return float(actual.research) if ORDERS.issuperset(expected.effects) and not is_setup else None
 
 
 @metric
 def effect_match(actual: Facts, expected: Facts) -> float | None:
-    """Whether the tools for research did what the message wants, and nothing else."""
+    """Whether the research tools did what the message requests, and nothing else. None if that is not judged."""
     if expected.wanted is None or expected.wanted.setup:
         return None
     return float(set(actual.effects) <= set(expected.effects))
@@ -87,21 +87,21 @@ def effect_match(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def false_starts(actual: Facts, expected: Facts) -> float:
-    """0 if anything is ordered or approved that the message does not want, or twice; else 1. It must always be 1."""
+    """0 if the turn orders or approves without a request, or more than once; else 1. It must always be 1."""
     counts = [(sum(effect in group for effect in actual.effects), group) for group in (ORDERS, YESES)]
     return float(all(count <= (not group.isdisjoint(expected.effects)) for count, group in counts))
 
 
 @metric
 def missed_yeses(actual: Facts, expected: Facts) -> float | None:
-    """1 if a yes is understood, so that what waited for it is approved; else 0. None if the message is not a yes."""
+    """1 if a yes approves the open question, else 0. None if the message is not a yes."""
     judged = expected.wanted is not None and not expected.wanted.setup
     return float("approve" in actual.effects) if judged and expected.effects == ("approve",) else None
 
 
 @metric
 def brief_quality(actual: Facts, expected: Facts) -> float | None:
-    """Share of the required words that are in the brief and forbidden words that are not; 0 without a brief."""
+    """Share of required words in the brief and of forbidden words not in it, taken together; 0 without a brief."""
     wanted = expected.wanted
     if wanted is None or not (wanted.brief_has or wanted.brief_lacks):
         return None
@@ -123,8 +123,9 @@ def wrong_report(actual: Facts, expected: Facts) -> float | None:
 def argument_match(actual: Facts, expected: Facts) -> float | None:
     """Share of the calls that are as expected; unexpected calls lower it.
 
-    The actual arguments have to include the expected ones. The researcher's tools count only if one is expected:
-    `effect_match` judges what they do. It also judges the tools that delete a conversation, if an effect is expected.
+    The actual arguments have to include the expected ones. The researcher's tools count only if a call of one is
+    expected, since `effect_match` judges them. If the turn has an expected effect, the same holds for the tools that
+    delete a conversation.
     """
     if any(name == "*" for name, _ in expected.tools):
         return None
@@ -142,7 +143,7 @@ def argument_match(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def verdict_match(actual: Facts, expected: Facts) -> float | None:
-    """Whether a moderation finds the right category; no category is wrong."""
+    """Whether a moderation finds the right category. A missing category is wrong."""
     if not expected.verdicts:
         return None
     return float(bool(actual.verdicts) and actual.verdicts[-1][0] in [category for category, _ in expected.verdicts])
@@ -150,7 +151,7 @@ def verdict_match(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def answer_marks(actual: Facts, expected: Facts) -> float | None:
-    """Share of the marked words that are right: **has to be in the answer**, ~~must not be in it~~."""
+    """Share of the marked texts that are right: **must be in the answer**, ~~must not be in the answer~~."""
     text = _folded(actual.text)
     wanted = [_folded(m) in text for m in re.findall(r"\*\*(?!Verdict:)([^*]+)\*\*", expected.text)]
     unwanted = [_folded(m) not in text for m in re.findall(r"~~([^~]+)~~", expected.text)]

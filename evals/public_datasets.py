@@ -17,7 +17,7 @@ from google.adk.evaluation.eval_set import EvalSet
 from evals.build_sets import CaseError, Cases, Conversation, Turn, build
 
 OFFENSIVE = "public_moderation"
-"""The set whose texts are never stored in a result."""
+"""Name of the set whose texts are never stored in a result."""
 AGENTS = {"assistant": "assistant", "moderation": "moderator", "research": "researcher", "none": "desk"}
 """Our agents by the labels of `routing.jsonl`."""
 

@@ -120,7 +120,7 @@ def _average(values: Sequence[float | None], digits: int) -> str:
 
 
 def _paired(run: Run) -> dict[str, list[tuple[str, str]]]:
-    """Expected and actual labels of the turns that have an expected one."""
+    """Expected and actual labels of the turns that have an expected label."""
     found = {
         title: [(getattr(t.expected, what), getattr(t.actual, what) or "none") for t in run.turns]
         for title, what in (("Routes", "route"), ("Verdicts", "verdict"))

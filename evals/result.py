@@ -18,7 +18,7 @@ class _Data(BaseModel):
 
 
 class Said(_Data):
-    """The facts of an actual or expected turn; an expected one has only what the case specifies."""
+    """The facts of an actual or an expected turn. An expected turn has only the facts that the case specifies."""
 
     route: str = ""
     """The agent that answers."""
@@ -26,15 +26,15 @@ class Said(_Data):
     research: bool = False
     """Whether a run is ordered."""
     effects: list[str] = []
-    """What the tools for research did; of an expected turn: the effects that are right."""
+    """What the research tools did; of an expected turn: the accepted effects."""
     brief: str = ""
     """The ordered brief, or the change to it; of an expected turn: the required and the forbidden words."""
     about: str = ""
     """Title of the run that the turn was about."""
     creates: int = 0
-    """Creates of Deep Research that the turn allowed."""
+    """Number of create requests to Deep Research that the turn allowed."""
     yeses: int = 0
-    """Creates allowed by a yes to a question; all others are cheap enough to start without one."""
+    """Number of create requests that a yes allowed. The others are cheap enough to start without a yes."""
     verdict: str = ""
     confidence: float | None = None
     text: str = ""
@@ -71,16 +71,16 @@ class Case(_Data):
     error: str = ""
     """Why the case could not be played, or why it failed apart from its metrics."""
     creates: int = 0
-    """Create requests of Deep Research by the spending table, which is written before each create request."""
+    """Number of create requests to Deep Research, by the spending table, which is written before each request."""
 
     @property
     def allowed(self) -> int:
-        """Number of create calls of Deep Research that the user allowed."""
+        """Number of create requests to Deep Research that the user allowed."""
         return sum(turn.actual.creates for turn in self.turns)
 
     @property
     def key(self) -> str:
-        """Identifies the case in every run."""
+        """Name that identifies the case in every run."""
         return f"{self.set}/{self.id}"
 
     @property
@@ -89,7 +89,7 @@ class Case(_Data):
         return self.error or ", ".join(dict.fromkeys(name for turn in self.turns for name in turn.failed))
 
     def score(self, metric: str) -> float | None:
-        """Mean of a metric over the turns that have one."""
+        """Mean of a metric over the turns that have a score for it."""
         found = [score for turn in self.turns if (score := turn.scores.get(metric)) is not None]
         return sum(found) / len(found) if found else None
 
@@ -107,34 +107,34 @@ class Run(_Data):
     """Upper estimate of the cost, from the counted tokens; 0 on the emulator."""
     cases: list[Case]
     server_creates: int | None = None
-    """Creates of Deep Research that the server accepted; None: unknown."""
+    """Number of create requests to Deep Research that the server accepted; None: unknown."""
     skipped: list[str] = []
     """Messages about what was left out, and why."""
 
     @property
     def creates(self) -> int:
-        """Creates of Deep Research, as counted by the server, else by the spending table."""
+        """Number of create requests to Deep Research, as the server counted; if unknown, by the spending table."""
         return sum(case.creates for case in self.cases) if self.server_creates is None else self.server_creates
 
     @property
     def allowed(self) -> int:
-        """Creates of Deep Research that the user allowed: by a yes, or by an order whose price needs none."""
+        """Number of create requests that the user allowed: by a yes, or by an order whose price needs no yes."""
         return sum(case.allowed for case in self.cases)
 
     @property
     def paid(self) -> str:
-        """A sentence about what was created and how it was allowed; empty: nothing was created."""
+        """A sentence about the runs that were created, and how they were allowed; empty if there are none."""
         if not self.creates and not self.allowed:
             return ""
-        counted = "in the table of spending" if self.server_creates is None else "at the server"
+        counted = "in the spending table" if self.server_creates is None else "at the server"
         yeses = sum(turn.actual.yeses for turn in self.turns)
         orders = self.allowed - yeses
-        allowed = f"{yeses} by a yes" + (f", {orders} by an order that needs none" if orders else "")
-        return f"Deep Research: {self.creates} creates {counted}, {self.allowed} allowed ({allowed})"
+        allowed = f"{yeses} by a yes" + (f", {orders} by an order that needs no yes" if orders else "")
+        return f"Deep Research: {self.creates} create requests {counted}, {self.allowed} allowed ({allowed})"
 
     @property
     def metrics(self) -> list[str]:
-        """Names of the metrics that said something, in order."""
+        """Names of all metrics of the turns, in order."""
         return list(dict.fromkeys(name for case in self.cases for turn in case.turns for name in turn.scores))
 
     @property
@@ -158,7 +158,7 @@ def load_run(path: Path) -> Run:
     """Reads a run.
 
     Raises:
-        ResultError: there is none in the file.
+        ResultError: the file cannot be read, or has no run.
     """
     try:
         return Run.model_validate_json(path.read_text(encoding="utf-8"))

@@ -49,7 +49,7 @@ class Player:
     app: App
     criteria: EvalConfig
     count: CreateCount = field(default_factory=CreateCount)
-    """Counts what the server creates during play."""
+    """Counts the create requests that the server accepts during play."""
 
     @property
     def root(self) -> BaseAgent:
@@ -60,7 +60,7 @@ class Player:
     async def play(
         self, sets: Sequence[EvalSet], at_once: int = 4, budget: Budget | None = None
     ) -> AsyncGenerator[Case, None]:
-        """Yields each case when it is done; cases beyond the budget are not played.
+        """Plays cases, and yields each when it is done. Cases beyond the budget are not played.
 
         Cases with the same conditions are played concurrently.
         """
@@ -165,7 +165,7 @@ def said_in(facts: Facts, route: str = "") -> Said:
     """Converts facts into stored form.
 
     Args:
-        route: the actual route, which is stored if it is among several right ones.
+        route: the actual route. It is stored if it is an accepted one; otherwise the best accepted one is stored.
     """
     category, confidence = facts.verdicts[0] if facts.verdicts else ("", None)
     return Said(
@@ -184,7 +184,7 @@ def said_in(facts: Facts, route: str = "") -> Said:
 
 
 def _alone(case: EvalCase, set_id: str) -> EvalCase:
-    """The case with its own user, since runs and limits belong to a user."""
+    """A copy of the case with a user of its own, since runs and limits belong to a user."""
     given = case.session_input or SessionInput(app_name="", user_id="")
     own = given.model_copy(update={"user_id": user_of(set_id, case)})
     return case.model_copy(update={"session_input": own})
@@ -196,7 +196,7 @@ def user_of(set_id: str, case: EvalCase) -> str:
 
 
 async def creates_of(user: str) -> int:
-    """The number of a user's creates in the spending table, counted when no order waits to be sent."""
+    """The number of a user's create requests in the spending table. Waits until no order is left to be sent."""
     service = research()
     while unsent := [job for job in await service.jobs(user) if job.state is State.INTENDED]:
         async with aclosing(service.watch(unsent[0].id, SENDING_S)) as lines:

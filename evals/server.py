@@ -1,4 +1,4 @@
-"""Uses the emulator's control endpoints for the evaluation: stops its clock, and counts creates."""
+"""Uses the emulator's control endpoints for the evaluation: stops its clock, and counts create requests."""
 
 from __future__ import annotations
 
@@ -21,7 +21,7 @@ TIMEOUT_S = 60.0
 
 @asynccontextmanager
 async def still() -> AsyncIterator[None]:
-    """Stops the emulator's clock in the block, so that no run ends; on other servers a run takes minutes anyway."""
+    """Stops the emulator's clock in the block, so that no run ends. On other servers a run takes minutes anyway."""
     url = _url()
     if not url:
         yield
@@ -39,14 +39,14 @@ class CreateCount:
     """Counts the create requests of Deep Research that the emulator accepted, from its request log."""
 
     creates: int | None = 0
-    """Count so far; None: unknown, since the server is not an emulator, or the log was not read often enough."""
+    """The count so far. None: unknown, since the server is not an emulator, or the log was not read often enough."""
     _seen: int | None = None
     """Number of requests in the log at the last read."""
     _turns: int = 0
-    """Number of turns since then."""
+    """Number of turns since the last read."""
 
     async def begin(self) -> None:
-        """Starts counting; requests that are already in the log do not count."""
+        """Starts counting. Requests that are already in the log do not count."""
         url = _url()
         self._seen = len(_requests(await _ask(url, "log"))) if url else None
         self.creates = self.creates if url else None

@@ -13,7 +13,7 @@ SUFFIX = ".evalset.json"
 
 
 class NoSuchSet(Exception):
-    """The requested set does not exist. The message names those that do."""
+    """The requested set does not exist. The message names the sets that exist."""
 
 
 def load_sets(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:
@@ -28,7 +28,7 @@ def choose(sets: dict[str, EvalSet], names: Sequence[str]) -> list[EvalSet]:
     """Selects the sets with these names; all sets if there are no names.
 
     Raises:
-        NoSuchSet: one does not exist.
+        NoSuchSet: a set does not exist.
     """
     for name in names:
         if name not in sets:

@@ -27,12 +27,12 @@ class Scores:
     """The scores of one label."""
 
     precision: float | None
-    """None: the label was never given."""
+    """None: the label was never the actual one."""
     recall: float | None
-    """None: the label was never expected."""
+    """None: the label was never the expected one."""
     f1: float
     support: int
-    """How often it was expected."""
+    """Number of pairs in which the label was expected."""
 
 
 @dataclass(frozen=True)
@@ -70,7 +70,7 @@ def scores(pairs: Sequence[tuple[str, str]]) -> dict[str, Scores]:
 
 
 def calibration(answers: Sequence[tuple[float, bool]], bins: int = 10) -> list[Bin]:
-    """Groups answers (confidence from 0 to 1, right) into bins of equal width; empty bins are left out."""
+    """Groups answers (confidence from 0 to 1, whether right) into bins of equal width, without empty bins."""
     sorted_in: dict[int, list[tuple[float, bool]]] = {}
     for confidence, right in answers:
         sorted_in.setdefault(min(int(confidence * bins), bins - 1), []).append((confidence, right))
@@ -95,7 +95,8 @@ def wilson(successes: int, n: int) -> tuple[float, float]:
 def interval(differences: Sequence[float], level: float) -> tuple[float, float]:
     """The confidence interval of a mean of paired differences, by the percentile bootstrap with a fixed seed.
 
-    If all differences are equal, resampling shows no spread: then the margin is what one more case could change.
+    If all differences are equal, resampling shows no spread. The margin is then the change that one more case could
+    make.
 
     Args:
         level: confidence level, such as 0.95.

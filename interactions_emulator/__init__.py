@@ -5,7 +5,7 @@
     with Emulator(corpus=Path("documents")) as api:
         client = genai.Client(api_key="any", http_options={"base_url": api.url})
 
-Its answers can be told from Gemini's: ids begin with `v1_emu_`, and each answer has the header
+Every answer shows that it is not Gemini's: ids begin with `v1_emu_`, and each response has the header
 `server: interactions-emulator/<version>`.
 """
 

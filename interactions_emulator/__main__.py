@@ -27,41 +27,45 @@ app = typer.Typer(add_completion=False, rich_markup_mode=None)
 @app.callback(invoke_without_command=True)
 def main(
     context: typer.Context,
-    port: Annotated[int, typer.Option(help="Port to serve on; an error if it is taken. 0: a free one.")] = 0,
-    prefer_port: Annotated[int, typer.Option(help="Port to try; a free one if it is taken.")] = 0,
+    port: Annotated[int, typer.Option(help="Port to serve on; an error if it is taken. 0: any free port.")] = 0,
+    prefer_port: Annotated[int, typer.Option(help="Port to try first; any free port if it is taken.")] = 0,
     corpus: Annotated[
         Path | None,
-        typer.Option(help="Folder of documents. Default: those that come with the emulator."),
+        typer.Option(help="Folder of documents to quote. Default: those that come with the emulator."),
     ] = None,
     index: Annotated[
         Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")
     ] = None,
-    state: Annotated[Path | None, typer.Option(help="SQLite file that outlives the server. Default: memory.")] = None,
+    state: Annotated[
+        Path | None, typer.Option(help="SQLite file that keeps the state across restarts. Default: memory.")
+    ] = None,
     speed: Annotated[
         float,
-        typer.Option(help="Virtual seconds per real second; 0: only by /_emulator/clock; inf: no waiting."),
+        typer.Option(help="Virtual seconds per real second; 0: only /_emulator/clock moves time; inf: nothing waits."),
     ] = 1.0,
     host: Annotated[
-        str, typer.Option(help="Address to serve on. Beyond this machine only with a token, which is the API key.")
+        str, typer.Option(help="Address to serve on. An address other than this machine's needs --token.")
     ] = HOST,
     token: Annotated[
-        str, typer.Option(envvar="EMULATOR_TOKEN", help="The only API key that is let in. Default: any.")
+        str, typer.Option(envvar="EMULATOR_TOKEN", help="The only API key that is accepted. Default: any.")
     ] = "",
     faults: Annotated[Path | None, typer.Option(help="JSON file with a list of faults.")] = None,
-    scenarios: Annotated[Path | None, typer.Option(help="YAML file with exact answers.")] = None,
+    scenarios: Annotated[Path | None, typer.Option(help="YAML file of scripted or recorded answers.")] = None,
     retention_days: Annotated[
         float,
         typer.Option(help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
     ] = 55.0,
     webhook_host: Annotated[
-        list[str] | None, typer.Option(help="Host that webhooks may tell, besides this machine; can be repeated.")
+        list[str] | None, typer.Option(help="Host that may receive webhooks, besides this machine; can be repeated.")
     ] = None,
-    most_stored: Annotated[int, typer.Option(help="Interactions that are kept; then the oldest goes.")] = 10_000,
+    most_stored: Annotated[
+        int, typer.Option(help="Interactions that are kept; beyond that, the oldest finished one is deleted.")
+    ] = 10_000,
     address_file: Annotated[
-        Path | None, typer.Option(help='File to write {"url", "pid"} into, once it serves.')
+        Path | None, typer.Option(help='File for the JSON object {"url", "pid"}, written once the server is ready.')
     ] = None,
     idle_exit: Annotated[
-        float | None, typer.Option(help="End after so many seconds without a request or a run.")
+        float | None, typer.Option(help="Exit after this many seconds without a request or a run.")
     ] = None,
 ) -> None:
     """Serve the Gemini Interactions API on this machine, without Gemini."""
@@ -69,7 +73,7 @@ def main(
         return
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if not token and not is_loopback(host):
-        raise _failed(f"{host} is not this machine: give a --token (or EMULATOR_TOKEN) that clients send as API key")
+        raise _failed(f"{host} is not this machine: set a --token (or EMULATOR_TOKEN), which clients send as API key")
     listener = _listen(host, port, prefer_port)
     url = f"http://{host}:{listener.getsockname()[1]}"
 
@@ -108,11 +112,11 @@ def main(
 
 @app.command()
 def record(
-    file: Annotated[Path, typer.Argument(help="YAML file to write; not there yet, or empty.")],
+    file: Annotated[Path, typer.Argument(help="YAML file to write. It must not exist yet, or be empty.")],
     upstream: Annotated[str, typer.Option(help="Address of the API.")] = "https://generativelanguage.googleapis.com",
     port: Annotated[int, typer.Option(help="Port to serve on. 0: a free one.")] = 0,
 ) -> None:
-    """Pass requests on to the real API, and write what it answers into a file that --scenarios plays."""
+    """Forward requests to the real API, and record its answers in a file that --scenarios replays."""
     from interactions_emulator.recording.recorder import record as record_into
 
     try:

@@ -19,16 +19,16 @@ from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 
 
 class Emulator:
-    """A server on a thread of this process.
+    """An emulator that serves on a thread of this process.
 
         with Emulator(brain=my_brain, speed=0) as api:  # or `async with`
             client = genai.Client(api_key="any", http_options={"base_url": api.url})
             ...
             api.advance(600)
 
-    Arguments are those of `Settings`; `faults` may also be JSON objects (see `faults.py`). `port` 0 means a free
-    port. Inside the `with`, `url` is "http://127.0.0.1:<port>". Raises OSError if the port is taken,
-    `JournalError` if the state file cannot be used, and `Refused` for a fault or scenario that cannot be read.
+    The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON objects (see `faults.py`).
+    `port` 0 means any free port. Inside the `with`, `url` is "http://127.0.0.1:<port>". Raises OSError if the port is
+    taken, `JournalError` if the state file cannot be used, and `Refused` for a fault or scenario that cannot be read.
     """
 
     def __init__(
@@ -131,24 +131,24 @@ class Emulator:
         self.start()
 
     def faults(self, *faults: Fault | dict[str, Any]) -> None:
-        """Add faults; without arguments, remove all."""
+        """Add faults. Without arguments, remove all faults."""
         if not faults:
             self._ask("DELETE", "faults")
             return
         self._ask("POST", "faults", [to_json(fault) for fault in parse_faults(list(faults))])
 
     def advance(self, seconds: float) -> None:
-        """Advance virtual time by `seconds`; return when each run has done all that is due by then."""
+        """Advance virtual time by `seconds`. Return when each run has added all steps that are due by then."""
         self._ask("POST", "clock", {"advance": seconds})
 
     def set_speed(self, speed: float) -> None:
-        """Set the virtual seconds per real second; 0 is manual (`advance`), `math.inf` never waits."""
+        """Set the virtual seconds per real second. 0: only `advance` moves time; `math.inf`: nothing waits."""
         self._ask("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
 
     def log(self, *, bodies: bool = False) -> dict[str, Any]:
         """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}; see `http/admin.py`.
 
-        With `bodies` each request has its body, unless it is larger than 64 KB.
+        With `bodies`, each of the last 1,000 requests has its body, if that is JSON of at most 64 KB.
         """
         return dict(self._ask("GET", "log?bodies" if bodies else "log"))
 

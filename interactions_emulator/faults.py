@@ -1,8 +1,9 @@
 """Faults on demand: makes the server fail in the ways that real servers and networks fail.
 
-A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. It is set when the server starts, through
-`POST /_emulator/faults` (one or a list, added to the present ones; `DELETE` removes all), or for one request
-in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and ignored.
+A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. There are three ways to set faults:
+    when the server starts
+    at any time, by `POST /_emulator/faults` with one fault or a list, which adds them; `DELETE` removes all
+    for one request, in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and ignored
 
 Which requests
     on      create         every POST of an interaction
@@ -22,9 +23,10 @@ What happens to the answer
     drop             the connection is closed without a byte; the operation is not done
     hang             nothing is sent and the connection stays open; the operation is not done
     delay_ms         the answer begins this many milliseconds (of real time) after the operation is done
-    after_accept     the operation is done first; then the answer is lost: `status` is sent, the connection
-                     hangs, the server crashes, or the connection is closed
-    zombie           (on = create or create_stream) accepted and answered, but the run never makes progress
+    after_accept     the operation is done first, then its answer is lost to `status`, `hang` or `crash`; without
+                     one of these, the connection is closed
+    zombie           (on = create or create_stream) the request is accepted and answered, but its run never makes
+                     progress
 
 What happens to a stream (on = create_stream, resume or stream); k counts its events, without `done`
     cut_after k      the connection is closed in the middle of the response after k events
@@ -32,18 +34,20 @@ What happens to a stream (on = create_stream, resume or stream); k counts its ev
     cut_inside k     the connection is closed in the middle of event k + 1
     end_after k      the response ends as if complete after k events
     silence_after k  after k events nothing more is sent; the connection stays open
-    garbage_after k  after k events a line that is not an event; then the stream continues
-    unknown_after k  after k events one of an unknown type; then the stream continues
+    garbage_after k  after k events a line that is not an event is sent; then the stream continues
+    unknown_after k  after k events an event of an unknown type is sent; then the stream continues
     repeat_after k   event k + 1 is sent twice
     swap_after k     events k + 1 and k + 2 are sent in the wrong order
-    array_after k    after k events the bare JSON array that the real service puts into a stream it cuts;
+    array_after k    after k events a bare JSON array is sent, as the real service does when it cuts a stream;
                      then the response ends as if complete
-    error_after k    after k events an `error` event without an event_id; then the same end
+    error_after k    after k events an `error` event without an event_id is sent; then the response ends as if
+                     complete
     event_delay_ms   each event is sent this many milliseconds (of real time) later
-    no_usage         interaction.completed has no usage (the resource has it); on = get: nor has the resource
+    no_usage         interaction.completed has no usage, but the resource has it; with on = get, this answer has none
 
-Only `zombie` changes the run itself; with the others it continues, and a GET shows it. A re-attach that hangs is
-`{"on": "resume", "silence_after": 0}`, a cancel that is refused is `{"on": "cancel", "status": 404}`.
+Only `zombie` changes the run itself. With any other fault the run continues, and a GET shows its state. Examples:
+`{"on": "resume", "silence_after": 0}` lets a re-attached stream hang, `{"on": "cancel", "status": 404}` refuses a
+cancel.
 """
 
 from __future__ import annotations
@@ -56,7 +60,7 @@ from interactions_emulator.http.errors import Refused
 
 ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
 KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}
-"""The values of `on` that match a kind of request, where it is not only its own name."""
+"""Values of `on` that match a kind of request. A kind that is not listed here matches only its own name."""
 EFFECTS = (
     "cut_after",
     "crash_after",
@@ -103,15 +107,17 @@ class Fault:
 
     @property
     def refuses(self) -> bool:
-        """Whether the answer is an error, a closed connection or no answer."""
+        """Whether an error, a closed connection or silence takes the place of the answer."""
         return self.status is not None or self.drop or self.hang or self.crash or self.after_accept
 
     @property
     def crashes(self) -> bool:
+        """Whether the fault kills the server."""
         return self.crash or self.crash_after is not None
 
     @property
     def spoils_stream(self) -> bool:
+        """Whether the fault changes the events of a stream or delays them."""
         return self.no_usage or self.event_delay_ms > 0 or any(getattr(self, name) is not None for name in EFFECTS)
 
 
@@ -146,7 +152,7 @@ class Faults:
         return None
 
     def show(self) -> list[dict[str, Any]]:
-        """Return the faults as JSON, each with `matched`, the number of matching requests so far, skipped included."""
+        """Return the faults as JSON, each with `matched`: how many requests matched it, skipped ones included."""
         return [
             {**to_json(fault), "matched": matched} for fault, matched in zip(self._faults, self._matches, strict=True)
         ]
@@ -178,7 +184,7 @@ def parse_fault(value: Any) -> Fault:
         if key in flags and not isinstance(given, bool):
             raise Refused(400, f"fault: {key} is true or false, not {given!r}")
         if key in numbers and (type(given) is not int or given < 0):
-            raise Refused(400, f"fault: {key} is a number from 0 on, not {given!r}")
+            raise Refused(400, f"fault: {key} is a number (0 or more), not {given!r}")
         if key not in flags | numbers | {"on"}:
             known = ", ".join(["on", *sorted(flags | numbers)])
             raise Refused(400, f"fault: field {key!r} is unknown; known are {known}")
@@ -189,7 +195,7 @@ def parse_fault(value: Any) -> Fault:
         raise Refused(
             400,
             f"fault: {value} has no effect: give a status, drop, hang, crash, delay_ms, after_accept, zombie,"
-            " or one for streams",
+            " or an effect on streams",
         )
     if (
         fault.spoils_stream

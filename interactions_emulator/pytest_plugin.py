@@ -1,6 +1,6 @@
 """A pytest plugin, active as soon as this package is installed: the fixture `interactions_emulator`.
 
-@pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429}])  # arguments of `Emulator`; optional
+@pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429}])  # optional: arguments of `Emulator`
 def test_it_waits(interactions_emulator):
     client = genai.Client(api_key="any", http_options={"base_url": interactions_emulator.url})
 """
@@ -17,12 +17,14 @@ if TYPE_CHECKING:
 
 
 def pytest_configure(config: pytest.Config) -> None:
-    config.addinivalue_line("markers", "emulator(**settings): how the `interactions_emulator` of this test is started")
+    config.addinivalue_line(
+        "markers", "emulator(**settings): arguments of `Emulator` for the fixture `interactions_emulator`"
+    )
 
 
 @pytest.fixture
 def interactions_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-    """A new emulator for this test; clients made without a base URL or key use it too."""
+    """A new emulator for this test; clients that are created without a base URL or key use it too."""
     from interactions_emulator import Emulator  # not at the top: pytest loads this module for every project
 
     marker = request.node.get_closest_marker("emulator")

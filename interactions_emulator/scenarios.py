@@ -1,6 +1,6 @@
 """Scripted answers from a YAML file, for tests and demonstrations.
 
-A file is a list of scenarios; the first that matches a turn answers it, and the brain answers the rest:
+A file is a list of scenarios. The first scenario that matches a turn answers it; the brain answers all other turns:
 
     - match:
         text: "(?i)capital of france"   # regular expression, searched in the text of the newest user_input
@@ -17,13 +17,14 @@ A file is a list of scenarios; the first that matches a turn answers it, and the
       status: failed                    # or incomplete, budget_exceeded, cancelled; if left out, completed
       error: {code: internal_error, message: "The research agent could not finish."}
 
-A step `{type: hop}` ends the interaction there as `requires_continuation`, with a token; the steps after it are
-the answer to the request that sends the token back, as the SDKs do by themselves.
+A step `{type: hop}` ends the interaction as `requires_continuation`, with a token. The SDKs send the token back by
+themselves; the steps after the hop answer that request.
 
-An entry with `request` and `response` is a recorded exchange (see `replay`); these are tried before the scenarios.
+An entry with `request` and `response` is a recorded exchange (see `recording/replay.py`). Recorded exchanges are tried
+before scenarios.
 
 An empty `match` matches any turn. For a turn without new user text (function results), `text` is searched in the
-newest user_input before it. A function_call step makes the interaction `requires_action`, as always.
+newest user_input before it. After a function_call step the interaction ends as `requires_action`.
 """
 
 from __future__ import annotations
@@ -45,7 +46,7 @@ HOP = {"type": "hop"}
 
 
 class Match(BaseModel):
-    """Which turns a scenario answers; a field that is None matches anything."""
+    """The turns that a scenario answers. A field that is None does not restrict them."""
 
     model_config = ConfigDict(extra="forbid")
 
@@ -92,7 +93,7 @@ def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
 
 
 def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
-    """Return a brain that answers from the scenarios, and calls `brain` for a turn that none of them matches."""
+    """Return a brain that answers from the scenarios, and calls `brain` for turns that match no scenario."""
 
     def answer(turn: Turn) -> Iterable[TimedStep | Ending]:
         scenario = next((scenario for scenario in scenarios if _fits(scenario.match, turn)), None)

@@ -1,4 +1,4 @@
-"""Leaves streamed answers of ADK's API server at their first events, and then creates a session as somebody else."""
+"""Disconnects from streamed answers of ADK's API server at the first events, then creates another user's session."""
 
 from __future__ import annotations
 
@@ -26,7 +26,7 @@ from google.adk.events import Event  # noqa: E402
 from google.genai.types import Content, Part  # noqa: E402
 
 MOST = int(sys.argv[1]) if len(sys.argv) > 1 else 50
-"""Clients that leave, at most."""
+"""Maximum number of clients that disconnect."""
 
 
 class Counting(BaseAgent):
@@ -54,7 +54,7 @@ def leave(url: str, user: str, events: int) -> None:
 
 
 def first_refused(url: str) -> tuple[int, str]:
-    """How many clients had left when a session could not be created any more, and what its creator was told."""
+    """Return the number of disconnected clients when creating a session first failed, and the error that it gave."""
     for left in range(MOST + 1):
         answer = httpx.post(f"{url}/apps/app/users/stays-{left}/sessions/s", json={}, timeout=60)
         if answer.status_code != 200:

@@ -18,7 +18,7 @@ executed: Counter[str] = Counter()
 
 
 class Missing:
-    """An a2a that is not installed."""
+    """Makes imports of a2a fail, as if it were not installed."""
 
     def find_spec(self, name: str, path: Any = None, target: Any = None) -> None:
         if name.partition(".")[0] == "a2a":
@@ -57,7 +57,7 @@ async def play(agent: LlmAgent, turns: int) -> None:
 
 
 def cost(agent: LlmAgent) -> float:
-    """Milliseconds of a call of build_node, the median of several."""
+    """The median duration of a call of build_node, in milliseconds."""
     times = []
     for _ in range(CALLS):
         began = time.perf_counter()
@@ -74,7 +74,7 @@ print(f"google-adk {version('google-adk')}, without a2a: {TURNS} turns execute",
 print(" and ".join(f"{name} {count} times" for name, count in sorted(executed.items())) or "nothing again")
 
 compiled = cost(agent)
-with tempfile.TemporaryDirectory() as empty:  # as where no .pyc is kept
+with tempfile.TemporaryDirectory() as empty:  # as on a machine that stores no .pyc files
     sys.pycache_prefix, sys.dont_write_bytecode = empty, True
     uncompiled = cost(agent)
 sys.modules["google.adk.agents.remote_a2a_agent"] = None  # type: ignore[assignment]

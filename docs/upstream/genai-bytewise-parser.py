@@ -23,7 +23,7 @@ lines = 0
 
 
 def event(size: int) -> bytes:
-    """A picture as the API sends it, of about so many bytes."""
+    """An event with a picture of about `size` bytes, as the API sends it."""
     delta = {"type": "image", "mime_type": "image/png", "data": "iVBORw0K" * (size // 8)}
     return b"data: %s\n\n" % json.dumps({"event_type": "step.delta", "index": 0, "delta": delta}).encode()
 
@@ -50,7 +50,7 @@ async def by_the_sdk(size: int) -> None:
 
 
 async def by_lines(size: int) -> None:
-    """What the same takes with httpx alone, split at line ends, and json."""
+    """Read the same stream with httpx and json only, split at line ends."""
     async with http.stream("GET", f"{url}/{size}") as response:
         async for line in response.aiter_lines():
             if line.startswith("data: {"):
@@ -64,7 +64,7 @@ async def milliseconds(read: Any, size: int) -> float:
 
 
 async def longest_wait(read: Any, size: int) -> float:
-    """Milliseconds that another task of the event loop waits at most for its turn."""
+    """The longest time in milliseconds that another task of the event loop waits for its turn."""
     reading = asyncio.create_task(read(size))
     longest = 0.0
     while not reading.done():

@@ -51,7 +51,7 @@ def remembering(name: str, **values: Any) -> Any:
 
 
 def measure(create: Any, *, stream: bool) -> float:
-    """Milliseconds of a call and all that it gives; the first one, which imports, is left out."""
+    """Milliseconds of a call with all its events. The first call, which imports modules, is not measured."""
     global spent
     for turn in range(TURNS + 1):
         if turn == 1:
@@ -74,5 +74,5 @@ for kind, stream in (("a request", False), (f"a stream of {len(EVENTS)} events",
     print(
         f"google-genai {version('google-genai')}, {TURNS} times {kind}: {made} classes for {different} types; each time"
         f" {building:.1f} of {whole:.1f} ms to build them, {measure(client.interactions.create, stream=stream):.1f} ms"
-        " if they are kept"
+        " if they are cached"
     )

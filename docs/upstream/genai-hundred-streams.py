@@ -1,4 +1,4 @@
-"""Opens 101 streams at a time with google-genai: the last one waits, without a word, until another one ends."""
+"""Opens 101 streams at a time with google-genai: the last one waits, without an error, until another one ends."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Counts how often httpcore looks at its connections for one request, by how many it keeps."""
+"""Counts how often httpcore checks its connections during one request, by the number of connections kept."""
 
 from __future__ import annotations
 

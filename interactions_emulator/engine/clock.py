@@ -11,11 +11,11 @@ from interactions_emulator.engine.notifier import Notifier
 
 
 class Clock:
-    """Virtual seconds since 1970, which run `speed` times as fast as real ones.
+    """A clock of virtual seconds since 1970, which pass `speed` times as fast as real seconds.
 
-    It begins at `start` (default: now). `speed=math.inf`: a wait returns at once and virtual time jumps to its end.
-    `speed=0`: virtual time stands still until `advance`. All waits and retention periods are virtual; for the times
-    that answers show, see `shown`.
+    The clock begins at `start` (default: now). With `speed=math.inf` a wait returns at once, and virtual time jumps to
+    the end of the wait. With `speed=0` virtual time stands still until `advance`. Waits and retention periods are
+    virtual; for the times in answers, see `shown`.
     """
 
     def __init__(
@@ -42,7 +42,7 @@ class Clock:
         return moment if self.speed == 0 else time.time()
 
     def advance(self, seconds: float) -> None:
-        """Move virtual time on by `seconds` (not negative) and wake the waits that have ended."""
+        """Move virtual time on by `seconds` (not negative) and wake the tasks whose waits have ended."""
         if not 0 <= seconds < math.inf:
             raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")
         self._rebase(self.now() + seconds)

@@ -46,7 +46,7 @@ _MEDIA = {"type", "mime_type", "data", "uri", "resolution", "channels", "sample_
 
 
 def opening(interaction: dict[str, Any]) -> list[Event]:
-    """Return the two events every stream begins with, for an interaction without steps."""
+    """Return the two events that begin every stream. `interaction` is the resource without steps."""
     return [
         {"event_type": "interaction.created", "interaction": interaction},
         {
@@ -58,7 +58,7 @@ def opening(interaction: dict[str, Any]) -> list[Event]:
 
 
 def closing(interaction: dict[str, Any], errors: list[dict[str, str]]) -> list[Event]:
-    """Return an `error` event for each error, then `interaction.completed`, whatever the final status is."""
+    """Return an `error` event for each error, then `interaction.completed`, whatever the final status."""
     failed = [{"event_type": "error", "error": error} for error in errors]
     return [*failed, {"event_type": "interaction.completed", "interaction": interaction}]
 
@@ -74,7 +74,7 @@ def step_events(step: Step, index: int) -> list[Event]:
 
 
 def tag(interaction_id: str) -> bytes:
-    """Return the prefix of a run's event ids, by which an event id of another run is recognized."""
+    """Return the prefix of a run's event ids. It differs from run to run, so that foreign event ids are recognized."""
     return f"evt_{interaction_id[-6:]}_".encode()
 
 
@@ -98,7 +98,7 @@ def _timestamp(seconds: int) -> str:
 
 
 def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
-    """Split a step into the content of step.start and the deltas with the rest."""
+    """Split a step into the `step` of its step.start event and the deltas that carry the rest."""
     kind = step["type"]
     if kind in ("model_output", "user_input"):
         start = {key: value for key, value in step.items() if key != "content"}

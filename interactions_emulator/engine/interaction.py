@@ -14,7 +14,7 @@ RUNNING = {"queued", "in_progress"}
 
 @dataclass
 class Interaction:
-    """The stored data of one interaction. Its events are made from it on request and not stored."""
+    """The stored data of one interaction. `Cursor` makes events from this data on request; events are not stored."""
 
     id: str
     background: bool
@@ -30,11 +30,11 @@ class Interaction:
     """Times of creation and of the last update that answers show, in seconds since 1970; see `Clock.shown`."""
     previous: str | None = None
     read: dict[str, int] | None = None
-    """Tokens of the timeline before its input, by modality; None if not counted."""
+    """Tokens of all steps of the chain before this interaction's input, by modality; None if not counted."""
     hop: int = 0
-    """Number of earlier interactions that sent a part of the same answer."""
+    """Number of earlier interactions that sent parts of the same answer."""
     zombie: bool = False
-    """Whether a fault keeps it from making progress."""
+    """Whether a fault keeps this interaction from making progress."""
     status: str = "in_progress"
     steps: list[Step] = field(default_factory=list)
     usage: dict[str, Any] | None = None
@@ -46,10 +46,10 @@ class Interaction:
         return self.status not in RUNNING
 
     def resource(self, include_input: bool = False) -> dict[str, Any]:
-        """Return the resource as POST and GET answer it.
+        """Return the resource as POST and GET send it.
 
-        `steps` is the output, with `include_input` preceded by the steps of its own input. The documentation does
-        not say whether GET shows the input without that parameter; here it does not.
+        `steps` are the output steps; with `include_input`, the steps of this interaction's input come before them. The
+        documentation does not say whether GET shows the input without that parameter; this server does not.
         """
         body = self.summary() | self.head
         body["steps"] = [*self.input, *self.steps] if include_input else self.steps
@@ -62,7 +62,7 @@ class Interaction:
         return body
 
     def summary(self, status: str | None = None) -> dict[str, Any]:
-        """Return the fields that lifecycle events have too; with `status`, as they were at creation in that status."""
+        """Return the fields that lifecycle events also have. With `status`: as at creation, with that status."""
         body = {
             "id": self.id,
             "status": status or self.status,
@@ -77,7 +77,10 @@ class Interaction:
 
 
 class Cursor:
-    """A place in the events of an interaction: after the first `position` of them."""
+    """A position in the events of an interaction: after the first `position` events.
+
+    `usage`: whether the last event includes the token usage.
+    """
 
     def __init__(self, interaction: Interaction, position: int = 0, usage: bool = True) -> None:
         self.number = 0
@@ -91,7 +94,7 @@ class Cursor:
         self._stage = 0
 
     def read(self) -> list[bytes]:
-        """Return the available events after this place, as bytes of the stream, and move behind them."""
+        """Return the events after this position that exist so far, as bytes of the stream, and move past them."""
         frames: list[bytes] = []
         while not self.done and (stage := self._events()) is not None:
             for event in stage:

@@ -6,7 +6,7 @@ import asyncio
 
 
 class Notifier:
-    """An event without memory: `beat` wakes only the tasks that wait at that time. For one event loop."""
+    """An event without memory: `beat` wakes only the tasks that wait at that time. Works within one event loop."""
 
     def __init__(self) -> None:
         self._next: asyncio.Event | None = None  # created by the first waiter, since most beats wake nobody

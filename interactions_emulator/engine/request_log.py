@@ -1,4 +1,4 @@
-"""The log of requests and connections, for assertions in tests. It keeps no secrets, of keys only a fingerprint."""
+"""The log of requests and connections, for assertions in tests. It has fingerprints of API keys, but no secrets."""
 
 from __future__ import annotations
 
@@ -28,6 +28,7 @@ class Log:
         self.opened = 0
         """Number of connections accepted since the start."""
         self.open = 0
+        """Number of connections that are open now."""
         self.busy = 0
         """Number of requests being answered now, streams included."""
         self.last = time.monotonic()
@@ -40,7 +41,7 @@ class Log:
             self._bodies.append((request, body))
 
     def with_bodies(self) -> list[dict[str, Any]]:
-        """The requests, with the bodies that are kept and are JSON, without secrets."""
+        """Return the requests, each with `body`: JSON without secrets, or None if it is not JSON or no longer kept."""
         bodies = {id(request): body for request, body in self._bodies}
         return [{**request, "body": _readable(bodies.get(id(request), b""))} for request in self.requests]
 

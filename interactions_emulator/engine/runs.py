@@ -1,4 +1,4 @@
-"""Runs interactions: calls the brain, adds its steps as virtual time passes, and keeps the results."""
+"""Runs interactions: calls the brain for the answer, adds its steps as virtual time passes, and stores the results."""
 
 from __future__ import annotations
 
@@ -29,7 +29,7 @@ TIMELINES = 1_000
 
 
 class Run:
-    """An interaction while it is answered, with a notifier for its streams."""
+    """An interaction with the task that answers it, and a notifier for the streams that follow it."""
 
     def __init__(self, interaction: Interaction, stored: bool = True) -> None:
         self.interaction = interaction
@@ -39,7 +39,7 @@ class Run:
         self.task: asyncio.Task[None] | None = None
         self.changed = Notifier()
         self.beats: list[TimedStep | Ending] = []
-        """The rest of the brain's answer that is not yet in the interaction, last step first."""
+        """The part of the brain's answer that is not yet in the interaction, in reverse order."""
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
         """Yield the events after the cursor: first the present ones, then each new one."""
@@ -47,7 +47,7 @@ class Run:
             frames = cursor.read()
             if frames:
                 yield frames
-            else:  # only when nothing is left: more may have come during the yield
+            else:  # wait only after an empty read: new events may have come during the yield
                 await self.changed.wait()
 
     async def finished(self) -> None:
@@ -57,15 +57,18 @@ class Run:
 
 
 class _Timeline(NamedTuple):
+    """All input and output steps of a chain of interactions."""
+
     until: float
     """When the first interaction of the chain expires, in virtual seconds since 1970."""
     steps: tuple[Step, ...]
 
 
 class Runs:
-    """All interactions, in progress and ended. For one event loop.
+    """All interactions, in progress and ended. Works within one event loop.
 
-    At most `most` are kept; one more deletes the oldest that has ended. `ended` is called with each that ends.
+    At most `most` interactions are stored; a further one replaces the oldest that has ended. `ended` is called with
+    each interaction that ends.
     """
 
     def __init__(
@@ -80,7 +83,7 @@ class Runs:
     ) -> None:
         self.clock = clock
         self.live: dict[str, Run] = {}
-        self.stored: dict[str, Interaction] = {key: _revived(value) for key, value in journal.read("interaction")}
+        self.stored: dict[str, Interaction] = {key: _restored(value) for key, value in journal.read("interaction")}
         """By id, oldest first."""
         self.creates: dict[str, int] = dict(journal.read("creates"))
         """Number of interactions ever accepted, by the fingerprint of the API key."""
@@ -92,7 +95,7 @@ class Runs:
         self._most = most
         self._ended = ended
         self._timelines: dict[str, _Timeline] = {}
-        """By id of the chain's last interaction: a cache, so that a long chain is not read for each request."""
+        """A cache, by the id of a chain's last interaction, so that each request need not read the whole chain."""
 
     def resume(self) -> None:
         """Continue the interactions that were in progress when the last server with this state file ended."""
@@ -146,7 +149,7 @@ class Runs:
         return self.live.get(interaction_id) or Run(interaction)
 
     def cancel(self, interaction_id: str) -> Run:
-        """Cancel a background run; one that has ended stays unchanged. Raises `Refused` (404, 400)."""
+        """Cancel a background run; a run that has ended stays unchanged. Raises `Refused` (404, 400)."""
         run = self.find(interaction_id)
         if not run.interaction.background:
             raise Refused(400, f"Interaction {interaction_id} does not run in the background: only those are cancelled")
@@ -178,7 +181,7 @@ class Runs:
         return interaction
 
     def _turn(self, request: Create, documents_url: str) -> tuple[Turn, int, dict[str, int] | None]:
-        """The brain's input, the number of hops before it, and the tokens of the timeline before its input."""
+        """Return the brain's input, the number of earlier hops of its answer, and the tokens before this input."""
         if request.continuation_token is not None:
             hop = self._hops.get(request.continuation_token)
             if hop is None or request.previous not in (None, hop["id"]):
@@ -205,7 +208,7 @@ class Runs:
             agent_config=head.get("agent_config", {}),
             documents_url=documents_url,
         )
-        return turn, 0, _read(last, history)
+        return turn, 0, _tokens_before(last, history)
 
     def _history(self, previous: str | None) -> tuple[Step, ...]:
         """Return the timeline of the chain that ends with `previous`. Raises `Refused` if any link is gone."""
@@ -239,8 +242,8 @@ class Runs:
         if not interaction.background:  # the client waits: answer without a task if possible
             answer = _at_once(self._brain, interaction.turn)
             if answer is not None:
-                run.beats = _untold(answer, interaction)
-                if self._tell_what_is_due(run):
+                run.beats = _rest_of(answer, interaction)
+                if self._add_due_steps(run):
                     return
         run.task = asyncio.create_task(self._work(run))
 
@@ -248,13 +251,13 @@ class Runs:
         interaction = run.interaction
         assert interaction.turn is not None
         if not run.beats:
-            answer = await asyncio.to_thread(_drawn, self._brain, interaction)
-            run.beats = _untold(answer, interaction)
-        while not self._tell_what_is_due(run):
+            answer = await asyncio.to_thread(_whole_answer, self._brain, interaction)
+            run.beats = _rest_of(answer, interaction)
+        while not self._add_due_steps(run):
             self._rested.beat()
             await self.clock.until(run.due or 0.0)
 
-    def _tell_what_is_due(self, run: Run) -> bool:
+    def _add_due_steps(self, run: Run) -> bool:
         """Add the steps that are due. Return whether the interaction has ended.
 
         Waits add up from the time of creation, so that neither the brain's computing time nor a stopped server
@@ -331,21 +334,21 @@ class Runs:
         raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
 
     def _forget(self, interaction_id: str) -> None:
-        self._timelines.clear()  # it may be a link of any chain
+        self._timelines.clear()  # the interaction may be part of any cached chain
         del self.stored[interaction_id]
         self._hops.pop(f"hop_{interaction_id}", None)
         self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
 
 
-def _read(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
-    """The tokens of a timeline, counting only the `last` interaction if those before it are counted already."""
+def _tokens_before(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
+    """The tokens of `history`, which ends with `last`. Counts only `last` if the tokens before it are known."""
     if last is None or last.read is None:
         return count_tokens(history)
     return count_tokens((*last.input, *last.steps), last.read)
 
 
 def _at_once(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
-    """The brain's answer if it is a list or tuple; None if it has to be computed in a thread."""
+    """The brain's answer if it is a list or tuple; None if a thread has to compute it."""
     try:
         answer = brain(turn)
     except Exception:  # the thread calls the brain again and reports the failure
@@ -353,7 +356,7 @@ def _at_once(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
     return answer if isinstance(answer, (list, tuple)) else None
 
 
-def _drawn(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Ending]:
+def _whole_answer(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Ending]:
     """A copy of the brain's whole answer; an exception in the brain becomes a failed ending."""
     assert interaction.turn is not None
     answer: list[TimedStep | Ending] = []
@@ -366,10 +369,10 @@ def _drawn(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Endin
     return answer
 
 
-def _untold(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
-    """The rest of an answer after its earlier hops and the steps that this interaction already has, last step first."""
+def _rest_of(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
+    """The part of an answer after its earlier hops and the steps that the interaction has, in reverse order."""
     hops = 0
-    told = list(interaction.steps)
+    present = list(interaction.steps)
     left: list[TimedStep | Ending] = []
     for beat in answer:
         if hops < interaction.hop:
@@ -377,9 +380,9 @@ def _untold(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> l
         elif isinstance(beat, Ending):
             left.append(beat)
             break
-        elif not told:
+        elif not present:
             left.append(beat)
-        elif beat.step != told.pop(0):
+        elif beat.step != present.pop(0):
             return [_failed("After a restart of the server the brain gave another answer than before.")]
     return left[::-1]
 
@@ -388,7 +391,7 @@ def _failed(message: str) -> Ending:
     return Ending("failed", ({"code": "internal_error", "message": message},))
 
 
-def _revived(record: dict[str, Any]) -> Interaction:
+def _restored(record: dict[str, Any]) -> Interaction:
     shown = tuple(record.get("shown") or (record["created"], record["updated"]))  # older state files have no "shown"
     return Interaction(**{**record, "turn": _turn_of(record["turn"]) if record["turn"] else None, "shown": shown})
 

@@ -1,4 +1,4 @@
-"""The state file: JSON records by kind and key in SQLite, which outlive the server."""
+"""The state file: JSON records by kind and key, in SQLite, kept across restarts of the server."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import Any
 import filelock
 
 LAYOUT = 1
+"""Version of the schema."""
 _SCHEMA = "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, key))"
 
 Record = tuple[str, str, Any]
@@ -22,7 +23,7 @@ class JournalError(Exception):
 
 
 class Journal:
-    """The records in the state file; `path` None stores nothing. For one thread, one connection, one server.
+    """The records in the state file; with `path` None nothing is stored. Used by one server, on one thread.
 
     Raises:
         JournalError: another server has the file open, or it is not a state file of this server.

@@ -59,7 +59,7 @@ def input_steps(value: Any) -> tuple[Step, ...]:
 def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
     """Raise `Refused` (400) unless each function_call has one function_result before any new user input.
 
-    `last` is the output of the previous interaction, before which no call is open; `fresh` is this request's input.
+    `last` is the output of the previous interaction; all earlier calls have results. `fresh` is this request's input.
     """
     pending: dict[str, str] = {}
     for step in (*last, *fresh):

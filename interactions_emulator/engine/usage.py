@@ -28,12 +28,12 @@ def count_tokens(steps: Iterable[Step], before: Counts | None = None) -> dict[st
 def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> dict[str, Any]:
     """Return the `usage` object of a turn and its output steps.
 
-    `before` are the tokens of the timeline before this request's input, if they are known already, so that a long
-    chain is not counted again for each interaction.
+    `before` are the tokens of all steps before this request's input, if they are known, so that a long chain is not
+    counted again for each interaction.
 
     There is no tokenizer: a text counts one token for each four bytes of UTF-8, rounded up, and anything with
-    `data` or a `uri` counts 258. Input is what a model would read: the whole timeline, the system instruction and
-    the declared tools. Thoughts and the steps of the server's own tools are counted separately.
+    `data` or a `uri` counts 258. Input is what a model would read: all steps of the chain, the system instruction
+    and the declared tools. Thoughts and the steps of the server's own tools are counted separately.
     """
     read = _tokens(turn.steps) if before is None else count_tokens(turn.steps[len(turn.steps) - turn.fresh :], before)
     for extra in (turn.system_instruction, turn.tools):

@@ -1,14 +1,14 @@
-"""The routes below `/_emulator/`: a test controls and inspects the server. Only for clients on this machine.
+"""The routes below `/_emulator/`, with which tests control and inspect the server. Only for clients on this machine.
 
-faults        GET, POST (one, or a list, to add), DELETE: see `faults.py`
-clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, answered when
-              each run has done all that is due by that virtual time
+faults        GET, POST (one fault or a list, to add), DELETE: see `faults.py`
+clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, sent when each
+              run has added all steps that are due by that virtual time
 log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
               "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
               method, path, status, interaction_id, kind, key, connection, bytes}; status null: the connection was
               closed or left open instead; bytes: the length of the body. With ?bodies each of the last 1,000
               requests also has its body, without secrets, if it is JSON of at most 64 KB
-interactions  GET: the stored ones, oldest first: [{id, status, target, input, events, steps, background,
+interactions  GET: the stored interactions, oldest first: [{id, status, target, input, events, steps, background,
               previous_interaction_id}]; events and steps are counts
 deliveries    GET: attempts to deliver messages: [{time, id, uri, type, attempt, status}]; status null: no answer
 """

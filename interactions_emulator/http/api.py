@@ -57,7 +57,7 @@ class Api:
         }
 
     def answer(self, exchange: Exchange) -> Answer | None:
-        """Carry out a request and log it; None if its path is not one of the API."""
+        """Carry out a request and log it. Return None if the API has no such path."""
         match = _PATH.fullmatch(exchange.path)
         if match is None:
             return None
@@ -178,7 +178,7 @@ class Api:
         if legacy:
             raise Refused(
                 400,
-                f"{legacy.group()} speaks the Interactions API as it was before steps, which is switched off: "
+                f"{legacy.group()} uses the format that the Interactions API had before steps, which is switched off: "
                 'pip install --upgrade "google-genai>=2.34", or npm install @google/genai@latest',
             )
         if not call.key:

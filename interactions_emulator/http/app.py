@@ -58,7 +58,7 @@ def create_app(parts: AppContext) -> App:
                 "documents": await asyncio.to_thread(len, documents) if documents is not None else 0,
                 "interactions": "/v1beta/interactions",
                 "weather": "/weather/v1",
-                "note": "This is not Gemini: a local server that speaks the wire of its Interactions API.",
+                "note": "This is not Gemini: a local server with the protocol of its Interactions API.",
             }
         )
 

@@ -33,7 +33,7 @@ class Call:
         return self._exchange.headers.get(name, b"").decode("latin-1")
 
     def query(self) -> dict[str, str]:
-        """Return the query parameters; the last value of a repeated one."""
+        """Return the query parameters. A repeated parameter has its last value."""
         return dict(parse_qsl(self._exchange.query.decode("latin-1"), keep_blank_values=True))
 
     def body(self, most: int) -> bytes:

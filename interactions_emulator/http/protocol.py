@@ -1,6 +1,6 @@
 """HTTP/1.1 on a socket, parsed by httptools. The application can cut a connection or keep it open without an answer.
 
-This is not ASGI, because ASGI cannot cut a connection, and its tasks and messages take longer than all the rest.
+This is not ASGI: ASGI cannot cut a connection, and its tasks and messages take more time than all other work.
 """
 
 from __future__ import annotations
@@ -20,7 +20,7 @@ from interactions_emulator.engine.request_log import Log
 
 SERVER = f"interactions-emulator/{__version__}"
 MOST_WAITING = 100
-"""Maximum number of requests that wait on one connection; with so many, the server stops reading from it."""
+"""Maximum number of requests that wait on one connection; at this number the server stops reading from it."""
 NO_HTTP = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
 Todo = Coroutine[Any, Any, None] | None
@@ -44,6 +44,7 @@ class Exchange:
         self.begun = False
         """Whether part of the answer has been sent."""
         self.connection = connection.number
+        """Number of the connection, counted from 1 since the server started."""
         self.client = connection.client
         """Address of the peer."""
         self._connection = connection
@@ -80,7 +81,7 @@ class Exchange:
         self._connection.next(self._last)
 
     def cut(self) -> None:
-        """Close the connection, whatever is missing from the answer."""
+        """Close the connection, even if the answer is incomplete."""
         self._connection.transport.close()
 
     def _more(self, headers: dict[str, str] | None) -> bytes:

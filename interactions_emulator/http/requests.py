@@ -1,7 +1,7 @@
 """Parses the body of a create request, or refuses it with the reason.
 
-Where the public documentation is unclear, this takes its strictest reading, so that the real service accepts any
-request that this server accepts.
+Where the public documentation is unclear, this module follows its strictest interpretation, so that the real service
+accepts any request that this server accepts.
 """
 
 from __future__ import annotations
@@ -108,7 +108,7 @@ def parse_create(raw: bytes) -> Create:
         _check_tools(body.tools)
     store = body.store is not False
     if body.background and not store:
-        raise _bad("background=true needs store=true: nobody could fetch the result of an interaction not stored")
+        raise _bad("background=true needs store=true: an interaction that is not stored cannot be fetched")
     if body.service_tier not in (None, *TIERS):
         raise _bad(f"service_tier is one of {', '.join(TIERS)}, not {body.service_tier!r}")
     if body.webhook_config is not None:
@@ -153,7 +153,7 @@ def _read(raw: bytes) -> _Body:
 
 
 def _check_target(body: _Body) -> None:
-    """Check which fields go with a model and which with an agent."""
+    """Check that the fields are allowed for the target, a model or an agent."""
     if bool(body.model) == bool(body.agent):
         raise _bad("give exactly one of model and agent")
     if body.model:

@@ -1,7 +1,7 @@
 """Kinds of answers: JSON, event streams with faults, replays, pages, cut and hanging connections.
 
-Each has `status`, for the log (None: no answer is sent), and `send`. `send` starts the answer and returns a coroutine
-that sends the rest, or None if nothing is left. If the client disconnects, only this coroutine is cancelled.
+Each kind has `status`, for the log (None: no answer is sent), and `send`. `send` starts the answer and returns a
+coroutine that sends the rest, or None if nothing is left. If the client disconnects, only this coroutine is cancelled.
 """
 
 from __future__ import annotations
@@ -38,7 +38,7 @@ class Answer(Protocol):
 
     @property
     def status(self) -> int | None:
-        """HTTP status for the log; None: no answer."""
+        """HTTP status for the log; None: no answer is sent."""
 
     def send(self, exchange: Exchange) -> Todo:
         """Begin the answer; return the rest of it as a coroutine, or None."""
@@ -109,7 +109,7 @@ class Finished:
 
 
 class EventStream:
-    """The event stream of a run after a cursor, with a fault if there is one."""
+    """The event stream of a run from a cursor on, changed by the fault if there is one."""
 
     status = 200
 
@@ -137,7 +137,7 @@ class EventStream:
         exchange.finish()
 
     async def _spoil(self, exchange: Exchange, fault: Fault) -> None:
-        """Send frame by frame, with the fault's effect at its place."""
+        """Send the events one by one, and apply the fault after as many events as it says."""
         sent = 0
         frames = self._frames()
         while True:

@@ -41,7 +41,7 @@ class Settings:
     """Settings of a server."""
 
     brain: Brain | None = None
-    """None: the extractive brain over `corpus`."""
+    """The function that answers; None: the built-in brain, which quotes `corpus`."""
     corpus: Path | None = None
     """A folder of documents; None: those that come with the emulator."""
     index: Path | None = None
@@ -49,7 +49,7 @@ class Settings:
     state: Path | None = None
     """SQLite file that keeps the state across restarts; None: the state is lost at the end."""
     speed: float = math.inf
-    """Virtual seconds per real second; 0 is manual, `math.inf` never waits."""
+    """Virtual seconds per real second. 0: time moves only by request (`http/admin.py`); `math.inf`: nothing waits."""
     faults: list[Fault] = field(default_factory=list)
     scenarios: Path | None = None
     retention_days: float = 55.0
@@ -60,12 +60,12 @@ class Settings:
     """The only API key that is accepted; empty: any."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     idle_exit: float | None = None
-    """Real seconds without requests and runs after which the server ends."""
+    """Real seconds without requests and runs after which the server ends; None: it never does."""
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:
     """Return a listening socket. `port` 0 means a free port. Raises OSError if the port is taken."""
-    # IPPROTO_TCP explicitly: without it asyncio leaves Nagle's algorithm on, which adds 40 ms to an answer.
+    # IPPROTO_TCP is explicit: without it asyncio leaves Nagle's algorithm on, which adds 40 ms to an answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
@@ -115,11 +115,12 @@ async def serve(
     ready: Callable[[Callable[[], None]], None],
     crash: Callable[[], None] | None = None,
 ) -> None:
-    """Serve on `listener` until told to stop. Once it serves, it calls `ready` with the function that stops it.
+    """Serve on `listener` until told to stop.
 
-    `crash` carries out the fault of that name; None: stop serving without answering open requests.
+    `ready` is called once the server accepts requests; its argument is a function that stops the server. `crash`
+    ends the server for the fault `crash`; None: stop serving without answering open requests.
 
-    Raises `JournalError` for the state file, and `Refused` for a scenario that cannot be read.
+    Raises `JournalError` if the state file cannot be used, and `Refused` for a scenario that cannot be read.
     """
     with ExitStack() as stack:
         journal = Journal(settings.state)
@@ -143,9 +144,10 @@ async def host(
     closing: asyncio.Event,
     ready: Callable[[Callable[[], None]], None],
 ) -> None:
-    """Serve `app` on `listener` until `closing` is set, by the application or a signal; then cut open connections.
+    """Serve `app` on `listener` until the application or a signal sets `closing`; then cut open connections.
 
-    `most` is the limit on a body, in bytes. Once it serves, it calls `ready` with the function that stops it.
+    `most` is the maximum size of a body, in bytes. `ready` is called once the server accepts requests; its argument
+    is a function that stops the server.
     """
     loop = asyncio.get_running_loop()
     connections: set[Connection] = set()
@@ -181,7 +183,7 @@ async def _stop_when_idle(seconds: float, parts: AppContext) -> None:
 
 
 def _clock(speed: float, journal: Journal) -> Clock:
-    """A clock that continues from the stored time: not before it, and exactly there if time is manual (speed 0)."""
+    """A clock that starts at the stored time with speed 0, else at the later of the stored and the real time."""
     was = next((value for _, value in journal.read("clock")), None)
     if was is None:
         return Clock(speed)
@@ -195,12 +197,12 @@ def _open(settings: Settings) -> tuple[Documents | None, Brain]:
         from interactions_emulator.corpus.index import Corpus
 
         documents = Corpus.open(settings.corpus, settings.index)
-        brain = brain or _extractive(documents)
+        brain = brain or _quoting_brain(documents)
     return documents, brain
 
 
-def _extractive(corpus: Corpus) -> Brain:
-    """The brain over a corpus, imported on the first turn."""
+def _quoting_brain(corpus: Corpus) -> Brain:
+    """The built-in brain, which quotes the corpus. Its module is imported on the first turn."""
 
     @cache
     def brain() -> Brain:

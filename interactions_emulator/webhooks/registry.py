@@ -3,7 +3,7 @@
 POST, GET          /{version}/webhooks
 GET, PATCH, DELETE /{version}/webhooks/{id}
 POST               /{version}/webhooks/{id}:ping                 sends a message now
-POST               /{version}/webhooks/{id}:rotateSigningSecret  adds a new secret; old ones also sign for a day
+POST               /{version}/webhooks/{id}:rotateSigningSecret  adds a secret; old secrets sign too for a day
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ EVENTS = (
     "batch.failed",
     "video.generated",
 )
-"""Events that the API accepts in a subscription; only the first three happen here."""
+"""Events that the API accepts in a subscription. This server sends only the first three."""
 STATES = ("enabled", "disabled", "disabled_due_to_failed_deliveries")
 REVOCATIONS = ("revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately")
 DAY = 86_400.0
@@ -63,7 +63,7 @@ class Webhook:
 
 
 class Webhooks:
-    """The registered webhooks. `hosts` are allowed besides this machine. Methods raise `Refused` (400, 404)."""
+    """The registered webhooks. Their hosts must be this machine or in `hosts`. Methods raise `Refused` (400, 404)."""
 
     def __init__(self, journal: Journal, clock: Clock, hosts: frozenset[str] = frozenset()) -> None:
         self._journal = journal
@@ -139,7 +139,7 @@ class Webhooks:
         return str(uri)
 
     def _set(self, webhook: Webhook, body: dict[str, Any]) -> None:
-        """Change the fields that are in a body; none if one of them is invalid."""
+        """Change the fields that a body has. If one of them is invalid, change nothing."""
         name, state = body.get("name", webhook.name), body.get("state", webhook.state)
         events = body.get("subscribed_events", webhook.subscribed_events)
         uri = self.check_uri(body["uri"]) if "uri" in body else webhook.uri

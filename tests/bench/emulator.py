@@ -161,7 +161,7 @@ def main() -> None:
         with Emulator(brain=lambda turn: [], speed=0):
             row("start in this process, ms", f"{(time.perf_counter() - began) * 1000:.0f}")
         with Emulator(scenarios=scenarios, speed=0) as api:
-            row(f"{RESEARCHES} researches followed at once, s", f"{uvloop.run(follow(api.url, api)):.1f}")
+            row(f"{RESEARCHES} research runs followed at once, s", f"{uvloop.run(follow(api.url, api)):.1f}")
         with process(sys.executable, "-m", "interactions_emulator", "--scenarios", str(scenarios)) as (pid, url):
             before = resident(pid)
             count = Count()

@@ -209,27 +209,27 @@ def reckon(load: Load, cost: Measured, fleet: Fleet) -> dict[str, float]:
     )
     low, high = cost_of(AGENT)
     return {
-        "researches at a time": followed,
+        "research runs at a time": followed,
         "of them on one replica": followed / load.replicas,
         "connections kept": kept * load.replicas,
         "connections at most": most * load.replicas,
-        "writes/s: researches": order * (cost.start_writes + cost.end_writes),
+        "writes/s: research": order * (cost.start_writes + cost.end_writes),
         "writes/s: leases": renewals,
         "writes/s: conversations": load.turns * (cost.turn_writes + 2) + turn_renewals,
-        "reads/s: researches": order * (cost.start_reads + cost.end_reads),
-        "reads/s: looks for orphans": load.replicas * cost.look_reads / load.look,
-        "reads/s: asked at another replica": asked * cost.asked_reads,
+        "reads/s: research": order * (cost.start_reads + cost.end_reads),
+        "reads/s: searches for orphaned runs": load.replicas * cost.look_reads / load.look,
+        "reads/s: runs watched from another replica": asked * cost.asked_reads,
         "reads/s: conversations": load.turns * cost.turn_reads,
         "API requests/s": requests,
         "API requests, share of the quota": requests * 60 / load.quota,
         "takeover after a crash, p50, s": fleet.delay(0.5),
         "takeover after a crash, p95, s": fleet.delay(0.95),
-        "time that nobody follows, share": fleet.orphaned,
+        "time without a follower, share": fleet.orphaned,
         "memory of a replica, MB": (cost.replica_bytes + followed / load.replicas * cost.followed_bytes) / 1e6,
         "CPU of a replica, cores": cpu / load.replicas,
         "replicas of 1 vCPU, USD a day": load.replicas * DAY * VCPU_SECOND,
-        "researches, from USD a day": load.researches * low,
-        "researches, to USD a day": load.researches * high,
+        "research, from USD a day": load.researches * low,
+        "research, to USD a day": load.researches * high,
     }
 
 
@@ -252,7 +252,7 @@ def table(loads: Sequence[Load]) -> str:
     columns = [reckon(load, Measured(), simulate(load)) for load in loads]
     heads = [f"{load.replicas:,} replica{'s' * (load.replicas > 1)}" for load in loads]
     rows = [["", *heads], ["---", *("---:" for _ in loads)]]
-    rows.append(["researches a day", *(f"{load.researches:,.0f}" for load in loads)])
+    rows.append(["research runs a day", *(f"{load.researches:,.0f}" for load in loads)])
     rows.append(["turns of conversations a second", *(f"{load.turns:g}" for load in loads)])
     rows += [[name, *(shown(name, column[name]) for column in columns)] for name in columns[0]]
     return "\n".join(f"| {' | '.join(row)} |" for row in rows)

@@ -39,7 +39,7 @@ def test_doubling_load_and_replicas_doubles_totals_but_not_load_per_replica() ->
         reckon(each, Measured(), fleet)
         for each in (load, dataclasses.replace(load, researches=2 * load.researches, replicas=2 * load.replicas))
     )
-    assert twice["researches at a time"] == 2 * once["researches at a time"]
+    assert twice["research runs at a time"] == 2 * once["research runs at a time"]
     assert twice["of them on one replica"] == once["of them on one replica"]
     assert twice["connections at most"] == 2 * once["connections at most"]
 

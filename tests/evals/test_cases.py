@@ -133,10 +133,10 @@ def test_adk_finds_each_set_where_it_looks() -> None:
             "s.yaml: case “one”: turns.1.user: Field required",
         ),
         ("about: a\ncases:\n  - {id: one, turns: []}", "s.yaml: case “one”: turns: List should have at least 1 item"),
-        ("about: a\ncases:\n  - {user: Hi, verdict: safe}", "case “Hi”: with a verdict the `route` is moderator"),
-        ("about: a\ncases:\n  - {user: Hi, research: true}", "case “Hi”: with a research the `route` is researcher"),
+        ("about: a\ncases:\n  - {user: Hi, verdict: safe}", "case “Hi”: `verdict` needs the `route` moderator"),
+        ("about: a\ncases:\n  - {user: Hi, research: true}", "case “Hi”: `research` needs the `route` researcher"),
         ("about: a\ncases:\n  - {user: Hi, effect: buy}", "s.yaml: case “Hi”: effect"),
-        ("about: a\ncases:\n  - {user: Hi, brief_has: [bees]}", "case “Hi”: with a brief, or a run that is meant"),
+        ("about: a\ncases:\n  - {user: Hi, brief_has: [bees]}", "case “Hi”: `brief_has`, `brief_lacks` and `about`"),
         (
             "about: a\ncases:\n  - {user: Hi, route: researcher, research: true, effect: quote}",
             "case “Hi”: `research` is the effect `start`",

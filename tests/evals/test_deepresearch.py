@@ -230,11 +230,11 @@ class TestFailures:
         ('{"id": 1}', "line 1: not a JSON object with `id` and `prompt`"),
         (
             '{"id": 1, "prompt": "a"}\n\n{"id": 2, "prompt": "a"}',
-            "line 3: a `prompt` that is empty",
+            "line 3: the `prompt` is empty",
         ),
-        ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}', "line 2: an `id` that"),
-        ('{"id": 0, "prompt": "a"}', "line 1: an `id` that"),
-        ('{"id": true, "prompt": "a"}', "line 1: an `id` that"),
+        ('{"id": 1, "prompt": "a"}\n{"id": 1, "prompt": "b"}', "line 2: the `id` is"),
+        ('{"id": 0, "prompt": "a"}', "line 1: the `id` is"),
+        ('{"id": true, "prompt": "a"}', "line 1: the `id` is"),
         ("", "no tasks"),
     ],
 )

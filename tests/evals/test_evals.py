@@ -62,7 +62,7 @@ def test_every_case_passes_on_the_emulator_and_the_report_says_so(
     assert run.models["runs of researcher"].startswith("deep-research")
     assert run.mean("false_starts") == run.mean("missed_yeses") == run.mean("brief_quality") == 1
     assert run.creates == run.allowed > 0
-    assert "Deep Research: " in result.output and f"{run.creates} creates" in result.output
+    assert "Deep Research: " in result.output and f"{run.creates} create requests" in result.output
     page = (tmp_path / "all.html").read_text()
     assert run.paid in page and all(name in page for name in ("brief quality", "false starts", "missed yeses"))
     assert all(case.key in page for case in run.cases)

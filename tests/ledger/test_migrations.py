@@ -217,7 +217,10 @@ async def test_a_ledger_works_again_after_the_database_server_restarts(postgres:
     ("url", "words"),
     [
         ("not a url", "DESK_DATABASE_URL is not the address of a database: write sqlite:"),
-        ("mysql://ada:secret@db/desk", r"mysql://ada:\*\*\*@db/desk is for a driver .* write .*postgresql://"),
+        (
+            "mysql://ada:secret@db/desk",
+            r"mysql://ada:\*\*\*@db/desk names a database that is not supported: write .*postgresql://",
+        ),
         ("sqlite://", "a ledger in memory is lost"),
         ("sqlite+aiosqlite:///:memory:", "a ledger in memory is lost"),
         ("postgresql+asyncpg://ada:secret@127.0.0.1:1/desk", r"\*\*\*@127.0.0.1:1/desk cannot be .*DESK_DATABASE_URL"),

@@ -203,7 +203,7 @@ def follow(bench: Bench) -> None:
         asked = {"interaction_id": made.json()["id"], "times": 10}
         found.append(statistics.median(side.ask("follow", **asked) for _ in range(3)))
     ours, theirs = (f"{each * 1e6:.0f} µs" for each in found)
-    bench.add("following a research: CPU of an event", 0.1, ours, f"{theirs} (SDK)", found[0] / found[1])
+    bench.add("following a run: CPU of an event", 0.1, ours, f"{theirs} (SDK)", found[0] / found[1])
 
 
 def many(bench: Bench) -> None:
@@ -211,7 +211,7 @@ def many(bench: Bench) -> None:
     found = bench.side("desk", bench.server(0)).ask("many", count=MANY)
     each = (found["peak"] - found["report"]) / 1e6
     shown = f"{MANY:,} complete, {found['open']:,} connections, {found['seconds']:.0f} s"
-    bench.add(f"{MANY:,} researches at once: MB each beyond its report", 0.1, shown, "100 at a time", each)
+    bench.add(f"{MANY:,} runs at once: MB each beyond its report", 0.1, shown, "100 at a time", each)
 
 
 def reconnect(bench: Bench) -> None:
