@@ -32,7 +32,7 @@ def cited(step: Step) -> list[tuple[str, str, int]]:
     return [(n["file_name"], raw[n["start_index"] : n["end_index"]].decode(), n.get("page_number", 0)) for n in notes]
 
 
-def test_a_question_about_a_pdf_is_answered_by_its_sentences_with_their_pages(ask: Ask) -> None:
+def test_a_pdf_question_is_answered_with_quoted_sentences_and_page_numbers(ask: Ask) -> None:
     [answer] = ask(asked("How many wading birds did they count in this paper?", document(PAPER, "application/pdf")))
     sentence = "We counted 4,300 wading birds on each day of the winter with a telescope."
     assert ("On birds of the estuary", sentence, 2) in cited(answer)
@@ -46,7 +46,7 @@ def test_a_question_about_a_pdf_is_answered_by_its_sentences_with_their_pages(as
         ("text/html", b"<title>Bees</title><p>Honey bees <b>dance</b> to tell their sisters where flowers stand.</p>"),
     ],
 )
-def test_texts_of_each_kind_are_read(ask: Ask, mime_type: str, data: bytes) -> None:
+def test_plain_text_markdown_and_html_documents_are_quoted(ask: Ask, mime_type: str, data: bytes) -> None:
     [answer] = ask(asked("Summarise this document", document(data, mime_type)))
     assert cited(answer) == [("Bees", "Honey bees dance to tell their sisters where flowers stand.", 0)]
 
@@ -58,12 +58,12 @@ def test_a_document_of_an_earlier_message_can_be_asked_about(ask: Ask) -> None:
     assert "welcome" in text_of(ask("thanks", before=before))
 
 
-def test_a_row_of_a_table_is_told_as_it_stands(ask: Ask) -> None:
+def test_a_csv_row_is_quoted_with_its_column_names(ask: Ask) -> None:
     [answer] = ask(asked("How much output has Sihwa?", TABLE))
     assert [quotation for _, quotation, _ in cited(answer)] == ["Plant: Sihwa, Output: 254"]
 
 
-def test_what_a_document_does_not_say_is_not_invented_but_searched_for_if_it_may_be(ask: Ask) -> None:
+def test_facts_missing_from_a_document_are_searched_for_if_allowed_and_never_invented(ask: Ask) -> None:
     paper = document(PAPER, "application/pdf")
     text = text_of(ask(asked("What is the price of gold?", paper)))
     assert "found nothing there" in text
@@ -85,7 +85,7 @@ def test_what_a_document_does_not_say_is_not_invented_but_searched_for_if_it_may
         ),
     ],
 )
-def test_a_document_that_cannot_be_read_is_named_with_the_reason(
+def test_an_unreadable_document_is_reported_with_the_reason(
     ask: Ask, brain: Brain, part: dict[str, Any], reason: str
 ) -> None:
     def says(text: str) -> bool:
@@ -96,20 +96,20 @@ def test_a_document_that_cannot_be_read_is_named_with_the_reason(
     assert says(report["content"][0]["text"])
 
 
-def test_research_reads_what_came_with_the_brief_beside_the_corpus(brain: Brain) -> None:
+def test_research_cites_both_the_attached_file_and_the_corpus(brain: Brain) -> None:
     brief = asked("Research wading birds and tidal barrages", document(PAPER, "application/pdf"))
     beats = list(brain(Turn("deep-research", True, (brief,), 1, documents_url="http://127.0.0.1:1/documents/")))
     notes = beats[-1].step["content"][0]["annotations"]
     assert {note["type"] for note in notes} == {"url_citation", "file_citation"}
 
 
-def test_a_schema_is_filled_from_the_document(ask: Ask) -> None:
+def test_structured_output_is_filled_from_the_attached_document(ask: Ask) -> None:
     schema = {"type": "object", "properties": {"summary": {"type": "string"}}, "required": ["summary"]}
     part = document(b"Honey bees dance to tell their sisters where flowers stand.", "text/plain")
     assert "bees" in text_of(ask(asked("Extract the summary", part), response_schema=schema))
 
 
-def test_a_picture_is_measured_not_understood(ask: Ask) -> None:
+def test_an_image_is_described_by_format_and_size_only(ask: Ask) -> None:
     file = io.BytesIO()
     Image.new("RGB", (64, 48)).save(file, "PNG")
     data = base64.b64encode(file.getvalue()).decode()
@@ -118,5 +118,5 @@ def test_a_picture_is_measured_not_understood(ask: Ask) -> None:
         assert f"I see 1 image ({told}, 1 kB)" in text and "does not analyse images" in text
 
 
-def test_nobody_answers_a_document_where_none_is_attached(ask: Ask) -> None:
+def test_no_document_answer_is_given_when_no_document_is_attached(ask: Ask) -> None:
     assert "read" not in text_of(ask(said("What does the paper say?"))).replace("already", "")

@@ -72,7 +72,7 @@ def chosen(ask: Ask, *inputs: Any, **more: Any) -> str:
         ("👍", ""),
     ],
 )
-def test_a_message_goes_to_the_service_whose_description_fits(ask: Ask, message: str, service: str) -> None:
+def test_a_message_is_routed_to_the_agent_whose_description_matches(ask: Ask, message: str, service: str) -> None:
     assert chosen(ask, message) == service
 
 
@@ -94,11 +94,11 @@ def test_a_message_goes_to_the_service_whose_description_fits(ask: Ask, message:
         "Yesterday I walked along the river for a long time. " * 30,
     ],
 )
-def test_what_costs_money_is_not_started_by_a_mere_word_or_a_long_text(ask: Ask, message: str) -> None:
+def test_a_mention_of_research_or_a_long_text_starts_no_paid_research(ask: Ask, message: str) -> None:
     assert chosen(ask, message) != "scholar"
 
 
-def test_a_description_says_nothing_for_what_it_denies(ask: Ask) -> None:
+def test_routing_ignores_negated_words_in_an_agent_description(ask: Ask) -> None:
     instruction = (
         INSTRUCTION + "\n\nAgent name: poet\nAgent description: Writes poems. Not for the weather, never for rain.\n"
     )
@@ -109,7 +109,7 @@ def test_a_description_says_nothing_for_what_it_denies(ask: Ask) -> None:
     assert ask("Will it rain?", tools=[tool], system=instruction)[0]["arguments"] == {"agent": "clerk"}
 
 
-def test_a_follow_up_goes_where_the_message_before_went(ask: Ask) -> None:
+def test_a_follow_up_goes_to_the_agent_of_the_previous_message(ask: Ask) -> None:
     before = [said("Weather in Rome?"), call("hand_over", agent="clerk")]
     answer = result("hand_over", {"answer": "21 °C.", "shown_to_user": True})
     for message in ("and tomorrow?", "what about Oslo?", "and in fahrenheit?", "go on", "simpler please"):
@@ -118,7 +118,7 @@ def test_a_follow_up_goes_where_the_message_before_went(ask: Ask) -> None:
     assert chosen(ask, answer, said("Is 'you fool' fine to post?"), before=before) == "censor"
 
 
-def test_a_go_ahead_goes_to_the_service_that_asked_for_it(ask: Ask) -> None:
+def test_an_approval_goes_to_the_agent_that_asked_for_it(ask: Ask) -> None:
     before = [said("Research tulips"), call("hand_over", agent="scholar")]
     answer = result("hand_over", {"answer": "The plan: 1. Read. Reply with your approval to start."})
     assert chosen(ask, answer, said("yes, go ahead"), before=before) == "scholar"
@@ -152,12 +152,12 @@ def test_a_go_ahead_goes_to_the_service_that_asked_for_it(ask: Ask) -> None:
         ("weather in Trinidad and Tobago", {"place": "Trinidad and Tobago"}),
     ],
 )
-def test_arguments_are_taken_from_the_message(ask: Ask, message: str, arguments: dict[str, Any]) -> None:
+def test_function_arguments_are_extracted_from_the_message(ask: Ask, message: str, arguments: dict[str, Any]) -> None:
     [step] = ask(message, tools=[SEARCH, WEATHER])
     assert step["arguments"] == arguments
 
 
-def test_two_places_are_asked_for_at_once(ask: Ask) -> None:
+def test_two_places_produce_two_parallel_function_calls(ask: Ask) -> None:
     steps = ask("What's the weather in Paris and Rome?", tools=[WEATHER])
     assert [step["arguments"]["place"] for step in steps] == ["Paris", "Rome"]
     assert len({step["id"] for step in steps}) == 2
@@ -179,25 +179,25 @@ def test_a_follow_up_keeps_the_arguments_that_it_does_not_change(ask: Ask) -> No
 @pytest.mark.parametrize(
     "message", ["What is a snow leopard?", "What does a weather report contain?", "Who likes rain?"]
 )
-def test_a_question_of_a_definition_asks_for_no_place(ask: Ask, message: str) -> None:
+def test_a_definition_question_calls_no_function(ask: Ask, message: str) -> None:
     assert all(step["type"] != "function_call" for step in ask(message, tools=[SEARCH, WEATHER]))
 
 
-def test_a_nod_after_a_joke_is_not_for_whoever_was_called_before(ask: Ask) -> None:
+def test_ok_after_a_joke_is_not_routed_to_the_previous_agent(ask: Ask) -> None:
     before = [said("Weather in Rome?"), call("hand_over", agent="clerk"), result("hand_over", {"answer": "21 °C."})]
     joke = ask(said("tell me a joke"), before=before, tools=[HAND_OVER], system=INSTRUCTION)
     assert "?" in text_of(joke)
     assert chosen(ask, "OK", before=[*before, said("tell me a joke"), *joke]) == ""
 
 
-def test_what_is_missing_is_asked_for_and_the_reply_is_understood(ask: Ask) -> None:
+def test_a_missing_argument_is_asked_for_and_filled_from_the_reply(ask: Ask) -> None:
     question = ask("How's the weather tomorrow?", tools=[SEARCH, WEATHER])
     assert "Which place?" in text_of(question)
     before = [said("How's the weather tomorrow?"), *question]
     assert ask("Paris", before=before, tools=[SEARCH, WEATHER])[0]["arguments"] == {"place": "Paris", "days": 2}
 
 
-def test_candidates_of_an_error_are_offered_and_can_be_picked(ask: Ask) -> None:
+def test_candidates_in_an_error_are_offered_and_can_be_chosen(ask: Ask) -> None:
     before = [said("weather in springfield"), call("get_weather", place="springfield")]
     error = result(
         "get_weather",
@@ -210,7 +210,7 @@ def test_candidates_of_an_error_are_offered_and_can_be_picked(ask: Ask) -> None:
         assert step["arguments"]["place"] == "Springfield, Missouri"
 
 
-def test_arguments_of_other_kinds_follow_their_schema(ask: Ask) -> None:
+def test_arguments_follow_the_types_enums_and_limits_of_their_schema(ask: Ask) -> None:
     tool = {
         "type": "function",
         "name": "search_books",
@@ -245,7 +245,7 @@ def test_tool_choice_is_obeyed(ask: Ask) -> None:
     assert ask("weather in Rome", tools=tools, generation_config=only)[0]["type"] == "google_search_call"
 
 
-def test_odd_declarations_are_survived(ask: Ask) -> None:
+def test_malformed_function_declarations_do_not_raise(ask: Ask) -> None:
     odd = {
         "type": "function",
         "name": "f",

@@ -58,7 +58,7 @@ def run(brain: Brain, brief: str | Step, **config: Any) -> list[Step]:
     return [beat.step for beat in brain(turn) if beat.step["type"] == "model_output"]
 
 
-def test_charts_follow_the_report_whose_text_stays_in_one_piece(power: Brain) -> None:
+def test_charts_come_after_the_report_text_which_is_not_split(power: Brain) -> None:
     report, *charts = run(power, "Research tidal power plants and their costs")
     [text] = report["content"]
     assert len(charts) == 2
@@ -76,7 +76,7 @@ def test_charts_follow_the_report_whose_text_stays_in_one_piece(power: Brain) ->
     assert [note["url"].rpartition("/")[2] for note in captions] == ["plants.md"] * 2
 
 
-def test_every_value_drawn_stands_in_the_document(tmp_path: Path) -> None:
+def test_charts_show_only_values_from_the_document(tmp_path: Path) -> None:
     (tmp_path / "plants.md").write_text(PLANTS)
     shelf = CombinedCorpus(Corpus([], None), Corpus.open(tmp_path))
     drawn = [one.chart for one in figures(shelf, shelf.search("power plants", 5), lambda text: 1.0, ())]
@@ -86,21 +86,21 @@ def test_every_value_drawn_stands_in_the_document(tmp_path: Path) -> None:
     ]
 
 
-def test_nothing_is_drawn_if_it_is_switched_off_far_from_the_topic_or_left_out(power: Brain) -> None:
+def test_no_chart_is_drawn_if_disabled_off_topic_or_excluded_by_the_brief(power: Brain) -> None:
     assert len(run(power, "Research tidal power plants", visualization="off")) == 1
     assert len(run(power, "Research the environmental impact of turbines on seals")) == 1
     without = run(power, "Research tidal power plants, but leave out capacity")
     assert len(without) == 2 and "Capacity (MW)" not in without[0]["content"][0]["text"]
 
 
-def test_a_table_that_comes_with_the_brief_is_drawn(power: Brain) -> None:
+def test_a_table_attached_to_the_brief_is_drawn_as_a_chart(power: Brain) -> None:
     brief = said("Compare them")
     brief["content"].append(document(b"Hive,Honey\nA,5.5\nB,6\nC,7.25\n", "text/csv"))
     report, _ = run(power, brief)
     assert "Honey by Hive" in report["content"][0]["text"]
 
 
-def test_the_report_of_the_desk_has_the_charts_at_its_end_and_their_document_among_the_sources(power: Brain) -> None:
+def test_the_desk_report_shows_charts_before_its_sources_and_cites_their_document(power: Brain) -> None:
     steps = run(power, "Research tidal power plants and their costs")
     report = read_report({"id": "v1_x", "steps": steps})
     assert report.title == "Tidal power plants and their costs"

@@ -14,7 +14,7 @@ from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.corpus.passages import paragraphs
 
 
-def test_passages_are_prose_without_code_tables_badges_comments_and_addresses() -> None:
+def test_markdown_passages_exclude_code_tables_badges_comments_and_urls() -> None:
     source = (
         "# Guide\n\n[![build](https://ci/badge.svg)](https://ci) <!-- hidden words that nobody reads -->\n\n"
         "Read the [whole **story**](https://example.org/story) of `asyncio` in _three_ parts, if you like.\n\n"
@@ -28,7 +28,7 @@ def test_passages_are_prose_without_code_tables_badges_comments_and_addresses() 
     ]
 
 
-def test_a_paragraph_of_rst_goes_on_after_an_example_without_the_example() -> None:
+def test_rst_passages_exclude_literal_blocks() -> None:
     source = (
         "Title\n=====\n\nCall :func:`~a.b.run` before anything else happens, like this::\n\n    run(1)\n\n"
         "Then wait until it has ended by itself, please.\n"
@@ -39,7 +39,7 @@ def test_a_paragraph_of_rst_goes_on_after_an_example_without_the_example() -> No
     ]
 
 
-def test_html_gives_its_title_and_text_but_no_scripts_and_menus(corpus: Corpus) -> None:
+def test_html_is_read_as_title_and_text_without_scripts_and_menus(corpus: Corpus) -> None:
     entry = corpus.document("bees.html")
     assert entry is not None
     assert entry.title == "Bees & honey"
@@ -47,7 +47,7 @@ def test_html_gives_its_title_and_text_but_no_scripts_and_menus(corpus: Corpus) 
     assert passage.text.startswith("Honey bees dance") and "nectar" not in passage.text and "Home" not in passage.text
 
 
-def test_the_best_passage_comes_first_and_says_how_much_of_the_query_it_covers(corpus: Corpus) -> None:
+def test_search_ranks_passages_by_the_share_of_the_query_that_they_cover(corpus: Corpus) -> None:
     first, *others = corpus.search("environmental impact on seals")
     assert first.document_id == "nature.md"
     assert 0.9 < first.score <= 1
@@ -61,7 +61,7 @@ def test_words_in_chinese_are_found(tmp_path: Path) -> None:
     assert Corpus.open(tmp_path).search("量子网络")[0].document_id == "a.md"
 
 
-def test_only_what_has_changed_is_read_again(tmp_path: Path) -> None:
+def test_only_changed_documents_are_indexed_again(tmp_path: Path) -> None:
     read: list[str] = []
 
     def source(name: str, stamp: str) -> Source:
@@ -81,14 +81,16 @@ def test_only_what_has_changed_is_read_again(tmp_path: Path) -> None:
     assert corpus.document("c") is None
 
 
-def test_a_damaged_index_is_built_anew(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_damaged_index_is_rebuilt(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     index = tmp_path / "index.db"
     index.write_bytes(b"no database at all " * 100)
     assert len(Corpus.open(folder, index)) == 6
     assert "is rebuilt" in caplog.text
 
 
-def test_ids_are_readable_unique_and_lead_nowhere_else(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_document_ids_are_readable_unique_and_confined_to_the_folder(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     prose = "A sentence that is long enough to be taken for prose, it seems."
     secret = tmp_path / "secret.md"
     secret.write_text("The secret stands outside of the folder and must never be read.")
@@ -106,19 +108,19 @@ def test_ids_are_readable_unique_and_lead_nowhere_else(tmp_path: Path, caplog: p
     assert [corpus.page(bad) for bad in ("../secret.md", "/etc/passwd", "link.md", "")] == [None] * 4
 
 
-def test_a_page_is_escaped_and_says_where_it_comes_from(tmp_path: Path) -> None:
+def test_a_document_page_escapes_html_and_names_its_source_file(tmp_path: Path) -> None:
     (tmp_path / "x.txt").write_text("Beware of <script>alert('now')</script> & of everything that looks like it here.")
     page = Corpus.open(tmp_path).page("x.txt")
     assert page is not None
     assert "<script" not in page and "&lt;script&gt;" in page and "the file x.txt" in page
 
 
-def test_a_missing_folder_is_named(tmp_path: Path) -> None:
+def test_a_missing_corpus_folder_is_named_in_the_error(tmp_path: Path) -> None:
     with pytest.raises(NotADirectoryError, match="nowhere"):
         Corpus.open(tmp_path / "nowhere")
 
 
-def test_threads_may_search_at_once_while_the_index_is_still_to_be_built(folder: Path) -> None:
+def test_threads_can_search_concurrently_before_the_index_is_built(folder: Path) -> None:
     corpus = Corpus.open(folder)
     with ThreadPoolExecutor(8) as pool:
         found = list(pool.map(lambda _: corpus.search("tidal barrage")[0].document_id, range(40)))
@@ -134,7 +136,7 @@ def test_a_thousand_documents_are_read(tmp_path: Path) -> None:
     assert len(Corpus.open(tmp_path)) == 1_000
 
 
-def test_without_a_folder_it_knows_its_own_articles_and_the_reference_of_python(tmp_path: Path) -> None:
+def test_the_default_corpus_holds_its_own_articles_and_the_python_reference(tmp_path: Path) -> None:
     index = tmp_path / "index.db"
     assert len(Corpus.open(None, index)) > 80
     corpus = Corpus.open(None, index)
@@ -142,7 +144,7 @@ def test_without_a_folder_it_knows_its_own_articles_and_the_reference_of_python(
     assert corpus.search("the augmented assignment statement")[0].document_id.startswith("python/")
 
 
-def test_a_paragraph_of_one_endless_line_keeps_all_its_words() -> None:
+def test_a_paragraph_of_one_very_long_line_keeps_all_its_words() -> None:
     words = "the tide comes and goes " * 500 + "for ever"
     found = paragraphs(f"{words} and `code` to **end** it.", "markdown")
     assert " ".join(one.text for one in found) == f"{words} and code to end it."

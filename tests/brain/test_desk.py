@@ -85,7 +85,7 @@ FOLLOWING = [(context, message) for context, message, _, _ in CASES if context !
 @pytest.mark.parametrize(
     ("context", "message"), [one for one in FOLLOWING if one not in (("quote", "thanks"), ("running", "go ahead"))]
 )
-def test_what_follows_a_researcher_answer_goes_back_to_it(ask: Ask, context: str, message: str) -> None:
+def test_a_follow_up_to_a_researcher_answer_goes_to_the_researcher(ask: Ask, context: str, message: str) -> None:
     assert chosen(ask, message, after(context)) == "researcher"
 
 
@@ -103,7 +103,7 @@ def test_what_follows_a_researcher_answer_goes_back_to_it(ask: Ask, context: str
         "Continue my research.",
     ],
 )
-def test_what_names_research_goes_to_the_researcher_from_the_start(ask: Ask, message: str) -> None:
+def test_a_first_message_about_research_goes_to_the_researcher(ask: Ask, message: str) -> None:
     assert chosen(ask, message, []) == "researcher"
 
 
@@ -120,7 +120,7 @@ def test_what_names_research_goes_to_the_researcher_from_the_start(ask: Ask, mes
         "new research: bees in winter",
     ],
 )
-def test_an_order_goes_to_the_researcher_at_any_time(ask: Ask, message: str) -> None:
+def test_a_research_request_goes_to_the_researcher_in_any_context(ask: Ask, message: str) -> None:
     for before in ([], after("done"), after("It is 21 °C.", "Weather in Rome?", "assistant")):
         assert chosen(ask, message, before) == "researcher"
 
@@ -139,12 +139,12 @@ def test_an_order_goes_to_the_researcher_at_any_time(ask: Ask, message: str) -> 
         ("Moderate this: 'cancel job_abc'", "moderator"),
     ],
 )
-def test_what_is_not_about_research_goes_its_way_although_a_question_waits(ask: Ask, message: str, agent: str) -> None:
+def test_unrelated_messages_go_elsewhere_while_a_research_question_is_open(ask: Ask, message: str, agent: str) -> None:
     for context in ("quote", "running", "done"):
         assert chosen(ask, message, after(context)) == agent
 
 
-def test_a_wish_for_no_research_starts_none(ask: Ask) -> None:
+def test_a_request_for_no_research_starts_none(ask: Ask) -> None:
     message = "I dont want a research report, just tell me briefly what a mutex is"
     assert chosen(ask, message, []) == "assistant"
     for message in ("Do not start any research.", "Starte noch nichts"):
@@ -152,14 +152,14 @@ def test_a_wish_for_no_research_starts_none(ask: Ask) -> None:
         assert "nothing was started" in text_of([step])
 
 
-def test_a_yes_finds_its_question_after_a_turn_of_another_agent(ask: Ask) -> None:
+def test_a_yes_reaches_the_researcher_after_a_turn_of_another_agent(ask: Ask) -> None:
     weather = after("It is 21 °C.", "Weather in Rome?", "assistant")
     assert chosen(ask, "ok, do it", [*after("quote"), *weather]) == "researcher"
     assert chosen(ask, "how is the research going?", [*after("running"), *weather]) == "researcher"
     assert chosen(ask, "ok", [*after("done"), *weather]) == ""
 
 
-def test_a_yes_without_a_question_is_not_for_the_researcher(ask: Ask) -> None:
+def test_a_yes_without_an_open_question_does_not_go_to_the_researcher(ask: Ask) -> None:
     assert chosen(ask, "ok", after("done")) == ""
     assert chosen(ask, "great", after("done")) == ""
 
@@ -174,7 +174,7 @@ def test_a_yes_without_a_question_is_not_for_the_researcher(ask: Ask) -> None:
         "olvida esta conversación",
     ],
 )
-def test_forgetting_a_conversation_is_asked_first(ask: Ask, message: str) -> None:
+def test_forgetting_a_conversation_asks_for_confirmation_first(ask: Ask, message: str) -> None:
     for before in ([], after("quote"), after("done")):
         assert chosen(ask, message, before) == "forget_conversation"
 
@@ -194,7 +194,7 @@ SHOWN = result("forget_conversation", {"asked": "the user was asked"})
         ("forget it anyway", {"anyway": True}),
     ],
 )
-def test_the_yes_to_forgetting_counts_right_after_its_question(
+def test_a_yes_to_forgetting_counts_only_right_after_the_question(
     ask: Ask, message: str, arguments: dict[str, Any]
 ) -> None:
     [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)
@@ -212,23 +212,23 @@ def test_the_yes_to_forgetting_counts_right_after_its_question(
         *("delete the report", "Just delete the report on cats", "yes, after you have shown it to me"),
     ],
 )
-def test_nothing_but_a_clear_yes_forgets_a_conversation(ask: Ask, message: str) -> None:
+def test_only_a_clear_yes_forgets_a_conversation(ask: Ask, message: str) -> None:
     [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)
     assert step.get("name") != "confirm_forgetting"
 
 
 @pytest.mark.parametrize("message", ["no", "keep it", "no thanks", "nein", "forget it", "non merci"])
-def test_without_a_yes_nothing_is_forgotten(ask: Ask, message: str) -> None:
+def test_a_no_to_forgetting_deletes_nothing(ask: Ask, message: str) -> None:
     [step] = ask(SHOWN, said(message), before=ASKED, tools=TOOLS, system=INSTRUCTION)
     assert "Nothing was deleted." in text_of([step])
 
 
-def test_forget_it_alone_forgets_no_conversation(ask: Ask) -> None:
+def test_the_words_forget_it_alone_delete_no_conversation(ask: Ask) -> None:
     assert chosen(ask, "forget it", []) == ""
     assert chosen(ask, "forget it", after("done")) == "researcher"
 
 
 @pytest.mark.parametrize("message", [*HOSTILE, "please " * 50_000, "it is " * 50_000])
-def test_no_message_is_too_long_or_too_strange(ask: Ask, message: str) -> None:
+def test_hostile_and_very_long_messages_do_not_raise(ask: Ask, message: str) -> None:
     for before in ([], after("quote"), after("done"), [*ASKED, SHOWN]):
         json.dumps(ask(message, before=before, tools=TOOLS, system=INSTRUCTION), ensure_ascii=False)

@@ -56,7 +56,7 @@ def polyglot(tmp_path_factory: pytest.TempPathFactory) -> Brain:
 
 
 @pytest.mark.parametrize("language", TEXTS)
-def test_a_question_finds_the_sentence_of_its_language(polyglot: Brain, language: str) -> None:
+def test_a_question_is_answered_with_a_sentence_in_its_language(polyglot: Brain, language: str) -> None:
     turn = Turn("m", False, (said(QUESTIONS[language]),), 1, (SEARCH,), documents_url="http://x/")
     [*_, answer] = (beat.step for beat in polyglot(turn))
     content = answer["content"][0]
@@ -67,20 +67,20 @@ def test_a_question_finds_the_sentence_of_its_language(polyglot: Brain, language
 
 
 @pytest.mark.parametrize("language", BRIEFS)
-def test_research_in_a_language_quotes_that_language(polyglot: Brain, language: str) -> None:
+def test_research_quotes_documents_in_the_language_of_the_brief(polyglot: Brain, language: str) -> None:
     turn = Turn("deep-research", True, (said(BRIEFS[language]),), 1)
     report = list(polyglot(turn))[-1].step
     assert sentences(TEXTS[language])[0] in report["content"][0]["text"]
     json.dumps(report, ensure_ascii=False).encode()
 
 
-def test_accents_articles_and_endings_hide_no_word() -> None:
+def test_word_matching_ignores_accents_articles_and_endings() -> None:
     assert terms("L'Énergie") == terms("energie")
     assert terms("приливную энергию") == terms("приливная энергия")
     assert terms("الطاقة") == terms("طاقة")
     assert terms("ज्वारीय") == ["ज्वारीय"]
 
 
-def test_sentences_end_where_their_script_ends_them() -> None:
+def test_sentences_are_split_at_hindi_and_arabic_punctuation() -> None:
     assert sentences("यह एक वाक्य है। यह दूसरा है।") == ["यह एक वाक्य है।", "यह दूसरा है।"]
     assert sentences("هل هذا سؤال؟ نعم هو سؤال.") == ["هل هذا سؤال؟", "نعم هو سؤال."]

@@ -28,7 +28,7 @@ Birds feed on the mud flats of an estuary, which is a reason to think twice befo
 THIRD = "Journal of Tides 3\nThe third page of the document has a single sentence that ends here.\n3"
 
 
-def test_lines_become_paragraphs_with_headings_and_pages_and_hyphens_are_undone() -> None:
+def test_pdf_lines_become_paragraphs_with_headings_pages_and_no_hyphenation() -> None:
     title, text = read_pdf(pdf(PAGE, LAST, THIRD))
     assert title == "Tidal barrages of the world"
     found = paragraphs(text, "pdf")
@@ -40,12 +40,12 @@ def test_lines_become_paragraphs_with_headings_and_pages_and_hyphens_are_undone(
     assert "Journal" not in text and "elec-" not in text
 
 
-def test_the_title_in_the_file_counts_unless_it_is_a_file_name() -> None:
+def test_the_metadata_title_is_used_unless_it_is_a_file_name() -> None:
     assert read_pdf(pdf(PAGE, title="On tides")).title == "On tides"
     assert read_pdf(pdf(PAGE, title="Microsoft Word - draft7.docx")).title != "Microsoft Word - draft7.docx"
 
 
-def test_what_cannot_be_read_is_said_with_the_reason() -> None:
+def test_an_unreadable_pdf_raises_an_error_with_the_reason() -> None:
     whole = pdf(PAGE)
     for data, reason in (
         (b"", "not a PDF"),
@@ -58,7 +58,9 @@ def test_what_cannot_be_read_is_said_with_the_reason() -> None:
             read_pdf(data)
 
 
-def test_a_folder_with_good_and_bad_files_gives_the_good_ones(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
+def test_a_bad_pdf_is_skipped_with_a_warning_and_the_good_one_is_read(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
     (tmp_path / "good.pdf").write_bytes(pdf(PAGE, LAST, THIRD))
     (tmp_path / "bad.pdf").write_bytes(b"%PDF-")
     with caplog.at_level(logging.WARNING):
@@ -70,7 +72,7 @@ def test_a_folder_with_good_and_bad_files_gives_the_good_ones(tmp_path: Path, ca
 
 
 @pytest.mark.parametrize("pages", [[""], ["\n\n"], ["-"], ["a-", "b"], ["1", "2", "3"], ["•"] * 9, ["\x02\f\x02"]])
-def test_strange_pages_break_nothing(pages: list[str]) -> None:
+def test_pages_without_prose_give_no_paragraphs(pages: list[str]) -> None:
     assert paragraphs(flowing(pages), "pdf") == []
 
 
@@ -83,5 +85,5 @@ def test_strange_pages_break_nothing(pages: list[str]) -> None:
     ],
     ids=["digits", "lines", "hyphens"],
 )
-def test_a_page_without_end_is_read_all_the_same(page: str, read: str) -> None:
+def test_a_very_long_page_is_read_completely(page: str, read: str) -> None:
     assert flowing([page]) == f"\f\n{read}"

@@ -29,7 +29,7 @@ def near(colour: tuple[int, ...], found: set[tuple[int, ...]]) -> bool:
     return any(sum(abs(a - b) for a, b in zip(colour, other, strict=True)) < 90 for other in found)
 
 
-def test_a_picture_is_drawn_where_the_answer_may_be_one(ask: Ask) -> None:
+def test_a_picture_is_drawn_when_the_modalities_include_images(ask: Ask) -> None:
     [alone] = ask("a lighthouse at night", modalities=("image",))
     assert len(alone["content"]) == 1 and picture(alone).size == (1024, 1024)
     [both] = ask("a lighthouse at night", modalities=("text", "image"))
@@ -38,7 +38,7 @@ def test_a_picture_is_drawn_where_the_answer_may_be_one(ask: Ask) -> None:
     assert len(ask("a lighthouse at night")[0]["content"]) == 1
 
 
-def test_a_function_is_called_rather_than_a_picture_drawn(ask: Ask) -> None:
+def test_a_function_call_takes_precedence_over_a_picture(ask: Ask) -> None:
     [step] = ask("weather in Rome", modalities=("text", "image"), tools=[WEATHER])
     assert step["type"] == "function_call"
 
@@ -52,12 +52,14 @@ def test_a_function_is_called_rather_than_a_picture_drawn(ask: Ask) -> None:
         ({"aspect_ratio": "0:0"}, (1024, 1024)),
     ],
 )
-def test_the_form_asked_for_is_kept(ask: Ask, form: dict[str, str], size: tuple[int, int]) -> None:
+def test_a_picture_has_the_requested_aspect_ratio_and_size(
+    ask: Ask, form: dict[str, str], size: tuple[int, int]
+) -> None:
     [step] = ask("tides", modalities=("image",), generation_config={"image_config": form})
     assert picture(step).size == size
 
 
-def test_the_same_prompt_gives_the_same_bytes_and_another_one_others() -> None:
+def test_equal_prompts_give_equal_bytes_and_different_prompts_different_bytes() -> None:
     assert draw_scene("the sea") == draw_scene("the sea") != draw_scene("the sky")
 
 
@@ -68,13 +70,13 @@ def test_colours_in_the_prompt_are_used() -> None:
 
 
 @pytest.mark.parametrize("prompt", ["", "$x_1$ and $", "\ud800", "量子 مرحبا 🎉", "99 stars" * 500, "\\frac{", "\x00"])
-def test_no_prompt_breaks_it(ask: Ask, prompt: str) -> None:
+def test_any_prompt_gives_a_valid_png(ask: Ask, prompt: str) -> None:
     [step] = ask(prompt, modalities=("image",))
     assert picture(step).format == "PNG"
 
 
 @pytest.mark.parametrize("places", [(), (1.0, 2.0, 4.0)])
-def test_a_chart_with_gaps_negatives_and_signs_of_formulas_is_drawn(places: tuple[float, ...]) -> None:
+def test_a_chart_with_gaps_negative_values_and_math_symbols_is_drawn(places: tuple[float, ...]) -> None:
     values: dict[str, Any] = {"$a$ and $b": (1.0, None, -3.0), "_^{}": (0.0, 0.0, 1e12)}
     chart = Chart("Costs in $ and $", "from $", "$", "$", ("$1 $2", "b" * 99, ""), places, values)
     assert draw_chart(chart) == draw_chart(chart)

@@ -53,44 +53,44 @@ USUAL = ["tidal power", "barrages", "tidal stream turbines", "costs", "environme
         ("as a table, in at most 100 words", USUAL),
     ],
 )
-def test_the_next_plan_has_the_changes(brain: Brain, change: str, expected: list[str]) -> None:
+def test_the_next_plan_contains_the_requested_changes(brain: Brain, change: str, expected: list[str]) -> None:
     assert searched(planned(brain, BRIEF, change)) == expected
 
 
-def test_changes_add_up_and_the_last_one_counts(brain: Brain) -> None:
+def test_plan_changes_accumulate_and_the_last_one_wins(brain: Brain) -> None:
     steps = planned(brain, BRIEF, "leave out costs", "add batteries", "add costs again")
     assert searched(steps) == [*[one for one in USUAL if one != "costs"], "batteries", "costs again"]
 
 
-def test_the_research_keeps_to_the_plan(brain: Brain) -> None:
+def test_the_research_follows_the_approved_plan(brain: Brain) -> None:
     steps = planned(brain, BRIEF, "leave out costs", "add a section on batteries")
     report = run(brain, [*steps, said("Yes, go ahead")])
     assert "cost" not in report.casefold()
     assert "## Batteries" in report and "Batteries smooth the output" in report
 
 
-def test_a_go_ahead_may_bring_a_last_change(brain: Brain) -> None:
+def test_an_approval_may_include_a_last_change(brain: Brain) -> None:
     report = run(brain, [*planned(brain, BRIEF), said("Go ahead, but leave out costs and write at most 120 words")])
     assert "cost" not in report.casefold() and len(report.split()) <= 120
 
 
-def test_another_brief_after_a_plan_is_another_research(brain: Brain) -> None:
+def test_a_new_brief_after_a_plan_starts_a_new_plan(brain: Brain) -> None:
     steps = planned(brain, BRIEF, "Research how honey bees dance for their sisters and how many flowers a bee visits")
     assert "bees dance" in " ".join(searched(steps)) and "barrages" not in searched(steps)
 
 
-def test_a_brief_may_say_itself_what_to_leave_out(brain: Brain) -> None:
+def test_a_brief_may_exclude_topics(brain: Brain) -> None:
     report = run(brain, [said("Research tidal barrages and turbines, but leave out costs.")])
     assert "cost" not in report.casefold() and "barrage" in report
 
 
-def test_what_was_found_for_one_aspect_is_not_said_to_be_missing_for_another(brain: Brain) -> None:
+def test_only_aspects_without_any_finding_are_listed_as_missing(brain: Brain) -> None:
     report = run(brain, [said("Research tidal power: tidal stream turbines, costs, environmental impact, zeppelins")])
     missing = report.partition("## What the documents do not say")[2]
     assert "zeppelins" in missing and "costs" not in missing and "environmental" not in missing
 
 
-def test_every_aspect_is_searched_for_however_many_there_are(brain: Brain) -> None:
+def test_every_aspect_of_a_long_brief_is_searched_for(brain: Brain) -> None:
     text = "Research tidal power: barrages, turbines, costs, seals, gravity, Scotland, batteries"
     turn = Turn("deep-research", True, (said(text),), 1)
     queries = [b.step["arguments"]["queries"][0] for b in brain(turn) if b.step["type"] == "google_search_call"]

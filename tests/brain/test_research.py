@@ -45,7 +45,7 @@ def test_every_sentence_of_the_body_is_a_cited_quotation(brain: Brain, corpus: C
     assert "bees.html" not in {document for document, _ in quotations}
 
 
-def test_a_report_has_a_title_sections_and_says_what_is_missing_and_who_wrote_it(brain: Brain) -> None:
+def test_a_report_has_a_title_sections_missing_topics_and_a_signature(brain: Brain) -> None:
     text = report(run(brain, BRIEF))
     assert text.startswith("# Tidal power\n")
     headings = re.findall(r"^## (.+)$", text, re.MULTILINE)
@@ -57,7 +57,7 @@ def test_a_report_has_a_title_sections_and_says_what_is_missing_and_who_wrote_it
     assert sign == "— emulator"
 
 
-def test_the_steps_are_those_of_a_deep_research_over_twenty_virtual_minutes(brain: Brain) -> None:
+def test_research_produces_deep_research_steps_over_twenty_virtual_minutes(brain: Brain) -> None:
     beats = run(brain, BRIEF, thinking_summaries="auto")
     kinds = [beat.step["type"] for beat in beats]
     assert kinds[0] == "thought" and kinds[-1] == "model_output"
@@ -67,17 +67,17 @@ def test_the_steps_are_those_of_a_deep_research_over_twenty_virtual_minutes(brai
     assert sum(beat.wait for beat in beats) == pytest.approx(1200)
 
 
-def test_thoughts_can_be_switched_off_and_the_time_stays_the_same(brain: Brain) -> None:
+def test_disabling_thoughts_does_not_change_the_duration(brain: Brain) -> None:
     beats = run(brain, BRIEF, thinking_summaries="none")
     assert "thought" not in {beat.step["type"] for beat in beats}
     assert sum(beat.wait for beat in beats) == pytest.approx(1200)
 
 
-def test_the_same_turn_gives_the_same_beats(brain: Brain) -> None:
+def test_the_same_turn_gives_the_same_timed_steps(brain: Brain) -> None:
     assert run(brain, BRIEF) == run(brain, BRIEF)
 
 
-def test_collaborative_planning_gives_a_plan_and_the_go_ahead_its_research(brain: Brain, corpus: Corpus) -> None:
+def test_collaborative_planning_gives_a_plan_and_its_approval_starts_the_research(brain: Brain, corpus: Corpus) -> None:
     [plan] = run(brain, BRIEF, collaborative_planning=True)
     text = plan.step["content"][0]["text"]
     assert "1. Search" in text and "environmental impact" in text and "approval" in text
@@ -86,13 +86,13 @@ def test_collaborative_planning_gives_a_plan_and_the_go_ahead_its_research(brain
     assert quoted(beats[-1].step, corpus)
 
 
-def test_nothing_found_is_said_and_nothing_is_cited(brain: Brain, corpus: Corpus) -> None:
+def test_a_report_without_findings_says_so_and_cites_nothing(brain: Brain, corpus: Corpus) -> None:
     beats = run(brain, "Research the price dynamics of chub mackerel in Pacific Rim markets")
     assert "so there is nothing to report" in report(beats) and "from 0 local documents" in report(beats)
     assert quoted(beats[-1].step, corpus) == []
 
 
-def test_bullets_tables_limits_and_sections_are_followed(brain: Brain, corpus: Corpus) -> None:
+def test_the_report_follows_requested_bullets_tables_word_limits_and_sections(brain: Brain, corpus: Corpus) -> None:
     bullets = report(run(brain, "Research the costs of tidal power in three bullet points"))
     assert len(re.findall(r"^- .*\[\d\]$", bullets, re.MULTILINE)) == 3
     table = run(brain, "Research tidal turbines, as a table")

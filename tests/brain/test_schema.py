@@ -35,7 +35,7 @@ class Judgement(BaseModel):
         ("Moderate: 'Final notice: pay the fee now or your parcel is sent back.'", "spam"),
     ],
 )
-def test_the_quoted_text_is_judged_by_general_concepts(ask: Ask, message: str, category: str) -> None:
+def test_moderation_classifies_the_quoted_text(ask: Ask, message: str, category: str) -> None:
     text = text_of(ask(message, response_schema=Judgement.model_json_schema()))
     judgement = Judgement.model_validate_json(text)
     assert judgement.category == category
@@ -44,7 +44,7 @@ def test_the_quoted_text_is_judged_by_general_concepts(ask: Ask, message: str, c
     assert "\n" not in text and ", " not in text.split('"reason"')[0]
 
 
-def test_other_enums_work_the_same(ask: Ask) -> None:
+def test_enums_other_than_moderation_categories_are_classified_too(ask: Ask) -> None:
     class Feeling(BaseModel):
         sentiment: Literal["positive", "negative", "neutral"]
         urgent: bool
@@ -57,7 +57,7 @@ def test_other_enums_work_the_same(ask: Ask) -> None:
     assert feeling("The meeting is in room four.") == Feeling(sentiment="neutral", urgent=False)
 
 
-def test_facts_are_extracted_and_absent_ones_are_left_out(ask: Ask) -> None:
+def test_present_facts_are_extracted_and_absent_ones_stay_null(ask: Ask) -> None:
     class Person(BaseModel):
         name: str
         age: int
@@ -88,11 +88,11 @@ class Tree(BaseModel):
 
 
 @pytest.mark.parametrize("message", ["", "🎉", "Two leaves: Oak 3, Ash 12.5; urgent!", "量子 7", "x" * 5_000])
-def test_an_answer_satisfies_its_schema_whatever_the_text(ask: Ask, message: str) -> None:
+def test_any_text_gives_an_answer_that_satisfies_its_schema(ask: Ask, message: str) -> None:
     Tree.model_validate_json(text_of(ask(message, response_schema=Tree.model_json_schema())), strict=False)
 
 
-def test_functions_come_before_the_structured_answer_and_their_results_fill_it(ask: Ask) -> None:
+def test_functions_are_called_first_and_their_results_fill_the_structured_answer(ask: Ask) -> None:
     schema: dict[str, Any] = {
         "type": "object",
         "properties": {"temperature": {"type": "number"}},

@@ -51,7 +51,7 @@ def test_a_table_is_read_with_its_heading_from_each_markup(source: str, markup: 
     assert tables(source, markup) == [TABLE]
 
 
-def test_a_csv_is_a_table() -> None:
+def test_a_csv_file_is_read_as_a_table() -> None:
     assert tables("Plant;MW\nRance;240\nSihwa;1,254\nAnnapolis;20\n", "csv") == [TABLE._replace(heading="")]
 
 
@@ -72,16 +72,16 @@ def test_a_csv_is_a_table() -> None:
         ("1.5 million", 1.5, "million"),
     ],
 )
-def test_numbers_are_read_as_people_write_them(cell: str, value: float, unit: str) -> None:
+def test_numbers_are_parsed_with_separators_units_and_footnotes(cell: str, value: float, unit: str) -> None:
     assert quantity(cell) == (value, unit)
 
 
 @pytest.mark.parametrize("cell", ["", "-", "3-4", "1/2", "10^5", "v1", "about 5", "1,23,4", "yes", "3.11.2", "5 and 6"])
-def test_what_is_not_one_number_is_none(cell: str) -> None:
+def test_a_cell_that_is_not_a_single_number_has_no_value(cell: str) -> None:
     assert quantity(cell) is None
 
 
-def test_years_and_dates_and_rising_numbers_are_an_axis_and_names_are_not() -> None:
+def test_years_dates_and_numbers_form_an_axis_and_names_do_not() -> None:
     def places(*names: str) -> tuple[float, ...]:
         series = series_of(Table("", ("x", "y"), tuple((name, "1") for name in names)))
         return series.places if series else ()
@@ -93,7 +93,7 @@ def test_years_and_dates_and_rising_numbers_are_an_axis_and_names_are_not() -> N
     assert places("Rance", "Sihwa", "Annapolis") == ()
 
 
-def test_sums_are_no_bars_gaps_stay_gaps_and_units_are_not_mixed() -> None:
+def test_a_series_excludes_totals_keeps_gaps_and_does_not_mix_units() -> None:
     rows = (("a", "1", "1 %", "x"), ("b", "n/a", "2 %", "y"), ("c", "3", "3 %", "z"), ("d", "4", "4 %", "-"))
     series = series_of(Table("", ("name", "n", "share", "word"), (*rows, ("Total", "8", "10 %", ""))))
     assert series is not None
@@ -110,7 +110,7 @@ def test_sums_are_no_bars_gaps_stay_gaps_and_units_are_not_mixed() -> None:
         (("a", "1"), ("a", "2"), ("a", "3")),
     ],
 )
-def test_a_table_with_too_few_or_unlike_numbers_is_not_drawn(rows: tuple[tuple[str, ...], ...]) -> None:
+def test_a_table_with_too_few_or_incomparable_numbers_gives_no_series(rows: tuple[tuple[str, ...], ...]) -> None:
     assert series_of(Table("", ("name", "n"), rows)) is None
 
 
@@ -118,11 +118,11 @@ def test_a_table_with_too_few_or_unlike_numbers_is_not_drawn(rows: tuple[tuple[s
 @pytest.mark.parametrize(
     "source", ["|", "|-|\n|-|", "+-+-+\n|", "=== ===\n=== ===", "<table><td><tr>" * 99, '"', "a|b\n-|-\n" * 9]
 )
-def test_broken_tables_break_nothing(source: str, markup: Markup) -> None:
+def test_malformed_tables_are_ignored(source: str, markup: Markup) -> None:
     assert tables(source, markup) == []
 
 
-def test_tables_are_kept_between_runs_and_shown_on_the_page(tmp_path: Path) -> None:
+def test_tables_are_stored_in_the_index_and_shown_on_the_document_page(tmp_path: Path) -> None:
     (tmp_path / "docs").mkdir()
     (tmp_path / "docs" / "plants.md").write_text(PIPES)
     index = tmp_path / "index.db"
@@ -139,6 +139,6 @@ def test_tables_are_kept_between_runs_and_shown_on_the_page(tmp_path: Path) -> N
     ["|\n" + " " * 300_000, "|a\n" + "|-" * 100_000 + "x", "[" * 100_000 + "|\n-|-\n", "=== ===\nx y\n" * 50_000],
     ids=["spaces", "rule", "brackets", "borders"],
 )
-def test_a_hostile_table_takes_no_more_time_than_its_length(source: str) -> None:
+def test_a_hostile_table_is_parsed_in_linear_time(source: str) -> None:
     """It would not end in hours."""
     assert [*tables(source, "markdown"), *tables(source, "rst")] == []

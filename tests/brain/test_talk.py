@@ -12,12 +12,12 @@ from interactions_emulator.corpus.index import Corpus
 from tests.brain.conftest import SEARCH, WEATHER, Ask, call, quoted, result, said, text_of
 
 
-def test_every_answer_in_words_is_signed(ask: Ask) -> None:
+def test_every_text_answer_ends_with_the_emulator_signature(ask: Ask) -> None:
     for message in ("hi", "What is tidal power?", "play music", "你好", ""):
         assert text_of(ask(message, tools=[SEARCH])).endswith("\n— emulator")
 
 
-def test_any_result_is_told_readably_with_its_units_and_its_source(ask: Ask) -> None:
+def test_a_function_result_is_rendered_as_text_with_units_and_source(ask: Ask) -> None:
     value = {
         "place": "Rome, Italy",
         "current": {"temperature": 21.5, "wind_speed": 12},
@@ -42,16 +42,16 @@ def test_any_result_is_told_readably_with_its_units_and_its_source(ask: Ask) -> 
 @pytest.mark.parametrize(
     "value", ["21 C", {"result": "21 C"}, [{"type": "text", "text": "21 C"}], json.dumps({"answer": "21 C"})]
 )
-def test_results_in_all_shapes_of_the_wire_are_understood(ask: Ask, value: Any) -> None:
+def test_function_results_of_every_wire_format_are_understood(ask: Ask, value: Any) -> None:
     assert text_of(ask(result("thermometer", value))).startswith("21 C")
 
 
-def test_an_error_is_explained_without_the_hint_that_is_for_the_model(ask: Ask) -> None:
+def test_an_error_is_explained_without_the_hint_for_the_model(ask: Ask) -> None:
     text = text_of(ask(result("get_weather", {"error": {"message": "The service is down.", "hint": "Try later."}})))
     assert "The service is down." in text and "Try later." not in text
 
 
-def test_new_text_decides_when_a_call_is_closed_beside_it(ask: Ask) -> None:
+def test_new_text_beside_a_function_result_decides_the_answer(ask: Ask) -> None:
     before = [said("Weather in Rome?"), call("get_weather", place="Rome")]
     assert "welcome" in text_of(
         ask(result("get_weather", {"high": 20}), said("thanks"), before=before, tools=[WEATHER])
@@ -68,23 +68,23 @@ def test_a_question_is_answered_by_cited_quotations(ask: Ask, corpus: Corpus) ->
     assert "“Tidal barrages”" in answer["content"][0]["text"]
 
 
-def test_citations_count_bytes(ask: Ask, corpus: Corpus) -> None:
+def test_citation_offsets_count_bytes(ask: Ask, corpus: Corpus) -> None:
     [*_, answer] = ask("Which coast is an exception? Saint-Malo's?", tools=[SEARCH])
     assert any("—" in sentence for _, sentence in quoted(answer, corpus))
 
 
-def test_what_the_documents_do_not_know_is_not_invented(ask: Ask) -> None:
+def test_facts_missing_from_the_documents_are_not_invented(ask: Ask) -> None:
     [*_, answer] = ask("Who won the football world cup in 1998?", tools=[SEARCH])
     assert "was found in the local documents" in answer["content"][0]["text"]
     assert "annotations" not in answer["content"][0]
 
 
-def test_a_text_to_be_judged_tells_nothing_about_the_user(ask: Ask) -> None:
+def test_text_to_be_moderated_is_not_taken_as_facts_about_the_user(ask: Ask) -> None:
     before = [said("I'm Ada."), *ask("I'm Ada."), said("Moderate: 'My name is Mallory.'"), *ask("Hm")]
     assert "Ada" in text_of(ask("And what is my name?", before=before))
 
 
-def test_the_conversation_is_remembered_with_what_other_agents_said(ask: Ask) -> None:
+def test_the_conversation_including_other_agents_answers_is_remembered(ask: Ask) -> None:
     before = [
         said("Hello, my name is Ada and my favourite colour is green."),
         {"type": "model_output", "content": [{"type": "text", "text": "Hi!\n\n— emulator"}]},
@@ -99,7 +99,7 @@ def test_the_conversation_is_remembered_with_what_other_agents_said(ask: Ask) ->
     assert "not told me" in text_of(ask("what's my name?"))
 
 
-def test_quoted_words_of_other_agents_are_no_message(ask: Ask) -> None:
+def test_quoted_text_of_other_agents_is_not_treated_as_the_user_message(ask: Ask) -> None:
     quote = "[clerk] said:\n<<<BEGIN_QUOTED_AGENT_CONTENT>>>\nPlay music in Paris.\n<<<END_QUOTED_AGENT_CONTENT>>>"
     inputs = [said("For context: below is a transcript."), said(quote), said("what did I ask before?")]
     assert "Play music in Paris." in text_of(ask(*inputs, before=[said("Weather in Rome?")], tools=[WEATHER]))
@@ -107,7 +107,7 @@ def test_quoted_words_of_other_agents_are_no_message(ask: Ask) -> None:
     assert step["arguments"] == {"place": "Rome"}
 
 
-def test_it_says_what_it_is_and_what_it_can_do(ask: Ask) -> None:
+def test_the_emulator_explains_what_it_is_and_what_it_can_do(ask: Ask) -> None:
     text = text_of(ask("what can you do?", tools=[SEARCH, WEATHER]))
     assert "gets the weather of a place" in text and "local documents" in text
     assert "emulator" in text_of(ask("who are you?"))
@@ -130,7 +130,7 @@ def test_a_report_can_be_asked_about_afterwards(ask: Ask, brain: Brain) -> None:
     assert "cost" in text_of(ask("What does the report say about the cost of turbines?", before=before))
 
 
-def test_a_short_report_is_summarised_and_asked_about_in_its_own_words(ask: Ask) -> None:
+def test_answers_about_a_short_report_quote_its_own_sentences(ask: Ask) -> None:
     animals = ("Cats sleep for half of", "Cows eat the grass of", "Pigs dig for roots on", "Owls hunt for mice on")
     animals = (*animals, "Bees look for flowers on", "Dogs bark at strangers on")
     text = "# Animals\n\n" + " ".join(f"{animal} each day of the year." for animal in animals)
@@ -159,7 +159,7 @@ HOSTILE = [
 
 
 @pytest.mark.parametrize("message", HOSTILE, ids=lambda text: repr(text[:12]))
-def test_no_text_is_too_long_or_too_strange(ask: Ask, brain: Brain, message: str) -> None:
+def test_hostile_and_very_long_texts_do_not_raise(ask: Ask, brain: Brain, message: str) -> None:
     steps = ask(message, tools=[SEARCH, WEATHER], system=message)
     steps += ask(result("f", message)) + ask(message, response_schema={"type": "string"})
     steps += [beat.step for beat in brain(Turn("deep-research", True, (said(message),), 1))]

@@ -92,7 +92,7 @@ def test_weather_search_and_moderation_are_answered_in_the_page(page: Page) -> N
 
 
 @pytest.mark.nightly
-def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, page: Page) -> None:
+def test_a_research_run_shows_progress_then_its_report_and_files(api: Emulator, page: Page) -> None:
     api.set_speed(0)
     say(page, "research tides", wait=False)
     page.wait_for_selector("text=begins; it usually takes")
@@ -110,7 +110,7 @@ def test_a_research_shows_its_progress_then_its_report_and_files(api: Emulator, 
 
 
 @pytest.mark.parametrize("document", [TIDES])
-def test_a_run_begins_after_a_yes_to_its_quote_and_shows_progress_and_report(
+def test_a_run_starts_only_after_a_yes_to_its_quote_and_shows_progress_and_report(
     asks: None, api: Emulator, page: Page
 ) -> None:
     say(page, "Write a research report about the tides of the sea")
@@ -135,7 +135,7 @@ def test_a_run_begins_after_a_yes_to_its_quote_and_shows_progress_and_report(
     assert len(researches(api)) == 1
 
 
-def test_a_picture_is_seen_and_a_dropped_file_reaches_the_model(api: Emulator, page: Page) -> None:
+def test_a_drawn_picture_is_displayed_and_an_uploaded_file_reaches_the_model(api: Emulator, page: Page) -> None:
     say(page, "draw a boat")
     shown = page.locator("app-event-row img[src^='data:image/png']")
     expect(shown).to_have_count(1)
@@ -155,7 +155,7 @@ def test_a_picture_is_seen_and_a_dropped_file_reaches_the_model(api: Emulator, p
     assert [content["type"] for content in sent if content["type"] != "text"] == ["image", "document", "audio"]
 
 
-def test_an_error_is_seen_and_survives_a_reload(api: Emulator, page: Page) -> None:
+def test_an_error_is_displayed_and_remains_after_a_reload(api: Emulator, page: Page) -> None:
     api.faults({"on": "create", "status": 403, "times": 0})
     say(page, "hello")
     expect(page.locator("app-event-row").last).to_contain_text("Check GEMINI_API_KEY")

@@ -23,7 +23,7 @@ from tools.research.ledger import Ledger
 from tools.settings import load_settings
 
 
-def test_one_screen_counts_all_and_shows_each_job_on_one_line() -> None:
+def test_the_job_board_counts_jobs_and_shows_each_on_one_line() -> None:
     order = Order("The tides\nof [the] sea", "ada", "s1", "deep-research-preview-04-2026")
     console = Console(width=140, record=True)
     console.print(board({State.RUNNING: 3, State.FAILED: 0}, [new_job(order, 1000.0, State.RUNNING)], 1125.0))
@@ -33,7 +33,7 @@ def test_one_screen_counts_all_and_shows_each_job_on_one_line() -> None:
     assert "The tides of [the] sea" in lines[3]
 
 
-def test_a_brief_tells_the_terminal_nothing() -> None:
+def test_the_job_board_strips_terminal_escape_sequences_from_a_brief() -> None:
     order = Order("\x1b]52;c;cHduZWQ=\x07tides\x9b2J\x1b[2J", "ada\x1b[1A", "s1", "deep-research-preview-04-2026")
     terminal = Terminal(width=140, force_terminal=True, file=StringIO())
     terminal.print(board({State.RUNNING: 1}, [new_job(order, 1000.0, State.RUNNING)], 1125.0))
@@ -45,11 +45,11 @@ def test_a_brief_tells_the_terminal_nothing() -> None:
 @pytest.mark.parametrize(
     ("seconds", "words"), [(-1, "0s"), (59.9, "59s"), (60, "1m 0s"), (7500, "2h 5m"), (93600, "1d 2h")]
 )
-def test_ages_are_short(seconds: float, words: str) -> None:
+def test_ages_are_shown_in_at_most_two_units(seconds: float, words: str) -> None:
     assert age(seconds) == words
 
 
-async def test_the_screen_follows_the_ledger_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_watch_screen_shows_new_jobs_until_ctrl_c(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("COLUMNS", "140")
     ledger = Ledger(load_settings().ledger_url)
     await ledger.add(new_job(Order("tides", "ada", "s1", "deep-research-preview-04-2026"), 1000.0, State.RUNNING))
@@ -65,7 +65,7 @@ async def test_the_screen_follows_the_ledger_until_ctrl_c(monkeypatch: pytest.Mo
         await ledger.close()
 
 
-def test_without_a_terminal_it_says_what_to_do_instead(tmp_path: Path) -> None:
+def test_watch_without_a_terminal_fails_and_says_what_to_do_instead(tmp_path: Path) -> None:
     command = [sys.executable, "-m", "tools", "jobs", "--watch"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     assert (result.returncode, "leave it out" in result.stderr) == (2, True)

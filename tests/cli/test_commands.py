@@ -84,7 +84,7 @@ def test_a_saved_report_links_to_copies_of_documents_that_outlive_the_emulator_a
         assert "The moon causes the tides" in (folder / job / link[1]).read_text()
 
 
-def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: Path) -> None:
+def test_a_report_is_saved_in_the_requested_formats(api: Emulator, tmp_path: Path) -> None:
     result = desk("research", "tides", "--out", str(tmp_path), "--format", "md", "--format", "html")
     assert result.returncode == 0, result.stderr
     assert "searching: tides moon" in result.stderr
@@ -93,7 +93,7 @@ def test_a_research_is_saved_in_the_formats_asked_for(api: Emulator, tmp_path: P
     assert "\n[^1]: [" in saved[0].read_text()
 
 
-def test_the_same_brief_again_shows_the_report_it_has_until_told_to_pay_again(api: Emulator, tmp_path: Path) -> None:
+def test_a_repeated_brief_shows_the_existing_report_unless_again_is_given(api: Emulator, tmp_path: Path) -> None:
     first, second = (json.loads(desk("research", "tides", "--json").stdout) for _ in range(2))
     assert (first["job"], first["report"]["title"]) == (second["job"], "Tides")
     assert api.log()["creates"] == 1
@@ -104,14 +104,14 @@ def test_the_same_brief_again_shows_the_report_it_has_until_told_to_pay_again(ap
     assert [job["job"] for job in listed] == [third["job"], first["job"]]
 
 
-def test_a_research_that_fails_ends_with_status_1_and_the_reason(api: Emulator) -> None:
+def test_a_failed_research_run_exits_with_status_1_and_the_reason(api: Emulator) -> None:
     api.faults({"on": "create", "status": 403})
     result = desk("research", "tides")
     assert result.returncode == 1
     assert "nothing was started" in result.stderr
 
 
-def test_ask_takes_files_along_and_saves_what_is_drawn(api: Emulator, tmp_path: Path) -> None:
+def test_ask_attaches_files_and_saves_drawn_pictures(api: Emulator, tmp_path: Path) -> None:
     (tmp_path / "boat.png").write_bytes(PIXEL)
     told = desk("ask", "draw a boat", "--attach", str(tmp_path / "boat.png"), "--out", str(tmp_path), "--session", "s")
     assert str(tmp_path / "s" / "draw-a-boat.png") in told.stdout
@@ -120,12 +120,12 @@ def test_ask_takes_files_along_and_saves_what_is_drawn(api: Emulator, tmp_path: 
     assert "no.png: No such file" in desk("ask", "draw", "--attach", "no.png").stderr
 
 
-def test_ask_goes_on_with_a_named_conversation(api: Emulator) -> None:
+def test_ask_continues_a_named_conversation(api: Emulator) -> None:
     assert "[assistant]: WEATHER Lisbon" in desk("ask", "weather in Lisbon", "--session", "trip").stdout
     assert "WEATHER Lisbon" in desk("ask", "and tomorrow", "--session", "trip").stdout
 
 
-def test_check_prints_the_tree_and_names_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_check_prints_the_agent_tree_and_reports_mistakes(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     result = desk("check")
     assert result.returncode == 0
     for text in ("use_interactions_api=True", "get_weather", "output_schema: Verdict", "attach_seconds: 240"):
@@ -138,7 +138,7 @@ def test_check_prints_the_tree_and_names_mistakes(tmp_path: Path, monkeypatch: p
     assert "did you mean `instruction`?" in result.stderr.replace("\n", " ")
 
 
-def test_doctor_tells_what_is_in_use_and_fails_when_something_is_missing(
+def test_doctor_reports_what_is_in_use_and_fails_when_something_is_missing(
     api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "very-secret")
@@ -153,7 +153,7 @@ def test_doctor_tells_what_is_in_use_and_fails_when_something_is_missing(
     assert "no emulator in a deployed environment" in " ".join(result.stdout.split())
 
 
-def test_what_cannot_be_used_is_one_line_and_status_1(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_api_key_exits_with_status_1_and_no_traceback(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_BACKEND", "gemini")
     command = [sys.executable, "-m", "tools", "ask", "hello"]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
@@ -161,7 +161,7 @@ def test_what_cannot_be_used_is_one_line_and_status_1(monkeypatch: pytest.Monkey
     assert "needs GEMINI_API_KEY" in result.stderr
 
 
-def test_the_emulator_runs_alone_and_prints_its_address() -> None:
+def test_the_emulator_command_starts_a_server_and_prints_its_address() -> None:
     command = [sys.executable, "-m", "tools", "emulator", "--port", "0"]
     process = subprocess.Popen(command, cwd=ROOT, stdout=subprocess.PIPE, text=True)
     try:
@@ -203,7 +203,7 @@ async def job() -> str:
     ],
     ids=str,
 )
-def test_help_status_and_jobs_import_nothing_of_adk(job: str, arguments: list[str], says: str) -> None:
+def test_help_spending_status_and_jobs_do_not_import_adk(job: str, arguments: list[str], says: str) -> None:
     command = [sys.executable, "-c", LOADED, *(job if word == "JOB" else word for word in arguments)]
     result = subprocess.run(command, cwd=ROOT, capture_output=True, text=True)
     told, _, loaded = result.stderr.rpartition("loaded: ")
@@ -212,7 +212,7 @@ def test_help_status_and_jobs_import_nothing_of_adk(job: str, arguments: list[st
     assert [name for name in loaded.split() if name.startswith(("google.adk", "google.genai"))] == []
 
 
-def test_an_env_file_is_read_and_the_environment_wins(
+def test_the_env_file_is_read_and_environment_variables_override_it(
     api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.delenv("ADK_DISABLE_LOAD_DOTENV")
@@ -224,7 +224,7 @@ def test_an_env_file_is_read_and_the_environment_wins(
     assert "DESK_ATTACH_SECONDS='never'" in result.stderr.replace("\n", "")
 
 
-def test_a_plan_is_shown_approved_asked_about_and_forgotten(api: Emulator, tmp_path: Path) -> None:
+def test_a_planned_run_can_be_approved_asked_about_and_deleted(api: Emulator, tmp_path: Path) -> None:
     planned = desk("research", "tides", "--plan", "--json")
     job = json.loads(planned.stdout)
     assert (planned.returncode, job["state"]) == (0, "awaiting_approval")

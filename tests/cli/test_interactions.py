@@ -43,7 +43,7 @@ def researched(brief: str, *options: str) -> dict[str, Any]:
     return found
 
 
-def test_a_research_is_built_on_what_was_asked_about_another_and_paid_once(api: Emulator) -> None:
+def test_research_from_a_job_continues_its_last_question_and_is_paid_once(api: Emulator) -> None:
     base = researched("tides")
     assert "ANSWER" in desk("follow-up", base["job"], "Which source is the newest?").stdout
     deeper = researched("the moon", "--from", base["job"])
@@ -58,13 +58,15 @@ def test_a_research_is_built_on_what_was_asked_about_another_and_paid_once(api: 
     assert f"interaction {question['id']}: deleted" in desk("forget", base["job"], "--yes").stdout
 
 
-def test_what_cannot_be_built_on_is_named_and_nothing_is_started(api: Emulator) -> None:
+def test_an_unknown_base_job_is_named_and_nothing_is_started(api: Emulator) -> None:
     result = desk("research", "the moon", "--from", "job_nothere1")
     assert (result.returncode, api.log()["creates"]) == (1, 0)
     assert "there is no job job_nothere1" in result.stderr
 
 
-def test_status_says_until_when_the_server_keeps_a_research(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_status_shows_until_when_the_server_keeps_a_research_run(
+    api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     job = researched("tides")["job"]
     shown = json.loads(desk("status", job, "--json").stdout)
     kept = datetime.strptime(shown["kept_until"], TIME) - datetime.strptime(shown["created"], TIME)
@@ -91,7 +93,7 @@ def test_an_interaction_is_shown_with_its_answer_and_sources(api: Emulator) -> N
     assert whole["steps"][1:] == resource["steps"]
 
 
-def test_an_interaction_is_deleted_and_then_not_known_for_reasons_that_are_said(
+def test_a_deleted_interaction_is_reported_as_unknown_with_possible_reasons(
     api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     id_ = researched("tides")["interaction_id"]
@@ -110,7 +112,7 @@ def test_an_interaction_is_deleted_and_then_not_known_for_reasons_that_are_said(
     assert desk("interaction", id_, "--delete", "--json").returncode == 2
 
 
-def test_in_private_mode_commands_that_leave_something_at_the_server_are_refused(
+def test_private_mode_refuses_commands_that_store_data_at_the_server(
     api: Emulator, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     job = researched("tides")["job"]

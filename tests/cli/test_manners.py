@@ -30,7 +30,7 @@ COMMANDS = (("ask", "hello"), ("research", "tides"), ("moderate", "hello"), ("in
 
 @pytest.mark.parametrize("command", COMMANDS, ids=lambda command: command[0])
 @pytest.mark.parametrize("status", [401, 404, 500])
-def test_an_error_of_the_api_is_a_line_or_two_without_a_traceback(
+def test_an_api_error_is_at_most_three_lines_without_a_traceback(
     api: Emulator, command: tuple[str, str], status: int
 ) -> None:
     api.faults(*({"on": kind, "status": status, "times": 0} for kind in ("create", "create_stream", "get")))
@@ -41,7 +41,7 @@ def test_an_error_of_the_api_is_a_line_or_two_without_a_traceback(
     assert len(said.splitlines()) <= 3, said
 
 
-def test_nothing_that_listens_is_a_line_that_names_the_address(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unreachable_server_is_reported_with_its_address(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("DESK_BACKEND", "gemini")
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
@@ -51,7 +51,7 @@ def test_nothing_that_listens_is_a_line_that_names_the_address(monkeypatch: pyte
 
 
 @pytest.mark.parametrize("command", [("jobs",), ("sessions",), ("spending",), ("research", "tides"), ("ask", "hello")])
-def test_a_data_folder_that_cannot_be_written_is_one_line(
+def test_an_unwritable_data_folder_is_a_one_line_error(
     api: Emulator, command: tuple[str, ...], tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     (tmp_path / "file").touch()
@@ -60,7 +60,7 @@ def test_a_data_folder_that_cannot_be_written_is_one_line(
     assert (result.returncode, len(result.stderr.strip().splitlines()), "file" in result.stderr) == (1, 1, True)
 
 
-def test_an_unforeseen_error_is_one_line_and_with_debug_a_traceback_too(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(monkeypatch: pytest.MonkeyPatch) -> None:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
@@ -97,15 +97,13 @@ def test_files_that_are_too_large_empty_or_missing_are_refused_before_anything_i
     assert api.log()["creates"] == 0
 
 
-def test_a_folder_that_cannot_be_written_is_refused_before_anything_is_paid(api: Emulator, tmp_path: Path) -> None:
+def test_an_unwritable_output_folder_is_refused_before_anything_is_paid(api: Emulator, tmp_path: Path) -> None:
     (tmp_path / "file").touch()
     result = desk("research", "tides", "--out", str(tmp_path / "file" / "reports"))
     assert (result.returncode, "is not a folder" in result.stderr, api.log()["creates"]) == (2, True, 0)
 
 
-def test_a_report_that_cannot_be_written_is_kept_and_the_command_that_has_it_is_said(
-    api: Emulator, tmp_path: Path
-) -> None:
+def test_an_unwritable_report_is_kept_and_the_command_to_save_it_is_shown(api: Emulator, tmp_path: Path) -> None:
     job = json.loads(desk("research", "tides", "--json").stdout)["job"]
     (tmp_path / job).touch()  # where the folder of the report would be
     failed = desk("research", "tides", "--out", str(tmp_path))
@@ -113,7 +111,7 @@ def test_a_report_that_cannot_be_written_is_kept_and_the_command_that_has_it_is_
     assert desk("report", job, "--out", str(tmp_path / "other")).returncode == 0
 
 
-def test_json_and_files_come_together(api: Emulator, tmp_path: Path) -> None:
+def test_json_output_lists_the_saved_report_files(api: Emulator, tmp_path: Path) -> None:
     told = json.loads(desk("research", "tides", "--json", "--out", str(tmp_path), "--format", "md").stdout)
     assert told["files"] == [str(tmp_path / told["job"] / name) for name in ("report.md", "figure-1.png")]
     assert all(Path(file).exists() for file in told["files"])
@@ -124,7 +122,7 @@ def listed(api: Emulator) -> Iterator[str]:
     yield json.loads(desk("research", "tides", "--json").stdout)["job"]
 
 
-def test_in_a_pipe_a_list_has_tabs(listed: str) -> None:
+def test_jobs_output_in_a_pipe_is_tab_separated(listed: str) -> None:
     (line,) = desk("jobs").stdout.splitlines()
     job, state, started, brief = line.split("\t")
     assert (job, state, brief) == (listed, "completed", "tides")
@@ -132,7 +130,7 @@ def test_in_a_pipe_a_list_has_tabs(listed: str) -> None:
 
 
 @pytest.mark.parametrize("width", [50, 80])
-def test_on_a_terminal_a_list_fits_its_width(
+def test_jobs_output_on_a_terminal_fits_its_width(
     listed: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
     monkeypatch.setattr(jobs_table.out, "_force_terminal", True)
@@ -144,7 +142,7 @@ def test_on_a_terminal_a_list_fits_its_width(
     assert lines[1].split()[:3] == [listed, "completed", "now"]
 
 
-def test_ages_are_short_and_in_words() -> None:
+def test_ages_are_shown_as_short_words() -> None:
     ages = [ago(seconds) for seconds in (5, 200, 7300, 200_000)]
     assert ages == ["now", "3 min ago", "2 h ago", "2 d ago"]
     assert [ago(seconds, short=True) for seconds in (200, 7300, 200_000)] == ["3m", "2h", "2d"]
@@ -154,7 +152,7 @@ def test_ages_are_short_and_in_words() -> None:
     ("text", "fail_on", "status"),
     [("spam", "unsafe", 3), ("spam", "spam", 3), ("spam", "harmful", 0), ("fine", "unsafe", 0)],
 )
-def test_a_script_can_fail_on_a_verdict(
+def test_fail_on_sets_exit_status_3_for_matching_verdicts(
     use: Any, monkeypatch: pytest.MonkeyPatch, text: str, fail_on: str, status: int
 ) -> None:
     said = {"fine": "What a lovely day.", "spam": "You won a free prize, click here now!!!"}[text]
@@ -163,7 +161,7 @@ def test_a_script_can_fail_on_a_verdict(
         assert desk("moderate", said, "--fail-on", fail_on).returncode == status
 
 
-def test_every_command_is_in_a_group_and_every_topic_is_explained() -> None:
+def test_every_command_is_in_a_help_group_and_every_topic_has_a_page() -> None:
     command = get_command(app)
     assert {name for names in GROUPS.values() for name in names} == set(command.commands)  # type: ignore[attr-defined]
     for topic in topics():
@@ -174,7 +172,7 @@ def test_every_command_is_in_a_group_and_every_topic_is_explained() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
-def test_every_command_line_of_a_page_can_be_parsed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_every_command_line_in_the_docs_can_be_parsed(page: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     command = get_command(app)
     for line in re.findall(r"^(?:[A-Z_]+=\S+ )*\.venv/bin/desk (.+?)(?: &)?$", page.read_text(), re.MULTILINE):
         words = shlex.split(line.replace("…", "x"), comments=True)
@@ -186,13 +184,13 @@ def test_every_command_line_of_a_page_can_be_parsed(page: Path, monkeypatch: pyt
         assert sub.make_context(words[0], words[1:]), line
 
 
-def test_a_pipe_that_closes_early_is_no_error(listed: str) -> None:
+def test_a_pipe_that_closes_early_causes_no_error(listed: str) -> None:
     command = f"{sys.executable} -m tools jobs | true"
     told = subprocess.run(["bash", "-c", command], cwd=ROOT, capture_output=True, text=True)
     assert (told.returncode, told.stderr) == (0, "")
 
 
-def test_copies_of_a_report_are_named_when_it_is_deleted(
+def test_forget_names_the_saved_copies_that_it_leaves_alone(
     listed: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.chdir(tmp_path)
@@ -201,6 +199,6 @@ def test_copies_of_a_report_are_named_when_it_is_deleted(
 
 
 @pytest.mark.parametrize("name", ["../../evil", "a/b", ".hidden"])
-def test_a_name_that_no_conversation_can_have_is_refused(api: Emulator, name: str) -> None:
+def test_an_invalid_conversation_name_is_refused_before_anything_is_sent(api: Emulator, name: str) -> None:
     assert desk("ask", "hello", "--session", name).returncode == 2
     assert api.log()["requests"] == []

@@ -63,12 +63,14 @@ def ordered(*options: str, typed: str = "") -> dict[str, Any]:
 
 
 @pytest.mark.parametrize("options", [(), ("--plan",)], ids=str)
-def test_a_standard_run_is_an_order_and_starts_without_a_question(api: Emulator, options: tuple[str, ...]) -> None:
+def test_a_standard_run_starts_without_a_question(api: Emulator, options: tuple[str, ...]) -> None:
     assert ordered(*options)["state"] in ("completed", "awaiting_approval")
     assert api.log()["creates"] == 1
 
 
-def test_what_costs_more_starts_only_after_a_yes_to_its_quote(api: Emulator, terminal: None, tmp_path: Path) -> None:
+def test_a_more_expensive_run_starts_only_after_a_yes_to_its_quote(
+    api: Emulator, terminal: None, tmp_path: Path
+) -> None:
     base = ordered()["job"]
     (tmp_path / "boat.png").write_bytes(PIXEL)
     order = ("research", "the moon", "--max", "--from", base, "--attach", str(tmp_path / "boat.png"), "--plan")
@@ -88,7 +90,7 @@ def test_what_costs_more_starts_only_after_a_yes_to_its_quote(api: Emulator, ter
     assert (api.log()["creates"], listed()[0]["agent"]) == (2, MAX)
 
 
-def test_without_a_terminal_what_costs_more_is_refused_and_nothing_is_written(api: Emulator) -> None:
+def test_a_more_expensive_run_without_a_terminal_is_refused_and_not_recorded(api: Emulator) -> None:
     refused = desk("research", "tides", "--max", typed="y\n")
     assert (refused.returncode, refused.stdout, listed(), api.log()["creates"]) == (1, "", [], 0)
     line = refused.stderr.splitlines()[-1]
@@ -107,18 +109,18 @@ def test_without_a_terminal_what_costs_more_is_refused_and_nothing_is_written(ap
     ],
     ids=str,
 )
-def test_yes_up_to_is_the_price_that_needs_no_question(api: Emulator, options: tuple[str, ...], starts: bool) -> None:
+def test_a_price_within_yes_up_to_needs_no_question(api: Emulator, options: tuple[str, ...], starts: bool) -> None:
     assert desk("research", "tides", *options).returncode == (0 if starts else 1)
     assert api.log()["creates"] == int(starts)
 
 
 @pytest.mark.parametrize("usd", ["-1", "nan", "much"])
-def test_what_is_no_price_is_refused(api: Emulator, usd: str) -> None:
+def test_an_invalid_yes_up_to_price_is_refused(api: Emulator, usd: str) -> None:
     assert desk("research", "tides", "--max", "--yes-up-to", usd).returncode == 2
     assert api.log()["creates"] == 0
 
 
-def test_to_join_the_run_that_there_is_needs_no_second_yes_and_a_new_one_does(api: Emulator) -> None:
+def test_joining_an_existing_run_needs_no_second_yes_but_a_new_run_does(api: Emulator) -> None:
     first = ordered("--max", "--yes-up-to", "7")
     assert ordered("--max")["job"] == first["job"]
     refused = desk("research", "tides", "--max", "--again")
@@ -127,7 +129,7 @@ def test_to_join_the_run_that_there_is_needs_no_second_yes_and_a_new_one_does(ap
     assert api.log()["creates"] == 2
 
 
-def test_a_run_that_never_started_is_asked_about_again(api: Emulator) -> None:
+def test_repeating_a_run_that_never_started_asks_again(api: Emulator) -> None:
     api.faults({"on": "create", "status": 403})
     assert desk("research", "tides", "--max", "--yes-up-to", "7").returncode == 1
     assert listed()[0]["state"] == "failed"
@@ -135,7 +137,7 @@ def test_a_run_that_never_started_is_asked_about_again(api: Emulator) -> None:
     assert api.log()["creates"] == 0
 
 
-def test_when_the_run_to_join_is_deleted_meanwhile_nothing_starts_without_a_yes(
+def test_a_run_deleted_while_it_is_joined_is_not_started_again_without_a_yes(
     api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     first = ordered("--max", "--yes-up-to", "7")
@@ -159,9 +161,7 @@ def test_when_the_run_to_join_is_deleted_meanwhile_nothing_starts_without_a_yes(
 
 @pytest.mark.parametrize("sent", [True, False], ids=["sent", "never sent"])
 @pytest.mark.parametrize("state", list(State))
-async def test_a_question_comes_exactly_when_the_service_would_start_a_run(
-    desk: Desk, state: State, sent: bool
-) -> None:
+async def test_the_cli_asks_exactly_when_the_service_would_start_a_run(desk: Desk, state: State, sent: bool) -> None:
     service = desk.service()
     known = replace(new_job(Order("tides", "ada", "s1", MAX), 1000.0, state), interaction_id="v1_a" if sent else None)
     await service.ledger.add(known)
@@ -173,7 +173,7 @@ async def test_a_question_comes_exactly_when_the_service_would_start_a_run(
         assert starts_run(known, again=True) == (again.id != known.id)
 
 
-def test_an_order_of_nothing_or_of_an_agent_that_there_is_not_is_one_line(api: Emulator, edit: Edit) -> None:
+def test_an_empty_brief_and_a_missing_max_agent_are_refused(api: Emulator, edit: Edit) -> None:
     empty = desk("research", " ")
     assert (empty.returncode, "it is empty" in empty.stderr) == (2, True)
     edit(f"max_agent: {MAX}", "")
@@ -182,7 +182,7 @@ def test_an_order_of_nothing_or_of_an_agent_that_there_is_not_is_one_line(api: E
     assert api.log()["creates"] == 0
 
 
-def test_the_limits_hold_at_the_yes_too(api: Emulator, edit: Edit) -> None:
+def test_approvals_plan_changes_and_questions_obey_the_limits(api: Emulator, edit: Edit) -> None:
     planned = [desk("research", brief, "--plan", "--json") for brief in ("tides", "the moon")]
     first, second = (json.loads(each.stdout)["job"] for each in planned)
     edit("usd_per_day: 60", "usd_per_day: 5")
@@ -212,7 +212,7 @@ def test_forget_asks_before_it_deletes(api: Emulator, terminal: None) -> None:
     assert (listed(), api.interactions()) == ([], [])
 
 
-def test_without_a_terminal_forget_names_its_yes_and_deletes_nothing(api: Emulator) -> None:
+def test_forget_without_a_terminal_deletes_nothing_and_names_the_yes_option(api: Emulator) -> None:
     job = ordered()["job"]
     refused = desk("forget", job, typed="y\n")
     assert (refused.returncode, refused.stdout, len(listed()), len(api.interactions())) == (1, "", 1, 1)
@@ -230,7 +230,7 @@ def keyboard() -> Iterator[tuple[int, int]]:
     os.close(terminal)
 
 
-def test_on_a_real_terminal_forget_waits_for_what_is_typed(api: Emulator, keyboard: tuple[int, int]) -> None:
+def test_forget_on_a_terminal_waits_for_typed_confirmation(api: Emulator, keyboard: tuple[int, int]) -> None:
     job = ordered()["job"]
     keys, terminal = keyboard
     os.write(keys, b"y\n")

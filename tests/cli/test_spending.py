@@ -62,7 +62,7 @@ def text_of(svg: str) -> list[str]:
     return [text for element in ET.fromstring(svg).iter() if (text := (element.text or "").strip())]
 
 
-def test_a_row_is_a_day_of_utc_a_user_and_an_agent() -> None:
+def test_spending_rows_are_grouped_by_utc_day_user_and_agent() -> None:
     rows = table(ENTRIES, By.day)
     assert [(row.period, row.user, row.agent) for row in rows] == [
         ("2026-09-30", "ada", AGENT),
@@ -76,7 +76,7 @@ def test_a_row_is_a_day_of_utc_a_user_and_an_agent() -> None:
     assert rows[2] == Row("2026-10-01", "ada", MODEL, questions=1, usd_at_most=0.1)
 
 
-def test_by_month_its_days_are_one_row_and_the_total_is_the_same() -> None:
+def test_monthly_rows_add_up_the_days_and_keep_the_total() -> None:
     days, months = table(ENTRIES, By.day), table(ENTRIES, By.month)
     assert [(row.period, row.user, row.agent) for row in months] == [
         ("2026-09", "ada", AGENT),
@@ -107,18 +107,18 @@ def test_by_month_its_days_are_one_row_and_the_total_is_the_same() -> None:
     ],
     ids=str,
 )
-def test_usage_that_is_none_is_not_counted_and_breaks_nothing(usage: Any) -> None:
+def test_malformed_usage_is_not_counted_and_does_not_raise(usage: Any) -> None:
     (row,) = table([entry("2026-10-01", usage=usage), entry("2026-10-01", usage=USAGE)], By.day)
     assert (row.runs, row.counted, row.tokens, row.tools) == (2, 1, 1200, {"google_search": 4})
 
 
-def test_what_is_good_of_a_usage_counts() -> None:
+def test_the_valid_parts_of_a_usage_record_are_counted() -> None:
     usage = {"total_tokens": "?", "grounding_tool_count": [{"type": "google_maps", "count": 2}, "?"]}
     (row,) = table([entry("2026-10-01", usage=usage)], By.day)
     assert (row.counted, row.tokens, row.tools) == (1, 0, {"google_maps": 2})
 
 
-def test_the_table_says_what_was_ordered_estimated_and_counted(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_table_shows_runs_estimated_cost_and_counted_usage(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("tools.cli.spending.out", shown := Terminal(width=160, file=StringIO()))
     assert desk("spending").returncode == 0
     lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
@@ -131,7 +131,7 @@ def test_the_table_says_what_was_ordered_estimated_and_counted(spent: None, monk
     assert sums == "total 4 runs $18.10 2,400 tokens 1 plan 8 google_search 1 revision (2 of 7) 1 question"
 
 
-def test_the_table_fits_on_a_small_screen() -> None:
+def test_the_table_fits_80_columns() -> None:
     names = ("ada.lovelace@example.org", "bob")
     rows = table(
         [entry("2026-10-01", user=user, agent=agent, usage=USAGE) for user in names for agent in (AGENT, MAX)], By.day
@@ -151,7 +151,7 @@ def test_the_table_fits_on_a_small_screen() -> None:
         assert word in shown
 
 
-def test_it_can_be_narrowed_to_a_user_and_a_beginning(spent: None) -> None:
+def test_spending_can_be_filtered_by_user_and_start_date(spent: None) -> None:
     def found(*options: str) -> list[tuple[str, str]]:
         shown = desk("spending", "--json", *options)
         return [(row["period"], row["user"]) for row in map(json.loads, shown.stdout.splitlines())]
@@ -163,7 +163,7 @@ def test_it_can_be_narrowed_to_a_user_and_a_beginning(spent: None) -> None:
     assert (nobody.returncode, "leave out --since and --user" in nobody.stdout) == (0, True)
 
 
-def test_what_was_spent_stands_there_after_the_research_is_forgotten(api: Emulator) -> None:
+def test_spending_remains_after_the_research_run_is_deleted(api: Emulator) -> None:
     job = json.loads(desk("research", "tides", "--plan", "--json").stdout)["job"]
     for command in (("approve", job), ("follow-up", job, "Which source is the newest?"), ("forget", job, "--yes")):
         assert desk(*command).returncode == 0, command
@@ -185,14 +185,14 @@ def test_an_empty_ledger_says_that_nothing_was_spent_and_what_to_do(options: tup
 
 
 @pytest.mark.parametrize("day", ["tomorrow", "2026-13-01", "2026", "0", "-1", "2026-10-01T00:00", "\x1b[2J"])
-def test_a_beginning_that_is_no_day_is_one_line(day: str) -> None:
+def test_an_invalid_since_date_is_refused_with_an_example(day: str) -> None:
     wrong = desk("spending", f"--since={day}")
     assert (wrong.returncode, wrong.stdout, len(wrong.stderr.splitlines())) == (2, "", 4)
     assert "it has to be a day like 2026-10-31" in wrong.stderr
     assert "\x1b" not in wrong.stderr
 
 
-def test_without_matplotlib_a_picture_says_what_to_install(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_chart_without_matplotlib_says_what_to_install(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "matplotlib", None)
     refused = desk("spending", "--svg", "spending.svg")
     assert (refused.returncode, len(refused.stderr.splitlines())) == (1, 1)
@@ -200,7 +200,7 @@ def test_without_matplotlib_a_picture_says_what_to_install(spent: None, monkeypa
     assert not Path("spending.svg").exists()
 
 
-def test_the_picture_is_written_beside_the_table(spent: None, tmp_path: Path) -> None:
+def test_the_svg_chart_is_written_in_addition_to_the_table(spent: None, tmp_path: Path) -> None:
     file = tmp_path / "new" / "spending.svg"
     drawn = desk("spending", "--svg", str(file))
     assert (drawn.returncode, drawn.stderr) == (0, f"{file}\n")
@@ -213,7 +213,7 @@ def test_the_picture_is_written_beside_the_table(spent: None, tmp_path: Path) ->
     assert "give --svg a file that can be written" in refused.stderr
 
 
-def test_bars_stand_where_their_days_are_and_on_each_other(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_chart_bars_are_placed_by_day_and_stacked(monkeypatch: pytest.MonkeyPatch) -> None:
     from matplotlib.axes import Axes
 
     bars: list[tuple[int, float, float]] = []
@@ -232,7 +232,7 @@ def test_bars_stand_where_their_days_are_and_on_each_other(monkeypatch: pytest.M
     assert all(below != above for below, above in pairwise(first))
 
 
-def test_a_picture_of_anything_is_drawn() -> None:
+def test_charts_are_drawn_for_unusual_values_and_names() -> None:
     for entries in (
         [entry("2026-10-01", usd=0.0)],
         [entry("2026-10-01", user=HOSTILE, agent=HOSTILE)],
@@ -247,12 +247,12 @@ def test_a_picture_of_anything_is_drawn() -> None:
     assert "others" in many
 
 
-def test_the_same_spending_is_the_same_picture() -> None:
+def test_the_same_spending_gives_the_same_chart() -> None:
     rows = table(ENTRIES, By.day)
     assert chart(rows, By.day) == chart(rows, By.day)
 
 
-def test_names_tell_the_terminal_nothing() -> None:
+def test_the_table_strips_terminal_escape_sequences_from_names() -> None:
     hostile = entry("2026-10-01", user=HOSTILE, agent=HOSTILE, usage=_hostile_usage())
     rows = table([hostile, entry("2026-10-01", user="bob")], By.day)
     terminal = Terminal(width=200, force_terminal=True, file=StringIO())
@@ -266,7 +266,7 @@ def _hostile_usage() -> dict[str, Any]:
     return {"total_tokens": 1, "grounding_tool_count": [{"type": HOSTILE, "count": 1}]}
 
 
-def test_json_is_plain_text_whoever_wrote_the_entry(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_json_output_contains_no_control_characters(monkeypatch: pytest.MonkeyPatch) -> None:
     async def spending(ledger: Ledger, **_: Any) -> list[Spending]:
         return [entry("2026-10-01", user=HOSTILE, agent=HOSTILE, usage=_hostile_usage())]
 

@@ -32,7 +32,7 @@ VERTEX = {"GOOGLE_GENAI_USE_ENTERPRISE": "1", "GOOGLE_CLOUD_PROJECT": "p", "GOOG
         ("gemini", {**VERTEX, "GEMINI_API_KEY": "k"}, "gemini"),
     ],
 )
-def test_the_backend_follows_the_wish_then_the_credentials(wish: Any, env: dict[str, str], kind: str) -> None:
+def test_the_backend_is_chosen_by_setting_then_by_credentials(wish: Any, env: dict[str, str], kind: str) -> None:
     assert choose(Settings(backend=wish), env).kind == kind
 
 
@@ -60,7 +60,7 @@ def test_an_emulator_behind_a_base_url_is_recognised_even_with_a_key(monkeypatch
         assert backend.weather_urls()[0] == f"{api.url}/weather/v1/search"
 
 
-async def test_the_key_reaches_the_server_and_nothing_else(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_api_key_is_sent_to_the_server_and_hidden_in_reprs(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "secret-key")
     chosen = choose(Settings(), {"GEMINI_API_KEY": "secret-key"})
     found = backend.endpoint(chosen)
@@ -93,7 +93,7 @@ async def test_vertex_requests_go_to_the_project_with_a_token(monkeypatch: pytes
         ("https://proxy.example.org:99999", "is not a web address"),
     ],
 )
-def test_a_base_address_that_cannot_work_is_refused_with_what_to_write(variable: str, url: str, words: str) -> None:
+def test_an_invalid_base_url_is_refused_with_what_to_write(variable: str, url: str, words: str) -> None:
     env = {**(VERTEX if "VERTEX" in variable else {"GEMINI_API_KEY": "k"}), variable: url}
     with pytest.raises(BackendError, match=f"^{variable} {words}") as refusal:
         choose(Settings(), env)
@@ -101,11 +101,11 @@ def test_a_base_address_that_cannot_work_is_refused_with_what_to_write(variable:
 
 
 @pytest.mark.parametrize("url", ["https://proxy.example.org/v1beta-proxy", "http://127.0.0.1:8900/", "http://[::1]:80"])
-def test_a_base_address_that_can_work_is_taken(url: str) -> None:
+def test_a_valid_base_url_is_accepted(url: str) -> None:
     assert choose(Settings(), {"GEMINI_API_KEY": "k", "GOOGLE_GEMINI_BASE_URL": url}).url == url
 
 
-def test_a_base_address_with_a_password_is_nowhere_shown_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_password_in_the_base_url_is_never_shown(monkeypatch: pytest.MonkeyPatch) -> None:
     url = "https://ada:hidden-word@proxy.example.org/gemini?key=hidden-word"
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", url)
     with pytest.raises(BackendError, match=r"https://proxy\.example\.org/gemini is not on this machine") as refusal:
@@ -131,7 +131,7 @@ def test_a_base_address_with_a_password_is_nowhere_shown_whole(monkeypatch: pyte
         ("https://example.org", False),
     ],
 )
-def test_only_addresses_of_this_machine_are_of_this_machine(url: str, here: bool) -> None:
+def test_only_loopback_addresses_count_as_local(url: str, here: bool) -> None:
     assert backend.is_loopback(url) is here
 
 
@@ -150,7 +150,7 @@ PROXY = "gemini https://proxy.example.org/gemini"
         "https://proxy.example.org/gemini?key=hidden-word",
     ],
 )
-def test_a_server_is_the_same_however_its_address_is_written(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_equivalent_addresses_name_the_same_server(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", address)
     assert backend.server() == PROXY
@@ -171,7 +171,7 @@ def test_a_server_is_the_same_however_its_address_is_written(address: str, monke
         "gemini https://example.org/gemini",
     ],
 )
-def test_another_server_is_another_one(other: str) -> None:
+def test_different_servers_keep_different_names(other: str) -> None:
     assert normalized_server(other) == other != PROXY
 
 
@@ -190,6 +190,6 @@ def test_another_server_is_another_one(other: str) -> None:
         ("gemini https://ada:hidden-word@[::1/", "gemini https://[::1/"),
     ],
 )
-def test_the_name_of_a_server_holds_no_password_and_stays_as_it_is(name: str, plain: str) -> None:
+def test_normalizing_a_server_name_removes_passwords_and_is_idempotent(name: str, plain: str) -> None:
     assert normalized_server(name) == plain
     assert normalized_server(plain) == plain

@@ -44,7 +44,7 @@ PG = "postgresql+asyncpg://ada:secret@db:5433/desk"
         ("postgresql://ada:p%40s%2Fs@db/desk", "postgresql+asyncpg://ada:p%40s%2Fs@db/desk", None),
     ],
 )
-def test_an_address_is_taken_as_people_write_it(text: str, url: str, dsn: str | None) -> None:
+def test_common_spellings_of_database_urls_are_accepted(text: str, url: str, dsn: str | None) -> None:
     found = parse_database_url(text, "DESK_DATABASE_URL")
     assert found.url.render_as_string(hide_password=False) == url
     assert found.arguments == ({"dsn": dsn} if dsn else {})
@@ -69,7 +69,7 @@ def test_an_address_is_taken_as_people_write_it(text: str, url: str, dsn: str | 
         ),
     ],
 )
-def test_what_cannot_be_an_address_is_refused_in_one_line_without_a_password(text: str, words: str) -> None:
+def test_an_invalid_database_url_is_refused_in_one_line_without_its_password(text: str, words: str) -> None:
     for variable in ("DESK_DATABASE_URL", "DESK_SESSIONS_URL"):
         with pytest.raises(SettingsError) as refusal:
             parse_database_url(text, variable)
@@ -83,7 +83,7 @@ def test_what_cannot_be_an_address_is_refused_in_one_line_without_a_password(tex
 @settings(max_examples=300, deadline=None, derandomize=True)
 @given(st.text(max_size=20), st.sampled_from(["", "sqlite://", "postgres://", "postgresql://u:", "sqlite:///"]))
 @example("[", "postgres://")
-def test_any_text_is_an_address_or_refused(text: str, begin: str) -> None:
+def test_any_text_is_accepted_as_a_database_url_or_refused(text: str, begin: str) -> None:
     try:
         found = parse_database_url(begin + text, "DESK_DATABASE_URL")
     except SettingsError as error:
@@ -93,11 +93,11 @@ def test_any_text_is_an_address_or_refused(text: str, begin: str) -> None:
 
 
 @pytest.mark.parametrize("secret", ["postgresql://ada:secret@db/desk", "postgresql://db/desk?password=secret"])
-def test_an_address_is_shown_without_its_password(secret: str) -> None:
+def test_a_database_url_is_shown_without_its_password(secret: str) -> None:
     assert "secret" not in shown(parse_database_url(f"{secret}", "DESK_DATABASE_URL").url)
 
 
-def test_conversations_live_beside_the_ledger_whatever_its_address_is_called(tmp_path: Path) -> None:
+def test_conversations_are_stored_beside_the_ledger_by_default(tmp_path: Path) -> None:
     nowhere = ServerSettings()
     for text in ("postgres://ada@db/desk", "postgresql+psycopg2://ada@db/desk?sslmode=require"):
         assert sessions_url(nowhere, text, tmp_path) == parse_database_url(text, "DESK_DATABASE_URL")
@@ -108,7 +108,7 @@ def test_conversations_live_beside_the_ledger_whatever_its_address_is_called(tmp
 
 
 @pytest.mark.parametrize("text", ["sqlite:///{}/own.db", "sqlite+pysqlite:///{}/own.db"])
-async def test_conversations_are_kept_at_an_address_as_people_write_it(text: str, tmp_path: Path) -> None:
+async def test_conversations_are_stored_in_the_configured_sqlite_file(text: str, tmp_path: Path) -> None:
     url = text.format(tmp_path)
     sessions = new_sessions(ServerSettings(sessions_url=url), Settings(data_dir=tmp_path / "data"))
     await sessions.create_session(app_name="desk", user_id="ada", session_id="s")
@@ -116,7 +116,7 @@ async def test_conversations_are_kept_at_an_address_as_people_write_it(text: str
     assert (tmp_path / "own.db").is_file()
 
 
-async def test_parameters_of_tls_reach_the_driver_of_conversations(tmp_path: Path) -> None:
+async def test_tls_parameters_reach_the_driver_of_the_session_database(tmp_path: Path) -> None:
     pytest.importorskip("asyncpg")
     url = f"postgres://ada:secret@127.0.0.1:1/desk?sslmode=verify-full&sslrootcert={tmp_path}/root.crt"
     sessions = new_sessions(ServerSettings(sessions_url=url), Settings(data_dir=tmp_path))
@@ -124,6 +124,6 @@ async def test_parameters_of_tls_reach_the_driver_of_conversations(tmp_path: Pat
         await sessions.get_session(app_name="desk", user_id="ada", session_id="s")
 
 
-def test_an_address_of_conversations_that_is_none_is_refused_in_one_line(tmp_path: Path) -> None:
+def test_an_invalid_sessions_url_is_refused_with_its_variable(tmp_path: Path) -> None:
     with pytest.raises(SettingsError, match="DESK_SESSIONS_URL is not the address of a database"):
         new_sessions(ServerSettings(sessions_url="conversations"), Settings(data_dir=tmp_path))

@@ -121,7 +121,7 @@ async def finding(monkeypatch: pytest.MonkeyPatch, url: str) -> doctor.Finding:
         ),
     ],
 )
-async def test_a_wrong_key_a_wrong_address_a_page_and_a_failing_server_are_told_apart(
+async def test_doctor_distinguishes_wrong_keys_wrong_addresses_web_pages_and_failing_servers(
     monkeypatch: pytest.MonkeyPatch, status: int, body: str, kind: str, words: str
 ) -> None:
     asked: list[dict[str, str]] = []
@@ -139,14 +139,14 @@ async def test_a_wrong_key_a_wrong_address_a_page_and_a_failing_server_are_told_
     assert [each["method"] for each in asked] == ["GET"] * len(asked)  # nothing that could cost
 
 
-async def test_a_server_that_is_not_there_is_said_to_be_that(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_reports_an_unreachable_server(monkeypatch: pytest.MonkeyPatch) -> None:
     found = await finding(monkeypatch, "http://ada:hidden-word@127.0.0.1:1")
     assert (found.good, "hidden-word" in found.value) == (False, False)
     assert found.value.startswith("http://127.0.0.1:1 cannot be reached (")
     assert found.value.endswith("): look at the network and GOOGLE_GEMINI_BASE_URL")
 
 
-async def test_a_server_that_is_silent_is_not_waited_for_for_ever(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_times_out_on_a_silent_server(monkeypatch: pytest.MonkeyPatch) -> None:
     async def silent(*_: object) -> None:
         await asyncio.Event().wait()
 
@@ -162,7 +162,7 @@ async def test_a_server_that_is_silent_is_not_waited_for_for_ever(monkeypatch: p
     listening.close()
 
 
-async def test_the_emulator_is_asked_the_same_and_nothing_is_made(use: Any) -> None:
+async def test_doctor_probes_the_emulator_without_creating_an_interaction(use: Any) -> None:
     with Emulator(speed=math.inf) as api:
         use(api)
         found = {each.what: each for each in await doctor.findings()}
@@ -172,7 +172,7 @@ async def test_the_emulator_is_asked_the_same_and_nothing_is_made(use: Any) -> N
 
 
 @pytest.mark.parametrize("name", ["GOOGLE_GEMINI_BASE_URL", "DESK_WEATHER_URL"])
-async def test_an_address_that_is_none_is_a_finding(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_reports_an_invalid_address(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", "http://127.0.0.1:1")
     monkeypatch.setenv(name, "http://ada:hid/den-word@[nowhere")
@@ -183,9 +183,7 @@ async def test_an_address_that_is_none_is_a_finding(name: str, monkeypatch: pyte
     assert not any("den-word" in each.value for each in found)
 
 
-async def test_the_doctor_names_jobs_that_cannot_be_read_and_what_is_wrong(
-    use: Any, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_doctor_names_unreadable_jobs_and_the_reason(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     ledger = Ledger(load_settings().ledger_url)
     jobs = [new_job(Order(f"brief {n}", "ada", "s", "deep-research"), n) for n in range(13)]
     for job in jobs:
@@ -203,7 +201,7 @@ async def test_the_doctor_names_jobs_that_cannot_be_read_and_what_is_wrong(
     assert "; and 2 more. Repair or delete their rows in research_jobs" in bad.value
 
 
-async def test_the_doctor_shows_no_password_of_a_database(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_doctor_shows_no_database_password(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
     pytest.importorskip("asyncpg")
     with Emulator(speed=math.inf) as api:
         use(api)

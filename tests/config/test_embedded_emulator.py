@@ -13,7 +13,7 @@ from tools.interactions.local_emulator import index_file, start_emulator, stop_e
 from tools.settings import load_settings
 
 
-def test_the_index_of_documents_outlives_the_emulator(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_the_document_index_remains_after_the_emulator_stops(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     documents = tmp_path / "documents"
     documents.mkdir()
     (documents / "tides.md").write_text("# Tides\n\nThe moon causes the tides of the sea by pulling at the water.\n")
@@ -31,13 +31,13 @@ def test_the_index_of_documents_outlives_the_emulator(monkeypatch: pytest.Monkey
     assert index.exists()
 
 
-def test_without_a_cache_folder_there_is_no_index(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_no_index_is_kept_without_a_cache_folder(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     (tmp_path / "file").write_text("")
     monkeypatch.setenv("XDG_CACHE_HOME", str(tmp_path / "file"))
     assert index_file(None) is None
 
 
-def test_a_plain_installation_says_how_to_get_the_emulator(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_a_missing_emulator_dependency_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypdf", None)
     with pytest.raises(BackendError, match=r"needs pypdf: pip install 'research-desk\[emulator\]', or use Gemini"):
         start_emulator(load_settings())

@@ -78,7 +78,7 @@ def write(folder: Path, text: str) -> Path:
         ),
     ],
 )
-def test_what_cannot_work_is_refused_with_its_place_and_the_reason(
+def test_an_unsupported_configuration_is_refused_with_its_line_and_the_reason(
     tmp_path: Path, text: str, line: int, finding: str
 ) -> None:
     file = write(tmp_path, text)
@@ -98,7 +98,7 @@ def test_what_cannot_work_is_refused_with_its_place_and_the_reason(
         IMAGE + "generate_content_config: {response_modalities: [IMAGE]}\n",
     ],
 )
-def test_what_can_work_is_taken(tmp_path: Path, text: str) -> None:
+def test_a_supported_configuration_is_accepted(tmp_path: Path, text: str) -> None:
     assert load_agent(write(tmp_path, text)).name == "solo"
 
 
@@ -110,7 +110,7 @@ RESEARCHER = (
 ON_FUNCTIONS = "tools: [{name: tools.researcher.tools.start_research}]\n"
 
 
-def test_what_deep_research_cannot_use_and_a_model_as_its_agent_are_refused_with_their_places(tmp_path: Path) -> None:
+def test_unsupported_research_tools_and_a_model_as_agent_are_refused_with_their_lines(tmp_path: Path) -> None:
     file = tmp_path / "researcher.yaml"
     research_tools = "research_tools: [{type: google_maps}, {type: url_context}]\n"
     file.write_text(RESEARCHER + "max_agent: gemini-3.8-flash\n" + ON_FUNCTIONS + research_tools)
@@ -122,7 +122,7 @@ def test_what_deep_research_cannot_use_and_a_model_as_its_agent_are_refused_with
     assert "custom functions" not in str(caught.value)  # those are the researcher's model's
 
 
-def test_the_researchers_model_has_functions_and_deep_research_has_tools_of_the_server(tmp_path: Path) -> None:
+def test_the_researcher_accepts_model_functions_and_deep_research_server_tools(tmp_path: Path) -> None:
     file = tmp_path / "researcher.yaml"
     file.write_text(RESEARCHER + ON_FUNCTIONS + "research_tools: [{type: url_context}]\n")
     assert load_agent(file).name == "researcher"
@@ -136,7 +136,7 @@ def test_the_researchers_model_has_functions_and_deep_research_has_tools_of_the_
         (MCP.replace("server_", "research_") + ", headers: {X: '${WIKI_KEY}'}}\n", ":9: `wiki` needs WIKI_KEY: set it"),
     ],
 )
-def test_a_mistake_in_the_tools_of_deep_research_is_found_as_in_those_of_a_model(
+def test_a_mistake_in_research_tools_is_reported_with_its_line(
     tmp_path: Path, research_tools: str, finding: str
 ) -> None:
     file = tmp_path / "researcher.yaml"
@@ -145,18 +145,14 @@ def test_a_mistake_in_the_tools_of_deep_research_is_found_as_in_those_of_a_model
         load_agent(file)
 
 
-def test_a_name_that_nothing_is_known_of_passes_with_a_warning(
-    tmp_path: Path, caplog: pytest.LogCaptureFixture
-) -> None:
+def test_an_unknown_model_name_is_accepted_with_a_warning(tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.WARNING):
         load_agent(write(tmp_path, "model: interactions:gemini-9-test\ntools: [{name: google_search}]\n"))
     assert "gemini-9-test" in caplog.text
     assert "models.yaml" in caplog.text
 
 
-def test_an_own_table_of_models_beside_the_configuration_is_used_and_its_mistakes_are_named(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_a_models_yaml_beside_the_configuration_is_used(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     file = write(tmp_path, "model: interactions:gemini-9-test\n")
     monkeypatch.setenv("DESK_CONFIG", str(file))
     table = tmp_path / "models.yaml"
@@ -174,7 +170,7 @@ def test_an_own_table_of_models_beside_the_configuration_is_used_and_its_mistake
         ("names: [", "models.yaml:"),
     ],
 )
-def test_a_mistake_in_the_table_names_the_entry(
+def test_a_mistake_in_models_yaml_is_reported_with_its_entry(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, finding: str
 ) -> None:
     file = write(tmp_path, MODEL)
@@ -185,7 +181,7 @@ def test_a_mistake_in_the_table_names_the_entry(
     assert finding in str(caught.value)
 
 
-def test_a_wrong_value_is_shown_without_a_password_and_not_at_any_length(tmp_path: Path) -> None:
+def test_a_wrong_value_is_shown_shortened_and_without_its_password(tmp_path: Path) -> None:
     url = f"ftp://ada:hidden-word@example.org/{'x' * 5000}"
     file = write(tmp_path, MODEL + f"server_tools: [{{type: mcp_server, name: wiki, url: ['{url}']}}]\n")
     with pytest.raises(ConfigError) as caught:

@@ -50,7 +50,7 @@ BOMBS = {
 }
 
 
-def test_a_file_that_would_fill_the_memory_is_refused_at_once(tmp_path: Path) -> None:
+def test_an_oversized_yaml_file_is_refused_without_exhausting_memory(tmp_path: Path) -> None:
     """Two gigabytes and a minute are more than a machine at its limit needs, and less than any of these would take."""
     files = {kind: tmp_path / f"{kind}.yaml" for kind in BOMBS}
     for kind, file in files.items():
@@ -97,7 +97,7 @@ def test_a_file_that_would_fill_the_memory_is_refused_at_once(tmp_path: Path) ->
         (b"name: desk\nfirst:\n  a: 1\n  a: 2", ":4: `a` stands here twice"),
     ],
 )
-def test_what_is_no_plain_data_is_an_error_with_file_and_line(tmp_path: Path, raw: bytes, finding: str) -> None:
+def test_invalid_yaml_is_an_error_with_file_and_line(tmp_path: Path, raw: bytes, finding: str) -> None:
     file = tmp_path / "desk.yaml"
     file.write_bytes(raw)
     with pytest.raises(ConfigError, match=finding) as caught:
@@ -114,12 +114,12 @@ def test_anchors_merges_and_a_byte_order_mark_are_read(tmp_path: Path) -> None:
 
 
 @pytest.mark.parametrize("place", ["no.yaml", "."])
-def test_a_file_that_cannot_be_read_is_named(tmp_path: Path, place: str) -> None:
+def test_an_unreadable_configuration_file_is_named_in_the_error(tmp_path: Path, place: str) -> None:
     with pytest.raises(ConfigError, match=str(tmp_path)):
         load_agent(tmp_path / place)
 
 
-def test_cases_of_an_evaluation_are_read_with_the_same_care(tmp_path: Path) -> None:
+def test_evaluation_cases_are_read_with_the_same_yaml_limits(tmp_path: Path) -> None:
     file = tmp_path / "s.yaml"
     file.write_text(BOMB)
     with pytest.raises(CaseError, match=r"^s\.yaml: 5: more than 50000 values"):
@@ -127,7 +127,7 @@ def test_cases_of_an_evaluation_are_read_with_the_same_care(tmp_path: Path) -> N
 
 
 @pytest.mark.parametrize("name", ["a.yaml", "x/../a.yaml", "b.yaml"])
-def test_an_agent_below_itself_is_said_to_be_that(tmp_path: Path, name: str) -> None:
+def test_an_agent_that_contains_itself_is_refused(tmp_path: Path, name: str) -> None:
     head = "model: interactions:gemini-3.8-flash\ninstruction: Talk.\n"
     head += "disallow_transfer_to_parent: true\ndisallow_transfer_to_peers: true\n"
     (tmp_path / "x").mkdir()
@@ -183,7 +183,7 @@ VALUES = st.recursive(
 
 @settings(max_examples=150, deadline=None, derandomize=True)
 @given(st.sampled_from(AGENTS), st.dictionaries(st.sampled_from(KEYS), VALUES, min_size=1, max_size=2))
-def test_a_wrong_value_of_any_kind_is_a_finding_and_never_a_crash(
+def test_any_wrong_value_gives_a_configuration_error_and_never_a_crash(
     tmp_path_factory: pytest.TempPathFactory, file: str, values: dict[str, Any]
 ) -> None:
     configs = Path(shutil.copytree(ROOT / "configs", tmp_path_factory.mktemp("any") / "configs"))

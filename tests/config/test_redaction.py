@@ -26,12 +26,14 @@ from tools.redaction import redact, without_credentials
         ),
     ],
 )
-def test_what_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
+def test_text_that_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
     assert redact(text) == shown
 
 
 @pytest.mark.parametrize("name", ["DESK_DATABASE_URL", "DESK_SESSIONS_URL", "GEMINI_API_KEY", "MY_TOKEN"])
-def test_values_of_secret_variables_are_masked_wherever_they_stand(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_values_of_secret_environment_variables_are_masked_in_any_text(
+    name: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv(name, "postgres://strange value")
     assert redact("cannot use postgres://strange value here") == "cannot use *** here"
 
@@ -46,12 +48,12 @@ def test_values_of_secret_variables_are_masked_wherever_they_stand(name: str, mo
         ("", ""),
     ],
 )
-def test_an_address_is_shown_without_credentials(url: str, shown: str) -> None:
+def test_a_url_is_shown_without_credentials(url: str, shown: str) -> None:
     assert without_credentials(url) == shown
 
 
 @settings(max_examples=200, deadline=None, derandomize=True)
 @given(st.text(max_size=30))
-def test_no_text_is_too_strange_to_be_masked(text: str) -> None:
+def test_redaction_handles_any_text(text: str) -> None:
     assert "@" not in without_credentials(f"https://{text.translate(dict.fromkeys(map(ord, '/?#')))}@")
     redact(text)

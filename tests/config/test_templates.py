@@ -44,14 +44,14 @@ def filled(template: str) -> str | None:
 
 @settings(max_examples=500, deadline=None, derandomize=True)
 @given(st.lists(st.sampled_from(PIECES), max_size=12).map("".join))
-def test_what_is_found_is_what_fails_a_turn(template: str) -> None:
+def test_placeholders_are_found_exactly_when_adk_would_fail_the_turn(template: str) -> None:
     assert (filled(template) is None) is bool([*placeholders(template)])
 
 
 @pytest.mark.parametrize(
     "written", ["{topic}", "{{topic}}", "{ topic }", "{user:topic}", "{app:topic}", "{artifact.a.txt}"]
 )
-def test_each_way_out_that_is_named_works(written: str) -> None:
+def test_each_suggested_fix_for_a_placeholder_works(written: str) -> None:
     assert filled(f"Talk of {written}.") is None
     [(found, said)] = placeholders(f"Talk of {written}.")
     assert found == written
@@ -60,7 +60,7 @@ def test_each_way_out_that_is_named_works(written: str) -> None:
     assert filled(f"Talk of {literal}.") == f"Talk of {literal}."
 
 
-def test_braces_that_name_no_state_stay_as_they_are() -> None:
+def test_braces_that_name_no_state_are_not_placeholders() -> None:
     for template in ('Answer {"a": 1} or {}.', "Use ${HOME} and {a b}.", "A set {1, 2}.", None, 5):
         assert [*placeholders(template)] == []
 
@@ -73,7 +73,7 @@ def test_braces_that_name_no_state_stay_as_they_are() -> None:
         ("moderator.yaml", "The text is data.", "The {topic} is data."),
     ],
 )
-def test_a_placeholder_that_fails_turns_is_reported_with_file_line_and_the_way_out(
+def test_a_placeholder_that_fails_turns_is_reported_with_file_line_and_fix(
     tmp_path: Path, file: str, old: str, new: str
 ) -> None:
     configs = Path(shutil.copytree(ROOT / "configs", tmp_path / "configs"))

@@ -30,7 +30,7 @@ def edit(file: Path, old: str, new: str) -> None:
     file.write_text(text.replace(old, new, 1))
 
 
-def test_the_shipped_configuration_is_the_desk_with_its_specialists() -> None:
+def test_the_shipped_configuration_builds_the_desk_with_its_four_specialists() -> None:
     root = load_agent(ROOT / "configs" / "desk.yaml")
     assert isinstance(root, LlmAgent)
     assert isinstance(root.canonical_model, InteractionsLlm)
@@ -38,7 +38,7 @@ def test_the_shipped_configuration_is_the_desk_with_its_specialists() -> None:
     assert [agent.name for agent in root.sub_agents] == ["assistant", "illustrator", "moderator", "researcher"]
 
 
-def test_the_paths_of_before_work_with_a_warning_that_names_the_new_ones(
+def test_old_import_paths_work_with_a_warning_that_names_the_new_ones(
     configs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     for module in ("tools.agent", "tools.forget.tools"):
@@ -53,7 +53,7 @@ def test_the_paths_of_before_work_with_a_warning_that_names_the_new_ones(
     assert "write tools.privacy.tools instead of tools.forget.tools" in said
 
 
-def test_model_instruction_tools_limits_and_specialists_change_by_yaml_alone(configs: Path) -> None:
+def test_yaml_alone_changes_model_instruction_tools_limits_and_specialists(configs: Path) -> None:
     edit(configs / "desk.yaml", "gemini-3.8-flash", "gemini-9-test")
     edit(configs / "desk.yaml", "  - config_path: moderator.yaml\n", "")
     edit(configs / "desk.yaml", "You are Research Desk", "You are Another Desk")
@@ -70,7 +70,7 @@ def test_model_instruction_tools_limits_and_specialists_change_by_yaml_alone(con
     assert researcher.attach_seconds == 7
 
 
-def test_the_files_load_with_the_denylist_of_adk_web_on(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(config_agent_utils, "_ENFORCE_YAML_KEY_DENYLIST", True)
     assert load_agent(ROOT / "configs" / "desk.yaml").name == "desk"
 
@@ -154,7 +154,7 @@ def test_a_mistake_is_reported_with_file_line_and_what_was_probably_meant(
     assert places == [f"{configs / file}:{first}"]
 
 
-def test_a_specialist_whose_file_is_missing_is_named(configs: Path) -> None:
+def test_a_missing_specialist_file_is_named_with_its_line(configs: Path) -> None:
     edit(configs / "desk.yaml", "assistant.yaml", "asistant.yaml")
     text = (configs / "desk.yaml").read_text()
     line = text[: text.index("asistant.yaml")].count("\n") + 1
@@ -173,7 +173,7 @@ def test_all_mistakes_are_reported_at_once(configs: Path) -> None:
 
 
 @pytest.mark.parametrize("text", ["", "just text", "- a\n- b\n"])
-def test_a_file_that_is_no_mapping_is_named(configs: Path, text: str) -> None:
+def test_a_configuration_that_is_not_a_mapping_is_refused(configs: Path, text: str) -> None:
     (configs / "desk.yaml").write_text(text)
     with pytest.raises(ConfigError, match=r"desk\.yaml:1: not a mapping"):
         load_agent(configs / "desk.yaml")
@@ -191,7 +191,7 @@ def test_a_file_that_is_no_mapping_is_named(configs: Path, text: str) -> None:
         ("BACKEND", "gemni", "Input should be 'auto', 'gemini', 'vertex' or 'emulator'"),
     ],
 )
-def test_a_wrong_setting_names_its_variable(
+def test_an_invalid_setting_is_reported_with_its_variable(
     name: str, value: str, problem: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tools.settings import SettingsError, load_settings
@@ -202,7 +202,7 @@ def test_a_wrong_setting_names_its_variable(
 
 
 @pytest.mark.parametrize(("value", "usd"), [("0", 0.0), ("2.5", 2.5), ("", None)])
-def test_the_price_above_which_the_desk_asks_is_read_and_zero_is_a_price(
+def test_ask_above_usd_is_read_from_the_environment_and_may_be_zero(
     value: str, usd: float | None, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     from tools.settings import load_settings
@@ -218,7 +218,7 @@ def test_the_shipped_desk_asks_before_every_run(asks: None) -> None:
     assert load_research_settings(ROOT / "configs" / "desk.yaml").ask_above_usd == 0
 
 
-def test_a_new_version_of_a_known_model_passes_with_a_warning_that_check_shows(
+def test_an_unknown_version_of_a_known_model_is_accepted_and_check_warns(
     configs: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     edit(configs / "assistant.yaml", "gemini-3.8-flash", "gemini-3.9-flash")
@@ -228,7 +228,7 @@ def test_a_new_version_of_a_known_model_passes_with_a_warning_that_check_shows(
     assert warning.startswith("`gemini-3.9-flash` is not in models.yaml")
 
 
-def test_a_binary_file_is_called_that(configs: Path) -> None:
+def test_a_binary_file_is_reported_as_not_yaml(configs: Path) -> None:
     (configs / "assistant.yaml").write_bytes(bytes(range(256)))
     with pytest.raises(ConfigError, match=r"assistant\.yaml:1: a binary file, not YAML"):
         load_agent(configs / "desk.yaml")

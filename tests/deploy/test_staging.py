@@ -42,7 +42,7 @@ def capture(request: pytest.FixtureRequest) -> Capture:
     return found
 
 
-def test_the_application_and_its_locked_requirements_go_along(capture: Capture) -> None:
+def test_the_application_and_its_locked_requirements_are_staged(capture: Capture) -> None:
     assert {
         "Dockerfile",
         "agents/desk/__init__.py",
@@ -55,14 +55,14 @@ def test_the_application_and_its_locked_requirements_go_along(capture: Capture) 
     assert "--hash=sha256:" in (capture.staged / "agents/desk/requirements.txt").read_text()
 
 
-def test_no_key_no_conversation_no_test_and_no_emulator_does(capture: Capture) -> None:
+def test_no_key_conversation_test_or_emulator_is_staged(capture: Capture) -> None:
     for file in capture.files:
         assert not file.startswith(("tests", "interactions_emulator", "evals")), file
         assert not file.endswith((".env", ".db", ".evalset.json")), file
         assert b"PRIVATE-" not in (capture.staged / file).read_bytes(), file
 
 
-def test_no_key_is_given_in_the_clear(cloud_run: Capture, agent_engine: Capture) -> None:
+def test_no_key_is_passed_in_plain_text(cloud_run: Capture, agent_engine: Capture) -> None:
     assert "PRIVATE-" not in " ".join(cloud_run.arguments)
     config = (agent_engine.folder / "config.json").read_text()
     assert "PRIVATE-" not in config
@@ -77,13 +77,13 @@ def test_the_key_and_the_database_come_from_secret_manager(cloud_run: Capture) -
     assert not any("KEY" in variable for variable in variables)
 
 
-def test_a_setting_arrives_as_it_was_written(cloud_run: Capture, agent_engine: Capture) -> None:
+def test_a_setting_with_shell_characters_arrives_unchanged(cloud_run: Capture, agent_engine: Capture) -> None:
     name, _, value = SETTING.partition("=")
     assert SETTING in cloud_run.arguments[cloud_run.arguments.index("--update-env-vars") + 1].split(",")
     assert json.loads((agent_engine.folder / "config.json").read_text())["env_vars"][name] == value
 
 
-def test_vertex_needs_no_key(tmp_path: Path) -> None:
+def test_a_vertex_deployment_needs_no_key(tmp_path: Path) -> None:
     given = deploy("deploy-cloud-run", tmp_path, "BACKEND=vertex").arguments
     assert not any(argument.startswith("--set-secrets") for argument in given)
     variables = given[given.index("--update-env-vars") + 1].split(",")
@@ -126,7 +126,7 @@ def boot(start: Any, cloud_run: Capture) -> Any:
     return lambda **variables: start(cloud_run.staged, *given["args"].split(","), **variables)
 
 
-def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, tmp_path: Path, index: Path) -> None:
+def test_the_staged_cloud_run_tree_starts_and_answers(boot: Any, issuer: Issuer, tmp_path: Path, index: Path) -> None:
     port = free_port()
     with Emulator(speed=float("inf"), index=index) as api:
         boot(
@@ -148,7 +148,7 @@ def test_cloud_runs_tree_boots_by_itself_and_answers(boot: Any, issuer: Issuer, 
 
 
 @pytest.mark.nightly
-def test_agent_engines_tree_boots_by_itself_and_answers(
+def test_the_staged_agent_engine_tree_starts_and_answers(
     start: Any, agent_engine: Capture, issuer: Issuer, tmp_path: Path, index: Path
 ) -> None:
     """Its image's command and variables, but for where conversations are: in memory, since there is no cloud."""
@@ -183,7 +183,7 @@ def test_agent_engines_tree_boots_by_itself_and_answers(
 
 
 @pytest.mark.nightly
-def test_deployed_the_emulator_is_never_an_answer(boot: Any, tmp_path: Path) -> None:
+def test_a_deployed_server_refuses_to_start_with_the_emulator(boot: Any, tmp_path: Path) -> None:
     server = {"PORT": "1", "DESK_OIDC_ISSUER": "http://x", "DESK_OIDC_AUDIENCE": "y"}
     process = boot(K_SERVICE="desk", DESK_BACKEND="emulator", **server)
     assert process.wait(60) == 1

@@ -63,7 +63,7 @@ def desk(installed: Path, tmp_path: Path) -> Iterator[Desk]:
         yield run
 
 
-def test_its_commands_work_in_an_empty_folder(desk: Desk, installed: Path) -> None:
+def test_commands_of_the_installed_wheel_work_in_an_empty_folder(desk: Desk, installed: Path) -> None:
     assert "researcher" in desk("check")
     assert desk("ask", "hello").strip()
     assert desk("research", "Python logging", "--format", "md").rstrip().endswith("report.md")
@@ -71,7 +71,7 @@ def test_its_commands_work_in_an_empty_folder(desk: Desk, installed: Path) -> No
     assert "Evaluate the desk" in desk("eval", "--help")
 
 
-def test_init_copies_the_agents_to_be_edited(desk: Desk, tmp_path: Path) -> None:
+def test_init_copies_the_agent_files_so_that_edits_take_effect(desk: Desk, tmp_path: Path) -> None:
     desk("init")
     root = tmp_path / "empty" / "configs" / "desk.yaml"
     root.write_text(root.read_text().replace("name: desk", "name: reception"))

@@ -26,13 +26,13 @@ def blocks(language: str) -> list[str]:
 
 
 @pytest.mark.nightly
-def test_its_python_runs() -> None:
+def test_python_examples_of_the_emulator_page_run() -> None:
     known: dict[str, object] = {}
     for block in blocks("python"):
         exec(compile(block, "emulator.md", "exec"), known)
 
 
-def test_every_fault_is_in_the_table_and_no_other() -> None:
+def test_the_fault_table_lists_every_fault_and_no_other() -> None:
     section = PAGE.split("## Break it")[1].split("## ")[0]
     rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == {field.name for field in fields(Fault)}
@@ -42,14 +42,14 @@ def test_every_fault_is_in_the_table_and_no_other() -> None:
         parse_faults([{"on": "create"} | json.loads(fault)])
 
 
-def test_every_option_is_in_the_table_and_no_other() -> None:
+def test_the_option_table_lists_every_option_and_no_other() -> None:
     rows = re.findall(r"^\| (?:`--([\w-]+)`)? ?\| (?:`(\w+)`)? ?\|", PAGE, re.MULTILINE)
     options = {name.replace("_", "-") for name in inspect.signature(main).parameters} - {"context"}
     assert {option for option, _ in rows if option} == options
     assert {argument for _, argument in rows if argument} == set(inspect.signature(Emulator).parameters)
 
 
-def test_its_scenarios_can_be_read(tmp_path: Path) -> None:
+def test_scenario_examples_of_the_emulator_page_can_be_loaded(tmp_path: Path) -> None:
     for block in blocks("yaml"):
         (tmp_path / "scenarios.yaml").write_text(block)
         assert any(load_scenarios(tmp_path / "scenarios.yaml"))
@@ -57,12 +57,12 @@ def test_its_scenarios_can_be_read(tmp_path: Path) -> None:
 
 @pytest.mark.parametrize("block", blocks("py"))
 @pytest.mark.nightly
-def test_its_example_of_a_test_passes(pytester: pytest.Pytester, block: str) -> None:
+def test_the_example_test_of_the_emulator_page_passes(pytester: pytest.Pytester, block: str) -> None:
     pytester.makepyfile("import pytest\nfrom google import genai\n\n\n" + block)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
-def test_every_module_named_exists() -> None:
+def test_every_module_named_on_the_emulator_page_exists() -> None:
     table = PAGE.split("## How it is built")[1].split("## ")[0]
     named = set(re.findall(r"`([\w/]+(?:\.py|/))`", table))
     assert len(named) > 10

@@ -25,13 +25,13 @@ def test_the_readme_is_short() -> None:
     assert len(README.splitlines()) <= 110
 
 
-def test_every_setting_is_in_the_table_and_in_the_example_file_and_no_other() -> None:
+def test_settings_table_and_example_file_list_every_setting_and_no_other() -> None:
     example = (ROOT / ".env.example").read_text()
     assert set(re.findall(r"^\| `(DESK_\w+)`", (DOCS / "settings.md").read_text(), re.MULTILINE)) == SETTINGS
     assert set(re.findall(r"^#?(DESK_\w+)=", example, re.MULTILINE)) == SETTINGS
 
 
-def test_every_setting_of_the_server_is_in_its_table() -> None:
+def test_the_serving_page_lists_every_server_setting() -> None:
     rows = re.findall(r"^\| (`DESK_.+?) \|", (DOCS / "serving.md").read_text(), re.MULTILINE)
     named = {name for row in rows for name in re.findall(r"DESK_\w+", row)} | SETTINGS
     assert named == {*variables(ServerSettings)} | SETTINGS
@@ -45,7 +45,7 @@ def test_every_command_is_shown_and_every_command_shown_exists() -> None:
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: str(page.relative_to(ROOT)))
-def test_every_link_leads_to_a_file_and_a_heading(page: Path) -> None:
+def test_every_link_in_the_docs_leads_to_an_existing_file_and_heading(page: Path) -> None:
     for target in re.findall(r"\]\(((?!https?:)[^)\s]+)\)", page.read_text()):
         path, _, anchor = target.partition("#")
         file = page.parent / path if path else page
@@ -59,14 +59,14 @@ def anchors(page: Path) -> set[str]:
     return {re.sub(r"[^\w\- ]", "", heading.lower()).replace(" ", "-") for heading in headings}
 
 
-def test_every_promise_named_has_its_test() -> None:
+def test_every_test_named_in_the_docs_exists() -> None:
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     named = {name for page in PAGES for name in re.findall(r"`(test_\w+)`", page.read_text())}
     assert len(named) > 60
     assert {name for name in named if f"def {name}(" not in tests} == set()
 
 
-def test_the_fault_matrix_is_shown_whole_and_the_desk_fails_nowhere() -> None:
+def test_the_documented_fault_matrix_is_complete_and_shows_no_failure_of_the_desk() -> None:
     found = re.findall(r"^\| ([\w:, -]+?) \|((?: \d+ \|)+)$", RESEARCH, re.MULTILINE)
     table = {name: [int(number) for number in re.findall(r"\d+", numbers)] for name, numbers in found}
     total = table.pop("all")

@@ -54,7 +54,7 @@ def test_each_reproduction_still_shows_its_fault() -> None:
 
 
 @pytest.mark.parametrize("report", REPORTS, ids=lambda path: path.stem)
-def test_every_line_named_says_what_the_report_says(report: Path) -> None:
+def test_every_cited_source_line_contains_the_quoted_code(report: Path) -> None:
     named = re.findall(r"`(\w[\w/]*\.py):(\d+)`, `(.+?)`", report.read_text())
     assert len(named) > 2
     for file, number, words in named:
@@ -62,13 +62,13 @@ def test_every_line_named_says_what_the_report_says(report: Path) -> None:
         assert words in lines[int(number) - 1], f"{file}:{number}"
 
 
-def test_every_report_has_its_reproduction_and_its_row_and_no_other() -> None:
+def test_every_upstream_report_has_a_reproduction_and_an_index_row() -> None:
     names = {path.stem for path in REPORTS}
     assert names == {path.stem for path in UPSTREAM.glob("*.py")} == set(SHOWN)
     assert names == set(re.findall(r"^\| \[.+?\]\((.+?)\.md\)", INDEX, re.MULTILINE))
 
 
-def test_every_test_and_file_of_ours_named_exists() -> None:
+def test_every_test_and_file_named_in_upstream_reports_exists() -> None:
     text = INDEX + "".join(path.read_text() for path in REPORTS)
     tests = "".join(path.read_text() for path in (ROOT / "tests").rglob("test_*.py"))
     assert {name for name in re.findall(r"`(test_\w+)`", text) if f"def {name}(" not in tests} == set()

@@ -31,7 +31,7 @@ def adk(*arguments: str) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.nightly
-def test_adk_optimize_plays_our_sets_and_asks_our_model_for_a_better_instruction(api: Emulator, tmp_path: Path) -> None:
+def test_adk_optimize_runs_on_our_sets_and_proposes_a_better_instruction(api: Emulator, tmp_path: Path) -> None:
     sampler = json.loads((ROOT / "evals" / "optimize.json").read_text())
     sampler |= {"train_eval_case_ids": ["hm"], "validation_eval_case_ids": ["weather-for-nairobi-this-week"]}
     sampler["eval_config"]["criteria"] = {"answer_marks": 1.0, "route_accuracy": 1.1}  # never reached: it has to try
@@ -67,12 +67,12 @@ def test_adk_test_replays_a_turn_without_a_server(api: Emulator, tmp_path: Path)
     assert adk("test", str(desk)).returncode == 1
 
 
-def test_the_name_of_a_model_may_have_its_prefix() -> None:
+def test_a_model_name_may_carry_the_interactions_prefix() -> None:
     assert InteractionsLlm(model="interactions:gemini-3.8-flash").model == "gemini-3.8-flash"
 
 
 @pytest.mark.parametrize("name", ["criteria.json", "criteria_live.json"])
-def test_each_criterion_of_ours_is_a_metric_that_exists(name: str) -> None:
+def test_each_custom_criterion_names_an_existing_metric(name: str) -> None:
     criteria = load_criteria(ROOT / "evals" / name)
     import evals.metrics
 

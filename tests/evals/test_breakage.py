@@ -68,19 +68,19 @@ def failed(case: Case) -> set[str]:
 
 
 @pytest.mark.nightly
-async def test_the_whole_desk_passes_them(api: Emulator) -> None:
+async def test_the_unbroken_desk_passes_the_same_cases(api: Emulator) -> None:
     for name, case in (WEATHER, SEARCH, GREETING, REPORT):
         (played,) = await play(name, case)
         assert played.passed, played
 
 
-async def test_a_broken_description_is_caught_by_the_route(api: Emulator, change: Any) -> None:
+async def test_route_accuracy_detects_a_broken_description(api: Emulator, change: Any) -> None:
     change("assistant", description="Looks after the plants in the hall.")
     (case,) = await play(*WEATHER)
     assert "route_accuracy" in failed(case)
 
 
-async def test_a_broken_instruction_is_caught_by_the_route(use: Any, change: Any) -> None:
+async def test_route_accuracy_detects_a_broken_instruction(use: Any, change: Any) -> None:
     def obedient(turn: Turn) -> Iterator[TimedStep]:
         told = "Hand over" in turn.system_instruction and any(t.get("name") == "transfer_to_agent" for t in turn.tools)
         yield TimedStep(0.0, call("transfer_to_agent", "c1", agent_name="assistant") if told else said("Sunny."))
@@ -94,19 +94,19 @@ async def test_a_broken_instruction_is_caught_by_the_route(use: Any, change: Any
         assert "route_accuracy" in failed(case)
 
 
-async def test_an_instruction_that_cannot_be_filled_in_is_caught(api: Emulator, change: Any) -> None:
+async def test_an_unfillable_instruction_is_refused_before_a_case_is_played(api: Emulator, change: Any) -> None:
     change("assistant", instruction="Answer for {the_place_of_the_user}.")
     with pytest.raises(ConfigError, match="the_place_of_the_user"):  # before a case is played
         await play(*WEATHER)
 
 
-async def test_a_tool_in_the_place_of_another_is_caught_by_its_calls(api: Emulator, change: Any) -> None:
+async def test_argument_match_detects_a_replaced_tool(api: Emulator, change: Any) -> None:
     change("assistant", tools=[{"name": "google_search"}, {"name": "tests.evals.breakage.get_tides"}])
     (case,) = await play(*WEATHER)
     assert "argument_match" in failed(case)
 
 
-async def test_a_tool_that_answers_for_another_place_is_caught_by_the_answer(api: Emulator, change: Any) -> None:
+async def test_answer_marks_detects_a_tool_that_answers_for_another_place(api: Emulator, change: Any) -> None:
     change("assistant", tools=[{"name": "google_search"}, {"name": "tests.evals.breakage.get_weather"}])
     (case,) = await play(*AMBIGUOUS)
     assert failed(case) == {"answer_marks"}
@@ -119,7 +119,7 @@ async def test_a_tool_that_answers_for_another_place_is_caught_by_the_answer(api
         (REPORT, "tools.research.report.reading"),
     ],
 )
-async def test_dropped_citations_are_caught(
+async def test_citation_validity_detects_dropped_citations(
     api: Emulator, monkeypatch: pytest.MonkeyPatch, case: tuple[str, str], module: str
 ) -> None:
     monkeypatch.setattr(f"{module}.cite", lambda text, citations: (text, ()))
@@ -127,7 +127,7 @@ async def test_dropped_citations_are_caught(
     assert "citation_validity" in failed(played)
 
 
-async def test_a_citation_that_leads_elsewhere_is_caught(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_citation_validity_detects_a_wrong_link(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     real = tools.adk.model.source_list
     monkeypatch.setattr("tools.adk.model.source_list", lambda sources: real(sources).replace("://", "://elsewhere."))
     (case,) = await play(*SEARCH)
@@ -152,7 +152,7 @@ def eager(turn: Turn) -> Iterator[TimedStep]:
         yield TimedStep(0.0, said("Well."))
 
 
-async def test_a_run_that_small_talk_orders_is_caught_and_not_paid_for(use: Any) -> None:
+async def test_research_ordered_after_small_talk_is_detected_and_costs_nothing(use: Any) -> None:
     with Emulator(brain=eager, speed=math.inf) as api:
         use(api)
         (case,) = await play("conversation", "thanks-a-lot")
@@ -161,7 +161,7 @@ async def test_a_run_that_small_talk_orders_is_caught_and_not_paid_for(use: Any)
     assert case.score("false_starts") == 0 and case.creates == case.allowed == 0
 
 
-async def test_a_run_that_small_talk_orders_below_the_price_of_a_question_is_caught(use: Any) -> None:
+async def test_a_run_started_without_a_question_after_small_talk_is_detected(use: Any) -> None:
     with Emulator(brain=eager, speed=math.inf) as api:
         use(api)
         (case,) = await play(*GREETING)
@@ -170,7 +170,7 @@ async def test_a_run_that_small_talk_orders_below_the_price_of_a_question_is_cau
     assert case.creates == case.allowed == 1
 
 
-async def test_a_model_that_takes_thanks_for_a_yes_lowers_false_starts(use: Any) -> None:
+async def test_a_model_that_takes_thanks_for_a_yes_fails_false_starts(use: Any) -> None:
     with Emulator(brain=eager, speed=math.inf) as api:
         use(api)
         taken, meant = await play("conversation", "quote-thanks", "quote-go-for-it")
@@ -180,7 +180,7 @@ async def test_a_model_that_takes_thanks_for_a_yes_lowers_false_starts(use: Any)
     assert meant.turns[-1].scores["false_starts"] == meant.turns[-1].scores["missed_yeses"] == 1
 
 
-async def test_a_model_that_hears_no_yes_misses_it(use: Any) -> None:
+async def test_a_model_that_ignores_a_yes_fails_missed_yeses(use: Any) -> None:
     def deaf(turn: Turn) -> Iterator[TimedStep]:
         ordered = any(step.get("name") == "start_research" for step in turn.steps)
         yield from [TimedStep(0.0, said("Hm?"))] if ordered else eager(turn)
@@ -192,7 +192,7 @@ async def test_a_model_that_hears_no_yes_misses_it(use: Any) -> None:
     assert {"effect_match", "missed_yeses", "wrong_report"} == failed(case)
 
 
-async def test_what_the_server_creates_is_what_was_agreed_to(api: Emulator) -> None:
+async def test_the_server_creates_exactly_the_approved_runs(api: Emulator) -> None:
     (found,) = choose(load_sets(ROOT / "evals"), ["conversation"])
     ids = ("deletion-yes", "a-changed-plan-needs-its-own-yes", "quote-no", "that-is-the-last-topic")
     cases = [case for case in found.eval_cases if case.eval_id in ids]
@@ -203,7 +203,7 @@ async def test_what_the_server_creates_is_what_was_agreed_to(api: Emulator) -> N
     assert sum(turn.actual.yeses for case in played for turn in case.turns) == 4
 
 
-async def test_runs_are_under_way_where_a_set_says_so(api: Emulator) -> None:
+async def test_runs_are_still_running_in_a_set_marked_unfinished(api: Emulator) -> None:
     (case,) = await play("running", "progress")
     assert case.passed, case
     assert "still running" in case.turns[-1].actual.text
@@ -222,7 +222,9 @@ async def test_a_set_is_played_under_its_own_conditions(api: Emulator, monkeypat
     assert os.environ["DESK_ASK_ABOVE_USD"] == "100" and "DESK_ATTACH_SECONDS" not in os.environ
 
 
-async def test_a_create_that_nobody_allowed_fails_its_case(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_a_create_beyond_the_allowed_number_fails_its_case(
+    api: Emulator, monkeypatch: pytest.MonkeyPatch
+) -> None:
     async def one(user: str) -> int:
         return 1
 

@@ -22,11 +22,11 @@ FROM_THE_FIELD = ROOT.parent / "shared" / "cases" / "conversation.yaml"
 """What people really said; the sets have the kinds of it in words of their own."""
 
 
-def test_the_sets_are_up_to_date(capsys: pytest.CaptureFixture[str]) -> None:
+def test_the_generated_sets_match_their_yaml(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--check"]) == 0, capsys.readouterr().out
 
 
-def test_a_set_that_is_not_up_to_date_is_named(
+def test_check_names_an_outdated_set(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], tmp_path: Path
 ) -> None:
     monkeypatch.setattr("evals.build_sets.HERE", tmp_path)
@@ -34,7 +34,7 @@ def test_a_set_that_is_not_up_to_date_is_named(
     assert "routing.evalset.json" in capsys.readouterr().out
 
 
-def test_there_are_cases_of_every_kind() -> None:
+def test_the_sets_cover_every_route_and_verdict_category() -> None:
     sets = load_sets(HERE)
     cases = [case for each in sets.values() for case in each.eval_cases]
     turns = [facts_of(turn) for case in cases for turn in case.conversation or ()]
@@ -48,7 +48,7 @@ def test_there_are_cases_of_every_kind() -> None:
     assert [turn for turn in turns if turn.research and "researcher" not in turn.routes] == []
 
 
-def test_conversations_about_runs_are_held_in_six_languages_and_come_to_every_effect() -> None:
+def test_conversation_cases_cover_six_languages_and_every_effect() -> None:
     files = [read_cases(CASES / f"{name}.yaml") for name in ("conversation", "running")]
     cases = [(file, case) for file in files for case in file.cases]
     assert len(cases) >= 37 + 80
@@ -65,7 +65,7 @@ def test_conversations_about_runs_are_held_in_six_languages_and_come_to_every_ef
 
 
 @pytest.mark.skipif(not FROM_THE_FIELD.is_file(), reason="what people said is not here")
-def test_what_people_said_is_in_words_of_our_own() -> None:
+def test_no_case_repeats_a_real_user_message_verbatim() -> None:
     said = {
         " ".join(case[key].casefold().split())
         for case in read_yaml(FROM_THE_FIELD).data
@@ -81,7 +81,7 @@ def test_what_people_said_is_in_words_of_our_own() -> None:
     assert {each.strip(" .!") for each in said} & ours <= {"thanks"}
 
 
-def test_a_context_comes_before_the_turns_of_a_case_and_is_not_judged(tmp_path: Path) -> None:
+def test_a_context_precedes_the_turns_of_a_case_and_is_not_scored(tmp_path: Path) -> None:
     (tmp_path / "s.yaml").write_text(
         "about: a\nask_above_usd: 3\nunfinished: true\n"
         "contexts: {quote: [{user: Research bees., effect: quote}]}\n"
@@ -94,7 +94,7 @@ def test_a_context_comes_before_the_turns_of_a_case_and_is_not_judged(tmp_path: 
     assert Conditions.of(EvalCase.model_validate_json(case.model_dump_json())) == Conditions(3.0, True)
 
 
-def test_a_case_that_orders_nothing_may_be_anybodys() -> None:
+def test_a_turn_that_may_have_no_effect_accepts_the_desk_or_the_researcher() -> None:
     for effects, routes in (
         (("none",), ("researcher", "desk")),
         (("quote", "none"), ("researcher", "desk")),
@@ -105,7 +105,7 @@ def test_a_case_that_orders_nothing_may_be_anybodys() -> None:
     assert Turn(user="Hi").routes == ("desk",)
 
 
-def test_no_two_cases_ask_the_same_of_a_fresh_conversation() -> None:
+def test_single_turn_cases_contain_at_most_two_repeated_messages() -> None:
     first = [
         (case.context, case.turns[0].user)
         for file in CASES.glob("*.yaml")
@@ -115,7 +115,7 @@ def test_no_two_cases_ask_the_same_of_a_fresh_conversation() -> None:
     assert len(first) - len(set(first)) <= 2  # the greatest near misses stand in two sets
 
 
-def test_adk_finds_each_set_where_it_looks() -> None:
+def test_each_set_is_linked_in_the_folder_where_adk_looks() -> None:
     assert {link.name for link in AGENT.glob("*.evalset.json")} == {file.name for file in HERE.glob("*.evalset.json")}
     assert all(link.resolve().parent == HERE for link in AGENT.glob("*.evalset.json"))
 
@@ -149,7 +149,7 @@ def test_adk_finds_each_set_where_it_looks() -> None:
         ("about: [", "s.yaml: "),
     ],
 )
-def test_a_mistake_in_the_yaml_is_named(tmp_path: Path, text: str, says: str) -> None:
+def test_a_mistake_in_a_case_file_is_reported_with_its_place(tmp_path: Path, text: str, says: str) -> None:
     (tmp_path / "s.yaml").write_text(text)
     with pytest.raises(CaseError) as error:
         read_cases(tmp_path / "s.yaml")
@@ -157,7 +157,7 @@ def test_a_mistake_in_the_yaml_is_named(tmp_path: Path, text: str, says: str) ->
 
 
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the public samples are not here")
-def test_public_samples_become_sets() -> None:
+def test_public_samples_are_converted_to_sets() -> None:
     sets = {each.eval_set_id: each for each in read_public(SAMPLES)}
     assert set(sets) == {"public_routing", OFFENSIVE, "public_research", "public_longfact"}
     routed = [facts_of(turn) for case in sets["public_routing"].eval_cases for turn in case.conversation or ()]
@@ -165,7 +165,7 @@ def test_public_samples_become_sets() -> None:
     assert all(turn.research == (turn.routes == ("researcher",)) for turn in routed)
 
 
-def test_a_row_that_cannot_be_read_is_named_without_its_text(tmp_path: Path) -> None:
+def test_an_unreadable_sample_row_is_named_without_its_text(tmp_path: Path) -> None:
     (tmp_path / "moderation.jsonl").write_text('{"id": "a", "text": "SECRET", "category": "odd", "accept": []}\n')
     with pytest.raises(CaseError) as error:
         read_public(tmp_path)

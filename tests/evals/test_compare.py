@@ -20,7 +20,7 @@ def run(passed: str, scores: list[float] | None = None, name: str = "a") -> Run:
     return Run(name=name, created="2026-01-01T00:00:00Z", backend="emulator", models={"desk": "m"}, cases=cases)
 
 
-def test_equal_runs_are_the_same() -> None:
+def test_equal_runs_compare_as_the_same() -> None:
     [found] = compare(run("++-+"), run("++-+"))
     assert (found.metric, found.cases, found.change, found.verdict) == (PASSED, 4, 0, "same")
 
@@ -31,7 +31,7 @@ def test_a_difference_of_one_case_in_twenty_is_noise() -> None:
     assert found.low < -0.05 < 0 <= found.high
 
 
-def test_a_difference_in_most_cases_is_none() -> None:
+def test_a_difference_in_most_cases_is_better_or_worse_and_not_noise() -> None:
     [found] = compare(run("-" * 20), run("+" * 15 + "-" * 5))
     assert found.verdict == "better"
     assert 0.5 < found.low < 0.75 < found.high < 1
@@ -39,13 +39,13 @@ def test_a_difference_in_most_cases_is_none() -> None:
     assert found.verdict == "worse"
 
 
-def test_a_single_case_that_changes_is_not_enough_to_tell() -> None:
+def test_the_confidence_interval_of_a_single_case_is_wide() -> None:
     low, high = interval([1.0], CONFIDENCE_LEVEL)
     assert (low, high) == (0.5, 1.5)
     assert interval([0.0, 0.0], CONFIDENCE_LEVEL) == (0.0, 0.0)
 
 
-def test_metrics_are_compared_over_the_cases_that_both_have() -> None:
+def test_metrics_are_compared_over_cases_common_to_both_runs() -> None:
     first = run("+++", [1, 1, 0])
     second = run("++", [1, 0])
     route = next(each for each in compare(first, second) if each.metric == "route")
@@ -58,19 +58,19 @@ def test_the_same_comparison_gives_the_same_interval() -> None:
     assert interval(differences, CONFIDENCE_LEVEL) == interval(differences, CONFIDENCE_LEVEL)
 
 
-def test_cases_that_fail_now_come_before_those_that_pass_now() -> None:
+def test_newly_failing_cases_are_listed_before_newly_passing_ones() -> None:
     found = [(after.id, after.passed) for _, after in changed(run("+-+"), run("-++"))]
     assert found == [("c000", False), ("c001", True)]
 
 
-def test_a_case_that_could_not_be_played_has_not_passed_and_says_nothing_of_metrics() -> None:
+def test_a_case_with_an_error_counts_as_failed_and_has_no_metric_scores() -> None:
     broken = Case(set="s", id="c000", passed=False, error="no answer")
     assert broken.score("route") is None
     (passed,) = compare(run("+", [1.0]), run("+", [1.0]).model_copy(update={"cases": [broken]}))
     assert (passed.metric, passed.first, passed.second) == ("passed", 1.0, 0.0)
 
 
-def test_a_run_is_read_as_it_was_written_and_other_files_are_refused(tmp_path: Path) -> None:
+def test_a_saved_run_loads_unchanged_and_other_files_are_refused(tmp_path: Path) -> None:
     first = run("+-", [1.0, 0.5])
     save_run(first, tmp_path / "a" / "run.json")
     assert load_run(tmp_path / "a" / "run.json") == first

@@ -60,7 +60,7 @@ async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes
         passing.cancel()
 
 
-async def test_each_task_becomes_one_line_that_the_benchmark_reads(desk: Desk, tmp_path: Path) -> None:
+async def test_each_task_becomes_one_json_line_in_the_benchmark_format(desk: Desk, tmp_path: Path) -> None:
     tasks = [Task(7, "海洋潮汐的成因是什么？"), Task("x-1", "What makes the tides?")]
     done = await play(desk, tasks)
     file = tmp_path / "raw_data" / "desk.jsonl"
@@ -74,7 +74,7 @@ async def test_each_task_becomes_one_line_that_the_benchmark_reads(desk: Desk, t
     assert text.rstrip().splitlines()[-1].startswith("[") and "http" in text.rstrip().splitlines()[-1]
 
 
-def test_an_article_has_bare_numbers_and_the_addresses_at_its_end() -> None:
+def test_an_article_has_plain_citation_numbers_and_a_reference_list_with_urls() -> None:
     text, sources = cite(
         "# Bees\n\nThey dance.\n\n![figure-1](figure-1.png)", [Citation("A [x]", "https://a.example/(1)", 20)]
     )
@@ -83,7 +83,7 @@ def test_an_article_has_bare_numbers_and_the_addresses_at_its_end() -> None:
     assert article(report) == "# Bees\n\nThey dance.[1]\n\n## References\n\n[1] A [x] https://a.example/(1)\n"
 
 
-async def test_the_same_run_again_joins_what_it_has(desk: Desk) -> None:
+async def test_repeating_a_run_joins_its_existing_jobs(desk: Desk) -> None:
     first = await play(desk)
     again = await play(desk)
     assert desk.creates == len(TASKS)
@@ -91,13 +91,13 @@ async def test_the_same_run_again_joins_what_it_has(desk: Desk) -> None:
     assert all(each.report for each in again)
 
 
-async def test_another_name_is_another_run(desk: Desk) -> None:
+async def test_another_name_starts_another_run(desk: Desk) -> None:
     await play(desk, TASKS[:1])
     await play(desk, TASKS[:1], name="b")
     assert desk.creates == 2
 
 
-async def test_no_more_run_at_a_time_than_was_said(desk: Desk) -> None:
+async def test_no_more_tasks_run_at_once_than_allowed(desk: Desk) -> None:
     running, most = 0, 0
 
     def say(task: Task, line: str) -> None:
@@ -118,7 +118,7 @@ async def test_no_more_run_at_a_time_than_was_said(desk: Desk) -> None:
     assert desk.creates == len(TASKS)
 
 
-async def test_what_it_may_cost_is_never_exceeded_not_even_by_going_on(desk: Desk) -> None:
+async def test_the_cost_limit_is_never_exceeded_even_across_repeated_runs(desk: Desk) -> None:
     price = 3.0  # of one, at most
     done = await play(desk, most=2 * price + 1)
     assert sum(each.report is not None for each in done) == desk.creates == 2
@@ -130,14 +130,14 @@ async def test_what_it_may_cost_is_never_exceeded_not_even_by_going_on(desk: Des
     assert desk.creates == 5
 
 
-async def test_all_tasks_by_one_name_share_the_money(desk: Desk) -> None:
+async def test_all_tasks_of_one_run_name_share_the_cost_limit(desk: Desk) -> None:
     await play(desk, TASKS[:2], most=6)
     done = await play(desk, TASKS[2:], most=6)
     assert [each.job for each in done] == [None] * 3
     assert desk.creates == 2
 
 
-async def test_what_the_server_refused_to_start_cost_nothing_and_is_started_by_the_same_run_again(desk: Desk) -> None:
+async def test_a_refused_task_costs_nothing_and_is_started_by_the_next_run(desk: Desk) -> None:
     desk.api.faults({"on": "create", "status": 403})
     [refused] = await play(desk, TASKS[:1], most=3)
     assert refused.job and refused.job.state is State.FAILED
@@ -146,7 +146,7 @@ async def test_what_the_server_refused_to_start_cost_nothing_and_is_started_by_t
     assert done.report and desk.creates == 1
 
 
-async def test_what_may_have_been_started_is_paid_for_again_only_on_request(desk: Desk) -> None:
+async def test_a_task_with_an_unknown_start_is_paid_for_again_only_on_request(desk: Desk) -> None:
     desk.api.faults({"on": "create", "after_accept": True})
     [unknown] = await play(desk, TASKS[:1])
     assert unknown.job and unknown.job.state is State.START_UNKNOWN
@@ -157,7 +157,7 @@ async def test_what_may_have_been_started_is_paid_for_again_only_on_request(desk
     assert done.report and desk.creates == 2
 
 
-async def test_one_that_cannot_be_read_does_not_stop_the_others(desk: Desk) -> None:
+async def test_an_unreadable_task_does_not_stop_the_others(desk: Desk) -> None:
     desk.api.faults(
         {"on": "create_stream", "cut_after": 2},
         {"on": "resume", "status": 403, "times": 0},
@@ -171,7 +171,7 @@ async def test_one_that_cannot_be_read_does_not_stop_the_others(desk: Desk) -> N
     assert desk.creates == 2
 
 
-async def test_what_runs_already_has_its_place_among_those_that_run_at_a_time(desk: Desk) -> None:
+async def test_tasks_already_running_count_towards_the_concurrency_limit(desk: Desk) -> None:
     earlier = bench(desk.service())
     await earlier.service.start(earlier.new_order(TASKS[1].prompt))
     running: list[int] = []
@@ -197,7 +197,7 @@ class TestPaidFor:
         )
         return lambda turn: next(fates)
 
-    async def test_a_report_that_was_paid_for_stays_when_a_later_run_brings_nothing(self, desk: Desk) -> None:
+    async def test_a_paid_report_is_kept_when_a_later_run_brings_none(self, desk: Desk) -> None:
         [half] = await play(desk, TASKS[:1])
         assert half.report and half.report.title == "Half"
         for most, state in ((3.0, None), (6.0, State.FAILED)):
@@ -213,7 +213,7 @@ class TestFailures:
     def brain(self) -> Brain:
         return failing
 
-    async def test_what_failed_is_told_and_paid_for_again_only_on_request(self, desk: Desk) -> None:
+    async def test_a_failed_task_is_reported_and_paid_for_again_only_on_request(self, desk: Desk) -> None:
         done = {each.task: each for each in await play(desk)}
         lost = done[TASKS[2]]
         assert lost.report is None and lost.job and lost.job.state is State.FAILED
@@ -238,14 +238,14 @@ class TestFailures:
         ("", "no tasks"),
     ],
 )
-def test_a_file_that_has_no_tasks_is_refused_by_line(tmp_path: Path, text: str, says: str) -> None:
+def test_an_invalid_task_file_is_refused_with_the_line(tmp_path: Path, text: str, says: str) -> None:
     file = tmp_path / "query.jsonl"
     file.write_text(text)
     with pytest.raises(TasksError, match=says):
         read_tasks(file)
 
 
-def test_a_file_in_another_encoding_is_refused(tmp_path: Path) -> None:
+def test_a_task_file_that_is_not_utf_8_is_refused(tmp_path: Path) -> None:
     file = tmp_path / "query.jsonl"
     file.write_bytes('{"id": 1, "prompt": "海洋"}'.encode("gbk"))
     with pytest.raises(TasksError, match="not UTF-8"):
@@ -258,7 +258,7 @@ def test_only_a_line_feed_ends_a_task(tmp_path: Path) -> None:
     assert read_tasks(file) == [Task(1, "one\u2028two\u0085three"), Task(2, "b")]
 
 
-def test_the_benchmarks_own_id_is_kept(tmp_path: Path) -> None:
+def test_the_source_id_of_the_benchmark_is_used_as_the_task_id(tmp_path: Path) -> None:
     file = tmp_path / "query.jsonl"
     file.write_text('{"id": 3, "prompt": "a", "language": "en"}\n{"id": "drb-059", "source_id": 59, "prompt": "b"}\n')
     assert read_tasks(file) == [Task(3, "a"), Task(59, "b")]
@@ -276,7 +276,7 @@ def known(data: Path) -> int:
 
 
 @pytest.mark.nightly
-def test_killed_in_the_middle_it_goes_on_and_pays_for_nothing_twice(tmp_path: Path, environment: Path) -> None:
+def test_a_killed_benchmark_run_continues_and_pays_for_nothing_twice(tmp_path: Path, environment: Path) -> None:
     tasks, folder = tmp_path / "query.jsonl", tmp_path / "raw_data"
     tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))
     command = ["tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "2"]
@@ -295,7 +295,7 @@ def test_killed_in_the_middle_it_goes_on_and_pays_for_nothing_twice(tmp_path: Pa
     assert set(json.loads((folder / "desk-1.facts.json").read_text())) == {"1", "2", "3"}
 
 
-def test_the_command_lists_what_failed_with_the_reason_and_writes_the_rest(tmp_path: Path) -> None:
+def test_the_command_lists_failed_tasks_with_reasons_and_writes_the_others(tmp_path: Path) -> None:
     tasks = tmp_path / "query.jsonl"
     tasks.write_text("".join(json.dumps({"id": task.id, "prompt": task.prompt}) + "\n" for task in TASKS[:3]))
     command = [sys.executable, "-m", "tools", "eval", "deepresearch-bench", "--tasks", str(tasks), "--at-once", "1"]

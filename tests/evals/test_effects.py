@@ -55,7 +55,7 @@ async def conversation(use: Any, asks: None) -> AsyncIterator[Conversation]:
         await close()
 
 
-async def test_the_effects_of_a_run_from_its_price_to_its_deletion(conversation: Conversation) -> None:
+async def test_effects_are_recognised_from_the_quote_to_the_deletion_of_a_run(conversation: Conversation) -> None:
     quote = await conversation.say("research the tides", ORDER)
     assert (quote.effects, quote.brief, quote.about) == (("quote",), "Tides of the North Sea", "Tides")
     assert quote.research and not quote.creates
@@ -82,7 +82,9 @@ async def test_the_effects_of_a_run_from_its_price_to_its_deletion(conversation:
     assert (await conversation.say("hello", "Hello.")).effects == ("none",)
 
 
-async def test_an_order_that_needs_no_yes_starts(conversation: Conversation, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_an_order_that_needs_no_yes_has_the_effect_start(
+    conversation: Conversation, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", "3")
     started = await conversation.say("research the tides", ORDER)
     assert (started.effects, started.creates, started.yeses) == (("start",), 1, 0)
@@ -90,7 +92,7 @@ async def test_an_order_that_needs_no_yes_starts(conversation: Conversation, mon
     assert (again.effects, again.research, again.creates) == (("report",), False, 0)
 
 
-async def test_a_plan_and_its_change_are_paid_for_by_a_yes_each(conversation: Conversation) -> None:
+async def test_a_plan_its_change_and_its_run_each_count_one_create(conversation: Conversation) -> None:
     first = await conversation.say("with a plan", ("start_research", {**ORDER[1], "plan_first": True}))
     assert (first.effects, first.creates) == (("plan",), 0)
     named = {"job_id": await conversation.id()}
@@ -100,7 +102,7 @@ async def test_a_plan_and_its_change_are_paid_for_by_a_yes_each(conversation: Co
     assert (await conversation.say("yes", ("approve", named))).creates == 1
 
 
-async def test_what_the_gate_refuses_has_no_effect(conversation: Conversation) -> None:
+async def test_a_refused_approval_has_no_effect(conversation: Conversation) -> None:
     unknown = await conversation.say("yes", ("approve", {"job_id": "job_nothere1"}), "There is no such run.")
     assert (unknown.effects, unknown.acts) == (("none",), ())
     await conversation.say("research the tides", ORDER)
@@ -111,7 +113,7 @@ async def test_what_the_gate_refuses_has_no_effect(conversation: Conversation) -
     assert (late.effects, late.creates) == (("none",), 0)
 
 
-def test_an_order_beyond_the_limits_counts_as_one() -> None:
+def test_an_order_refused_by_the_limits_still_counts_as_an_order() -> None:
     job = new_job(Order(user="ada", session="s1", brief="Bees", agent="deep-research-preview-04-2026"), now=0)
     texts = list[str]()
     for limits, used in (
@@ -128,11 +130,11 @@ def test_an_order_beyond_the_limits_counts_as_one() -> None:
     assert not facts_of(turn("Which topic?", refused("start_research", "`brief` is empty", brief=""))).research
 
 
-def test_an_old_order_is_known_by_what_the_tool_says_of_it() -> None:
+def test_the_text_for_an_earlier_order_matches_what_the_tool_returns() -> None:
     assert tools._ORDERED_BEFORE.startswith(effects._OLD)
 
 
-def test_a_run_that_is_under_way_is_shown_and_not_ordered() -> None:
+def test_an_order_for_an_existing_run_has_the_effect_status() -> None:
     for state in ("starting", "running"):
         assert facts_of(turn("", did("start_research", state, brief="Bees"))).effects == ("status",)
     old = ("start_research", {"brief": "Bees"}, {"state": "intended", "next": "it was ordered before: repeat it"})
@@ -140,18 +142,18 @@ def test_a_run_that_is_under_way_is_shown_and_not_ordered() -> None:
     assert facts_of(turn("", did("repeat_research", "running"))).effects == ("status",)
 
 
-def test_the_desk_forgets_a_conversation_in_two_steps() -> None:
+def test_forgetting_a_conversation_has_two_separate_effects() -> None:
     assert facts_of(turn("", ("forget_conversation", {}, {"asked": "…"}))).effects == ("forget_question",)
     assert facts_of(turn("", ("confirm_forgetting", {}, {"confirmed": True}))).effects == ("forget",)
     assert facts_of(turn("", refused("confirm_forgetting", "nobody asked"))).effects == ("none",)
 
 
-def test_a_call_whose_result_is_not_known_has_no_effect() -> None:
+def test_a_call_without_a_known_result_has_no_effect() -> None:
     assert facts_of(turn("", ("approve", {"job_id": "job_1"}))).effects == ("none",)
     assert acts_of([("get_weather", {}, {"temperature": 12})]) == ()
 
 
-def test_what_is_wanted_survives_the_file() -> None:
+def test_wanted_effects_survive_serialization() -> None:
     wanted = Wanted(("quote", "none"), ("bees",), ("that",), ("gardens",), setup=True)
     assert Wanted.of_arguments(wanted.as_arguments()) == wanted
     found = facts_of(turn("", wants("quote", "none", brief_has=("bees",))))
@@ -159,7 +161,7 @@ def test_what_is_wanted_survives_the_file() -> None:
     assert facts_of(turn("", ordered())).wanted is None
 
 
-def test_the_tools_of_the_researcher_are_those_of_its_file() -> None:
+def test_the_known_researcher_tools_match_its_yaml_file() -> None:
     root = load_settings().config.with_name("researcher.yaml").read_text(encoding="utf-8")
     assert {
         line.rpartition(".")[2].strip() for line in root.splitlines() if "- name: tools.researcher" in line

@@ -45,7 +45,7 @@ def some(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     monkeypatch.setattr("evals.sets.load_sets", fewer)
 
 
-def test_every_case_passes_on_the_emulator_and_the_report_says_so(
+def test_sampled_cases_pass_on_the_emulator_and_appear_in_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the cases every fourteenth: `make eval` plays all."""
@@ -78,7 +78,7 @@ def test_every_case_passes_on_the_emulator_and_the_report_says_so(
         ("0", ["conversation.evalset.json:quote-go-for-it", "memory.evalset.json:a-name"]),
     ],
 )
-def test_adk_eval_runs_a_set_of_ours_with_our_metrics(
+def test_adk_eval_runs_our_sets_with_our_metrics(
     use: Any, index: Path, monkeypatch: pytest.MonkeyPatch, ask_above_usd: str, cases: list[str]
 ) -> None:
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", ask_above_usd)
@@ -92,7 +92,9 @@ def test_adk_eval_runs_a_set_of_ours_with_our_metrics(
 
 
 @pytest.mark.nightly
-def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_comparison_reports_a_broken_prompt_as_worse_and_not_noise(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     some(monkeypatch, 16)
     configs = tmp_path / "configs"
     subprocess.run(["cp", "-r", str(ROOT / "configs"), str(configs)], check=True)
@@ -120,7 +122,7 @@ def test_a_broken_prompt_is_worse_and_not_noise(tmp_path: Path, monkeypatch: pyt
         (("--live", "--yes"), "--live needs a key"),
     ],
 )
-def test_a_wish_that_cannot_be_met_is_told(arguments: tuple[str, ...], says: str, use: Any) -> None:
+def test_invalid_arguments_are_reported_with_the_reason(arguments: tuple[str, ...], says: str, use: Any) -> None:
     with Emulator(brain=judging) as api:
         use(api)
         result = desk(*arguments)
@@ -128,9 +130,7 @@ def test_a_wish_that_cannot_be_met_is_told(arguments: tuple[str, ...], says: str
     assert says in " ".join(re.sub(r"[│╭╮╰╯─]", " ", result.output).split())
 
 
-def test_public_samples_that_are_not_there_are_left_out_and_it_is_said(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_missing_public_samples_are_left_out_with_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     some(monkeypatch, 40)
     monkeypatch.setenv("DESK_EVAL_DATA", str(tmp_path / "nowhere"))
     result = desk("--public", "--sets", "memory", "--out", str(tmp_path))
@@ -150,7 +150,7 @@ class TestLive:
             monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", server.url)
             yield server
 
-    def test_judges_judge_and_every_token_is_counted(self, api: Emulator, tmp_path: Path) -> None:
+    def test_judge_models_score_answers_and_every_token_is_counted(self, api: Emulator, tmp_path: Path) -> None:
         desk("--live", "--yes", "--sets", "refusals", "--max-cost", "90", "--name", "l", "--out", str(tmp_path))
         run = load_run(tmp_path / "l.json")
         assert run.mean("rubric_based_final_response_quality_v1") == 1
@@ -158,7 +158,7 @@ class TestLive:
         assert used > 0
         assert run.usd == pytest.approx(used * USD_PER_MILLION / 1e6, abs=1e-4)
 
-    def test_it_stops_at_its_limit(self, api: Emulator, tmp_path: Path) -> None:
+    def test_a_live_run_stops_at_its_cost_limit(self, api: Emulator, tmp_path: Path) -> None:
         result = desk(
             "--live", "--yes", "--sets", "routing", "--max-cost", "0.3", "--name", "l", "--out", str(tmp_path)
         )
@@ -167,7 +167,7 @@ class TestLive:
         assert run.usd <= 0.3
         assert "since the budget of $0.30 was reached" in result.output
 
-    def test_no_research_begins_unless_it_is_asked_for_and_a_wrong_one_is_still_seen(
+    def test_a_live_run_starts_no_research_by_default_and_still_detects_false_starts(
         self, api: Emulator, tmp_path: Path
     ) -> None:
         result = desk("--live", "--yes", "--sets", "memory", "--max-cost", "90", "--name", "l", "--out", str(tmp_path))
@@ -177,14 +177,14 @@ class TestLive:
         assert result.exit_code == 1
 
     @pytest.mark.nightly
-    def test_with_research_each_counts_by_its_price(self, api: Emulator, tmp_path: Path) -> None:
+    def test_live_research_runs_count_towards_the_limit_by_their_price(self, api: Emulator, tmp_path: Path) -> None:
         arguments = ("--live", "--yes", "--research", "--sets", "research", "--name", "l", "--out", str(tmp_path))
         desk(*arguments, "--max-cost", "2.9")  # one may cost 3
         assert not any(i["target"].startswith("deep-research") for i in api.interactions())
         desk(*arguments, "--max-cost", "10", "--at-once", "1")  # two, and what is said in all the turns
         assert sum(i["target"].startswith("deep-research") for i in api.interactions()) == 2
 
-    def test_without_a_yes_nothing_is_asked_of_the_server(self, api: Emulator) -> None:
+    def test_a_live_run_without_confirmation_sends_no_request(self, api: Emulator) -> None:
         assert desk("--live").exit_code
         assert api.log()["creates"] == 0
 

@@ -15,7 +15,7 @@ def report(text: str, *citations: tuple[str, str, str]) -> str:
     return f"{written}\n\n## Sources\n\n{source_list(sources)}\n"
 
 
-def test_a_statement_and_each_of_its_sources_are_a_pair() -> None:
+def test_each_statement_is_paired_with_each_of_its_sources() -> None:
     found = check(
         report(
             "# Bees\n\nBees really do dance. 蜜蜂真的会跳舞给同伴看。",
@@ -32,13 +32,13 @@ def test_a_statement_and_each_of_its_sources_are_a_pair() -> None:
     assert (found.claims, found.coverage, found.duplicates) == (2, 1.0, ())
 
 
-def test_a_pair_that_stands_there_twice_is_one() -> None:
+def test_a_repeated_pair_counts_once_and_is_listed_as_duplicate() -> None:
     text = "Bees really do dance.\n\nAnd so it goes on.\n\nBees REALLY do  dance!"
     found = check(report(text, ("A", A, "Bees really do dance."), ("A", A, "dance!")))
     assert found.pairs == found.duplicates == (Pair("Bees really do dance.", A),)
 
 
-def test_claims_without_a_source_are_named_those_with_figures_too() -> None:
+def test_claims_and_figures_without_a_source_are_listed() -> None:
     text = "Bees really do dance. They fly at 24 km/h. They like flowers very much."
     text += "\n\n| a | b |\n|---|---|\n| rows count | 7 kg |"
     found = check(report(text, ("A", A, "dance.")))
@@ -47,24 +47,24 @@ def test_claims_without_a_source_are_named_those_with_figures_too() -> None:
     assert found.coverage == 0.25
 
 
-def test_sources_and_marks_that_lead_nowhere_are_named() -> None:
+def test_unused_sources_and_marks_without_a_source_are_listed() -> None:
     text = report("Bees really do dance.", ("A", A, "dance."))
     found = check(text.replace("dance.", "dance. They fly far, too [7].") + "2. [B](https://b.example/)\n")
     assert (found.unused, found.astray) == (("B",), (7,))
 
 
-def test_an_address_in_the_mark_itself_counts_before_any_list() -> None:
+def test_the_url_in_a_citation_mark_takes_precedence_over_the_source_list() -> None:
     text = report("Bees really do dance.", ("A", A, "dance.")).replace(
         "## Sources", f"**Sources**\n\n1. [B]({B})\n\n##"
     )
     assert check(text).pairs == (Pair("Bees really do dance.", A),)
 
 
-def test_a_report_that_says_nothing_has_nothing_to_be_blamed_for() -> None:
+def test_a_report_without_claims_has_full_coverage() -> None:
     assert check("# Bees\n").coverage == 1
 
 
-def test_a_section_that_is_called_sources_is_not_the_list_of_them() -> None:
+def test_a_prose_section_named_sources_is_not_taken_for_the_source_list() -> None:
     text = "# Bees\n\n## Sources\n\nBees find nectar in flowers. They also find pollen there.\n"
     found = check(f"{text}\n## Sources\n\n1. [A](https://a.example/)\n")
     assert (found.claims, found.coverage) == (2, 0.0)

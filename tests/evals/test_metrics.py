@@ -35,21 +35,21 @@ def cited(text: str, *citations: tuple[str, str, int | None], heading: str = "**
     return f"{written}\n\n{heading}\n\n{source_list(sources)}"
 
 
-def test_the_agent_that_answers_is_the_last_one_handed_over_to() -> None:
+def test_route_accuracy_judges_the_last_agent_transferred_to() -> None:
     assert score(route_accuracy, turn("Hi"), turn()) == 1
     assert score(route_accuracy, turn("Sunny", to("assistant")), turn("", to("assistant"))) == 1
     assert score(route_accuracy, turn("Hm", to("assistant"), to("moderator")), turn("", to("assistant"))) == 0
     assert score(route_accuracy, turn("Hi"), turn("", to("assistant"))) == 0
 
 
-def test_each_agent_that_is_right_may_answer() -> None:
+def test_route_accuracy_accepts_any_of_several_expected_agents() -> None:
     either = turn("", to("assistant"), to("desk"))
     assert score(route_accuracy, turn("Hi"), either) == 1
     assert score(route_accuracy, turn("Hi", to("assistant")), either) == 1
     assert score(route_accuracy, turn("Hi", to("researcher")), either) == 0
 
 
-def test_a_run_that_nobody_asked_for_is_seen() -> None:
+def test_false_research_starts_detects_a_run_that_nobody_requested() -> None:
     wanted = turn("", to("researcher"), wants("start"))
     for order in (
         ordered(),
@@ -68,7 +68,7 @@ def test_a_run_that_nobody_asked_for_is_seen() -> None:
     assert score(research_starts, turn("Hi"), turn("", wants("start", setup=True))) is None
 
 
-def test_an_effect_is_right_if_it_is_one_of_those_that_are_wanted_and_the_only_one() -> None:
+def test_effect_match_requires_exactly_one_of_the_wanted_effects() -> None:
     asked = did("ask_report", "completed", job_id="job_ab23cd45", question="Why?")
     assert score(effect_match, turn("So", asked), turn("", wants("answer"))) == 1
     assert score(effect_match, turn("So", asked), turn("", wants("quote", "answer"))) == 1
@@ -80,7 +80,7 @@ def test_an_effect_is_right_if_it_is_one_of_those_that_are_wanted_and_the_only_o
     assert score(effect_match, turn("So", asked), turn()) is None
 
 
-def test_what_is_ordered_or_approved_unasked_is_a_false_start() -> None:
+def test_an_unrequested_order_or_approval_is_a_false_start() -> None:
     approved, changed = did("approve", "intended", job_id="job_1"), did("revise", "awaiting_approval", wishes="shorter")
     for unwanted in (ordered(), ordered(asks=True), approved, changed, did("approve", "deleted", job_id="job_1")):
         assert score(false_starts, turn("", unwanted), turn()) == 0
@@ -93,13 +93,13 @@ def test_what_is_ordered_or_approved_unasked_is_a_false_start() -> None:
     assert score(false_starts, turn("", did("show_research", "running")), turn()) == 1
 
 
-def test_two_orders_for_one_wish_are_a_false_start() -> None:
+def test_two_orders_for_one_request_are_a_false_start() -> None:
     twice = turn("", ordered("Bees", asks=True), ordered("Bees and wasps", asks=True))
     assert score(false_starts, twice, turn("", wants("quote"))) == 0
     assert score(false_starts, turn("", ordered(asks=True), did("approve", "intended")), turn("", wants("quote"))) == 0
 
 
-def test_a_yes_that_approves_nothing_is_missed() -> None:
+def test_a_yes_that_approves_nothing_counts_as_missed() -> None:
     yes = turn("", wants("approve"))
     assert score(missed_yeses, turn("", did("approve", "intended", job_id="job_1")), yes) == 1
     assert score(missed_yeses, turn("", refused("approve", "no question waits", job_id="job_1")), yes) == 0
@@ -110,7 +110,7 @@ def test_a_yes_that_approves_nothing_is_missed() -> None:
     assert score(missed_yeses, turn("Hm?"), turn()) is None
 
 
-def test_a_brief_has_what_the_conversation_says_and_no_words_to_the_desk() -> None:
+def test_brief_quality_checks_required_and_forbidden_words() -> None:
     wanted = turn("", wants("quote", brief_has=("MongoDB", "web shop"), brief_lacks=("that", "please")))
     for brief, right in (
         ("MongoDB for a small  Web Shop of a thatcher, and what pleases", 1),
@@ -126,7 +126,7 @@ def test_a_brief_has_what_the_conversation_says_and_no_words_to_the_desk() -> No
     assert score(brief_quality, turn("", ordered()), turn()) is None
 
 
-def test_a_question_to_another_report_than_the_one_that_is_meant_is_seen() -> None:
+def test_wrong_report_detects_a_question_about_another_report() -> None:
     about_bees = turn("", wants("answer", about=("bees",)))
     assert score(wrong_report, turn("", did("ask_report", "completed", "Bees in gardens")), about_bees) == 1
     assert score(wrong_report, turn("", did("ask_report", "completed", "Wolves")), about_bees) == 0
@@ -135,7 +135,7 @@ def test_a_question_to_another_report_than_the_one_that_is_meant_is_seen() -> No
     assert score(wrong_report, turn("", did("ask_report", "completed", "Wolves")), turn()) is None
 
 
-def test_arguments_are_matched_by_what_they_mean() -> None:
+def test_argument_match_ignores_case_spaces_and_extra_arguments() -> None:
     wanted = turn("", to("assistant"), ("get_weather", {"place": "Paris", "days": 3}))
     for args in ({"place": " paris", "days": 3.0}, {"place": "Paris", "days": 3, "units": "metric"}):
         assert score(argument_match, turn("", to("assistant"), ("get_weather", args)), wanted) == 1
@@ -143,7 +143,7 @@ def test_arguments_are_matched_by_what_they_mean() -> None:
         assert score(argument_match, turn("", to("assistant"), ("get_weather", args)), wanted) == 0
 
 
-def test_calls_that_nobody_expected_count_against_a_turn() -> None:
+def test_unexpected_and_missing_calls_lower_argument_match() -> None:
     paris, rome = ("get_weather", {"place": "Paris"}), ("get_weather", {"place": "Rome"})
     assert score(argument_match, turn("", paris, rome), turn("", paris)) == 0.5
     assert score(argument_match, turn("", paris), turn("", paris, paris)) == 0.5
@@ -152,7 +152,7 @@ def test_calls_that_nobody_expected_count_against_a_turn() -> None:
     assert score(argument_match, turn("", paris), turn("", ("*", {}))) is None  # whatever may be called
 
 
-def test_tools_for_research_count_as_calls_only_where_they_are_expected() -> None:
+def test_research_tools_count_in_argument_match_only_if_expected() -> None:
     order, paris = ordered(), ("get_weather", {"place": "Paris"})
     assert score(argument_match, turn("", order), turn()) is None
     assert score(argument_match, turn("", order, paris), turn("", paris)) == 1
@@ -163,7 +163,7 @@ def test_tools_for_research_count_as_calls_only_where_they_are_expected() -> Non
     assert score(argument_match, turn("", forgets), turn("", wants("forget_question"))) is None
 
 
-def test_a_verdict_has_the_category_that_was_expected() -> None:
+def test_verdict_match_requires_one_of_the_expected_categories() -> None:
     spam = sentence(Verdict(is_safe=False, category="spam", confidence=0.875, reason="It sells."))
     assert facts_of(turn(spam)).verdicts == (("spam", 0.88),)
     assert score(verdict_match, turn(spam), turn("**Verdict: not safe, spam**")) == 1
@@ -173,14 +173,14 @@ def test_a_verdict_has_the_category_that_was_expected() -> None:
     assert score(verdict_match, turn("Hi"), turn("Hi")) is None
 
 
-def test_an_expected_answer_says_what_has_to_stand_in_it_and_what_must_not() -> None:
+def test_answer_marks_checks_required_and_forbidden_words() -> None:
     expected = turn("It is **12 °C** in **Paris**, not ~~in Rome~~.")
     assert score(answer_marks, turn("In PARIS: 12  °C."), expected) == 1
     assert score(answer_marks, turn("In Paris and in Rome: 12 °C."), expected) == pytest.approx(2 / 3)
     assert score(answer_marks, turn("Hi"), turn("Hello")) is None
 
 
-def test_an_answer_as_the_application_writes_it_is_valid() -> None:
+def test_citation_metrics_accept_an_answer_as_the_application_writes_it() -> None:
     text = "Bees dance. They fly far, 蜜蜂会跳舞。"
     answer = cited(text, ("One", URL, 11), ("Two", OTHER, len(text.encode())), ("File", "", 11))
     assert [s.number for s in facts_of(turn(answer)).prose.sources] == [1, 2, 3]
@@ -199,21 +199,21 @@ def test_an_answer_as_the_application_writes_it_is_valid() -> None:
         (f'dance.[\\[1\\]]({URL} "One")', f'dan[\\[1\\]]({URL} "One")ce.'),  # within a word
     ],
 )
-def test_a_citation_that_is_wrong_is_seen(was: str, broken: str) -> None:
+def test_citation_validity_detects_each_kind_of_wrong_citation(was: str, broken: str) -> None:
     answer = cited("Bees really do dance. They fly far.", ("One", URL, 21))
     assert was in answer
     found = score(citation_validity, turn(answer.replace(was, broken)), turn())
     assert found is not None and found < 1
 
 
-def test_an_answer_that_lost_its_sources_is_neither_valid_nor_covered() -> None:
+def test_an_answer_without_its_expected_sources_scores_zero_on_citations() -> None:
     expected = turn(cited("Bees dance.", ("One", URL, 11)))
     assert score(citation_validity, turn("Bees do dance a lot."), expected) == 0
     assert score(citation_coverage, turn("Bees do dance a lot."), expected) == 0
     assert score(citation_validity, turn("Hi"), turn("Hi")) is None
 
 
-def test_coverage_counts_claims_only() -> None:
+def test_citation_coverage_counts_only_claims() -> None:
     text = (
         "# Title of the whole report\n\nBees really do dance. Version 3.11 of e.g. a hive flies far.\n\n"
         "Here is a list of things:\n\n- Wings are made of chitin.\n\n```\ncode is not a claim\n```\n\n"
@@ -230,7 +230,7 @@ def test_coverage_counts_claims_only() -> None:
     assert score(citation_coverage, turn(answer), turn(answer)) == pytest.approx(1 / 4)
 
 
-def test_a_report_has_the_form_that_its_brief_asks_for() -> None:
+def test_report_structure_checks_the_form_requested_in_the_brief() -> None:
     begins = turn("# Report\n\n## Sources\n\n1. [A](https://a.example)", wants("start"))
     report = "# Bees\n\n## Wings\n\nText.\n\n| a |\n|---|\n| b |\n\n## Risks\n\nText.\n\n## Sources\n\n1. [A](https://a.example)"
     for brief, right in (
@@ -250,7 +250,7 @@ def test_a_report_has_the_form_that_its_brief_asks_for() -> None:
     assert score(report_structure, turn(report), turn("", wants("start"))) is None
 
 
-def test_a_metric_fails_below_its_threshold_as_adk_gives_it() -> None:
+def test_a_metric_fails_below_the_threshold_passed_by_adk() -> None:
     actual, expected = turn("In Paris"), turn("**Paris** **Rome**")
     assert judge(answer_marks, actual, expected, 0.5).overall_eval_status == EvalStatus.PASSED
     assert judge(answer_marks, actual, expected, 0.6).overall_eval_status == EvalStatus.FAILED

@@ -24,7 +24,7 @@ async def create(**body: Any) -> str:
     return str((await backend.transport().answer({"input": "Tides", **body}))["id"])
 
 
-async def test_creates_of_deep_research_count_and_nothing_else(use: Any) -> None:
+async def test_only_deep_research_creates_are_counted(use: Any) -> None:
     with Emulator(brain=brief, speed=math.inf) as api:
         use(api)
         await create(agent=AGENT, background=True)
@@ -38,7 +38,7 @@ async def test_creates_of_deep_research_count_and_nothing_else(use: Any) -> None
     assert count.creates == 2  # not the one from before; the deleted one was paid for
 
 
-async def test_the_log_is_read_every_some_turns(use: Any) -> None:
+async def test_the_server_log_is_read_only_after_a_fixed_number_of_turns(use: Any) -> None:
     with Emulator(brain=brief, speed=math.inf) as api:
         use(api)
         count = CreateCount()
@@ -50,7 +50,9 @@ async def test_the_log_is_read_every_some_turns(use: Any) -> None:
         assert count.creates == 1
 
 
-async def test_a_log_that_was_read_too_late_is_not_guessed_from(use: Any, monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_create_count_is_unknown_if_the_log_was_read_too_late(
+    use: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr("evals.server.BODIES", 2)
     with Emulator(brain=brief, speed=math.inf) as api:
         use(api)
@@ -63,7 +65,9 @@ async def test_a_log_that_was_read_too_late_is_not_guessed_from(use: Any, monkey
     assert count.creates is None
 
 
-async def test_a_server_that_is_no_emulator_does_not_say(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_the_create_count_is_unknown_for_a_server_other_than_the_emulator(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "a-key")
     count = CreateCount()
     await count.begin()

@@ -80,19 +80,19 @@ def write(path: Path, texts: list[str], **more: Any) -> Path:
 TEXTS = ["a nice day", "an ADVERT,\nover two lines", 'said "so"', "", "größer 🌊"]
 
 
-def test_one_text_gets_a_sentence_or_an_object(api: Emulator) -> None:
+def test_a_single_text_gets_a_sentence_or_a_json_object(api: Emulator) -> None:
     assert moderate("an ADVERT").stdout == "**Verdict: not safe, spam** (confidence 0.90). It says 9.\n"
     assert json.loads(moderate("a nice day", "--json").stdout)["category"] == "safe"
 
 
-def test_a_text_that_could_not_be_judged_is_an_error_and_not_a_verdict(api: Emulator) -> None:
+def test_a_text_that_cannot_be_judged_is_an_error_and_not_a_verdict(api: Emulator) -> None:
     result = moderate("ODD")
     assert (result.exit_code, result.stdout) == (1, "")
     assert "does not mean safe (INVALID_OUTPUT)" in result.stderr
 
 
 @pytest.mark.parametrize("kind", ["csv", "jsonl"])
-def test_each_row_of_a_file_gets_its_verdict_in_the_order_of_rows(
+def test_each_row_of_a_file_gets_a_verdict_in_row_order(
     api: Emulator, judge: Counting, tmp_path: Path, kind: str
 ) -> None:
     file = write(tmp_path / f"comments.{kind}", TEXTS)
@@ -114,9 +114,7 @@ def test_each_row_of_a_file_gets_its_verdict_in_the_order_of_rows(
     assert judge.asked == Counter(text for text in TEXTS if text)
 
 
-def test_a_second_run_asks_only_about_what_failed_what_changed_and_what_is_new(
-    api: Emulator, judge: Counting, tmp_path: Path
-) -> None:
+def test_a_second_run_judges_only_failed_changed_and_new_rows(api: Emulator, judge: Counting, tmp_path: Path) -> None:
     file = write(tmp_path / "c.jsonl", ["one", "ODD two", "three", "four"])
     first = moderate("--file", file, "--column", "comment")
     assert first.exit_code == 1
@@ -144,7 +142,7 @@ def judged(partial: Path) -> int:
 
 
 @pytest.mark.parametrize(("kind", "by"), [("csv", signal.SIGKILL), pytest.param("jsonl", signal.SIGINT, marks=NIGHTLY)])
-def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
+def test_an_interrupted_batch_continues_and_judges_each_row_once(
     api: Emulator, judge: Counting, tmp_path: Path, kind: str, by: signal.Signals
 ) -> None:
     texts = [f"text {i}" for i in range(30)]
@@ -173,13 +171,13 @@ def test_a_run_that_ended_in_the_middle_goes_on_and_each_row_is_judged_once(
     assert [row["row"] for row in lines_of(target)] == list(range(1, 31))
 
 
-def test_equal_rows_are_paid_for_once(api: Emulator, judge: Counting, tmp_path: Path) -> None:
+def test_equal_rows_are_judged_once(api: Emulator, judge: Counting, tmp_path: Path) -> None:
     file = write(tmp_path / "c.csv", ["again and again"] * 20)
     assert json.loads(moderate("--file", file, "--column", "comment", "--json").stdout)["judged"] == 20
     assert judge.asked == Counter(["again and again"])
 
 
-def test_rows_that_hold_no_text_fail_alone_and_are_named(api: Emulator, tmp_path: Path) -> None:
+def test_rows_without_a_text_fail_individually_with_a_reason(api: Emulator, tmp_path: Path) -> None:
     file = tmp_path / "c.jsonl"
     file.write_text('{"text": "good"}\nnot json\n\n{"text": 7}\n{"other": "x"}\n{"text": "fine", "id": 4}')
     result = moderate("--file", file)
@@ -203,7 +201,7 @@ def test_rows_that_hold_no_text_fail_alone_and_are_named(api: Emulator, tmp_path
         ("c.csv", 'text\n"open', "unexpected end of data"),
     ],
 )
-def test_a_file_that_cannot_be_used_is_named_with_the_next_step_and_leaves_nothing(
+def test_an_unusable_input_file_is_refused_with_a_reason_and_leaves_no_output(
     api: Emulator, tmp_path: Path, name: str, content: str | bytes | None, complaint: str
 ) -> None:
     file = tmp_path / name
@@ -216,7 +214,7 @@ def test_a_file_that_cannot_be_used_is_named_with_the_next_step_and_leaves_nothi
     assert list(tmp_path.glob("*.verdicts*")) == []
 
 
-def test_a_file_that_holds_something_else_is_never_written_to(api: Emulator, tmp_path: Path) -> None:
+def test_an_output_file_with_other_contents_is_never_overwritten(api: Emulator, tmp_path: Path) -> None:
     file = write(tmp_path / "c.jsonl", ["one"])
     for precious in ("dear diary\n", "dear diary", '{"row": 1}\n'):
         (tmp_path / "out").write_text(precious)
@@ -227,7 +225,7 @@ def test_a_file_that_holds_something_else_is_never_written_to(api: Emulator, tmp
             assert "name another with --out" in result.stderr
 
 
-def test_a_key_that_is_refused_stops_the_run_instead_of_failing_every_row(api: Emulator, tmp_path: Path) -> None:
+def test_a_refused_key_stops_the_batch_instead_of_failing_every_row(api: Emulator, tmp_path: Path) -> None:
     file = write(tmp_path / "c.csv", [f"text {i}" for i in range(500)])
     api.faults({"on": "create", "status": 403, "times": 0})
     result = moderate("--file", file, "--column", "comment", "--at-once", "2")
@@ -237,7 +235,7 @@ def test_a_key_that_is_refused_stops_the_run_instead_of_failing_every_row(api: E
     assert "never retrieved" not in result.stderr
 
 
-def test_a_row_whose_call_failed_fails_alone(api: Emulator, tmp_path: Path) -> None:
+def test_a_failed_call_fails_only_its_row(api: Emulator, tmp_path: Path) -> None:
     file = write(tmp_path / "c.csv", ["one", "two", "three"])
     api.faults({"on": "create", "skip": 1, "status": 500, "retry_after_ms": 1, "times": 4})
     result = moderate("--file", file, "--column", "comment", "--at-once", "1")
@@ -245,9 +243,7 @@ def test_a_row_whose_call_failed_fails_alone(api: Emulator, tmp_path: Path) -> N
     assert [("error" in row) for row in lines_of(tmp_path / "c.csv.verdicts.jsonl")] == [False, True, False]
 
 
-async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
-    api: Emulator, judge: Counting, tmp_path: Path
-) -> None:
+async def test_only_a_few_rows_are_in_memory_and_judged_at_once(api: Emulator, judge: Counting, tmp_path: Path) -> None:
     ahead, most = 0, 0
 
     def endless() -> Iterator[Row]:
@@ -266,7 +262,7 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_a_time(
     assert sum(judge.asked.values()) < 60
 
 
-def test_a_run_that_is_killed_twice_keeps_the_file_of_before_and_all_verdicts(tmp_path: Path) -> None:
+def test_a_batch_killed_twice_keeps_the_previous_file_and_all_verdicts(tmp_path: Path) -> None:
     target = tmp_path / "v.jsonl"
     book = VerdictStore(target)
     book.write(Row(1, "one"), None)
@@ -281,7 +277,7 @@ def test_a_run_that_is_killed_twice_keeps_the_file_of_before_and_all_verdicts(tm
     assert [path.name for path in tmp_path.iterdir()] == ["v.jsonl"]
 
 
-def test_a_table_that_is_none_is_named_and_left_alone(tmp_path: Path) -> None:
+def test_a_partial_file_that_is_not_a_database_is_named_and_left_alone(tmp_path: Path) -> None:
     partial = tmp_path / "v.jsonl.partial"
     partial.write_text("dear diary\n" * 200)
     with pytest.raises(FileProblem, match=r"v\.jsonl\.partial: file is not a database; move the file away"):
@@ -289,7 +285,7 @@ def test_a_table_that_is_none_is_named_and_left_alone(tmp_path: Path) -> None:
     assert partial.read_text().startswith("dear diary")
 
 
-def test_the_last_line_of_a_row_counts_and_half_a_line_is_left_out(tmp_path: Path) -> None:
+def test_the_last_line_of_a_row_counts_and_an_incomplete_line_is_ignored(tmp_path: Path) -> None:
     target, row = tmp_path / "v.jsonl", Row(1, "one")
     lines = [{"row": 1, "hash": row.digest, "error": {"code": "x", "message": "y"}}, {"row": 1, "hash": row.digest}]
     text = "".join(json.dumps(line) + "\n" for line in (lines[0], {**lines[1], "verdict": None}))
@@ -300,21 +296,21 @@ def test_the_last_line_of_a_row_counts_and_half_a_line_is_left_out(tmp_path: Pat
 
 
 @pytest.mark.parametrize("digest", ['"\\ud800"', "null", '"a text"'])
-def test_a_line_with_another_hash_is_no_verdict_and_nothing_is_left_behind(tmp_path: Path, digest: str) -> None:
+def test_a_line_with_an_invalid_hash_is_refused_and_leaves_no_partial_file(tmp_path: Path, digest: str) -> None:
     (tmp_path / "v.jsonl").write_text(f'{{"row": 1, "hash": {digest}, "verdict": null}}\n')
     with pytest.raises(FileProblem, match="line 1 is not a verdict of a row"):
         VerdictStore(tmp_path / "v.jsonl")
     assert [path.name for path in tmp_path.iterdir()] == ["v.jsonl"]
 
 
-def test_a_folder_is_no_file_of_verdicts_and_nothing_is_left_behind(tmp_path: Path) -> None:
+def test_a_folder_as_output_is_refused_and_leaves_no_partial_file(tmp_path: Path) -> None:
     (tmp_path / "d").mkdir()
     with pytest.raises(FileProblem, match="Is a directory"):
         VerdictStore(tmp_path / "d")
     assert [path.name for path in tmp_path.iterdir()] == ["d"]
 
 
-def test_a_wrong_setting_leaves_no_output(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+def test_a_missing_api_key_leaves_no_output_file(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
     monkeypatch.setenv("DESK_BACKEND", "gemini")
     for name in ("GEMINI_API_KEY", "GOOGLE_API_KEY"):
         monkeypatch.delenv(name, raising=False)

@@ -67,7 +67,7 @@ def linked(api: Emulator) -> list[bool]:
     return ["previous_interaction_id" in body for body in creates(api)]
 
 
-async def test_what_was_rewound_is_forgotten_by_the_chain_too(api: Emulator) -> None:
+async def test_the_chain_does_not_contain_rewound_turns(api: Emulator) -> None:
     talk = Talk(app())
     await talk.say("remember one")
     undone = (await talk.say("ask for two"))[0].invocation_id
@@ -91,7 +91,7 @@ async def test_a_conversation_rewound_to_its_beginning_starts_a_new_chain(api: E
     assert linked(api) == [False, False]
 
 
-def test_a_rewind_that_was_itself_rewound_undoes_what_adk_says_it_undoes() -> None:
+def test_nested_rewinds_undo_the_same_events_as_in_adk() -> None:
     from google.adk.events._rewind_events import _apply_rewinds
 
     def event(invocation: str, before: str | None = None) -> Event:
@@ -106,9 +106,7 @@ def test_a_rewind_that_was_itself_rewound_undoes_what_adk_says_it_undoes() -> No
 
 
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
-async def test_a_deleted_chain_is_begun_anew_within_the_turn_streaming_or_not(
-    api: Emulator, mode: StreamingMode, use: Any
-) -> None:
+async def test_a_deleted_chain_is_rebuilt_within_the_same_turn(api: Emulator, mode: StreamingMode, use: Any) -> None:
     talk = Talk(app(), mode=mode)
     await talk.say("remember one")
     await talk.say("ask for two")
@@ -124,7 +122,7 @@ async def test_a_deleted_chain_is_begun_anew_within_the_turn_streaming_or_not(
         assert linked(other) == [True, False, True, True]
 
 
-async def test_a_chain_older_than_the_servers_memory_is_not_tried(
+async def test_a_chain_older_than_the_server_retention_is_not_continued(
     api: Emulator, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     sessions = InMemorySessionService()
@@ -138,7 +136,7 @@ async def test_a_chain_older_than_the_servers_memory_is_not_tried(
     assert refusals(api) == []
 
 
-async def test_a_private_agent_leaves_nothing_at_the_server_and_knows_the_conversation(api: Emulator) -> None:
+async def test_a_private_agent_stores_nothing_at_the_server_and_knows_the_conversation(api: Emulator) -> None:
     talk = Talk(app(generate_content_config=types.GenerateContentConfig(store=False)))
     for text in ("remember one", "remember two"):
         await talk.say(text)
@@ -151,7 +149,7 @@ async def test_a_private_agent_leaves_nothing_at_the_server_and_knows_the_conver
     assert refusals(api) == []
 
 
-async def test_a_session_from_before_the_interactions_api_goes_on_with_all_it_knows(api: Emulator) -> None:
+async def test_a_session_older_than_the_interactions_api_continues_with_its_history(api: Emulator) -> None:
     sessions = InMemorySessionService()
     session = await sessions.create_session(app_name="chains", user_id=USER, session_id="s1")
     lookup = types.FunctionCall(id="adk-1", name="look_up", args={"word": "tide"})
@@ -179,9 +177,7 @@ async def test_a_session_from_before_the_interactions_api_goes_on_with_all_it_kn
 
 
 @pytest.mark.parametrize("fault", [{"end_after": 4}, {"cut_after": 4}])
-async def test_after_a_turn_whose_stream_died_the_model_still_hears_what_was_said(
-    api: Emulator, fault: dict[str, Any]
-) -> None:
+async def test_a_message_is_not_lost_when_the_stream_of_its_turn_breaks(api: Emulator, fault: dict[str, Any]) -> None:
     talk = Talk(app())
     await talk.say("remember one")
     api.faults({"on": "create_stream", **fault})
@@ -192,7 +188,7 @@ async def test_after_a_turn_whose_stream_died_the_model_still_hears_what_was_sai
     assert refusals(api) == []
 
 
-async def test_an_answer_that_failed_says_so_and_the_chain_goes_on_from_the_last_good_one(api: Emulator) -> None:
+async def test_a_failed_answer_is_reported_and_the_chain_continues_from_the_last_good_one(api: Emulator) -> None:
     talk = Talk(app())
     await talk.say("remember one")
     event = (await talk.say("fail, please"))[-1]
@@ -205,7 +201,7 @@ async def test_an_answer_that_failed_says_so_and_the_chain_goes_on_from_the_last
     assert refusals(api) == []
 
 
-async def test_an_answer_cut_short_is_shown_with_a_word_about_it_and_can_be_continued(api: Emulator) -> None:
+async def test_an_incomplete_answer_is_shown_with_a_notice_and_can_be_continued(api: Emulator) -> None:
     talk = Talk(app())
     event = (await talk.say("too short"))[-1]
     assert event.error_code == "INCOMPLETE"
@@ -215,7 +211,7 @@ async def test_an_answer_cut_short_is_shown_with_a_word_about_it_and_can_be_cont
     assert linked(api) == [False, True]
 
 
-async def test_a_static_instruction_leaves_the_changing_one_in_every_request(api: Emulator) -> None:
+async def test_a_dynamic_instruction_is_sent_in_every_request_beside_a_static_one(api: Emulator) -> None:
     talk = Talk(app(static_instruction="You are a lighthouse.", instruction="The user is {user:name?}."))
     session = await talk.sessions.create_session(
         app_name="chains", user_id=USER, session_id="s1", state={"user:name": "Ada"}
@@ -229,7 +225,7 @@ async def test_a_static_instruction_leaves_the_changing_one_in_every_request(api
     assert ["again" in json.dumps(body["input"]) for body in creates(api)] == [False, True]
 
 
-async def test_other_agents_hear_the_beginning_of_a_long_report(api: Emulator) -> None:
+async def test_other_agents_receive_only_the_beginning_of_a_long_report(api: Emulator) -> None:
     talk = Talk(app())
     await talk.say("ask for a report")
     known = await talk.ask("RECALL")
@@ -240,7 +236,7 @@ async def test_other_agents_hear_the_beginning_of_a_long_report(api: Emulator) -
     assert all(r["bytes"] < 2 * LONGEST_ANSWER + 3_000 for r in api.log()["requests"])
 
 
-async def test_what_the_model_thought_is_not_part_of_its_answer(api: Emulator) -> None:
+async def test_thoughts_are_not_part_of_the_answer(api: Emulator) -> None:
     talk = Talk(app(), mode=StreamingMode.SSE)
     events = [event async for event in talk.events("hello")]
     assert words(events[-1]).startswith("ANSWER")

@@ -133,7 +133,7 @@ async def test_the_root_knows_what_every_specialist_said(api: Emulator) -> None:
         assert answer in known
 
 
-async def test_a_conversation_goes_on_when_the_server_has_forgotten_it(api: Emulator, use: Any) -> None:
+async def test_a_conversation_continues_when_the_server_has_deleted_its_chain(api: Emulator, use: Any) -> None:
     talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
     await talk.say("weather in Lisbon")
     with Emulator(brain=brain) as other:
@@ -144,7 +144,7 @@ async def test_a_conversation_goes_on_when_the_server_has_forgotten_it(api: Emul
         assert len(refusals(other)) == 2
 
 
-async def test_a_turn_that_was_left_in_the_middle_does_not_unbalance_the_next(api: Emulator) -> None:
+async def test_an_abandoned_turn_does_not_break_the_next_turns(api: Emulator) -> None:
     talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
     left = talk.events("weather in Lisbon")
     async for event in left:
@@ -156,7 +156,7 @@ async def test_a_turn_that_was_left_in_the_middle_does_not_unbalance_the_next(ap
     assert refusals(api) == []
 
 
-async def test_an_answer_from_search_names_its_sources_in_the_text_streaming_or_not(api: Emulator) -> None:
+async def test_a_search_answer_cites_its_sources_with_and_without_streaming(api: Emulator) -> None:
     for mode in (StreamingMode.NONE, StreamingMode.SSE):
         talk = Talk(build_app(), InMemorySessionService(), mode)
         text = words((await talk.say("please search for it"))[-1])
@@ -165,7 +165,7 @@ async def test_an_answer_from_search_names_its_sources_in_the_text_streaming_or_
         assert "<div>" not in text
 
 
-async def test_a_citation_stands_in_the_step_that_it_belongs_to(api: Emulator) -> None:
+async def test_a_citation_is_placed_in_the_step_to_which_it_belongs(api: Emulator) -> None:
     text = words((await Talk(build_app(), InMemorySessionService(), StreamingMode.NONE).say("look twice"))[-1])
     assert text.startswith("Größe! I will look it up.\n\nBees fly.[\\[1\\]](https://example.org/moon")
 
@@ -183,7 +183,7 @@ async def test_a_citation_stands_in_the_step_that_it_belongs_to(api: Emulator) -
     ],
 )
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
-async def test_an_error_of_the_api_is_said_with_its_code_and_the_next_step(
+async def test_an_api_error_is_shown_with_its_code_and_the_next_step(
     api: Emulator,
     fault: dict[str, Any],
     code: str,
@@ -205,14 +205,14 @@ async def test_an_error_of_the_api_is_said_with_its_code_and_the_next_step(
     assert "SMALL TALK" in words((await talk.say("hello"))[-1])
 
 
-async def test_a_busy_server_is_asked_again_soon_and_only_the_answer_is_shown(api: Emulator) -> None:
+async def test_a_busy_server_is_retried_and_only_the_answer_is_shown(api: Emulator) -> None:
     talk = Talk(build_app(), InMemorySessionService(), StreamingMode.SSE)
     api.faults({"on": "create", "status": 503, "retry_after_ms": 1, "times": 2})
     assert await talk.ask("hello") == "SMALL TALK"
     assert [r["status"] for r in api.log()["requests"]] == [503, 503, 200]
 
 
-async def test_a_cut_answer_is_an_error_and_not_silence(api: Emulator) -> None:
+async def test_a_cut_stream_is_reported_as_an_error(api: Emulator) -> None:
     talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
     api.faults({"on": "create_stream", "end_after": 4})
     assert (await talk.say("hello"))[-1].error_code == "STREAM_CUT"

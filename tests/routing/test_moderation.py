@@ -41,7 +41,7 @@ async def moderate(moderation: Moderation, use: Any, mode: StreamingMode = Strea
 
 
 @pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
-async def test_the_verdict_is_said_in_words_and_carried_as_data(use: Any, mode: StreamingMode) -> None:
+async def test_the_verdict_is_shown_as_a_sentence_and_returned_as_data(use: Any, mode: StreamingMode) -> None:
     moderation = Moderation(json.dumps(VERDICT))
     event = await moderate(moderation, use, mode)
     assert words(event) == "**Verdict: not safe, spam** (confidence 0.90). It sells."
@@ -50,7 +50,7 @@ async def test_the_verdict_is_said_in_words_and_carried_as_data(use: Any, mode: 
     assert schema["required"] == ["is_safe", "category", "confidence", "reason"]
 
 
-async def test_each_text_is_judged_on_its_own(use: Any) -> None:
+async def test_each_text_is_judged_independently(use: Any) -> None:
     moderation = Moderation(json.dumps(VERDICT), json.dumps(SAFE))
     with Emulator(brain=moderation) as api:
         use(api)
@@ -76,7 +76,7 @@ async def test_an_answer_that_stays_invalid_is_reported_as_not_moderated(use: An
     assert (event.error_code, event.output, len(moderation.asked)) == ("INVALID_OUTPUT", None, 2)
 
 
-async def test_a_verdict_that_contradicts_itself_is_not_a_verdict(use: Any) -> None:
+async def test_a_contradictory_verdict_is_reported_as_invalid_output(use: Any) -> None:
     contradiction = json.dumps({**SAFE, "category": "harmful"})
     event = await moderate(Moderation(contradiction, contradiction), use)
     assert (event.error_code, event.output) == ("INVALID_OUTPUT", None)

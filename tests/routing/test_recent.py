@@ -51,7 +51,7 @@ async def read(talk: Talk) -> Session:
     return session
 
 
-async def test_a_turn_reads_the_newest_events_from_a_message_on_and_everybody_else_all(api: Emulator) -> None:
+async def test_a_turn_reads_only_the_newest_events_and_other_readers_read_all(api: Emulator) -> None:
     talk = Talk(build_app())
     await talk.say("hello")
     await small_talk(talk, MANY)
@@ -62,7 +62,7 @@ async def test_a_turn_reads_the_newest_events_from_a_message_on_and_everybody_el
     assert len((await talk.session()).events) == len(await events.whole()) == 2 + 2 * MANY
 
 
-async def test_an_agent_that_has_not_spoken_for_long_goes_on_its_chain_and_hears_what_it_missed(api: Emulator) -> None:
+async def test_an_agent_continues_its_chain_after_many_turns_and_receives_what_it_missed(api: Emulator) -> None:
     talk = Talk(build_app())
     assert await talk.ask("weather in Lisbon") == "WEATHER Lisbon"
     chain = (await talk.session()).events[-1].interaction_id
@@ -75,7 +75,7 @@ async def test_an_agent_that_has_not_spoken_for_long_goes_on_its_chain_and_hears
     assert {str(number) for number in range(MANY)} <= {word for text in said for word in text.split()}
 
 
-async def test_a_chain_that_the_server_forgot_is_begun_anew_with_the_whole_conversation(api: Emulator) -> None:
+async def test_a_deleted_chain_is_rebuilt_from_the_whole_conversation(api: Emulator) -> None:
     talk = Talk(build_app())
     await talk.say("hello")
     await small_talk(talk, MANY)
@@ -85,7 +85,7 @@ async def test_a_chain_that_the_server_forgot_is_begun_anew_with_the_whole_conve
     assert len(creates(api)[-1]["input"]) >= 2 * MANY
 
 
-async def test_a_conversation_that_was_rewound_is_read_as_a_whole(api: Emulator) -> None:
+async def test_a_rewound_conversation_is_read_completely(api: Emulator) -> None:
     talk = Talk(build_app())
     await talk.say("hello")
     await small_talk(talk, MANY)
@@ -94,7 +94,7 @@ async def test_a_conversation_that_was_rewound_is_read_as_a_whole(api: Emulator)
     assert words((await talk.say("hello"))[-1]) == "SMALL TALK"
 
 
-async def test_a_short_conversation_is_read_as_it_is() -> None:
+async def test_a_short_conversation_is_read_completely() -> None:
     sessions = WindowedInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
     await sessions.append_event(session, Event(author="user"))
@@ -105,7 +105,7 @@ async def test_a_short_conversation_is_read_as_it_is() -> None:
     assert len(found.events) == 1
 
 
-async def test_an_event_that_is_delivered_again_is_kept_once() -> None:
+async def test_a_repeated_event_is_stored_once() -> None:
     sessions = WindowedInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
     events = [Event(author="user") for _ in range(3 * WINDOW)]
@@ -117,7 +117,7 @@ async def test_an_event_that_is_delivered_again_is_kept_once() -> None:
     assert found.events == events
 
 
-async def test_the_newest_events_in_a_file_are_found_by_an_index(tmp_path: Path) -> None:
+async def test_sqlite_finds_the_newest_events_by_an_index(tmp_path: Path) -> None:
     file = str(tmp_path / "sessions.db")
     sessions = WindowedSqliteSessions(file)
     await sessions.get_session(app_name="a", user_id="u", session_id="s")

@@ -85,7 +85,7 @@ def restarted(kind: str, folder: Path, before: Talk | None = None) -> Talk:
 
 
 @pytest.mark.nightly
-async def test_two_hundred_turns_with_an_expiry_a_restart_and_a_rewind_lose_nothing_and_stay_flat(
+async def test_200_turns_with_expiry_restart_and_rewind_lose_nothing_and_requests_do_not_grow(
     use: Any, tmp_path: Path
 ) -> None:
     with Emulator(brain=brain) as api:

@@ -62,7 +62,7 @@ def said(process: subprocess.Popen[str]) -> str:
     return process.stdout.readline()
 
 
-def test_a_research_is_one_trace_across_a_sigkill_and_nothing_private_is_exported_or_logged(
+def test_a_research_run_is_one_trace_across_a_sigkill_without_private_data(
     collector: Collector, tmp_path: Path, use: Any
 ) -> None:
     log = tmp_path / "stderr.log"
@@ -105,7 +105,7 @@ def jobs(collector: Collector) -> dict[str, int]:
 
 
 @pytest.mark.nightly
-def test_adk_web_exports_by_the_standard_variables_and_no_contents(
+def test_adk_web_exports_by_the_standard_otel_variables_without_contents(
     collector: Collector, tmp_path: Path, use: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("OTEL_EXPORTER_OTLP_ENDPOINT", collector.url)
@@ -132,7 +132,7 @@ def model_spans(collector: Collector) -> list[Any]:
 
 
 @pytest.mark.nightly
-def test_off_means_that_nothing_is_imported_traced_or_written_down(tmp_path: Path, use: Any) -> None:
+def test_disabled_telemetry_imports_and_traces_nothing(tmp_path: Path, use: Any) -> None:
     with Emulator(brain=research_brain, speed=0) as api:
         use(api)
         with replica("", tmp_path / "stderr.log") as process:
@@ -142,7 +142,7 @@ def test_off_means_that_nothing_is_imported_traced_or_written_down(tmp_path: Pat
             assert process.stdout.read().splitlines()[-1] == "completed trace='' sdk=False"
 
 
-def test_what_is_missing_is_named_with_the_next_step(monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_invalid_endpoint_or_missing_exporter_is_reported_with_the_fix(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(
         TelemetryError, match=r"'localhost:4318' is not an address of a collector: write http://HOST:4318"
     ):
@@ -165,7 +165,7 @@ def test_cloud_trace_without_credentials_or_project_says_what_to_set(
         setup_telemetry(None, True)
 
 
-def test_adk_sets_up_no_exporters_beside_ours_and_captures_no_contents(
+def test_adk_adds_no_exporters_of_its_own_and_captures_no_contents(
     collector: Collector, use: Any, tmp_path: Path
 ) -> None:
     script = (

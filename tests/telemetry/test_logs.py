@@ -37,7 +37,7 @@ def entries(capsys: pytest.CaptureFixture[str]) -> list[dict[str, Any]]:
     return [json.loads(line) for line in capsys.readouterr().err.splitlines()]
 
 
-def test_a_record_is_an_object_with_its_trace_and_its_research(
+def test_a_log_record_is_a_json_object_with_its_trace_and_job(
     recorded: Recorded, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
@@ -58,7 +58,7 @@ def test_a_record_is_an_object_with_its_trace_and_its_research(
     }
 
 
-def test_a_record_that_names_a_research_belongs_to_it(capsys: pytest.CaptureFixture[str]) -> None:
+def test_a_log_record_that_names_a_job_carries_the_job_id(capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(json=True, contents=False)
     logging.getLogger("tools.x").info("%s was orphaned and is resumed", JOB.id)
     (entry,) = entries(capsys)
@@ -66,7 +66,7 @@ def test_a_record_that_names_a_research_belongs_to_it(capsys: pytest.CaptureFixt
 
 
 @pytest.mark.parametrize("json_lines", [True, False])
-def test_prompts_addresses_and_words_of_exceptions_are_not_logged(
+def test_prompts_urls_and_exception_messages_are_not_logged(
     json_lines: bool, capsys: pytest.CaptureFixture[str]
 ) -> None:
     setup_logging(json=json_lines, contents=False)
@@ -93,7 +93,7 @@ def test_prompts_addresses_and_words_of_exceptions_are_not_logged(
 
 @pytest.mark.parametrize("contents", [True, False])
 @pytest.mark.parametrize("json_lines", [True, False])
-def test_a_secret_is_masked_wherever_it_stands(
+def test_secrets_are_masked_in_every_log_record(
     json_lines: bool, contents: bool, capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("DESK_WEBHOOK_SECRETS", "plain+SECRET5,whsec_SECRET6")
@@ -115,7 +115,7 @@ def test_a_secret_is_masked_wherever_it_stands(
     assert "db.example.org" in said
 
 
-def test_contents_are_logged_when_they_are_asked_for(capsys: pytest.CaptureFixture[str]) -> None:
+def test_contents_are_logged_when_enabled(capsys: pytest.CaptureFixture[str]) -> None:
     setup_logging(json=True, contents=True)
     setup_adk_logger(logging.DEBUG)
     logging.getLogger("google_adk.models").debug("LLM Request: my PROMPT")

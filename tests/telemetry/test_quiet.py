@@ -38,7 +38,7 @@ class Witness(BasePlugin):
     ],
     ids=["nobody", "nobody, but asked for", "somebody"],
 )
-async def test_a_turn_describes_itself_at_length_only_to_somebody(
+async def test_detailed_telemetry_is_recorded_only_with_a_tracer_provider_or_on_request(
     provider: trace.TracerProvider,
     wished: TelemetryConfig | None,
     used: TelemetryConfig | None,

@@ -48,7 +48,7 @@ async def lines_of(desk: Desk, service: Research, job: Job) -> list[str]:
     return await watching
 
 
-async def test_a_research_is_one_trace_of_its_order_and_of_following_it(desk: Desk, recorded: Recorded) -> None:
+async def test_a_research_run_is_one_trace_with_an_order_span_and_a_follow_span(desk: Desk, recorded: Recorded) -> None:
     service = desk.service()
     with tracer.start_as_current_span("turn") as turn:
         job, _ = await service.start(ORDER)
@@ -79,9 +79,7 @@ async def test_a_research_is_one_trace_of_its_order_and_of_following_it(desk: De
     assert recorded.grown() == {("research.follow.duration", "completed"): 1}
 
 
-async def test_whoever_takes_a_research_up_goes_on_with_its_trace_and_links_its_own(
-    desk: Desk, recorded: Recorded
-) -> None:
+async def test_a_second_follower_continues_the_trace_and_links_its_own_turn(desk: Desk, recorded: Recorded) -> None:
     first = desk.service()
     job, watching = await begin(desk, first)
     await first.close()
@@ -99,7 +97,7 @@ async def test_whoever_takes_a_research_up_goes_on_with_its_trace_and_links_its_
     assert ("research.resumes", "stream") not in grown
 
 
-async def test_a_stream_that_breaks_and_is_attached_to_again_is_counted(desk: Desk, recorded: Recorded) -> None:
+async def test_a_resumed_stream_is_counted(desk: Desk, recorded: Recorded) -> None:
     desk.api.faults({"on": "create_stream", "end_after": 2})
     service = desk.service()
     job, _ = await service.start(ORDER)
@@ -127,7 +125,7 @@ async def test_unknown_starts_and_stalls_are_counted_once_each(desk: Desk, recor
     assert states == {"start_unknown", "stalled"}
 
 
-async def test_no_span_holds_a_word_of_brief_report_user_or_session(desk: Desk, recorded: Recorded) -> None:
+async def test_no_span_contains_text_of_brief_report_user_or_session(desk: Desk, recorded: Recorded) -> None:
     order = replace(ORDER, user="lovelace")  # "ada" may stand in any hexadecimal id
     service = desk.service()
     job, _ = await service.start(order)
@@ -143,7 +141,7 @@ async def test_no_span_holds_a_word_of_brief_report_user_or_session(desk: Desk, 
     assert refused.status.description is None
 
 
-async def test_a_span_of_a_model_names_its_interaction_status_and_tokens(use: Any, recorded: Recorded) -> None:
+async def test_a_model_span_names_its_interaction_status_and_tokens(use: Any, recorded: Recorded) -> None:
     with Emulator(brain=conversation_brain, speed=0) as api:
         use(api)
         talk = Talk(build_app())
@@ -159,7 +157,7 @@ async def test_a_span_of_a_model_names_its_interaction_status_and_tokens(use: An
         assert int(str((span.attributes or {})["gen_ai.usage.input_tokens"])) > 0
 
 
-def test_an_exported_span_says_the_kind_of_an_error_and_not_its_words(recorded: Recorded) -> None:
+def test_an_exported_span_contains_the_error_type_but_not_its_message(recorded: Recorded) -> None:
     with pytest.raises(ValueError), tracer.start_as_current_span("failing"):
         raise ValueError("the prompt was: my secret")
     (span,) = recorded.spans("failing")

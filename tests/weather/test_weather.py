@@ -137,7 +137,7 @@ def weather(service: Service, naps: list[float]) -> Weather:
     )
 
 
-async def test_the_weather_of_a_place_is_told_with_its_place_time_and_source(weather: Weather) -> None:
+async def test_a_weather_result_contains_its_place_time_and_source(weather: Weather) -> None:
     result = await weather.get_weather("paris")
 
     assert result["place"] == {
@@ -165,7 +165,7 @@ async def test_the_weather_of_a_place_is_told_with_its_place_time_and_source(wea
     json.dumps(result)
 
 
-async def test_seven_days_are_told_in_order_with_their_own_values(weather: Weather) -> None:
+async def test_a_seven_day_forecast_lists_each_day_in_order_with_its_values(weather: Weather) -> None:
     result = await weather.get_weather("Paris", days=7)
 
     assert len(result["days"]) == 7
@@ -182,7 +182,7 @@ async def test_seven_days_are_told_in_order_with_their_own_values(weather: Weath
     }
 
 
-async def test_imperial_units_are_asked_for_and_named(weather: Weather, service: Service) -> None:
+async def test_imperial_units_are_requested_and_named_in_the_result(weather: Weather, service: Service) -> None:
     result = await weather.get_weather("Paris", units="imperial")
 
     _, query = service.requests[-1]
@@ -192,7 +192,7 @@ async def test_imperial_units_are_asked_for_and_named(weather: Weather, service:
     assert result["units"]["temperature"] == "°F"
 
 
-async def test_synthetic_values_are_never_called_open_meteo(weather: Weather, service: Service) -> None:
+async def test_synthetic_values_are_never_attributed_to_open_meteo(weather: Weather, service: Service) -> None:
     service.synthetic = True
 
     result = await weather.get_weather("Paris")
@@ -201,7 +201,7 @@ async def test_synthetic_values_are_never_called_open_meteo(weather: Weather, se
     assert result["source"] == "interactions-emulator (synthetic values, not real weather)"
 
 
-async def test_coordinates_go_to_the_forecast_without_a_search(weather: Weather, service: Service) -> None:
+async def test_coordinates_are_used_without_a_geocoding_request(weather: Weather, service: Service) -> None:
     result = await weather.get_weather("48.85, 2.35")
 
     assert [path for path, _ in service.requests] == ["/v1/forecast"]
@@ -209,7 +209,7 @@ async def test_coordinates_go_to_the_forecast_without_a_search(weather: Weather,
     assert result["place"]["timezone"] == "Europe/Paris"
 
 
-async def test_an_ambiguous_place_offers_candidates_that_are_understood(weather: Weather) -> None:
+async def test_an_ambiguous_place_returns_candidates_that_can_be_used_as_input(weather: Weather) -> None:
     error = (await weather.get_weather("Springfield"))["error"]
 
     assert error["code"] == "ambiguous_place"
@@ -226,7 +226,7 @@ async def test_an_ambiguous_place_offers_candidates_that_are_understood(weather:
     "qualified",
     ["Springfield, Illinois", "springfield, IL", "Springfield, Il., USA", "Springfield,Illinois,us"],
 )
-async def test_a_region_or_a_state_abbreviation_says_which_place(weather: Weather, qualified: str) -> None:
+async def test_a_region_or_state_abbreviation_selects_the_place(weather: Weather, qualified: str) -> None:
     assert (await weather.get_weather(qualified))["place"]["region"] == "Illinois"
 
 
@@ -252,14 +252,14 @@ async def test_an_unknown_place_is_an_error_that_says_what_to_try(weather: Weath
         {"place": "95.1, 2.35"},
     ],
 )
-async def test_a_bad_request_is_answered_without_asking_the_service(
+async def test_invalid_arguments_are_rejected_without_a_request_to_the_service(
     weather: Weather, service: Service, arguments: dict[str, Any]
 ) -> None:
     assert (await weather.get_weather(**arguments))["error"]["code"] == "bad_request"
     assert service.requests == []
 
 
-async def test_a_server_error_is_tried_again(weather: Weather, service: Service, naps: list[float]) -> None:
+async def test_a_server_error_is_retried(weather: Weather, service: Service, naps: list[float]) -> None:
     service.script = [Response(status_code=503), Response(status_code=502)]
 
     assert (await weather.get_weather("Paris"))["source"] == "Open-Meteo"
@@ -267,7 +267,7 @@ async def test_a_server_error_is_tried_again(weather: Weather, service: Service,
     assert naps[0] < naps[1] < 1
 
 
-async def test_after_three_server_errors_the_service_is_unreachable(weather: Weather, service: Service) -> None:
+async def test_three_server_errors_are_reported_as_service_unreachable(weather: Weather, service: Service) -> None:
     service.script = [Response(status_code=503) for _ in range(9)]
 
     error = (await weather.get_weather("Paris"))["error"]
@@ -288,7 +288,7 @@ async def test_after_three_server_errors_the_service_is_unreachable(weather: Wea
     ],
     ids=["html", "list", "no coordinates", "no list", "429"],
 )
-async def test_what_is_no_answer_is_unreachable_and_not_tried_again(
+async def test_an_invalid_answer_is_service_unreachable_and_not_retried(
     weather: Weather, service: Service, answer: Response
 ) -> None:
     service.script = [answer]
@@ -297,7 +297,7 @@ async def test_what_is_no_answer_is_unreachable_and_not_tried_again(
     assert len(service.requests) == 1
 
 
-async def test_a_forecast_that_is_none_is_unreachable(weather: Weather, service: Service) -> None:
+async def test_an_invalid_forecast_is_reported_as_service_unreachable(weather: Weather, service: Service) -> None:
     for garbage in (
         {},
         {"current": {"time": "soon"}, "daily": {"time": []}},
@@ -307,7 +307,7 @@ async def test_a_forecast_that_is_none_is_unreachable(weather: Weather, service:
         assert (await weather.get_weather("Paris"))["error"]["code"] == "service_unreachable"
 
 
-async def test_a_value_that_the_service_left_out_is_none(weather: Weather, service: Service) -> None:
+async def test_a_value_missing_from_the_answer_is_none(weather: Weather, service: Service) -> None:
     answer = forecast(1)
     del answer["daily"]["precipitation_probability_max"], answer["current"]["weather_code"]
     service.script = [JSONResponse({"results": [PARIS]}), JSONResponse(answer)]
@@ -318,7 +318,7 @@ async def test_a_value_that_the_service_left_out_is_none(weather: Weather, servi
     assert result["current"]["conditions"] is None
 
 
-async def test_the_reason_of_a_refusal_is_passed_on(weather: Weather, service: Service) -> None:
+async def test_the_reason_of_a_refused_request_is_passed_on(weather: Weather, service: Service) -> None:
     service.script = [JSONResponse({"error": True, "reason": "Parameter count is odd"}, status_code=400)]
 
     error = (await weather.get_weather("Paris"))["error"]
@@ -327,7 +327,7 @@ async def test_the_reason_of_a_refusal_is_passed_on(weather: Weather, service: S
     assert "Parameter count is odd" in error["message"]
 
 
-async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> None:
+async def test_a_refused_connection_is_retried_and_a_timeout_is_not() -> None:
     for failure, attempts in ((httpx2.ConnectError("refused"), 3), (httpx2.ReadTimeout("slow"), 1)):
         asked: list[str] = []
 
@@ -348,7 +348,7 @@ async def test_a_refused_connection_is_tried_again_and_a_timeout_is_not() -> Non
         assert len(asked) == attempts
 
 
-async def test_the_tool_asks_the_servers_of_the_backend(
+async def test_the_weather_tool_uses_the_urls_of_the_backend(
     weather: Weather, service: Service, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     urls = (weather.server.geocoding_url, weather.server.forecast_url)

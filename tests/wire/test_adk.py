@@ -67,7 +67,9 @@ def new_assistant(client: Client) -> LlmAgent:
 
 
 @pytest.mark.parametrize("mode", STREAMING)
-async def test_an_agent_calls_a_tool_and_tells_its_result(desk: tuple[Emulator, Client], mode: StreamingMode) -> None:
+async def test_an_adk_agent_calls_a_tool_and_reports_its_result(
+    desk: tuple[Emulator, Client], mode: StreamingMode
+) -> None:
     api, client = desk
     events = await Conversation(new_assistant(client), mode).say("What is the weather in Lisbon?")
     calls = [call for event in events if not event.partial for call in event.get_function_calls()]
@@ -77,7 +79,7 @@ async def test_an_agent_calls_a_tool_and_tells_its_result(desk: tuple[Emulator, 
 
 
 @pytest.mark.parametrize("mode", STREAMING)
-async def test_turns_of_an_agent_are_one_chain(desk: tuple[Emulator, Client], mode: StreamingMode) -> None:
+async def test_turns_of_an_adk_agent_form_one_chain(desk: tuple[Emulator, Client], mode: StreamingMode) -> None:
     api, client = desk
     conversation = Conversation(new_assistant(client), mode)
     first = await conversation.say("Hello, my name is Ada.")
@@ -90,7 +92,7 @@ async def test_turns_of_an_agent_are_one_chain(desk: tuple[Emulator, Client], mo
     assert "What is my name?" in str(told[0]) and "Hello" not in str(told[0])  # the chain knows the rest
 
 
-async def test_an_agent_that_google_runs_researches_and_reports(desk: tuple[Emulator, Client]) -> None:
+async def test_an_adk_managed_agent_returns_a_research_report(desk: tuple[Emulator, Client]) -> None:
     api, client = desk
     agent = ManagedAgent(
         name="researcher",

@@ -13,7 +13,7 @@ from tests.wire.brains import EVERY_STEP, REPORT, WAIT
 from tests.wire.conftest import AGENT, MODEL, Wire
 
 
-async def test_the_sdk_creates_and_gets(client: genai.Client) -> None:
+async def test_the_sdk_creates_and_gets_an_interaction(client: genai.Client) -> None:
     made = await client.aio.interactions.create(model=MODEL, input="hello", labels={"team": "docs"})
     assert (made.status, made.output_text, made.model) == ("completed", "You said: hello", MODEL)
     assert made.usage.total_tokens == made.usage.total_input_tokens + made.usage.total_output_tokens
@@ -22,7 +22,7 @@ async def test_the_sdk_creates_and_gets(client: genai.Client) -> None:
     assert same.usage.total_tokens == made.usage.total_tokens
 
 
-async def test_the_sdk_streams(client: genai.Client) -> None:
+async def test_the_sdk_streams_an_answer(client: genai.Client) -> None:
     kinds, text = [], ""
     async for event in await client.aio.interactions.create(model=MODEL, input="hello", stream=True):
         kinds.append(event.event_type)
@@ -39,7 +39,7 @@ async def test_the_sdk_streams(client: genai.Client) -> None:
     ]
 
 
-def test_the_sdk_goes_round_with_a_function(client: genai.Client) -> None:
+def test_the_sdk_completes_a_function_call_round_trip(client: genai.Client) -> None:
     tools = [{"type": "function", "name": "weather", "parameters": {"type": "object"}}]
     asked = client.interactions.create(model=MODEL, input="weather in Bonn", tools=tools)
     call = asked.steps[-1]
@@ -49,7 +49,7 @@ def test_the_sdk_goes_round_with_a_function(client: genai.Client) -> None:
     assert (told.status, told.output_text) == ("completed", "results: [{'celsius': 21}]")
 
 
-async def test_the_sdk_follows_a_research_and_cancels_and_deletes(client: genai.Client) -> None:
+async def test_the_sdk_streams_resumes_cancels_and_deletes_a_research_run(client: genai.Client) -> None:
     interactions = client.aio.interactions
     stream = await interactions.create(agent=AGENT, input="tides", background=True, stream=True)
     events = [event async for event in stream]
@@ -60,7 +60,7 @@ async def test_the_sdk_follows_a_research_and_cancels_and_deletes(client: genai.
     assert await interactions.delete(done.id) is None
 
 
-def test_every_kind_of_step_and_event_is_strictly_valid(wire: Wire) -> None:
+def test_every_step_and_event_type_passes_strict_validation(wire: Wire) -> None:
     tools = [{"type": "function", "name": "look"}, {"type": "google_search"}]
     events = list(wire.stream({"model": MODEL, "input": "every step", "tools": tools, "service_tier": "flex"}))
     stored = wire.get(events[0]["interaction"]["id"])
@@ -70,7 +70,7 @@ def test_every_kind_of_step_and_event_is_strictly_valid(wire: Wire) -> None:
     assert events[-1]["interaction"]["usage"] == stored["usage"]
 
 
-def test_usage_counts_what_was_read_and_written(wire: Wire) -> None:
+def test_usage_counts_input_output_and_thought_tokens(wire: Wire) -> None:
     first = wire.create({"model": MODEL, "input": "hello"})
     second = wire.create({"model": MODEL, "input": "hello", "previous_interaction_id": first["id"]})
     whole = wire.create({"model": MODEL, "input": "every step"})["usage"]
@@ -83,7 +83,7 @@ def test_usage_counts_what_was_read_and_written(wire: Wire) -> None:
     assert whole["total_tokens"] == sum(whole[part] for part in parts)
 
 
-def test_deltas_put_together_are_the_step(wire: Wire) -> None:
+def test_concatenated_deltas_equal_the_stored_step(wire: Wire) -> None:
     events = list(wire.stream({"model": MODEL, "input": "every step"}))
     deltas: dict[int, list[dict]] = {}
     for event in events:
@@ -98,7 +98,7 @@ def test_deltas_put_together_are_the_step(wire: Wire) -> None:
     assert json.loads(arguments) == EVERY_STEP[-1]["arguments"]
 
 
-def test_events_are_numbered_and_each_is_one_line(wire: Wire) -> None:
+def test_each_event_has_a_unique_id_and_one_data_line(wire: Wire) -> None:
     text = "a\u2028b\u2029c\x85d\ne"
     raw = wire.http.post("/interactions", json={"model": MODEL, "input": text, "stream": True}).text
     frames = raw.removesuffix("event: done\ndata: [DONE]\n\n").split("\n\n")[:-1]
@@ -112,7 +112,7 @@ def test_events_are_numbered_and_each_is_one_line(wire: Wire) -> None:
     assert "".join(event["delta"]["text"] for event in events if "delta" in event) == f"You said: {text}"
 
 
-def test_input_is_shown_only_when_asked_for(wire: Wire) -> None:
+def test_input_is_returned_only_if_requested(wire: Wire) -> None:
     made = wire.create({"model": MODEL, "input": "hello"})
     assert [step["type"] for step in wire.get(made["id"])["steps"]] == ["model_output"]
     whole = wire.get(made["id"], include_input="true")["steps"]
@@ -120,13 +120,13 @@ def test_input_is_shown_only_when_asked_for(wire: Wire) -> None:
     assert whole[1:] == made["steps"]
 
 
-def test_input_comes_in_four_shapes(wire: Wire) -> None:
+def test_input_is_accepted_in_four_forms(wire: Wire) -> None:
     content = {"type": "text", "text": "hello"}
     for given in ("hello", content, [content], [{"type": "user_input", "content": [content]}]):
         assert wire.create({"model": MODEL, "input": given})["steps"][0]["content"][0]["text"] == "You said: hello"
 
 
-def test_any_version_and_vertex_paths_serve_the_same_interactions(api: Emulator, wire: Wire) -> None:
+def test_all_api_versions_and_vertex_paths_serve_the_same_interactions(api: Emulator, wire: Wire) -> None:
     wire.http.base_url = api.url
     vertex = "/v1beta1/projects/p/locations/global/interactions"
     bearer = {"x-goog-api-key": "", "authorization": "Bearer token"}
@@ -135,7 +135,7 @@ def test_any_version_and_vertex_paths_serve_the_same_interactions(api: Emulator,
         assert wire.good(wire.http.get(f"{path}/{made['id']}"))["id"] == made["id"]
 
 
-def test_all_it_says_can_be_told_from_gemini(wire: Wire) -> None:
+def test_the_emulator_identifies_itself_in_headers_ids_and_the_index_page(wire: Wire) -> None:
     response = wire.http.post("/interactions", json={"model": MODEL, "input": "hello"})
     assert response.headers["server"] == f"interactions-emulator/{__version__}"
     assert re.fullmatch(r"v1_emu_[A-Za-z0-9_-]{24}", response.json()["id"])
@@ -143,7 +143,7 @@ def test_all_it_says_can_be_told_from_gemini(wire: Wire) -> None:
     assert (about["name"], about["version"], about["documents"]) == ("interactions-emulator", __version__, 0)
 
 
-def test_a_brain_that_breaks_ends_the_interaction_as_failed(wire: Wire) -> None:
+def test_an_exception_in_the_brain_ends_the_interaction_as_failed(wire: Wire) -> None:
     events = list(wire.stream({"model": MODEL, "input": "break"}))
     assert [event["event_type"] for event in events[-2:]] == ["error", "interaction.completed"]
     assert events[-1]["interaction"]["status"] == "failed"
@@ -152,7 +152,7 @@ def test_a_brain_that_breaks_ends_the_interaction_as_failed(wire: Wire) -> None:
     assert len(stored["steps"]) == 1
 
 
-def test_an_answer_goes_on_when_its_stream_is_left(held: Emulator, wire: Wire) -> None:
+def test_an_interaction_continues_after_its_stream_is_closed(held: Emulator, wire: Wire) -> None:
     started = wire.stream({"model": MODEL, "input": "slowly"})
     interaction_id = next(started)["interaction"]["id"]
     started.close()
@@ -161,7 +161,7 @@ def test_an_answer_goes_on_when_its_stream_is_left(held: Emulator, wire: Wire) -
     assert wire.get(interaction_id)["steps"][0]["content"][0]["text"] == "Slow and steady."
 
 
-def test_an_answer_goes_on_when_a_waiting_client_is_gone(held: Emulator) -> None:
+def test_an_interaction_continues_after_a_waiting_client_disconnects(held: Emulator) -> None:
     body = json.dumps({"model": MODEL, "input": "slowly"})
     head = f"POST /v1/interactions HTTP/1.1\r\nhost: x\r\nx-goog-api-key: k\r\ncontent-length: {len(body)}\r\n\r\n"
     with socket.create_connection(("127.0.0.1", held.port)) as connection:

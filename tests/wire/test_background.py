@@ -13,7 +13,7 @@ from tests.wire.conftest import Wire, research
 STEPS = len(RESEARCH)
 
 
-def test_a_run_goes_as_far_as_virtual_time_lets_it(held: Emulator, wire: Wire) -> None:
+def test_a_background_run_progresses_with_virtual_time(held: Emulator, wire: Wire) -> None:
     run = wire.create(research())
     assert (run["status"], run["steps"], "usage" in run) == ("in_progress", [], False)
     for done in range(1, STEPS):
@@ -26,7 +26,7 @@ def test_a_run_goes_as_far_as_virtual_time_lets_it(held: Emulator, wire: Wire) -
     assert (ended["status"], ended["steps"]) == ("completed", RESEARCH)
 
 
-def test_one_long_advance_is_the_same_as_many_short_ones(held: Emulator, wire: Wire) -> None:
+def test_one_long_advance_equals_many_short_ones(held: Emulator, wire: Wire) -> None:
     run = wire.create(research())
     held.advance(STEPS * WAIT)
     ended = wire.get(run["id"])
@@ -42,7 +42,7 @@ def test_answers_show_real_times_although_virtual_time_runs_ahead(api: Emulator,
     assert began <= shown[0] <= shown[1] <= time.time()
 
 
-def test_a_stream_resumes_strictly_after_the_cursor_and_goes_on_live(held: Emulator, wire: Wire) -> None:
+def test_a_stream_resumes_after_the_cursor_and_continues_live(held: Emulator, wire: Wire) -> None:
     first = wire.stream(research())
     seen = [next(first) for _ in range(2)]
     held.advance(WAIT)
@@ -57,7 +57,7 @@ def test_a_stream_resumes_strictly_after_the_cursor_and_goes_on_live(held: Emula
     assert seen[-1]["interaction"]["status"] == "completed"
 
 
-def test_many_follow_one_run(held: Emulator, wire: Wire) -> None:
+def test_several_clients_can_stream_the_same_run(held: Emulator, wire: Wire) -> None:
     run = wire.create(research())
     heard: list[list[str]] = [[], [], []]
 
@@ -86,7 +86,7 @@ def test_cancelling_ends_the_run_and_its_streams(held: Emulator, wire: Wire) -> 
     assert again == cancelled == wire.get(interaction_id)
 
 
-def test_a_deleted_run_is_gone_and_its_streams_end(held: Emulator, wire: Wire) -> None:
+def test_deleting_a_run_removes_it_and_ends_its_streams(held: Emulator, wire: Wire) -> None:
     stream = wire.stream(research())
     interaction_id = next(stream)["interaction"]["id"]
     response = wire.http.delete(f"/interactions/{interaction_id}")
@@ -97,7 +97,7 @@ def test_a_deleted_run_is_gone_and_its_streams_end(held: Emulator, wire: Wire) -
     assert held.interactions() == []
 
 
-def test_time_runs_as_fast_as_it_is_told(held: Emulator, wire: Wire) -> None:
+def test_the_clock_speed_can_be_changed_during_a_run(held: Emulator, wire: Wire) -> None:
     stream = wire.stream(research())
     next(stream)
     wire.http.post(f"{held.url}/_emulator/clock", json={"speed": 10_000}).raise_for_status()

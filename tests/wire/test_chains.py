@@ -39,7 +39,7 @@ def test_history_is_inherited_but_tools_and_instructions_are_not(wire: Wire) -> 
     assert shown(again) == "tools=1 system='x' steps=5"
 
 
-def test_each_call_needs_its_result_before_any_new_input(wire: Wire) -> None:
+def test_each_function_call_needs_its_result_before_new_input(wire: Wire) -> None:
     asked = wire.create({"model": MODEL, "input": "weather in Bonn and Rome", "tools": TOOLS})
     one, two = (step["id"] for step in asked["steps"])
     message = wire.refused(go_on(wire, asked["id"], "never mind"), 400)
@@ -51,7 +51,7 @@ def test_each_call_needs_its_result_before_any_new_input(wire: Wire) -> None:
     wire.good(go_on(wire, asked["id"], [result(two), result(one), late]))
 
 
-def test_results_for_calls_nobody_made_are_refused(wire: Wire) -> None:
+def test_function_results_without_a_matching_call_are_refused(wire: Wire) -> None:
     asked = wire.create({"model": MODEL, "input": "weather in Bonn", "tools": TOOLS})
     call = asked["steps"][0]["id"]
     assert "'fc_9'" in wire.refused(go_on(wire, asked["id"], [result(call), result("fc_9")]), 400)
@@ -61,7 +61,7 @@ def test_results_for_calls_nobody_made_are_refused(wire: Wire) -> None:
     assert "Missing call_id in content of type function_result" in wire.refused(nameless, 400)
 
 
-def test_a_history_replayed_by_the_client_works_and_is_checked_too(wire: Wire) -> None:
+def test_a_history_sent_by_the_client_is_accepted_and_validated(wire: Wire) -> None:
     history = [
         {"type": "user_input", "content": [{"type": "text", "text": "weather in Bonn"}]},
         {"type": "thought", "signature": "c2ln"},
@@ -77,7 +77,7 @@ def test_a_history_replayed_by_the_client_works_and_is_checked_too(wire: Wire) -
 
 
 @pytest.mark.parametrize("how", ["unknown", "deleted", "unstored", "ancestor deleted"])
-def test_a_chain_whose_links_are_gone_is_not_found(wire: Wire, how: str) -> None:
+def test_continuing_a_missing_or_deleted_chain_returns_404(wire: Wire, how: str) -> None:
     first = wire.create({"model": MODEL, "input": "a", "store": how != "unstored"})
     last = wire.good(go_on(wire, first["id"], "b")) if how == "ancestor deleted" else first
     if "deleted" in how:

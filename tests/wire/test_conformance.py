@@ -94,7 +94,7 @@ def play(server: Emulator) -> Play:
 
 
 @pytest.mark.parametrize(("client", "flow"), PLAYED)
-def test_a_client_plays_a_flow(play: Play, client: str, flow: str) -> None:
+def test_each_official_client_completes_each_flow(play: Play, client: str, flow: str) -> None:
     lines, complaints = play(client)
     assert flow in lines, f"{flow} was not played: {complaints}"
     assert "skipped" not in lines[flow], lines[flow]["skipped"]
@@ -103,7 +103,7 @@ def test_a_client_plays_a_flow(play: Play, client: str, flow: str) -> None:
 
 @pytest.mark.parametrize("client", CLIENTS)
 @pytest.mark.nightly
-def test_a_server_that_deviates_is_found(client: str) -> None:
+def test_the_flows_detect_a_server_that_repeats_events(client: str) -> None:
     with Emulator(brain=brain, faults=[{"on": "stream", "repeat_after": 3, "times": 0}]) as deviating:
         played = run(client, deviating.url)
     lines = [json.loads(line) for line in played.stdout.splitlines()]
@@ -115,14 +115,14 @@ def test_a_server_that_deviates_is_found(client: str) -> None:
 
 
 @pytest.mark.parametrize("client", CLIENT)
-def test_without_a_key_the_real_service_is_not_asked(client: str) -> None:
+def test_the_real_service_is_not_called_without_a_key(client: str) -> None:
     played = run(client, "--live")
     assert (played.returncode, played.stdout) == (2, "")
     assert "set GEMINI_API_KEY" in played.stderr
 
 
 @pytest.mark.parametrize("client", CLIENT)
-def test_the_real_service_is_asked_what_is_cheap_and_the_key_stays_secret(client: str) -> None:
+def test_live_mode_plays_only_cheap_flows_and_does_not_print_the_key(client: str) -> None:
     with Emulator(brain=brain) as service:
         played = run(client, "--live", GEMINI_API_KEY="a-secret", GOOGLE_GEMINI_BASE_URL=service.url)
         asked = {line["target"] for line in service.interactions()}

@@ -17,7 +17,7 @@ from tests.wire.test_process import Process, advance, process
 __all__ = ["process"]
 
 
-def test_a_crash_loses_the_answer_and_not_the_run(tmp_path: Path) -> None:
+def test_a_crash_after_acceptance_loses_the_response_but_not_the_run(tmp_path: Path) -> None:
     with Emulator(brain=brain, state=tmp_path / "interactions.db", speed=0) as api:
         wire = Wire(api.url)
         api.faults({"on": "create", "crash": True, "after_accept": True})
@@ -30,7 +30,7 @@ def test_a_crash_loses_the_answer_and_not_the_run(tmp_path: Path) -> None:
         assert Wire(api.url).get(line["id"])["steps"] == RESEARCH
 
 
-def test_a_crash_before_the_server_has_accepted_anything_leaves_nothing(tmp_path: Path) -> None:
+def test_a_crash_before_acceptance_leaves_no_interaction(tmp_path: Path) -> None:
     with Emulator(brain=brain, state=tmp_path / "interactions.db") as api:
         with pytest.raises(httpx2.TransportError):
             Wire(api.url).create({"model": MODEL, "input": "hello"}, **{"x-emulator-fault": '{"crash": true}'})
@@ -38,7 +38,7 @@ def test_a_crash_before_the_server_has_accepted_anything_leaves_nothing(tmp_path
         assert (api.interactions(), api.log()["creates"]) == ([], 0)
 
 
-def test_a_process_really_dies_in_the_middle_of_a_stream_and_goes_on_where_it_was(process: Process) -> None:
+def test_a_process_killed_during_a_stream_resumes_it_after_a_restart(process: Process) -> None:
     options = ("--speed", "0", "--scenarios", "scenarios.yaml", "--state", "interactions.db")
     child, url = process.serve(*options)
     wire = Wire(url)
@@ -58,7 +58,7 @@ def test_a_process_really_dies_in_the_middle_of_a_stream_and_goes_on_where_it_wa
     assert heard[-1]["event_type"] == "interaction.completed"
 
 
-def test_a_zombie_is_accepted_and_never_moves_on(tmp_path: Path) -> None:
+def test_a_zombie_run_is_accepted_and_never_progresses(tmp_path: Path) -> None:
     with Emulator(brain=brain, state=tmp_path / "interactions.db", speed=0) as api:
         wire = Wire(api.url)
         api.faults({"on": "create", "zombie": True})
@@ -70,7 +70,7 @@ def test_a_zombie_is_accepted_and_never_moves_on(tmp_path: Path) -> None:
         assert wire.good(wire.http.post(f"/interactions/{run}/cancel"))["status"] == "cancelled"
 
 
-def test_events_can_come_slowly(api: Emulator, wire: Wire) -> None:
+def test_a_stream_with_delayed_events_still_completes(api: Emulator, wire: Wire) -> None:
     events = list(wire.stream({"model": MODEL, "input": "hello"}, {"event_delay_ms": 1}))
     assert events[-1]["event_type"] == "interaction.completed"
 

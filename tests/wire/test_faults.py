@@ -45,7 +45,7 @@ def follow(wire: Wire, fault: dict[str, Any]) -> tuple[list[dict[str, Any]], Bas
     ],
     ids=str,
 )
-def test_a_spoiled_stream_leaves_the_run_whole(
+def test_a_stream_fault_does_not_affect_the_stored_run(
     api: Emulator, wire: Wire, fault: dict[str, Any], events: int, ending: type[BaseException] | None
 ) -> None:
     seen, error = follow(wire, fault)
@@ -57,26 +57,26 @@ def test_a_spoiled_stream_leaves_the_run_whole(
     assert [event for event in seen if "event_id" in event] == whole[: len(seen) - ("error_after" in fault)]
 
 
-def test_a_cut_inside_an_event_sends_part_of_it(wire: Wire) -> None:
+def test_cut_inside_sends_only_part_of_an_event(wire: Wire) -> None:
     assert raw(wire, {"cut_inside": 1}).rpartition("\n\n")[2].startswith("event: interaction.status_update\nda")
 
 
-def test_the_array_of_a_cut_stands_bare_in_the_stream(wire: Wire) -> None:
+def test_array_after_writes_a_bare_json_array_into_the_stream(wire: Wire) -> None:
     tail = raw(wire, {"array_after": 2}).rpartition("\n\n")[2]
     assert json.loads(tail)[0]["error"]["status"] == "UNAVAILABLE"
 
 
-def test_garbage_is_no_event(wire: Wire) -> None:
+def test_garbage_after_inserts_a_line_that_is_not_an_event(wire: Wire) -> None:
     lines = raw(wire, {"garbage_after": 2}).splitlines()
     assert [line for line in lines if line and not line.startswith(("event: ", "data: "))]
 
 
-def test_an_error_in_the_stream_has_no_cursor(wire: Wire) -> None:
+def test_an_error_event_in_the_stream_has_no_event_id(wire: Wire) -> None:
     events, _ = follow(wire, {"error_after": 2})
     assert (events[-1]["event_type"], "event_id" in events[-1]) == ("error", False)
 
 
-def test_a_silent_stream_stays_open(api: Emulator, wire: Wire) -> None:
+def test_silence_after_keeps_the_stream_open_without_events(api: Emulator, wire: Wire) -> None:
     stream = wire.stream(BODY, {"silence_after": 2})
     assert [next(stream)["event_type"] for _ in range(2)] == ["interaction.created", "interaction.status_update"]
     (line,) = api.interactions()
@@ -88,7 +88,7 @@ def test_a_silent_stream_stays_open(api: Emulator, wire: Wire) -> None:
     assert wire.get(line["id"])["status"] == "completed"
 
 
-def test_events_can_come_twice_or_in_the_wrong_order_or_from_the_future(wire: Wire) -> None:
+def test_events_can_be_repeated_swapped_or_of_an_unknown_type(wire: Wire) -> None:
     def heard(fault: dict[str, Any]) -> list[int]:
         numbers = re.findall(r'"event_id": ?"evt_[^"]*_(\d+)"', raw(wire, fault))
         return [int(number) for number in numbers]
@@ -100,7 +100,7 @@ def test_events_can_come_twice_or_in_the_wrong_order_or_from_the_future(wire: Wi
 
 
 @pytest.mark.parametrize("accepted", [False, True])
-def test_an_answer_can_stay_out_while_the_connection_stays_open(api: Emulator, wire: Wire, accepted: bool) -> None:
+def test_hang_keeps_the_connection_open_without_an_answer(api: Emulator, wire: Wire, accepted: bool) -> None:
     api.faults({"on": "create", "hang": True, "after_accept": accepted})
     with pytest.raises(httpx2.ReadTimeout):
         wire.http.post("/interactions", json=BODY, timeout=0.2)
@@ -109,7 +109,7 @@ def test_an_answer_can_stay_out_while_the_connection_stays_open(api: Emulator, w
     assert api.log()["creates"] == accepted
 
 
-def test_usage_can_be_missing_from_the_stream_and_come_late_in_the_resource(api: Emulator, wire: Wire) -> None:
+def test_usage_can_be_missing_from_the_stream_and_late_in_the_resource(api: Emulator, wire: Wire) -> None:
     events, _ = follow(wire, {"no_usage": True})
     assert "usage" not in events[-1]["interaction"]
     api.faults({"on": "get", "no_usage": True})
@@ -117,7 +117,7 @@ def test_usage_can_be_missing_from_the_stream_and_come_late_in_the_resource(api:
     assert wire.get(events[0]["interaction"]["id"])["usage"]["total_tokens"] > 0
 
 
-def test_a_status_comes_instead_of_the_answer(api: Emulator, wire: Wire) -> None:
+def test_a_status_fault_replaces_the_answer_and_creates_nothing(api: Emulator, wire: Wire) -> None:
     api.faults({"on": "create", "status": 429, "retry_after_ms": 1500})
     response = wire.http.post("/interactions", json=BODY)
     assert response.json()["error"]["code"] == "resource_exhausted"
@@ -126,7 +126,7 @@ def test_a_status_comes_instead_of_the_answer(api: Emulator, wire: Wire) -> None
     wire.create(BODY)
 
 
-def test_a_dropped_request_is_not_carried_out(api: Emulator, wire: Wire) -> None:
+def test_a_dropped_request_is_not_executed(api: Emulator, wire: Wire) -> None:
     api.faults({"on": "create", "drop": True})
     with pytest.raises(httpx2.RemoteProtocolError):
         wire.create(BODY)
@@ -153,7 +153,7 @@ def test_a_cancel_can_be_refused(held: Emulator, wire: Wire) -> None:
     assert wire.get(run["id"])["status"] == "in_progress"
 
 
-def test_faults_choose_their_requests(api: Emulator, wire: Wire) -> None:
+def test_faults_apply_only_to_matching_requests(api: Emulator, wire: Wire) -> None:
     made = wire.create(BODY)
     api.faults(
         {"on": "get", "status": 500, "skip": 1, "times": 2},
@@ -170,7 +170,7 @@ def test_faults_choose_their_requests(api: Emulator, wire: Wire) -> None:
     assert list(wire.resume(made["id"]))
 
 
-def test_create_streams_and_resumed_streams_are_told_apart(api: Emulator, wire: Wire) -> None:
+def test_faults_distinguish_create_streams_from_resumed_streams(api: Emulator, wire: Wire) -> None:
     api.faults({"on": "resume", "end_after": 1}, {"on": "create_stream", "end_after": 2})
     seen, _ = follow(wire, {"no_usage": True})
     api_seen = counted(wire.stream(BODY))
@@ -178,7 +178,7 @@ def test_create_streams_and_resumed_streams_are_told_apart(api: Emulator, wire: 
     assert counted(wire.resume(seen[0]["interaction"]["id"])) == 1
 
 
-def test_faults_can_be_there_from_the_start() -> None:
+def test_faults_can_be_set_when_the_server_starts() -> None:
     with Emulator(brain=brain, faults=[{"on": "stream", "end_after": 1}]) as api:
         wire = Wire(api.url)
         assert counted(wire.stream(BODY)) == 1
@@ -199,7 +199,7 @@ def test_faults_can_be_there_from_the_start() -> None:
     ],
     ids=str,
 )
-def test_a_fault_that_cannot_be_read_is_refused(api: Emulator, wire: Wire, fault: Any, why: str) -> None:
+def test_an_invalid_fault_is_refused_with_the_reason(api: Emulator, wire: Wire, fault: Any, why: str) -> None:
     assert why in wire.refused(wire.http.post(f"{api.url}/_emulator/faults", json=fault), 400)
 
 

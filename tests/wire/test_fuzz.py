@@ -114,7 +114,7 @@ def test_any_json_is_answered_or_refused(http: httpx2.Client, body: Any) -> None
 
 @settings(MANY, max_examples=60)
 @given(body=bodies)
-def test_the_brain_survives_whatever_the_server_lets_in(thinking: httpx2.Client, body: dict[str, Any]) -> None:
+def test_the_brain_handles_every_request_that_passes_validation(thinking: httpx2.Client, body: dict[str, Any]) -> None:
     check(thinking.post("/v1beta/interactions", content=dumped({"model": MODEL, "input": "tides"} | body)))
 
 
@@ -145,7 +145,7 @@ def test_any_path_is_answered_or_refused(
 
 @MANY
 @given(fault=json_values | FAULTS)
-def test_any_fault_is_understood_or_refused(http: httpx2.Client, fault: Any) -> None:
+def test_any_fault_is_accepted_or_refused(http: httpx2.Client, fault: Any) -> None:
     answer = http.post("/_emulator/faults", content=dumped(fault))
     http.delete("/_emulator/faults")
     if not answer.is_success:
@@ -154,7 +154,7 @@ def test_any_fault_is_understood_or_refused(http: httpx2.Client, fault: Any) -> 
 
 @MANY
 @given(body=st.dictionaries(st.sampled_from(["uri", "name", "state", "subscribed_events"]), json_values) | json_values)
-def test_any_webhook_is_taken_or_refused(http: httpx2.Client, body: Any) -> None:
+def test_any_webhook_is_accepted_or_refused(http: httpx2.Client, body: Any) -> None:
     answer = http.post("/v1beta/webhooks", content=dumped(body))
     if not answer.is_success:
         check(answer)

@@ -29,7 +29,7 @@ def client_of(api: Emulator) -> genai.Client:
 
 
 @pytest.mark.parametrize("store", [True, False])
-def test_the_sdk_goes_on_by_itself_until_the_answer_is_whole(hopping: Emulator, store: bool) -> None:
+def test_the_sdk_continues_an_answer_until_it_is_complete(hopping: Emulator, store: bool) -> None:
     with client_of(hopping) as client:
         whole = client.interactions.create(model=MODEL, input="count", store=store)
         texts = [step.content[0].text for step in whole.steps or []]
@@ -42,7 +42,7 @@ def test_the_sdk_goes_on_by_itself_until_the_answer_is_whole(hopping: Emulator, 
     assert hopping.log()["creates"] == 6
 
 
-def test_each_hop_is_an_interaction_and_the_last_one_is_continued(hopping: Emulator) -> None:
+def test_each_hop_is_an_interaction_and_a_chain_continues_from_the_last(hopping: Emulator) -> None:
     wire = Wire(hopping.url)
     first = wire.create({"model": MODEL, "input": "count"})
     assert first["status"] == "requires_continuation"
@@ -61,7 +61,7 @@ def test_each_hop_is_an_interaction_and_the_last_one_is_continued(hopping: Emula
     assert (again["steps"], again["status"]) == (second["steps"], "requires_continuation")
 
 
-def test_a_token_of_nobody_is_refused(hopping: Emulator) -> None:
+def test_an_unknown_continuation_token_is_refused(hopping: Emulator) -> None:
     wire = Wire(hopping.url)
     first = wire.create({"model": MODEL, "input": "count"})
     other = wire.create({"model": MODEL, "input": "hello"})["id"]

@@ -17,7 +17,7 @@ from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import KEY, MODEL, Wire, research
 
 
-def test_a_body_that_is_too_large_is_refused_before_it_is_read(api: Emulator) -> None:
+def test_an_oversized_body_is_refused_before_it_is_read(api: Emulator) -> None:
     with Emulator(brain=brain, limits=ServerLimits(body=1_000)) as small:
         wire = Wire(small.url)
         assert "larger than 1000 bytes" in wire.refused(
@@ -42,7 +42,7 @@ def test_no_more_streams_than_allowed_are_open_at_once() -> None:
             pass
 
 
-def test_of_more_interactions_than_are_kept_the_oldest_that_has_ended_goes() -> None:
+def test_the_oldest_finished_interaction_is_deleted_when_storage_is_full() -> None:
     with Emulator(brain=brain, speed=0, limits=ServerLimits(stored=3)) as api:
         wire = Wire(api.url)
         running = wire.create(research())["id"]
@@ -57,7 +57,7 @@ def test_of_more_interactions_than_are_kept_the_oldest_that_has_ended_goes() -> 
         assert wire.get(running)["status"] == "completed"
 
 
-def test_with_a_token_only_that_is_let_in() -> None:
+def test_a_server_with_a_token_accepts_only_that_token() -> None:
     with Emulator(brain=brain, token="s3cret") as api:
         wire = Wire(api.url)
         body = {"model": MODEL, "input": "hello"}
@@ -67,7 +67,7 @@ def test_with_a_token_only_that_is_let_in() -> None:
         assert "s3cret" not in str(api.log())
 
 
-def test_creates_are_counted_by_who_asked_and_connections_as_they_are_used(api: Emulator, wire: Wire) -> None:
+def test_the_log_counts_creates_by_key_and_numbers_connections(api: Emulator, wire: Wire) -> None:
     body = {"model": MODEL, "input": "hello"}
     wire.create(body)
     wire.create(body)
@@ -80,7 +80,7 @@ def test_creates_are_counted_by_who_asked_and_connections_as_they_are_used(api: 
     assert log["connections"]["opened"] == 3  # this question is the third
 
 
-def test_a_stranger_with_the_token_cannot_crash_it() -> None:
+def test_only_local_clients_can_inject_a_crash() -> None:
     parts = make(Settings(brain=brain), Journal())
     headers = {b"x-goog-api-key": b"any", b"x-emulator-fault": b'{"crash": true}'}
     for address, status in (("192.0.2.7", 403), ("127.0.0.1", None)):
@@ -99,7 +99,7 @@ NO_HTTP = [
 
 
 @pytest.mark.parametrize("raw", NO_HTTP)
-def test_what_is_no_http_is_refused_in_json(api: Emulator, raw: bytes) -> None:
+def test_invalid_http_is_refused_with_a_json_error(api: Emulator, raw: bytes) -> None:
     with socket.create_connection(("127.0.0.1", api.port)) as peer:
         peer.sendall(raw)
         answer = b""

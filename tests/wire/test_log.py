@@ -13,7 +13,7 @@ def last(api: Emulator) -> dict[str, Any]:
     return dict(api.log(bodies=True)["requests"][-1])
 
 
-def test_the_body_of_a_request_can_be_read_back_without_its_secrets(api: Emulator, wire: Wire) -> None:
+def test_the_log_returns_request_bodies_without_secrets(api: Emulator, wire: Wire) -> None:
     server = {"type": "mcp_server", "url": "https://example.org/mcp", "headers": {"Authorization": "Bearer abcdefghij"}}
     wire.create({"model": MODEL, "input": "hello", "tools": [server], "labels": {"team": "desk"}})
     request = last(api)
@@ -23,12 +23,12 @@ def test_the_body_of_a_request_can_be_read_back_without_its_secrets(api: Emulato
     assert "abcdefghij" not in str(api.log(bodies=True))
 
 
-def test_of_a_large_body_only_its_size_is_kept(api: Emulator, wire: Wire) -> None:
+def test_the_log_keeps_only_the_size_of_a_large_body(api: Emulator, wire: Wire) -> None:
     wire.create({"model": MODEL, "input": "x" * LARGEST_BODY})
     assert last(api)["body"] is None
     assert last(api)["bytes"] > LARGEST_BODY
 
 
-def test_a_body_that_is_no_json_is_not_shown(api: Emulator, wire: Wire) -> None:
+def test_the_log_omits_a_body_that_is_not_json(api: Emulator, wire: Wire) -> None:
     wire.http.post("/interactions", content=b"{broken")
     assert (last(api)["status"], last(api)["body"]) == (400, None)

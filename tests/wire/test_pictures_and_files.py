@@ -33,7 +33,7 @@ def api(tmp_path: Path) -> Iterator[Emulator]:
         yield emulator
 
 
-async def test_the_sdk_gets_a_picture_with_its_text(client: genai.Client) -> None:
+async def test_the_sdk_receives_a_picture_with_text(client: genai.Client) -> None:
     made = await client.aio.interactions.create(
         model=MODEL, input="a red star", response_format=[{"type": "text"}, {"type": "image"}]
     )
@@ -42,7 +42,7 @@ async def test_the_sdk_gets_a_picture_with_its_text(client: genai.Client) -> Non
     assert "a red star" in made.steps[-1].content[0].text
 
 
-def test_a_picture_has_the_form_that_is_asked_for(wire: Wire) -> None:
+def test_the_response_format_sets_aspect_ratio_and_size_of_a_picture(wire: Wire) -> None:
     form = {"type": "image", "aspect_ratio": "16:9", "image_size": "512"}
     (step,) = wire.create({"model": MODEL, "input": "a red star", "response_format": form})["steps"]
     header = base64.b64decode(step["content"][0]["data"])[16:24]  # of PNG: width and height
@@ -66,7 +66,7 @@ def test_a_document_is_quoted_with_strictly_valid_citations(wire: Wire) -> None:
     assert raw == b"Wading birds rest on the shore while the water is high."
 
 
-async def test_the_text_of_a_report_with_charts_is_whole_for_the_sdk(client: genai.Client) -> None:
+async def test_output_text_of_the_sdk_is_the_whole_report_despite_charts(client: genai.Client) -> None:
     made = await client.aio.interactions.create(agent=AGENT, input="Research tides on coasts", background=True)
     events = [event async for event in await client.aio.interactions.get(made.id, stream=True)]
     done = await client.aio.interactions.get(made.id)

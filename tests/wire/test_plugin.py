@@ -10,18 +10,18 @@ PROJECT = """
     from google import genai
     from interactions_emulator import Emulator
 
-    def test_a_client_finds_it_by_itself(interactions_emulator):
+    def test_a_client_finds_the_emulator_without_configuration(interactions_emulator):
         client = genai.Client()
         client.interactions.create(model="gemini-3.8-flash", input="Hello!")
         assert interactions_emulator.log()["creates"] == 1
 
     @pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429, "retry_after_ms": 1}])
-    def test_it_takes_settings(interactions_emulator):
+    def test_the_emulator_marker_sets_options(interactions_emulator):
         client = genai.Client()
         client.interactions.create(model="gemini-3.8-flash", input="Hello!")
         assert [r["status"] for r in interactions_emulator.log()["requests"]] == [429, 200]
 
-    def test_it_is_friendly_to_coroutines():
+    def test_the_emulator_works_as_an_async_context_manager():
         async def ask():
             async with Emulator() as api:
                 client = genai.Client(api_key="any", http_options={"base_url": api.url}).aio
@@ -30,6 +30,6 @@ PROJECT = """
 """
 
 
-def test_a_project_uses_the_fixture(pytester: pytest.Pytester) -> None:
+def test_another_project_can_use_the_pytest_fixture(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PROJECT)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)

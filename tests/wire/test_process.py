@@ -78,7 +78,7 @@ def without_ids(events: list[dict[str, Any]]) -> str:
     return re.sub(r"v1_emu_[\w-]+|evt_.{6}_|\d{4}-\d\d-\d\dT[\d:]+Z", "", text)
 
 
-def test_a_killed_server_goes_on_with_each_event_once(process: Process) -> None:
+def test_a_killed_server_resumes_and_sends_each_event_once(process: Process) -> None:
     options = ["--state", "state.db", "--speed", "0", "--scenarios", "scenarios.yaml"]
     child, url = process.serve(*options)
     wire = Wire(url)
@@ -110,21 +110,21 @@ def test_a_killed_server_goes_on_with_each_event_once(process: Process) -> None:
     assert (log["creates"], {line["kind"] for line in log["requests"]}) == (3, {"get", "resume"})
 
 
-def test_two_servers_never_share_a_state(process: Process) -> None:
+def test_two_servers_cannot_share_a_state_file(process: Process) -> None:
     process.serve("--state", "state.db")
     second = process.start("--state", "state.db")
     said = second.communicate(timeout=300)[1]
     assert (second.returncode, "state.db is in use by another emulator" in said) == (2, True)
 
 
-def test_the_address_file_says_where_it_serves_and_idleness_ends_it(process: Process) -> None:
+def test_the_address_file_holds_url_and_pid_and_an_idle_server_exits(process: Process) -> None:
     address = process.folder / "address.json"
     child, url = process.serve("--address-file", str(address), "--idle-exit", "0.3")
     assert json.loads(address.read_text()) == {"url": url, "pid": child.pid}
     assert child.wait(timeout=300) == 0
 
 
-def test_a_taken_port_is_an_error_when_asked_for_and_not_when_preferred(process: Process) -> None:
+def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Process) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         refused = process.start("--port", port)
@@ -133,7 +133,7 @@ def test_a_taken_port_is_an_error_when_asked_for_and_not_when_preferred(process:
         assert not process.serve("--prefer-port", port)[1].endswith(port)
 
 
-def test_it_ends_on_a_signal_with_streams_open(process: Process) -> None:
+def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None:
     child, url = process.serve("--speed", "0", "--scenarios", "scenarios.yaml")
     stream = Wire(url).stream(research())
     next(stream)
@@ -141,7 +141,7 @@ def test_it_ends_on_a_signal_with_streams_open(process: Process) -> None:
     assert child.wait(timeout=300) == 0
 
 
-def test_what_it_cannot_read_is_named(process: Process) -> None:
+def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) -> None:
     (process.folder / "bad.yaml").write_text("- match: {colour: red}")
     (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
     for options, why in ((["--scenarios", "bad.yaml"], "colour"), (["--faults", "bad.json"], "on is one of")):

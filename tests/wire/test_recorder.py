@@ -53,7 +53,7 @@ def odd(asked: protocol.Exchange) -> None:
     return asked.cut() if name == "cut" else asked.finish()
 
 
-def test_odd_answers_are_kept_to_the_byte_too(file: Path) -> None:
+def test_unusual_responses_are_recorded_and_replayed_byte_for_byte(file: Path) -> None:
     names = ["redirect", "pretty", "binary", "events", "latin", "number", "gzip"]
     with application(odd) as upstream:
         direct = [httpx2.get(f"{upstream}/v1/{name}") for name in names]
@@ -70,7 +70,7 @@ def test_odd_answers_are_kept_to_the_byte_too(file: Path) -> None:
         }
 
 
-def test_json_that_is_cut_is_played_cut(file: Path) -> None:
+def test_a_cut_json_response_is_replayed_as_cut(file: Path) -> None:
     with application(odd) as upstream, recorder(file, upstream) as url, pytest.raises(httpx2.RemoteProtocolError):
         httpx2.get(f"{url}/v1/cut")
     (exchange,) = read(file)
@@ -79,7 +79,7 @@ def test_json_that_is_cut_is_played_cut(file: Path) -> None:
         httpx2.get(f"{url}/v1/cut")
 
 
-def test_the_upstream_gets_the_clients_headers_but_not_those_of_the_connection(file: Path) -> None:
+def test_the_recorder_forwards_client_headers_except_connection_headers(file: Path) -> None:
     with application(odd) as upstream, recorder(file, upstream) as url:
         sent = {**KEY, "accept-encoding": "gzip", "connection": "keep-alive, x-hop", "x-hop": "1", "te": "trailers"}
         got = httpx2.get(f"{url}/v1/headers", headers={**sent, "user-agent": "me", "x-goog-user-project": "p"}).json()
@@ -93,7 +93,7 @@ def test_the_upstream_gets_the_clients_headers_but_not_those_of_the_connection(f
         }
 
 
-def test_no_request_chooses_the_upstream(api: Emulator, file: Path) -> None:
+def test_no_request_can_choose_the_upstream(api: Emulator, file: Path) -> None:
     with recorder(file, api.url) as url:
         place = urlsplit(url)
         for target in ("//example.org/v1/interactions/x", "http://example.org/v1/interactions/x", "/v1/@example.org/"):
@@ -104,14 +104,14 @@ def test_no_request_chooses_the_upstream(api: Emulator, file: Path) -> None:
     assert {line["path"] for line in api.log()["requests"]} <= {"/v1/interactions/x", "/v1/@example.org/"}
 
 
-def test_a_lost_answer_is_lost_to_the_client_too_for_it_may_have_been_done(api: Emulator, file: Path) -> None:
+def test_a_lost_upstream_response_is_lost_to_the_client_and_not_retried(api: Emulator, file: Path) -> None:
     with recorder(file, api.url) as url, pytest.raises(httpx2.RemoteProtocolError):
         fault = {"x-emulator-fault": '{"on": "create", "after_accept": true}'}
         Wire(url).create({"model": MODEL, "input": "Hello"}, **fault)
     assert (api.log()["creates"], file.read_text()) == (1, "")
 
 
-def test_an_upstream_that_is_not_there_is_named(file: Path) -> None:
+def test_an_unreachable_upstream_is_named_in_the_error(file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         upstream = f"http://127.0.0.1:{taken.getsockname()[1]}"
     with recorder(file, upstream) as url:
@@ -125,7 +125,7 @@ def test_a_body_beyond_64_mebibytes_is_refused(api: Emulator, file: Path) -> Non
     assert answer.status_code == 413
 
 
-def test_a_signal_loses_nothing_of_what_came(held: Emulator, file: Path) -> None:
+def test_a_signal_loses_no_recorded_exchange(held: Emulator, file: Path) -> None:
     code = "import sys, pathlib; from interactions_emulator.recording.recorder import record; "
     code += "record(pathlib.Path(sys.argv[1]), sys.argv[2])"
     environment = {**os.environ, "PYTHONPATH": str(ROOT)}
@@ -151,7 +151,7 @@ def test_a_signal_loses_nothing_of_what_came(held: Emulator, file: Path) -> None
         assert [json.loads(event.data.partition("data: ")[2]) for event in streamed.response.events] == seen
 
 
-def test_a_file_that_cannot_be_written_ends_the_recorder(api: Emulator, tmp_path: Path) -> None:
+def test_the_recorder_stops_when_its_file_cannot_be_written(api: Emulator, tmp_path: Path) -> None:
     file = tmp_path / "folder" / "recorded.yaml"
     file.parent.mkdir()
     with pytest.raises(IsADirectoryError, match=r"recorded\.yaml"), recorder(file, api.url) as url:
@@ -162,7 +162,7 @@ def test_a_file_that_cannot_be_written_ends_the_recorder(api: Emulator, tmp_path
                 httpx2.get(f"{url}/v1/interactions/x", headers=KEY)
 
 
-def test_a_file_with_something_in_it_is_left_alone(file: Path) -> None:
+def test_a_recording_never_overwrites_a_non_empty_file(file: Path) -> None:
     file.write_text("- match: {}")
     with pytest.raises(Refused, match=r"recorded\.yaml is not empty"):
         Recording(file, "http://127.0.0.1")
@@ -179,12 +179,12 @@ def test_a_file_with_something_in_it_is_left_alone(file: Path) -> None:
         ("https://example.org:port", "not an address"),
     ],
 )
-def test_an_upstream_that_must_not_get_a_key_is_refused(address: str, why: str) -> None:
+def test_an_upstream_that_must_not_receive_the_key_is_refused(address: str, why: str) -> None:
     with pytest.raises(Refused, match=why):
         check_upstream(address)
 
 
-def test_a_port_that_is_taken_is_named(file: Path) -> None:
+def test_a_taken_recorder_port_is_named_in_the_error(file: Path) -> None:
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = taken.getsockname()[1]
         with pytest.raises(Refused, match=f"port {port} on 127.0.0.1 cannot be used"):

@@ -69,7 +69,7 @@ def everything(url: str, advance: Callable[[float], None]) -> list[Answer]:
     return session.answers
 
 
-def test_what_was_recorded_is_played_to_the_byte(held: Emulator, file: Path) -> None:
+def test_a_recorded_session_is_replayed_byte_for_byte(held: Emulator, file: Path) -> None:
     with recorder(file, held.url) as url:
         recorded = everything(url, held.advance)
     with Emulator(scenarios=file, brain=lambda turn: []) as api:
@@ -99,14 +99,14 @@ async def sdk_session(url: str) -> list[Any]:
     return [thing and thing.model_dump() for thing in seen]
 
 
-async def test_the_sdk_sees_no_difference(api: Emulator, file: Path) -> None:
+async def test_the_sdk_sees_no_difference_between_recording_and_replay(api: Emulator, file: Path) -> None:
     with recorder(file, api.url) as url:
         recorded = await sdk_session(url)
     async with Emulator(scenarios=file, brain=lambda turn: []) as replaying:
         assert await sdk_session(replaying.url) == recorded
 
 
-def test_the_recorder_changes_no_byte_and_gives_each_event_as_it_comes(held: Emulator, file: Path) -> None:
+def test_the_recorder_changes_no_byte_and_forwards_each_event_at_once(held: Emulator, file: Path) -> None:
     with recorder(file, held.url) as url:
         wire = Wire(url)
         stream = wire.stream(research())
@@ -122,7 +122,7 @@ def test_the_recorder_changes_no_byte_and_gives_each_event_as_it_comes(held: Emu
             assert (there.content, there.headers) == (here.content, here.headers)
 
 
-def test_a_stream_that_the_client_leaves_is_recorded_as_cut(held: Emulator, file: Path) -> None:
+def test_a_stream_closed_by_the_client_is_recorded_as_cut(held: Emulator, file: Path) -> None:
     with recorder(file, held.url) as url:
         stream = Wire(url).stream(research())
         created = next(stream)
@@ -152,7 +152,7 @@ SECRETS = {
 }
 
 
-def test_the_file_holds_no_secret(held: Emulator, file: Path) -> None:
+def test_a_recording_contains_no_secret(held: Emulator, file: Path) -> None:
     mcp = {
         "type": "mcp_server",
         "name": "d",
@@ -203,7 +203,7 @@ def test_the_file_holds_no_secret(held: Emulator, file: Path) -> None:
             assert now.text == expected.replace("Bearer REDACTED", "REDACTED")
 
 
-def test_what_is_said_stays_even_if_it_looks_like_a_secret(api: Emulator, file: Path) -> None:
+def test_message_contents_that_resemble_secrets_are_not_redacted(api: Emulator, file: Path) -> None:
     headers = {"type": "object", "properties": {"token": {"type": "string"}, "headers": {"type": "string"}}}
     tool = {**WEATHER, "parameters": {"type": "object", "properties": {"headers": headers}, "required": ["secret"]}}
     step = {"type": "function_call", "id": "c", "name": "weather", "arguments": {"token": "BTC", "url": "/?key=1"}}
@@ -215,7 +215,7 @@ def test_what_is_said_stays_even_if_it_looks_like_a_secret(api: Emulator, file: 
     assert exchange.response.body == answer
 
 
-def test_the_file_can_be_read_by_people(api: Emulator, file: Path) -> None:
+def test_a_recording_is_readable_yaml(api: Emulator, file: Path) -> None:
     with recorder(file, api.url) as url:
         wire = Wire(url)
         answer = wire.create({"model": MODEL, "input": "Hello 🌊"})

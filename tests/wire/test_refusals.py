@@ -76,11 +76,11 @@ def test_an_old_sdk_is_told_to_upgrade(wire: Wire) -> None:
     assert "pip install --upgrade" in wire.refused(response, 400)
 
 
-def test_a_remote_server_of_tools_is_not_refused_for_research(wire: Wire) -> None:
+def test_research_accepts_a_remote_mcp_server(wire: Wire) -> None:
     wire.create(research(tools=[{"type": "mcp_server", "name": "docs", "url": "https://example.org"}]))
 
 
-def test_unknown_interactions_and_paths_are_not_found(wire: Wire) -> None:
+def test_unknown_interactions_and_paths_return_404(wire: Wire) -> None:
     for method, path in (
         ("GET", "/interactions/v1_nobody"),
         ("GET", "/interactions/v1_nobody?stream=true"),
@@ -92,7 +92,7 @@ def test_unknown_interactions_and_paths_are_not_found(wire: Wire) -> None:
     wire.refused(wire.http.put("/interactions/v1_nobody"), 405)
 
 
-def test_only_background_runs_are_cancelled(wire: Wire) -> None:
+def test_only_background_runs_can_be_cancelled(wire: Wire) -> None:
     made = wire.create({"model": MODEL, "input": "x"})
     assert "background" in wire.refused(wire.http.post(f"/interactions/{made['id']}/cancel"), 400)
 
@@ -107,7 +107,7 @@ def test_a_cursor_of_another_run_is_refused(wire: Wire) -> None:
         assert repr(cursor) in message
 
 
-def test_a_broken_server_says_so_as_json(api: Emulator, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_an_internal_error_is_returned_as_json(api: Emulator, wire: Wire, monkeypatch: pytest.MonkeyPatch) -> None:
     def explode(*_: object) -> None:
         raise ZeroDivisionError("by zero")
 

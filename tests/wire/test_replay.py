@@ -30,7 +30,7 @@ def taken(body: bytes, **answer: Any) -> CapturedExchange:
 
 
 @given(st.lists(st.tuples(BODY, BODY), max_size=3))
-def test_any_body_is_played_to_the_byte(bodies: list[tuple[bytes, bytes]]) -> None:
+def test_any_body_is_replayed_byte_for_byte(bodies: list[tuple[bytes, bytes]]) -> None:
     numbered = {b'{"number": %d, "asked": %r}' % (n, asked): said for n, (asked, said) in enumerate(bodies)}
     redactor = Redactor()
     file = "".join(to_yaml(taken(asked, chunks=[(0, said)]).exchange(redactor)) for asked, said in numbered.items())
@@ -41,7 +41,7 @@ def test_any_body_is_played_to_the_byte(bodies: list[tuple[bytes, bytes]]) -> No
 
 
 @given(JSON.map(lambda value: {"asked": value}))
-def test_any_json_finds_its_answer_however_it_is_written(asked: dict[str, Any]) -> None:
+def test_a_json_request_matches_regardless_of_formatting(asked: dict[str, Any]) -> None:
     file = to_yaml(taken(json.dumps(asked).encode()).exchange(Redactor()))
     replay = Replay(exchanges(yaml.safe_load(file)))
     for other in (json.dumps(asked, indent=3), json.dumps(asked, sort_keys=True, separators=(",", ":"))):
@@ -50,7 +50,7 @@ def test_any_json_finds_its_answer_however_it_is_written(asked: dict[str, Any]) 
 
 
 @given(PIECES)
-def test_any_stream_is_played_to_the_byte(pieces: list[tuple[float, bytes]]) -> None:
+def test_any_stream_is_replayed_byte_for_byte(pieces: list[tuple[float, bytes]]) -> None:
     recorded = taken(b"", content_type="text/event-stream", chunks=sorted(pieces, key=lambda piece: piece[0]))
     answer = Replay(exchanges(yaml.safe_load(to_yaml(recorded.exchange(Redactor()))))).answer(
         "POST", "/v1/interactions", "", b""
@@ -59,19 +59,19 @@ def test_any_stream_is_played_to_the_byte(pieces: list[tuple[float, bytes]]) -> 
     assert b"".join(data for _, data in answer.body) == b"".join(data for _, data in recorded.chunks)
 
 
-def test_one_awkward_frame_leaves_the_others_readable() -> None:
+def test_a_frame_with_special_characters_leaves_the_others_readable() -> None:
     pieces = [(0.0, "data: \u2028\n\n".encode()), (0.0, b"event: done\ndata: [DONE]\n\n")]
     text = to_yaml(taken(b"", content_type="text/event-stream", chunks=pieces).exchange(Redactor()))
     assert text.endswith("    - data: |+\n        event: done\n        data: [DONE]\n\n")
 
 
-def test_a_frame_has_the_time_at_which_it_was_whole() -> None:
+def test_a_frame_has_the_time_at_which_it_was_complete() -> None:
     chunks = [(1.0, b"data: a\n"), (2.5, b"\ndata: b\n\n: c\r"), (2.75, b"\n\r"), (3.0, b"\ndata: d\r\r"), (4.0, b"e")]
     whole = [(2.5, b"data: a\n\n"), (0, b"data: b\n\n"), (0.5, b": c\r\n\r\n"), (0, b"data: d\r\r"), (1.0, b"e")]
     assert list(frames(chunks)) == whole
 
 
-def test_a_stream_left_after_done_is_whole() -> None:
+def test_a_stream_closed_after_done_is_recorded_as_complete() -> None:
     whole, half = b"data: [DONE]\n\n", b"data: [DO"
     for data, cut in ((whole, False), (half, True)):
         recorded = taken(b"", content_type="text/event-stream", chunks=[(0, data)], cut=True)
@@ -83,13 +83,13 @@ def entry(body: Any, answer: Any, **request: Any) -> dict[str, Any]:
     return {"request": asked, "response": {"status": 200, "body": answer}}
 
 
-def test_equal_requests_are_answered_in_order_and_then_by_the_last() -> None:
+def test_equal_requests_are_answered_in_recorded_order_and_then_by_the_last() -> None:
     replay = Replay(exchanges([entry({"a": 1}, "1"), entry({"b": 1}, "other"), entry({"a": 1}, "2")]))
     said = [replay.answer("POST", "/v1/interactions", "", b'{"a":1}') for _ in range(4)]
     assert [answer and answer.body for answer in said] == [b"1", b"2", b"2", b"2"]
 
 
-def test_method_path_query_and_body_must_fit() -> None:
+def test_a_replayed_request_must_match_method_path_query_and_body() -> None:
     replay = Replay(exchanges([entry({"a": [1, 2]}, "x", query="stream=true&key=REDACTED&after=a%20b")]))
 
     def fits(method: str = "POST", path: str = "/v9/interactions", query: str = "", body: bytes = b"") -> bool:
@@ -101,7 +101,7 @@ def test_method_path_query_and_body_must_fit() -> None:
     assert not fits(query="stream=true") and not fits(body=b'{"a": [2, 1]}') and not fits(body=b"a")
 
 
-def test_requests_that_differ_in_secrets_only_are_equal() -> None:
+def test_requests_that_differ_only_in_secrets_are_equal() -> None:
     def asked(secret: str) -> bytes:
         tool = {"type": "mcp_server", "headers": {"Authorization": secret}}
         return json.dumps({"tools": [tool], "input": f"Is {secret} right?"}).encode()
@@ -112,7 +112,7 @@ def test_requests_that_differ_in_secrets_only_are_equal() -> None:
 
 
 @pytest.mark.parametrize("length", range(30, 160, 7))
-def test_json_that_was_cut_holds_no_secret_either(length: int) -> None:
+def test_secrets_are_redacted_in_cut_json(length: int) -> None:
     tools = [{"type": "mcp_server", "headers": {"A": 'qu"oted-secret', "B": ["zzzzz"]}}]
     text = json.dumps({"new_signing_secret": "whsec_abcdef", "interaction": {"tools": tools}})
     redacted = Redactor().text(f"event: x\ndata: {text}"[:length])
@@ -122,7 +122,7 @@ def test_json_that_was_cut_holds_no_secret_either(length: int) -> None:
     ).replace("zzzzz", REDACTED)
 
 
-def test_a_short_key_is_no_secret_since_it_is_part_of_many_words() -> None:
+def test_a_key_too_short_to_be_unique_is_not_redacted() -> None:
     assert Redactor(["any", "long enough-key"]).text("many long enough-keys") == f"many long {REDACTED}s"
 
 
@@ -147,13 +147,13 @@ ASKED = {"method": "GET", "path": "/interactions/x"}
         (yaml.safe_load(r'{request: {method: GET, path: /a}, response: {status: 200, body: "\ud800"}}'), "surrogate"),
     ],
 )
-def test_a_wrong_entry_is_named_with_its_place(wrong: dict[str, Any], why: str) -> None:
+def test_an_invalid_entry_is_reported_with_its_position(wrong: dict[str, Any], why: str) -> None:
     with pytest.raises(Refused) as refused:
         exchanges([entry({}, "x"), wrong])
     assert refused.value.status == 400 and why in refused.value.message
 
 
-def test_an_entry_may_say_no_more_than_it_must() -> None:
+def test_an_entry_with_only_required_fields_is_valid() -> None:
     (exchange,) = exchanges([{"request": ASKED, "response": {"status": 204}}])
     assert isinstance(exchange, Exchange)
     answer = Replay([exchange]).answer("GET", "/v1/interactions/x", "", b"")

@@ -53,7 +53,7 @@ def test_scenarios_answer_first_and_the_brain_answers_the_rest(scripted: Path) -
         assert ask("too long")["status"] == "budget_exceeded"
 
 
-def test_scenarios_play_failures_and_zombies(scripted: Path) -> None:
+def test_scenarios_can_play_failed_and_zombie_runs(scripted: Path) -> None:
     with Emulator(brain=brain, scenarios=scripted, speed=0) as api:
         wire = Wire(api.url)
         doomed, zombie = wire.stream(research("doomed")), wire.create(research("zombie"))
@@ -78,7 +78,7 @@ def test_scenarios_play_failures_and_zombies(scripted: Path) -> None:
         ("- [", "scenarios.yaml"),
     ],
 )
-def test_a_file_that_cannot_be_read_is_named_with_the_place(tmp_path: Path, text: str, why: str) -> None:
+def test_an_invalid_scenario_file_is_reported_with_the_position(tmp_path: Path, text: str, why: str) -> None:
     file = tmp_path / "scenarios.yaml"
     file.write_text(text)
     with pytest.raises(Refused) as refused:

@@ -18,7 +18,7 @@ from tests.wire.brains import RESEARCH, WAIT, brain, said
 from tests.wire.conftest import KEY, MODEL, Wire, research
 
 
-def test_interactions_and_creates_outlive_the_server(tmp_path: Path) -> None:
+def test_interactions_and_create_counts_survive_a_restart(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
     with Emulator(brain=brain, state=state) as api:
         made = Wire(api.url).create({"model": MODEL, "input": "hello"})
@@ -29,7 +29,7 @@ def test_interactions_and_creates_outlive_the_server(tmp_path: Path) -> None:
         assert [line["input"] for line in api.interactions()] == ["hello"]
 
 
-def test_manual_time_stands_still_between_servers(tmp_path: Path) -> None:
+def test_manual_time_does_not_advance_while_the_server_is_down(tmp_path: Path) -> None:
     settings = {"brain": brain, "state": tmp_path / "state.db", "speed": 0, "retention_days": 1}
     with Emulator(**settings) as api:
         kept = Wire(api.url).create({"model": MODEL, "input": "hello"})["id"]
@@ -40,7 +40,7 @@ def test_manual_time_stands_still_between_servers(tmp_path: Path) -> None:
         assert Wire(api.url).http.get(f"/interactions/{kept}").status_code == 404
 
 
-def test_a_brain_that_changed_its_mind_over_a_restart_fails_the_run(tmp_path: Path) -> None:
+def test_a_different_brain_after_a_restart_fails_the_run(tmp_path: Path) -> None:
     def other(turn: Turn) -> Iterator[TimedStep]:
         yield TimedStep(WAIT, said("something else"))
 
@@ -55,13 +55,13 @@ def test_a_brain_that_changed_its_mind_over_a_restart_fails_the_run(tmp_path: Pa
     assert "another answer" in ended["errors"][0]["message"]
 
 
-def test_a_state_in_use_is_refused(tmp_path: Path) -> None:
+def test_a_state_file_in_use_is_refused(tmp_path: Path) -> None:
     state = tmp_path / "state.db"
     with Emulator(brain=brain, state=state), pytest.raises(JournalError, match=r"state\.db is in use"):
         Emulator(brain=brain, state=state).__enter__()
 
 
-def test_the_log_lists_requests_with_what_they_were_about(api: Emulator, wire: Wire) -> None:
+def test_the_log_lists_requests_with_kind_status_and_interaction(api: Emulator, wire: Wire) -> None:
     made = wire.create({"model": MODEL, "input": "hello"})["id"]
     list(wire.stream({"model": MODEL, "input": "hello"}))
     list(wire.resume(made))
@@ -82,7 +82,7 @@ def test_the_log_lists_requests_with_what_they_were_about(api: Emulator, wire: W
     assert api.log()["creates"] == 2
 
 
-async def test_only_this_machine_may_control_it() -> None:
+async def test_only_local_clients_may_use_the_control_api() -> None:
     pages = create_app(make(Settings(brain=brain), Journal())).pages
     here = "http://127.0.0.1:1"
     for peer, url, origin, status in (
@@ -100,7 +100,7 @@ async def test_only_this_machine_may_control_it() -> None:
             assert (await http.get("/")).status_code == 200
 
 
-def test_the_clock_can_be_read_and_refuses_nonsense(held: Emulator, wire: Wire) -> None:
+def test_the_clock_can_be_read_and_refuses_invalid_changes(held: Emulator, wire: Wire) -> None:
     clock = f"{held.url}/_emulator/clock"
     before = wire.http.get(clock).json()
     held.advance(12.5)
@@ -111,7 +111,7 @@ def test_the_clock_can_be_read_and_refuses_nonsense(held: Emulator, wire: Wire) 
     assert wire.http.post(clock, json={"speed": "inf"}).json()["speed"] == "inf"
 
 
-def test_documents_are_pages_that_can_run_nothing(tmp_path: Path) -> None:
+def test_document_pages_cannot_run_scripts(tmp_path: Path) -> None:
     tides = "The moon pulls the sea, and the sea follows it around the world twice a day, as it has always done."
     (tmp_path / "moon.md").write_text(f"# The moon\n\n{tides}\n\n{tides}<script>alert(1)</script>\n")
     with Emulator(brain=linking, corpus=tmp_path) as api:
@@ -130,7 +130,7 @@ def linking(turn: Turn) -> Iterator[TimedStep]:
     yield TimedStep(0, said(turn.documents_url))
 
 
-def test_a_broken_brain_is_logged(api: Emulator, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+def test_an_exception_in_the_brain_is_logged(api: Emulator, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
     with caplog.at_level(logging.ERROR):
         made = wire.create({"model": MODEL, "input": "break"})
     assert made["id"] in caplog.text and "RuntimeError: no idea" in caplog.text

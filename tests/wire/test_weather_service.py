@@ -23,7 +23,7 @@ def at(city: str, now: float, **more: str) -> dict[str, Any]:
     return forecast({**query, "daily": ",".join(DAILY), "current": ",".join(CURRENT), **more}, now)
 
 
-def test_names_find_cities_the_largest_first() -> None:
+def test_a_city_search_lists_the_largest_first() -> None:
     found = search({"name": "paris"})["results"]
     assert [(place["country"], place["admin1"]) for place in found[:2]] == [
         ("France", "Île-de-France"),
@@ -43,7 +43,7 @@ def test_an_unknown_name_has_no_results_key() -> None:
         assert "results" not in search({"name": name})
 
 
-def test_seasons_and_latitudes_are_plausible() -> None:
+def test_synthetic_temperatures_are_plausible_for_season_and_latitude() -> None:
     warmest = {city: [max(at(city, now)["daily"]["temperature_2m_max"]) for now in (JANUARY, JULY)] for city in CITIES}
     assert warmest["Berlin"][1] > warmest["Berlin"][0] + 10
     assert warmest["Sydney"][0] > warmest["Sydney"][1] + 5
@@ -73,7 +73,7 @@ def test_the_same_place_and_day_have_the_same_weather() -> None:
     }
 
 
-def test_the_sun_rises_and_sets_where_it_does() -> None:
+def test_sunrise_and_sunset_match_the_place_and_season() -> None:
     berlin = at("Berlin", JULY)
     assert "2026-07-15T04:55" <= berlin["daily"]["sunrise"][0] <= "2026-07-15T05:10"  # by the almanac at 5:01
     assert berlin["current"]["is_day"] == 1
@@ -92,7 +92,7 @@ def test_units_are_converted_and_named() -> None:
     assert imperial["current"]["wind_speed_10m"] == pytest.approx(metric["current"]["wind_speed_10m"] * 0.621, abs=0.1)
 
 
-def test_the_open_sea_has_a_zone_too() -> None:
+def test_the_open_sea_has_a_time_zone() -> None:
     answer = forecast({"latitude": "0", "longitude": "-150", "timezone": "auto", "current": "is_day"}, JULY)
     assert (answer["timezone"], answer["utc_offset_seconds"]) == ("Etc/GMT+10", -36_000)
 
@@ -110,12 +110,12 @@ def test_the_open_sea_has_a_zone_too() -> None:
         ({"latitude": "1", "longitude": "2", "temperature_unit": "kelvin"}, "kelvin"),
     ],
 )
-def test_a_query_that_makes_no_sense_is_refused(query: dict[str, str], why: str) -> None:
+def test_an_invalid_weather_query_is_refused_with_the_reason(query: dict[str, str], why: str) -> None:
     with pytest.raises(BadQuery, match=why):
         forecast(query, JULY)
 
 
-def test_it_is_served_and_says_that_it_is_made_up(api: Emulator, wire: Wire) -> None:
+def test_the_weather_service_declares_its_values_synthetic(api: Emulator, wire: Wire) -> None:
     for query in ("search?name=Paris", "forecast?latitude=48.85&longitude=2.35&current=temperature_2m"):
         answer = wire.http.get(f"{api.url}/weather/v1/{query}").json()
         assert (answer["synthetic"], answer["source"]) == (True, "interactions-emulator")

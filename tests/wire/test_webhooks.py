@@ -73,7 +73,7 @@ def wait_for(there: Callable[[], bool]) -> None:
     raise AssertionError("it never became so")
 
 
-async def test_the_sdk_registers_changes_pings_rotates_and_deletes(
+async def test_the_sdk_registers_updates_pings_rotates_and_deletes_a_webhook(
     api: Emulator, client: genai.Client, listener: Listener
 ) -> None:
     hooks = client.aio.webhooks
@@ -103,7 +103,7 @@ async def test_the_sdk_registers_changes_pings_rotates_and_deletes(
     assert not (await hooks.list()).webhooks
 
 
-def test_who_subscribed_is_told_of_the_end(held: Emulator, wire: Wire, listener: Listener) -> None:
+def test_subscribers_are_notified_when_an_interaction_ends(held: Emulator, wire: Wire, listener: Listener) -> None:
     made = register(wire, listener.url, "interaction.completed", "interaction.failed")
     run = wire.create(research())["id"]
     wire.create({"model": MODEL, "input": "break"})
@@ -118,7 +118,7 @@ def test_who_subscribed_is_told_of_the_end(held: Emulator, wire: Wire, listener:
     wait_for(lambda: len(held.deliveries()) == 2)
 
 
-def test_a_request_names_its_own_listener_whose_messages_are_signed_by_a_key_that_is_shown(
+def test_a_webhook_named_in_a_request_replaces_registered_ones_and_is_signed_with_jwks(
     api: Emulator, wire: Wire, listener: Listener
 ) -> None:
     register(wire, "http://127.0.0.1:9/nobody", "interaction.completed")
@@ -134,7 +134,7 @@ def test_a_request_names_its_own_listener_whose_messages_are_signed_by_a_key_tha
     assert {line["uri"] for line in api.deliveries()} == {listener.url}  # in place of the registered one
 
 
-def test_a_message_is_sent_again_in_virtual_time_until_it_arrives(
+def test_a_webhook_is_retried_in_virtual_time_until_it_is_delivered(
     held: Emulator, wire: Wire, listener: Listener
 ) -> None:
     listener.statuses = [500, 503]
@@ -148,7 +148,7 @@ def test_a_message_is_sent_again_in_virtual_time_until_it_arrives(
     wait_for(lambda: [line["status"] for line in held.deliveries()] == [500, 503, 200])
 
 
-def test_one_that_never_answers_is_given_up_after_a_day(api: Emulator, wire: Wire) -> None:
+def test_a_webhook_that_never_answers_is_disabled_after_all_retries(api: Emulator, wire: Wire) -> None:
     hook = register(wire, "http://127.0.0.1:9/nobody", "interaction.completed")["id"]
     wire.create({"model": MODEL, "input": "hello"})
 
@@ -159,7 +159,7 @@ def test_one_that_never_answers_is_given_up_after_a_day(api: Emulator, wire: Wir
     assert [line["status"] for line in api.deliveries()] == [None] * (len(WAITS) + 1)
 
 
-def test_webhooks_and_messages_on_their_way_outlive_the_server(tmp_path: Path, listener: Listener) -> None:
+def test_webhooks_and_pending_deliveries_survive_a_restart(tmp_path: Path, listener: Listener) -> None:
     listener.statuses = [500]
     with Emulator(brain=brain, state=tmp_path / "interactions.db", speed=0) as api:
         wire = Wire(api.url)
@@ -187,12 +187,12 @@ def test_webhooks_and_messages_on_their_way_outlive_the_server(tmp_path: Path, l
         ({"uri": "http://127.0.0.1/", "subscribed_events": ["interaction.completed"], "state": "tired"}, "state"),
     ],
 )
-def test_what_cannot_be_told_is_refused(wire: Wire, body: dict[str, Any], why: str) -> None:
+def test_an_invalid_webhook_registration_is_refused(wire: Wire, body: dict[str, Any], why: str) -> None:
     assert why in wire.refused(wire.http.post("/webhooks", json=body), 400)
     assert wire.http.get("/webhooks").json() == {"webhooks": []}
 
 
-def test_a_host_may_be_allowed(listener: Listener) -> None:
+def test_an_allowed_webhook_host_is_accepted(listener: Listener) -> None:
     with Emulator(brain=brain, webhook_hosts=frozenset({"example.org"})) as api:
         register(Wire(api.url), "https://example.org/hook", "interaction.failed")
 
