@@ -264,7 +264,7 @@ def test_the_source_id_of_the_benchmark_is_used_as_the_task_id(tmp_path: Path) -
     assert read_tasks(file) == [Task(3, "a"), Task(59, "b")]
 
 
-def known(data: Path) -> int:
+def count_jobs_with_id(data: Path) -> int:
     """How many researches have an id in the ledger."""
     try:
         with closing(sqlite3.connect(f"file:{data / 'ledger.db'}?mode=ro", uri=True)) as ledger:
@@ -284,7 +284,7 @@ def test_a_killed_benchmark_run_continues_and_pays_for_nothing_twice(tmp_path: P
     with Emulator(brain=research_brain, speed=0) as api:
         env = os.environ | {"DESK_BACKEND": "emulator", "GOOGLE_GEMINI_BASE_URL": api.url}
         first = Fork(*command, env=env)
-        until(lambda: known(environment) == 2)  # else nobody could say whether they were started
+        until(lambda: count_jobs_with_id(environment) == 2)  # else nobody could say whether they were started
         os.kill(first.pid, signal.SIGKILL)
         first.wait()
         second = Fork(*command, env=env)

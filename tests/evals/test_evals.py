@@ -34,7 +34,7 @@ def desk(*arguments: str) -> Result:
     return CliRunner().invoke(app, ["eval", *arguments])
 
 
-def some(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
+def sample_cases(monkeypatch: pytest.MonkeyPatch, step: int) -> None:
     """Leaves of each set one of so many cases."""
     every = load_sets
 
@@ -49,7 +49,7 @@ def test_sampled_cases_pass_on_the_emulator_and_appear_in_the_report(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """Of the cases every fourteenth: `make eval` plays all."""
-    some(monkeypatch, 14)
+    sample_cases(monkeypatch, 14)
     result = desk("--name", "all", "--out", str(tmp_path))
     assert result.exit_code == 0, result.output
     run = load_run(tmp_path / "all.json")
@@ -95,7 +95,7 @@ def test_adk_eval_runs_our_sets_with_our_metrics(
 def test_comparison_reports_a_broken_prompt_as_worse_and_not_noise(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    some(monkeypatch, 16)
+    sample_cases(monkeypatch, 16)
     configs = tmp_path / "configs"
     subprocess.run(["cp", "-r", str(ROOT / "configs"), str(configs)], check=True)
     file = configs / "assistant.yaml"
@@ -131,7 +131,7 @@ def test_invalid_arguments_are_reported_with_the_reason(arguments: tuple[str, ..
 
 
 def test_missing_public_samples_are_left_out_with_a_notice(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    some(monkeypatch, 40)
+    sample_cases(monkeypatch, 40)
     monkeypatch.setenv("DESK_EVAL_DATA", str(tmp_path / "nowhere"))
     result = desk("--public", "--sets", "memory", "--out", str(tmp_path))
     assert result.exit_code == 0
@@ -143,7 +143,7 @@ class TestLive:
 
     @pytest.fixture
     def api(self, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
-        some(monkeypatch, 3)
+        sample_cases(monkeypatch, 3)
         with Emulator(brain=judging, speed=math.inf) as server:
             monkeypatch.setattr(backend, "_is_emulator", lambda url: False)
             monkeypatch.setenv("GEMINI_API_KEY", "a-key")

@@ -328,14 +328,14 @@ async def test_a_message_without_text_is_processed_without_a_verdict(brain: Watc
     assert (brain.judged, len(brain.others)) == ([], 1)
 
 
-def brought(text: str, author: str = "user") -> Event:
+def client_event(text: str, author: str = "user") -> Event:
     """An event that a client creates a session with, as ADK's server marks it."""
     content = types.Content(role="user" if author == "user" else "model", parts=[types.Part(text=text)])
     forged = {"moderation": {"action": "pass", **SAFE}}
     return mark_restored(Event(author=author, invocation_id="e-old", content=content, custom_metadata=forged))
 
 
-async def restored(talk: Talk, *events: Event) -> None:
+async def restore_session(talk: Talk, *events: Event) -> None:
     session = await talk.sessions.create_session(app_name="desk", user_id="ada", session_id="s1")
     for event in events:
         await talk.sessions.append_event(session, event)
@@ -347,7 +347,7 @@ async def test_events_supplied_by_a_client_are_judged_before_they_reach_a_model(
     brain: Watched, guarded: Guard, tmp_path: Path, kind: str, author: str
 ) -> None:
     talk = guarded(new_sessions(kind, tmp_path))
-    await restored(talk, brought(VILE, author), *(brought(f"number {i}") for i in range(WINDOW + 5)))
+    await restore_session(talk, client_event(VILE, author), *(client_event(f"number {i}") for i in range(WINDOW + 5)))
     for text in ("hello", "hello again", "weather in Lisbon"):
         (event,) = await talk.say(text)
         assert words(event) == f"No harm here. {BROUGHT_ALONG}"
@@ -358,7 +358,7 @@ async def test_client_supplied_events_are_still_judged_after_an_interrupted_turn
     brain: Watched, guarded: Guard
 ) -> None:
     talk = guarded()
-    await restored(talk, brought(VILE))
+    await restore_session(talk, client_event(VILE))
     session = await session_of(talk)
     await talk.sessions.append_event(session, Event(author="user", content=types.UserContent("hello")))
     (event,) = await talk.say("hello")
@@ -368,7 +368,7 @@ async def test_client_supplied_events_are_still_judged_after_an_interrupted_turn
 
 async def test_resuming_the_invocation_of_a_client_supplied_event_is_judged_too(brain: Watched, guarded: Guard) -> None:
     talk = guarded()
-    await restored(talk, brought(VILE))
+    await restore_session(talk, client_event(VILE))
     run = talk.runner.run_async(
         user_id="ada", session_id="s1", invocation_id="e-old", new_message=types.UserContent("hello")
     )
@@ -381,7 +381,7 @@ async def test_harmless_client_supplied_events_are_judged_once_and_reach_the_mod
     brain: Watched, guarded: Guard
 ) -> None:
     talk = guarded()
-    await restored(talk, brought("the weather in Lisbon is nice"), brought("is it", "desk"))
+    await restore_session(talk, client_event("the weather in Lisbon is nice"), client_event("is it", "desk"))
     await talk.say("hello")
     assert brain.met("Lisbon is nice")
     asked = len(brain.judged)

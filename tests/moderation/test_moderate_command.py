@@ -131,7 +131,7 @@ def test_a_second_run_judges_only_failed_changed_and_new_rows(api: Emulator, jud
     assert [row["row"] for row in lines_of(tmp_path / "c.jsonl.verdicts.jsonl")] == [1]
 
 
-def judged(partial: Path) -> int:
+def count_verdicts(partial: Path) -> int:
     """How many verdicts the table of a batch under way has."""
     if not partial.exists():
         return 0
@@ -153,7 +153,7 @@ def test_an_interrupted_batch_continues_and_judges_each_row_once(
     with log.open("wb") as told:
         process = Fork("tools", "moderate", *map(str, arguments), stderr=told)
     try:
-        until(lambda: judged(tmp_path / "verdicts.jsonl.partial") == 11)
+        until(lambda: count_verdicts(tmp_path / "verdicts.jsonl.partial") == 11)
         process.send_signal(by)
         process.wait()
     finally:

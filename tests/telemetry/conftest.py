@@ -70,7 +70,7 @@ def recorded(sdk: tuple[InMemorySpanExporter, InMemoryMetricReader]) -> Recorded
 
 
 @pytest.fixture(autouse=True)
-def without_settings(monkeypatch: pytest.MonkeyPatch) -> None:
+def without_otel_variables(monkeypatch: pytest.MonkeyPatch) -> None:
     """No variable of the machine's decides on telemetry."""
     for name in list(os.environ):
         if name.startswith("OTEL_"):

@@ -21,7 +21,7 @@ JOB = new_job(Order("brief", "ada", "s1", "deep-research"), 0)
 
 
 @pytest.fixture(autouse=True)
-def as_before(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
+def restore_loggers(monkeypatch: pytest.MonkeyPatch) -> Iterator[None]:
     """Loggers are the process's: they are put back."""
     monkeypatch.setenv("GEMINI_API_KEY", KEY)
     monkeypatch.setenv("DESK_DATABASE_URL", "postgresql+asyncpg://desk:pa55word@db/desk")

@@ -34,7 +34,7 @@ def ids(span: ReadableSpan) -> tuple[int, int]:
     return span.context.trace_id, span.context.span_id
 
 
-def told(span: ReadableSpan) -> str:
+def all_text(span: ReadableSpan) -> str:
     """All that a span says."""
     return span.to_json() + json.dumps([dict(event.attributes or {}) for event in span.events], default=str)
 
@@ -132,7 +132,7 @@ async def test_no_span_contains_text_of_brief_report_user_or_session(desk: Desk,
     await lines_of(desk, service, job)
     with pytest.raises(LimitReached):
         await service.start_again(job, limits=Quotas(per_day=1))
-    said = "".join(map(told, recorded.exporter.get_finished_spans()))
+    said = "".join(map(all_text, recorded.exporter.get_finished_spans()))
     assert "research.follow" in said
     for words in (order.brief, order.user, *REPORT.split("\n")[:3:2], "What moves", "tides moon", "were started in"):
         assert words not in said
@@ -161,8 +161,8 @@ def test_an_exported_span_contains_the_error_type_but_not_its_message(recorded: 
     with pytest.raises(ValueError), tracer.start_as_current_span("failing"):
         raise ValueError("the prompt was: my secret")
     (span,) = recorded.spans("failing")
-    assert "my secret" in told(span)  # by the SDK's own doing
-    assert "my secret" not in told(wordless(span))
+    assert "my secret" in all_text(span)  # by the SDK's own doing
+    assert "my secret" not in all_text(wordless(span))
     assert [dict(event.attributes or {}) for event in wordless(span).events] == [{"exception.type": "ValueError"}]
     assert (wordless(span).context, wordless(span).status.status_code) == (span.context, span.status.status_code)
 

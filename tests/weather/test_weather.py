@@ -122,14 +122,14 @@ def service() -> Iterator[Service]:
 
 
 @pytest.fixture
-def naps() -> list[float]:
+def sleeps() -> list[float]:
     return []
 
 
 @pytest.fixture
-def weather(service: Service, naps: list[float]) -> Weather:
+def weather(service: Service, sleeps: list[float]) -> Weather:
     async def sleep(seconds: float) -> None:
-        naps.append(seconds)
+        sleeps.append(seconds)
 
     return Weather(
         OpenMeteo(f"{service.url}/v1/search", f"{service.url}/v1/forecast", sleep=sleep),
@@ -259,12 +259,12 @@ async def test_invalid_arguments_are_rejected_without_a_request_to_the_service(
     assert service.requests == []
 
 
-async def test_a_server_error_is_retried(weather: Weather, service: Service, naps: list[float]) -> None:
+async def test_a_server_error_is_retried(weather: Weather, service: Service, sleeps: list[float]) -> None:
     service.script = [Response(status_code=503), Response(status_code=502)]
 
     assert (await weather.get_weather("Paris"))["source"] == "Open-Meteo"
-    assert len(naps) == 2
-    assert naps[0] < naps[1] < 1
+    assert len(sleeps) == 2
+    assert sleeps[0] < sleeps[1] < 1
 
 
 async def test_three_server_errors_are_reported_as_service_unreachable(weather: Weather, service: Service) -> None:

@@ -25,7 +25,7 @@ BODY = st.binary() | AWKWARD.map(str.encode) | JSON.map(lambda value: json.dumps
 PIECES = st.lists(st.tuples(st.floats(0, 1), st.binary(min_size=1) | st.sampled_from([b"\n", b"\r\n", b"data: a\n\n"])))
 
 
-def taken(body: bytes, **answer: Any) -> CapturedExchange:
+def captured(body: bytes, **answer: Any) -> CapturedExchange:
     return CapturedExchange("POST", "/v1beta/interactions", "", body, [], status=200, **answer)
 
 
@@ -33,7 +33,7 @@ def taken(body: bytes, **answer: Any) -> CapturedExchange:
 def test_any_body_is_replayed_byte_for_byte(bodies: list[tuple[bytes, bytes]]) -> None:
     numbered = {b'{"number": %d, "asked": %r}' % (n, asked): said for n, (asked, said) in enumerate(bodies)}
     redactor = Redactor()
-    file = "".join(to_yaml(taken(asked, chunks=[(0, said)]).exchange(redactor)) for asked, said in numbered.items())
+    file = "".join(to_yaml(captured(asked, chunks=[(0, said)]).exchange(redactor)) for asked, said in numbered.items())
     replay = Replay(exchanges(yaml.safe_load(file) or []))
     for asked, said in numbered.items():
         answer = replay.answer("POST", "/v1/interactions", "", asked)
@@ -42,7 +42,7 @@ def test_any_body_is_replayed_byte_for_byte(bodies: list[tuple[bytes, bytes]]) -
 
 @given(JSON.map(lambda value: {"asked": value}))
 def test_a_json_request_matches_regardless_of_formatting(asked: dict[str, Any]) -> None:
-    file = to_yaml(taken(json.dumps(asked).encode()).exchange(Redactor()))
+    file = to_yaml(captured(json.dumps(asked).encode()).exchange(Redactor()))
     replay = Replay(exchanges(yaml.safe_load(file)))
     for other in (json.dumps(asked, indent=3), json.dumps(asked, sort_keys=True, separators=(",", ":"))):
         assert replay.answer("POST", "/v1/interactions", "", other.encode())
@@ -51,7 +51,7 @@ def test_a_json_request_matches_regardless_of_formatting(asked: dict[str, Any]) 
 
 @given(PIECES)
 def test_any_stream_is_replayed_byte_for_byte(pieces: list[tuple[float, bytes]]) -> None:
-    recorded = taken(b"", content_type="text/event-stream", chunks=sorted(pieces, key=lambda piece: piece[0]))
+    recorded = captured(b"", content_type="text/event-stream", chunks=sorted(pieces, key=lambda piece: piece[0]))
     answer = Replay(exchanges(yaml.safe_load(to_yaml(recorded.exchange(Redactor()))))).answer(
         "POST", "/v1/interactions", "", b""
     )
@@ -61,7 +61,7 @@ def test_any_stream_is_replayed_byte_for_byte(pieces: list[tuple[float, bytes]])
 
 def test_a_frame_with_special_characters_leaves_the_others_readable() -> None:
     pieces = [(0.0, "data: \u2028\n\n".encode()), (0.0, b"event: done\ndata: [DONE]\n\n")]
-    text = to_yaml(taken(b"", content_type="text/event-stream", chunks=pieces).exchange(Redactor()))
+    text = to_yaml(captured(b"", content_type="text/event-stream", chunks=pieces).exchange(Redactor()))
     assert text.endswith("    - data: |+\n        event: done\n        data: [DONE]\n\n")
 
 
@@ -74,7 +74,7 @@ def test_a_frame_has_the_time_at_which_it_was_complete() -> None:
 def test_a_stream_closed_after_done_is_recorded_as_complete() -> None:
     whole, half = b"data: [DONE]\n\n", b"data: [DO"
     for data, cut in ((whole, False), (half, True)):
-        recorded = taken(b"", content_type="text/event-stream", chunks=[(0, data)], cut=True)
+        recorded = captured(b"", content_type="text/event-stream", chunks=[(0, data)], cut=True)
         assert recorded.exchange(Redactor()).response.cut is cut
 
 
@@ -106,7 +106,7 @@ def test_requests_that_differ_only_in_secrets_are_equal() -> None:
         tool = {"type": "mcp_server", "headers": {"Authorization": secret}}
         return json.dumps({"tools": [tool], "input": f"Is {secret} right?"}).encode()
 
-    recorded = to_yaml(taken(asked("secret-of-mine")).exchange(Redactor()))
+    recorded = to_yaml(captured(asked("secret-of-mine")).exchange(Redactor()))
     replay = Replay(exchanges(yaml.safe_load(recorded)))
     assert replay.answer("POST", "/v1/interactions", "", asked("secret-of-yours"))
 

@@ -114,7 +114,7 @@ def test_the_clock_can_be_read_and_refuses_invalid_changes(held: Emulator, wire:
 def test_document_pages_cannot_run_scripts(tmp_path: Path) -> None:
     tides = "The moon pulls the sea, and the sea follows it around the world twice a day, as it has always done."
     (tmp_path / "moon.md").write_text(f"# The moon\n\n{tides}\n\n{tides}<script>alert(1)</script>\n")
-    with Emulator(brain=linking, corpus=tmp_path) as api:
+    with Emulator(brain=name_documents_url, corpus=tmp_path) as api:
         wire = Wire(api.url)
         link = wire.create({"model": MODEL, "input": "x"})["steps"][0]["content"][0]["text"]
         page = wire.http.get(link + "moon.md", headers=KEY)
@@ -125,7 +125,7 @@ def test_document_pages_cannot_run_scripts(tmp_path: Path) -> None:
         assert "sun.md" in wire.refused(wire.http.get(link + "sun.md"), 404)
 
 
-def linking(turn: Turn) -> Iterator[TimedStep]:
+def name_documents_url(turn: Turn) -> Iterator[TimedStep]:
     """A brain that says where the documents are."""
     yield TimedStep(0, said(turn.documents_url))
 

@@ -16,7 +16,7 @@ JULY = datetime(2026, 7, 15, 12, tzinfo=UTC).timestamp()
 JANUARY = datetime(2026, 1, 15, 12, tzinfo=UTC).timestamp()
 
 
-def at(city: str, now: float, **more: str) -> dict[str, Any]:
+def forecast_for(city: str, now: float, **more: str) -> dict[str, Any]:
     """The forecast for the largest city of this name."""
     place = find_places(city, 1)[0]
     query = {"latitude": str(place.latitude), "longitude": str(place.longitude), "timezone": "auto"}
@@ -44,14 +44,17 @@ def test_an_unknown_name_has_no_results_key() -> None:
 
 
 def test_synthetic_temperatures_are_plausible_for_season_and_latitude() -> None:
-    warmest = {city: [max(at(city, now)["daily"]["temperature_2m_max"]) for now in (JANUARY, JULY)] for city in CITIES}
+    warmest = {
+        city: [max(forecast_for(city, now)["daily"]["temperature_2m_max"]) for now in (JANUARY, JULY)]
+        for city in CITIES
+    }
     assert warmest["Berlin"][1] > warmest["Berlin"][0] + 10
     assert warmest["Sydney"][0] > warmest["Sydney"][1] + 5
     assert abs(warmest["Singapore"][0] - warmest["Singapore"][1]) < 6
     assert warmest["Singapore"][0] > warmest["Berlin"][0] > warmest["Tromsø"][0]
     for city in CITIES:
         for now in (JANUARY, JULY):
-            answer = at(city, now, hourly=",".join(HOURLY), forecast_days="16")
+            answer = forecast_for(city, now, hourly=",".join(HOURLY), forecast_days="16")
             hours, days = answer["hourly"]["temperature_2m"], answer["daily"]
             assert all(-30 < value < 45 for value in hours)
             assert [max(hours[24 * d : 24 * d + 24]) for d in range(16)] == days["temperature_2m_max"]
@@ -66,25 +69,27 @@ CITIES = ("Berlin", "Sydney", "Singapore", "Tromsø", "Denver", "Delhi")
 
 
 def test_the_same_place_and_day_have_the_same_weather() -> None:
-    today, tomorrow = at("Berlin", JULY), at("Berlin", JULY + 86_400)
-    assert today == at("Berlin", JULY)
+    today, tomorrow = forecast_for("Berlin", JULY), forecast_for("Berlin", JULY + 86_400)
+    assert today == forecast_for("Berlin", JULY)
     assert {name: days[1:] for name, days in today["daily"].items()} == {
         name: days[:-1] for name, days in tomorrow["daily"].items()
     }
 
 
 def test_sunrise_and_sunset_match_the_place_and_season() -> None:
-    berlin = at("Berlin", JULY)
+    berlin = forecast_for("Berlin", JULY)
     assert "2026-07-15T04:55" <= berlin["daily"]["sunrise"][0] <= "2026-07-15T05:10"  # by the almanac at 5:01
     assert berlin["current"]["is_day"] == 1
-    assert at("Tromsø", JULY)["daily"]["sunset"][0].endswith("23:59")
-    assert at("Tromsø", JANUARY)["current"]["is_day"] == 0
+    assert forecast_for("Tromsø", JULY)["daily"]["sunset"][0].endswith("23:59")
+    assert forecast_for("Tromsø", JANUARY)["current"]["is_day"] == 0
     assert (berlin["timezone"], berlin["utc_offset_seconds"]) == ("Europe/Berlin", 7200)
 
 
 def test_units_are_converted_and_named() -> None:
-    metric = at("Denver", JANUARY)
-    imperial = at("Denver", JANUARY, temperature_unit="fahrenheit", wind_speed_unit="mph", precipitation_unit="inch")
+    metric = forecast_for("Denver", JANUARY)
+    imperial = forecast_for(
+        "Denver", JANUARY, temperature_unit="fahrenheit", wind_speed_unit="mph", precipitation_unit="inch"
+    )
     assert imperial["current_units"]["temperature_2m"] == "°F"
     assert imperial["daily_units"]["precipitation_sum"] == "inch"
     celsius, fahrenheit = metric["current"]["temperature_2m"], imperial["current"]["temperature_2m"]
