@@ -42,7 +42,7 @@ class Sentence:
 
 @dataclass(frozen=True)
 class Prose:
-    """A parsed answer; headings, code and the list of sources are not sentences."""
+    """A parsed answer. Headings, code and the list of sources do not count as sentences."""
 
     sentences: tuple[Sentence, ...]
     marks: tuple[Mark, ...]

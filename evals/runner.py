@@ -37,7 +37,7 @@ from tools.research.job import Kind, State
 from tools.researcher.agent import Researcher
 
 SENDING_S = 1.0
-"""Seconds of one wait for an order to be sent."""
+"""Seconds for which the runner watches an unsent order, before it looks again."""
 CALLS, TOKENS, SECONDS = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
 """Names of ADK's own metrics, which every run measures."""
 

@@ -178,7 +178,7 @@ class Api:
         if legacy:
             raise Refused(
                 400,
-                f"{legacy.group()} uses the format that the Interactions API had before steps, which is switched off: "
+                f"{legacy.group()} uses the old format of the Interactions API, without steps, which is switched off: "
                 'pip install --upgrade "google-genai>=2.34", or npm install @google/genai@latest',
             )
         if not call.key:

@@ -52,7 +52,7 @@ class Worker:
         self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Works on a job until its end. While another process holds the lease, passes on the progress that it saves."""
+        """Works on a job until its end. While another process holds the lease, passes on what that one saves."""
         said = set(await self._ledger.lines(job))
 
         def tell(line: str) -> None:

@@ -38,7 +38,7 @@ LONGEST_BRIEF = 20_000
 LONGEST_TITLE = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 _NOT_REUSED = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
-"""States of a job that an equal order from another conversation does not reuse."""
+"""A job in one of these states is not reused when another conversation places the same order."""
 
 
 class BadArgument(DeskError):

@@ -37,7 +37,10 @@ class ServerSettings(EnvironmentSettings):
     public_url: str = ""
     """Public address of the server, for the agent card of `--a2a`; empty: the address it listens on."""
     allowed_hosts: str = ""
-    """Host names of the server besides loopback, separated by commas; if empty, with authentication: all names."""
+    """Host names of the server besides loopback, separated by commas.
+
+    If empty, all names are allowed with authentication, and only loopback without it.
+    """
     allowed_origins: str = ""
     """Origins of other sites whose pages may use the server, separated by commas: https://app.example.com."""
     max_body: PositiveInt = 25_000_000

@@ -281,7 +281,7 @@ These are refusals, questions about the meaning of a word, remarks about somethi
 DEFINITION = _re(r"^what(?:'s|\sis|\sare)\san?\s|^what\sdo(?:es)?\b.{1,60}\b(?:mean|contain|do)$|^who\b")
 """Matches a question about things in general, not about a place or a day."""
 ABOUT_PICTURES = _re(r"^(?:what|who|how|when|where|why|which|is|are|was|were|do|does|did)\b")
-"""Matches a question that a picture cannot answer."""
+"""Matches a message that asks a question, which needs words and no picture."""
 CAN_YOU = _re(
     r"""
         ^(?:can|could|do|are)\syou\s(?:(?:also|even|able\sto)\s)*(?:draw|paint|sketch|moderate|search|research|translate

@@ -77,7 +77,7 @@ def has_files(steps: Sequence[Step]) -> bool:
 
 
 def handled_in(steps: Sequence[Step]) -> dict[str, int]:
-    """The index of the last step with a function call or result about a run, by run id."""
+    """Maps each run id to the index of the last step with a function call or result about that run."""
     found: dict[str, int] = {}
     for number, step in enumerate(steps):
         told = step.get("arguments") if step.get("type") == "function_call" else value_of(step.get("result"))

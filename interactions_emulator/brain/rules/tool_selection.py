@@ -51,7 +51,8 @@ class Candidate:
 def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list[Candidate]:
     """The functions in `tools` as candidates. Tools of other types are ignored.
 
-    A function is one candidate, or one for each value of a required parameter whose values the texts describe.
+    A function is one candidate. If the instruction or its description explains the values of a required parameter,
+    it is one candidate for each of these values.
     """
     found: list[Candidate] = []
     for tool in tools:

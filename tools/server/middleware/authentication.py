@@ -126,7 +126,7 @@ class TokenVerifier:
         subject = str(claims["sub"])
         user = quote(sanitize(subject), safe="@:|+=,! ")
         if sanitize(subject) != subject or not user.strip(" ") or len(user) > LONGEST:
-            raise Unauthorized("the token's subject is empty, too long for a user's id, or no text")
+            raise Unauthorized("the token's subject is empty, is too long for a user id, or is not a string")
         return user
 
     async def _claims(self, token: str) -> dict[str, Any]:
