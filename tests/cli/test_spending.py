@@ -26,6 +26,7 @@ from tools.settings import load_settings
 
 __all__ = ("api",)
 AGENT, MAX, MODEL = "deep-research-preview-04-2026", "deep-research-max-preview-04-2026", "gemini-3.8-flash"
+SERVER = "gemini"
 USAGE = {"total_tokens": 1200, "grounding_tool_count": [{"type": "google_search", "count": 4}]}
 HOSTILE = "\x1b]52;c;cHduZWQ=\x07ada\x9b2J\x7f\u2028$x$ <b>&[red]\ud800"
 
@@ -33,7 +34,7 @@ HOSTILE = "\x1b]52;c;cHduZWQ=\x07ada\x9b2J\x7f\u2028$x$ <b>&[red]\ud800"
 def entry(when: str, kind: Kind = Kind.RUN, usd: float = 3.0, **values: Any) -> Spending:
     """One of ada's, on Deep Research."""
     seconds = datetime.fromisoformat(when).replace(tzinfo=UTC).timestamp()
-    return replace(Spending(seconds, "ada", "job_a", kind, AGENT, usd), **values)
+    return replace(Spending(seconds, "ada", "job_a", kind, AGENT, usd, server=SERVER), **values)
 
 
 ENTRIES = [
@@ -72,8 +73,8 @@ def test_spending_rows_are_grouped_by_utc_day_user_and_agent() -> None:
         ("2026-10-02", "ada", AGENT),
     ]
     tools = {"google_search": 8}
-    assert rows[1] == Row("2026-10-01", "ada", AGENT, 1, 1, 1, 0, 5.0, counted=2, tokens=2400, tools=tools)
-    assert rows[2] == Row("2026-10-01", "ada", MODEL, questions=1, usd_at_most=0.1)
+    assert rows[1] == Row("2026-10-01", "ada", AGENT, SERVER, 1, 1, 1, 0, 5.0, counted=2, tokens=2400, tools=tools)
+    assert rows[2] == Row("2026-10-01", "ada", MODEL, SERVER, questions=1, usd_at_most=0.1)
 
 
 def test_monthly_rows_add_up_the_days_and_keep_the_total() -> None:
@@ -118,9 +119,8 @@ def test_the_valid_parts_of_a_usage_record_are_counted() -> None:
     assert (row.counted, row.tokens, row.tools) == (1, 0, {"google_maps": 2})
 
 
-def test_the_table_shows_runs_estimated_cost_and_counted_usage(spent: None, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("tools.cli.spending.out", shown := Terminal(width=160, file=StringIO()))
-    assert desk("spending").returncode == 0
+def test_the_table_shows_runs_estimated_cost_and_counted_usage() -> None:
+    show_table(table(ENTRIES, By.day), By.day, shown := Terminal(width=160, file=StringIO()))
     lines = shown.file.getvalue().splitlines()  # type: ignore[attr-defined]
     first = next(number for number, line in enumerate(lines) if "2,400 tokens" in line)
     row = [" ".join(line.split()) for line in lines[first : first + 3]]
@@ -129,6 +129,23 @@ def test_the_table_shows_runs_estimated_cost_and_counted_usage(spent: None, monk
     assert row[1:] == [f"preview{version} 1 plan 8 google_search", "1 revision (2 of 3)"]
     sums = " ".join(" ".join(lines[next(n for n, line in enumerate(lines) if "total" in line) :]).split())
     assert sums == "total 4 runs $18.10 2,400 tokens 1 plan 8 google_search 1 revision (2 of 7) 1 question"
+
+
+def test_a_pipe_gets_a_line_with_tabs_for_each_row(spent: None) -> None:
+    lines = [line.split("\t") for line in desk("spending").stdout.splitlines()]
+    assert lines[1] == ["2026-10-01", "ada", AGENT, SERVER, "1", "1", "1", "0", "5.00", "2400"]
+    assert [line[0] for line in lines] == ["2026-09-30", *["2026-10-01"] * 3, "2026-10-02"]
+
+
+def test_spending_on_the_emulator_has_rows_and_a_total_of_its_own_and_is_called_unpaid() -> None:
+    rows = table([entry("2026-10-01"), entry("2026-10-01", server="emulator"), entry("2026-10-01")], By.day)
+    show_table(rows, By.day, shown := Terminal(width=160, file=StringIO()))
+    said = [" ".join(line.split()) for line in shown.file.getvalue().splitlines()]  # type: ignore[attr-defined]
+    assert [line for line in said if line.startswith("total")] == [
+        "total emulator 1 run $3.00",
+        "total gemini 2 runs $6.00",
+    ]
+    assert said[-1] == "Nothing is paid on the emulator: it shows the prices of Gemini."
 
 
 def test_the_table_fits_80_columns() -> None:
@@ -204,7 +221,7 @@ def test_the_svg_chart_is_written_in_addition_to_the_table(spent: None, tmp_path
     file = tmp_path / "new" / "spending.svg"
     drawn = desk("spending", "--svg", str(file))
     assert (drawn.returncode, drawn.stderr) == (0, f"{file}\n")
-    assert "total" in drawn.stdout
+    assert "2026-10-02\tada" in drawn.stdout
     said = text_of(file.read_text())
     for text in ("Spending by day", "estimate, USD at most", "day (UTC)", "2026-09-30", "2026-10-02", AGENT, MAX):
         assert text in said

@@ -73,7 +73,9 @@ async def test_a_create_is_recorded_as_spending_once_before_it_is_sent(open_ledg
     assert await here.spending() == []
     sent = await asyncio.gather(*((here, there)[n % 2].begin(job, NOW + 1) for n in range(ORDERS)))
     assert [found.state for found in sent if found] == [State.STARTING]
-    assert await there.spending() == [Spending(NOW + 1, "ada", job.id, Kind.RUN, ORDER.agent, 3.0)]
+    assert await there.spending() == [
+        Spending(NOW + 1, "ada", job.id, Kind.RUN, ORDER.agent, 3.0, server=job.order.server)
+    ]
 
 
 async def test_a_create_is_not_sent_when_its_spending_cannot_be_recorded(url: str, open_ledger: Open) -> None:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import asdict, dataclass, field
 from datetime import UTC, datetime
 from enum import StrEnum
@@ -18,12 +18,14 @@ from tools.cli.console import fail, run
 from tools.cli.terminal import Terminal, err, out
 from tools.research.job import Kind
 from tools.research.spending import Spending
-from tools.sanitize import sanitize_json
+from tools.sanitize import sanitize, sanitize_json
 
 WIDTH_OF_REST = 74
 """Width of the table without the user column, in terminal columns."""
 MOST_COUNTED = 10**15
 """Largest believable count of tokens or calls; a larger one is ignored."""
+EMULATOR = "emulator"
+"""Name of the emulator in `Order.server`."""
 
 
 class By(StrEnum):
@@ -38,12 +40,14 @@ _FORMATS = {By.day: "%Y-%m-%d", By.month: "%Y-%m"}
 
 @dataclass(frozen=True)
 class Row:
-    """The spending of one user on one agent, or on one model for questions, in a day or month (UTC)."""
+    """The spending of one user on one agent at a server, or on one model for questions, in a day or month (UTC)."""
 
     period: str
     """The day or the month: 2026-10-31 or 2026-10."""
     user: str
     agent: str
+    server: str = ""
+    """Where it was spent: `gemini`, `vertex PROJECT/LOCATION`, or `emulator`, where nothing is paid."""
     runs: int = 0
     plans: int = 0
     revisions: int = 0
@@ -72,15 +76,16 @@ def spending(
 
 
 def table(entries: Iterable[Spending], by: By) -> list[Row]:
-    """Groups entries into rows, ordered by period, user and agent."""
-    groups = defaultdict[tuple[str, str, str], list[Spending]](list)
+    """Groups entries into rows, ordered by period, user, agent and server."""
+    groups = defaultdict[tuple[str, str, str, str], list[Spending]](list)
     for entry in entries:
-        groups[datetime.fromtimestamp(entry.time, UTC).strftime(_FORMATS[by]), entry.user, entry.agent].append(entry)
+        period = datetime.fromtimestamp(entry.time, UTC).strftime(_FORMATS[by])
+        groups[period, entry.user, entry.agent, entry.server].append(entry)
     return [_row(*key, groups[key]) for key in sorted(groups)]
 
 
 def total(rows: Sequence[Row]) -> Row:
-    """The sum of all rows."""
+    """The sum of rows of one server."""
 
     def sum_of(value: Callable[[Row], int]) -> int:
         return sum(map(value, rows))
@@ -89,6 +94,7 @@ def total(rows: Sequence[Row]) -> Row:
         period="total",
         user="",
         agent="",
+        server=rows[0].server,
         runs=sum_of(lambda row: row.runs),
         plans=sum_of(lambda row: row.plans),
         revisions=sum_of(lambda row: row.revisions),
@@ -101,31 +107,46 @@ def total(rows: Sequence[Row]) -> Row:
 
 
 def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
-    """Prints a line for each row, and the total."""
+    """Prints a line for each row, and the total of each server."""
     from rich.table import Table
 
-    users = len({row.user for row in rows}) > 1
+    users, servers = len({row.user for row in rows}) > 1, sorted({row.server for row in rows})
+    totals = [total([row for row in rows if row.server == server]) for server in servers]
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column(f"{by} (UTC)", no_wrap=True)
     if users:
         shown.add_column("user", overflow="fold", max_width=max(7, terminal.width - WIDTH_OF_REST))
     shown.add_column("agent", overflow="fold")
+    if len(servers) > 1:
+        shown.add_column("server", overflow="fold")
     shown.add_column("ordered")
     shown.add_column("at most", justify="right", no_wrap=True)
     shown.add_column("server counted", overflow="fold")
-    for row in (*rows, total(rows)):
-        day, user, *rest = _cells(row)
-        shown.add_row(day, *([user] if users else []), *rest, style="bold" if row.period == "total" else "")
+    for row in (*rows, *totals):
+        day, user, agent, server, *rest = _cells(row)
+        names = [*([user] if users else []), agent, *([server] if len(servers) > 1 else [])]
+        shown.add_row(day, *names, *rest, style="bold" if row.period == "total" else "")
     terminal.print(shown)
+    if EMULATOR in servers:
+        terminal.print("[dim]Nothing is paid on the emulator: it shows the prices of Gemini.[/]")
 
 
-def _row(period: str, user: str, agent: str, entries: Sequence[Spending]) -> Row:
+def _lines(rows: Sequence[Row]) -> Iterator[str]:
+    """Lines with tabs for other programs: the fields of `Row` up to `tokens`."""
+    for row in rows:
+        names = (row.period, row.user, row.agent, row.server)
+        counts = (row.runs, row.plans, row.revisions, row.questions, f"{row.usd_at_most:.2f}", row.tokens)
+        yield sanitize("\t".join([*(" ".join(name.split()) for name in names), *map(str, counts)]))
+
+
+def _row(period: str, user: str, agent: str, server: str, entries: Sequence[Spending]) -> Row:
     kinds = Counter(entry.kind for entry in entries)
     usages = [(_tokens(entry.usage), _tools(entry.usage)) for entry in entries]
     return Row(
         period=period,
         user=user,
         agent=agent,
+        server=server,
         runs=kinds[Kind.RUN],
         plans=kinds[Kind.PLAN],
         revisions=kinds[Kind.REVISION],
@@ -182,8 +203,11 @@ async def _spending(by: By, since: str, user: str | None, as_json: bool, picture
         hint = "Nothing was spent there: leave out --since and --user to see all."
         (err if as_json else out).print(hint if narrow else 'Nothing was spent yet. Start with: desk research "…"')
         return
-    if not as_json:
+    if not as_json and out.is_terminal:
         show_table(rows, by, out)
+    elif not as_json:
+        for line in _lines(rows):
+            print(line)
     if picture:
         _draw(rows, by, picture)
 
@@ -214,6 +238,7 @@ def _cells(row: Row) -> list[str]:
         row.period,
         escape(" ".join(row.user.split())),
         escape(" ".join(row.agent.split()).replace("-preview-", "\npreview-")),
+        escape(" ".join(row.server.split())),
         "\n".join(f"{count} {name}{'s' if count > 1 else ''}" for name, count in ordered.items() if count),
         f"${row.usd_at_most:,.2f}",
         escape(counted) if row.counted else "",

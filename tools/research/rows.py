@@ -90,7 +90,7 @@ def spending_of_row(values: Mapping[Any, Any]) -> Spending:
     for name, number, most in (("time", time, LATEST_TIME), ("estimate", estimate, HIGHEST_COST)):
         if not isinstance(number, float | int) or not 0 <= number <= most:
             raise ValueError(f"`{name}` is not a valid number")
-    texts = {name: str(values[name]) for name in ("user", "job", "agent")}
+    texts = {name: str(values[name]) for name in ("user", "job", "agent", "server")}
     usage = _data(values, "usage", dict)
     return Spending(time=time, estimate=estimate, kind=Kind(values["kind"]), usage=usage, **texts)
 

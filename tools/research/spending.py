@@ -28,6 +28,8 @@ class Spending:
     """Highest price in USD."""
     usage: Mapping[str, Any] = field(default_factory=dict)
     """The server's final `usage` (tokens, tool calls); empty: not known (yet)."""
+    server: str = ""
+    """Name of the server, as in `Order.server`; empty in entries of older programs."""
 
 
 @dataclass(frozen=True)
@@ -50,9 +52,9 @@ def spending_of(job: Job, now: float) -> Spending:
     """
     low, high = cost_of(job.order.agent)
     estimate = high if job.kind is Kind.RUN else low
-    return Spending(now, job.order.user, job.id, job.kind, job.order.agent, estimate)
+    return Spending(now, job.order.user, job.id, job.kind, job.order.agent, estimate, server=job.order.server)
 
 
 def spending_of_question(job: Job, model: str, now: float) -> Spending:
     """Builds the entry for a question about a report."""
-    return Spending(now, job.order.user, job.id, Kind.QUESTION, model, QUESTION_COST)
+    return Spending(now, job.order.user, job.id, Kind.QUESTION, model, QUESTION_COST, server=job.order.server)

@@ -78,6 +78,7 @@ SPENDING = Table(
     Column("refused", Integer),
     Column("may_run_until", Float),
     Column("usage", SafeText),
+    Column("server", SafeText),
 )
 QUESTIONS = Table(
     "desk_questions",
