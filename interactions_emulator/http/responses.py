@@ -7,7 +7,7 @@ coroutine that sends the rest, or None if nothing is left. If the client disconn
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import Any, Protocol
 
@@ -18,18 +18,12 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import DONE
 from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.runs import Run
-from interactions_emulator.faults import EFFECTS, Fault
+from interactions_emulator.faults import Fault
 from interactions_emulator.http.errors import Refused, error_body
+from interactions_emulator.http.fault_effects import send_with_fault
 from interactions_emulator.http.protocol import Exchange, Todo
 from interactions_emulator.recording.replay import Response as Recorded
 
-GARBAGE = b"upstream connect error or disconnect/reset before headers\n\n"
-ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'
-ERROR_EVENT = (
-    b'event: error\ndata: {"event_type":"error","error":{"code":"deadline_exceeded",'
-    b'"message":"Deadline expired before operation could complete."}}\n\n'
-)
-UNKNOWN_EVENT = b'event: agent.mood\ndata: {"event_type":"agent.mood","mood":{"type":"curious"}}\n\n'
 STREAM = "text/event-stream; charset=utf-8"
 
 
@@ -122,7 +116,8 @@ class EventStream:
     def send(self, exchange: Exchange) -> Todo:
         exchange.start(200, STREAM)
         if self._fault:
-            return self._spoil(exchange, self._fault)
+            frames = self._run.follow(self._cursor)
+            return send_with_fault(exchange, frames, self._fault, self._crash)
         if not self._run.interaction.finished:
             return self._play(exchange)
         exchange.write(b"".join([*self._cursor.read(), DONE]))
@@ -135,51 +130,6 @@ class EventStream:
             await exchange.drain()
         exchange.write(DONE)
         exchange.finish()
-
-    async def _spoil(self, exchange: Exchange, fault: Fault) -> None:
-        """Send the events one by one, and apply the fault after as many events as it says."""
-        sent = 0
-        frames = self._frames()
-        while True:
-            effect = next((name for name in EFFECTS if getattr(fault, name) == sent), None)
-            if effect == "cut_after":
-                return exchange.cut()
-            if effect == "crash_after":
-                self._crash()
-            if effect == "end_after":
-                break
-            if effect in ("silence_after", "crash_after"):
-                await asyncio.Event().wait()
-            if effect == "garbage_after":
-                exchange.write(GARBAGE)
-            if effect == "unknown_after":
-                exchange.write(UNKNOWN_EVENT)
-            if effect in ("array_after", "error_after"):
-                exchange.write(ARRAY if effect == "array_after" else ERROR_EVENT)
-                break
-            frame = await anext(frames, None)
-            if frame is None:
-                break
-            if effect == "cut_inside":
-                text = frame.decode()  # decoded, so as not to cut inside a character
-                exchange.write(text[: len(text) // 2].encode())
-                return exchange.cut()
-            if effect == "repeat_after":
-                frame += frame
-            if effect == "swap_after":
-                frame = await anext(frames, b"") + frame
-                sent += 1
-            await asyncio.sleep(fault.event_delay_ms / 1000)
-            exchange.write(frame)
-            await exchange.drain()
-            sent += 1
-        return exchange.finish()
-
-    async def _frames(self) -> AsyncIterator[bytes]:
-        async for frames in self._run.follow(self._cursor):
-            for frame in frames:
-                yield frame
-        yield DONE
 
 
 class Replayed:

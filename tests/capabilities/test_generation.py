@@ -16,7 +16,7 @@ from interactions_emulator.brain.protocol import Ending
 from tests.capabilities.conftest import Script, Solo
 from tests.scripts import call, cited, said, thought
 from tests.talk import creates, refusals
-from tools.adk.request_options import SUPPORTED_KEYS, arguments_of
+from tools.adk.generation_config import SUPPORTED_KEYS, arguments_of
 
 SETTINGS = """
 generate_content_config:

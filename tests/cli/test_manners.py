@@ -17,10 +17,10 @@ from typer.main import get_command
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
 from tests.conftest import ROOT
-from tools.cli import arguments, jobs_table
+from tools.cli import arguments, job_output
 from tools.cli.app import app
 from tools.cli.help import GROUPS, topics
-from tools.cli.jobs_table import ago
+from tools.cli.job_output import ago
 from tools.cli.terminal import out
 
 __all__ = ["api"]
@@ -64,7 +64,7 @@ def test_an_unexpected_error_is_one_line_and_a_traceback_with_debug(monkeypatch:
     def fail(*_: Any) -> None:
         raise ZeroDivisionError("a mistake of ours")
 
-    monkeypatch.setattr("tools.cli.jobs.show_jobs", fail)
+    monkeypatch.setattr("tools.cli.research.show_jobs", fail)
     plain, debugged = desk("jobs"), desk("--debug", "jobs")
     assert (plain.returncode, len(plain.stderr.strip().splitlines())) == (1, 1)
     assert "ZeroDivisionError: a mistake of ours. `desk --debug`" in plain.stderr
@@ -133,8 +133,8 @@ def test_jobs_output_in_a_pipe_is_tab_separated(listed: str) -> None:
 def test_jobs_output_on_a_terminal_fits_its_width(
     listed: str, width: int, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
-    monkeypatch.setattr(jobs_table.out, "_force_terminal", True)
-    monkeypatch.setattr(jobs_table.out, "_width", width)
+    monkeypatch.setattr(job_output.out, "_force_terminal", True)
+    monkeypatch.setattr(job_output.out, "_width", width)
     with out.capture() as shown:
         desk("jobs")
     lines = [re.sub(r"\x1b\[[\d;]*m", "", line) for line in shown.get().splitlines()]

@@ -100,7 +100,7 @@ def guarded(api: Emulator, tmp_path: Path) -> Guard:
     def talk(
         sessions: BaseSessionService | None = None, mode: StreamingMode = StreamingMode.NONE, **policy: Any
     ) -> Talk:
-        root.with_name("policy.yaml").write_text(yaml.safe_dump({**POLICY, **policy}))
+        root.with_name("moderation_policy.yaml").write_text(yaml.safe_dump({**POLICY, **policy}))
         app = build_app()
         app.plugins[:0] = build_plugins(root)
         return Talk(app, sessions or InMemorySessionService(), mode)
@@ -463,20 +463,28 @@ async def test_moderation_is_off_unless_the_policy_enables_it(brain: Watched, gu
         ("screen: [everything]", "`screen.0`: Input should be 'user_messages' or 'reports'"),
         ("timeout_seconds: 0", "`timeout_seconds`: Input should be greater than 0"),
         ("- enabled", "`the file`"),
-        ("enabled: [", "policy.yaml:1: "),
+        ("enabled: [", "moderation_policy.yaml:1: "),
     ],
 )
 def test_a_mistake_in_the_policy_is_named_with_file_and_key(tmp_path: Path, text: str, complaint: str) -> None:
-    (tmp_path / "policy.yaml").write_text(text)
+    (tmp_path / "moderation_policy.yaml").write_text(text)
     with pytest.raises(ConfigError) as caught:
         load_policy(tmp_path / "desk.yaml")
-    assert str(caught.value).startswith(str(tmp_path / "policy.yaml"))
+    assert str(caught.value).startswith(str(tmp_path / "moderation_policy.yaml"))
     assert complaint in str(caught.value)
+
+
+def test_a_policy_under_its_former_name_still_applies_with_a_warning(
+    tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    (tmp_path / "policy.yaml").write_text("enabled: true\n")
+    assert load_policy(tmp_path / "desk.yaml").enabled
+    assert "rename this file to moderation_policy.yaml" in caplog.text
 
 
 def test_an_enabled_gate_without_a_moderator_agent_is_a_configuration_error(tmp_path: Path) -> None:
     (tmp_path / "desk.yaml").write_text("name: desk\n")
-    (tmp_path / "policy.yaml").write_text("enabled: true\n")
+    (tmp_path / "moderation_policy.yaml").write_text("enabled: true\n")
     with pytest.raises(ConfigError, match="no moderator with an instruction"):
         build_plugins(tmp_path / "desk.yaml")
 

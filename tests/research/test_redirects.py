@@ -16,7 +16,7 @@ from tests.research.resources import short, text_part
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tools.interactions.citations import Source
 from tools.research.errors import NotFinished
-from tools.research.report.links import AT_ONCE, is_public
+from tools.research.report.redirect_links import AT_ONCE, is_public
 
 GOOGLE = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"
 TARGETS = {

@@ -16,7 +16,7 @@ from google.adk.tools import BaseTool, ToolContext
 from google.genai import types
 from pydantic import BaseModel, model_validator
 
-from tools.adk.request_options import WireTool
+from tools.adk.generation_config import WireTool
 from tools.interactions.server_tools import ServerTool
 
 with warnings.catch_warnings():  # ADK 2.13 validates keys with this class, and warns that it is deprecated

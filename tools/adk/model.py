@@ -11,10 +11,11 @@ from google.adk.models import Gemini, LlmCapabilities, LLMRegistry, LlmRequest, 
 from google.genai import Client, types
 from pydantic import field_validator
 
+from tools.adk.answer_endings import with_ending
 from tools.adk.attachments import adapt_files
 from tools.adk.deferred import DEFERRED, poll_deferred
+from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.history import UnseenContents
-from tools.adk.request_options import arguments_of, merge_arguments, tier_of
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
 from tools.adk.spans import describe_answer
@@ -27,23 +28,14 @@ from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
 
-ENDINGS = {
-    "failed": "the model could not finish",
-    "cancelled": "the answer was cancelled",
-    "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
-    "budget_exceeded": "the answer is cut short, because the budget is spent",
-}
-"""Statuses of an answer that ended badly, with their meaning."""
 UNREADABLE_CALL = "JSON_PARSE_ERROR"
 """Error after which ADK 2.13 still calls the function, without arguments (`models/interactions_utils.py:1287`)."""
-CONTINUABLE = ("incomplete", "budget_exceeded")
-"""Statuses of `ENDINGS` after which the chain can continue."""
 
 
 class InteractionsLlm(Gemini):
     """`Gemini` with `use_interactions_api=True` that keeps what ADK 2.13 loses on that path.
 
-    * It sends all of `generate_content_config` and all tools (`tools.adk.request_options`).
+    * It sends all of `generate_content_config` and all tools (`tools.adk.generation_config`).
     * It sends `output_schema` as `response_format`, validates the answer and asks again once; then it returns an
       `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
     * It always streams from the API and yields the pieces only if asked to, so that both modes give the same answer.
@@ -201,7 +193,7 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
     if citations and with_sources:
         text, sources = cite(text, citations)
         text = f"{text}\n\n**Sources**\n\n{source_list(sources)}"
-    ending = _ended(whole, collector)
+    ending = with_ending(whole, collector)
     if ending.error_code and text:
         text = f"{text}\n\n*{ending.error_message}*"
     signatures, calls, media, others = _sorted(whole.content)
@@ -216,19 +208,6 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
     unended = {"usage_metadata": None, "finish_reason": None, "turn_complete": None}
     files = [types.Content(role="model", parts=[part]) for part in media]
     return [*(whole.model_copy(update={"content": file, **unended}) for file in files), ending]
-
-
-def _ended(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
-    """Copies the answer and adds what went wrong, if anything did."""
-    ending = whole.model_copy(update={"partial": None})  # ADK's value without streaming, for code that compares events
-    if collector.status in ENDINGS or whole.error_code:
-        reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
-        what = ENDINGS.get(collector.status, "the model reports an error")
-        ending.error_code = collector.status.upper() if collector.status in ENDINGS else whole.error_code
-        ending.error_message = f"{what}: {reason}" if reason else f"{what}."
-        if collector.status not in CONTINUABLE:
-            ending.interaction_id = None  # the next turn continues from the last good answer
-    return ending
 
 
 def _sorted(content: types.Content | None) -> tuple[list[types.Part], ...]:

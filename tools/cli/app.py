@@ -16,7 +16,7 @@ import typer
 from dotenv import find_dotenv, load_dotenv
 from rich.markup import escape
 
-from tools.cli import jobs, sessions
+from tools.cli import research, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
 from tools.cli.console import USER, fail, options, run, show
 from tools.cli.exit_status import ExitStatus
@@ -90,7 +90,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER))
 
 
-for command in (*jobs.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
+for command in (*research.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
 for group in entry_points(group="desk.commands"):  # from optional packages: `desk eval`
     app.add_typer(group.load(), name=group.name)

@@ -21,9 +21,9 @@ from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
 from google.adk.models import Gemini, LLMRegistry
 from pydantic import BaseModel, ValidationError
 
+from tools.adk.generation_config import SUPPORTED_KEYS
 from tools.adk.model import InteractionsLlm
-from tools.adk.request_options import SUPPORTED_KEYS
-from tools.config.api_support import object_named, validate
+from tools.config.api_checks import object_named, validate
 from tools.config.templates import placeholders
 from tools.interactions.model_catalog import capabilities_of, known_names
 from tools.redaction import redact

@@ -96,9 +96,7 @@ class ModerationClient:
             why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."
             raise NotModerated("TIMEOUT", why) from None
         except ValidationError as error:
-            why = (
-                f"{self._model} gave no verdict: {schema_error(error)}. Try again, or set another model in policy.yaml."
-            )
+            why = f"{self._model} gave no verdict: {schema_error(error)}. Retry, or set another model in the policy."
             raise NotModerated("INVALID_OUTPUT", why) from None
         except Exception as error:
             said = error_response(error, self._model)
@@ -106,7 +104,7 @@ class ModerationClient:
 
 
 def load_judge(root: Path, policy: Policy | None = None) -> ModerationClient:
-    """Creates the client from `policy.yaml` beside the root agent's file, and the moderator among its sub-agents.
+    """Creates the client from the policy beside the root agent's file, and from the moderator among its sub-agents.
 
     Raises:
         ConfigError: one of the files is wrong.

@@ -217,10 +217,10 @@ class ModerationGate(BasePlugin):
 
 
 def build_plugins(root: Path) -> list[BasePlugin]:
-    """Returns the gate if `policy.yaml` beside the root agent's file enables it.
+    """Returns the gate if `moderation_policy.yaml` beside the root agent's file enables it.
 
     Raises:
-        ConfigError: `policy.yaml` or the moderator's file is wrong.
+        ConfigError: `moderation_policy.yaml` or the moderator's file is wrong.
     """
     policy = load_policy(root)
     return [ModerationGate(policy, load_judge(root, policy))] if policy.enabled else []

@@ -1,7 +1,8 @@
-"""The policy of the moderation gate, from `policy.yaml` beside the root agent's file."""
+"""The policy of the moderation gate, from `moderation_policy.yaml` beside the root agent's file."""
 
 from __future__ import annotations
 
+import logging
 from pathlib import Path
 from typing import Annotated, Literal
 
@@ -9,6 +10,8 @@ from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_valida
 
 from tools.moderation.verdict import Verdict
 from tools.yaml_files import ConfigError, config_files, did_you_mean, read_mapping, read_yaml
+
+log = logging.getLogger(__name__)
 
 Action = Literal["pass", "flag", "block"]
 
@@ -36,7 +39,7 @@ class Categories(_Strict):
 
 
 class Policy(_Strict):
-    """The keys of `policy.yaml`."""
+    """The keys of `moderation_policy.yaml`."""
 
     enabled: bool = False
     model: Annotated[str, Field(min_length=1)] = "gemini-3.8-flash"
@@ -66,9 +69,12 @@ def load_policy(root: Path) -> Policy:
     Raises:
         ConfigError: the file is wrong; the text has one finding per line, with file and key.
     """
-    path = root.with_name("policy.yaml")
+    path = root.with_name("moderation_policy.yaml")
     if not path.exists():
-        return Policy()
+        path = root.with_name("policy.yaml")
+        if not path.exists():
+            return Policy()
+        log.warning("%s: please rename this file to moderation_policy.yaml; the next release reads only that", path)
     document = read_yaml(path)
     try:
         return Policy.model_validate({} if document.data is None else document.data)

@@ -26,8 +26,8 @@ from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, within, within_day
-from tools.research.report.links import resolve
 from tools.research.report.reading import Report, from_json, to_json
+from tools.research.report.redirect_links import resolve
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment

@@ -94,7 +94,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
 
-    from tools.telemetry.redacting_exporter import Wordless
+    from tools.telemetry.exception_texts import Wordless
 
     if cloud:
         session, project = _google()

@@ -14,7 +14,7 @@ from google.adk.tools.url_context_tool import UrlContextTool
 from google.genai import types
 from pydantic import BaseModel, Field, TypeAdapter, ValidationError
 
-from tools.adk.request_options import LABEL, LABEL_KEY, SUPPORTED_KEYS
+from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import ServerTool
 from tools.yaml_files import Finding, did_you_mean, entries

@@ -22,7 +22,7 @@ from tools.cli.arguments import (
 )
 from tools.cli.console import USER, confirm, fail, run, show_markdown, show_progress
 from tools.cli.exit_status import ExitStatus
-from tools.cli.jobs_table import as_data, show_job, show_jobs
+from tools.cli.job_output import as_data, show_job, show_jobs
 from tools.cli.price import agreed, quote
 from tools.cli.terminal import err, out
 from tools.errors import DeskError
@@ -308,7 +308,7 @@ async def _follow_up(job_id: str, question: str) -> None:
 
 async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
     from tools.research.errors import NotFinished
-    from tools.research.report.links import is_redirect
+    from tools.research.report.redirect_links import is_redirect
 
     service = _service()
     job, found = await service.job(job_id), await service.report(job_id)
