@@ -96,7 +96,7 @@ class ModerationClient:
             why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."
             raise NotModerated("TIMEOUT", why) from None
         except ValidationError as error:
-            why = f"{self._model} gave no verdict: {schema_error(error)}. Retry, or set another model in the policy."
+            why = f"{self._model} gave no verdict: {schema_error(error)}. Try again, or change `model` in the policy."
             raise NotModerated("INVALID_OUTPUT", why) from None
         except Exception as error:
             said = error_response(error, self._model)
