@@ -8,7 +8,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import re
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterable, Iterator
 from contextlib import aclosing, suppress
 from dataclasses import dataclass
 from itertools import takewhile
@@ -115,6 +115,16 @@ class HttpAnswer:
             BadAnswer: the answer names no interaction, or the answer or an event is longer than `MAX_BYTES`.
         """
         splitter, pending, size, is_stream, odd = SSEDecoder(), list[bytes](), 0, False, 0
+
+        def parsed(events: list[bytes]) -> Iterator[Event]:
+            # One by one: bytes that wait for their reader take a fraction of the memory of parsed events.
+            nonlocal odd
+            for data in events:
+                if (event := self._event(data)) is None:
+                    odd += 1
+                else:
+                    yield event
+
         async with aclosing(self):
             if located := self._located():
                 yield [{"event_type": "interaction.created", "interaction": {"id": located}}]
@@ -130,9 +140,8 @@ class HttpAnswer:
                 if not is_stream:
                     pending.append(piece)
                 before_end = [*takewhile(_DONE.__ne__, ended)]
-                if found := [event for data in before_end if (event := self._event(data)) is not None]:
-                    yield found
-                odd += len(before_end) - len(found)
+                if before_end:
+                    yield parsed(before_end)
                 if len(before_end) < len(ended):
                     await _drain(pieces)
                     return
