@@ -34,7 +34,7 @@ from tools.interactions.transport import Transport
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timings import ResearchTimings
 
 AGENT = "deep-research-preview-04-2026"
 JOBS = 300
@@ -153,7 +153,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimeouts().lease_s / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimings().lease_s / 3)))
 
     for job in started:  # a client asks another replica for the status, and leaves
         async with aclosing(there.watch(job.id, 0)) as lines:

@@ -31,7 +31,7 @@ from tools.research.report.reading import Report, from_json, to_json
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timings import ResearchTimings
 from tools.research.worker import Worker
 from tools.settings import RETENTION_DAYS
 
@@ -52,7 +52,7 @@ class Research:
         ledger: Ledger,
         client: InteractionsClient,
         *,
-        timeouts: ResearchTimeouts | None = None,
+        timings: ResearchTimings | None = None,
         server: Callable[[], str] = lambda: "",
         retention: float = RETENTION_DAYS * DAY,
         may_start: Callable[[], bool] = lambda: True,
@@ -66,8 +66,8 @@ class Research:
         """
         self.ledger = ledger
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
-        self._timeouts, self._retention, self._may_start = timeouts or ResearchTimeouts(), retention, may_start
-        self._worker = Worker(ledger, client, self._timeouts, clock, sleep)
+        self._timings, self._retention, self._may_start = timings or ResearchTimings(), retention, may_start
+        self._worker = Worker(ledger, client, self._timings, clock, sleep)
         self._tasks = JobTasks(self._worker.work)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
@@ -384,7 +384,7 @@ class Research:
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
         if self._asking:
-            await asyncio.wait(self._asking, timeout=self._timeouts.create_timeout_s)
+            await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
         await self._tasks.stop_all()
         await self.ledger.close()
 

@@ -28,7 +28,7 @@ from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.texts import report_context, stall
-from tools.research.timeouts import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimeouts
+from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
 
 log = logging.getLogger(__name__)
 
@@ -43,12 +43,12 @@ class Worker:
         self,
         ledger: Ledger,
         client: InteractionsClient,
-        timeouts: ResearchTimeouts,
+        timings: ResearchTimings,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._ledger, self._client, self._timeouts, self._clock, self._sleep = ledger, client, timeouts, clock, sleep
-        self.leases = Leases(ledger, clock, timeouts.lease_s)
+        self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
+        self.leases = Leases(ledger, clock, timings.lease_s)
         self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
@@ -112,7 +112,7 @@ class Worker:
             try:
                 stream = await asyncio.shield(sending)
             except asyncio.CancelledError:  # save the id of a started run before stopping
-                done, _ = await asyncio.wait({sending}, timeout=self._timeouts.create_timeout_s)
+                done, _ = await asyncio.wait({sending}, timeout=self._timings.create_timeout_s)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
                         await stream.aclose()
@@ -164,7 +164,7 @@ class Worker:
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
-        seconds = self._timeouts.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
+        seconds = self._timings.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
         try:
             async with asyncio.timeout(seconds):
                 named, cursor = await _name(stream)
@@ -220,7 +220,7 @@ class Worker:
             self._client,
             job.interaction_id,
             cursor=job.cursor,
-            timeouts=self._timeouts,
+            timings=self._timings,
             sleep=self._sleep,
             attached=telemetry.record_resume,
             ending=self._ending,
