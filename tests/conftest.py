@@ -149,7 +149,7 @@ class Desk:
     def service(
         self,
         *,
-        patience: float = 60,
+        timeout_s: float = 60,
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
@@ -164,7 +164,7 @@ class Desk:
         self.transports.append(transport)
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: transport, patience=patience),
+            InteractionsClient(lambda: transport, timeout_s=timeout_s),
             timings=ResearchTimings(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timings}),
             clock=clock,
             sleep=self.pass_time,

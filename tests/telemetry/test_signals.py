@@ -169,10 +169,10 @@ def test_an_exported_span_contains_the_error_type_but_not_its_message(recorded: 
 
 async def test_a_ledger_counts_its_jobs_by_state(desk: Desk) -> None:
     service = desk.service()
-    assert set((await service.ledger.by_state()).values()) == {0}
+    assert set((await service.ledger.count_by_state()).values()) == {0}
     job, _ = await service.start(ORDER)
     await lines_of(desk, service, job)
-    counts = await service.ledger.by_state()
+    counts = await service.ledger.count_by_state()
     assert {state: count for state, count in counts.items() if count} == {State.COMPLETED: 1}
     assert set(counts) == set(State)
 

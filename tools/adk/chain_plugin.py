@@ -38,7 +38,6 @@ LONGEST_ANSWER = 4_000
 """Maximum characters of a specialist's answer that other agents get. A whole report would be sent again each turn."""
 END_OF_ANSWER = 500
 """Characters of `LONGEST_ANSWER` that are taken from the end of a longer answer."""
-DAY = 86_400.0
 
 
 class ChainPlugin(BasePlugin):
@@ -56,7 +55,7 @@ class ChainPlugin(BasePlugin):
         if agent is None:
             return None
         events, rest = without_rewound(context.session.events), _rest(context.session.events)
-        since = time.time() - load_settings().retention_days * DAY
+        since = time.time() - load_settings().retention_s
 
         async def whole() -> list[types.Content]:
             known = without_rewound(await rest()) if rest else events

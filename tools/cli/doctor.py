@@ -170,7 +170,7 @@ async def _weather() -> Finding:
 async def _ledger(settings: Settings) -> list[Finding]:
     try:
         ledger = Ledger(settings.ledger_url)
-        counts, bad = await ledger.by_state(), await ledger.unreadable()
+        counts, bad = await ledger.count_by_state(), await ledger.unreadable()
         await ledger.close()
     except Exception as error:  # drivers raise errors of their own
         return [

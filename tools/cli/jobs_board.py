@@ -46,7 +46,7 @@ async def watch(ledger: Ledger) -> None:
         while True:
             rows = max(out.height - _AROUND, 1)
             try:
-                counts = await ledger.by_state()
+                counts = await ledger.count_by_state()
                 jobs = await ledger.find(states=unfinished, limit=rows)
                 jobs += await ledger.find(states=TERMINAL, limit=rows - len(jobs))
                 shown, trouble = board(counts, jobs, time.time()), ""

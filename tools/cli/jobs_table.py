@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from tools.cli.terminal import out
-from tools.research.job import DAY, Job, State
+from tools.research.job import Job, State
 from tools.sanitize import sanitize
 from tools.settings import load_settings
 
@@ -67,7 +67,7 @@ def _state(job: Job) -> str:
 
 
 def _kept_until(job: Job) -> float | None:
-    return job.kept_until(load_settings().retention_days * DAY)
+    return job.kept_until(load_settings().retention_s)
 
 
 def _facts(job: Job, now: float) -> dict[str, str]:

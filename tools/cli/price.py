@@ -38,9 +38,9 @@ async def agreed(service: Research, order: Order, up_to: float, again: bool) -> 
 
 def starts_run(newest: Job | None, again: bool) -> bool:
     """Whether an order starts a new run instead of joining its newest one, by the same rules as `Research.start`."""
-    if newest is None or newest.came_to_nothing:
+    if newest is None or newest.ended_before_start:
         return True
-    return again and not newest.is_repeated_by_joining
+    return again and not newest.reused_on_repeat
 
 
 async def quote(service: Research, order: Order) -> str:

@@ -114,17 +114,17 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
         return receipt
     await _delete_artifacts(stores.artifacts, which, receipt)
     for job in await _asked_elsewhere(stores, which):
-        await stores.research.ledger.drop_answers(job.id, which.session)
+        await stores.research.ledger.delete_answers(job.id, which.session)
         receipt.lines.append(f"{job.id}, a run of another conversation: its questions and answers here are deleted")
     for job in jobs:
         if job.id not in receipt.going_on:
             told, asked = await stores.research.forget(job.id, insist=True), interactions_of_job(job)
             receipt.lines += [line for line in told if not any(id_ in line for id_ in asked)]
-    if tasks := await stores.research.ledger.drop_tasks(which.user, which.session):
+    if tasks := await stores.research.ledger.delete_tasks(which.user, which.session):
         receipt.lines.append(f"{_count(tasks, 'task')} of other agents: deleted")
     if foreign := [key for key in session.state if key.startswith(FOREIGN)]:
         receipt.lines.append(f"{_count(foreign, 'value')} of state for all conversations: left alone")
-    await stores.research.ledger.withdraw(which.user, which.session)
+    await stores.research.ledger.withdraw_questions(which.user, which.session)
     await stores.sessions.delete_session(**_names(which))
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep or not receipt.complete:

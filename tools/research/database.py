@@ -142,12 +142,12 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     # A SQLite connection belongs to an event loop, so none is kept. `pool_pre_ping` replaces dead server connections.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
-    patience = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
+    timeouts = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         # Error texts are logged, so they must not have parameters, which may be briefs and messages.
-        engine = create_async_engine(url, connect_args=arguments | patience, hide_parameters=True, **pool)
+        engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
             f"the ledger {shown(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"

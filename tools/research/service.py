@@ -21,11 +21,11 @@ from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
 from tools.research.follow_up import ask
-from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
-from tools.research.quotas import Quotas, within, within_day
+from tools.research.quotas import Quotas, budget_check, quota_check
 from tools.research.report.links import resolve
 from tools.research.report.reading import Report, from_json, to_json
 from tools.research.server_data import ServerData
@@ -33,11 +33,11 @@ from tools.research.spending import spending_of_question
 from tools.research.texts import moment
 from tools.research.timings import ResearchTimings
 from tools.research.worker import Worker
-from tools.settings import RETENTION_DAYS
+from tools.settings import DAY_S, RETENTION_DAYS
 
 log = logging.getLogger(__name__)
 
-HOUR = 3_600.0
+HOUR_S = 3_600.0
 ORPHAN_AFTER_S = 15.0
 """Seconds after which an unsent order without a lease counts as orphaned."""
 WATCH_GRACE_S = 10.0
@@ -54,19 +54,19 @@ class Research:
         *,
         timings: ResearchTimings | None = None,
         server: Callable[[], str] = lambda: "",
-        retention: float = RETENTION_DAYS * DAY,
+        retention_s: float = RETENTION_DAYS * DAY_S,
         may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Args:
         server: the name of the server that `client` talks to, see `Order.server`.
-        retention: seconds for which that server keeps interactions.
+        retention_s: seconds for which that server keeps interactions.
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         """
         self.ledger = ledger
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
-        self._timings, self._retention, self._may_start = timings or ResearchTimings(), retention, may_start
+        self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
         self._worker = Worker(ledger, client, self._timings, clock, sleep)
         self._tasks = JobTasks(self._worker.work)
         self._asking: set[asyncio.Task[Report]] = set()
@@ -86,7 +86,7 @@ class Research:
         """
         order = replace(order, server=self._data.server)
         newest = await self.latest_attempt(order)
-        if newest and not newest.came_to_nothing:
+        if newest and not newest.ended_before_start:
             if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the new order may ask for a plan
                 order = replace(newest.order, options=order.options)
                 newest = await self.ledger.rewrite(newest, self._clock(), order) or newest
@@ -122,7 +122,7 @@ class Research:
         order = replace(newest.order, session=session or job.order.session, server=self._data.server)
         last = await self.latest_attempt(order)
         for known in (newest, last):
-            if known and known.is_repeated_by_joining:
+            if known and known.reused_on_repeat:
                 return known
         order = replace(order, attempt=last.order.attempt + 1 if last else 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # keep the approved plan
@@ -141,7 +141,7 @@ class Research:
     ) -> tuple[Job, bool]:
         with telemetry.ordering() as trace:
             job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
-            job, new = await self.ledger.add(job, within(limits, job) if limits else None)
+            job, new = await self.ledger.add(job, quota_check(limits, job) if limits else None)
             telemetry.annotate(job, new)
         await self._ensure(job.id)
         return job, new
@@ -195,8 +195,8 @@ class Research:
             raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a new yes")
         values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
         if job.state is State.AWAITING_APPROVAL:
-            check = within(limits, replace(job, plan=plan)) if limits else None
-            await self.ledger.agree(job, self._clock(), check, yes, plan=plan, **values)
+            check = quota_check(limits, replace(job, plan=plan)) if limits else None
+            await self.ledger.approve(job, self._clock(), check, yes, plan=plan, **values)
         return await self.job(job.id)
 
     async def follow_up(
@@ -213,7 +213,7 @@ class Research:
         job, report = await self._finished(job_id, "to ask about")
         self._data.check(job)
         entry = spending_of_question(job, model, self._clock())
-        await self.ledger.spend(job, entry, within_day(limits, entry) if limits else None)
+        await self.ledger.record_spending(job, entry, budget_check(limits, entry) if limits else None)
         asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
         self._asking.add(asking)  # runs on if the caller is cancelled: an unrecorded answer cannot be deleted later
         asking.add_done_callback(self._asking.discard)
@@ -270,19 +270,19 @@ class Research:
             The resumed jobs.
         """
         now, server = self._clock(), self._data.server
-        orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
+        orphans = await self.ledger.find_orphaned(server, now, {State.STARTING, State.RUNNING}, now)
         if self._may_start():
-            unsent = await self.ledger.abandoned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
-            orphans += [job for job in unsent if job.updated > now - HOUR]
+            unsent = await self.ledger.find_orphaned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
+            orphans += [job for job in unsent if job.updated > now - HOUR_S]
         for job in orphans:
             await self._ensure(job.id)
-        for job in await self.ledger.abandoned(server, now, {State.STALLED}, now - HOUR):
+        for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - HOUR_S):
             resource = await self._data.read(job.interaction_id or "")
             if resource.get("status") in OUTCOMES:
                 await self._worker.finish(job, resource)
             else:
                 await self.ledger.change(job.id, {State.STALLED}, now, state=State.STALLED)
-        for job in await self.ledger.abandoned(server, now, {State.AWAITING_APPROVAL}, now):
+        for job in await self.ledger.find_orphaned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
 
@@ -292,7 +292,7 @@ class Research:
         Returns:
             Whether the job was resumed.
         """
-        job = await self.ledger.of_interaction(interaction_id)
+        job = await self.ledger.find_by_interaction(interaction_id)
         if job is None or job.state not in HAS_INTERACTION or job.order.server != self._data.server:
             return False
         await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
@@ -300,8 +300,8 @@ class Research:
         return True
 
     def _warn(self, job: Job, now: float) -> None:
-        until = job.kept_until(self._retention)
-        if job.plan and until and now >= until - self._retention / 10 and job.plan.interaction_id not in self._warned:
+        until = job.kept_until(self._retention_s)
+        if job.plan and until and now >= until - self._retention_s / 10 and job.plan.interaction_id not in self._warned:
             self._warned.add(job.plan.interaction_id)
             log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, moment(until))
 

@@ -128,7 +128,7 @@ class Worker:
                 elif error.status == 404 and job.plan:
                     error = NotCreated("the server has forgotten the plan; a new one is made if it is started again")
                 wait = error.retry_after or 2.0**attempt
-                if attempt == MAX_CREATE_ATTEMPTS or not error.again or wait > MAX_RETRY_AFTER_S:
+                if attempt == MAX_CREATE_ATTEMPTS or not error.retryable or wait > MAX_RETRY_AFTER_S:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
                     await self.end(job, State.FAILED, f"nothing was started: {error}{later}", refused=True)
                     return
@@ -160,7 +160,7 @@ class Worker:
         Raises:
             NotCreated: the server proved that it started nothing.
         """
-        if not await self._ledger.begin(job, self._clock()):
+        if not await self._ledger.mark_starting(job, self._clock()):
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)

@@ -65,7 +65,7 @@ async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Actio
     Raises:
         NotConfirmed: there is no valid yes.
     """
-    await ledger.use(await yes_to(ledger, turn, subject, action, version))
+    await ledger.use_yes(await yes_to(ledger, turn, subject, action, version))
 
 
 async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> Yes:
@@ -112,5 +112,5 @@ async def show(ledger: Ledger, turn: TurnContext, questions: Iterable[Question])
     """
     shown = [replace(question, invocation=turn.invocation) for question in questions]
     for question in shown:
-        await ledger.ask(question)
+        await ledger.save_question(question)
     return {AWAITS_INPUT: [question.mark for question in shown]} if shown else {}

@@ -143,7 +143,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         try:
             lines = await service.forget(job.id)
         except BaseException:  # the yes is used up: ask again, also after a timeout
-            await service.ledger.ask(turn.question(job.id, Action.DELETE))
+            await service.ledger.save_question(turn.question(job.id, Action.DELETE))
             raise
         leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
         return {"job": job.id, "state": "deleted"}
@@ -248,11 +248,11 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
     service = research()
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
-        await service.ledger.withdraw(turn.user, turn.session, job.id)
+        await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
         leave(tool_context, Showing(say=(f"Research `{job.id}` is kept.",)))
         return _result(job, next="it is kept")
     job = await service.cancel(job.id)
-    await service.ledger.withdraw(turn.user, turn.session, job.id)
+    await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
     leave(tool_context, Showing(say=(f"Research `{job.id}` is {state(job)}. {job.error}".strip(),)))
     return _result(job)
 
@@ -283,7 +283,7 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     """
     service, turn = research(), _turn(tool_context)
     job = await _job(service, tool_context, job_id)
-    await service.ledger.ask(turn.question(job.id, Action.DELETE))
+    await service.ledger.save_question(turn.question(job.id, Action.DELETE))
     leave(tool_context, Showing(say=(deletion(job),), asks=job.id))
     return _result(job, next="wait until the user says yes or no")
 

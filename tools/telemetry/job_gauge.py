@@ -47,6 +47,6 @@ def _observe(options: CallbackOptions) -> list[Observation]:
 async def _counts(url: str) -> dict[State, int]:
     ledger = Ledger(url)  # own connections: the application's belong to another event loop
     try:
-        return await ledger.by_state()
+        return await ledger.count_by_state()
     finally:
         await ledger.close()
