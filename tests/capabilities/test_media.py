@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 from google.genai import types
 
-from tools.adk.attachments import adapt_files, text_in
+from tools.adk.attachments import adapt_files, text_of_file
 from tools.interactions.media_types import decoded, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of
 from tools.researcher.inputs import inputs_of
@@ -50,7 +50,7 @@ def test_text_is_decoded_by_its_charset(value: str, data: bytes, text: str) -> N
 def test_moderation_and_model_get_the_same_text_for_any_media_type_spelling() -> None:
     page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
     picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
-    assert text_in(page) == "tides"
+    assert text_of_file(page) == "tides"
     contract = capabilities_of("gemini-3.8-flash")
     assert contract
     (content,) = adapt_files([types.Content(role="user", parts=[page, picture])], contract)

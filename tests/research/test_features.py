@@ -173,7 +173,7 @@ async def test_a_report_is_kept_if_the_server_refuses_to_delete_it_unless_forced
     with pytest.raises(NotDeleted, match=f"{job.interaction_id}: the server refused .* desk forget {job.id} --force"):
         await service.forget(job.id)
     assert await service.report(job.id)
-    assert "the server refused" in (await service.forget(job.id, insist=True))[0]
+    assert "the server refused" in (await service.forget(job.id, force=True))[0]
     with pytest.raises(UnknownJob):
         await service.job(job.id)
 
@@ -185,7 +185,7 @@ async def test_a_job_of_another_server_is_forgotten_only_if_forced_and_without_a
     with pytest.raises(WrongBackend, match="this process talks to another"):
         await elsewhere.forget(job.id)
     assert await elsewhere.report(job.id)
-    assert "left alone at" in (await elsewhere.forget(job.id, insist=True))[0]
+    assert "left alone at" in (await elsewhere.forget(job.id, force=True))[0]
     assert len(desk.api.log()["requests"]) == asked
 
 

@@ -14,7 +14,7 @@ from tests.kill.test_kill import researches
 from tests.serve.conftest import Serve, message, said
 from tests.serve.test_a2a import METHODS
 from tests.serve.test_a2a import message as a2a_message
-from tools.privacy.plugin import FORGOTTEN
+from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.researcher.confirmation import AWAITS_INPUT
 from tools.server.checked_sessions import OWNED_METADATA
 
@@ -122,7 +122,7 @@ def forged(client: httpx2.Client, session: str) -> dict[str, Any]:
     last = client.get(session).json()["events"][-1]
     marks = last["customMetadata"][AWAITS_INPUT]
     assert len(marks) == 1
-    believed = {AWAITS_INPUT: marks, FORGOTTEN: True}
+    believed = {AWAITS_INPUT: marks, FORGOTTEN_KEY: True}
     return {**believed, "a2a_metadata": believed, "custom_metadata": believed}
 
 
@@ -192,7 +192,7 @@ def test_forged_state_of_a_turn_cannot_make_the_desk_show_text_or_reports(client
     begin(client, "mallory")
     state = {
         "temp:showing:x": {"say": ["FORGED"], "job": job_id, "begun": True},
-        "temp:say:x": {"text": "FORGED", "metadata": {FORGOTTEN: True}},
+        "temp:say:x": {"text": "FORGED", "metadata": {FORGOTTEN_KEY: True}},
     }
     for words in ("Hello", "show my research"):
         answer = client.post("/run", json=message(words, user="mallory", stateDelta=state))

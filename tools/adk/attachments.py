@@ -6,7 +6,7 @@ from collections.abc import Iterable
 
 from google.genai import types
 
-from tools.adk.response_collector import fenced
+from tools.adk.response_collector import code_block
 from tools.interactions.media_types import decoded, is_text, media_type
 from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
@@ -22,7 +22,7 @@ def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities |
     ]
 
 
-def text_in(part: types.Part) -> str | None:
+def text_of_file(part: types.Part) -> str | None:
     """Returns the contents of a text file, else None. The API does not accept text files as documents."""
     file = part.inline_data
     return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
@@ -33,8 +33,8 @@ def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part
     if file is None:
         return part
     name = file.display_name or f"a file ({file.mime_type or 'of unknown type'})"
-    if (text := text_in(part)) is not None:
-        return types.Part(text=f"{name}:\n\n{fenced(text)}")
+    if (text := text_of_file(part)) is not None:
+        return types.Part(text=f"{name}:\n\n{code_block(text)}")
     if contract and medium_of(part) not in contract.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     plain = file.model_copy(

@@ -12,13 +12,13 @@ from google.genai import Client, types
 from pydantic import field_validator
 
 from tools.adk.attachments import adapt_files
-from tools.adk.deferred import DEFERRED, poll_deferred
+from tools.adk.deferred import DEFERRED_TIER, poll_deferred
 from tools.adk.history import UnseenContents
 from tools.adk.request_options import arguments_of, merge_arguments, tier_of
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
-from tools.adk.spans import describe_answer
-from tools.adk.structured_output import has_schema, repair, response_format, response_schema, schema_problem
+from tools.adk.spans import annotate_span
+from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
@@ -27,7 +27,7 @@ from tools.interactions.retry import retry_delay
 
 log = logging.getLogger(__name__)
 
-ENDINGS = {
+FAILURE_TEXTS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
     "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
@@ -37,7 +37,7 @@ ENDINGS = {
 UNREADABLE_CALL = "JSON_PARSE_ERROR"
 """Error after which ADK 2.13 still calls the function, without arguments (`models/interactions_utils.py:1287`)."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
-"""Statuses of `ENDINGS` after which the chain can continue."""
+"""Statuses of `FAILURE_TEXTS` after which the chain can continue."""
 
 
 class InteractionsLlm(Gemini):
@@ -96,7 +96,7 @@ class InteractionsLlm(Gemini):
             if not problem:
                 yield response
                 return
-            request = repair(request, response, problem)
+            request = retry_request(request, response, problem)
         response.error_code, response.error_message, response.content = "INVALID_OUTPUT", problem, None
         yield response
 
@@ -136,7 +136,7 @@ class InteractionsLlm(Gemini):
         collector, whole = ResponseCollector(), None
         body, options = create_body(llm_request), llm_request.config.http_options
         headers = (options and options.headers) or {}  # include the headers that ADK adds for Google's usage statistics
-        if body.get("service_tier") == DEFERRED:
+        if body.get("service_tier") == DEFERRED_TIER:
             responses = poll_deferred(collector, body, headers)
         else:
             responses = _streamed(collector, body, headers, watched=stream)
@@ -148,7 +148,7 @@ class InteractionsLlm(Gemini):
         if whole is None or (not collector.status and not whole.error_code):
             yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
             return
-        describe_answer(whole, collector.status)
+        annotate_span(whole, collector.status)
         if body.get("store") is False:
             whole.interaction_id = None  # the server stores nothing that a chain could continue from
         for response in to_responses(whole, collector, with_sources=not has_schema(llm_request.config)):
@@ -170,7 +170,7 @@ def create_body(request: LlmRequest) -> dict[str, Any]:
         "generation_config": interactions_utils.build_generation_config(config),
         "previous_interaction_id": request.previous_interaction_id,
         "service_tier": tier,
-        "background": True if tier == DEFERRED else None,
+        "background": True if tier == DEFERRED_TIER else None,
     }
     extra = arguments_of(config)
     if schema is not None:
@@ -221,10 +221,10 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
 def _ended(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
     """Copies the answer and adds what went wrong, if anything did."""
     ending = whole.model_copy(update={"partial": None})  # ADK's value without streaming, for code that compares events
-    if collector.status in ENDINGS or whole.error_code:
+    if collector.status in FAILURE_TEXTS or whole.error_code:
         reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
-        what = ENDINGS.get(collector.status, "the model reports an error")
-        ending.error_code = collector.status.upper() if collector.status in ENDINGS else whole.error_code
+        what = FAILURE_TEXTS.get(collector.status, "the model reports an error")
+        ending.error_code = collector.status.upper() if collector.status in FAILURE_TEXTS else whole.error_code
         ending.error_message = f"{what}: {reason}" if reason else f"{what}."
         if collector.status not in CONTINUABLE:
             ending.interaction_id = None  # the next turn continues from the last good answer

@@ -330,7 +330,7 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
         err.print(f"{job.id} ({state(job)}): {title(job)}", markup=False, soft_wrap=True)
         question = "Delete it with its report, here and at the server? It cannot be undone."
         confirm(question, f"to delete {job.id} without a question: desk forget {job.id} --yes")
-    for line in await service.forget(job_id, insist=force):
+    for line in await service.forget(job_id, force=force):
         out.print(escape(line), soft_wrap=True)
     if (copies := DEFAULT_FOLDER / job.id).exists():
         out.print(f"{copies}: left alone, these are your copies", soft_wrap=True, markup=False)

@@ -10,7 +10,6 @@ from rich.markup import escape
 
 from tools.cli.console import USER, run
 from tools.cli.terminal import err, out
-from tools.errors import DeskError
 from tools.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -18,10 +17,6 @@ if TYPE_CHECKING:
 
 LONGEST_TITLE = 60
 STOPPED = "Stopped. The same command continues the deletion."
-
-
-class UnknownSession(DeskError):
-    """There is no conversation of that name."""
 
 
 def sessions() -> None:
@@ -44,17 +39,17 @@ COMMANDS = (sessions, forget_session)
 async def _sessions() -> None:
     from rich.table import Table
 
-    from tools.adk.runner import stores
+    from tools.adk.runner import local_services
     from tools.app import NAME
     from tools.settings import load_settings
 
-    store, _ = stores(load_settings())
+    service, _ = local_services(load_settings())
     table = Table(box=None, pad_edge=False)
     for name in ("session", "last used", "events"):
         table.add_column(name, no_wrap=True, overflow="fold")
     table.add_column("begins with", no_wrap=True)
-    for known in reversed((await store.list_sessions(app_name=NAME, user_id=USER)).sessions):
-        session = await store.get_session(app_name=NAME, user_id=USER, session_id=known.id)
+    for known in reversed((await service.list_sessions(app_name=NAME, user_id=USER)).sessions):
+        session = await service.get_session(app_name=NAME, user_id=USER, session_id=known.id)
         if session:
             used = datetime.fromtimestamp(session.last_update_time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
             row = session.id, used, str(len(session.events)), _title(session)
@@ -73,22 +68,22 @@ def _title(session: Session) -> str:
 
 
 async def _forget(session_id: str, yes: bool, force: bool) -> None:
-    from tools.adk.runner import stores
+    from tools.adk.runner import local_services
     from tools.app import NAME
     from tools.interactions import backend
     from tools.interactions.client import InteractionsClient
-    from tools.privacy.erasure import Services, SessionKey, forget
+    from tools.privacy.erasure import Services, SessionKey, UnknownSession, forget
     from tools.research.factory import research
     from tools.settings import load_settings
 
-    store, artifacts = stores(load_settings())
-    if await store.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
+    sessions, artifacts = local_services(load_settings())
+    if await sessions.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
         raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
-    server = Services(store, artifacts, research(), InteractionsClient(backend.transport), backend.server())
-    receipt = await forget(server, SessionKey(NAME, USER, session_id), insist=force)
+    services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server())
+    receipt = await forget(services, SessionKey(NAME, USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)
     if not receipt.complete:

@@ -15,7 +15,7 @@ from dataclasses import dataclass
 
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
-from tools.research.job import OUTCOMES
+from tools.research.job import STATE_OF_STATUS
 from tools.research.timings import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimings
 
 
@@ -76,17 +76,17 @@ class Follower:
         timings: ResearchTimings | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
-        attached: Callable[[], None] = lambda: None,
-        ending: AbstractAsyncContextManager[object] | None = None,
+        on_attach: Callable[[], None] = lambda: None,
+        finalize_limit: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         """Args:
-        attached: called when a stream other than the create request's own is opened.
-        ending: entered while an interaction is read and, if it has ended, handled. Limits memory: a thousand may
-            end at the same time.
+        on_attach: called when a stream other than the create request's own is opened.
+        finalize_limit: entered while an interaction is read and, if it has ended, handled. Limits memory, because a
+            thousand may end at the same time.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
         self._timings, self._sleep, self._jitter = timings or ResearchTimings(), sleep, jitter
-        self._attached, self._ending = attached, ending or nullcontext()
+        self._on_attach, self._finalize_limit = on_attach, finalize_limit or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
         self._retry_after = 0.0  # seconds that the server asked to wait before the next stream
@@ -123,7 +123,7 @@ class Follower:
             await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._retry_after)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
-        self._attached()
+        self._on_attach()
         return self._client.stream(self._id, self._cursor)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[EventReceived, None]:
@@ -155,10 +155,10 @@ class Follower:
         while True:
             began = now()
             try:
-                async with self._ending:
+                async with self._finalize_limit:
                     began = now()
                     resource = await self._client.get(self._id)
-                    if resource["status"] in OUTCOMES:
+                    if resource["status"] in STATE_OF_STATUS:
                         yield Ended(await self._with_usage(resource))
                         return
                 break

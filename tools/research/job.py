@@ -44,7 +44,7 @@ HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
 ACTIVE = HAS_INTERACTION | {State.INTENDED, State.STARTING}
 """States in which a worker has something to do."""
 
-OUTCOMES: Mapping[str, State] = {
+STATE_OF_STATUS: Mapping[str, State] = {
     "completed": State.COMPLETED,
     "failed": State.FAILED,
     "cancelled": State.CANCELLED,

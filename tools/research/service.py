@@ -20,8 +20,8 @@ from tools.interactions.citations import replace_urls
 from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
-from tools.research.follow_up import ask
-from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.follow_up import ask_about_report
+from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
@@ -139,7 +139,7 @@ class Research:
     async def _add(
         self, order: Order, limits: Quotas | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
-        with telemetry.ordering() as trace:
+        with telemetry.order_span() as trace:
             job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
             job, new = await self.ledger.add(job, quota_check(limits, job) if limits else None)
             telemetry.annotate(job, new)
@@ -160,7 +160,7 @@ class Research:
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
         return await self._reply(job, plan, limits, yes)
 
-    async def revise(self, job_id: str, words: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
+    async def revise(self, job_id: str, changes: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
         """Asks for another plan, which costs a planning run.
 
         Args:
@@ -174,7 +174,7 @@ class Research:
         job = await self.job(job_id)
         if job.plan is None:
             raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state}")
-        return await self._reply(job, replace(job.plan, reply=words), limits, yes)
+        return await self._reply(job, replace(job.plan, reply=changes), limits, yes)
 
     async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
         """Replaces the brief of a job that waits for approval of its price and was not sent yet.
@@ -202,7 +202,7 @@ class Research:
     async def follow_up(
         self, job_id: str, question: str, model: str, session: str = "", *, limits: Quotas | None = None
     ) -> Report:
-        """Asks a model a question about a finished run and returns its answer; see `follow_up.ask`.
+        """Asks a model a question about a finished run and returns its answer; see `ask_about_report`.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
@@ -214,7 +214,7 @@ class Research:
         self._data.check(job)
         entry = spending_of_question(job, model, self._clock())
         await self.ledger.record_spending(job, entry, budget_check(limits, entry) if limits else None)
-        asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
+        asking = asyncio.create_task(ask_about_report(self.ledger, self._client, job, report, question, model, session))
         self._asking.add(asking)  # runs on if the caller is cancelled: an unrecorded answer cannot be deleted later
         asking.add_done_callback(self._asking.discard)
         return await asyncio.shield(asking)
@@ -234,11 +234,11 @@ class Research:
             await self.ledger.change(job_id, TERMINAL, self._clock(), report=to_json(report))
         return report
 
-    async def forget(self, job_id: str, *, insist: bool = False) -> list[str]:
+    async def forget(self, job_id: str, *, force: bool = False) -> list[str]:
         """Cancels a job and deletes its data, at the server first.
 
         Args:
-            insist: whether to delete the job here even if a server keeps some of its data.
+            force: whether to delete the job here even if a server keeps some of its data.
 
         Returns:
             A receipt: one line for each thing that was deleted or that a server still has.
@@ -248,10 +248,10 @@ class Research:
             NotDeleted: the server refused to delete some interactions; the job is kept for a retry.
         """
         job = await self.cancel(job_id)
-        if job.interactions and not insist:
+        if job.interactions and not force:
             self._data.check(job)
         deleted, left = await self._data.delete(job)
-        if left and not insist:
+        if left and not force:
             raise NotDeleted(
                 f"{job_id} is kept here, since not all of it was deleted at the server: {'; '.join(left)}. Try again,"
                 f" or delete it here all the same: desk forget {job_id} --force"
@@ -278,7 +278,7 @@ class Research:
             await self._ensure(job.id)
         for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - HOUR_S):
             resource = await self._data.read(job.interaction_id or "")
-            if resource.get("status") in OUTCOMES:
+            if resource.get("status") in STATE_OF_STATUS:
                 await self._worker.finish(job, resource)
             else:
                 await self.ledger.change(job.id, {State.STALLED}, now, state=State.STALLED)
@@ -372,7 +372,7 @@ class Research:
             elif job.state in HAS_INTERACTION and job.interaction_id:
                 resource, error = await self._data.cancel(job.interaction_id)
                 may_run = bool(error)
-                if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it ended before the cancel
+                if resource.get("status") in STATE_OF_STATUS.keys() - {"cancelled"}:  # it ended before the cancel
                     await self._worker.finish(job, resource)
                     continue
             now = self._clock()

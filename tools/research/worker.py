@@ -22,7 +22,7 @@ from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
-from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Plan, State
+from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
@@ -49,7 +49,7 @@ class Worker:
     ) -> None:
         self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
         self.leases = Leases(ledger, clock, timings.lease_s)
-        self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
+        self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Works on a job until its end. While another process holds the lease, passes on the progress that it saves."""
@@ -95,7 +95,7 @@ class Worker:
         job = await self._ledger.get(job_id)
         if job is None:
             return
-        with telemetry.following(job):
+        with telemetry.follow_span(job):
             if job.state is State.INTENDED:
                 await self._create(job, say)
             elif job.state is State.STARTING:  # and the process that was starting it has lost the lease
@@ -222,8 +222,8 @@ class Worker:
             cursor=job.cursor,
             timings=self._timings,
             sleep=self._sleep,
-            attached=telemetry.record_resume,
-            ending=self._ending,
+            on_attach=telemetry.record_resume,
+            finalize_limit=self._finalize_limit,
         )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
         async with aclosing(follower.follow(stream)) as steps:
@@ -244,7 +244,7 @@ class Worker:
                         now = self._clock()
                         why = stall(job, resource, seconds, now)
                         if await self._ledger.change(job.id, HAS_INTERACTION, now, state=State.STALLED, error=why):
-                            telemetry.stalled(job)
+                            telemetry.record_stall(job)
                     case Unreachable(error):
                         if isinstance(error, NotFound):
                             await self.end(job, State.EXPIRED, "the server no longer has this research run")
@@ -261,7 +261,7 @@ class Worker:
 
     async def finish(self, job: Job, resource: Resource) -> None:
         """Saves the result of an ended interaction: a report, a plan, or why there is neither."""
-        state = OUTCOMES[resource["status"]]
+        state = STATE_OF_STATUS[resource["status"]]
         if state is State.COMPLETED and job.request.plans:
             earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
             text = (await asyncio.to_thread(read_report, resource)).text

@@ -18,7 +18,7 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
-from tools.moderation.plugin import ReportBlocked, admit_report, admitted
+from tools.moderation.plugin import ReportBlocked, admit_progress, admit_report
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
@@ -178,7 +178,7 @@ class TurnPresenter:
         try:
             if first:
                 yield self._say(first)
-            async with aclosing(admitted(self.context, self.service.watch(job.id, self.seconds))) as lines:
+            async with aclosing(admit_progress(self.context, self.service.watch(job.id, self.seconds))) as lines:
                 async for line in lines:
                     yield self._progress(line)
         finally:

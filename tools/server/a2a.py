@@ -29,7 +29,7 @@ from starlette.routing import BaseRoute
 
 from tools.adk.windowed_sessions import windowed_reads
 from tools.interactions.backend import is_loopback
-from tools.privacy.plugin import FORGOTTEN
+from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
 from tools.researcher.confirmation import AWAITS_INPUT
 from tools.server.a2a_handler import Handler, words
@@ -185,7 +185,7 @@ def _asks(event: Event) -> bool:
 
 def _has_forgotten(event: Event) -> bool:
     """Whether an event confirms that this turn deleted the conversation."""
-    return bool((event.custom_metadata or {}).get(FORGOTTEN))
+    return bool((event.custom_metadata or {}).get(FORGOTTEN_KEY))
 
 
 def _request(context: RequestContext) -> AgentRunRequest:

@@ -13,18 +13,18 @@ from google.adk.sessions import BaseSessionService, Session, State
 from sqlalchemy import text
 
 from tools.adk.windowed_sessions import WindowedDatabaseSessions, WindowedInMemorySessions
-from tools.moderation.plugin import NOTE
-from tools.privacy.erasure import REFUSED
-from tools.privacy.plugin import FORGOTTEN
+from tools.moderation.plugin import DECISION_KEY
+from tools.privacy.erasure import REFUSED_KEY
+from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.researcher.confirmation import AWAITS_INPUT
 from tools.server.middleware.idempotency import DIGEST, KEY
 from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import LONGEST_NAME
 from tools.shielded import shielded
 
-OWNED_STATE = frozenset({REFUSED})
+OWNED_STATE = frozenset({REFUSED_KEY})
 """Names of session state that the desk trusts; only its agents may write it."""
-OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN, NOTE, AWAITS_INPUT})
+OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT})
 """Keys of event metadata that the desk trusts; clients may not write them."""
 
 

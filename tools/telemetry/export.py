@@ -11,7 +11,7 @@ from opentelemetry import metrics, trace
 from tools.errors import DeskError
 from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.redaction import without_credentials
-from tools.research.telemetry import NAME
+from tools.research.telemetry import SCOPE_NAME
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -103,7 +103,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     if otlp:
         _send(provider, Wordless(OTLPSpanExporter(endpoint=endpoint)))
     if cloud:
-        headers = {"user-agent": NAME}  # if empty, OTEL_*_HEADERS with a collector's secrets would go to Google
+        headers = {"user-agent": SCOPE_NAME}  # if empty, OTEL_*_HEADERS with a collector's secrets would go to Google
         _send(provider, Wordless(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
     trace.set_tracer_provider(provider)
 

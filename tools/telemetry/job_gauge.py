@@ -14,7 +14,7 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import State
 from tools.research.ledger import Ledger
-from tools.research.telemetry import NAME
+from tools.research.telemetry import SCOPE_NAME
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
@@ -23,7 +23,7 @@ log = logging.getLogger(__name__)
 @cache
 def count_jobs() -> None:
     """Registers the gauge of jobs by state; it reads the ledger each time metrics are collected."""
-    metrics.get_meter(NAME).create_observable_gauge(
+    metrics.get_meter(SCOPE_NAME).create_observable_gauge(
         "research.jobs", [_observe], "{job}", "Research runs in the ledger, by state, of all replicas."
     )
 
