@@ -348,7 +348,7 @@ async def test_another_base_agent_conversation_or_user_is_another_job(desk: Desk
     orders = [
         order,
         await service.with_base(base.id, order),
-        settings().order("Why are there tides?", user="ada", session="s1", most=True),
+        settings().order("Why are there tides?", user="ada", session="s1", use_max=True),
         settings().order("Why are there tides?", user="ada", session="s2"),
         settings().order("Why are there tides?", user="bob", session="s1"),
     ]

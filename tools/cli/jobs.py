@@ -61,7 +61,7 @@ def research(
     as_json: AsJson = False,
     files: Attachments = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show a plan first, and wait for `desk approve`.")] = False,
-    most: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
+    use_max: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
     yes_up_to: Annotated[
         float | None,
         typer.Option(
@@ -75,7 +75,7 @@ def research(
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
-    run(_research(brief, files or [], plan, most, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
+    run(_research(brief, files or [], plan, use_max, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
 
 
 def jobs(
@@ -158,7 +158,7 @@ class _Output:
     async def show(self, service: Research, job_id: str) -> None:
         """Watches a job to its end, then saves or prints its result. Exit status 1 without a report, plan or price."""
         from tools.research.job import State
-        from tools.researcher.messages import AS_COMMANDS, outcome
+        from tools.researcher.messages import CLI_STEPS, outcome
 
         await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)
@@ -175,7 +175,7 @@ class _Output:
             changes = ", or with --changes “…”" if job.plan else ""
             err.print(f"To start it: desk approve {job.id}{changes}; to drop it: desk cancel {job.id}", soft_wrap=True)
         elif found is None:
-            err.print(escape(outcome(job, AS_COMMANDS)), soft_wrap=True)
+            err.print(escape(outcome(job, CLI_STEPS)), soft_wrap=True)
             raise typer.Exit(ExitStatus.FAILED)
 
     async def save(self, job: Job, found: Report) -> list[Path]:
@@ -199,7 +199,7 @@ async def _research(
     brief: str,
     files: list[Path],
     plan: bool,
-    most: bool,
+    use_max: bool,
     yes_up_to: float | None,
     again: bool,
     base: str,
@@ -209,10 +209,10 @@ async def _research(
     from tools.research.pricing import cost_of
 
     settings, service = _settings(), _service()
-    if most and not settings.max_agent:
+    if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
     inputs = _contents(files)
-    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
+    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, use_max=use_max, plan=plan)
     if base:
         order = await service.with_base(base, order)
     up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to

@@ -89,7 +89,7 @@ async def _forget(context: InvocationContext, force: bool) -> tuple[str, dict[st
 
     async def asking(action: Action) -> dict[str, Any]:
         turn = confirmation.turn_of(context)
-        return await confirmation.show(service.ledger, turn, [turn.question(session.id, action)])
+        return await confirmation.record_shown(service.ledger, turn, [turn.question(session.id, action)])
 
     try:
         client = InteractionsClient(backend.transport)

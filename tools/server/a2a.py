@@ -31,7 +31,7 @@ from tools.adk.windowed_sessions import windowed_reads
 from tools.interactions.backend import is_loopback
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
-from tools.researcher.confirmation import AWAITS_INPUT
+from tools.researcher.confirmation import AWAITS_INPUT_KEY
 from tools.server.a2a_handler import Handler, words
 from tools.server.a2a_stores import Pushes, Tasks, user_of
 from tools.server.error_handlers import KeyReused
@@ -180,7 +180,7 @@ def _parts(event: Event) -> list[Part]:
 
 
 def _asks(event: Event) -> bool:
-    return bool((event.custom_metadata or {}).get(AWAITS_INPUT))
+    return bool((event.custom_metadata or {}).get(AWAITS_INPUT_KEY))
 
 
 def _has_forgotten(event: Event) -> bool:
