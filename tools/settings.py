@@ -16,7 +16,7 @@ ROOT = Path(__file__).resolve().parents[1]
 """Folder that contains tools/ and configs/, in the repository or in a deployment."""
 INSTALLED_CONFIGS = ROOT / "configs"
 """Folder of the agents' YAML files as they come with the application."""
-Wish = Literal["auto", "gemini", "vertex", "emulator"]
+BackendChoice = Literal["auto", "gemini", "vertex", "emulator"]
 DAY_S = 86_400.0
 """A day in seconds."""
 RETENTION_DAYS = 55.0
@@ -50,7 +50,7 @@ T = TypeVar("T", bound=EnvironmentSettings)
 class Settings(EnvironmentSettings):
     """`DESK_*` variables. `tools.interactions.backend` reads API keys and Google's own variables."""
 
-    backend: Wish = "auto"
+    backend: BackendChoice = "auto"
     config: Path = Field(default_factory=lambda: _configs() / "desk.yaml")
     """YAML file of the root agent; default: `./configs/desk.yaml` (created by `desk init`), else the installed file."""
     data_dir: Path = Field(default_factory=_user_data)

@@ -40,7 +40,7 @@ async def _sessions() -> None:
     from rich.table import Table
 
     from tools.adk.runner import local_services
-    from tools.app import NAME
+    from tools.app import APP_NAME
     from tools.settings import load_settings
 
     service, _ = local_services(load_settings())
@@ -48,8 +48,8 @@ async def _sessions() -> None:
     for name in ("session", "last used", "events"):
         table.add_column(name, no_wrap=True, overflow="fold")
     table.add_column("begins with", no_wrap=True)
-    for known in reversed((await service.list_sessions(app_name=NAME, user_id=USER)).sessions):
-        session = await service.get_session(app_name=NAME, user_id=USER, session_id=known.id)
+    for known in reversed((await service.list_sessions(app_name=APP_NAME, user_id=USER)).sessions):
+        session = await service.get_session(app_name=APP_NAME, user_id=USER, session_id=known.id)
         if session:
             used = datetime.fromtimestamp(session.last_update_time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
             row = session.id, used, str(len(session.events)), _title(session)
@@ -69,7 +69,7 @@ def _title(session: Session) -> str:
 
 async def _forget(session_id: str, yes: bool, force: bool) -> None:
     from tools.adk.runner import local_services
-    from tools.app import NAME
+    from tools.app import APP_NAME
     from tools.interactions import backend
     from tools.interactions.client import InteractionsClient
     from tools.privacy.erasure import Services, SessionKey, UnknownSession, forget
@@ -77,13 +77,13 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     from tools.settings import load_settings
 
     sessions, artifacts = local_services(load_settings())
-    if await sessions.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
+    if await sessions.get_session(app_name=APP_NAME, user_id=USER, session_id=session_id) is None:
         raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
     services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server())
-    receipt = await forget(services, SessionKey(NAME, USER, session_id), force=force)
+    receipt = await forget(services, SessionKey(APP_NAME, USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)
     if not receipt.complete:

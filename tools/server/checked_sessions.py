@@ -17,14 +17,14 @@ from tools.moderation.plugin import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.researcher.confirmation import AWAITS_INPUT_KEY
-from tools.server.middleware.idempotency import DIGEST, KEY
+from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.middleware.request_limits import LONGEST_NAME
+from tools.server.middleware.request_limits import MAX_NAME_CHARS
 from tools.shielded import shielded
 
 OWNED_STATE = frozenset({REFUSED_KEY})
 """Names of session state that the desk trusts; only its agents may write it."""
-OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY})
+OWNED_METADATA = frozenset({MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY})
 """Keys of event metadata that the desk trusts; clients may not write them."""
 
 
@@ -33,13 +33,13 @@ def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
     return {name: value for name, value in (metadata or {}).items() if name not in OWNED_METADATA}
 
 
-class OwnSessions(BaseSessionService):
+class CheckedSessions(BaseSessionService):
     """Checks the three ways in which a client writes: `create_session`, user events, and restored events.
 
     A client sends restored events to create a conversation with a history.
     """
 
-    most_sessions = 1000
+    max_sessions = 1000
     """Maximum number of conversations per user."""
 
     async def create_session(
@@ -47,11 +47,13 @@ class OwnSessions(BaseSessionService):
     ) -> Session:
         _check(state or {}, of_client=True)
         for name in (user_id, session_id or ""):
-            if len(name) > LONGEST_NAME or not name.isprintable():
-                raise InputValidationError(f"a name may have at most {LONGEST_NAME} characters, all of them printable")
-        if await self.count(app_name, user_id) >= self.most_sessions:
+            if len(name) > MAX_NAME_CHARS or not name.isprintable():
+                raise InputValidationError(
+                    f"a name may have at most {MAX_NAME_CHARS} characters, all of them printable"
+                )
+        if await self.count(app_name, user_id) >= self.max_sessions:
             raise RateLimited(
-                f"there are {self.most_sessions} conversations, and a user may have no more: delete some"
+                f"there are {self.max_sessions} conversations, and a user may have no more: delete some"
                 f" (DELETE /apps/{app_name}/users/me/sessions/ID)"
             )
         return await super().create_session(  # type: ignore[safe-super]
@@ -71,14 +73,14 @@ class OwnSessions(BaseSessionService):
         """Returns the number of conversations of a user."""
 
 
-class OwnInMemorySessions(OwnSessions, WindowedInMemorySessions):
+class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
     """Stores conversations in the memory of this process."""
 
     async def count(self, app_name: str, user_id: str) -> int:
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
 
 
-class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
+class CheckedDatabaseSessions(CheckedSessions, WindowedDatabaseSessions):
     """Stores conversations in a database."""
 
     @shielded

@@ -21,7 +21,7 @@ log = logging.getLogger(__name__)
 
 
 @cache
-def count_jobs() -> None:
+def register_job_gauge() -> None:
     """Registers the gauge of jobs by state; it reads the ledger each time metrics are collected."""
     metrics.get_meter(SCOPE_NAME).create_observable_gauge(
         "research.jobs", [_observe], "{job}", "Research runs in the ledger, by state, of all replicas."
