@@ -6,7 +6,7 @@ import pytest
 from google.genai import types
 
 from tools.adk.attachments import adapt_files, text_of_file
-from tools.interactions.media_types import decoded, is_text, media_type
+from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of
 from tools.researcher.inputs import inputs_of
 
@@ -44,7 +44,7 @@ def test_is_text_accepts_only_textual_media_types() -> None:
     ],
 )
 def test_text_is_decoded_by_its_charset(value: str, data: bytes, text: str) -> None:
-    assert decoded(data, value) == text
+    assert decode_text(data, value) == text
 
 
 def test_moderation_and_model_get_the_same_text_for_any_media_type_spelling() -> None:

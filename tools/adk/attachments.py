@@ -7,7 +7,7 @@ from collections.abc import Iterable
 from google.genai import types
 
 from tools.adk.response_collector import code_block
-from tools.interactions.media_types import decoded, is_text, media_type
+from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
@@ -25,7 +25,7 @@ def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities |
 def text_of_file(part: types.Part) -> str | None:
     """Returns the contents of a text file, else None. The API does not accept text files as documents."""
     file = part.inline_data
-    return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
+    return decode_text(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
 def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part:

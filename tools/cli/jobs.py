@@ -23,7 +23,7 @@ from tools.cli.arguments import (
 from tools.cli.console import USER, confirm, fail, run, show_markdown, show_progress
 from tools.cli.exit_status import ExitStatus
 from tools.cli.jobs_table import as_data, show_job, show_jobs
-from tools.cli.price import agreed, quote
+from tools.cli.price import confirm_price, quote
 from tools.cli.terminal import err, out
 from tools.errors import DeskError
 
@@ -217,7 +217,7 @@ async def _research(
         order = await service.with_base(base, order)
     up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
     # The order may join a run that is deleted in the meantime. Then the new run waits for a yes.
-    waits = not await agreed(service, order, up_to, again)
+    waits = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=waits)
     if again and not new:
         known, job = job, await service.start_again(job, limits=settings.limits, confirm=waits)

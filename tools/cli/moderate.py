@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tools.moderation.judge import ModerationClient
     from tools.moderation.verdict_store import Summary, VerdictStore
 
-STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
+MODERATION_STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
 
 
 class FailOn(StrEnum):
@@ -66,7 +66,7 @@ def moderate(
         run(_one(text or "", fail_on, as_json))
     else:
         target = target or file.with_name(f"{file.name}.verdicts.jsonl")
-        run(_file(file, column, target, at_once, fail_on, as_json), STOPPED)
+        run(_file(file, column, target, at_once, fail_on, as_json), MODERATION_STOPPED)
 
 
 def _judge() -> ModerationClient:

@@ -14,7 +14,7 @@ if TYPE_CHECKING:
     from tools.research.service import Research
 
 
-async def agreed(service: Research, order: Order, up_to: float, again: bool) -> bool:
+async def confirm_price(service: Research, order: Order, up_to: float, again: bool) -> bool:
     """Makes sure that the user agrees to the price of a new run. Asks if needed; without a yes, ends the command.
 
     Args:

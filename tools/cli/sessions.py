@@ -15,8 +15,8 @@ from tools.sanitize import sanitize
 if TYPE_CHECKING:
     from google.adk.sessions import Session
 
-LONGEST_TITLE = 60
-STOPPED = "Stopped. The same command continues the deletion."
+MAX_TITLE_CHARS = 60
+DELETION_STOPPED = "Stopped. The same command continues the deletion."
 
 
 def sessions() -> None:
@@ -30,7 +30,7 @@ def forget_session(
     force: Annotated[bool, typer.Option("--force", help="Delete it here even if the server keeps some of it.")] = False,
 ) -> None:
     """Delete a conversation with its files and research runs, here and at the server, and show what was deleted."""
-    run(_forget(session_id, yes, force), STOPPED)
+    run(_forget(session_id, yes, force), DELETION_STOPPED)
 
 
 COMMANDS = (sessions, forget_session)
@@ -64,7 +64,7 @@ def _title(session: Session) -> str:
     """The beginning of the user's first message."""
     contents = [event.content for event in session.events if event.author == "user" and event.content]
     text = " ".join(part.text or "" for part in (contents[0].parts if contents else None) or [])
-    return " ".join(text.split())[:LONGEST_TITLE]
+    return " ".join(text.split())[:MAX_TITLE_CHARS]
 
 
 async def _forget(session_id: str, yes: bool, force: bool) -> None:
@@ -82,7 +82,7 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
-    services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server())
+    services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server_name())
     receipt = await forget(services, SessionKey(APP_NAME, USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)

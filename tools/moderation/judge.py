@@ -14,7 +14,7 @@ from tools.adk.error_plugin import llm_error_response
 from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.resources import output_text
-from tools.interactions.retry import retried
+from tools.interactions.retry import call_with_retries
 from tools.moderation.policy import Policy, load_instruction, load_policy
 from tools.moderation.verdict import Verdict, schema_error
 
@@ -90,7 +90,7 @@ class ModerationClient:
                     "response_format": [RESPONSE_FORMAT],
                     "store": False,
                 }
-                answer = await retried(lambda: backend.transport().answer(body))
+                answer = await call_with_retries(lambda: backend.transport().answer(body))
             return Verdict.model_validate_json(output_text(answer))
         except TimeoutError:
             why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."

@@ -18,7 +18,7 @@ from google.adk.sessions import BaseSessionService, Session
 
 from tools.errors import DeskError
 from tools.interactions.client import ApiError, InteractionsClient, NotFound
-from tools.interactions.retry import retried
+from tools.interactions.retry import call_with_retries
 from tools.research.errors import WrongBackend
 from tools.research.job import Job
 from tools.research.service import Research
@@ -53,7 +53,7 @@ class Services:
     research: Research
     client: InteractionsClient
     server: str
-    """Name of the server that `client` talks to, see `tools.interactions.backend.server`."""
+    """Name of the server that `client` talks to, see `tools.interactions.backend.server_name`."""
 
 
 @dataclass
@@ -232,7 +232,7 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     async def answer(id_: str) -> tuple[str, str | ApiError]:
         async with free:
             try:
-                return id_, await retried(lambda: ask(id_))
+                return id_, await call_with_retries(lambda: ask(id_))
             except ApiError as error:
                 return id_, error
 

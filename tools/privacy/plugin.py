@@ -93,7 +93,7 @@ async def _forget(context: InvocationContext, force: bool) -> tuple[str, dict[st
 
     try:
         client = InteractionsClient(backend.transport)
-        services = Services(sessions, context.artifact_service, service, client, backend.server())
+        services = Services(sessions, context.artifact_service, service, client, backend.server_name())
         receipt = await forget(services, key, force=force, keep_session=True)
     except Exception as error:  # an exception would end `adk run`
         log.exception("%s could not be forgotten", session.id)

@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tools.database_url import DatabaseUrl, parse_database_url, shown
+from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
@@ -103,7 +103,7 @@ class Database:
                 raise _unusable(self.url, error) from error
             if version > LATEST:
                 raise LedgerError(
-                    f"the ledger {shown(self.url)} has version {version} and this program knows versions up to "
+                    f"the ledger {redacted_url(self.url)} has version {version} and this program knows versions up to "
                     f"{LATEST}: update the program, or name another database in DESK_DATABASE_URL"
                 )
             self._ready = True
@@ -150,7 +150,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
         engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
-            f"the ledger {shown(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"
+            f"the ledger {redacted_url(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"
         ) from error
     except (SQLAlchemyError, OSError, ValueError) as error:
         raise _unusable(url, error) from error
@@ -171,4 +171,6 @@ def decode_text(text: bytes) -> str:
 
 def _unusable(url: URL, error: Exception) -> LedgerError:
     reason = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return LedgerError(f"the ledger {shown(url)} cannot be opened ({reason.splitlines()[0]}): {HINTS[url.drivername]}")
+    return LedgerError(
+        f"the ledger {redacted_url(url)} cannot be opened ({reason.splitlines()[0]}): {HINTS[url.drivername]}"
+    )

@@ -30,7 +30,7 @@ def research() -> Research:
         _services[loop] = Research(
             Ledger(settings.ledger_url),
             client,
-            server=backend.server,
+            server=backend.server_name,
             retention_s=settings.retention_s,
             may_start=lambda: load_research_settings(load_settings().config).store,
         )

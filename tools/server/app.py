@@ -21,7 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
-from tools.database_url import shown
+from tools.database_url import redacted_url
 from tools.interactions.backend import is_loopback
 from tools.research.database import Database
 from tools.research.factory import close, research
@@ -208,7 +208,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
         sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
-            f"conversations cannot be kept in {shown(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
+            f"conversations cannot be kept in {redacted_url(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
             " package: pip install 'research-desk[postgres]'"
         ) from None
     return _limited(sessions, server)

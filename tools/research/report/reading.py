@@ -21,7 +21,7 @@ from tools.interactions.citations import (
     is_web,
     link_address,
     read_citations,
-    readable,
+    sanitized_text,
 )
 
 MAX_HEADING_CHARS = 500
@@ -93,10 +93,10 @@ def read_report(resource: Mapping[str, Any]) -> Report:
         text=cited,
         sources=sources,
         pictures=pictures,
-        usage={readable(k): v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
-        interaction_id=readable(resource.get("id")),
-        agent=readable(resource.get("agent")) or readable(resource.get("model")),
-        created=readable(resource.get("created")),
+        usage={sanitized_text(k): v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
+        interaction_id=sanitized_text(resource.get("id")),
+        agent=sanitized_text(resource.get("agent")) or sanitized_text(resource.get("model")),
+        created=sanitized_text(resource.get("created")),
     )
 
 
@@ -186,7 +186,7 @@ def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[C
                 end_paragraph()
                 pictures += [picture] if picture else []
             else:
-                text = readable(part.get("text"))
+                text = sanitized_text(part.get("text"))
                 citations += read_citations(_objects(part.get("annotations")), size, len(text.encode()))
                 add(text)
     return "".join(pieces).rstrip("\n"), citations, tuple(pictures)
@@ -200,7 +200,7 @@ def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | No
         data = b""
     if picture := picture_of(name, data):
         return picture.mark, picture
-    uri = readable(part.get("uri"))
+    uri = sanitized_text(part.get("uri"))
     if is_web(uri):
         return f"[{name}]({link_address(uri)})", None
     return f"*{name} could not be {'shown: it is not a picture of a known type' if data else 'read'}*", None
