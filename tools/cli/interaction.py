@@ -72,8 +72,8 @@ def _unknown(interaction_id: str) -> Exception:
 
     return NotFound(
         f"{backend.server_name()} has no interaction {interaction_id}: it was deleted, never stored, made elsewhere or"
-        f" with another key, or is older than the {load_settings().retention_days:g} days for which interactions are kept"
-        " (DESK_RETENTION_DAYS)"
+        f" with another key, or is older than the {load_settings().retention_days:g} days for which interactions are"
+        " kept (DESK_RETENTION_DAYS)"
     )
 
 

@@ -85,7 +85,7 @@ class Order:
     """Documents and pictures sent with the brief, as API content: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
     server: str = ""
-    """Name of the server that runs the order (`tools.interactions.backend.server_name`); no other server has the run."""
+    """Name of the server that runs the order (`tools.interactions.backend.server_name`); no other has the run."""
     base: str = ""
     """Id of the job that this order builds on; empty: none."""
     previous: str = ""

@@ -22,15 +22,15 @@ from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import MAX_NAME_CHARS
 from tools.shielded import shielded
 
-OWNED_STATE = frozenset({REFUSED_KEY})
+PROTECTED_STATE = frozenset({REFUSED_KEY})
 """Names of session state that the desk trusts; only its agents may write it."""
-OWNED_METADATA = frozenset({MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY})
+PROTECTED_METADATA = frozenset({MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY})
 """Keys of event metadata that the desk trusts; clients may not write them."""
 
 
-def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A client's metadata without the keys in `OWNED_METADATA`; ADK removes its own keys in the same way."""
-    return {name: value for name, value in (metadata or {}).items() if name not in OWNED_METADATA}
+def without_protected(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A client's metadata without the keys in `PROTECTED_METADATA`; ADK removes its own keys in the same way."""
+    return {name: value for name, value in (metadata or {}).items() if name not in PROTECTED_METADATA}
 
 
 class CheckedSessions(BaseSessionService):
@@ -65,7 +65,7 @@ class CheckedSessions(BaseSessionService):
         _check(event.actions.state_delta, of_client=restored or event.author == "user")
         if restored:  # written by a client
             event.interaction_id = None  # else the next turn could continue another user's interaction
-            event.custom_metadata = without_owned(event.custom_metadata)
+            event.custom_metadata = without_protected(event.custom_metadata)
         return await super().append_event(session, event)
 
     @abstractmethod
@@ -92,9 +92,9 @@ class CheckedDatabaseSessions(CheckedSessions, WindowedDatabaseSessions):
 
 
 def _check(state: Mapping[str, Any], of_client: bool) -> None:
-    """Refuses state that ADK shares between all users, and state in `OWNED_STATE` that a client writes."""
+    """Refuses state that ADK shares between all users, and state in `PROTECTED_STATE` that a client writes."""
     for name in state:
         if name.startswith(State.APP_PREFIX):
             raise InputValidationError(f"`{name}` would be state of all users")
-        if of_client and name.rpartition(":")[2] in OWNED_STATE:
+        if of_client and name.rpartition(":")[2] in PROTECTED_STATE:
             raise InputValidationError(f"`{name}` is state that only the application writes")

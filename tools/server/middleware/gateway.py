@@ -20,7 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.adk.windowed_sessions import windowed_reads
 from tools.app import APP_NAME
 from tools.research.database import DATABASE_ERRORS
-from tools.server.checked_sessions import without_owned
+from tools.server.checked_sessions import without_protected
 from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
 from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
@@ -151,7 +151,7 @@ class GatewayMiddleware:
         if app != APP_NAME:
             raise RequestRejected(404, "there is no such agent")
         whose, digest = user or asked, _digest(data)
-        metadata = without_owned(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
+        metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
             with self.rate_limiter.admit(whose):
