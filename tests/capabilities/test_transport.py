@@ -237,7 +237,7 @@ async def test_a_failed_connection_is_reported_as_not_sent(transport: Transport,
     api.close()
     with pytest.raises(NotSent) as raised:
         await transport.create({"model": "gemini-3.8-flash", "input": "hello"})
-    assert raised.value.transient
+    assert raised.value.retryable
 
 
 @pytest.mark.parametrize("base", ["ftp://127.0.0.1", "nowhere"])

@@ -29,7 +29,7 @@ from tests.conftest import ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
-from tools.adk.windowed_sessions import WINDOW
+from tools.adk.windowed_sessions import WINDOW_EVENTS
 from tools.app import build_app
 from tools.moderation.judge import load_judge
 from tools.moderation.plugin import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
@@ -347,7 +347,7 @@ async def test_events_supplied_by_a_client_are_judged_before_they_reach_a_model(
     brain: Watched, guarded: Guard, tmp_path: Path, kind: str, author: str
 ) -> None:
     talk = guarded(new_sessions(kind, tmp_path))
-    await restored(talk, brought(VILE, author), *(brought(f"number {i}") for i in range(WINDOW + 5)))
+    await restored(talk, brought(VILE, author), *(brought(f"number {i}") for i in range(WINDOW_EVENTS + 5)))
     for text in ("hello", "hello again", "weather in Lisbon"):
         (event,) = await talk.say(text)
         assert words(event) == f"No harm here. {RESTORED_EVENTS_HINT}"

@@ -11,13 +11,13 @@ from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
-def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities | None) -> list[types.Content]:
+def adapt_files(contents: Iterable[types.Content], capabilities: ModelCapabilities | None) -> list[types.Content]:
     """Converts text files to text, and replaces each file that the model does not accept by a note.
 
     Without this, one such file in a conversation would make the API refuse every later request.
     """
     return [
-        content.model_copy(update={"parts": [_adapted(part, contract) for part in content.parts or ()]})
+        content.model_copy(update={"parts": [_adapted(part, capabilities) for part in content.parts or ()]})
         for content in contents
     ]
 
@@ -28,14 +28,14 @@ def text_of_file(part: types.Part) -> str | None:
     return decode_text(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
-def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part:
+def _adapted(part: types.Part, capabilities: ModelCapabilities | None) -> types.Part:
     file = part.inline_data or part.file_data
     if file is None:
         return part
     name = file.display_name or f"a file ({file.mime_type or 'of unknown type'})"
     if (text := text_of_file(part)) is not None:
         return types.Part(text=f"{name}:\n\n{code_block(text)}")
-    if contract and medium_of(part) not in contract.inputs:
+    if capabilities and medium_of(part) not in capabilities.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     plain = file.model_copy(
         update={"mime_type": media_type(file.mime_type) or None}

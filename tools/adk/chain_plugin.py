@@ -57,7 +57,7 @@ class ChainPlugin(BasePlugin):
         events, rest = without_rewound(context.session.events), _rest(context.session.events)
         since = time.time() - load_settings().retention_s
 
-        async def whole() -> list[types.Content]:
+        async def load_all() -> list[types.Content]:
             known = without_rewound(await rest()) if rest else events
             return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in known])
 
@@ -72,12 +72,12 @@ class ChainPlugin(BasePlugin):
                 events = without_rewound(await rest())
                 start = chain_start(events, agent.name, context.branch, since)
         if start is None:
-            llm_request.previous_interaction_id, llm_request.contents = None, await whole()
+            llm_request.previous_interaction_id, llm_request.contents = None, await load_all()
             return None
         llm_request.previous_interaction_id = previous = events[start].interaction_id
         unseen = await _contents(context, agent, _unseen(events[start:], agent.name))
         _answer_all(unseen, _calls(events[start:], agent.name, previous))
-        llm_request.contents = UnseenContents(unseen, whole)
+        llm_request.contents = UnseenContents(unseen, load_all)
         return None
 
 
@@ -109,7 +109,7 @@ def chain_start(events: Sequence[Event], name: str, branch: str | None, since: f
 
 def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
     """Returns a function that reads all events of the session; None if `events` are all events."""
-    return events.whole if isinstance(events, RecentEvents) else None
+    return events.load_all if isinstance(events, RecentEvents) else None
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:

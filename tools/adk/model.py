@@ -114,7 +114,7 @@ class InteractionsLlm(Gemini):
                 wait = retry_delay(error, tries)
                 if status_of(error) == 404 and previous and isinstance(contents, UnseenContents):
                     log.info("%s: the server has no %s; starting a new chain", request.model, previous)
-                    values = {"previous_interaction_id": None, "contents": await contents.whole()}
+                    values = {"previous_interaction_id": None, "contents": await contents.load_all()}
                     request = request.model_copy(update=values)
                 elif wait is not None:
                     tries += 1

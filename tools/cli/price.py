@@ -8,7 +8,7 @@ from tools.cli.console import confirm
 from tools.cli.jobs_table import one_line
 from tools.cli.terminal import err
 from tools.research.job import Job, Order
-from tools.research.pricing import MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of
 
 if TYPE_CHECKING:
     from tools.research.service import Research
@@ -51,7 +51,7 @@ async def quote(service: Research, order: Order) -> str:
         "brief": order.brief,
         "agent": order.agent,
         "price": f"about ${low:g} to ${high:g}",
-        "time": f"usually {MINUTES[0]} to {MINUTES[1]} minutes",
+        "time": f"usually {RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes",
     }
     if order.base and (base := await service.ledger.get(order.base)):
         facts["builds on"] = f"{base.id} ({one_line(base)[:70]})"

@@ -227,7 +227,7 @@ def _start_error(error: Exception) -> ApiError:
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):
-        return NotCreated(text, retryable=error.transient)
+        return NotCreated(text, retryable=error.retryable)
     return OutcomeUnknown(text, status=status)
 
 

@@ -178,7 +178,7 @@ class ModerationGate(BasePlugin):
         if any(_is_answer(event) for event in events):
             return None
         if isinstance(events, RecentEvents):
-            events = await events.whole()
+            events = await events.load_all()
         brought = [event for event in events if _is_restored(event)]
         decision = await self.decide("user_messages", "\n".join(strings(brought)))
         if decision is None or decision.action != "block":

@@ -161,10 +161,10 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
 
 def _read_any_text(connection: Any, _: object) -> None:
     """Replaces bytes that are not UTF-8: SQLite's driver would refuse all rows of the result."""
-    connection.driver_connection.text_factory = decode_text
+    connection.driver_connection.text_factory = decode_utf8
 
 
-def decode_text(text: bytes) -> str:
+def decode_utf8(text: bytes) -> str:
     """Decodes a text of SQLite; replaces bytes that are not UTF-8."""
     return text.decode("utf-8", "replace")
 

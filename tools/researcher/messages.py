@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.research.job import Job, State
-from tools.research.pricing import MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.report.rendering import inert
 from tools.research.texts import state, title
 
@@ -76,7 +76,7 @@ def unseen_notice(job: Job) -> str:
 
 
 def _minutes() -> str:
-    return f"{MINUTES[0]} to {MINUTES[1]} minutes"
+    return f"{RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes"
 
 
 def started(job: Job) -> str:

@@ -21,7 +21,7 @@ from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.job import Job, Order, State
-from tools.research.pricing import MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.report.rendering import inert, to_chat
 from tools.research.service import WATCH_GRACE_S, Research
@@ -365,7 +365,7 @@ def _asks(settings: ResearchSettings, order: Order) -> bool:
 def _result(job: Job, **more: Any) -> Result:
     result: Result = {"job": job.id, "state": job.state.value, "title": title(job)}
     if job.state is State.AWAITING_APPROVAL:
-        result["quote"] = {"usd": list(cost_of(job.order.agent)), "minutes": list(MINUTES)}
+        result["quote"] = {"usd": list(cost_of(job.order.agent)), "minutes": list(RUN_MINUTES)}
     return {**result, **more}
 
 
