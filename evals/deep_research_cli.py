@@ -74,7 +74,7 @@ async def _bench(
     settings.need_storage()
 
     def new_order(prompt: str) -> Order:
-        return settings.order(prompt, user=USER, session=name, most=dear)
+        return settings.order(prompt, user=USER, session=name, use_max=dear)
 
     try:
         tasks = read_tasks(file)[:limit]

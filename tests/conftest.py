@@ -26,7 +26,7 @@ from tools.interactions.local_emulator import index_file
 from tools.interactions.transport import Transport
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timings import ResearchTimings
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
@@ -149,11 +149,11 @@ class Desk:
     def service(
         self,
         *,
-        patience: float = 60,
+        timeout_s: float = 60,
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
-        **timeouts: float,
+        **timings: float,
     ) -> Research:
         """A new service over the same ledger, as another process would have.
 
@@ -164,8 +164,8 @@ class Desk:
         self.transports.append(transport)
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: transport, patience=patience),
-            timeouts=ResearchTimeouts(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timeouts}),
+            InteractionsClient(lambda: transport, timeout_s=timeout_s),
+            timings=ResearchTimings(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timings}),
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,

@@ -16,9 +16,9 @@ from tools.interactions import backend
 from tools.moderation.plugin import build_plugins
 from tools.privacy import ErasurePlugin
 from tools.settings import load_settings
-from tools.telemetry import follow_environment
+from tools.telemetry import extend_adk_telemetry
 
-NAME = "desk"
+APP_NAME = "desk"
 
 
 def build_app() -> App:
@@ -29,12 +29,12 @@ def build_app() -> App:
     Raises:
         ConfigError, SettingsError, BackendError: a YAML file, a setting or the server cannot be used.
     """
-    follow_environment()
+    extend_adk_telemetry()
     config = load_settings().config
     agent, gate = load_agent(config), build_plugins(config)
     backend.current()
     return App(
-        name=NAME,
+        name=APP_NAME,
         root_agent=agent,
         plugins=[
             *(SanitizePlugin(), QuietTelemetryPlugin(), *gate, ErasurePlugin()),

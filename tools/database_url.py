@@ -49,12 +49,12 @@ def parse_database_url(text: str, variable: str) -> DatabaseUrl:
         raise SettingsError(f"{variable} has more than one @: write those of a user or a password as %40")
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:
-        raise SettingsError(f"{variable}={shown(url)} names a database that is not supported: {FORMS}")
+        raise SettingsError(f"{variable}={redacted_url(url)} names a database that is not supported: {FORMS}")
     url = url.set(drivername=driver)
     return _sqlite(url, variable) if url.get_backend_name() == "sqlite" else _postgresql(url, variable)
 
 
-def shown(url: URL) -> str:
+def redacted_url(url: URL) -> str:
     """Formats an address for a message, without the password and without parameters that may contain one."""
     kept = {name: value for name, value in url.query.items() if name in ("host", "port")}
     return url.set(query=kept).render_as_string(hide_password=True)
@@ -62,7 +62,9 @@ def shown(url: URL) -> str:
 
 def _sqlite(url: URL, variable: str) -> DatabaseUrl:
     if url.host or (url.database or "").startswith("~"):
-        raise SettingsError(f"{variable}={shown(url)} names no file: write sqlite:////FOLDER/FILE, the whole path")
+        raise SettingsError(
+            f"{variable}={redacted_url(url)} names no file: write sqlite:////FOLDER/FILE, the whole path"
+        )
     _check_parameters(url, _READ_BY_SQLITE, variable)
     return DatabaseUrl(url, {})
 
@@ -77,4 +79,6 @@ def _postgresql(url: URL, variable: str) -> DatabaseUrl:
 def _check_parameters(url: URL, known: set[str], variable: str) -> None:
     if unknown := sorted(url.query.keys() - known):
         listed = ", ".join(unknown)
-        raise SettingsError(f"{variable}={shown(url)}: leave out `{listed}`, which {url.drivername} does not know")
+        raise SettingsError(
+            f"{variable}={redacted_url(url)}: leave out `{listed}`, which {url.drivername} does not know"
+        )

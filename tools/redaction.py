@@ -18,7 +18,7 @@ SECRETS = re.compile(
     r"|(?<=Bearer )[\w.~+/=-]+",
     re.IGNORECASE,
 )
-_SHORTEST = 8
+_MIN_SECRET_CHARS = 8
 """Minimum length of a known secret, in characters: shorter ones would match ordinary words."""
 
 
@@ -28,7 +28,9 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
     Secrets are the values of environment variables with a secret name, strings that look like a secret, and `known`.
     """
     given = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
-    values = {part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _SHORTEST}
+    values = {
+        part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _MIN_SECRET_CHARS
+    }
     for value in sorted(values, key=len, reverse=True):
         text = text.replace(value, "***")
     return SECRETS.sub(lambda found: f"{found['kept'] or ''}***", text)

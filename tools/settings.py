@@ -16,7 +16,9 @@ ROOT = Path(__file__).resolve().parents[1]
 """Folder that contains tools/ and configs/, in the repository or in a deployment."""
 INSTALLED_CONFIGS = ROOT / "configs"
 """Folder of the agents' YAML files as they come with the application."""
-Wish = Literal["auto", "gemini", "vertex", "emulator"]
+BackendChoice = Literal["auto", "gemini", "vertex", "emulator"]
+DAY_S = 86_400.0
+"""A day in seconds."""
 RETENTION_DAYS = 55.0
 """Days for which the server keeps interactions on the paid tier."""
 
@@ -48,7 +50,7 @@ T = TypeVar("T", bound=EnvironmentSettings)
 class Settings(EnvironmentSettings):
     """`DESK_*` variables. `tools.interactions.backend` reads API keys and Google's own variables."""
 
-    backend: Wish = "auto"
+    backend: BackendChoice = "auto"
     config: Path = Field(default_factory=lambda: _configs() / "desk.yaml")
     """YAML file of the root agent; default: `./configs/desk.yaml` (created by `desk init`), else the installed file."""
     data_dir: Path = Field(default_factory=_user_data)
@@ -67,6 +69,11 @@ class Settings(EnvironmentSettings):
     """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes)."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator if it is the backend."""
+
+    @property
+    def retention_s(self) -> float:
+        """The seconds for which the server keeps interactions."""
+        return self.retention_days * DAY_S
 
     @property
     def ledger_file(self) -> Path:

@@ -19,7 +19,7 @@ Location = tuple[str | int, ...]
 """Path to a value in a file: keys and list positions from the top."""
 Finding = tuple[Location, str]
 """A mistake in a file: its location and its description."""
-MOST_BYTES, MOST_NODES, MOST_LEVELS = 1_000_000, 50_000, 50
+MAX_BYTES, MAX_NODES, MAX_DEPTH = 1_000_000, 50_000, 50
 """Limits of one file. Nodes are counted with aliases expanded: nine lines of YAML can expand to a billion nodes."""
 _LOADER: Any = getattr(yaml, "CSafeLoader", yaml.SafeLoader)  # libyaml if it is installed: ten times as fast
 _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
@@ -65,11 +65,11 @@ def read_yaml(path: Path) -> Document:
     """
     try:
         with path.open("rb") as file:
-            raw = file.read(MOST_BYTES + 1)
+            raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
-    if len(raw) > MOST_BYTES:
-        raise ConfigError(f"{path}:1: more than {MOST_BYTES} bytes: split the file, or take out what is not settings")
+    if len(raw) > MAX_BYTES:
+        raise ConfigError(f"{path}:1: more than {MAX_BYTES} bytes: split the file, or take out what is not settings")
     if not raw.startswith(_UTF16) and len(raw.translate(None, _CONTROLS)) < 0.9 * len(raw):
         raise ConfigError(f"{path}:1: a binary file, not YAML: name the right one")
     try:
@@ -170,10 +170,10 @@ def _check_size(events: Iterable[yaml.Event]) -> None:
             total += sizes.get(event.anchor, 1)
         elif isinstance(event, yaml.ScalarEvent):
             total += 1
-        if total > MOST_NODES:
-            raise _error(f"more than {MOST_NODES} values, with aliases expanded", event)
-        if len(open_) > MOST_LEVELS:
-            raise _error(f"more than {MOST_LEVELS} levels of nesting", event)
+        if total > MAX_NODES:
+            raise _error(f"more than {MAX_NODES} values, with aliases expanded", event)
+        if len(open_) > MAX_DEPTH:
+            raise _error(f"more than {MAX_DEPTH} levels of nesting", event)
 
 
 def _check_keys(tree: yaml.Node | None) -> None:

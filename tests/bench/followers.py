@@ -34,7 +34,7 @@ from tools.interactions.transport import Transport
 from tools.research.job import FollowUpAnswer, Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.service import Research
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timings import ResearchTimings
 
 AGENT = "deep-research-preview-04-2026"
 JOBS = 300
@@ -138,7 +138,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     client, statements = Counting(lambda: transport), Statements()
     here, there = Research(Ledger(database), client), Research(Ledger(database), InteractionsClient(lambda: transport))
     await here.start(order(-1))  # imports, migrations, the first connections
-    await here.ledger.by_state()
+    await here.ledger.count_by_state()
     await until(database, State.RUNNING, 1)
     statements.take()
     before, cpu, events = resident(), time.process_time(), client.events
@@ -153,7 +153,7 @@ async def followers(url: str, database: str, jobs: int) -> None:
     found = statements.take()
     row("a followed research: CPU, ms a second", (time.process_time() - cpu) / SECONDS / jobs * 1000)
     row("a followed research: statements a second", shown(found, jobs * SECONDS))
-    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimeouts().lease_s / 3)))
+    row("all of them, as often as leases are renewed", shown(found, SECONDS / (ResearchTimings().lease_s / 3)))
 
     for job in started:  # a client asks another replica for the status, and leaves
         async with aclosing(there.watch(job.id, 0)) as lines:
@@ -195,14 +195,14 @@ async def looks(database: str) -> None:
 
     for number in range(10_000, 20_000):
         job = await add(number, State.RUNNING, interaction_id=f"v1_{number}")
-        await ledger.lease(job.id, "another", now, LONG_AGO)
+        await ledger.take_lease(job.id, "another", now, LONG_AGO)
     row("… with 10,000 researches that others follow", await timed(service))
     plan = Plan("A step of the plan, and what it asks. " * 50, "v1_plan")
     for number in range(20_000, 21_000):
         await add(number, State.AWAITING_APPROVAL, interaction_id=f"v1_{number}", plan=plan)
     row("… and with 1,000 plans that wait for a yes", await timed(service))
     began = time.perf_counter()
-    await ledger.by_state()
+    await ledger.count_by_state()
     row("a count of all states, ms", (time.perf_counter() - began) * 1000)
     for number in range(30_000, 30_200):
         job = await add(number, State.COMPLETED)

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 from google.genai import types
 
-from tools.adk.attachments import adapt_files, text_in
-from tools.interactions.media_types import decoded, is_text, media_type
+from tools.adk.attachments import adapt_files, text_of_file
+from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import capabilities_of
 from tools.researcher.inputs import inputs_of
 
@@ -44,13 +44,13 @@ def test_is_text_accepts_only_textual_media_types() -> None:
     ],
 )
 def test_text_is_decoded_by_its_charset(value: str, data: bytes, text: str) -> None:
-    assert decoded(data, value) == text
+    assert decode_text(data, value) == text
 
 
 def test_moderation_and_model_get_the_same_text_for_any_media_type_spelling() -> None:
     page = types.Part(inline_data=types.Blob(mime_type="TEXT/HTML; charset=utf-16", data="tides".encode("utf-16")))
     picture = types.Part(inline_data=types.Blob(mime_type="IMAGE/PNG; a=b", data=b"\x89PNG"))
-    assert text_in(page) == "tides"
+    assert text_of_file(page) == "tides"
     contract = capabilities_of("gemini-3.8-flash")
     assert contract
     (content,) = adapt_files([types.Content(role="user", parts=[page, picture])], contract)

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from tools.adk.sdk_events import joined
+from tools.adk.sdk_events import join_pieces
 from tools.interactions.sse import SSEDecoder
 
 LINES = st.sampled_from((b"\n", b"\r\n", b"\r"))
@@ -56,10 +56,10 @@ def delta(index: int, text: object, **more: object) -> dict[str, object]:
 def test_text_chunks_that_arrive_together_are_merged() -> None:
     stop = {"event_type": "step.stop", "index": 0}
     cited = delta(1, "c", annotations=[])
-    assert joined([delta(0, "a"), delta(0, "b"), stop, delta(1, "c"), delta(1, "d")]) == [
+    assert join_pieces([delta(0, "a"), delta(0, "b"), stop, delta(1, "c"), delta(1, "d")]) == [
         delta(0, "ab"),
         stop,
         delta(1, "cd"),
     ]
     for apart in ([delta(0, "a"), delta(1, "b")], [delta(1, "a"), cited], [cited, delta(1, "a")], [delta(0, 1)] * 2):
-        assert joined(apart) == apart
+        assert join_pieces(apart) == apart

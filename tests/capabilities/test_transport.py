@@ -185,7 +185,7 @@ async def test_without_credentials_nothing_is_sent_and_the_error_says_why() -> N
 async def test_stream_events_equal_those_of_the_sdk(
     transport: Transport, api: Emulator, script: Script, answer: list[dict[str, Any]], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.adk.sdk_events.joined", list)  # events unmerged, as they were sent
+    monkeypatch.setattr("tools.adk.sdk_events.join_pieces", list)  # events unmerged, as they were sent
     script.answers = [answer, answer]
     asked: dict[str, Any] = {"model": "gemini-3.8-flash", "input": "hello"}
     sdk = Client(enterprise=False, api_key="k", http_options=HttpOptions(base_url=api.url))
@@ -237,7 +237,7 @@ async def test_a_failed_connection_is_reported_as_not_sent(transport: Transport,
     api.close()
     with pytest.raises(NotSent) as raised:
         await transport.create({"model": "gemini-3.8-flash", "input": "hello"})
-    assert raised.value.transient
+    assert raised.value.retryable
 
 
 @pytest.mark.parametrize("base", ["ftp://127.0.0.1", "nowhere"])

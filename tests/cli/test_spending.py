@@ -54,7 +54,7 @@ async def spent() -> None:
     ledger = Ledger(load_settings().ledger_url)
     job = new_job(Order("tides", "ada", "s1", AGENT), 1000.0)
     for each in ENTRIES:
-        await ledger.spend(job, each, None)
+        await ledger.record_spending(job, each, None)
     await ledger.close()
 
 

@@ -113,9 +113,9 @@ def test_a_password_in_the_base_url_is_never_shown(monkeypatch: pytest.MonkeyPat
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     chosen = backend.current()
     assert chosen.url == url  # the client needs it
-    assert backend.server() == "gemini https://proxy.example.org/gemini"
+    assert backend.server_name() == "gemini https://proxy.example.org/gemini"
     assert str(chosen).startswith("Gemini API at https://proxy.example.org/gemini: ")
-    assert "hidden-word" not in f"{chosen!r} {chosen} {refusal.value} {backend.server()}"
+    assert "hidden-word" not in f"{chosen!r} {chosen} {refusal.value} {backend.server_name()}"
 
 
 @pytest.mark.parametrize(
@@ -153,7 +153,7 @@ PROXY = "gemini https://proxy.example.org/gemini"
 def test_equivalent_addresses_name_the_same_server(address: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("GEMINI_API_KEY", "k")
     monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", address)
-    assert backend.server() == PROXY
+    assert backend.server_name() == PROXY
     assert normalized_server(f"gemini {address}") == PROXY  # as an older program wrote it
 
 

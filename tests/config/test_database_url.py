@@ -8,7 +8,7 @@ import pytest
 from hypothesis import example, given, settings
 from hypothesis import strategies as st
 
-from tools.database_url import parse_database_url, shown
+from tools.database_url import parse_database_url, redacted_url
 from tools.server.app import new_sessions
 from tools.server.settings import ServerSettings, sessions_url
 from tools.settings import Settings, SettingsError
@@ -89,12 +89,12 @@ def test_any_text_is_accepted_as_a_database_url_or_refused(text: str, begin: str
     except SettingsError as error:
         assert str(error).startswith("DESK_DATABASE_URL")
     else:
-        assert "+" in shown(found.url)
+        assert "+" in redacted_url(found.url)
 
 
 @pytest.mark.parametrize("secret", ["postgresql://ada:secret@db/desk", "postgresql://db/desk?password=secret"])
 def test_a_database_url_is_shown_without_its_password(secret: str) -> None:
-    assert "secret" not in shown(parse_database_url(f"{secret}", "DESK_DATABASE_URL").url)
+    assert "secret" not in redacted_url(parse_database_url(f"{secret}", "DESK_DATABASE_URL").url)
 
 
 def test_conversations_are_stored_beside_the_ledger_by_default(tmp_path: Path) -> None:

@@ -134,7 +134,7 @@ async def test_doctor_distinguishes_wrong_keys_wrong_addresses_web_pages_and_fai
     assert not {"very-secret-key", "hidden-word"} & {*found.value.split(), *found.value.split("@")}
     assert "hidden-word" not in found.value
     request = asked[-1]  # before it, whether the place is an emulator was asked without a key
-    assert (request["method"], request["path"].partition("?")[0]) == ("GET", f"/v1beta/interactions/{probe.NOWHERE}")
+    assert (request["method"], request["path"].partition("?")[0]) == ("GET", f"/v1beta/interactions/{probe.MISSING_ID}")
     assert request["x-goog-api-key"] == "very-secret-key"
     assert [each["method"] for each in asked] == ["GET"] * len(asked)  # nothing that could cost
 

@@ -20,7 +20,7 @@ from tools.app import build_app
 from tools.research.config import load_research_settings
 from tools.research.factory import close, research
 from tools.research.job import Order, new_job
-from tools.research.quotas import LimitReached, Quotas, within
+from tools.research.quotas import LimitReached, Quotas, quota_check
 from tools.research.spending import Used
 from tools.researcher import tools
 from tools.settings import load_settings
@@ -122,7 +122,7 @@ def test_an_order_refused_by_the_limits_still_counts_as_an_order() -> None:
         (Quotas(per_day=1), Used(0, 1, 3.0)),
     ):
         with pytest.raises(LimitReached) as reached:
-            within(limits, job)(used)
+            quota_check(limits, job)(used)
         texts.append(str(reached.value))
     for text in texts:
         facts = facts_of(turn("I could not.", refused("start_research", text, brief="Bees")))

@@ -45,7 +45,7 @@ from tools.research.questions import Action, NotConfirmed
 from tools.research.report.reading import Report
 from tools.research.service import Research
 from tools.researcher import confirmation
-from tools.researcher.confirmation import AWAITS_INPUT
+from tools.researcher.confirmation import AWAITS_INPUT_KEY
 
 BATCH = 100
 REAL = 20
@@ -168,10 +168,10 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
                     await service.cancel(job.id)
                 job = await service.job(job.id)
             if job.state is State.AWAITING_APPROVAL:
-                marks = await confirmation.show(
+                marks = await confirmation.record_shown(
                     service.ledger, said, [said.question(job.id, Action.START, job.version)]
                 )
-                person.marks = frozenset(marks[AWAITS_INPUT])
+                person.marks = frozenset(marks[AWAITS_INPUT_KEY])
             async for line in service.watch(job.id):
                 show(line)
             return await service.job(job.id), await service.report(job.id)

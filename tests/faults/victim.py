@@ -76,24 +76,24 @@ class MortalLedger(Ledger):
     async def change(self, job_id: str, expected: Collection[State], now: float, **values: Any) -> Job | None:
         return await self._write(super().change, job_id, expected, now, **values)
 
-    async def begin(self, job: Job, now: float) -> Job | None:
-        return await self._write(super().begin, job, now)
+    async def mark_starting(self, job: Job, now: float) -> Job | None:
+        return await self._write(super().mark_starting, job, now)
 
-    async def agree(
+    async def approve(
         self, job: Job, now: float, check: Check | None, yes: Yes | None = None, **values: Any
     ) -> Job | None:
-        return await self._write(super().agree, job, now, check, yes, **values)
+        return await self._write(super().approve, job, now, check, yes, **values)
 
-    async def ask(self, question: Question) -> None:
-        return await self._write(super().ask, question)
+    async def save_question(self, question: Question) -> None:
+        return await self._write(super().save_question, question)
 
-    async def use(self, yes: Yes) -> None:
-        return await self._write(super().use, yes)
+    async def use_yes(self, yes: Yes) -> None:
+        return await self._write(super().use_yes, yes)
 
-    async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
+    async def take_lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
         if self._leased:  # renewals depend on real time, so they are not counted
-            return await super().lease(job_id, owner, now, seconds)
-        self._leased = await self._write(super().lease, job_id, owner, now, seconds)
+            return await super().take_lease(job_id, owner, now, seconds)
+        self._leased = await self._write(super().take_lease, job_id, owner, now, seconds)
         return self._leased
 
     async def release_lease(self, job_id: str, owner: str) -> None:

@@ -18,7 +18,7 @@ from interactions_emulator import Emulator
 from tests.forks import Fork, run
 from tests.ports import free_port
 from tests.routing.test_conversation import brain
-from tools.adk.error_plugin import LEFT
+from tools.adk.error_plugin import CLIENT_LEFT
 
 PATIENCE = 300.0
 TIDES = """# Tides
@@ -67,7 +67,7 @@ def is_over(client: httpx2.Client) -> bool:
     """Whether ADK has recorded that the client left the turn."""
     session = client.get("/apps/desk/users/ada/sessions/s1").json()
     assert not any(event.get("errorCode") for event in session["events"])
-    return any(LEFT in json.dumps(event) for event in session["events"])
+    return any(CLIENT_LEFT in json.dumps(event) for event in session["events"])
 
 
 def researches(api: Emulator) -> list[dict[str, Any]]:

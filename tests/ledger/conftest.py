@@ -56,5 +56,5 @@ async def used(ledger: Ledger, now: float = NOW, job: Job | None = None, user: s
 
     job = job or new_job(Order("something else", user, "s1", "deep-research"), now)
     with pytest.raises(Looked):
-        await ledger.spend(job, spending_of_question(job, MODEL, now), look)
+        await ledger.record_spending(job, spending_of_question(job, MODEL, now), look)
     return found[0]

@@ -85,7 +85,7 @@ async def test_concurrent_writes_to_different_jobs_all_succeed(open_ledger: Open
     async def research(number: int) -> Job | None:
         ledger = ledgers[number % 2]
         job, _ = await ledger.add(job_of(f"brief {number}"))
-        assert await ledger.lease(job.id, "me", 0, 10)
+        assert await ledger.take_lease(job.id, "me", 0, 10)
         for event in range(1, 4):
             await ledger.change(job.id, {State.INTENDED}, event, events=event, line=f"event {event}")
         await ledger.release_lease(job.id, "me")
@@ -130,25 +130,25 @@ async def test_concurrent_answers_are_all_stored_but_none_for_a_deleted_job(open
 async def test_a_lease_is_exclusive_until_its_owner_releases_it(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(new_job(ORDER, 0))
-    assert await here.lease(job.id, "a", now=0, seconds=10)
-    assert not await there.lease(job.id, "b", now=10, seconds=10)
+    assert await here.take_lease(job.id, "a", now=0, seconds=10)
+    assert not await there.take_lease(job.id, "b", now=10, seconds=10)
     await there.release_lease(job.id, "b")  # b does not hold the lease
-    assert not await there.lease(job.id, "b", now=10, seconds=10)
+    assert not await there.take_lease(job.id, "b", now=10, seconds=10)
     await here.release_lease(job.id, "a")
-    assert await there.lease(job.id, "b", now=10, seconds=10)
+    assert await there.take_lease(job.id, "b", now=10, seconds=10)
 
 
 async def test_a_renewed_lease_lasts_and_an_expired_lease_can_be_taken_over(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(new_job(ORDER, 0))
-    assert await here.lease(job.id, "a", now=0, seconds=10)
-    assert await here.lease(job.id, "a", now=8, seconds=10)
-    assert not await there.lease(job.id, "b", now=18, seconds=10)
-    assert await there.lease(job.id, "b", now=18.5, seconds=10)
-    assert not await here.lease(job.id, "a", now=19, seconds=10)
+    assert await here.take_lease(job.id, "a", now=0, seconds=10)
+    assert await here.take_lease(job.id, "a", now=8, seconds=10)
+    assert not await there.take_lease(job.id, "b", now=18, seconds=10)
+    assert await there.take_lease(job.id, "b", now=18.5, seconds=10)
+    assert not await here.take_lease(job.id, "a", now=19, seconds=10)
     await here.release_lease(job.id, "a")  # too late: b holds the lease now
-    assert not await here.lease(job.id, "a", now=19, seconds=10)
-    assert not await here.lease("job_nothere1", "a", now=0, seconds=10)
+    assert not await here.take_lease(job.id, "a", now=19, seconds=10)
+    assert not await here.take_lease("job_nothere1", "a", now=0, seconds=10)
 
 
 async def test_only_one_of_many_concurrent_requests_gets_a_lease(open_ledger: Open) -> None:
@@ -156,7 +156,7 @@ async def test_only_one_of_many_concurrent_requests_gets_a_lease(open_ledger: Op
     job, _ = await ledgers[0].add(new_job(ORDER, 0))
     for now in (0, 11):  # free, then expired
         taken = await asyncio.gather(
-            *(ledgers[i % 2].lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(CALLERS))
+            *(ledgers[i % 2].take_lease(job.id, f"{now}-{i}", now, seconds=10) for i in range(CALLERS))
         )
         assert taken.count(True) == 1
 
@@ -164,15 +164,15 @@ async def test_only_one_of_many_concurrent_requests_gets_a_lease(open_ledger: Op
 async def test_a_cancelled_job_cannot_be_leased(open_ledger: Open) -> None:
     ledger = open_ledger()
     job, _ = await ledger.add(new_job(ORDER, 0))
-    assert await ledger.lease(job.id, "a", now=0, seconds=10)
+    assert await ledger.take_lease(job.id, "a", now=0, seconds=10)
     await ledger.change(job.id, {State.INTENDED}, 1, state=State.CANCELLED)
-    assert not await ledger.lease(job.id, "a", now=1, seconds=10)
+    assert not await ledger.take_lease(job.id, "a", now=1, seconds=10)
 
 
 async def test_progress_lines_are_stored_in_order_and_only_from_the_lease_owner(open_ledger: Open) -> None:
     here, there = open_ledger(), open_ledger()
     job, _ = await here.add(replace(new_job(ORDER, 0, State.RUNNING), interaction_id="v1_plan"))
-    assert await here.lease(job.id, "a", now=0, seconds=10)
+    assert await here.take_lease(job.id, "a", now=0, seconds=10)
     assert await here.append_progress(job, "a", 1, "searching: Gezeiten 🌊", "e5", 5)
     assert await here.append_progress(job, "a", 2, "reading: \udfff", "e6", 6)
     assert not await there.append_progress(job, "b", 3, "searching: tides", "e7", 7)
@@ -193,13 +193,13 @@ async def test_abandoned_returns_running_jobs_without_a_valid_lease(open_ledger:
     elsewhere = replace(elsewhere, order=replace(elsewhere.order, server="gemini"))
     for job in (orphan, followed, elsewhere):
         await ledger.add(job)
-    assert await ledger.lease(followed.id, "a", now=0, seconds=10)
+    assert await ledger.take_lease(followed.id, "a", now=0, seconds=10)
     running = {State.RUNNING}
-    assert await ledger.abandoned("", 10, running, before=10) == [orphan]
-    assert await ledger.abandoned("", 10.5, running, before=10) == [orphan, followed]
-    assert await ledger.abandoned("", 10.5, running, before=orphan.updated) == []
-    assert await ledger.abandoned("", 10.5, {State.STALLED}, before=10) == []
-    assert await ledger.abandoned("gemini", 10, running, before=10) == [elsewhere]
+    assert await ledger.find_orphaned("", 10, running, before=10) == [orphan]
+    assert await ledger.find_orphaned("", 10.5, running, before=10) == [orphan, followed]
+    assert await ledger.find_orphaned("", 10.5, running, before=orphan.updated) == []
+    assert await ledger.find_orphaned("", 10.5, {State.STALLED}, before=10) == []
+    assert await ledger.find_orphaned("gemini", 10, running, before=10) == [elsewhere]
 
 
 async def test_a_report_is_read_back_byte_for_byte(open_ledger: Open) -> None:
@@ -242,9 +242,9 @@ async def test_renew_extends_all_leases_of_one_owner_and_no_others(open_ledger: 
     mine, ended, theirs = [job_of(brief, state=State.RUNNING) for brief in ("mine", "ended", "theirs")]
     for job, owner in ((mine, "me"), (ended, "me"), (theirs, "they")):
         await ledger.add(job)
-        assert await ledger.lease(job.id, owner, 0, 10)
+        assert await ledger.take_lease(job.id, owner, 0, 10)
     await ledger.change(ended.id, {State.RUNNING}, 1, state=State.COMPLETED)
-    assert await ledger.renew("me", 9, 10) == {mine.id}
-    assert not await ledger.lease(mine.id, "they", 18, 10)
-    assert await ledger.lease(theirs.id, "me", 18, 10)
-    assert await ledger.renew("me", 18, 10) == {mine.id, theirs.id}
+    assert await ledger.renew_leases("me", 9, 10) == {mine.id}
+    assert not await ledger.take_lease(mine.id, "they", 18, 10)
+    assert await ledger.take_lease(theirs.id, "me", 18, 10)
+    assert await ledger.renew_leases("me", 18, 10) == {mine.id, theirs.id}

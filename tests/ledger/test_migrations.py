@@ -124,7 +124,7 @@ async def test_jobs_of_an_old_database_survive_the_migration_and_can_continue(
     assert (joined.order, joined.line, joined.plan, joined.cost) == (ORDER, "", None, 0.0)
     assert (joined.follow_ups, joined.started, joined.latest_interaction_id) == ((), None, "v1_a")
     assert await ledger.report(joined.id) == "Ebbe 🌊"
-    assert await ledger.lease(joined.id, "a", now=0, seconds=10)
+    assert await ledger.take_lease(joined.id, "a", now=0, seconds=10)
 
 
 STARTED = {

@@ -87,8 +87,8 @@ async def test_invalid_rows_are_skipped_and_logged_once_without_affecting_other_
         for _ in range(2):
             assert await ledger.find() == [good]
             assert await ledger.find(user="ada", limit=1) == [good]
-            assert await ledger.abandoned("", 20, {State.RUNNING}, 20) == [good]
-            assert await ledger.of_interaction("v1_1") is None
+            assert await ledger.find_orphaned("", 20, {State.RUNNING}, 20) == [good]
+            assert await ledger.find_by_interaction("v1_1") is None
     assert sorted(line.split()[0] for line in caplog.messages) == sorted(job.id for job in bad)
     for job, (_, _, words) in zip(bad, wrong, strict=True):
         with pytest.raises(UnreadableJob, match=job.id) as refusal:
@@ -96,7 +96,7 @@ async def test_invalid_rows_are_skipped_and_logged_once_without_affecting_other_
         assert words in str(refusal.value)
     assert await ledger.get(good.id) == good
     assert {each.job_id for each in await ledger.unreadable()} == {job.id for job in bad}
-    assert (await ledger.by_state())[State.RUNNING] == len(bad)  # all but the row with the unknown state
+    assert (await ledger.count_by_state())[State.RUNNING] == len(bad)  # all but the row with the unknown state
     for job in bad:
         await ledger.delete(job.id)
     assert await ledger.unreadable() == []

@@ -13,10 +13,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from tests.ledger.conftest import MODEL, NOW, Open, used
 from tests.ledger.test_contract import ORDER, job_of
 from tests.ledger.test_migrations import sql
-from tools.research.job import DAY, Job, Kind, Order, Plan, State, new_job
+from tools.research.job import Job, Kind, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
-from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas, within, within_day
+from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas, budget_check, quota_check
 from tools.research.spending import Spending, Used, spending_of_question
+from tools.settings import DAY_S
 
 PLANNED = replace(ORDER, options={"collaborative_planning": True})
 ORDERS = 8
@@ -38,14 +39,14 @@ async def add(ledger: Ledger, job: Job) -> Job:
 
 async def begun(ledger: Ledger, brief: str, now: float = NOW, user: str = "ada") -> Job:
     """A job whose create is being sent."""
-    job = await ledger.begin(await add(ledger, job_of(brief, user, now)), now)
+    job = await ledger.mark_starting(await add(ledger, job_of(brief, user, now)), now)
     assert job
     return job
 
 
 async def planned(ledger: Ledger, now: float = NOW) -> Job:
     """A job that waits for a yes to its first plan."""
-    job = await ledger.begin(await add(ledger, new_job(PLANNED, now)), now)
+    job = await ledger.mark_starting(await add(ledger, new_job(PLANNED, now)), now)
     assert job
     return await waiting(ledger, job, Plan("1. Look at the sea.", "v1_plan"), now)
 
@@ -60,9 +61,9 @@ async def waiting(ledger: Ledger, job: Job, plan: Plan, now: float, **values: An
 async def replied(ledger: Ledger, job: Job, now: float, *, approved: bool) -> Job:
     """A job whose plan was approved or sent back, and whose next create is being sent."""
     assert job.plan
-    agreed = await ledger.agree(job, now, None, plan=replace(job.plan, reply="So.", approved=approved))
+    agreed = await ledger.approve(job, now, None, plan=replace(job.plan, reply="So.", approved=approved))
     assert agreed
-    sent = await ledger.begin(agreed, now)
+    sent = await ledger.mark_starting(agreed, now)
     assert sent
     return sent
 
@@ -71,7 +72,7 @@ async def test_a_create_is_recorded_as_spending_once_before_it_is_sent(open_ledg
     here, there = open_ledger(), open_ledger()
     job = await add(here, job_of("tides", created=NOW))
     assert await here.spending() == []
-    sent = await asyncio.gather(*((here, there)[n % 2].begin(job, NOW + 1) for n in range(ORDERS)))
+    sent = await asyncio.gather(*((here, there)[n % 2].mark_starting(job, NOW + 1) for n in range(ORDERS)))
     assert [found.state for found in sent if found] == [State.STARTING]
     assert await there.spending() == [
         Spending(NOW + 1, "ada", job.id, Kind.RUN, ORDER.agent, 3.0, server=job.order.server)
@@ -83,10 +84,10 @@ async def test_a_create_is_not_sent_when_its_spending_cannot_be_recorded(url: st
     job = await add(ledger, job_of("tides", created=NOW))
     await sql(url, "ALTER TABLE desk_spending RENAME TO desk_elsewhere")
     with pytest.raises(SQLAlchemyError):
-        await ledger.begin(job, NOW)
+        await ledger.mark_starting(job, NOW)
     assert await ledger.get(job.id) == job
     await sql(url, "ALTER TABLE desk_elsewhere RENAME TO desk_spending")
-    assert await ledger.begin(job, NOW)
+    assert await ledger.mark_starting(job, NOW)
 
 
 async def test_plans_revisions_and_runs_are_recorded_as_separate_kinds_of_spending(open_ledger: Open) -> None:
@@ -112,12 +113,12 @@ async def test_a_create_that_started_nothing_is_removed_from_the_spending(open_l
     for job in jobs:
         for _ in range(3):
             now += seconds
-            sent = await ledger.begin(job, now)
+            sent = await ledger.mark_starting(job, now)
             assert sent
             now += seconds
             await ledger.change(job.id, {State.STARTING}, now, refused=True, state=State.INTENDED)
         now += seconds
-        assert await ledger.begin(job, now)
+        assert await ledger.mark_starting(job, now)
     assert sorted(entry.job for entry in await ledger.spending()) == sorted(job.id for job in jobs)
     for job in jobs:
         await ledger.change(job.id, {State.STARTING}, now, refused=True, state=State.FAILED)
@@ -143,12 +144,12 @@ async def test_a_refusal_that_arrives_after_the_job_changed_removes_no_spending(
 
 async def test_reported_usage_is_stored_with_the_estimate_of_the_same_create(open_ledger: Open) -> None:
     ledger = open_ledger()
-    job = await ledger.begin(await add(ledger, new_job(PLANNED, NOW)), NOW)
+    job = await ledger.mark_starting(await add(ledger, new_job(PLANNED, NOW)), NOW)
     assert job
     job = await waiting(ledger, job, Plan("1. Look.", "v1_plan"), NOW + 1, usage={"total_tokens": 5})
-    await ledger.spend(job, spending_of_question(job, MODEL, NOW + 2), None)
+    await ledger.record_spending(job, spending_of_question(job, MODEL, NOW + 2), None)
     job = await replied(ledger, job, NOW + 3, approved=True)
-    await ledger.spend(job, spending_of_question(job, MODEL, NOW + 4), None)
+    await ledger.record_spending(job, spending_of_question(job, MODEL, NOW + 4), None)
     usage = {"total_tokens": 9000, "grounding_tool_count": [{"type": "google_search", "count": 40}]}
     await ledger.change(job.id, {State.STARTING}, NOW + 5, state=State.COMPLETED, usage=usage)
     assert [(entry.kind, entry.usage) for entry in await ledger.spending()] == [
@@ -162,14 +163,14 @@ async def test_reported_usage_is_stored_with_the_estimate_of_the_same_create(ope
 async def test_spending_survives_deletion_and_contains_no_text_of_the_job(url: str, open_ledger: Open) -> None:
     ledger = open_ledger()
     order = Order("A secret brief", "ada", "a secret session", ORDER.agent, title="A secret title")
-    job = await ledger.begin(await add(ledger, new_job(order, NOW)), NOW)
+    job = await ledger.mark_starting(await add(ledger, new_job(order, NOW)), NOW)
     assert job
-    await ledger.spend(job, spending_of_question(job, MODEL, NOW + 1), None)
+    await ledger.record_spending(job, spending_of_question(job, MODEL, NOW + 1), None)
     await ledger.change(job.id, {State.STARTING}, NOW + 2, state=State.COMPLETED, report="A secret report")
     before = await ledger.spending()
-    await ledger.withdraw("ada", order.session)
-    await ledger.drop_answers(job.id, order.session)
-    await ledger.drop_tasks("ada", order.session)
+    await ledger.withdraw_questions("ada", order.session)
+    await ledger.delete_answers(job.id, order.session)
+    await ledger.delete_tasks("ada", order.session)
     await ledger.delete(job.id)
     assert await ledger.find() == []
     assert await ledger.spending() == before
@@ -189,14 +190,14 @@ async def test_spending_is_listed_oldest_first_by_user_and_since_a_time(open_led
 
 async def test_daily_usage_counts_creates_of_the_last_24_hours_and_those_about_to_be_sent(open_ledger: Open) -> None:
     ledger = open_ledger()
-    old = await begun(ledger, "old", NOW - DAY - 1)
-    await ledger.change(old.id, {State.STARTING}, NOW - DAY, state=State.COMPLETED)
-    sent = await begun(ledger, "sent", NOW - DAY + 1)
+    old = await begun(ledger, "old", NOW - DAY_S - 1)
+    await ledger.change(old.id, {State.STARTING}, NOW - DAY_S, state=State.COMPLETED)
+    sent = await begun(ledger, "sent", NOW - DAY_S + 1)
     await ledger.change(sent.id, {State.STARTING}, NOW, state=State.COMPLETED)
     await add(ledger, job_of("about to be sent", created=NOW))
     await add(ledger, job_of("waits for a yes", created=NOW, state=State.AWAITING_APPROVAL))
     await begun(ledger, "of another user", NOW, "bob")
-    await ledger.spend(sent, spending_of_question(sent, MODEL, NOW), None)
+    await ledger.record_spending(sent, spending_of_question(sent, MODEL, NOW), None)
     assert await used(ledger) == Used(running=1, creates=2, usd=6.1)  # a question is not a create
     assert await used(ledger, user="eve") == Used(0, 0, 0.0)
 
@@ -205,25 +206,25 @@ async def test_an_approved_order_that_is_not_sent_within_a_day_needs_a_new_yes(o
     ledger = open_ledger()
     recent, old = [await add(ledger, job_of(brief, created=NOW)) for brief in ("recent", "old")]
     plan = await planned(ledger)
-    agreed = await ledger.agree(plan, NOW, None, plan=replace(plan.plan, reply="So.", approved=True))
-    assert await ledger.begin(recent, NOW + DAY)
-    assert [await ledger.begin(job, NOW + DAY + 1) for job in (old, agreed)] == [None, None]
+    agreed = await ledger.approve(plan, NOW, None, plan=replace(plan.plan, reply="So.", approved=True))
+    assert await ledger.mark_starting(recent, NOW + DAY_S)
+    assert [await ledger.mark_starting(job, NOW + DAY_S + 1) for job in (old, agreed)] == [None, None]
     assert [(await ledger.get(job.id)).state for job in (old, plan)] == [State.AWAITING_APPROVAL] * 2
     assert [entry.job for entry in await ledger.spending()] == [plan.id, recent.id]
     again = await ledger.get(plan.id)
     with pytest.raises(LimitReached):
-        await ledger.agree(again, NOW + DAY + 1, within(Quotas(at_once=1), again))
-    yes = await ledger.agree(again, NOW + DAY + 1, None)
-    assert (await ledger.begin(yes, NOW + DAY + 1)).kind is Kind.RUN
+        await ledger.approve(again, NOW + DAY_S + 1, quota_check(Quotas(at_once=1), again))
+    yes = await ledger.approve(again, NOW + DAY_S + 1, None)
+    assert (await ledger.mark_starting(yes, NOW + DAY_S + 1)).kind is Kind.RUN
 
 
 @pytest.mark.parametrize(
     ("state", "may_run", "seconds", "running"),
     [
-        (State.INTENDED, 0, 10 * DAY, 1),
-        (State.STARTING, 0, 10 * DAY, 1),
-        (State.RUNNING, 0, 10 * DAY, 1),
-        (State.STALLED, 0, 10 * DAY, 1),
+        (State.INTENDED, 0, 10 * DAY_S, 1),
+        (State.STARTING, 0, 10 * DAY_S, 1),
+        (State.RUNNING, 0, 10 * DAY_S, 1),
+        (State.STALLED, 0, 10 * DAY_S, 1),
         (State.START_UNKNOWN, 0, STILL_RUNS_S, 1),
         (State.START_UNKNOWN, 0, STILL_RUNS_S + 1, 0),
         (State.CANCELLED, 1, STILL_RUNS_S, 1),
@@ -272,8 +273,8 @@ async def test_limits_hold_for_concurrent_orders_through_two_ledgers(open_ledger
 
     async def order(number: int) -> Job | None:
         job, ledger = job_of(f"brief {number}", created=NOW), ledgers[number % 2]
-        await ledger.add(job, within(limits, job))
-        return await ledger.begin(job, NOW)
+        await ledger.add(job, quota_check(limits, job))
+        return await ledger.mark_starting(job, NOW)
 
     given = await asyncio.gather(*map(order, range(ORDERS)), return_exceptions=True)
     await assert_three_sent(ledgers[0], given)
@@ -285,12 +286,12 @@ async def test_limits_hold_for_concurrent_approvals_through_two_ledgers(open_led
     ledgers = [open_ledger(), open_ledger()]
     jobs = [job_of(f"brief {number}", created=NOW, state=State.AWAITING_APPROVAL) for number in range(ORDERS)]
     for job in jobs:
-        await ledgers[0].add(job, within(limits, job))  # asking for a price spends nothing
+        await ledgers[0].add(job, quota_check(limits, job))  # asking for a price spends nothing
 
     async def approve(number: int) -> Job | None:
         ledger = ledgers[number % 2]
-        agreed = await ledger.agree(jobs[number], NOW, within(limits, jobs[number]))
-        return agreed and await ledger.begin(agreed, NOW)
+        agreed = await ledger.approve(jobs[number], NOW, quota_check(limits, jobs[number]))
+        return agreed and await ledger.mark_starting(agreed, NOW)
 
     given = await asyncio.gather(*map(approve, range(ORDERS)), return_exceptions=True)
     await assert_three_sent(ledgers[0], given)
@@ -311,7 +312,7 @@ async def test_the_daily_dollar_limit_holds_for_concurrent_questions(open_ledger
 
     async def ask(number: int) -> None:
         entry = spending_of_question(job, MODEL, NOW)
-        await ledgers[number % 2].spend(job, entry, within_day(limits, entry))
+        await ledgers[number % 2].record_spending(job, entry, budget_check(limits, entry))
 
     given = await asyncio.gather(*map(ask, range(ORDERS)), return_exceptions=True)
     assert given.count(None) == 3
@@ -323,17 +324,17 @@ async def test_limits_are_counted_per_user(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     for user in ("ada", "bob"):
         job = job_of("tides", user, NOW)
-        assert (await ledger.add(job, within(limits, job)))[1]
+        assert (await ledger.add(job, quota_check(limits, job)))[1]
     more = job_of("waves", "ada", NOW)
     with pytest.raises(LimitReached):
-        await ledger.add(more, within(limits, more))
+        await ledger.add(more, quota_check(limits, more))
 
 
 async def test_limits_do_not_refuse_an_order_that_already_has_a_job(open_ledger: Open) -> None:
     ledger, limits = open_ledger(), Quotas(at_once=1, per_day=1, usd_per_day=3)
     job, again = new_job(ORDER, NOW), new_job(ORDER, NOW + 1)
-    await ledger.add(job, within(limits, job))
-    assert await ledger.add(again, within(limits, again)) == (job, False)
+    await ledger.add(job, quota_check(limits, job))
+    assert await ledger.add(again, quota_check(limits, again)) == (job, False)
 
 
 async def test_the_plan_limit_refuses_a_sixth_plan_but_not_the_run(open_ledger: Open) -> None:
@@ -345,15 +346,15 @@ async def test_the_plan_limit_refuses_a_sixth_plan_but_not_the_run(open_ledger: 
         revision = replace(job, plan=replace(job.plan, reply="So."))
         if number == 6:
             with pytest.raises(LimitReached, match=f"{job.id} has had 5 plans"):
-                await ledger.agree(job, now, within(limits, revision), plan=revision.plan)
+                await ledger.approve(job, now, quota_check(limits, revision), plan=revision.plan)
             break
-        assert await ledger.agree(job, now, within(limits, revision), plan=revision.plan)
-        assert await ledger.begin(revision, now)
+        assert await ledger.approve(job, now, quota_check(limits, revision), plan=revision.plan)
+        assert await ledger.mark_starting(revision, now)
         job = await waiting(ledger, job, Plan(f"Plan {number}", f"v1_{number}"), now)
     assert await ledger.get(job.id) == job  # the job still waits
     assert job.plan
     approved = replace(job, plan=replace(job.plan, reply="Go.", approved=True))
-    assert await ledger.agree(job, now, within(limits, approved), plan=approved.plan)
+    assert await ledger.approve(job, now, quota_check(limits, approved), plan=approved.plan)
 
 
 async def test_invalid_spending_entries_are_skipped_and_ignored_by_limits(url: str, open_ledger: Open) -> None:

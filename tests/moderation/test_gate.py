@@ -29,10 +29,10 @@ from tests.conftest import ROOT
 from tests.routing import test_conversation as conversation
 from tests.scripts import said
 from tests.talk import Talk, new_sessions, refusals, words
-from tools.adk.windowed_sessions import WINDOW
+from tools.adk.windowed_sessions import WINDOW_EVENTS
 from tools.app import build_app
 from tools.moderation.judge import load_judge
-from tools.moderation.plugin import BROUGHT_ALONG, ModerationGate, build_plugins
+from tools.moderation.plugin import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
 from tools.moderation.policy import Policy, load_policy
 from tools.moderation.strings import text_of
 from tools.research.factory import research
@@ -347,10 +347,12 @@ async def test_events_supplied_by_a_client_are_judged_before_they_reach_a_model(
     brain: Watched, guarded: Guard, tmp_path: Path, kind: str, author: str
 ) -> None:
     talk = guarded(new_sessions(kind, tmp_path))
-    await restore_session(talk, client_event(VILE, author), *(client_event(f"number {i}") for i in range(WINDOW + 5)))
+    await restore_session(
+        talk, client_event(VILE, author), *(client_event(f"number {i}") for i in range(WINDOW_EVENTS + 5))
+    )
     for text in ("hello", "hello again", "weather in Lisbon"):
         (event,) = await talk.say(text)
-        assert words(event) == f"No harm here. {BROUGHT_ALONG}"
+        assert words(event) == f"No harm here. {RESTORED_EVENTS_HINT}"
     assert brain.others == []
 
 
@@ -362,7 +364,7 @@ async def test_client_supplied_events_are_still_judged_after_an_interrupted_turn
     session = await session_of(talk)
     await talk.sessions.append_event(session, Event(author="user", content=types.UserContent("hello")))
     (event,) = await talk.say("hello")
-    assert BROUGHT_ALONG in words(event)
+    assert RESTORED_EVENTS_HINT in words(event)
     assert brain.others == []
 
 
@@ -373,7 +375,7 @@ async def test_resuming_the_invocation_of_a_client_supplied_event_is_judged_too(
         user_id="ada", session_id="s1", invocation_id="e-old", new_message=types.UserContent("hello")
     )
     said = [event async for event in run if event.author != "user"]
-    assert BROUGHT_ALONG in words(said[-1])
+    assert RESTORED_EVENTS_HINT in words(said[-1])
     assert brain.others == []
 
 
@@ -409,11 +411,11 @@ async def test_progress_lines_are_judged_together_and_unsafe_ones_are_dropped(ap
     policy = Policy.model_validate({**POLICY, "screen": ["reports"]})
     gate = ModerationGate(policy, load_judge(ROOT / "configs" / "desk.yaml"))
     good = ["searching: tides", "reading a page", "writing"]
-    assert [line async for line in gate.admitted(lines_of(*good))] == good
+    assert [line async for line in gate.admit_progress(lines_of(*good))] == good
     assert len(brain.judged) == 1
-    assert [line async for line in gate.admitted(lines_of(good[0], VILE, good[2]))] == [good[0], good[2]]
+    assert [line async for line in gate.admit_progress(lines_of(good[0], VILE, good[2]))] == [good[0], good[2]]
     brain.answer = "no idea"
-    assert [line async for line in gate.admitted(lines_of("reading", "another"))] == []
+    assert [line async for line in gate.admit_progress(lines_of("reading", "another"))] == []
     assert len(brain.judged) == 6, "what cannot be judged is not asked about again, line by line"
 
 
@@ -433,11 +435,11 @@ async def test_moderated_progress_ends_and_fails_with_its_source(api: Emulator) 
 
     shown = []
     with pytest.raises(TimeoutError, match="no news"):
-        async for line in gate.admitted(source(breaks=True)):
+        async for line in gate.admit_progress(source(breaks=True)):
             shown.append(line)
     assert shown == ["one"]
     closed.clear()
-    endless = gate.admitted(source(breaks=False))
+    endless = gate.admit_progress(source(breaks=False))
     assert await anext(endless) == "one"
     await endless.aclose()
     assert closed.is_set()

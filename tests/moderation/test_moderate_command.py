@@ -253,8 +253,8 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_once(api: Emulator, j
             most = max(most, ahead)
             yield Row(number, f"text {number}")
 
-    book = VerdictStore(tmp_path / "v.jsonl")
-    async for row in judge_rows(endless(), book, ModerationClient("gemini-3.8-flash", "Judge."), 3):
+    store = VerdictStore(tmp_path / "v.jsonl")
+    async for row in judge_rows(endless(), store, ModerationClient("gemini-3.8-flash", "Judge."), 3):
         ahead -= 1
         if row.number > 40:
             break
@@ -264,15 +264,15 @@ async def test_only_a_few_rows_are_in_memory_and_judged_at_once(api: Emulator, j
 
 def test_a_batch_killed_twice_keeps_the_previous_file_and_all_verdicts(tmp_path: Path) -> None:
     target = tmp_path / "v.jsonl"
-    book = VerdictStore(target)
-    book.write(Row(1, "one"), None)
-    book.close(1)
+    store = VerdictStore(target)
+    store.write(Row(1, "one"), None)
+    store.close(1)
     before = target.read_bytes()
     for number in (2, 3):  # neither is closed
         VerdictStore(target).write(Row(number, f"text {number}"), None)
     assert target.read_bytes() == before
     again = VerdictStore(target)
-    assert (again.kept, again.has(Row(2, "text 2")), again.has(Row(3, "another text"))) == (3, True, False)
+    assert (again.judged_before, again.has(Row(2, "text 2")), again.has(Row(3, "another text"))) == (3, True, False)
     assert again.close().empty == 3
     assert [path.name for path in tmp_path.iterdir()] == ["v.jsonl"]
 
@@ -290,9 +290,9 @@ def test_the_last_line_of_a_row_counts_and_an_incomplete_line_is_ignored(tmp_pat
     lines = [{"row": 1, "hash": row.digest, "error": {"code": "x", "message": "y"}}, {"row": 1, "hash": row.digest}]
     text = "".join(json.dumps(line) + "\n" for line in (lines[0], {**lines[1], "verdict": None}))
     target.write_text(text + '{"row": 2, "ha')
-    book = VerdictStore(target)
-    assert (book.kept, book.has(row)) == (1, True)
-    assert (book.close().failed, len(lines_of(target))) == (0, 1)
+    store = VerdictStore(target)
+    assert (store.judged_before, store.has(row)) == (1, True)
+    assert (store.close().failed, len(lines_of(target))) == (0, 1)
 
 
 @pytest.mark.parametrize("digest", ['"\\ud800"', "null", '"a text"'])

@@ -23,7 +23,7 @@ from tests.routing import test_conversation
 from tests.scripts import said
 from tests.talk import USER, Talk, creates, new_sessions, text_of, words
 from tools.app import build_app
-from tools.privacy.erasure import REFUSED
+from tools.privacy.erasure import REFUSED_KEY
 from tools.research.factory import close, research
 
 TURNS = (
@@ -228,7 +228,7 @@ async def test_insisting_deletes_local_data_and_keeps_the_ids_left_at_the_server
     assert (await files(talk), await research().ledger.find(user=USER)) == ([], [])
     session = await talk.session()
     said = [words(event) for event in session.events if event.content]
-    assert (said, set(session.state[REFUSED])) == ([receipt], known)
+    assert (said, set(session.state[REFUSED_KEY])) == ([receipt], known)
     api.faults()
     await talk.say(FORGET)
     assert "is forgotten" in await talk.ask(YES)
@@ -322,7 +322,7 @@ async def test_a_run_of_another_server_is_not_reported_as_deleted(api: Emulator,
         f"interaction {job.interaction_id}: **not deleted at the server** (it is of {job.id}, whose server is" in told
     )
     await talk.say(ANYWAY)
-    assert (await talk.session()).state == {REFUSED: [job.interaction_id]}
+    assert (await talk.session()).state == {REFUSED_KEY: [job.interaction_id]}
 
 
 async def test_forgetting_includes_failed_rewound_and_abandoned_turns(api: Emulator, app: App) -> None:

@@ -17,7 +17,7 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.scripts import call, said
 from tests.talk import Talk, new_sessions, words
 from tools.app import build_app
-from tools.privacy.plugin import FORGOTTEN
+from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.factory import close
 
 Call = tuple[str, dict[str, Any]]
@@ -176,7 +176,7 @@ async def test_insisting_works_only_after_the_server_has_refused(
     later = await conversation.restarted()
     assert "**Forgotten here**, but not at the server" in await later.say("forget it anyway", [INSIST])
     (receipt,) = [event for event in (await later.talk.session()).events if event.content]
-    assert (receipt.custom_metadata or {})[FORGOTTEN]
+    assert (receipt.custom_metadata or {})[FORGOTTEN_KEY]
 
 
 async def test_a_yes_after_a_refused_deletion_retries_without_insisting(conversation: Conversation) -> None:

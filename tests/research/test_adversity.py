@@ -103,16 +103,16 @@ async def test_an_interaction_id_is_stored_although_the_database_was_away_when_i
 async def test_a_follower_that_cannot_renew_its_lease_stops_when_the_lease_expires(desk: Desk, later: Later) -> None:
     service = desk.service()
     job, watching = await begin(desk, service)
-    lease, renew = service.ledger.lease, service.ledger.renew
+    lease, renew = service.ledger.take_lease, service.ledger.renew_leases
 
     async def away(*args: Any) -> Any:
         raise OperationalError("UPDATE", {}, Exception("the database is away"))
 
-    service.ledger.lease = service.ledger.renew = away  # type: ignore[method-assign]
+    service.ledger.take_lease = service.ledger.renew_leases = away  # type: ignore[method-assign]
     later(11)  # longer than the lease lasts
     with pytest.raises(OperationalError):
         await watching  # the follower has stopped, and raises the reason
-    service.ledger.lease, service.ledger.renew = lease, renew  # type: ignore[method-assign]
+    service.ledger.take_lease, service.ledger.renew_leases = lease, renew  # type: ignore[method-assign]
     await lines_while_time_passes(desk, service, job)
     assert ((await service.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
 

@@ -37,13 +37,13 @@ def test_no_report_text_takes_quadratic_time() -> None:
 def test_a_report_that_renders_too_slowly_is_shown_as_plain_text(name: str) -> None:
     report = read_report(resource(texts(SIZE)[name]))
 
-    assert render_html_blocking(report, seconds=0) == to_plain_html(report)
+    assert render_html_blocking(report, timeout_s=0) == to_plain_html(report)
 
 
 def test_a_report_that_needs_too_much_memory_is_shown_as_plain_text(caplog: pytest.LogCaptureFixture) -> None:
     report = read_report(finished([text_part(f"{'[a] ' * 1_000}\n\n[a]: https://e.org/{'x' * 1_000_000}")]))
 
-    assert render_html_blocking(report, seconds=LIMIT) == to_plain_html(report)
+    assert render_html_blocking(report, timeout_s=LIMIT) == to_plain_html(report)
     assert "exit status" in caplog.text  # the process ended by itself
 
 
@@ -77,7 +77,7 @@ async def test_rendering_a_page_does_not_block_the_event_loop(tmp_path: Path, mo
     python.chmod(0o700)
     monkeypatch.setattr(html_worker.sys, "executable", str(python))
 
-    page = asyncio.create_task(render_html(REPORT, seconds=LIMIT))
+    page = asyncio.create_task(render_html(REPORT, timeout_s=LIMIT))
     while not begun.exists():
         await asyncio.sleep(0.01)
     goes_on.touch()

@@ -173,7 +173,7 @@ async def test_a_report_is_kept_if_the_server_refuses_to_delete_it_unless_forced
     with pytest.raises(NotDeleted, match=f"{job.interaction_id}: the server refused .* desk forget {job.id} --force"):
         await service.forget(job.id)
     assert await service.report(job.id)
-    assert "the server refused" in (await service.forget(job.id, insist=True))[0]
+    assert "the server refused" in (await service.forget(job.id, force=True))[0]
     with pytest.raises(UnknownJob):
         await service.job(job.id)
 
@@ -185,7 +185,7 @@ async def test_a_job_of_another_server_is_forgotten_only_if_forced_and_without_a
     with pytest.raises(WrongBackend, match="this process talks to another"):
         await elsewhere.forget(job.id)
     assert await elsewhere.report(job.id)
-    assert "left alone at" in (await elsewhere.forget(job.id, insist=True))[0]
+    assert "left alone at" in (await elsewhere.forget(job.id, force=True))[0]
     assert len(desk.api.log()["requests"]) == asked
 
 
@@ -218,7 +218,7 @@ async def test_a_dead_follower_is_replaced_when_its_lease_expires(desk: Desk) ->
     dead.ledger.release_lease = _nothing  # type: ignore[method-assign]
     await dead.close()
     living = desk.service()
-    assert await living.ledger.lease(job.id, dead._worker.leases.owner, living._clock() - 1, 1.05)
+    assert await living.ledger.take_lease(job.id, dead._worker.leases.owner, living._clock() - 1, 1.05)
     shown = await lines_while_time_passes(desk, living, job)
     assert [line for line in shown if line in LINES] == LINES[2:]
     assert ((await living.job(job.id)).state, desk.creates) == (State.COMPLETED, 1)
@@ -228,7 +228,7 @@ async def test_a_follower_whose_lease_expired_yields_to_the_process_that_took_it
     sleeper, other = desk.service(), desk.service()
     job, watching = await begin(desk, sleeper)
     then = other._clock() + 1000  # as if the lease had expired while the process was suspended
-    assert await other.ledger.lease(job.id, other._worker.leases.owner, then, 5)
+    assert await other.ledger.take_lease(job.id, other._worker.leases.owner, then, 5)
     later(4)  # when the sleeper renews its lease
     taken = asyncio.create_task(lines_while_time_passes(desk, other, job))
     shown = await watching

@@ -26,8 +26,8 @@ class Watched(Ledger):
         self.away = False
         self.renewed: asyncio.Queue[Collection[str]] = asyncio.Queue()
 
-    async def renew(self, owner: str, now: float, seconds: float) -> set[str]:
-        kept = set() if self.away else await super().renew(owner, now, seconds)
+    async def renew_leases(self, owner: str, now: float, seconds: float) -> set[str]:
+        kept = set() if self.away else await super().renew_leases(owner, now, seconds)
         self.renewed.put_nowait(kept)
         if self.away:
             raise OperationalError("UPDATE", {}, Exception("away"))
@@ -69,7 +69,7 @@ async def test_only_the_lease_that_another_process_took_is_lost(ledger: Watched,
     leases, (kept, taken) = Leases(ledger, lambda: 0.0, SECONDS), await jobs(ledger, 2)
     async with leases.hold(kept) as mine, leases.hold(taken) as theirs:
         assert mine and theirs
-        assert await ledger.lease(taken, "another", 1_000, 10)
+        assert await ledger.take_lease(taken, "another", 1_000, 10)
         await renewal(ledger, later)
         await theirs.wait()
         assert not mine.is_set()

@@ -13,7 +13,7 @@ from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
 from tools.research.errors import NotFinished, UnknownJob
-from tools.research.follow_up import ask as ask_about
+from tools.research.follow_up import ask_about_report as ask_about
 from tools.research.job import Job, Order, State
 from tools.research.report.reading import read_report
 from tools.research.service import Research

@@ -321,7 +321,7 @@ async def test_a_start_whose_process_died_becomes_start_unknown(desk: Desk) -> N
     service = desk.service()
     job, _ = await service.ledger.add(new_job(ORDER, 0))
     await service.ledger.change(job.id, {State.INTENDED}, now=0, state=State.STARTING)
-    await service.ledger.lease(job.id, "dead", now=0, seconds=10)
+    await service.ledger.take_lease(job.id, "dead", now=0, seconds=10)
     await lines(service, job)
     assert ((await service.job(job.id)).state, desk.creates) == (State.START_UNKNOWN, 0)
 
@@ -423,7 +423,7 @@ async def test_a_run_whose_resource_changes_is_not_called_stalled(desk: Desk) ->
 
 async def test_a_read_that_hangs_times_out_and_is_retried(desk: Desk) -> None:
     desk.api.faults({"on": "create_stream", "cut_after": 3}, {"on": "get", "hang": True})
-    service = desk.service(patience=0.2)
+    service = desk.service(timeout_s=0.2)
     job, _ = await service.start(ORDER)
     shown = await lines_while_time_passes(desk, service, job)
     assert "the server cannot be read; the research goes on, trying again" in shown

@@ -16,7 +16,7 @@ from tests.research.resources import short, text_part
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tools.interactions.citations import Source
 from tools.research.errors import NotFinished
-from tools.research.report.redirect_links import AT_ONCE, is_public
+from tools.research.report.redirect_links import MAX_CONCURRENT_REQUESTS, is_public
 
 GOOGLE = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/"
 TARGETS = {
@@ -24,7 +24,7 @@ TARGETS = {
     "luna": "https://example.org/moon",
     "router": "http://192.168.0.1/admin",
     "script": "javascript:alert(1)",
-    **{f"page{n}": f"https://example.org/{n}" for n in range(AT_ONCE - 4)},
+    **{f"page{n}": f"https://example.org/{n}" for n in range(MAX_CONCURRENT_REQUESTS - 4)},
 }
 
 
@@ -33,7 +33,7 @@ class Google:
 
     def __init__(self) -> None:
         self.asked: list[str] = []
-        self.together = threading.Barrier(AT_ONCE)
+        self.together = threading.Barrier(MAX_CONCURRENT_REQUESTS)
         asked, together = self.asked, self.together
 
         class Handler(BaseHTTPRequestHandler):

@@ -13,13 +13,14 @@ from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import Desk
 from tests.research.test_promises import ORDER, lines_while_time_passes
 from tests.scripts import research_brain, said
-from tools.research.job import DAY, Job, State
+from tools.research.job import Job, State
 from tools.research.service import Research
 from tools.research.texts import moment
 from tools.researcher.messages import outcome
+from tools.settings import DAY_S
 
 PLANNED = replace(ORDER, options={**ORDER.options, "collaborative_planning": True})
-RETENTION = 55 * DAY
+RETENTION = 55 * DAY_S
 BEGAN = 1_800_000_000.0
 
 
@@ -54,7 +55,7 @@ def service(desk: Desk, clock: Clock) -> Research:
     """A service that uses the test's clock."""
     plain = desk.service()
     desk.services[-1] = Research(
-        plain.ledger, plain._client, timeouts=plain._timeouts, sleep=desk.pass_time, clock=clock, retention=RETENTION
+        plain.ledger, plain._client, timings=plain._timings, sleep=desk.pass_time, clock=clock, retention_s=RETENTION
     )
     return desk.services[-1]
 
@@ -69,11 +70,11 @@ async def test_retention_is_counted_from_the_start_at_the_server(desk: Desk, clo
     desk_service = service(desk, clock)
     job, _ = await desk_service.start(ORDER, confirm=True)
     assert job.kept_until(RETENTION) is None
-    clock.now += 3 * DAY  # until a person agrees to the price
+    clock.now += 3 * DAY_S  # until a person agrees to the price
     await desk_service.approve(job.id)
     await lines_while_time_passes(desk, desk_service, job)
     job = await desk_service.job(job.id)
-    assert (job.state, job.kept_until(RETENTION)) == (State.COMPLETED, BEGAN + 3 * DAY + RETENTION)
+    assert (job.state, job.kept_until(RETENTION)) == (State.COMPLETED, BEGAN + 3 * DAY_S + RETENTION)
     assert replace(job, started=None).kept_until(RETENTION) == BEGAN + RETENTION  # as in an older ledger
 
 
@@ -99,7 +100,7 @@ async def test_a_yes_to_an_expired_plan_starts_nothing_and_names_the_reason_and_
 ) -> None:
     asked = service(desk, clock)
     job = await planned(desk, asked)
-    await desk.pass_time(RETENTION + DAY)
+    await desk.pass_time(RETENTION + DAY_S)
     creates, before = desk.creates, len(desk.api.log()["requests"])
     async with asyncio.timeout(60):
         await asked.approve(job.id)

@@ -21,10 +21,11 @@ from tools.interactions.client import CreateRequest
 from tools.interactions.resources import Event
 from tools.research.config import ResearchSettings
 from tools.research.errors import WrongBackend
-from tools.research.job import DAY, Job, Kind, Order, State, new_job
+from tools.research.job import Job, Kind, Order, State, new_job
 from tools.research.quotas import STILL_RUNS_S, LimitReached, Quotas
 from tools.research.rows import row_of
 from tools.research.service import Research
+from tools.settings import DAY_S
 
 MODEL = "gemini-3.8-flash"
 MAX = "deep-research-max-preview-04-2026"
@@ -231,7 +232,7 @@ async def test_daily_limits_count_the_last_24_hours(desk: Desk) -> None:
     clock = Clock()
     service, limits = desk.service(clock=clock), only(per_day=1)
     await run(desk, service, "Tides", limits)
-    clock.now += DAY - 60
+    clock.now += DAY_S - 60
     with pytest.raises(LimitReached, match=r"1 research runs and plans were started in the last 24 hours \(limit 1\)"):
         await service.start(replace(ORDER, brief="Waves"), limits=limits)
     clock.now += 120
@@ -347,7 +348,7 @@ async def test_another_base_agent_conversation_or_user_is_another_job(desk: Desk
     orders = [
         order,
         await service.with_base(base.id, order),
-        settings().order("Why are there tides?", user="ada", session="s1", most=True),
+        settings().order("Why are there tides?", user="ada", session="s1", use_max=True),
         settings().order("Why are there tides?", user="ada", session="s2"),
         settings().order("Why are there tides?", user="bob", session="s1"),
     ]

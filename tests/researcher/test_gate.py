@@ -36,7 +36,7 @@ async def test_a_model_cannot_approve_in_the_turn_that_asks_for_the_yes(desk: De
     job = await desk.quote()
     turn = TurnContext("i2", "ada", desk.talk.session_id, f"make {job.id} shorter", frozenset())
     asked = turn.question(job.id, Action.START, job.version)
-    await desk.service.ledger.ask(asked)
+    await desk.service.ledger.save_question(asked)
     with pytest.raises(NotConfirmed, match="nobody has answered yet"):
         await confirm(desk.service.ledger, turn, job.id, Action.START, job.version)
     await desk.say("and the sun", [("start_research", {"title": "Sun", "brief": "The sun"}), *approve("job_22222222")])

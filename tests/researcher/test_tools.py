@@ -12,7 +12,7 @@ from tests.talk import refusals, words
 from tools.app import build_app
 from tools.research.job import State
 from tools.researcher.agent import Researcher
-from tools.researcher.tools import LONGEST_BRIEF
+from tools.researcher.tools import MAX_BRIEF_CHARS
 
 
 def results(desk: Desk) -> list[dict[str, Any]]:
@@ -295,7 +295,7 @@ def _broken(self: object) -> None:
 async def test_a_rewritten_brief_has_the_same_length_limit_and_may_change_the_title(desk: Desk) -> None:
     job = await desk.quote()
     changes = {"job_id": job.id, "wishes": "cars"}
-    await desk.say("cars", [("revise", {**changes, "brief": "x" * (LONGEST_BRIEF + 1)})], "That is too long.")
+    await desk.say("cars", [("revise", {**changes, "brief": "x" * (MAX_BRIEF_CHARS + 1)})], "That is too long.")
     assert (await desk.service.job(job.id)).order.brief == job.order.brief
     said = await desk.say("cars", [("revise", {**changes, "brief": "Cars of the North", "title": "Cars"})])
     assert "**Cars**" in said

@@ -18,7 +18,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from tests.scripts import call, said, thought
 from tests.talk import USER, Talk, creates, refusals, text_of, words
-from tools.adk.chain_plugin import LONGEST_ANSWER, ChainPlugin, without_rewound
+from tools.adk.chain_plugin import MAX_ANSWER_CHARS, ChainPlugin, without_rewound
 from tools.adk.error_plugin import ErrorPlugin
 
 LONG = "A long report. " * 1_000
@@ -230,10 +230,10 @@ async def test_other_agents_receive_only_the_beginning_of_a_long_report(api: Emu
     await talk.say("ask for a report")
     known = await talk.ask("RECALL")
     assert "A long report." in known
-    assert len(known) < LONGEST_ANSWER + 1_000
+    assert len(known) < MAX_ANSWER_CHARS + 1_000
     await talk.say("report")  # the root's own, which the helper hears of
-    assert len(await talk.ask("ask RECALL")) < len(LONG) + 2 * LONGEST_ANSWER + 2_000
-    assert all(r["bytes"] < 2 * LONGEST_ANSWER + 3_000 for r in api.log()["requests"])
+    assert len(await talk.ask("ask RECALL")) < len(LONG) + 2 * MAX_ANSWER_CHARS + 2_000
+    assert all(r["bytes"] < 2 * MAX_ANSWER_CHARS + 3_000 for r in api.log()["requests"])
 
 
 async def test_thoughts_are_not_part_of_the_answer(api: Emulator) -> None:

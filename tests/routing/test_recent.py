@@ -17,11 +17,11 @@ from interactions_emulator import Emulator
 from tests.routing.test_conversation import brain as conversation
 from tests.talk import USER, Talk, creates, words
 from tools.adk.history import RecentEvents
-from tools.adk.windowed_sessions import WINDOW, WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
+from tools.adk.windowed_sessions import WINDOW_EVENTS, WindowedInMemorySessions, WindowedSqliteSessions, windowed_reads
 from tools.app import build_app
 from tools.interactions import backend
 
-MANY = WINDOW  # turns of two events each: twice the window
+MANY = WINDOW_EVENTS  # turns of two events each: twice the window
 
 
 @pytest.fixture
@@ -57,9 +57,9 @@ async def test_a_turn_reads_only_the_newest_events_and_other_readers_read_all(ap
     await small_talk(talk, MANY)
     events = (await read(talk)).events
     assert isinstance(events, RecentEvents)
-    assert WINDOW - 2 <= len(events) <= WINDOW
+    assert WINDOW_EVENTS - 2 <= len(events) <= WINDOW_EVENTS
     assert events[0].author == "user"
-    assert len((await talk.session()).events) == len(await events.whole()) == 2 + 2 * MANY
+    assert len((await talk.session()).events) == len(await events.load_all()) == 2 + 2 * MANY
 
 
 async def test_an_agent_continues_its_chain_after_many_turns_and_receives_what_it_missed(api: Emulator) -> None:
@@ -108,7 +108,7 @@ async def test_a_short_conversation_is_read_completely() -> None:
 async def test_a_repeated_event_is_stored_once() -> None:
     sessions = WindowedInMemorySessions()
     session = await sessions.create_session(app_name="a", user_id="u", session_id="s")
-    events = [Event(author="user") for _ in range(3 * WINDOW)]
+    events = [Event(author="user") for _ in range(3 * WINDOW_EVENTS)]
     for event in events:
         await sessions.append_event(session, event)
     await sessions.append_event(session, events[-2])

@@ -39,11 +39,11 @@ from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
 from tests.serve.conftest import AUDIENCE, Issuer, Serve
 from tools.research.database import Database
-from tools.server.a2a_handler import UNFORESEEN
+from tools.server.a2a_handler import A2A_INTERNAL_ERROR
 from tools.server.a2a_stores import Tasks
-from tools.server.middleware.gateway import CARD
+from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
-from tools.server.middleware.session_lock import LEASE, SessionLocks, conversation
+from tools.server.middleware.session_lock import LEASE_S, SessionLocks, lock_name
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError, load_settings
 
@@ -66,7 +66,7 @@ class Caller:
         self.streaming, self.version = streaming, version
 
     async def client(self) -> Client:
-        card: AgentCard = await A2ACardResolver(self.http, str(self.http.base_url), CARD).get_agent_card()
+        card: AgentCard = await A2ACardResolver(self.http, str(self.http.base_url), CARD_PATH).get_agent_card()
         spoken = [each for each in card.supported_interfaces if each.protocol_version == self.version]
         del card.supported_interfaces[:]
         card.supported_interfaces.extend(spoken)
@@ -103,7 +103,7 @@ def said(task: Task) -> str:
 
 
 async def test_the_agent_card_needs_no_token_and_names_the_token_issuer(url: str, issuer: Issuer) -> None:
-    card = await A2ACardResolver(httpx.AsyncClient(), url, CARD).get_agent_card()
+    card = await A2ACardResolver(httpx.AsyncClient(), url, CARD_PATH).get_agent_card()
     assert {skill.id for skill in card.skills} >= {"research", "questions", "weather", "moderation", "pictures"}
     assert {each.url for each in card.supported_interfaces} == {f"{url}/a2a/desk"}
     scheme = card.security_schemes["oidc"].open_id_connect_security_scheme
@@ -213,7 +213,7 @@ async def test_an_answer_during_another_turn_leaves_the_question_open(
 ) -> None:
     caller = Caller(url, issuer.token("robot"))
     asked = await caller.ask("forget this conversation")
-    async with SessionLocks(database).hold(conversation("robot", "c1")):
+    async with SessionLocks(database).hold(lock_name("robot", "c1")):
         early = await caller.ask("yes, forget it", task_id=asked.id)
     assert early.status.state == TaskState.TASK_STATE_INPUT_REQUIRED
     assert "another turn of this conversation is under way" in said(early)
@@ -281,7 +281,7 @@ async def test_a_cancelled_task_frees_its_context_and_its_research_goes_on(
 
 
 async def test_a_second_turn_in_the_same_context_is_rejected(url: str, issuer: Issuer, database: Database) -> None:
-    async with SessionLocks(database).hold(conversation("robot", "c1")):
+    async with SessionLocks(database).hold(lock_name("robot", "c1")):
         task = await Caller(url, issuer.token("robot")).ask("Hello!")
     assert task.status.state == TaskState.TASK_STATE_REJECTED
     assert "another turn of this conversation is under way" in said(task)
@@ -307,10 +307,10 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
         return found.status.state
 
     assert await state() == TaskState.TASK_STATE_WORKING  # its turn may not have a lease yet
-    async with SessionLocks(database, clock=lambda: now).hold(conversation("robot", "c1")):
-        now += LEASE - 1
+    async with SessionLocks(database, clock=lambda: now).hold(lock_name("robot", "c1")):
+        now += LEASE_S - 1
         assert await state() == TaskState.TASK_STATE_WORKING
-        now += LEASE + 1  # its process has died: no process renews the lease
+        now += LEASE_S + 1  # its process has died: no process renews the lease
         assert await state() == TaskState.TASK_STATE_FAILED
 
 
@@ -427,7 +427,7 @@ async def test_an_unexpected_error_is_reported_without_its_text(
     caller = Caller(url, issuer.token("robot"))
     answer = await caller.call("SendMessage", message("hello", "1.0"))
     status = answer["result"]["task"]["status"]
-    assert (status["state"], status["message"]["parts"]) == ("TASK_STATE_FAILED", [{"text": UNFORESEEN}])
+    assert (status["state"], status["message"]["parts"]) == ("TASK_STATE_FAILED", [{"text": A2A_INTERNAL_ERROR}])
 
 
 async def test_a_message_id_that_was_used_for_another_message_is_refused(url: str, issuer: Issuer) -> None:
@@ -440,7 +440,7 @@ async def test_a_message_id_that_was_used_for_another_message_is_refused(url: st
 
 async def test_an_adk_agent_can_call_the_desk_as_a_remote_agent(url: str, issuer: Issuer) -> None:
     http = httpx.AsyncClient(headers={"Authorization": f"Bearer {issuer.token('robot')}"}, timeout=300)
-    desk = RemoteA2aAgent("research_desk", agent_card=url + CARD, httpx_client=http)
+    desk = RemoteA2aAgent("research_desk", agent_card=url + CARD_PATH, httpx_client=http)
     runner = InMemoryRunner(desk, app_name="elsewhere")
     await runner.session_service.create_session(app_name="elsewhere", user_id="u", session_id="s")
     message = types.UserContent("weather in Lisbon")

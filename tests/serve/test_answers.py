@@ -9,12 +9,12 @@ from google.adk.runners import InMemoryRunner
 from google.genai import types
 
 from tools.adk.chain_plugin import without_rewound
-from tools.server.middleware.idempotency import KEY, IdempotencyStore
+from tools.server.middleware.idempotency import MESSAGE_KEY, IdempotencyStore
 
 
 def event(author: str, part: types.Part, **values: object) -> Event:
     content = types.Content(role="user" if author == "user" else "model", parts=[part])
-    metadata = {KEY: "m1"}
+    metadata = {MESSAGE_KEY: "m1"}
     return Event(invocation_id="e-1", author=author, content=content, custom_metadata=metadata, **values)
 
 

@@ -20,7 +20,7 @@ from tests.serve.conftest import AUDIENCE, Issuer, Serve, message, said
 from tools.server.app import build_authenticator
 from tools.server.middleware.authentication import (
     IAP_ISSUER,
-    LIFETIME,
+    KEY_TTL_S,
     JwksCache,
     JwksUnavailable,
     TokenVerifier,
@@ -270,7 +270,7 @@ async def test_a_withdrawn_key_is_refused_after_an_hour(issuer: Issuer) -> None:
     now[0] = 1e6  # the first fetch may happen at any time
     assert await who(lower(token)) == "ada"
     issuer.key = STRANGER  # the issuer replaces the stolen key under the same id
-    now[0] += LIFETIME - 1
+    now[0] += KEY_TTL_S - 1
     assert await who(lower(token)) == "ada"
     now[0] += 1
     with pytest.raises(Unauthorized):
@@ -282,7 +282,7 @@ async def test_expired_keys_that_cannot_be_fetched_again_admit_nobody(issuer: Is
     now = [0.0]
     keys = JwksCache(f"{issuer.url}/keys", clock=lambda: now[0])
     assert await keys.find("k1")
-    now[0], keys.url = LIFETIME, "http://127.0.0.1:9"
+    now[0], keys.url = KEY_TTL_S, "http://127.0.0.1:9"
     with pytest.raises(JwksUnavailable):
         await keys.find("k1")
 

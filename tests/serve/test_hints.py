@@ -81,12 +81,12 @@ def test_a_signed_but_malformed_webhook_message_causes_no_server_error(client: h
 async def test_a_repeated_webhook_message_is_processed_once(tmp_path: Path) -> None:
     taken: list[str] = []
 
-    async def take_up(interaction_id: str) -> bool:
+    async def resume(interaction_id: str) -> bool:
         taken.append(interaction_id)
         return True
 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    app = Starlette(routes=[Route("/", WebhookReceiver([SECRET], database, take_up).receive, methods=["POST"])])
+    app = Starlette(routes=[Route("/", WebhookReceiver([SECRET], database, resume).receive, methods=["POST"])])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://desk") as client:
         for message_id in ("m1", "m1", "m2"):
             body = ended("v1_x")

@@ -62,14 +62,14 @@ def test_a_body_that_does_not_arrive_in_time_gets_408(serve: Serve) -> None:
 def test_a_connection_whose_request_head_does_not_arrive_is_closed(
     serve: Serve, monkeypatch: pytest.MonkeyPatch, begun: bytes
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
+    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
     assert raw(serve(request_seconds=0.1), begun) == b""
 
 
 def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
     serve: Serve, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
+    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     answer = raw(client, b"POST /nothing HTTP/1.1\r\nHost: localhost\r\nContent-Length: 1000000\r\n\r\nx")
     assert answer.startswith(b"HTTP/1.1 404 ")
@@ -78,7 +78,7 @@ def test_a_refused_request_with_an_unfinished_body_closes_its_connection(
 def test_a_turn_may_take_longer_than_the_time_limit_of_its_request(
     serve: Serve, api: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("tools.server.protocol.SLACK", 0.1)
+    monkeypatch.setattr("tools.server.protocol.CLOSE_GRACE_S", 0.1)
     client = serve(request_seconds=0.1)
     client.post(f"{SESSIONS}/s1", json={})
     api.faults({"on": "create", "delay_ms": 1000})

@@ -30,7 +30,7 @@ from interactions_emulator import Emulator
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, listening
 from tests.serve.test_a2a import Caller, message
 from tools.research.database import Database
-from tools.server.push_addresses import Receivers
+from tools.server.push_addresses import PushAddresses
 from tools.settings import load_settings
 
 PUBLIC = "8.8.4.4"
@@ -81,7 +81,7 @@ def url(serve: Serve, issuer: Issuer, api: Emulator, monkeypatch: pytest.MonkeyP
     async def look_up(host: str) -> list[str]:
         return [PUBLIC]
 
-    monkeypatch.setattr("tools.server.a2a.Receivers", lambda this_machine: Receivers(this_machine, look_up))
+    monkeypatch.setattr("tools.server.a2a.PushAddresses", lambda this_machine: PushAddresses(this_machine, look_up))
     api.set_speed(math.inf)
     return str(serve(a2a=True, oidc_issuer=issuer.url, oidc_audience=AUDIENCE).base_url)
 
@@ -206,7 +206,7 @@ async def test_a_receiver_is_refused_if_any_address_of_its_host_is_not_public(
         return list(found)
 
     with pytest.raises(InvalidParamsError, match=why):
-        await Receivers(this_machine=True, look_up=look_up).admits(address)
+        await PushAddresses(this_machine=True, look_up=look_up).admits(address)
 
 
 async def test_the_address_of_a_receiver_is_checked_again_when_it_is_used(monkeypatch: pytest.MonkeyPatch) -> None:
@@ -221,7 +221,7 @@ async def test_the_address_of_a_receiver_is_checked_again_when_it_is_used(monkey
         return httpx.Response(200)
 
     monkeypatch.setattr(httpx.AsyncHTTPTransport, "handle_async_request", send)
-    receivers = Receivers(look_up=look_up)
+    receivers = PushAddresses(look_up=look_up)
     assert await receivers.admits("https://a.example/hook")
     async with receivers.client() as client:
         with pytest.raises(InvalidParamsError, match="private network"):
@@ -235,6 +235,6 @@ async def test_the_address_of_a_receiver_is_checked_again_when_it_is_used(monkey
 
 async def test_a_redirect_of_a_receiver_is_not_followed(receiver: Receiver) -> None:
     receiver.status = 307
-    async with Receivers(this_machine=True).client() as client:
+    async with PushAddresses(this_machine=True).client() as client:
         assert (await client.post(f"{receiver.url}/hook", json={})).status_code == 307
     assert [path for path, *_ in receiver.got] == ["/hook"]

@@ -144,7 +144,7 @@ async def test_a_session_locked_by_another_replica_is_refused_until_its_lease_ex
         async with other.hold("desk/ada/s2"):
             pass
     async with other.hold("desk/ada/s1"):  # the lease was released
-        now[0] += other.lease + 1  # the lease expires, as if its replica had died
+        now[0] += other.lease_s + 1  # the lease expires, as if its replica had died
         async with one.hold("desk/ada/s1"):
             pass
     await database.close()

@@ -14,7 +14,7 @@ from starlette.types import Message, Receive, Scope, Send
 
 from interactions_emulator import Emulator
 from tests.serve.conftest import Serve, message
-from tools.server.middleware.sse_keepalive import PING, SILENCE, EventStreams
+from tools.server.middleware.sse_keepalive import PING, PING_INTERVAL_S, SseKeepalive
 
 SESSION = "/apps/desk/users/me/sessions/s1"
 
@@ -65,7 +65,7 @@ async def stream(time: Time, *pieces: bytes | float, kind: bytes = b"text/event-
     async def nothing() -> Message:
         return {"type": "http.disconnect"}
 
-    await EventStreams(app, time.clock, time.sleep)({"type": "http"}, nothing, take)
+    await SseKeepalive(app, time.clock, time.sleep)({"type": "http"}, nothing, take)
     return b"".join(got)
 
 
@@ -77,7 +77,7 @@ async def test_a_ping_is_sent_after_every_fifteen_seconds_of_silence() -> None:
 
 
 async def test_no_ping_is_sent_while_events_come_often_enough() -> None:
-    assert SILENCE == 15
+    assert PING_INTERVAL_S == 15
     assert await stream(Time(), ONE, 14.0, OTHER, 14.0, ONE) == ONE + OTHER + ONE
 
 

@@ -20,7 +20,7 @@ async def main() -> None:
     """Follows the research of one order to its end."""
     service = research()
     order = Order(
-        BRIEF, "ada@example.org", "a secret session", "deep-research-preview-04-2026", server=backend.server()
+        BRIEF, "ada@example.org", "a secret session", "deep-research-preview-04-2026", server=backend.server_name()
     )
     job, _ = await service.start(order)
     async for line in service.watch(job.id):

@@ -25,7 +25,7 @@ from tests.scripts import research_brain
 from tests.telemetry.collector import Collector, attributes, collecting
 from tests.telemetry.replica import BRIEF
 from tools.telemetry import TelemetryError, setup_telemetry
-from tools.telemetry.export import CAPTURE, ENDPOINTS
+from tools.telemetry.export import CAPTURE_VARIABLE, ENDPOINTS
 
 KEY = "AIzaSyTestTestTestTestTestTestTestTest0"
 PRIVATE = (BRIEF, "whales", "ada@example.org", "a secret session", "What moves the sea", "The moon moves", KEY)
@@ -170,7 +170,7 @@ def test_adk_adds_no_exporters_of_its_own_and_captures_no_contents(
 ) -> None:
     script = (
         "import os; from tools.telemetry import setup_telemetry; setup_telemetry(None, False);"
-        f"print([name for name in {ENDPOINTS} if name in os.environ], os.environ[{CAPTURE!r}]);"
+        f"print([name for name in {ENDPOINTS} if name in os.environ], os.environ[{CAPTURE_VARIABLE!r}]);"
         "from opentelemetry import trace; trace.get_tracer('t').start_span('own').end()"
     )
     env = {**os.environ, "OTEL_EXPORTER_OTLP_ENDPOINT": collector.url, "OTEL_SERVICE_NAME": "desk-7"}

@@ -13,7 +13,7 @@ from opentelemetry import trace
 
 from tests.telemetry.conftest import Recorded
 from tools.research.job import Order, new_job
-from tools.research.telemetry import following
+from tools.research.telemetry import follow_span
 from tools.telemetry import setup_logging
 
 KEY = "a-key-of-no-known-shape"
@@ -42,7 +42,7 @@ def test_a_log_record_is_a_json_object_with_its_trace_and_job(
 ) -> None:
     monkeypatch.setenv("GOOGLE_CLOUD_PROJECT", "my-project")
     setup_logging(json=True, contents=False)
-    with following(JOB):
+    with follow_span(JOB):
         span = trace.get_current_span().get_span_context()
         logging.getLogger("tools.research.worker").warning("it is\nslow")
     (entry,) = entries(capsys)

@@ -14,7 +14,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep
 from tests.scripts import said
 from tests.talk import Talk
-from tools.adk.quiet_telemetry_plugin import SILENT
+from tools.adk.quiet_telemetry_plugin import SHORT_TELEMETRY
 from tools.app import build_app
 
 OWN = TelemetryConfig(genai_semconv_stability_opt_in="experimental")
@@ -32,7 +32,7 @@ class Witness(BasePlugin):
 @pytest.mark.parametrize(
     ("provider", "wished", "used"),
     [
-        (trace.ProxyTracerProvider(), None, SILENT),
+        (trace.ProxyTracerProvider(), None, SHORT_TELEMETRY),
         (trace.ProxyTracerProvider(), OWN, OWN),
         (TracerProvider(), None, None),
     ],

@@ -23,7 +23,7 @@ from tools.app import build_app
 from tools.research.job import Job, State
 from tools.research.quotas import LimitReached, Quotas
 from tools.research.service import Research
-from tools.telemetry.exception_texts import wordless
+from tools.telemetry.exception_texts import redact_exceptions
 
 tracer = trace.get_tracer("tests")
 
@@ -162,17 +162,22 @@ def test_an_exported_span_contains_the_error_type_but_not_its_message(recorded: 
         raise ValueError("the prompt was: my secret")
     (span,) = recorded.spans("failing")
     assert "my secret" in all_text(span)  # by the SDK's own doing
-    assert "my secret" not in all_text(wordless(span))
-    assert [dict(event.attributes or {}) for event in wordless(span).events] == [{"exception.type": "ValueError"}]
-    assert (wordless(span).context, wordless(span).status.status_code) == (span.context, span.status.status_code)
+    assert "my secret" not in all_text(redact_exceptions(span))
+    assert [dict(event.attributes or {}) for event in redact_exceptions(span).events] == [
+        {"exception.type": "ValueError"}
+    ]
+    assert (redact_exceptions(span).context, redact_exceptions(span).status.status_code) == (
+        span.context,
+        span.status.status_code,
+    )
 
 
 async def test_a_ledger_counts_its_jobs_by_state(desk: Desk) -> None:
     service = desk.service()
-    assert set((await service.ledger.by_state()).values()) == {0}
+    assert set((await service.ledger.count_by_state()).values()) == {0}
     job, _ = await service.start(ORDER)
     await lines_of(desk, service, job)
-    counts = await service.ledger.by_state()
+    counts = await service.ledger.count_by_state()
     assert {state: count for state, count in counts.items() if count} == {State.COMPLETED: 1}
     assert set(counts) == set(State)
 

@@ -6,7 +6,7 @@ from google.adk.models import LlmResponse
 
 from tools.adk.response_collector import ResponseCollector
 
-ENDINGS = {
+FAILURE_TEXTS = {
     "failed": "the model could not finish",
     "cancelled": "the answer was cancelled",
     "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
@@ -14,16 +14,16 @@ ENDINGS = {
 }
 """Statuses of an answer that ended badly, with their meaning."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
-"""Statuses of `ENDINGS` after which the chain can continue."""
+"""Statuses of `FAILURE_TEXTS` after which the chain can continue."""
 
 
 def with_ending(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
     """Copies the answer and adds what went wrong, if anything did."""
     ending = whole.model_copy(update={"partial": None})  # ADK's value without streaming, for code that compares events
-    if collector.status in ENDINGS or whole.error_code:
+    if collector.status in FAILURE_TEXTS or whole.error_code:
         reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
-        what = ENDINGS.get(collector.status, "the model reports an error")
-        ending.error_code = collector.status.upper() if collector.status in ENDINGS else whole.error_code
+        what = FAILURE_TEXTS.get(collector.status, "the model reports an error")
+        ending.error_code = collector.status.upper() if collector.status in FAILURE_TEXTS else whole.error_code
         ending.error_message = f"{what}: {reason}" if reason else f"{what}."
         if collector.status not in CONTINUABLE:
             ending.interaction_id = None  # the next turn continues from the last good answer

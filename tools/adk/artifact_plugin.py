@@ -11,7 +11,7 @@ from google.adk.events import Event, EventActions
 from google.adk.plugins import BasePlugin
 from google.genai import types
 
-LONGEST_NAME = 40
+MAX_NAME_CHARS = 40
 """Maximum characters of a file name that come from the user's message."""
 
 
@@ -23,7 +23,7 @@ class ArtifactPlugin(BasePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="picture_keeper")
+        super().__init__(name="artifacts")
         self._saved: defaultdict[str, list[str]] = defaultdict(list)
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
@@ -66,4 +66,4 @@ def _topic(content: types.Content | None) -> str:
     """Makes a file name from the user's message: "draw a fox in the snow" gives `draw-a-fox-in-the-snow`."""
     text = "".join(part.text or "" for part in (content.parts if content else None) or ())
     words = re.sub(r"\W+", "-", text.casefold()).strip("-")
-    return words[:LONGEST_NAME].strip("-") or "picture"
+    return words[:MAX_NAME_CHARS].strip("-") or "picture"

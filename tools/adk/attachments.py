@@ -6,36 +6,36 @@ from collections.abc import Iterable
 
 from google.genai import types
 
-from tools.adk.response_collector import fenced
-from tools.interactions.media_types import decoded, is_text, media_type
+from tools.adk.response_collector import code_block
+from tools.interactions.media_types import decode_text, is_text, media_type
 from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
-def adapt_files(contents: Iterable[types.Content], contract: ModelCapabilities | None) -> list[types.Content]:
+def adapt_files(contents: Iterable[types.Content], capabilities: ModelCapabilities | None) -> list[types.Content]:
     """Converts text files to text, and replaces each file that the model does not accept by a note.
 
     Without this, one such file in a conversation would make the API refuse every later request.
     """
     return [
-        content.model_copy(update={"parts": [_adapted(part, contract) for part in content.parts or ()]})
+        content.model_copy(update={"parts": [_adapted(part, capabilities) for part in content.parts or ()]})
         for content in contents
     ]
 
 
-def text_in(part: types.Part) -> str | None:
+def text_of_file(part: types.Part) -> str | None:
     """Returns the contents of a text file, else None. The API does not accept text files as documents."""
     file = part.inline_data
-    return decoded(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
+    return decode_text(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 
 
-def _adapted(part: types.Part, contract: ModelCapabilities | None) -> types.Part:
+def _adapted(part: types.Part, capabilities: ModelCapabilities | None) -> types.Part:
     file = part.inline_data or part.file_data
     if file is None:
         return part
     name = file.display_name or f"a file ({file.mime_type or 'of unknown type'})"
-    if (text := text_in(part)) is not None:
-        return types.Part(text=f"{name}:\n\n{fenced(text)}")
-    if contract and medium_of(part) not in contract.inputs:
+    if (text := text_of_file(part)) is not None:
+        return types.Part(text=f"{name}:\n\n{code_block(text)}")
+    if capabilities and medium_of(part) not in capabilities.inputs:
         return types.Part(text=f"[{name} was attached here, but this model cannot read it]")
     plain = file.model_copy(
         update={"mime_type": media_type(file.mime_type) or None}

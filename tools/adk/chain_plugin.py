@@ -27,25 +27,24 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 
 from tools.adk.history import RecentEvents, UnseenContents
-from tools.adk.response_collector import fenced
+from tools.adk.response_collector import code_block
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
     from google.adk.flows.llm_flows._base_llm_processor import BaseLlmRequestProcessor
 
-TRANSFER = "transfer_to_agent"
-LONGEST_ANSWER = 4_000
+TRANSFER_TOOL = "transfer_to_agent"
+MAX_ANSWER_CHARS = 4_000
 """Maximum characters of a specialist's answer that other agents get. A whole report would be sent again each turn."""
-END_OF_ANSWER = 500
-"""Characters of `LONGEST_ANSWER` that are taken from the end of a longer answer."""
-DAY = 86_400.0
+ANSWER_END_CHARS = 500
+"""Characters of `MAX_ANSWER_CHARS` that are taken from the end of a longer answer."""
 
 
 class ChainPlugin(BasePlugin):
     """Adds to each chained request the contents that its chain lacks; starts a new chain when one has expired."""
 
     def __init__(self) -> None:
-        super().__init__(name="chain_keeper")
+        super().__init__(name="chains")
 
     async def before_model_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest
@@ -56,9 +55,9 @@ class ChainPlugin(BasePlugin):
         if agent is None:
             return None
         events, rest = without_rewound(context.session.events), _rest(context.session.events)
-        since = time.time() - load_settings().retention_days * DAY
+        since = time.time() - load_settings().retention_s
 
-        async def whole() -> list[types.Content]:
+        async def load_all() -> list[types.Content]:
             known = without_rewound(await rest()) if rest else events
             return await _contents(context, agent, [await _with_pictures(context, agent, event) for event in known])
 
@@ -73,12 +72,12 @@ class ChainPlugin(BasePlugin):
                 events = without_rewound(await rest())
                 start = chain_start(events, agent.name, context.branch, since)
         if start is None:
-            llm_request.previous_interaction_id, llm_request.contents = None, await whole()
+            llm_request.previous_interaction_id, llm_request.contents = None, await load_all()
             return None
         llm_request.previous_interaction_id = previous = events[start].interaction_id
         unseen = await _contents(context, agent, _unseen(events[start:], agent.name))
         _answer_all(unseen, _calls(events[start:], agent.name, previous))
-        llm_request.contents = UnseenContents(unseen, whole)
+        llm_request.contents = UnseenContents(unseen, load_all)
         return None
 
 
@@ -110,7 +109,7 @@ def chain_start(events: Sequence[Event], name: str, branch: str | None, since: f
 
 def _rest(events: Sequence[Event]) -> Callable[[], Awaitable[list[Event]]] | None:
     """Returns a function that reads all events of the session; None if `events` are all events."""
-    return events.whole if isinstance(events, RecentEvents) else None
+    return events.load_all if isinstance(events, RecentEvents) else None
 
 
 def _conversing(context: InvocationContext) -> LlmAgent | None:
@@ -208,9 +207,9 @@ def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
         elif event.author == name and event.error_code and not event.interaction_id:
             continue  # an error message for the user, which the model did not write
         elif event.author == name:
-            if any(r.name == TRANSFER for r in event.get_function_responses()):
+            if any(r.name == TRANSFER_TOOL for r in event.get_function_responses()):
                 event = event.model_copy(deep=True)
-                handover = next(r for r in event.get_function_responses() if r.name == TRANSFER)
+                handover = next(r for r in event.get_function_responses() if r.name == TRANSFER_TOOL)
                 handover.response = {"error": "no answer was recorded"}
             seen.append(_with_code_as_text(event))
         elif said := _said(event):
@@ -228,9 +227,9 @@ def _with_code_as_text(event: Event) -> Event:
     if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
         return event
     parts = [
-        types.Part(text=fenced(part.executable_code.code or "", "python"))
+        types.Part(text=code_block(part.executable_code.code or "", "python"))
         if part.executable_code
-        else types.Part(text=fenced(part.code_execution_result.output or ""))
+        else types.Part(text=code_block(part.code_execution_result.output or ""))
         if part.code_execution_result
         else part
         for part in parts
@@ -245,9 +244,9 @@ def _answer(result: dict[str, Any] | None, said: str) -> dict[str, Any]:
 
 def _shortened(text: str) -> str:
     """Keeps the beginning and the end of a long text, because the end may be a question."""
-    if len(text) <= LONGEST_ANSWER:
+    if len(text) <= MAX_ANSWER_CHARS:
         return text
-    return f"{text[: LONGEST_ANSWER - END_OF_ANSWER]} […] {text[-END_OF_ANSWER:]}"
+    return f"{text[: MAX_ANSWER_CHARS - ANSWER_END_CHARS]} […] {text[-ANSWER_END_CHARS:]}"
 
 
 def _said(event: Event) -> str:

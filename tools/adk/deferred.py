@@ -16,13 +16,13 @@ from tools.interactions.http_answer import Interrupted, WireError
 
 log = logging.getLogger(__name__)
 
-DEFERRED = "deferred"
+DEFERRED_TIER = "deferred"
 """Service tier of deferred answers."""
-PENDING = ("queued", "in_progress")
+UNFINISHED_STATUSES = ("queued", "in_progress")
 """Statuses of an unfinished answer."""
-FIRST_POLL_S, LONGEST_POLL_S = 5.0, 30.0
+FIRST_POLL_S, MAX_POLL_S = 5.0, 30.0
 """First and longest pause between two polls, in seconds."""
-FAILED_POLLS = 5
+MAX_FAILED_POLLS = 5
 """Failed polls in a row after which a deferred answer counts as failed."""
 
 
@@ -37,14 +37,14 @@ async def poll_deferred(
     transport, failed, wait = backend.transport(), 0, FIRST_POLL_S
     resource = await transport.answer(body, headers)
     interaction_id = resource["id"]
-    while resource["status"] in PENDING:
+    while resource["status"] in UNFINISHED_STATUSES:
         await asyncio.sleep(wait)
-        wait = min(2 * wait, LONGEST_POLL_S)
+        wait = min(2 * wait, MAX_POLL_S)
         try:
             resource, failed = await transport.get(interaction_id), 0
         except WireError as error:
             failed += 1
-            if failed == FAILED_POLLS:  # `Interrupted` has no status, so the create request is not sent again
+            if failed == MAX_FAILED_POLLS:  # `Interrupted` has no status, so the create request is not sent again
                 raise Interrupted(f"the answer {interaction_id} cannot be read: {error}") from error
             log.warning("%s cannot be read now: %s", interaction_id, error)
     interaction = Interaction.model_validate(resource)

@@ -26,7 +26,9 @@ log = logging.getLogger(__name__)
 
 ABORTED = "INVOCATION_ABORTED"
 """Error code of the event that ADK 2.13 adds if the client disconnects in a turn (`events/_abort_events.py:41`)."""
-LEFT = "The page was closed before this turn ended. A research run that was started continues: ask for its status."
+CLIENT_LEFT = (
+    "The page was closed before this turn ended. A research run that was started continues: ask for its status."
+)
 
 
 class ErrorPlugin(BasePlugin):
@@ -37,14 +39,14 @@ class ErrorPlugin(BasePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="error_reporter")
+        super().__init__(name="errors")
 
     async def on_model_error_callback(
         self, *, callback_context: CallbackContext, llm_request: LlmRequest, error: Exception
     ) -> LlmResponse | None:
         """Returns an error response for a failed model call."""
         log.warning("%s failed", llm_request.model, exc_info=error)
-        return error_response(error, llm_request.model or "the model")
+        return llm_error_response(error, llm_request.model or "the model")
 
     async def on_tool_error_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, error: Exception
@@ -58,19 +60,14 @@ class ErrorPlugin(BasePlugin):
         if not event.error_code or event.partial or (event.content and event.content.parts):
             return None
         if event.error_code == ABORTED:
-            quiet = {"error_code": None, "error_message": None}
-            return event.model_copy(
-                update={**quiet, "content": types.Content(role="model", parts=[types.Part(text=LEFT)])}
-            )
-        text = f"{event.error_message or 'Something went wrong.'} ({event.error_code})"
-        return event.model_copy(update={"content": types.Content(role="model", parts=[types.Part(text=text)])})
+            text, values = CLIENT_LEFT, {"error_code": None, "error_message": None}
+        else:
+            text, values = f"{event.error_message or 'Something went wrong.'} ({event.error_code})", {}
+        content = types.Content(role="model", parts=[types.Part(text=text)])
+        return event.model_copy(update={**values, "content": content})
 
 
-def _said(text: str) -> types.Content:
-    return types.Content(role="model", parts=[types.Part(text=text)])
-
-
-def error_response(error: Exception, model: str) -> LlmResponse:
+def llm_error_response(error: Exception, model: str) -> LlmResponse:
     """Builds the response for an error of the API or of the connection, with the next step for the user."""
     status = status_of(error)
     if status is not None:

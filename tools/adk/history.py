@@ -9,16 +9,18 @@ from google.genai import types
 
 
 class RecentEvents(list[Event]):
-    """The newest events of a session, starting with a user message; `whole` loads all events."""
+    """The newest events of a session, starting with a user message; `load_all` loads all events."""
 
-    def __init__(self, events: Iterable[Event], whole: Callable[[], Awaitable[list[Event]]]) -> None:
+    def __init__(self, events: Iterable[Event], load_all: Callable[[], Awaitable[list[Event]]]) -> None:
         super().__init__(events)
-        self.whole = whole
+        self.load_all = load_all
 
 
 class UnseenContents(list[types.Content]):
-    """The contents that a chain lacks; `whole` loads all contents, in case the server has deleted the chain."""
+    """The contents that a chain lacks; `load_all` loads all contents, in case the server has deleted the chain."""
 
-    def __init__(self, contents: Iterable[types.Content], whole: Callable[[], Awaitable[list[types.Content]]]) -> None:
+    def __init__(
+        self, contents: Iterable[types.Content], load_all: Callable[[], Awaitable[list[types.Content]]]
+    ) -> None:
         super().__init__(contents)
-        self.whole = whole
+        self.load_all = load_all

@@ -13,13 +13,13 @@ from pydantic import field_validator
 
 from tools.adk.answer_endings import with_ending
 from tools.adk.attachments import adapt_files
-from tools.adk.deferred import DEFERRED, poll_deferred
+from tools.adk.deferred import DEFERRED_TIER, poll_deferred
 from tools.adk.generation_config import arguments_of, merge_arguments, tier_of
 from tools.adk.history import UnseenContents
 from tools.adk.response_collector import ResponseCollector
 from tools.adk.sdk_events import sdk_events
-from tools.adk.spans import describe_answer
-from tools.adk.structured_output import has_schema, repair, response_format, response_schema, schema_problem
+from tools.adk.spans import annotate_span
+from tools.adk.structured_output import has_schema, response_format, response_schema, retry_request, schema_problem
 from tools.interactions import backend
 from tools.interactions.citations import cite, source_list
 from tools.interactions.client import status_of
@@ -88,7 +88,7 @@ class InteractionsLlm(Gemini):
             if not problem:
                 yield response
                 return
-            request = repair(request, response, problem)
+            request = retry_request(request, response, problem)
         response.error_code, response.error_message, response.content = "INVALID_OUTPUT", problem, None
         yield response
 
@@ -106,7 +106,7 @@ class InteractionsLlm(Gemini):
                 wait = retry_delay(error, tries)
                 if status_of(error) == 404 and previous and isinstance(contents, UnseenContents):
                     log.info("%s: the server has no %s; starting a new chain", request.model, previous)
-                    values = {"previous_interaction_id": None, "contents": await contents.whole()}
+                    values = {"previous_interaction_id": None, "contents": await contents.load_all()}
                     request = request.model_copy(update=values)
                 elif wait is not None:
                     tries += 1
@@ -128,7 +128,7 @@ class InteractionsLlm(Gemini):
         collector, whole = ResponseCollector(), None
         body, options = create_body(llm_request), llm_request.config.http_options
         headers = (options and options.headers) or {}  # include the headers that ADK adds for Google's usage statistics
-        if body.get("service_tier") == DEFERRED:
+        if body.get("service_tier") == DEFERRED_TIER:
             responses = poll_deferred(collector, body, headers)
         else:
             responses = _streamed(collector, body, headers, watched=stream)
@@ -140,7 +140,7 @@ class InteractionsLlm(Gemini):
         if whole is None or (not collector.status and not whole.error_code):
             yield LlmResponse(error_code="STREAM_CUT", error_message="the answer's stream ended before it was whole")
             return
-        describe_answer(whole, collector.status)
+        annotate_span(whole, collector.status)
         if body.get("store") is False:
             whole.interaction_id = None  # the server stores nothing that a chain could continue from
         for response in to_responses(whole, collector, with_sources=not has_schema(llm_request.config)):
@@ -162,7 +162,7 @@ def create_body(request: LlmRequest) -> dict[str, Any]:
         "generation_config": interactions_utils.build_generation_config(config),
         "previous_interaction_id": request.previous_interaction_id,
         "service_tier": tier,
-        "background": True if tier == DEFERRED else None,
+        "background": True if tier == DEFERRED_TIER else None,
     }
     extra = arguments_of(config)
     if schema is not None:

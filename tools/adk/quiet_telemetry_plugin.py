@@ -8,7 +8,7 @@ from google.adk.telemetry import TelemetryConfig
 from google.genai.types import Content
 from opentelemetry import trace
 
-SILENT = TelemetryConfig(genai_semconv_stability_opt_in="stable")
+SHORT_TELEMETRY = TelemetryConfig(genai_semconv_stability_opt_in="stable")
 """ADK's short telemetry: a line for each message instead of all tools, instructions and messages for each answer."""
 
 
@@ -20,11 +20,11 @@ class QuietTelemetryPlugin(BasePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="quiet")
+        super().__init__(name="quiet_telemetry")
 
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> Content | None:
         """Sets the turn's telemetry, unless the caller has set it."""
         config = invocation_context.run_config
         if config and config.telemetry is None and isinstance(trace.get_tracer_provider(), trace.ProxyTracerProvider):
-            invocation_context.run_config = config.model_copy(update={"telemetry": SILENT})
+            invocation_context.run_config = config.model_copy(update={"telemetry": SHORT_TELEMETRY})
         return None

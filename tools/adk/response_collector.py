@@ -69,9 +69,9 @@ class ResponseCollector:
             case "text":
                 text = said.text or ""
             case "code_execution_call" if said.arguments and said.arguments.code:
-                text = fenced(said.arguments.code, said.arguments.language or "")
+                text = code_block(said.arguments.code, said.arguments.language or "")
             case "code_execution_result" if said.result:
-                text = ("It failed:\n\n" if said.is_error else "") + fenced(str(said.result))
+                text = ("It failed:\n\n" if said.is_error else "") + code_block(str(said.result))
         if text or annotations:
             block = self.blocks.setdefault(place, Block())
             block.text += text
@@ -82,7 +82,7 @@ class ResponseCollector:
         self.errors += [_error(error) for error in getattr(interaction, "errors", None) or ()]
 
 
-def fenced(text: str, language: str = "") -> str:
+def code_block(text: str, language: str = "") -> str:
     """Formats a text as a Markdown code block, with a fence longer than any in the text."""
     fence = max(["``", *re.findall("`{3,}", text)], key=len) + "`"
     return f"{fence}{language}\n{text.rstrip()}\n{fence}"

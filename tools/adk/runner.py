@@ -18,18 +18,18 @@ from tools.settings import Settings
 
 def new_runner(app: App, settings: Settings) -> Runner:
     """Makes a runner that keeps sessions and artifacts in the data folder."""
-    sessions, artifacts = stores(settings)
+    sessions, artifacts = local_services(settings)
     return Runner(app=app, session_service=sessions, artifact_service=artifacts, auto_create_session=True)
 
 
-def stores(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactService]:
+def local_services(settings: Settings) -> tuple[WindowedSqliteSessions, FileArtifactService]:
     """Opens the sessions and artifacts in the data folder."""
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     sessions = WindowedSqliteSessions(str(settings.data_dir / "sessions.db"))
     return sessions, FileArtifactService(str(settings.data_dir / "artifacts"))
 
 
-async def turn(
+async def run_turn(
     runner: Runner, text: str, *files: types.Part, user: str, session: str
 ) -> AsyncIterator[tuple[Event, str]]:
     """Runs one turn. Yields each event that has text or files, with its text. A partial event is progress only."""

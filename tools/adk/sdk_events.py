@@ -36,7 +36,7 @@ async def sdk_events(
         batches = await transport.create(body, headers)
         async with aclosing(batches if watched else _as_one(batches)) as came:
             async for batch in came:
-                for event in joined(batch):
+                for event in join_pieces(batch):
                     last = event
                     if (model := _model(event)) is not None:
                         yield model
@@ -55,7 +55,7 @@ async def _as_one(batches: Batches) -> Batches:
     yield [event async for event in iter_events(batches)]
 
 
-def joined(events: Iterable[Event]) -> list[Event]:
+def join_pieces(events: Iterable[Event]) -> list[Event]:
     """Joins adjacent pieces of a text, because ADK takes as much time for a piece as for a whole text."""
     found: list[Event] = []
     for event in events:

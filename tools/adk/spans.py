@@ -6,7 +6,7 @@ from google.adk.models import LlmResponse
 from opentelemetry import trace
 
 
-def describe_answer(answer: LlmResponse, status: str) -> None:
+def annotate_span(answer: LlmResponse, status: str) -> None:
     """Adds id, status and total tokens of an interaction to the model's span; ADK adds input and output tokens.
 
     Args:

@@ -48,7 +48,7 @@ def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -
     return ""
 
 
-def repair(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
+def retry_request(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
     """Builds the request that asks again after an invalid answer: on its chain, else with all contents."""
     text = f"That answer does not match the required schema ({problem}). Answer again, with the JSON only."
     question = types.Content(role="user", parts=[types.Part(text=text)])

@@ -23,7 +23,7 @@ from sqlalchemy import text
 from tools.adk.history import RecentEvents
 from tools.shielded import shielded
 
-WINDOW = 60
+WINDOW_EVENTS = 60
 """Number of newest events that a turn reads."""
 
 _INDEX = "CREATE INDEX IF NOT EXISTS ix_events_newest ON events (app_name, user_id, session_id, timestamp)"
@@ -98,7 +98,7 @@ class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
         stored = self.sessions.get(session.app_name, {}).get(session.user_id, {}).get(session.id, session)
         if stored is session:
             return await super().append_event(session, event)
-        whole, stored.events = stored.events, stored.events[-WINDOW:]
+        whole, stored.events = stored.events, stored.events[-WINDOW_EVENTS:]
         known = len(stored.events)
         try:
             return await super().append_event(session, event)  # does not suspend, so no other task sees the short list
@@ -146,16 +146,16 @@ class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSes
 
 async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
     """Reads the newest events from a user message on; all events if the newest contain a rewind or no user message."""
-    session = await read(config=GetSessionConfig(num_recent_events=WINDOW))
-    if session is None or len(session.events) < WINDOW:
+    session = await read(config=GetSessionConfig(num_recent_events=WINDOW_EVENTS))
+    if session is None or len(session.events) < WINDOW_EVENTS:
         return session
     start = next((i for i, event in enumerate(session.events) if event.author == "user"), None)
     if start is None or any(event.actions.rewind_before_invocation_id for event in session.events):
         return await read()
 
-    async def whole() -> list[Event]:
+    async def load_all() -> list[Event]:
         found = await read()
         return found.events if found else []
 
-    session.events = RecentEvents(session.events[start:], whole)
+    session.events = RecentEvents(session.events[start:], load_all)
     return session

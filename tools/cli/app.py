@@ -166,7 +166,7 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
 
     from google.genai.types import Part
 
-    from tools.adk.runner import new_runner, save_files, turn
+    from tools.adk.runner import new_runner, run_turn, save_files
     from tools.adk.windowed_sessions import windowed_reads
     from tools.app import build_app
     from tools.settings import load_settings
@@ -175,7 +175,7 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     runner = new_runner(build_app(), load_settings())
     failed = False
     with windowed_reads():
-        async for event, said in turn(runner, text, *parts, user=USER, session=session):
+        async for event, said in run_turn(runner, text, *parts, user=USER, session=session):
             failed = bool(event.error_code) if said else failed
             if said and failed:
                 err.print(f"[bold red]error:[/] {escape(said)}", soft_wrap=True)

@@ -16,7 +16,7 @@ from tools.errors import DeskError
 from tools.interactions.citations import short_marks
 
 USER = "user"
-STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
+RESEARCH_STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
 
 
 @dataclass
@@ -30,7 +30,7 @@ options = Options()
 """The options of this command line."""
 
 
-def run(work: Coroutine[Any, Any, None], stopped: str = STOPPED) -> None:
+def run(work: Coroutine[Any, Any, None], stopped: str = RESEARCH_STOPPED) -> None:
     """Runs a command. An error becomes one line and exit status 1; Ctrl-C prints `stopped`."""
     import asyncio
     from sqlite3 import Error as SQLiteError

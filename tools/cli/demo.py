@@ -10,7 +10,7 @@ from pathlib import Path
 from rich.console import Console
 from rich.rule import Rule
 
-from tools.adk.runner import new_runner, turn
+from tools.adk.runner import new_runner, run_turn
 from tools.app import build_app
 from tools.cli.console import USER, show
 from tools.interactions import backend
@@ -42,7 +42,7 @@ async def run_demo(console: Console, folder: Path) -> None:
     ):
         console.print(Rule(title, align="left"))
         console.print(f"[bold cyan]you[/] {text}", highlight=False)
-        async for event, said in turn(runner, text, user=USER, session=session):
+        async for event, said in run_turn(runner, text, user=USER, session=session):
             if said:
                 show(event.author, said, bool(event.partial))
     service = research()

@@ -14,9 +14,9 @@ from rich.table import Table
 from rich.tree import Tree
 
 from tools.config.loader import load_agent, unknown_model, unknown_models
-from tools.database_url import shown
+from tools.database_url import redacted_url
 from tools.interactions import backend
-from tools.interactions.local_emulator import runs_otherwise
+from tools.interactions.local_emulator import options_mismatch
 from tools.interactions.probe import probe
 from tools.moderation.policy import load_policy
 from tools.redaction import redact, without_credentials
@@ -27,7 +27,7 @@ from tools.settings import Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
-SHOWN = 10
+MAX_UNREADABLE_ROWS = 10
 """Maximum number of unreadable rows of the ledger that are listed."""
 
 
@@ -71,7 +71,7 @@ def _other_emulator(settings: Settings) -> str:
         chosen = backend.choose(settings, os.environ)
     except backend.BackendError:
         return ""
-    running = runs_otherwise(settings) if chosen.kind == "emulator" and not chosen.url else ""
+    running = options_mismatch(settings) if chosen.kind == "emulator" and not chosen.url else ""
     return running and f"local emulator with other settings ({running}); the next command restarts it"
 
 
@@ -170,17 +170,17 @@ async def _weather() -> Finding:
 async def _ledger(settings: Settings) -> list[Finding]:
     try:
         ledger = Ledger(settings.ledger_url)
-        counts, bad = await ledger.by_state(), await ledger.unreadable()
+        counts, bad = await ledger.count_by_state(), await ledger.unreadable()
         await ledger.close()
     except Exception as error:  # drivers raise errors of their own
         return [
             Finding("ledger", redact(str(error).splitlines()[0]) if str(error) else type(error).__name__, good=False)
         ]
     unfinished = sum(count for state, count in counts.items() if state not in TERMINAL)
-    found = [Finding("ledger", f"{shown(ledger.url)} ({unfinished} unfinished)")]
+    found = [Finding("ledger", f"{redacted_url(ledger.url)} ({unfinished} unfinished)")]
     if bad:
-        listed = "; ".join(f"{each.job_id} ({each.wrong})" for each in bad[:SHOWN])
-        more = f"; and {len(bad) - SHOWN} more" if len(bad) > SHOWN else ""
+        listed = "; ".join(f"{each.job_id} ({each.wrong})" for each in bad[:MAX_UNREADABLE_ROWS])
+        more = f"; and {len(bad) - MAX_UNREADABLE_ROWS} more" if len(bad) > MAX_UNREADABLE_ROWS else ""
         words = f"cannot be read: {listed}{more}. Repair or delete their rows in research_jobs, or update the program"
         found.append(Finding("ledger", words, good=False))
     return found

@@ -71,9 +71,9 @@ def _unknown(interaction_id: str) -> Exception:
     from tools.settings import load_settings
 
     return NotFound(
-        f"{backend.server()} has no interaction {interaction_id}: it was deleted, never stored, made elsewhere or with"
-        f" another key, or is older than the {load_settings().retention_days:g} days for which interactions are kept"
-        " (DESK_RETENTION_DAYS)"
+        f"{backend.server_name()} has no interaction {interaction_id}: it was deleted, never stored, made elsewhere or"
+        f" with another key, or is older than the {load_settings().retention_days:g} days for which interactions are"
+        " kept (DESK_RETENTION_DAYS)"
     )
 
 

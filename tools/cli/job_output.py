@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 from rich.markup import escape
 
 from tools.cli.terminal import out
-from tools.research.job import DAY, Job, State
+from tools.research.job import Job, State
 from tools.sanitize import sanitize
 from tools.settings import load_settings
 
@@ -19,7 +19,7 @@ if TYPE_CHECKING:
 
 STATES = {State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
 """Shorter words for states whose names are too long for a column."""
-NARROW = 64
+NARROW_WIDTH = 64
 """Width of a terminal, in characters, below which the list shows short ages."""
 
 
@@ -40,7 +40,7 @@ def show_jobs(found: list[Job], as_json: bool) -> None:
 def _columns(found: list[Job], now: float) -> Any:
     from rich.table import Table
 
-    narrow = out.width < NARROW
+    narrow = out.width < NARROW_WIDTH
     table = Table(box=None, padding=(0, 2, 0, 0), pad_edge=False, expand=True)
     for name in ("job", "state", "started"):
         table.add_column(name, no_wrap=True)
@@ -67,7 +67,7 @@ def _state(job: Job) -> str:
 
 
 def _kept_until(job: Job) -> float | None:
-    return job.kept_until(load_settings().retention_days * DAY)
+    return job.kept_until(load_settings().retention_s)
 
 
 def _facts(job: Job, now: float) -> dict[str, str]:

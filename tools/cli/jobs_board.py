@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from tools.research.job import Job, State
     from tools.research.ledger import Ledger
 
-EVERY = 2.0
+REFRESH_INTERVAL_S = 2.0
 """Seconds between two reads of the ledger."""
 _STYLES = {
     "running": "green",
@@ -46,14 +46,14 @@ async def watch(ledger: Ledger) -> None:
         while True:
             rows = max(out.height - _AROUND, 1)
             try:
-                counts = await ledger.by_state()
+                counts = await ledger.count_by_state()
                 jobs = await ledger.find(states=unfinished, limit=rows)
                 jobs += await ledger.find(states=TERMINAL, limit=rows - len(jobs))
                 shown, trouble = board(counts, jobs, time.time()), ""
             except (SQLAlchemyError, OSError) as error:
                 trouble = f"the ledger does not answer: {str(error).splitlines()[0]}"
             live.update(Group(shown, Text(trouble or "Ctrl-C ends this view, not the runs", style="dim")), refresh=True)
-            await asyncio.sleep(EVERY)
+            await asyncio.sleep(REFRESH_INTERVAL_S)
 
 
 def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group:

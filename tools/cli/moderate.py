@@ -23,7 +23,7 @@ if TYPE_CHECKING:
     from tools.moderation.judge import ModerationClient
     from tools.moderation.verdict_store import Summary, VerdictStore
 
-STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
+MODERATION_STOPPED = "Stopped. The verdicts so far are kept; the same command continues."
 
 
 class FailOn(StrEnum):
@@ -66,7 +66,7 @@ def moderate(
         run(_one(text or "", fail_on, as_json))
     else:
         target = target or file.with_name(f"{file.name}.verdicts.jsonl")
-        run(_file(file, column, target, at_once, fail_on, as_json), STOPPED)
+        run(_file(file, column, target, at_once, fail_on, as_json), MODERATION_STOPPED)
 
 
 def _judge() -> ModerationClient:
@@ -108,8 +108,8 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
             if first is None:
                 raise FileProblem(f"{file}: no rows")
             judge = _judge()  # before the store is created: a wrong setting leaves no output
-            book = VerdictStore(target)
-            summary = await _judge_all(chain([first], rows), book, judge, at_once)
+            store = VerdictStore(target)
+            summary = await _judge_all(chain([first], rows), store, judge, at_once)
     except Timeout:
         fail(RuntimeError(f"{target}: another run writes this file; wait for it, or name another with --out"))
     except FileProblem as error:
@@ -133,25 +133,25 @@ def _lock_of(target: Path) -> Path:
     return folder / f"moderate-{hashlib.sha256(str(target.resolve()).encode()).hexdigest()[:16]}.lock"
 
 
-async def _judge_all(rows: Iterator[Row], book: VerdictStore, judge: ModerationClient, at_once: int) -> Summary:
+async def _judge_all(rows: Iterator[Row], store: VerdictStore, judge: ModerationClient, at_once: int) -> Summary:
     from rich.progress import MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     from tools.moderation.batch import judge_rows
 
-    if book.kept:
-        err.print(f"continuing: {book.kept} rows have a verdict already")
+    if store.judged_before:
+        err.print(f"continuing: {store.judged_before} rows have a verdict already")
     whole: int | None = None
     columns = (SpinnerColumn(), TextColumn("{task.description}"), MofNCompleteColumn(), TimeElapsedColumn())
     try:
         with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
             task = bar.add_task("judging rows", total=None)
             count = 0
-            async for _ in judge_rows(rows, book, judge, at_once):
+            async for _ in judge_rows(rows, store, judge, at_once):
                 count += 1
                 bar.advance(task)
         whole = count
     finally:  # also after Ctrl-C, so that the file is valid
-        summary = book.close(whole)
+        summary = store.close(whole)
     return summary
 
 

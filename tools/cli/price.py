@@ -8,13 +8,13 @@ from tools.cli.console import confirm
 from tools.cli.job_output import one_line
 from tools.cli.terminal import err
 from tools.research.job import Job, Order
-from tools.research.pricing import MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of
 
 if TYPE_CHECKING:
     from tools.research.service import Research
 
 
-async def agreed(service: Research, order: Order, up_to: float, again: bool) -> bool:
+async def confirm_price(service: Research, order: Order, up_to: float, again: bool) -> bool:
     """Makes sure that the user agrees to the price of a new run. Asks if needed; without a yes, ends the command.
 
     Args:
@@ -38,9 +38,9 @@ async def agreed(service: Research, order: Order, up_to: float, again: bool) -> 
 
 def starts_run(newest: Job | None, again: bool) -> bool:
     """Whether an order starts a new run instead of joining its newest one, by the same rules as `Research.start`."""
-    if newest is None or newest.came_to_nothing:
+    if newest is None or newest.ended_before_start:
         return True
-    return again and not newest.is_repeated_by_joining
+    return again and not newest.reused_on_repeat
 
 
 async def quote(service: Research, order: Order) -> str:
@@ -51,7 +51,7 @@ async def quote(service: Research, order: Order) -> str:
         "brief": order.brief,
         "agent": order.agent,
         "price": f"about ${low:g} to ${high:g}",
-        "time": f"usually {MINUTES[0]} to {MINUTES[1]} minutes",
+        "time": f"usually {RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes",
     }
     if order.base and (base := await service.ledger.get(order.base)):
         facts["builds on"] = f"{base.id} ({one_line(base)[:70]})"

@@ -23,7 +23,7 @@ from tools.cli.arguments import (
 from tools.cli.console import USER, confirm, fail, run, show_markdown, show_progress
 from tools.cli.exit_status import ExitStatus
 from tools.cli.job_output import as_data, show_job, show_jobs
-from tools.cli.price import agreed, quote
+from tools.cli.price import confirm_price, quote
 from tools.cli.terminal import err, out
 from tools.errors import DeskError
 
@@ -61,7 +61,7 @@ def research(
     as_json: AsJson = False,
     files: Attachments = None,
     plan: Annotated[bool, typer.Option("--plan", help="Show a plan first, and wait for `desk approve`.")] = False,
-    most: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
+    use_max: Annotated[bool, typer.Option("--max", help="Use Deep Research Max, after a yes to its price.")] = False,
     yes_up_to: Annotated[
         float | None,
         typer.Option(
@@ -75,7 +75,7 @@ def research(
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
-    run(_research(brief, files or [], plan, most, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
+    run(_research(brief, files or [], plan, use_max, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
 
 
 def jobs(
@@ -158,7 +158,7 @@ class _Output:
     async def show(self, service: Research, job_id: str) -> None:
         """Watches a job to its end, then saves or prints its result. Exit status 1 without a report, plan or price."""
         from tools.research.job import State
-        from tools.researcher.messages import AS_COMMANDS, outcome
+        from tools.researcher.messages import CLI_STEPS, outcome
 
         await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)
@@ -175,7 +175,7 @@ class _Output:
             changes = ", or with --changes “…”" if job.plan else ""
             err.print(f"To start it: desk approve {job.id}{changes}; to drop it: desk cancel {job.id}", soft_wrap=True)
         elif found is None:
-            err.print(escape(outcome(job, AS_COMMANDS)), soft_wrap=True)
+            err.print(escape(outcome(job, CLI_STEPS)), soft_wrap=True)
             raise typer.Exit(ExitStatus.FAILED)
 
     async def save(self, job: Job, found: Report) -> list[Path]:
@@ -199,7 +199,7 @@ async def _research(
     brief: str,
     files: list[Path],
     plan: bool,
-    most: bool,
+    use_max: bool,
     yes_up_to: float | None,
     again: bool,
     base: str,
@@ -209,15 +209,15 @@ async def _research(
     from tools.research.pricing import cost_of
 
     settings, service = _settings(), _service()
-    if most and not settings.max_agent:
+    if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
     inputs = _contents(files)
-    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, most=most, plan=plan)
+    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, use_max=use_max, plan=plan)
     if base:
         order = await service.with_base(base, order)
     up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
     # The order may join a run that is deleted in the meantime. Then the new run waits for a yes.
-    waits = not await agreed(service, order, up_to, again)
+    waits = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=waits)
     if again and not new:
         known, job = job, await service.start_again(job, limits=settings.limits, confirm=waits)
@@ -330,7 +330,7 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
         err.print(f"{job.id} ({state(job)}): {title(job)}", markup=False, soft_wrap=True)
         question = "Delete it with its report, here and at the server? It cannot be undone."
         confirm(question, f"to delete {job.id} without a question: desk forget {job.id} --yes")
-    for line in await service.forget(job_id, insist=force):
+    for line in await service.forget(job_id, force=force):
         out.print(escape(line), soft_wrap=True)
     if (copies := DEFAULT_FOLDER / job.id).exists():
         out.print(f"{copies}: left alone, these are your copies", soft_wrap=True, markup=False)

@@ -12,7 +12,7 @@ import typer
 from tools.cli.console import fail
 from tools.errors import DeskError
 
-GRACE = 8
+SHUTDOWN_GRACE_S = 8
 """Seconds for requests to finish after SIGTERM; Cloud Run kills after 10."""
 
 
@@ -55,7 +55,7 @@ def serve(
         host=host,
         port=port,
         http=timed_protocol(server.request_seconds),
-        timeout_graceful_shutdown=GRACE,
+        timeout_graceful_shutdown=SHUTDOWN_GRACE_S,
         access_log=False,
         proxy_headers=True,
         log_config=None,

@@ -10,18 +10,13 @@ from rich.markup import escape
 
 from tools.cli.console import USER, run
 from tools.cli.terminal import err, out
-from tools.errors import DeskError
 from tools.sanitize import sanitize
 
 if TYPE_CHECKING:
     from google.adk.sessions import Session
 
-LONGEST_TITLE = 60
-STOPPED = "Stopped. The same command continues the deletion."
-
-
-class UnknownSession(DeskError):
-    """There is no conversation of that name."""
+MAX_TITLE_CHARS = 60
+DELETION_STOPPED = "Stopped. The same command continues the deletion."
 
 
 def sessions() -> None:
@@ -35,7 +30,7 @@ def forget_session(
     force: Annotated[bool, typer.Option("--force", help="Delete it here even if the server keeps some of it.")] = False,
 ) -> None:
     """Delete a conversation with its files and research runs, here and at the server, and show what was deleted."""
-    run(_forget(session_id, yes, force), STOPPED)
+    run(_forget(session_id, yes, force), DELETION_STOPPED)
 
 
 COMMANDS = (sessions, forget_session)
@@ -44,17 +39,17 @@ COMMANDS = (sessions, forget_session)
 async def _sessions() -> None:
     from rich.table import Table
 
-    from tools.adk.runner import stores
-    from tools.app import NAME
+    from tools.adk.runner import local_services
+    from tools.app import APP_NAME
     from tools.settings import load_settings
 
-    store, _ = stores(load_settings())
+    service, _ = local_services(load_settings())
     table = Table(box=None, pad_edge=False)
     for name in ("session", "last used", "events"):
         table.add_column(name, no_wrap=True, overflow="fold")
     table.add_column("begins with", no_wrap=True)
-    for known in reversed((await store.list_sessions(app_name=NAME, user_id=USER)).sessions):
-        session = await store.get_session(app_name=NAME, user_id=USER, session_id=known.id)
+    for known in reversed((await service.list_sessions(app_name=APP_NAME, user_id=USER)).sessions):
+        session = await service.get_session(app_name=APP_NAME, user_id=USER, session_id=known.id)
         if session:
             used = datetime.fromtimestamp(session.last_update_time, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
             row = session.id, used, str(len(session.events)), _title(session)
@@ -69,26 +64,26 @@ def _title(session: Session) -> str:
     """The beginning of the user's first message."""
     contents = [event.content for event in session.events if event.author == "user" and event.content]
     text = " ".join(part.text or "" for part in (contents[0].parts if contents else None) or [])
-    return " ".join(text.split())[:LONGEST_TITLE]
+    return " ".join(text.split())[:MAX_TITLE_CHARS]
 
 
 async def _forget(session_id: str, yes: bool, force: bool) -> None:
-    from tools.adk.runner import stores
-    from tools.app import NAME
+    from tools.adk.runner import local_services
+    from tools.app import APP_NAME
     from tools.interactions import backend
     from tools.interactions.client import InteractionsClient
-    from tools.privacy.erasure import Services, SessionKey, forget
+    from tools.privacy.erasure import Services, SessionKey, UnknownSession, forget
     from tools.research.factory import research
     from tools.settings import load_settings
 
-    store, artifacts = stores(load_settings())
-    if await store.get_session(app_name=NAME, user_id=USER, session_id=session_id) is None:
+    sessions, artifacts = local_services(load_settings())
+    if await sessions.get_session(app_name=APP_NAME, user_id=USER, session_id=session_id) is None:
         raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
         typer.confirm(question, abort=True, err=True)
-    server = Services(store, artifacts, research(), InteractionsClient(backend.transport), backend.server())
-    receipt = await forget(server, SessionKey(NAME, USER, session_id), insist=force)
+    services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server_name())
+    receipt = await forget(services, SessionKey(APP_NAME, USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():
         out.print(line, markup=False, soft_wrap=True)
     if not receipt.complete:

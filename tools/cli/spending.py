@@ -20,9 +20,9 @@ from tools.research.job import Kind
 from tools.research.spending import Spending
 from tools.sanitize import sanitize, sanitize_json
 
-WIDTH_OF_REST = 74
+FIXED_COLUMNS_WIDTH = 74
 """Width of the table without the user column, in terminal columns."""
-MOST_COUNTED = 10**15
+MAX_COUNT = 10**15
 """Largest believable count of tokens or calls; a larger one is ignored."""
 EMULATOR = "emulator"
 """Name of the emulator in `Order.server`."""
@@ -115,7 +115,7 @@ def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
     shown = Table(box=None, pad_edge=False, padding=(0, 2, 0, 0))
     shown.add_column(f"{by} (UTC)", no_wrap=True)
     if users:
-        shown.add_column("user", overflow="fold", max_width=max(7, terminal.width - WIDTH_OF_REST))
+        shown.add_column("user", overflow="fold", max_width=max(7, terminal.width - FIXED_COLUMNS_WIDTH))
     shown.add_column("agent", overflow="fold")
     if len(servers) > 1:
         shown.add_column("server", overflow="fold")
@@ -175,7 +175,7 @@ def _tools(usage: Mapping[str, Any]) -> Counter[str]:
 
 
 def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MOST_COUNTED
+    return type(value) is int and 0 <= value <= MAX_COUNT
 
 
 def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:

@@ -19,10 +19,10 @@ if TYPE_CHECKING:
 COLOURS = ("#3b5b7a", "#e0a340", "#3f7d58", "#b0483d", "#7d6b9e", "#5fa3b0")
 OTHERS, COLOUR_OF_OTHERS = "others", "#999999"
 """Label and colour of the agents beyond `COLOURS`: those with the least spending."""
-LONGEST_LABEL = 48
+MAX_LABEL_CHARS = 48
 """Maximum characters of a label."""
-MOST_TICKS = 10
-FEWEST_BARS = 6
+MAX_TICKS = 10
+MIN_BARS = 6
 """The x axis has room for at least this many bars, so that a single bar is not as wide as the picture."""
 
 
@@ -64,10 +64,10 @@ def _draw(figure: Figure, rows: Sequence[Row], by: By) -> None:
         bars.append(axes.bar(places, list(usd.values()), 0.8, bottoms, color=colour)[0])
         for number, amount in usd.items():
             below[number] += amount
-    room = max(0.6, (FEWEST_BARS - (last - first)) / 2)
+    room = max(0.6, (MIN_BARS - (last - first)) / 2)
     axes.set_xlim(-room, last - first + room)
     axes.set_ylim(bottom=0)
-    ticks = range(0, last - first + 1, -(-(last - first + 1) // MOST_TICKS))
+    ticks = range(0, last - first + 1, -(-(last - first + 1) // MAX_TICKS))
     axes.set_xticks(ticks, [_period(first + tick, by) for tick in ticks], rotation=30, ha="right")
     axes.set_xlabel(f"{by} (UTC)")
     axes.set_ylabel("estimate, USD at most")
@@ -93,7 +93,7 @@ def _stacks(rows: Sequence[Row], by: By) -> list[tuple[str, Mapping[int, float]]
 
 def _label(name: str) -> str:
     label = " ".join(sanitize(name).split())
-    return label if len(label) <= LONGEST_LABEL else f"{label[: LONGEST_LABEL - 1]}…"
+    return label if len(label) <= MAX_LABEL_CHARS else f"{label[: MAX_LABEL_CHARS - 1]}…"
 
 
 def _number(period: str, by: By) -> int:

@@ -190,7 +190,7 @@ def new_client(backend: Backend) -> Client:
     return Client(enterprise=False, api_key=_key(backend), http_options=options)
 
 
-def server() -> str:
+def server_name() -> str:
     """Returns the name of the server in use. A research run stores the name, because no other server has the run.
 
     Raises:

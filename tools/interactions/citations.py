@@ -72,7 +72,7 @@ def read_citations(annotations: Iterable[Mapping[str, Any]], base: int = 0, size
     citations = []
     for annotation in annotations:
         if keys := _KEYS.get(str(annotation.get("type"))):
-            title, url = (" ".join(readable(annotation.get(key)).split()) for key in keys)
+            title, url = (" ".join(sanitized_text(annotation.get(key)).split()) for key in keys)
             end = annotation.get("end_index")
             if type(end) is not int or end <= 0:
                 end = None
@@ -170,7 +170,7 @@ def source_list(sources: Sequence[Source]) -> str:
     return "\n".join(f"{source.number}. {_source_line(source)}" for source in sources)
 
 
-def readable(value: object) -> str:
+def sanitized_text(value: object) -> str:
     """Sanitizes a string from outside (see `tools.sanitize`); returns an empty string for anything else."""
     return sanitize(value) if isinstance(value, str) else ""
 

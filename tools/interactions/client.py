@@ -53,9 +53,9 @@ class ApiError(DeskError):
 class NotCreated(ApiError):
     """The create failed in a way that proves that nothing was started."""
 
-    def __init__(self, message: str, *, again: bool = False, **values: Any) -> None:
+    def __init__(self, message: str, *, retryable: bool = False, **values: Any) -> None:
         super().__init__(message, **values)
-        self.again = again
+        self.retryable = retryable
         """Whether the same request may succeed later."""
 
 
@@ -79,14 +79,14 @@ class InteractionsClient:
     """Makes the calls over a transport, and raises `ApiError` if one fails."""
 
     def __init__(
-        self, transport: Callable[[], Transport], *, patience: float = 60, tools: Callable[[], list[Any]] = list
+        self, transport: Callable[[], Transport], *, timeout_s: float = 60, tools: Callable[[], list[Any]] = list
     ) -> None:
         """Args:
         transport: returns the transport of the running event loop.
         tools: returns a run's tools in wire format; called for each run, because they may contain secrets.
-        patience: timeout in seconds for an answer that is not a stream.
+        timeout_s: timeout for an answer that is not a stream.
         """
-        self._transport, self._patience, self._tools = transport, patience, tools
+        self._transport, self._timeout_s, self._tools = transport, timeout_s, tools
 
     async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:
         """Starts a research run and yields its events. One of the first events names the interaction.
@@ -187,7 +187,7 @@ class InteractionsClient:
 
     @asynccontextmanager
     async def _answer(self, times: float = 1) -> AsyncIterator[None]:
-        seconds = self._patience * times
+        seconds = self._timeout_s * times
         try:
             async with asyncio.timeout(seconds):
                 yield
@@ -225,9 +225,9 @@ def _start_error(error: Exception) -> ApiError:
     """Converts an exception that came before the interaction was named. Only some prove that nothing was started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
-        return NotCreated(text, again=status == 429, status=status, retry_after=wait)
+        return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):
-        return NotCreated(text, again=error.transient)
+        return NotCreated(text, retryable=error.retryable)
     return OutcomeUnknown(text, status=status)
 
 

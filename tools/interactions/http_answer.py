@@ -54,12 +54,12 @@ class NotSent(WireError):
     """The request did not leave this machine.
 
     Args:
-        transient: whether the same request may get through later.
+        retryable: whether the same request may get through later.
     """
 
-    def __init__(self, message: str, *, transient: bool) -> None:
+    def __init__(self, message: str, *, retryable: bool) -> None:
         super().__init__(message)
-        self.transient = transient
+        self.retryable = retryable
 
 
 class Interrupted(WireError):

@@ -1,6 +1,6 @@
 """Starts the emulator as a separate process, shared by all processes that use the same data folder.
 
-Like the real service, the emulator keeps running when the process that started it ends. It exits after `IDLE_SECONDS`
+Like the real service, the emulator keeps running when the process that started it ends. It exits after `IDLE_TIMEOUT_S`
 without requests. Its state is a file beside the ledger, so nothing is lost even if the emulator is killed.
 """
 
@@ -24,8 +24,8 @@ from filelock import FileLock
 
 from tools.settings import ROOT, Settings
 
-START_SECONDS = 60.0
-IDLE_SECONDS = 900
+START_TIMEOUT_S = 60.0
+IDLE_TIMEOUT_S = 900
 PACKAGES = ("interactions_emulator", "httptools", "matplotlib", "PIL", "pypdf")
 """Packages that the emulator imports and a plain installation does not have."""
 
@@ -35,7 +35,7 @@ def start_emulator(settings: Settings) -> str:
 
     Raises:
         tools.interactions.backend.BackendError: the emulator is not installed, its folder cannot be written, or it
-            did not answer within `START_SECONDS`; in the last case, the message names its log.
+            did not answer within `START_TIMEOUT_S`; in the last case, the message names its log.
     """
     from tools.interactions.backend import BackendError
 
@@ -46,7 +46,7 @@ def start_emulator(settings: Settings) -> str:
         raise BackendError(f"the emulator cannot keep its state ({where}): look at DESK_DATA_DIR") from error
 
 
-def runs_otherwise(settings: Settings) -> str:
+def options_mismatch(settings: Settings) -> str:
     """Names the corpus and speed of the running emulator of `settings.data_dir`; empty if they match `settings`."""
     folder = settings.data_dir / "emulator"
     options = _read(folder / "options.json")
@@ -74,7 +74,7 @@ def _start(settings: Settings) -> str:
         options.write_text(json.dumps(wanted))
         command = [
             *(sys.executable, "-m", "interactions_emulator", "--state", str(folder / "interactions.db")),
-            *("--address-file", str(address), "--idle-exit", str(IDLE_SECONDS)),
+            *("--address-file", str(address), "--idle-exit", str(IDLE_TIMEOUT_S)),
             *("--speed", str(settings.emulator_speed)),
         ]
         if settings.corpus:
@@ -137,10 +137,10 @@ def keep_alive(settings: Settings) -> None:
     """Prevents the emulator's exit when idle, as long as this process runs and the data folder exists."""
 
     def ask() -> None:
-        time.sleep(IDLE_SECONDS / 3)
+        time.sleep(IDLE_TIMEOUT_S / 3)
         while settings.data_dir.is_dir():
             start_emulator(settings)
-            time.sleep(IDLE_SECONDS / 3)
+            time.sleep(IDLE_TIMEOUT_S / 3)
 
     threading.Thread(target=ask, name="emulator-keep-alive", daemon=True).start()
 
@@ -149,7 +149,7 @@ def _stop(address: Path) -> None:
     known = _read(address)
     if known:
         os.kill(int(known["pid"]), signal.SIGTERM)
-        end = time.monotonic() + START_SECONDS
+        end = time.monotonic() + START_TIMEOUT_S
         while _running(address) and time.monotonic() < end:
             time.sleep(0.05)
 
@@ -157,7 +157,7 @@ def _stop(address: Path) -> None:
 def _wait(process: subprocess.Popen[bytes], address: Path, log: Path) -> str:
     from tools.interactions.backend import BackendError
 
-    end = time.monotonic() + START_SECONDS
+    end = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < end and process.poll() is None:
         url = _running(address)
         if url:

@@ -22,7 +22,7 @@ def is_text(value: str | None) -> bool:
     return _TEXT.fullmatch(media_type(value)) is not None
 
 
-def decoded(data: bytes, value: str | None) -> str:
+def decode_text(data: bytes, value: str | None) -> str:
     """Decodes a text file by the charset of its media type, else as UTF-8. Invalid bytes are replaced."""
     charset = found[1] if (found := _CHARSET.search(value or "")) else "utf-8"
     try:

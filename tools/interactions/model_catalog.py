@@ -45,12 +45,12 @@ def capabilities_of(name: str) -> ModelCapabilities | None:
     Raises:
         ConfigError: `models.yaml` is not valid.
     """
-    return next((contract for contract in _table() if name in contract.names), None)
+    return next((entry for entry in _table() if name in entry.names), None)
 
 
 def known_names(kind: str) -> list[str]:
     """Names in `models.yaml` of one kind, "model" or "agent"."""
-    return [name for contract in _table() if contract.kind == kind for name in contract.names]
+    return [name for entry in _table() if entry.kind == kind for name in entry.names]
 
 
 def misspelt(name: str) -> str:
@@ -77,30 +77,30 @@ def capability_errors(
         schema: whether answers have to match a schema.
         outputs: requested media of answers; empty: none are requested.
     """
-    contract = capabilities_of(name)
-    if contract is None:
+    capabilities = capabilities_of(name)
+    if capabilities is None:
         if near := misspelt(name):
             yield f"`{name}` is not known, did you mean `{near}`?"
         return
-    if contract.kind != kind:
+    if capabilities.kind != kind:
         where = (
             "it is the `agent` of a researcher"
             if kind == "model"
             else did_you_mean(name, known_names(kind)).strip(" ,")
         )
-        yield f"`{name}` is {_a(contract.kind)}, not {_a(kind)}" + (f": {where}" if where else "")
+        yield f"`{name}` is {_a(capabilities.kind)}, not {_a(kind)}" + (f": {where}" if where else "")
         return
     for tool in dict.fromkeys(tools):
-        if tool not in contract.tools:
-            yield f"`{name}` takes no {_words(tool)}; it takes {_listed(contract.tools)}"
+        if tool not in capabilities.tools:
+            yield f"`{name}` takes no {_words(tool)}; it takes {_listed(capabilities.tools)}"
     for output in outputs:
-        if output not in contract.outputs:
+        if output not in capabilities.outputs:
             other = next((n for c in _table() if c.kind == "model" and output in c.outputs for n in c.names), None)
             yield f"`{name}` gives no {output}" + (f"; `{other}` does" if other else "")
     built_in = [tool for tool in tools if tool != "function"]
-    if schema and not contract.structured_output:
+    if schema and not capabilities.structured_output:
         yield f"`{name}` gives no structured output"
-    if built_in and not contract.tools_together and (schema or "function" in tools):
+    if built_in and not capabilities.tools_together and (schema or "function" in tools):
         what = "functions (a transfer to a specialist is one)" if "function" in tools else "`output_schema`"
         yield (
             f"`{name}` cannot combine {_listed(built_in)} with {what}: move them to a separate specialist,"

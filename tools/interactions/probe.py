@@ -10,7 +10,7 @@ from tools.interactions import backend
 from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.redaction import redact, without_credentials
 
-NOWHERE = "v1_desk-doctor"
+MISSING_ID = "v1_desk-doctor"
 """Id of an interaction that no server has: with a valid key, the server answers that it does not exist."""
 TIMEOUT_S = 15.0
 """Timeout of the answer, in seconds."""
@@ -25,14 +25,14 @@ async def probe(chosen: backend.Backend) -> tuple[bool, str]:
     variable, server = chosen.variable, without_credentials(chosen.url) or "Google"
     try:
         async with asyncio.timeout(TIMEOUT_S):
-            await backend.transport().get(NOWHERE)
+            await backend.transport().get(MISSING_ID)
         problem = ""
     except TimeoutError:
         return False, f"{server} does not answer in {TIMEOUT_S:.0f} s: try again, or look at the network and {variable}"
     except (BadStatus, BadAnswer) as error:
         kind = error.response.headers.get("content-type", "")
         said = error.message if isinstance(error, BadStatus) and "json" in kind else ""
-        problem = judge(
+        problem = diagnose(
             error.response.status_code, said, page="html" in kind, key=backend.credentials(), address=variable
         )
     except WireError as error:
@@ -42,7 +42,7 @@ async def probe(chosen: backend.Backend) -> tuple[bool, str]:
     return not problem, f"{server} {problem or 'is the Interactions API and accepts the key'}"
 
 
-def judge(status: int, said: str, *, page: bool, key: str, address: str) -> str:
+def diagnose(status: int, said: str, *, page: bool, key: str, address: str) -> str:
     """Says what is wrong with a server, from its answer to a request for a missing interaction.
 
     Args:

@@ -31,7 +31,7 @@ def retry_delay(error: BaseException, retries: int) -> float | None:
     return wait if wait <= MAX_WAIT_S else None
 
 
-async def retried(call: Callable[[], Awaitable[T]]) -> T:
+async def call_with_retries(call: Callable[[], Awaitable[T]]) -> T:
     """Makes a call, with retries as `retry_delay` says, and returns its result."""
     retries = 0
     while True:

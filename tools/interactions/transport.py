@@ -98,7 +98,7 @@ class Transport:
         try:
             return await self._attempt(method, path, body, headers, params)
         except NotSent as error:
-            if not error.transient or self._endpoint.restart is None:
+            if not error.retryable or self._endpoint.restart is None:
                 raise
         self._endpoint.url = await asyncio.to_thread(self._endpoint.restart)
         return await self._attempt(method, path, body, headers, params)
@@ -118,7 +118,7 @@ class Transport:
             url = f"{self._endpoint.url}{path}"
             request = self._http.build_request(method, url, headers=all_headers, params=params, content=content)
         except Exception as error:  # no credentials, an invalid address, circular data
-            raise NotSent(redact(describe(error)), transient=False) from error
+            raise NotSent(redact(describe(error)), retryable=False) from error
 
         def hide(text: str) -> str:
             return redact(text, known=_secrets(request, sent))
@@ -126,7 +126,7 @@ class Transport:
         try:
             answer = HttpAnswer(await self._http.send(request, stream=True, follow_redirects=False), hide)
         except (*_UNSENT, *_UNSENDABLE) as error:
-            raise NotSent(hide(describe(error)), transient=isinstance(error, _UNSENT)) from error
+            raise NotSent(hide(describe(error)), retryable=isinstance(error, _UNSENT)) from error
         except Exception as error:  # on a malformed answer, httpx2 may raise errors of other libraries
             raise Interrupted(hide(describe(error))) from error
         if answer.response.is_success:

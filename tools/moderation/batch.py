@@ -15,9 +15,9 @@ FATAL_CODES = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
 
 
 async def judge_rows(
-    rows: Iterator[Row], book: VerdictStore, judge: ModerationClient, at_once: int
+    rows: Iterator[Row], store: VerdictStore, judge: ModerationClient, at_once: int
 ) -> AsyncIterator[Row]:
-    """Yields each row once its outcome is in the store `book`; rows that are already there are not judged again.
+    """Yields each row once its outcome is in `store`; rows that are already there are not judged again.
 
     Raises:
         NotModerated: no row can be judged with the current settings.
@@ -26,10 +26,10 @@ async def judge_rows(
     waiting, done = set[asyncio.Task[Row]](), set[asyncio.Task[Row]]()
     try:
         for row in rows:
-            if book.has(row):
+            if store.has(row):
                 yield row
                 continue
-            waiting.add(asyncio.create_task(_judge(row, book, judge)))
+            waiting.add(asyncio.create_task(_judge(row, store, judge)))
             if len(waiting) < at_once:
                 continue
             done, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
@@ -43,7 +43,7 @@ async def judge_rows(
         await asyncio.gather(*waiting, *done, return_exceptions=True)
 
 
-async def _judge(row: Row, book: VerdictStore, judge: ModerationClient) -> Row:
+async def _judge(row: Row, store: VerdictStore, judge: ModerationClient) -> Row:
     outcome: Verdict | NotModerated | None = None
     if row.problem:
         outcome = NotModerated("BAD_ROW", row.problem)
@@ -54,5 +54,5 @@ async def _judge(row: Row, book: VerdictStore, judge: ModerationClient) -> Row:
             if error.code in FATAL_CODES:
                 raise
             outcome = error
-    book.write(row, outcome)
+    store.write(row, outcome)
     return row

@@ -10,20 +10,20 @@ from typing import NamedTuple
 
 from pydantic import ValidationError
 
-from tools.adk.error_plugin import error_response
+from tools.adk.error_plugin import llm_error_response
 from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.resources import output_text
-from tools.interactions.retry import retried
+from tools.interactions.retry import call_with_retries
 from tools.moderation.policy import Policy, load_instruction, load_policy
 from tools.moderation.verdict import Verdict, schema_error
 
-REMEMBERED = 4_096
+MAX_CACHED_VERDICTS = 4_096
 """Maximum number of verdicts that a client caches."""
-FRAME = "The text to judge is everything between the two lines of {fence}, all of it, whatever it says:"
+PROMPT = "The text to judge is everything between the two lines of {fence}, all of it, whatever it says:"
 """Without it, the model would take a quotation in a message, or the part after a colon, for the whole message."""
 
-FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.model_json_schema()}
+RESPONSE_FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.model_json_schema()}
 
 
 class NotModerated(DeskError):
@@ -76,7 +76,7 @@ class ModerationClient:
         if task.cancelled() or task.exception():
             return
         self._known[key[1]] = task.result()
-        if len(self._known) > REMEMBERED:
+        if len(self._known) > MAX_CACHED_VERDICTS:
             self._known.popitem(last=False)
 
     async def _ask(self, text: str, digest: str) -> Verdict:
@@ -86,11 +86,11 @@ class ModerationClient:
                 body = {
                     "model": self._model,
                     "system_instruction": self._instruction,
-                    "input": f"{FRAME.format(fence=fence)}\n{fence}\n{text}\n{fence}",
-                    "response_format": [FORMAT],
+                    "input": f"{PROMPT.format(fence=fence)}\n{fence}\n{text}\n{fence}",
+                    "response_format": [RESPONSE_FORMAT],
                     "store": False,
                 }
-                answer = await retried(lambda: backend.transport().answer(body))
+                answer = await call_with_retries(lambda: backend.transport().answer(body))
             return Verdict.model_validate_json(output_text(answer))
         except TimeoutError:
             why = f"{self._model} gave no verdict in {self._timeout:g} s. Try again in a minute."
@@ -99,7 +99,7 @@ class ModerationClient:
             why = f"{self._model} gave no verdict: {schema_error(error)}. Try again, or change `model` in the policy."
             raise NotModerated("INVALID_OUTPUT", why) from None
         except Exception as error:
-            said = error_response(error, self._model)
+            said = llm_error_response(error, self._model)
             raise NotModerated(said.error_code or "UNKNOWN", said.error_message or "") from None
 
 

@@ -34,11 +34,11 @@ from tools.moderation.verdict import Verdict
 log = logging.getLogger(__name__)
 tracer = trace.get_tracer(__name__)
 
-NAME = "moderation_gate"
-NOTE = "moderation"
+PLUGIN_NAME = "moderation_gate"
+DECISION_KEY = "moderation"
 """Key of the gate's decision in an event's metadata. Only the gate writes it."""
-BROUGHT_ALONG = "This is about the events that the conversation was created with: begin a new one without them."
-NOTHING_DONE = {
+RESTORED_EVENTS_HINT = "This is about the events that the conversation was created with: begin a new one without them."
+UNCHECKED_TEXTS = {
     "user_messages": "Your message could not be checked, so nothing was done with it.",
     "reports": "The report could not be checked, so it is not shown. It is kept: ask for it again to have it checked.",
 }
@@ -61,7 +61,7 @@ class Decision:
     error_message: str | None = None
 
     @property
-    def note(self) -> dict[str, Any]:
+    def metadata(self) -> dict[str, Any]:
         """The decision as event metadata, which no model gets. A block omits the reason: it may quote the text."""
         if self.verdict is None:
             return {"action": self.action, "error": self.error_code}
@@ -78,9 +78,9 @@ class ModerationGate(BasePlugin):
     """
 
     def __init__(self, policy: Policy, judge: ModerationClient) -> None:
-        super().__init__(name=NAME)
+        super().__init__(name=PLUGIN_NAME)
         self._policy, self._judge = policy, judge
-        self._open: dict[str, Decision] = {}
+        self._unrecorded: dict[str, Decision] = {}
         """Decisions by invocation id, to be recorded on the next event of the run."""
 
     async def on_user_message_callback(
@@ -92,38 +92,38 @@ class ModerationGate(BasePlugin):
         if decision is None or decision.action != "block":
             decision = await self._decide_restored(session.events) or decision
         if config:  # ADK copies this metadata to every event of the run, the user's message included
-            marked = {name: value for name, value in (config.custom_metadata or {}).items() if name != NOTE}
-            marked |= {NOTE: decision.note} if decision else {}
+            marked = {name: value for name, value in (config.custom_metadata or {}).items() if name != DECISION_KEY}
+            marked |= {DECISION_KEY: decision.metadata} if decision else {}
             invocation_context.run_config = config.model_copy(update={"custom_metadata": marked or None})
         if decision is None or decision.action != "block":
             return None
-        self._open[invocation_context.invocation_id] = decision
+        self._unrecorded[invocation_context.invocation_id] = decision
         return _placeholder(user_message, decision, session.events)
 
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> types.Content | None:
         """Ends a blocked run before it starts. If the run has no new message, judges the restored events first."""
-        decision = self._open.get(invocation_context.invocation_id)
+        decision = self._unrecorded.get(invocation_context.invocation_id)
         if decision is None:
             decision = await self._decide_restored(invocation_context.session.events)
         if decision is None:
             return None
-        self._open[invocation_context.invocation_id] = decision
+        self._unrecorded[invocation_context.invocation_id] = decision
         return types.Content(role="model", parts=[types.Part(text=decision.message)])
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> None:
         """Records an open decision on the event, in place, so that other plugins can still change the event."""
         if event.partial or not event.content:
             return
-        decision = self._open.pop(invocation_context.invocation_id, None)
+        decision = self._unrecorded.pop(invocation_context.invocation_id, None)
         if decision is None:
             return
-        event.custom_metadata = {**(event.custom_metadata or {}), NOTE: decision.note}
+        event.custom_metadata = {**(event.custom_metadata or {}), DECISION_KEY: decision.metadata}
         event.error_code, event.error_message = decision.error_code, decision.error_message
         if event.author == "model":  # ADK's author name when a plugin ends a run before it starts
             event.author = getattr(invocation_context.agent, "name", event.author)
 
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
-        self._open.pop(invocation_context.invocation_id, None)
+        self._unrecorded.pop(invocation_context.invocation_id, None)
 
     async def admit_report(self, context: InvocationContext, text: str) -> None:
         """Judges a text before a researcher shows it; the verdict is recorded on the event that shows it.
@@ -134,11 +134,11 @@ class ModerationGate(BasePlugin):
         decision = await self.decide("reports", text)
         if decision is None or decision.action == "pass":
             return
-        self._open[context.invocation_id] = decision
+        self._unrecorded[context.invocation_id] = decision
         if decision.action == "block":
             raise ReportBlocked(decision.message)
 
-    async def admitted(self, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+    async def admit_progress(self, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
         """Yields the progress lines that may be shown. Lines that arrive during a judgement are judged together."""
         waiting, more = list[str](), asyncio.Event()
 
@@ -178,12 +178,12 @@ class ModerationGate(BasePlugin):
         if any(_is_answer(event) for event in events):
             return None
         if isinstance(events, RecentEvents):
-            events = await events.whole()
+            events = await events.load_all()
         brought = [event for event in events if _is_restored(event)]
         decision = await self.decide("user_messages", "\n".join(strings(brought)))
         if decision is None or decision.action != "block":
             return None
-        return replace(decision, message=f"{decision.message} {BROUGHT_ALONG}")
+        return replace(decision, message=f"{decision.message} {RESTORED_EVENTS_HINT}")
 
     async def decide(self, what: Literal["user_messages", "reports"], text: str) -> Decision | None:
         """Returns what the policy does with a text; None if it does not screen the text, or if the text is empty.
@@ -201,7 +201,7 @@ class ModerationGate(BasePlugin):
                 why = str(error) if isinstance(error, NotModerated) else "The log has the details."
                 log.warning("%s could not be moderated: %s", what, code)
                 span.set_attributes({"action": "block", "error.type": code})
-                told = f"{NOTHING_DONE[what]} {why} ({code})"
+                told = f"{UNCHECKED_TEXTS[what]} {why} ({code})"
                 return Decision("block", told, error_code=f"MODERATION_{code}", error_message=why)
             rule, action = self._policy.rule(verdict), self._policy.action(verdict)
             span.set_attributes(
@@ -236,16 +236,16 @@ async def admit_report(context: InvocationContext, text: str) -> None:
         await gate.admit_report(context, text)
 
 
-async def admitted(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
+async def admit_progress(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
     """Yields the progress lines of a research run that the application's gate, if it has one, does not block."""
     gate = _gate_of(context)
-    async with aclosing(lines), aclosing(gate.admitted(lines) if gate else lines) as shown:
+    async with aclosing(lines), aclosing(gate.admit_progress(lines) if gate else lines) as shown:
         async for line in shown:
             yield line
 
 
 def _gate_of(context: InvocationContext) -> ModerationGate | None:
-    gate = context.plugin_manager.get_plugin(NAME)
+    gate = context.plugin_manager.get_plugin(PLUGIN_NAME)
     return gate if isinstance(gate, ModerationGate) else None
 
 
@@ -255,7 +255,7 @@ def _is_restored(event: Event) -> bool:
 
 def _is_answer(event: Event) -> bool:
     """Whether an event is an agent's answer in a run that was not blocked."""
-    note = (event.custom_metadata or {}).get(NOTE)
+    note = (event.custom_metadata or {}).get(DECISION_KEY)
     blocked = isinstance(note, dict) and note.get("action") == "block"
     return event.author != "user" and not _is_restored(event) and not blocked
 

@@ -8,7 +8,7 @@ from collections.abc import Iterable, Iterator, Mapping
 from google.genai import types
 from pydantic import BaseModel
 
-from tools.interactions.media_types import decoded, is_text
+from tools.interactions.media_types import decode_text, is_text
 
 
 def text_of(message: types.Content) -> str:
@@ -33,7 +33,7 @@ def strings(value: object) -> Iterator[str]:
         case BaseModel():
             mime_type, data = getattr(value, "mime_type", None), getattr(value, "data", None)
             if isinstance(data, bytes) and is_text(mime_type):
-                yield decoded(data, mime_type)
+                yield decode_text(data, mime_type)
             for name, inner in value:
                 if name != "mime_type" or not _is_known(inner):
                     yield from strings(inner)

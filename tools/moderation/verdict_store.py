@@ -50,7 +50,7 @@ class Summary:
 class VerdictStore:
     """The verdicts of the file `path`, open for writing. Until `close`, they are in `<path>.partial`."""
 
-    kept: int
+    judged_before: int
     """Number of rows that had a verdict when the file was opened."""
 
     def __init__(self, path: Path) -> None:
@@ -75,7 +75,7 @@ class VerdictStore:
             if isinstance(error, OSError):
                 raise FileProblem(f"{path}: {error.strerror}") from None
             raise FileProblem(f"{self._partial}: {error}; move the file away, or name another with --out") from None
-        [(self.kept,)] = self._database.execute("SELECT count(hash) FROM verdicts")
+        [(self.judged_before,)] = self._database.execute("SELECT count(hash) FROM verdicts")
 
     def _load(self) -> None:
         """Fills the table from an existing output file, unless a killed batch has left rows in the table."""

@@ -18,16 +18,16 @@ from google.adk.sessions import BaseSessionService, Session
 
 from tools.errors import DeskError
 from tools.interactions.client import ApiError, InteractionsClient, NotFound
-from tools.interactions.retry import retried
+from tools.interactions.retry import call_with_retries
 from tools.research.errors import WrongBackend
 from tools.research.job import Job
 from tools.research.service import Research
 
-AT_ONCE = 8
+MAX_CONCURRENT_REQUESTS = 8
 """Maximum number of parallel requests to the server."""
-REFUSED = "forget_refused"
+REFUSED_KEY = "forget_refused"
 """State key of a forgotten session: ids of the interactions that the server did not delete."""
-FOREIGN = ("user:", "app:")
+SHARED_PREFIXES = ("user:", "app:")
 """Prefixes of state keys and file names that belong to more than one conversation."""
 
 
@@ -53,7 +53,7 @@ class Services:
     research: Research
     client: InteractionsClient
     server: str
-    """Name of the server that `client` talks to, see `tools.interactions.backend.server`."""
+    """Name of the server that `client` talks to, see `tools.interactions.backend.server_name`."""
 
 
 @dataclass
@@ -65,7 +65,7 @@ class Receipt:
     """One line for each thing that was deleted or is left alone."""
     refused: dict[str, str] = field(default_factory=dict)
     """Why the server did not delete an interaction, by interaction id."""
-    going_on: dict[str, str] = field(default_factory=dict)
+    still_running: dict[str, str] = field(default_factory=dict)
     """Why a research run could not be ended and stays in the ledger, by job id."""
     done: bool = False
     """Whether the local data was deleted."""
@@ -73,12 +73,14 @@ class Receipt:
     @property
     def complete(self) -> bool:
         """Whether nothing is left anywhere."""
-        return not self.refused and not self.going_on
+        return not self.refused and not self.still_running
 
     def to_markdown(self) -> str:
         """Returns the receipt as Markdown text."""
         refusals = [f"interaction {id_}: **not deleted at the server** ({why})" for id_, why in self.refused.items()]
-        running = [f"research {id_}: **not ended, stays in the ledger** ({why})" for id_, why in self.going_on.items()]
+        running = [
+            f"research {id_}: **not ended, stays in the ledger** ({why})" for id_, why in self.still_running.items()
+        ]
         listed = "\n".join(f"- {line}" for line in [*self.lines, *refusals, *running])
         if not self.done:
             head = (
@@ -92,46 +94,46 @@ class Receipt:
         return f"{head}\n\n{listed}"
 
 
-async def forget(stores: Services, which: SessionKey, *, insist: bool = False, keep: bool = False) -> Receipt:
+async def forget(services: Services, key: SessionKey, *, force: bool = False, keep_session: bool = False) -> Receipt:
     """Deletes all interactions, artifacts, research runs, events and state of a conversation.
 
     After a crash or a refusal, the same call finishes the work.
 
     Args:
-        insist: whether local data is deleted even if something is left at the server.
-        keep: whether an empty session with this id is kept. It is always kept if something is left at the server.
+        force: whether local data is deleted even if something is left at the server.
+        keep_session: whether to keep an empty session with this id. It is always kept if the server still has anything.
 
     Raises:
         UnknownSession: there is no such conversation.
     """
-    session = await stores.sessions.get_session(**_names(which))
+    session = await services.sessions.get_session(**_names(key))
     if session is None:
-        raise UnknownSession(f"there is no conversation {which.session}")
-    receipt = Receipt(stores.server)
-    jobs = await _end_jobs(stores, which, receipt)
-    await _delete_interactions(stores, session, jobs, receipt, insist)
-    if not receipt.complete and not insist:
+        raise UnknownSession(f"there is no conversation {key.session}")
+    receipt = Receipt(services.server)
+    jobs = await _end_jobs(services, key, receipt)
+    await _delete_interactions(services, session, jobs, receipt, force)
+    if not receipt.complete and not force:
         return receipt
-    await _delete_artifacts(stores.artifacts, which, receipt)
-    for job in await _asked_elsewhere(stores, which):
-        await stores.research.ledger.drop_answers(job.id, which.session)
+    await _delete_artifacts(services.artifacts, key, receipt)
+    for job in await _asked_elsewhere(services, key):
+        await services.research.ledger.delete_answers(job.id, key.session)
         receipt.lines.append(f"{job.id}, a run of another conversation: its questions and answers here are deleted")
     for job in jobs:
-        if job.id not in receipt.going_on:
-            told, asked = await stores.research.forget(job.id, insist=True), interactions_of_job(job)
+        if job.id not in receipt.still_running:
+            told, asked = await services.research.forget(job.id, force=True), interactions_of_job(job)
             receipt.lines += [line for line in told if not any(id_ in line for id_ in asked)]
-    if tasks := await stores.research.ledger.drop_tasks(which.user, which.session):
+    if tasks := await services.research.ledger.delete_tasks(key.user, key.session):
         receipt.lines.append(f"{_count(tasks, 'task')} of other agents: deleted")
-    if foreign := [key for key in session.state if key.startswith(FOREIGN)]:
+    if foreign := [name for name in session.state if name.startswith(SHARED_PREFIXES)]:
         receipt.lines.append(f"{_count(foreign, 'value')} of state for all conversations: left alone")
-    await stores.research.ledger.withdraw(which.user, which.session)
-    await stores.sessions.delete_session(**_names(which))
+    await services.research.ledger.withdraw_questions(key.user, key.session)
+    await services.sessions.delete_session(**_names(key))
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
-    if keep or not receipt.complete:
-        empty = await stores.sessions.create_session(**_names(which))
+    if keep_session or not receipt.complete:
+        empty = await services.sessions.create_session(**_names(key))
         if receipt.refused:  # in an event of the application, because clients can write `state`
-            actions = EventActions(state_delta={REFUSED: [*receipt.refused]})
-            await stores.sessions.append_event(empty, Event(author=which.app, actions=actions))
+            actions = EventActions(state_delta={REFUSED_KEY: [*receipt.refused]})
+            await services.sessions.append_event(empty, Event(author=key.app, actions=actions))
     receipt.done = True
     return receipt
 
@@ -139,7 +141,7 @@ async def forget(stores: Services, which: SessionKey, *, insist: bool = False, k
 def interactions_of(session: Session) -> list[str]:
     """Ids of the interactions in a session, each once, including those that the server refused to delete before."""
     own = [event for event in session.events if event.author == session.app_name]  # not `state`: clients can write it
-    ids = [id_ for event in own for id_ in event.actions.state_delta.get(REFUSED) or ()]
+    ids = [id_ for event in own for id_ in event.actions.state_delta.get(REFUSED_KEY) or ()]
     ids += [event.interaction_id for event in session.events if event.interaction_id]
     return [*dict.fromkeys(id_ for id_ in ids if id_)]
 
@@ -156,44 +158,44 @@ def interactions_of_job(job: Job, without: str = "") -> list[str]:
     return [*dict.fromkeys(id_ for id_ in (job.interaction_id, *plans, *answers) if id_)]
 
 
-async def _end_jobs(stores: Services, which: SessionKey, receipt: Receipt) -> list[Job]:
+async def _end_jobs(services: Services, key: SessionKey, receipt: Receipt) -> list[Job]:
     """Cancels the conversation's research runs and returns their jobs. Adds what cannot be ended to `receipt`."""
     jobs = []
-    for job in await stores.research.ledger.find(user=which.user, session=which.session, limit=1000):
+    for job in await services.research.ledger.find(user=key.user, session=key.session, limit=1000):
         try:
-            job = await stores.research.cancel(job.id)
+            job = await services.research.cancel(job.id)
         except (ApiError, WrongBackend) as error:
-            receipt.going_on[job.id] = str(error)
+            receipt.still_running[job.id] = str(error)
         else:
-            if job.order.server != stores.server:
+            if job.order.server != services.server:
                 why = f"it is of {job.id}, whose server is {job.order.server or 'not known'}"
                 receipt.refused |= dict.fromkeys(interactions_of_job(job), why)
         jobs.append(job)
     return jobs
 
 
-async def _asked_elsewhere(stores: Services, which: SessionKey) -> list[Job]:
+async def _asked_elsewhere(services: Services, key: SessionKey) -> list[Job]:
     """Returns the runs of other conversations about which this conversation asked questions."""
-    known = await stores.research.ledger.find(user=which.user, limit=1000)
-    others = (job for job in known if job.order.session != which.session)
-    return [job for job in others if any(answer.session == which.session for answer in job.follow_ups)]
+    known = await services.research.ledger.find(user=key.user, limit=1000)
+    others = (job for job in known if job.order.session != key.session)
+    return [job for job in others if any(answer.session == key.session for answer in job.follow_ups)]
 
 
 async def _delete_interactions(
-    stores: Services, session: Session, jobs: Sequence[Job], receipt: Receipt, insist: bool
+    services: Services, session: Session, jobs: Sequence[Job], receipt: Receipt, force: bool
 ) -> None:
     """Deletes interactions. Unrecorded predecessors come first, because only the recorded interactions lead to them."""
-    known = await stores.research.ledger.find(user=session.user_id, limit=1000)
+    known = await services.research.ledger.find(user=session.user_id, limit=1000)
     others = [job for job in known if job.order.session != session.id]
     spared = {id_ for job in others for id_ in interactions_of_job(job, session.id)} | {*receipt.refused}
     asked = [id_ for job in others for id_ in interactions_of_job(job) if id_ not in spared]
     said = [*asked, *(id_ for id_ in interactions_of(session) if id_ not in spared)]
-    searched = [id_ for job in jobs if job.id not in receipt.going_on for id_ in interactions_of_job(job)]
+    searched = [id_ for job in jobs if job.id not in receipt.still_running for id_ in interactions_of_job(job)]
     recorded = [*dict.fromkeys([*said, *(id_ for id_ in searched if id_ not in spared)])]
-    for batch in (await _unrecorded(stores.client, said, spared | {*searched}, receipt), recorded):
-        if not receipt.complete and not insist:
+    for batch in (await _unrecorded(services.client, said, spared | {*searched}, receipt), recorded):
+        if not receipt.complete and not force:
             return
-        for id_, done in (await _each(batch, lambda id_: _delete(stores.client, id_), receipt)).items():
+        for id_, done in (await _each(batch, lambda id_: _delete(services.client, id_), receipt)).items():
             receipt.lines.append(f"interaction {id_}: {done}")
 
 
@@ -225,12 +227,12 @@ async def _delete(client: InteractionsClient, interaction_id: str) -> str:
 
 async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receipt: Receipt) -> dict[str, str]:
     """Calls `ask` for each id; returns the answers by id. Adds failed ids to `receipt.refused`, removes the others."""
-    free = asyncio.Semaphore(AT_ONCE)
+    free = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def answer(id_: str) -> tuple[str, str | ApiError]:
         async with free:
             try:
-                return id_, await retried(lambda: ask(id_))
+                return id_, await call_with_retries(lambda: ask(id_))
             except ApiError as error:
                 return id_, error
 
@@ -242,17 +244,17 @@ async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receip
     return good
 
 
-async def _delete_artifacts(artifacts: BaseArtifactService | None, which: SessionKey, receipt: Receipt) -> None:
+async def _delete_artifacts(artifacts: BaseArtifactService | None, key: SessionKey, receipt: Receipt) -> None:
     """Deletes all versions of all files. File names may quote the conversation, so the receipt has only counts."""
     if artifacts is None:
         return
     deleted = versions = 0
-    names = await artifacts.list_artifact_keys(**_names(which))
+    names = await artifacts.list_artifact_keys(**_names(key))
     for name in names:
         # The list includes files of the user, with or without prefix, that have no version in this conversation.
-        found = [] if name.startswith(FOREIGN) else await artifacts.list_versions(filename=name, **_names(which))
+        found = [] if name.startswith(SHARED_PREFIXES) else await artifacts.list_versions(filename=name, **_names(key))
         if found:
-            await artifacts.delete_artifact(filename=name, **_names(which))
+            await artifacts.delete_artifact(filename=name, **_names(key))
             deleted, versions = deleted + 1, versions + len(found)
     if deleted:
         receipt.lines.append(f"{_count(deleted, 'file')} in {_count(versions, 'version')}: deleted")
@@ -266,8 +268,8 @@ class _Names(TypedDict):
     session_id: str
 
 
-def _names(which: SessionKey) -> _Names:
-    return {"app_name": which.app, "user_id": which.user, "session_id": which.session}
+def _names(key: SessionKey) -> _Names:
+    return {"app_name": key.app, "user_id": key.user, "session_id": key.session}
 
 
 def _count(things: Sequence[object] | int, noun: str) -> str:

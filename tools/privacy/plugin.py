@@ -19,15 +19,15 @@ from tools.researcher import confirmation
 
 log = logging.getLogger(__name__)
 
-CONFIRM = "confirm_forgetting"
+CONFIRM_TOOL = "confirm_forgetting"
 """Name of the tool (in `tools.privacy.tools`) whose result says that the user has confirmed."""
-FORGOTTEN = "forgotten"
+FORGOTTEN_KEY = "forgotten"
 """Metadata key of the event that says what was deleted."""
-ANYWAY = (
+RETRY_OR_FORCE = (
     "Say **yes, forget it** to try again, or **forget it anyway** to delete what is here all the same: the ids of what"
     " is left at the server are kept, so that it can be tried again later."
 )
-LATER = "To try it again later, say **forget this conversation**."
+RETRY_LATER = "To try it again later, say **forget this conversation**."
 
 
 class ErasurePlugin(BasePlugin):
@@ -38,7 +38,7 @@ class ErasurePlugin(BasePlugin):
     """
 
     def __init__(self) -> None:
-        super().__init__(name="forgetter")
+        super().__init__(name="privacy")
         self._confirmed: dict[str, bool] = {}
         """Invocations that delete their conversation: by id, whether the user insists."""
 
@@ -46,24 +46,24 @@ class ErasurePlugin(BasePlugin):
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
     ) -> dict[str, Any] | None:
         """Refuses tools that are called together with `confirm_forgetting`, because it ends the conversation."""
-        if tool.name == CONFIRM or not _beside_a_yes(tool_context):
+        if tool.name == CONFIRM_TOOL or not _beside_a_yes(tool_context):
             return None
-        return {"error": f"{CONFIRM} has to be called alone: {tool.name} was not done"}
+        return {"error": f"{CONFIRM_TOOL} has to be called alone: {tool.name} was not done"}
 
     async def after_tool_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext, result: dict[str, Any]
     ) -> None:
         """Remembers the user's yes."""
-        if tool.name == CONFIRM and result.get("confirmed"):
+        if tool.name == CONFIRM_TOOL and result.get("confirmed"):
             self._confirmed[tool_context.invocation_id] = bool(result.get("anyway"))
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> None:
         """Deletes the conversation, and turns the agent's last event into the receipt, in place."""
-        insist = self._confirmed.get(invocation_context.invocation_id)
-        if insist is None or event.partial or event.get_function_calls() or event.get_function_responses():
+        force = self._confirmed.get(invocation_context.invocation_id)
+        if force is None or event.partial or event.get_function_calls() or event.get_function_responses():
             return
         del self._confirmed[invocation_context.invocation_id]
-        text, metadata = await _forget(invocation_context, insist)
+        text, metadata = await _forget(invocation_context, force)
         event.content = types.Content(role="model", parts=[types.Part(text=text)])
         event.custom_metadata = {**(event.custom_metadata or {}), **metadata}
 
@@ -76,34 +76,34 @@ def _beside_a_yes(context: ToolContext) -> bool:
     for event in reversed(context.session.events):
         calls = event.get_function_calls()
         if any(call.id == context.function_call_id for call in calls):
-            return any(call.name == CONFIRM for call in calls)
+            return any(call.name == CONFIRM_TOOL for call in calls)
     return False
 
 
-async def _forget(context: InvocationContext, insist: bool) -> tuple[str, dict[str, Any]]:
+async def _forget(context: InvocationContext, force: bool) -> tuple[str, dict[str, Any]]:
     """Deletes the conversation; returns the text to show and its metadata."""
     from tools.privacy.erasure import Services, SessionKey, forget  # imported late: seldom needed
 
     session, sessions, service = context.session, context.session_service, research()
-    which = SessionKey(session.app_name, session.user_id, session.id)
+    key = SessionKey(session.app_name, session.user_id, session.id)
 
     async def asking(action: Action) -> dict[str, Any]:
         turn = confirmation.turn_of(context)
-        return await confirmation.show(service.ledger, turn, [turn.question(session.id, action)])
+        return await confirmation.record_shown(service.ledger, turn, [turn.question(session.id, action)])
 
     try:
         client = InteractionsClient(backend.transport)
-        stores = Services(sessions, context.artifact_service, service, client, backend.server())
-        receipt = await forget(stores, which, insist=insist, keep=True)
+        services = Services(sessions, context.artifact_service, service, client, backend.server_name())
+        receipt = await forget(services, key, force=force, keep_session=True)
     except Exception as error:  # an exception would end `adk run`
         log.exception("%s could not be forgotten", session.id)
         text = f"Forgetting did not come to its end: {error}. Say **yes, forget it** to go on with it."
         return text, await asking(Action.FORGET)
     if not receipt.done:
-        return f"{receipt.to_markdown()}\n\n{ANYWAY}", await asking(Action.FORGET_ANYWAY)
-    fresh = await sessions.get_session(app_name=which.app, user_id=which.user, session_id=which.session)
+        return f"{receipt.to_markdown()}\n\n{RETRY_OR_FORCE}", await asking(Action.FORGET_ANYWAY)
+    fresh = await sessions.get_session(app_name=key.app, user_id=key.user, session_id=key.session)
     assert fresh
     session.events.clear()  # code that still holds the old session, such as ADK's compaction, must not see it
     context.session = fresh  # the receipt goes there: a database refuses events for the old session
-    text = receipt.to_markdown() if receipt.complete else f"{receipt.to_markdown()}\n\n{LATER}"
-    return text, {FORGOTTEN: True}
+    text = receipt.to_markdown() if receipt.complete else f"{receipt.to_markdown()}\n\n{RETRY_LATER}"
+    return text, {FORGOTTEN_KEY: True}

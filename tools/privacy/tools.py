@@ -26,7 +26,7 @@ async def forget_conversation(tool_context: ToolContext) -> dict[str, Any]:
     """
     turn, ledger = confirmation.turn_of(tool_context.get_invocation_context()), research().ledger
     try:
-        marks = await confirmation.show(ledger, turn, [turn.question(turn.session, Action.FORGET)])
+        marks = await confirmation.record_shown(ledger, turn, [turn.question(turn.session, Action.FORGET)])
     except DATABASE_ERRORS as error:
         return {"error": f"{describe_database_error(error)}; nothing was deleted"}
     say_after(tool_context, QUESTION, marks)

@@ -62,14 +62,14 @@ class ResearchSettings(BaseModel):
         user: str,
         session: str,
         inputs: Sequence[dict[str, Any]] = (),
-        most: bool = False,
+        use_max: bool = False,
         plan: bool = False,
         title: str = "",
     ) -> Order:
         """Builds the order for a brief.
 
         Args:
-            most: whether to use `max_agent`, if there is one.
+            use_max: whether to use `max_agent`, if there is one.
             plan: whether the run needs an approved plan first, even if `plan_first` is false.
         """
         options: dict[str, Any] = {
@@ -78,7 +78,7 @@ class ResearchSettings(BaseModel):
         }
         if plan or self.plan_first:
             options["collaborative_planning"] = True
-        agent = self.max_agent if most and self.max_agent else self.agent
+        agent = self.max_agent if use_max and self.max_agent else self.agent
         inputs = tuple(inputs)
         return Order(brief=brief, user=user, session=session, agent=agent, options=options, inputs=inputs, title=title)
 

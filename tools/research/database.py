@@ -16,7 +16,7 @@ from sqlalchemy.exc import DBAPIError, ProgrammingError, SQLAlchemyError, Statem
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 from sqlalchemy.pool import NullPool
 
-from tools.database_url import DatabaseUrl, parse_database_url, shown
+from tools.database_url import DatabaseUrl, parse_database_url, redacted_url
 from tools.errors import DeskError
 from tools.research.migrations import LATEST, migrate
 from tools.settings import SettingsError
@@ -103,7 +103,7 @@ class Database:
                 raise _unusable(self.url, error) from error
             if version > LATEST:
                 raise LedgerError(
-                    f"the ledger {shown(self.url)} has version {version} and this program knows versions up to "
+                    f"the ledger {redacted_url(self.url)} has version {version} and this program knows versions up to "
                     f"{LATEST}: update the program, or name another database in DESK_DATABASE_URL"
                 )
             self._ready = True
@@ -142,15 +142,15 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     sqlite = url.get_backend_name() == "sqlite"
     # A SQLite connection belongs to an event loop, so none is kept. `pool_pre_ping` replaces dead server connections.
     pool: dict[str, Any] = {"poolclass": NullPool} if sqlite else {"pool_pre_ping": True, **POOL}
-    patience = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
+    timeouts = {"timeout": 30} if sqlite else {"timeout": 30, "command_timeout": 30}
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
         # Error texts are logged, so they must not have parameters, which may be briefs and messages.
-        engine = create_async_engine(url, connect_args=arguments | patience, hide_parameters=True, **pool)
+        engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
-            f"the ledger {shown(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"
+            f"the ledger {redacted_url(url)} needs the package {error.name}: pip install 'research-desk[postgres]'"
         ) from error
     except (SQLAlchemyError, OSError, ValueError) as error:
         raise _unusable(url, error) from error
@@ -161,14 +161,16 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
 
 def _read_any_text(connection: Any, _: object) -> None:
     """Replaces bytes that are not UTF-8: SQLite's driver would refuse all rows of the result."""
-    connection.driver_connection.text_factory = readable
+    connection.driver_connection.text_factory = decode_utf8
 
 
-def readable(text: bytes) -> str:
+def decode_utf8(text: bytes) -> str:
     """Decodes a text of SQLite; replaces bytes that are not UTF-8."""
     return text.decode("utf-8", "replace")
 
 
 def _unusable(url: URL, error: Exception) -> LedgerError:
     reason = str(getattr(error, "orig", None) or error) or type(error).__name__
-    return LedgerError(f"the ledger {shown(url)} cannot be opened ({reason.splitlines()[0]}): {HINTS[url.drivername]}")
+    return LedgerError(
+        f"the ledger {redacted_url(url)} cannot be opened ({reason.splitlines()[0]}): {HINTS[url.drivername]}"
+    )

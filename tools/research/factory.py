@@ -10,7 +10,6 @@ from weakref import WeakKeyDictionary
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
 from tools.research.config import load_research_settings
-from tools.research.job import DAY
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
@@ -31,8 +30,8 @@ def research() -> Research:
         _services[loop] = Research(
             Ledger(settings.ledger_url),
             client,
-            server=backend.server,
-            retention=settings.retention_days * DAY,
+            server=backend.server_name,
+            retention_s=settings.retention_s,
             may_start=lambda: load_research_settings(load_settings().config).store,
         )
     return _services[loop]

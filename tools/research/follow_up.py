@@ -27,7 +27,7 @@ class UnknownModel(ApiError):
         self.status = error.status
 
 
-async def ask(
+async def ask_about_report(
     ledger: Ledger, client: InteractionsClient, job: Job, report: Report, question: str, model: str, session: str = ""
 ) -> Report:
     """Asks a model about a job's report, saves the answer with the job, and returns it.

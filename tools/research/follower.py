@@ -15,8 +15,8 @@ from dataclasses import dataclass
 
 from tools.interactions.client import ApiError, InteractionsClient, NotFound, Refused
 from tools.interactions.resources import Event, Resource
-from tools.research.job import OUTCOMES
-from tools.research.timeouts import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimeouts
+from tools.research.job import STATE_OF_STATUS
+from tools.research.timings import MAX_NOT_FOUND, REOPEN_AFTER_S, ResearchTimings
 
 
 @dataclass(frozen=True)
@@ -73,20 +73,20 @@ class Follower:
         interaction_id: str,
         *,
         cursor: str | None = None,
-        timeouts: ResearchTimeouts | None = None,
+        timings: ResearchTimings | None = None,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
         jitter: Callable[[], float] = random.random,
-        attached: Callable[[], None] = lambda: None,
-        ending: AbstractAsyncContextManager[object] | None = None,
+        on_attach: Callable[[], None] = lambda: None,
+        finalize_limit: AbstractAsyncContextManager[object] | None = None,
     ) -> None:
         """Args:
-        attached: called when a stream other than the create request's own is opened.
-        ending: entered while an interaction is read and, if it has ended, handled. Limits memory: a thousand may
-            end at the same time.
+        on_attach: called when a stream other than the create request's own is opened.
+        finalize_limit: entered while an interaction is read and, if it has ended, handled. Limits memory, because a
+            thousand may end at the same time.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
-        self._timeouts, self._sleep, self._jitter = timeouts or ResearchTimeouts(), sleep, jitter
-        self._attached, self._ending = attached, ending or nullcontext()
+        self._timings, self._sleep, self._jitter = timings or ResearchTimings(), sleep, jitter
+        self._on_attach, self._finalize_limit = on_attach, finalize_limit or nullcontext()
         self._seen: set[str] = set()
         self._quiet = 0.0  # seconds waited since the last news
         self._retry_after = 0.0  # seconds that the server asked to wait before the next stream
@@ -100,7 +100,7 @@ class Follower:
         Args:
             stream: the create request's own stream, if it is still open; else the follower opens one.
         """
-        fruitless, wait = 0, self._timeouts.first_poll_s  # fruitless: streams in a row without news
+        fruitless, wait = 0, self._timings.first_poll_s  # fruitless: streams in a row without news
         while True:
             news, self._retry_after = False, 0.0
             if fruitless < 2:
@@ -117,20 +117,20 @@ class Follower:
                 if isinstance(found, Ended | Stalled | Unreachable):
                     return
             if fruitless == 2:  # streaming does not work (any more): poll with backoff
-                wait = min(wait * 2, self._timeouts.max_poll_s)
+                wait = min(wait * 2, self._timings.max_poll_s)
             elif not news:
                 yield Warned("the connection broke; the research goes on, attaching again")
             await self._pause(REOPEN_AFTER_S if news else wait, at_least=self._retry_after)
 
     def _attach(self) -> AsyncGenerator[Event, None]:
-        self._attached()
+        self._on_attach()
         return self._client.stream(self._id, self._cursor)
 
     async def _events(self, stream: AsyncGenerator[Event, None]) -> AsyncGenerator[EventReceived, None]:
         """Yields new events until the stream ends, breaks or times out; the caller treats all three alike."""
         try:
             while True:
-                async with asyncio.timeout(self._timeouts.silence_timeout_s):
+                async with asyncio.timeout(self._timings.silence_timeout_s):
                     event = await anext(stream)
                 event_id = event.get("event_id")
                 if event_id in self._seen:
@@ -145,20 +145,20 @@ class Follower:
         except ApiError as error:
             self._retry_after = error.retry_after or 0.0
         except TimeoutError:
-            self._quiet += self._timeouts.silence_timeout_s
+            self._quiet += self._timings.silence_timeout_s
         finally:
             await stream.aclose()
 
     async def _read(self) -> AsyncIterator[Polled | Warned | Ended | Stalled | Unreachable]:
         """Reads the interaction, with retries."""
-        wait, gone, now = self._timeouts.first_poll_s, 0, asyncio.get_running_loop().time
+        wait, gone, now = self._timings.first_poll_s, 0, asyncio.get_running_loop().time
         while True:
             began = now()
             try:
-                async with self._ending:
+                async with self._finalize_limit:
                     began = now()
                     resource = await self._client.get(self._id)
-                    if resource["status"] in OUTCOMES:
+                    if resource["status"] in STATE_OF_STATUS:
                         yield Ended(await self._with_usage(resource))
                         return
                 break
@@ -168,17 +168,17 @@ class Follower:
                 if isinstance(error, Refused) or gone == MAX_NOT_FOUND:
                     yield Unreachable(error)
                     return
-                if self._quiet >= self._timeouts.stall_after_s:
+                if self._quiet >= self._timings.stall_after_s:
                     yield Stalled(None, self._quiet)
                     return
                 yield Warned("the server cannot be read; the research goes on, trying again")
                 await self._pause(wait, at_least=error.retry_after or 0)
-                wait = min(wait * 2, self._timeouts.max_poll_s)
+                wait = min(wait * 2, self._timings.max_poll_s)
         read = (resource["status"], resource.get("updated"), len(resource.get("steps", ())))
         if read != self._last_read and self._last_read is not None:
             self._quiet = 0.0
         self._last_read = read
-        if self._quiet >= self._timeouts.stall_after_s:
+        if self._quiet >= self._timings.stall_after_s:
             yield Stalled(resource, self._quiet)
         else:
             yield Polled(resource)
@@ -188,7 +188,7 @@ class Follower:
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break
-            await self._sleep(self._timeouts.first_poll_s * 2**attempt)
+            await self._sleep(self._timings.first_poll_s * 2**attempt)
             try:
                 resource = await self._client.get(self._id)
             except ApiError:
@@ -196,6 +196,6 @@ class Follower:
         return resource
 
     async def _pause(self, seconds: float, at_least: float = 0) -> None:
-        seconds = max(min(at_least, self._timeouts.max_wait_s), seconds * (0.75 + 0.5 * self._jitter()))
+        seconds = max(min(at_least, self._timings.max_wait_s), seconds * (0.75 + 0.5 * self._jitter()))
         self._quiet += seconds
         await self._sleep(seconds)

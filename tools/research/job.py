@@ -38,15 +38,13 @@ class State(StrEnum):
     """The server no longer has the interaction."""
 
 
-DAY = 86_400.0
-"""A day in seconds."""
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
 HAS_INTERACTION = frozenset({State.RUNNING, State.STALLED})
 """States in which there is an interaction to follow."""
 ACTIVE = HAS_INTERACTION | {State.INTENDED, State.STARTING}
 """States in which a worker has something to do."""
 
-OUTCOMES: Mapping[str, State] = {
+STATE_OF_STATUS: Mapping[str, State] = {
     "completed": State.COMPLETED,
     "failed": State.FAILED,
     "cancelled": State.CANCELLED,
@@ -87,7 +85,7 @@ class Order:
     """Documents and pictures sent with the brief, as API content: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
     server: str = ""
-    """Name of the server that runs the order (see `tools.interactions.backend.server`); no other server has the run."""
+    """Name of the server that runs the order (`tools.interactions.backend.server_name`); no other has the run."""
     base: str = ""
     """Id of the job that this order builds on; empty: none."""
     previous: str = ""
@@ -181,14 +179,14 @@ class Job:
         return self.state not in TERMINAL and self.state is not State.START_UNKNOWN
 
     @property
-    def came_to_nothing(self) -> bool:
+    def ended_before_start(self) -> bool:
         """Whether the job ended and nothing was started for it, so that the same order makes a new job."""
         if self.state is State.CANCELLED:
             return not self.interactions and not self.may_run
         return self.state is State.FAILED and not self.interaction_id
 
     @property
-    def is_repeated_by_joining(self) -> bool:
+    def reused_on_repeat(self) -> bool:
         """Whether an order to repeat the run returns this job: it waits for approval, or is active and not stalled."""
         return self.state in (ACTIVE - {State.STALLED}) | {State.AWAITING_APPROVAL}
 
@@ -222,15 +220,15 @@ class Job:
         answers = (id_ for answer in self.follow_ups for id_ in (answer.interaction_id, *answer.earlier))
         return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers) if id_))
 
-    def kept_until(self, retention: float) -> float | None:
+    def kept_until(self, retention_s: float) -> float | None:
         """Returns when the server deletes the report or plan, in epoch seconds; None if it has neither.
 
         Args:
-            retention: seconds for which the server keeps interactions.
+            retention_s: seconds for which the server keeps interactions.
         """
         if not self.interaction_id and not self.plan:
             return None
-        return (self.started or self.created) + retention
+        return (self.started or self.created) + retention_s
 
     @property
     def seconds(self) -> float | None:

@@ -38,7 +38,7 @@ class Leases:
         The event is also set if this process was suspended for longer than the lease and another process took the job.
         Yields None if another process holds the lease, or the job needs no work.
         """
-        if not await self._ledger.lease(job_id, self.owner, self._clock(), self._seconds):
+        if not await self._ledger.take_lease(job_id, self.owner, self._clock(), self._seconds):
             yield None
             return
         lost = self._lost[job_id] = asyncio.Event()
@@ -61,7 +61,7 @@ class Leases:
             await asyncio.sleep(self._seconds / 3)
             held = dict(self._lost)
             try:
-                kept = await self._ledger.renew(self.owner, self._clock(), self._seconds)
+                kept = await self._ledger.renew_leases(self.owner, self._clock(), self._seconds)
                 valid = now() + self._seconds
             except DATABASE_ERRORS as error:
                 log.warning("leases on %d jobs could not be renewed: %s", len(held), error)

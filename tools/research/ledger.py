@@ -101,7 +101,7 @@ class Ledger:
         return await self._first(JOBS.c.id == job_id)
 
     @shielded
-    async def of_interaction(self, interaction_id: str) -> Job | None:
+    async def find_by_interaction(self, interaction_id: str) -> Job | None:
         """Returns the job whose current interaction has that id; None if there is no such job."""
         query = select(*JOB_COLUMNS).where(JOBS.c.interaction_id == interaction_id)
         async with self._database.begin() as connection:
@@ -173,7 +173,7 @@ class Ledger:
         return job_of(row) if row else None
 
     @shielded
-    async def agree(
+    async def approve(
         self, job: Job, now: float, check: Check | None, yes: Yes | None = None, **values: Any
     ) -> Job | None:
         """Moves an answered job from AWAITING_APPROVAL to INTENDED, if its brief, options and plan are unchanged.
@@ -226,7 +226,7 @@ class Ledger:
         return job_of(row) if row else None
 
     @shielded
-    async def begin(self, job: Job, now: float) -> Job | None:
+    async def mark_starting(self, job: Job, now: float) -> Job | None:
         """Marks a job as STARTING and records what its create may cost, in one transaction.
 
         A job that was approved more than `LIMIT_PERIOD_S` ago has to be approved again, since the limits ignore it.
@@ -244,7 +244,7 @@ class Ledger:
         return job_of(row)
 
     @shielded
-    async def spend(self, job: Job, entry: Spending, check: Check | None) -> None:
+    async def record_spending(self, job: Job, entry: Spending, check: Check | None) -> None:
         """Records the cost of a question to a model, which changes no job.
 
         Args:
@@ -274,7 +274,7 @@ class Ledger:
         return found
 
     @shielded
-    async def ask(self, question: Question) -> None:
+    async def save_question(self, question: Question) -> None:
         """Writes a question; it replaces an earlier one about the same subject."""
         async with self._database.write() as connection:
             await write_question(connection, question)
@@ -286,7 +286,7 @@ class Ledger:
             return await read_questions(connection, user, session, subject)
 
     @shielded
-    async def use(self, yes: Yes) -> None:
+    async def use_yes(self, yes: Yes) -> None:
         """Uses up a yes and deletes its question.
 
         Raises:
@@ -296,7 +296,7 @@ class Ledger:
             await use_yes(connection, yes)
 
     @shielded
-    async def withdraw(self, user: str, session: str, subject: str | None = None) -> None:
+    async def withdraw_questions(self, user: str, session: str, subject: str | None = None) -> None:
         """Deletes a conversation's question about a subject, or all its questions."""
         async with self._database.write() as connection:
             await delete_questions(connection, user, session, subject)
@@ -309,12 +309,12 @@ class Ledger:
         """
         return await self._change_answers(job_id, lambda answers: [*answers, answer])
 
-    async def drop_answers(self, job_id: str, session: str) -> Job | None:
+    async def delete_answers(self, job_id: str, session: str) -> Job | None:
         """Deletes a job's answers to questions of one conversation. Returns the job, or none if it does not exist."""
         return await self._change_answers(job_id, lambda answers: [a for a in answers if a.session != session])
 
     @shielded
-    async def drop_tasks(self, user: str, session: str) -> int:
+    async def delete_tasks(self, user: str, session: str) -> int:
         """Deletes the A2A tasks of a conversation (`tools/server/a2a.py`); returns how many."""
         async with self._database.write() as connection:
             of_session = and_(TASKS.c.owner == user, TASKS.c.context_id == session)
@@ -376,7 +376,7 @@ class Ledger:
             await connection.execute(delete(JOBS).where(JOBS.c.id == job_id))
 
     @shielded
-    async def by_state(self) -> dict[State, int]:
+    async def count_by_state(self) -> dict[State, int]:
         """Returns the number of jobs in each state, of all users and servers."""
         query = select(JOBS.c.state, func.count()).where(JOBS.c.state.in_(list(State))).group_by(JOBS.c.state)
         async with self._database.begin() as connection:
@@ -384,7 +384,7 @@ class Ledger:
         return {state: counts.get(state, 0) for state in State}
 
     @shielded
-    async def lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
+    async def take_lease(self, job_id: str, owner: str, now: float, seconds: float) -> bool:
         """Takes or renews the lease on a job.
 
         Returns:
@@ -393,7 +393,7 @@ class Ledger:
         free = and_(
             JOBS.c.id == job_id,
             JOBS.c.state.in_(list(ACTIVE)),
-            or_(JOBS.c.owner == owner, _abandoned(now)),
+            or_(JOBS.c.owner == owner, _unleased(now)),
         )
         query = update(JOBS).where(free).values(owner=owner, lease_until=now + seconds)
         async with self._database.begin() as connection:
@@ -403,7 +403,7 @@ class Ledger:
             return bool((await connection.execute(query)).rowcount == 1)
 
     @shielded
-    async def renew(self, owner: str, now: float, seconds: float) -> set[str]:
+    async def renew_leases(self, owner: str, now: float, seconds: float) -> set[str]:
         """Renews all leases of an owner; returns the ids of active jobs that it still holds."""
         theirs = and_(JOBS.c.state.in_(list(ACTIVE)), JOBS.c.owner == owner)
         query = update(JOBS).where(theirs).values(lease_until=now + seconds).returning(JOBS.c.id)
@@ -418,9 +418,9 @@ class Ledger:
             await connection.execute(query.values(owner=None, lease_until=None))
 
     @shielded
-    async def abandoned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
+    async def find_orphaned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
         """Returns a server's jobs in these states, without a valid lease and unchanged since `before`, oldest first."""
-        query = select(*JOB_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _abandoned(now))
+        query = select(*JOB_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _unleased(now))
         async with self._database.begin() as connection:
             jobs = self._readable(await connection.execute(query.order_by(JOBS.c.created)))
             return [job for job in jobs if job.order.server == server]  # reading a row normalizes the name
@@ -446,7 +446,7 @@ class Ledger:
                     log.warning("%s", error)
 
 
-def _abandoned(now: float) -> ColumnElement[bool]:
+def _unleased(now: float) -> ColumnElement[bool]:
     return or_(JOBS.c.owner.is_(None), JOBS.c.lease_until < now)
 
 

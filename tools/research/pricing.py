@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
-COSTS: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
+COSTS_USD: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0), "deep-research": (1.0, 3.0)}
 """Lowest and highest price of a run in USD, by prefix of the agent's name (Google's published estimates, 2026)."""
-QUESTION_COST = 0.1
+QUESTION_COST_USD = 0.1
 """Assumed price of a question about a report, in USD: no price is published for questions that continue a run."""
-MINUTES = (5, 20)
+RUN_MINUTES = (5, 20)
 """Usual duration of a run in minutes, from and to; at most 60 (Google's documentation of Deep Research, 2026)."""
 
 
 def cost_of(agent: str) -> tuple[float, float]:
     """Lowest and highest price of a run of this agent in USD; for an unknown agent, the highest known prices."""
-    return next((cost for name, cost in COSTS.items() if agent.startswith(name)), max(COSTS.values()))
+    return next((cost for name, cost in COSTS_USD.items() if agent.startswith(name)), max(COSTS_USD.values()))

@@ -35,7 +35,7 @@ class LimitReached(DeskError):
     """The user may not start this now. The message says which limit, and what to do."""
 
 
-def within_day(limits: Quotas, entry: Spending) -> Check:
+def budget_check(limits: Quotas, entry: Spending) -> Check:
     """Returns a check of `usd_per_day`, and of no other limit."""
 
     def check(used: Used) -> None:
@@ -48,9 +48,9 @@ def within_day(limits: Quotas, entry: Spending) -> Check:
     return check
 
 
-def within(limits: Quotas, job: Job) -> Check:
+def quota_check(limits: Quotas, job: Job) -> Check:
     """Returns a check of all limits for a job's next create request."""
-    affordable = within_day(limits, spending_of(job, job.created))
+    affordable = budget_check(limits, spending_of(job, job.created))
     plans = job.kind is not Kind.RUN
 
     def check(used: Used) -> None:

@@ -87,8 +87,8 @@ def spending_of_row(values: Mapping[Any, Any]) -> Spending:
         ValueError: the row is not a valid entry.
     """
     time, estimate = values["time"], values["estimate"]
-    for name, number, most in (("time", time, LATEST_TIME), ("estimate", estimate, HIGHEST_COST)):
-        if not isinstance(number, float | int) or not 0 <= number <= most:
+    for name, number, maximum in (("time", time, MAX_TIME_S), ("estimate", estimate, MAX_COST_USD)):
+        if not isinstance(number, float | int) or not 0 <= number <= maximum:
             raise ValueError(f"`{name}` is not a valid number")
     texts = {name: str(values[name]) for name in ("user", "job", "agent", "server")}
     usage = _data(values, "usage", dict)
@@ -111,8 +111,8 @@ def _job(values: Mapping[Any, Any]) -> Job:
     for name, (kinds, words) in _KINDS.items():
         if not isinstance(values[name], kinds):
             raise ValueError(f"`{name}` is not {words}")
-    for name, most in _MOST.items():
-        if (number := values[name]) is not None and not 0 <= number <= most:  # also rejects NaN
+    for name, maximum in _MAX_VALUES.items():
+        if (number := values[name]) is not None and not 0 <= number <= maximum:  # also rejects NaN
             raise ValueError(f"`{name}` is {number}, out of bounds")
     if (state := values["state"]) not in _STATES:
         raise ValueError(f"`state` is {state[:40]!r}, which is not known here")
@@ -167,9 +167,9 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
 }
 """Types of the columns, and their names in errors. They are checked, because SQLite stores values of any type."""
 _STATES = frozenset(map(str, State))
-LATEST_TIME, HIGHEST_COST = 1e11, 1e6
+MAX_TIME_S, MAX_COST_USD = 1e11, 1e6
 """Highest valid time (seconds since the epoch, the year 5138) and highest valid price (USD)."""
-_MOST = {**dict.fromkeys(("created", "updated", "finished", "started"), LATEST_TIME), "cost": HIGHEST_COST}
+_MAX_VALUES = {**dict.fromkeys(("created", "updated", "finished", "started"), MAX_TIME_S), "cost": MAX_COST_USD}
 _FIELDS: Mapping[type, Mapping[str, type]] = {
     Plan: {"text": str, "interaction_id": str, "reply": str, "approved": bool, "earlier": list},
     FollowUpAnswer: {"question": str, "text": str, "interaction_id": str, "earlier": list, "session": str},

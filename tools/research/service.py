@@ -20,24 +20,24 @@ from tools.interactions.citations import replace_urls
 from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
-from tools.research.follow_up import ask
-from tools.research.job import ACTIVE, DAY, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Order, Plan, State, new_job
+from tools.research.follow_up import ask_about_report
+from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Order, Plan, State, new_job
 from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
-from tools.research.quotas import Quotas, within, within_day
+from tools.research.quotas import Quotas, budget_check, quota_check
 from tools.research.report.reading import Report, from_json, to_json
 from tools.research.report.redirect_links import resolve
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment
-from tools.research.timeouts import ResearchTimeouts
+from tools.research.timings import ResearchTimings
 from tools.research.worker import Worker
-from tools.settings import RETENTION_DAYS
+from tools.settings import DAY_S, RETENTION_DAYS
 
 log = logging.getLogger(__name__)
 
-HOUR = 3_600.0
+HOUR_S = 3_600.0
 ORPHAN_AFTER_S = 15.0
 """Seconds after which an unsent order without a lease counts as orphaned."""
 WATCH_GRACE_S = 10.0
@@ -52,22 +52,22 @@ class Research:
         ledger: Ledger,
         client: InteractionsClient,
         *,
-        timeouts: ResearchTimeouts | None = None,
+        timings: ResearchTimings | None = None,
         server: Callable[[], str] = lambda: "",
-        retention: float = RETENTION_DAYS * DAY,
+        retention_s: float = RETENTION_DAYS * DAY_S,
         may_start: Callable[[], bool] = lambda: True,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
         """Args:
         server: the name of the server that `client` talks to, see `Order.server`.
-        retention: seconds for which that server keeps interactions.
+        retention_s: seconds for which that server keeps interactions.
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
         """
         self.ledger = ledger
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
-        self._timeouts, self._retention, self._may_start = timeouts or ResearchTimeouts(), retention, may_start
-        self._worker = Worker(ledger, client, self._timeouts, clock, sleep)
+        self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
+        self._worker = Worker(ledger, client, self._timings, clock, sleep)
         self._tasks = JobTasks(self._worker.work)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
@@ -86,7 +86,7 @@ class Research:
         """
         order = replace(order, server=self._data.server)
         newest = await self.latest_attempt(order)
-        if newest and not newest.came_to_nothing:
+        if newest and not newest.ended_before_start:
             if newest.state is State.AWAITING_APPROVAL and newest.plan is None:  # the new order may ask for a plan
                 order = replace(newest.order, options=order.options)
                 newest = await self.ledger.rewrite(newest, self._clock(), order) or newest
@@ -122,7 +122,7 @@ class Research:
         order = replace(newest.order, session=session or job.order.session, server=self._data.server)
         last = await self.latest_attempt(order)
         for known in (newest, last):
-            if known and known.is_repeated_by_joining:
+            if known and known.reused_on_repeat:
                 return known
         order = replace(order, attempt=last.order.attempt + 1 if last else 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # keep the approved plan
@@ -139,9 +139,9 @@ class Research:
     async def _add(
         self, order: Order, limits: Quotas | None, state: State, plan: Plan | None = None
     ) -> tuple[Job, bool]:
-        with telemetry.ordering() as trace:
+        with telemetry.order_span() as trace:
             job = replace(new_job(order, self._clock(), state), plan=plan, trace=trace)
-            job, new = await self.ledger.add(job, within(limits, job) if limits else None)
+            job, new = await self.ledger.add(job, quota_check(limits, job) if limits else None)
             telemetry.annotate(job, new)
         await self._ensure(job.id)
         return job, new
@@ -160,7 +160,7 @@ class Research:
         plan = job.plan and replace(job.plan, reply="Go ahead.", approved=True)
         return await self._reply(job, plan, limits, yes)
 
-    async def revise(self, job_id: str, words: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
+    async def revise(self, job_id: str, changes: str, *, limits: Quotas | None = None, yes: Yes | None = None) -> Job:
         """Asks for another plan, which costs a planning run.
 
         Args:
@@ -174,7 +174,7 @@ class Research:
         job = await self.job(job_id)
         if job.plan is None:
             raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state}")
-        return await self._reply(job, replace(job.plan, reply=words), limits, yes)
+        return await self._reply(job, replace(job.plan, reply=changes), limits, yes)
 
     async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
         """Replaces the brief of a job that waits for approval of its price and was not sent yet.
@@ -195,14 +195,14 @@ class Research:
             raise NotConfirmed(f"{job.id} has changed since it was shown: it needs a new yes")
         values: dict[str, Any] = {"interaction_id": None, "cursor": None} if plan else {}
         if job.state is State.AWAITING_APPROVAL:
-            check = within(limits, replace(job, plan=plan)) if limits else None
-            await self.ledger.agree(job, self._clock(), check, yes, plan=plan, **values)
+            check = quota_check(limits, replace(job, plan=plan)) if limits else None
+            await self.ledger.approve(job, self._clock(), check, yes, plan=plan, **values)
         return await self.job(job.id)
 
     async def follow_up(
         self, job_id: str, question: str, model: str, session: str = "", *, limits: Quotas | None = None
     ) -> Report:
-        """Asks a model a question about a finished run and returns its answer; see `follow_up.ask`.
+        """Asks a model a question about a finished run and returns its answer; see `ask_about_report`.
 
         Raises:
             UnknownJob, NotFinished: there is no such report.
@@ -213,8 +213,8 @@ class Research:
         job, report = await self._finished(job_id, "to ask about")
         self._data.check(job)
         entry = spending_of_question(job, model, self._clock())
-        await self.ledger.spend(job, entry, within_day(limits, entry) if limits else None)
-        asking = asyncio.create_task(ask(self.ledger, self._client, job, report, question, model, session))
+        await self.ledger.record_spending(job, entry, budget_check(limits, entry) if limits else None)
+        asking = asyncio.create_task(ask_about_report(self.ledger, self._client, job, report, question, model, session))
         self._asking.add(asking)  # runs on if the caller is cancelled: an unrecorded answer cannot be deleted later
         asking.add_done_callback(self._asking.discard)
         return await asyncio.shield(asking)
@@ -234,11 +234,11 @@ class Research:
             await self.ledger.change(job_id, TERMINAL, self._clock(), report=to_json(report))
         return report
 
-    async def forget(self, job_id: str, *, insist: bool = False) -> list[str]:
+    async def forget(self, job_id: str, *, force: bool = False) -> list[str]:
         """Cancels a job and deletes its data, at the server first.
 
         Args:
-            insist: whether to delete the job here even if a server keeps some of its data.
+            force: whether to delete the job here even if a server keeps some of its data.
 
         Returns:
             A receipt: one line for each thing that was deleted or that a server still has.
@@ -248,10 +248,10 @@ class Research:
             NotDeleted: the server refused to delete some interactions; the job is kept for a retry.
         """
         job = await self.cancel(job_id)
-        if job.interactions and not insist:
+        if job.interactions and not force:
             self._data.check(job)
         deleted, left = await self._data.delete(job)
-        if left and not insist:
+        if left and not force:
             raise NotDeleted(
                 f"{job_id} is kept here, since not all of it was deleted at the server: {'; '.join(left)}. Try again,"
                 f" or delete it here all the same: desk forget {job_id} --force"
@@ -270,19 +270,19 @@ class Research:
             The resumed jobs.
         """
         now, server = self._clock(), self._data.server
-        orphans = await self.ledger.abandoned(server, now, {State.STARTING, State.RUNNING}, now)
+        orphans = await self.ledger.find_orphaned(server, now, {State.STARTING, State.RUNNING}, now)
         if self._may_start():
-            unsent = await self.ledger.abandoned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
-            orphans += [job for job in unsent if job.updated > now - HOUR]
+            unsent = await self.ledger.find_orphaned(server, now, {State.INTENDED}, now - ORPHAN_AFTER_S)
+            orphans += [job for job in unsent if job.updated > now - HOUR_S]
         for job in orphans:
             await self._ensure(job.id)
-        for job in await self.ledger.abandoned(server, now, {State.STALLED}, now - HOUR):
+        for job in await self.ledger.find_orphaned(server, now, {State.STALLED}, now - HOUR_S):
             resource = await self._data.read(job.interaction_id or "")
-            if resource.get("status") in OUTCOMES:
+            if resource.get("status") in STATE_OF_STATUS:
                 await self._worker.finish(job, resource)
             else:
                 await self.ledger.change(job.id, {State.STALLED}, now, state=State.STALLED)
-        for job in await self.ledger.abandoned(server, now, {State.AWAITING_APPROVAL}, now):
+        for job in await self.ledger.find_orphaned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
 
@@ -292,7 +292,7 @@ class Research:
         Returns:
             Whether the job was resumed.
         """
-        job = await self.ledger.of_interaction(interaction_id)
+        job = await self.ledger.find_by_interaction(interaction_id)
         if job is None or job.state not in HAS_INTERACTION or job.order.server != self._data.server:
             return False
         await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
@@ -300,8 +300,8 @@ class Research:
         return True
 
     def _warn(self, job: Job, now: float) -> None:
-        until = job.kept_until(self._retention)
-        if job.plan and until and now >= until - self._retention / 10 and job.plan.interaction_id not in self._warned:
+        until = job.kept_until(self._retention_s)
+        if job.plan and until and now >= until - self._retention_s / 10 and job.plan.interaction_id not in self._warned:
             self._warned.add(job.plan.interaction_id)
             log.warning("%s waits for a yes to its plan, which the server keeps until %s", job.id, moment(until))
 
@@ -372,7 +372,7 @@ class Research:
             elif job.state in HAS_INTERACTION and job.interaction_id:
                 resource, error = await self._data.cancel(job.interaction_id)
                 may_run = bool(error)
-                if resource.get("status") in OUTCOMES.keys() - {"cancelled"}:  # it ended before the cancel
+                if resource.get("status") in STATE_OF_STATUS.keys() - {"cancelled"}:  # it ended before the cancel
                     await self._worker.finish(job, resource)
                     continue
             now = self._clock()
@@ -384,7 +384,7 @@ class Research:
     async def close(self) -> None:
         """Waits for answers of models, stops following and closes the ledger. Jobs continue at the server."""
         if self._asking:
-            await asyncio.wait(self._asking, timeout=self._timeouts.create_timeout_s)
+            await asyncio.wait(self._asking, timeout=self._timings.create_timeout_s)
         await self._tasks.stop_all()
         await self.ledger.close()
 

@@ -10,7 +10,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from tools.research.job import Job, Kind
-from tools.research.pricing import QUESTION_COST, cost_of
+from tools.research.pricing import QUESTION_COST_USD, cost_of
 
 
 @dataclass(frozen=True)
@@ -57,4 +57,4 @@ def spending_of(job: Job, now: float) -> Spending:
 
 def spending_of_question(job: Job, model: str, now: float) -> Spending:
     """Builds the entry for a question about a report."""
-    return Spending(now, job.order.user, job.id, Kind.QUESTION, model, QUESTION_COST, server=job.order.server)
+    return Spending(now, job.order.user, job.id, Kind.QUESTION, model, QUESTION_COST_USD, server=job.order.server)

@@ -10,7 +10,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.job import ACTIVE, Job, Kind, State
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S
-from tools.research.rows import HIGHEST_COST, LATEST_TIME
+from tools.research.rows import MAX_COST_USD, MAX_TIME_S
 from tools.research.spending import Spending, Used
 from tools.research.tables import JOBS, SPENDING
 
@@ -43,21 +43,21 @@ async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
     mine = and_(
         JOBS.c.user == user,
         JOBS.c.id != job.id,
-        JOBS.c.created.between(0, LATEST_TIME),
-        JOBS.c.cost.between(0, HIGHEST_COST),
+        JOBS.c.created.between(0, MAX_TIME_S),
+        JOBS.c.cost.between(0, MAX_COST_USD),
     )
-    recent = JOBS.c.updated.between(now - STILL_RUNS_S, LATEST_TIME)
+    recent = JOBS.c.updated.between(now - STILL_RUNS_S, MAX_TIME_S)
     under_way = or_(
         JOBS.c.state.in_(list(ACTIVE)),
         and_(or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1), recent),
     )
-    unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - LIMIT_PERIOD_S, LATEST_TIME))
-    deleted = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, LATEST_TIME))
+    unsent = and_(JOBS.c.state == State.INTENDED, JOBS.c.updated.between(now - LIMIT_PERIOD_S, MAX_TIME_S))
+    deleted = and_(SPENDING.c.user == user, SPENDING.c.may_run_until.between(now, MAX_TIME_S))
     of_day = and_(
         SPENDING.c.user == user,
         SPENDING.c.refused == 0,
-        SPENDING.c.time.between(now - LIMIT_PERIOD_S, LATEST_TIME),
-        SPENDING.c.estimate.between(0, HIGHEST_COST),
+        SPENDING.c.time.between(now - LIMIT_PERIOD_S, MAX_TIME_S),
+        SPENDING.c.estimate.between(0, MAX_COST_USD),
     )
     total, create = func.coalesce(func.sum(SPENDING.c.estimate), 0.0), SPENDING.c.kind != Kind.QUESTION
     running = (await connection.execute(select(func.count()).where(mine, under_way))).scalar_one()

@@ -18,7 +18,7 @@ from opentelemetry.trace.propagation.tracecontext import TraceContextTextMapProp
 
 from tools.research.job import HAS_INTERACTION, Job
 
-NAME = "research-desk"
+SCOPE_NAME = "research-desk"
 TOKENS = {
     "total_input_tokens": "gen_ai.usage.input_tokens",
     "total_output_tokens": "gen_ai.usage.output_tokens",
@@ -26,7 +26,11 @@ TOKENS = {
 }
 """Attribute names of token counts, by the count's key in the API's `usage`."""
 
-_tracer, _meter, _w3c = trace.get_tracer(NAME), metrics.get_meter(NAME), TraceContextTextMapPropagator()
+_tracer, _meter, _w3c = (
+    trace.get_tracer(SCOPE_NAME),
+    metrics.get_meter(SCOPE_NAME),
+    TraceContextTextMapPropagator(),
+)
 # Error texts may quote contents.
 _quietly: dict[str, Any] = {"record_exception": False, "set_status_on_exception": False}
 _resumes = _meter.create_counter(
@@ -60,7 +64,7 @@ _current: ContextVar[JobSpan | None] = ContextVar("following", default=None)
 
 
 @contextmanager
-def ordering() -> Iterator[str]:
+def order_span() -> Iterator[str]:
     """Opens the span of an order and yields its `traceparent`, which is empty if tracing is off."""
     with _tracer.start_as_current_span("research.order", **_quietly) as span, _failing(span):
         carrier: dict[str, str] = {}
@@ -74,7 +78,7 @@ def annotate(job: Job, new: bool) -> None:
 
 
 @contextmanager
-def following(job: Job) -> Iterator[JobSpan]:
+def follow_span(job: Job) -> Iterator[JobSpan]:
     """Opens the span of work on a job, in the trace of its order. Links the caller's span if it is in another trace."""
     began, here = time.monotonic(), trace.get_current_span().get_span_context()
     parent = _w3c.extract({"traceparent": job.trace}) if job.trace else None
@@ -111,7 +115,7 @@ def set_events(events: int) -> None:
         work.events = events
 
 
-def stalled(job: Job) -> None:
+def record_stall(job: Job) -> None:
     """Counts a job that stalled."""
     _stalls.add(1, {"research.agent": job.order.agent})
 

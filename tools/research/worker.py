@@ -22,13 +22,13 @@ from tools.interactions.resources import Event, Resource, interaction_id_of
 from tools.research import telemetry
 from tools.research.database import DATABASE_ERRORS, refuses_value
 from tools.research.follower import Ended, EventReceived, Follower, Polled, Stalled, Unreachable, Warned
-from tools.research.job import ACTIVE, HAS_INTERACTION, OUTCOMES, TERMINAL, Job, Plan, State
+from tools.research.job import ACTIVE, HAS_INTERACTION, STATE_OF_STATUS, TERMINAL, Job, Plan, State
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.texts import report_context, stall
-from tools.research.timeouts import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimeouts
+from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
 
 log = logging.getLogger(__name__)
 
@@ -43,13 +43,13 @@ class Worker:
         self,
         ledger: Ledger,
         client: InteractionsClient,
-        timeouts: ResearchTimeouts,
+        timings: ResearchTimings,
         clock: Callable[[], float],
         sleep: Callable[[float], Awaitable[None]],
     ) -> None:
-        self._ledger, self._client, self._timeouts, self._clock, self._sleep = ledger, client, timeouts, clock, sleep
-        self.leases = Leases(ledger, clock, timeouts.lease_s)
-        self._ending = asyncio.Semaphore(FINALIZE_CONCURRENCY)
+        self._ledger, self._client, self._timings, self._clock, self._sleep = ledger, client, timings, clock, sleep
+        self.leases = Leases(ledger, clock, timings.lease_s)
+        self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
         """Works on a job until its end. While another process holds the lease, passes on what that one saves."""
@@ -95,7 +95,7 @@ class Worker:
         job = await self._ledger.get(job_id)
         if job is None:
             return
-        with telemetry.following(job):
+        with telemetry.follow_span(job):
             if job.state is State.INTENDED:
                 await self._create(job, say)
             elif job.state is State.STARTING:  # and the process that was starting it has lost the lease
@@ -112,7 +112,7 @@ class Worker:
             try:
                 stream = await asyncio.shield(sending)
             except asyncio.CancelledError:  # save the id of a started run before stopping
-                done, _ = await asyncio.wait({sending}, timeout=self._timeouts.create_timeout_s)
+                done, _ = await asyncio.wait({sending}, timeout=self._timings.create_timeout_s)
                 for task in done:
                     if not task.cancelled() and not task.exception() and (stream := task.result()):
                         await stream.aclose()
@@ -128,7 +128,7 @@ class Worker:
                 elif error.status == 404 and job.plan:
                     error = NotCreated("the server has forgotten the plan; a new one is made if it is started again")
                 wait = error.retry_after or 2.0**attempt
-                if attempt == MAX_CREATE_ATTEMPTS or not error.again or wait > MAX_RETRY_AFTER_S:
+                if attempt == MAX_CREATE_ATTEMPTS or not error.retryable or wait > MAX_RETRY_AFTER_S:
                     later = f" (try again in {wait:.0f} seconds)" if error.retry_after else ""
                     await self.end(job, State.FAILED, f"nothing was started: {error}{later}", refused=True)
                     return
@@ -160,11 +160,11 @@ class Worker:
         Raises:
             NotCreated: the server proved that it started nothing.
         """
-        if not await self._ledger.begin(job, self._clock()):
+        if not await self._ledger.mark_starting(job, self._clock()):
             return None  # cancelled meanwhile
         stream = self._client.create(request)
         uploads = sum(len(str(content.get("data", ""))) for content in job.order.inputs)
-        seconds = self._timeouts.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
+        seconds = self._timings.create_timeout_s + uploads / MIN_UPLOAD_BYTES_PER_S
         try:
             async with asyncio.timeout(seconds):
                 named, cursor = await _name(stream)
@@ -220,10 +220,10 @@ class Worker:
             self._client,
             job.interaction_id,
             cursor=job.cursor,
-            timeouts=self._timeouts,
+            timings=self._timings,
             sleep=self._sleep,
-            attached=telemetry.record_resume,
-            ending=self._ending,
+            on_attach=telemetry.record_resume,
+            finalize_limit=self._finalize_limit,
         )
         shown, events, cursor = set(await self._ledger.lines(job)), job.events, job.cursor
         async with aclosing(follower.follow(stream)) as steps:
@@ -244,7 +244,7 @@ class Worker:
                         now = self._clock()
                         why = stall(job, resource, seconds, now)
                         if await self._ledger.change(job.id, HAS_INTERACTION, now, state=State.STALLED, error=why):
-                            telemetry.stalled(job)
+                            telemetry.record_stall(job)
                     case Unreachable(error):
                         if isinstance(error, NotFound):
                             await self.end(job, State.EXPIRED, "the server no longer has this research run")
@@ -261,7 +261,7 @@ class Worker:
 
     async def finish(self, job: Job, resource: Resource) -> None:
         """Saves the result of an ended interaction: a report, a plan, or why there is neither."""
-        state = OUTCOMES[resource["status"]]
+        state = STATE_OF_STATUS[resource["status"]]
         if state is State.COMPLETED and job.request.plans:
             earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
             text = (await asyncio.to_thread(read_report, resource)).text

@@ -24,7 +24,7 @@ from tools.research.texts import state, title
 from tools.researcher import confirmation
 from tools.settings import load_settings
 
-MOST_LISTED = 20
+MAX_LISTED_RUNS = 20
 """Maximum number of a conversation's runs that the model's instruction lists."""
 
 with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
@@ -58,7 +58,7 @@ class Researcher(ResearchSettings, Agent):
         return self
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
-        from tools.researcher.showing import TurnPresenter  # imported late: its imports would slow the start
+        from tools.researcher.presenter import TurnPresenter  # imported late: its imports would slow the start
 
         seconds = load_settings().attach_seconds or self.attach_seconds
         try:
@@ -106,7 +106,7 @@ def runs_table(jobs: list[Job], deleting: set[str]) -> str:
         jobs: newest first.
         deleting: ids of the jobs that wait for a yes to their deletion.
     """
-    lines = [f"- {job.id} | {_state(job, job.id in deleting)} | {title(job)}" for job in jobs[:MOST_LISTED]]
+    lines = [f"- {job.id} | {_state(job, job.id in deleting)} | {title(job)}" for job in jobs[:MAX_LISTED_RUNS]]
     if not lines:
         return "No research run in this conversation yet."
     return "\n".join(["Research runs of this conversation (newest first):", *lines])

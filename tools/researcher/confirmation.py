@@ -22,7 +22,7 @@ from tools.research.job import JOB_ID
 from tools.research.ledger import Ledger
 from tools.research.questions import Action, NotConfirmed, Question, Yes
 
-AWAITS_INPUT = "awaits_input"
+AWAITS_INPUT_KEY = "awaits_input"
 """Metadata key of an event that asks for a yes. Its value lists the marks of the questions."""
 
 
@@ -54,7 +54,7 @@ def turn_of(context: InvocationContext) -> TurnContext:
     before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
     turns = [event.invocation_id for event in before if event.author == "user"]  # no turn starts at a change of state
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
-    marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT) or ()]
+    marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT_KEY) or ()]
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
     return TurnContext(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
 
@@ -65,7 +65,7 @@ async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Actio
     Raises:
         NotConfirmed: there is no valid yes.
     """
-    await ledger.use(await yes_to(ledger, turn, subject, action, version))
+    await ledger.use_yes(await yes_to(ledger, turn, subject, action, version))
 
 
 async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> Yes:
@@ -104,7 +104,7 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
     )
 
 
-async def show(ledger: Ledger, turn: TurnContext, questions: Iterable[Question]) -> dict[str, Any]:
+async def record_shown(ledger: Ledger, turn: TurnContext, questions: Iterable[Question]) -> dict[str, Any]:
     """Saves in the ledger that this turn shows these questions.
 
     Returns:
@@ -112,5 +112,5 @@ async def show(ledger: Ledger, turn: TurnContext, questions: Iterable[Question])
     """
     shown = [replace(question, invocation=turn.invocation) for question in questions]
     for question in shown:
-        await ledger.ask(question)
-    return {AWAITS_INPUT: [question.mark for question in shown]} if shown else {}
+        await ledger.save_question(question)
+    return {AWAITS_INPUT_KEY: [question.mark for question in shown]} if shown else {}

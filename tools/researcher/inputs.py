@@ -9,7 +9,7 @@ from typing import Any
 from google.adk.events import Event
 from google.genai import types
 
-from tools.adk.attachments import text_in
+from tools.adk.attachments import text_of_file
 from tools.interactions.media_types import media_type
 
 
@@ -30,7 +30,7 @@ def inputs_of(parts: Sequence[types.Part]) -> tuple[list[dict[str, Any]], list[s
         file = part.inline_data or part.file_data
         kind = _kind(file.mime_type if file else None)
         if part.inline_data and kind:
-            text = text_in(part)  # the same text that moderation judged
+            text = text_of_file(part)  # the same text that moderation judged
             data = base64.b64encode((part.inline_data.data or b"") if text is None else text.encode()).decode()
             inputs.append({"type": kind, "mime_type": media_type(part.inline_data.mime_type), "data": data})
         elif part.file_data and kind:

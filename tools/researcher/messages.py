@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.research.job import Job, State
-from tools.research.pricing import MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.report.rendering import inert
 from tools.research.texts import state, title
 
@@ -16,11 +16,11 @@ class NextSteps:
 
     watch: str
     cancel: str
-    again: str
+    repeat: str
 
 
-IN_CHAT = NextSteps("say “status {0}”", "say “cancel {0}”", "say “start again {0}”")
-AS_COMMANDS = NextSteps("`desk attach {0}`", "`desk cancel {0}`", "the same `desk research` command with --again")
+CHAT_STEPS = NextSteps("say “status {0}”", "say “cancel {0}”", "say “start again {0}”")
+CLI_STEPS = NextSteps("`desk attach {0}`", "`desk cancel {0}`", "the same `desk research` command with --again")
 ANSWERS = "Say **yes** to start it, **no** to drop it, or what to change."
 
 
@@ -69,14 +69,14 @@ def reminder(job: Job, deleting: bool) -> str:
     )
 
 
-def unseen(job: Job) -> str:
+def unseen_notice(job: Job) -> str:
     """Formats the line about a job whose question was not shown yet."""
     what = "The plan of research" if job.plan else "Research"
     return f"⏳ {what} `{job.id}` (“{inert(title(job))}”) waits to be looked at: say **show {job.id}**."
 
 
 def _minutes() -> str:
-    return f"{MINUTES[0]} to {MINUTES[1]} minutes"
+    return f"{RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes"
 
 
 def started(job: Job) -> str:
@@ -90,10 +90,10 @@ def started(job: Job) -> str:
     )
 
 
-def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
+def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
     """Formats the state of a job without a report, and what the person can do."""
     id_ = job.id
-    watch, cancel, again = (step.format(id_) for step in (steps.watch, steps.cancel, steps.again))
+    watch, cancel, repeat = (step.format(id_) for step in (steps.watch, steps.cancel, steps.repeat))
     match job.state:
         case State.AWAITING_APPROVAL:
             return plan(job) if job.plan else quote(job)
@@ -103,16 +103,16 @@ def outcome(job: Job, steps: NextSteps = IN_CHAT) -> str:
             return (
                 f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
                 " its id never arrived, and the API has no list of runs. Nothing was sent again."
-                f" To start it anew: {again}; it may then be paid for twice."
+                f" To start it anew: {repeat}; it may then be paid for twice."
             )
         case State.STALLED:
             return (
                 f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
-                f" To keep waiting: {watch}. Otherwise {cancel}, or {again} (which costs again)."
+                f" To keep waiting: {watch}. Otherwise {cancel}, or {repeat} (which costs again)."
             )
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""
-            hint = f" To try once more{cost}: {again}."
+            hint = f" To try once more{cost}: {repeat}."
             reason = job.error or ("" if job.state is State.CANCELLED else "no reason was given")
             return f"Research `{id_}` is {state(job)}{reason and f': {reason}'}.{hint}"
 

@@ -1,7 +1,7 @@
 """The tools that the researcher's model calls. Tools that spend money or delete data pass the gate (confirmation.py).
 
-A tool that succeeds ends the model's loop and passes a `Showing` to the agent's code, which shows it unchanged. A tool
-that refuses returns `{"error": …}`, which the model explains to the user. In both cases, no data is half written.
+A tool that succeeds ends the model's loop and passes a `Presentation` to the agent's code, which shows it unchanged. A
+tool that refuses returns `{"error": …}`, which the model explains to the user. In both cases, no data is half written.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
 from tools.research.job import Job, Order, State
-from tools.research.pricing import MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
 from tools.research.report.rendering import inert, to_chat
 from tools.research.service import WATCH_GRACE_S, Research
@@ -29,13 +29,13 @@ from tools.research.texts import state, title
 from tools.researcher import confirmation
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.messages import deletion, listing
-from tools.researcher.showing import Showing, leave
+from tools.researcher.presenter import Presentation, present
 from tools.settings import load_settings
 
 Result = dict[str, Any]
-LONGEST_BRIEF = 20_000
+MAX_BRIEF_CHARS = 20_000
 """Maximum length of a brief, in characters."""
-LONGEST_TITLE = 120
+MAX_TITLE_CHARS = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
 _NOT_REUSED = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
 """A job in one of these states is not reused when another conversation places the same order."""
@@ -108,18 +108,18 @@ async def start_research(
     content, left = inputs_of(newest_files(session.events, tool_context.user_content)) if with_files else ([], [])
     order = settings.order(
         brief,
-        title=title[:LONGEST_TITLE],
+        title=title[:MAX_TITLE_CHARS],
         user=session.user_id,
         session=session.id,
         inputs=content,
-        most=depth == "max",
+        use_max=depth == "max",
         plan=plan_first,
     )
     if builds_on:
         base = await _job(service, tool_context, builds_on)
         order = await service.with_base(base.id, order)
     if found := await _of_lost_session(service, order):
-        leave(tool_context, Showing(job=found.id))
+        present(tool_context, Presentation(job=found.id))
         return _result(found, next=_ORDERED_BEFORE)
     job, new = await service.start(order, limits=settings.limits, confirm=_asks(settings, order))
     notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
@@ -143,9 +143,9 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         try:
             lines = await service.forget(job.id)
         except BaseException:  # the yes is used up: ask again, also after a timeout
-            await service.ledger.ask(turn.question(job.id, Action.DELETE))
+            await service.ledger.save_question(turn.question(job.id, Action.DELETE))
             raise
-        leave(tool_context, Showing(say=("\n".join(f"- {line}" for line in lines),)))
+        present(tool_context, Presentation(texts=("\n".join(f"- {line}" for line in lines),)))
         return {"job": job.id, "state": "deleted"}
     if job.state is not State.AWAITING_APPROVAL:
         _show(tool_context, job)
@@ -153,7 +153,7 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
     settings.need_storage()
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
     job = await service.approve(job.id, limits=settings.limits, yes=yes)
-    leave(tool_context, Showing(job=job.id, begun=True))
+    present(tool_context, Presentation(job=job.id, is_new=True))
     return _result(job)
 
 
@@ -178,14 +178,14 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
         if not brief:
             raise BadArgument(f"{job.id} has no plan yet: call revise again with the whole new brief in `brief`")
         _check_length(brief)
-        job = await service.rewrite(job.id, brief, title[:LONGEST_TITLE])
+        job = await service.rewrite(job.id, brief, title[:MAX_TITLE_CHARS])
         return _ordered(tool_context, job, True, [], "wait until the user says yes or no")
     if not wishes.strip():
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
     job = await service.revise(job.id, wishes.strip(), limits=settings.limits, yes=yes)
-    leave(tool_context, Showing(job=job.id, begun=True))
+    present(tool_context, Presentation(job=job.id, is_new=True))
     return _result(job, next="a new plan is made and shown")
 
 
@@ -234,7 +234,7 @@ async def ask_report(job_id: str, question: str, tool_context: ToolContext) -> R
         job.id, question.strip(), settings.follow_up_model, session, limits=settings.limits
     )
     text = f"About the report `{job.id}` (“{inert(title(job))}”):\n\n{to_chat(answer)}"
-    leave(tool_context, Showing(say=(text,)))
+    present(tool_context, Presentation(texts=(text,)))
     return _result(job, next="the answer was shown to the user")
 
 
@@ -248,12 +248,12 @@ async def cancel_research(job_id: str, tool_context: ToolContext) -> Result:
     service = research()
     job, turn = await _job(service, tool_context, job_id), _turn(tool_context)
     if await _deleting(service, turn, job.id):
-        await service.ledger.withdraw(turn.user, turn.session, job.id)
-        leave(tool_context, Showing(say=(f"Research `{job.id}` is kept.",)))
+        await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
+        present(tool_context, Presentation(texts=(f"Research `{job.id}` is kept.",)))
         return _result(job, next="it is kept")
     job = await service.cancel(job.id)
-    await service.ledger.withdraw(turn.user, turn.session, job.id)
-    leave(tool_context, Showing(say=(f"Research `{job.id}` is {state(job)}. {job.error}".strip(),)))
+    await service.ledger.withdraw_questions(turn.user, turn.session, job.id)
+    present(tool_context, Presentation(texts=(f"Research `{job.id}` is {state(job)}. {job.error}".strip(),)))
     return _result(job)
 
 
@@ -283,25 +283,25 @@ async def delete_research(job_id: str, tool_context: ToolContext) -> Result:
     """
     service, turn = research(), _turn(tool_context)
     job = await _job(service, tool_context, job_id)
-    await service.ledger.ask(turn.question(job.id, Action.DELETE))
-    leave(tool_context, Showing(say=(deletion(job),), asks=job.id))
+    await service.ledger.save_question(turn.question(job.id, Action.DELETE))
+    present(tool_context, Presentation(texts=(deletion(job),), asks_about=job.id))
     return _result(job, next="wait until the user says yes or no")
 
 
 def _show(context: ToolContext, job: Job) -> None:
     if job.state is State.INTENDED:  # watching starts an approved run that was never sent
         _settings(context).need_storage()
-    leave(context, Showing(job=job.id))
+    present(context, Presentation(job=job.id))
 
 
 def _check_length(brief: str) -> None:
-    if len(brief) > LONGEST_BRIEF:
-        raise BadArgument(f"`brief` has {len(brief):,} characters; at most {LONGEST_BRIEF:,} are taken")
+    if len(brief) > MAX_BRIEF_CHARS:
+        raise BadArgument(f"`brief` has {len(brief):,} characters; at most {MAX_BRIEF_CHARS:,} are taken")
 
 
 def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_step: str) -> Result:
     """Returns the result for an order. The agent then shows the question about its price, or watches the run."""
-    leave(context, Showing(say=tuple(notes), job=job.id, begun=new))
+    present(context, Presentation(texts=tuple(notes), job=job.id, is_new=new))
     return _result(job, next=next_step)
 
 
@@ -322,7 +322,7 @@ def _is_same(known: Order, order: Order) -> bool:
 
 async def _list(service: Research, context: ToolContext) -> Result:
     jobs = await service.jobs(context.session.user_id)
-    leave(context, Showing(say=(listing(jobs),)))
+    present(context, Presentation(texts=(listing(jobs),)))
     return {"runs": [_result(job) for job in jobs[:20]], "next": "the list was shown to the user"}
 
 
@@ -365,7 +365,7 @@ def _asks(settings: ResearchSettings, order: Order) -> bool:
 def _result(job: Job, **more: Any) -> Result:
     result: Result = {"job": job.id, "state": job.state.value, "title": title(job)}
     if job.state is State.AWAITING_APPROVAL:
-        result["quote"] = {"usd": list(cost_of(job.order.agent)), "minutes": list(MINUTES)}
+        result["quote"] = {"usd": list(cost_of(job.order.agent)), "minutes": list(RUN_MINUTES)}
     return {**result, **more}
 
 

@@ -29,20 +29,20 @@ from starlette.routing import BaseRoute
 
 from tools.adk.windowed_sessions import windowed_reads
 from tools.interactions.backend import is_loopback
-from tools.privacy.plugin import FORGOTTEN
+from tools.privacy.plugin import FORGOTTEN_KEY
 from tools.research.database import Database
-from tools.researcher.confirmation import AWAITS_INPUT
-from tools.server.a2a_handler import Handler, words
+from tools.researcher.confirmation import AWAITS_INPUT_KEY
+from tools.server.a2a_handler import Handler, a2a_error_text
 from tools.server.a2a_stores import Pushes, Tasks, user_of
 from tools.server.error_handlers import KeyReused
-from tools.server.middleware.gateway import A2A, CARD
-from tools.server.middleware.idempotency import DIGEST, KEY, IdempotencyStore
+from tools.server.middleware.gateway import A2A_PATH, CARD_PATH
+from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks, conversation
-from tools.server.push_addresses import Receivers
+from tools.server.middleware.session_lock import SessionLocked, SessionLocks, lock_name
+from tools.server.push_addresses import PushAddresses
 from tools.settings import ROOT
 
-PARKED = 60.0
+INTERRUPTED_TASK_TTL_S = 60.0
 """Seconds for which a task that waits for the user stays in memory; after that it is read from the database."""
 
 
@@ -54,7 +54,7 @@ def read_card(url: str, issuer: str) -> AgentCard:
     """
     data = json.loads((ROOT / "agents" / "desk" / "agent.json").read_text(encoding="utf-8"))
     for interface in data["supportedInterfaces"]:
-        interface["url"] = url.rstrip("/") + A2A
+        interface["url"] = url.rstrip("/") + A2A_PATH
     if issuer:
         known = f"{issuer.rstrip('/')}/.well-known/openid-configuration"
         data["securitySchemes"] = {"oidc": {"openIdConnectSecurityScheme": {"openIdConnectUrl": known}}}
@@ -66,27 +66,32 @@ class A2AServer:
     """The routes that `desk serve --a2a` adds, with their resources."""
 
     def __init__(
-        self, card: AgentCard, database: Database, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter
+        self,
+        card: AgentCard,
+        database: Database,
+        locks: SessionLocks,
+        idempotency: IdempotencyStore,
+        rate_limiter: RateLimiter,
     ) -> None:
         self._card = card
-        receivers = Receivers(not card.security_requirements and is_loopback(card.supported_interfaces[0].url))
+        receivers = PushAddresses(not card.security_requirements and is_loopback(card.supported_interfaces[0].url))
         self._http, pushes = receivers.client(), Pushes(database)
         self._handler = Handler(
-            TurnExecutor(turns, answers, rates),
-            Tasks(database, turns),
+            TurnExecutor(locks, idempotency, rate_limiter),
+            Tasks(database, locks),
             card,
             push_config_store=pushes,
             push_sender=BasePushNotificationSender(self._http, pushes),
             push_url_validator=receivers.admits,
-            interrupted_task_timeout=PARKED,
+            interrupted_task_timeout=INTERRUPTED_TASK_TTL_S,
         )
 
     @property
     def routes(self) -> list[BaseRoute]:
         """The agent card, and JSON-RPC in versions 1.0 and 0.3 of the protocol."""
         return [
-            *create_agent_card_routes(self._card, card_url=CARD),
-            *create_jsonrpc_routes(self._handler, A2A, enable_v0_3_compat=True),
+            *create_agent_card_routes(self._card, card_url=CARD_PATH),
+            *create_jsonrpc_routes(self._handler, A2A_PATH, enable_v0_3_compat=True),
         ]
 
     async def close(self) -> None:
@@ -98,8 +103,8 @@ class A2AServer:
 class TurnExecutor(AgentExecutor):
     """Runs one turn, with rate limit and session lock. A message id that was answered before is not run again."""
 
-    def __init__(self, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter) -> None:
-        self._turns, self._answers, self._rates = turns, answers, rates
+    def __init__(self, locks: SessionLocks, idempotency: IdempotencyStore, rate_limiter: RateLimiter) -> None:
+        self._locks, self._idempotency, self._rate_limiter = locks, idempotency, rate_limiter
 
     async def execute(self, context: RequestContext, event_queue: EventQueue) -> None:
         assert context.task_id and context.context_id and context.message
@@ -111,14 +116,14 @@ class TurnExecutor(AgentExecutor):
             await event_queue.enqueue_event(begun)
         user = user_of(context.call_context)
         try:
-            with self._rates.admit(user):
-                async with self._turns.hold(conversation(user, context.context_id)):
+            with self._rate_limiter.admit(user):
+                async with self._locks.hold(lock_name(user, context.context_id)):
                     with windowed_reads():
                         state, parts = await self._answer(context, task)
         except Exception as error:  # a task that waited for an answer keeps that state
             refused = isinstance(error, RateLimited | SessionLocked | KeyReused)
             state = before or (TaskState.TASK_STATE_REJECTED if refused else TaskState.TASK_STATE_FAILED)
-            parts = [new_text_part(words(error))]
+            parts = [new_text_part(a2a_error_text(error))]
         await task.update_status(state, task.new_agent_message(parts) if parts else None)
 
     async def cancel(self, context: RequestContext, event_queue: EventQueue) -> None:
@@ -152,11 +157,11 @@ class TurnExecutor(AgentExecutor):
 
     async def _events(self, context: RequestContext) -> AsyncGenerator[Event, None]:
         """Returns the turn's events: stored ones if the message was answered before, else those of a new turn."""
-        request, runner = _request(context), self._answers.runner
+        request, runner = _request(context), self._idempotency.runner
         assert request.user_id and request.session_id and request.run_config
         metadata = request.run_config.custom_metadata or {}
-        if key := metadata.get(KEY):
-            given = await self._answers.replay(request.user_id, request.session_id, key, metadata[DIGEST])
+        if key := metadata.get(MESSAGE_KEY):
+            given = await self._idempotency.replay(request.user_id, request.session_id, key, metadata[DIGEST_KEY])
             if given is not None:
                 return _replayed(given)
         app, user, session, sessions = runner.app_name, request.user_id, request.session_id, runner.session_service
@@ -180,12 +185,12 @@ def _parts(event: Event) -> list[Part]:
 
 
 def _asks(event: Event) -> bool:
-    return bool((event.custom_metadata or {}).get(AWAITS_INPUT))
+    return bool((event.custom_metadata or {}).get(AWAITS_INPUT_KEY))
 
 
 def _has_forgotten(event: Event) -> bool:
     """Whether an event confirms that this turn deleted the conversation."""
-    return bool((event.custom_metadata or {}).get(FORGOTTEN))
+    return bool((event.custom_metadata or {}).get(FORGOTTEN_KEY))
 
 
 def _request(context: RequestContext) -> AgentRunRequest:
@@ -194,5 +199,9 @@ def _request(context: RequestContext) -> AgentRunRequest:
     assert request.run_config and request.new_message and context.message
     if key := context.message.message_id:
         digest = hashlib.sha256(request.new_message.model_dump_json().encode()).hexdigest()[:32]
-        request.run_config.custom_metadata = {**(request.run_config.custom_metadata or {}), KEY: key, DIGEST: digest}
+        request.run_config.custom_metadata = {
+            **(request.run_config.custom_metadata or {}),
+            MESSAGE_KEY: key,
+            DIGEST_KEY: digest,
+        }
     return request

@@ -15,16 +15,18 @@ from google.adk.errors.input_validation_error import InputValidationError
 from google.protobuf.message import Message  # type: ignore[import-untyped]
 
 from tools.research.database import DATABASE_ERRORS, refuses_value
-from tools.server.error_handlers import KeyReused, reason
+from tools.server.error_handlers import KeyReused, error_text
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.middleware.request_limits import LONGEST_NAME
+from tools.server.middleware.request_limits import MAX_NAME_CHARS
 from tools.server.middleware.session_lock import SessionLocked
 
 log = logging.getLogger(__name__)
 
-LONGEST_TASK = 36
+MAX_TASK_ID_CHARS = 36
 """Maximum characters of a task id: the size of its column in `desk_tasks`."""
-UNFORESEEN = "The server failed at this message, and its log says why. It may be sent again, with its messageId."
+A2A_INTERNAL_ERROR = (
+    "The server failed at this message, and its log says why. It may be sent again, with its messageId."
+)
 
 
 class Handler(DefaultRequestHandler):
@@ -58,19 +60,19 @@ def _a2a_errors() -> Iterator[None]:
     except A2AError:
         raise
     except Exception as error:
-        raise (InvalidParamsError if refuses_value(error) else InternalError)(words(error)) from None
+        raise (InvalidParamsError if refuses_value(error) else InternalError)(a2a_error_text(error)) from None
 
 
-def words(error: Exception) -> str:
+def a2a_error_text(error: Exception) -> str:
     """The error text for the client. An unforeseen error is logged and gets a general text."""
     if isinstance(error, InputValidationError):
         return str(error)
     if refuses_value(error) or isinstance(
         error, (RateLimited, SessionLocked, KeyReused, StaleSessionError, *DATABASE_ERRORS)
     ):
-        return reason(error)
+        return error_text(error)
     log.exception("a message of another agent failed", exc_info=error)
-    return UNFORESEEN
+    return A2A_INTERNAL_ERROR
 
 
 def _check(message: Message) -> None:
@@ -83,15 +85,15 @@ def _check(message: Message) -> None:
         for each in value if field.is_repeated else [value]:
             if isinstance(each, Message) and not each.DESCRIPTOR.full_name.startswith("google.protobuf."):
                 _check(each)
-            most = _longest(field.name, message.DESCRIPTOR.name)
-            if most and (len(each) > most or not each.isprintable() or each.strip() != each):
+            limit = _max_chars(field.name, message.DESCRIPTOR.name)
+            if limit and (len(each) > limit or not each.isprintable() or each.strip() != each):
                 raise InvalidParamsError(
-                    f"`{field.json_name}` must have at most {most} printable characters, without spaces at either end."
+                    f"`{field.json_name}` must have at most {limit} printable characters, without spaces at either end."
                 )
 
 
-def _longest(field: str, message: str) -> int:
+def _max_chars(field: str, message: str) -> int:
     """Maximum characters of a field of a message; 0: the field is not an id."""
     if field in ("task_id", "reference_task_ids") or (field == "id" and "Push" not in message):
-        return LONGEST_TASK
-    return LONGEST_NAME if field == "id" or field.endswith("_id") else 0
+        return MAX_TASK_ID_CHARS
+    return MAX_NAME_CHARS if field == "id" or field.endswith("_id") else 0

@@ -13,10 +13,10 @@ from a2a.types import ListTasksRequest, ListTasksResponse, Task, TaskPushNotific
 from a2a.utils.errors import InvalidParamsError
 
 from tools.research.database import Database
-from tools.server.middleware.session_lock import LEASE, SessionLocks, conversation
+from tools.server.middleware.session_lock import LEASE_S, SessionLocks, lock_name
 from tools.shielded import shielded
 
-MOST_RECEIVERS = 8
+MAX_RECEIVERS = 8
 """Maximum number of push notification receivers of a task."""
 
 _TASKS = create_task_model("desk_tasks")  # own table name: the database is shared with the ledger
@@ -28,10 +28,10 @@ _BROKE_OFF = "The server ended in the middle. Send the message again, with its m
 class Tasks(DatabaseTaskStore):
     """The tasks of all replicas; each user sees their own. A task whose replica died is shown as failed."""
 
-    def __init__(self, database: Database, turns: SessionLocks) -> None:
+    def __init__(self, database: Database, locks: SessionLocks) -> None:
         super().__init__(database.engine, create_table=False, owner_resolver=user_of)
         self.task_model = _TASKS
-        self._database, self._turns = database, turns
+        self._database, self._locks = database, locks
 
     async def initialize(self) -> None:
         async with self._database.begin():  # runs the ledger's migrations, which create the table
@@ -50,7 +50,7 @@ class Tasks(DatabaseTaskStore):
         task = await super().get(task_id, context)
         if task is None or not await self._broke_off(task, context):
             return task
-        await self._turns.sleep(1)  # a turn that has just ended may not be saved yet
+        await self._locks.sleep(1)  # a turn that has just ended may not be saved yet
         task = await super().get(task_id, context)
         if task and task.status.state in _UNDER_WAY:
             _fail(task)
@@ -60,7 +60,7 @@ class Tasks(DatabaseTaskStore):
     async def list(self, params: ListTasksRequest, context: ServerCallContext) -> ListTasksResponse:
         found = await super().list(params, context)
         if any([await self._broke_off(task, context) for task in found.tasks]):
-            await self._turns.sleep(1)
+            await self._locks.sleep(1)
             found = await super().list(params, context)
             for task in found.tasks:
                 if await self._broke_off(task, context):
@@ -68,10 +68,10 @@ class Tasks(DatabaseTaskStore):
         return found
 
     async def _broke_off(self, task: Task, context: ServerCallContext) -> bool:
-        """Whether a running task has no turn with a lease. A task younger than `LEASE` seconds may not have one yet."""
-        if task.status.state not in _UNDER_WAY or self._turns.clock() - task.status.timestamp.ToSeconds() < LEASE:
+        """Whether a running task has no turn with a lease. A task younger than `LEASE_S` may not have one yet."""
+        if task.status.state not in _UNDER_WAY or self._locks.clock() - task.status.timestamp.ToSeconds() < LEASE_S:
             return False
-        return not await self._turns.held(conversation(user_of(context), task.context_id))
+        return not await self._locks.held(lock_name(user_of(context), task.context_id))
 
 
 class Pushes(DatabasePushNotificationConfigStore):
@@ -99,10 +99,8 @@ class Pushes(DatabasePushNotificationConfigStore):
         self, task_id: str, notification_config: TaskPushNotificationConfig, context: ServerCallContext
     ) -> TaskPushNotificationConfig:
         known = {each.id for each in await self.get_info(task_id, context)} - {notification_config.id or task_id}
-        if len(known) >= MOST_RECEIVERS:
-            raise InvalidParamsError(
-                f"A task may have at most {MOST_RECEIVERS} push notifications: delete one of them."
-            )
+        if len(known) >= MAX_RECEIVERS:
+            raise InvalidParamsError(f"A task may have at most {MAX_RECEIVERS} push notifications: delete one of them.")
         return await super().set_info(task_id, notification_config, context)
 
 

@@ -20,22 +20,22 @@ from google.auth.exceptions import GoogleAuthError
 from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
-from tools.app import NAME, build_app
-from tools.database_url import shown
+from tools.app import APP_NAME, build_app
+from tools.database_url import redacted_url
 from tools.interactions.backend import is_loopback
 from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.recovery import recover_loop
-from tools.server.checked_sessions import OwnDatabaseSessions, OwnInMemorySessions, OwnSessions
+from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
-from tools.server.middleware.authentication import Identify, iap, oidc
+from tools.server.middleware.authentication import Authenticator, iap, oidc
 from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts import HostCheck
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.session_lock import SessionLocks
-from tools.server.middleware.sse_keepalive import EventStreams
+from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhooks import WebhookReceiver
 from tools.settings import ROOT, Settings, SettingsError
@@ -71,17 +71,17 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         SettingsError: a setting is missing or unusable.
         tools.yaml_files.ConfigError, BackendError: see `build_app`.
     """
-    identify = build_authenticator(server, host)
+    authenticate = build_authenticator(server, host)
     app, sessions = build_app(), new_sessions(server, settings)
     database = Database(settings.ledger_url)
-    turns = SessionLocks(database)
-    health = Health(_writes(turns, sessions))
+    locks = SessionLocks(database)
+    health = Health(_write_checks(locks, sessions))
     registry, folder = get_service_registry(), str(ROOT / "agents")
     artifacts_url = server.artifacts_url or _folder(settings.data_dir / "artifacts")
     artifacts = new_artifacts(artifacts_url)
-    answers = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
-    rates = RateLimiter(server.turns_at_once, server.turns_per_minute)
-    a2a = _a2a(a2a_url, server.oidc_issuer, database, turns, answers, rates) if a2a_url else None
+    idempotency = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
+    rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
+    a2a = _a2a(a2a_url, server.oidc_issuer, database, locks, idempotency, rate_limiter) if a2a_url else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
@@ -97,18 +97,18 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
             if a2a:
                 await a2a.close()
             await close()  # followers release their leases
-            await turns.close()
+            await locks.close()
             await finish_shielded()
-            if isinstance(sessions, OwnDatabaseSessions):
+            if isinstance(sessions, CheckedDatabaseSessions):
                 await sessions.close()
             await database.close()
 
     # ADK's way to pass in an existing service (`service_registry.py`).
-    registry.register_session_service(NAME, lambda uri, **_: sessions)
+    registry.register_session_service(APP_NAME, lambda uri, **_: sessions)
     routes = get_fast_api_app(
         agents_dir=folder,
         agent_loader=SingleAppLoader(app),
-        session_service_uri=f"{NAME}://sessions",
+        session_service_uri=f"{APP_NAME}://sessions",
         artifact_service_uri=artifacts_url,
         memory_service_uri="memory://",
         use_local_storage=False,
@@ -126,9 +126,11 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         routes.add_route("/webhooks/research", webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
-    gateway = GatewayMiddleware(routes, identify, turns, answers, rates, server.max_body, server.request_seconds)
-    hosts = server.hosts if identify is None or server.allowed_hosts else None
-    checked = HostCheck(ErrorBoundary(EventStreams(gateway)), hosts, server.origins)
+    gateway = GatewayMiddleware(
+        routes, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
+    )
+    hosts = server.hosts if authenticate is None or server.allowed_hosts else None
+    checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
 
 
@@ -143,25 +145,30 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
     )
 
 
-def _writes(turns: SessionLocks, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
+def _write_checks(locks: SessionLocks, sessions: BaseSessionService) -> dict[str, Callable[[], Awaitable[None]]]:
     """The readiness checks: a write to each store that is not in memory."""
-    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": turns.write_nothing}
-    if isinstance(sessions, OwnDatabaseSessions):
+    found: dict[str, Callable[[], Awaitable[None]]] = {"ledger": locks.write_nothing}
+    if isinstance(sessions, CheckedDatabaseSessions):
         found["sessions"] = sessions.write_nothing
     return found
 
 
 def _a2a(
-    url: str, issuer: str, database: Database, turns: SessionLocks, answers: IdempotencyStore, rates: RateLimiter
+    url: str,
+    issuer: str,
+    database: Database,
+    locks: SessionLocks,
+    idempotency: IdempotencyStore,
+    rate_limiter: RateLimiter,
 ) -> A2AServer:
     try:
         from tools.server.a2a import A2AServer, read_card
     except ImportError:
         raise SettingsError("--a2a needs more packages: pip install 'research-desk[a2a]'") from None
-    return A2AServer(read_card(url, issuer), database, turns, answers, rates)
+    return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter)
 
 
-def build_authenticator(server: ServerSettings, host: str) -> Identify | None:
+def build_authenticator(server: ServerSettings, host: str) -> Authenticator | None:
     """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy; None on loopback without such settings.
 
     Raises:
@@ -190,7 +197,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     """
     found = sessions_url(server, settings.ledger_url, settings.data_dir)
     if found is None:
-        return _limited(OwnInMemorySessions(), server)
+        return _limited(CheckedInMemorySessions(), server)
     url, arguments = found
     sqlite = url.get_backend_name() == "sqlite"
     pool = {} if sqlite else {"pool_size": server.pool_size, "max_overflow": server.pool_size}
@@ -198,17 +205,17 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     address = url.render_as_string(hide_password=False)
     try:
         # hide_parameters: else the text of an error would quote messages
-        sessions = OwnDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
+        sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(
-            f"conversations cannot be kept in {shown(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
+            f"conversations cannot be kept in {redacted_url(url)}: look at DESK_SESSIONS_URL; PostgreSQL needs one more"
             " package: pip install 'research-desk[postgres]'"
         ) from None
     return _limited(sessions, server)
 
 
-def _limited(sessions: OwnSessions, server: ServerSettings) -> BaseSessionService:
-    sessions.most_sessions = server.sessions_per_user
+def _limited(sessions: CheckedSessions, server: ServerSettings) -> BaseSessionService:
+    sessions.max_sessions = server.sessions_per_user
     return sessions
 
 

@@ -13,33 +13,33 @@ from google.adk.sessions import BaseSessionService, Session, State
 from sqlalchemy import text
 
 from tools.adk.windowed_sessions import WindowedDatabaseSessions, WindowedInMemorySessions
-from tools.moderation.plugin import NOTE
-from tools.privacy.erasure import REFUSED
-from tools.privacy.plugin import FORGOTTEN
-from tools.researcher.confirmation import AWAITS_INPUT
-from tools.server.middleware.idempotency import DIGEST, KEY
+from tools.moderation.plugin import DECISION_KEY
+from tools.privacy.erasure import REFUSED_KEY
+from tools.privacy.plugin import FORGOTTEN_KEY
+from tools.researcher.confirmation import AWAITS_INPUT_KEY
+from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
-from tools.server.middleware.request_limits import LONGEST_NAME
+from tools.server.middleware.request_limits import MAX_NAME_CHARS
 from tools.shielded import shielded
 
-OWNED_STATE = frozenset({REFUSED})
+PROTECTED_STATE = frozenset({REFUSED_KEY})
 """Names of session state that the desk trusts; only its agents may write it."""
-OWNED_METADATA = frozenset({KEY, DIGEST, FORGOTTEN, NOTE, AWAITS_INPUT})
+PROTECTED_METADATA = frozenset({MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY})
 """Keys of event metadata that the desk trusts; clients may not write them."""
 
 
-def without_owned(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
-    """A client's metadata without the keys in `OWNED_METADATA`; ADK removes its own keys in the same way."""
-    return {name: value for name, value in (metadata or {}).items() if name not in OWNED_METADATA}
+def without_protected(metadata: Mapping[str, Any] | None) -> dict[str, Any]:
+    """A client's metadata without the keys in `PROTECTED_METADATA`; ADK removes its own keys in the same way."""
+    return {name: value for name, value in (metadata or {}).items() if name not in PROTECTED_METADATA}
 
 
-class OwnSessions(BaseSessionService):
+class CheckedSessions(BaseSessionService):
     """Checks the three ways in which a client writes: `create_session`, user events, and restored events.
 
     A client sends restored events to create a conversation with a history.
     """
 
-    most_sessions = 1000
+    max_sessions = 1000
     """Maximum number of conversations per user."""
 
     async def create_session(
@@ -47,11 +47,13 @@ class OwnSessions(BaseSessionService):
     ) -> Session:
         _check(state or {}, of_client=True)
         for name in (user_id, session_id or ""):
-            if len(name) > LONGEST_NAME or not name.isprintable():
-                raise InputValidationError(f"a name may have at most {LONGEST_NAME} characters, all of them printable")
-        if await self.count(app_name, user_id) >= self.most_sessions:
+            if len(name) > MAX_NAME_CHARS or not name.isprintable():
+                raise InputValidationError(
+                    f"a name may have at most {MAX_NAME_CHARS} characters, all of them printable"
+                )
+        if await self.count(app_name, user_id) >= self.max_sessions:
             raise RateLimited(
-                f"there are {self.most_sessions} conversations, and a user may have no more: delete some"
+                f"there are {self.max_sessions} conversations, and a user may have no more: delete some"
                 f" (DELETE /apps/{app_name}/users/me/sessions/ID)"
             )
         return await super().create_session(  # type: ignore[safe-super]
@@ -63,7 +65,7 @@ class OwnSessions(BaseSessionService):
         _check(event.actions.state_delta, of_client=restored or event.author == "user")
         if restored:  # written by a client
             event.interaction_id = None  # else the next turn could continue another user's interaction
-            event.custom_metadata = without_owned(event.custom_metadata)
+            event.custom_metadata = without_protected(event.custom_metadata)
         return await super().append_event(session, event)
 
     @abstractmethod
@@ -71,14 +73,14 @@ class OwnSessions(BaseSessionService):
         """Returns the number of conversations of a user."""
 
 
-class OwnInMemorySessions(OwnSessions, WindowedInMemorySessions):
+class CheckedInMemorySessions(CheckedSessions, WindowedInMemorySessions):
     """Stores conversations in the memory of this process."""
 
     async def count(self, app_name: str, user_id: str) -> int:
         return len(self.sessions.get(app_name, {}).get(user_id, {}))
 
 
-class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
+class CheckedDatabaseSessions(CheckedSessions, WindowedDatabaseSessions):
     """Stores conversations in a database."""
 
     @shielded
@@ -90,9 +92,9 @@ class OwnDatabaseSessions(OwnSessions, WindowedDatabaseSessions):
 
 
 def _check(state: Mapping[str, Any], of_client: bool) -> None:
-    """Refuses state that ADK shares between all users, and state in `OWNED_STATE` that a client writes."""
+    """Refuses state that ADK shares between all users, and state in `PROTECTED_STATE` that a client writes."""
     for name in state:
         if name.startswith(State.APP_PREFIX):
             raise InputValidationError(f"`{name}` would be state of all users")
-        if of_client and name.rpartition(":")[2] in OWNED_STATE:
+        if of_client and name.rpartition(":")[2] in PROTECTED_STATE:
             raise InputValidationError(f"`{name}` is state that only the application writes")

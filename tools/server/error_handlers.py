@@ -19,7 +19,7 @@ from tools.server.middleware.session_lock import SessionLocked
 
 log = logging.getLogger(__name__)
 
-UNFORESEEN = "The server failed at this request. Its log says why. The same request may be sent again."
+INTERNAL_ERROR = "The server failed at this request. Its log says why. The same request may be sent again."
 
 
 class RequestRejected(DeskError):
@@ -34,25 +34,27 @@ class KeyReused(DeskError):
     """The `Idempotency-Key` already belongs to another message of the conversation."""
 
 
-def error_response(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
+def json_error(status: int, why: str, headers: dict[str, str] | None = None) -> JSONResponse:
     """Returns an error response with `why` as its detail."""
     return JSONResponse({"detail": why}, status, headers)
 
 
-def trouble(error: BaseException) -> JSONResponse:
+def error_response(error: BaseException) -> JSONResponse:
     """Returns the response for a foreseen error, with `Retry-After` if a retry can help."""
     if isinstance(error, RateLimited):
-        return error_response(429, reason(error), {"Retry-After": str(error.wait)} if error.wait else None)
+        return json_error(
+            429, error_text(error), {"Retry-After": str(error.retry_after_s)} if error.retry_after_s else None
+        )
     if isinstance(error, SessionLocked | StaleSessionError):
-        return error_response(409, reason(error), {"Retry-After": "1"})
+        return json_error(409, error_text(error), {"Retry-After": "1"})
     if isinstance(error, KeyReused):
-        return error_response(422, reason(error))
+        return json_error(422, error_text(error))
     if refuses_value(error):
-        return error_response(400, reason(error))
-    return error_response(503, reason(error), {"Retry-After": "2"})
+        return json_error(400, error_text(error))
+    return json_error(503, error_text(error), {"Retry-After": "2"})
 
 
-def reason(error: BaseException) -> str:
+def error_text(error: BaseException) -> str:
     """The text of a foreseen error, for the client."""
     if isinstance(error, RateLimited):
         return str(error)
@@ -68,11 +70,11 @@ def reason(error: BaseException) -> str:
 def add_error_handlers(routes: FastAPI) -> None:
     """Makes ADK's application answer errors with the responses of this module."""
     for error in (StaleSessionError, *DATABASE_ERRORS):
-        routes.add_exception_handler(error, lambda _, raised: trouble(raised))
-    routes.add_exception_handler(InputValidationError, lambda _, raised: error_response(400, str(raised)))
+        routes.add_exception_handler(error, lambda _, raised: error_response(raised))
+    routes.add_exception_handler(InputValidationError, lambda _, raised: json_error(400, str(raised)))
     routes.add_exception_handler(HTTPException, _http_error)  # type: ignore[arg-type]
     routes.add_exception_handler(
-        Exception, lambda _, raised: error_response(500, UNFORESEEN)
+        Exception, lambda _, raised: json_error(500, INTERNAL_ERROR)
     )  # Starlette raises the exception again afterwards, and `ErrorBoundary` logs it
 
 
@@ -81,9 +83,9 @@ async def _http_error(request: Request, raised: HTTPException) -> Response:
     if raised.status_code < 500:
         return await http_exception_handler(request, raised)
     if isinstance(raised.__cause__, (RateLimited, StaleSessionError, *DATABASE_ERRORS)):
-        return trouble(raised.__cause__)
+        return error_response(raised.__cause__)
     log.error("a request failed: %s", type(raised.__cause__ or raised).__name__, exc_info=raised)
-    return error_response(raised.status_code, UNFORESEEN)
+    return json_error(raised.status_code, INTERNAL_ERROR)
 
 
 class ErrorBoundary:
@@ -108,4 +110,4 @@ class ErrorBoundary:
         except Exception:
             log.exception("a request failed")
             if not started:
-                await error_response(500, UNFORESEEN)(scope, receive, send)
+                await json_error(500, INTERNAL_ERROR)(scope, receive, send)

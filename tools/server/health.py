@@ -28,11 +28,11 @@ class Health:
     """The endpoints `/healthz` and `/readyz`.
 
     Args:
-        stores: maps the public name of each store to a function that tests writing and changes nothing. The function
-            has to finish even if its caller is cancelled.
+        write_checks: maps the public name of each store to a function that tests writing and changes nothing. The
+            function has to finish even if its caller is cancelled.
     """
 
-    stores: Mapping[str, Callable[[], Awaitable[None]]]
+    write_checks: Mapping[str, Callable[[], Awaitable[None]]]
     clock: Callable[[], float] = time.monotonic
     open: bool = False
     """Whether the server has started and is not shutting down."""
@@ -57,9 +57,9 @@ class Health:
         return JSONResponse({"status": "not ready" if problems else "ok", **problems}, 503 if problems else 200)
 
     async def _look(self) -> dict[str, str]:
-        able = await asyncio.gather(*(_can_write(write) for write in self.stores.values()))
+        able = await asyncio.gather(*(_can_write(write) for write in self.write_checks.values()))
         self._looked = self.clock()
-        return {name: "cannot be written" for name, can in zip(self.stores, able, strict=True) if not can}
+        return {name: "cannot be written" for name, can in zip(self.write_checks, able, strict=True) if not can}
 
 
 async def _can_write(write: Callable[[], Awaitable[None]]) -> bool:

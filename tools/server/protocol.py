@@ -9,7 +9,7 @@ import asyncio
 
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
-SLACK = 5.0
+CLOSE_GRACE_S = 5.0
 """Seconds between the request timeout and the closing of the connection, in which a slow body is answered by 408."""
 
 
@@ -19,13 +19,13 @@ def timed_protocol(request_seconds: float) -> type[TimedProtocol]:
     Args:
         request_seconds: timeout for a request to arrive, in seconds.
     """
-    return type("Timed", (TimedProtocol,), {"seconds": request_seconds + SLACK})
+    return type("Timed", (TimedProtocol,), {"timeout_s": request_seconds + CLOSE_GRACE_S})
 
 
 class TimedProtocol(HttpToolsProtocol):
-    """A connection that is closed if a request, head and body, does not arrive within `seconds`."""
+    """A connection that is closed if a request, head and body, does not arrive within `timeout_s`."""
 
-    seconds: float
+    timeout_s: float
     _deadline: asyncio.TimerHandle | None = None
 
     def connection_made(self, transport: asyncio.Transport) -> None:  # type: ignore[override]
@@ -46,7 +46,7 @@ class TimedProtocol(HttpToolsProtocol):
 
     def _wait_for_request(self) -> None:
         self._stop_waiting()
-        self._deadline = self.loop.call_later(self.seconds, self.transport.close)
+        self._deadline = self.loop.call_later(self.timeout_s, self.transport.close)
 
     def _stop_waiting(self) -> None:
         if self._deadline:

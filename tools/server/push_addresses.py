@@ -16,7 +16,7 @@ from a2a.utils.errors import InvalidParamsError
 
 from tools.research.report.redirect_links import is_public
 
-SECONDS = 5.0
+TIMEOUT_S = 5.0
 """Timeout of each step of a request to a receiver, in seconds."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
 
@@ -32,7 +32,7 @@ async def look_up(host: str) -> list[str]:
 
 
 @dataclass(frozen=True)
-class Receivers:
+class PushAddresses:
     """Decides which addresses may get notifications.
 
     Args:
@@ -76,11 +76,11 @@ class Receivers:
         """An HTTP client that reaches only allowed addresses. It follows no redirects and reads only the status."""
         # httpx keeps connections by IP address: a reused one would skip the certificate check of another host.
         limits = httpx.Limits(max_keepalive_connections=0)
-        return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=SECONDS)
+        return httpx.AsyncClient(transport=_Transport(self, limits=limits), timeout=TIMEOUT_S)
 
 
 class _Transport(httpx.AsyncHTTPTransport):
-    def __init__(self, receivers: Receivers, limits: httpx.Limits) -> None:
+    def __init__(self, receivers: PushAddresses, limits: httpx.Limits) -> None:
         super().__init__(limits=limits)
         self._receivers = receivers
 

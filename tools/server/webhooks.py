@@ -16,13 +16,13 @@ from starlette.responses import JSONResponse, Response
 
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.sanitize import sanitize_json
-from tools.server.error_handlers import trouble
+from tools.server.error_handlers import error_response
 from tools.settings import SettingsError
 from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
 
-KEPT = 2 * 86_400.0
+MESSAGE_ID_TTL_S = 2 * 86_400.0
 """Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
 
 
@@ -32,7 +32,7 @@ class WebhookReceiver:
 
     Args:
         secrets: signing secrets of the registered webhook; several during a rotation.
-        take_up: called with the id of the interaction; returns whether there was anything to do.
+        resume: called with the id of the interaction; returns whether there was anything to do.
 
     Raises:
         SettingsError: a secret is malformed.
@@ -40,7 +40,7 @@ class WebhookReceiver:
 
     secrets: Sequence[str]
     database: Database
-    take_up: Callable[[str], Awaitable[bool]]
+    resume: Callable[[str], Awaitable[bool]]
     clock: Callable[[], float] = time.time
 
     def __post_init__(self) -> None:
@@ -65,11 +65,11 @@ class WebhookReceiver:
             return JSONResponse({"detail": "not a message of the Interactions API"}, 400)
         try:
             if kind.startswith("interaction.") and not await self._known(message_id):
-                taken = await self.take_up(interaction_id)
-                log.info("%s of %s: %s", kind, interaction_id, "taken up" if taken else "nothing to do")
+                resumed = await self.resume(interaction_id)
+                log.info("%s of %s: %s", kind, interaction_id, "taken up" if resumed else "nothing to do")
                 await self._remember(message_id)
         except DATABASE_ERRORS as error:
-            return trouble(error)  # the API sends it again after a 503
+            return error_response(error)  # the API sends it again after a 503
         return Response(status_code=204)
 
     @shielded
@@ -82,7 +82,9 @@ class WebhookReceiver:
     async def _remember(self, message_id: str) -> None:
         now = self.clock()
         async with self.database.write() as connection:
-            await connection.execute(text("DELETE FROM desk_hints WHERE received < :old"), {"old": now - KEPT})
+            await connection.execute(
+                text("DELETE FROM desk_hints WHERE received < :old"), {"old": now - MESSAGE_ID_TTL_S}
+            )
             await connection.execute(
                 text("INSERT INTO desk_hints (id, received) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING"),
                 {"id": message_id, "now": now},

@@ -11,7 +11,7 @@ from opentelemetry import metrics, trace
 from tools.errors import DeskError
 from tools.interactions.backend import DEPLOYED_VARIABLES
 from tools.redaction import without_credentials
-from tools.research.telemetry import NAME
+from tools.research.telemetry import SCOPE_NAME
 
 if TYPE_CHECKING:
     from opentelemetry.sdk.resources import Resource
@@ -20,10 +20,10 @@ if TYPE_CHECKING:
 
 ENDPOINTS = tuple(f"OTEL_EXPORTER_OTLP_{signal}ENDPOINT" for signal in ("", "TRACES_", "METRICS_", "LOGS_"))
 """Variables that switch telemetry on, as in ADK (`telemetry/setup.py`)."""
-CAPTURE = "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS"
+CAPTURE_VARIABLE = "ADK_CAPTURE_MESSAGE_CONTENT_IN_SPANS"
 """Unless this is "false", ADK 2.13 puts whole prompts and answers on its spans (`telemetry/context.py:138`)."""
 CLOUD_TRACES = "https://telemetry.googleapis.com/v1/traces"
-INSTALL = "pip install 'research-desk[otel]'"
+INSTALL_COMMAND = "pip install 'research-desk[otel]'"
 
 
 class TelemetryError(DeskError):
@@ -48,13 +48,13 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
         raise TelemetryError(f"{without_credentials(base)!r} is not an address of a collector: write http://HOST:4318")
     traces, meters = _wanted(base, "TRACES_"), _wanted(base, "METRICS_")
     if not (traces or meters or cloud_trace):
-        follow_environment()
+        extend_adk_telemetry()
         return
     try:
         import opentelemetry.exporter.otlp.proto.http  # noqa: F401
     except ModuleNotFoundError as error:
-        raise TelemetryError(f"telemetry needs the package {error.name}: {INSTALL}") from error
-    os.environ.setdefault(CAPTURE, "false")
+        raise TelemetryError(f"telemetry needs the package {error.name}: {INSTALL_COMMAND}") from error
+    os.environ.setdefault(CAPTURE_VARIABLE, "false")
     resource = _resource()
     if traces or cloud_trace:
         _trace(resource, f"{base}/v1/traces" if base else None, otlp=traces, cloud=cloud_trace)
@@ -64,17 +64,19 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
         os.environ.pop(name, None)
 
 
-def follow_environment() -> None:
+def extend_adk_telemetry() -> None:
     """Extends the telemetry that ADK itself sets up from `OTEL_*` variables, for example in `adk web`.
 
     Adds the gauge of jobs, and keeps contents out of exported spans unless the operator has switched them on.
     """
     if any(map(os.environ.get, ENDPOINTS)):
-        from tools.telemetry.job_gauge import count_jobs  # imported here: it loads the ledger, which only this needs
+        from tools.telemetry.job_gauge import (
+            register_job_gauge,  # imported here: it loads the ledger, which only this needs
+        )
 
-        count_jobs()
+        register_job_gauge()
     if any(map(os.environ.get, (*ENDPOINTS, *DEPLOYED_VARIABLES))):
-        os.environ.setdefault(CAPTURE, "false")
+        os.environ.setdefault(CAPTURE_VARIABLE, "false")
 
 
 def _wanted(base: str, signal: str) -> bool:
@@ -94,17 +96,17 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     from opentelemetry.exporter.otlp.proto.http.trace_exporter import OTLPSpanExporter
     from opentelemetry.sdk.trace import TracerProvider
 
-    from tools.telemetry.exception_texts import Wordless
+    from tools.telemetry.exception_texts import RedactingExporter
 
     if cloud:
         session, project = _google()
         resource = resource.merge(type(resource)({"gcp.project_id": project}))
     provider = TracerProvider(resource=resource)
     if otlp:
-        _send(provider, Wordless(OTLPSpanExporter(endpoint=endpoint)))
+        _send(provider, RedactingExporter(OTLPSpanExporter(endpoint=endpoint)))
     if cloud:
-        headers = {"user-agent": NAME}  # if empty, OTEL_*_HEADERS with a collector's secrets would go to Google
-        _send(provider, Wordless(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
+        headers = {"user-agent": SCOPE_NAME}  # if empty, OTEL_*_HEADERS with a collector's secrets would go to Google
+        _send(provider, RedactingExporter(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
     trace.set_tracer_provider(provider)
 
 
@@ -138,8 +140,8 @@ def _measure(resource: Resource, endpoint: str | None) -> None:
     from opentelemetry.sdk.metrics import MeterProvider
     from opentelemetry.sdk.metrics.export import PeriodicExportingMetricReader
 
-    from tools.telemetry.job_gauge import count_jobs
+    from tools.telemetry.job_gauge import register_job_gauge
 
     reader = PeriodicExportingMetricReader(OTLPMetricExporter(endpoint=endpoint))
     metrics.set_meter_provider(MeterProvider([reader], resource))
-    count_jobs()
+    register_job_gauge()

@@ -14,16 +14,16 @@ from opentelemetry.metrics import CallbackOptions, Observation
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import State
 from tools.research.ledger import Ledger
-from tools.research.telemetry import NAME
+from tools.research.telemetry import SCOPE_NAME
 from tools.settings import load_settings
 
 log = logging.getLogger(__name__)
 
 
 @cache
-def count_jobs() -> None:
+def register_job_gauge() -> None:
     """Registers the gauge of jobs by state; it reads the ledger each time metrics are collected."""
-    metrics.get_meter(NAME).create_observable_gauge(
+    metrics.get_meter(SCOPE_NAME).create_observable_gauge(
         "research.jobs", [_observe], "{job}", "Research runs in the ledger, by state, of all replicas."
     )
 
@@ -47,6 +47,6 @@ def _observe(options: CallbackOptions) -> list[Observation]:
 async def _counts(url: str) -> dict[State, int]:
     ledger = Ledger(url)  # own connections: the application's belong to another event loop
     try:
-        return await ledger.by_state()
+        return await ledger.count_by_state()
     finally:
         await ledger.close()

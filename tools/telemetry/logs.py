@@ -16,10 +16,10 @@ from opentelemetry import trace
 from tools.redaction import redact
 from tools.research.telemetry import current_job
 
-OURS = ("tools", "agents", "uvicorn.error")
+OWN_LOGGERS = ("tools", "agents", "uvicorn.error")
 """Loggers allowed at INFO. Others would leak: google-genai and httpx log addresses, ADK and SQLAlchemy log contents."""
-PLAIN = "%(asctime)s %(levelname)s %(name)s: %(message)s"
-JOB = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
+TEXT_FORMAT = "%(asctime)s %(levelname)s %(name)s: %(message)s"
+JOB_ID = re.compile(r"\bjob_[2-9a-hj-km-np-z]{8}\b")
 
 
 def setup_logging(json: bool, contents: bool) -> None:
@@ -33,18 +33,18 @@ def setup_logging(json: bool, contents: bool) -> None:
     handler = logging.StreamHandler(sys.stderr)
     handler.setFormatter(JsonFormatter(contents) if json else PlainFormatter(contents))
     if not contents:
-        handler.addFilter(worth_saying)
+        handler.addFilter(passes_level)
     root = logging.getLogger()
     root.handlers[:] = [handler]
     root.setLevel(logging.DEBUG if contents else logging.INFO)
 
 
-def worth_saying(record: logging.LogRecord) -> bool:
-    """A log filter: passes records of `OURS` from INFO on, and others from WARNING on, which contain no contents.
+def passes_level(record: logging.LogRecord) -> bool:
+    """A log filter: passes records of `OWN_LOGGERS` from INFO on, and others, which have no contents, from WARNING on.
 
     Setting logger levels would not be enough, since ADK sets the levels of its own loggers at any time.
     """
-    ours = any(record.name == name or record.name.startswith(f"{name}.") for name in OURS)
+    ours = any(record.name == name or record.name.startswith(f"{name}.") for name in OWN_LOGGERS)
     return record.levelno >= (logging.INFO if ours else logging.WARNING)
 
 
@@ -52,11 +52,11 @@ class PlainFormatter(logging.Formatter):
     """Formats a record as a line of text, with the frames of an exception below it."""
 
     def __init__(self, contents: bool) -> None:
-        super().__init__(PLAIN)
+        super().__init__(TEXT_FORMAT)
         self._contents = contents
 
     def format(self, record: logging.LogRecord) -> str:
-        line = PLAIN % {
+        line = TEXT_FORMAT % {
             "asctime": self.formatTime(record),
             "levelname": record.levelname,
             "name": record.name,
@@ -75,7 +75,7 @@ class JsonFormatter(logging.Formatter):
 
     def format(self, record: logging.LogRecord) -> str:
         message = record.getMessage()
-        found = JOB.search(message)
+        found = JOB_ID.search(message)
         entry: dict[str, object] = {
             "severity": record.levelname,  # Cloud Logging's severities have Python's names
             "time": datetime.fromtimestamp(record.created, UTC).isoformat(),

@@ -59,18 +59,18 @@ class Weather:
     async def get_weather(self, place: str, days: int = 1, units: Units = "metric") -> dict[str, Any]:
         """Does what the function `get_weather` does. Returns errors instead of raising them."""
         try:
-            check(place, days, units)
+            check_arguments(place, days, units)
             async with self.server.new_client() as client:
                 where = read_coordinates(place) or choose_place(
                     place, await self.server.search(client, split_place(place)[0])
                 )
                 answer = await self.server.forecast(client, forecast_query(where, int(days), units))
-            return shape(where, answer, units, self.now())
+            return to_result(where, answer, units, self.now())
         except ToolError as error:
             return error.result
 
 
-def check(place: str, days: int, units: str) -> None:
+def check_arguments(place: str, days: int, units: str) -> None:
     """Checks the arguments before any request, because a model may send anything.
 
     Raises:
@@ -88,7 +88,7 @@ def check(place: str, days: int, units: str) -> None:
         raise ToolError("bad_request", f"units is {units!r}.", 'Use "metric" or "imperial".')
 
 
-def shape(place: Place, answer: Mapping[str, Any], units: Units, retrieved: datetime) -> dict[str, Any]:
+def to_result(place: Place, answer: Mapping[str, Any], units: Units, retrieved: datetime) -> dict[str, Any]:
     """Converts a forecast answer to the tool's result. A value that the service left out is None.
 
     Raises:

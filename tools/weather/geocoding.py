@@ -10,9 +10,9 @@ from typing import Any
 
 from tools.errors import DeskError
 
-DECISIVE = 3
+DECISIVE_POPULATION_RATIO = 3
 """A place is chosen without a question if it has this many times the population of every namesake."""
-SHOWN_CANDIDATES = 8
+MAX_CANDIDATES = 8
 
 COUNTRIES = {"usa": "US", "uk": "GB", "uae": "AE", "america": "US", "great britain": "GB"}
 US_STATES = {
@@ -99,7 +99,7 @@ def choose_place(text: str, results: Sequence[Mapping[str, Any]]) -> Place:
         )
     largest = meant[0]
     namesakes = [r for r in meant if str(_place(r)) != str(_place(largest))]
-    if namesakes and _population(largest) < DECISIVE * max(_population(namesakes[0]), 1):
+    if namesakes and _population(largest) < DECISIVE_POPULATION_RATIO * max(_population(namesakes[0]), 1):
         raise ToolError(
             "ambiguous_place",
             f'"{text.strip()}" may mean several places.',
@@ -145,4 +145,4 @@ def _named(name: str, results: Sequence[Mapping[str, Any]]) -> list[Mapping[str,
 
 
 def _labels(results: Sequence[Mapping[str, Any]]) -> list[str]:
-    return list(dict.fromkeys(str(_place(r)) for r in results))[:SHOWN_CANDIDATES]
+    return list(dict.fromkeys(str(_place(r)) for r in results))[:MAX_CANDIDATES]

@@ -15,7 +15,7 @@ import httpx2
 from tools.redaction import without_credentials
 from tools.weather.geocoding import Place, ToolError
 
-RETRIES = 2
+MAX_RETRIES = 2
 TIMEOUT = httpx2.Timeout(10, connect=5)
 """Maximum wait for a connection and for an answer, in seconds."""
 
@@ -83,7 +83,7 @@ class OpenMeteo:
 
     async def _get(self, client: httpx2.AsyncClient, url: str, query: Mapping[str, Any]) -> dict[str, Any]:
         """Gets the JSON object at `url`. Retries 5xx and broken connections, but not timeouts, which are slow."""
-        for attempt in range(RETRIES + 1):
+        for attempt in range(MAX_RETRIES + 1):
             try:
                 response = await client.get(url, params=query)
             except httpx2.TimeoutException:
@@ -94,9 +94,9 @@ class OpenMeteo:
                 if response.status_code < 500:
                     return _read(response)
                 problem = f"answered HTTP {response.status_code}"
-            if attempt < RETRIES:
+            if attempt < MAX_RETRIES:
                 await self.sleep(0.25 * 2**attempt * random.uniform(0.75, 1.25))
-        raise _unreachable(url, f"{problem}, {RETRIES + 1} times")
+        raise _unreachable(url, f"{problem}, {MAX_RETRIES + 1} times")
 
 
 def forecast_query(place: Place, days: int, units: str) -> dict[str, Any]:

@@ -201,15 +201,15 @@ async def many(side: Side, *, count: int) -> dict[str, float]:
 
     service, url = research(), os.environ["GOOGLE_GEMINI_BASE_URL"]
     await service.start(order(-1))
-    await until(lambda: service.ledger.by_state(), State.RUNNING, 1)
+    await until(lambda: service.ledger.count_by_state(), State.RUNNING, 1)
     before = resident()
     jobs = [(await service.start(order(number)))[0] for number in range(count)]
-    await until(lambda: service.ledger.by_state(), State.RUNNING, count + 1)
+    await until(lambda: service.ledger.count_by_state(), State.RUNNING, count + 1)
     log: Any = await control(url, "log")
     most = waiting = resident()
     began = time.perf_counter()
     passing = asyncio.create_task(control(url, "clock", {"advance": 10_000}))
-    while (await service.ledger.by_state())[State.COMPLETED] <= count:
+    while (await service.ledger.count_by_state())[State.COMPLETED] <= count:
         most = max(most, resident())
         await asyncio.sleep(0.05)
     took = time.perf_counter() - began

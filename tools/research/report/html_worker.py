@@ -19,27 +19,27 @@ log = logging.getLogger(__name__)
 
 MAX_MEMORY_BYTES = 500_000_000
 """Memory limit of the rendering process, in bytes, on Linux only; an ordinary page takes a tenth of that."""
-LONGEST_RENDERING = 10.0
+RENDER_TIMEOUT_S = 10.0
 """Timeout for a page, in seconds; an ordinary report takes less than one second."""
 
 
-async def render_html(report: Report, seconds: float = LONGEST_RENDERING) -> str:
+async def render_html(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
     """Returns the page of `to_html`; if that fails or times out, of `to_plain_html`. Does not block the event loop.
 
     Args:
-        seconds: timeout, after which the rendering process is ended.
+        timeout_s: timeout, after which the rendering process is ended.
     """
-    return await asyncio.to_thread(render_html_blocking, report, seconds)
+    return await asyncio.to_thread(render_html_blocking, report, timeout_s)
 
 
-def render_html_blocking(report: Report, seconds: float = LONGEST_RENDERING) -> str:
+def render_html_blocking(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
     """The same as `render_html`, for callers without an event loop."""
     # The process gets the same import path; -P keeps the current folder out of it.
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
     command = [sys.executable, "-P", "-m", "tools.research.report.html_worker"]
     try:
         done = subprocess.run(
-            command, input=to_json(report).encode(), capture_output=True, timeout=seconds, env=environment, check=True
+            command, input=to_json(report).encode(), capture_output=True, timeout=timeout_s, env=environment, check=True
         )
         return done.stdout.decode()
     except (OSError, subprocess.SubprocessError) as error:

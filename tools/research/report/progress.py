@@ -7,7 +7,7 @@ from typing import Any
 
 from tools.interactions.resources import Event, Resource
 
-LONGEST_LINE = 200
+MAX_LINE_CHARS = 200
 WRITING = "writing the report"
 
 
@@ -63,4 +63,4 @@ def _headline(text: str) -> str | None:
 
 
 def _short(text: str) -> str:
-    return text if len(text) <= LONGEST_LINE else f"{text[: LONGEST_LINE - 1]}…"
+    return text if len(text) <= MAX_LINE_CHARS else f"{text[: MAX_LINE_CHARS - 1]}…"

@@ -21,12 +21,12 @@ from tools.interactions.citations import (
     is_web,
     link_address,
     read_citations,
-    readable,
+    sanitized_text,
 )
 
-LONGEST_HEADING = 500
+MAX_HEADING_CHARS = 500
 """Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""
-MOST_HEADINGS = 5
+MAX_TITLE_CANDIDATES = 5
 """Maximum number of lines that are tried for a title, because a heading may have no visible text."""
 _KINDS = {
     "png": rb"\x89PNG\r\n\x1a\n",
@@ -93,10 +93,10 @@ def read_report(resource: Mapping[str, Any]) -> Report:
         text=cited,
         sources=sources,
         pictures=pictures,
-        usage={readable(k): v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
-        interaction_id=readable(resource.get("id")),
-        agent=readable(resource.get("agent")) or readable(resource.get("model")),
-        created=readable(resource.get("created")),
+        usage={sanitized_text(k): v for k, v in usage.items() if type(v) is int} if isinstance(usage, Mapping) else {},
+        interaction_id=sanitized_text(resource.get("id")),
+        agent=sanitized_text(resource.get("agent")) or sanitized_text(resource.get("model")),
+        created=sanitized_text(resource.get("created")),
     )
 
 
@@ -186,7 +186,7 @@ def _assemble(steps: Sequence[Sequence[Mapping[str, Any]]]) -> tuple[str, list[C
                 end_paragraph()
                 pictures += [picture] if picture else []
             else:
-                text = readable(part.get("text"))
+                text = sanitized_text(part.get("text"))
                 citations += read_citations(_objects(part.get("annotations")), size, len(text.encode()))
                 add(text)
     return "".join(pieces).rstrip("\n"), citations, tuple(pictures)
@@ -200,7 +200,7 @@ def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | No
         data = b""
     if picture := picture_of(name, data):
         return picture.mark, picture
-    uri = readable(part.get("uri"))
+    uri = sanitized_text(part.get("uri"))
     if is_web(uri):
         return f"[{name}]({link_address(uri)})", None
     return f"*{name} could not be {'shown: it is not a picture of a known type' if data else 'read'}*", None
@@ -208,11 +208,11 @@ def _read_picture(part: Mapping[str, Any], name: str) -> tuple[str, Picture | No
 
 def _title(text: str) -> str:
     """Returns the first heading, else the first line cut at 80 characters, else "Research"."""
-    lines = list(islice(_headings(text), MOST_HEADINGS))
+    lines = list(islice(_headings(text), MAX_TITLE_CANDIDATES))
     if heading := _first_shown(lines):
         return " ".join(heading.split())
     words = (line["words"] for line in _LINE.finditer(text) if line["words"])
-    first = _first_shown(islice(filter(str.strip, words), MOST_HEADINGS)) or "Research"
+    first = _first_shown(islice(filter(str.strip, words), MAX_TITLE_CANDIDATES)) or "Research"
     return first if len(first) <= 80 else first[:79].rstrip() + "…"
 
 
@@ -234,7 +234,7 @@ def _first_shown(lines: Iterable[str]) -> str:
     """Returns the visible text of the first Markdown line that has any."""
     markdown = MarkdownIt("commonmark")
     for line in lines:
-        tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:LONGEST_HEADING]))
+        tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:MAX_HEADING_CHARS]))
         children = [child for token in tokens for child in token.children or ()]
         if shown := "".join(child.content for child in children).strip():
             return shown

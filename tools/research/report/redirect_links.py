@@ -15,7 +15,7 @@ from urllib.parse import urlsplit
 
 import httpx2
 
-AT_ONCE = 8
+MAX_CONCURRENT_REQUESTS = 8
 """Maximum number of requests at the same time."""
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _PRIVATE_NAME = re.compile(r"\.(local|localhost|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)\Z")
@@ -34,7 +34,7 @@ async def resolve(urls: Iterable[str], http: httpx2.AsyncClient) -> dict[str, st
         http: the client; redirects are not followed.
     """
     redirects = [url for url in dict.fromkeys(urls) if is_redirect(url)]
-    free = asyncio.Semaphore(AT_ONCE)
+    free = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def resolve(url: str) -> str:
         async with free:

@@ -16,16 +16,16 @@ import jwt
 from tools.errors import DeskError
 from tools.sanitize import sanitize
 
-IAP_KEYS = "https://www.gstatic.com/iap/verify/public_key-jwk"
+IAP_KEYS_URL = "https://www.gstatic.com/iap/verify/public_key-jwk"
 IAP_ISSUER = "https://cloud.google.com/iap"
 """IAP's JWKS and its issuer name (cloud.google.com/iap/docs/signed-headers-howto)."""
-REFRESH = 60.0
+REFRESH_INTERVAL_S = 60.0
 """Minimum seconds between two JWKS fetches that unknown key ids cause."""
-LIFETIME = 3600.0
+KEY_TTL_S = 3600.0
 """Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
-RETRY = 1.0
+FAILURE_TTL_S = 1.0
 """Seconds after a failed fetch in which requests fail at once, so that waiting requests do not fetch again in turn."""
-LONGEST = 128
+MAX_USER_ID_CHARS = 128
 """Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 
 
@@ -37,7 +37,7 @@ class JwksUnavailable(DeskError):
     """The issuer's keys cannot be fetched now."""
 
 
-class Identify(Protocol):
+class Authenticator(Protocol):
     """Authenticates a request."""
 
     async def __call__(self, headers: Mapping[str, str]) -> str:
@@ -51,7 +51,7 @@ class Identify(Protocol):
 
 @dataclass
 class JwksCache:
-    """The public keys of an issuer, fetched on demand and kept for `LIFETIME` seconds."""
+    """The public keys of an issuer, fetched on demand and kept for `KEY_TTL_S` seconds."""
 
     url: str
     """Address of the JWKS, or of a discovery document, which ends with `/openid-configuration`."""
@@ -71,7 +71,7 @@ class JwksCache:
         if self._is_due(key_id):
             async with self._lock:
                 now = self.clock()
-                if self._failed is not None and now - self._failed < RETRY:
+                if self._failed is not None and now - self._failed < FAILURE_TTL_S:
                     raise JwksUnavailable(self.url)
                 if self._is_due(key_id):
                     try:
@@ -85,7 +85,7 @@ class JwksCache:
     def _is_due(self, key_id: str) -> bool:
         """Whether the keys have to be fetched before a key is looked up."""
         age = math.inf if self._fetched is None else self.clock() - self._fetched
-        return age >= (LIFETIME if key_id in self._keys else REFRESH)
+        return age >= (KEY_TTL_S if key_id in self._keys else REFRESH_INTERVAL_S)
 
     async def _fetch(self) -> dict[str, jwt.PyJWK]:
         async with self.new_client() as client:
@@ -125,7 +125,7 @@ class TokenVerifier:
             raise Unauthorized("this account has no access")
         subject = str(claims["sub"])
         user = quote(sanitize(subject), safe="@:|+=,! ")
-        if sanitize(subject) != subject or not user.strip(" ") or len(user) > LONGEST:
+        if sanitize(subject) != subject or not user.strip(" ") or len(user) > MAX_USER_ID_CHARS:
             raise Unauthorized("the token's subject is empty, is too long for a user id, or is not a string")
         return user
 
@@ -155,7 +155,7 @@ def oidc(issuer: str, audience: str, emails: Sequence[str] = ()) -> TokenVerifie
     return TokenVerifier(issuer, audience, keys, emails=emails)
 
 
-def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS) -> TokenVerifier:
+def iap(audience: str, emails: Sequence[str] = (), keys: str = IAP_KEYS_URL) -> TokenVerifier:
     """Returns the verifier of the assertions that Identity-Aware Proxy adds to requests."""
     return TokenVerifier(IAP_ISSUER, audience, JwksCache(keys), "x-goog-iap-jwt-assertion", ("ES256",), emails)
 

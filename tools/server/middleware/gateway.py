@@ -18,41 +18,41 @@ from starlette.responses import JSONResponse, Response, StreamingResponse
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.adk.windowed_sessions import windowed_reads
-from tools.app import NAME
+from tools.app import APP_NAME
 from tools.research.database import DATABASE_ERRORS
-from tools.server.checked_sessions import without_owned
-from tools.server.error_handlers import KeyReused, RequestRejected, error_response, trouble
-from tools.server.middleware.authentication import Identify, JwksUnavailable, Unauthorized
-from tools.server.middleware.idempotency import DIGEST, KEY, IdempotencyStore
+from tools.server.checked_sessions import without_protected
+from tools.server.error_handlers import KeyReused, RequestRejected, error_response, json_error
+from tools.server.middleware.authentication import Authenticator, JwksUnavailable, Unauthorized
+from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY, IdempotencyStore
 from tools.server.middleware.rate_limit import RateLimited, RateLimiter
 from tools.server.middleware.request_limits import (
-    LONGEST_NAME,
+    MAX_NAME_CHARS,
     Replay,
     check_name,
     parse_json,
     read_body,
     without_length,
 )
-from tools.server.middleware.session_lock import SessionLocked, SessionLocks, conversation
+from tools.server.middleware.session_lock import SessionLocked, SessionLocks, lock_name
 from tools.shielded import finish_shielded
 
-A2A = "/a2a/desk"
-CARD = f"{A2A}/.well-known/agent-card.json"
+A2A_PATH = "/a2a/desk"
+CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 """The same paths as on ADK's own servers."""
-OPEN = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD_PATH})
 """Paths that need no token: health checks, the webhook (which is signed), and the agent card."""
 _KNOWN = re.compile(
-    rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{NAME}/app-info"
-    rf"|apps/{NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
+    rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{APP_NAME}/app-info"
+    rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
 """All paths that are served. Not served: ADK's development routes, and its memory, which no agent reads or deletes."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
 """Alias by which a client may name its own user in a path or a body."""
-_OPEN_BODY = 1_000_000
+_MAX_PUBLIC_BODY_BYTES = 1_000_000
 """Maximum bytes of a request without a token."""
-_LONGEST_KEY = 255
+_MAX_KEY_CHARS = 255
 """Maximum characters of an `Idempotency-Key`."""
 
 
@@ -61,18 +61,18 @@ class GatewayMiddleware:
     """ASGI middleware in front of ADK's application.
 
     Args:
-        identify: authenticates a request; None: no authentication, the user named in the path is trusted.
+        authenticate: authenticates a request; None: no authentication, the user named in the path is trusted.
         max_body: maximum bytes of a request body.
-        body_seconds: timeout for the body to arrive, in seconds.
+        body_timeout_s: timeout for the body to arrive.
     """
 
     app: ASGIApp
-    identify: Identify | None
-    turns: SessionLocks
-    answers: IdempotencyStore
-    rates: RateLimiter
+    authenticate: Authenticator | None
+    locks: SessionLocks
+    idempotency: IdempotencyStore
+    rate_limiter: RateLimiter
     max_body: int
-    body_seconds: float
+    body_timeout_s: float
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "websocket":
@@ -85,34 +85,34 @@ class GatewayMiddleware:
             except RequestRejected as rejected:
                 unread = rejected.status in (408, 413)  # the unread rest of the body makes the connection unusable
                 close = {"Connection": "close"} if unread else None
-                await error_response(rejected.status, str(rejected), close)(scope, receive, send)
+                await json_error(rejected.status, str(rejected), close)(scope, receive, send)
             except ClientDisconnect:
                 return
 
     async def _http(self, scope: Scope, receive: Receive, send: Send) -> None:
         path = scope["path"]
-        if path in OPEN:
-            body = await read_body(scope, receive, min(_OPEN_BODY, self.max_body), self.body_seconds)
+        if path in PUBLIC_PATHS:
+            body = await read_body(scope, receive, min(_MAX_PUBLIC_BODY_BYTES, self.max_body), self.body_timeout_s)
             await self.app(scope, Replay(body, receive), send)
             return
         known = _KNOWN.fullmatch(path)
         answer: Response | None = None
         try:
-            user = await self.identify(Headers(scope=scope)) if self.identify else None
+            user = await self.authenticate(Headers(scope=scope)) if self.authenticate else None
         except Unauthorized as refused:
-            answer = error_response(401, str(refused), {"WWW-Authenticate": "Bearer"})
+            answer = json_error(401, str(refused), {"WWW-Authenticate": "Bearer"})
         except JwksUnavailable:
-            answer = error_response(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
+            answer = json_error(503, "the issuer's keys cannot be read now", {"Retry-After": "5"})
         else:
             if known is None:
-                answer = error_response(404, "there is nothing here")
+                answer = json_error(404, "there is nothing here")
             elif user is not None and known["user"] not in (None, _ME, user):
-                answer = error_response(403, "this belongs to another user")
+                answer = json_error(403, "this belongs to another user")
         if answer:
             await answer(scope, receive, send)
             return
         assert known
-        body = await read_body(scope, receive, self.max_body, self.body_seconds)
+        body = await read_body(scope, receive, self.max_body, self.body_timeout_s)
         for name in (known["user"], known["session"]):
             check_name(name)
         for name in (known["below"] or "").split("/"):
@@ -120,14 +120,14 @@ class GatewayMiddleware:
         data = parse_json(body) if body else None
         scope = {**scope, "user": SimpleUser(user or _ME)}
         if user is not None and known["user"]:
-            own = f"/apps/{NAME}/users/{user}/{known['rest']}"
+            own = f"/apps/{APP_NAME}/users/{user}/{known['rest']}"
             scope |= {"path": own, "raw_path": quote(own).encode()}
         if path in _TURNS:
             await self._turn(scope, data, receive, send, user)
             return
         scope, replay = without_length(scope), Replay(json.dumps(data).encode() if body else b"", receive)
         if known["rest"] == f"sessions/{known['session']}" and scope["method"] in _WRITING:
-            await self._write(scope, replay, send, conversation(user or known["user"], known["session"]))
+            await self._write(scope, replay, send, lock_name(user or known["user"], known["session"]))
         else:
             await self.app(scope, replay, send)
 
@@ -137,26 +137,26 @@ class GatewayMiddleware:
         try:
             data = dict(data)
             asked, session = _field(data, "user_id", "userId"), _field(data, "session_id", "sessionId")
-            app = _field(data, "app_name", "appName") or NAME
+            app = _field(data, "app_name", "appName") or APP_NAME
             metadata = {**(data.pop("customMetadata", None) or {}), **(data.pop("custom_metadata", None) or {})}
             if not session.isprintable() or not session or not (user or asked):
                 raise ValueError("whose conversation?")
         except (ValueError, TypeError):
-            wanted = f"appName, userId and sessionId (of at most {LONGEST_NAME} characters)"
+            wanted = f"appName, userId and sessionId (of at most {MAX_NAME_CHARS} characters)"
             raise RequestRejected(400, f"the body has to be a JSON object with {wanted}") from None
-        if len(key) > _LONGEST_KEY:
-            raise RequestRejected(400, f"an Idempotency-Key may have at most {_LONGEST_KEY} characters")
+        if len(key) > _MAX_KEY_CHARS:
+            raise RequestRejected(400, f"an Idempotency-Key may have at most {_MAX_KEY_CHARS} characters")
         if user is not None and asked not in ("", _ME, user):
             raise RequestRejected(403, "this belongs to another user")
-        if app != NAME:
+        if app != APP_NAME:
             raise RequestRejected(404, "there is no such agent")
         whose, digest = user or asked, _digest(data)
-        metadata = without_owned(metadata) | ({KEY: key, DIGEST: digest} if key else {})
+        metadata = without_protected(metadata) | ({MESSAGE_KEY: key, DIGEST_KEY: digest} if key else {})
         data |= {"user_id": whose, "session_id": session, "app_name": app, "custom_metadata": metadata or None}
         try:
-            with self.rates.admit(whose):
-                async with _last_chunk_delayed(send) as delayed, self.turns.hold(conversation(whose, session)):
-                    given = await self.answers.replay(whose, session, key, digest) if key else None
+            with self.rate_limiter.admit(whose):
+                async with _last_chunk_delayed(send) as delayed, self.locks.hold(lock_name(whose, session)):
+                    given = await self.idempotency.replay(whose, session, key, digest) if key else None
                     if given is None:
                         replay = Replay(json.dumps(data).encode(), receive)
                         with windowed_reads():
@@ -166,16 +166,16 @@ class GatewayMiddleware:
                         return
                     answer = _answer(given, stream=scope["path"] == "/run_sse")
         except (RateLimited, SessionLocked, KeyReused, *DATABASE_ERRORS) as error:
-            answer = trouble(error)
+            answer = error_response(error)
         await answer(scope, receive, send)
 
     async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
         """Changes or deletes a conversation under its lock, since a turn that runs meanwhile would fail."""
         try:
-            async with _last_chunk_delayed(send) as delayed, self.turns.hold(session):
+            async with _last_chunk_delayed(send) as delayed, self.locks.hold(session):
                 await self.app(scope, receive, delayed)
         except (SessionLocked, *DATABASE_ERRORS) as error:
-            await trouble(error)(scope, receive, send)
+            await error_response(error)(scope, receive, send)
 
 
 def _digest(data: dict[str, Any]) -> str:

@@ -13,9 +13,9 @@ from google.adk.cli.api_server import _is_dns_rebinding_request, _is_request_ori
 from starlette.datastructures import Headers
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tools.server.error_handlers import error_response
+from tools.server.error_handlers import json_error
 
-HEALTH = frozenset({"/healthz", "/readyz"})
+HEALTH_PATHS = frozenset({"/healthz", "/readyz"})
 """Paths served under any host name: probes use any name or address, and the answers are the same for everybody."""
 _LOOPBACK = "127.0.0.1"
 
@@ -37,15 +37,15 @@ class HostCheck:
         if scope["type"] != "http":
             await self.app(scope, receive, send)
             return
-        hosts = None if self.hosts is None or scope["path"] in HEALTH else frozenset(self.hosts)
+        hosts = None if self.hosts is None or scope["path"] in HEALTH_PATHS else frozenset(self.hosts)
         if _is_dns_rebinding_request(scope, _LOOPBACK, hosts):
             told = "this server is not known under that host name: add the name to DESK_ALLOWED_HOSTS"
-            await error_response(403, told)(scope, receive, send)
+            await json_error(403, told)(scope, receive, send)
             return
         origin = Headers(scope=scope).get("origin")
         if origin is not None and not _is_request_origin_allowed(origin, scope, [*self.origins], None, True):
             told = "pages of that origin may not use this server: add the origin to DESK_ALLOWED_ORIGINS"
-            await error_response(403, told)(scope, receive, send)
+            await json_error(403, told)(scope, receive, send)
             return
         # ADK's application would check the origin again, and does not know `origins`
         headers = [(name, value) for name, value in scope["headers"] if name != b"origin"]

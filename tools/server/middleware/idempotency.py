@@ -11,9 +11,9 @@ from google.adk.runners import Runner
 from tools.adk.chain_plugin import without_rewound
 from tools.server.error_handlers import KeyReused
 
-KEY = "desk_message"
+MESSAGE_KEY = "desk_message"
 """Name of the idempotency key in the `custom_metadata` of every event of the turn."""
-DIGEST = "desk_message_digest"
+DIGEST_KEY = "desk_message_digest"
 """Name of the message's hash in `custom_metadata`: it shows whether a key is used again for another message."""
 
 
@@ -38,11 +38,11 @@ class IdempotencyStore:
         events = [
             event
             for event in without_rewound(session.events if session else [])
-            if (event.custom_metadata or {}).get(KEY) == key
+            if (event.custom_metadata or {}).get(MESSAGE_KEY) == key
         ]
         if not events:
             return None
-        if (events[0].custom_metadata or {}).get(DIGEST, digest) != digest:
+        if (events[0].custom_metadata or {}).get(DIGEST_KEY, digest) != digest:
             raise KeyReused(key)
         if _is_end(events[-1]):
             return [

@@ -15,12 +15,12 @@ class RateLimited(DeskError):
     """A user is over a limit. The message says which.
 
     Args:
-        wait: seconds to wait; 0: waiting does not help.
+        retry_after_s: seconds to wait; 0: waiting does not help.
     """
 
-    def __init__(self, text: str, wait: int = 0) -> None:
+    def __init__(self, text: str, retry_after_s: int = 0) -> None:
         super().__init__(text)
-        self.wait = wait
+        self.retry_after_s = retry_after_s
 
 
 @dataclass

@@ -14,46 +14,46 @@ from starlette.types import Message, Receive, Scope
 from tools.sanitize import sanitize, sanitize_json
 from tools.server.error_handlers import RequestRejected
 
-LONGEST_NAME = 128
+MAX_NAME_CHARS = 128
 """Maximum characters of a user or session id: the limit of ADK's tables (`sessions/schemas/shared.py`)."""
-LONGEST_FILE_NAME = 255
+MAX_FILE_NAME_BYTES = 255
 """Maximum bytes of a file name: the limit of file systems."""
-DEEPEST = 100
+MAX_JSON_DEPTH = 100
 """Maximum levels of nesting in JSON, because code that copies the data is recursive."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
 """Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
-_TOO_DEEP = RequestRejected(400, f"the body may have at most {DEEPEST} levels of nesting")
+_TOO_DEEP = RequestRejected(400, f"the body may have at most {MAX_JSON_DEPTH} levels of nesting")
 
 
-async def read_body(scope: Scope, receive: Receive, limit: int, seconds: float) -> bytes:
+async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: float) -> bytes:
     """Reads the whole body of a request.
 
     Args:
-        limit: maximum bytes of the body, whatever Content-Length says.
-        seconds: timeout for the body to arrive.
+        max_bytes: maximum bytes of the body, whatever Content-Length says.
+        timeout_s: timeout for the body to arrive.
 
     Raises:
         RequestRejected: 413: the body is too large; 408: it is too slow.
         ClientDisconnect: the client has closed the connection.
     """
-    too_large = RequestRejected(413, f"a request may have at most {limit} bytes")
-    if int(Headers(scope=scope).get("content-length") or 0) > limit:
+    too_large = RequestRejected(413, f"a request may have at most {max_bytes} bytes")
+    if int(Headers(scope=scope).get("content-length") or 0) > max_bytes:
         raise too_large
     body = bytearray()
     try:
-        async with asyncio.timeout(seconds):
+        async with asyncio.timeout(timeout_s):
             while True:
                 message = await receive()
                 if message["type"] == "http.disconnect":
                     raise ClientDisconnect
                 body += message.get("body", b"")
-                if len(body) > limit:
+                if len(body) > max_bytes:
                     raise too_large
                 if not message.get("more_body"):
                     return bytes(body)
     except TimeoutError:
-        raise RequestRejected(408, f"the request did not arrive within {seconds:g} seconds") from None
+        raise RequestRejected(408, f"the request did not arrive within {timeout_s:g} seconds") from None
 
 
 def parse_json(body: bytes) -> Any:
@@ -86,10 +86,10 @@ def check_name(name: object, is_file: bool = False) -> None:
         return
     if name != sanitize(name) or any(character in name for character in "\t\r\n"):
         raise RequestRejected(400, "a name in the request has control characters or halves of characters")
-    if is_file and len(name.encode()) > LONGEST_FILE_NAME:
-        raise RequestRejected(400, f"a file's name may have at most {LONGEST_FILE_NAME} bytes")
-    if not is_file and len(name) > LONGEST_NAME:
-        raise RequestRejected(400, f"a name may have at most {LONGEST_NAME} characters")
+    if is_file and len(name.encode()) > MAX_FILE_NAME_BYTES:
+        raise RequestRejected(400, f"a file's name may have at most {MAX_FILE_NAME_BYTES} bytes")
+    if not is_file and len(name) > MAX_NAME_CHARS:
+        raise RequestRejected(400, f"a name may have at most {MAX_NAME_CHARS} characters")
 
 
 class Replay:
@@ -123,7 +123,7 @@ def _finite(number: str) -> float:
 
 def _is_deep(data: Any) -> bool:
     level = [data]
-    for _ in range(DEEPEST):
+    for _ in range(MAX_JSON_DEPTH):
         level = [
             inner
             for outer in level

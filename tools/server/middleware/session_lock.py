@@ -19,7 +19,7 @@ from tools.errors import DeskError
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.shielded import finish_shielded, shielded
 
-LEASE = 15.0
+LEASE_S = 15.0
 """Duration of a lease in seconds: a session stays locked at most this long after the replica of its turn died."""
 
 _TAKE = text(
@@ -36,7 +36,7 @@ class SessionLocked(DeskError):
     """Another turn of the session is running."""
 
 
-def conversation(user: str, session: str, app: str = "desk") -> str:
+def lock_name(user: str, session: str, app: str = "desk") -> str:
     """The lock name of a session."""
     return f"{app}/{user}/{session}"
 
@@ -48,7 +48,7 @@ class SessionLocks:
     database: Database
     clock: Callable[[], float] = time.time
     sleep: Callable[[float], Awaitable[None]] = asyncio.sleep
-    lease: float = LEASE
+    lease_s: float = LEASE_S
     owner: str = field(default_factory=lambda: secrets.token_hex(8))
     _holding: set[asyncio.Task[object]] = field(default_factory=set)
     _releasing: set[asyncio.Task[None]] = field(default_factory=set)
@@ -104,13 +104,13 @@ class SessionLocks:
         await asyncio.gather(*self._releasing, return_exceptions=True)
 
     async def _keep(self, session: str, owner: str, task: asyncio.Task[object]) -> None:
-        until = self.clock() + self.lease
+        until = self.clock() + self.lease_s
         while self.clock() < until:
-            await self.sleep(self.lease / 3)
+            await self.sleep(self.lease_s / 3)
             with suppress(*DATABASE_ERRORS):  # the database may be unreachable for a while
                 if not await self._execute(_KEEP, session, owner):
                     break
-                until = self.clock() + self.lease
+                until = self.clock() + self.lease_s
         task.cancel()
 
     def _begin_release(self, session: str, owner: str, interrupted: bool = False) -> asyncio.Task[None]:
@@ -127,7 +127,7 @@ class SessionLocks:
     @shielded
     async def _execute(self, statement: object, session: str, owner: str) -> bool:
         now = self.clock()
-        values = {"id": session, "owner": owner, "now": now, "until": now + self.lease}
+        values = {"id": session, "owner": owner, "now": now, "until": now + self.lease_s}
         async with self.database.write() as connection:
             result = await connection.execute(statement, values)  # type: ignore[call-overload]
             return bool(result.rowcount)

@@ -16,9 +16,9 @@ from dataclasses import dataclass, field
 from starlette.datastructures import MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from tools.server.error_handlers import UNFORESEEN
+from tools.server.error_handlers import INTERNAL_ERROR
 
-SILENCE = 15.0
+PING_INTERVAL_S = 15.0
 """Seconds without an event after which a comment is sent."""
 PING = b": ping\n\n"
 _ENDS = (b"\n\n", b"\r\n\r\n")
@@ -30,7 +30,7 @@ _FOR_CLIENTS = ("InputValidationError",)
 
 
 @dataclass(frozen=True)
-class EventStreams:
+class SseKeepalive:
     """ASGI middleware that adds pings and headers to event streams."""
 
     app: ASGIApp
@@ -85,9 +85,9 @@ class _Answer:
 
     async def _ping(self) -> None:
         while True:
-            await self.sleep(max(self._last + SILENCE - self.clock(), 0.0) or SILENCE)
+            await self.sleep(max(self._last + PING_INTERVAL_S - self.clock(), 0.0) or PING_INTERVAL_S)
             async with self._sending:
-                if self._between and self.clock() - self._last >= SILENCE:
+                if self._between and self.clock() - self._last >= PING_INTERVAL_S:
                     self._last = self.clock()
                     with suppress(OSError):  # the client has left; the application learns it from `receive`
                         await self.to_client({"type": "http.response.body", "body": PING, "more_body": True})
@@ -110,6 +110,6 @@ def _plain(event: bytes) -> bytes:
     told = json.loads(event.removeprefix(b"data:"))
     details = told["error_details"]
     if details["error_type"] not in _FOR_CLIENTS:
-        details = {**details, "error_message": UNFORESEEN}
+        details = {**details, "error_message": INTERNAL_ERROR}
     error = {"error": details["error_message"], "error_details": {**details, "stacktrace": None}}
     return b"data: " + json.dumps(error).encode() + b"\n\n"

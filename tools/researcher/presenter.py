@@ -18,7 +18,7 @@ from google.adk.events import Event, EventActions
 from google.adk.tools import ToolContext
 from google.genai import types
 
-from tools.moderation.plugin import ReportBlocked, admit_report, admitted
+from tools.moderation.plugin import ReportBlocked, admit_progress, admit_report
 from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
@@ -29,37 +29,37 @@ from tools.research.report.rendering import to_chat, to_markdown_file
 from tools.research.service import Research
 from tools.research.texts import title
 from tools.researcher import confirmation
-from tools.researcher.messages import closing, outcome, quote, reminder, started, unseen
+from tools.researcher.messages import closing, outcome, quote, reminder, started, unseen_notice
 
 log = logging.getLogger(__name__)
 
-KEY = "temp:showing:"
-"""Prefix of the state keys with which tools pass a `Showing` to the agent's code. ADK does not store `temp:` keys."""
-MOST_REFUSALS = 5
+STATE_PREFIX = "temp:showing:"
+"""Prefix of the state keys by which tools pass a `Presentation` to the agent's code. ADK stores no `temp:` keys."""
+MAX_REFUSALS = 5
 """Number of refused tool calls in a turn after which the model is not called again."""
-READ_SECONDS = 10
+READ_TIMEOUT_S = 10
 """Timeout, in seconds, for reading the ledger at the end of a turn."""
-SAVE_SECONDS = 30
+SAVE_TIMEOUT_S = 30
 """Timeout, in seconds, for saving a group of a report's files."""
 
 
 @dataclass(frozen=True)
-class Showing:
+class Presentation:
     """What the agent shows after a tool call."""
 
-    say: Sequence[str] = ()
+    texts: Sequence[str] = ()
     """Texts to show first."""
     job: str = ""
     """Id of the run to watch; its outcome is shown after that. Empty: no run."""
-    begun: bool = False
+    is_new: bool = False
     """Whether the run has just been ordered or approved."""
-    asks: str = ""
+    asks_about: str = ""
     """Id of the run that the texts ask a question about; empty: no run."""
 
 
-def leave(context: ToolContext, showing: Showing) -> None:
-    """Passes a showing to the agent's code, which shows it after all tools of the turn have run."""
-    context.state[f"{KEY}{context.function_call_id}"] = asdict(showing)
+def present(context: ToolContext, presentation: Presentation) -> None:
+    """Passes a presentation to the agent's code, which shows it after all tools of the turn have run."""
+    context.state[f"{STATE_PREFIX}{context.function_call_id}"] = asdict(presentation)
 
 
 @dataclass
@@ -95,39 +95,41 @@ class TurnPresenter:
             yield event
 
     async def _events(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
-        showings, refusals = list[Showing](), list[str]()
+        presentations, refusals = list[Presentation](), list[str]()
         async with aclosing(model) as events:
             async for event in events:
-                showings += [
-                    Showing(**value) for key, value in event.actions.state_delta.items() if key.startswith(KEY)
+                presentations += [
+                    Presentation(**value)
+                    for key, value in event.actions.state_delta.items()
+                    if key.startswith(STATE_PREFIX)
                 ]
                 refused = [_refusal(response) for response in event.get_function_responses()]
                 refusals += filter(None, refused)
                 yield event
-                if len(refusals) >= MOST_REFUSALS:
+                if len(refusals) >= MAX_REFUSALS:
                     yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
                     return
-        if showings and any(refused):  # a parallel call ended the model's loop, so it cannot explain
+        if presentations and any(refused):  # a parallel call ended the model's loop, so it cannot explain
             yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
-        for showing in showings:
-            async for event in self._show(showing):
+        for presentation in presentations:
+            async for event in self._show(presentation):
                 yield event
 
     async def _ended(self, last: Event | None) -> AsyncGenerator[Event, None]:
         """Yields the last event, with the waiting questions added."""
         lines, marks = list[str](), dict[str, Any]()
         try:
-            async with asyncio.timeout(READ_SECONDS):
+            async with asyncio.timeout(READ_TIMEOUT_S):
                 turn = confirmation.turn_of(self.context)
                 found = await waiting_questions(self.service, turn, self.shown)
                 waiting = [w for w in found if w.job.id not in self.withheld]
                 lines = [
-                    reminder(w.job, w.question.action is Action.DELETE) if w.asked else unseen(w.job)
+                    reminder(w.job, w.question.action is Action.DELETE) if w.asked else unseen_notice(w.job)
                     for w in waiting
                     if w.job.id not in self.shown
                 ]
                 seen = [w.question for w in waiting if w.asked or w.job.id in self.shown]
-                marks = await confirmation.show(self.service.ledger, turn, seen)
+                marks = await confirmation.record_shown(self.service.ledger, turn, seen)
         except (TimeoutError, *DATABASE_ERRORS) as error:  # still show the answer; the next turn can approve nothing
             log.warning("the questions that wait cannot be read: %s", error)
         if last and (not lines or (last.content and not last.error_code)):
@@ -142,21 +144,21 @@ class TurnPresenter:
         if lines:
             yield self._say("\n\n".join(lines), custom_metadata=marks)
 
-    async def _show(self, showing: Showing) -> AsyncGenerator[Event, None]:
+    async def _show(self, presentation: Presentation) -> AsyncGenerator[Event, None]:
         """Shows what one tool passed on; an error becomes an event."""
         try:
-            for text in showing.say:
+            for text in presentation.texts:
                 await admit_report(self.context, text)
                 yield self._say(text)
-            if showing.asks:
-                self.shown.add(showing.asks)
-            if showing.job:
-                async for event in self._watch(showing.job, showing.begun):
+            if presentation.asks_about:
+                self.shown.add(presentation.asks_about)
+            if presentation.job:
+                async for event in self._watch(presentation.job, presentation.is_new):
                     yield event
         except asyncio.CancelledError:
             raise
         except ReportBlocked as withheld:
-            self.withheld.add(showing.job)
+            self.withheld.add(presentation.job)
             yield self._say(str(withheld))
         except TimeoutError:
             text = "There was no answer in time. A research run that was started goes on; ask again to see it."
@@ -167,10 +169,10 @@ class TurnPresenter:
             text = f"The research desk failed: {why}. A research run that was started goes on; ask again to see it."
             yield self._say(text, error_code=type(error).__name__, error_message=why)
 
-    async def _watch(self, job_id: str, begun: bool) -> AsyncGenerator[Event, None]:
+    async def _watch(self, job_id: str, is_new: bool) -> AsyncGenerator[Event, None]:
         job = await self.service.job(job_id)
         first = ""
-        if begun and job.state is not State.AWAITING_APPROVAL:
+        if is_new and job.state is not State.AWAITING_APPROVAL:
             first = started(job)
         elif job.active and job.state is not State.AWAITING_APPROVAL:
             first = f"Research `{job.id}` goes on: “{title(job)}”"
@@ -178,12 +180,12 @@ class TurnPresenter:
         try:
             if first:
                 yield self._say(first)
-            async with aclosing(admitted(self.context, self.service.watch(job.id, self.seconds))) as lines:
+            async with aclosing(admit_progress(self.context, self.service.watch(job.id, self.seconds))) as lines:
                 async for line in lines:
                     yield self._progress(line)
         finally:
             self.watching = False
-        async with asyncio.timeout(READ_SECONDS):
+        async with asyncio.timeout(READ_TIMEOUT_S):
             job, report = await self.service.job(job.id), await self.service.report(job.id)
             base = await self.service.ledger.get(job.order.base) if job.order.base else None
         async for event in self._outcome(job, report, base):
@@ -205,11 +207,11 @@ class TurnPresenter:
         if self.context.artifact_service:
             try:
                 known = await self._known(self.context.artifact_service)
-                for group in artifacts(job, report, await render_html(report)):
+                for group in report_files(job, report, await render_html(report)):
                     saved += group
                     if known.issuperset(group):  # saved when the report was shown here before
                         continue
-                    async with asyncio.timeout(SAVE_SECONDS):
+                    async with asyncio.timeout(SAVE_TIMEOUT_S):
                         delta = {
                             n: await self._save(self.context.artifact_service, n, part) for n, part in group.items()
                         }
@@ -220,7 +222,7 @@ class TurnPresenter:
 
     async def _known(self, store: BaseArtifactService) -> set[str]:
         """Names of the files that the conversation has."""
-        async with asyncio.timeout(SAVE_SECONDS):
+        async with asyncio.timeout(SAVE_TIMEOUT_S):
             return set(await store.list_artifact_keys(**self._place))
 
     async def _save(self, store: BaseArtifactService, name: str, part: types.Part) -> int:
@@ -244,7 +246,7 @@ class TurnPresenter:
         return Event(author=self.name, invocation_id=self.context.invocation_id, branch=self.context.branch, **values)
 
 
-class Waiting(NamedTuple):
+class WaitingQuestion(NamedTuple):
     """A run that waits for a yes."""
 
     question: Question
@@ -253,7 +255,9 @@ class Waiting(NamedTuple):
     """Whether the user was asked before: false, for example, for a plan that has just arrived."""
 
 
-async def waiting_questions(service: Research, turn: confirmation.TurnContext, shown: Collection[str]) -> list[Waiting]:
+async def waiting_questions(
+    service: Research, turn: confirmation.TurnContext, shown: Collection[str]
+) -> list[WaitingQuestion]:
     """Lists the runs of a conversation that wait for a yes, each with its question.
 
     Args:
@@ -262,18 +266,18 @@ async def waiting_questions(service: Research, turn: confirmation.TurnContext, s
     asked = {question.subject: question for question in await service.ledger.questions(turn.user, turn.session)}
     known = await service.jobs(turn.user)
     jobs = [job for job in known if job.order.session == turn.session or job.id in asked or job.id in shown]
-    found = list[Waiting]()
+    found = list[WaitingQuestion]()
     for job in jobs:
         before = asked.get(job.id)
         if before and before.action is Action.DELETE:
-            found.append(Waiting(before, job, True))
+            found.append(WaitingQuestion(before, job, True))
         elif job.state is State.AWAITING_APPROVAL:
             question = turn.question(job.id, Action.START, job.version)
-            found.append(Waiting(question, job, bool(before and before.version == question.version)))
+            found.append(WaitingQuestion(question, job, bool(before and before.version == question.version)))
     return found
 
 
-def artifacts(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
+def report_files(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
     """Returns a report's files by name, one group per event.
 
     Args:

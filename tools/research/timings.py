@@ -1,4 +1,4 @@
-"""Timeouts, waits and retries of a research run, in one place."""
+"""Timeouts, waits, poll intervals and retries of a research run, in one place."""
 
 from __future__ import annotations
 
@@ -17,8 +17,8 @@ MAX_NOT_FOUND = 3
 
 
 @dataclass(frozen=True)
-class ResearchTimeouts:
-    """Timeouts and waits, in seconds."""
+class ResearchTimings:
+    """Timeouts, waits and poll intervals, in seconds."""
 
     create_timeout_s: float = 30
     """Maximum wait for the first event of a create request. After that, it is unknown whether a run was started."""
