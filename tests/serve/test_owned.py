@@ -144,7 +144,7 @@ def test_forged_metadata_of_a_turn_cannot_make_a_later_yes_start_a_run(
     mark = {field: forged(client, f"{SESSIONS}/s1")}
     client.post(path, json=message("Hello", user="mallory", **mark))  # this turn shows no question
     refused = client.post(path, json=message(YES, user="mallory", **mark))
-    assert "does not directly follow the question" in refused.text
+    assert "Something else came between the question and this answer" in refused.text
     assert_a_real_yes_counts(client, api, "mallory")
 
 
@@ -160,7 +160,7 @@ def test_imported_events_cannot_make_a_later_yes_start_a_run(asks: None, client:
     ]
     assert begin(client, "mallory", events=brought).status_code == 200
     refused = client.post("/run", json=message(YES, user="mallory"))
-    assert "does not directly follow the question" in refused.text
+    assert "Something else came between the question and this answer" in refused.text
     assert_a_real_yes_counts(client, api, "mallory")
 
 
@@ -180,7 +180,7 @@ def test_forged_metadata_of_an_a2a_message_cannot_make_a_later_yes_start_a_run(
     send("research tides")
     mark = forged(client, session)
     send("Hello", **mark)  # this turn shows no question
-    assert "does not directly follow the question" in send(YES, **mark)
+    assert "Something else came between the question and this answer" in send(YES, **mark)
     assert_a_real_yes_counts(client, api, "me", "c1")
 
 

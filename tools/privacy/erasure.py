@@ -8,6 +8,7 @@ user insists, the ids of the interactions that are left are kept in the state of
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from typing import TypedDict
@@ -61,8 +62,10 @@ class Receipt:
     """The result of a deletion. It has ids and counts, and no text of the conversation."""
 
     server: str
+    interactions: dict[str, str] = field(default_factory=dict)
+    """What was done with an interaction, by its id: "deleted at the server"."""
     lines: list[str] = field(default_factory=list)
-    """One line for each thing that was deleted or is left alone."""
+    """One line for each other thing that was deleted or is left alone."""
     refused: dict[str, str] = field(default_factory=dict)
     """Why the server did not delete an interaction, by interaction id."""
     still_running: dict[str, str] = field(default_factory=dict)
@@ -76,12 +79,14 @@ class Receipt:
         return not self.refused and not self.still_running
 
     def to_markdown(self) -> str:
-        """Returns the receipt as Markdown text."""
+        """Returns the receipt as Markdown text. It counts the deleted interactions and names those that are left."""
+        counted = Counter(self.interactions.values())
+        deleted = [f"{_count(number, 'interaction')}: {done}" for done, number in counted.items()]
         refusals = [f"interaction {id_}: **not deleted at the server** ({why})" for id_, why in self.refused.items()]
         running = [
             f"research {id_}: **not ended, stays in the ledger** ({why})" for id_, why in self.still_running.items()
         ]
-        listed = "\n".join(f"- {line}" for line in [*self.lines, *refusals, *running])
+        listed = "\n".join(f"- {line}" for line in [*deleted, *self.lines, *refusals, *running])
         if not self.done:
             head = (
                 f"**Not forgotten yet.** The server ({self.server}) did not delete everything, so nothing was deleted"
@@ -195,8 +200,7 @@ async def _delete_interactions(
     for batch in (await _unrecorded(services.client, said, spared | {*searched}, receipt), recorded):
         if not receipt.complete and not force:
             return
-        for id_, done in (await _each(batch, lambda id_: _delete(services.client, id_), receipt)).items():
-            receipt.lines.append(f"interaction {id_}: {done}")
+        receipt.interactions |= await _each(batch, lambda id_: _delete(services.client, id_), receipt)
 
 
 async def _unrecorded(client: InteractionsClient, said: Iterable[str], known: set[str], receipt: Receipt) -> list[str]:

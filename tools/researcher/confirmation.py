@@ -99,8 +99,8 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
     if turn.names(question.subject) or question.mark in turn.marks:
         return None
     return (
-        "the last message does not directly follow the question, which is shown again now: a yes counts right after it,"
-        f" or at any time if it names {question.subject}"
+        "Something else came between the question and this answer, so it does not count. The question is shown again"
+        f" now: say yes right after it, or name {question.subject} in your yes at any time"
     )
 
 

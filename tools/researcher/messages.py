@@ -38,7 +38,10 @@ def quote(job: Job, base: Job | None = None) -> str:
         kinds = ", ".join(str(content.get("mime_type", "file")) for content in job.order.inputs)
         facts.append(f"Files that go along: {len(job.order.inputs)} ({kinds})")
     if job.request.plans:
-        facts.append("First comes a plan, which you can change. The run itself needs another yes.")
+        facts.append(
+            f"First comes a plan, which you can change. Each plan is counted as ${low:.0f}, since Google publishes no"
+            " price for it. The run itself needs another yes."
+        )
     listed = "\n".join(f"- {fact}" for fact in facts)
     brief = "\n".join(f"> {line}" for line in inert(job.order.brief).splitlines())
     return f"Research `{job.id}`: **{inert(title(job))}**\n\n{brief}\n\n{listed}\n\nNothing was started. {ANSWERS}"
@@ -47,7 +50,11 @@ def quote(job: Job, base: Job | None = None) -> str:
 def plan(job: Job) -> str:
     """Formats a job's plan and the question whether to approve it."""
     text = inert(job.plan.text) if job.plan else ""
-    return f"{text}\n\n---\nThis is the plan of research `{job.id}`; the run itself was not started. {ANSWERS}"
+    low, high = cost_of(job.order.agent)
+    return (
+        f"{text}\n\n---\nThis is the plan of research `{job.id}`. The run itself was not started; it costs about"
+        f" ${low:.0f} to ${high:.0f}. {ANSWERS} A changed plan is counted as ${low:.0f} more."
+    )
 
 
 def deletion(job: Job) -> str:

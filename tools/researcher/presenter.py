@@ -123,6 +123,8 @@ class TurnPresenter:
                 turn = confirmation.turn_of(self.context)
                 found = await waiting_questions(self.service, turn, self.shown)
                 waiting = [w for w in found if w.job.id not in self.withheld]
+                if self.shown:  # one thing at a time: others are asked about again in a later turn
+                    waiting = [w for w in waiting if w.job.id in self.shown]
                 lines = [
                     reminder(w.job, w.question.action is Action.DELETE) if w.asked else unseen_notice(w.job)
                     for w in waiting
@@ -197,7 +199,8 @@ class TurnPresenter:
             await admit_report(self.context, job.plan.text if waits and job.plan else job.error)
             if waits:
                 self.shown.add(job.id)
-            failed = not waits and job.state not in ACTIVE
+            cancelled = job.state is State.CANCELLED and not job.error
+            failed = not waits and not cancelled and job.state not in ACTIVE
             code = f"RESEARCH_{job.state.upper()}" if failed else None
             text = quote(job, base) if waits and not job.plan else outcome(job)
             yield self._say(text, error_code=code, error_message=job.error if failed else None)
@@ -298,6 +301,19 @@ def report_files(job: Job, report: Report, page: str) -> list[dict[str, types.Pa
         )
     }
     return [*pictures, documents]
+
+
+async def delete_report_files(context: InvocationContext, job: Job) -> int:
+    """Deletes the files of a job's report in this conversation, in all versions; returns their number."""
+    if context.artifact_service is None:
+        return 0
+    session = context.session
+    place: dict[str, Any] = {"app_name": context.app_name, "user_id": session.user_id, "session_id": session.id}
+    names = await context.artifact_service.list_artifact_keys(**place)
+    own = [name for name in names if name.startswith((f"{job.id}.", f"{job.id}-"))]
+    for name in own:
+        await context.artifact_service.delete_artifact(**place, filename=name)
+    return len(own)
 
 
 def _refusal(response: types.FunctionResponse) -> str:

@@ -29,7 +29,7 @@ from tools.research.texts import state, title
 from tools.researcher import confirmation
 from tools.researcher.inputs import inputs_of, newest_files
 from tools.researcher.messages import deletion, listing
-from tools.researcher.presenter import Presentation, present
+from tools.researcher.presenter import Presentation, delete_report_files, present
 from tools.settings import load_settings
 
 Result = dict[str, Any]
@@ -142,6 +142,9 @@ async def approve(job_id: str, tool_context: ToolContext) -> Result:
         await confirmation.confirm(service.ledger, turn, job.id, Action.DELETE)
         try:
             lines = await service.forget(job.id)
+            if count := await delete_report_files(tool_context.get_invocation_context(), job):
+                lines.append(f"{count} files of its report: deleted")
+            lines.append("what this conversation has shown of it stays here until you say “forget this conversation”")
         except BaseException:  # the yes is used up: ask again, also after a timeout
             await service.ledger.save_question(turn.question(job.id, Action.DELETE))
             raise
