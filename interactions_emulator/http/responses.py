@@ -18,19 +18,19 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import DONE
 from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.runs import Run
-from interactions_emulator.faults import EFFECTS, Fault
+from interactions_emulator.faults import STREAM_EFFECTS, Fault
 from interactions_emulator.http.errors import Refused, error_body
-from interactions_emulator.http.protocol import Exchange, Todo
+from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.recording.replay import Response as Recorded
 
-GARBAGE = b"upstream connect error or disconnect/reset before headers\n\n"
-ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'
+GARBAGE_LINE = b"upstream connect error or disconnect/reset before headers\n\n"
+ERROR_ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'
 ERROR_EVENT = (
     b'event: error\ndata: {"event_type":"error","error":{"code":"deadline_exceeded",'
     b'"message":"Deadline expired before operation could complete."}}\n\n'
 )
 UNKNOWN_EVENT = b'event: agent.mood\ndata: {"event_type":"agent.mood","mood":{"type":"curious"}}\n\n'
-STREAM = "text/event-stream; charset=utf-8"
+EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
 class Answer(Protocol):
@@ -40,7 +40,7 @@ class Answer(Protocol):
     def status(self) -> int | None:
         """HTTP status for the log; None: no answer is sent."""
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         """Begin the answer; return the rest of it as a coroutine, or None."""
 
 
@@ -52,7 +52,7 @@ class Json:
         self._body = to_json(value)
         self._headers = headers
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         exchange.reply(self.status, "application/json", self._body, self._headers)
         return None
 
@@ -67,7 +67,7 @@ class Cut:
 
     status = None
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         exchange.cut()
         return None
 
@@ -81,7 +81,7 @@ class Hang:
         await asyncio.Event().wait()
 
 
-class Late:
+class Delayed:
     """Another answer, sent some seconds (of real time) later."""
 
     def __init__(self, answer: Answer, seconds: float) -> None:
@@ -91,11 +91,11 @@ class Late:
 
     async def send(self, exchange: Exchange) -> None:
         await asyncio.sleep(self._seconds)
-        if (todo := self._answer.send(exchange)) is not None:
-            await todo
+        if (remainder := self._answer.send(exchange)) is not None:
+            await remainder
 
 
-class Finished:
+class FinalResource:
     """The resource of a run, sent when the run has ended."""
 
     status = 200
@@ -104,7 +104,7 @@ class Finished:
         self._run = run
 
     async def send(self, exchange: Exchange) -> None:
-        await self._run.finished()
+        await self._run.wait_until_finished()
         Json(self._run.interaction.resource()).send(exchange)
 
 
@@ -116,13 +116,13 @@ class EventStream:
     def __init__(self, run: Run, cursor: Cursor, fault: Fault | None, crash: Callable[[], None]) -> None:
         self._run = run
         self._cursor = cursor
-        self._fault = fault if fault and fault.spoils_stream else None
+        self._fault = fault if fault and fault.affects_stream else None
         self._crash = crash
 
-    def send(self, exchange: Exchange) -> Todo:
-        exchange.start(200, STREAM)
+    def send(self, exchange: Exchange) -> Remainder:
+        exchange.start(200, EVENT_STREAM_TYPE)
         if self._fault:
-            return self._spoil(exchange, self._fault)
+            return self._play_with_fault(exchange, self._fault)
         if not self._run.interaction.finished:
             return self._play(exchange)
         exchange.write(b"".join([*self._cursor.read(), DONE]))
@@ -136,12 +136,12 @@ class EventStream:
         exchange.write(DONE)
         exchange.finish()
 
-    async def _spoil(self, exchange: Exchange, fault: Fault) -> None:
+    async def _play_with_fault(self, exchange: Exchange, fault: Fault) -> None:
         """Send the events one by one, and apply the fault after as many events as it says."""
         sent = 0
         frames = self._frames()
         while True:
-            effect = next((name for name in EFFECTS if getattr(fault, name) == sent), None)
+            effect = next((name for name in STREAM_EFFECTS if getattr(fault, name) == sent), None)
             if effect == "cut_after":
                 return exchange.cut()
             if effect == "crash_after":
@@ -151,11 +151,11 @@ class EventStream:
             if effect in ("silence_after", "crash_after"):
                 await asyncio.Event().wait()
             if effect == "garbage_after":
-                exchange.write(GARBAGE)
+                exchange.write(GARBAGE_LINE)
             if effect == "unknown_after":
                 exchange.write(UNKNOWN_EVENT)
             if effect in ("array_after", "error_after"):
-                exchange.write(ARRAY if effect == "array_after" else ERROR_EVENT)
+                exchange.write(ERROR_ARRAY if effect == "array_after" else ERROR_EVENT)
                 break
             frame = await anext(frames, None)
             if frame is None:
@@ -190,7 +190,7 @@ class Replayed:
         self._recorded = recorded
         self._clock = clock
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         recorded = self._recorded
         if isinstance(recorded.body, list) or recorded.cut:
             return self._play(exchange)
