@@ -163,11 +163,11 @@ def _matrix(title: str, pairs: Sequence[tuple[str, str]]) -> Markup:
         axes.imshow(table.counts, cmap="Blues")
         axes.set_xticks(range(len(table.labels)), table.labels, rotation=30, ha="right")
         axes.set_yticks(range(len(table.labels)), table.labels)
-        most = max(max(row) for row in table.counts)
+        largest = max(max(row) for row in table.counts)
         for i, row in enumerate(table.counts):
             for j, count in enumerate(row):
                 if count:
-                    axes.text(j, i, str(count), ha="center", va="center", color="w" if count > most / 2 else "k")
+                    axes.text(j, i, str(count), ha="center", va="center", color="w" if count > largest / 2 else "k")
         axes.set_xlabel("actual")
         axes.set_ylabel("expected")
         axes.set_title(title)
