@@ -14,7 +14,7 @@ from google.genai import types
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator, model_validator
 
 from evals.conditions import Conditions
-from evals.effects import WANTED, Effect, Wanted
+from evals.effects import EXPECTATION_CALL, Effect, Expectation
 from tools.yaml_files import ConfigError, read_yaml
 
 HERE = Path(__file__).parent
@@ -24,7 +24,7 @@ SUFFIX = ".evalset.json"
 Route = Literal["desk", "assistant", "illustrator", "moderator", "researcher"]
 Category = Literal["safe", "spam", "inappropriate", "harmful"]
 T = TypeVar("T")
-_OF_THE_DESK: frozenset[Effect] = frozenset(("forget_question", "forget"))
+_DESK_EFFECTS: frozenset[Effect] = frozenset(("forget_question", "forget"))
 """Effects of the root agent's own tools."""
 
 
@@ -61,33 +61,33 @@ class Turn(BaseModel):
 
     @field_validator("calls")
     @classmethod
-    def _one_each(cls, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
+    def _check_calls(cls, calls: list[dict[str, Any]]) -> list[dict[str, Any]]:
         if any(len(call) != 1 for call in calls):
             raise ValueError("each call is one function with its arguments, as in `get_weather: {place: Paris}`")
         return calls
 
     @model_validator(mode="after")
-    def _agrees(self) -> Turn:
+    def _check_consistency(self) -> Turn:
         if self.research and self.effect:
             raise ValueError("`research` is the effect `start`: give one of them")
         if (self.brief_has or self.brief_lacks or self.about) and not self.effects:
             raise ValueError("`brief_has`, `brief_lacks` and `about` need an `effect`")
-        for wanted, agent in ((self.research, "researcher"), (self.verdict, "moderator")):
-            if wanted and agent not in self.routes:
-                raise ValueError(f"`{'research' if wanted is True else 'verdict'}` needs the `route` {agent}")
+        for given, agent in ((self.research, "researcher"), (self.verdict, "moderator")):
+            if given and agent not in self.routes:
+                raise ValueError(f"`{'research' if given is True else 'verdict'}` needs the `route` {agent}")
         return self
 
     @property
     def effects(self) -> tuple[Effect, ...]:
         """The accepted effects. If empty, the effect is not judged."""
-        return ("start",) if self.research else _each(self.effect)
+        return ("start",) if self.research else _as_tuple(self.effect)
 
     @property
     def routes(self) -> tuple[Route, ...]:
         """The accepted agents. Without `route`: the agents whose tools have the effect, or the desk."""
         if self.route or not self.effect:
-            return _each(self.route or "desk")
-        forgets = _OF_THE_DESK.issuperset(self.effects)
+            return _as_tuple(self.route or "desk")
+        forgets = _DESK_EFFECTS.issuperset(self.effects)
         either: tuple[Route, ...] = ("researcher", "desk") if "none" in self.effects else ("researcher",)
         return ("desk",) if forgets else either
 
@@ -107,14 +107,14 @@ class Conversation(BaseModel):
 
     @model_validator(mode="before")
     @classmethod
-    def _single(cls, value: Any) -> Any:
+    def _expand_single_turn(cls, value: Any) -> Any:
         if isinstance(value, Mapping) and "user" in value:
             own = {key: value[key] for key in ("id", "context", "state") if key in value}
             return own | {"turns": [{key: each for key, each in value.items() if key not in own}]}
         return value
 
     @model_validator(mode="after")
-    def _named(self) -> Conversation:
+    def _set_id(self) -> Conversation:
         self.id = self.id or re.sub(r"[^a-z0-9]+", "-", self.turns[0].user.lower())[:48].strip("-")
         if not self.id:
             raise ValueError("the case needs an `id`: its message has no latin letters")
@@ -136,7 +136,7 @@ class Cases(BaseModel):
     cases: list[Conversation]
 
     @model_validator(mode="after")
-    def _known(self) -> Cases:
+    def _check_contexts(self) -> Cases:
         for case in self.cases:
             if case.context and case.context not in self.contexts:
                 raise ValueError(f"case “{case.id}”: there is no context {case.context!r}")
@@ -155,7 +155,7 @@ def read_cases(file: Path) -> Cases:
     except ConfigError as error:
         raise CaseError(f"{file.name}: {str(error).removeprefix(f'{file}:').strip()}") from None
     except ValidationError as error:
-        raise CaseError(f"{file.name}: {_mistake(error, data)}") from None
+        raise CaseError(f"{file.name}: {_first_error(error, data)}") from None
     ids = [case.id for case in cases.cases]
     if twice := sorted({each for each in ids if ids.count(each) > 1}):
         raise CaseError(f"{file.name}: more than one case is called {', '.join(twice)}")
@@ -177,25 +177,28 @@ def _case(cases: Cases, case: Conversation) -> EvalCase:
     return EvalCase(
         eval_id=case.id,
         conversation=[
-            expected(turn, f"{case.id}-{i}", setup=i <= len(before)) for i, turn in enumerate([*before, *case.turns], 1)
+            to_invocation(turn, f"{case.id}-{i}", setup=i <= len(before))
+            for i, turn in enumerate([*before, *case.turns], 1)
         ],
         session_input=SessionInput(app_name="desk", user_id="eval", state=case.state),
-        **Conditions(cases.ask_above_usd, cases.unfinished).as_fields(),
+        **Conditions(cases.ask_above_usd, cases.unfinished).to_fields(),
     )
 
 
-def expected(turn: Turn, invocation_id: str, setup: bool = False) -> Invocation:
+def to_invocation(turn: Turn, invocation_id: str, setup: bool = False) -> Invocation:
     """Converts a turn into ADK's form; `evals.invocation_facts` reads it for the metrics.
 
     Args:
         setup: whether the turn only prepares the turns that are judged.
     """
-    routes, verdicts = turn.routes, _each(turn.verdict)
-    handed = [] if routes == ("desk",) else [("transfer_to_agent", {"agent_name": route}) for route in routes]
+    routes, verdicts = turn.routes, _as_tuple(turn.verdict)
+    transfers = [] if routes == ("desk",) else [("transfer_to_agent", {"agent_name": route}) for route in routes]
     calls = [next(iter(call.items())) for call in turn.calls]
     if turn.effects:
-        wanted = Wanted(turn.effects, tuple(turn.brief_has), tuple(turn.brief_lacks), tuple(turn.about), setup)
-        calls.append((WANTED, wanted.as_arguments()))
+        expectation = Expectation(
+            turn.effects, tuple(turn.brief_has), tuple(turn.brief_lacks), tuple(turn.about), setup
+        )
+        calls.append((EXPECTATION_CALL, expectation.to_arguments()))
     answer = [f"**Verdict: {'safe' if each == 'safe' else f'not safe, {each}'}**" for each in verdicts]
     answer += [turn.answer.strip()] if turn.answer else []
     answer += (
@@ -208,16 +211,16 @@ def expected(turn: Turn, invocation_id: str, setup: bool = False) -> Invocation:
         user_content=types.UserContent(turn.user),
         final_response=types.ModelContent("\n\n".join(answer)) if answer else None,
         intermediate_data=IntermediateData(
-            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in [*handed, *calls]]
+            tool_uses=[types.FunctionCall(name=name, args=args) for name, args in [*transfers, *calls]]
         ),
     )
 
 
-def _each(value: T | tuple[T, ...]) -> tuple[T, ...]:
+def _as_tuple(value: T | tuple[T, ...]) -> tuple[T, ...]:
     return value if isinstance(value, tuple) else (value,)
 
 
-def as_text(built: EvalSet) -> str:
+def to_json(built: EvalSet) -> str:
     """Converts a set to the text of its file."""
     return built.model_dump_json(indent=1, exclude_none=True, exclude_defaults=True) + "\n"
 
@@ -225,7 +228,7 @@ def as_text(built: EvalSet) -> str:
 def main(arguments: list[str]) -> int:
     """Writes the sets. With `--check`, only prints which sets are not up to date."""
     texts = {
-        f"{file.stem}{SUFFIX}": as_text(build(file.stem, read_cases(file))) for file in sorted(CASES.glob("*.yaml"))
+        f"{file.stem}{SUFFIX}": to_json(build(file.stem, read_cases(file))) for file in sorted(CASES.glob("*.yaml"))
     }
     there = {file.name: file.read_text(encoding="utf-8") for file in HERE.glob(f"*{SUFFIX}")}
     if "--check" in arguments:
@@ -243,7 +246,7 @@ def main(arguments: list[str]) -> int:
     return 0
 
 
-def _mistake(error: ValidationError, data: Any) -> str:
+def _first_error(error: ValidationError, data: Any) -> str:
     """The first mistake with its place: the id or the message of the case, and the field in it."""
     first = error.errors()[0]
     place, case = first["loc"], ""

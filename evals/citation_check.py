@@ -56,12 +56,12 @@ def check(report: str) -> Check:
         for url in dict.fromkeys(mark.url or urls.get(mark.number) for mark in sentence.marks)
         if url
     ]
-    counted = Counter((_folded(pair.statement), pair.url) for pair in found)
-    first = {(_folded(pair.statement), pair.url): pair for pair in reversed(found)}
+    counted = Counter((_normalized(pair.statement), pair.url) for pair in found)
+    first = {(_normalized(pair.statement), pair.url): pair for pair in reversed(found)}
     uncited = tuple(claim.text for claim in prose.claims if not claim.marks)
     cited = {mark.number for mark in prose.marks}
     return Check(
-        pairs=tuple(dict.fromkeys(first[_folded(pair.statement), pair.url] for pair in found)),
+        pairs=tuple(dict.fromkeys(first[_normalized(pair.statement), pair.url] for pair in found)),
         duplicates=tuple(pair for key, pair in reversed(first.items()) if counted[key] > 1),
         claims=len(prose.claims),
         uncited=uncited,
@@ -71,5 +71,5 @@ def check(report: str) -> Check:
     )
 
 
-def _folded(text: str) -> str:
+def _normalized(text: str) -> str:
     return re.sub(r"\W+", " ", text.casefold()).strip()

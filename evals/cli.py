@@ -33,21 +33,21 @@ RESULTS = Path("reports/evals")
 
 app = typer.Typer(help="Evaluate the desk, and compare prompts and models.", invoke_without_command=True)
 
-MISSING = "evaluations need packages that are not installed: pip install 'research-desk[eval]'"
-STOPPED = "Stopped. No results were saved."
+MISSING_PACKAGES = "evaluations need packages that are not installed: pip install 'research-desk[eval]'"
+STOPPED_MESSAGE = "Stopped. No results were saved."
 
 
 @dataclass(frozen=True)
-class Wish:
+class EvalOptions:
     """The options of one evaluation."""
 
     sets: str
     name: str
     folder: Path
     live: bool
-    most: float
-    price: float
-    research: bool
+    max_usd: float
+    usd_per_million: float
+    allow_research: bool
     public: bool
     at_once: int
     yes: bool
@@ -61,9 +61,13 @@ def evaluate(
     folder: Annotated[Path, typer.Option("--out", help="Folder for the results.")] = RESULTS,
     config: Annotated[Path | None, typer.Option(help="YAML file of another root agent to evaluate.")] = None,
     live: Annotated[bool, typer.Option("--live", help="Call the real service, which costs money.")] = False,
-    most: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
-    price: Annotated[float, typer.Option(min=0, help="USD per million tokens, for the budget.")] = 12.0,
-    research: Annotated[bool, typer.Option("--research", help="Let a live run start research, $1–7 each.")] = False,
+    max_usd: Annotated[float, typer.Option("--max-cost", min=0, help="USD at which a live run stops.")] = 1.0,
+    usd_per_million: Annotated[
+        float, typer.Option("--price", min=0, help="USD per million tokens, for the budget.")
+    ] = 12.0,
+    allow_research: Annotated[
+        bool, typer.Option("--research", help="Let a live run start research, $1–7 each.")
+    ] = False,
     public: Annotated[bool, typer.Option("--public", help="Also play the public samples in DESK_EVAL_DATA.")] = False,
     at_once: Annotated[
         int, typer.Option("--at-once", min=1, max=32, help="Conversations that are played at a time.")
@@ -73,14 +77,14 @@ def evaluate(
     """Play the evaluation sets: on the emulator, the same every time, or --live with a key."""
     if context.invoked_subcommand:
         return
-    _installed()
+    _require_packages()
     if config:
         os.environ["DESK_CONFIG"] = str(config.resolve())
-    wish = Wish(sets, name, folder, live, most, price, research, public, at_once, yes)
-    with tempfile.TemporaryDirectory(prefix="desk-eval-") as place:
-        _prepare(live, Path(place))
+    options = EvalOptions(sets, name, folder, live, max_usd, usd_per_million, allow_research, public, at_once, yes)
+    with tempfile.TemporaryDirectory(prefix="desk-eval-") as data_dir:
+        _prepare(live, Path(data_dir))
         try:
-            run(_evaluate(wish), STOPPED)
+            run(_evaluate(options), STOPPED_MESSAGE)
         finally:
             _clean_up(live)
 
@@ -96,30 +100,33 @@ def compare(
     ],
 ) -> None:
     """Compare two runs: which metrics are better, worse or differ by chance. Exit status 1 if one is worse."""
-    _installed()
-    from evals.compare import changed
-    from evals.compare import compare as differ
+    _require_packages()
+    from evals.compare import changed_cases
+    from evals.compare import compare as compare_runs
     from evals.report import differences
     from evals.result import ResultError, load_run
 
     try:
-        one, two = load_run(_file(first)), load_run(_file(second))
+        first_run, second_run = load_run(_result_file(first)), load_run(_result_file(second))
     except ResultError as error:
         fail(error)
-    found = differ(one, two)
+    found = compare_runs(first_run, second_run)
     if not found:
         fail(ResultError(f"{first} and {second} have no case in common"))
     out.print(
-        f"first: {escape(one.name)} ({escape(_models(one))})\nsecond: {escape(two.name)} ({escape(_models(two))})"
+        "\n".join(
+            f"{which}: {escape(run.name)} ({escape(_models_text(run))})"
+            for which, run in (("first", first_run), ("second", second_run))
+        )
     )
     out.print(differences(found))
-    for _, after in changed(one, two):
+    for _, after in changed_cases(first_run, second_run):
         out.print(f"{'passes now' if after.passed else '[red]fails now[/]'}: {escape(after.key)}")
     if any(each.verdict == "worse" for each in found):
         raise typer.Exit(1)
 
 
-def _file(run: str) -> Path:
+def _result_file(run: str) -> Path:
     """The results file of a run, given by the file's path or the run's name."""
     return Path(run) if run.endswith(".json") else RESULTS / f"{file_name(run)}.json"
 
@@ -129,19 +136,19 @@ def file_name(run: str) -> str:
     return re.sub(r"\W+", "-", run).strip("-").lower()
 
 
-def _installed() -> None:
+def _require_packages() -> None:
     if not all(map(find_spec, ("pandas", "jinja2", "scipy"))):
-        fail(RuntimeError(MISSING))
+        fail(RuntimeError(MISSING_PACKAGES))
     # ADK 2.13 gives this warning for its whole evaluation.
     warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)
 
 
-def _prepare(live: bool, place: Path) -> None:
+def _prepare(live: bool, data_dir: Path) -> None:
     """Gives an offline run its own ledger, and its own emulator whose waits take no real time."""
     from tools.interactions import backend
 
     if not live:
-        os.environ |= {"DESK_BACKEND": "emulator", "DESK_DATA_DIR": str(place), "DESK_EMULATOR_SPEED": "inf"}
+        os.environ |= {"DESK_BACKEND": "emulator", "DESK_DATA_DIR": str(data_dir), "DESK_EMULATOR_SPEED": "inf"}
         os.environ.pop("GOOGLE_GEMINI_BASE_URL", None)
     backend.current.cache_clear()
 
@@ -154,7 +161,7 @@ def _clean_up(live: bool) -> None:
         stop_emulator(load_settings())
 
 
-async def _evaluate(wish: Wish) -> None:
+async def _evaluate(options: EvalOptions) -> None:
     import asyncio
 
     from evals.budget import Budget, count_tokens
@@ -165,19 +172,19 @@ async def _evaluate(wish: Wish) -> None:
     from tools.interactions import backend
     from tools.settings import ROOT
 
-    sets, skipped = _sets(wish.sets, wish.public)
-    budget = Budget(wish.most, wish.price) if wish.live else None
+    sets, skipped = _selected_sets(options.sets, options.public)
+    budget = Budget(options.max_usd, options.usd_per_million) if options.live else None
     if budget:
         if backend.current().kind == "emulator":
             raise typer.BadParameter("--live needs a key: set GEMINI_API_KEY, or the variables of Vertex AI")
         count_tokens(budget)
     player = Player(
-        build_app(), load_criteria(ROOT / "evals" / ("criteria_live.json" if wish.live else "criteria.json"))
+        build_app(), load_criteria(ROOT / "evals" / ("criteria_live.json" if options.live else "criteria.json"))
     )
     began = datetime.now(UTC)
-    cases = await (_live(player, sets, wish, budget, skipped) if budget else _play(player, sets, wish))
+    cases = await (_play_live(player, sets, options, budget, skipped) if budget else _play(player, sets, options))
     played = Run(
-        name=wish.name or f"{'live' if wish.live else 'offline'} {began:%Y-%m-%d %H:%M:%S}",
+        name=options.name or f"{'live' if options.live else 'offline'} {began:%Y-%m-%d %H:%M:%S}",
         created=f"{began:%Y-%m-%dT%H:%M:%SZ}",
         backend=str(backend.current()),
         models=models_of(player.root),
@@ -185,7 +192,7 @@ async def _evaluate(wish: Wish) -> None:
         cases=sorted(cases, key=lambda case: case.key),
         skipped=skipped,
     )
-    stem = wish.folder / file_name(played.name)
+    stem = options.folder / file_name(played.name)
     save_run(played, stem.with_suffix(".json"))
     await asyncio.to_thread(stem.with_suffix(".html").write_text, page(played), encoding="utf-8")
     out.print(summary(played))
@@ -199,63 +206,67 @@ async def _evaluate(wish: Wish) -> None:
         raise typer.Exit(1)
 
 
-async def _live(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Budget, skipped: list[str]) -> list[Case]:
+async def _play_live(
+    player: Player, sets: Sequence[EvalSet], options: EvalOptions, budget: Budget, skipped: list[str]
+) -> list[Case]:
     """Plays the cases that the budget allows. Cases that expect no research run cannot start one."""
-    from evals.budget import divide, no_research, usd_per_research
+    from evals.budget import no_research, split_by_research, usd_per_run
 
-    plain, costly = divide(sets)
-    if not wish.research:
-        left = sum(len(each.eval_cases) for each in costly)
-        skipped += [f"{left} cases that begin a research run, since --research was not given"] if left else []
-        costly = []
-    budget.usd_per_research = usd_per_research(player.root)
-    _agree(budget, [*plain, *costly], wish.yes)
+    without_research, with_research = split_by_research(sets)
+    if not options.allow_research:
+        count = sum(len(each.eval_cases) for each in with_research)
+        skipped += [f"{count} cases that begin a research run, since --research was not given"] if count else []
+        with_research = []
+    budget.usd_per_run = usd_per_run(player.root)
+    _confirm_estimate(budget, [*without_research, *with_research], options.yes)
     with no_research(player.root):
-        cases = await _play(player, plain, wish, budget)
-    cases += await _play(player, costly, wish, budget)
-    total = sum(len(each.eval_cases) for each in [*plain, *costly])
+        cases = await _play(player, without_research, options, budget)
+    cases += await _play(player, with_research, options, budget)
+    total = sum(len(each.eval_cases) for each in [*without_research, *with_research])
     if len(cases) < total:
-        skipped.append(f"{total - len(cases)} cases, since the budget of ${budget.most:.2f} was reached")
+        skipped.append(f"{total - len(cases)} cases, since the budget of ${budget.max_usd:.2f} was reached")
     return cases
 
 
-def _sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
+def _selected_sets(names: str, public: bool) -> tuple[list[EvalSet], list[str]]:
     """The sets to play, and messages about what is left out."""
     from evals.build_sets import CaseError
-    from evals.sets import NoSuchSet, choose, load_sets
+    from evals.sets import NoSuchSet, load_sets, select_sets
     from tools.settings import ROOT
 
-    place = Path(os.environ.get("DESK_EVAL_DATA") or ROOT.parent / "shared" / "eval-data")
-    there = place.is_dir()
-    skipped = [] if there or not public else [f"the public samples: there is no folder {place} (DESK_EVAL_DATA)"]
+    folder = Path(os.environ.get("DESK_EVAL_DATA") or ROOT.parent / "shared" / "eval-data")
+    exists = folder.is_dir()
+    skipped = [] if exists or not public else [f"the public samples: there is no folder {folder} (DESK_EVAL_DATA)"]
     try:
-        found = load_sets(ROOT / "evals", place if public and there else None)
-        return choose(found, [name.strip() for name in names.split(",") if name.strip()]), skipped
+        found = load_sets(ROOT / "evals", folder if public and exists else None)
+        return select_sets(found, [name.strip() for name in names.split(",") if name.strip()]), skipped
     except NoSuchSet as error:
         raise typer.BadParameter(str(error)) from None
     except CaseError as error:
         fail(error)
 
 
-def _agree(budget: Budget, sets: Sequence[EvalSet], yes: bool) -> None:
+def _confirm_estimate(budget: Budget, sets: Sequence[EvalSet], yes: bool) -> None:
     price = budget.estimate(*(case for each in sets for case in each.eval_cases))
-    err.print(f"first estimate: about ${price:.2f} at most; the run stops at ${budget.most:.2f}")
+    err.print(f"first estimate: about ${price:.2f} at most; the run stops at ${budget.max_usd:.2f}")
     if not yes:
         typer.confirm("Play them?", abort=True, err=True)
 
 
-async def _play(player: Player, sets: Sequence[EvalSet], wish: Wish, budget: Budget | None = None) -> list[Case]:
+async def _play(
+    player: Player, sets: Sequence[EvalSet], options: EvalOptions, budget: Budget | None = None
+) -> list[Case]:
     from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeElapsedColumn
 
     columns = (TextColumn("playing"), BarColumn(), MofNCompleteColumn(), TimeElapsedColumn())
     with Progress(*columns, console=err, transient=True, disable=not err.is_terminal) as bar:
         task = bar.add_task("", total=sum(len(each.eval_cases) for each in sets))
         cases = []
-        async for case in player.play(sets, wish.at_once, budget):
+        async for case in player.play(sets, options.at_once, budget):
             cases.append(case)
             bar.advance(task)
     return cases
 
 
-def _models(played: Run) -> str:
+def _models_text(played: Run) -> str:
     return ", ".join(f"{agent}: {model}" for agent, model in played.models.items())

@@ -55,7 +55,7 @@ def compare(first: Run, second: Run) -> list[Difference]:
     return found
 
 
-def changed(first: Run, second: Run) -> list[tuple[Case, Case]]:
+def changed_cases(first: Run, second: Run) -> list[tuple[Case, Case]]:
     """Cases that passed in only one of the runs; the cases that fail in the second run come first."""
     others = {case.key: case for case in second.cases}
     pairs = [(case, others[case.key]) for case in first.cases if case.key in others]

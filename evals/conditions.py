@@ -10,12 +10,12 @@ from typing import Any
 
 from google.adk.evaluation.eval_case import EvalCase
 
-from evals.server import still
+from evals.server import clock_stopped
 
-ASK, ATTACH = "DESK_ASK_ABOVE_USD", "DESK_ATTACH_SECONDS"
-GLANCE_SECONDS = 0.2
+ASK_VARIABLE, ATTACH_VARIABLE = "DESK_ASK_ABOVE_USD", "DESK_ATTACH_SECONDS"
+SHORT_WATCH_SECONDS = 0.2
 """Seconds that a turn watches a run that should still be running when the next turn comes."""
-LONGEST_SECONDS = 3_900
+FULL_WATCH_SECONDS = 3_900
 """Seconds that a turn watches any other run, which should then be finished. The longest run takes 60 minutes."""
 
 
@@ -28,22 +28,22 @@ class Conditions:
     unfinished: bool = False
     """Whether runs are still running when the next turn comes."""
 
-    def as_fields(self) -> dict[str, Any]:
+    def to_fields(self) -> dict[str, Any]:
         """The conditions as extra fields of ADK's case, without default values."""
         return {name: value for name, value in asdict(self).items() if value}
 
     @classmethod
-    def of(cls, case: EvalCase) -> Conditions:
-        """Reads what `as_fields` wrote."""
+    def from_case(cls, case: EvalCase) -> Conditions:
+        """Reads what `to_fields` wrote."""
         more = case.model_extra or {}
         return cls(float(more.get("ask_above_usd", 0)), bool(more.get("unfinished", False)))
 
     @asynccontextmanager
-    async def hold(self) -> AsyncIterator[None]:
+    async def apply(self) -> AsyncIterator[None]:
         """Applies the conditions in the block, and restores the previous ones after it."""
-        seconds = GLANCE_SECONDS if self.unfinished else LONGEST_SECONDS
-        with _environment({ASK: f"{self.ask_above_usd:g}", ATTACH: str(seconds)}):
-            async with still() if self.unfinished else nullcontext():
+        seconds = SHORT_WATCH_SECONDS if self.unfinished else FULL_WATCH_SECONDS
+        with _environment({ASK_VARIABLE: f"{self.ask_above_usd:g}", ATTACH_VARIABLE: str(seconds)}):
+            async with clock_stopped() if self.unfinished else nullcontext():
                 yield
 
 

@@ -36,7 +36,7 @@ class Task:
 
 
 @dataclass(frozen=True)
-class Done:
+class TaskResult:
     """The result of a task."""
 
     task: Task
@@ -44,21 +44,21 @@ class Done:
     """The task's newest job. None: not started, since the budget is used up."""
     report: Report | None
     """The newest report with a text, possibly of an earlier job."""
-    trouble: str = ""
+    error: str = ""
     """What went wrong, if the job's state does not show it."""
 
 
 @dataclass(frozen=True)
-class _Past:
+class _EarlierJobs:
     """The earlier jobs of a task."""
 
     jobs: tuple[Job, ...]
     """Oldest first."""
     report: Report | None
 
-    def due(self, retry: bool) -> bool:
+    def needs_run(self, retry: bool) -> bool:
         """Whether to order the task: no run was ever started, or the last one failed and `retry` is set."""
-        if not self.jobs or _unstarted(self.jobs[-1]):
+        if not self.jobs or _never_started(self.jobs[-1]):
             return True
         state = self.jobs[-1].state
         failed = state in (TERMINAL - {State.COMPLETED}) | {State.START_UNKNOWN}
@@ -86,12 +86,12 @@ def read_tasks(file: Path) -> list[Task]:
             continue
         try:
             row = json.loads(line)
-            own, prompt = row.get("source_id", row["id"]), row["prompt"]
+            own_id, prompt = row.get("source_id", row["id"]), row["prompt"]
         except (ValueError, KeyError, TypeError, AttributeError):
             raise TasksError(f"{file}, line {number}: not a JSON object with `id` and `prompt`") from None
         if not isinstance(prompt, str) or not prompt.strip() or prompt in tasks:
             raise TasksError(f"{file}, line {number}: the `prompt` is empty or occurs twice")
-        task = Task(own if isinstance(own, int) else row["id"], prompt)
+        task = Task(own_id if isinstance(own_id, int) else row["id"], prompt)
         if type(task.id) not in (int, str) or not task.id or task.id in ids:  # FACT silently skips these
             raise TasksError(f"{file}, line {number}: the `id` is empty, is neither number nor text, or occurs twice")
         ids.add(task.id)
@@ -108,17 +108,17 @@ class Bench:
     service: Research
     new_order: Callable[[str], Order]
     """Makes the order for a prompt; its user and session decide which existing jobs can be joined."""
-    most: float
+    max_usd: float
     """Maximum USD for all runs of the session, past runs and other tasks included, by each run's upper price."""
 
-    async def outlook(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
+    async def estimate(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
         """Returns upper estimates in USD: of the runs ordered before, and of the runs still to be ordered."""
-        spent, known = await self._known(tasks)
-        return spent, sum(self._cost(task) for task in tasks if known[task].due(retry))
+        spent, earlier = await self._earlier_jobs(tasks)
+        return spent, sum(self._cost(task) for task in tasks if earlier[task].needs_run(retry))
 
     async def run(
-        self, tasks: Sequence[Task], at_once: int, say: Callable[[Task, str], None], retry: bool = False
-    ) -> AsyncIterator[Done]:
+        self, tasks: Sequence[Task], at_once: int, on_progress: Callable[[Task, str], None], retry: bool = False
+    ) -> AsyncIterator[TaskResult]:
         """Yields each task as it is done.
 
         Args:
@@ -126,60 +126,60 @@ class Bench:
             say: called with each line of progress.
             retry: whether to pay for a new run of tasks that failed before.
         """
-        (spent, known), free = await self._known(tasks), asyncio.Semaphore(at_once)
-        left = self.most - spent
+        (spent, earlier), slots = await self._earlier_jobs(tasks), asyncio.Semaphore(at_once)
+        usd_left = self.max_usd - spent
 
-        async def one(task: Task) -> Done:
-            nonlocal left
-            past, trouble = known[task], ""
-            cost = self._cost(task) if past.due(retry) else 0.0
-            async with free:
+        async def run_task(task: Task) -> TaskResult:
+            nonlocal usd_left
+            earlier_jobs, problem = earlier[task], ""
+            cost = self._cost(task) if earlier_jobs.needs_run(retry) else 0.0
+            async with slots:
                 if cost:
-                    if cost > left:
-                        return Done(task, None, past.report)
-                    left -= cost
-                    job = await self._order(task, past)
-                    say(task, f"{job.id} begins")
+                    if cost > usd_left:
+                        return TaskResult(task, None, earlier_jobs.report)
+                    usd_left -= cost
+                    job = await self._order(task, earlier_jobs)
+                    on_progress(task, f"{job.id} begins")
                 else:
-                    job = past.jobs[-1]
+                    job = earlier_jobs.jobs[-1]
                 if job.state in ACTIVE | {State.EXPIRED}:  # an expired job may still be found at the server
                     try:
                         async for line in self.service.watch(job.id):
-                            say(task, line)
+                            on_progress(task, line)
                     except ApiError as error:  # one unreadable job must not stop the others
-                        trouble = (
+                        problem = (
                             f"{job.id} cannot be read: {error}; the run continues, and the same command reads it again"
                         )
                 job, report = await self.service.job(job.id), await self._report(job)
-                if _unstarted(job):
-                    left += cost
+                if _never_started(job):
+                    usd_left += cost
                 if job.state is State.COMPLETED and not report:
-                    trouble = f"{job.id} ended without a text; --retry pays for it once more"
-                return Done(task, job, report or past.report, trouble)
+                    problem = f"{job.id} ended without a text; --retry pays for it once more"
+                return TaskResult(task, job, report or earlier_jobs.report, problem)
 
         # Jobs that run at the server already come first, else they would run in addition to `at_once` new ones.
-        first = sorted(tasks, key=lambda task: not any(job.state in ACTIVE for job in known[task].jobs))
-        running = [asyncio.create_task(one(task)) for task in first]
+        first = sorted(tasks, key=lambda task: not any(job.state in ACTIVE for job in earlier[task].jobs))
+        running = [asyncio.create_task(run_task(task)) for task in first]
         try:
-            for each in asyncio.as_completed(running):
-                yield await each
+            for task_run in asyncio.as_completed(running):
+                yield await task_run
         finally:
-            for each in running:
-                each.cancel()
+            for task_run in running:
+                task_run.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _known(self, tasks: Sequence[Task]) -> tuple[float, dict[Task, _Past]]:
+    async def _earlier_jobs(self, tasks: Sequence[Task]) -> tuple[float, dict[Task, _EarlierJobs]]:
         """Upper estimate in USD of the session's cost, and the earlier jobs of each task."""
         orders = {task: self.new_order(task.prompt) for task in tasks}
         mine = next(iter(orders.values()))
         jobs = [job for job in await self.service.jobs(mine.user) if job.order.session == mine.session]
         jobs.sort(key=lambda job: job.order.attempt)
-        spent = sum(job.cost for job in jobs if not _unstarted(job))
+        spent = sum(job.cost for job in jobs if not _never_started(job))
         same = {
             task: [job for job in jobs if (job.order.brief, job.order.agent) == (order.brief, order.agent)]
             for task, order in orders.items()
         }
-        return spent, {task: _Past(tuple(jobs), await self._report(*jobs)) for task, jobs in same.items()}
+        return spent, {task: _EarlierJobs(tuple(jobs), await self._report(*jobs)) for task, jobs in same.items()}
 
     async def _report(self, *jobs: Job) -> Report | None:
         """The newest report with a text."""
@@ -189,10 +189,10 @@ class Bench:
                 return report
         return None
 
-    async def _order(self, task: Task, past: _Past) -> Job:
-        if not past.jobs or _unstarted(past.jobs[-1]):
+    async def _order(self, task: Task, earlier: _EarlierJobs) -> Job:
+        if not earlier.jobs or _never_started(earlier.jobs[-1]):
             return (await self.service.start(self.new_order(task.prompt)))[0]
-        return await self.service.start_again(past.jobs[-1])
+        return await self.service.start_again(earlier.jobs[-1])
 
     def _cost(self, task: Task) -> float:
         return cost_of(self.new_order(task.prompt).agent)[1]
@@ -217,6 +217,6 @@ def write_articles(file: Path, tasks: Sequence[Task], reports: dict[Task, Report
     new.replace(file)
 
 
-def _unstarted(job: Job) -> bool:
+def _never_started(job: Job) -> bool:
     """Whether the server refused to start the job, so that it cost nothing."""
     return job.state is State.FAILED and not job.interaction_id

@@ -34,16 +34,16 @@ def deepresearch_bench(
         Path, typer.Option("--out", help="Folder for the articles, e.g. the benchmark's data/test_data/raw_data.")
     ] = Path("reports/deepresearch-bench"),
     at_once: Annotated[int, typer.Option("--at-once", min=1, max=50, help="Research runs at a time.")] = 3,
-    most: Annotated[
+    max_usd: Annotated[
         float, typer.Option("--max-cost", min=0, help="Maximum USD of the benchmark run, by upper estimates.")
     ] = 10.0,
     limit: Annotated[int | None, typer.Option(min=1, help="Run only this many tasks, the first ones.")] = None,
-    dear: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
+    use_max: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Pay again for failed tasks.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the price beforehand.")] = False,
 ) -> None:
     """Run the tasks of DeepResearch Bench, and write the files that its RACE and FACT scripts read."""
-    run(_bench(tasks, _file_name(name), folder, at_once, most, limit, dear, retry, yes))
+    run(_bench(tasks, _file_name(name), folder, at_once, max_usd, limit, use_max, retry, yes))
 
 
 async def _bench(
@@ -51,9 +51,9 @@ async def _bench(
     name: str,
     folder: Path,
     at_once: int,
-    most: float,
+    max_usd: float,
     limit: int | None,
-    dear: bool,
+    use_max: bool,
     retry: bool,
     yes: bool,
 ) -> None:
@@ -74,15 +74,17 @@ async def _bench(
     settings.need_storage()
 
     def new_order(prompt: str) -> Order:
-        return settings.order(prompt, user=USER, session=name, use_max=dear)
+        return settings.order(prompt, user=USER, session=name, use_max=use_max)
 
     try:
         tasks = read_tasks(file)[:limit]
     except TasksError as error:
         fail(error)
-    bench = Bench(research(), new_order, most)
-    spent, price = await bench.outlook(tasks, retry)
-    err.print(f"{len(tasks)} tasks: up to ${spent:.0f} for earlier runs, up to ${price:.0f} now; stops at ${most:.0f}")
+    bench = Bench(research(), new_order, max_usd)
+    spent, price = await bench.estimate(tasks, retry)
+    err.print(
+        f"{len(tasks)} tasks: up to ${spent:.0f} for earlier runs, up to ${price:.0f} now; stops at ${max_usd:.0f}"
+    )
     if price and not yes and backend.current().kind != "emulator":
         typer.confirm("Start them?", abort=True, err=True)
 
@@ -100,7 +102,7 @@ async def _bench(
         if not done.job:
             failed.append(f"{done.task.id}: not started: the limit of --max-cost is reached")
         elif not done.report or done.job.state is not State.COMPLETED:
-            failed.append(f"{done.task.id}: {done.trouble or outcome(done.job)}")
+            failed.append(f"{done.task.id}: {done.error or outcome(done.job)}")
     facts = {str(task.id): asdict(checks[task]) for task in tasks if task in checks}
     await asyncio.to_thread(_write, folder / f"{name}.facts.json", json.dumps(facts, ensure_ascii=False, indent=1))
     out.print(_table(tasks, checks))

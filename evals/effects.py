@@ -25,31 +25,31 @@ forget: the conversation is deleted
 none: the research tools do nothing
 """
 ORDERS: frozenset[Effect] = frozenset(("start", "quote", "plan", "repeat"))
-YESES: frozenset[Effect] = frozenset(("approve", "revise"))
-CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan": 2, "revise": 1}
+APPROVALS: frozenset[Effect] = frozenset(("approve", "revise"))
+MAX_CREATES: Mapping[Effect, int] = {"start": 1, "quote": 1, "repeat": 1, "plan": 2, "revise": 1}
 """Maximum number of create requests that follow from an effect, plans included, if every question gets a yes."""
-TOOLS = frozenset(
+RESEARCHER_TOOLS = frozenset(
     (
         *("start_research", "approve", "revise", "show_research", "list_research", "ask_report", "cancel_research"),
         *("repeat_research", "delete_research"),
     )
 )
 """Names of the researcher's tools."""
-FORGETTING = frozenset(("forget_conversation", "confirm_forgetting"))
+DELETION_TOOLS = frozenset(("forget_conversation", "confirm_forgetting"))
 """Names of the tools that delete a conversation."""
-WANTED = "research_effect"
-"""Name of the function call that stores a `Wanted` in an expected turn."""
+EXPECTATION_CALL = "research_effect"
+"""Name of the function call that stores an `Expectation` in an expected turn."""
 
-_SENT = "intended"
+_TO_BE_SENT = "intended"
 """State of a job that will be sent: the tool has allowed a create request."""
-_OLD = "it was ordered before"
+_EARLIER_RUN = "it was ordered before"
 """Beginning of the field `next` of a result that shows an earlier run of the same order, not a new run."""
-_LIMIT = re.compile(r"\(limit \$?[\d.]+\)")
+_LIMIT_ERROR = re.compile(r"\(limit \$?[\d.]+\)")
 """Matches part of an error message if only a limit (`tools.research.quotas`) refused the order."""
 
 
 @dataclass(frozen=True)
-class Act:
+class ToolEffect:
     """What one tool call did."""
 
     effect: Effect
@@ -62,7 +62,7 @@ class Act:
 
 
 @dataclass(frozen=True)
-class Wanted:
+class Expectation:
     """The expected effects of a turn."""
 
     effects: tuple[Effect, ...] = ()
@@ -76,64 +76,64 @@ class Wanted:
     setup: bool = False
     """Whether the turn only prepares the turns that are judged."""
 
-    def as_arguments(self) -> dict[str, Any]:
+    def to_arguments(self) -> dict[str, Any]:
         """Returns the fields as arguments of a call, without empty values."""
         values = {name: value for name, value in asdict(self).items() if value}
         return {name: list(value) if isinstance(value, tuple) else value for name, value in values.items()}
 
     @classmethod
-    def of_arguments(cls, arguments: Mapping[str, Any]) -> Wanted:
-        """Reads what `as_arguments` wrote."""
+    def from_arguments(cls, arguments: Mapping[str, Any]) -> Expectation:
+        """Reads what `to_arguments` wrote."""
         values: dict[str, Any] = {
             name: tuple(value) if isinstance(value, list) else value for name, value in arguments.items()
         }
         return cls(**values)
 
 
-def acts_of(calls: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> tuple[Act, ...]:
+def tool_effects(calls: Iterable[tuple[str, Mapping[str, Any], Mapping[str, Any]]]) -> tuple[ToolEffect, ...]:
     """Returns what calls did, in order.
 
     Args:
         calls: name, arguments and result of each call. A call whose result has an `error` did nothing, except that an
             order refused by a limit counts as `start`.
     """
-    return tuple(act for call in calls if (act := _act(*call)))
+    return tuple(effect for call in calls if (effect := _tool_effect(*call)))
 
 
-def _act(name: str, arguments: Mapping[str, Any], result: Mapping[str, Any]) -> Act | None:
+def _tool_effect(name: str, arguments: Mapping[str, Any], result: Mapping[str, Any]) -> ToolEffect | None:
     error, state, title = str(result.get("error") or ""), str(result.get("state") or ""), str(result.get("title") or "")
-    old = str(result.get("next") or "").startswith(_OLD)
-    sent, waits = state == _SENT and not old, state == "awaiting_approval"
+    old = str(result.get("next") or "").startswith(_EARLIER_RUN)
+    sent, waits = state == _TO_BE_SENT and not old, state == "awaiting_approval"
     brief = str(arguments.get("brief") or arguments.get("wishes") or "")
-    shown = Act("report" if state == "completed" else "status", title)
+    shown = ToolEffect("report" if state == "completed" else "status", title)
     if error:
-        ordered = name in ("start_research", "repeat_research") and _LIMIT.search(error)
-        return Act("start", str(arguments.get("title") or ""), brief) if ordered else None
+        ordered = name in ("start_research", "repeat_research") and _LIMIT_ERROR.search(error)
+        return ToolEffect("start", str(arguments.get("title") or ""), brief) if ordered else None
     match name:
         case "start_research" if sent or waits:
             effect: Effect = "plan" if arguments.get("plan_first") else "quote" if waits else "start"
-            return Act(effect, title, brief, int(sent))
+            return ToolEffect(effect, title, brief, int(sent))
         case "repeat_research" if sent or waits:
-            return Act("repeat", title, "", int(sent))
+            return ToolEffect("repeat", title, "", int(sent))
         case "approve" if sent or state == "deleted":
-            return Act("approve", title, "", int(sent))
+            return ToolEffect("approve", title, "", int(sent))
         case "revise":
-            return Act("revise", title, brief, int(sent))
+            return ToolEffect("revise", title, brief, int(sent))
         case "show_research" if "runs" in result:
-            return Act("list")
+            return ToolEffect("list")
         case "start_research" | "repeat_research" | "approve" | "show_research":
             return shown
         case "ask_report":
-            return Act("answer", title)
+            return ToolEffect("answer", title)
         case "cancel_research":
-            return Act("cancel", title)
+            return ToolEffect("cancel", title)
         case "list_research":
-            return Act("list")
+            return ToolEffect("list")
         case "delete_research":
-            return Act("delete_question", title)
+            return ToolEffect("delete_question", title)
         case "forget_conversation":
-            return Act("forget_question")
+            return ToolEffect("forget_question")
         case "confirm_forgetting":
-            return Act("forget")
+            return ToolEffect("forget")
         case _:
             return None

@@ -27,52 +27,52 @@ _WORDS = re.compile(
 
 
 @dataclass(frozen=True)
-class Form:
+class FormatRequirements:
     """The structure that a brief asks for. None, False and () mean no requirement."""
 
     table: bool = False
     points: int | None = None
     sections: int | None = None
     named: tuple[str, ...] = ()
-    most_words: int | None = None
+    max_words: int | None = None
 
 
-def read_form(brief: str) -> Form:
+def read_requirements(brief: str) -> FormatRequirements:
     """Reads the form that a brief asks for."""
     named = _NAMED.search(brief)
-    return Form(
+    return FormatRequirements(
         table=_TABLE.search(brief) is not None,
         points=_count(_POINTS.search(brief)),
         sections=_count(_SECTIONS.search(brief)),
         named=_names(named["names"]) if named else (),
-        most_words=_count(_WORDS.search(brief)),
+        max_words=_count(_WORDS.search(brief)),
     )
 
 
-def faults(form: Form, text: str, report: Prose) -> tuple[list[str], int]:
+def unmet_requirements(required: FormatRequirements, text: str, report: Prose) -> tuple[list[str], int]:
     """Returns what a report lacks, and the number of checks.
 
     Every report needs a title and sources; if the brief has no other requirement, it needs sections too.
     """
     titles = [name for level, name in report.headings if level == 1]
     sections = [name for level, name in report.headings if level == 2 and name != "Sources"]
-    looked = [
+    checks = [
         (len(titles) == 1, "one title"),
         (bool(report.sources), "a list of sources"),
     ]
-    if form.table:
-        looked.append((report.tables > 0, "a table"))
-    if form.points is not None:
-        looked.append((report.points == form.points, f"{form.points} points, not {report.points}"))
-    if form.sections is not None:
-        looked.append((len(sections) == form.sections, f"{form.sections} sections, not {len(sections)}"))
-    if form.most_words is not None:
+    if required.table:
+        checks.append((report.tables > 0, "a table"))
+    if required.points is not None:
+        checks.append((report.points == required.points, f"{required.points} points, not {report.points}"))
+    if required.sections is not None:
+        checks.append((len(sections) == required.sections, f"{required.sections} sections, not {len(sections)}"))
+    if required.max_words is not None:
         words = sum(len(sentence.text.split()) for sentence in report.sentences)
-        looked.append((words <= form.most_words, f"at most {form.most_words} words, not {words}"))
-    looked += [(any(_about(name, section) for section in sections), f"a section on {name}") for name in form.named]
-    if form == Form():
-        looked.append((len(sections) >= 2, "sections"))
-    return [what for there, what in looked if not there], len(looked)
+        checks.append((words <= required.max_words, f"at most {required.max_words} words, not {words}"))
+    checks += [(any(_about(name, section) for section in sections), f"a section on {name}") for name in required.named]
+    if required == FormatRequirements():
+        checks.append((len(sections) >= 2, "sections"))
+    return [description for met, description in checks if not met], len(checks)
 
 
 def _count(match: re.Match[str] | None) -> int | None:

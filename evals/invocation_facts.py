@@ -11,7 +11,7 @@ from typing import Any
 from google.adk.evaluation.eval_case import Invocation, get_all_tool_calls_with_responses
 from google.genai import types
 
-from evals.effects import ORDERS, WANTED, YESES, Act, Effect, Wanted, acts_of
+from evals.effects import APPROVALS, EXPECTATION_CALL, ORDERS, Effect, Expectation, ToolEffect, tool_effects
 from evals.markdown_parser import Prose, read_prose
 
 _VERDICT = re.compile(r"\*\*Verdict: (?:not safe, )?(?P<category>\w+)\*\*(?: \(confidence (?P<confidence>[\d.]+)\))?")
@@ -21,16 +21,16 @@ _VERDICT = re.compile(r"\*\*Verdict: (?:not safe, )?(?P<category>\w+)\*\*(?: \(c
 class Facts:
     """The facts of one turn."""
 
-    asked: str
+    message: str
     text: str
     """The final answer of the turn."""
     routes: tuple[str, ...]
     """The agents that the desk handed over to, or the desk if there were none. In an expected turn: accepted agents."""
     tools: tuple[tuple[str, Mapping[str, Any]], ...]
     """All other function calls, with their arguments."""
-    acts: tuple[Act, ...]
+    tool_effects: tuple[ToolEffect, ...]
     """What the research tools did. In an expected turn: empty."""
-    wanted: Wanted | None
+    expectation: Expectation | None
     """In an expected turn: what the research tools should do. None: not specified; then no run may start."""
     verdicts: tuple[tuple[str, float | None], ...]
     """Moderation categories with their confidence. In an expected turn: accepted categories, the best one first."""
@@ -43,33 +43,33 @@ class Facts:
     @property
     def effects(self) -> tuple[Effect, ...]:
         """What the research tools did. In an expected turn: the accepted effects, the best one first."""
-        found = self.wanted.effects if self.wanted else tuple(act.effect for act in self.acts)
+        found = self.expectation.effects if self.expectation else tuple(one.effect for one in self.tool_effects)
         return found or ("none",)
 
     @property
     def research(self) -> bool:
         """Whether a run was ordered, even if a limit refused it."""
-        return self.effects[0] in ORDERS if self.wanted else not ORDERS.isdisjoint(self.effects)
+        return self.effects[0] in ORDERS if self.expectation else not ORDERS.isdisjoint(self.effects)
 
     @property
     def brief(self) -> str:
         """The last ordered brief, or the last change to a brief."""
-        return next((act.brief for act in reversed(self.acts) if act.brief), "")
+        return next((one.brief for one in reversed(self.tool_effects) if one.brief), "")
 
     @property
     def about(self) -> str:
         """The title of the run that the turn was about."""
-        return next((act.title for act in reversed(self.acts) if act.title), "")
+        return next((one.title for one in reversed(self.tool_effects) if one.title), "")
 
     @property
     def creates(self) -> int:
         """Number of create requests to Deep Research that the turn allowed."""
-        return sum(act.creates for act in self.acts)
+        return sum(one.creates for one in self.tool_effects)
 
     @property
     def yeses(self) -> int:
         """Number of create requests that a yes allowed. The others come from orders that start at once."""
-        return sum(act.creates for act in self.acts if act.effect in YESES)
+        return sum(one.creates for one in self.tool_effects if one.effect in APPROVALS)
 
     @cached_property
     def prose(self) -> Prose:
@@ -82,15 +82,15 @@ def facts_of(invocation: Invocation) -> Facts:
     pairs = get_all_tool_calls_with_responses(invocation.intermediate_data)
     calls = [(call.name or "", call.args or {}) for call, _ in pairs]
     results = [(response.response or {}) if response else {"error": "no result"} for _, response in pairs]
-    wanted = next((Wanted.of_arguments(args) for name, args in calls if name == WANTED), None)
+    expectation = next((Expectation.from_arguments(args) for name, args in calls if name == EXPECTATION_CALL), None)
     text = text_of(invocation.final_response)
     return Facts(
-        asked=text_of(invocation.user_content),
+        message=text_of(invocation.user_content),
         text=text,
         routes=tuple(str(args.get("agent_name")) for name, args in calls if name == "transfer_to_agent") or ("desk",),
-        tools=tuple((name, args) for name, args in calls if name not in ("transfer_to_agent", WANTED)),
-        acts=acts_of((name, args, result) for (name, args), result in zip(calls, results, strict=True)),
-        wanted=wanted,
+        tools=tuple((name, args) for name, args in calls if name not in ("transfer_to_agent", EXPECTATION_CALL)),
+        tool_effects=tool_effects((name, args, result) for (name, args), result in zip(calls, results, strict=True)),
+        expectation=expectation,
         verdicts=tuple(
             (match["category"], float(match["confidence"]) if match["confidence"] else None)
             for match in _VERDICT.finditer(text)

@@ -12,7 +12,7 @@ from markdown_it.token import Token
 from tools.interactions.citations import Source
 
 _MARKDOWN = MarkdownIt("commonmark").enable("table")
-_FIRST = 0xE000  # each mark becomes one private-use character while the text is split into sentences
+_FIRST_MARK = 0xE000  # each mark becomes one private-use character while the text is split into sentences
 _MARK = "[\ue000-\uf8ff]"
 _SENTENCE = re.compile(
     rf"""\S.*?(?: [.!?…]+["”’)\]]*(?:\s?{_MARK})* (?=\s+[^a-z\s]|\s*$) | [。！？]+[”」]?{_MARK}* | $ )""",
@@ -57,7 +57,9 @@ class Prose:
     @property
     def claims(self) -> tuple[Sentence, ...]:
         """Sentences of four words or more that state something: no questions, no introductions that end in a colon."""
-        return tuple(s for s in self.sentences if not s.text.endswith((":", "?", "：", "？")) and _length(s.text) >= 4)
+        return tuple(
+            s for s in self.sentences if not s.text.endswith((":", "?", "：", "？")) and _word_count(s.text) >= 4
+        )
 
 
 def read_prose(text: str) -> Prose:
@@ -69,7 +71,7 @@ def read_prose(text: str) -> Prose:
     row: list[tuple[str, list[Mark]]] = []
     for i, token in enumerate(tokens[:at]):
         if token.type == "inline":
-            written, found = _written(token)
+            written, found = _text_and_marks(token)
             marks += found
             if tokens[i - 1].type == "paragraph_open":
                 sentences += _sentences(written, found)
@@ -115,7 +117,7 @@ def _sources(tokens: Sequence[Token]) -> list[Source]:
     return found
 
 
-def _written(token: Token) -> tuple[str, list[Mark]]:
+def _text_and_marks(token: Token) -> tuple[str, list[Mark]]:
     """The text of a block, with each mark replaced by one character, and the marks."""
     text, marks, url = "", list[Mark](), None
     for child in token.children or ():
@@ -132,11 +134,11 @@ def _written(token: Token) -> tuple[str, list[Mark]]:
             for match in _NUMBER.finditer(child.content):
                 if url is None and not _is_mark(child.content, match):
                     continue
-                text += child.content[at : match.start()] + chr(_FIRST + len(marks))
+                text += child.content[at : match.start()] + chr(_FIRST_MARK + len(marks))
                 marks.append(Mark(int(match[1]), url or ""))
                 at = match.end()
             text += child.content[at:]
-    return text, [_placed(mark, text, chr(_FIRST + i)) for i, mark in enumerate(marks)]
+    return text, [_with_position(mark, text, chr(_FIRST_MARK + i)) for i, mark in enumerate(marks)]
 
 
 def _is_mark(text: str, match: re.Match[str]) -> bool:
@@ -144,7 +146,7 @@ def _is_mark(text: str, match: re.Match[str]) -> bool:
     return int(match[1]) > 0 and not re.match(r"[A-Za-z_]", text[match.end() : match.end() + 1] or " ")
 
 
-def _placed(mark: Mark, text: str, character: str) -> Mark:
+def _with_position(mark: Mark, text: str, character: str) -> Mark:
     around = re.search(rf"[A-Za-z]{_MARK}*{character}{_MARK}*[A-Za-z]", text)
     return Mark(mark.number, mark.url, within_word=around is not None)
 
@@ -153,13 +155,13 @@ def _sentences(text: str, marks: Sequence[Mark]) -> list[Sentence]:
     return [
         Sentence(
             re.sub(rf"\s*{_MARK}", "", match[0]).strip(),
-            tuple(marks[ord(character) - _FIRST] for character in re.findall(_MARK, match[0])),
+            tuple(marks[ord(character) - _FIRST_MARK] for character in re.findall(_MARK, match[0])),
         )
         for match in _SENTENCE.finditer(text)
     ]
 
 
-def _length(text: str) -> int:
+def _word_count(text: str) -> int:
     """The number of words; two Chinese, Japanese or Korean characters count as one."""
     wide = len(re.findall(r"[\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]", text))
     return wide // 2 + len(re.findall(r"[^\W\u3040-\u30ff\u3400-\u9fff\uac00-\ud7af]+", text))

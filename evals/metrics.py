@@ -15,8 +15,8 @@ from google.adk.evaluation.eval_case import ConversationScenario, Invocation
 from google.adk.evaluation.eval_metrics import EvalMetric, EvalStatus
 from google.adk.evaluation.evaluator import EvaluationResult, PerInvocationResult
 
-from evals.effects import FORGETTING, ORDERS, TOOLS, YESES
-from evals.format_requirements import faults, read_form
+from evals.effects import APPROVALS, DELETION_TOOLS, ORDERS, RESEARCHER_TOOLS
+from evals.format_requirements import read_requirements, unmet_requirements
 from evals.invocation_facts import Facts, facts_of
 from tools.interactions.citations import is_web
 
@@ -73,14 +73,14 @@ def false_research_starts(actual: Facts, expected: Facts) -> float:
 @metric
 def research_starts(actual: Facts, expected: Facts) -> float | None:
     """Whether the requested run was ordered. None if no run was requested, or if the turn is not judged."""
-    is_setup = expected.wanted is not None and expected.wanted.setup
+    is_setup = expected.expectation is not None and expected.expectation.setup
     return float(actual.research) if ORDERS.issuperset(expected.effects) and not is_setup else None
 
 
 @metric
 def effect_match(actual: Facts, expected: Facts) -> float | None:
     """Whether the research tools did what the message requests, and nothing else. None if that is not judged."""
-    if expected.wanted is None or expected.wanted.setup:
+    if expected.expectation is None or expected.expectation.setup:
         return None
     return float(set(actual.effects) <= set(expected.effects))
 
@@ -88,35 +88,37 @@ def effect_match(actual: Facts, expected: Facts) -> float | None:
 @metric
 def false_starts(actual: Facts, expected: Facts) -> float:
     """0 if the turn orders or approves without a request, or more than once; else 1. It must always be 1."""
-    counts = [(sum(effect in group for effect in actual.effects), group) for group in (ORDERS, YESES)]
+    counts = [(sum(effect in group for effect in actual.effects), group) for group in (ORDERS, APPROVALS)]
     return float(all(count <= (not group.isdisjoint(expected.effects)) for count, group in counts))
 
 
 @metric
 def missed_yeses(actual: Facts, expected: Facts) -> float | None:
     """1 if a yes approves the open question, else 0. None if the message is not a yes."""
-    judged = expected.wanted is not None and not expected.wanted.setup
+    judged = expected.expectation is not None and not expected.expectation.setup
     return float("approve" in actual.effects) if judged and expected.effects == ("approve",) else None
 
 
 @metric
 def brief_quality(actual: Facts, expected: Facts) -> float | None:
     """Share of required words in the brief and of forbidden words not in it, taken together; 0 without a brief."""
-    wanted = expected.wanted
-    if wanted is None or not (wanted.brief_has or wanted.brief_lacks):
+    expectation = expected.expectation
+    if expectation is None or not (expectation.brief_has or expectation.brief_lacks):
         return None
-    brief = _folded(actual.brief)
-    has = [_folded(words) in brief for words in wanted.brief_has]
-    lacks = [not re.search(rf"(?<!\w){re.escape(_folded(words))}(?!\w)", brief) for words in wanted.brief_lacks]
+    brief = _normalized(actual.brief)
+    has = [_normalized(words) in brief for words in expectation.brief_has]
+    lacks = [
+        not re.search(rf"(?<!\w){re.escape(_normalized(words))}(?!\w)", brief) for words in expectation.brief_lacks
+    ]
     return _mean([float(each) for each in has + lacks]) if brief else 0.0
 
 
 @metric
 def wrong_report(actual: Facts, expected: Facts) -> float | None:
     """1 if the turn is about the expected report, else 0. None if the case names no report."""
-    if expected.wanted is None or not expected.wanted.about:
+    if expected.expectation is None or not expected.expectation.about:
         return None
-    return float(all(_folded(words) in _folded(actual.about) for words in expected.wanted.about))
+    return float(all(_normalized(words) in _normalized(actual.about) for words in expected.expectation.about))
 
 
 @metric
@@ -129,16 +131,16 @@ def argument_match(actual: Facts, expected: Facts) -> float | None:
     """
     if any(name == "*" for name, _ in expected.tools):
         return None
-    judged = TOOLS | FORGETTING if expected.wanted else TOOLS
-    apart = judged if judged.isdisjoint(name for name, _ in expected.tools) else frozenset()
-    called = [call for call in actual.tools if call[0] not in apart]
-    left = list(called)
+    judged = RESEARCHER_TOOLS | DELETION_TOOLS if expected.expectation else RESEARCHER_TOOLS
+    ignored = judged if judged.isdisjoint(name for name, _ in expected.tools) else frozenset()
+    called = [call for call in actual.tools if call[0] not in ignored]
+    unmatched = list(called)
     for name, wanted in expected.tools:
-        found = next((call for call in left if call[0] == name and _contains(call[1], wanted)), None)
+        found = next((call for call in unmatched if call[0] == name and _contains(call[1], wanted)), None)
         if found:
-            left.remove(found)
-    most = max(len(called), len(expected.tools))
-    return (len(called) - len(left)) / most if most else None
+            unmatched.remove(found)
+    larger = max(len(called), len(expected.tools))
+    return (len(called) - len(unmatched)) / larger if larger else None
 
 
 @metric
@@ -152,9 +154,9 @@ def verdict_match(actual: Facts, expected: Facts) -> float | None:
 @metric
 def answer_marks(actual: Facts, expected: Facts) -> float | None:
     """Share of the marked texts that are right: **must be in the answer**, ~~must not be in the answer~~."""
-    text = _folded(actual.text)
-    wanted = [_folded(m) in text for m in re.findall(r"\*\*(?!Verdict:)([^*]+)\*\*", expected.text)]
-    unwanted = [_folded(m) not in text for m in re.findall(r"~~([^~]+)~~", expected.text)]
+    text = _normalized(actual.text)
+    wanted = [_normalized(m) in text for m in re.findall(r"\*\*(?!Verdict:)([^*]+)\*\*", expected.text)]
+    unwanted = [_normalized(m) not in text for m in re.findall(r"~~([^~]+)~~", expected.text)]
     return _mean([float(there) for there in wanted + unwanted])
 
 
@@ -192,8 +194,8 @@ def report_structure(actual: Facts, expected: Facts) -> float | None:
     """Share of the brief's format requirements that the report meets. None if no report with sources is expected."""
     if not expected.research or not expected.prose.sources:
         return None
-    missing, looked = faults(read_form(actual.asked), actual.text, actual.prose)
-    return 1 - len(missing) / looked
+    missing, checks = unmet_requirements(read_requirements(actual.message), actual.text, actual.prose)
+    return 1 - len(missing) / checks
 
 
 def _mean(scores: Sequence[float | None]) -> float | None:
@@ -213,9 +215,9 @@ def _contains(actual: Mapping[str, Any], wanted: Mapping[str, Any]) -> bool:
 
 def _same(one: Any, other: Any) -> bool:
     if isinstance(one, str) and isinstance(other, str):
-        return _folded(one) == _folded(other)
+        return _normalized(one) == _normalized(other)
     return bool(one == other)
 
 
-def _folded(text: str) -> str:
+def _normalized(text: str) -> str:
     return " ".join(text.casefold().split())

@@ -16,9 +16,9 @@ from google.adk.evaluation.eval_set import EvalSet
 
 from evals.build_sets import CaseError, Cases, Conversation, Turn, build
 
-OFFENSIVE = "public_moderation"
+OFFENSIVE_SET = "public_moderation"
 """Name of the set whose texts are never stored in a result."""
-AGENTS = {"assistant": "assistant", "moderation": "moderator", "research": "researcher", "none": "desk"}
+AGENT_BY_LABEL = {"assistant": "assistant", "moderation": "moderator", "research": "researcher", "none": "desk"}
 """Our agents by the labels of `routing.jsonl`."""
 
 Row = Mapping[str, Any]
@@ -51,7 +51,7 @@ def _routing(row: Row) -> Turn:
     return Turn.model_validate(
         {
             "user": row["text"],
-            "route": [AGENTS[name] for name in dict.fromkeys([row["expected"], *row["accept"]])],
+            "route": [AGENT_BY_LABEL[name] for name in dict.fromkeys([row["expected"], *row["accept"]])],
             "calls": [{"*": {}}],
             "research": row["expected"] == "research",
             "sources": False,  # offline, the sources depend on the corpus
@@ -80,7 +80,7 @@ def _longfact(row: Row) -> Turn:
 
 _SETS = {
     "public_routing": ("routing.jsonl", _routing),
-    OFFENSIVE: ("moderation.jsonl", _moderation),
+    OFFENSIVE_SET: ("moderation.jsonl", _moderation),
     "public_research": ("research_tasks.jsonl", _research),
     "public_longfact": ("longfact_tasks.jsonl", _longfact),
 }

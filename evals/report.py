@@ -31,23 +31,25 @@ def summary(run: Run) -> Group:
     """Tables of a run: the passed cases and the effort of each set, the mean of each metric."""
     sets = Table("set", "passed", "95 %", *MEASURED)
     for name, cases in _sets(run).items():
-        sets.add_row(name, *_passed(cases), *_measured(cases))
+        sets.add_row(name, *_passed_cells(cases), *_effort_cells(cases))
     metrics = Table("metric", "mean", "cases", "turns that miss it")
     for name in run.metrics:
         scored = [case for case in run.cases if case.score(name) is not None]
         if scored:
             missed = sum(name in turn.failed for turn in run.turns)
             metrics.add_row(
-                _words(name), f"{run.mean(name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
+                _title(name), f"{run.mean(name):.3f}", str(len(scored)), f"{missed} turns" if missed else ""
             )
     paid = [run.paid] if run.paid else []
-    return Group(sets, metrics, *(_labels(title, pairs) for title, pairs in _paired(run).items()), *paid)
+    return Group(sets, metrics, *(_labels(title, pairs) for title, pairs in _label_pairs(run).items()), *paid)
 
 
 def _labels(title: str, pairs: Sequence[tuple[str, str]]) -> Table:
     table = Table(title, "precision", "recall", "F1", "turns")
     for label, found in scores(pairs).items():
-        table.add_row(label, _shown(found.precision), _shown(found.recall), _shown(found.f1), str(found.support))
+        table.add_row(
+            label, _score_text(found.precision), _score_text(found.recall), _score_text(found.f1), str(found.support)
+        )
     return table
 
 
@@ -58,20 +60,27 @@ def differences(found: Sequence[Difference]) -> Table:
         span = f"{each.low:+.3f} … {each.high:+.3f}"
         colour = {"better": "green", "worse": "red"}.get(each.verdict, "dim")
         values = (f"{each.first:.3f}", f"{each.second:.3f}", f"{each.change:+.3f}", span)
-        table.add_row(_words(each.metric), str(each.cases), *values, f"[{colour}]{each.verdict}[/]")
+        table.add_row(_title(each.metric), str(each.cases), *values, f"[{colour}]{each.verdict}[/]")
     return table
 
 
 def page(run: Run) -> str:
     """The run as HTML without scripts and external files."""
-    paired = _paired(run)
-    bins = [(t.actual.confidence, t.actual.verdict == t.expected.verdict) for t in run.turns if _judged(t)]
+    paired = _label_pairs(run)
+    bins = [(t.actual.confidence, t.actual.verdict == t.expected.verdict) for t in run.turns if _has_confidence(t)]
     charts = [_bars(run), *(_matrix(title, pairs) for title, pairs in paired.items())]
     if bins:
         charts.append(_calibration(bins))
     metrics = [name for name in run.metrics if run.mean(name) is not None]
     rows = [
-        (name, [*_passed(cases), *(_shown(run.mean(metric, cases)) for metric in metrics), *_measured(cases)])
+        (
+            name,
+            [
+                *_passed_cells(cases),
+                *(_score_text(run.mean(metric, cases)) for metric in metrics),
+                *_effort_cells(cases),
+            ],
+        )
         for name, cases in _sets(run).items()
     ]
     return _TEMPLATES.get_template("report.html.j2").render(
@@ -91,13 +100,13 @@ def _sets(run: Run) -> dict[str, list[Case]]:
     return found | ({"all": run.cases} if run.cases else {})
 
 
-def _passed(cases: Sequence[Case]) -> tuple[str, str]:
+def _passed_cells(cases: Sequence[Case]) -> tuple[str, str]:
     passed = sum(case.passed for case in cases)
     low, high = wilson(passed, len(cases))
     return f"{passed}/{len(cases)}", f"{low:.0%}–{high:.0%}"
 
 
-def _measured(cases: Sequence[Case]) -> list[str]:
+def _effort_cells(cases: Sequence[Case]) -> list[str]:
     turns = [turn for case in cases for turn in case.turns]
     seconds = [turn.seconds for turn in turns if turn.seconds is not None]
     means = [
@@ -106,11 +115,11 @@ def _measured(cases: Sequence[Case]) -> list[str]:
     return [*means, f"{median(seconds):.2f}" if seconds else ""]
 
 
-def _words(metric: str) -> str:
+def _title(metric: str) -> str:
     return metric.replace("_", " ")
 
 
-def _shown(value: float | None) -> str:
+def _score_text(value: float | None) -> str:
     return "" if value is None else f"{value:.3f}"
 
 
@@ -119,7 +128,7 @@ def _average(values: Sequence[float | None], digits: int) -> str:
     return f"{sum(known) / len(known):.{digits}f}" if known else ""
 
 
-def _paired(run: Run) -> dict[str, list[tuple[str, str]]]:
+def _label_pairs(run: Run) -> dict[str, list[tuple[str, str]]]:
     """Expected and actual labels of the turns that have an expected label."""
     found = {
         title: [(getattr(t.expected, what), getattr(t.actual, what) or "none") for t in run.turns]
@@ -129,7 +138,7 @@ def _paired(run: Run) -> dict[str, list[tuple[str, str]]]:
     return {title: pairs for title, pairs in kept.items() if pairs}
 
 
-def _judged(turn: Any) -> bool:
+def _has_confidence(turn: Any) -> bool:
     return bool(turn.expected.verdict) and turn.actual.confidence is not None
 
 
@@ -139,7 +148,7 @@ def _bars(run: Run) -> Markup:
 
     def draw(axes: Axes) -> None:
         axes.barh(range(len(names)), values, color=[_GOOD if v >= 0.95 else _BAD for v in values])
-        axes.set_yticks(range(len(names)), [_words(name) for name in names])
+        axes.set_yticks(range(len(names)), [_title(name) for name in names])
         axes.set_xlim(0, 1)
         axes.invert_yaxis()
         axes.set_title("Metrics, mean over cases")
@@ -154,11 +163,11 @@ def _matrix(title: str, pairs: Sequence[tuple[str, str]]) -> Markup:
         axes.imshow(table.counts, cmap="Blues")
         axes.set_xticks(range(len(table.labels)), table.labels, rotation=30, ha="right")
         axes.set_yticks(range(len(table.labels)), table.labels)
-        most = max(max(row) for row in table.counts)
+        largest = max(max(row) for row in table.counts)
         for i, row in enumerate(table.counts):
             for j, count in enumerate(row):
                 if count:
-                    axes.text(j, i, str(count), ha="center", va="center", color="w" if count > most / 2 else "k")
+                    axes.text(j, i, str(count), ha="center", va="center", color="w" if count > largest / 2 else "k")
         axes.set_xlabel("actual")
         axes.set_ylabel("expected")
         axes.set_title(title)

@@ -17,7 +17,7 @@ class _Data(BaseModel):
     model_config = ConfigDict(extra="ignore", frozen=True)
 
 
-class Said(_Data):
+class TurnOutcome(_Data):
     """The facts of an actual or an expected turn. An expected turn has only the facts that the case specifies."""
 
     route: str = ""
@@ -44,8 +44,8 @@ class Turn(_Data):
     """One message with its expected and its actual outcome."""
 
     user: str
-    expected: Said
-    actual: Said
+    expected: TurnOutcome
+    actual: TurnOutcome
     scores: dict[str, float | None] = {}
     """Score by metric, 0 to 1; None: the metric does not apply."""
     failed: list[str] = []
@@ -55,7 +55,7 @@ class Turn(_Data):
     tokens: float | None = None
     seconds: float | None = None
 
-    def without_words(self) -> Turn:
+    def without_texts(self) -> Turn:
         """A copy without the texts of the user and the agents."""
         actual = self.actual.model_copy(update={"text": "", "tools": [], "brief": "", "about": ""})
         return self.model_copy(update={"user": "(not kept)", "actual": actual})

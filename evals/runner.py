@@ -27,18 +27,18 @@ from google.adk.evaluation.metric_evaluator_registry import register_custom_metr
 
 from evals.budget import Budget
 from evals.conditions import Conditions
-from evals.effects import Wanted
+from evals.effects import Expectation
 from evals.invocation_facts import Facts, facts_of
-from evals.public_datasets import OFFENSIVE
-from evals.result import Case, Said, Turn
+from evals.public_datasets import OFFENSIVE_SET
+from evals.result import Case, Turn, TurnOutcome
 from evals.server import CreateCount
 from tools.research.factory import research
 from tools.research.job import Kind, State
 from tools.researcher.agent import Researcher
 
-SENDING_S = 1.0
+SEND_POLL_SECONDS = 1.0
 """Seconds for which the runner watches an unsent order, before it looks again."""
-CALLS, TOKENS, SECONDS = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
+CALLS_METRIC, TOKENS_METRIC, SECONDS_METRIC = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
 """Names of ADK's own metrics, which every run measures."""
 
 
@@ -68,25 +68,25 @@ class Player:
         groups = dict[Conditions, list[tuple[str, EvalCase]]]()
         for each in sets:
             for case in each.eval_cases:
-                groups.setdefault(Conditions.of(case), []).append((each.eval_set_id, case))
+                groups.setdefault(Conditions.from_case(case), []).append((each.eval_set_id, case))
         service = self._service(sets)
         for conditions, group in groups.items():
-            async with conditions.hold(), aclosing(self._together(service, group, at_once, budget)) as cases:
+            async with conditions.apply(), aclosing(self._play_concurrently(service, group, at_once, budget)) as cases:
                 async for played in cases:
                     await self.count.read(len(played.turns))
                     yield played
         await self.count.read()
 
-    async def _together(
+    async def _play_concurrently(
         self, service: LocalEvalService, group: Sequence[tuple[str, EvalCase]], at_once: int, budget: Budget | None
     ) -> AsyncGenerator[Case, None]:
-        free = asyncio.Semaphore(at_once)
+        slots = asyncio.Semaphore(at_once)
 
-        async def one(set_id: str, case: EvalCase) -> Case | None:
-            async with free, budget.room(case) if budget else nullcontext(True) as fits:
+        async def play_case(set_id: str, case: EvalCase) -> Case | None:
+            async with slots, budget.reserve(case) if budget else nullcontext(True) as fits:
                 return await self._play(service, set_id, case) if fits else None
 
-        tasks = [asyncio.create_task(one(set_id, case)) for set_id, case in group]
+        tasks = [asyncio.create_task(play_case(set_id, case)) for set_id, case in group]
         try:
             for task in asyncio.as_completed(tasks):
                 if (played := await task) is not None:
@@ -101,7 +101,7 @@ class Player:
         for each in sets:
             stored.create_eval_set(self.app.name, each.eval_set_id)
             for case in each.eval_cases:
-                stored.add_eval_case(self.app.name, each.eval_set_id, _alone(case, each.eval_set_id))
+                stored.add_eval_case(self.app.name, each.eval_set_id, _with_own_user(case, each.eval_set_id))
         registry = register_custom_metrics_from_config(self.criteria)
         return LocalEvalService(self.root, stored, metric_evaluator_registry=registry, app=self.app)
 
@@ -113,15 +113,15 @@ class Player:
             inference_config=InferenceConfig(),
         )
         (played,) = [result async for result in service.perform_inference(request)]
-        if error := _failure(played):
+        if error := _inference_error(played):
             return Case(set=set_id, id=case.eval_id, passed=False, error=error)
         config = EvaluateConfig(eval_metrics=get_eval_metrics_from_config(self.criteria))
         judged = EvaluateRequest(inference_results=[played], evaluate_config=config)
         (result,) = [result async for result in service.evaluate(judged)]
         passed = result.final_eval_status == EvalStatus.PASSED
         turns = [turn_of(each) for each in result.eval_metric_result_per_invocation]
-        if set_id == OFFENSIVE:
-            turns = [turn.without_words() for turn in turns]
+        if set_id == OFFENSIVE_SET:
+            turns = [turn.without_texts() for turn in turns]
         creates, allowed = await creates_of(user_of(set_id, case)), sum(turn.actual.creates for turn in turns)
         error = f"{creates} runs or plans were paid for, and {allowed} allowed" if creates > allowed else ""
         return Case(set=set_id, id=case.eval_id, passed=passed and not error, turns=turns, creates=creates, error=error)
@@ -145,36 +145,36 @@ def models_of(agent: BaseAgent) -> dict[str, str]:
 def turn_of(result: EvalMetricResultPerInvocation) -> Turn:
     """Converts ADK's evaluation of a turn into a `Turn`."""
     scores = {each.metric_name: each.score for each in result.eval_metric_results}
-    measured = {name: scores.pop(name, None) for name in (CALLS, TOKENS, SECONDS)}
+    measured = {name: scores.pop(name, None) for name in (CALLS_METRIC, TOKENS_METRIC, SECONDS_METRIC)}
     scores.pop("tool_call_count_v1", None)
     actual = facts_of(result.actual_invocation)
     expected = facts_of(result.expected_invocation) if result.expected_invocation else None
     return Turn(
-        user=actual.asked,
-        expected=said_in(expected, actual.route) if expected else Said(),
-        actual=said_in(actual),
+        user=actual.message,
+        expected=outcome_of(expected, actual.route) if expected else TurnOutcome(),
+        actual=outcome_of(actual),
         scores=scores,
         failed=[each.metric_name for each in result.eval_metric_results if each.eval_status == EvalStatus.FAILED],
-        calls=measured[CALLS],
-        tokens=measured[TOKENS],
-        seconds=measured[SECONDS],
+        calls=measured[CALLS_METRIC],
+        tokens=measured[TOKENS_METRIC],
+        seconds=measured[SECONDS_METRIC],
     )
 
 
-def said_in(facts: Facts, route: str = "") -> Said:
+def outcome_of(facts: Facts, route: str = "") -> TurnOutcome:
     """Converts facts into stored form.
 
     Args:
         route: the actual route. It is stored if it is an accepted one; otherwise the best accepted one is stored.
     """
     category, confidence = facts.verdicts[0] if facts.verdicts else ("", None)
-    return Said(
+    return TurnOutcome(
         route=route if route in facts.routes else facts.routes[0],
         tools=[(name, dict(args)) for name, args in facts.tools],
         research=facts.research,
-        effects=list(facts.effects) if facts.acts or facts.wanted else [],
-        brief=facts.brief or _marked(facts.wanted),
-        about=facts.about or " ".join(facts.wanted.about if facts.wanted else ()),
+        effects=list(facts.effects) if facts.tool_effects or facts.expectation else [],
+        brief=facts.brief or _marked_words(facts.expectation),
+        about=facts.about or " ".join(facts.expectation.about if facts.expectation else ()),
         creates=facts.creates,
         yeses=facts.yeses,
         verdict=category,
@@ -183,7 +183,7 @@ def said_in(facts: Facts, route: str = "") -> Said:
     )
 
 
-def _alone(case: EvalCase, set_id: str) -> EvalCase:
+def _with_own_user(case: EvalCase, set_id: str) -> EvalCase:
     """A copy of the case with a user of its own, since runs and limits belong to a user."""
     given = case.session_input or SessionInput(app_name="", user_id="")
     own = given.model_copy(update={"user_id": user_of(set_id, case)})
@@ -199,22 +199,22 @@ async def creates_of(user: str) -> int:
     """The number of a user's create requests in the spending table. Waits until no order is left to be sent."""
     service = research()
     while unsent := [job for job in await service.jobs(user) if job.state is State.INTENDED]:
-        async with aclosing(service.watch(unsent[0].id, SENDING_S)) as lines:
+        async with aclosing(service.watch(unsent[0].id, SEND_POLL_SECONDS)) as lines:
             async for _ in lines:
                 pass
     return sum(entry.kind is not Kind.QUESTION for entry in await service.ledger.spending(user=user))
 
 
-def _marked(wanted: Wanted | None) -> str:
+def _marked_words(expectation: Expectation | None) -> str:
     """The required and forbidden words of a brief, marked as in expected answers."""
-    if wanted is None:
+    if expectation is None:
         return ""
     return " ".join(
-        [*(f"**{words}**" for words in wanted.brief_has), *(f"~~{words}~~" for words in wanted.brief_lacks)]
+        [*(f"**{words}**" for words in expectation.brief_has), *(f"~~{words}~~" for words in expectation.brief_lacks)]
     )
 
 
-def _failure(result: InferenceResult) -> str:
+def _inference_error(result: InferenceResult) -> str:
     if result.inferences is not None and not result.error_message:
         return ""
     return result.error_message or "it could not be played"

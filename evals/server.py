@@ -11,27 +11,27 @@ import httpx2
 
 from tools.interactions import backend
 
-BODIES = 1_000
+KEPT_BODIES = 1_000
 """Number of newest requests whose bodies the emulator keeps (`interactions_emulator.engine.request_log`)."""
-TURNS = 40
+TURNS_PER_READ = 40
 """Number of turns between two reads of the log. A turn makes fewer than ten requests."""
 TIMEOUT_S = 60.0
 """Timeout of a request to the emulator, in seconds."""
 
 
 @asynccontextmanager
-async def still() -> AsyncIterator[None]:
+async def clock_stopped() -> AsyncIterator[None]:
     """Stops the emulator's clock in the block, so that no run ends. On other servers a run takes minutes anyway."""
     url = _url()
     if not url:
         yield
         return
-    speed = (await _ask(url, "clock"))["speed"]
-    await _ask(url, "clock", {"speed": 0})
+    speed = (await _control(url, "clock"))["speed"]
+    await _control(url, "clock", {"speed": 0})
     try:
         yield
     finally:
-        await _ask(url, "clock", {"speed": speed})
+        await _control(url, "clock", {"speed": speed})
 
 
 @dataclass
@@ -48,23 +48,23 @@ class CreateCount:
     async def begin(self) -> None:
         """Starts counting. Requests that are already in the log do not count."""
         url = _url()
-        self._seen = len(_requests(await _ask(url, "log"))) if url else None
+        self._seen = len(_requests(await _control(url, "log"))) if url else None
         self.creates = self.creates if url else None
 
-    async def read(self, turns: int = TURNS) -> None:
-        """Counts the new requests if at least `TURNS` turns were played since the last read.
+    async def read(self, turns: int = TURNS_PER_READ) -> None:
+        """Counts the new requests if at least `TURNS_PER_READ` turns were played since the last read.
 
         Args:
             turns: number of turns since the last call; by default enough to read now.
         """
         self._turns += turns
-        if self._seen is None or self.creates is None or self._turns < TURNS:
+        if self._seen is None or self.creates is None or self._turns < TURNS_PER_READ:
             return
         self._turns = 0
-        requests = _requests(await _ask(_url(), "log?bodies"))
+        requests = _requests(await _control(_url(), "log?bodies"))
         new = requests[self._seen :]
         self._seen = len(requests)
-        self.creates = None if len(new) > BODIES else self.creates + sum(map(_is_create, new))
+        self.creates = None if len(new) > KEPT_BODIES else self.creates + sum(map(_is_create, new))
 
 
 def _is_create(request: Mapping[str, Any]) -> bool:
@@ -89,7 +89,7 @@ def _url() -> str:
     return found.url if found.kind == "emulator" else ""
 
 
-async def _ask(url: str, what: str, body: Any = None) -> dict[str, Any]:
+async def _control(url: str, what: str, body: Any = None) -> dict[str, Any]:
     async with httpx2.AsyncClient(timeout=TIMEOUT_S) as client:
         response = await client.request("GET" if body is None else "POST", f"{url}/_emulator/{what}", json=body)
         response.raise_for_status()

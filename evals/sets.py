@@ -24,7 +24,7 @@ def load_sets(folder: Path, public: Path | None = None) -> dict[str, EvalSet]:
     return {each.eval_set_id: each for each in [*found, *(read_public(public) if public else ())]}
 
 
-def choose(sets: dict[str, EvalSet], names: Sequence[str]) -> list[EvalSet]:
+def select_sets(sets: dict[str, EvalSet], names: Sequence[str]) -> list[EvalSet]:
     """Selects the sets with these names; all sets if there are no names.
 
     Raises:

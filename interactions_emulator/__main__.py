@@ -102,7 +102,7 @@ def main(
             idle_exit=idle_exit,
             token=token,
             webhook_hosts=frozenset(webhook_host or ()),
-            limits=ServerLimits(stored=most_stored),
+            limits=ServerLimits(max_stored=most_stored),
         )
         gc.set_threshold(50_000, 20, 100)  # collect rarely: the state is many small, long-lived objects
         run(serve(settings, listener, ready, crash))

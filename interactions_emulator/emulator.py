@@ -95,20 +95,20 @@ class Emulator:
         self.port = listener.getsockname()[1]
         ready = threading.Event()
 
-        def serves(stop: Callable[[], None]) -> None:
+        def on_ready(stop: Callable[[], None]) -> None:
             self._loop, self._stop = asyncio.get_running_loop(), stop
             ready.set()
 
-        def work() -> None:
+        def serve_on_thread() -> None:
             try:
-                run(serve(self._settings, listener, serves))
+                run(serve(self._settings, listener, on_ready))
             except BaseException as error:
                 self._failure = error
             finally:
                 listener.close()
                 ready.set()
 
-        self._thread = threading.Thread(target=work, name="interactions-emulator", daemon=True)
+        self._thread = threading.Thread(target=serve_on_thread, name="interactions-emulator", daemon=True)
         self._thread.start()
         ready.wait()
         if self._failure:
@@ -133,34 +133,34 @@ class Emulator:
     def faults(self, *faults: Fault | dict[str, Any]) -> None:
         """Add faults. Without arguments, remove all faults."""
         if not faults:
-            self._ask("DELETE", "faults")
+            self._control("DELETE", "faults")
             return
-        self._ask("POST", "faults", [to_json(fault) for fault in parse_faults(list(faults))])
+        self._control("POST", "faults", [to_json(fault) for fault in parse_faults(list(faults))])
 
     def advance(self, seconds: float) -> None:
         """Advance virtual time by `seconds`. Return when each run has added all steps that are due by then."""
-        self._ask("POST", "clock", {"advance": seconds})
+        self._control("POST", "clock", {"advance": seconds})
 
     def set_speed(self, speed: float) -> None:
         """Set the virtual seconds per real second. 0: only `advance` moves time; `math.inf`: nothing waits."""
-        self._ask("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
+        self._control("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
 
     def log(self, *, bodies: bool = False) -> dict[str, Any]:
         """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}; see `http/admin.py`.
 
         With `bodies`, each of the last 1,000 requests has its body, if that is JSON of at most 64 KB.
         """
-        return dict(self._ask("GET", "log?bodies" if bodies else "log"))
+        return dict(self._control("GET", "log?bodies" if bodies else "log"))
 
     def interactions(self) -> list[dict[str, Any]]:
         """Return the stored interactions, oldest first; see `http/admin.py`."""
-        return list(self._ask("GET", "interactions"))
+        return list(self._control("GET", "interactions"))
 
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the attempts to deliver webhook messages; see `http/admin.py`."""
-        return list(self._ask("GET", "deliveries"))
+        return list(self._control("GET", "deliveries"))
 
-    def _ask(self, method: str, what: str, body: Any = None) -> Any:
+    def _control(self, method: str, what: str, body: Any = None) -> Any:
         data = None if body is None else json.dumps(body).encode()
         connection = HTTPConnection(HOST, self.port)
         try:

@@ -58,10 +58,10 @@ from typing import Any
 
 from interactions_emulator.http.errors import Refused
 
-ON = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
-KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}
+REQUEST_KINDS = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
+MATCHING_KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}
 """Values of `on` that match a kind of request. A kind that is not listed here matches only its own name."""
-EFFECTS = (
+STREAM_EFFECTS = (
     "cut_after",
     "crash_after",
     "cut_inside",
@@ -116,9 +116,11 @@ class Fault:
         return self.crash or self.crash_after is not None
 
     @property
-    def spoils_stream(self) -> bool:
+    def affects_stream(self) -> bool:
         """Whether the fault changes the events of a stream or delays them."""
-        return self.no_usage or self.event_delay_ms > 0 or any(getattr(self, name) is not None for name in EFFECTS)
+        return (
+            self.no_usage or self.event_delay_ms > 0 or any(getattr(self, name) is not None for name in STREAM_EFFECTS)
+        )
 
 
 class Faults:
@@ -139,7 +141,7 @@ class Faults:
         """Return the fault that hits a request of this kind, if any, and count the match."""
         if not self._faults:
             return None
-        kinds = KINDS.get(kind, {kind})
+        kinds = MATCHING_KINDS.get(kind, {kind})
         for index, fault in enumerate(self._faults):
             if fault.on not in kinds:
                 continue
@@ -188,17 +190,17 @@ def parse_fault(value: Any) -> Fault:
         if key not in flags | numbers | {"on"}:
             known = ", ".join(["on", *sorted(flags | numbers)])
             raise Refused(400, f"fault: field {key!r} is unknown; known are {known}")
-    if value.get("on") not in ON:
-        raise Refused(400, f"fault: on is one of {', '.join(ON)}, not {value.get('on')!r}")
+    if value.get("on") not in REQUEST_KINDS:
+        raise Refused(400, f"fault: on is one of {', '.join(REQUEST_KINDS)}, not {value.get('on')!r}")
     fault = Fault(**value)
-    if not (fault.refuses or fault.spoils_stream or fault.delay_ms or fault.zombie):
+    if not (fault.refuses or fault.affects_stream or fault.delay_ms or fault.zombie):
         raise Refused(
             400,
             f"fault: {value} has no effect: give a status, drop, hang, crash, delay_ms, after_accept, zombie,"
             " or an effect on streams",
         )
     if (
-        fault.spoils_stream
+        fault.affects_stream
         and (fault.on, fault.no_usage) != ("get", True)
         and fault.on not in ("create_stream", "resume", "stream")
     ):

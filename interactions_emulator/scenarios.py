@@ -38,7 +38,7 @@ import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
 from interactions_emulator.brain.protocol import Brain, Ending, Step, TimedStep, Turn
-from interactions_emulator.engine.steps import STEPS
+from interactions_emulator.engine.steps import STEP_FIELDS
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.recording.replay import Exchange, exchanges
 
@@ -87,7 +87,7 @@ def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
         raise Refused(400, f"scenarios {path}: {error}") from error
     for number, scenario in enumerate(scenarios):
         for step in scenario.steps:
-            if step != HOP and step.get("type") not in STEPS:
+            if step != HOP and step.get("type") not in STEP_FIELDS:
                 raise Refused(400, f"scenarios {path}, number {number}: step type {step.get('type')!r} is unknown")
     return scenarios, recorded
 
@@ -96,13 +96,13 @@ def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
     """Return a brain that answers from the scenarios, and calls `brain` for turns that match no scenario."""
 
     def answer(turn: Turn) -> Iterable[TimedStep | Ending]:
-        scenario = next((scenario for scenario in scenarios if _fits(scenario.match, turn)), None)
-        return brain(turn) if scenario is None else _play(scenario, turn)
+        scenario = next((scenario for scenario in scenarios if _matches(scenario.match, turn)), None)
+        return brain(turn) if scenario is None else _scripted_answer(scenario, turn)
 
     return answer
 
 
-def _fits(match: Match, turn: Turn) -> bool:
+def _matches(match: Match, turn: Turn) -> bool:
     target, other = (match.agent, match.model) if turn.is_agent else (match.model, match.agent)
     if other is not None or (target is not None and not target.fullmatch(turn.target)):
         return False
@@ -114,7 +114,7 @@ def _newest_text(turn: Turn) -> str:
     return "\n".join(content.get("text", "") for content in asked.get("content", ()))
 
 
-def _play(scenario: Scenario, turn: Turn) -> list[TimedStep | Ending]:
+def _scripted_answer(scenario: Scenario, turn: Turn) -> list[TimedStep | Ending]:
     answer: list[TimedStep | Ending] = []
     for position, step in enumerate(scenario.steps):
         if step == HOP:

@@ -11,7 +11,7 @@ from interactions_emulator.brain.rules.answer import Ids
 from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.managing import manage
 from interactions_emulator.brain.rules.parsed_turn import parse_turn
-from interactions_emulator.brain.rules.tool_calls import allowed_by
+from interactions_emulator.brain.rules.tool_calls import allowed_tools
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -73,7 +73,7 @@ def managing(turn: Turn) -> Iterator[TimedStep]:
 
 def forgetting(turn: Turn) -> dict[str, Any] | None:
     """The built-in root's answer to a message about forgetting the conversation, or None."""
-    allowed = allowed_by(turn)
+    allowed = allowed_tools(turn)
     return decide(parse_turn(turn), allowed.functions, (), Ids(turn))
 
 

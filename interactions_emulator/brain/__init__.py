@@ -21,9 +21,14 @@ from interactions_emulator.brain.rules.desk import decide
 from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, split_text
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, parse_turn
-from interactions_emulator.brain.rules.research_phrases import wishes_of
+from interactions_emulator.brain.rules.research_phrases import research_intents
 from interactions_emulator.brain.rules.schema import fill_schema
-from interactions_emulator.brain.rules.tool_calls import Allowed, allowed_by, calls, question_back
+from interactions_emulator.brain.rules.tool_calls import (
+    AllowedTools,
+    allowed_tools,
+    function_calls,
+    question_for_missing,
+)
 from interactions_emulator.corpus.index import Corpus
 
 __all__ = ["make_brain"]
@@ -44,54 +49,56 @@ def make_brain(corpus: Corpus) -> Brain:
 
 
 def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
-    heard, ids, allowed = parse_turn(turn), Ids(turn), allowed_by(turn)
+    parsed, ids, allowed = parse_turn(turn), Ids(turn), allowed_tools(turn)
     if allowed.functions >= FUNCTIONS:
-        yield manage(turn, heard, ids)
+        yield manage(turn, parsed, ids)
         return
-    if not heard.results:
-        own = decide(heard, allowed.functions, allowed.options, ids) if heard.message else None
-        called = [own] if own else list(calls(heard, allowed, ids))
-        if called:
-            yield from called
+    if not parsed.results:
+        decided = decide(parsed, allowed.functions, allowed.options, ids) if parsed.message else None
+        steps = [decided] if decided else list(function_calls(parsed, allowed, ids))
+        if steps:
+            yield from steps
             return
-    if "image" in turn.modalities and not heard.results:
-        yield drawing.step(turn, heard)
+    if "image" in turn.modalities and not parsed.results:
+        yield drawing.step(turn, parsed)
         return
     if turn.response_schema is not None:
-        told = results.tell(heard) if heard.results else split_text(heard.message).text
-        if heard.new_documents:
-            told = f"{told}\n\n{all_text(read_documents(heard.documents).corpus)}"
-        filled = fill_schema(turn.response_schema, told)
-        text = json.dumps(filled, ensure_ascii=False, separators=(",", ":"))
+        source_text = results.report_results(parsed) if parsed.results else split_text(parsed.message).text
+        if parsed.new_documents:
+            source_text = f"{source_text}\n\n{all_text(read_documents(parsed.documents).corpus)}"
+        value = fill_schema(turn.response_schema, source_text)
+        text = json.dumps(value, ensure_ascii=False, separators=(",", ":"))
         yield {"type": "model_output", "content": [{"type": "text", "text": text}]}
         return
-    if heard.results:
-        yield say(results.tell(heard))
+    if parsed.results:
+        yield say(results.report_results(parsed))
         return
-    yield from _words(turn, heard, allowed, corpus, ids)
+    yield from _text_answer(turn, parsed, allowed, corpus, ids)
 
 
-def _words(turn: Turn, heard: ParsedTurn, allowed: Allowed, corpus: Corpus, ids: Ids) -> Iterator[Step]:
-    message, intent = heard.message, intent_of(heard.message)
+def _text_answer(turn: Turn, parsed: ParsedTurn, allowed: AllowedTools, corpus: Corpus, ids: Ids) -> Iterator[Step]:
+    message, intent = parsed.message, intent_of(parsed.message)
     asks = intent in ("lookup", "study", "judge")
-    reported = not allowed.types and small_talk.last_was_report(heard)
+    has_report = not allowed.types and small_talk.has_report(parsed)
     text: str | None = None
-    attached = read_documents(heard.documents) if heard.documents else None
-    if attached and heard.new_documents:
-        draft = document_qa.answer(attached, message, small_talk.seen(heard.attachments))
+    attached = read_documents(parsed.documents) if parsed.documents else None
+    if attached and parsed.new_documents:
+        draft = document_qa.answer(attached, message, small_talk.attachments_note(parsed.attachments))
         if draft or not (asks and "google_search" in allowed.types):
-            yield draft.step() if draft else say(document_qa.silent(attached, message))
+            yield draft.step() if draft else say(document_qa.nothing_found(attached, message))
             return
     if not message:
-        text = "" if heard.attachments else f"I was sent no text. {small_talk.abilities(allowed.options, turn)}"
-    elif heard.last_answer and (is_about_last_answer(message) or (reported and "made_of_report" in wishes_of(message))):
-        text = small_talk.about_last_answer(heard)
+        text = "" if parsed.attachments else f"I was sent no text. {small_talk.abilities(allowed.options, turn)}"
+    elif parsed.last_answer and (
+        is_about_last_answer(message) or (has_report and "made_of_report" in research_intents(message))
+    ):
+        text = small_talk.about_last_answer(parsed)
     else:
-        text = question_back(heard, allowed) or small_talk.small_talk(heard, allowed.options, turn)
+        text = question_for_missing(parsed, allowed) or small_talk.small_talk(parsed, allowed.options, turn)
         if text is None and (
-            reported or (asks and "google_search" not in allowed.types) or _POINTS_BACK.search(message)
+            has_report or (asks and "google_search" not in allowed.types) or _BACK_REFERENCE.search(message)
         ):
-            text = small_talk.from_last_answer(heard)
+            text = small_talk.from_last_answer(parsed)
         if text is None and attached and (asks or document_qa.names_document(message)):
             about = message if not document_qa.overview_asked(message) or document_qa.names_document(message) else "?"
             if draft := document_qa.answer(attached, about):
@@ -101,8 +108,8 @@ def _words(turn: Turn, heard: ParsedTurn, allowed: Allowed, corpus: Corpus, ids:
             yield from corpus_qa.answer(corpus, message, turn.documents_url, ids)
             return
     if text is None:
-        text = small_talk.NOT_IN_REPORT if reported else small_talk.unable(heard, allowed.options, turn)
-    yield say(f"{small_talk.seen(heard.attachments)}\n\n{text}".strip() if heard.attachments else text)
+        text = small_talk.NOT_IN_REPORT if has_report else small_talk.no_answer(parsed, allowed.options, turn)
+    yield say(f"{small_talk.attachments_note(parsed.attachments)}\n\n{text}".strip() if parsed.attachments else text)
 
 
-_POINTS_BACK = re.compile(r"\b(?:report|study|above|it|you (?:said|wrote))\b", re.IGNORECASE)
+_BACK_REFERENCE = re.compile(r"\b(?:report|study|above|it|you (?:said|wrote))\b", re.IGNORECASE)

@@ -28,9 +28,9 @@ MARKUP: dict[str, Markup] = {
     ".pdf": "pdf",
     ".csv": "csv",
 }
-REFERENCE = "python/"
+REFERENCE_PREFIX = "python/"
 """Prefix of the document ids of Python's language reference."""
-LARGEST_FILE, LARGEST_PDF = 5_000_000, 50_000_000
+MAX_FILE_BYTES, MAX_PDF_BYTES = 5_000_000, 50_000_000
 """Maximum bytes of a file, and of a PDF file. Larger files are left out."""
 LIBRARY = Path(__file__).with_name("library")
 """Articles about a few subjects, written for the emulator."""
@@ -71,9 +71,9 @@ def folder_sources(folder: Path) -> Iterator[Source]:
             if name.startswith(".") or suffix not in MARKUP or not path.resolve().is_relative_to(root):
                 continue
             status = path.stat()
-            largest = LARGEST_PDF if suffix == ".pdf" else LARGEST_FILE
-            if status.st_size > largest:
-                log.warning("%s is not read: it is larger than %d bytes", path, largest)
+            limit = MAX_PDF_BYTES if suffix == ".pdf" else MAX_FILE_BYTES
+            if status.st_size > limit:
+                log.warning("%s is not read: it is larger than %d bytes", path, limit)
                 continue
             relative = path.relative_to(root).as_posix()
             stamp = f"{status.st_mtime_ns} {status.st_size}"
@@ -109,4 +109,6 @@ def _read_python() -> Iterator[Document]:
     topics: dict[str, str] = importlib.import_module("pydoc_data.topics").topics
     for name, text in topics.items():
         title = f"Python: {title_of(text, 'rst') or name}"
-        yield Document(url_safe(f"{REFERENCE}{name}-topic"), title, f"the language reference of {version}", text, "rst")
+        yield Document(
+            url_safe(f"{REFERENCE_PREFIX}{name}-topic"), title, f"the language reference of {version}", text, "rst"
+        )

@@ -13,14 +13,14 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from interactions_emulator.corpus.documents import REFERENCE, Source, default_sources, folder_sources
+from interactions_emulator.corpus.documents import REFERENCE_PREFIX, Source, default_sources, folder_sources
 from interactions_emulator.corpus.passages import paragraphs
 from interactions_emulator.corpus.tables import Table, tables
 from interactions_emulator.corpus.words import clip, terms
 
 log = logging.getLogger(__name__)
 
-LAYOUT = 7
+SCHEMA_VERSION = 7
 """Version of the index file; a file of another version is rebuilt."""
 SCHEMA = """
 CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
@@ -36,11 +36,11 @@ CREATE INDEX tables_document ON tables (document, position);
 CREATE VIRTUAL TABLE stems USING fts5 (title, heading, text, tokenize = "unicode61 categories 'L* N* Co M*'");
 CREATE VIRTUAL TABLE vocabulary USING fts5vocab (stems, row);
 """
-ENOUGH_OF_REFERENCE = 0.7
+MIN_REFERENCE_COVERAGE = 0.7
 """Minimum share of the query's words in a found passage of Python's reference, unless the query names Python."""
-MOST_TERMS = 24
+MAX_TERMS = 24
 """Maximum number of different words of a query that are searched for; the rarest are used."""
-CANDIDATES = 60
+EXTRA_CANDIDATES = 60
 """Number of passages, in addition to the search's limit, that the full-text index returns for the final ranking."""
 
 
@@ -105,19 +105,20 @@ class Corpus:
         if not known:
             return []
         total = sum(weight for weight, _ in weights.values())
-        match = " OR ".join(f'"{term}"' for term in known[:MOST_TERMS])
+        match = " OR ".join(f'"{term}"' for term in known[:MAX_TERMS])
         excluded = "".join(", ?" for _ in exclude)
         rows = self._rows(
             "SELECT p.document, d.title, p.heading, p.text, p.position, p.page, bm25(stems, 1.5, 1.5, 1.0)"
             " FROM stems JOIN passages p ON p.id = stems.rowid JOIN documents d ON d.id = p.document"
-            f" WHERE stems MATCH ? AND p.document NOT IN (''{excluded}) ORDER BY rank, p.id LIMIT {CANDIDATES + limit}",
+            f" WHERE stems MATCH ? AND p.document NOT IN (''{excluded})"
+            f" ORDER BY rank, p.id LIMIT {EXTRA_CANDIDATES + limit}",
             (match, *sorted(exclude)),
         )
         ranked = []
         for document, title, heading, text, position, page, rank in rows:
-            spoken = set(terms(f"{title} {heading} {text}"))
-            covered = sum(weight for term, (weight, _) in weights.items() if term in spoken) / total
-            if document.startswith(REFERENCE) and covered < ENOUGH_OF_REFERENCE and "python" not in weights:
+            stems = set(terms(f"{title} {heading} {text}"))
+            covered = sum(weight for term, (weight, _) in weights.items() if term in stems) / total
+            if document.startswith(REFERENCE_PREFIX) and covered < MIN_REFERENCE_COVERAGE and "python" not in weights:
                 continue  # titles in the reference are common words, such as “power”
             ranked.append(
                 (rank * (0.2 + covered), Passage(document, title, heading, text, position, round(covered, 4), page))
@@ -133,9 +134,11 @@ class Corpus:
         total = self._rows("SELECT count(*) FROM passages")[0][0]
         marks = ", ".join("?" for _ in stems)
         counts = dict(
-            self._rows(f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(_plain, stems)))
+            self._rows(
+                f"SELECT term, doc FROM vocabulary WHERE term IN ({marks})", tuple(map(_without_apostrophes, stems))
+            )
         )
-        found = {term: int(counts.get(_plain(term), 0)) for term in stems}
+        found = {term: int(counts.get(_without_apostrophes(term), 0)) for term in stems}
         return {term: (math.log(1 + (total + 1) / (count + 0.5)), count) for term, count in found.items()}
 
     def document(self, document_id: str) -> Entry | None:
@@ -176,23 +179,23 @@ class Corpus:
     def _open_index(self) -> sqlite3.Connection:
         sources = list(self._sources)
         try:
-            return _refreshed(self._index, sources)
+            return _open_updated(self._index, sources)
         except sqlite3.DatabaseError as error:
             if self._index is None or isinstance(error, sqlite3.OperationalError):
                 raise
             log.warning("the index %s is damaged (%s) and is rebuilt", self._index, error)
             self._index.unlink()
-            return _refreshed(self._index, sources)
+            return _open_updated(self._index, sources)
 
 
-def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
+def _open_updated(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
     """Opens the index and updates it from the sources in one transaction."""
     if index is not None:
         index.parent.mkdir(parents=True, exist_ok=True)
     database = sqlite3.connect(index or ":memory:", timeout=60, check_same_thread=False, isolation_level=None)
     try:
         database.execute("BEGIN IMMEDIATE")
-        if database.execute("PRAGMA user_version").fetchone()[0] != LAYOUT:
+        if database.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
             for (table,) in database.execute(
                 "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN"
                 " ('vocabulary', 'stems', 'tables', 'passages', 'documents', 'sources') ORDER BY name DESC"
@@ -200,15 +203,15 @@ def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
                 database.execute(f"DROP TABLE {table}")
             for statement in SCHEMA.split(";"):
                 database.execute(statement)
-            database.execute(f"PRAGMA user_version = {LAYOUT}")
+            database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
         stamps = dict(database.execute("SELECT key, stamp FROM sources"))
         current = {source.key: source.stamp for source in sources}
         for key in stamps.keys() - current.keys():
-            _forget(database, key)
+            _remove_source(database, key)
         for source in sources:
             if stamps.get(source.key) != source.stamp:
-                _forget(database, source.key)
-                _learn(database, source)
+                _remove_source(database, source.key)
+                _add_source(database, source)
         database.execute("COMMIT")
     except BaseException:
         database.close()
@@ -216,7 +219,7 @@ def _refreshed(index: Path | None, sources: list[Source]) -> sqlite3.Connection:
     return database
 
 
-def _forget(database: sqlite3.Connection, key: str) -> None:
+def _remove_source(database: sqlite3.Connection, key: str) -> None:
     of_source = "(SELECT id FROM documents WHERE source = ?)"
     database.execute(
         f"DELETE FROM stems WHERE rowid IN (SELECT id FROM passages WHERE document IN {of_source})", (key,)
@@ -227,14 +230,14 @@ def _forget(database: sqlite3.Connection, key: str) -> None:
     database.execute("DELETE FROM sources WHERE key = ?", (key,))
 
 
-def _learn(database: sqlite3.Connection, source: Source) -> None:
+def _add_source(database: sqlite3.Connection, source: Source) -> None:
     database.execute("INSERT INTO sources VALUES (?, ?)", (source.key, source.stamp))
     for document in source.read():
         found = paragraphs(document.source, document.markup)
         drawable = tables(document.source, document.markup)
         if not found and not drawable:
             continue
-        document_id = _unused(database, document.document_id)
+        document_id = _unique_id(database, document.document_id)
         title = clip(document.title, 120)
         database.execute("INSERT INTO documents VALUES (?, ?, ?, ?)", (document_id, source.key, title, document.origin))
         title_stems = _stems(title)
@@ -250,7 +253,7 @@ def _learn(database: sqlite3.Connection, source: Source) -> None:
                              (row, title_stems, _stems(heading), _stems(text)))  # fmt: skip
 
 
-def _unused(database: sqlite3.Connection, document_id: str) -> str:
+def _unique_id(database: sqlite3.Connection, document_id: str) -> str:
     """The id, with a number if it is in use: `a b.md` and `a-b.md` have the same readable id."""
     for candidate in _numbered(document_id):
         if not database.execute("SELECT 1 FROM documents WHERE id = ?", (candidate,)).fetchone():
@@ -267,10 +270,10 @@ def _numbered(name: str) -> Iterator[str]:
 
 
 def _stems(text: str) -> str:
-    return " ".join(map(_plain, terms(text)))
+    return " ".join(map(_without_apostrophes, terms(text)))
 
 
-def _plain(term: str) -> str:
+def _without_apostrophes(term: str) -> str:
     """A term without apostrophes, at which FTS5 would divide `don't` into two words."""
     return term.replace("'", "")
 

@@ -13,10 +13,10 @@ from interactions_emulator.corpus.words import is_mark, sentences, word_set
 Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
 """The format of a text. "pdf" is plain text with a form feed before each page and a \\x02 on each side of a heading."""
 MARKED_UP = ("markdown", "rst")
-LONGEST_MARKED = 2_000
+MAX_INLINE_CHARS = 2_000
 """Maximum characters searched for inline marks at once. The time grows with the square, so longer texts are divided."""
-_PIECE = re.compile(rf".{{1,{LONGEST_MARKED - 1}}}(?:\s|$)|.{{1,{LONGEST_MARKED - 1}}}", re.DOTALL)
-LONGEST = 900
+_PIECE = re.compile(rf".{{1,{MAX_INLINE_CHARS - 1}}}(?:\s|$)|.{{1,{MAX_INLINE_CHARS - 1}}}", re.DOTALL)
+MAX_PASSAGE_CHARS = 900
 """Maximum characters of a passage. Longer paragraphs are divided between sentences; a longer sentence stays whole."""
 
 
@@ -39,7 +39,7 @@ def paragraphs(source: str, markup: Markup) -> list[Paragraph]:
     for page, heading, block in _blocks(source, markup):
         text = inline(block) if markup in MARKED_UP else _collapse(block)
         if _is_prose(text) and not _VERSION.fullmatch(heading):
-            found += [Paragraph(heading, part, page) for part in _divide(text)]
+            found += [Paragraph(heading, part, page) for part in _split_long(text)]
     return found
 
 
@@ -139,7 +139,7 @@ def _blocks(source: str, markup: Markup) -> Iterator[tuple[int, str, str]]:
 
 def inline(text: str) -> str:
     """The text of a paragraph without the inline marks of Markdown, RST and HTML."""
-    if len(text) > LONGEST_MARKED:
+    if len(text) > MAX_INLINE_CHARS:
         return " ".join(map(inline, _PIECE.findall(text)))
     text = _collapse(text.replace("\x03", ""))
     text = re.sub(r"!\[[^\]]*\]\([^)]*\)|!\[[^\]]*\]\[[^\]]*\]", "", text)
@@ -184,13 +184,13 @@ _CODE = re.compile(
 )
 
 
-def _divide(text: str) -> Iterator[str]:
-    if len(text) <= LONGEST:
+def _split_long(text: str) -> Iterator[str]:
+    if len(text) <= MAX_PASSAGE_CHARS:
         yield text
         return
     part = ""
     for sentence in sentences(text):
-        if part and len(part) + len(sentence) > LONGEST:
+        if part and len(part) + len(sentence) > MAX_PASSAGE_CHARS:
             yield part
             part = ""
         part = f"{part} {sentence}" if part else sentence

@@ -36,17 +36,17 @@ def read_pdf(data: bytes) -> Pdf:
         if reader.is_encrypted and not reader.decrypt(""):
             raise Unreadable("it is locked by a password")
         pages = [page.extract_text() for page in reader.pages]
-        own = str((reader.metadata and reader.metadata.title) or "")
+        own_title = str((reader.metadata and reader.metadata.title) or "")
     except Unreadable:
         raise
     except Exception as error:  # a damaged file can raise anything in the parser
         raise Unreadable(f"it is not a PDF, or damaged ({clip(str(error) or type(error).__name__, 100)})") from error
     if not any(page.strip() for page in pages):
         raise Unreadable("it contains no text: scanned pages are pictures, which the emulator cannot read")
-    own = "" if _NO_TITLE.search(own) else " ".join(own.split())
-    text = flowing(pages)
+    own_title = "" if _NO_TITLE.search(own_title) else " ".join(own_title.split())
+    text = join_lines(pages)
     first = re.match(r"\f\n\x02(.+)\x02", text)
-    return Pdf(clip(own or (first[1] if first else _first_line(pages)), 120), text)
+    return Pdf(clip(own_title or (first[1] if first else _first_line(pages)), 120), text)
 
 
 _NO_TITLE = re.compile(r"(?i)^\W*$|^untitled|^microsoft \w+ - |^slide 1$|\.(?:docx?|pdf|tex|dvi|indd|odt|pptx?)$")
@@ -57,10 +57,10 @@ _ITEM = re.compile(r"(?:[•‣▪◦–*]|\d{1,2}[.)]|\([a-z0-9]\))\s")
 _ENDED = re.compile(r"[.!?:。！？؟।][\"'”’)\]]*$")
 
 
-def flowing(pages: Sequence[str]) -> str:
+def join_lines(pages: Sequence[str]) -> str:
     """Joins the lines of pages into paragraphs, without hyphenation, running heads and page numbers."""
     divided = [[line.strip() for line in page.translate(_LIGATURES).splitlines()] for page in pages]
-    running = _running(divided)
+    running_heads = _running_heads(divided)
     lengths = sorted(len(line) for page in divided for line in page if line)
     width = lengths[len(lengths) * 9 // 10] if lengths else 0
     known = Counter(re.findall(r"\b\w+(?:-\w+)+", " ".join(line for page in divided for line in page)))
@@ -71,7 +71,7 @@ def flowing(pages: Sequence[str]) -> str:
     def close() -> None:
         nonlocal begins
         if block:
-            blocks.append(begins + _joined(block, known))
+            blocks.append(begins + _joined_paragraph(block, known))
             block.clear()
             begins = ""
 
@@ -81,7 +81,7 @@ def flowing(pages: Sequence[str]) -> str:
             close()
         begins += "\f\n" if not block else ""
         late = "" if not block else "\f\n"  # a paragraph that spans two pages belongs to the first
-        lines = [line for line in page if _mask(line) not in running and not re.fullmatch(r"\W*\d{1,4}\W*", line)]
+        lines = [line for line in page if _mask(line) not in running_heads and not re.fullmatch(r"\W*\d{1,4}\W*", line)]
         for line, following in zip(lines, [*lines[1:], ""], strict=False):
             if not line or _ITEM.match(line):
                 close()
@@ -102,7 +102,7 @@ def flowing(pages: Sequence[str]) -> str:
     return "\n\n".join(blocks)
 
 
-def _joined(lines: Sequence[str], known: Counter[str]) -> str:
+def _joined_paragraph(lines: Sequence[str], known: Counter[str]) -> str:
     """Joins lines into a paragraph. A hyphen at a line's end stays if the word has it elsewhere in the document."""
     text = lines[0]
     for line in lines[1:]:
@@ -116,15 +116,15 @@ def _joined(lines: Sequence[str], known: Counter[str]) -> str:
     return text
 
 
-def _running(pages: Sequence[Sequence[str]]) -> set[str]:
+def _running_heads(pages: Sequence[Sequence[str]]) -> set[str]:
     """Running heads and feet: first or last lines that most pages share, with numbers replaced by `#`."""
     if len(pages) < 3:
         return set()
-    counts = Counter(mask for page in pages for mask in {_mask(line) for line in _edges(page)})
+    counts = Counter(mask for page in pages for mask in {_mask(line) for line in _first_and_last_line(page)})
     return {mask for mask, count in counts.items() if count > len(pages) / 2}
 
 
-def _edges(page: Sequence[str]) -> Iterator[str]:
+def _first_and_last_line(page: Sequence[str]) -> Iterator[str]:
     lines = [line for line in page if line]
     yield from lines[:1]
     yield from lines[-1:]

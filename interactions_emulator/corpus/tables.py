@@ -13,9 +13,9 @@ from typing import NamedTuple
 
 from interactions_emulator.corpus.passages import Markup, heading_at, inline
 
-LEAST_NUMBERS = 3
+MIN_NUMBERS = 3
 """A table is kept, and a column drawn, only if at least this many of its rows have a number."""
-LARGEST, LONGEST_CELL = 2_000, 500
+MAX_ROWS, MAX_CELL_CHARS = 2_000, 500
 """Maximum number of rows kept of a table, and of characters kept of a Markdown cell."""
 
 
@@ -37,12 +37,12 @@ class Quantity(NamedTuple):
 class Series(NamedTuple):
     """Columns that can be drawn in one chart. `names` are the rows' names in the first column, which is called `label`.
 
-    `places` are the rows' positions on the axis; () if the names are categories.
+    `positions` are the rows' positions on the axis; () if the names are categories.
     """
 
     label: str
     names: tuple[str, ...]
-    places: tuple[float, ...]
+    positions: tuple[float, ...]
     values: dict[str, tuple[float | None, ...]]
     unit: str
 
@@ -79,10 +79,10 @@ _QUANTITY = re.compile(
     r"(?P<digits>\d{1,3}(?:[, '_\u2009\u202f]\d{3})+(?:\.\d+)?|\d{1,3}(?:\.\d{3})+,\d+|\d+[.,]?\d*|\.\d+)"
     r"\s?(?P<unit>%|‰|[€£$]|°?[^\W\d_]{0,12}(?:[/²³·][^\W\d_]{0,6}[²³]?)?)"
 )
-_NOTHING = re.compile(r"(?i)[-–—?.]*|n/?a|none|unknown|no data")
-_COUNTER = re.compile(r"(?i)#|no\.?|nr\.?|rank|id|index|pos(?:ition)?|")
+_EMPTY_CELL = re.compile(r"(?i)[-–—?.]*|n/?a|none|unknown|no data")
+_COUNTER_COLUMN = re.compile(r"(?i)#|no\.?|nr\.?|rank|id|index|pos(?:ition)?|")
 _NO_MEASURE = re.compile(r"(?i)#|no\.?|nr\.?|rank|id|port|code|pep|rfc|issue|line|version|page|phone|zip.*|isbn")
-_SUM = re.compile(r"(?i)(?:grand )?total|sum|all|overall|average|mean|median|gesamt|summe|合计|总计")
+_SUM_ROW = re.compile(r"(?i)(?:grand )?total|sum|all|overall|average|mean|median|gesamt|summe|合计|总计")
 
 
 def series_of(table: Table) -> Series | None:
@@ -92,54 +92,58 @@ def series_of(table: Table) -> Series | None:
     unit. If the first column of the table has years, dates or numbers in order, they become positions on an axis.
     Otherwise its cells are categories, and rows with sums are left out.
     """
-    first = int(bool(_COUNTER.fullmatch(table.columns[0])) and len(table.columns) > 2)
+    first = int(bool(_COUNTER_COLUMN.fullmatch(table.columns[0])) and len(table.columns) > 2)
     rows = [row for row in table.rows if row[first]]
     names = [row[first] for row in rows]
-    places = _places(names)
-    if not places:
-        kept = [row for row in rows if not _SUM.fullmatch(row[first])]
+    positions = _positions(names)
+    if not positions:
+        kept = [row for row in rows if not _SUM_ROW.fullmatch(row[first])]
         rows, names = kept, [row[first] for row in kept]
         if len(set(names)) < len(names) or sum(quantity(name) is None for name in names) < len(names) / 2:
             return None
     values: dict[str, tuple[float | None, ...]] = {}
     unit: str | None = None
     for column in range(first + 1, len(table.columns)):
-        cells = [None if _NOTHING.fullmatch(row[column]) else quantity(row[column]) for row in rows]
+        cells = [None if _EMPTY_CELL.fullmatch(row[column]) else quantity(row[column]) for row in rows]
         present = [cell for cell in cells if cell is not None]
-        unread = sum(not _NOTHING.fullmatch(row[column]) for row in rows) - len(present)
+        unread = sum(not _EMPTY_CELL.fullmatch(row[column]) for row in rows) - len(present)
         units = {cell.unit for cell in present}
         name = table.columns[column]
-        if len(present) < LEAST_NUMBERS or unread or len(units) > 1 or not name or name in values:
+        if len(present) < MIN_NUMBERS or unread or len(units) > 1 or not name or name in values:
             continue
         if not _NO_MEASURE.fullmatch(name) and unit in (None, *units) and len(values) < 3:
             unit = units.pop()
             values[name] = tuple(cell and cell.value for cell in cells)
-    return Series(table.columns[first] or "row", tuple(names), places, values, unit or "") if values else None
+    return Series(table.columns[first] or "row", tuple(names), positions, values, unit or "") if values else None
 
 
-def _places(names: Sequence[str]) -> tuple[float, ...]:
+def _positions(names: Sequence[str]) -> tuple[float, ...]:
     """Years, numbers or ISO dates as positions on an axis; () if the names are something else or not in order."""
     if all(re.fullmatch(r"\d{4}-\d\d-\d\d", name) for name in names):
         try:
-            places = [float(date.fromisoformat(name).toordinal()) for name in names]
+            positions = [float(date.fromisoformat(name).toordinal()) for name in names]
         except ValueError:
             return ()
     elif all(match := [re.fullmatch(r"(\d{4})-(\d\d)", name) for name in names]):
-        places = [int(m[1]) + (int(m[2]) - 1) / 12 for m in match if m]
+        positions = [int(m[1]) + (int(m[2]) - 1) / 12 for m in match if m]
     else:
         numbers = [quantity(name) for name in names]
-        places = [number.value for number in numbers if number]
-        if len(places) < len(names) or len({number.unit for number in numbers if number}) > 1:
+        positions = [number.value for number in numbers if number]
+        if len(positions) < len(names) or len({number.unit for number in numbers if number}) > 1:
             return ()
-    rising = all(a < b for a, b in pairwise(places))
-    return tuple(places) if len(places) >= LEAST_NUMBERS and (rising or all(a > b for a, b in pairwise(places))) else ()
+    rising = all(a < b for a, b in pairwise(positions))
+    return (
+        tuple(positions)
+        if len(positions) >= MIN_NUMBERS and (rising or all(a > b for a, b in pairwise(positions)))
+        else ()
+    )
 
 
 def _table(heading: str, lines: Sequence[Sequence[str]]) -> Iterator[Table]:
     """Yields the table if all lines have the same number of cells. The first line has the names of the columns."""
     cells = [tuple(" ".join(cell.split()) for cell in line) for line in lines if any(line)]
-    if len(cells) > LEAST_NUMBERS and len(cells[0]) > 1 and all(len(line) == len(cells[0]) for line in cells):
-        yield Table(heading, cells[0], tuple(cells[1 : LARGEST + 1]))
+    if len(cells) > MIN_NUMBERS and len(cells[0]) > 1 and all(len(line) == len(cells[0]) for line in cells):
+        yield Table(heading, cells[0], tuple(cells[1 : MAX_ROWS + 1]))
 
 
 def _from_csv(source: str) -> Iterator[Table]:
@@ -179,7 +183,7 @@ def _from_pipes(source: str) -> Iterator[Table]:
 def _cells(line: str) -> list[str]:
     bare = line.strip().removeprefix("|")
     bare = bare[:-1] if bare.endswith("|") and not bare.endswith("\\|") else bare
-    return [inline(cell[:LONGEST_CELL].replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", bare)]
+    return [inline(cell[:MAX_CELL_CHARS].replace("\\|", "|")) for cell in re.split(r"(?<!\\)\|", bare)]
 
 
 def _from_rst(source: str) -> Iterator[Table]:

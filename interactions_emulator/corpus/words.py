@@ -11,8 +11,8 @@ UNSPACED = "\u3040-\u30ff\u3400-\u4dbf\u4e00-\u9fff\uf900-\ufaff\uac00-\ud7af\u0
 _MARKS = "\u0300-\u036f\u0591-\u05c7\u064b-\u065f\u0670\u0900-\u0963\u0971-\u0d7f"
 """Ranges of combining accents and vowel signs, which `re` does not count as letters."""
 _LETTER = rf"(?:[^\W{UNSPACED}_]|[{_MARKS}])"
-_RUN = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)?")
-_ASCII_RUN = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
+_WORD = re.compile(rf"[{UNSPACED}]+|{_LETTER}+(?:['’]{_LETTER}+)?")
+_ASCII_WORD = re.compile(r"[a-z0-9]+(?:'[a-z0-9]+)?")
 _IS_UNSPACED = re.compile(rf"[{UNSPACED}]")
 
 
@@ -40,7 +40,7 @@ STOPWORDS = word_set("""
     ما هي هو من في عن على إلى هل كيف لماذا أين متى أو و التي الذي
     क्या है हैं का की के को में से और पर यह वह कौन कैसे क्यों कहाँ
 """)
-_ASKED = re.compile(
+_QUESTION_WORDS = re.compile(
     "什么是|是什么|什么|请问|怎么|如何|为什么|哪里|哪些|多少|とは何ですか|何ですか|とは|ですか|について|教えて"
     "|이란|무엇입니까|무엇인가요|무엇|คืออะไร|อะไร"
 )
@@ -57,8 +57,8 @@ def words(text: str) -> list[str]:
     """Lower-case words in order. Text in scripts without spaces gives overlapping pairs of characters."""
     found: list[str] = []
     if text.isascii():
-        return [_ELISION.sub("", run) if "'" in run else run for run in _ASCII_RUN.findall(text.lower())]
-    for run in _RUN.findall(text.casefold()):
+        return [_ELISION.sub("", run) if "'" in run else run for run in _ASCII_WORD.findall(text.lower())]
+    for run in _WORD.findall(text.casefold()):
         if _IS_UNSPACED.match(run) and len(run) > 1:
             found += [run[i : i + 2] for i in range(len(run) - 1)]
         else:
@@ -69,7 +69,7 @@ def words(text: str) -> list[str]:
 def terms(text: str) -> list[str]:
     """Stems of the words that carry meaning, in order, with repetitions."""
     if not text.isascii():
-        text = _ASKED.sub(" ", text)
+        text = _QUESTION_WORDS.sub(" ", text)
     return [stem(word) for word in words(text) if word not in STOPWORDS and (len(word) > 1 or word.isdigit())]
 
 
@@ -125,9 +125,9 @@ _ABBREVIATION = re.compile(
     r"|ed|eds|[a-z])|\b[A-Z])\.$",
     re.IGNORECASE,
 )
-ENDS = ".!?。！？؟۔।"
+SENTENCE_ENDS = ".!?。！？؟۔।"
 """Characters that end a sentence, in most scripts."""
-_END = re.compile(r"(?<=[.!?؟۔।])[\"'”’»)\]]*\s+(?=[\"'“‘„«¿¡(\[]*[^\W_a-zß-öø-ÿа-яё])|(?<=[。！？])")
+_SENTENCE_END = re.compile(r"(?<=[.!?؟۔।])[\"'”’»)\]]*\s+(?=[\"'“‘„«¿¡(\[]*[^\W_a-zß-öø-ÿа-яё])|(?<=[。！？])")
 
 
 def is_mark(character: str) -> bool:
@@ -139,17 +139,17 @@ def sentences(text: str) -> list[str]:
     """The sentences of a text, each a substring of `text` without surrounding white space."""
     found: list[str] = []
     start = 0
-    for end in _END.finditer(text):
+    for end in _SENTENCE_END.finditer(text):
         head = text[start : end.start()]
         if head.rstrip("\"'”’)]").endswith(".") and _ABBREVIATION.search(head[-12:]):
             continue
-        _keep(found, text[start : end.end()])
+        _add_sentence(found, text[start : end.end()])
         start = end.end()
-    _keep(found, text[start:])
+    _add_sentence(found, text[start:])
     return found
 
 
-def _keep(found: list[str], sentence: str) -> None:
+def _add_sentence(found: list[str], sentence: str) -> None:
     if sentence := sentence.strip():
         found.append(sentence)
 
@@ -162,6 +162,6 @@ def clip(text: str, limit: int) -> str:
     return text[:limit].rsplit(" ", 1)[0].rstrip(",;:") + "…"
 
 
-def listed(names: list[str], last: str = "and") -> str:
+def join_names(names: list[str], last: str = "and") -> str:
     """The names as an enumeration: `["a", "b", "c"]` as `a, b and c`. `last` is the word before the last name."""
     return f" {last} ".join(filter(None, [", ".join(names[:-1]), *names[-1:]]))

@@ -72,4 +72,4 @@ class Clock:
 
     def _rebase(self, now: float) -> None:
         self._base, self._mark = now, self._monotonic()
-        self._changed.beat()
+        self._changed.notify_all()

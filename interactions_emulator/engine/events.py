@@ -14,7 +14,7 @@ from interactions_emulator.brain.protocol import Step
 Event = dict[str, Any]
 
 DONE = b"event: done\ndata: [DONE]\n\n"
-_HEADS = {
+_FRAME_HEADS = {
     kind: f"event: {kind}\ndata: ".encode()
     for kind in (
         "interaction.created",
@@ -28,10 +28,10 @@ _HEADS = {
 }
 _LINE_ENDS = [(c.encode(), f"\\u{ord(c):04x}".encode()) for c in "\x85\u2028\u2029"]
 """Characters that JSON does not escape and that some stream parsers take for line ends."""
-LONGEST_DELTA = 80
+MAX_DELTA_CHARS = 80
 """Maximum characters of text in one delta."""
 
-_IN_DELTA = {
+_DELTA_FIELDS = {
     "arguments",
     "result",
     "signature",
@@ -42,7 +42,7 @@ _IN_DELTA = {
 }
 _NO_RESULT = {"retrieval_result", "processing_result"}
 _NO_ARGUMENTS = {"file_search_call", "processing_call"}
-_MEDIA = {"type", "mime_type", "data", "uri", "resolution", "channels", "sample_rate"}
+_MEDIA_FIELDS = {"type", "mime_type", "data", "uri", "resolution", "channels", "sample_rate"}
 
 
 def opening(interaction: dict[str, Any]) -> list[Event]:
@@ -65,7 +65,7 @@ def closing(interaction: dict[str, Any], errors: list[dict[str, str]]) -> list[E
 
 def step_events(step: Step, index: int) -> list[Event]:
     """Return step.start, the deltas and step.stop of the step at `index` of the output."""
-    start, deltas = _parts(step)
+    start, deltas = _start_and_deltas(step)
     return [
         {"event_type": "step.start", "index": index, "step": start},
         *({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas),
@@ -73,18 +73,18 @@ def step_events(step: Step, index: int) -> list[Event]:
     ]
 
 
-def tag(interaction_id: str) -> bytes:
+def event_id_prefix(interaction_id: str) -> bytes:
     """Return the prefix of a run's event ids. It differs from run to run, so that foreign event ids are recognized."""
     return f"evt_{interaction_id[-6:]}_".encode()
 
 
-def frame(event: Event, tag: bytes, number: int) -> bytes:
+def frame(event: Event, prefix: bytes, number: int) -> bytes:
     """Return an event as bytes of the stream; `number` counts the events of its run from 1."""
     data = to_json(event)
     if not data.isascii():
         for character, escaped in _LINE_ENDS:
             data = data.replace(character, escaped)
-    return b'%b%b,"event_id":"%b%06d"}\n\n' % (_HEADS[event["event_type"]], data[:-1], tag, number)
+    return b'%b%b,"event_id":"%b%06d"}\n\n' % (_FRAME_HEADS[event["event_type"]], data[:-1], prefix, number)
 
 
 def timestamp(seconds: float) -> str:
@@ -97,7 +97,7 @@ def _timestamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
+def _start_and_deltas(step: Step) -> tuple[Step, list[dict[str, Any]]]:
     """Split a step into the `step` of its step.start event and the deltas that carry the rest."""
     kind = step["type"]
     if kind in ("model_output", "user_input"):
@@ -110,7 +110,7 @@ def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
         return {"type": kind}, deltas
     if kind == "function_call":
         arguments = to_json(step["arguments"]).decode()
-        pieces = _pieces(arguments, 2)
+        pieces = _chunks(arguments, 2)
         return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
     if kind == "function_result":
         return step, []
@@ -121,7 +121,7 @@ def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
         start["arguments"] = {}
     if kind.endswith("_result") and "result" in step and kind not in _NO_RESULT:
         start["result"] = "" if isinstance(step["result"], str) else type(step["result"])()
-    delta = {"type": kind} | {key: value for key, value in step.items() if key in _IN_DELTA}
+    delta = {"type": kind} | {key: value for key, value in step.items() if key in _DELTA_FIELDS}
     if kind == "file_search_result":
         delta.setdefault("result", [])
     return start, [delta]
@@ -129,15 +129,15 @@ def _parts(step: Step) -> tuple[Step, list[dict[str, Any]]]:
 
 def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if content["type"] != "text":
-        yield {key: value for key, value in content.items() if key in _MEDIA}
+        yield {key: value for key, value in content.items() if key in _MEDIA_FIELDS}
         return
-    for piece in _pieces(content["text"], 3):
+    for piece in _chunks(content["text"], 3):
         yield {"type": "text", "text": piece}
     if content.get("annotations"):
         yield {"type": "text_annotation_delta", "annotations": content["annotations"]}
 
 
-def _pieces(text: str, at_least: int) -> list[str]:
-    """Cut a text into about `at_least` pieces; more if a piece would exceed `LONGEST_DELTA` characters."""
-    size = max(1, min(LONGEST_DELTA, -(-len(text) // at_least)))
+def _chunks(text: str, count: int) -> list[str]:
+    """Cut a text into about `count` pieces; more if a piece would exceed `MAX_DELTA_CHARS` characters."""
+    size = max(1, min(MAX_DELTA_CHARS, -(-len(text) // count)))
     return [text[begin : begin + size] for begin in range(0, len(text), size)]

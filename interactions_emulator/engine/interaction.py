@@ -18,7 +18,7 @@ class Interaction:
 
     id: str
     background: bool
-    head: dict[str, Any]
+    echoed: dict[str, Any]
     """Request fields that the resource repeats: model or agent, previous_interaction_id, tools, ..."""
     input: list[Step]
     turn: Turn | None
@@ -29,7 +29,7 @@ class Interaction:
     shown: tuple[float, float]
     """Times of creation and of the last update that answers show, in seconds since 1970; see `Clock.shown`."""
     previous: str | None = None
-    read: dict[str, int] | None = None
+    tokens_before: dict[str, int] | None = None
     """Tokens of all steps of the chain before this interaction's input, by modality; None if not counted."""
     hop: int = 0
     """Number of earlier interactions that sent parts of the same answer."""
@@ -51,7 +51,7 @@ class Interaction:
         `steps` are the output steps; with `include_input`, the steps of this interaction's input come before them. The
         documentation does not say whether GET shows the input without that parameter; this server does not.
         """
-        body = self.summary() | self.head
+        body = self.summary() | self.echoed
         body["steps"] = [*self.input, *self.steps] if include_input else self.steps
         if self.usage is not None:
             body["usage"] = self.usage
@@ -71,8 +71,8 @@ class Interaction:
             "updated": events.timestamp(self.shown[0 if status else 1]),
         }
         for key in ("model", "agent", "service_tier"):
-            if key in self.head:
-                body[key] = self.head[key]
+            if key in self.echoed:
+                body[key] = self.echoed[key]
         return body
 
 
@@ -88,7 +88,7 @@ class Cursor:
         self.done = False
         """Whether the end of the stream has been passed."""
         self._interaction = interaction
-        self._tag = events.tag(interaction.id)
+        self._id_prefix = events.event_id_prefix(interaction.id)
         self._position = position
         self._usage = usage
         self._stage = 0
@@ -100,7 +100,7 @@ class Cursor:
             for event in stage:
                 self.number += 1
                 if self.number > self._position:
-                    frames.append(events.frame(event, self._tag, self.number))
+                    frames.append(events.frame(event, self._id_prefix, self.number))
             self._stage += 1
         return frames
 

@@ -6,19 +6,19 @@ import asyncio
 
 
 class Notifier:
-    """An event without memory: `beat` wakes only the tasks that wait at that time. Works within one event loop."""
+    """An event without memory: `notify_all` wakes only the tasks that wait then. Works within one event loop."""
 
     def __init__(self) -> None:
-        self._next: asyncio.Event | None = None  # created by the first waiter, since most beats wake nobody
+        self._next: asyncio.Event | None = None  # created by the first waiter, since most notifications wake nobody
 
-    def beat(self) -> None:
+    def notify_all(self) -> None:
         """Wake all tasks that wait now."""
         if self._next is not None:
             past, self._next = self._next, None
             past.set()
 
     async def wait(self) -> None:
-        """Return at the next beat."""
+        """Return at the next notification."""
         if self._next is None:
             self._next = asyncio.Event()
         await self._next.wait()

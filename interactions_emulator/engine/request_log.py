@@ -11,11 +11,11 @@ from typing import Any
 
 from interactions_emulator.recording.redaction import Redactor
 
-MOST = 100_000
+MAX_REQUESTS = 100_000
 """Maximum number of requests kept."""
-BODIES = 1_000
+MAX_BODIES = 1_000
 """Number of latest requests whose bodies are kept."""
-LARGEST_BODY = 65_536
+MAX_BODY_BYTES = 65_536
 """Maximum bytes of a body that is kept."""
 
 
@@ -23,34 +23,34 @@ class Log:
     """The requests since the server started, oldest first, and counts of connections."""
 
     def __init__(self) -> None:
-        self.requests: deque[dict[str, Any]] = deque(maxlen=MOST)
-        self._bodies: deque[tuple[dict[str, Any], bytes]] = deque(maxlen=BODIES)
+        self.requests: deque[dict[str, Any]] = deque(maxlen=MAX_REQUESTS)
+        self._bodies: deque[tuple[dict[str, Any], bytes]] = deque(maxlen=MAX_BODIES)
         self.opened = 0
         """Number of connections accepted since the start."""
         self.open = 0
         """Number of connections that are open now."""
-        self.busy = 0
+        self.active_requests = 0
         """Number of requests being answered now, streams included."""
-        self.last = time.monotonic()
+        self.last_activity = time.monotonic()
         """Time of the last activity, in seconds of `time.monotonic`."""
 
     def add(self, request: dict[str, Any], body: bytes = b"") -> None:
         request["time"], request["bytes"] = time.time(), len(body)
         self.requests.append(request)
-        if 0 < len(body) <= LARGEST_BODY:
+        if 0 < len(body) <= MAX_BODY_BYTES:
             self._bodies.append((request, body))
 
     def with_bodies(self) -> list[dict[str, Any]]:
         """Return the requests, each with `body`: JSON without secrets, or None if it is not JSON or no longer kept."""
         bodies = {id(request): body for request, body in self._bodies}
-        return [{**request, "body": _readable(bodies.get(id(request), b""))} for request in self.requests]
+        return [{**request, "body": _redacted_json(bodies.get(id(request), b""))} for request in self.requests]
 
     def touch(self) -> None:
         """Record activity now."""
-        self.last = time.monotonic()
+        self.last_activity = time.monotonic()
 
 
-def _readable(body: bytes) -> Any:
+def _redacted_json(body: bytes) -> Any:
     try:
         return json.loads(Redactor().data(body)) if body else None
     except ValueError:

@@ -22,9 +22,9 @@ from interactions_emulator.http.requests import Create
 
 logger = logging.getLogger(__name__)
 
-DAY = 86_400.0
+DAY_S = 86_400.0
 NEVER = float("inf")
-TIMELINES = 1_000
+MAX_TIMELINES = 1_000
 """Maximum number of chains whose timelines are cached."""
 
 
@@ -38,7 +38,7 @@ class Run:
         """Virtual time of the next step; None while the brain works."""
         self.task: asyncio.Task[None] | None = None
         self.changed = Notifier()
-        self.beats: list[TimedStep | Ending] = []
+        self.pending: list[TimedStep | Ending] = []
         """The part of the brain's answer that is not yet in the interaction, in reverse order."""
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
@@ -50,7 +50,7 @@ class Run:
             else:  # wait only after an empty read: new events may have come during the yield
                 await self.changed.wait()
 
-    async def finished(self) -> None:
+    async def wait_until_finished(self) -> None:
         """Return when the interaction has ended."""
         while not self.interaction.finished:
             await self.changed.wait()
@@ -67,8 +67,8 @@ class _Timeline(NamedTuple):
 class Runs:
     """All interactions, in progress and ended. Works within one event loop.
 
-    At most `most` interactions are stored; a further one replaces the oldest that has ended. `ended` is called with
-    each interaction that ends.
+    At most `max_stored` interactions are stored; a further one replaces the oldest that has ended. `on_ended` is called
+    with each interaction that ends.
     """
 
     def __init__(
@@ -78,8 +78,8 @@ class Runs:
         brain: Brain,
         *,
         retention_days: float,
-        most: int,
-        ended: Callable[[Interaction], None],
+        max_stored: int,
+        on_ended: Callable[[Interaction], None],
     ) -> None:
         self.clock = clock
         self.live: dict[str, Run] = {}
@@ -90,10 +90,10 @@ class Runs:
         self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
         self._journal = journal
         self._brain = brain
-        self._rested = Notifier()
-        self._retention = retention_days * DAY
-        self._most = most
-        self._ended = ended
+        self._settled = Notifier()
+        self._retention = retention_days * DAY_S
+        self._max_stored = max_stored
+        self._on_ended = on_ended
         self._timelines: dict[str, _Timeline] = {}
         """A cache, by the id of a chain's last interaction, so that each request need not read the whole chain."""
 
@@ -115,21 +115,21 @@ class Runs:
 
         A foreground run is already complete on return if the brain returns a list and no step has to wait.
         """
-        turn, hop, read = self._turn(request, documents_url)
+        turn, hop, tokens_before = self._turn(request, documents_url)
         if request.store:
-            self._make_room()
+            self._enforce_limit()
         now = self.clock.now()
         interaction = Interaction(
             id="v1_emu_" + base64.urlsafe_b64encode(secrets.token_bytes(18)).decode(),
             background=request.background,
-            head=request.head,
+            echoed=request.echoed,
             input=list(request.input),
             turn=turn,
             created=now,
             updated=now,
             shown=(self.clock.shown(now),) * 2,
             previous=request.previous,
-            read=read,
+            tokens_before=tokens_before,
             hop=hop,
             zombie=zombie,
         )
@@ -159,14 +159,14 @@ class Runs:
     def delete(self, interaction_id: str) -> None:
         """Cancel an interaction and delete it. Raises `Refused` (404)."""
         self._cancel(self.find(interaction_id))
-        self._forget(interaction_id)
+        self._remove(interaction_id)
 
     async def wait_until_settled(self) -> None:
         """Return when each run has added all steps that are due."""
         while any(run.due is None or run.due <= self.clock.now() for run in self.live.values()):
-            await self._rested.wait()
+            await self._settled.wait()
 
-    def keep_time(self) -> None:
+    def save_time(self) -> None:
         """Save the virtual time for the next server with this state file."""
         self._journal.write(("clock", "now", self.clock.now()))
 
@@ -176,7 +176,7 @@ class Runs:
             raise not_found(interaction_id)
         if interaction.created + self._retention <= self.clock.now():
             if interaction.finished:
-                self._forget(interaction_id)
+                self._remove(interaction_id)
             raise not_found(interaction_id)
         return interaction
 
@@ -194,18 +194,18 @@ class Runs:
         history = self._history(request.previous)
         last = self.stored[request.previous] if request.previous else None
         check_balance(tuple(last.steps) if last else (), request.input)
-        head = request.head
+        echoed = request.echoed
         turn = Turn(
             target=request.target,
             is_agent=request.is_agent,
             steps=(*history, *request.input),
             fresh=len(request.input),
-            tools=tuple(head.get("tools", ())),
-            system_instruction=head.get("system_instruction", ""),
+            tools=tuple(echoed.get("tools", ())),
+            system_instruction=echoed.get("system_instruction", ""),
             response_schema=request.response_schema,
             modalities=request.modalities,
             generation_config=request.generation_config,
-            agent_config=head.get("agent_config", {}),
+            agent_config=echoed.get("agent_config", {}),
             documents_url=documents_url,
         )
         return turn, 0, _tokens_before(last, history)
@@ -213,11 +213,11 @@ class Runs:
     def _history(self, previous: str | None) -> tuple[Step, ...]:
         """Return the timeline of the chain that ends with `previous`. Raises `Refused` if any link is gone."""
         links: list[Interaction] = []
-        last, kept = previous, _Timeline(NEVER, ())
+        last, cached = previous, _Timeline(NEVER, ())
         while previous:
-            found = self._timelines.pop(previous, None)
-            if found and found.until > self.clock.now():
-                kept = found
+            timeline = self._timelines.pop(previous, None)
+            if timeline and timeline.until > self.clock.now():
+                cached = timeline
                 break
             interaction = self._stored(previous)
             if not interaction.finished:
@@ -227,11 +227,11 @@ class Runs:
                 )
             links.append(interaction)
             previous = interaction.previous
-        until = min([kept.until, *(link.created + self._retention for link in links)])
-        steps = (*kept.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
+        until = min([cached.until, *(link.created + self._retention for link in links)])
+        steps = (*cached.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
         if last:
             self._timelines[last] = _Timeline(until, steps)
-            if len(self._timelines) > TIMELINES:
+            if len(self._timelines) > MAX_TIMELINES:
                 del self._timelines[next(iter(self._timelines))]
         return steps
 
@@ -240,9 +240,9 @@ class Runs:
         assert interaction.turn is not None
         self.live[interaction.id] = run
         if not interaction.background:  # the client waits: answer without a task if possible
-            answer = _at_once(self._brain, interaction.turn)
+            answer = _immediate_answer(self._brain, interaction.turn)
             if answer is not None:
-                run.beats = _rest_of(answer, interaction)
+                run.pending = _pending_part(answer, interaction)
                 if self._add_due_steps(run):
                     return
         run.task = asyncio.create_task(self._work(run))
@@ -250,11 +250,11 @@ class Runs:
     async def _work(self, run: Run) -> None:
         interaction = run.interaction
         assert interaction.turn is not None
-        if not run.beats:
+        if not run.pending:
             answer = await asyncio.to_thread(_whole_answer, self._brain, interaction)
-            run.beats = _rest_of(answer, interaction)
+            run.pending = _pending_part(answer, interaction)
         while not self._add_due_steps(run):
-            self._rested.beat()
+            self._settled.notify_all()
             await self.clock.until(run.due or 0.0)
 
     def _add_due_steps(self, run: Run) -> bool:
@@ -264,21 +264,21 @@ class Runs:
         makes a run longer.
         """
         interaction = run.interaction
-        while run.beats:
-            beat = run.beats[-1]
-            if isinstance(beat, Ending):
+        while run.pending:
+            entry = run.pending[-1]
+            if isinstance(entry, Ending):
                 break
-            moment = NEVER if interaction.zombie else interaction.updated + beat.wait
+            moment = NEVER if interaction.zombie else interaction.updated + entry.wait
             if not self.clock.reaches(moment):
                 run.due = moment
                 return False
             run.due = None
-            run.beats.pop()
+            run.pending.pop()
             self._update(interaction, moment)
-            interaction.steps.append(beat.step)
+            interaction.steps.append(entry.step)
             if run.stored:
                 self._journal.write(("interaction", interaction.id, interaction))
-            run.changed.beat()
+            run.changed.notify_all()
         self._finish(run)
         return True
 
@@ -292,16 +292,16 @@ class Runs:
         if run.task:
             run.task.cancel()
         self._update(run.interaction, max(run.interaction.updated, self.clock.now()))
-        run.beats = [Ending("cancelled")]
+        run.pending = [Ending("cancelled")]
         self._finish(run)
 
     def _finish(self, run: Run) -> None:
         interaction = run.interaction
         assert interaction.turn is not None
         calls = any(step["type"] == "function_call" for step in interaction.steps)
-        ending = run.beats.pop() if run.beats else Ending("requires_action" if calls else "completed")
+        ending = run.pending.pop() if run.pending else Ending("requires_action" if calls else "completed")
         assert isinstance(ending, Ending)
-        interaction.usage = usage(interaction.turn, interaction.steps, interaction.read)
+        interaction.usage = usage(interaction.turn, interaction.steps, interaction.tokens_before)
         interaction.status = ending.status
         interaction.errors = list(ending.errors)
         records: list[Record] = [("clock", "now", self.clock.now())]
@@ -311,7 +311,7 @@ class Runs:
             interaction.continuation_token = token
             self._hops[token] = {**hop, "turn": vars(interaction.turn)}
             records.append(("hop", token, hop))
-            if len(self._hops) > self._most:
+            if len(self._hops) > self._max_stored:
                 oldest = next(iter(self._hops))
                 del self._hops[oldest]
                 records.append(("hop", oldest, None))
@@ -320,20 +320,20 @@ class Runs:
             records.append(("interaction", interaction.id, interaction))
         self._journal.write(*records)
         self.live.pop(interaction.id, None)
-        self._rested.beat()
-        run.changed.beat()
-        self._ended(interaction)
+        self._settled.notify_all()
+        run.changed.notify_all()
+        self._on_ended(interaction)
 
-    def _make_room(self) -> None:
+    def _enforce_limit(self) -> None:
         """Delete the oldest ended interaction if the limit is reached. Raises `Refused` (429) if none has ended."""
-        if len(self.stored) < self._most:
+        if len(self.stored) < self._max_stored:
             return None
         for key, interaction in self.stored.items():
             if interaction.finished:
-                return self._forget(key)
-        raise Refused(429, f"{self._most} interactions are in progress already: cancel or delete some")
+                return self._remove(key)
+        raise Refused(429, f"{self._max_stored} interactions are in progress already: cancel or delete some")
 
-    def _forget(self, interaction_id: str) -> None:
+    def _remove(self, interaction_id: str) -> None:
         self._timelines.clear()  # the interaction may be part of any cached chain
         del self.stored[interaction_id]
         self._hops.pop(f"hop_{interaction_id}", None)
@@ -342,12 +342,12 @@ class Runs:
 
 def _tokens_before(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
     """The tokens of `history`, which ends with `last`. Counts only `last` if the tokens before it are known."""
-    if last is None or last.read is None:
+    if last is None or last.tokens_before is None:
         return count_tokens(history)
-    return count_tokens((*last.input, *last.steps), last.read)
+    return count_tokens((*last.input, *last.steps), last.tokens_before)
 
 
-def _at_once(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
+def _immediate_answer(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
     """The brain's answer if it is a list or tuple; None if a thread has to compute it."""
     try:
         answer = brain(turn)
@@ -361,28 +361,30 @@ def _whole_answer(brain: Brain, interaction: Interaction) -> Iterable[TimedStep 
     assert interaction.turn is not None
     answer: list[TimedStep | Ending] = []
     try:
-        for beat in brain(interaction.turn):
-            answer.append(beat if isinstance(beat, Ending) else TimedStep(beat.wait, json.loads(json.dumps(beat.step))))
+        for entry in brain(interaction.turn):
+            answer.append(
+                entry if isinstance(entry, Ending) else TimedStep(entry.wait, json.loads(json.dumps(entry.step)))
+            )
     except Exception as error:
         logger.exception("the brain failed in interaction %s", interaction.id)
         answer.append(_failed(f"The brain failed: {type(error).__name__}: {error}"))
     return answer
 
 
-def _rest_of(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
+def _pending_part(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
     """The part of an answer after its earlier hops and the steps that the interaction has, in reverse order."""
     hops = 0
     present = list(interaction.steps)
     left: list[TimedStep | Ending] = []
-    for beat in answer:
+    for entry in answer:
         if hops < interaction.hop:
-            hops += isinstance(beat, Ending)
-        elif isinstance(beat, Ending):
-            left.append(beat)
+            hops += isinstance(entry, Ending)
+        elif isinstance(entry, Ending):
+            left.append(entry)
             break
         elif not present:
-            left.append(beat)
-        elif beat.step != present.pop(0):
+            left.append(entry)
+        elif entry.step != present.pop(0):
             return [_failed("After a restart of the server the brain gave another answer than before.")]
     return left[::-1]
 
@@ -391,9 +393,14 @@ def _failed(message: str) -> Ending:
     return Ending("failed", ({"code": "internal_error", "message": message},))
 
 
+_FORMER_FIELDS = {"head": "echoed", "read": "tokens_before"}
+"""Fields of `Interaction` that have another name in older state files, by that name."""
+
+
 def _restored(record: dict[str, Any]) -> Interaction:
     shown = tuple(record.get("shown") or (record["created"], record["updated"]))  # older state files have no "shown"
-    return Interaction(**{**record, "turn": _turn_of(record["turn"]) if record["turn"] else None, "shown": shown})
+    fields = {_FORMER_FIELDS.get(name, name): value for name, value in record.items()}
+    return Interaction(**{**fields, "turn": _turn_of(record["turn"]) if record["turn"] else None, "shown": shown})
 
 
 def _turn_of(record: dict[str, Any]) -> Turn:

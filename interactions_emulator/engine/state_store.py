@@ -10,7 +10,7 @@ from typing import Any
 
 import filelock
 
-LAYOUT = 1
+SCHEMA_VERSION = 1
 """Version of the schema."""
 _SCHEMA = "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, key))"
 
@@ -80,8 +80,8 @@ def _open(path: Path) -> sqlite3.Connection:
         if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
             with db:
                 db.execute(_SCHEMA)
-                db.execute(f"PRAGMA user_version = {LAYOUT}")
-        elif db.execute("PRAGMA user_version").fetchone() != (LAYOUT,):
+                db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+        elif db.execute("PRAGMA user_version").fetchone() != (SCHEMA_VERSION,):
             raise JournalError(f"{path} is not a state file of this version: move it away, or name another file")
     except sqlite3.DatabaseError as error:
         raise JournalError(f"{path} cannot be used as a state file ({error}): name another one") from error

@@ -9,8 +9,8 @@ from typing import Any
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.http.errors import Refused
 
-CONTENT = {"text", "image", "audio", "video", "document"}
-STEPS: dict[str, dict[str, tuple[type, ...]]] = {
+CONTENT_TYPES = {"text", "image", "audio", "video", "document"}
+STEP_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "user_input": {"content": (list,)},
     "model_output": {},
     "thought": {},
@@ -47,9 +47,9 @@ def input_steps(value: Any) -> tuple[Step, ...]:
         return ({"type": "user_input", "content": [{"type": "text", "text": value}]},)
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
-        raise _bad("input is missing or empty: send a string, a list of contents, or a list of steps")
+        raise _bad_request("input is missing or empty: send a string, a list of contents, or a list of steps")
     kinds = [item.get("type") if isinstance(item, dict) else None for item in items]
-    if all(kind in CONTENT for kind in kinds):
+    if all(kind in CONTENT_TYPES for kind in kinds):
         items = [{"type": "user_input", "content": items}]
     for position, step in enumerate(items):
         _check_step(step, f"input[{position}]")
@@ -66,65 +66,67 @@ def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
         if step["type"] == "function_call":
             pending[step["id"]] = step["name"]
         elif step["type"] == "function_result" and pending.pop(step["call_id"], None) is None:
-            raise _bad(
+            raise _bad_request(
                 f"function_result for call_id {step['call_id']!r}, but no such function_call waits for one: "
                 "answer each call once, in the interaction right after it"
             )
         elif step["type"] == "user_input" and pending:
-            raise _unanswered(pending)
+            raise _missing_results(pending)
     if pending:
-        raise _unanswered(pending)
+        raise _missing_results(pending)
 
 
 def _check_step(step: Any, where: str) -> None:
     if not isinstance(step, dict):
-        raise _bad(f"{where} is not an object")
+        raise _bad_request(f"{where} is not an object")
     if "role" in step:
-        raise _bad(f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input")
+        raise _bad_request(
+            f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input"
+        )
     kind = step.get("type")
-    if kind in CONTENT:
-        raise _bad(f"{where} is a content ({kind}) among steps: wrap it in a user_input step")
-    if kind not in STEPS:
-        raise _bad(f"{where}: step type {kind!r} is unknown; known are {', '.join(sorted(STEPS))}")
-    for field, types in STEPS[kind].items():
+    if kind in CONTENT_TYPES:
+        raise _bad_request(f"{where} is a content ({kind}) among steps: wrap it in a user_input step")
+    if kind not in STEP_FIELDS:
+        raise _bad_request(f"{where}: step type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))}")
+    for field, types in STEP_FIELDS[kind].items():
         if field in ("id", "call_id") and not step.get(field):
-            raise _bad(f"Missing {field} in content of type {kind}. ({where})")
+            raise _bad_request(f"Missing {field} in content of type {kind}. ({where})")
         if not isinstance(step.get(field), types):
             expected = " or ".join(known.__name__ for known in types)
-            raise _bad(f"{where}.{field} of a {kind} must be {expected}")
+            raise _bad_request(f"{where}.{field} of a {kind} must be {expected}")
     for field in ("content", "summary"):
         contents = step.get(field) or []
         if not isinstance(contents, list):
-            raise _bad(f"{where}.{field} must be a list of contents")
+            raise _bad_request(f"{where}.{field} must be a list of contents")
         for position, content in enumerate(contents):
             _check_content(content, f"{where}.{field}[{position}]")
 
 
 def _check_content(content: Any, where: str) -> None:
     kind = content.get("type") if isinstance(content, dict) else None
-    if kind not in CONTENT:
-        raise _bad(f"{where}: content type {kind!r} is unknown; known are {', '.join(sorted(CONTENT))}")
+    if kind not in CONTENT_TYPES:
+        raise _bad_request(f"{where}: content type {kind!r} is unknown; known are {', '.join(sorted(CONTENT_TYPES))}")
     if kind == "text":
         if not isinstance(content.get("text"), str):
-            raise _bad(f"{where}.text must be a string")
+            raise _bad_request(f"{where}.text must be a string")
         return
     data, uri = content.get("data"), content.get("uri")
     if not isinstance(data if uri is None else uri, str):
-        raise _bad(f"{where}: {kind} needs data (base64) or a uri")
+        raise _bad_request(f"{where}: {kind} needs data (base64) or a uri")
     if data is not None:
         try:
             base64.b64decode(data, validate=True)
         except (binascii.Error, TypeError, ValueError) as error:
-            raise _bad(f"{where}.data is not base64: {error}") from error
+            raise _bad_request(f"{where}.data is not base64: {error}") from error
 
 
-def _unanswered(pending: dict[str, str]) -> Refused:
+def _missing_results(pending: dict[str, str]) -> Refused:
     calls = ", ".join(f"{call_id} ({name})" for call_id, name in pending.items())
-    return _bad(
+    return _bad_request(
         f"function calls without a function_result: {calls}. "
         "Send a function_result for each of them before any new user_input"
     )
 
 
-def _bad(message: str) -> Refused:
+def _bad_request(message: str) -> Refused:
     return Refused(400, message)

@@ -8,7 +8,7 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Step, Turn
 
-BYTES_A_TOKEN = 4
+BYTES_PER_TOKEN = 4
 MEDIA_TOKENS = 258
 """Tokens of one small picture in Gemini's documentation; used for any image, audio, video or document."""
 
@@ -35,29 +35,31 @@ def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> d
     `data` or a `uri` counts 258. Input is what a model would read: all steps of the chain, the system instruction
     and the declared tools. Thoughts and the steps of the server's own tools are counted separately.
     """
-    read = _tokens(turn.steps) if before is None else count_tokens(turn.steps[len(turn.steps) - turn.fresh :], before)
+    input_counts = (
+        _tokens(turn.steps) if before is None else count_tokens(turn.steps[len(turn.steps) - turn.fresh :], before)
+    )
     for extra in (turn.system_instruction, turn.tools):
         if extra:
-            read["text"] = read.get("text", 0) + _text_tokens(extra)
-    parts: dict[str, list[Step]] = {"written": [], "thought": [], "fetched": []}
+            input_counts["text"] = input_counts.get("text", 0) + _text_tokens(extra)
+    outputs: dict[str, list[Step]] = {"written": [], "thought": [], "fetched": []}
     searches = 0
     for step in output:
         kind = step["type"]
         searches += kind == "google_search_call"
-        own_tool = kind != "function_call" and kind.endswith(("_call", "_result"))
-        parts["fetched" if own_tool else "thought" if kind == "thought" else "written"].append(step)
-    written = _tokens(parts["written"])
-    given, said = sum(read.values()), sum(written.values())
-    thought, fetched = (sum(_tokens(parts[name]).values()) for name in ("thought", "fetched"))
+        is_server_tool = kind != "function_call" and kind.endswith(("_call", "_result"))
+        outputs["fetched" if is_server_tool else "thought" if kind == "thought" else "written"].append(step)
+    answer_counts = _tokens(outputs["written"])
+    input_tokens, output_tokens = sum(input_counts.values()), sum(answer_counts.values())
+    thought_tokens, tool_tokens = (sum(_tokens(outputs[name]).values()) for name in ("thought", "fetched"))
     result: dict[str, Any] = {
-        "total_input_tokens": given,
-        "input_tokens_by_modality": _by_modality(read),
+        "total_input_tokens": input_tokens,
+        "input_tokens_by_modality": _by_modality(input_counts),
         "total_cached_tokens": 0,
-        "total_output_tokens": said,
-        "output_tokens_by_modality": _by_modality(written),
-        "total_tool_use_tokens": fetched,
-        "total_thought_tokens": thought,
-        "total_tokens": given + said + fetched + thought,
+        "total_output_tokens": output_tokens,
+        "output_tokens_by_modality": _by_modality(answer_counts),
+        "total_tool_use_tokens": tool_tokens,
+        "total_thought_tokens": thought_tokens,
+        "total_tokens": input_tokens + output_tokens + tool_tokens + thought_tokens,
     }
     if searches:
         result["grounding_tool_count"] = [{"type": "google_search", "count": searches}]
@@ -81,7 +83,7 @@ def _tokens(steps: Iterable[Step]) -> dict[str, int]:
 
 def _text_tokens(value: Any) -> int:
     text = value if isinstance(value, str) else json.dumps(value, ensure_ascii=False)
-    return -(-len(text.encode()) // BYTES_A_TOKEN)
+    return -(-len(text.encode()) // BYTES_PER_TOKEN)
 
 
 def _by_modality(counts: dict[str, int]) -> list[dict[str, Any]]:

@@ -34,8 +34,8 @@ from interactions_emulator.webhooks.registry import is_loopback
 Endpoint = Callable[[Request], Awaitable[Response]]
 
 
-def control_routes(parts: AppContext) -> list[Route]:
-    runs, faults, log = parts.runs, parts.faults, parts.log
+def control_routes(context: AppContext) -> list[Route]:
+    runs, faults, log = context.runs, context.faults, context.log
 
     async def show_faults(request: Request) -> Response:
         if request.method == "DELETE":
@@ -62,10 +62,10 @@ def control_routes(parts: AppContext) -> list[Route]:
         )
 
     async def show_deliveries(request: Request) -> Response:
-        return JSONResponse(list(parts.deliveries.attempts))
+        return JSONResponse(list(context.deliveries.attempts))
 
     async def interactions(request: Request) -> Response:
-        return JSONResponse([_line(interaction) for interaction in runs.stored.values()])
+        return JSONResponse([_summary(interaction) for interaction in runs.stored.values()])
 
     return [
         Route("/faults", _local(show_faults), methods=["GET", "POST", "DELETE"]),
@@ -105,17 +105,17 @@ def _set_clock(runs: Runs, change: Any) -> None:
             runs.clock.advance(float(change["advance"]))
     except (TypeError, ValueError) as error:
         raise Refused(400, str(error)) from error
-    runs.keep_time()
+    runs.save_time()
 
 
-def _line(interaction: Interaction) -> dict[str, Any]:
+def _summary(interaction: Interaction) -> dict[str, Any]:
     events = Cursor(interaction)
     events.read()
     texts = [content.get("text", "") for step in interaction.input for content in step.get("content", ())]
     return {
         "id": interaction.id,
         "status": interaction.status,
-        "target": interaction.head.get("model") or interaction.head.get("agent"),
+        "target": interaction.echoed.get("model") or interaction.echoed.get("agent"),
         "input": "\n".join(text for text in texts if text),
         "events": events.number,
         "steps": len(interaction.steps),

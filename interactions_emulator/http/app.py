@@ -29,10 +29,10 @@ from starlette.routing import Mount, Route
 
 from interactions_emulator import __version__
 from interactions_emulator.http.admin import control_routes
-from interactions_emulator.http.api import Api, broken
+from interactions_emulator.http.api import Api, internal_error
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused, error_body
-from interactions_emulator.http.protocol import Exchange, Todo
+from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.http.responses import AsgiResponse, refusal
 from interactions_emulator.synthetic import weather
 
@@ -46,9 +46,9 @@ _PAGE_HEADERS = {
 }
 
 
-def create_app(parts: AppContext) -> App:
+def create_app(context: AppContext) -> App:
     """Return the application."""
-    documents = parts.documents
+    documents = context.documents
 
     async def about(request: Request) -> Response:
         return JSONResponse(
@@ -70,13 +70,13 @@ def create_app(parts: AppContext) -> App:
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     async def keys(request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(parts.deliveries.keys))
+        return JSONResponse(await asyncio.to_thread(context.deliveries.keys))
 
-    def noted(endpoint: Endpoint, kind: str) -> Endpoint:
+    def logged(endpoint: Endpoint, kind: str) -> Endpoint:
         async def answer(request: Request) -> Response:
             response = await endpoint(request)
             line = {"method": request.method, "path": request.url.path, "status": response.status_code, "kind": kind}
-            parts.log.add(line | dict.fromkeys(("interaction_id", "key", "connection")))
+            context.log.add(line | dict.fromkeys(("interaction_id", "key", "connection")))
             return response
 
         return answer
@@ -84,48 +84,48 @@ def create_app(parts: AppContext) -> App:
     starlette = Starlette(
         routes=[
             Route("/", about),
-            Route("/documents/{id:path}", noted(document, "document")),
-            Route("/weather/v1/search", noted(weather.geocode, "weather")),
-            Route("/weather/v1/forecast", noted(weather.predict, "weather")),
+            Route("/documents/{id:path}", logged(document, "document")),
+            Route("/weather/v1/search", logged(weather.geocode, "weather")),
+            Route("/weather/v1/forecast", logged(weather.predict, "weather")),
             Route("/.well-known/jwks.json", keys),
-            Mount("/_emulator", routes=control_routes(parts)),
+            Mount("/_emulator", routes=control_routes(context)),
         ],
-        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _broken},
+        exception_handlers={Refused: _refused, HTTPException: _http_error, Exception: _internal_error},
     )
     starlette.router.redirect_slashes = False
-    return App(parts, starlette)
+    return App(context, starlette)
 
 
 class App:
     """The API, and Starlette for all other paths. Limits the number of requests answered at once."""
 
-    def __init__(self, parts: AppContext, pages: Starlette) -> None:
-        self._api = Api(parts)
+    def __init__(self, context: AppContext, pages: Starlette) -> None:
+        self._api = Api(context)
         self.pages = pages
-        self._log = parts.log
-        self._most = parts.limits.streams
+        self._log = context.log
+        self._max_concurrent = context.limits.max_concurrent_requests
 
-    def __call__(self, exchange: Exchange) -> Todo:
+    def __call__(self, exchange: Exchange) -> Remainder:
         """Start the answer. Return a coroutine that sends the rest, or None if nothing is left to send."""
-        if self._log.busy >= self._most:
-            busy = Refused(429, f"{self._most} requests are being answered already: close some streams")
+        if self._log.active_requests >= self._max_concurrent:
+            busy = Refused(429, f"{self._max_concurrent} requests are being answered already: close some streams")
             return refusal(busy).send(exchange)
         self._log.touch()
-        todo = (self._api.answer(exchange) or AsgiResponse(self.pages)).send(exchange)
-        return None if todo is None else self._finish(exchange, todo)
+        remainder = (self._api.answer(exchange) or AsgiResponse(self.pages)).send(exchange)
+        return None if remainder is None else self._finish(exchange, remainder)
 
-    async def _finish(self, exchange: Exchange, todo: Coroutine[Any, Any, None]) -> None:
-        self._log.busy += 1
+    async def _finish(self, exchange: Exchange, remainder: Coroutine[Any, Any, None]) -> None:
+        self._log.active_requests += 1
         try:
-            await todo
+            await remainder
         except Exception as failure:
             logger.exception("%s %s failed", exchange.method, exchange.path)
             if exchange.begun:
                 exchange.cut()
             else:
-                refusal(broken(failure)).send(exchange)
+                refusal(internal_error(failure)).send(exchange)
         finally:
-            self._log.busy -= 1
+            self._log.active_requests -= 1
             self._log.touch()
 
 
@@ -140,7 +140,7 @@ async def _http_error(request: Request, failure: Exception) -> Response:
     return JSONResponse(error_body(failure.status_code, message), failure.status_code, failure.headers)
 
 
-async def _broken(request: Request, failure: Exception) -> Response:
+async def _internal_error(request: Request, failure: Exception) -> Response:
     logger.error("%s %s failed", request.method, request.url.path, exc_info=failure)
-    refused = broken(failure)
+    refused = internal_error(failure)
     return JSONResponse(error_body(refused.status, refused.message), refused.status)

@@ -36,13 +36,13 @@ class Call:
         """Return the query parameters. A repeated parameter has its last value."""
         return dict(parse_qsl(self._exchange.query.decode("latin-1"), keep_blank_values=True))
 
-    def body(self, most: int) -> bytes:
-        """Return the body. Raises `Refused` (413) if it is longer than `most` bytes."""
+    def body(self, max_bytes: int) -> bytes:
+        """Return the body. Raises `Refused` (413) if it is longer than `max_bytes`."""
         if self._exchange.too_large:
-            raise Refused(413, f"the body is larger than {most} bytes")
+            raise Refused(413, f"the body is larger than {max_bytes} bytes")
         return self._exchange.body
 
-    def line(self, status: int | None) -> dict[str, str | int | None]:
+    def log_entry(self, status: int | None) -> dict[str, str | int | None]:
         """Return the log entry; `status` None means that no answer was sent."""
         return {
             "method": self._exchange.method,

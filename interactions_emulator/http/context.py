@@ -29,11 +29,11 @@ class Documents(Protocol):
 class ServerLimits:
     """Limits on what clients may use."""
 
-    body: int = 64 * 2**20
+    max_body_bytes: int = 64 * 2**20
     """Maximum bytes of a request's body."""
-    streams: int = 2_000
+    max_concurrent_requests: int = 2_000
     """Maximum number of requests answered at once; usually these are streams."""
-    stored: int = 10_000
+    max_stored: int = 10_000
     """Maximum number of interactions kept; beyond that the oldest one that has ended is deleted."""
 
 

@@ -6,11 +6,11 @@ import asyncio
 from collections.abc import AsyncIterator, Callable
 
 from interactions_emulator.engine.events import DONE
-from interactions_emulator.faults import EFFECTS, Fault
+from interactions_emulator.faults import STREAM_EFFECTS, Fault
 from interactions_emulator.http.protocol import Exchange
 
-GARBAGE = b"upstream connect error or disconnect/reset before headers\n\n"
-ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'
+GARBAGE_LINE = b"upstream connect error or disconnect/reset before headers\n\n"
+ERROR_ARRAY = b'[{"error":{"code":503,"message":"The service is currently unavailable.","status":"UNAVAILABLE"}}]\n'
 ERROR_EVENT = (
     b'event: error\ndata: {"event_type":"error","error":{"code":"deadline_exceeded",'
     b'"message":"Deadline expired before operation could complete."}}\n\n'
@@ -25,7 +25,7 @@ async def send_with_fault(
     sent = 0
     frames = _frames(batches)
     while True:
-        effect = next((name for name in EFFECTS if getattr(fault, name) == sent), None)
+        effect = next((name for name in STREAM_EFFECTS if getattr(fault, name) == sent), None)
         if effect == "cut_after":
             return exchange.cut()
         if effect == "crash_after":
@@ -35,11 +35,11 @@ async def send_with_fault(
         if effect in ("silence_after", "crash_after"):
             await asyncio.Event().wait()
         if effect == "garbage_after":
-            exchange.write(GARBAGE)
+            exchange.write(GARBAGE_LINE)
         if effect == "unknown_after":
             exchange.write(UNKNOWN_EVENT)
         if effect in ("array_after", "error_after"):
-            exchange.write(ARRAY if effect == "array_after" else ERROR_EVENT)
+            exchange.write(ERROR_ARRAY if effect == "array_after" else ERROR_EVENT)
             break
         frame = await anext(frames, None)
         if frame is None:

@@ -19,13 +19,13 @@ from interactions_emulator import __version__
 from interactions_emulator.engine.request_log import Log
 
 SERVER = f"interactions-emulator/{__version__}"
-MOST_WAITING = 100
+MAX_QUEUED_REQUESTS = 100
 """Maximum number of requests that wait on one connection; at this number the server stops reading from it."""
-NO_HTTP = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
+NOT_HTTP_BODY = b'{"error":{"code":"invalid_request","message":"This is not HTTP/1.1."}}'
 
-Todo = Coroutine[Any, Any, None] | None
+Remainder = Coroutine[Any, Any, None] | None
 """The rest of an answer that has begun; None if it is complete."""
-App = Callable[["Exchange"], Todo]
+App = Callable[["Exchange"], Remainder]
 
 
 class Exchange:
@@ -48,22 +48,28 @@ class Exchange:
         self.client = connection.client
         """Address of the peer."""
         self._connection = connection
-        self._last = not connection.parser.should_keep_alive()
+        self._closes = not connection.parser.should_keep_alive()
         self._chunked = connection.parser.get_http_version() == "1.1"
 
     def reply(self, status: int, content_type: str, body: bytes, headers: dict[str, str] | None = None) -> None:
         """Send a whole answer."""
         self.begun = True
-        head = b"%bcontent-length: %d\r\n%b\r\n" % (_head(status, content_type), len(body), self._more(headers))
+        head = b"%bcontent-length: %d\r\n%b\r\n" % (
+            _response_head(status, content_type),
+            len(body),
+            self._extra_headers(headers),
+        )
         self._connection.transport.write(head if self.method == "HEAD" else head + body)
-        self._connection.next(self._last)
+        self._connection.answer_next(self._closes)
 
     def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
         """Begin an answer that is sent in chunks."""
         self.begun = True
-        self._last |= not self._chunked
-        how = b"transfer-encoding: chunked\r\n" if self._chunked else b""
-        self._connection.transport.write(b"%b%b%b\r\n" % (_head(status, content_type), how, self._more(headers)))
+        self._closes |= not self._chunked
+        encoding = b"transfer-encoding: chunked\r\n" if self._chunked else b""
+        self._connection.transport.write(
+            b"%b%b%b\r\n" % (_response_head(status, content_type), encoding, self._extra_headers(headers))
+        )
 
     def write(self, piece: bytes) -> None:
         """Send a chunk."""
@@ -78,17 +84,17 @@ class Exchange:
         """End an answer that was sent in chunks."""
         if self._chunked:
             self._connection.transport.write(b"0\r\n\r\n")
-        self._connection.next(self._last)
+        self._connection.answer_next(self._closes)
 
     def cut(self) -> None:
         """Close the connection, even if the answer is incomplete."""
         self._connection.transport.close()
 
-    def _more(self, headers: dict[str, str] | None) -> bytes:
-        if not headers and not self._last:
+    def _extra_headers(self, headers: dict[str, str] | None) -> bytes:
+        if not headers and not self._closes:
             return b""
         lines = [f"{name}: {value}\r\n" for name, value in (headers or {}).items()]
-        return "".join([*lines, "connection: close\r\n"] if self._last else lines).encode("latin-1")
+        return "".join([*lines, "connection: close\r\n"] if self._closes else lines).encode("latin-1")
 
 
 class Connection(asyncio.Protocol):
@@ -96,13 +102,13 @@ class Connection(asyncio.Protocol):
 
     transport: asyncio.Transport
 
-    def __init__(self, app: App, log: Log, most: int, all_of_them: set[Connection]) -> None:
+    def __init__(self, app: App, log: Log, max_body_bytes: int, connections: set[Connection]) -> None:
         self._app = app
         self._log = log
-        self._most = most
+        self._max_body_bytes = max_body_bytes
         """Maximum bytes of a body."""
-        self._all = all_of_them
-        self._waiting: deque[Exchange] = deque()
+        self._connections = connections
+        self._queue: deque[Exchange] = deque()
         self._busy = False
         self.task: asyncio.Task[None] | None = None
         """The task that sends the current answer."""
@@ -116,12 +122,12 @@ class Connection(asyncio.Protocol):
         self._log.opened += 1
         self._log.open += 1
         self.number = self._log.opened
-        self._all.add(self)
+        self._connections.add(self)
 
     def connection_lost(self, exc: Exception | None) -> None:
         self._log.open -= 1
-        self._all.discard(self)
-        self._waiting.clear()
+        self._connections.discard(self)
+        self._queue.clear()
         self.writable.set()
         if self.task:
             self.task.cancel()
@@ -132,8 +138,10 @@ class Connection(asyncio.Protocol):
         except httptools.HttpParserUpgrade:  # upgrades are ignored: the request has been answered as HTTP/1.1
             pass
         except httptools.HttpParserError:
-            head = _head(400, "application/json")
-            self.transport.write(b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (head, len(NO_HTTP), NO_HTTP))
+            head = _response_head(400, "application/json")
+            self.transport.write(
+                b"%bcontent-length: %d\r\nconnection: close\r\n\r\n%b" % (head, len(NOT_HTTP_BODY), NOT_HTTP_BODY)
+            )
             self.transport.close()
 
     def pause_writing(self) -> None:
@@ -160,7 +168,7 @@ class Connection(asyncio.Protocol):
 
     def on_body(self, part: bytes) -> None:
         self._size += len(part)
-        if self._size <= self._most:
+        if self._size <= self._max_body_bytes:
             self._body.append(part)
         else:
             self._body.clear()
@@ -168,36 +176,36 @@ class Connection(asyncio.Protocol):
     def on_message_complete(self) -> None:
         exchange = Exchange(self, self.parser.get_method().decode("latin-1"), self._url, self._headers)
         exchange.body = b"".join(self._body)
-        exchange.too_large = self._size > self._most
+        exchange.too_large = self._size > self._max_body_bytes
         if self._busy:
-            self._waiting.append(exchange)
-            if len(self._waiting) >= MOST_WAITING:
+            self._queue.append(exchange)
+            if len(self._queue) >= MAX_QUEUED_REQUESTS:
                 self.transport.pause_reading()
         else:
             self._answer(exchange)
 
-    def next(self, last: bool) -> None:
-        """Answer the next waiting request, or close the connection after the `last` one."""
+    def answer_next(self, close: bool) -> None:
+        """Answer the next waiting request, or close the connection if `close`."""
         self._busy = False
-        if last:
+        if close:
             self.transport.close()
-        elif self._waiting:
-            if len(self._waiting) == MOST_WAITING:
+        elif self._queue:
+            if len(self._queue) == MAX_QUEUED_REQUESTS:
                 self.transport.resume_reading()
-            asyncio.get_running_loop().call_soon(self._answer, self._waiting.popleft())
+            asyncio.get_running_loop().call_soon(self._answer, self._queue.popleft())
             self._busy = True
 
     def _answer(self, exchange: Exchange) -> None:
         if self.transport.is_closing():
             return
         self._busy = True
-        todo = self._app(exchange)
-        if todo is not None:
-            self.task = asyncio.get_running_loop().create_task(todo)
+        remainder = self._app(exchange)
+        if remainder is not None:
+            self.task = asyncio.get_running_loop().create_task(remainder)
 
 
 @lru_cache(100)
-def _head(status: int, content_type: str) -> bytes:
+def _response_head(status: int, content_type: str) -> bytes:
     try:
         phrase = HTTPStatus(status).phrase
     except ValueError:  # a fault may set any number

@@ -21,10 +21,10 @@ from interactions_emulator.engine.runs import Run
 from interactions_emulator.faults import Fault
 from interactions_emulator.http.errors import Refused, error_body
 from interactions_emulator.http.fault_effects import send_with_fault
-from interactions_emulator.http.protocol import Exchange, Todo
+from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.recording.replay import Response as Recorded
 
-STREAM = "text/event-stream; charset=utf-8"
+EVENT_STREAM_TYPE = "text/event-stream; charset=utf-8"
 
 
 class Answer(Protocol):
@@ -34,7 +34,7 @@ class Answer(Protocol):
     def status(self) -> int | None:
         """HTTP status for the log; None: no answer is sent."""
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         """Begin the answer; return the rest of it as a coroutine, or None."""
 
 
@@ -46,7 +46,7 @@ class Json:
         self._body = to_json(value)
         self._headers = headers
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         exchange.reply(self.status, "application/json", self._body, self._headers)
         return None
 
@@ -61,7 +61,7 @@ class Cut:
 
     status = None
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         exchange.cut()
         return None
 
@@ -75,7 +75,7 @@ class Hang:
         await asyncio.Event().wait()
 
 
-class Late:
+class Delayed:
     """Another answer, sent some seconds (of real time) later."""
 
     def __init__(self, answer: Answer, seconds: float) -> None:
@@ -85,11 +85,11 @@ class Late:
 
     async def send(self, exchange: Exchange) -> None:
         await asyncio.sleep(self._seconds)
-        if (todo := self._answer.send(exchange)) is not None:
-            await todo
+        if (remainder := self._answer.send(exchange)) is not None:
+            await remainder
 
 
-class Finished:
+class FinalResource:
     """The resource of a run, sent when the run has ended."""
 
     status = 200
@@ -98,7 +98,7 @@ class Finished:
         self._run = run
 
     async def send(self, exchange: Exchange) -> None:
-        await self._run.finished()
+        await self._run.wait_until_finished()
         Json(self._run.interaction.resource()).send(exchange)
 
 
@@ -110,11 +110,11 @@ class EventStream:
     def __init__(self, run: Run, cursor: Cursor, fault: Fault | None, crash: Callable[[], None]) -> None:
         self._run = run
         self._cursor = cursor
-        self._fault = fault if fault and fault.spoils_stream else None
+        self._fault = fault if fault and fault.affects_stream else None
         self._crash = crash
 
-    def send(self, exchange: Exchange) -> Todo:
-        exchange.start(200, STREAM)
+    def send(self, exchange: Exchange) -> Remainder:
+        exchange.start(200, EVENT_STREAM_TYPE)
         if self._fault:
             frames = self._run.follow(self._cursor)
             return send_with_fault(exchange, frames, self._fault, self._crash)
@@ -140,7 +140,7 @@ class Replayed:
         self._recorded = recorded
         self._clock = clock
 
-    def send(self, exchange: Exchange) -> Todo:
+    def send(self, exchange: Exchange) -> Remainder:
         recorded = self._recorded
         if isinstance(recorded.body, list) or recorded.cut:
             return self._play(exchange)

@@ -77,9 +77,9 @@ def bind(port: int, host: str = HOST) -> socket.socket:
     return listener
 
 
-def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> AppContext:
+def build_context(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> AppContext:
     """Build the parts of the application from its settings."""
-    documents, brain = _open(settings)
+    documents, brain = _corpus_and_brain(settings)
     scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
     if scenarios:
         brain = scripted(scenarios, brain)
@@ -91,8 +91,8 @@ def make(settings: Settings, journal: Journal, crash: Callable[[], None] | None 
         clock,
         brain,
         retention_days=settings.retention_days,
-        most=settings.limits.stored,
-        ended=deliveries.tell,
+        max_stored=settings.limits.max_stored,
+        on_ended=deliveries.deliver,
     )
     closing = asyncio.Event()
     return AppContext(
@@ -125,36 +125,37 @@ async def serve(
     with ExitStack() as stack:
         journal = Journal(settings.state)
         stack.callback(journal.close)
-        parts = make(settings, journal, crash)
-        parts.runs.resume()
-        parts.deliveries.resume()
+        context = build_context(settings, journal, crash)
+        context.runs.resume()
+        context.deliveries.resume()
         if settings.idle_exit is not None:
-            watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, parts))
+            watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, context))
             stack.callback(watch.cancel)
-        await host(create_app(parts), parts.log, settings.limits.body, listener, parts.closing, ready)
-        await parts.runs.stop()
-        await parts.deliveries.stop()
+        await serve_app(
+            create_app(context), context.log, settings.limits.max_body_bytes, listener, context.closing, ready
+        )
+        await context.runs.stop()
+        await context.deliveries.stop()
 
 
-async def host(
+async def serve_app(
     app: App,
     log: Log,
-    most: int,
+    max_body_bytes: int,
     listener: socket.socket,
     closing: asyncio.Event,
     ready: Callable[[Callable[[], None]], None],
 ) -> None:
     """Serve `app` on `listener` until the application or a signal sets `closing`; then cut open connections.
 
-    `most` is the maximum size of a body, in bytes. `ready` is called once the server accepts requests; its argument
-    is a function that stops the server.
+    `ready` is called once the server accepts requests; its argument is a function that stops the server.
     """
     loop = asyncio.get_running_loop()
     connections: set[Connection] = set()
     if threading.current_thread() is threading.main_thread() and sys.platform != "win32":
         for number in (signal.SIGINT, signal.SIGTERM):
             loop.add_signal_handler(number, closing.set)
-    server = await loop.create_server(lambda: Connection(app, log, most, connections), sock=listener)
+    server = await loop.create_server(lambda: Connection(app, log, max_body_bytes, connections), sock=listener)
     ready(closing.set)
     await closing.wait()
     server.close()
@@ -174,23 +175,23 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         uvloop.run(main)
 
 
-async def _stop_when_idle(seconds: float, parts: AppContext) -> None:
-    while (left := parts.log.last + seconds - time.monotonic()) > 0:
+async def _stop_when_idle(seconds: float, context: AppContext) -> None:
+    while (left := context.log.last_activity + seconds - time.monotonic()) > 0:
         await asyncio.sleep(left)
-        if parts.runs.live or parts.log.busy:
-            parts.log.last = time.monotonic()
-    parts.closing.set()
+        if context.runs.live or context.log.active_requests:
+            context.log.last_activity = time.monotonic()
+    context.closing.set()
 
 
 def _clock(speed: float, journal: Journal) -> Clock:
     """A clock that starts at the stored time with speed 0, else at the later of the stored and the real time."""
-    was = next((value for _, value in journal.read("clock")), None)
-    if was is None:
+    stored = next((value for _, value in journal.read("clock")), None)
+    if stored is None:
         return Clock(speed)
-    return Clock(speed, start=was if speed == 0 else max(was, time.time()))
+    return Clock(speed, start=stored if speed == 0 else max(stored, time.time()))
 
 
-def _open(settings: Settings) -> tuple[Documents | None, Brain]:
+def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain]:
     documents: Corpus | None = None
     brain = settings.brain
     if brain is None or settings.corpus is not None:

@@ -79,19 +79,19 @@ class CapturedExchange:
 
 
 class Recording:
-    """The recording file. Each exchange is written completely or not at all. A failed write calls `failed`.
+    """The recording file. Each exchange is written completely or not at all. A failed write calls `on_failure`.
 
     Raises OSError if the file cannot be created, and `Refused` if it is not empty.
     """
 
-    def __init__(self, file: Path, upstream: str, failed: Callable[[], object] = lambda: None) -> None:
+    def __init__(self, file: Path, upstream: str, on_failure: Callable[[], object] = lambda: None) -> None:
         file.touch()
         if file.stat().st_size:
             raise Refused(400, f"{file} is not empty: choose another name, or delete the file first")
         self._file = file
         self._head = f"# Recorded from {upstream}; REDACTED replaces secrets.\n"
         self._redactor = Redactor()
-        self._failed = failed
+        self._on_failure = on_failure
         self._writer = ThreadPoolExecutor(1)  # one thread, so that exchanges keep their order
         self.exchanges = 0
         self.failure: OSError | None = None
@@ -104,16 +104,16 @@ class Recording:
     ) -> None:
         self._writer.shutdown()
 
-    def add(self, taken: CapturedExchange) -> Future[None]:
+    def add(self, captured: CapturedExchange) -> Future[None]:
         """Append an exchange; the future is done when it is on disk."""
-        return self._writer.submit(self._write, taken)
+        return self._writer.submit(self._write, captured)
 
-    def _write(self, taken: CapturedExchange) -> None:
+    def _write(self, captured: CapturedExchange) -> None:
         try:
-            self._append((self._head + to_yaml(taken.exchange(self._redactor))).encode())
+            self._append((self._head + to_yaml(captured.exchange(self._redactor))).encode())
         except OSError as failure:
             self.failure = failure
-            self._failed()
+            self._on_failure()
 
     def _append(self, data: bytes) -> None:
         with self._file.open("ab", buffering=0) as file:

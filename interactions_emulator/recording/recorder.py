@@ -25,19 +25,19 @@ from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.responses import refusal
-from interactions_emulator.http.serving import HOST, bind, host, run
+from interactions_emulator.http.serving import HOST, bind, run, serve_app
 from interactions_emulator.recording.file_format import CapturedExchange, Recording
 from interactions_emulator.recording.redaction import SECRET_HEADERS
 from interactions_emulator.webhooks.registry import is_loopback
 
 logger = logging.getLogger(__name__)
 
-GEMINI = "https://generativelanguage.googleapis.com"
+GEMINI_URL = "https://generativelanguage.googleapis.com"
 KEPT_HEADERS = ("retry-after", "retry-after-ms")
 """Answer headers that are recorded, because SDKs obey them when they retry."""
 
 _PATH = re.compile(r"/v\d\w*/.*", re.S)
-_HOP = {
+_HOP_BY_HOP = {
     "connection",
     "keep-alive",
     "proxy-authenticate",
@@ -48,8 +48,8 @@ _HOP = {
     "transfer-encoding",
     "upgrade",
 }
-_NOT_FORWARDED = _HOP | {"accept-encoding", "content-length", "expect", "host"}
-_NOT_RETURNED = _HOP | {"content-encoding", "content-length", "content-type", "server"}
+_NOT_FORWARDED = _HOP_BY_HOP | {"accept-encoding", "content-length", "expect", "host"}
+_NOT_RETURNED = _HOP_BY_HOP | {"content-encoding", "content-length", "content-type", "server"}
 """Answer headers not passed back: the body is sent decoded, and the recorder's server writes the other headers."""
 
 
@@ -66,7 +66,7 @@ class Proxy:
         try:
             answer = await self._send(exchange)
             try:
-                await self._pass_on(answer, exchange)
+                await self._forward_answer(answer, exchange)
             finally:
                 await answer.aclose()
         except Refused as refused:
@@ -81,7 +81,7 @@ class Proxy:
         if not _PATH.fullmatch(exchange.path):
             raise Refused(404, f"{exchange.path} is not recorded: the API is at /v1beta/interactions.")
         if exchange.too_large:
-            raise Refused(413, f"the body is larger than {ServerLimits.body} bytes")
+            raise Refused(413, f"the body is larger than {ServerLimits.max_body_bytes} bytes")
         path = self._upstream.raw_path.rstrip(b"/") + quote(exchange.path, safe="/:@!$&'()*+,;=~").encode()
         url = self._upstream.copy_with(raw_path=path + b"?" + exchange.query if exchange.query else path)
         request = httpx2.Request(exchange.method, url, headers=_forwarded(exchange.headers), content=exchange.body)
@@ -93,8 +93,8 @@ class Proxy:
                 502, f"{where} cannot be reached ({failure}): nothing was sent, nothing recorded"
             ) from failure
 
-    async def _pass_on(self, answer: httpx2.Response, exchange: Exchange) -> None:
-        taken = CapturedExchange(
+    async def _forward_answer(self, answer: httpx2.Response, exchange: Exchange) -> None:
+        captured = CapturedExchange(
             method=exchange.method,
             path=exchange.path,
             query=exchange.query.decode("latin-1"),
@@ -105,30 +105,30 @@ class Proxy:
             headers={name: answer.headers[name] for name in KEPT_HEADERS if name in answer.headers},
         )
         headers = {name: value for name, value in answer.headers.items() if name not in _NOT_RETURNED}
-        if taken.streams:
-            exchange.start(taken.status, taken.content_type, headers)
+        if captured.streams:
+            exchange.start(captured.status, captured.content_type, headers)
         began = time.monotonic()
         try:
             async for chunk in answer.aiter_bytes():
-                taken.chunks.append((time.monotonic() - began, chunk))
-                if taken.streams:
+                captured.chunks.append((time.monotonic() - began, chunk))
+                if captured.streams:
                     exchange.write(chunk)
                     await exchange.drain()
         except httpx2.RequestError:
-            taken.cut = True
+            captured.cut = True
         except asyncio.CancelledError:
-            taken.cut = True
-            self._recording.add(taken)
+            captured.cut = True
+            self._recording.add(captured)
             raise
-        await asyncio.shield(asyncio.wrap_future(self._recording.add(taken)))
-        body = b"".join(data for _, data in taken.chunks)
-        if not taken.streams and not taken.cut:  # after `add`, so that the file has each answer that a client has
-            return exchange.reply(taken.status, taken.content_type, body, headers)
-        if not taken.streams:
-            exchange.start(taken.status, taken.content_type, headers)
+        await asyncio.shield(asyncio.wrap_future(self._recording.add(captured)))
+        body = b"".join(data for _, data in captured.chunks)
+        if not captured.streams and not captured.cut:  # after `add`, so that the file has each answer that a client has
+            return exchange.reply(captured.status, captured.content_type, body, headers)
+        if not captured.streams:
+            exchange.start(captured.status, captured.content_type, headers)
             if body:
                 exchange.write(body)
-        return exchange.cut() if taken.cut else exchange.finish()
+        return exchange.cut() if captured.cut else exchange.finish()
 
 
 async def serve(file: Path, upstream: str, listener: socket.socket, ready: Callable[[Callable[[], None]], None]) -> int:
@@ -141,7 +141,7 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
     with Recording(file, upstream, lambda: loop.call_soon_threadsafe(closing.set)) as recording:
         async with httpx2.AsyncClient(timeout=httpx2.Timeout(None, connect=30), limits=httpx2.Limits()) as client:
             proxy = Proxy(check_upstream(upstream), client, recording)
-            await host(proxy, Log(), ServerLimits.body, listener, closing, ready)
+            await serve_app(proxy, Log(), ServerLimits.max_body_bytes, listener, closing, ready)
     if recording.failure:
         raise recording.failure
     return recording.exchanges
@@ -179,7 +179,7 @@ def check_upstream(address: str) -> httpx2.URL:
     except httpx2.InvalidURL as failure:
         raise Refused(400, f"upstream {address!r} is not an address: {failure}") from failure
     if url.scheme not in ("http", "https") or not url.host or url.userinfo or url.query or url.fragment:
-        raise Refused(400, f"upstream {address!r} is not the address of an API: give one such as {GEMINI}")
+        raise Refused(400, f"upstream {address!r} is not the address of an API: give one such as {GEMINI_URL}")
     if url.scheme == "http" and not is_loopback(url.host):
         raise Refused(400, f"upstream {address!r} would get your API key unencrypted: give its https address")
     return url

@@ -18,13 +18,13 @@ from collections.abc import Iterable, Iterator
 from urllib.parse import quote, unquote_plus
 
 REDACTED = "REDACTED"
-SHORTEST = 8
+MIN_SECRET_CHARS = 8
 """Minimum number of characters of a secret that is removed from all texts."""
 
 SECRET_HEADERS = (b"x-goog-api-key", b"authorization")
 """Request headers whose values are removed from the whole recording."""
 
-_NAMES = {
+_SECRET_NAMES = {
     "access_token",
     "api-key",
     "api_key",
@@ -42,10 +42,10 @@ _NAMES = {
     "x-api-key",
     "x-goog-api-key",
 }
-_CONVERSATION = {"arguments", "content", "input", "parameters", "result", "schema", "text"}
+_CONVERSATION_KEYS = {"arguments", "content", "input", "parameters", "result", "schema", "text"}
 """JSON keys whose contents belong to the conversation and stay unchanged."""
-_ADDRESSES = {"uri", "uris", "url"}
-_CALLED = {"tools", "webhook_config", "webhooks"}
+_ADDRESS_KEYS = {"uri", "uris", "url"}
+_REQUEST_TARGETS = {"tools", "webhook_config", "webhooks"}
 """JSON keys whose contents have addresses to which the API sends requests. The top level has such addresses too."""
 _CREDENTIAL = re.compile(r"auth|cookie|key|secret|token", re.I)
 """Matches headers whose value is removed from all texts, unlike values that are no secret, such as `text/html`."""
@@ -68,7 +68,7 @@ class Redactor:
 
     def learn(self, secret: str) -> None:
         """Remove a secret from all later texts. Each word of a value such as `Bearer abc…` is a separate secret."""
-        self._known.update(word for word in secret.split() if len(word) >= SHORTEST)
+        self._known.update(word for word in secret.split() if len(word) >= MIN_SECRET_CHARS)
 
     def query(self, query: str) -> str:
         """Return an address, or only its query, without secrets."""
@@ -97,15 +97,17 @@ class Redactor:
 
     def _value(self, keys: list[str], value: str) -> str:
         """Redact the inside of a JSON string, given the keys that lead to it."""
-        above, name = set(keys[:-1]), keys[-1].lower()
-        placed = _in_headers(keys) or ("environment" in above and bool(above & {"env", "transform"}))
-        named = name in _NAMES and not above & _CONVERSATION
-        if named or (placed and any(_CREDENTIAL.search(key) for key in keys[-2:])):
+        ancestors, name = set(keys[:-1]), keys[-1].lower()
+        in_headers_or_environment = _in_headers(keys) or (
+            "environment" in ancestors and bool(ancestors & {"env", "transform"})
+        )
+        has_secret_name = name in _SECRET_NAMES and not ancestors & _CONVERSATION_KEYS
+        if has_secret_name or (in_headers_or_environment and any(_CREDENTIAL.search(key) for key in keys[-2:])):
             self.learn(_unescaped(value))
-        if named or placed:
+        if has_secret_name or in_headers_or_environment:
             return REDACTED
-        called = (len(keys) <= 2 or above & _CALLED) and not above & _CONVERSATION
-        if called and not _ADDRESSES.isdisjoint(keys[-2:]):
+        is_request_target = (len(keys) <= 2 or ancestors & _REQUEST_TARGETS) and not ancestors & _CONVERSATION_KEYS
+        if is_request_target and not _ADDRESS_KEYS.isdisjoint(keys[-2:]):
             return self.query(_USER.sub(REDACTED, value))
         return value
 

@@ -121,10 +121,10 @@ def find_places(name: str, count: int) -> list[Place]:
     If there are none and `name` has at least 3 letters, cities whose names begin with it are returned. Case and accents
     do not matter. As in the real service, only names are compared: "Paris, Texas" finds nothing.
     """
-    wanted = _plain(name)
+    wanted = _normalized_name(name)
     if len(wanted) < 2:
         return []
-    names = {place: {_plain(place.name), _plain(place.also)} for place in PLACES}
+    names = {place: {_normalized_name(place.name), _normalized_name(place.also)} for place in PLACES}
     found = [place for place in PLACES if wanted in names[place]]
     if not found and len(wanted) >= 3:
         found = [place for place in PLACES if any(known.startswith(wanted) for known in names[place])]
@@ -136,7 +136,7 @@ def nearest(latitude: float, longitude: float) -> tuple[Place, float]:
     return min(((place, _distance(place, latitude, longitude)) for place in PLACES), key=lambda pair: pair[1])
 
 
-def _plain(text: str) -> str:
+def _normalized_name(text: str) -> str:
     split = unicodedata.normalize("NFKD", text.strip().casefold().replace("ø", "o"))
     return "".join(character for character in split if not unicodedata.combining(character))
 

@@ -21,11 +21,11 @@ if TYPE_CHECKING:
 
 _DRAWING = threading.Lock()
 """One drawing at a time: matplotlib shares its fonts between figures, and they are not thread-safe."""
-INK, SOFT, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
-LINES = ("#1a4f8b", "#c2571a", "#3f7d4e")
-MOST_NAMES, LONGEST_NAME = 12, 24
+INK, MUTED, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
+LINE_COLOURS = ("#1a4f8b", "#c2571a", "#3f7d4e")
+MAX_TICK_NAMES, MAX_NAME_CHARS = 12, 24
 """Maximum number of names on the axis of a line chart, and of characters of a name."""
-LONG_SIDES = {"512": 512, "0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
+LONG_SIDE_PIXELS = {"512": 512, "0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 """Pixels of a picture's longer side, by `image_size`."""
 FONTS = (
     "DejaVu Sans",
@@ -41,7 +41,7 @@ FONTS = (
 class Chart:
     """A chart of numbers. Each name has one number in each entry of `values`; None leaves a gap.
 
-    The chart has lines if `places`, the positions of the names on the axis, is not empty; else it has bars.
+    The chart has lines if `positions`, the positions of the names on the axis, is not empty; else it has bars.
     """
 
     title: str
@@ -49,7 +49,7 @@ class Chart:
     label: str
     unit: str
     names: tuple[str, ...]
-    places: tuple[float, ...]
+    positions: tuple[float, ...]
     values: dict[str, tuple[float | None, ...]]
 
 
@@ -58,18 +58,20 @@ def draw_chart(chart: Chart) -> bytes:
 
     def draw(figure: Figure) -> None:
         axes = figure.add_axes((0.1, 0.2, 0.86, 0.62))
-        _draw_line(axes, chart) if chart.places else _draw_bars(axes, chart)
+        _draw_line(axes, chart) if chart.positions else _draw_bars(axes, chart)
         name = "" if len(chart.values) > 1 else next(iter(chart.values))
-        axes.set_ylabel(_plain(clip(f"{name}{_axis_unit(chart)}", 60)))
-        axes.set_xlabel(_plain(clip(chart.label, 60)))
+        axes.set_ylabel(_escape_mathtext(clip(f"{name}{_axis_unit(chart)}", 60)))
+        axes.set_xlabel(_escape_mathtext(clip(chart.label, 60)))
         axes.spines[["top", "right"]].set_visible(False)
         axes.grid(axis="y", color="#dedad2", linewidth=0.8)
         axes.set_axisbelow(True)
-        axes.tick_params(colors=SOFT, labelcolor=INK)
+        axes.tick_params(colors=MUTED, labelcolor=INK)
         if len(chart.values) > 1:
             axes.legend(frameon=False, fontsize=9)
-        figure.text(0.04, 0.93, _plain(clip(chart.title, 90)), fontsize=13, weight="bold", color=INK, va="center")
-        figure.text(0.04, 0.875, _plain(clip(chart.source, 120)), fontsize=9, color=SOFT, va="center")
+        figure.text(
+            0.04, 0.93, _escape_mathtext(clip(chart.title, 90)), fontsize=13, weight="bold", color=INK, va="center"
+        )
+        figure.text(0.04, 0.875, _escape_mathtext(clip(chart.source, 120)), fontsize=9, color=MUTED, va="center")
 
     return _png(draw, 9.0, 5.4, 160)
 
@@ -82,7 +84,7 @@ def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -
     """
     ratio = re.fullmatch(r"(\d{1,2}):(\d{1,2})", aspect_ratio)
     wide, high = (int(ratio[1]) or 1, int(ratio[2]) or 1) if ratio else (1, 1)
-    side = LONG_SIDES.get(image_size.upper(), 1024)
+    side = LONG_SIDE_PIXELS.get(image_size.upper(), 1024)
     scale = 8.0 / max(wide, high)
     return _png(lambda figure: _draw_scene(figure, prompt), wide * scale, high * scale, side / 8)
 
@@ -143,8 +145,8 @@ def _draw_scene(figure: Figure, prompt: str) -> None:
     from matplotlib.patches import Rectangle
 
     width, height = figure.get_size_inches()
-    chance = random.Random(hashlib.sha256(prompt.encode(errors="replace")).digest())
-    ground, *palette = chance.choice(_PALETTES)
+    rng = random.Random(hashlib.sha256(prompt.encode(errors="replace")).digest())
+    ground, *palette = rng.choice(_PALETTES)
     wanted = _shapes_in(prompt)
     used = {shapes.colour for shapes in wanted}
     named = [word for word in words(prompt[:2_000]) if word in _COLOURS and word not in used]
@@ -155,50 +157,50 @@ def _draw_scene(figure: Figure, prompt: str) -> None:
     axes.add_patch(Rectangle((0, 0), width, height, color=ground))
     if not wanted:
         kinds = ("circle", "triangle", "square", "ring", "wave", "hexagon")
-        wanted = [_Shapes(1, "", chance.choice(kinds)) for _ in range(chance.randint(7, 12))]
+        wanted = [_Shapes(1, "", rng.choice(kinds)) for _ in range(rng.randint(7, 12))]
     things = [(shapes.shape, shapes.colour) for shapes in wanted for _ in range(min(shapes.many, 20))]
-    room = min(width, height) / (1.6 * math.sqrt(len(things)) + 0.6)
+    radius = min(width, height) / (1.6 * math.sqrt(len(things)) + 0.6)
     columns = max(1, round(math.sqrt(len(things) * width / height)))
     rows = -(-len(things) // columns)
     for number, (shape, colour) in enumerate(things):
         row, column = divmod(number, columns)
         in_row = min(columns, len(things) - row * columns)
-        x = (column + 0.5 + chance.uniform(-0.14, 0.14)) * width / in_row
-        y = height - (row + 0.5 + chance.uniform(-0.14, 0.14)) * (height - 0.5) / rows
-        size = room * chance.uniform(0.55, 0.85)
-        _draw_shape(axes, shape, x, y, size, _COLOURS.get(colour) or chance.choice(palette), chance)
+        x = (column + 0.5 + rng.uniform(-0.14, 0.14)) * width / in_row
+        y = height - (row + 0.5 + rng.uniform(-0.14, 0.14)) * (height - 0.5) / rows
+        size = radius * rng.uniform(0.55, 0.85)
+        _draw_shape(axes, shape, x, y, size, _COLOURS.get(colour) or rng.choice(palette), rng)
     axes.add_patch(Rectangle((0, 0), width, 0.42, color=PAPER, alpha=0.92))
     small = min(9.0, 0.95 * width)
     fits = int(width * 72 / (0.62 * small)) - 40
-    said = f"“{clip(prompt, max(12, fits))}” · drawn by the emulator, not by a model"
-    axes.text(0.14, 0.21, _plain(said), fontsize=small, color=INK, va="center")
+    caption = f"“{clip(prompt, max(12, fits))}” · drawn by the emulator, not by a model"
+    axes.text(0.14, 0.21, _escape_mathtext(caption), fontsize=small, color=INK, va="center")
 
 
-def _draw_shape(axes: Axes, shape: str, x: float, y: float, size: float, colour: str, chance: random.Random) -> None:
+def _draw_shape(axes: Axes, shape: str, x: float, y: float, size: float, colour: str, rng: random.Random) -> None:
     from matplotlib.patches import Circle, Polygon, RegularPolygon, Wedge
 
-    look: dict[str, Any] = {"color": colour, "alpha": 0.9, "linewidth": 0}
+    style: dict[str, Any] = {"color": colour, "alpha": 0.9, "linewidth": 0}
     if shape in _SIDES:
         turn = math.pi / 4 if shape == "square" else 0.0
-        axes.add_patch(RegularPolygon((x, y), _SIDES[shape], radius=size, orientation=turn, **look))
+        axes.add_patch(RegularPolygon((x, y), _SIDES[shape], radius=size, orientation=turn, **style))
     elif shape == "star":
         corners = [(size * (1 if k % 2 == 0 else 0.42), math.pi / 2 + k * math.pi / 5) for k in range(10)]
-        axes.add_patch(Polygon([(x + r * math.cos(a), y + r * math.sin(a)) for r, a in corners], **look))
+        axes.add_patch(Polygon([(x + r * math.cos(a), y + r * math.sin(a)) for r, a in corners], **style))
     elif shape == "ring":
-        axes.add_patch(Wedge((x, y), size, 0, 360, width=0.25 * size, **look))
+        axes.add_patch(Wedge((x, y), size, 0, 360, width=0.25 * size, **style))
     elif shape == "moon":
         outer = [(math.cos(math.radians(a)), math.sin(math.radians(a))) for a in range(60, 301, 5)]
         inner = [
             (0.7 + 0.889 * math.cos(math.radians(a)), 0.889 * math.sin(math.radians(a))) for a in range(257, 102, -5)
         ]
-        axes.add_patch(Polygon([(x + size * dx, y + size * dy) for dx, dy in outer + inner], **look))
+        axes.add_patch(Polygon([(x + size * dx, y + size * dy) for dx, dy in outer + inner], **style))
     elif shape == "wave":
         steps = [x - 1.6 * size + 3.2 * size * k / 60 for k in range(61)]
-        start = chance.uniform(0, math.tau)
+        start = rng.uniform(0, math.tau)
         heights = [y + 0.25 * size * math.sin(start + math.tau * k / 20) for k in range(61)]
         axes.plot(steps, heights, color=colour, linewidth=10 * size, alpha=0.9, solid_capstyle="round")
     else:
-        axes.add_patch(Circle((x, y), size * (0.7 if shape == "sun" else 1), **look))
+        axes.add_patch(Circle((x, y), size * (0.7 if shape == "sun" else 1), **style))
         for k in range(12 if shape == "sun" else 0):
             cos, sin = math.cos(k * math.tau / 12), math.sin(k * math.tau / 12)
             ends = [x + 0.82 * size * cos, x + 1.1 * size * cos], [y + 0.82 * size * sin, y + 1.1 * size * sin]
@@ -211,24 +213,37 @@ def _draw_bars(axes: Axes, chart: Chart) -> None:
     for number, (name, values) in enumerate(chart.values.items()):
         shift = (number - (count - 1) / 2) * thick
         heights = [math.nan if value is None else value for value in values]
-        axes.bar([at + shift for at in range(len(values))], heights, thick, color=LINES[number], label=_plain(name))
+        axes.bar(
+            [at + shift for at in range(len(values))],
+            heights,
+            thick,
+            color=LINE_COLOURS[number],
+            label=_escape_mathtext(name),
+        )
     _name_ticks(axes, list(map(float, range(len(chart.names)))), chart.names)
-    axes.axhline(0, color=SOFT, linewidth=0.8)
+    axes.axhline(0, color=MUTED, linewidth=0.8)
 
 
 def _draw_line(axes: Axes, chart: Chart) -> None:
     for number, (name, values) in enumerate(chart.values.items()):
         heights = [math.nan if value is None else value for value in values]
         marker = "o" if len(values) <= 40 else ""
-        axes.plot(list(chart.places), heights, marker=marker, markersize=4, color=LINES[number], label=_plain(name))
-    every = -(-len(chart.names) // MOST_NAMES)
-    _name_ticks(axes, list(chart.places[::every]), chart.names[::every])
+        axes.plot(
+            list(chart.positions),
+            heights,
+            marker=marker,
+            markersize=4,
+            color=LINE_COLOURS[number],
+            label=_escape_mathtext(name),
+        )
+    every = -(-len(chart.names) // MAX_TICK_NAMES)
+    _name_ticks(axes, list(chart.positions[::every]), chart.names[::every])
 
 
-def _name_ticks(axes: Axes, places: list[float], names: tuple[str, ...]) -> None:
-    shown = [_plain(clip(name, LONGEST_NAME)) for name in names]
+def _name_ticks(axes: Axes, positions: list[float], names: tuple[str, ...]) -> None:
+    shown = [_escape_mathtext(clip(name, MAX_NAME_CHARS)) for name in names]
     slanted = sum(map(len, shown)) > 80
-    axes.set_xticks(places, shown, rotation=35 if slanted else 0, ha="right" if slanted else "center", fontsize=9)
+    axes.set_xticks(positions, shown, rotation=35 if slanted else 0, ha="right" if slanted else "center", fontsize=9)
 
 
 def _axis_unit(chart: Chart) -> str:
@@ -238,7 +253,7 @@ def _axis_unit(chart: Chart) -> str:
     return f" ({chart.unit})" if len(chart.values) == 1 else chart.unit
 
 
-def _plain(text: str) -> str:
+def _escape_mathtext(text: str) -> str:
     """The text with `$` escaped, because matplotlib would read it as the start of a formula."""
     return text.encode(errors="replace").decode().replace("$", r"\$")
 

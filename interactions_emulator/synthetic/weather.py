@@ -18,12 +18,19 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from interactions_emulator.synthetic.cities import PLACES, Place, find_places, nearest
-from interactions_emulator.synthetic.climate import Moment, Spot, day_sky, moment, sun, weather_code
+from interactions_emulator.synthetic.climate import (
+    Conditions,
+    Location,
+    conditions_at,
+    day_weather,
+    sunrise_and_sunset,
+    weather_code,
+)
 
 Answer = dict[str, Any]
 
-MARK = {"synthetic": True, "source": "interactions-emulator"}
-HOURLY = (*Moment.__dataclass_fields__,)
+SYNTHETIC_MARK = {"synthetic": True, "source": "interactions-emulator"}
+HOURLY = (*Conditions.__dataclass_fields__,)
 CURRENT = tuple(name for name in HOURLY if name != "precipitation_probability")
 DAILY = (
     "weather_code",
@@ -38,7 +45,7 @@ DAILY = (
 _TEMPERATURE = {"celsius": ("°C", 1.0, 0.0), "fahrenheit": ("°F", 1.8, 32.0)}
 _WIND = {"kmh": ("km/h", 1.0), "ms": ("m/s", 1 / 3.6), "mph": ("mp/h", 0.621371), "kn": ("kn", 0.539957)}
 _PRECIPITATION = {"mm": ("mm", 1.0), "inch": ("inch", 1 / 25.4)}
-_NEAR = 3.0
+_NEAR_DEGREES = 3.0
 """Degrees of a great circle: a point closer than this to a city gets the city's time zone and height."""
 
 
@@ -66,47 +73,47 @@ def search(query: Mapping[str, str]) -> Answer:
     count = _number(query, "count", 10, 1, 100)
     places = find_places(query["name"], int(count))
     found = {"results": [_result(place) for place in places]} if places else {}
-    return found | {"generationtime_ms": 0.1} | MARK
+    return found | {"generationtime_ms": 0.1} | SYNTHETIC_MARK
 
 
 def forecast(query: Mapping[str, str], now: float) -> Answer:
     """Answer a forecast query at the time `now`, in seconds since 1970. Raises `BadQuery` with the reason."""
-    spot, zone_name = _spot(query)
+    location, zone_name = _location(query)
     days = int(_number(query, "forecast_days", 7, 0, 16))
     convert, units = _units(query)
-    today = datetime.fromtimestamp(now, spot.zone)
+    today = datetime.fromtimestamp(now, location.zone)
     answer: Answer = {
-        "latitude": spot.latitude,
-        "longitude": spot.longitude,
+        "latitude": location.latitude,
+        "longitude": location.longitude,
         "generationtime_ms": 0.1,
         "utc_offset_seconds": int((today.utcoffset() or timedelta()).total_seconds()),
         "timezone": zone_name,
         "timezone_abbreviation": today.tzname(),
-        "elevation": spot.elevation,
+        "elevation": location.elevation,
     }
     if names := _names(query, "current", CURRENT):
         when = today.replace(minute=today.minute // 15 * 15, second=0, microsecond=0)
-        values = asdict(moment(spot, when))
+        values = asdict(conditions_at(location, when))
         values["precipitation"] /= 4
         answer["current_units"] = {"time": "iso8601", "interval": "seconds"} | {n: units[n] for n in names}
-        answer["current"] = {"time": _minute(when), "interval": 900} | {
+        answer["current"] = {"time": _to_minute(when), "interval": 900} | {
             name: convert(name, values[name]) for name in names
         }
     if names := _names(query, "hourly", HOURLY):
-        whens = [when for day in range(days) for when in _hours(spot, today.date() + timedelta(days=day))]
-        moments = [asdict(moment(spot, when)) for when in whens]
+        whens = [when for day in range(days) for when in _hours(location, today.date() + timedelta(days=day))]
+        moments = [asdict(conditions_at(location, when)) for when in whens]
         answer["hourly_units"] = {"time": "iso8601"} | {name: units[name] for name in names}
-        answer["hourly"] = {"time": [_minute(when) for when in whens]} | {
+        answer["hourly"] = {"time": [_to_minute(when) for when in whens]} | {
             name: [convert(name, values[name]) for values in moments] for name in names
         }
     if names := _names(query, "daily", DAILY):
         dates = [today.date() + timedelta(days=day) for day in range(days)]
-        summaries = [_day(spot, day) for day in dates]
+        summaries = [_day(location, day) for day in dates]
         answer["daily_units"] = {"time": "iso8601"} | {name: units[name] for name in names}
         answer["daily"] = {"time": [day.isoformat() for day in dates]} | {
             name: [convert(name, summary[name]) for summary in summaries] for name in names
         }
-    return answer | MARK
+    return answer | SYNTHETIC_MARK
 
 
 def _answer(ask: Callable[[], Answer]) -> Response:
@@ -122,46 +129,46 @@ def _result(place: Place) -> Answer:
     return {"id": 900_000_000 + PLACES.index(place)} | named
 
 
-def _spot(query: Mapping[str, str]) -> tuple[Spot, str]:
+def _location(query: Mapping[str, str]) -> tuple[Location, str]:
     latitude = _number(query, "latitude", None, -90, 90)
     longitude = _number(query, "longitude", None, -180, 180)
     place, distance = nearest(latitude, longitude)
-    near = distance < _NEAR
+    near = distance < _NEAR_DEGREES
     name = query.get("timezone", "GMT")
     if name == "auto" and not near:
         hours = round(longitude / 15)
         zone = timezone(timedelta(hours=hours))
-        return Spot(latitude, longitude, 0.0, zone), f"Etc/GMT{-hours:+d}" if hours else "GMT"
+        return Location(latitude, longitude, 0.0, zone), f"Etc/GMT{-hours:+d}" if hours else "GMT"
     if name == "auto":
         name = place.timezone
     elevation = float(place.elevation) if near else 0.0
     if name in ("GMT", "UTC"):
-        return Spot(latitude, longitude, elevation, UTC), name
+        return Location(latitude, longitude, elevation, UTC), name
     try:
-        return Spot(latitude, longitude, elevation, ZoneInfo(name)), name
+        return Location(latitude, longitude, elevation, ZoneInfo(name)), name
     except (ZoneInfoNotFoundError, ValueError, OSError) as error:
         raise BadQuery(f"Invalid timezone '{name}'.") from error
 
 
-def _day(spot: Spot, day: date) -> Answer:
-    moments = [moment(spot, when) for when in _hours(spot, day)]
+def _day(location: Location, day: date) -> Answer:
+    moments = [conditions_at(location, when) for when in _hours(location, day)]
     temperatures = [at.temperature_2m for at in moments]
-    sky = day_sky(spot, day)
-    sunrise, sunset = sun(spot, day)
+    weather = day_weather(location, day)
+    sunrise, sunset = sunrise_and_sunset(location, day)
     return {
-        "weather_code": weather_code(sky, sum(temperatures) / 24, sky.rain > 0),
+        "weather_code": weather_code(weather, sum(temperatures) / 24, weather.rain_mm > 0),
         "temperature_2m_max": max(temperatures),
         "temperature_2m_min": min(temperatures),
-        "precipitation_sum": sky.rain,
-        "precipitation_probability_max": sky.chance,
+        "precipitation_sum": weather.rain_mm,
+        "precipitation_probability_max": weather.rain_probability,
         "wind_speed_10m_max": max(at.wind_speed_10m for at in moments),
-        "sunrise": _minute(sunrise),
-        "sunset": _minute(sunset),
+        "sunrise": _to_minute(sunrise),
+        "sunset": _to_minute(sunset),
     }
 
 
-def _hours(spot: Spot, day: date) -> list[datetime]:
-    return [datetime(day.year, day.month, day.day, hour, tzinfo=spot.zone) for hour in range(24)]
+def _hours(location: Location, day: date) -> list[datetime]:
+    return [datetime(day.year, day.month, day.day, hour, tzinfo=location.zone) for hour in range(24)]
 
 
 def _units(query: Mapping[str, str]) -> tuple[Callable[[str, Any], Any], dict[str, str]]:
@@ -219,5 +226,5 @@ def _number(query: Mapping[str, str], key: str, default: float | None, low: floa
     return value
 
 
-def _minute(when: datetime) -> str:
+def _to_minute(when: datetime) -> str:
     return when.strftime("%Y-%m-%dT%H:%M")

@@ -26,13 +26,13 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.state_store import Journal
-from interactions_emulator.webhooks.registry import EVENTS, Webhooks
+from interactions_emulator.webhooks.registry import EVENT_TYPES, Webhooks
 
-WAITS = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
+RETRY_DELAYS_S = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
 """Virtual seconds before each further attempt."""
 DELIVERY_TIMEOUT_S = 10.0
 """Real seconds until an attempt times out."""
-MOST = 10_000
+MAX_ATTEMPTS_LOGGED = 10_000
 """Maximum number of attempts kept for `/_emulator/deliveries`."""
 
 
@@ -52,7 +52,7 @@ class Deliveries:
     """Sends messages and logs each attempt."""
 
     def __init__(self, journal: Journal, clock: Clock, webhooks: Webhooks) -> None:
-        self.attempts: deque[dict[str, Any]] = deque(maxlen=MOST)
+        self.attempts: deque[dict[str, Any]] = deque(maxlen=MAX_ATTEMPTS_LOGGED)
         """Oldest first: {time, id, uri, type, attempt, status}; status None: no answer."""
         self._journal = journal
         self._clock = clock
@@ -69,11 +69,11 @@ class Deliveries:
             task.cancel()
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def tell(self, interaction: Interaction) -> None:
+    def deliver(self, interaction: Interaction) -> None:
         """Send a message about an ended interaction to the request's own addresses or the subscribed webhooks."""
-        config = interaction.head.get("webhook_config") or {}
+        config = interaction.echoed.get("webhook_config") or {}
         event = f"interaction.{interaction.status}"
-        if event not in EVENTS:
+        if event not in EVENT_TYPES:
             return
         data, metadata = {"id": interaction.id}, config.get("user_metadata")
         for uri in config.get("uris") or ():
@@ -102,19 +102,19 @@ class Deliveries:
 
     def _begin(self, delivery: Delivery) -> None:
         self._journal.write(("delivery", delivery.id, delivery))
-        task = asyncio.create_task(self._deliver(delivery))
+        task = asyncio.create_task(self._deliver_with_retries(delivery))
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
 
-    async def _deliver(self, delivery: Delivery) -> None:
+    async def _deliver_with_retries(self, delivery: Delivery) -> None:
         while True:
             if not isinf(self._clock.speed):  # else retry at once: waiting would advance all runs by a day
                 await self._clock.until(delivery.due)
             status = await self._attempt(delivery)
             arrived = status is not None and 200 <= status < 300
-            if arrived or delivery.attempt > len(WAITS):
+            if arrived or delivery.attempt > len(RETRY_DELAYS_S):
                 break
-            delivery.due += WAITS[delivery.attempt - 1]
+            delivery.due += RETRY_DELAYS_S[delivery.attempt - 1]
             delivery.attempt += 1
             self._journal.write(("delivery", delivery.id, delivery))
         self._journal.write(("delivery", delivery.id, None))

@@ -20,7 +20,7 @@ from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.errors import Refused
 
-EVENTS = (
+EVENT_TYPES = (
     "interaction.completed",
     "interaction.failed",
     "interaction.requires_action",
@@ -32,7 +32,7 @@ EVENTS = (
 """Events that the API accepts in a subscription. This server sends only the first three."""
 STATES = ("enabled", "disabled", "disabled_due_to_failed_deliveries")
 REVOCATIONS = ("revoke_previous_secrets_after_h24", "revoke_previous_secrets_immediately")
-DAY = 86_400.0
+DAY_S = 86_400.0
 Secret = tuple[str, float | None]
 """A secret and when it expires, in virtual seconds since 1970; None: never."""
 
@@ -74,7 +74,7 @@ class Webhooks:
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
         now = self._clock.now()
         webhook = Webhook(f"wh_emu_{secrets.token_hex(8)}", "", [], now, now)
-        self._set(webhook, {"uri": None, "subscribed_events": None} | body)
+        self._update_fields(webhook, {"uri": None, "subscribed_events": None} | body)
         secret = self._add_secret(webhook, [])
         return webhook.resource() | {"new_signing_secret": secret}
 
@@ -88,8 +88,8 @@ class Webhooks:
 
     def update(self, webhook_id: str, body: dict[str, Any]) -> dict[str, Any]:
         webhook = self.find(webhook_id)
-        self._set(webhook, body)
-        self._keep(webhook)
+        self._update_fields(webhook, body)
+        self._save(webhook)
         return webhook.resource()
 
     def delete(self, webhook_id: str) -> dict[str, Any]:
@@ -103,7 +103,7 @@ class Webhooks:
         behavior = body.get("revocation_behavior", REVOCATIONS[0])
         if behavior not in REVOCATIONS:
             raise Refused(400, f"revocation_behavior is one of {', '.join(REVOCATIONS)}, not {behavior!r}")
-        end = self._clock.now() + DAY
+        end = self._clock.now() + DAY_S
         old: list[Secret] = [(secret, until or end) for secret, until in webhook.secrets]
         return {"secret": self._add_secret(webhook, old if behavior == REVOCATIONS[0] else [])}
 
@@ -111,7 +111,7 @@ class Webhooks:
         """Disable a webhook whose delivery failed."""
         if webhook_id in self._all:
             self._all[webhook_id].state = STATES[2]
-            self._keep(self._all[webhook_id])
+            self._save(self._all[webhook_id])
 
     def subscribers(self, event: str) -> list[Webhook]:
         """Return the enabled webhooks that subscribe to an event."""
@@ -138,7 +138,7 @@ class Webhooks:
             )
         return str(uri)
 
-    def _set(self, webhook: Webhook, body: dict[str, Any]) -> None:
+    def _update_fields(self, webhook: Webhook, body: dict[str, Any]) -> None:
         """Change the fields that a body has. If one of them is invalid, change nothing."""
         name, state = body.get("name", webhook.name), body.get("state", webhook.state)
         events = body.get("subscribed_events", webhook.subscribed_events)
@@ -147,17 +147,17 @@ class Webhooks:
             raise Refused(400, f"name is a string, not {name!r}")
         if state not in STATES:
             raise Refused(400, f"state is one of {', '.join(STATES)}, not {state!r}")
-        if not isinstance(events, list) or not events or not all(event in EVENTS for event in events):
-            raise Refused(400, f"subscribed_events is a list of some of {', '.join(EVENTS)}, not {events!r}")
+        if not isinstance(events, list) or not events or not all(event in EVENT_TYPES for event in events):
+            raise Refused(400, f"subscribed_events is a list of some of {', '.join(EVENT_TYPES)}, not {events!r}")
         webhook.name, webhook.state, webhook.subscribed_events, webhook.uri = name, state, events, uri
 
     def _add_secret(self, webhook: Webhook, old: list[Secret]) -> str:
         secret = f"whsec_{base64.b64encode(secrets.token_bytes(32)).decode()}"
         webhook.secrets = [(secret, None), *old]
-        self._keep(webhook)
+        self._save(webhook)
         return secret
 
-    def _keep(self, webhook: Webhook) -> None:
+    def _save(self, webhook: Webhook) -> None:
         webhook.update_time = self._clock.now()
         self._all[webhook.id] = webhook
         self._journal.write(("webhook", webhook.id, webhook))

@@ -80,7 +80,7 @@ def test_charts_show_only_values_from_the_document(tmp_path: Path) -> None:
     (tmp_path / "plants.md").write_text(PLANTS)
     shelf = CombinedCorpus(Corpus([], None), Corpus.open(tmp_path))
     drawn = [one.chart for one in figures(shelf, shelf.search("power plants", 5), lambda text: 1.0, ())]
-    assert [(one.names, one.places, one.values, one.unit) for one in drawn] == [
+    assert [(one.names, one.positions, one.values, one.unit) for one in drawn] == [
         (("Rance", "Sihwa", "Annapolis"), (), {"Capacity (MW)": (240, 254, 20)}, ""),
         (("2019", "2020", "2021", "2022"), (2019, 2020, 2021, 2022), {"Output": (1500, 1510, None, 1530)}, "GWh"),
     ]

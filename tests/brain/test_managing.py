@@ -434,6 +434,6 @@ def test_hostile_and_very_long_messages_do_not_raise(ask: Ask, message: str) -> 
 
 
 def test_every_phrase_table_covers_four_languages() -> None:
-    for table in (*research_phrases._SEARCHED.values(), *research_phrases._WHOLE.values()):
+    for table in (*research_phrases._SEARCH_PHRASES.values(), *research_phrases._FULL_PHRASES.values()):
         languages = {line.strip().partition(":")[0] for line in table.strip().splitlines()}
         assert languages >= {"en", "de", "fr", "es"}

@@ -9,7 +9,7 @@ import pytest
 
 from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.corpus.passages import paragraphs
-from interactions_emulator.corpus.pdf import Unreadable, flowing, read_pdf
+from interactions_emulator.corpus.pdf import Unreadable, join_lines, read_pdf
 from tests.brain.conftest import pdf
 
 PAGE = """Journal of Tides 1
@@ -73,7 +73,7 @@ def test_a_bad_pdf_is_skipped_with_a_warning_and_the_good_one_is_read(
 
 @pytest.mark.parametrize("pages", [[""], ["\n\n"], ["-"], ["a-", "b"], ["1", "2", "3"], ["•"] * 9, ["\x02\f\x02"]])
 def test_pages_without_prose_give_no_paragraphs(pages: list[str]) -> None:
-    assert paragraphs(flowing(pages), "pdf") == []
+    assert paragraphs(join_lines(pages), "pdf") == []
 
 
 @pytest.mark.parametrize(
@@ -86,4 +86,4 @@ def test_pages_without_prose_give_no_paragraphs(pages: list[str]) -> None:
     ids=["digits", "lines", "hyphens"],
 )
 def test_a_very_long_page_is_read_completely(page: str, read: str) -> None:
-    assert flowing([page]) == f"\f\n{read}"
+    assert join_lines([page]) == f"\f\n{read}"

@@ -84,7 +84,7 @@ def test_a_cell_that_is_not_a_single_number_has_no_value(cell: str) -> None:
 def test_years_dates_and_numbers_form_an_axis_and_names_do_not() -> None:
     def places(*names: str) -> tuple[float, ...]:
         series = series_of(Table("", ("x", "y"), tuple((name, "1") for name in names)))
-        return series.places if series else ()
+        return series.positions if series else ()
 
     assert places("2019", "2020", "2022") == (2019, 2020, 2022)
     first, second, third = places("2024-02-28", "2024-03-01", "2024-03-02")

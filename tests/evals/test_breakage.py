@@ -17,7 +17,7 @@ import yaml
 import tools.adk.model
 from evals.result import Case
 from evals.runner import Player, load_criteria
-from evals.sets import choose, load_sets
+from evals.sets import load_sets, select_sets
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from tests.conftest import ROOT
@@ -55,7 +55,7 @@ def change(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Callable[..., Non
 
 async def play(name: str, *ids: str) -> list[Case]:
     """What comes of some cases of a set."""
-    (found,) = choose(load_sets(ROOT / "evals"), [name])
+    (found,) = select_sets(load_sets(ROOT / "evals"), [name])
     cases = [case for case in found.eval_cases if case.eval_id in ids]
     assert len(cases) == len(ids)
     player = Player(build_app(), load_criteria(ROOT / "evals" / "criteria.json"))
@@ -193,7 +193,7 @@ async def test_a_model_that_ignores_a_yes_fails_missed_yeses(use: Any) -> None:
 
 
 async def test_the_server_creates_exactly_the_approved_runs(api: Emulator) -> None:
-    (found,) = choose(load_sets(ROOT / "evals"), ["conversation"])
+    (found,) = select_sets(load_sets(ROOT / "evals"), ["conversation"])
     ids = ("deletion-yes", "a-changed-plan-needs-its-own-yes", "quote-no", "that-is-the-last-topic")
     cases = [case for case in found.eval_cases if case.eval_id in ids]
     player = Player(build_app(), load_criteria(ROOT / "evals" / "criteria.json"))

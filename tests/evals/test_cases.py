@@ -10,9 +10,9 @@ from google.adk.evaluation.eval_case import EvalCase
 
 from evals.build_sets import AGENT, CASES, HERE, CaseError, Category, Route, Turn, build, main, read_cases
 from evals.conditions import Conditions
-from evals.effects import Effect, Wanted
+from evals.effects import Effect, Expectation
 from evals.invocation_facts import facts_of
-from evals.public_datasets import OFFENSIVE, read_public
+from evals.public_datasets import OFFENSIVE_SET, read_public
 from evals.sets import load_sets
 from tests.conftest import ROOT
 from tools.yaml_files import read_yaml
@@ -89,9 +89,9 @@ def test_a_context_precedes_the_turns_of_a_case_and_is_not_scored(tmp_path: Path
     )
     (case,) = build("s", read_cases(tmp_path / "s.yaml")).eval_cases
     first, second = map(facts_of, case.conversation or ())
-    assert first.wanted == Wanted(("quote",), setup=True) and first.routes == ("researcher",)
-    assert second.wanted == Wanted(("approve",), about=("bees",)) and second.asked == "yes"
-    assert Conditions.of(EvalCase.model_validate_json(case.model_dump_json())) == Conditions(3.0, True)
+    assert first.expectation == Expectation(("quote",), setup=True) and first.routes == ("researcher",)
+    assert second.expectation == Expectation(("approve",), about=("bees",)) and second.message == "yes"
+    assert Conditions.from_case(EvalCase.model_validate_json(case.model_dump_json())) == Conditions(3.0, True)
 
 
 def test_a_turn_that_may_have_no_effect_accepts_the_desk_or_the_researcher() -> None:
@@ -159,7 +159,7 @@ def test_a_mistake_in_a_case_file_is_reported_with_its_place(tmp_path: Path, tex
 @pytest.mark.skipif(not SAMPLES.is_dir(), reason="the public samples are not here")
 def test_public_samples_are_converted_to_sets() -> None:
     sets = {each.eval_set_id: each for each in read_public(SAMPLES)}
-    assert set(sets) == {"public_routing", OFFENSIVE, "public_research", "public_longfact"}
+    assert set(sets) == {"public_routing", OFFENSIVE_SET, "public_research", "public_longfact"}
     routed = [facts_of(turn) for case in sets["public_routing"].eval_cases for turn in case.conversation or ()]
     assert {turn.route for turn in routed} == {"assistant", "moderator", "researcher", "desk"}
     assert all(turn.research == (turn.routes == ("researcher",)) for turn in routed)

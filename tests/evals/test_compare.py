@@ -6,8 +6,8 @@ from pathlib import Path
 
 import pytest
 
-from evals.compare import CONFIDENCE_LEVEL, PASSED, changed, compare
-from evals.result import Case, ResultError, Run, Said, Turn, load_run, save_run
+from evals.compare import CONFIDENCE_LEVEL, PASSED, changed_cases, compare
+from evals.result import Case, ResultError, Run, Turn, TurnOutcome, load_run, save_run
 from evals.statistics import interval
 
 
@@ -15,7 +15,9 @@ def run(passed: str, scores: list[float] | None = None, name: str = "a") -> Run:
     """A run of cases that passed ("+") or not ("-")."""
     cases = []
     for i, mark in enumerate(passed):
-        turn = Turn(user="hello", expected=Said(), actual=Said(), scores={"route": scores[i] if scores else None})
+        turn = Turn(
+            user="hello", expected=TurnOutcome(), actual=TurnOutcome(), scores={"route": scores[i] if scores else None}
+        )
         cases.append(Case(set="s", id=f"c{i:03}", passed=mark == "+", turns=[turn]))
     return Run(name=name, created="2026-01-01T00:00:00Z", backend="emulator", models={"desk": "m"}, cases=cases)
 
@@ -59,7 +61,7 @@ def test_the_same_comparison_gives_the_same_interval() -> None:
 
 
 def test_newly_failing_cases_are_listed_before_newly_passing_ones() -> None:
-    found = [(after.id, after.passed) for _, after in changed(run("+-+"), run("-++"))]
+    found = [(after.id, after.passed) for _, after in changed_cases(run("+-+"), run("-++"))]
     assert found == [("c000", False), ("c001", True)]
 
 

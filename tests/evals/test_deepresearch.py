@@ -16,7 +16,7 @@ from pathlib import Path
 
 import pytest
 
-from evals.deep_research_bench import Bench, Done, Task, TasksError, article, read_tasks, write_articles
+from evals.deep_research_bench import Bench, Task, TaskResult, TasksError, article, read_tasks, write_articles
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
 from tests.conftest import ROOT, Desk
@@ -38,11 +38,11 @@ def failing(turn: Turn) -> Iterator[TimedStep]:
     yield from research_brain(turn)
 
 
-def bench(service: Research, most: float = 100.0, name: str = "a") -> Bench:
-    return Bench(service, lambda prompt: Order(prompt, "bench", name, "deep-research-preview-04-2026"), most)
+def bench(service: Research, max_usd: float = 100.0, name: str = "a") -> Bench:
+    return Bench(service, lambda prompt: Order(prompt, "bench", name, "deep-research-preview-04-2026"), max_usd)
 
 
-async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes: object) -> list[Done]:
+async def play(desk: Desk, tasks: list[Task] = TASKS, at_once: int = 5, **wishes: object) -> list[TaskResult]:
     """Runs tasks while time passes."""
     retry = bool(wishes.pop("retry", False))
     say = wishes.pop("say", lambda task, line: None)
@@ -98,12 +98,12 @@ async def test_another_name_starts_another_run(desk: Desk) -> None:
 
 
 async def test_no_more_tasks_run_at_once_than_allowed(desk: Desk) -> None:
-    running, most = 0, 0
+    running, peak = 0, 0
 
     def say(task: Task, line: str) -> None:
-        nonlocal running, most
+        nonlocal running, peak
         running += line.endswith("begins")
-        most = max(most, running)
+        peak = max(peak, running)
 
     async def pass_time() -> None:
         while True:
@@ -114,35 +114,35 @@ async def test_no_more_tasks_run_at_once_than_allowed(desk: Desk) -> None:
     async for _ in bench(desk.service()).run(TASKS, 2, say):
         running -= 1
     passing.cancel()
-    assert most == 2
+    assert peak == 2
     assert desk.creates == len(TASKS)
 
 
 async def test_the_cost_limit_is_never_exceeded_even_across_repeated_runs(desk: Desk) -> None:
     price = 3.0  # of one, at most
-    done = await play(desk, most=2 * price + 1)
+    done = await play(desk, max_usd=2 * price + 1)
     assert sum(each.report is not None for each in done) == desk.creates == 2
     assert sum(each.job is None for each in done) == 3
-    assert await bench(desk.service()).outlook(TASKS) == (2 * price, 3 * price)
-    await play(desk, most=2 * price + 1)
+    assert await bench(desk.service()).estimate(TASKS) == (2 * price, 3 * price)
+    await play(desk, max_usd=2 * price + 1)
     assert desk.creates == 2
-    await play(desk, most=5 * price)
+    await play(desk, max_usd=5 * price)
     assert desk.creates == 5
 
 
 async def test_all_tasks_of_one_run_name_share_the_cost_limit(desk: Desk) -> None:
-    await play(desk, TASKS[:2], most=6)
-    done = await play(desk, TASKS[2:], most=6)
+    await play(desk, TASKS[:2], max_usd=6)
+    done = await play(desk, TASKS[2:], max_usd=6)
     assert [each.job for each in done] == [None] * 3
     assert desk.creates == 2
 
 
 async def test_a_refused_task_costs_nothing_and_is_started_by_the_next_run(desk: Desk) -> None:
     desk.api.faults({"on": "create", "status": 403})
-    [refused] = await play(desk, TASKS[:1], most=3)
+    [refused] = await play(desk, TASKS[:1], max_usd=3)
     assert refused.job and refused.job.state is State.FAILED
-    assert await bench(desk.service()).outlook(TASKS[:1]) == (0, 3)
-    [done] = await play(desk, TASKS[:1], most=3)
+    assert await bench(desk.service()).estimate(TASKS[:1]) == (0, 3)
+    [done] = await play(desk, TASKS[:1], max_usd=3)
     assert done.report and desk.creates == 1
 
 
@@ -152,7 +152,7 @@ async def test_a_task_with_an_unknown_start_is_paid_for_again_only_on_request(de
     assert unknown.job and unknown.job.state is State.START_UNKNOWN
     await play(desk, TASKS[:1])
     assert desk.creates == 1
-    assert await bench(desk.service()).outlook(TASKS[:1], retry=True) == (3, 3)  # the first may have to be paid, too
+    assert await bench(desk.service()).estimate(TASKS[:1], retry=True) == (3, 3)  # the first may have to be paid, too
     [done] = await play(desk, TASKS[:1], retry=True)
     assert done.report and desk.creates == 2
 
@@ -164,8 +164,8 @@ async def test_an_unreadable_task_does_not_stop_the_others(desk: Desk) -> None:
         {"on": "get", "status": 403},
     )
     one, other = await play(desk, TASKS[:2], at_once=1)
-    assert one.job and one.job.id in one.trouble and "cannot be read" in one.trouble
-    assert other.report and not other.trouble
+    assert one.job and one.job.id in one.error and "cannot be read" in one.error
+    assert other.report and not other.error
     desk.api.faults()
     assert all(each.report for each in await play(desk, TASKS[:2]))
     assert desk.creates == 2
@@ -200,11 +200,11 @@ class TestPaidFor:
     async def test_a_paid_report_is_kept_when_a_later_run_brings_none(self, desk: Desk) -> None:
         [half] = await play(desk, TASKS[:1])
         assert half.report and half.report.title == "Half"
-        for most, state in ((3.0, None), (6.0, State.FAILED)):
-            [done] = await play(desk, TASKS[:1], retry=True, most=most)
+        for max_usd, state in ((3.0, None), (6.0, State.FAILED)):
+            [done] = await play(desk, TASKS[:1], retry=True, max_usd=max_usd)
             assert (done.job.state if done.job else None, done.report) == (state, half.report)
         [empty] = await play(desk, TASKS[:1], retry=True)
-        assert empty.report == half.report and "without a text" in empty.trouble
+        assert empty.report == half.report and "without a text" in empty.error
         assert desk.creates == 3
 
 

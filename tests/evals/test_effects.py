@@ -10,7 +10,7 @@ import pytest
 from google.adk.evaluation.evaluation_generator import EvaluationGenerator
 
 from evals import effects
-from evals.effects import TOOLS, Wanted, acts_of
+from evals.effects import RESEARCHER_TOOLS, Expectation, tool_effects
 from evals.invocation_facts import Facts, facts_of
 from interactions_emulator import Emulator
 from tests.evals.turns import did, ordered, refused, turn, wants
@@ -104,7 +104,7 @@ async def test_a_plan_its_change_and_its_run_each_count_one_create(conversation:
 
 async def test_a_refused_approval_has_no_effect(conversation: Conversation) -> None:
     unknown = await conversation.say("yes", ("approve", {"job_id": "job_nothere1"}), "There is no such run.")
-    assert (unknown.effects, unknown.acts) == (("none",), ())
+    assert (unknown.effects, unknown.tool_effects) == (("none",), ())
     await conversation.say("research the tides", ORDER)
     named = {"job_id": await conversation.id()}
     conversation.script.root[:] = [("forget_conversation", {})]
@@ -131,7 +131,7 @@ def test_an_order_refused_by_the_limits_still_counts_as_an_order() -> None:
 
 
 def test_the_text_for_an_earlier_order_matches_what_the_tool_returns() -> None:
-    assert tools._ORDERED_BEFORE.startswith(effects._OLD)
+    assert tools._ORDERED_BEFORE.startswith(effects._EARLIER_RUN)
 
 
 def test_an_order_for_an_existing_run_has_the_effect_status() -> None:
@@ -150,20 +150,20 @@ def test_forgetting_a_conversation_has_two_separate_effects() -> None:
 
 def test_a_call_without_a_known_result_has_no_effect() -> None:
     assert facts_of(turn("", ("approve", {"job_id": "job_1"}))).effects == ("none",)
-    assert acts_of([("get_weather", {}, {"temperature": 12})]) == ()
+    assert tool_effects([("get_weather", {}, {"temperature": 12})]) == ()
 
 
 def test_wanted_effects_survive_serialization() -> None:
-    wanted = Wanted(("quote", "none"), ("bees",), ("that",), ("gardens",), setup=True)
-    assert Wanted.of_arguments(wanted.as_arguments()) == wanted
+    wanted = Expectation(("quote", "none"), ("bees",), ("that",), ("gardens",), setup=True)
+    assert Expectation.from_arguments(wanted.to_arguments()) == wanted
     found = facts_of(turn("", wants("quote", "none", brief_has=("bees",))))
-    assert found.wanted == Wanted(("quote", "none"), ("bees",)) and found.tools == () and found.research
-    assert facts_of(turn("", ordered())).wanted is None
+    assert found.expectation == Expectation(("quote", "none"), ("bees",)) and found.tools == () and found.research
+    assert facts_of(turn("", ordered())).expectation is None
 
 
 def test_the_known_researcher_tools_match_its_yaml_file() -> None:
     root = load_settings().config.with_name("researcher.yaml").read_text(encoding="utf-8")
     assert {
         line.rpartition(".")[2].strip() for line in root.splitlines() if "- name: tools.researcher" in line
-    } == TOOLS
+    } == RESEARCHER_TOOLS
     assert load_research_settings(load_settings().config).ask_above_usd == 0

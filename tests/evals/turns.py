@@ -9,7 +9,7 @@ from google.adk.evaluation.eval_metrics import BaseCriterion, EvalMetric
 from google.adk.evaluation.evaluator import EvaluationResult
 from google.genai import types
 
-from evals.effects import WANTED, Effect, Wanted
+from evals.effects import EXPECTATION_CALL, Effect, Expectation
 from evals.metrics import Metric
 
 Call = tuple[str, dict[str, Any]] | tuple[str, dict[str, Any], dict[str, Any]]
@@ -35,7 +35,7 @@ def turn(answer: str = "", *calls: Call, asked: str = "Hello") -> Invocation:
 
 def wants(*effects: Effect, **more: Any) -> Call:
     """What an expected turn should do."""
-    return WANTED, Wanted(effects, **more).as_arguments()
+    return EXPECTATION_CALL, Expectation(effects, **more).to_arguments()
 
 
 def did(tool: str, state: str = "", title: str = "Bees", /, **arguments: Any) -> Call:

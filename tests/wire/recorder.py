@@ -18,7 +18,7 @@ from interactions_emulator.engine.request_log import Log
 from interactions_emulator.http import protocol
 from interactions_emulator.http.protocol import App
 from interactions_emulator.http.responses import Replayed
-from interactions_emulator.http.serving import bind, host
+from interactions_emulator.http.serving import bind, serve_app
 from interactions_emulator.recording.recorder import serve
 from interactions_emulator.recording.replay import Exchange, Replay, exchanges
 
@@ -67,14 +67,14 @@ def recorder(file: Path, upstream: str) -> Any:
 
 def application(app: App) -> Any:
     """Any application, as an upstream."""
-    return running(lambda listener, ready: host(app, Log(), 2**30, listener, asyncio.Event(), ready))
+    return running(lambda listener, ready: serve_app(app, Log(), 2**30, listener, asyncio.Event(), ready))
 
 
 def replayed(file: Path) -> Any:
     """A server that has nothing but the recorded answers."""
     replay = Replay(read(file))
 
-    def app(asked: protocol.Exchange) -> protocol.Todo:
+    def app(asked: protocol.Exchange) -> protocol.Remainder:
         key = asked.headers.get(b"x-goog-api-key", b"").decode()
         answer = replay.answer(asked.method, asked.path, asked.query.decode(), asked.body, [key])
         assert answer, f"nothing recorded for {asked.method} {asked.path}"

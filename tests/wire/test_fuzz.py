@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
-from interactions_emulator.engine.steps import CONTENT, STEPS
-from interactions_emulator.http.requests import TOOLS
+from interactions_emulator.engine.steps import CONTENT_TYPES, STEP_FIELDS
+from interactions_emulator.http.requests import TOOL_TYPES
 from tests.wire.brains import brain
 from tests.wire.conftest import AGENT, KEY, MODEL
 
@@ -35,10 +35,10 @@ def objects(kinds: Any, *fields: str) -> st.SearchStrategy[Any]:
     )
 
 
-contents = objects(CONTENT, "text", "data", "uri", "mime_type", "annotations")
-steps = objects(STEPS, "content", "summary", "id", "call_id", "name", "arguments", "result", "is_error") | st.builds(
-    lambda step, content: step | {"content": content}, objects(STEPS), st.lists(contents, max_size=2)
-)
+contents = objects(CONTENT_TYPES, "text", "data", "uri", "mime_type", "annotations")
+steps = objects(
+    STEP_FIELDS, "content", "summary", "id", "call_id", "name", "arguments", "result", "is_error"
+) | st.builds(lambda step, content: step | {"content": content}, objects(STEP_FIELDS), st.lists(contents, max_size=2))
 FIELDS = [
     "previous_interaction_id",
     "stream",
@@ -62,7 +62,7 @@ bodies = st.fixed_dictionaries(
         "model": st.just(MODEL) | json_values,
         "agent": st.just(AGENT) | json_values,
         "input": st.text() | contents | st.lists(contents, max_size=3) | st.lists(steps, max_size=4) | json_values,
-        "tools": st.lists(objects(TOOLS, "name", "parameters", "url"), max_size=2) | json_values,
+        "tools": st.lists(objects(TOOL_TYPES, "name", "parameters", "url"), max_size=2) | json_values,
         "generation_config": st.dictionaries(SETTINGS, json_values) | json_values,
         "response_format": objects(["text", "image"], "schema", "mime_type") | json_values,
     },

@@ -12,13 +12,13 @@ from interactions_emulator import Emulator
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.api import Api
 from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.serving import Settings, make
+from interactions_emulator.http.serving import Settings, build_context
 from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import KEY, MODEL, Wire, research
 
 
 def test_an_oversized_body_is_refused_before_it_is_read(api: Emulator) -> None:
-    with Emulator(brain=brain, limits=ServerLimits(body=1_000)) as small:
+    with Emulator(brain=brain, limits=ServerLimits(max_body_bytes=1_000)) as small:
         wire = Wire(small.url)
         assert "larger than 1000 bytes" in wire.refused(
             wire.http.post("/interactions", json={"model": MODEL, "input": "x" * 2_000}), 413
@@ -27,7 +27,7 @@ def test_an_oversized_body_is_refused_before_it_is_read(api: Emulator) -> None:
 
 
 def test_no_more_streams_than_allowed_are_open_at_once() -> None:
-    with Emulator(brain=brain, speed=0, limits=ServerLimits(streams=3)) as api:
+    with Emulator(brain=brain, speed=0, limits=ServerLimits(max_concurrent_requests=3)) as api:
         wire = Wire(api.url)
         run = wire.create(research())["id"]
         streams = [wire.resume(run) for _ in range(3)]
@@ -43,7 +43,7 @@ def test_no_more_streams_than_allowed_are_open_at_once() -> None:
 
 
 def test_the_oldest_finished_interaction_is_deleted_when_storage_is_full() -> None:
-    with Emulator(brain=brain, speed=0, limits=ServerLimits(stored=3)) as api:
+    with Emulator(brain=brain, speed=0, limits=ServerLimits(max_stored=3)) as api:
         wire = Wire(api.url)
         running = wire.create(research())["id"]
         made = [wire.create({"model": MODEL, "input": f"{n}"})["id"] for n in range(4)]
@@ -81,14 +81,14 @@ def test_the_log_counts_creates_by_key_and_numbers_connections(api: Emulator, wi
 
 
 def test_only_local_clients_can_inject_a_crash() -> None:
-    parts = make(Settings(brain=brain), Journal())
+    context = build_context(Settings(brain=brain), Journal())
     headers = {b"x-goog-api-key": b"any", b"x-emulator-fault": b'{"crash": true}'}
     for address, status in (("192.0.2.7", 403), ("127.0.0.1", None)):
         stranger = SimpleNamespace(method="POST", path="/v1/interactions", query=b"", headers=headers, client=address)
         stranger.body, stranger.too_large, stranger.connection = b'{"model": "m", "input": "x"}', False, 1
-        answer = Api(parts).answer(stranger)  # type: ignore[arg-type]
+        answer = Api(context).answer(stranger)  # type: ignore[arg-type]
         assert answer is not None and answer.status == status
-        assert parts.closing.is_set() is (status is None)
+        assert context.closing.is_set() is (status is None)
 
 
 NO_HTTP = [

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from interactions_emulator import Emulator
-from interactions_emulator.engine.request_log import LARGEST_BODY
+from interactions_emulator.engine.request_log import MAX_BODY_BYTES
 from tests.wire.conftest import MODEL, Wire
 
 
@@ -24,9 +24,9 @@ def test_the_log_returns_request_bodies_without_secrets(api: Emulator, wire: Wir
 
 
 def test_the_log_keeps_only_the_size_of_a_large_body(api: Emulator, wire: Wire) -> None:
-    wire.create({"model": MODEL, "input": "x" * LARGEST_BODY})
+    wire.create({"model": MODEL, "input": "x" * MAX_BODY_BYTES})
     assert last(api)["body"] is None
-    assert last(api)["bytes"] > LARGEST_BODY
+    assert last(api)["bytes"] > MAX_BODY_BYTES
 
 
 def test_the_log_omits_a_body_that_is_not_json(api: Emulator, wire: Wire) -> None:

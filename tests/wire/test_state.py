@@ -13,7 +13,7 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
 from interactions_emulator.engine.state_store import Journal, JournalError
 from interactions_emulator.http.app import create_app
-from interactions_emulator.http.serving import Settings, make
+from interactions_emulator.http.serving import Settings, build_context
 from tests.wire.brains import RESEARCH, WAIT, brain, said
 from tests.wire.conftest import KEY, MODEL, Wire, research
 
@@ -27,6 +27,22 @@ def test_interactions_and_create_counts_survive_a_restart(tmp_path: Path) -> Non
         assert Wire(api.url).get(made["id"]) == made
         assert (api.log()["creates"], len(api.log()["requests"])) == (2, 1)
         assert [line["input"] for line in api.interactions()] == ["hello"]
+
+
+def test_a_state_file_with_former_field_names_is_read(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        made = Wire(api.url).create({"model": MODEL, "input": "hello"})
+        run = Wire(api.url).create(research())["id"]
+    journal = Journal(state)
+    for key, record in list(journal.read("interaction")):
+        former = {"echoed": "head", "tokens_before": "read"}
+        journal.write(("interaction", key, {former.get(name, name): value for name, value in record.items()}))
+    journal.close()
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        assert Wire(api.url).get(made["id"]) == made
+        api.advance(WAIT * len(RESEARCH))
+        assert Wire(api.url).get(run)["steps"] == RESEARCH
 
 
 def test_manual_time_does_not_advance_while_the_server_is_down(tmp_path: Path) -> None:
@@ -83,7 +99,7 @@ def test_the_log_lists_requests_with_kind_status_and_interaction(api: Emulator, 
 
 
 async def test_only_local_clients_may_use_the_control_api() -> None:
-    pages = create_app(make(Settings(brain=brain), Journal())).pages
+    pages = create_app(build_context(Settings(brain=brain), Journal())).pages
     here = "http://127.0.0.1:1"
     for peer, url, origin, status in (
         ("127.0.0.1", here, None, 200),

@@ -18,7 +18,7 @@ from google import genai
 from standardwebhooks import Webhook, WebhookVerificationError
 
 from interactions_emulator import Emulator
-from interactions_emulator.webhooks.delivery import WAITS
+from interactions_emulator.webhooks.delivery import RETRY_DELAYS_S
 from tests.wire.brains import WAIT, brain
 from tests.wire.conftest import MODEL, Wire, research
 
@@ -141,7 +141,7 @@ def test_a_webhook_is_retried_in_virtual_time_until_it_is_delivered(
     register(wire, listener.url, "interaction.completed")
     wire.create({"model": MODEL, "input": "hello"})
     first, _ = listener.hear()
-    for number, wait in enumerate(WAITS[:2], 1):
+    for number, wait in enumerate(RETRY_DELAYS_S[:2], 1):
         wait_for(lambda number=number: len(held.deliveries()) == number)  # type: ignore[misc]
         held.advance(wait)
         assert listener.hear()[0]["webhook-id"] == first["webhook-id"]
@@ -156,7 +156,7 @@ def test_a_webhook_that_never_answers_is_disabled_after_all_retries(api: Emulato
         return str(wire.http.get(f"/webhooks/{hook}").json()["state"])
 
     wait_for(lambda: state() == "disabled_due_to_failed_deliveries")
-    assert [line["status"] for line in api.deliveries()] == [None] * (len(WAITS) + 1)
+    assert [line["status"] for line in api.deliveries()] == [None] * (len(RETRY_DELAYS_S) + 1)
 
 
 def test_webhooks_and_pending_deliveries_survive_a_restart(tmp_path: Path, listener: Listener) -> None:
@@ -169,7 +169,7 @@ def test_webhooks_and_pending_deliveries_survive_a_restart(tmp_path: Path, liste
         wait_for(lambda: len(api.deliveries()) == 1)
         api.restart()
         assert wire.http.get(f"/webhooks/{hook['id']}").json()["uri"] == listener.url
-        api.advance(WAITS[0])
+        api.advance(RETRY_DELAYS_S[0])
         headers, body = listener.hear()
         Webhook(hook["new_signing_secret"]).verify(body, headers)
 

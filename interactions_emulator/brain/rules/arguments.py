@@ -45,7 +45,7 @@ def fill(
         if value is None or (follows and key in previous and _is_whole_message(key, schema)):
             value = previous.get(key) if key in required or follows else None
         if value is None and key in required:
-            value = _last_resort(schema)
+            value = _fallback(schema)
         if value is not None:
             arguments[key] = value
     return Filled(arguments, [key for key in required if key not in arguments])
@@ -136,8 +136,8 @@ def _boolean(key: str, message: str) -> bool | None:
     )
 
 
-_COUNTED = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
-NUMBER_WORDS = {word: number for number, word in enumerate(re.findall(r"\w+", _COUNTED))}
+_NUMBER_NAMES = "zero one two three four five six seven eight nine ten eleven twelve thirteen fourteen fifteen"
+NUMBER_WORDS = {word: number for number, word in enumerate(re.findall(r"\w+", _NUMBER_NAMES))}
 _NUMBER = rf"(?:\d+(?:[.,]\d+)?|{'|'.join(NUMBER_WORDS)})"
 
 
@@ -158,18 +158,16 @@ def _number(key: str, schema: Schema, message: str, alone: bool) -> float | int 
         found = _read_number(text) if text else None
     if found is None:
         return None
-    spoken = re.search(r"(\d+)\s*(?:to|-|–)\s*(\d+)", description)
-    low = schema.get("minimum", int(spoken[1]) if spoken else None)
-    high = schema.get("maximum", int(spoken[2]) if spoken else None)
+    stated_range = re.search(r"(\d+)\s*(?:to|-|–)\s*(\d+)", description)
+    low = schema.get("minimum", int(stated_range[1]) if stated_range else None)
+    high = schema.get("maximum", int(stated_range[2]) if stated_range else None)
     found = max(found, low) if isinstance(low, int | float) else found
     found = min(found, high) if isinstance(high, int | float) else found
     return int(found) if schema["type"] == "integer" or float(found).is_integer() else found
 
 
 def _read_number(text: str) -> float:
-    return float(
-        NUMBER_WORDS.get(text, 0) or text.replace(",", ".") if text not in NUMBER_WORDS else NUMBER_WORDS[text]
-    )
+    return float(NUMBER_WORDS[text] if text in NUMBER_WORDS else text.replace(",", "."))
 
 
 def days_in(plain: str) -> int | None:
@@ -213,16 +211,22 @@ def urls_in(message: str) -> list[str]:
     return [url.rstrip(".,;:!?)]}'\"") for url in re.findall(r"https?://[^\s<>\"']+", message)]
 
 
-_TEXT = word_set("text content comment body passage sentence post snippet paragraph")
-_QUERY = word_set("query question topic keyword keywords term terms search q subject word phrase expression")
-_WHOLE = word_set("request message prompt input task goal brief instruction instructions description details issue")
+_TEXT_NAMES = word_set("text content comment body passage sentence post snippet paragraph")
+_QUERY_NAMES = word_set("query question topic keyword keywords term terms search q subject word phrase expression")
+_MESSAGE_NAMES = word_set(
+    "request message prompt input task goal brief instruction instructions description details issue"
+)
 
 
 def _is_whole_message(key: str, schema: Schema) -> bool:
-    return schema["type"] == "string" and not schema.get("enum") and bool(_named(key, _WHOLE | _QUERY | _TEXT))
+    return (
+        schema["type"] == "string"
+        and not schema.get("enum")
+        and _has_word(key, _MESSAGE_NAMES | _QUERY_NAMES | _TEXT_NAMES)
+    )
 
 
-def _named(key: str, names: frozenset[str]) -> bool:
+def _has_word(key: str, names: frozenset[str]) -> bool:
     return bool({part for part in re.split(r"[_\W]+|(?<=[a-z])(?=[A-Z])", key.casefold()) if part} & names)
 
 
@@ -235,11 +239,11 @@ def _string(key: str, schema: Schema, message: str, required: bool) -> str | Non
         return found[0] if found else None
     if is_place_like(key, schema):
         return next(iter(places_in(message)), None)
-    if _named(key, _TEXT):
+    if _has_word(key, _TEXT_NAMES):
         return split_text(message).text or message.strip() or None
-    if _named(key, _QUERY):
+    if _has_word(key, _QUERY_NAMES):
         return subject_of(message) or None
-    if _named(key, _WHOLE):
+    if _has_word(key, _MESSAGE_NAMES):
         return message.strip() or None
     if found := re.search(
         rf"\b{re.escape(key.replace('_', ' '))}\b(?:\s+(?:is|to|as|of)|\s*[:=])\s+[\"'“]?([^\"'”,.;\n]{{1,80}})",
@@ -267,7 +271,7 @@ def _string(key: str, schema: Schema, message: str, required: bool) -> str | Non
     return None
 
 
-_LEAD = re.compile(
+_LEADING_PHRASE = re.compile(
     r"^(?:(?:look up|search(?: the (?:web|internet))?(?: for)?|google|find(?: out)?(?: about)?"
     r"|tell me(?: more)?(?: about)?|show me|give me"
     r"|what do you know about|what can you tell me about|i (?:want|need) to know(?: about)?|information (?:on"
@@ -284,13 +288,13 @@ def subject_of(message: str) -> str:
     start = core(message)[:25]
     at = plain.casefold().find(start) if start else -1
     body = plain[at:] if at > 0 else plain
-    return (_LEAD.sub("", body).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
+    return (_LEADING_PHRASE.sub("", body).strip(" ?!.,:") or plain.strip(" ?!.,"))[:1_000]
 
 
-def _last_resort(schema: Schema) -> Any:
+def _fallback(schema: Schema) -> Any:
     """A required parameter's value when the message has none: its default, its first choice, false, or None."""
     if "default" in schema:
         return schema["default"]
     if schema.get("enum"):
         return schema["enum"][0]
-    return {"boolean": False, "array": []}.get(schema["type"]) if schema["type"] == "boolean" else None
+    return False if schema["type"] == "boolean" else None

@@ -30,51 +30,53 @@ _MARKUP: dict[str, Markup] = {
 _PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
 
-class Attached(NamedTuple):
+class AttachedDocuments(NamedTuple):
     """The documents of a conversation: a corpus of the readable documents, and an error message for each other one."""
 
     corpus: Corpus
-    unread: tuple[str, ...]
+    errors: tuple[str, ...]
 
 
-def read_documents(parts: Iterable[Mapping[str, Any]]) -> Attached:
+def read_documents(parts: Iterable[Mapping[str, Any]]) -> AttachedDocuments:
     """Reads contents of type `document`, oldest first."""
     sources: list[Source] = []
-    unread: list[str] = []
+    errors: list[str] = []
     for number, part in enumerate(parts, 1):
         try:
             document = _document(number, str(part.get("mime_type") or ""), part.get("data"), str(part.get("uri") or ""))
         except Unreadable as error:
-            unread.append(f"I cannot read document {number}: {error}.")
+            errors.append(f"I cannot read document {number}: {error}.")
         else:
-            sources.append(Source(document.document_id, "", partial(_once, document)))
-    return Attached(Corpus(sources, None), tuple(unread))
+            sources.append(Source(document.document_id, "", partial(_single, document)))
+    return AttachedDocuments(Corpus(sources, None), tuple(errors))
 
 
 class CombinedCorpus:
     """The attached documents and the corpus, searched together."""
 
     def __init__(self, attached: Corpus, corpus: Corpus) -> None:
-        self._both = (attached, corpus)
+        self._corpora = (attached, corpus)
 
     def search(self, query: str, limit: int) -> list[Passage]:
         """The best passages of the attached documents, then of the corpus, up to `limit` of each."""
-        return [passage for corpus in self._both for passage in corpus.search(query, limit)]
+        return [passage for corpus in self._corpora for passage in corpus.search(query, limit)]
 
     def weights(self, query: str) -> dict[str, tuple[float, int]]:
         """The weight of each stem of the query, and the number of passages that contain the stem.
 
         The weight is that in the corpus, which is larger than the attached documents.
         """
-        attached, known = (corpus.weights(query) for corpus in self._both)
-        return {term: (weight, count + attached[term][1]) for term, (weight, count) in known.items()}
+        attached, main = (corpus.weights(query) for corpus in self._corpora)
+        return {term: (weight, count + attached[term][1]) for term, (weight, count) in main.items()}
 
     def tables(self, document_id: str) -> list[Table]:
         """The tables of a document that can be drawn, in order."""
-        return self._both[not document_id.startswith(ATTACHED)].tables(document_id)
+        attached, main = self._corpora
+        corpus = attached if document_id.startswith(ATTACHED) else main
+        return corpus.tables(document_id)
 
 
-def described(part: Mapping[str, Any]) -> str:
+def describe_file(part: Mapping[str, Any]) -> str:
     """A description of a file by its type and size: `image (PNG, 640 × 480, 12 kB)`."""
     data, kind = str(part.get("data") or ""), str(part.get("type"))
     about = [str(part.get("mime_type") or "")]
@@ -129,7 +131,7 @@ def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
     return Document(f"{ATTACHED}{number}", title or f"Document {number}", f"document {number}", text, markup)
 
 
-def _once(document: Document) -> Iterator[Document]:
+def _single(document: Document) -> Iterator[Document]:
     yield document
 
 

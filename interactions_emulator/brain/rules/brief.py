@@ -10,7 +10,7 @@ from interactions_emulator.brain.rules.intents import core, is_assent
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.corpus.words import STOPWORDS, clip, sentences, terms, words
 
-MOST_ASPECTS = 6
+MAX_ASPECTS = 8
 
 _REQUEST = re.compile(
     r"^(?:(?:please|can you|could you|i(?:'d| would) like (?:you to|a|an)|i (?:want|need) (?:you to|a|an)?|do"
@@ -53,7 +53,7 @@ class Aspect:
 
 @dataclass(frozen=True)
 class Brief:
-    """A parsed research brief. `most_words` and `bullets` are 0 if the brief does not set them."""
+    """A parsed research brief. `max_words` and `bullets` are 0 if the brief does not set them."""
 
     text: str
     title: str
@@ -62,18 +62,20 @@ class Brief:
     sections: tuple[str, ...]
     bullets: int
     table: bool
-    most_words: int
+    max_words: int
     without: tuple[str, ...] = ()
     """Subjects to leave out."""
 
 
-def read_brief(heard: ParsedTurn) -> Brief:
+def read_brief(parsed: ParsedTurn) -> Brief:
     """The brief of a turn.
 
     If the message only agrees, it is the earlier brief; a message of a few words is added to the earlier brief.
     """
-    earlier = [said.text for said in heard.before if said.speaker == "user" and not is_assent(said.text)]
-    text = heard.message or heard.asked
+    earlier = [
+        utterance.text for utterance in parsed.history if utterance.speaker == "user" and not is_assent(utterance.text)
+    ]
+    text = parsed.message or parsed.user_text
     if earlier and (is_assent(text) or len(terms(text)) < 5):
         first = earlier[0] if is_assent(earlier[-1]) else earlier[-1]
         text = first if is_assent(text) else f"{first}. {text}"
@@ -98,11 +100,11 @@ def parse(text: str) -> Brief:
         plain,
         _title(subject, topic),
         topic,
-        aspects[: MOST_ASPECTS + 2],
+        aspects[:MAX_ASPECTS],
         sections,
         bullets=(int(count) if count.isdigit() else NUMBER_WORDS.get(count, 5)) if bullets else 0,
         table="table" in wanted,
-        most_words=int(re.sub(r"\D", "", limit[1])) if limit else 0,
+        max_words=int(re.sub(r"\D", "", limit[1])) if limit else 0,
         without=without,
     )
 

@@ -46,8 +46,8 @@ def is_benign(name: str) -> bool:
 
 def match(concept: str, text: str) -> Match:
     """Find the words in a text that indicate a concept."""
-    told = _REPORTED.sub(" ", text) if concept in _NOT_IF_REPORTED else text
-    found = dict.fromkeys(" ".join(m.group().split()).casefold() for m in CONCEPTS[concept].cues.finditer(told))
+    considered = _REPORTED.sub(" ", text) if concept in _NOT_IF_REPORTED else text
+    found = dict.fromkeys(" ".join(m.group().split()).casefold() for m in CONCEPTS[concept].cues.finditer(considered))
     return Match(float(len(found)), tuple(found)[:5])
 
 
@@ -212,5 +212,5 @@ UMBRELLAS: dict[str, tuple[str, ...]] = {
     stem("complaint"): ("negative",),
 }
 """The concepts that a general word includes, by the stem of the word."""
-GRAVITY = ("self_harm", "violence", "hate", "dangerous")
+SERIOUS_CONCEPTS = ("self_harm", "violence", "hate", "dangerous")
 """Serious concepts, which are chosen before milder ones if a text indicates both."""

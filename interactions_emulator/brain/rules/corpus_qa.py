@@ -9,25 +9,25 @@ from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps
 from interactions_emulator.brain.rules.arguments import subject_of
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.words import ENDS, UNSPACED, listed, sentences, terms
+from interactions_emulator.corpus.words import SENTENCE_ENDS, UNSPACED, join_names, sentences, terms
 
-ENOUGH = 0.6
+MIN_COVERAGE = 0.6
 """Minimum share of a question's words, from 0 to 1, in a passage that answers it."""
-MOST_SENTENCES = 4
-MOST_DOCUMENTS = 3
+MAX_SENTENCES = 4
+MAX_DOCUMENTS = 3
 
 
 def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Iterator[Step]:
     """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
-    found = relevant(corpus, query)
+    found = relevant_sentences(corpus, query)
     draft = Draft(documents_url)
     if not found:
         draft.write(f"Nothing about “{query[:200]}” was found in the local documents.")
         draft.write(" I am an emulator: I search local documents only, not the web, and I do not guess.")
     else:
-        names = listed([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])
+        names = join_names([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])
         draft.write(f"From the local documents ({names}):\n\n")
         write_quotations(draft, found)
     yield draft.step()
@@ -43,19 +43,21 @@ def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draf
     return draft
 
 
-def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[str, Passage]]:
+def relevant_sentences(corpus: Corpus, query: str, min_coverage: float = MIN_COVERAGE) -> list[tuple[str, Passage]]:
     """Up to four sentences from up to three documents that match the query.
 
-    The result is [] if no passage has at least the share `enough` of the query's words.
+    The result is [] if no passage has at least the share `min_coverage` of the query's words.
     """
     weights = {term: weight for term, (weight, _) in corpus.weights(query).items()}
-    telling = max(weights, key=lambda term: weights[term], default="")
+    rarest = max(weights, key=lambda term: weights[term], default="")
     passages = [
         passage
         for passage in corpus.search(query, limit=12)
-        if passage.score >= enough
+        if passage.score >= min_coverage
         and (
-            enough < ENOUGH or len(weights) > 5 or telling in terms(f"{passage.title} {passage.heading} {passage.text}")
+            min_coverage < MIN_COVERAGE
+            or len(weights) > 5
+            or rarest in terms(f"{passage.title} {passage.heading} {passage.text}")
         )
     ]
     if not passages:
@@ -64,29 +66,31 @@ def relevant(corpus: Corpus, query: str, enough: float = ENOUGH) -> list[tuple[s
     for rank, passage in enumerate(passages):
         about = set(terms(f"{passage.title} {passage.heading}"))
         for place, sentence in enumerate(sentences(passage.text)):
-            if quotable(sentence, alone=enough >= ENOUGH):
-                own = set(terms(sentence))
-                spoken = sum(w * (1.0 if t in own else 0.5 if t in about else 0.0) for t, w in weights.items())
+            if quotable(sentence, alone=min_coverage >= MIN_COVERAGE):
+                sentence_stems = set(terms(sentence))
+                covered = sum(
+                    w * (1.0 if t in sentence_stems else 0.5 if t in about else 0.0) for t, w in weights.items()
+                )
                 defines = 0.15 * bool(re.match(r"(?:An?|The)?\s?[\w\s`'-]{1,40}\b(?:is|are)\s(?:an?|the)\b", sentence))
-                score = spoken / sum(weights.values()) + defines - 0.02 * rank - 0.03 * place
+                score = covered / sum(weights.values()) + defines - 0.02 * rank - 0.03 * place
                 scored.append((-score, rank, place, sentence, passage))
     scored.sort(key=lambda one: one[:3])
     chosen: list[tuple[str, Passage]] = []
     for score, _, _, sentence, passage in scored:
         documents = {other.document_id for _, other in chosen}
-        if len(chosen) == MOST_SENTENCES or (len(chosen) >= 2 and -score < enough / 2):
+        if len(chosen) == MAX_SENTENCES or (len(chosen) >= 2 and -score < min_coverage / 2):
             break
-        if passage.document_id not in documents and len(documents) == MOST_DOCUMENTS:
+        if passage.document_id not in documents and len(documents) == MAX_DOCUMENTS:
             continue
-        if not any(alike(sentence, other) for other, _ in chosen):
+        if not any(nearly_equal(sentence, other) for other, _ in chosen):
             chosen.append((sentence, passage))
     order = list(dict.fromkeys(passage.document_id for _, passage in chosen))
     chosen.sort(key=lambda one: (order.index(one[1].document_id), one[1].position, one[1].text.find(one[0])))
     return chosen
 
 
-def from_text(text: str, question: str, most: int) -> list[str]:
-    """The `most` sentences of a text that match the question best, in order; without a question, its main sentences."""
+def best_sentences(text: str, question: str, limit: int) -> list[str]:
+    """Up to `limit` sentences of a text that match the question best, in order; without a question, its main ones."""
     body = [
         line
         for line in text.splitlines()
@@ -111,7 +115,7 @@ def from_text(text: str, question: str, most: int) -> list[str]:
             ranked.append((-weight, place, one))
     chosen: list[tuple[int, str]] = []
     for _, place, one in sorted(ranked):
-        if len(chosen) < most and not any(alike(one, other) for _, other in chosen):
+        if len(chosen) < limit and not any(nearly_equal(one, other) for _, other in chosen):
             chosen.append((place, one))
     return [one for _, one in sorted(chosen)]
 
@@ -120,20 +124,20 @@ def quotable(sentence: str, alone: bool = True) -> bool:
     """Whether a sentence can be quoted: complete, made of words and, if `alone`, clear without its context."""
     wide = bool(re.search(f"[{UNSPACED}]", sentence))
     last = sentence.rstrip("\"'”’»)")[-1:]
-    ended = last in ENDS or "\u0e00" <= last < "\u0f00"  # Thai and Lao have no full stop
+    ended = last in SENTENCE_ENDS or "\u0e00" <= last < "\u0f00"  # Thai and Lao have no full stop
     if not (10 if wide else 35) <= len(sentence) <= 420 or not ended:
         return False
     first = next(filter(str.isalnum, sentence[:4]), "")
     if not wide and (len(sentence.split()) < 5 or not first or (first.islower() and sentence[0] != "`")):
         return False
-    if alone and _HANGING.match(sentence):
+    if alone and _NEEDS_CONTEXT.match(sentence):
         return False
     return not re.search(
         r"^\[\d+\]|https?://|\s[=|]\s|[{}\\^]|\(\)\.|`{3}|\.\.\.$|\b(?:here|below|above)\.$|:\s*\.$", sentence
     )
 
 
-_HANGING = re.compile(
+_NEEDS_CONTEXT = re.compile(
     r"(?:This|These|Those|That|Such)(?! (?:module|package|library|class|function|guide|document|project|chapter"
     r"|book|paper|report)\b)"
     r"|(?:It|They|He|She|We|I|However|But|And|Or|So|Also|Thus|Therefore|Then|See|Here|There|For example"
@@ -146,7 +150,7 @@ _HANGING = re.compile(
 """Matches a sentence that refers to the sentence before, or that addresses the reader."""
 
 
-def alike(one: str, other: str) -> bool:
+def nearly_equal(one: str, other: str) -> bool:
     """Whether two sentences have nearly the same words."""
     a, b = set(terms(one)), set(terms(other))
     return len(a & b) >= 0.7 * max(1, min(len(a), len(b)))

@@ -8,12 +8,12 @@ from typing import Any
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.answer import say
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
-from interactions_emulator.brain.rules.small_talk import seen
+from interactions_emulator.brain.rules.small_talk import attachments_note
 from interactions_emulator.corpus.words import clip
 from interactions_emulator.synthetic.pictures import draw_scene
 
 
-def step(turn: Turn, heard: ParsedTurn) -> Step:
+def step(turn: Turn, parsed: ParsedTurn) -> Step:
     """A picture of what the message describes, with a text if the request allows one.
 
     `generation_config.image_config` {aspect_ratio, image_size} sets the form of the picture.
@@ -24,12 +24,13 @@ def step(turn: Turn, heard: ParsedTurn) -> Step:
         if isinstance(wanted, dict)
         else {}
     )
-    picture = image(draw_scene(heard.asked, **form))
+    picture = image(draw_scene(parsed.user_text, **form))
     if "text" not in turn.modalities:
         return {"type": "model_output", "content": [picture]}
-    said = f"Shapes and colours for your words “{clip(heard.asked, 200)}”: I draw by rules and do not understand them."
-    told = say("\n\n".join(filter(None, [seen(heard.attachments), said])))
-    return {"type": "model_output", "content": [*told["content"], picture]}
+    words = clip(parsed.user_text, 200)
+    note = f"Shapes and colours for your words “{words}”: I draw by rules and do not understand them."
+    text = say("\n\n".join(filter(None, [attachments_note(parsed.attachments), note])))
+    return {"type": "model_output", "content": [*text["content"], picture]}
 
 
 def image(png: bytes) -> dict[str, Any]:

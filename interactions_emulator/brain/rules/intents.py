@@ -38,7 +38,7 @@ SMALL_TALK = frozenset(("greeting", "thanks", "bye", "about_me", "abilities", "j
 MEMORY = frozenset(("memory", "fact_told", "fact_asked"))
 
 
-class Parts(NamedTuple):
+class TextRequest(NamedTuple):
     """A message about a text: the instruction, and the text ("" if none is given)."""
 
     instruction: str
@@ -88,7 +88,7 @@ def core(message: str) -> str:
     return POLITE_END.sub("", POLITE_START.sub("", plain)).strip(" ,.!?！？。~-")
 
 
-def split_text(message: str) -> Parts:
+def split_text(message: str) -> TextRequest:
     """Divides "Is this fine to post: '...'" into instruction and text.
 
     Without a separator, the whole message is the text.
@@ -103,8 +103,8 @@ def split_text(message: str) -> Parts:
                 continue
             head, tail = f"{head} {tail[close + 1 :]}", tail[:close]
         if len(head.split()) <= 40 and tail.strip() and head.strip():
-            return Parts(head.strip(), unquoted(tail))
-    return Parts("", unquoted(message))
+            return TextRequest(head.strip(), unquoted(tail))
+    return TextRequest("", unquoted(message))
 
 
 def unquoted(text: str) -> str:

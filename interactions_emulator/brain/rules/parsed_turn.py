@@ -9,10 +9,10 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.attachments import described, document_parts
+from interactions_emulator.brain.rules.attachments import describe_file, document_parts
 
 SIGN_OFF = "— emulator"
-LONGEST_MESSAGE = 60_000
+MAX_TEXT_CHARS = 60_000
 """Maximum characters of a text that are read, half from its beginning and half from its end."""
 
 _FENCE = re.compile(r"<<<BEGIN_(\w+)>>>")
@@ -20,7 +20,7 @@ _SPEAKER = re.compile(r"\[([^\]\n]{1,80})\] said:\s*\Z")
 _PREAMBLE = re.compile(r"^For context:[^\n]*\n?", re.MULTILINE)
 
 
-class Call(NamedTuple):
+class PastCall(NamedTuple):
     """An earlier function call and the message that led to it."""
 
     name: str
@@ -28,12 +28,12 @@ class Call(NamedTuple):
     message: str
 
 
-class Said(NamedTuple):
+class Utterance(NamedTuple):
     """A text in the conversation; `speaker` is "user", "model" or the name of another agent."""
 
     speaker: str
     text: str
-    call: Call | None = None
+    call: PastCall | None = None
     """The last function call before the text, if any."""
 
 
@@ -42,16 +42,16 @@ class ParsedTurn:
     """A parsed turn.
 
     `message` is the user's text to answer. If the input ends in function results, it is "" and `results` has them.
-    `asked` is the newest text of the user in both cases. `attachments` describes images, audio and video.
-    `before` are the earlier texts, oldest first.
+    `user_text` is the newest text of the user in both cases. `attachments` describes images, audio and video.
+    `history` are the earlier texts, oldest first.
     """
 
     message: str
-    asked: str
+    user_text: str
     results: tuple[Step, ...]
     attachments: tuple[str, ...]
-    before: tuple[Said, ...]
-    calls: tuple[Call, ...]
+    history: tuple[Utterance, ...]
+    calls: tuple[PastCall, ...]
     documents: tuple[dict[str, Any], ...] = ()
     """Contents of type `document`, including those of earlier messages."""
     new_documents: int = 0
@@ -60,28 +60,31 @@ class ParsedTurn:
     @property
     def last_answer(self) -> str:
         """The last answer to the user, without the emulator's sign-off."""
-        return next((without_sign_off(said.text) for said in reversed(self.before) if said.speaker != "user"), "")
+        return next(
+            (without_sign_off(utterance.text) for utterance in reversed(self.history) if utterance.speaker != "user"),
+            "",
+        )
 
     @property
-    def last_call(self) -> Call | None:
+    def last_call(self) -> PastCall | None:
         """The last function call before this message."""
         return self.calls[-1] if self.calls else None
 
 
 def parse_turn(turn: Turn) -> ParsedTurn:
     """Parses a turn. Quoted context (`<<<BEGIN_...>>>`) is text of other agents, never the user's message."""
-    said: list[Said] = []
-    calls: list[Call] = []
+    utterances: list[Utterance] = []
+    calls: list[PastCall] = []
     attachments: list[str] = []
     documents: list[dict[str, Any]] = []
     new_documents = 0
     results: list[Step] = []
-    asked = ""
+    user_text = ""
     first_fresh = len(turn.steps) - turn.fresh
     for number, step in enumerate(turn.steps):
         kind = step.get("type")
         if kind == "user_input":
-            text, files = _user_input(step, said)
+            text, files = _user_input(step, utterances)
             content = step.get("content")
             papers = document_parts(content) if isinstance(content, list) else []
             documents += papers
@@ -89,27 +92,39 @@ def parse_turn(turn: Turn) -> ParsedTurn:
                 attachments += files
                 new_documents += len(papers)
             if text:
-                continues = said and said[-1].speaker == "user" and said[-1].text == asked and asked.endswith(":")
-                asked = f"{said.pop().text}\n{text}" if continues else text
-                said.append(Said("user", asked))
+                continues = (
+                    utterances
+                    and utterances[-1].speaker == "user"
+                    and utterances[-1].text == user_text
+                    and user_text.endswith(":")
+                )
+                user_text = f"{utterances.pop().text}\n{text}" if continues else text
+                utterances.append(Utterance("user", user_text))
             if text or files or papers:
                 results.clear()
         elif kind == "model_output":
             if text := text_of(step.get("content")):
-                said.append(Said("model", text, calls[-1] if calls else None))
+                utterances.append(Utterance("model", text, calls[-1] if calls else None))
         elif kind == "function_call":
-            calls.append(Call(str(step.get("name", "")), _object(step.get("arguments")), asked))
+            calls.append(PastCall(str(step.get("name", "")), _as_object(step.get("arguments")), user_text))
         elif kind == "function_result":
-            if told := _told(step.get("result")):
-                said.append(Said(str(step.get("name") or "tool"), told, calls[-1] if calls else None))
+            if answer := _agent_answer(step.get("result")):
+                utterances.append(Utterance(str(step.get("name") or "tool"), answer, calls[-1] if calls else None))
             if number >= first_fresh:
                 results.append(step)
-    message = "" if results else asked
+    message = "" if results else user_text
     if message:
-        last = max(i for i, one in enumerate(said) if one.speaker == "user")
-        del said[last]
+        last = max(i for i, one in enumerate(utterances) if one.speaker == "user")
+        del utterances[last]
     return ParsedTurn(
-        message, asked, tuple(results), tuple(attachments), tuple(said), tuple(calls), tuple(documents), new_documents
+        message,
+        user_text,
+        tuple(results),
+        tuple(attachments),
+        tuple(utterances),
+        tuple(calls),
+        tuple(documents),
+        new_documents,
     )
 
 
@@ -145,21 +160,21 @@ def without_sign_off(text: str) -> str:
     return text.rstrip().removesuffix(SIGN_OFF).rstrip()
 
 
-def _user_input(step: Step, said: list[Said]) -> tuple[str, list[str]]:
+def _user_input(step: Step, utterances: list[Utterance]) -> tuple[str, list[str]]:
     content = step.get("content")
     text = text_of(content)
-    if len(text) > LONGEST_MESSAGE:
-        text = f"{text[: LONGEST_MESSAGE // 2]}\n…\n{text[-LONGEST_MESSAGE // 2 :]}"
+    if len(text) > MAX_TEXT_CHARS:
+        text = f"{text[: MAX_TEXT_CHARS // 2]}\n…\n{text[-MAX_TEXT_CHARS // 2 :]}"
     if "<<<BEGIN_" in text or text.startswith("For context:"):
-        text, quoted = _unfenced(text)
-        said += quoted
-    return text.strip(), _files(content if isinstance(content, list) else [])
+        text, quoted = _without_quoted_blocks(text)
+        utterances += quoted
+    return text.strip(), _described_media(content if isinstance(content, list) else [])
 
 
-def _unfenced(text: str) -> tuple[str, list[Said]]:
+def _without_quoted_blocks(text: str) -> tuple[str, list[Utterance]]:
     """A text without its quoted blocks and their introductions, and the quoted texts with their speakers."""
     rest: list[str] = []
-    quoted: list[Said] = []
+    quoted: list[Utterance] = []
     position = 0
     while begin := _FENCE.search(text, position):
         mark = f"<<<END_{begin[1]}>>>"
@@ -169,21 +184,21 @@ def _unfenced(text: str) -> tuple[str, list[Said]]:
         before = text[position : begin.start()]
         rest.append(before)
         if speaker := _SPEAKER.search(before[-120:]):
-            quoted.append(Said(speaker[1], text[begin.end() : end].strip()))
+            quoted.append(Utterance(speaker[1], text[begin.end() : end].strip()))
         position = end + len(mark)
     outside = _PREAMBLE.sub("", "".join([*rest, text[position:]]))
     return re.sub(r"^\[[^\]\n]{1,80}\].*$", "", outside, flags=re.MULTILINE), quoted
 
 
-def _files(parts: Iterable[Any]) -> list[str]:
+def _described_media(parts: Iterable[Any]) -> list[str]:
     found = []
     for part in parts:
         if isinstance(part, dict) and part.get("type") in ("image", "audio", "video"):
-            found.append(described(part))
+            found.append(describe_file(part))
     return found
 
 
-def _told(result: Any) -> str:
+def _agent_answer(result: Any) -> str:
     """The text of a function's result if it is another agent's answer, which the user has read; else ""."""
     value = value_of(result)
     if isinstance(value, dict):
@@ -191,7 +206,7 @@ def _told(result: Any) -> str:
     return value if isinstance(value, str) else ""
 
 
-def _object(value: Any) -> dict[str, Any]:
+def _as_object(value: Any) -> dict[str, Any]:
     if isinstance(value, str):
         try:
             value = json.loads(value)

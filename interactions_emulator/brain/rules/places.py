@@ -9,16 +9,17 @@ from interactions_emulator.brain.rules.intents import core
 from interactions_emulator.brain.rules.phrases import DEFINITION
 from interactions_emulator.corpus.words import word_set
 
-_NAMES = r"place|location|locality|city|town|country|region|where|destination|origin|address|area|state"
+_PLACE_NOUNS = r"place|location|locality|city|town|country|region|where|destination|origin|address|area|state"
 
 
 def is_place_like(key: str, schema: dict[str, Any]) -> bool:
     """Whether the value of a parameter is the name of a place."""
-    if re.search(rf"(?:^|_)(?:{_NAMES})(?:$|_|s$|_?name)", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).casefold()):
+    if re.search(rf"(?:^|_)(?:{_PLACE_NOUNS})(?:$|_|s$|_?name)", re.sub(r"(?<=[a-z])(?=[A-Z])", "_", key).casefold()):
         return True
     return bool(
         re.match(
-            rf"(?:the |an? |name of (?:the |an? )?)*(?:{_NAMES})\b", str(schema.get("description") or "").casefold()
+            rf"(?:the |an? |name of (?:the |an? )?)*(?:{_PLACE_NOUNS})\b",
+            str(schema.get("description") or "").casefold(),
         )
     )
 
@@ -29,8 +30,10 @@ def places_in(message: str) -> tuple[str, ...]:
     plain = re.sub(r"\b(and|und|et|y)\s(?:also\s)?(?:in|for|at|à|en)\s(?=[A-ZÀ-Þ])", r"\1 ", plain)
     if coordinates := re.search(r"(?<![\d.])-?\d{1,3}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
         return (coordinates[0],)
-    for match in _AFTER.finditer(plain):
-        if not _NO_NAME.match(plain, match.end()) and (found := _divided(_cut(plain[match.end() :]))):
+    for match in _PREPOSITION.finditer(plain):
+        if not _NOT_A_PLACE.match(plain, match.end()) and (
+            found := _split_enumeration(_before_stop(plain[match.end() :]))
+        ):
             return found
     if wide := re.search(
         r"([\u3040-\u30ff\u4e00-\u9fff]{2,8}?)(?:今天|明天|后天|现在|这周|的?天气|的天気|の天気)", plain
@@ -39,16 +42,16 @@ def places_in(message: str) -> tuple[str, ...]:
     if names := _CAPITALISED.findall(plain):
         kept = [name for name in names if not _is_noise(name)]
         if kept:
-            return _divided(" and ".join(kept))
-    return _divided(_rest(plain))
+            return _split_enumeration(" and ".join(kept))
+    return _split_enumeration(_without_common_words(plain))
 
 
-_AFTER = re.compile(
+_PREPOSITION = re.compile(
     r"(?<![\w-])(?:in|for|at|near|around|of|to|from|about|über|für|nach|à|(?-i:a(?=\s+[A-ZÀ-Þ]))|en|pour|para|em|zu)\s+(?=\S)",
     re.IGNORECASE,
 )
-_NO_NAME = re.compile(r"an?\s|\d+[\s-]*(?:days?|weeks?|hours?)\b", re.IGNORECASE)
-_STOP = re.compile(
+_NOT_A_PLACE = re.compile(r"an?\s|\d+[\s-]*(?:days?|weeks?|hours?)\b", re.IGNORECASE)
+_STOP_WORD = re.compile(
     r"""
         (?:^|[\s,]+)(?:today|tomorrow|tonight|now|right|currently|at|on|this|next|for|over|during|in|please|with
         |like|be|is|was
@@ -84,8 +87,8 @@ _TWO_IN_ONE = re.compile(
 )
 
 
-def _cut(text: str) -> str:
-    match = _STOP.search(text)
+def _before_stop(text: str) -> str:
+    match = _STOP_WORD.search(text)
     return (text[: match.start()] if match else text).strip(" ,.'\"")
 
 
@@ -93,7 +96,7 @@ def _is_noise(name: str) -> bool:
     return all(word.casefold().strip(",.'") in _NOISE for word in name.split())
 
 
-def _divided(text: str) -> tuple[str, ...]:
+def _split_enumeration(text: str) -> tuple[str, ...]:
     """The places in an enumeration. A single comma is part of the name (`Springfield, Illinois`)."""
     text = re.sub(
         r"^(?:the\s+)?(?:city|town|state|country|region|area)\s+of\s+", "", text.strip(" ,.'\""), flags=re.IGNORECASE
@@ -109,11 +112,13 @@ def _divided(text: str) -> tuple[str, ...]:
         if len(parts) > 1 and "," in parts[0] and "," not in parts[-1]:
             parts = [part.strip() for one in parts for part in one.split(",")]
     # A later part of more than three words must have capitals: “Paris, and draw me a cat” names one place.
-    kept = [_trim(part) for i, part in enumerate(parts) if not i or len(part.split()) <= 3 or part != part.lower()]
+    kept = [
+        _without_noise(part) for i, part in enumerate(parts) if not i or len(part.split()) <= 3 or part != part.lower()
+    ]
     return tuple(dict.fromkeys(part for part in kept if part and not _is_noise(part) and len(part.split()) <= 6))
 
 
-def _trim(name: str) -> str:
+def _without_noise(name: str) -> str:
     """A name without `the`, `in` or `what's` before it and without time words after it."""
     words = name.split()
     while words and words[0].casefold().strip(",.'") in _NOISE - {"la", "el", "das"}:
@@ -123,7 +128,7 @@ def _trim(name: str) -> str:
     return " ".join(words).strip(" ,.'\"")
 
 
-def _rest(plain: str) -> str:
+def _without_common_words(plain: str) -> str:
     """A short message without common words: `las vegas weather today` -> `las vegas`."""
     words = core(plain).split()
     if (

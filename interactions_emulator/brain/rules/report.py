@@ -14,15 +14,15 @@ from interactions_emulator.brain.rules.charts import Figure
 from interactions_emulator.corpus.index import Passage
 from interactions_emulator.corpus.words import clip
 
-USUAL_WORDS = 800
+DEFAULT_WORDS = 800
 """Maximum number of words if the brief sets none."""
-LEAST_WORDS = 60
+MIN_WORDS = 60
 """Minimum number of words for findings, even if the brief asks for a shorter report."""
-SHORT = 250
+MIN_WORDS_FOR_SECTIONS = 250
 """A report with a lower word limit than this has no sections."""
-SECTIONS = range(3, 7)
+SECTION_COUNTS = range(3, 7)
 """Number of sections if the brief does not name them."""
-MOST_MISSING = 6
+MAX_MISSING = 6
 """Maximum number of aspects without findings that a report lists."""
 
 
@@ -86,8 +86,8 @@ def write_report(
             " the emulator quotes documents and does not guess.\n\n"
         )
     else:
-        budget = max(LEAST_WORDS, brief.most_words - 45) if brief.most_words else USUAL_WORDS
-        kept = _within(findings, budget, brief)
+        budget = max(MIN_WORDS, brief.max_words - 45) if brief.max_words else DEFAULT_WORDS
+        kept = _within_budget(findings, budget, brief)
         if brief.bullets:
             for finding in _best(kept, brief.bullets):
                 writer.draft.write("- ")
@@ -98,9 +98,9 @@ def write_report(
             _table(writer, kept)
         else:
             _prose(writer, brief, kept)
-    if missing and not (brief.most_words and brief.most_words < SHORT):
+    if missing and not (brief.max_words and brief.max_words < MIN_WORDS_FOR_SECTIONS):
         writer.draft.write("## What the documents do not say\n\nNothing was found on:\n\n")
-        writer.draft.write("".join(f"- {label}\n" for label in missing[:MOST_MISSING]) + "\n")
+        writer.draft.write("".join(f"- {label}\n" for label in missing[:MAX_MISSING]) + "\n")
     if figures:
         writer.draft.write("## Charts\n\n")
     for number, (caption, source, _) in enumerate(figures, 1):
@@ -121,7 +121,7 @@ def _prose(writer: _Writer, brief: Brief, findings: Sequence[Finding]) -> None:
             writer.cite(finding)
         writer.draft.write("\n\n")
     rest = [finding for finding in findings if finding not in summary]
-    if 0 < brief.most_words < SHORT and not brief.sections:
+    if 0 < brief.max_words < MIN_WORDS_FOR_SECTIONS and not brief.sections:
         _paragraphs_of(writer, rest)
         return
     for section in _sections(brief, rest):
@@ -148,27 +148,27 @@ def _table(writer: _Writer, findings: Sequence[Finding]) -> None:
     writer.draft.write("\n")
 
 
-def _within(findings: Sequence[Finding], budget: int, brief: Brief) -> list[Finding]:
+def _within_budget(findings: Sequence[Finding], budget: int, brief: Brief) -> list[Finding]:
     """The best findings within `budget` words. They are taken from each aspect in turn, so that each is represented."""
     queues: dict[Aspect, list[Finding]] = {}
     for finding in sorted(findings, key=lambda one: -one.score):
         queues.setdefault(finding.aspect, []).append(finding)
     kept: list[Finding] = []
     spent = 0
-    unsectioned = brief.bullets or brief.table or 0 < brief.most_words < SHORT
-    overhead = 0 if unsectioned else 12 * min(len(queues), SECTIONS[-1])
+    unsectioned = brief.bullets or brief.table or 0 < brief.max_words < MIN_WORDS_FOR_SECTIONS
+    overhead = 0 if unsectioned else 12 * min(len(queues), SECTION_COUNTS[-1])
     while any(queues.values()):
         for queue in queues.values():
             if queue:
                 finding = queue.pop(0)
-                length = _length(finding.sentence)
+                length = _word_count(finding.sentence)
                 if spent + length + overhead <= budget or not kept:
                     kept.append(finding)
                     spent += length
     return kept
 
 
-def _length(text: str) -> int:
+def _word_count(text: str) -> int:
     """The length in words; in scripts without spaces, two characters count as one word."""
     wide = len(re.findall(r"[\u3040-\u30ff\u4e00-\u9fff]", text))
     return len(text.split()) + wide // 2 + 1
@@ -198,16 +198,16 @@ def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
     groups: dict[object, list[Finding]] = {}
     for finding in findings:
         groups.setdefault(finding.aspect, []).append(finding)
-    if len(groups) < SECTIONS[0]:
+    if len(groups) < SECTION_COUNTS[0]:
         groups = {}
         for finding in findings:
             groups.setdefault((finding.source.document_id, finding.source.heading), []).append(finding)
-        if len(groups) > SECTIONS[-1]:
+        if len(groups) > SECTION_COUNTS[-1]:
             groups = {}
             for finding in findings:
                 groups.setdefault(finding.source.document_id, []).append(finding)
     ranked = sorted(groups.values(), key=lambda group: -len(group))
-    shown, over = ranked[: SECTIONS[-1]], ranked[SECTIONS[-1] :]
+    shown, over = ranked[: SECTION_COUNTS[-1]], ranked[SECTION_COUNTS[-1] :]
     order = {id(group): place for place, group in enumerate(groups.values())}
     shown.sort(key=lambda group: order[id(group)])
     taken: set[str] = set()
@@ -218,7 +218,7 @@ def _sections(brief: Brief, findings: Sequence[Finding]) -> list[_Section]:
     return sections
 
 
-_EMPTY = re.compile(
+_VAGUE_HEADING = re.compile(
     r"(?i)introduction|overview|usage|examples?|notes?|references|features?|installation|abstract|see also"
     r"|description|summary|basics"
     r"|quick ?start|getting started|background|details|.*\d+\.\d+.*|.*(?:19|20)\d\d.*|changelog|release.*|readme"
@@ -238,7 +238,7 @@ def _heading(brief: Brief, group: Sequence[Finding], taken: set[str]) -> str:
             if (
                 1 <= len(name.split()) <= 10
                 and not dotted
-                and not _EMPTY.fullmatch(name)
+                and not _VAGUE_HEADING.fullmatch(name)
                 and name.casefold() not in taken
             ):
                 taken.add(name.casefold())

@@ -8,17 +8,17 @@ from typing import Any, NamedTuple
 from interactions_emulator.brain.rules.brief import parse
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
-from interactions_emulator.brain.rules.research_phrases import JOB_ID, wishes_of
+from interactions_emulator.brain.rules.research_phrases import JOB_ID, research_intents
 from interactions_emulator.corpus.words import clip, terms
 
-LONGEST_TITLE = 70
+MAX_TITLE_CHARS = 70
 """Maximum characters of a title."""
-LONGEST_MESSAGE = 2_000
+MAX_RESOLVED_CHARS = 2_000
 """Maximum characters of a message that is cleaned and whose references are resolved.
 
 A longer message is used unchanged as the brief.
 """
-LONGEST_BRIEF = 20_000
+MAX_BRIEF_CHARS = 20_000
 """Maximum characters of a brief."""
 
 
@@ -32,7 +32,7 @@ class Order(NamedTuple):
     @property
     def title(self) -> str:
         """A title of a few words from the brief."""
-        return clip(title_of(self.brief), LONGEST_TITLE)
+        return clip(title_of(self.brief), MAX_TITLE_CHARS)
 
 
 _END = r"(?=\s*(?:[.,;!?]|$))"
@@ -54,7 +54,7 @@ _STANDARD = re.compile(
     r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|take|run)\s+)*(?:the|a)\s(?:standard|normal|regular|cheaper)"
     r"\s(?:one|agent|run|version|research)\b(?:\sinstead)?"
 )
-_TO_THE_DESK = re.compile(
+_POLITE_WORDS = re.compile(
     r"(?i)[\s,;.!–-]*(?:\b(?:please|pls|thank you|thanks|bitte|danke|s'il (?:te|vous) plaît|merci|por favor|gracias"
     rf"|for me|to me|ask (?:me )?before (?:you )?start(?:ing)?(?: it)?){_END}|\s(?:please|bitte)(?=\s)"
     r"|,? (?:that |which )?(?:you|we) (?:just |have )?(?:mentioned|named|listed|talked about|told me about)"
@@ -82,7 +82,7 @@ _REFERENCE = re.compile(
 )
 _SHORT_REFERENCE = re.compile(r"(?i)\b(?:(darüber|dazu)|(là-dessus|à ce sujet)|(al respecto))\b")
 _ABOUT = ("über", "sur", "sobre")
-_WHICH = {
+_ORDINALS = {
     0: "first former erste premier première primero primera",
     1: "second other zweite seconde deuxième segundo segunda",
     2: "third dritte",
@@ -108,23 +108,23 @@ _REPORT = re.compile(
 )
 
 
-def order_of(message: str, heard: ParsedTurn, titles: list[str]) -> Order:
+def order_of(message: str, parsed: ParsedTurn, titles: list[str]) -> Order:
     """The order in a message, with references such as "it" replaced by the last topic of the conversation.
 
     `titles` are the titles of earlier runs, newest first. If the conversation has no topic, the first title is used.
     """
-    if len(message) > LONGEST_MESSAGE:
-        return Order(message[:LONGEST_BRIEF].strip(), {})
+    if len(message) > MAX_RESOLVED_CHARS:
+        return Order(message[:MAX_BRIEF_CHARS].strip(), {})
     text = JOB_ID.sub("the report", message)
     settings: dict[str, Any] = {"depth": "max"} if _MAX.search(text) else {}
     if _STANDARD.search(text):
         settings["depth"] = "standard"
     if _PLAN.search(text):
         settings["plan_first"] = True
-    text = _cleaned(text)
+    text = _without_polite_words(text)
     if _REFERENCE.search(text) or _SHORT_REFERENCE.search(text):
-        topic = _last_topic(heard) or (titles[0] if titles else "")
-        text = _resolved(text, topic, heard) if topic else ""
+        topic = _last_topic(parsed) or (titles[0] if titles else "")
+        text = _with_references_resolved(text, topic, parsed) if topic else ""
     return Order(text[:1].upper() + text[1:] if terms(text) else "", settings)
 
 
@@ -137,15 +137,17 @@ def naming_report(brief: str, title: str) -> str:
 def title_of(brief: str) -> str:
     """A brief's topic without "Write a report about"."""
     topic = re.split(
-        r",\s(?:and|und|et|y)\s", parse(_ORDERED.sub("", brief[:LONGEST_MESSAGE]) or brief[:LONGEST_MESSAGE]).topic
+        r",\s(?:and|und|et|y)\s",
+        parse(_ORDERED.sub("", brief[:MAX_RESOLVED_CHARS]) or brief[:MAX_RESOLVED_CHARS]).topic,
     )[0]
     return topic[:1].upper() + topic[1:]
 
 
-def _cleaned(text: str) -> str:
+def _without_polite_words(text: str) -> str:
     """A message without polite words and without words about the plan or the agent."""
     text = _STANDARD.sub("", _MAX.sub("", _PLAN.sub("", text)))
-    text = _TO_THE_DESK.sub("", _TO_THE_DESK.sub("", text)).strip(" \t\n,;:")
+    # Twice: "for me please" ends with "for me" only once "please" is gone.
+    text = _POLITE_WORDS.sub("", _POLITE_WORDS.sub("", text)).strip(" \t\n,;:")
     start = _START.match(text)
     if start:
         text = text[start.end() :]
@@ -153,9 +155,9 @@ def _cleaned(text: str) -> str:
     return text.rstrip("?？ .") if start and start["asks"] else text.rstrip(" .")
 
 
-def _resolved(text: str, topic: str, heard: ParsedTurn) -> str:
+def _with_references_resolved(text: str, topic: str, parsed: ParsedTurn) -> str:
     def named(found: re.Match[str]) -> str:
-        chosen = _alternative(found["which"], topic, heard) if found["choice"] else ""
+        chosen = _alternative(found["which"], topic, parsed) if found["choice"] else ""
         return f"{found['doing']} {chosen or _subject(topic)}"
 
     text = _REFERENCE.sub(named, text, count=1)
@@ -170,26 +172,26 @@ def _subject(topic: str) -> str:
     return subject if subject[1:2].isupper() or subject == asked != topic else subject[:1].lower() + subject[1:]
 
 
-def _last_topic(heard: ParsedTurn) -> str:
+def _last_topic(parsed: ParsedTurn) -> str:
     """The user's last message that is more than a reply or small talk; "" if there is none."""
-    for said in reversed(heard.before):
-        if said.speaker != "user" or len(said.text) > LONGEST_MESSAGE:
+    for utterance in reversed(parsed.history):
+        if utterance.speaker != "user" or len(utterance.text) > MAX_RESOLVED_CHARS:
             continue
-        text = _cleaned(JOB_ID.sub("", said.text))
-        if not terms(text) or intent_of(said.text) in SMALL_TALK | MEMORY:
+        text = _without_polite_words(JOB_ID.sub("", utterance.text))
+        if not terms(text) or intent_of(utterance.text) in SMALL_TALK | MEMORY:
             continue
-        wishes = wishes_of(said.text) - {"question", "change", "made_of_report", "begin", "keep"}
-        if wishes <= {"order"} and not _REFERENCE.search(text) and not _SHORT_REFERENCE.search(text):
+        intents = research_intents(utterance.text) - {"question", "change", "made_of_report", "begin", "keep"}
+        if intents <= {"order"} and not _REFERENCE.search(text) and not _SHORT_REFERENCE.search(text):
             return text
     return ""
 
 
-def _alternative(which: str, topic: str, heard: ParsedTurn) -> str:
+def _alternative(which: str, topic: str, parsed: ParsedTurn) -> str:
     """The alternative that `which` ("first", "last") means in the topic or the last answer; "" if there is none.
 
     A purpose such as "for a small shop" is added.
     """
-    place = next((place for place, names in _WHICH.items() if which.casefold() in names.split()), 0)
+    place = next((place for place, names in _ORDINALS.items() if which.casefold() in names.split()), 0)
     *before, last = [part.strip(" ?.!") for part in re.split(r"[,:]\s+", topic)]
     context = ""
     if _OR.search(last):
@@ -198,19 +200,19 @@ def _alternative(which: str, topic: str, heard: ParsedTurn) -> str:
             options.insert(0, before.pop())
         if not before:  # "Is A or B better for C?"
             options[0] = options[0].split()[-1]
-            options[-1], context = _divided(options[-1])
-        context = context or next((found for one in before if (found := _divided(one)[1])), "")
+            options[-1], context = _name_and_purpose(options[-1])
+        context = context or next((found for one in before if (found := _name_and_purpose(one)[1])), "")
     else:
         options = [
             re.split(r"\s[–—-]\s|:|\. ", found.replace("*", ""))[0].strip(" .")
-            for found in re.findall(r"^\s*(?:\d+[.)]|[-*])\s+(.+)$", heard.last_answer, re.MULTILINE)
+            for found in re.findall(r"^\s*(?:\d+[.)]|[-*])\s+(.+)$", parsed.last_answer, re.MULTILINE)
         ]
     if not options or not -1 <= place < len(options):
         return ""
     return f"{options[place]} {context}".strip()
 
 
-def _divided(text: str) -> tuple[str, str]:
+def _name_and_purpose(text: str) -> tuple[str, str]:
     """Divides `MongoDB for a small shop` into `MongoDB` and `for a small shop`."""
     found = re.search(r"(?i)\s(?:for|in|with|für|im|bei|pour|dans|para|en|con)\s.+", text)
     head = text[: found.start()] if found else text

@@ -5,21 +5,21 @@ from __future__ import annotations
 import re
 from typing import Literal
 
-Wish = Literal[
+ResearchIntent = Literal[
     "yes", "no", "later", "drop_it", "start_over", "not_start", "cost", "time", "list", "delete", "cancel", "again",
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
     "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting",
 ]  # fmt: skip
-"""What a message may ask for or say. Several wishes may match one message; the caller decides which one counts."""
+"""What a message may ask for or say. Several may match one message; the caller decides which one counts."""
 
 JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
 """The id of a run in a message."""
-LONGEST = 1_500
-"""Maximum characters of a message that are read for wishes."""
-MOST_WORDS = 12
+MAX_MESSAGE_CHARS = 1_500
+"""Maximum characters of a message that are read."""
+MAX_REPLY_WORDS = 12
 """Maximum number of words of a message that says only yes, no or later."""
 
-_STUDIES = {
+_STUDY_NOUNS = {
     "en": r"(?:(?!summary|version|table|slides?|list|overview|chart)\w+ ){0,4}"
     r"(?:report|study|research|analysis|dive|investigation|review|paper)\b",
     "de": r"(?:\w+ ){0,4}\w*(?:bericht|studie|recherche|analyse|untersuchung)\b",
@@ -29,7 +29,7 @@ _STUDIES = {
     "pt": r"(?:\w+ ){0,3}(?:relatório|pesquisa|estudo|análise)\b",
 }
 """What `<study>` stands for in the tables below, by language: nouns for a study to order, with their adjectives."""
-_RUNS = {
+_RUN_NOUNS = {
     "en": r"(?:(?:the|this|that|my|your|our|a|an|another|one|all) )*(?:\w+ )?"
     r"(?:research(?:es)?|runs?|stud(?:y|ies)|reports?|investigations?|jobs?)",
     "de": r"(?:(?:die|das|der|den|meine?n?|diese[rns]?|eine?n?|alle) )*(?:\w+ )?"
@@ -43,9 +43,9 @@ _RUNS = {
     "zh": r"(?:研究|报告)",
 }
 """What `<run>` stands for in the tables below, by language: nouns for a run or its report, with their articles."""
-_NAMED = {"<it>": "(?:it|this|that|they|anything|<run>)", "<a>": "(?:an?|another|one more)"}
+_PLACEHOLDERS = {"<it>": "(?:it|this|that|they|anything|<run>)", "<a>": "(?:an?|another|one more)"}
 
-_SEARCHED: dict[Wish, str] = {
+_SEARCH_PHRASES: dict[ResearchIntent, str] = {
     "start_over": r"""
     en: \b(?:start|begin)(?:ing)? (?:all )?over\b|\bfrom scratch\b
     de: \bvon vorne? (?:an|beginnen)|\bfange .{0,20}von vorne?\b
@@ -274,9 +274,9 @@ _SEARCHED: dict[Wish, str] = {
     pt: \b(?:mantém|guarda|conserva)\b|\bnão (?:\w+ )?apagues\b
     """,
 }
-"""Patterns that are searched in the result of `normalized_message`, by wish. A language has one or more lines."""
+"""Patterns that are searched in the result of `normalized_message`, by intent. A language has one or more lines."""
 
-_WHOLE: dict[Wish, str] = {
+_FULL_PHRASES: dict[ResearchIntent, str] = {
     "yes": r"""
     en: yes|yep|yup|yeah|sure|ok|okay|alright|all right|fine|perfect|absolutely|definitely|of course|agreed|approved?
     en: i approve|i agree|confirm(?:ed)?|proceed|go(?: ahead| for it| on)?|do (?:it|that|so)|run it|make it so|begin
@@ -337,7 +337,7 @@ _WHOLE: dict[Wish, str] = {
     pt: deixa (?:lá|estar)|esquece(?: isso)?|não importa
     """,
 }
-"""Patterns that the whole result of `normalized_message` must match, apart from `_FILLERS`, by wish."""
+"""Patterns that the whole result of `normalized_message` must match, apart from `_FILLERS`, by intent."""
 _FILLERS = (
     "great|good|fine|super|no problem|well|then|now|actually|oh|hmm?|wait|whatever|please|sorry|thanks|thank you"
     "|for now|after all|with it|with the plan|it|all|bitte|danke|jetzt|na|ach|gut|dann|so|mal|doch|alles|merci|bien"
@@ -364,12 +364,12 @@ _AGREEMENT = re.compile(
 )
 
 
-def wishes_of(message: str) -> frozenset[Wish]:
-    """All wishes that the words of a message match."""
+def research_intents(message: str) -> frozenset[ResearchIntent]:
+    """All intents that the words of a message match."""
     text = normalized_message(message)
-    found: set[Wish] = {wish for wish, pattern in _FOUND.items() if pattern.search(text)}
-    if len(text.split()) <= MOST_WORDS:
-        found |= {wish for wish, pattern in _ALL.items() if pattern.fullmatch(text)}
+    found: set[ResearchIntent] = {intent for intent, pattern in _SEARCH_PATTERNS.items() if pattern.search(text)}
+    if len(text.split()) <= MAX_REPLY_WORDS:
+        found |= {intent for intent, pattern in _FULL_PATTERNS.items() if pattern.fullmatch(text)}
     if "?" in message or "？" in message:
         found.add("question")
     return frozenset(found)
@@ -392,23 +392,27 @@ def without_agreement(message: str) -> str:
 
 def normalized_message(message: str) -> str:
     """A message in lower case without ids, punctuation and polite words."""
-    text = JOB_ID.sub(" ", message[:LONGEST]).casefold().replace("’", "'")
+    text = JOB_ID.sub(" ", message[:MAX_MESSAGE_CHARS]).casefold().replace("’", "'")
     text = re.sub(r"\b(do|does|did)nt\b", r"\1n't", re.sub(r"[^\w\s']|_", " ", text))
     return _POLITE.sub("", " ".join(text.split())).strip()
 
 
-def _lines(table: str) -> list[str]:
+def _expanded_lines(table: str) -> list[str]:
     found = []
     for line in table.strip().splitlines():
         language, _, pattern = line.strip().partition(": ")
-        for name, meaning in (*_NAMED.items(), ("<run>", _RUNS[language]), ("<study>", _STUDIES.get(language, ""))):
+        for name, meaning in (
+            *_PLACEHOLDERS.items(),
+            ("<run>", _RUN_NOUNS[language]),
+            ("<study>", _STUDY_NOUNS.get(language, "")),
+        ):
             pattern = pattern.replace(name, meaning)
         found.append(pattern)
     return found
 
 
-_FOUND = {wish: re.compile("|".join(_lines(table))) for wish, table in _SEARCHED.items()}
-_ALL = {
-    wish: re.compile(rf"(?:(?:{_FILLERS})\s)*(?:{told})(?:\s(?:{told}|{_FILLERS}))*")
-    for wish, told in ((wish, "|".join(_lines(table))) for wish, table in _WHOLE.items())
+_SEARCH_PATTERNS = {intent: re.compile("|".join(_expanded_lines(table))) for intent, table in _SEARCH_PHRASES.items()}
+_FULL_PATTERNS = {
+    intent: re.compile(rf"(?:(?:{_FILLERS})\s)*(?:{phrases})(?:\s(?:{phrases}|{_FILLERS}))*")
+    for intent, phrases in ((intent, "|".join(_expanded_lines(table))) for intent, table in _FULL_PHRASES.items())
 }

@@ -10,9 +10,9 @@ from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.parsed_turn import value_of
 from interactions_emulator.corpus.words import terms
 
-ENDED = frozenset(("completed", "failed", "cancelled", "incomplete", "expired"))
+FINAL_STATES = frozenset(("completed", "failed", "cancelled", "incomplete", "expired"))
 """Final states of a run."""
-_PLACE = re.compile(
+_ORDINAL = re.compile(
     r"\b(?:(first|oldest|erste[rns]?|premier|première|primer[oa]?)|(second|zweite[rns]?|deuxième|segund[oa])"
     r"|(last|latest|newest|letzte[rns]?|neueste[rns]?|dernière?|últim[oa]))"
     r"\s(?:one|report|research|run|study|bericht|recherche|rapport|informe)\b"
@@ -32,9 +32,9 @@ class Job(NamedTuple):
         return self.state.partition("waits for a yes:")[2].strip()
 
     @property
-    def runs(self) -> bool:
+    def is_running(self) -> bool:
         """Whether the run is in progress."""
-        return not self.waits_for and self.state not in ENDED
+        return not self.waits_for and self.state not in FINAL_STATES
 
     @property
     def has_report(self) -> bool:
@@ -42,7 +42,7 @@ class Job(NamedTuple):
         return self.state == "completed" or self.waits_for == "deletion"
 
     @property
-    def named(self) -> str:
+    def label(self) -> str:
         """The run's name for use in a sentence."""
         return f"Research `{self.id}` (“{self.title}”)"
 
@@ -53,14 +53,14 @@ def jobs_in(system_instruction: str) -> tuple[Job, ...]:
     return tuple(Job(*line) for line in lines)
 
 
-def meant_of(message: str, jobs: Sequence[Job]) -> str:
+def referenced_job_id(message: str, jobs: Sequence[Job]) -> str:
     """The id of the run that a message means by its position ("the first one") or words of its title; "" if none."""
-    if (place := _PLACE.search(message.casefold())) and jobs:
-        number = next(number for number, group in enumerate(place.groups()) if group)
+    if (ordinal := _ORDINAL.search(message.casefold())) and jobs:
+        number = next(number for number, group in enumerate(ordinal.groups()) if group)
         return jobs[0 if number == 2 else max(-1 - number, -len(jobs))].id
-    said = set(terms(message))
-    best = max(jobs, key=lambda job: len(said & set(terms(job.title))), default=None)
-    return best.id if best and said & set(terms(best.title)) else ""
+    message_terms = set(terms(message))
+    best = max(jobs, key=lambda job: len(message_terms & set(terms(job.title))), default=None)
+    return best.id if best and message_terms & set(terms(best.title)) else ""
 
 
 def has_files(steps: Sequence[Step]) -> bool:
@@ -76,12 +76,12 @@ def has_files(steps: Sequence[Step]) -> bool:
     return False
 
 
-def handled_in(steps: Sequence[Step]) -> dict[str, int]:
+def last_steps_by_job(steps: Sequence[Step]) -> dict[str, int]:
     """Maps each run id to the index of the last step with a function call or result about that run."""
     found: dict[str, int] = {}
     for number, step in enumerate(steps):
-        told = step.get("arguments") if step.get("type") == "function_call" else value_of(step.get("result"))
-        job = (told.get("job") or told.get("job_id")) if isinstance(told, dict) else None
+        data = step.get("arguments") if step.get("type") == "function_call" else value_of(step.get("result"))
+        job = (data.get("job") or data.get("job_id")) if isinstance(data, dict) else None
         if isinstance(job, str):
             found[job] = number
     return found

@@ -2,51 +2,53 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, value_of
-from interactions_emulator.corpus.words import clip, listed
+from interactions_emulator.corpus.words import clip, join_names
 
-MOST_LINES = 60
-MOST_ROWS = 14
-MOST_COLUMNS = 10
-LONGEST_VALUE = 1_500
-_ASIDES = ("source", "sources", "note", "notes", "attribution", "disclaimer")
-_FOR_PROGRAMS = ("latitude", "longitude", "timezone", "observed", "retrieved")
+MAX_LINES = 60
+MAX_ROWS = 14
+MAX_COLUMNS = 10
+MAX_VALUE_CHARS = 1_500
+_NOTE_KEYS = ("source", "sources", "note", "notes", "attribution", "disclaimer")
+_HIDDEN_KEYS = ("latitude", "longitude", "timezone", "observed", "retrieved")
 """Keys whose values are not shown, because people do not need them."""
-_MAIN_TEXT = ("answer", "text", "message", "summary", "content", "report", "reply")
+_MAIN_TEXT_KEYS = ("answer", "text", "message", "summary", "content", "report", "reply")
 
 
-def tell(heard: ParsedTurn) -> str:
+def report_results(parsed: ParsedTurn) -> str:
     """The answer that reports the function results at the end of the turn."""
-    told = [_one(step, heard) for step in heard.results]
-    return "\n\n".join(told)
+    reports = [_report_result(step, parsed) for step in parsed.results]
+    return "\n\n".join(reports)
 
 
-def _one(step: Step, heard: ParsedTurn) -> str:
+def _report_result(step: Step, parsed: ParsedTurn) -> str:
     name = str(step.get("name") or "the function")
     value = value_of(step.get("result"))
     error = _error(value, bool(step.get("is_error")))
     if error is not None:
-        return _explained(name, error)
+        return _report_error(name, error)
     if isinstance(value, str):
         return value.strip() or f"`{name}` answered with an empty text."
     if value in (None, [], {}):
         return f"`{name}` has done its work and returned nothing."
-    if isinstance(value, dict) and (text := next((value[k] for k in _MAIN_TEXT if isinstance(value.get(k), str)), "")):
+    if isinstance(value, dict) and (
+        text := next((value[k] for k in _MAIN_TEXT_KEYS if isinstance(value.get(k), str)), "")
+    ):
         rest = {k: v for k, v in value.items() if v is not text and not isinstance(v, bool)}
-        return "\n".join(filter(None, [text.strip(), *_asides(rest)]))
-    arguments: dict[str, Any] = next((call.arguments for call in reversed(heard.calls) if call.name == name), {})
+        return "\n".join(filter(None, [text.strip(), *_notes(rest)]))
+    arguments: dict[str, Any] = next((call.arguments for call in reversed(parsed.calls) if call.name == name), {})
     about = ", ".join(
-        f"{humanised(k)} {clip(str(v), 80)}" for k, v in arguments.items() if isinstance(v, str | int | float)
+        f"{key_as_words(k)} {clip(str(v), 80)}" for k, v in arguments.items() if isinstance(v, str | int | float)
     )
     lines = _lines(value)
-    if len(lines) > MOST_LINES:
-        lines = [*lines[:MOST_LINES], f"… and {len(lines) - MOST_LINES} more lines"]
-    asides = _asides(value) if isinstance(value, dict) else []
-    return "\n".join([f"From `{name}`{f' ({about})' if about else ''}:", "", *lines, "", *asides]).strip()
+    if len(lines) > MAX_LINES:
+        lines = [*lines[:MAX_LINES], f"… and {len(lines) - MAX_LINES} more lines"]
+    notes = _notes(value) if isinstance(value, dict) else []
+    return "\n".join([f"From `{name}`{f' ({about})' if about else ''}:", "", *lines, "", *notes]).strip()
 
 
 def _error(value: Any, is_error: bool) -> Any:
@@ -60,7 +62,7 @@ def _error(value: Any, is_error: bool) -> Any:
     return value if is_error else None
 
 
-def _explained(name: str, error: Any) -> str:
+def _report_error(name: str, error: Any) -> str:
     if not isinstance(error, dict):
         return f"`{name}` could not do it: {clip(str(error), 600)}"
     message = next(
@@ -80,13 +82,13 @@ def _lines(value: Any, units: Mapping[str, Any] | None = None, depth: int = 0) -
         return _record(value, units or {}, depth)
     if isinstance(value, list):
         rows = []
-        for item in value[:MOST_ROWS]:
+        for item in value[:MAX_ROWS]:
             if isinstance(item, dict | list) and not _flat(item):
                 nested = _lines(item, units, depth + 1)
                 rows += [f"{pad}- {nested[0].strip().removeprefix('- ')}", *nested[1:]] if nested else []
             else:
                 rows.append(f"{pad}- {_short(item, units)}")
-        return [*rows, f"{pad}- … and {len(value) - MOST_ROWS} more"] if len(value) > MOST_ROWS else rows
+        return [*rows, f"{pad}- … and {len(value) - MAX_ROWS} more"] if len(value) > MAX_ROWS else rows
     return [f"{pad}{_short(value)}"]
 
 
@@ -98,7 +100,7 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
     for key, item in value.items():
         if (key == "units" and isinstance(item, dict)) or key.endswith("_units") or item in (None, "", [], {}):
             continue
-        if key in _FOR_PROGRAMS or (depth == 0 and key in (*_ASIDES, "synthetic")):
+        if key in _HIDDEN_KEYS or (depth == 0 and key in (*_NOTE_KEYS, "synthetic")):
             continue
         own = value.get(f"{key}_units")
         here = {**units, **own} if isinstance(own, dict) else units
@@ -107,11 +109,11 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
         if isinstance(item, list) and (table := _table(item, here)):
             lines += ["", *table]
         elif isinstance(item, dict) and _flat(item):
-            lines.append(f"{pad}- {humanised(key)}: {_short(item, here)}")
+            lines.append(f"{pad}- {key_as_words(key)}: {_short(item, here)}")
         elif isinstance(item, dict | list) and not (isinstance(item, list) and _flat(item)):
-            lines += [f"{pad}- {humanised(key)}:", *_lines(item, here, depth + 1)]
+            lines += [f"{pad}- {key_as_words(key)}:", *_lines(item, here, depth + 1)]
         else:
-            lines.append(f"{pad}- {humanised(key)}: {_with_unit(key, item, here)}")
+            lines.append(f"{pad}- {key_as_words(key)}: {_with_unit(key, item, here)}")
     return lines
 
 
@@ -127,19 +129,19 @@ def _table(records: list[Any], units: Mapping[str, Any]) -> list[str]:
     """Flat records with equal keys as a Markdown table; [] if the records have another form or too many keys."""
     if not records or not all(isinstance(record, dict) and _flat(record) for record in records):
         return []
-    keys = [key for key in records[0] if key not in _FOR_PROGRAMS]
-    if not 2 <= len(keys) <= MOST_COLUMNS or any(record.keys() != records[0].keys() for record in records):
+    keys = [key for key in records[0] if key not in _HIDDEN_KEYS]
+    if not 2 <= len(keys) <= MAX_COLUMNS or any(record.keys() != records[0].keys() for record in records):
         return []
-    rows = [[_cell(key, record, units) for key in keys] for record in records[:MOST_ROWS]]
-    head, *body = (f"| {' | '.join(cells)} |" for cells in [[humanised(key) for key in keys], *rows])
-    more = [f"… and {len(records) - MOST_ROWS} more"] if len(records) > MOST_ROWS else []
+    rows = [[_cell(key, record, units) for key in keys] for record in records[:MAX_ROWS]]
+    head, *body = (f"| {' | '.join(cells)} |" for cells in [[key_as_words(key) for key in keys], *rows])
+    more = [f"… and {len(records) - MAX_ROWS} more"] if len(records) > MAX_ROWS else []
     return [head, "|" + "---|" * len(keys), *body, *more]
 
 
 def _cell(key: str, record: Mapping[str, Any], units: Mapping[str, Any]) -> str:
     """The text of a table cell. A time has no date if the record has the same date in `date`."""
-    said = _with_unit(key, record[key], units)
-    return said.removeprefix(f"{record.get('date')}T").replace("|", "\\|")
+    text = _with_unit(key, record[key], units)
+    return text.removeprefix(f"{record.get('date')}T").replace("|", "\\|")
 
 
 def _flat(value: Any) -> bool:
@@ -150,17 +152,17 @@ def _flat(value: Any) -> bool:
 
 def _short(value: Any, units: Mapping[str, Any] | None = None) -> str:
     if isinstance(value, dict):
-        said = (
-            f"{humanised(k)} {_with_unit(k, v, units or {})}"
+        pairs = (
+            f"{key_as_words(k)} {_with_unit(k, v, units or {})}"
             for k, v in value.items()
-            if v not in (None, "", [], {}) and k not in _FOR_PROGRAMS
+            if v not in (None, "", [], {}) and k not in _HIDDEN_KEYS
         )
-        return ", ".join(said)
+        return ", ".join(pairs)
     if isinstance(value, list):
-        return listed([_short(item) for item in value[:MOST_ROWS]])
+        return join_names([_short(item) for item in value[:MAX_ROWS]])
     if isinstance(value, bool):
         return "yes" if value else "no"
-    return clip(str(value), LONGEST_VALUE)
+    return clip(str(value), MAX_VALUE_CHARS)
 
 
 def _with_unit(key: str, value: Any, units: Mapping[str, Any]) -> str:
@@ -169,26 +171,25 @@ def _with_unit(key: str, value: Any, units: Mapping[str, Any]) -> str:
         parts = key.casefold().split("_")
         near = (u for k, u in units.items() if parts[0] in k.split("_") or k.split("_")[0] in parts)
         unit = next(near, units.get("temperature") if {"high", "low", "feels"} & set(parts) else None)
-    said = _short(value)
+    text = _short(value)
     if not isinstance(unit, str) or not unit or isinstance(value, str | bool):
-        return said
-    return f"{said}{'' if unit.startswith(('°', '%')) else ' '}{unit}"
+        return text
+    return f"{text}{'' if unit.startswith(('°', '%')) else ' '}{unit}"
 
 
-def _asides(value: dict[str, Any]) -> list[str]:
+def _notes(value: dict[str, Any]) -> list[str]:
     lines = []
     synthetic = value.get("synthetic")
     if synthetic:
         lines.append(
             "These values are synthetic" + (f": {synthetic}" if isinstance(synthetic, str) else ", not measured") + "."
         )
-    for key in _ASIDES:
+    for key in _NOTE_KEYS:
         if value.get(key):
-            said: Sequence[Any] | Any = value[key]
-            lines.append(f"{humanised(key).capitalize()}: {_short(said)}")
+            lines.append(f"{key_as_words(key).capitalize()}: {_short(value[key])}")
     return lines
 
 
-def humanised(key: str) -> str:
+def key_as_words(key: str) -> str:
     """A key as words: `wind_speed_10m` -> `wind speed 10m`."""
     return key.replace("_", " ").strip()

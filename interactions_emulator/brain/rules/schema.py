@@ -8,35 +8,37 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from interactions_emulator.brain.rules.arguments import mentioned_value
-from interactions_emulator.brain.rules.concepts import GRAVITY, concepts_of, is_benign, match
+from interactions_emulator.brain.rules.concepts import SERIOUS_CONCEPTS, concepts_of, is_benign, match
 from interactions_emulator.brain.rules.places import is_place_like, places_in
 from interactions_emulator.brain.rules.values import (
     NOT_GIVEN,
-    PREFIX,
+    TEXT_PREFIX,
     Schema,
     bounds,
-    fitted,
-    formatted,
+    find_formatted,
+    fit_to_schema,
+    is_catch_all,
     is_confidence,
-    is_nothing,
-    is_rest,
+    is_placeholder,
     kind_of,
     may_be_null,
     number_near,
 )
-from interactions_emulator.corpus.words import clip, listed, sentences, terms, word_set
+from interactions_emulator.corpus.words import clip, join_names, sentences, terms, word_set
 
-DEEPEST = 12
+MAX_DEPTH = 12
 """Depth of nesting below which only required properties are filled."""
 
 
 def fill_schema(schema: Schema, text: str) -> Any:
     """A value that satisfies `schema`, filled from the text."""
-    return _Reader(schema, text[:60_000]).value(schema, "", 0)
+    return _SchemaFiller(schema, text[:60_000]).fill(schema, "", 0)
 
 
 @dataclass
-class _Reader:
+class _SchemaFiller:
+    """Fills a schema from a text. Each method takes a schema or its parts, and the name of the property."""
+
     root: Schema
     text: str
     chosen: dict[str, Any] = field(default_factory=dict)
@@ -46,33 +48,33 @@ class _Reader:
     margin: float = 0.0
     """How clearly the last enum value was better than the others, about 0 to 1. It sets the confidence."""
 
-    def value(self, raw: Any, name: str, depth: int) -> Any:
-        schema = self.resolved(raw)
+    def fill(self, raw: Any, name: str, depth: int) -> Any:
+        schema = self.resolve(raw)
         if "const" in schema:
             return schema["const"]
         if schema.get("enum"):
-            return self.enum(schema["enum"], name, str(schema.get("description") or ""))
+            return self.choose_enum(schema["enum"], name, str(schema.get("description") or ""))
         for key in ("anyOf", "oneOf"):
             if schema.get(key):
-                return self.any_of(schema, schema[key], name, depth)
+                return self.fill_any_of(schema, schema[key], name, depth)
         kind = kind_of(schema)
         if kind == "null":
             return None
         if kind == "boolean":
-            return self.boolean(name)
+            return self.decide_boolean(name)
         if kind in ("integer", "number"):
-            return self.number(schema, name, kind)
+            return self.find_number(schema, name, kind)
         if kind == "array":
-            return self.array(schema, name, depth)
+            return self.fill_array(schema, name, depth)
         if kind == "object":
-            return self.object(schema, depth)
-        found = self.string(schema, name)
-        return None if is_nothing(found) and may_be_null(schema) else fitted(found, schema)
+            return self.fill_object(schema, depth)
+        found = self.find_string(schema, name)
+        return None if is_placeholder(found) and may_be_null(schema) else fit_to_schema(found, schema)
 
-    def resolved(self, raw: Any) -> Schema:
+    def resolve(self, raw: Any) -> Schema:
         """The schema with `$ref` resolved and `allOf` merged."""
         schema: Schema = raw if isinstance(raw, dict) else {}
-        for _ in range(DEEPEST):
+        for _ in range(MAX_DEPTH):
             if isinstance(reference := schema.get("$ref"), str):
                 target: Any = self.root
                 for part in reference.lstrip("#/").split("/") if reference.startswith("#/") else []:
@@ -83,7 +85,7 @@ class _Reader:
                 }
             elif schema.get("allOf"):
                 merged: Schema = {k: v for k, v in schema.items() if k != "allOf"}
-                for one in map(self.resolved, schema["allOf"]):
+                for one in map(self.resolve, schema["allOf"]):
                     merged = {
                         **one,
                         **merged,
@@ -99,7 +101,7 @@ class _Reader:
                 break
         return schema
 
-    def any_of(self, schema: Schema, options: list[Any], name: str, depth: int) -> Any:
+    def fill_any_of(self, schema: Schema, options: list[Any], name: str, depth: int) -> Any:
         """A value of the first option that the text supports.
 
         If it supports none, the value is null if that is allowed, else a value of the first option.
@@ -108,32 +110,33 @@ class _Reader:
         concrete = [
             one
             for one in options
-            if kind_of(self.resolved(one)) != "null" and self.resolved(one).get("const", 0) is not None
+            if kind_of(self.resolve(one)) != "null" and self.resolve(one).get("const", 0) is not None
         ]
         nullable = len(concrete) < len(options)
         if not concrete:
             return None
         for option in concrete:
-            value = self.value({**shared, **self.resolved(option)}, name, depth + 1)
-            if not (nullable and self.unfounded(value, name)):
+            value = self.fill({**shared, **self.resolve(option)}, name, depth + 1)
+            if not (nullable and self.has_no_basis(value, name)):
                 return value
-        return None if nullable else self.value({**shared, **self.resolved(concrete[0])}, name, depth + 1)
+        return None if nullable else self.fill({**shared, **self.resolve(concrete[0])}, name, depth + 1)
 
-    def enum(self, values: list[Any], name: str, description: str) -> Any:
+    def choose_enum(self, values: list[Any], name: str, description: str) -> Any:
+        """The value that the text speaks for most; if it speaks for none, a benign one such as `safe`."""
         scores: list[tuple[float, int, Any, tuple[str, ...]]] = []
-        for place, value in enumerate(values):
+        for position, value in enumerate(values):
             weight, cues = 0.0, tuple[str, ...]()
             for concept in concepts_of(str(value)):
                 found = match(concept, self.text)
-                grave = 1.5 if concept in GRAVITY else 1.0
-                weight += found.weight * grave
+                factor = 1.5 if concept in SERIOUS_CONCEPTS else 1.0
+                weight += found.weight * factor
                 cues += found.cues
             if concepts_of(str(value)) == ["spam"] and weight == 1.0:
                 weight = 0.6  # a single advertising word is weak evidence of spam
             if isinstance(value, str) and mentioned_value([value], self.text) is not None and not is_benign(value):
                 weight += 0.5 if weight else 1.0
                 cues += (value,)
-            scores.append((weight, -place, value, cues))
+            scores.append((weight, -position, value, cues))
         best = max(scores, key=lambda one: one[:2])
         others = [score for score in scores if score is not best]
         benign = next((value for value in values if isinstance(value, str) and is_benign(value)), None)
@@ -142,7 +145,7 @@ class _Reader:
             result = (
                 benign
                 if benign is not None
-                else (None if None in values else values[-1] if is_rest(values[-1]) else best[2])
+                else (None if None in values else values[-1] if is_catch_all(values[-1]) else best[2])
             )
             margin = 0.2 - best[0] / 8
         else:
@@ -152,7 +155,7 @@ class _Reader:
         self.margin = margin
         return result
 
-    def boolean(self, name: str) -> bool:
+    def decide_boolean(self, name: str) -> bool:
         words = [
             part
             for part in re.split(r"_|(?<=[a-z])(?=[A-Z])", name)
@@ -187,7 +190,7 @@ class _Reader:
         )
         return bool(own) and own <= set(terms(self.text)) and not denied
 
-    def number(self, schema: Schema, name: str, kind: str) -> float | int:
+    def find_number(self, schema: Schema, name: str, kind: str) -> float | int:
         low, high = bounds(schema)
         if is_confidence(name) and kind == "number":
             top = high if high is not None and high > 1 else 1.0
@@ -207,16 +210,16 @@ class _Reader:
             value = value if low is None or value >= low else value + step
         return int(value) if kind == "integer" else float(value)
 
-    def array(self, schema: Schema, name: str, depth: int) -> list[Any]:
-        least, most = int(schema.get("minItems") or 0), int(schema.get("maxItems", 20))
-        items = self.resolved(schema.get("items"))
+    def fill_array(self, schema: Schema, name: str, depth: int) -> list[Any]:
+        min_items, max_items = int(schema.get("minItems") or 0), int(schema.get("maxItems", 20))
+        items = self.resolve(schema.get("items"))
         mixed = any(key in items for key in ("const", "anyOf", "oneOf"))
-        kind = "" if mixed or depth > DEEPEST else kind_of(items)
+        kind = "" if mixed or depth > MAX_DEPTH else kind_of(items)
         found: list[Any] = []
         if items.get("enum"):
-            found = [value for value in items["enum"] if self.speaks_of(value)]
+            found = [value for value in items["enum"] if self.mentions(value)]
         elif kind == "string":
-            found = [fitted(one, items) for one in self.strings(name, items)]
+            found = [fit_to_schema(one, items) for one in self.find_strings(name, items)]
         elif kind in ("integer", "number"):
             number = float if kind == "number" else int
             found = [number(float(one)) for one in re.findall(r"-?\d+(?:\.\d+)?", self.text)]
@@ -224,11 +227,11 @@ class _Reader:
             closed = [n for n in found if n not in (items.get("exclusiveMinimum"), items.get("exclusiveMaximum"))]
             found = [n for n in closed if (low is None or n >= low) and (high is None or n <= high)]
         elif kind == "object":
-            found = self.records(items, depth)
+            found = self.fill_records(items, depth)
         if schema.get("uniqueItems"):
             found = [one for place, one in enumerate(found) if one not in found[:place]]
-        while len(found) < least:
-            one = self.value(items, name, depth + 1)
+        while len(found) < min_items:
+            one = self.fill(items, name, depth + 1)
             if schema.get("uniqueItems") and one in found:
                 one = (
                     f"{one} {len(found) + 1}"
@@ -240,31 +243,32 @@ class _Reader:
                 rest = [v for v in items.get("enum", []) if v not in found]
                 one = rest[0] if rest else one
             found.append(one)
-        return found[:most]
+        return found[:max_items]
 
-    def speaks_of(self, value: Any) -> bool:
+    def mentions(self, value: Any) -> bool:
+        """Whether the text names the value or indicates its concept."""
         if mentioned_value([value], self.text) is not None:
             return True
         return any(match(concept, self.text).weight >= 1 for concept in concepts_of(str(value)))
 
-    def records(self, items: Schema, depth: int) -> list[Any]:
+    def fill_records(self, items: Schema, depth: int) -> list[Any]:
         """One record for each list item or part of the text, else one for the whole text."""
         lines = re.findall(r"(?m)^\s*(?:[-*•]|\d+[.)])\s+(.+)$", self.text)
         if len(lines) < 2:
             parts = re.split(r"\s*;\s*|\s+and\s+(?=[A-Z])|,\s+(?=[A-Z][\w]+\s*[(,]?\s*\d)", self.text)
             lines = parts if len(parts) > 1 and all(re.search(r"\d|[A-Z]", part) for part in parts) else [self.text]
-        return [_Reader(self.root, line).value(items, "", depth + 1) for line in lines[:20] if line.strip()]
+        return [_SchemaFiller(self.root, line).fill(items, "", depth + 1) for line in lines[:20] if line.strip()]
 
-    def object(self, schema: Schema, depth: int) -> dict[str, Any]:
+    def fill_object(self, schema: Schema, depth: int) -> dict[str, Any]:
         properties: dict[str, Any] = schema.get("properties") or {}
         required = set(schema.get("required") or [])
-        if depth > DEEPEST:
+        if depth > MAX_DEPTH:
             properties = {key: value for key, value in properties.items() if key in required}
-        if depth > 2 * DEEPEST:
+        if depth > 2 * MAX_DEPTH:
             return {}
         # Enums are filled first, because the other fields must agree with them. The result has the schema's order.
-        order = sorted(properties, key=lambda key: self.fill_rank(properties[key], key))
-        filled = {key: self.value(properties[key], key, depth + 1) for key in order}
+        keys = sorted(properties, key=lambda key: self.fill_order(properties[key], key))
+        filled = {key: self.fill(properties[key], key, depth + 1) for key in keys}
         for key in required - filled.keys():
             filled[key] = NOT_GIVEN
         kept = {key: filled[key] for key in [*properties, *sorted(required - properties.keys())]}
@@ -272,45 +276,46 @@ class _Reader:
             key: value
             for key, value in kept.items()
             if key in required
-            or (may_be_null(self.resolved(properties[key])) if value is None else not self.unfounded(value, key))
+            or (may_be_null(self.resolve(properties[key])) if value is None else not self.has_no_basis(value, key))
         }
 
-    def unfounded(self, value: Any, name: str) -> bool:
+    def has_no_basis(self, value: Any, name: str) -> bool:
         """Whether a value has no basis in the text, so that an optional property is left out."""
         number = isinstance(value, int | float) and not isinstance(value, bool)
-        return is_nothing(value) or (number and not is_confidence(name) and not re.search(r"\d", self.text))
+        return is_placeholder(value) or (number and not is_confidence(name) and not re.search(r"\d", self.text))
 
-    def fill_rank(self, raw: Any, name: str) -> int:
-        schema = self.resolved(raw)
+    def fill_order(self, raw: Any, name: str) -> int:
+        """Properties are filled in the order of this number."""
+        schema = self.resolve(raw)
         if schema.get("enum") or "const" in schema:
             return 0
         return {"boolean": 1, "object": 1, "array": 1, "integer": 2, "number": 2}.get(kind_of(schema), 3)
 
-    def string(self, schema: Schema, name: str) -> str:
+    def find_string(self, schema: Schema, name: str) -> str:
         low, form = name.casefold(), str(schema.get("format") or "")
         if form in ("date", "date-time", "time", "uuid", "email", "uri", "url") or re.search(
             r"e-?mail|url|link|phone", low
         ):
-            return formatted(form or low, self.text)
+            return find_formatted(form or low, self.text)
         if re.search(r"reason|explanation|rationale|justification|why|comment|note|analysis|thought", low):
-            return f"{PREFIX}{self.reason()}"
+            return f"{TEXT_PREFIX}{self.explain_choice()}"
         if re.search(r"summary|abstract|gist|description|overview", low):
             first = sentences(self.text)[:2]
-            return PREFIX + (clip(" ".join(first), 300) if first else "the text is empty.")
+            return TEXT_PREFIX + (clip(" ".join(first), 300) if first else "the text is empty.")
         if re.search(r"^(?:text|content|input|quote|message|body|original)", low):
             return self.text
-        if named := self.named(low):
+        if named := self.labelled_value(low):
             return named
         if is_place_like(name, schema):
             return ", ".join(places_in(self.text)[:1]) or NOT_GIVEN
-        found = self.strings(low, schema)
-        if found and _NAMED.search(low):
+        found = self.find_strings(low, schema)
+        if found and _NAME_PROPERTY.search(low):
             return found[0]
         if re.search(r"answer|reply|response|result|output", low):
-            return f"{PREFIX}I fill in schemas from the text alone and have no answer of my own to it."
+            return f"{TEXT_PREFIX}I fill in schemas from the text alone and have no answer of my own to it."
         return NOT_GIVEN
 
-    def named(self, name: str) -> str:
+    def labelled_value(self, name: str) -> str:
         """The words that follow `name:` or `name is` in the text; "" if there are none."""
         word = re.escape(name.replace("_", " "))
         found = (
@@ -320,7 +325,8 @@ class _Reader:
         )
         return found[1].strip() if found else ""
 
-    def strings(self, name: str, items: Schema) -> list[str]:
+    def find_strings(self, name: str, items: Schema) -> list[str]:
+        """The strings of the text for a list: places, keywords, sentences, names, or the parts of an enumeration."""
         if is_place_like(name.rstrip("s"), items) or re.search(r"cities|countries|places", name):
             return list(places_in(self.text))
         if re.search(r"keyword|tag|topic|term", name):
@@ -330,26 +336,26 @@ class _Reader:
         if re.search(r"sentence|point|finding|quote|claim|fact", name):
             return sentences(self.text)[:5]
         names = re.findall(r"[A-ZÀ-Þ][\w'’.-]*[\w](?:\s+(?:(?:de|von|van|of|la|der)\s+)?[A-ZÀ-Þ][\w'’-]+)*", self.text)
-        names = [one for one in names if one.split()[0].casefold() not in _OPENERS or len(one.split()) > 1]
+        names = [one for one in names if one.split()[0].casefold() not in _SENTENCE_STARTS or len(one.split()) > 1]
         if names:
             return list(dict.fromkeys(names))[:20]
         listing = self.text.partition(":")[2] or self.text
         parts = [part.strip(" .") for part in re.split(r",|;|\band\b|\n", listing)]
         return [part for part in parts if part and len(part.split()) <= 5] if len(parts) > 1 else []
 
-    def reason(self) -> str:
-        decided = listed([str(value) for value in self.chosen.values() if value is not None])
+    def explain_choice(self) -> str:
+        choice = join_names([str(value) for value in self.chosen.values() if value is not None])
         if self.cues:
-            cues = listed([f"“{clip(cue, 40)}”" for cue in self.cues[:4]])
-            return f"{decided or 'decided'}, because the text says {cues}."
-        return f"{decided + ', because ' if decided else ''}the text has none of the words that the emulator looks for."
+            cues = join_names([f"“{clip(cue, 40)}”" for cue in self.cues[:4]])
+            return f"{choice or 'decided'}, because the text says {cues}."
+        return f"{choice + ', because ' if choice else ''}the text has none of the words that the emulator looks for."
 
 
-_NAMED = re.compile(
+_NAME_PROPERTY = re.compile(
     r"(?:^|_)(?:(?:full|first|last|\w+_)?name|person|who|author|title|company|organi[sz]ation|product|brand|customer"
     r"|speaker)(?:$|_)"
 )
-_OPENERS = word_set("""
+_SENTENCE_STARTS = word_set("""
     the a an is are this that these those i we you he she it they my our your please if when what who how and but
     in on at for to from
 """)

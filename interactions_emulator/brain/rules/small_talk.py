@@ -7,13 +7,13 @@ from collections.abc import Sequence
 
 from interactions_emulator.brain.protocol import Turn
 from interactions_emulator.brain.rules.arguments import urls_in
-from interactions_emulator.brain.rules.corpus_qa import from_text
+from interactions_emulator.brain.rules.corpus_qa import best_sentences
 from interactions_emulator.brain.rules.intents import core, intent_of, is_judging, is_nod
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, without_sign_off
 from interactions_emulator.brain.rules.tool_selection import Candidate
-from interactions_emulator.corpus.words import clip, listed
+from interactions_emulator.corpus.words import clip, join_names
 
-WHAT_I_AM = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
+SELF_DESCRIPTION = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
 NOT_IN_REPORT = "The report says nothing about that."
 JOKE = "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25."
 
@@ -28,11 +28,11 @@ _NAME = re.compile(
 _WHO = re.compile(r"(?:^|[.!]\s+|,\s*)(?:[Ii]'m|[Ii] am)\s+([A-ZÀ-Þ][\w'-]+)(?=[\s,.!?]|$)")
 
 
-def small_talk(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str | None:
+def small_talk(parsed: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str | None:
     """The answer to small talk or a question about the conversation; None if the message is neither."""
-    match intent_of(heard.message):
+    match intent_of(parsed.message):
         case "greeting":
-            return f"Hello! I am {WHAT_I_AM}. {abilities(options, turn)}"
+            return f"Hello! I am {SELF_DESCRIPTION}. {abilities(options, turn)}"
         case "thanks":
             return "You are welcome!"
         case "bye":
@@ -40,28 +40,28 @@ def small_talk(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> s
         case "joke":
             return f"The only one I know: {JOKE}"
         case "about_me":
-            return f"I am {WHAT_I_AM}. {abilities(options, turn)}"
+            return f"I am {SELF_DESCRIPTION}. {abilities(options, turn)}"
         case "abilities":
             return abilities(options, turn)
-        case "chat" if is_nod(heard.message):
+        case "chat" if is_nod(parsed.message):
             return f"All right. {abilities(options, turn)}"
         case "chat":
-            return f"I have no opinion of my own on that: I am {WHAT_I_AM}. {abilities(options, turn)}"
+            return f"I have no opinion of my own on that: I am {SELF_DESCRIPTION}. {abilities(options, turn)}"
         case "repeat":
-            last = heard.last_answer
+            last = parsed.last_answer
             return f"I said:\n\n{last}" if last else "I have not said anything in this conversation yet."
         case "memory":
-            return conversation(heard)
+            return conversation(parsed)
         case "fact_asked":
-            return _recalled(heard)
+            return _recalled_fact(parsed)
         case "fact_told":
-            return _noted(heard.message)
+            return _acknowledged_fact(parsed.message)
     return None
 
 
 def abilities(options: Sequence[Candidate], turn: Turn) -> str:
     """A sentence that lists the declared functions, each with the beginning of its description."""
-    able = [_beginning(option) for option in options]
+    able = [_short_description(option) for option in options]
     if any(tool.get("type") == "google_search" for tool in turn.tools):
         able.append("search the local documents")
     if not able:
@@ -71,33 +71,33 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
     return f"Available here: {'; '.join(able)}."
 
 
-def _beginning(option: Candidate) -> str:
+def _short_description(option: Candidate) -> str:
     """The name of an agent or a function, with the first clause of its description."""
     name = option.topic.replace("_", " ")
     about = clip(re.split(r"[.:;(]", option.about, maxsplit=1)[0].strip(), 80)
     return f"{name} ({about[0].lower()}{about[1:]})" if about else name
 
 
-def unable(heard: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
+def no_answer(parsed: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
     """The answer to a message that no tool or rule can answer."""
-    said = clip(heard.message, 120)
-    if urls_in(heard.message):
-        return f"I cannot open web pages: I am {WHAT_I_AM}. {abilities(options, turn)}"
-    if intent_of(heard.message) in ("action", "draw"):
-        return f"Sorry, I cannot do that here (“{said}”). {abilities(options, turn)}"
-    return f"I have no answer to “{said}”: I am {WHAT_I_AM}. {abilities(options, turn)}"
+    quoted = clip(parsed.message, 120)
+    if urls_in(parsed.message):
+        return f"I cannot open web pages: I am {SELF_DESCRIPTION}. {abilities(options, turn)}"
+    if intent_of(parsed.message) in ("action", "draw"):
+        return f"Sorry, I cannot do that here (“{quoted}”). {abilities(options, turn)}"
+    return f"I have no answer to “{quoted}”: I am {SELF_DESCRIPTION}. {abilities(options, turn)}"
 
 
-def seen(attachments: Sequence[str]) -> str:
+def attachments_note(attachments: Sequence[str]) -> str:
     """A sentence that names the attachments without describing their contents; "" if there are none."""
-    named = listed([f"1 {one}" for one in attachments])
+    named = join_names([f"1 {one}" for one in attachments])
     return f"I see {named}; the emulator does not analyse images, audio or video." if named else ""
 
 
-def conversation(heard: ParsedTurn) -> str:
+def conversation(parsed: ParsedTurn) -> str:
     """The first or last message if the user asks for it, else a list of the messages and answers so far."""
-    plain = core(heard.message)
-    asked = [said.text for said in heard.before if said.speaker == "user"]
+    plain = core(parsed.message)
+    asked = [utterance.text for utterance in parsed.history if utterance.speaker == "user"]
     if not asked:
         return "Nothing yet: this is the beginning of our conversation."
     if re.search(r"\bfirst\s(?:question|message|request)", plain):
@@ -105,63 +105,63 @@ def conversation(heard: ParsedTurn) -> str:
     if re.search(r"\b(?:last|previous)\s(?:question|message|request)", plain):
         return f"Your last message was: “{clip(asked[-1], 300)}”"
     lines = ["So far in this conversation:"]
-    for said in heard.before[-24:]:
-        if said.speaker == "user":
-            lines.append(f"- You: “{clip(said.text, 160)}”")
+    for utterance in parsed.history[-24:]:
+        if utterance.speaker == "user":
+            lines.append(f"- You: “{clip(utterance.text, 160)}”")
         else:
-            lines.append(f"  - Answer: {clip(_plain(without_sign_off(said.text)), 200)}")
+            lines.append(f"  - Answer: {clip(_without_markdown(without_sign_off(utterance.text)), 200)}")
     return "\n".join(lines)
 
 
-def about_last_answer(heard: ParsedTurn) -> str | None:
+def about_last_answer(parsed: ParsedTurn) -> str | None:
     """A few sentences of the newest report or a recent long answer; None if there is no earlier answer.
 
     If the message names a subject, the sentences are about it.
     """
-    source = _longest_recent(heard)
+    source = _longest_recent(parsed)
     if not source:
         return None
     asked = re.sub(
         r"(?i)\b(?:summari[sz]e|summary|shorten|shorter|simpler|simplify|briefer|rephrase|explain|key|main"
         r"|points|findings"
-        r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", heard.message
+        r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", parsed.message
     )  # fmt: skip
-    picked = from_text(source, asked if len(asked.split()) > 6 else "", 4)
+    picked = best_sentences(source, asked if len(asked.split()) > 6 else "", 4)
     if not picked:  # an answer without sentences, for example values from a function
         picked = [line.strip(" -*") for line in source.splitlines() if line.strip()][:4]
     return "The earlier answer, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
-def from_last_answer(heard: ParsedTurn) -> str | None:
+def from_last_answer(parsed: ParsedTurn) -> str | None:
     """Sentences about the question from the newest report or a recent long answer; None if there are none."""
-    source = _longest_recent(heard)
-    if len(source) < 800 and not last_was_report(heard):
+    source = _longest_recent(parsed)
+    if len(source) < 800 and not has_report(parsed):
         return None
-    picked = from_text(source, heard.message, 3)
+    picked = best_sentences(source, parsed.message, 3)
     if not picked:
         return None
     return "The earlier answer says:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
-def last_was_report(heard: ParsedTurn) -> bool:
+def has_report(parsed: ParsedTurn) -> bool:
     """Whether an earlier answer is a report, even if other answers came after it."""
-    return bool(_report(heard))
+    return bool(_newest_report(parsed))
 
 
-def _report(heard: ParsedTurn) -> str:
+def _newest_report(parsed: ParsedTurn) -> str:
     """The newest report (an answer that begins with a heading); "" if there is none."""
-    said = (without_sign_off(said.text) for said in reversed(heard.before) if said.speaker == "model")
-    return next((text for text in said if text.lstrip().startswith("# ")), "")
+    answers = (without_sign_off(one.text) for one in reversed(parsed.history) if one.speaker == "model")
+    return next((text for text in answers if text.lstrip().startswith("# ")), "")
 
 
-def _longest_recent(heard: ParsedTurn) -> str:
-    if report := _report(heard):
+def _longest_recent(parsed: ParsedTurn) -> str:
+    if report := _newest_report(parsed):
         return report
-    answers = [without_sign_off(said.text) for said in heard.before if said.speaker != "user"]
+    answers = [without_sign_off(utterance.text) for utterance in parsed.history if utterance.speaker != "user"]
     return max(answers[-3:], key=len, default="") if len(answers[-1:] and answers[-1]) < 800 else answers[-1]
 
 
-def _noted(message: str) -> str:
+def _acknowledged_fact(message: str) -> str:
     if name := _NAME.search(message):
         return f"Nice to meet you, {name[1]}. I will remember your name as long as this conversation lasts."
     if fact := _FACT.search(message):
@@ -169,23 +169,23 @@ def _noted(message: str) -> str:
     return "Noted, as long as this conversation lasts."
 
 
-def _recalled(heard: ParsedTurn) -> str:
-    plain = core(heard.message)
+def _recalled_fact(parsed: ParsedTurn) -> str:
+    plain = core(parsed.message)
     wanted = (
         "name"
         if "who am i" in plain or "heiße" in plain
         else (re.findall(r"my\s(?:own\s)?(.+?)(?:\sis|\sagain|\swas)?$", plain) or ["name"])[-1]
     )
-    for said in reversed(heard.before):
-        if said.speaker != "user" or is_judging(said.text):
+    for utterance in reversed(parsed.history):
+        if utterance.speaker != "user" or is_judging(utterance.text):
             continue
-        if wanted == "name" and (name := _NAME.search(said.text) or _WHO.search(said.text)):
+        if wanted == "name" and (name := _NAME.search(utterance.text) or _WHO.search(utterance.text)):
             return f"You told me that your name is {name[1]}."
-        for fact in reversed(_FACT.findall(said.text)):
+        for fact in reversed(_FACT.findall(utterance.text)):
             if fact[0].casefold() == wanted:
                 return f"You told me that your {wanted} is {fact[1].strip()}."
     return f"You have not told me your {wanted} in this conversation."
 
 
-def _plain(text: str) -> str:
+def _without_markdown(text: str) -> str:
     return re.sub(r"[#*`>|]+", " ", text)

@@ -20,11 +20,11 @@ from interactions_emulator.brain.rules.phrases import (
 from interactions_emulator.brain.rules.places import is_place_like, places_in
 from interactions_emulator.corpus.words import sentences, stem, terms, words
 
-Calling = Literal["judge", "study", "draw", "lookup", "none"]
+Purpose = Literal["judge", "study", "draw", "lookup", "none"]
 """The purpose of a candidate: it judges texts, writes long studies, draws, answers any question, or none of these."""
 
-ENOUGH = 1.0
-"""Minimum score of a chosen candidate: one significant word in common, or a matching purpose (`Calling`)."""
+MIN_SCORE = 1.0
+"""Minimum score of a chosen candidate: one significant word in common, or a matching purpose (`Purpose`)."""
 
 
 @dataclass(frozen=True)
@@ -41,7 +41,7 @@ class Candidate:
     """The parameter with the value that the candidate stands for; empty if it stands for the whole function."""
     name_stems: frozenset[str]
     text_stems: frozenset[str]
-    calling: Calling
+    purpose: Purpose
     topic: str
     """The name of the function, or the value."""
     about: str
@@ -58,7 +58,7 @@ def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list
     for tool in tools:
         if tool.get("type") != "function" or not tool.get("name"):
             continue
-        name, description = str(tool["name"]), _open(str(tool.get("description") or ""))
+        name, description = str(tool["name"]), _without_fences(str(tool.get("description") or ""))
         declared = tool.get("parameters")
         parameters: dict[str, Any] = declared if isinstance(declared, dict) else {}
         properties = parameters.get("properties") or {}
@@ -67,7 +67,7 @@ def candidates(tools: Iterable[dict[str, Any]], system_instruction: str) -> list
             key, texts = described
             found += [_candidate(name, parameters, value, text, "", {key: value}) for value, text in texts.items()]
         else:
-            about = " ".join(f"{_words_of(key)} {_description(schema)}" for key, schema in properties.items())
+            about = " ".join(f"{_identifier_words(key)} {_description(schema)}" for key, schema in properties.items())
             found.append(_candidate(name, parameters, name, description, about, {}))
     return found
 
@@ -88,39 +88,39 @@ def choose(
     intent = intent_of(message)
     if intent in SMALL_TALK or intent in MEMORY or not options:
         return None
-    studying = any(option.calling == "study" for option in options)
-    if (intent == "study" and not studying) or (intent == "judge" and not any(o.calling == "judge" for o in options)):
+    can_study = any(option.purpose == "study" for option in options)
+    if (intent == "study" and not can_study) or (intent == "judge" and not any(o.purpose == "judge" for o in options)):
         intent = "lookup"
-    if called_before and called_before[-1].calling == "draw" and DRAW_AGAIN.match(core(message)):
+    if called_before and called_before[-1].purpose == "draw" and DRAW_AGAIN.match(core(message)):
         intent = "draw"
-    if intent == "draw" and not any(option.calling == "draw" for option in options):
+    if intent == "draw" and not any(option.purpose == "draw" for option in options):
         intent = "action"
     options = _without_misread(message, intent, options)
-    managing = studying and _is_about_study(message, any(o.calling == "study" for o in called_before))
+    about_study = can_study and _is_about_study(message, any(o.purpose == "study" for o in called_before))
     request = (split_text(message).instruction or message) if intent == "judge" else message
-    asked = _asked(request)
+    stems = _significant_stems(request)
     best, best_score = None, 0.0
     for option in options:
-        score = _score(option, asked, options, intent, managing)
+        score = _score(option, stems, options, intent, about_study)
         if (
             score
             and urls_in(message)
             and any("ur" in key and "l" in key for key in option.parameters.get("properties") or {})
         ):
             score += 3.0
-        if by_words_alone and not asked & (option.name_stems | option.text_stems):
+        if by_words_alone and not stems & (option.name_stems | option.text_stems):
             score = 0.0
         if score > best_score:
             best, best_score = option, score
-    needed = 1.5 if intent in ("action", "statement") else ENOUGH
-    return best if best_score >= needed else None
+    min_score = 1.5 if intent in ("action", "statement") else MIN_SCORE
+    return best if best_score >= min_score else None
 
 
 def _without_misread(message: str, intent: Intent, options: Sequence[Candidate]) -> Sequence[Candidate]:
     """The options without those that do not fit a question: drawing, or a function that needs a place."""
     plain = core(message)
     if intent == "lookup" and ABOUT_PICTURES.match(plain):
-        options = [option for option in options if option.calling != "draw"]
+        options = [option for option in options if option.purpose != "draw"]
     if DEFINITION.match(plain) and not places_in(message):
         options = [option for option in options if not _needs_place(option)]
     return options
@@ -131,32 +131,34 @@ def _needs_place(option: Candidate) -> bool:
     return any(is_place_like(key, properties.get(key) or {}) for key in option.parameters.get("required") or [])
 
 
-def best_of(message: str, options: Sequence[Candidate]) -> Candidate:
+def most_likely(message: str, options: Sequence[Candidate]) -> Candidate:
     """The most likely candidate, for a request that must call a function."""
-    asked = _asked(message)
+    stems = _significant_stems(message)
     intent = intent_of(message)
-    return max(options, key=lambda option: _score(option, asked, options, intent, True))
+    return max(options, key=lambda option: _score(option, stems, options, intent, True))
 
 
-def _asked(message: str) -> set[str]:
+def _significant_stems(message: str) -> set[str]:
     """The significant stems of a message, and of the English words that `SAME_WORDS` gives for its words."""
-    said = set(words(message[:5_000]))
-    same = {stem(word) for word, others in SAME_WORDS.items() if said & others}
+    message_words = set(words(message[:5_000]))
+    implied = {stem(word) for word, others in SAME_WORDS.items() if message_words & others}
     if ASKS_WEATHER.search(message[:5_000]):
-        same.add(stem("weather"))
-    return {one for one in terms(message[:5_000]) if one not in _GENERIC and not one.isdecimal()} | same
+        implied.add(stem("weather"))
+    return {one for one in terms(message[:5_000]) if one not in _GENERIC_STEMS and not one.isdecimal()} | implied
 
 
-def _score(option: Candidate, asked: set[str], options: Sequence[Candidate], intent: Intent, managing: bool) -> float:
-    wanted = intent == option.calling or (managing and option.calling == "study")
-    if option.calling in ("study", "judge") and not wanted:
+def _score(
+    option: Candidate, stems: set[str], options: Sequence[Candidate], intent: Intent, about_study: bool
+) -> float:
+    wanted = intent == option.purpose or (about_study and option.purpose == "study")
+    if option.purpose in ("study", "judge") and not wanted:
         return 0.0
     shared = 0.0
-    for one in asked & (option.name_stems | option.text_stems):
+    for one in stems & (option.name_stems | option.text_stems):
         rivals = sum(one in other.text_stems or one in other.name_stems for other in options)
         shared += (1.5 if one in option.name_stems else 1.0) * (1.0 if rivals == 1 else 0.4)
     if wanted:
-        return shared + (ENOUGH if intent == "lookup" else 4.0)
+        return shared + (MIN_SCORE if intent == "lookup" else 4.0)
     if intent in ("judge", "study", "draw"):
         return 0.0
     return shared
@@ -170,9 +172,9 @@ def _candidate(
         name,
         parameters,
         fixed,
-        frozenset(terms(_words_of(topic))) - _GENERIC,
-        frozenset(terms(text)) - _GENERIC,
-        _calling(_words_of(topic), text, parameters),
+        frozenset(terms(_identifier_words(topic))) - _GENERIC_STEMS,
+        frozenset(terms(text)) - _GENERIC_STEMS,
+        _purpose_of(_identifier_words(topic), text, parameters),
         topic,
         _first_sentence(description, topic),
     )
@@ -186,19 +188,19 @@ def _first_sentence(description: str, topic: str) -> str:
     return sentences(paragraph)[0] if paragraph else ""
 
 
-def _calling(topic: str, text: str, parameters: dict[str, Any]) -> Calling:
-    counts: dict[Calling, float] = {}
-    for calling, cues in _CUES.items():
-        counts[calling] = len({stem(m) for m in cues.findall(text.casefold())}) + 2 * len(
+def _purpose_of(topic: str, text: str, parameters: dict[str, Any]) -> Purpose:
+    counts: dict[Purpose, float] = {}
+    for purpose, cues in _PURPOSE_CUES.items():
+        counts[purpose] = len({stem(m) for m in cues.findall(text.casefold())}) + 2 * len(
             cues.findall(topic.casefold())
         )
     if _GENERAL_SEARCH.search(topic) and "query" in " ".join(parameters.get("properties") or {}):
         counts["lookup"] += 2
-    calling = max(counts, key=lambda one: counts[one])
-    return calling if counts[calling] >= (1 if calling == "lookup" else 2) else "none"
+    purpose = max(counts, key=lambda one: counts[one])
+    return purpose if counts[purpose] >= (1 if purpose == "lookup" else 2) else "none"
 
 
-_CUES: dict[Calling, re.Pattern[str]] = {
+_PURPOSE_CUES: dict[Purpose, re.Pattern[str]] = {
     "draw": re.compile(
         r"\b(?:draws?|drawings?|paint\w*|illustrat\w+|pictures?|images?|logos?|icons?|posters?|sketch\w*|photos?)\b"
     ),
@@ -218,7 +220,7 @@ _CUES: dict[Calling, re.Pattern[str]] = {
 }
 _GENERAL_SEARCH = re.compile(r"\b(?:search|lookup|find|ask)\b")
 
-_GENERIC = frozenset(
+_GENERIC_STEMS = frozenset(
     terms(
         """
         user agent tool function call return answer question text string value name list needed ask task handle provide
@@ -239,13 +241,13 @@ def _described_values(parameters: dict[str, Any], text: str) -> tuple[str, dict[
         values = schema.get("enum")
         if not values or not all(isinstance(value, str) for value in values):
             continue
-        texts = _told_of(values, f"{text}\n\n{schema.get('description') or ''}")
-        if all(len(terms(told)) > 2 for told in texts.values()):
+        texts = _descriptions_of(values, f"{text}\n\n{schema.get('description') or ''}")
+        if all(len(terms(description)) > 2 for description in texts.values()):
             return key, texts
     return None
 
 
-def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
+def _descriptions_of(values: Sequence[str], text: str) -> dict[str, str]:
     """The description of each value: the line that begins with the value, and the following lines of the paragraph.
 
     If no line begins with the value, its description consists of the clauses that mention only this value.
@@ -255,22 +257,22 @@ def _told_of(values: Sequence[str], text: str) -> dict[str, str]:
     for paragraph in re.split(r"\n\s*\n", text):
         owner = ""
         for line in paragraph.splitlines():
-            owner = next((value for value in values if _opens(line, value)), owner)
+            owner = next((value for value in values if _begins_with_value(line, value)), owner)
             if owner:
                 owned[owner].append(line)
         for clause in re.split(r"(?<=[.;!?])\s+|,\s|\sand\s|\n\s*[-*]", paragraph):
-            if not owner and len(one := _mentioned(clause, values)) == 1:
+            if not owner and len(one := _mentioned_values(clause, values)) == 1:
                 mentioned[one[0]].append(clause)
     return {value: "\n".join(owned[value] or mentioned[value]) for value in values}
 
 
-def _opens(line: str, value: str) -> bool:
+def _begins_with_value(line: str, value: str) -> bool:
     """Whether a line begins with the value: `Agent name: value`, `- value: ...`, `**value** (...)`."""
     head = re.sub(r"[*`\"']", "", line[:200]).lstrip(" -#\t")
     return bool(re.match(rf"(?i)(?:[\w ]{{1,20}}:\s*)?{re.escape(value)}\s*(?:$|[:(—–-])", head))
 
 
-def _mentioned(text: str, values: Sequence[str]) -> list[str]:
+def _mentioned_values(text: str, values: Sequence[str]) -> list[str]:
     return [value for value in values if re.search(rf"(?<![\w-]){re.escape(value)}(?![\w-])", text, re.IGNORECASE)]
 
 
@@ -307,7 +309,7 @@ def _is_about_study(message: str, called_before: bool) -> bool:
     )
 
 
-def _words_of(identifier: str) -> str:
+def _identifier_words(identifier: str) -> str:
     return re.sub(r"(?<=[a-z])(?=[A-Z])", " ", identifier).replace("_", " ").replace("-", " ")
 
 
@@ -315,6 +317,6 @@ def _description(schema: Any) -> str:
     return str(schema.get("description") or "") if isinstance(schema, dict) else ""
 
 
-def _open(description: str) -> str:
+def _without_fences(description: str) -> str:
     """A description without the marks (`<<<...>>>`) that enclose untrusted text."""
     return re.sub(r"<<<\w+>>>", "", description)

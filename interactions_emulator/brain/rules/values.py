@@ -7,9 +7,9 @@ import re
 from typing import Any
 
 Schema = dict[str, Any]
-PREFIX = "Emulator: "
+TEXT_PREFIX = "Emulator: "
 """Prefix of every free text in a structured answer, which shows that Gemini did not write it."""
-NOT_GIVEN = f"{PREFIX}not given"
+NOT_GIVEN = f"{TEXT_PREFIX}not given"
 PLACEHOLDERS = {
     "mail": "nobody@example.invalid",
     "url": "https://example.invalid/",
@@ -22,9 +22,9 @@ PLACEHOLDERS = {
 """Placeholders by format, for required fields without a value in the text. They are clearly not real data."""
 
 
-def is_nothing(value: Any) -> bool:
+def is_placeholder(value: Any) -> bool:
     """Whether a value is only a placeholder or empty."""
-    return value in ("", [], {}, PREFIX, NOT_GIVEN, *PLACEHOLDERS.values())
+    return value in ("", [], {}, TEXT_PREFIX, NOT_GIVEN, *PLACEHOLDERS.values())
 
 
 def kind_of(schema: Schema) -> str:
@@ -47,7 +47,7 @@ def may_be_null(schema: Schema) -> bool:
     return any(may_be_null(one) for key in ("anyOf", "oneOf") for one in schema.get(key) or [] if isinstance(one, dict))
 
 
-def is_rest(value: Any) -> bool:
+def is_catch_all(value: Any) -> bool:
     """Whether an enum's value means everything else, such as `other`."""
     return isinstance(value, str) and value.casefold() in ("other", "unknown", "misc", "miscellaneous", "general")
 
@@ -86,7 +86,7 @@ def number_near(text: str, name: str, description: str) -> float:
     return value if math.isfinite(value) else 0.0
 
 
-def formatted(form: str, text: str) -> str:
+def find_formatted(form: str, text: str) -> str:
     """The first string in `text` that has the format `form`; a placeholder if there is none."""
     patterns = {
         "mail": r"[\w.+-]+@[\w-]+\.[\w.-]*\w",
@@ -103,16 +103,16 @@ def formatted(form: str, text: str) -> str:
     return found[0] if found else PLACEHOLDERS.get(key, NOT_GIVEN)
 
 
-def fitted(value: str, schema: Schema) -> str:
+def fit_to_schema(value: str, schema: Schema) -> str:
     """The string, cut or padded to `maxLength` and `minLength`, and replaced if needed to match `pattern`.
 
     A pattern that `_matching` cannot match is ignored.
     """
-    most, least = schema.get("maxLength"), schema.get("minLength")
-    if isinstance(most, int) and len(value) > most:
-        value = value[:most]
-    if isinstance(least, int) and len(value) < least:
-        value = value.ljust(least, ".")
+    max_length, min_length = schema.get("maxLength"), schema.get("minLength")
+    if isinstance(max_length, int) and len(value) > max_length:
+        value = value[:max_length]
+    if isinstance(min_length, int) and len(value) < min_length:
+        value = value.ljust(min_length, ".")
     if isinstance(pattern := schema.get("pattern"), str):
         value = _matching(pattern, value)
     return value
@@ -124,7 +124,7 @@ def _matching(pattern: str, value: str) -> str:
         compiled = re.compile(pattern)
     except re.error:
         return value
-    for candidate in (value, value.removeprefix(PREFIX), *value.split(), *_SAMPLES, _spelled(pattern)):
+    for candidate in (value, value.removeprefix(TEXT_PREFIX), *value.split(), *_SAMPLES, _sample_for(pattern)):
         if compiled.search(candidate):
             return candidate
     return value
@@ -151,7 +151,7 @@ _SAMPLES = (
 )
 
 
-def _spelled(pattern: str) -> str:
+def _sample_for(pattern: str) -> str:
     """A simple string made from a pattern of literals, classes and counts."""
     text = pattern.strip("^$")
     text = re.sub(r"\((?:\?:)?([^()|]*)(?:\|[^()]*)?\)", r"\1", text)
