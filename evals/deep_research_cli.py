@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import fail, run
+from tools.cli.console import RESEARCH_STOPPED, fail, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -43,7 +43,7 @@ def deepresearch_bench(
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the price beforehand.")] = False,
 ) -> None:
     """Run the tasks of DeepResearch Bench, and write the files that its RACE and FACT scripts read."""
-    run(_bench(tasks, _file_name(name), folder, at_once, max_usd, limit, use_max, retry, yes))
+    run(_bench(tasks, _file_name(name), folder, at_once, max_usd, limit, use_max, retry, yes), RESEARCH_STOPPED)
 
 
 async def _bench(

@@ -1,5 +1,5 @@
 """`python -m tools` is the command `desk`."""
 
-from tools.cli.app import main
+from tools.cli.main import main
 
 main()

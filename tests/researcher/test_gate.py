@@ -79,7 +79,7 @@ async def test_a_yes_counts_once(desk: Desk) -> None:
     assert "The moon moves the sea" in shown
 
 
-async def test_one_yes_approves_only_one_of_two_runs(desk: Desk) -> None:
+async def test_a_yes_that_names_no_run_approves_none_of_two_waiting_runs(desk: Desk) -> None:
     await desk.say(
         "tides and the sun",
         [
@@ -89,10 +89,11 @@ async def test_one_yes_approves_only_one_of_two_runs(desk: Desk) -> None:
     )
     first, second = await desk.jobs()
     said = await desk.say("yes", [*approve(first.id), *approve(second.id)])
+    assert desk.creates == 0
+    assert "several questions wait for a yes" in said
+    await desk.say(f"yes, {first.id}", approve(first.id))
     assert desk.creates == 1
-    assert f"a yes that names {second.id}" in said or f"a yes that names {first.id}" in said
-    left = [job for job in await desk.jobs() if job.state is State.AWAITING_APPROVAL]
-    await desk.say(f"yes, {left[0].id} too", approve(left[0].id))
+    await desk.say("yes", approve(second.id))  # only this one was asked about again
     assert desk.creates == 2
 
 
@@ -131,6 +132,18 @@ async def test_a_yes_to_a_plan_does_not_approve_the_plan_that_replaced_it(desk: 
     assert "look at the sea" in await desk.say("show it", [("show_research", {"job_id": job.id})])
     await desk.say("yes", approve(job.id))
     assert desk.creates == 3
+
+
+async def test_a_message_after_only_a_reminder_of_a_plan_makes_no_other_plan(desk: Desk) -> None:
+    job = await desk.quote(plan_first=True)
+    await desk.say("yes", approve(job.id))
+    reminded = await desk.say("and what is a tide?", "Water that rises and falls.")
+    assert f"⏳ Research `{job.id}`" in reminded
+    said = await desk.say("now in German please", [("revise", {"job_id": job.id, "wishes": "in German"})])
+    assert "was not shown just before" in said
+    assert [entry.kind for entry in await desk.service.ledger.spending()] == ["plan"]
+    await desk.say(f"{job.id} in German please", [("revise", {"job_id": job.id, "wishes": "in German"})])
+    assert [entry.kind for entry in await desk.service.ledger.spending()] == ["plan", "revision"]
 
 
 async def test_a_plan_is_revised_only_once_for_each_message_of_the_user(desk: Desk) -> None:

@@ -8,6 +8,7 @@ import re
 import secrets
 import shlex
 import sys
+import warnings
 from importlib.metadata import entry_points, version
 from pathlib import Path
 from typing import Annotated
@@ -18,7 +19,7 @@ from rich.markup import escape
 
 from tools.cli import research, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
-from tools.cli.console import USER, fail, options, run, show
+from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.exit_status import ExitStatus
 from tools.cli.help import CommandGroups, show_help
 from tools.cli.interaction import interaction
@@ -33,6 +34,7 @@ app = typer.Typer(
     help="Research Desk: search, weather, moderation, and research that is never lost and never paid for twice.",
     no_args_is_help=True,
     pretty_exceptions_enable=False,
+    context_settings={"help_option_names": ["-h", "--help"]},
     rich_markup_mode=None,  # markup would take half of the time of `desk --help`
 )
 
@@ -73,6 +75,7 @@ def prepare(
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     else:  # without a handler, Python prints warnings with their tracebacks
         logging.getLogger().addHandler(logging.NullHandler())
+        warnings.simplefilter("ignore", RuntimeWarning)  # of what Ctrl-C has left unfinished
     if os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() not in ("1", "true"):
         load_dotenv(find_dotenv(usecwd=True))
 
@@ -87,7 +90,7 @@ def ask(
     folder: Folder = None,
 ) -> None:
     """Say one thing to the desk and see what it answers."""
-    run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER))
+    run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
 
 
 for command in (*research.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
@@ -158,7 +161,7 @@ def demo(folder: Folder = None) -> None:
     """Show everything once: small talk, weather, search, moderation, and a research run with its report."""
     from tools.cli.demo import run_demo
 
-    run(run_demo(out, folder or DEFAULT_FOLDER))
+    run(run_demo(out, folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
 
 
 async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:

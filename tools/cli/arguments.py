@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import mimetypes
-import os
 import sys
+import tempfile
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Annotated
@@ -75,8 +75,10 @@ def writable_folder(folder: Path | None) -> Path | None:
         nearest = nearest.parent
     if not nearest.is_dir():
         raise typer.BadParameter(f"{nearest} is not a folder: name another with --out")
-    if not os.access(nearest, os.W_OK | os.X_OK):
-        raise typer.BadParameter(f"{nearest} cannot be written to: name another folder with --out")
+    try:
+        Path(tempfile.mkdtemp(prefix=".desk-", dir=nearest)).rmdir()  # root may write to folders that take no files
+    except OSError:
+        raise typer.BadParameter(f"{nearest} cannot be written to: name another folder with --out") from None
     return folder
 
 

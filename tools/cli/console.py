@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import signal
+import threading
 import traceback
 from collections.abc import AsyncIterator, Coroutine
 from dataclasses import dataclass
@@ -16,7 +18,8 @@ from tools.errors import DeskError
 from tools.interactions.citations import short_marks
 
 USER = "user"
-RESEARCH_STOPPED = "Stopped. A research run that was started goes on; the same command picks it up."
+RESEARCH_STOPPED = "Stopped. A run that was started continues: `desk jobs` lists it, `desk attach JOB` follows it."
+"""What Ctrl-C prints in commands that may have started or watched a research run."""
 
 
 @dataclass
@@ -30,18 +33,20 @@ options = Options()
 """The options of this command line."""
 
 
-def run(work: Coroutine[Any, Any, None], stopped: str = RESEARCH_STOPPED) -> None:
+def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
     """Runs a command. An error becomes one line and exit status 1; Ctrl-C prints `stopped`."""
     import asyncio
     from sqlite3 import Error as SQLiteError
 
     from sqlalchemy.exc import SQLAlchemyError
 
+    threading.excepthook = _ignore_closed_loop
     try:
         asyncio.run(_closing(work))
     except (typer.Exit, typer.Abort, typer.BadParameter, BrokenPipeError):
         raise  # typer ends the command; silently after a closed pipe, as in `desk jobs | head -1`
     except KeyboardInterrupt:
+        work.close()
         if stopped:
             err.print(f"\n{stopped}")
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
@@ -54,6 +59,12 @@ def run(work: Coroutine[Any, Any, None], stopped: str = RESEARCH_STOPPED) -> Non
         fail(error, f"{error.filename}: {error.strerror}" if error.filename else str(error))
     except Exception as error:
         fail(error, f"{type(error).__name__}: {error}. `desk --debug` before the command shows where.")
+
+
+def _ignore_closed_loop(failure: threading.ExceptHookArgs) -> None:
+    """Ignores the threads of aiosqlite 0.22, which report to the event loop even after Ctrl-C has closed it."""
+    if not isinstance(failure.exc_value, RuntimeError) or "loop is closed" not in str(failure.exc_value):
+        threading.__excepthook__(failure)
 
 
 async def _closing(work: Coroutine[Any, Any, None]) -> None:
@@ -87,7 +98,15 @@ def confirm(question: str, otherwise: str) -> None:
     """
     if not can_ask():
         fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))
-    typer.confirm(question, abort=True, err=True)
+    # The event loop's own handler only cancels its task, which cannot end a wait for standard input.
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    try:
+        agreed = typer.confirm(question, err=True)
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if not agreed:
+        err.print("Nothing was done.")
+        raise typer.Exit(ExitStatus.FAILED)
 
 
 def show(author: str, said: str, partial: bool) -> None:

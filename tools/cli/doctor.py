@@ -77,7 +77,9 @@ def _other_emulator(settings: Settings) -> str:
 
 def table(found: list[Finding]) -> Table:
     """The findings as a table for a terminal."""
-    shown = Table("", "what", "", show_header=False, box=None, padding=(0, 1))
+    shown = Table(show_header=False, box=None, padding=(0, 1))
+    for _ in range(3):
+        shown.add_column(overflow="fold")  # a path has to be whole
     for finding in found:
         mark = "[green]✓[/]" if finding.good else "[bold red]✗[/]"
         shown.add_row(mark, finding.what, finding.value.replace("[", r"\["))

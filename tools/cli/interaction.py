@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import run
+from tools.cli.console import confirm, run
 from tools.cli.terminal import err, out
 
 if TYPE_CHECKING:
@@ -21,10 +21,16 @@ def interaction(
     as_json: Annotated[bool, typer.Option("--json", help="Print the resource as JSON, as the server has it.")] = False,
     with_input: Annotated[bool, typer.Option("--input", help="Show the input too.")] = False,
     delete: Annotated[bool, typer.Option("--delete", help="Delete the interaction at the server.")] = False,
+    yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
 ) -> None:
     """Show or delete an interaction at the server."""
     if delete and (as_json or with_input):
         raise typer.BadParameter("--delete shows nothing: leave out --json and --input")
+    if delete and not yes:
+        confirm(
+            f"Delete {interaction_id} at the server? It cannot be undone.",
+            f"desk interaction {interaction_id} --delete --yes",
+        )
     run(_delete(interaction_id) if delete else _show(interaction_id, as_json, with_input))
 
 

@@ -50,15 +50,19 @@ def _columns(found: list[Job], now: float) -> Any:
     return table
 
 
-def show_job(job: Job, as_json: bool) -> None:
-    """Prints the main facts of a job as text, or all of its data as JSON."""
+def show_job(job: Job, as_json: bool, spent: float) -> None:
+    """Prints the main facts of a job as text, or all of its data as JSON.
+
+    Args:
+        spent: USD that its runs, plans and questions cost at most.
+    """
     if as_json:
         print(json.dumps(as_data(job), ensure_ascii=False))
         return
     now = time.time()
     out.print(f"[bold]{job.id}[/]  {_state(job)}", soft_wrap=True)
     out.print(escape(one_line(job)), soft_wrap=True)
-    for name, value in _facts(job, now).items():
+    for name, value in _facts(job, now, spent).items():
         out.print(f"  [dim]{name:11}[/] {escape(value)}", soft_wrap=True)
 
 
@@ -70,16 +74,17 @@ def _kept_until(job: Job) -> float | None:
     return job.kept_until(load_settings().retention_s)
 
 
-def _facts(job: Job, now: float) -> dict[str, str]:
+def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
     kept_until = _kept_until(job)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"
     facts = {
+        "brief": job.order.brief if job.state is State.AWAITING_APPROVAL and job.order.title else "",
         "agent": job.order.agent,
         "server": job.order.server,
         "started": f"{moment(job.created)} ({ago(now - job.created)}){took}",
         "progress": f"{job.events} events{f', last: {job.line}' if job.line else ''}" if job.finished is None else "",
         "last news": ago(now - job.updated) if job.finished is None else "",
-        "cost": f"at most ${job.cost:.2f}" if job.cost else "",
+        "spent": f"at most ${spent:.2f}" if spent else "nothing yet",
         "tokens": str(job.usage.get("total_tokens", "")),
         "builds on": job.order.base,
         "answers": ", ".join(answer.interaction_id for answer in job.follow_ups),

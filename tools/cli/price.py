@@ -14,6 +14,10 @@ if TYPE_CHECKING:
     from tools.research.service import Research
 
 
+MAX_SHOWN_CHARS = 2_000
+"""Maximum characters of a brief that are shown before its price."""
+
+
 async def confirm_price(service: Research, order: Order, up_to: float, again: bool) -> bool:
     """Makes sure that the user agrees to the price of a new run. Asks if needed; without a yes, ends the command.
 
@@ -43,12 +47,18 @@ def starts_run(newest: Job | None, again: bool) -> bool:
     return again and not newest.reused_on_repeat
 
 
+def _shortened(brief: str) -> str:
+    if len(brief) <= MAX_SHOWN_CHARS:
+        return brief
+    return f"{brief[:MAX_SHOWN_CHARS]}… ({len(brief):,} characters)"
+
+
 async def quote(service: Research, order: Order) -> str:
     """Describes an order, its price and its time, one line per fact."""
     low, high = cost_of(order.agent)
     facts = {
         "title": order.title,
-        "brief": order.brief,
+        "brief": _shortened(order.brief),
         "agent": order.agent,
         "price": f"about ${low:g} to ${high:g}",
         "time": f"usually {RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes",

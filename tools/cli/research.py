@@ -20,7 +20,7 @@ from tools.cli.arguments import (
     read_attachments,
     read_text,
 )
-from tools.cli.console import USER, confirm, fail, run, show_markdown, show_progress
+from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_markdown, show_progress
 from tools.cli.exit_status import ExitStatus
 from tools.cli.job_output import as_data, show_job, show_jobs
 from tools.cli.price import confirm_price, quote
@@ -75,7 +75,10 @@ def research(
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
-    run(_research(brief, files or [], plan, use_max, yes_up_to, again, base, _Output(folder, _names(formats), as_json)))
+    run(
+        _research(brief, files or [], plan, use_max, yes_up_to, again, base, _Output(folder, _names(formats), as_json)),
+        RESEARCH_STOPPED,
+    )
 
 
 def jobs(
@@ -85,7 +88,7 @@ def jobs(
     """List research runs, newest first."""
     if watch and (as_json or not out.is_terminal):
         raise typer.BadParameter("--watch needs a terminal, and no --json: leave it out to list the runs once")
-    run(_watch() if watch else _jobs(as_json), stopped="")
+    run(_watch() if watch else _jobs(as_json))
 
 
 def status(job_id: JobId, as_json: AsJson = False) -> None:
@@ -95,18 +98,20 @@ def status(job_id: JobId, as_json: AsJson = False) -> None:
 
 def attach(job_id: JobId, folder: Folder = None, formats: Formats = None, as_json: AsJson = False) -> None:
     """Watch a research run to its end and save its report."""
-    run(_attach(job_id, _Output(folder, _names(formats), as_json)))
+    run(_attach(job_id, _Output(folder, _names(formats), as_json)), RESEARCH_STOPPED)
 
 
 def approve(
     job_id: JobId,
-    changes: Annotated[str, typer.Option("--changes", help="What to change in the plan.")] = "",
+    changes: Annotated[
+        str | None, typer.Option("--changes", callback=read_text, help="What to change in the plan; - reads stdin.")
+    ] = None,
     folder: Folder = None,
     formats: Formats = None,
     as_json: AsJson = False,
 ) -> None:
     """Say yes to a plan or a price, or ask for another plan."""
-    run(_approve(job_id, changes, _Output(folder, _names(formats), as_json)))
+    run(_approve(job_id, changes, _Output(folder, _names(formats), as_json)), RESEARCH_STOPPED)
 
 
 def cancel(job_id: JobId) -> None:
@@ -126,9 +131,13 @@ def report(
     resolve_links: Annotated[
         bool, typer.Option("--resolve-links", help="Ask Google where its redirect links lead, and keep the answers.")
     ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the report instead of saving it.")] = False,
+    as_json: AsJson = False,
 ) -> None:
-    """Save the report of a finished research run again."""
-    run(_report(job_id, resolve_links, _Output(folder or DEFAULT_FOLDER, _names(formats), False)))
+    """Save the report of a finished research run again, or show it."""
+    if show and as_json:
+        raise typer.BadParameter("--show prints Markdown: leave out --json, or --show")
+    run(_report(job_id, resolve_links, show, _Output(folder, _names(formats), as_json)))
 
 
 def forget(
@@ -164,8 +173,7 @@ class _Output:
         job, found = await service.job(job_id), await service.report(job_id)
         saved = await self.save(job, found) if found else []
         if self.as_json:
-            files = {"files": [str(path) for path in saved]} if saved else {}
-            typer.echo(json.dumps(as_data(job, found) | files, ensure_ascii=False))
+            self.print_json(job, found, saved)
         if job.state is State.AWAITING_APPROVAL:
             text = job.plan.text if job.plan else await quote(service, job.order)
             if self.as_json:
@@ -177,6 +185,11 @@ class _Output:
         elif found is None:
             err.print(escape(outcome(job, CLI_STEPS)), soft_wrap=True)
             raise typer.Exit(ExitStatus.FAILED)
+
+    def print_json(self, job: Job, found: Report | None, saved: list[Path]) -> None:
+        """Prints a job with its report and the paths of its files."""
+        files = {"files": [str(path) for path in saved]} if saved else {}
+        typer.echo(json.dumps(as_data(job, found) | files, ensure_ascii=False))
 
     async def save(self, job: Job, found: Report) -> list[Path]:
         """Writes the report's files; prints their paths, except with `as_json`, and returns them."""
@@ -227,7 +240,8 @@ async def _research(
     elif job.state is not State.AWAITING_APPROVAL:
         builds = f", building on {job.order.base}" if job.order.base else ""
         how = f"{job.order.agent}, on {job.order.server}"
-        err.print(f"{job.id} {'started' if new else 'continues'}{builds} ({how})", soft_wrap=True)
+        price = f", about ${cost_of(job.order.agent)[0]:g} to ${cost_of(job.order.agent)[1]:g}" if new else ""
+        err.print(f"{job.id} {'started' if new else 'continues'}{builds} ({how}{price})", soft_wrap=True)
     await output.show(service, job.id)
 
 
@@ -265,7 +279,10 @@ async def _jobs(as_json: bool) -> None:
 
 
 async def _status(job_id: str, as_json: bool) -> None:
-    show_job(await _service().job(job_id), as_json)
+    service = _service()
+    job = await service.job(job_id)
+    entries = await service.ledger.spending(user=job.order.user)
+    show_job(job, as_json, sum(entry.estimate for entry in entries if entry.job == job.id))
 
 
 async def _attach(job_id: str, output: _Output) -> None:
@@ -278,13 +295,14 @@ async def _attach(job_id: str, output: _Output) -> None:
     await output.show(service, job.id)
 
 
-async def _approve(job_id: str, changes: str, output: _Output) -> None:
+async def _approve(job_id: str, changes: str | None, output: _Output) -> None:
     from tools.research.job import TERMINAL
+    from tools.research.texts import state
 
     limits, service = _settings().limits, _service()
     job = await service.job(job_id)
     if job.state in TERMINAL:
-        raise NotWaiting(f"{job_id} is {job.state} and needs no yes: `desk status {job_id}` shows what is next")
+        raise NotWaiting(f"{job_id} is {state(job)} and needs no yes: `desk status {job_id}` shows what is next")
     if changes:
         await service.revise(job_id, changes, limits=limits)
     else:
@@ -293,9 +311,11 @@ async def _approve(job_id: str, changes: str, output: _Output) -> None:
 
 
 async def _cancel(job_id: str) -> None:
+    from tools.research.texts import state
+
     service = _service()
     job = await service.cancel(job_id)
-    out.print(f"{job.id} is {job.state}. {escape(job.error)}".strip(), soft_wrap=True)
+    out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
 
 
 async def _follow_up(job_id: str, question: str) -> None:
@@ -306,9 +326,11 @@ async def _follow_up(job_id: str, question: str) -> None:
     show_markdown(to_chat(answer))
 
 
-async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
+async def _report(job_id: str, resolve_links: bool, show: bool, output: _Output) -> None:
     from tools.research.errors import NotFinished
     from tools.research.report.redirect_links import is_redirect
+    from tools.research.report.rendering import to_chat
+    from tools.research.texts import state
 
     service = _service()
     job, found = await service.job(job_id), await service.report(job_id)
@@ -317,8 +339,13 @@ async def _report(job_id: str, resolve_links: bool, output: _Output) -> None:
         left = sum(is_redirect(source.url) for source in found.sources)
         err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
     if found is None:
-        raise NotFinished(f"{job_id} has no report: it is {job.state}")
-    await output.save(job, found)
+        raise NotFinished(f"{job_id} has no report: it is {state(job)}")
+    if show:
+        show_markdown(to_chat(found))
+        return
+    saved = await output.save(job, found)
+    if output.as_json:
+        output.print_json(job, found, saved)
 
 
 async def _forget(job_id: str, yes: bool, force: bool) -> None:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 from rich.markup import escape
 
-from tools.cli.console import USER, run
+from tools.cli.console import USER, confirm, run
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
 
@@ -44,10 +44,11 @@ async def _sessions() -> None:
     from tools.settings import load_settings
 
     service, _ = local_services(load_settings())
-    table = Table(box=None, pad_edge=False)
-    for name in ("session", "last used", "events"):
-        table.add_column(name, no_wrap=True, overflow="fold")
-    table.add_column("begins with", no_wrap=True)
+    table = Table(box=None, pad_edge=False, expand=True)
+    table.add_column("session", overflow="fold", min_width=12)  # the id has to be whole: commands need it
+    for name in ("last used", "events"):
+        table.add_column(name, no_wrap=True)
+    table.add_column("begins with", no_wrap=True, ratio=1)
     for known in reversed((await service.list_sessions(app_name=APP_NAME, user_id=USER)).sessions):
         session = await service.get_session(app_name=APP_NAME, user_id=USER, session_id=known.id)
         if session:
@@ -81,7 +82,7 @@ async def _forget(session_id: str, yes: bool, force: bool) -> None:
         raise UnknownSession(f"there is no conversation {session_id}; `desk sessions` lists them")
     if not yes:
         question = f"Delete {session_id} with its files and research runs, here and at the server? It cannot be undone."
-        typer.confirm(question, abort=True, err=True)
+        confirm(question, f"desk forget-session {session_id} --yes")
     services = Services(sessions, artifacts, research(), InteractionsClient(backend.transport), backend.server_name())
     receipt = await forget(services, SessionKey(APP_NAME, USER, session_id), force=force)
     for line in receipt.to_markdown().replace("**", "").splitlines():

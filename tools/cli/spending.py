@@ -72,7 +72,7 @@ def spending(
     ] = None,
 ) -> None:
     """Show what was spent, by day or month, user and agent: estimates, and what the server counted."""
-    run(_spending(by, since, user, as_json, picture), stopped="")
+    run(_spending(by, since, user, as_json, picture))
 
 
 def table(entries: Iterable[Spending], by: By) -> list[Row]:

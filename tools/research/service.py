@@ -30,7 +30,7 @@ from tools.research.report.reading import Report, from_json, to_json
 from tools.research.report.redirect_links import resolve
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
-from tools.research.texts import moment
+from tools.research.texts import moment, state
 from tools.research.timings import ResearchTimings
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
@@ -92,8 +92,8 @@ class Research:
                 newest = await self.ledger.rewrite(newest, self._clock(), order) or newest
             await self._ensure(newest.id)
             return newest, False
-        state = State.AWAITING_APPROVAL if confirm else State.INTENDED
-        return await self._add(replace(order, attempt=newest.order.attempt + 1) if newest else order, limits, state)
+        order = replace(order, attempt=newest.order.attempt + 1) if newest else order
+        return await self._add(order, limits, State.AWAITING_APPROVAL if confirm else State.INTENDED)
 
     async def with_base(self, job_id: str, order: Order) -> Order:
         """Returns the order, set to build on a finished run: on the run's newest follow-up answer, else on its report.
@@ -126,8 +126,8 @@ class Research:
                 return known
         order = replace(order, attempt=last.order.attempt + 1 if last else 1)
         plan = newest.plan if newest.state is State.START_UNKNOWN else None  # keep the approved plan
-        state = State.AWAITING_APPROVAL if confirm else State.INTENDED
-        return (await self._add(order, limits, state, plan))[0]
+        first_state = State.AWAITING_APPROVAL if confirm else State.INTENDED
+        return (await self._add(order, limits, first_state, plan))[0]
 
     async def latest_attempt(self, order: Order) -> Job | None:
         """Returns the last attempt of the same order at this server; None if there is none."""
@@ -173,7 +173,7 @@ class Research:
         """
         job = await self.job(job_id)
         if job.plan is None:
-            raise NotFinished(f"{job_id} has no plan that could be changed: it is {job.state}")
+            raise NotFinished(f"{job_id} has no plan that could be changed: it is {state(job)}")
         return await self._reply(job, replace(job.plan, reply=changes), limits, yes)
 
     async def rewrite(self, job_id: str, brief: str, title: str = "") -> Job:
@@ -186,7 +186,7 @@ class Research:
         order = replace(job.order, brief=brief, title=title or job.order.title)
         changed = await self.ledger.rewrite(job, self._clock(), order)
         if changed is None:
-            raise NotFinished(f"the brief of {job_id} cannot be changed: it is {job.state}, or another has this brief")
+            raise NotFinished(f"the brief of {job_id} cannot be changed: it is {state(job)}, or another has this brief")
         return changed
 
     async def _reply(self, job: Job, plan: Plan | None, limits: Quotas | None, yes: Yes | None) -> Job:
@@ -343,7 +343,7 @@ class Research:
     async def _finished(self, job_id: str, what: str) -> tuple[Job, Report]:
         job, report = await self.job(job_id), await self.report(job_id)
         if report is None:
-            raise NotFinished(f"{job_id} has no report {what}: it is {job.state}")
+            raise NotFinished(f"{job_id} has no report {what}: it is {state(job)}")
         return job, report
 
     async def report(self, job_id: str) -> Report | None:

@@ -5,13 +5,13 @@ The ledger stores each question. The event that shows a question has the questio
 * in the turn directly after a turn whose events have the mark, or in any turn whose message names the run,
 * never in the turn that asks, whatever the model says there,
 * from the same user in the same conversation, for the same version (plan, brief) of the run,
-* once, across all processes. A message that names no run answers one question only.
+* once, across all processes. A message that names no run answers a question only if no other one was shown.
 """
 
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -24,6 +24,8 @@ from tools.research.questions import Action, NotConfirmed, Question, Yes
 
 AWAITS_INPUT_KEY = "awaits_input"
 """Metadata key of an event that asks for a yes. Its value lists the marks of the questions."""
+SHOWN_WHOLE_KEY = "shown_whole"
+"""Metadata key of an event that shows plans or prices, not only reminders of them. Its value lists their marks."""
 
 
 @dataclass(frozen=True)
@@ -37,6 +39,8 @@ class TurnContext:
     """The person's message."""
     marks: frozenset[str]
     """Marks of the questions that the previous turn showed."""
+    shown_whole: frozenset[str] = frozenset()
+    """Those marks whose plan or price the previous turn showed, and not only a reminder of it."""
 
     def names(self, subject: str) -> bool:
         """Whether the message has a run's id, ignoring case. A conversation's id does not count: it may be any word."""
@@ -54,9 +58,12 @@ def turn_of(context: InvocationContext) -> TurnContext:
     before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
     turns = [event.invocation_id for event in before if event.author == "user"]  # no turn starts at a change of state
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
-    marks = [mark for event in shown for mark in (event.custom_metadata or {}).get(AWAITS_INPUT_KEY) or ()]
+    marks, whole = (
+        frozenset(mark for event in shown for mark in (event.custom_metadata or {}).get(key) or ())
+        for key in (AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY)
+    )
     message = "\n".join(part.text or "" for part in (content.parts if content else None) or [])
-    return TurnContext(context.invocation_id, session.user_id, session.id, message, frozenset(marks))
+    return TurnContext(context.invocation_id, session.user_id, session.id, message, marks, whole)
 
 
 async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> None:
@@ -87,6 +94,8 @@ async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action
         raise NotConfirmed(f"the last message names another run, and not {subject}")
     if why := refusal(question, turn, version):
         raise NotConfirmed(why)
+    if not named and len(turn.marks) > 1:
+        raise NotConfirmed("several questions wait for a yes: ask the user to name the one that is meant")
     return Yes(question, f"{turn.invocation} {subject}" if named else turn.invocation)
 
 
@@ -104,8 +113,28 @@ def refusal(question: Question, turn: TurnContext, version: str) -> str | None:
     )
 
 
-async def record_shown(ledger: Ledger, turn: TurnContext, questions: Iterable[Question]) -> dict[str, Any]:
+def change_to(question: Question | None, turn: TurnContext) -> None:
+    """Checks that a message can change a plan, which costs a planning run.
+
+    A reminder of the plan is not enough: a message about something else would be taken for a change.
+
+    Raises:
+        NotConfirmed: the previous turn did not show the plan, and the message does not name the run.
+    """
+    if question and not turn.names(question.subject) and question.mark not in turn.shown_whole:
+        raise NotConfirmed(
+            f"the plan of {question.subject} was not shown just before, so the message may be about something else:"
+            f" show it with show_research, or ask the user to name {question.subject}"
+        )
+
+
+async def record_shown(
+    ledger: Ledger, turn: TurnContext, questions: Iterable[Question], whole: Collection[str] = ()
+) -> dict[str, Any]:
     """Saves in the ledger that this turn shows these questions.
+
+    Args:
+        whole: ids of the runs whose plan or price is shown, and not only a reminder of it.
 
     Returns:
         The metadata for the event that shows them.
@@ -113,4 +142,6 @@ async def record_shown(ledger: Ledger, turn: TurnContext, questions: Iterable[Qu
     shown = [replace(question, invocation=turn.invocation) for question in questions]
     for question in shown:
         await ledger.save_question(question)
-    return {AWAITS_INPUT_KEY: [question.mark for question in shown]} if shown else {}
+    marks = {AWAITS_INPUT_KEY: [question.mark for question in shown]} if shown else {}
+    complete = [question.mark for question in shown if question.subject in whole]
+    return marks | ({SHOWN_WHOLE_KEY: complete} if complete else {})

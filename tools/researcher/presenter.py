@@ -131,7 +131,7 @@ class TurnPresenter:
                     if w.job.id not in self.shown
                 ]
                 seen = [w.question for w in waiting if w.asked or w.job.id in self.shown]
-                marks = await confirmation.record_shown(self.service.ledger, turn, seen)
+                marks = await confirmation.record_shown(self.service.ledger, turn, seen, self.shown)
         except (TimeoutError, *DATABASE_ERRORS) as error:  # still show the answer; the next turn can approve nothing
             log.warning("the questions that wait cannot be read: %s", error)
         if last and (not lines or (last.content and not last.error_code)):

@@ -187,6 +187,7 @@ async def revise(job_id: str, wishes: str, tool_context: ToolContext, brief: str
         raise BadArgument("`wishes` is empty: ask the user what is to be changed in the plan")
     settings.need_storage()
     yes = await confirmation.yes_to(service.ledger, turn, job.id, Action.START, job.version)
+    confirmation.change_to(yes.question, turn)
     job = await service.revise(job.id, wishes.strip(), limits=settings.limits, yes=yes)
     present(tool_context, Presentation(job=job.id, is_new=True))
     return _result(job, next="a new plan is made and shown")

@@ -16,7 +16,7 @@ from tools.adk.windowed_sessions import WindowedDatabaseSessions, WindowedInMemo
 from tools.moderation.plugin import DECISION_KEY
 from tools.privacy.erasure import REFUSED_KEY
 from tools.privacy.plugin import FORGOTTEN_KEY
-from tools.researcher.confirmation import AWAITS_INPUT_KEY
+from tools.researcher.confirmation import AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY
 from tools.server.middleware.idempotency import DIGEST_KEY, MESSAGE_KEY
 from tools.server.middleware.rate_limit import RateLimited
 from tools.server.middleware.request_limits import MAX_NAME_CHARS
@@ -24,7 +24,9 @@ from tools.shielded import shielded
 
 PROTECTED_STATE = frozenset({REFUSED_KEY})
 """Names of session state that the desk trusts; only its agents may write it."""
-PROTECTED_METADATA = frozenset({MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY})
+PROTECTED_METADATA = frozenset(
+    {MESSAGE_KEY, DIGEST_KEY, FORGOTTEN_KEY, DECISION_KEY, AWAITS_INPUT_KEY, SHOWN_WHOLE_KEY}
+)
 """Keys of event metadata that the desk trusts; clients may not write them."""
 
 
