@@ -98,13 +98,15 @@ def test_a_deleted_interaction_is_reported_as_unknown_with_possible_reasons(
 ) -> None:
     id_ = researched("tides")["interaction_id"]
     api.faults({"on": "delete", "status": 403})
-    refused = desk("interaction", id_, "--delete")
+    asked = desk("interaction", id_, "--delete")
+    assert (asked.returncode, "--delete --yes" in asked.stderr) == (1, True)
+    refused = desk("interaction", id_, "--delete", "--yes")
     assert (refused.returncode, "the server refused" in refused.stderr) == (1, True)
-    deleted = desk("interaction", id_, "--delete")
+    deleted = desk("interaction", id_, "--delete", "--yes")
     assert (deleted.returncode, deleted.stdout) == (0, f"interaction {id_}: deleted at the server\n")
     assert api.interactions() == []
     monkeypatch.setenv("DESK_RETENTION_DAYS", "1")
-    for options in ((), ("--delete",)):
+    for options in ((), ("--delete", "--yes")):
         gone = desk("interaction", id_, *options)
         assert (gone.returncode, "Traceback" in gone.stderr) == (1, False)
         assert f"has no interaction {id_}" in gone.stderr

@@ -32,7 +32,8 @@ pytestmark = pytest.mark.usefixtures("asks")
 @pytest.fixture
 def terminal(monkeypatch: pytest.MonkeyPatch) -> None:
     """What is typed comes from a person."""
-    monkeypatch.setattr("tools.cli.console.can_ask", lambda: True)
+    for module in ("console", "research"):
+        monkeypatch.setattr(f"tools.cli.{module}.can_ask", lambda: True)
 
 
 @pytest.fixture
@@ -65,6 +66,18 @@ def ordered(*options: str, typed: str = "") -> dict[str, Any]:
 @pytest.mark.parametrize("options", [(), ("--plan",)], ids=str)
 def test_a_standard_run_starts_without_a_question(api: Emulator, options: tuple[str, ...]) -> None:
     assert ordered(*options)["state"] in ("completed", "awaiting_approval")
+    assert api.log()["creates"] == 1
+
+
+def test_on_a_terminal_each_run_at_a_real_server_needs_a_yes_to_its_price(
+    api: Emulator, terminal: None, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.interactions.backend._is_emulator", lambda url: False)
+    monkeypatch.setenv("DESK_BACKEND", "gemini")
+    monkeypatch.setenv("GEMINI_API_KEY", "any")
+    refused = desk("research", "tides", typed="n\n")
+    assert (refused.returncode, "about $1 to $3" in refused.stderr, api.log()["creates"]) == (1, True, 0)
+    assert ordered(typed="y\n")["state"] == "completed"
     assert api.log()["creates"] == 1
 
 

@@ -24,7 +24,7 @@ from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_m
 from tools.cli.exit_status import ExitStatus
 from tools.cli.job_output import as_data, show_job, show_jobs
 from tools.cli.price import confirm_price, quote
-from tools.cli.terminal import err, out
+from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 
 if TYPE_CHECKING:
@@ -67,7 +67,7 @@ def research(
         typer.Option(
             metavar="USD",
             min=0,
-            show_default="the upper price of a standard run",
+            show_default="on a terminal 0, in scripts and on the emulator the upper price of a standard run",
             help="Start a run without a question if it costs at most this much.",
         ),
     ] = None,
@@ -228,7 +228,7 @@ async def _research(
     order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, use_max=use_max, plan=plan)
     if base:
         order = await service.with_base(base, order)
-    up_to = cost_of(settings.agent)[1] if yes_up_to is None else yes_up_to
+    up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
     # The order may join a run that is deleted in the meantime. Then the new run waits for a yes.
     waits = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=waits)
@@ -243,6 +243,14 @@ async def _research(
         price = f", about ${cost_of(job.order.agent)[0]:g} to ${cost_of(job.order.agent)[1]:g}" if new else ""
         err.print(f"{job.id} {'started' if new else 'continues'}{builds} ({how}{price})", soft_wrap=True)
     await output.show(service, job.id)
+
+
+def _price_without_question(settings: ResearchSettings) -> float:
+    """USD that a run may cost without a question. In a script and on the emulator, the command itself is the yes."""
+    from tools.interactions import backend
+    from tools.research.pricing import cost_of
+
+    return 0.0 if can_ask() and backend.current().kind != "emulator" else cost_of(settings.agent)[1]
 
 
 def _contents(files: list[Path]) -> list[dict[str, Any]]:
