@@ -46,7 +46,8 @@ web: $(VENV)/.ready ## Start the development UI in a browser
 
 chat: $(VENV)/.ready ## Start the desk in this terminal
 	@$(BIN)/desk check >/dev/null
-	$(BIN)/adk run agents/desk
+	@PYTHONWARNINGS=ignore $(BIN)/adk run agents/desk || \
+	  echo "A research run that was started continues: \`$(BIN)/desk jobs\` lists it."
 
 doctor: $(VENV)/.ready ## Check backend, keys, versions, ledger and services, and name what is missing
 	$(BIN)/desk doctor

@@ -142,7 +142,7 @@ def test_a_drawn_picture_is_displayed_and_an_uploaded_file_reaches_the_model(api
     assert base64.b64encode(PIXEL).decode() in (shown.get_attribute("src") or "")
     last = page.locator("app-event-row").last
     expect(last).to_contain_text("A BOAT")
-    expect(last).to_contain_text("Saved: draw-a-boat.png")
+    expect(last).to_contain_text("Saved as artifacts: draw-a-boat.png")
     page.locator("input[type=file]").set_input_files(
         [
             {"name": "boat.png", "mimeType": "image/png", "buffer": PIXEL},

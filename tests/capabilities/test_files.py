@@ -78,7 +78,7 @@ async def test_each_picture_of_the_model_becomes_an_artifact_and_a_separate_even
     names = ["draw-a-fox.png", "draw-a-fox-2.png"]
     assert [list(event.actions.artifact_delta) for event in whole] == [[names[0]], [names[1]], []]
     assert [event.content for event in whole[:2]] == [None, None]
-    assert words(whole[-1]) == f"{text or 'Here they are.'}\n\nSaved: `{names[0]}`, `{names[1]}`"
+    assert words(whole[-1]) == f"{text or 'Here they are.'}\n\nSaved as artifacts: `{names[0]}`, `{names[1]}`"
     assert not any(event.error_code for event in events)
     for name in names:
         saved = await talk.artifacts.load_artifact(app_name="desk", user_id=USER, session_id="s1", filename=name)

@@ -186,7 +186,7 @@ async def test_a_report_that_is_shown_twice_is_saved_once(api: Emulator, talk: T
     await an_hour_passes(api)
     budget(60)
     for _ in range(2):
-        assert "Saved: " in await say(talk, "status")
+        assert "Saved as artifacts: " in await say(talk, "status")
     place = {"app_name": talk.runner.app_name, "user_id": USER, "session_id": talk.session_id}
     names = await talk.artifacts.list_artifact_keys(**place)
     assert len(names) == 4

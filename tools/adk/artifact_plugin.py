@@ -40,7 +40,7 @@ class ArtifactPlugin(BasePlugin):
             return event.model_copy(update={"content": None, "actions": EventActions(artifact_delta=delta)})
         if not saved or not event.is_final_response():
             return None
-        line = types.Part(text=f"Saved: {', '.join(f'`{name}`' for name in saved)}")
+        line = types.Part(text=f"Saved as artifacts: {', '.join(f'`{name}`' for name in saved)}")
         text = [types.Part(text=f"{part.text}\n\n") if part.text else part for part in parts]
         return event.model_copy(update={"content": types.Content(role="model", parts=[*text, line])})
 

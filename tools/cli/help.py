@@ -30,7 +30,7 @@ class CommandGroups(TyperGroup):
         known = {name: command for name in self.list_commands(ctx) if (command := self.get_command(ctx, name))}
         width = max(map(len, known))
         for title, names in GROUPS.items():
-            rows = [(name.ljust(width), known[name].get_short_help_str(100)) for name in names if name in known]
+            rows = [(name.ljust(width), known[name].get_short_help_str(120)) for name in names if name in known]
             with formatter.section(title):
                 formatter.write_dl(rows)
 

@@ -29,7 +29,7 @@ def forget_session(
     yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
     force: Annotated[bool, typer.Option("--force", help="Delete it here even if the server keeps some of it.")] = False,
 ) -> None:
-    """Delete a conversation with its files and research runs, here and at the server, and show what was deleted."""
+    """Delete a conversation with its files and research runs, here and at the server."""
     run(_forget(session_id, yes, force), DELETION_STOPPED)
 
 

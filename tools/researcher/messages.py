@@ -93,7 +93,7 @@ def started(job: Job) -> str:
     from_there = f", building on `{job.order.base}`" if job.order.base else ""
     return (
         f"🔎 Research `{job.id}` begins{from_there}; it usually takes {_minutes()}."
-        " You can close this page; ask for its status later to see it again."
+        " You need not wait for it: ask for its status at any time."
     )
 
 
@@ -132,7 +132,7 @@ def _may_have_cost(job: Job) -> bool:
 def closing(job: Job, saved: list[str]) -> str:
     """Formats the last line under a report."""
     took = f" in {job.seconds / 60:.0f} min" if job.seconds and job.seconds >= 60 else ""
-    files = f" Saved: {', '.join(f'`{name}`' for name in saved)} (see **Artifacts**)." if saved else ""
+    files = f" Saved as artifacts: {', '.join(f'`{name}`' for name in saved)}." if saved else ""
     kept = "" if job.state is State.COMPLETED else f" The server ended it early ({job.error}): it may be incomplete."
     return f"---\nResearch `{job.id}`, finished{took}.{kept}{files} To pay for a new run: “start again {job.id}”."
 
