@@ -32,7 +32,7 @@ LINES = (
     "Planning: What moves the sea?",
     "searching: tides moon",
     "Writing: Two sources agree.",
-    "writing the report",
+    "writing",
 )
 """What a person may see of the scripted research, in this order, each at most once."""
 WAITS = (60, 240, 300, 600, 0)

@@ -8,7 +8,7 @@ from typing import Any
 from tools.interactions.resources import Event, Resource
 
 MAX_LINE_CHARS = 200
-WRITING = "writing the report"
+WRITING = "writing"
 
 
 def progress_line(event: Event) -> str | None:
