@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import ast
 import re
+from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -82,3 +84,33 @@ def test_python_in_the_readme_runs(capsys: pytest.CaptureFixture[str]) -> None:
     for snippet in snippets:
         exec(compile(snippet, "README.md", "exec"), {})
         assert "emulator" in capsys.readouterr().out
+
+
+def test_every_message_on_the_troubleshooting_page_is_one_of_the_program() -> None:
+    messages = list(texts_of_the_program())
+    rows = re.findall(r"^\| (.+?) \| .+? \| .+? \|$", (DOCS / "troubleshooting.md").read_text(), re.MULTILINE)
+    quoted = [part for row in rows for text in re.findall(r"`([^`]+)`", row) for part in text.split("…")]
+    assert len(quoted) >= 25
+    unknown = [text for text in quoted if fixed_words(text) and not any(in_order(fixed_words(text), message) for message in messages)]
+    assert unknown == []
+
+
+def texts_of_the_program() -> Iterator[str]:
+    """Each string of the application, with a space for each value that is filled in."""
+    for file in (ROOT / "tools").rglob("*.py"):
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.JoinedStr):
+                yield "".join(str(part.value) if isinstance(part, ast.Constant) else " " for part in node.values)
+            elif isinstance(node, ast.Constant) and isinstance(node.value, str):
+                yield node.value
+
+
+def fixed_words(text: str) -> list[str]:
+    """The words of a quoted message that no value fills in: those without digits and capitals, or all of them."""
+    words = re.findall(r"[\w/'-]+", text)
+    return [word for word in words if word.islower()] or words
+
+
+def in_order(words: list[str], text: str) -> bool:
+    """Whether a text has these words in this order."""
+    return re.search(".*?".join(rf"(?<!\w){re.escape(word)}(?!\w)" for word in words), text, re.DOTALL) is not None
