@@ -10,6 +10,8 @@ from typing import Any
 
 _UNSAFE = re.compile("[\x00-\x08\x0b\x0c\x0e-\x1f\x7f-\x9f\ud800-\udfff]")
 """Lone surrogates, and all control characters except tab, line feed and carriage return."""
+_UNSAFE_ESCAPE = re.compile(r"\\[ubf]")
+"""JSON escapes of a code unit, a backspace and a form feed."""
 
 
 def sanitize(text: str) -> str:
@@ -30,6 +32,11 @@ def sanitize_json(value: Any) -> Any:
         case list() | tuple():
             return [sanitize_json(inner) for inner in value]
     return value
+
+
+def may_be_unsafe(json_text: str) -> bool:
+    """Whether a JSON text has an unsafe character or an escape that may stand for one: most have neither."""
+    return _UNSAFE.search(json_text) is not None or _UNSAFE_ESCAPE.search(json_text) is not None
 
 
 def _replacement(found: re.Match[str]) -> str:

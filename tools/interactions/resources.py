@@ -12,7 +12,7 @@ import math
 from collections.abc import Callable, Iterator, Mapping
 from typing import Any
 
-from tools.sanitize import sanitize_json
+from tools.sanitize import may_be_unsafe, sanitize_json
 
 Resource = Mapping[str, Any]
 """An interaction: {"id", "status", "steps", "usage", ...}."""
@@ -62,7 +62,8 @@ def parse_json(data: bytes) -> Any:
     """
     try:
         text = data.decode("utf-8-sig", "replace")
-        return sanitize_json(json.loads(text, strict=False, parse_float=_finite, parse_constant=_finite))
+        found = json.loads(text, strict=False, parse_float=_finite, parse_constant=_finite)
+        return sanitize_json(found) if may_be_unsafe(text) else found
     except RecursionError:
         raise ValueError("it is nested too deep") from None
 
