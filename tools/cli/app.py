@@ -69,13 +69,13 @@ def prepare(
         bool, typer.Option("--version", callback=_print_version, is_eager=True, help="Show the version.")
     ] = False,
 ) -> None:
-    """Sets up logging, and reads the nearest `.env`, in this folder or above. Variables that are set already win."""
+    """Sets up logging, and reads the nearest `.env`, in this folder or above. Keeps variables that are set already."""
     options.debug = debug
     if debug:
         logging.basicConfig(level=logging.INFO, format="%(levelname)s %(name)s: %(message)s")
     else:  # without a handler, Python prints warnings with their tracebacks
         logging.getLogger().addHandler(logging.NullHandler())
-        warnings.simplefilter("ignore", RuntimeWarning)  # of what Ctrl-C has left unfinished
+        warnings.simplefilter("ignore", RuntimeWarning)  # Ctrl-C leaves coroutines unfinished
     if os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() not in ("1", "true"):
         load_dotenv(find_dotenv(usecwd=True))
 
@@ -95,7 +95,7 @@ def ask(
 
 for command in (*research.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
     app.command()(command)
-for group in entry_points(group="desk.commands"):  # from optional packages: `desk eval`
+for group in entry_points(group="desk.commands"):  # optional packages add commands, such as `desk eval`
     app.add_typer(group.load(), name=group.name)
 app.command("help")(show_help)
 
@@ -165,7 +165,7 @@ def demo(folder: Folder = None) -> None:
 
 
 async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None:
-    attached = read_attachments(files)  # before the slow imports
+    attached = read_attachments(files)  # fails before the slow imports if a file is bad
 
     from google.genai.types import Part
 

@@ -17,7 +17,7 @@ DEFAULT_FOLDER = Path("reports")
 
 
 def read_text(value: str | None) -> str | None:
-    """Callback of a text argument: `-` is read from standard input, and an empty text is refused.
+    """Callback of a text argument: reads standard input if the text is `-`, and refuses an empty text.
 
     Raises:
         typer.BadParameter: the text is empty, or is not UTF-8.
@@ -41,7 +41,7 @@ def read_attachments(files: Sequence[Path]) -> list[tuple[str, bytes]]:
     """Reads attached files.
 
     Returns:
-        The MIME type (`application/octet-stream` if unknown) and the contents of each.
+        The MIME type (`application/octet-stream` if unknown) and the contents of each file.
 
     Raises:
         typer.BadParameter: a file cannot be read or is empty, or all files together are too large.
@@ -76,7 +76,8 @@ def writable_folder(folder: Path | None) -> Path | None:
     if not nearest.is_dir():
         raise typer.BadParameter(f"{nearest} is not a folder: name another with --out")
     try:
-        Path(tempfile.mkdtemp(prefix=".desk-", dir=nearest)).rmdir()  # root may write to folders that take no files
+        # Tries to write, because a check of permissions would let root pass everywhere.
+        Path(tempfile.mkdtemp(prefix=".desk-", dir=nearest)).rmdir()
     except OSError:
         raise typer.BadParameter(f"{nearest} cannot be written to: name another folder with --out") from None
     return folder

@@ -72,7 +72,7 @@ async def _closing(work: Coroutine[Any, Any, None]) -> None:
 
     try:
         await work
-    finally:  # closing saves the id of a run that is being started, also after Ctrl-C
+    finally:  # even after Ctrl-C, closing saves the id of a run that is being started
         await close()
 
 
@@ -80,7 +80,7 @@ def fail(error: Exception, text: str = "", status: ExitStatus = ExitStatus.FAILE
     """Prints an error as one line and exits. With `--debug`, prints the traceback before that line.
 
     Args:
-        text: the line; default: the error's text.
+        text: the line to print; if empty, the error's text is printed.
     """
     from tools.redaction import redact
 
@@ -94,11 +94,11 @@ def confirm(question: str, otherwise: str) -> None:
     """Asks a question, and ends the command unless the answer is yes.
 
     Args:
-        otherwise: the next step, which an error names if stdin is no terminal and nobody can answer.
+        otherwise: what to do instead. The error names it if nobody can answer, because stdin is not a terminal.
     """
     if not can_ask():
         fail(RuntimeError(f"nobody can be asked here, so nothing was done; {otherwise}"))
-    # The event loop's own handler only cancels its task, which cannot end a wait for standard input.
+    # The event loop's own handler only cancels its task, and this does not end a wait for standard input.
     before = signal.signal(signal.SIGINT, signal.default_int_handler)
     try:
         agreed = typer.confirm(question, err=True)
@@ -110,7 +110,7 @@ def confirm(question: str, otherwise: str) -> None:
 
 
 def show(author: str, said: str, partial: bool) -> None:
-    """Prints an answer, as Markdown on a terminal and as plain text elsewhere; progress as one dim line."""
+    """Prints an answer as rendered Markdown on a terminal and as plain text elsewhere, or progress as one dim line."""
     if partial:
         out.print(f"  [dim]{escape(said.strip())}[/]", soft_wrap=not out.is_terminal)
     elif out.is_terminal:
@@ -121,7 +121,7 @@ def show(author: str, said: str, partial: bool) -> None:
 
 
 def show_markdown(text: str) -> None:
-    """Prints Markdown: rendered on a terminal; elsewhere as it is, with short citation marks."""
+    """Renders Markdown on a terminal. Elsewhere, prints its source with short citation marks."""
     if out.is_terminal:
         from rich.markdown import Markdown
 
@@ -131,7 +131,7 @@ def show_markdown(text: str) -> None:
 
 
 async def show_progress(lines: AsyncIterator[str]) -> None:
-    """Prints lines as they come; on a terminal with a spinner and the elapsed time below them."""
+    """Prints lines as they come. On a terminal, also shows a spinner and the elapsed time below them."""
     from rich.progress import Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
     columns = (SpinnerColumn(), TextColumn("{task.description}"), TimeElapsedColumn())

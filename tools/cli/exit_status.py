@@ -11,7 +11,7 @@ class ExitStatus(IntEnum):
     DONE = 0
     FAILED = 1
     USAGE = 2
-    """The command line is wrong, or what it names."""
+    """The command line is wrong, or names something unusable, such as an unreadable file."""
     FLAGGED = 3
     """`desk moderate --fail-on` found what it was asked to look for."""
     INTERRUPTED = 130

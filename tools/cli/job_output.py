@@ -54,7 +54,7 @@ def show_job(job: Job, as_json: bool, spent: float) -> None:
     """Prints the main facts of a job as text, or all of its data as JSON.
 
     Args:
-        spent: USD that its runs, plans and questions cost at most.
+        spent: upper estimate, in USD, of the cost of the job's runs, plans and questions.
     """
     if as_json:
         print(json.dumps(as_data(job), ensure_ascii=False))
@@ -138,7 +138,7 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
 
 
 def one_line(job: Job) -> str:
-    """The title, else the brief, on one line."""
+    """Returns the title of a job, or its brief if it has no title, on one line."""
     return " ".join((job.order.title or job.order.brief).split())
 
 

@@ -31,11 +31,11 @@ _STYLES = {
     "incomplete": "yellow",
 }
 _AROUND = 5
-"""Lines of the screen without jobs: the counts, the table header, the last line."""
+"""Number of screen lines that show no job: the counts, the table header, the last line."""
 
 
 async def watch(ledger: Ledger) -> None:
-    """Shows the ledger until Ctrl-C. If the database fails, it keeps the last screen and shows the error."""
+    """Shows the ledger until Ctrl-C. If the database fails, the last screen stays and the error is shown."""
     from sqlalchemy.exc import SQLAlchemyError
 
     from tools.research.job import TERMINAL, State
@@ -61,7 +61,7 @@ def board(counts: Mapping[State, int], jobs: Sequence[Job], now: float) -> Group
 
     Args:
         counts: number of jobs in the whole ledger by state.
-        jobs: the rows, in this order.
+        jobs: the jobs to show, one per row, in this order.
         now: seconds since the epoch, for the ages.
     """
     sums = Text("  ").join(Text(f"{state} {n}", _STYLES.get(state, "")) for state, n in counts.items() if n)

@@ -1,4 +1,4 @@
-"""Entry point of the command `desk`: Ctrl-C while modules are imported ends it silently."""
+"""Entry point of the command `desk`. Ctrl-C ends it silently, even while modules are imported."""
 
 from __future__ import annotations
 

@@ -35,7 +35,7 @@ class FailOn(StrEnum):
     harmful = "harmful"
 
     def matches(self, category: str) -> bool:
-        """Whether a verdict of this category counts."""
+        """Whether `--fail-on` reports a verdict of this category."""
         return category != "safe" if self is FailOn.unsafe else category == self
 
 
@@ -125,7 +125,7 @@ async def _file(file: Path, column: str, target: Path, at_once: int, fail_on: Fa
 
 
 def _lock_of(target: Path) -> Path:
-    """The lock file for runs that write the same output, in the folder of the ledger."""
+    """Returns the lock file, in the ledger's folder, of all runs that write this output."""
     from tools.settings import load_settings
 
     folder = load_settings().data_dir

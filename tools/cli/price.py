@@ -22,8 +22,8 @@ async def confirm_price(service: Research, order: Order, up_to: float, again: bo
     """Makes sure that the user agrees to the price of a new run. Asks if needed; without a yes, ends the command.
 
     Args:
-        up_to: USD that a run may cost without a question.
-        again: whether a new run is wanted although one exists.
+        up_to: nothing is asked if the run costs at most this price, in USD.
+        again: whether to start a new run even if there is a run of the same order.
 
     Returns:
         True if the user agrees to the price. False if the order joins an existing run, so that nothing was asked.
@@ -41,7 +41,10 @@ async def confirm_price(service: Research, order: Order, up_to: float, again: bo
 
 
 def starts_run(newest: Job | None, again: bool) -> bool:
-    """Whether an order starts a new run instead of joining its newest one, by the same rules as `Research.start`."""
+    """Whether an order starts a new run. If not, it joins `newest`, the newest run of the same order.
+
+    `Research.start` decides by the same rules.
+    """
     if newest is None or newest.ended_before_start:
         return True
     return again and not newest.reused_on_repeat

@@ -38,7 +38,7 @@ SESSION = "command-line"
 
 
 class Format(StrEnum):
-    """Files of a report."""
+    """Formats in which a report is saved."""
 
     md = "md"
     html = "html"
@@ -153,7 +153,7 @@ COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, 
 
 
 class NotWaiting(DeskError):
-    """A run does not wait for a yes."""
+    """The run is not waiting for a yes."""
 
 
 class _Output:
@@ -165,7 +165,10 @@ class _Output:
         self.formats, self.as_json = formats, as_json
 
     async def show(self, service: Research, job_id: str) -> None:
-        """Watches a job to its end, then saves or prints its result. Exit status 1 without a report, plan or price."""
+        """Watches a job to its end, then saves or prints its result.
+
+        Exits with status 1 if there is no report, and no plan or price that waits for a yes.
+        """
         from tools.research.job import State
         from tools.researcher.messages import CLI_STEPS, outcome
 
@@ -192,7 +195,7 @@ class _Output:
         typer.echo(json.dumps(as_data(job, found) | files, ensure_ascii=False))
 
     async def save(self, job: Job, found: Report) -> list[Path]:
-        """Writes the report's files; prints their paths, except with `as_json`, and returns them."""
+        """Writes the report's files and returns their paths. Prints the paths too, unless `as_json` is set."""
         from tools.research.report.export import save_with_sources
 
         if self.folder is None:
@@ -229,7 +232,7 @@ async def _research(
     if base:
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
-    # The order may join a run that is deleted in the meantime. Then the new run waits for a yes.
+    # Nothing is asked if the order joins a run. If that run is deleted meanwhile, the new run waits for a yes.
     waits = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=waits)
     if again and not new:
@@ -246,7 +249,7 @@ async def _research(
 
 
 def _price_without_question(settings: ResearchSettings) -> float:
-    """USD that a run may cost without a question. In a script and on the emulator, the command itself is the yes."""
+    """The price in USD up to which nothing is asked: that of a standard run in scripts and on the emulator, else 0."""
     from tools.interactions import backend
     from tools.research.pricing import cost_of
 
@@ -298,7 +301,7 @@ async def _attach(job_id: str, output: _Output) -> None:
 
     service = _service()
     job = await service.job(job_id)
-    if job.state is State.INTENDED:  # watching a job that was never sent sends it, which needs storage at the server
+    if job.state is State.INTENDED:  # watching sends an unsent job, and the server has to store its run
         _settings()
     await output.show(service, job.id)
 

@@ -13,7 +13,7 @@ from tools.cli.console import fail
 from tools.errors import DeskError
 
 SHUTDOWN_GRACE_S = 8
-"""Seconds for requests to finish after SIGTERM; Cloud Run kills after 10."""
+"""Seconds for requests to finish after SIGTERM; Cloud Run kills the process after 10 seconds."""
 
 
 def serve(
@@ -49,7 +49,7 @@ def serve(
     except DeskError as error:
         fail(error)
     gc.collect()
-    gc.freeze()  # else each collection scans 240,000 permanent objects: a sixth of a busy server's CPU time
+    gc.freeze()  # else scans of 240,000 permanent objects take a sixth of a busy server's CPU time
     uvicorn.run(
         app,
         host=host,

@@ -21,7 +21,7 @@ from tools.research.spending import Spending
 from tools.sanitize import sanitize, sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
-"""Width of the table without the user column, in terminal columns."""
+"""Width of the table without its user column, in characters."""
 MAX_COUNT = 10**15
 """Largest believable count of tokens or calls; a larger one is ignored."""
 EMULATOR = "emulator"
@@ -40,14 +40,14 @@ _FORMATS = {By.day: "%Y-%m-%d", By.month: "%Y-%m"}
 
 @dataclass(frozen=True)
 class Row:
-    """The spending of one user on one agent at a server, or on one model for questions, in a day or month (UTC)."""
+    """What one user spent in a day or month (UTC), at one server, on one agent or on one model for questions."""
 
     period: str
     """The day or the month: 2026-10-31 or 2026-10."""
     user: str
     agent: str
     server: str = ""
-    """Where it was spent: `gemini`, `vertex PROJECT/LOCATION`, or `emulator`, where nothing is paid."""
+    """Name of the server: `gemini`, `vertex PROJECT/LOCATION`, or `emulator`, whose prices nobody pays."""
     runs: int = 0
     plans: int = 0
     revisions: int = 0
@@ -132,7 +132,7 @@ def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
 
 
 def _lines(rows: Sequence[Row]) -> Iterator[str]:
-    """Lines with tabs for other programs: the fields of `Row` up to `tokens`."""
+    """Yields a line per row for other programs: the fields of `Row` up to `tokens`, separated by tabs."""
     for row in rows:
         names = (row.period, row.user, row.agent, row.server)
         counts = (row.runs, row.plans, row.revisions, row.questions, f"{row.usd_at_most:.2f}", row.tokens)
@@ -213,7 +213,7 @@ async def _spending(by: By, since: str, user: str | None, as_json: bool, picture
 
 
 def _start(since: str) -> float:
-    """The start of a day (UTC) in seconds since the epoch; 0 without a day."""
+    """Returns the start of a day (UTC) in seconds since the epoch; 0 if no day is given."""
     if not since:
         return 0
     try:

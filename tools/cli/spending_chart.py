@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 COLOURS = ("#3b5b7a", "#e0a340", "#3f7d58", "#b0483d", "#7d6b9e", "#5fa3b0")
 OTHERS, COLOUR_OF_OTHERS = "others", "#999999"
-"""Label and colour of the agents beyond `COLOURS`: those with the least spending."""
+"""Label and colour shared by the agents with the least spending, for which `COLOURS` has no colour left."""
 MAX_LABEL_CHARS = 48
 """Maximum characters of a label."""
 MAX_TICKS = 10
@@ -38,7 +38,7 @@ def chart(rows: Sequence[Row], by: By) -> str:
     import matplotlib
     from matplotlib.figure import Figure
 
-    # Names may be in any script: keep text as text, for the viewer's fonts. A $ in a name must not start a formula.
+    # Names may be in any script, so the viewer's fonts have to draw the text. A $ in a name must not start a formula.
     with (
         matplotlib.rc_context(
             {"svg.fonttype": "none", "svg.hashsalt": "desk", "font.size": 9, "text.parse_math": False}
@@ -79,7 +79,7 @@ def _draw(figure: Figure, rows: Sequence[Row], by: By) -> None:
 
 
 def _stacks(rows: Sequence[Row], by: By) -> list[tuple[str, Mapping[int, float]]]:
-    """USD of each agent by the number of the day or month; the agent with the highest spending comes first."""
+    """Returns each agent with its USD by number of the day or month; the agent with the highest sum comes first."""
     stacks = defaultdict[str, dict[int, float]](lambda: defaultdict(float))
     for row in rows:
         stacks[row.agent][_number(row.period, by)] += row.usd_at_most

@@ -1,4 +1,4 @@
-"""The moderator agent: shows a verdict as a sentence and attaches it as data. Without a verdict, nothing is "safe"."""
+"""The moderator agent: shows a verdict as a sentence and attaches it as data. It never calls an unjudged text safe."""
 
 from __future__ import annotations
 

@@ -11,13 +11,13 @@ from tools.moderation.verdict import Verdict
 from tools.moderation.verdict_store import VerdictStore
 
 FATAL_CODES = ("HTTP_400", "HTTP_401", "HTTP_403", "HTTP_404")
-"""Errors that would fail every row: abort the batch."""
+"""Errors that would occur for every row: they end the batch."""
 
 
 async def judge_rows(
     rows: Iterator[Row], store: VerdictStore, judge: ModerationClient, at_once: int
 ) -> AsyncIterator[Row]:
-    """Yields each row once its outcome is in `store`; rows that are already there are not judged again.
+    """Yields each row when its outcome is in `store`. A row whose verdict is already there is not judged again.
 
     Raises:
         NotModerated: no row can be judged with the current settings.

@@ -1,4 +1,4 @@
-"""Reads the texts of a CSV or JSONL file row by row: a million rows need no more memory than one."""
+"""Reads the texts of a CSV or JSONL file row by row: a million rows need no more memory than one row."""
 
 from __future__ import annotations
 

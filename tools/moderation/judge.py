@@ -21,7 +21,7 @@ from tools.moderation.verdict import Verdict, schema_error
 MAX_CACHED_VERDICTS = 4_096
 """Maximum number of verdicts that a client caches."""
 PROMPT = "The text to judge is everything between the two lines of {fence}, all of it, whatever it says:"
-"""Without it, the model would take a quotation in a message, or the part after a colon, for the whole message."""
+"""Without this sentence, the model would judge only a quotation in a message, or only the part after a colon."""
 
 RESPONSE_FORMAT = {"type": "text", "mime_type": "application/json", "schema": Verdict.model_json_schema()}
 
@@ -35,7 +35,7 @@ class NotModerated(DeskError):
 
 
 class Judgement(NamedTuple):
-    """A verdict, and whether it came from the cache or from another caller's running request."""
+    """A verdict. `cached`: whether it came from the cache or from another caller's running request."""
 
     verdict: Verdict
     cached: bool
@@ -80,7 +80,7 @@ class ModerationClient:
             self._known.popitem(last=False)
 
     async def _ask(self, text: str, digest: str) -> Verdict:
-        fence = f"=== {digest[:12]} ==="  # from the text's hash, so that no text can contain its fence
+        fence = f"=== {digest[:12]} ==="  # depends on the text's hash, so that no text can contain its own fence
         try:
             async with asyncio.timeout(self._timeout):
                 body = {

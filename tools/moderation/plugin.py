@@ -45,7 +45,7 @@ UNCHECKED_TEXTS = {
 
 
 class ReportBlocked(DeskError):
-    """A report must not be shown. The text is for the user."""
+    """A report must not be shown. The error's text is for the user."""
 
 
 @dataclass(frozen=True)
@@ -62,7 +62,10 @@ class Decision:
 
     @property
     def metadata(self) -> dict[str, Any]:
-        """The decision as event metadata, which no model gets. A block omits the reason: it may quote the text."""
+        """The decision as event metadata, which no model gets.
+
+        If the decision blocks the text, the reason is left out, because the reason may quote the text.
+        """
         if self.verdict is None:
             return {"action": self.action, "error": self.error_code}
         hidden = {"reason"} if self.action == "block" else set[str]()
@@ -81,12 +84,12 @@ class ModerationGate(BasePlugin):
         super().__init__(name=PLUGIN_NAME)
         self._policy, self._judge = policy, judge
         self._unrecorded: dict[str, Decision] = {}
-        """Decisions by invocation id, to be recorded on the next event of the run."""
+        """Maps an invocation id to the decision that is still to be recorded, on the next event of the run."""
 
     async def on_user_message_callback(
         self, *, invocation_context: InvocationContext, user_message: types.Content
     ) -> types.Content | None:
-        """Replaces a message by a placeholder if it, or an event that the conversation was created with, is blocked."""
+        """Replaces a message by a placeholder if the gate blocks the message or the conversation's restored events."""
         session, config = invocation_context.session, invocation_context.run_config
         decision = await self.decide("user_messages", text_of(user_message))
         if decision is None or decision.action != "block":
@@ -111,7 +114,7 @@ class ModerationGate(BasePlugin):
         return types.Content(role="model", parts=[types.Part(text=decision.message)])
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> None:
-        """Records an open decision on the event, in place, so that other plugins can still change the event."""
+        """Records a waiting decision on the event, in place, so that other plugins can still change the event."""
         if event.partial or not event.content:
             return
         decision = self._unrecorded.pop(invocation_context.invocation_id, None)
@@ -126,7 +129,7 @@ class ModerationGate(BasePlugin):
         self._unrecorded.pop(invocation_context.invocation_id, None)
 
     async def admit_report(self, context: InvocationContext, text: str) -> None:
-        """Judges a text before a researcher shows it; the verdict is recorded on the event that shows it.
+        """Judges a text before a researcher shows it. The event that shows the text will record the verdict.
 
         Raises:
             ReportBlocked: the text must not be shown.
@@ -170,9 +173,9 @@ class ModerationGate(BasePlugin):
         return [line for each in lines for line in await self._admit_lines([each])]
 
     async def _decide_restored(self, events: Sequence[Event]) -> Decision | None:
-        """Returns a block decision if the restored events are blocked: those with which the conversation was created.
+        """Judges the restored events, with which a client has created the conversation; returns a decision to block.
 
-        Returns None if they are allowed, or were judged before: a client can add events only when it creates a
+        Returns None if the events are allowed or were judged before. A client can add events only when it creates a
         session, so an agent's answer shows that they were judged.
         """
         if any(_is_answer(event) for event in events):
@@ -186,7 +189,7 @@ class ModerationGate(BasePlugin):
         return replace(decision, message=f"{decision.message} {RESTORED_EVENTS_HINT}")
 
     async def decide(self, what: Literal["user_messages", "reports"], text: str) -> Decision | None:
-        """Returns what the policy does with a text; None if it does not screen the text, or if the text is empty.
+        """Returns what the policy does with a text; None if the policy does not screen such texts or the text is empty.
 
         Never raises: any error blocks the text.
         """
@@ -227,7 +230,7 @@ def build_plugins(root: Path) -> list[BasePlugin]:
 
 
 async def admit_report(context: InvocationContext, text: str) -> None:
-    """Judges a text of a research run with the application's gate, if it has one, before it is saved or shown.
+    """Judges a text of a research run before the text is saved or shown. Does nothing if the application has no gate.
 
     Raises:
         ReportBlocked: the text must not be shown.
@@ -237,7 +240,7 @@ async def admit_report(context: InvocationContext, text: str) -> None:
 
 
 async def admit_progress(context: InvocationContext, lines: AsyncGenerator[str, None]) -> AsyncGenerator[str, None]:
-    """Yields the progress lines of a research run that the application's gate, if it has one, does not block."""
+    """Yields the progress lines of a research run without those that the application's gate, if any, blocks."""
     gate = _gate_of(context)
     async with aclosing(lines), aclosing(gate.admit_progress(lines) if gate else lines) as shown:
         async for line in shown:

@@ -21,7 +21,7 @@ from tools.moderation.verdict import Verdict
 _TABLE = "CREATE TABLE IF NOT EXISTS verdicts (number INTEGER PRIMARY KEY, hash TEXT, entry TEXT NOT NULL)"
 """`hash`: hash of the judged text; NULL if judging failed."""
 Entry = dict[str, Any]
-"""A line of the file: `{"row": 1, "hash": "…", "verdict": {…}}`, or with `error` instead of `verdict`."""
+"""A line of the file: `{"row": 1, "hash": "…", "verdict": {…}}`, or the same with `error` instead of `verdict`."""
 
 
 @dataclass
@@ -48,7 +48,7 @@ class Summary:
 
 
 class VerdictStore:
-    """The verdicts of the file `path`, open for writing. Until `close`, they are in `<path>.partial`."""
+    """The verdicts of the file `path`, open for writing. Until `close`, the verdicts are in `<path>.partial`."""
 
     judged_before: int
     """Number of rows that had a verdict when the file was opened."""
@@ -110,7 +110,7 @@ class VerdictStore:
         """Writes the file atomically, with one line per row in the order of rows; returns the counts.
 
         Args:
-            rows: number of rows of the input; lines of rows beyond it are dropped. None: not known.
+            rows: number of rows of the input, or None if it is not known. Lines of higher rows are dropped.
 
         Raises:
             FileProblem: the file cannot be written.

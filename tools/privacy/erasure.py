@@ -27,7 +27,7 @@ from tools.research.service import Research
 MAX_CONCURRENT_REQUESTS = 8
 """Maximum number of parallel requests to the server."""
 REFUSED_KEY = "forget_refused"
-"""State key of a forgotten session: ids of the interactions that the server did not delete."""
+"""Key in the state of a forgotten session. Its value lists the interactions that the server did not delete."""
 SHARED_PREFIXES = ("user:", "app:")
 """Prefixes of state keys and file names that belong to more than one conversation."""
 
@@ -54,7 +54,7 @@ class Services:
     research: Research
     client: InteractionsClient
     server: str
-    """Name of the server that `client` talks to, see `tools.interactions.backend.server_name`."""
+    """Name of the server that `client` talks to, as `tools.interactions.backend.server_name` returns it."""
 
 
 @dataclass
@@ -63,13 +63,13 @@ class Receipt:
 
     server: str
     interactions: dict[str, str] = field(default_factory=dict)
-    """What was done with an interaction, by its id: "deleted at the server"."""
+    """Maps the id of an interaction to what was done with it, e.g. "deleted at the server"."""
     lines: list[str] = field(default_factory=list)
-    """One line for each other thing that was deleted or is left alone."""
+    """One line for each thing, other than interactions, that was deleted or is left alone."""
     refused: dict[str, str] = field(default_factory=dict)
-    """Why the server did not delete an interaction, by interaction id."""
+    """Maps the id of an interaction that the server did not delete to the reason."""
     still_running: dict[str, str] = field(default_factory=dict)
-    """Why a research run could not be ended and stays in the ledger, by job id."""
+    """Maps the job id of a research run that could not be ended, and stays in the ledger, to the reason."""
     done: bool = False
     """Whether the local data was deleted."""
 
@@ -136,7 +136,7 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
     receipt.lines.append(f"{_count(session.events, 'event')} and the state of the session: deleted")
     if keep_session or not receipt.complete:
         empty = await services.sessions.create_session(**_names(key))
-        if receipt.refused:  # in an event of the application, because clients can write `state`
+        if receipt.refused:  # kept in an event of the application, because clients can write `state`
             actions = EventActions(state_delta={REFUSED_KEY: [*receipt.refused]})
             await services.sessions.append_event(empty, Event(author=key.app, actions=actions))
     receipt.done = True
@@ -144,15 +144,16 @@ async def forget(services: Services, key: SessionKey, *, force: bool = False, ke
 
 
 def interactions_of(session: Session) -> list[str]:
-    """Ids of the interactions in a session, each once, including those that the server refused to delete before."""
-    own = [event for event in session.events if event.author == session.app_name]  # not `state`: clients can write it
+    """Returns the ids of a session's interactions, each once. Includes those that the server refused to delete."""
+    # Read from the application's events, because clients can write `state`.
+    own = [event for event in session.events if event.author == session.app_name]
     ids = [id_ for event in own for id_ in event.actions.state_delta.get(REFUSED_KEY) or ()]
     ids += [event.interaction_id for event in session.events if event.interaction_id]
     return [*dict.fromkeys(id_ for id_ in ids if id_)]
 
 
 def interactions_of_job(job: Job, without: str = "") -> list[str]:
-    """Ids of the interactions in the ledger for a research run, except the follow-ups of session `without`."""
+    """Returns the ids of a job's interactions, except the answers to questions that session `without` asked."""
     plans = (job.plan.interaction_id, *job.plan.earlier) if job.plan else ()
     answers = [
         id_
@@ -164,7 +165,7 @@ def interactions_of_job(job: Job, without: str = "") -> list[str]:
 
 
 async def _end_jobs(services: Services, key: SessionKey, receipt: Receipt) -> list[Job]:
-    """Cancels the conversation's research runs and returns their jobs. Adds what cannot be ended to `receipt`."""
+    """Cancels the conversation's research runs and returns their jobs. Adds runs that cannot be ended to `receipt`."""
     jobs = []
     for job in await services.research.ledger.find(user=key.user, session=key.session, limit=1000):
         try:
@@ -230,7 +231,10 @@ async def _delete(client: InteractionsClient, interaction_id: str) -> str:
 
 
 async def _each(ids: Iterable[str], ask: Callable[[str], Awaitable[str]], receipt: Receipt) -> dict[str, str]:
-    """Calls `ask` for each id; returns the answers by id. Adds failed ids to `receipt.refused`, removes the others."""
+    """Calls `ask` for each id, and returns the answers by id.
+
+    Adds the ids that failed to `receipt.refused`, and removes the others from it.
+    """
     free = asyncio.Semaphore(MAX_CONCURRENT_REQUESTS)
 
     async def answer(id_: str) -> tuple[str, str | ApiError]:

@@ -40,12 +40,12 @@ class ErasurePlugin(BasePlugin):
     def __init__(self) -> None:
         super().__init__(name="privacy")
         self._confirmed: dict[str, bool] = {}
-        """Invocations that delete their conversation: by id, whether the user insists."""
+        """Maps the id of an invocation that deletes its conversation to whether the user insists."""
 
     async def before_tool_callback(
         self, *, tool: BaseTool, tool_args: dict[str, Any], tool_context: ToolContext
     ) -> dict[str, Any] | None:
-        """Refuses tools that are called together with `confirm_forgetting`, because it ends the conversation."""
+        """Refuses tools that are called together with `confirm_forgetting`, because that tool ends the conversation."""
         if tool.name == CONFIRM_TOOL or not _beside_a_yes(tool_context):
             return None
         return {"error": f"{CONFIRM_TOOL} has to be called alone: {tool.name} was not done"}
@@ -72,7 +72,7 @@ class ErasurePlugin(BasePlugin):
 
 
 def _beside_a_yes(context: ToolContext) -> bool:
-    """Whether the model calls this tool and `confirm_forgetting` in the same step."""
+    """Whether the model called `confirm_forgetting` in the same step as this tool."""
     for event in reversed(context.session.events):
         calls = event.get_function_calls()
         if any(call.id == context.function_call_id for call in calls):
@@ -104,6 +104,6 @@ async def _forget(context: InvocationContext, force: bool) -> tuple[str, dict[st
     fresh = await sessions.get_session(app_name=key.app, user_id=key.user, session_id=key.session)
     assert fresh
     session.events.clear()  # code that still holds the old session, such as ADK's compaction, must not see it
-    context.session = fresh  # the receipt goes there: a database refuses events for the old session
+    context.session = fresh  # takes the receipt: a database refuses events for the old session
     text = receipt.to_markdown() if receipt.complete else f"{receipt.to_markdown()}\n\n{RETRY_LATER}"
     return text, {FORGOTTEN_KEY: True}

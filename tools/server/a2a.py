@@ -50,7 +50,7 @@ def read_card(url: str, issuer: str) -> AgentCard:
     """Returns the agent card of a server with the public address `url`.
 
     Args:
-        issuer: OIDC issuer of the tokens that the server requires; empty: it requires none, or a proxy checks them.
+        issuer: OIDC issuer of the tokens that the server requires. Empty if no token is required or a proxy checks it.
     """
     data = json.loads((ROOT / "agents" / "desk" / "agent.json").read_text(encoding="utf-8"))
     for interface in data["supportedInterfaces"]:

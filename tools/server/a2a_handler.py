@@ -93,7 +93,7 @@ def _check(message: Message) -> None:
 
 
 def _max_chars(field: str, message: str) -> int:
-    """Maximum characters of a field of a message; 0: the field is not an id."""
+    """Returns the maximum characters of a message's field; 0 if the field is not an id."""
     if field in ("task_id", "reference_task_ids") or (field == "id" and "Push" not in message):
         return MAX_TASK_ID_CHARS
     return MAX_NAME_CHARS if field == "id" or field.endswith("_id") else 0

@@ -65,7 +65,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
 
     Args:
         host: address to listen on; authentication is optional only on loopback.
-        a2a_url: public address for other agents; empty: no A2A.
+        a2a_url: public address for other agents. If it is empty, the server does not offer A2A.
 
     Raises:
         SettingsError: a setting is missing or unusable.
@@ -169,11 +169,12 @@ def _a2a(
 
 
 def build_authenticator(server: ServerSettings, host: str) -> Authenticator | None:
-    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy; None on loopback without such settings.
+    """Returns the authenticator for an OIDC issuer or Identity-Aware Proxy.
+
+    Returns None if neither is set and the server listens on loopback.
 
     Raises:
-        SettingsError: there are no such settings and the server does not listen on loopback, or the OIDC audience is
-            missing.
+        SettingsError: neither is set and the server does not listen on loopback, or the OIDC audience is missing.
     """
     if server.iap_audience:
         return iap(server.iap_audience, server.emails)
@@ -204,7 +205,7 @@ def new_sessions(server: ServerSettings, settings: Settings) -> BaseSessionServi
     settings.data_dir.mkdir(parents=True, exist_ok=True)
     address = url.render_as_string(hide_password=False)
     try:
-        # hide_parameters: else the text of an error would quote messages
+        # without hide_parameters, the text of an error would quote messages
         sessions = CheckedDatabaseSessions(address, connect_args=arguments, hide_parameters=True, **pool)
     except (ValueError, ImportError):  # not chained: the text contains the password
         raise SettingsError(

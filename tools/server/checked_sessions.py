@@ -1,4 +1,4 @@
-"""Session services that keep clients from writing state of all users, and state or metadata that the desk trusts."""
+"""Session services that refuse or remove what clients must not write: state of all users, and data of the desk."""
 
 from __future__ import annotations
 

@@ -10,7 +10,7 @@ import asyncio
 from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 CLOSE_GRACE_S = 5.0
-"""Seconds between the request timeout and the closing of the connection, in which a slow body is answered by 408."""
+"""Seconds between the request timeout and the closing of the connection. Meanwhile a slow body is answered by 408."""
 
 
 def timed_protocol(request_seconds: float) -> type[TimedProtocol]:

@@ -33,8 +33,8 @@ class TelemetryError(DeskError):
 def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
     """Sets up the export of traces and metrics by OTLP over HTTP; call it once, before ADK's server is built.
 
-    Without an endpoint the standard `OTEL_EXPORTER_OTLP_*` variables apply; without those and without `cloud_trace`,
-    nothing is exported.
+    If `otlp_endpoint` is empty, the standard `OTEL_EXPORTER_OTLP_*` variables apply. If they are not set either and
+    `cloud_trace` is false, nothing is exported.
 
     Args:
         otlp_endpoint: base address of a collector, e.g. "http://127.0.0.1:4318".
@@ -60,18 +60,18 @@ def setup_telemetry(otlp_endpoint: str | None, cloud_trace: bool) -> None:
         _trace(resource, f"{base}/v1/traces" if base else None, otlp=traces, cloud=cloud_trace)
     if meters:
         _measure(resource, f"{base}/v1/metrics" if base else None)
-    for name in ENDPOINTS:  # else ADK's server would add exporters of its own
+    for name in ENDPOINTS:  # if they were set, ADK's server would add exporters of its own
         os.environ.pop(name, None)
 
 
 def extend_adk_telemetry() -> None:
     """Extends the telemetry that ADK itself sets up from `OTEL_*` variables, for example in `adk web`.
 
-    Adds the gauge of jobs, and keeps contents out of exported spans unless the operator has switched them on.
+    Adds the gauge of jobs, and keeps prompts and answers out of exported spans unless the operator has allowed them.
     """
     if any(map(os.environ.get, ENDPOINTS)):
         from tools.telemetry.job_gauge import (
-            register_job_gauge,  # imported here: it loads the ledger, which only this needs
+            register_job_gauge,  # imported here, because it loads the ledger
         )
 
         register_job_gauge()
@@ -105,7 +105,7 @@ def _trace(resource: Resource, endpoint: str | None, *, otlp: bool, cloud: bool)
     if otlp:
         _send(provider, RedactingExporter(OTLPSpanExporter(endpoint=endpoint)))
     if cloud:
-        headers = {"user-agent": SCOPE_NAME}  # if empty, OTEL_*_HEADERS with a collector's secrets would go to Google
+        headers = {"user-agent": SCOPE_NAME}  # else Google would get OTEL_*_HEADERS with a collector's secrets
         _send(provider, RedactingExporter(OTLPSpanExporter(endpoint=CLOUD_TRACES, session=session, headers=headers)))
     trace.set_tracer_provider(provider)
 

@@ -26,7 +26,7 @@ def setup_logging(json: bool, contents: bool) -> None:
     """Sends all logs to stderr, one record per line.
 
     Args:
-        json: one JSON object per line, as Cloud Logging reads it; else text.
+        json: whether a record is written as a JSON object, as Cloud Logging reads it, instead of text.
         contents: whether messages, addresses, texts of exceptions and DEBUG records may be logged. Known secrets are
             masked in any case.
     """
@@ -40,9 +40,10 @@ def setup_logging(json: bool, contents: bool) -> None:
 
 
 def passes_level(record: logging.LogRecord) -> bool:
-    """A log filter: passes records of `OWN_LOGGERS` from INFO on, and others, which have no contents, from WARNING on.
+    """A log filter: passes records of `OWN_LOGGERS` from INFO on, and records of other loggers from WARNING on.
 
-    Setting logger levels would not be enough, since ADK sets the levels of its own loggers at any time.
+    From WARNING on, the other loggers log no contents. Setting logger levels would not be enough, since ADK sets the
+    levels of its own loggers at any time.
     """
     ours = any(record.name == name or record.name.startswith(f"{name}.") for name in OWN_LOGGERS)
     return record.levelno >= (logging.INFO if ours else logging.WARNING)
@@ -67,7 +68,7 @@ class PlainFormatter(logging.Formatter):
 
 
 class JsonFormatter(logging.Formatter):
-    """Formats a record as one JSON object, with its trace and its research job if they are known."""
+    """Formats a record as one JSON object, with the record's trace and research job if they are known."""
 
     def __init__(self, contents: bool) -> None:
         super().__init__()
@@ -102,7 +103,7 @@ def _place(span: trace.SpanContext) -> dict[str, object]:
 
 
 def _stack(record: logging.LogRecord, contents: bool) -> str:
-    """The traceback of a record's exception; without `contents` only frames and exception types."""
+    """Returns the traceback of a record's exception. If `contents` is false, it has only frames and exception types."""
     error = record.exc_info[1] if record.exc_info else None
     if error is None:
         return ""

@@ -37,7 +37,7 @@ DAILY = {
     "sunrise": "sunrise",
     "sunset": "sunset",
 }
-"""Our names of the values, mapped to Open-Meteo's (https://open-meteo.com/en/docs)."""
+"""Maps our name of each value to Open-Meteo's name (https://open-meteo.com/en/docs)."""
 
 
 def _new_client() -> httpx2.AsyncClient:

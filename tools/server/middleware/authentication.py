@@ -24,7 +24,7 @@ REFRESH_INTERVAL_S = 60.0
 KEY_TTL_S = 3600.0
 """Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
 FAILURE_TTL_S = 1.0
-"""Seconds after a failed fetch in which requests fail at once, so that waiting requests do not fetch again in turn."""
+"""For this many seconds after a failed fetch, requests fail at once. Else each waiting request would fetch again."""
 MAX_USER_ID_CHARS = 128
 """Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 

@@ -38,14 +38,14 @@ from tools.shielded import finish_shielded
 
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
-"""The same paths as on ADK's own servers."""
+"""`A2A_PATH` and `CARD_PATH` are the paths of ADK's own servers."""
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD_PATH})
 """Paths that need no token: health checks, the webhook (which is signed), and the agent card."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{APP_NAME}/app-info"
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
-"""All paths that are served. Not served: ADK's development routes, and its memory, which no agent reads or deletes."""
+"""All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""
 _TURNS = ("/run", "/run_sse")
 _WRITING = ("PATCH", "DELETE")
 _ME = "me"
@@ -61,7 +61,7 @@ class GatewayMiddleware:
     """ASGI middleware in front of ADK's application.
 
     Args:
-        authenticate: authenticates a request; None: no authentication, the user named in the path is trusted.
+        authenticate: authenticates a request. If it is None, the server trusts the user that the request names.
         max_body: maximum bytes of a request body.
         body_timeout_s: timeout for the body to arrive.
     """
@@ -170,7 +170,7 @@ class GatewayMiddleware:
         await answer(scope, receive, send)
 
     async def _write(self, scope: Scope, receive: Receive, send: Send, session: str) -> None:
-        """Changes or deletes a conversation under its lock, since a turn that runs meanwhile would fail."""
+        """Changes or deletes a conversation under its lock, so that no turn runs meanwhile: that turn would fail."""
         try:
             async with _last_chunk_delayed(send) as delayed, self.locks.hold(session):
                 await self.app(scope, receive, delayed)
@@ -179,7 +179,7 @@ class GatewayMiddleware:
 
 
 def _digest(data: dict[str, Any]) -> str:
-    """A hash of the message, to detect a key that is used again for another message."""
+    """Returns a hash of the message; it shows whether an idempotency key is used again for another message."""
     message = [data.get(name) for name in ("new_message", "newMessage", "state_delta", "stateDelta")]
     return hashlib.sha256(json.dumps(message, sort_keys=True).encode()).hexdigest()[:32]
 
@@ -201,9 +201,9 @@ def _field(data: dict[str, Any], *names: str) -> str:
 
 @asynccontextmanager
 async def _last_chunk_delayed(send: Send) -> AsyncIterator[Send]:
-    """Yields a `send` that delays the last chunk until after the block.
+    """Yields a `send` that delays the last chunk of a response until the `with` block has ended.
 
-    Then the session lock is released, and the client's next request does not find a locked session.
+    By then the session lock is released, so that the client's next request does not find a locked session.
     """
     last: list[Message] = []
 

@@ -1,7 +1,7 @@
 """Checks the Host and Origin headers of requests, by ADK's own rules.
 
 A page of another site can reach a server on the user's machine in two ways: by DNS rebinding (a host name that is made
-to point there), and by a cross-origin request that the browser sends without a preflight.
+to point to that machine), and by a cross-origin request that the browser sends without a preflight.
 """
 
 from __future__ import annotations
@@ -25,7 +25,7 @@ class HostCheck:
     """ASGI middleware that refuses foreign hosts and origins.
 
     Args:
-        hosts: allowed host names besides loopback; None: any.
+        hosts: allowed host names besides loopback; None allows all names.
         origins: allowed origins of web pages besides the server's own.
     """
 

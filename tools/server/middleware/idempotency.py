@@ -24,9 +24,9 @@ class IdempotencyStore:
     runner: Runner
 
     async def replay(self, user: str, session_id: str, key: str, digest: str = "") -> list[dict[str, Any]] | None:
-        """Returns the events of the message's earlier turn, in the format of ADK's API; else None.
+        """Returns the events of the message's earlier turn, in the format of ADK's API; None if it was not answered.
 
-        An unfinished turn, e.g. of a replica that died, is rewound first, and None is returned.
+        Rewinds an unfinished turn, e.g. of a replica that died, before it returns None.
 
         Raises:
             KeyReused: the key belongs to a message with another digest.
@@ -57,6 +57,6 @@ class IdempotencyStore:
 
 
 def _is_end(event: Event) -> bool:
-    """Whether an event ends its turn. A tool's result never does, though ADK may call it final."""
+    """Whether an event ends its turn. A tool's result never ends a turn, even if ADK calls it final."""
     final = event.is_final_response() and not event.get_function_responses()
     return event.author != "user" and final and not event.error_code

@@ -12,10 +12,10 @@ from tools.errors import DeskError
 
 
 class RateLimited(DeskError):
-    """A user is over a limit. The message says which.
+    """A user is over a limit. The message names the limit.
 
     Args:
-        retry_after_s: seconds to wait; 0: waiting does not help.
+        retry_after_s: seconds to wait; 0 if waiting does not help.
     """
 
     def __init__(self, text: str, retry_after_s: int = 0) -> None:
@@ -32,7 +32,7 @@ class RateLimiter:
     clock: Callable[[], float] = time.monotonic
     _running: dict[str, int] = field(default_factory=dict)
     _begun: dict[str, deque[float]] = field(default_factory=dict)
-    """Start times of the last minute's turns by user, ordered by last request."""
+    """Maps each user to the start times of turns in the last minute. The user with the oldest last turn comes first."""
 
     @contextmanager
     def admit(self, user: str) -> Iterator[None]:

@@ -19,7 +19,7 @@ MAX_NAME_CHARS = 128
 MAX_FILE_NAME_BYTES = 255
 """Maximum bytes of a file name: the limit of file systems."""
 MAX_JSON_DEPTH = 100
-"""Maximum levels of nesting in JSON, because code that copies the data is recursive."""
+"""Maximum levels of nesting in JSON. There is a limit because code that copies the data is recursive."""
 _FILE_NAMES = ("filename",)
 _NAMES = ("userId", "user_id", "sessionId", "session_id", "appName", "app_name", *_FILE_NAMES)
 """Fields of a body that hold names: an unusable name is refused, while other text is sanitized."""
@@ -34,7 +34,7 @@ async def read_body(scope: Scope, receive: Receive, max_bytes: int, timeout_s: f
         timeout_s: timeout for the body to arrive.
 
     Raises:
-        RequestRejected: 413: the body is too large; 408: it is too slow.
+        RequestRejected: status 413: the body is too large; status 408: the body arrives too slowly.
         ClientDisconnect: the client has closed the connection.
     """
     too_large = RequestRejected(413, f"a request may have at most {max_bytes} bytes")
@@ -60,7 +60,7 @@ def parse_json(body: bytes) -> Any:
     """Parses a client's JSON, and replaces unsafe characters in its text (`tools/sanitize.py`).
 
     Raises:
-        RequestRejected: 400, it is not JSON, is nested too deeply, or has an unusable name.
+        RequestRejected: status 400: the body is not JSON, is nested too deeply, or has an unusable name.
     """
     try:
         data = json.loads(body, parse_float=_finite, parse_constant=_finite)
@@ -77,10 +77,10 @@ def parse_json(body: bytes) -> Any:
 
 
 def check_name(name: object, is_file: bool = False) -> None:
-    """Refuses a name that some store cannot keep. Passes values that are not text: ADK refuses them.
+    """Refuses a name that some store cannot keep. Lets values that are not strings pass, because ADK refuses them.
 
     Raises:
-        RequestRejected: 400, the name is too long or has unusable characters.
+        RequestRejected: status 400: the name is too long or has unusable characters.
     """
     if not isinstance(name, str):
         return

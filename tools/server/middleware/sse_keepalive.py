@@ -1,7 +1,7 @@
-"""Keeps event streams alive through proxies: comments during silence, headers against caching and buffering.
+"""Keeps event streams alive through proxies.
 
-Proxies close a connection that is silent for 30 to 60 seconds, and a turn that watches a research run may be silent
-for minutes.
+Sends comments during silence, and headers that forbid caching and buffering. Proxies close a connection that is silent
+for 30 to 60 seconds, and a turn that watches a research run may be silent for minutes.
 """
 
 from __future__ import annotations
@@ -22,7 +22,7 @@ PING_INTERVAL_S = 15.0
 """Seconds without an event after which a comment is sent."""
 PING = b": ping\n\n"
 _ENDS = (b"\n\n", b"\r\n\r\n")
-"""Ends of an event; a comment may be sent only after one."""
+"""The bytes that end an event. A comment may be sent only after such an end."""
 _ADK_ERROR = b'data: {"error": '
 """Beginning of ADK's error event, which holds the text of the exception (`api_server.py:2340`)."""
 _FOR_CLIENTS = ("InputValidationError",)
@@ -104,7 +104,7 @@ def _is_event_stream(start: Message) -> bool:
 
 
 def _plain(event: bytes) -> bytes:
-    """Removes an exception's text from ADK's error event, because it may contain SQL or a path. The log has it."""
+    """Removes the exception's text, which may contain SQL or a path, from ADK's error event. The log has the text."""
     if not event.startswith(_ADK_ERROR):
         return event
     told = json.loads(event.removeprefix(b"data:"))
