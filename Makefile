@@ -65,7 +65,7 @@ chaos: $(VENV)/.ready-dev ## Run random faults and kills; ARGS="--runs N --seed 
 	$(BIN)/python -m tests.faults.chaos $(ARGS)
 
 # ADK's own commands deploy agents/desk (with its requirements.txt), tools/ and configs/: see docs/deploy.md.
-# Keys and the database's address come from Secret Manager; SETTINGS="NAME=VALUE …" become variables.
+# Keys and the database's address come from Secret Manager; each NAME=VALUE in SETTINGS becomes a variable.
 SERVICE ?= desk
 BACKEND ?= gemini
 KEY_SECRET ?= gemini-api-key
@@ -83,8 +83,8 @@ deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=
 	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a) --no-cpu-throttling --min-instances=1 --timeout=3600 \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
-# Agent Engine stores variables in plain text, so this uses Vertex AI by the service account and no key.
-# It does not read your .env.
+# Agent Engine stores variables in plain text, so this target uses Vertex AI through the service account, without a key.
+# This target does not read your .env.
 deploy-agent-engine: $(VENV)/.ready-deploy needs-place ## PROJECT=… REGION=… [ID=… to update, SETTINGS="…" ARGS="…"]
 	mkdir -p build && printf '%s\n' $(foreach setting,$(BACKEND_vertex) $(SETTINGS),'$(setting)') > build/agent-engine.env
 	$(BIN)/adk deploy agent_engine --project $(PROJECT) --region $(REGION) --display_name $(SERVICE) \

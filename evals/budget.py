@@ -94,7 +94,7 @@ def count_tokens(budget: Budget) -> None:
 
 @contextmanager
 def no_research(root: BaseAgent) -> Iterator[None]:
-    """Sets a limit in the block that refuses every research run. A refused run still counts as ordered."""
+    """Inside the block, a limit refuses every research run. A refused run still counts as ordered."""
     found = researchers(root)
     limits = [each.limits for each in found]
     for each in found:
@@ -131,6 +131,6 @@ def _cases_with(sets: Sequence[EvalSet], research: bool) -> list[EvalSet]:
 
 
 def _size(case: EvalCase) -> tuple[int, int]:
-    """The number of turns of a case, and of runs and plans that it may create."""
+    """The number of turns of a case, and the number of runs and plans that the case may create."""
     turns = [facts_of(turn) for turn in case.conversation or ()]
     return len(turns), sum(MAX_CREATES.get(turn.effects[0], 0) for turn in turns)

@@ -84,7 +84,7 @@ class Turn(BaseModel):
 
     @property
     def routes(self) -> tuple[Route, ...]:
-        """The accepted agents. Without `route`: the agents whose tools have the effect, or the desk."""
+        """The accepted agents. If `route` is empty: the agents whose tools have the effect, or the desk."""
         if self.route or not self.effect:
             return _as_tuple(self.route or "desk")
         forgets = _DESK_EFFECTS.issuperset(self.effects)
@@ -132,7 +132,7 @@ class Cases(BaseModel):
     unfinished: bool = False
     """Whether runs are still running when the next turn comes, as in most real use; else they finish at once."""
     contexts: dict[str, list[Turn]] = {}
-    """By name: turns that a case can begin with. They prepare the turns that are judged."""
+    """Maps a name to turns with which a case can begin. They prepare the turns that are judged."""
     cases: list[Conversation]
 
     @model_validator(mode="after")
@@ -240,7 +240,7 @@ def main(arguments: list[str]) -> int:
         (AGENT / name).unlink(missing_ok=True)
     for name, text in texts.items():
         (HERE / name).write_text(text, encoding="utf-8")
-        link = AGENT / name  # the Eval tab of `adk web` and `adk optimize` read sets there
+        link = AGENT / name  # `adk optimize` and the Eval tab of `adk web` read sets there
         if not link.is_symlink():
             link.symlink_to(Path("../../evals") / name)
     return 0

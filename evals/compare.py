@@ -26,7 +26,7 @@ class Difference:
 
     @property
     def change(self) -> float:
-        """Second minus first."""
+        """The value in the second run minus the value in the first run."""
         return self.second - self.first
 
     @property

@@ -41,7 +41,7 @@ class TaskResult:
 
     task: Task
     job: Job | None
-    """The task's newest job. None: not started, since the budget is used up."""
+    """The task's newest job; None if the budget was used up before a job was started."""
     report: Report | None
     """The newest report with a text, possibly of an earlier job."""
     error: str = ""
@@ -76,7 +76,7 @@ def read_tasks(file: Path) -> list[Task]:
     tasks: dict[str, Task] = {}
     ids: set[int | str] = set()
     try:
-        lines = file.read_text(encoding="utf-8").split("\n")  # not splitlines: a prompt may have U+2028 in it
+        lines = file.read_text(encoding="utf-8").split("\n")  # splitlines would also divide a prompt at U+2028
     except OSError as error:
         raise TasksError(f"{file}: {error.strerror}") from None
     except UnicodeDecodeError as error:
@@ -109,7 +109,7 @@ class Bench:
     new_order: Callable[[str], Order]
     """Makes the order for a prompt; its user and session decide which existing jobs can be joined."""
     max_usd: float
-    """Maximum USD for all runs of the session, past runs and other tasks included, by each run's upper price."""
+    """Maximum USD for all runs of the session, including past runs and other tasks. Each counts at its upper price."""
 
     async def estimate(self, tasks: Sequence[Task], retry: bool = False) -> tuple[float, float]:
         """Returns upper estimates in USD: of the runs ordered before, and of the runs still to be ordered."""
@@ -157,7 +157,7 @@ class Bench:
                     problem = f"{job.id} ended without a text; --retry pays for it once more"
                 return TaskResult(task, job, report or earlier_jobs.report, problem)
 
-        # Jobs that run at the server already come first, else they would run in addition to `at_once` new ones.
+        # Jobs that already run at the server come first; otherwise they would run in addition to `at_once` new jobs.
         first = sorted(tasks, key=lambda task: not any(job.state in ACTIVE for job in earlier[task].jobs))
         running = [asyncio.create_task(run_task(task)) for task in first]
         try:

@@ -45,7 +45,7 @@ _TO_BE_SENT = "intended"
 _EARLIER_RUN = "it was ordered before"
 """Beginning of the field `next` of a result that shows an earlier run of the same order, not a new run."""
 _LIMIT_ERROR = re.compile(r"\(limit \$?[\d.]+\)")
-"""Matches part of an error message if only a limit (`tools.research.quotas`) refused the order."""
+"""Matches the part of an error message which shows that a limit (`tools.research.quotas`) refused the order."""
 
 
 @dataclass(frozen=True)

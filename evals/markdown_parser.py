@@ -49,10 +49,10 @@ class Prose:
     """All marks, also those in tables."""
     sources: tuple[Source, ...]
     headings: tuple[tuple[int, str], ...]
-    """Level, from 1, and text."""
+    """The level (from 1) and the text of each heading."""
     tables: int
     points: int
-    """Items of lists."""
+    """Number of list items."""
 
     @property
     def claims(self) -> tuple[Sentence, ...]:

@@ -27,7 +27,7 @@ Metric = Callable[
 
 
 def metric(score: Callable[[Facts, Facts], float | None]) -> Metric:
-    """Turns a score of one turn (actual, expected) into a custom metric of ADK."""
+    """Makes a custom metric of ADK from a function that scores one turn (actual, expected)."""
 
     @wraps(score)
     def evaluate(
@@ -101,7 +101,7 @@ def missed_yeses(actual: Facts, expected: Facts) -> float | None:
 
 @metric
 def brief_quality(actual: Facts, expected: Facts) -> float | None:
-    """Share of required words in the brief and of forbidden words not in it, taken together; 0 without a brief."""
+    """Share of required words that the brief has and of forbidden words that it lacks; 0 without a brief."""
     expectation = expected.expectation
     if expectation is None or not (expectation.brief_has or expectation.brief_lacks):
         return None
@@ -125,9 +125,9 @@ def wrong_report(actual: Facts, expected: Facts) -> float | None:
 def argument_match(actual: Facts, expected: Facts) -> float | None:
     """Share of the calls that are as expected; unexpected calls lower it.
 
-    The actual arguments have to include the expected ones. The researcher's tools count only if a call of one is
-    expected, since `effect_match` judges them. If the turn has an expected effect, the same holds for the tools that
-    delete a conversation.
+    The actual arguments have to include the expected ones. The researcher's tools count only if at least one of
+    them is expected, since `effect_match` judges them. If the turn has an expected effect, the same holds for the tools
+    that delete a conversation.
     """
     if any(name == "*" for name, _ in expected.tools):
         return None

@@ -19,7 +19,7 @@ from evals.build_sets import CaseError, Cases, Conversation, Turn, build
 OFFENSIVE_SET = "public_moderation"
 """Name of the set whose texts are never stored in a result."""
 AGENT_BY_LABEL = {"assistant": "assistant", "moderation": "moderator", "research": "researcher", "none": "desk"}
-"""Our agents by the labels of `routing.jsonl`."""
+"""Maps the labels of `routing.jsonl` to our agents."""
 
 Row = Mapping[str, Any]
 

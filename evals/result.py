@@ -26,9 +26,9 @@ class TurnOutcome(_Data):
     research: bool = False
     """Whether a run is ordered."""
     effects: list[str] = []
-    """What the research tools did; of an expected turn: the accepted effects."""
+    """What the research tools did; in an expected turn, the accepted effects."""
     brief: str = ""
-    """The ordered brief, or the change to it; of an expected turn: the required and the forbidden words."""
+    """The ordered brief, or the change to it; in an expected turn, the required and the forbidden words."""
     about: str = ""
     """Title of the run that the turn was about."""
     creates: int = 0
@@ -47,7 +47,7 @@ class Turn(_Data):
     expected: TurnOutcome
     actual: TurnOutcome
     scores: dict[str, float | None] = {}
-    """Score by metric, 0 to 1; None: the metric does not apply."""
+    """Maps each metric to its score from 0 to 1, or to None if the metric does not apply."""
     failed: list[str] = []
     """The metrics whose threshold the turn misses."""
     calls: float | None = None

@@ -37,7 +37,7 @@ from tools.research.job import Kind, State
 from tools.researcher.agent import Researcher
 
 SEND_POLL_SECONDS = 1.0
-"""Seconds for which the runner watches an unsent order, before it looks again."""
+"""Seconds that the runner watches an unsent order before it checks again whether any order is unsent."""
 CALLS_METRIC, TOKENS_METRIC, SECONDS_METRIC = "inference_call_count_v1", "token_usage_v1", "invocation_duration_v1"
 """Names of ADK's own metrics, which every run measures."""
 
@@ -133,7 +133,7 @@ def load_criteria(path: Path) -> EvalConfig:
 
 
 def models_of(agent: BaseAgent) -> dict[str, str]:
-    """The model of each agent by name; of a researcher also the Deep Research agent of its runs."""
+    """Maps each agent's name to its model. A researcher has a second entry: the Deep Research agent of its runs."""
     found = {agent.name: str(getattr(getattr(agent, "canonical_model", None), "model", ""))}
     if isinstance(agent, Researcher):
         found[f"runs of {agent.name}"] = agent.agent
@@ -165,7 +165,7 @@ def outcome_of(facts: Facts, route: str = "") -> TurnOutcome:
     """Converts facts into stored form.
 
     Args:
-        route: the actual route. It is stored if it is an accepted one; otherwise the best accepted one is stored.
+        route: the actual route. It is stored if it is accepted; otherwise the best accepted route is stored.
     """
     category, confidence = facts.verdicts[0] if facts.verdicts else ("", None)
     return TurnOutcome(

@@ -55,7 +55,7 @@ class CreateCount:
         """Counts the new requests if at least `TURNS_PER_READ` turns were played since the last read.
 
         Args:
-            turns: number of turns since the last call; by default enough to read now.
+            turns: number of turns since the last call; the default is enough to read now.
         """
         self._turns += turns
         if self._seen is None or self.creates is None or self._turns < TURNS_PER_READ:
@@ -84,7 +84,7 @@ def _requests(log: Mapping[str, Any]) -> Sequence[Mapping[str, Any]]:
 
 
 def _url() -> str:
-    """The emulator's address; empty: another server is in use."""
+    """The emulator's address; empty if another server is in use."""
     found = backend.current()
     return found.url if found.kind == "emulator" else ""
 

@@ -27,9 +27,9 @@ class Scores:
     """The scores of one label."""
 
     precision: float | None
-    """None: the label was never the actual one."""
+    """None if the label was never the actual one."""
     recall: float | None
-    """None: the label was never the expected one."""
+    """None if the label was never the expected one."""
     f1: float
     support: int
     """Number of pairs in which the label was expected."""
@@ -70,7 +70,7 @@ def scores(pairs: Sequence[tuple[str, str]]) -> dict[str, Scores]:
 
 
 def calibration(answers: Sequence[tuple[float, bool]], bins: int = 10) -> list[Bin]:
-    """Groups answers (confidence from 0 to 1, whether right) into bins of equal width, without empty bins."""
+    """Groups answers (confidence from 0 to 1, whether it is right) into bins of equal width; leaves out empty bins."""
     sorted_in: dict[int, list[tuple[float, bool]]] = {}
     for confidence, right in answers:
         sorted_in.setdefault(min(int(confidence * bins), bins - 1), []).append((confidence, right))
@@ -81,7 +81,7 @@ def calibration(answers: Sequence[tuple[float, bool]], bins: int = 10) -> list[B
 
 
 def expected_error(bins: Sequence[Bin]) -> float:
-    """Expected calibration error: mean distance of confidence and accuracy over all answers."""
+    """Expected calibration error: mean distance between confidence and accuracy over all answers."""
     total = sum(each.size for each in bins)
     return sum(each.size * abs(each.confidence - each.accuracy) for each in bins) / total if total else 0.0
 

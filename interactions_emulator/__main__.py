@@ -104,7 +104,7 @@ def main(
             webhook_hosts=frozenset(webhook_host or ()),
             limits=ServerLimits(max_stored=most_stored),
         )
-        gc.set_threshold(50_000, 20, 100)  # collect rarely: the state is many small, long-lived objects
+        gc.set_threshold(50_000, 20, 100)  # collect garbage rarely: the state is many small, long-lived objects
         run(serve(settings, listener, ready, crash))
     except (Refused, JournalError, OSError, ValueError) as error:
         raise _failed(str(error)) from error

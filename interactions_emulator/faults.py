@@ -2,7 +2,7 @@
 
 A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. There are three ways to set faults:
     when the server starts
-    at any time, by `POST /_emulator/faults` with one fault or a list, which adds them; `DELETE` removes all
+    at any time: `POST /_emulator/faults` adds a fault or a list of faults; `DELETE` removes all faults
     for one request, in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and ignored
 
 Which requests
@@ -43,7 +43,8 @@ What happens to a stream (on = create_stream, resume or stream); k counts its ev
     error_after k    after k events an `error` event without an event_id is sent; then the response ends as if
                      complete
     event_delay_ms   each event is sent this many milliseconds (of real time) later
-    no_usage         interaction.completed has no usage, but the resource has it; with on = get, this answer has none
+    no_usage         the event interaction.completed has no usage, but the resource has it; with on = get, the
+                     answer to the `get` has no usage
 
 Only `zombie` changes the run itself. With any other fault the run continues, and a GET shows its state. Examples:
 `{"on": "resume", "silence_after": 0}` lets a re-attached stream hang, `{"on": "cancel", "status": 404}` refuses a

@@ -54,7 +54,7 @@ def leave(url: str, user: str, events: int) -> None:
 
 
 def first_refused(url: str) -> tuple[int, str]:
-    """Return the number of disconnected clients when creating a session first failed, and the error that it gave."""
+    """Return how many clients had disconnected when creating a session first failed, and the error."""
     for left in range(MOST + 1):
         answer = httpx.post(f"{url}/apps/app/users/stays-{left}/sessions/s", json={}, timeout=60)
         if answer.status_code != 200:

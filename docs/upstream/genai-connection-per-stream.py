@@ -1,4 +1,4 @@
-"""Counts the connections that google-genai makes for streams one after the other, each read to its end."""
+"""Counts the connections that google-genai opens for consecutive streams, each of which is read to its end."""
 
 from __future__ import annotations
 
@@ -39,7 +39,7 @@ class Server(BaseHTTPRequestHandler):
         self.send_header("content-type", "text/event-stream")
         self.send_header("transfer-encoding", "chunked")
         self.end_headers()
-        # The last chunk comes in one write with [DONE]: the client has it already when it closes.
+        # The last chunk comes in one write with [DONE]: the client already has this chunk when it closes the answer.
         self.wfile.write(b"%x\r\n%s\r\n0\r\n\r\n" % (len(STREAM), STREAM))
 
     def log_message(self, *arguments: Any) -> None: ...

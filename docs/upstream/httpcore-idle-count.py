@@ -1,4 +1,4 @@
-"""Counts how often httpcore checks its connections during one request, by the number of connections kept."""
+"""Counts how often httpcore checks its connections during one request, for several numbers of open connections."""
 
 from __future__ import annotations
 

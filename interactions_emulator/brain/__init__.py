@@ -1,7 +1,7 @@
 """The emulator's brain: writes answers by rules, deterministically, and invents no facts.
 
-For a model, it does the first of these that fits the tools, schemas and texts of the request: manage research runs,
-call the function that fits the message, draw, fill the response schema, report function results, quote attached
+For a model, it takes the first of these actions that fits the tools, schemas and texts of the request: manage research
+runs, call the function that fits the message, draw, fill the response schema, report function results, quote attached
 documents, talk about the conversation, search the corpus, or say that it cannot answer. For an agent, it researches
 the corpus (`rules/research.py`).
 """

@@ -43,7 +43,7 @@ class TimedStep(NamedTuple):
 
 
 class Ending(NamedTuple):
-    """How an interaction ends, after its last step. Without an `Ending` it ends as completed or requires_action.
+    """How an interaction ends after its last step. The default is completed or requires_action.
 
     The status "requires_continuation" ends the response with a token. The client sends the token back in a second
     request, and the steps after the `Ending` answer that request.

@@ -48,7 +48,7 @@ class Document(NamedTuple):
 
 @dataclass(frozen=True)
 class Source:
-    """A file or package that contains documents. They are read again only when `stamp` has changed."""
+    """A file or package that contains documents. The documents are read again only when `stamp` has changed."""
 
     key: str
     stamp: str
@@ -56,7 +56,7 @@ class Source:
 
 
 def folder_sources(folder: Path) -> Iterator[Source]:
-    """One source for each Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`, without hidden files.
+    """One source for each Markdown, text, reStructuredText, HTML, PDF or CSV file below `folder`, except hidden files.
 
     Raises NotADirectoryError if `folder` does not exist.
     """

@@ -82,10 +82,10 @@ class Corpus:
 
     @classmethod
     def open(cls, folder: Path | None = None, index: Path | None = None) -> Corpus:
-        """The corpus of the documents below `folder`; if it is None, of the documents that come with the emulator.
+        """The corpus of the documents below `folder`; if `folder` is None, of those that come with the emulator.
 
-        `index` is the index file, which is kept between runs, so that only changed documents are read again. If it is
-        None, the index is in memory. The first use builds the index; call `len` in a thread to build it in advance.
+        `index` is the index file, which is kept between runs, so that only changed documents are read again. If
+        `index` is None, the index is in memory. The first use builds it; call `len` in a thread to build it in advance.
 
         Raises:
             NotADirectoryError: `folder` does not exist.
@@ -99,7 +99,7 @@ class Corpus:
         return int(self._rows("SELECT count(*) FROM documents")[0][0])
 
     def search(self, query: str, limit: int = 5, exclude: Collection[str] = ()) -> list[Passage]:
-        """The `limit` passages that match `query` best, best first, without documents whose id is in `exclude`."""
+        """The `limit` passages that match `query` best, best first. Documents whose id is in `exclude` are left out."""
         weights = self.weights(query)
         known = sorted((term for term, (weight, count) in weights.items() if count), key=lambda t: -weights[t][0])
         if not known:
@@ -127,7 +127,7 @@ class Corpus:
         return [passage for _, passage in ranked[:limit]]
 
     def weights(self, query: str) -> dict[str, tuple[float, int]]:
-        """The weight (inverse document frequency) of each stem of the query, and the number of passages with it."""
+        """Maps each stem of the query to its weight (inverse document frequency) and the number of passages with it."""
         stems = list(dict.fromkeys(terms(query[:5_000])))[:200]
         if not stems:
             return {}
@@ -254,7 +254,7 @@ def _add_source(database: sqlite3.Connection, source: Source) -> None:
 
 
 def _unique_id(database: sqlite3.Connection, document_id: str) -> str:
-    """The id, with a number if it is in use: `a b.md` and `a-b.md` have the same readable id."""
+    """The id, with a number appended if the id is taken: `a b.md` and `a-b.md` have the same readable id."""
     for candidate in _numbered(document_id):
         if not database.execute("SELECT 1 FROM documents WHERE id = ?", (candidate,)).fetchone():
             return candidate
@@ -274,7 +274,7 @@ def _stems(text: str) -> str:
 
 
 def _without_apostrophes(term: str) -> str:
-    """A term without apostrophes, at which FTS5 would divide `don't` into two words."""
+    """A term without apostrophes: FTS5 would divide `don't` at its apostrophe into two words."""
     return term.replace("'", "")
 
 

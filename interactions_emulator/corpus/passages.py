@@ -14,7 +14,8 @@ Markup = Literal["markdown", "rst", "html", "plain", "pdf", "csv"]
 """The format of a text. "pdf" is plain text with a form feed before each page and a \\x02 on each side of a heading."""
 MARKED_UP = ("markdown", "rst")
 MAX_INLINE_CHARS = 2_000
-"""Maximum characters searched for inline marks at once. The time grows with the square, so longer texts are divided."""
+"""Maximum characters searched for inline marks at once. The time grows with the square of the length, so longer
+texts are divided."""
 _PIECE = re.compile(rf".{{1,{MAX_INLINE_CHARS - 1}}}(?:\s|$)|.{{1,{MAX_INLINE_CHARS - 1}}}", re.DOTALL)
 MAX_PASSAGE_CHARS = 900
 """Maximum characters of a passage. Longer paragraphs are divided between sentences; a longer sentence stays whole."""

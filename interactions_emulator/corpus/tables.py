@@ -16,7 +16,7 @@ from interactions_emulator.corpus.passages import Markup, heading_at, inline
 MIN_NUMBERS = 3
 """A table is kept, and a column drawn, only if at least this many of its rows have a number."""
 MAX_ROWS, MAX_CELL_CHARS = 2_000, 500
-"""Maximum number of rows kept of a table, and of characters kept of a Markdown cell."""
+"""Maximum number of rows that are kept of a table, and of characters that are kept of a Markdown cell."""
 
 
 class Table(NamedTuple):
@@ -289,7 +289,7 @@ class _Reader(HTMLParser):
             self._text.append(data)
 
     def _keep(self) -> None:
-        """Ends the open cell: its end tag may be missing."""
+        """Ends the open cell, whose end tag may be missing."""
         text = self._taken()
         if text and self._rows and self._rows[-1]:
             self._rows[-1][-1] = text

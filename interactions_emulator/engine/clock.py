@@ -37,7 +37,7 @@ class Clock:
     def shown(self, moment: float) -> float:
         """Return the time that an answer shows for something that happens now, at the virtual time `moment`.
 
-        It is the real time, as people compare it with their clock, unless virtual time is moved by hand (speed 0).
+        This is the real time, because people compare it with their clocks. With speed 0 it is the virtual time.
         """
         return moment if self.speed == 0 else time.time()
 

@@ -62,7 +62,10 @@ class Interaction:
         return body
 
     def summary(self, status: str | None = None) -> dict[str, Any]:
-        """Return the fields that lifecycle events also have. With `status`: as at creation, with that status."""
+        """Return the fields that lifecycle events also have.
+
+        If `status` is given, the fields are as they were at creation, but with this status.
+        """
         body = {
             "id": self.id,
             "status": status or self.status,

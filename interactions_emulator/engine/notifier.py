@@ -6,7 +6,7 @@ import asyncio
 
 
 class Notifier:
-    """An event without memory: `notify_all` wakes only the tasks that wait then. Works within one event loop."""
+    """An event without memory: `notify_all` wakes only the tasks that are waiting. Works within one event loop."""
 
     def __init__(self) -> None:
         self._next: asyncio.Event | None = None  # created by the first waiter, since most notifications wake nobody

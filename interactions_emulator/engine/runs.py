@@ -84,9 +84,9 @@ class Runs:
         self.clock = clock
         self.live: dict[str, Run] = {}
         self.stored: dict[str, Interaction] = {key: _restored(value) for key, value in journal.read("interaction")}
-        """By id, oldest first."""
+        """Maps ids to interactions, oldest first."""
         self.creates: dict[str, int] = dict(journal.read("creates"))
-        """Number of interactions ever accepted, by the fingerprint of the API key."""
+        """Maps the fingerprint of each API key to the number of interactions ever accepted."""
         self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))
         self._journal = journal
         self._brain = brain
@@ -95,7 +95,7 @@ class Runs:
         self._max_stored = max_stored
         self._on_ended = on_ended
         self._timelines: dict[str, _Timeline] = {}
-        """A cache, by the id of a chain's last interaction, so that each request need not read the whole chain."""
+        """Maps the id of a chain's last interaction to the chain, as a cache: requests need not read whole chains."""
 
     def resume(self) -> None:
         """Continue the interactions that were in progress when the last server with this state file ended."""
@@ -152,7 +152,7 @@ class Runs:
         """Cancel a background run; a run that has ended stays unchanged. Raises `Refused` (404, 400)."""
         run = self.find(interaction_id)
         if not run.interaction.background:
-            raise Refused(400, f"Interaction {interaction_id} does not run in the background: only those are cancelled")
+            raise Refused(400, f"Interaction {interaction_id} does not run in the background and cannot be cancelled")
         self._cancel(run)
         return run
 
@@ -372,7 +372,7 @@ def _whole_answer(brain: Brain, interaction: Interaction) -> Iterable[TimedStep 
 
 
 def _pending_part(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
-    """The part of an answer after its earlier hops and the steps that the interaction has, in reverse order."""
+    """The rest of an answer in reverse order: without earlier hops and the steps that the interaction already has."""
     hops = 0
     present = list(interaction.steps)
     left: list[TimedStep | Ending] = []
@@ -394,7 +394,7 @@ def _failed(message: str) -> Ending:
 
 
 _FORMER_FIELDS = {"head": "echoed", "read": "tokens_before"}
-"""Fields of `Interaction` that have another name in older state files, by that name."""
+"""Maps names of fields in older state files to their present names in `Interaction`."""
 
 
 def _restored(record: dict[str, Any]) -> Interaction:

@@ -15,7 +15,7 @@ SCHEMA_VERSION = 1
 _SCHEMA = "CREATE TABLE records (kind TEXT NOT NULL, key TEXT NOT NULL, value TEXT NOT NULL, UNIQUE (kind, key))"
 
 Record = tuple[str, str, Any]
-"""Kind, key and value: JSON, or a dataclass of JSON values; None deletes the record."""
+"""Kind, key and value. The value is JSON or a dataclass of JSON values; None deletes the record."""
 
 
 class JournalError(Exception):
@@ -23,10 +23,10 @@ class JournalError(Exception):
 
 
 class Journal:
-    """The records in the state file; with `path` None nothing is stored. Used by one server, on one thread.
+    """The records in the state file; if `path` is None, nothing is stored. Used by one server, on one thread.
 
     Raises:
-        JournalError: another server has the file open, or it is not a state file of this server.
+        JournalError: another server has the file open, or the file is not a state file of this server.
     """
 
     def __init__(self, path: Path | None = None) -> None:

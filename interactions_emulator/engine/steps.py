@@ -39,7 +39,7 @@ STEP_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
 
 
 def input_steps(value: Any) -> tuple[Step, ...]:
-    """Return as steps an `input` that is a string, one content, a list of contents or a list of steps.
+    """Convert an `input` (a string, one content, a list of contents or a list of steps) to steps.
 
     Raises `Refused` (400) for anything else.
     """

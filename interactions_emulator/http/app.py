@@ -1,8 +1,8 @@
 """The application: the Interactions API, and Starlette for the pages beside it.
 
 POST   /{version}/interactions              create: JSON, or a stream with "stream": true
-GET    /{version}/interactions/{id}         JSON; with `include_input=true` the input before the output steps.
-                                            With `stream=true` a stream, strictly after `last_event_id`
+GET    /{version}/interactions/{id}         JSON; with `include_input=true` the input steps come before the output.
+                                            With `stream=true` a stream of the events after `last_event_id`
 POST   /{version}/interactions/{id}/cancel
 DELETE /{version}/interactions/{id}
        /{version}/webhooks                  see `webhooks/registry.py`

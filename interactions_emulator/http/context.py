@@ -51,7 +51,7 @@ class AppContext:
     crash: Callable[[], None]
     """Ends the server as if it were killed."""
     token: str = ""
-    """The only API key that is accepted; empty: any."""
+    """The only API key that is accepted; if empty, any key is accepted."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     log: Log = field(default_factory=Log)
     closing: asyncio.Event = field(default_factory=asyncio.Event)

@@ -37,7 +37,7 @@ class Exchange:
         self.path = unquote(path.decode("latin-1"), errors="replace") if b"%" in path else path.decode("latin-1")
         self.query = query
         self.headers = headers
-        """By lower-case name."""
+        """Maps lower-case names to values."""
         self.body = b""
         self.too_large = False
         """Whether the body was over the limit, and was dropped."""

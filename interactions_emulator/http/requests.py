@@ -65,7 +65,7 @@ class Create:
     echoed: dict[str, Any]
     response_schema: dict[str, Any] | None
     modalities: tuple[str, ...]
-    """Types of content that the answer may have; empty: text."""
+    """Types of content that the answer may have; empty means text."""
     generation_config: dict[str, Any]
     """Includes `image_config`, also when the request gave it in `response_format`."""
     continuation_token: str | None
@@ -250,7 +250,7 @@ def _image_config(response_format: Any) -> dict[str, Any]:
 
 
 def _response_schema(response_format: Any) -> dict[str, Any] | None:
-    """Return the JSON schema in response_format: {"type": "text", "schema": ...}, a list with one, or a bare schema."""
+    """Return the JSON schema in response_format: {"type": "text", "schema": ...}, a list of these, or a bare schema."""
     for item in response_format if isinstance(response_format, list) else [response_format]:
         if item is None or item.get("type") in ("image", "audio", "video"):
             continue

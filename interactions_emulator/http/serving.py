@@ -43,7 +43,7 @@ class Settings:
     brain: Brain | None = None
     """The function that answers; None: the built-in brain, which quotes `corpus`."""
     corpus: Path | None = None
-    """A folder of documents; None: those that come with the emulator."""
+    """A folder of documents; None means the documents that come with the emulator."""
     index: Path | None = None
     """File that keeps the search index of the corpus between starts."""
     state: Path | None = None
@@ -57,10 +57,10 @@ class Settings:
     webhook_hosts: frozenset[str] = frozenset()
     """Hosts that webhook messages may be sent to, besides this machine."""
     token: str = ""
-    """The only API key that is accepted; empty: any."""
+    """The only API key that is accepted; if empty, any key is accepted."""
     limits: ServerLimits = field(default_factory=ServerLimits)
     idle_exit: float | None = None
-    """Real seconds without requests and runs after which the server ends; None: it never does."""
+    """Real seconds without requests and runs after which the server ends; None: the server never ends by itself."""
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:
@@ -118,7 +118,7 @@ async def serve(
     """Serve on `listener` until told to stop.
 
     `ready` is called once the server accepts requests; its argument is a function that stops the server. `crash`
-    ends the server for the fault `crash`; None: stop serving without answering open requests.
+    is called by the fault `crash`; if it is None, the fault stops the server and leaves open requests unanswered.
 
     Raises `JournalError` if the state file cannot be used, and `Refused` for a scenario that cannot be read.
     """
@@ -162,7 +162,7 @@ async def serve_app(
     tasks = [connection.task for connection in connections if connection.task]
     for connection in list(connections):
         connection.transport.abort()
-    await asyncio.gather(*tasks, return_exceptions=True)  # `connection_lost` cancels each
+    await asyncio.gather(*tasks, return_exceptions=True)  # `connection_lost` cancels each task
 
 
 def run(main: Coroutine[Any, Any, None]) -> None:
@@ -184,7 +184,7 @@ async def _stop_when_idle(seconds: float, context: AppContext) -> None:
 
 
 def _clock(speed: float, journal: Journal) -> Clock:
-    """A clock that starts at the stored time with speed 0, else at the later of the stored and the real time."""
+    """A clock. With speed 0 it starts at the stored time, otherwise at the later of the stored and the real time."""
     stored = next((value for _, value in journal.read("clock")), None)
     if stored is None:
         return Clock(speed)

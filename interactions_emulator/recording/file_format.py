@@ -38,7 +38,7 @@ class CapturedExchange:
 
     method: str
     path: str
-    """Decoded, with the version."""
+    """The decoded path, with the version of the API."""
     query: str
     body: bytes
     secrets: list[str]
@@ -130,7 +130,7 @@ class Recording:
 
 
 def frames(chunks: list[tuple[float, bytes]]) -> Iterator[tuple[float, bytes]]:
-    """Divide timed chunks into frames, each with the seconds since the previous frame. The last may be incomplete."""
+    """Divide timed chunks into frames, each with the seconds since the previous frame. The last frame may be cut."""
     before, kept = 0.0, b""
     for moment, chunk in chunks:
         begin, looked_at = 0, max(0, len(kept) - 3)

@@ -1,7 +1,7 @@
 """A proxy between a client and the real API that records their exchanges for replay by the emulator.
 
 Every request below `/{version}/` goes to the configured upstream with the client's own headers, and the answer is
-passed back as it arrives. Each answer is written to the file (format: `replay.py`) before the client gets its last
+passed back as it arrives. Each answer is written to the file (format: `replay.py`) before the client gets the last
 byte, so stopping the recorder loses nothing. A stream that breaks, or that the client leaves before its end, is
 recorded as cut. Secrets are removed (`redaction.py`). A request without an answer is not recorded.
 """

@@ -48,17 +48,18 @@ _ADDRESS_KEYS = {"uri", "uris", "url"}
 _REQUEST_TARGETS = {"tools", "webhook_config", "webhooks"}
 """JSON keys whose contents have addresses to which the API sends requests. The top level has such addresses too."""
 _CREDENTIAL = re.compile(r"auth|cookie|key|secret|token", re.I)
-"""Matches headers whose value is removed from all texts, unlike values that are no secret, such as `text/html`."""
+"""Matches names of headers whose values are removed from all texts. Values of other headers, such as
+`text/html`, are not secret."""
 _PARAMETER = re.compile(r"((?:^|[?&])(?:access_token|api[_-]?key|key|secret|signature|token)=)([^&#]*)", re.I)
 _USER = re.compile(r"(?<=://)[^/@]*(?=@)")
 _TOKEN = re.compile(r'"[^"\\]*(?:\\.[^"\\]*)*"?|[{}\[\],:]', re.S)
-"""Matches a JSON string, which lacks its end quote if the JSON was cut, or a punctuation mark of JSON."""
+"""Matches a punctuation mark of JSON, or a JSON string. The string has no end quote if the JSON was cut."""
 
 
 class Redactor:
     """Removes secrets from text.
 
-    It also removes each secret that it finds from all later texts, so redact a request before its answer.
+    Once it has found a secret, it also removes that secret from all later texts; so redact a request before its answer.
     """
 
     def __init__(self, secrets: Iterable[str] = ()) -> None:

@@ -122,7 +122,7 @@ class Response:
     status: int
     content_type: str
     body: bytes | list[tuple[float, bytes]]
-    """A list is a stream: seconds to wait, then the bytes of a frame."""
+    """A list is a stream: each entry has the seconds to wait and the bytes of the next frame."""
     headers: dict[str, str] = field(default_factory=dict)
     cut: bool = False
     """Whether to cut the connection after the body instead of ending the answer properly."""

@@ -108,7 +108,10 @@ def conditions_at(location: Location, when: datetime) -> Conditions:
 
 
 def weather_code(weather: DayWeather, temperature: float, wet: bool) -> int:
-    """Return the WMO code: clear to overcast or fog if not `wet`, else rain, snow in frost, or a warm thunderstorm."""
+    """Return the WMO code.
+
+    If `wet`, it stands for rain, snow (in frost) or a thunderstorm (in heat); otherwise for a clear sky, clouds or fog.
+    """
     if not wet:
         if weather.cloud > 0.9 and weather.wind < 8:
             return 45
@@ -124,7 +127,7 @@ def weather_code(weather: DayWeather, temperature: float, wet: bool) -> int:
 def sunrise_and_sunset(location: Location, day: date) -> tuple[datetime, datetime]:
     """Return sunrise and sunset in the time zone of `location`, exact to a few minutes.
 
-    If the sun does not set, the result is the first and the last minute of the day; if it does not rise, twice noon.
+    If the sun does not set, the result is the first and the last minute of the day; if it does not rise, both are noon.
     """
     midnight = datetime(day.year, day.month, day.day, tzinfo=location.zone)
     offset = midnight.replace(hour=12).utcoffset() or timedelta()

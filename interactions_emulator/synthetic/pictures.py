@@ -24,7 +24,7 @@ _DRAWING = threading.Lock()
 INK, MUTED, PAPER = "#1c1b19", "#6b6862", "#fdfcfa"
 LINE_COLOURS = ("#1a4f8b", "#c2571a", "#3f7d4e")
 MAX_TICK_NAMES, MAX_NAME_CHARS = 12, 24
-"""Maximum number of names on the axis of a line chart, and of characters of a name."""
+"""Maximum number of names on the axis of a line chart, and of characters in a name."""
 LONG_SIDE_PIXELS = {"512": 512, "0.5K": 512, "1K": 1024, "2K": 2048, "4K": 4096}
 """Pixels of a picture's longer side, by `image_size`."""
 FONTS = (
@@ -79,7 +79,7 @@ def draw_chart(chart: Chart) -> bytes:
 def draw_scene(prompt: str, aspect_ratio: str = "1:1", image_size: str = "1K") -> bytes:
     """Draws the shapes and colours that the prompt names as a PNG. A caption says that the emulator drew it.
 
-    If the prompt names none, they are chosen pseudo-randomly. `aspect_ratio` is width to height, such as "16:9".
+    If the prompt names no shapes, they are chosen pseudo-randomly. `aspect_ratio` is width to height, such as "16:9".
     `image_size` is the longer side: 512, 0.5K, 1K, 2K or 4K. Other values count as "1:1" and "1K".
     """
     ratio = re.fullmatch(r"(\d{1,2}):(\d{1,2})", aspect_ratio)

@@ -1,8 +1,8 @@
 """A weather service with the interface of Open-Meteo: geocoding and forecast, with synthetic values.
 
 Cities and coordinates are real (`cities.py`); the weather is made up (`climate.py`), and each answer says so with
-`"synthetic": true`. Parameters, units, answers and errors have the form of the real service. Only those that a weather
-tool uses are implemented: other parameters are ignored, and other weather variables get an error.
+`"synthetic": true`. Parameters, units, answers and errors have the form of the real service. Only what a weather tool
+uses is implemented: other parameters are ignored, and other weather variables get an error.
 """
 
 from __future__ import annotations
@@ -46,7 +46,7 @@ _TEMPERATURE = {"celsius": ("°C", 1.0, 0.0), "fahrenheit": ("°F", 1.8, 32.0)}
 _WIND = {"kmh": ("km/h", 1.0), "ms": ("m/s", 1 / 3.6), "mph": ("mp/h", 0.621371), "kn": ("kn", 0.539957)}
 _PRECIPITATION = {"mm": ("mm", 1.0), "inch": ("inch", 1 / 25.4)}
 _NEAR_DEGREES = 3.0
-"""Degrees of a great circle: a point closer than this to a city gets the city's time zone and height."""
+"""A point gets the time zone and height of a city if their distance is less than this, in degrees of a great circle."""
 
 
 class BadQuery(Exception):

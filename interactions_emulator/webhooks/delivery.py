@@ -108,7 +108,7 @@ class Deliveries:
 
     async def _deliver_with_retries(self, delivery: Delivery) -> None:
         while True:
-            if not isinf(self._clock.speed):  # else retry at once: waiting would advance all runs by a day
+            if not isinf(self._clock.speed):  # with infinite speed, waiting would advance all runs by a day
                 await self._clock.until(delivery.due)
             status = await self._attempt(delivery)
             arrived = status is not None and 200 <= status < 300
