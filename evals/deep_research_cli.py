@@ -18,8 +18,8 @@ from tools.cli.terminal import err, out
 if TYPE_CHECKING:
     from rich.table import Table
 
-    from evals.citation_check import Check
     from evals.deep_research_bench import Task
+    from evals.deep_research_fact import Check
 
 USER = "deepresearch-bench"
 """User id of the benchmark's jobs; each `--name` has its own session."""
@@ -59,8 +59,8 @@ async def _bench(
 ) -> None:
     import asyncio
 
-    from evals.citation_check import check
     from evals.deep_research_bench import Bench, TasksError, read_tasks, write_articles
+    from evals.deep_research_fact import check
     from tools.interactions import backend
     from tools.research.config import load_research_settings
     from tools.research.factory import research

@@ -22,7 +22,7 @@ LAYERS = (
     ("interactions",),
     ("yaml_files", "database_url"),
     ("settings",),
-    ("redaction", "sanitize", "shielded"),
+    ("public_address", "redaction", "sanitize", "shielded"),
     ("errors",),
 )
 """From the top down. A package imports only packages of lower layers."""

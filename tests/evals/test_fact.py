@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from evals.citation_check import Pair, check
+from evals.deep_research_fact import Pair, check
 from tools.interactions.citations import Citation, cite, source_list
 
 A, B = "https://a.example/", "https://b.example/"

@@ -32,9 +32,9 @@ from tests.talk import Talk, new_sessions, refusals, words
 from tools.adk.windowed_sessions import WINDOW_EVENTS
 from tools.app import build_app
 from tools.moderation.judge import load_judge
+from tools.moderation.message_texts import text_of
 from tools.moderation.plugin import RESTORED_EVENTS_HINT, ModerationGate, build_plugins
 from tools.moderation.policy import Policy, load_policy
-from tools.moderation.strings import text_of
 from tools.research.factory import research
 from tools.research.job import State
 from tools.yaml_files import ConfigError

@@ -27,8 +27,8 @@ from opentelemetry import trace
 from tools.adk.history import RecentEvents
 from tools.errors import DeskError
 from tools.moderation.judge import ModerationClient, NotModerated, load_judge
+from tools.moderation.message_texts import strings, text_of
 from tools.moderation.policy import Action, Policy, load_policy
-from tools.moderation.strings import strings, text_of
 from tools.moderation.verdict import Verdict
 
 log = logging.getLogger(__name__)

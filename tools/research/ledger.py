@@ -27,6 +27,7 @@ from tools.research.database import Database
 from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, Order, State
 from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
 from tools.research.questions import Question, Yes
+from tools.research.quota_usage import used_by
 from tools.research.quotas import LIMIT_PERIOD_S, STILL_RUNS_S, Check
 from tools.research.rows import (
     UnreadableJob,
@@ -38,7 +39,7 @@ from tools.research.rows import (
     spending_of_row,
 )
 from tools.research.spending import Spending, spending_of
-from tools.research.spending_queries import lock_user, newest_create, record_spending, used_by
+from tools.research.spending_queries import lock_user, newest_create, record_spending
 from tools.research.tables import JOB_COLUMNS, JOBS, LINES, PUSHES, QUESTIONS, SPENDING, TASKS
 from tools.shielded import finish_shielded, shielded
 

@@ -27,7 +27,7 @@ from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, budget_check, quota_check
 from tools.research.report.reading import Report, from_json, to_json
-from tools.research.report.redirect_links import resolve
+from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S, resolve
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
@@ -226,7 +226,7 @@ class Research:
             UnknownJob, NotFinished: there is no such report.
         """
         _, report = await self._finished(job_id, "whose links could be resolved")
-        async with http or httpx2.AsyncClient(timeout=10) as client:
+        async with http or httpx2.AsyncClient(timeout=REDIRECT_TIMEOUT_S) as client:
             urls = await resolve((source.url for source in report.sources), client)
         if urls:
             text, sources = replace_urls(report.text, report.sources, urls)

@@ -14,7 +14,7 @@ from dataclasses import dataclass
 import httpx
 from a2a.utils.errors import InvalidParamsError
 
-from tools.research.report.redirect_links import is_public
+from tools.public_address import is_public
 
 TIMEOUT_S = 5.0
 """Timeout of each step of a request to a receiver, in seconds."""

@@ -1,0 +1,44 @@
+"""Tells public web addresses from those of private networks, in every notation that browsers read."""
+
+from __future__ import annotations
+
+import ipaddress
+import re
+import unicodedata
+from urllib.parse import urlsplit
+
+_UNICAST = ipaddress.IPv6Network("2000::/3")
+_PRIVATE_NAME = re.compile(r"\.(local|localhost|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)\Z")
+
+
+def is_public(url: str) -> bool:
+    """Whether an address is a web address and names no machine of a private network, in any notation.
+
+    Names are not resolved: a public name can still lead into a private network.
+    """
+    try:
+        parts = urlsplit(url)
+        host = parts.hostname or ""
+        _ = parts.port  # raises ValueError if it is not valid
+    except ValueError:
+        return False
+    # Browsers drop some characters of an address and read a backslash as a slash.
+    plain = not re.search(r"[\s\\\x00-\x1f\x7f]", url) and "@" not in parts.netloc
+    return parts.scheme in ("http", "https") and plain and _is_public_host(host)
+
+
+def _is_public_host(host: str) -> bool:
+    # As in browsers, full-width letters and ideographic dots count as ASCII.
+    host = unicodedata.normalize("NFKC", host).replace("。", ".").casefold().removesuffix(".")
+    try:
+        address = ipaddress.ip_address(host)
+    except ValueError:
+        *names, top = host.split(".")
+        # Browsers read a host that ends in a number as an IPv4 address: 127.1, 0x7f.1, 2130706433.
+        named = bool(names) and top[:1].isalpha() and all(re.fullmatch(r"[\w-]+", name) for name in (*names, top))
+        return named and not _PRIVATE_NAME.search(host)
+    if isinstance(address, ipaddress.IPv6Address) and (
+        address not in _UNICAST or address.sixtofour or address.teredo or address.scope_id
+    ):
+        return False  # for example addresses that contain an IPv4 address
+    return address.is_global and not address.is_multicast
