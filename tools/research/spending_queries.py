@@ -1,4 +1,4 @@
-"""SQL for spending entries and for what a user has used, each run within a transaction of the ledger."""
+"""SQL statements for spending entries and for what a user has used. They run within a transaction of the ledger."""
 
 from __future__ import annotations
 
@@ -16,7 +16,7 @@ from tools.research.tables import JOBS, SPENDING
 
 
 def newest_create(job_id: str) -> Update:
-    """Returns an update of the spending entry of a job's newest create request."""
+    """Returns an SQL update of the spending entry of a job's newest create request."""
     creates = select(func.max(SPENDING.c.number)).where(SPENDING.c.job == job_id, SPENDING.c.kind != Kind.QUESTION)
     return update(SPENDING).where(SPENDING.c.job == job_id, SPENDING.c.number == creates.scalar_subquery())
 
@@ -39,7 +39,7 @@ async def lock_user(connection: AsyncConnection, user: str) -> None:
 async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
     """Returns what the user of a job has used, not counting the job itself. Call `lock_user` first."""
     user = job.order.user
-    # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
+    # `between` excludes NaN. It also excludes texts, which SQLite sorts after all numbers.
     mine = and_(
         JOBS.c.user == user,
         JOBS.c.id != job.id,
