@@ -12,14 +12,14 @@ FAILURE_TEXTS = {
     "incomplete": "the answer is cut short, at `max_output_tokens` perhaps",
     "budget_exceeded": "the answer is cut short, because the budget is spent",
 }
-"""Statuses of an answer that ended badly, with their meaning."""
+"""Maps each status of an answer that ended badly to its meaning."""
 CONTINUABLE = ("incomplete", "budget_exceeded")
 """Statuses of `FAILURE_TEXTS` after which the chain can continue."""
 
 
 def with_ending(whole: LlmResponse, collector: ResponseCollector) -> LlmResponse:
     """Copies the answer and adds what went wrong, if anything did."""
-    ending = whole.model_copy(update={"partial": None})  # ADK's value without streaming, for code that compares events
+    ending = whole.model_copy(update={"partial": None})  # as ADK does without streaming; some code compares events
     if collector.status in FAILURE_TEXTS or whole.error_code:
         reason = "; ".join(dict.fromkeys(collector.errors)) or whole.error_message or ""
         what = FAILURE_TEXTS.get(collector.status, "the model reports an error")

@@ -1,4 +1,4 @@
-"""Saves a model's pictures, sounds and files as artifacts, which `adk web` shows, instead of in the session."""
+"""Saves a model's pictures, sounds and files as artifacts instead of in the session. `adk web` shows artifacts."""
 
 from __future__ import annotations
 
@@ -12,14 +12,14 @@ from google.adk.plugins import BasePlugin
 from google.genai import types
 
 MAX_NAME_CHARS = 40
-"""Maximum characters of a file name that come from the user's message."""
+"""A file name has at most this many characters from the user's message."""
 
 
 class ArtifactPlugin(BasePlugin):
     """Saves each file that a model makes as an artifact, and adds the file names to the last event of the turn.
 
     `tools.adk.model` returns each file in its own response, because `adk web` 2.13 shows at most one file per event,
-    and no file of an event that has text.
+    and shows no file if the event has text.
     """
 
     def __init__(self) -> None:
@@ -27,7 +27,7 @@ class ArtifactPlugin(BasePlugin):
         self._saved: defaultdict[str, list[str]] = defaultdict(list)
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """Replaces the files of an event by artifacts, or adds the file names to the final event."""
+        """Replaces the files of an event with artifacts, or adds the file names to the final event."""
         parts = (event.content.parts if event.content else None) or []
         if event.partial or event.author == "user" or invocation_context.artifact_service is None:
             return None

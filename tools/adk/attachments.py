@@ -12,9 +12,9 @@ from tools.interactions.model_catalog import ModelCapabilities, medium_of
 
 
 def adapt_files(contents: Iterable[types.Content], capabilities: ModelCapabilities | None) -> list[types.Content]:
-    """Converts text files to text, and replaces each file that the model does not accept by a note.
+    """Converts text files to text, and replaces each file that the model does not accept with a note.
 
-    Without this, one such file in a conversation would make the API refuse every later request.
+    If such a file stayed in a conversation, the API would refuse every later request.
     """
     return [
         content.model_copy(update={"parts": [_adapted(part, capabilities) for part in content.parts or ()]})
@@ -23,7 +23,7 @@ def adapt_files(contents: Iterable[types.Content], capabilities: ModelCapabiliti
 
 
 def text_of_file(part: types.Part) -> str | None:
-    """Returns the contents of a text file, else None. The API does not accept text files as documents."""
+    """Returns the contents of a text file; None for any other file. The API does not accept text files as documents."""
     file = part.inline_data
     return decode_text(file.data or b"", file.mime_type) if file and is_text(file.mime_type) else None
 

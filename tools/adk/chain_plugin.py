@@ -5,8 +5,8 @@ request on a chain, ADK 2.13 sends only the "current turn" (`flows/llm_flows/con
 once agents hand over to one another: the root's `transfer_to_agent` call stays unanswered, and an agent does not get
 what another agent and the user said in the meantime. One rule fixes both:
 
-    a chained request contains exactly what the requesting agent may see of the session since the event that has the
-    request's `previous_interaction_id`.
+    a chained request contains exactly what its agent may see of the session after the event whose interaction id is
+    the request's `previous_interaction_id`.
 
 A chain continues from the agent's last valid answer. An answer is invalid if it was rewound (ADK 2.13 continues from
 it anyway, `flows/llm_flows/context/_interactions.py:38`) or if it is older than the server's retention period.
@@ -35,9 +35,9 @@ if TYPE_CHECKING:
 
 TRANSFER_TOOL = "transfer_to_agent"
 MAX_ANSWER_CHARS = 4_000
-"""Maximum characters of a specialist's answer that other agents get. A whole report would be sent again each turn."""
+"""Other agents get at most this many characters of a specialist's answer, because they get it again in each turn."""
 ANSWER_END_CHARS = 500
-"""Characters of `MAX_ANSWER_CHARS` that are taken from the end of a longer answer."""
+"""If an answer is longer, this many of the `MAX_ANSWER_CHARS` characters are taken from its end."""
 
 
 class ChainPlugin(BasePlugin):
@@ -82,7 +82,7 @@ class ChainPlugin(BasePlugin):
 
 
 def without_rewound(events: Sequence[Event]) -> list[Event]:
-    """Returns the events that no rewind has undone, by ADK's own rule (`events/_rewind_events.py`)."""
+    """Returns the events that no rewind has undone, according to ADK's own rule (`events/_rewind_events.py`)."""
     first = {event.invocation_id: i for i, event in reversed(list(enumerate(events)))}
     kept: list[Event] = []
     i = len(events) - 1
@@ -99,7 +99,7 @@ def without_rewound(events: Sequence[Event]) -> list[Event]:
 def chain_start(events: Sequence[Event], name: str, branch: str | None, since: float) -> int | None:
     """Returns the index of the first event of agent `name`'s last interaction.
 
-    None if the agent has no interaction, or if the last one is older than `since` (seconds since the epoch).
+    Returns None if the agent has no interaction, or if the last one is older than `since` (seconds since the epoch).
     """
     own = [i for i, e in enumerate(events) if e.author == name and e.interaction_id and e.branch in (None, "", branch)]
     if not own or events[own[-1]].timestamp < since:
@@ -122,7 +122,7 @@ def _conversing(context: InvocationContext) -> LlmAgent | None:
 
 
 def _unseen(events: Sequence[Event], name: str) -> list[Event]:
-    """Drops the agent's own events that ADK made: they are on no chain, but look like an answer of the model.
+    """Drops events that ADK made in the agent's name: they look like an answer of the model, but are on no chain.
 
     ADK sends only what follows the last answer, so such an event would hide the user's messages before it.
     """
@@ -195,7 +195,7 @@ async def _with_pictures(context: InvocationContext, agent: LlmAgent, event: Eve
 def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
     """Filters `events` for agent `name`: its own events, the user's, and the texts of other agents.
 
-    After a handover by `name`, a specialist's texts become the result of that `transfer_to_agent` call:
+    After a handover by `name`, a specialist's texts become the result of the `transfer_to_agent` call:
     `{"answer": ..., "shown_to_user": true}`. Tool calls and tool results of other agents are left out.
     """
     seen: list[Event] = []
@@ -222,7 +222,7 @@ def visible_events(name: str, events: Sequence[Event]) -> list[Event]:
 
 
 def _with_code_as_text(event: Event) -> Event:
-    """Converts executed code to text: code from before the Interactions API has no id, and a code step needs one."""
+    """Converts executed code to text: a code step needs an id, and code from before the Interactions API has no id."""
     parts = (event.content.parts if event.content else None) or []
     if event.content is None or not any(part.executable_code or part.code_execution_result for part in parts):
         return event

@@ -23,7 +23,7 @@ UNFINISHED_STATUSES = ("queued", "in_progress")
 FIRST_POLL_S, MAX_POLL_S = 5.0, 30.0
 """First and longest pause between two polls, in seconds."""
 MAX_FAILED_POLLS = 5
-"""Failed polls in a row after which a deferred answer counts as failed."""
+"""A deferred answer counts as failed after this many failed polls in a row."""
 
 
 async def poll_deferred(

@@ -25,7 +25,7 @@ log = logging.getLogger(__name__)
 
 
 ABORTED = "INVOCATION_ABORTED"
-"""Error code of the event that ADK 2.13 adds if the client disconnects in a turn (`events/_abort_events.py:41`)."""
+"""Error code of the event that ADK 2.13 adds if the client disconnects during a turn (`events/_abort_events.py:41`)."""
 CLIENT_LEFT = (
     "The page was closed before this turn ended. A research run that was started continues: ask for its status."
 )
@@ -34,8 +34,8 @@ CLIENT_LEFT = (
 class ErrorPlugin(BasePlugin):
     """Turns exceptions into events with a text *and* an error code.
 
-    In ADK 2.13, `adk run` shows nothing of an error event without a text, and ends when a model or a tool raises. ADK
-    also hides the status of an API error behind `httpx.ResponseNotRead` (`workflow/_errors.py`).
+    In ADK 2.13, `adk run` does not show an error event that has no text, and exits when a model or a tool raises an
+    exception. ADK also hides the status of an API error behind `httpx.ResponseNotRead` (`workflow/_errors.py`).
     """
 
     def __init__(self) -> None:
@@ -56,7 +56,7 @@ class ErrorPlugin(BasePlugin):
         return {"error": {"code": type(error).__name__, "message": redact(str(error))}}
 
     async def on_event_callback(self, *, invocation_context: InvocationContext, event: Event) -> Event | None:
-        """Adds a text to error events without one. Removes the error if the client has only disconnected."""
+        """Adds a text to an error event that has none. Removes the error if the client has merely disconnected."""
         if not event.error_code or event.partial or (event.content and event.content.parts):
             return None
         if event.error_code == ABORTED:
@@ -90,7 +90,7 @@ def llm_error_response(error: Exception, model: str) -> LlmResponse:
 
 
 def next_step(error: Exception, status: int, model: str) -> str:
-    """Returns the next step after an HTTP error status of the API; empty if there is none."""
+    """Says what the user can do after an HTTP error of the API; empty if there is no advice."""
     wait = retry_after(error)
     when = f"in {wait:.0f} s" if wait and wait >= 1 else "in a minute"
     match status:

@@ -27,12 +27,12 @@ LABEL = re.compile(r"[a-z0-9_-]{0,63}")
 
 
 class WireTool(types.Tool):
-    """A server-side tool in wire format, for options that ADK's type lacks (MCP's allowed tools, a location).
+    """A server-side tool in wire format, for options that ADK's type lacks (a location, or the allowed tools of MCP).
 
     The wire format may contain secret headers.
     """
 
-    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private: ADK's spans show public fields
+    _wire: dict[str, Any] = PrivateAttr(default_factory=dict)  # private, because ADK's spans show public fields
 
     @classmethod
     def of(cls, wire: dict[str, Any]) -> WireTool:

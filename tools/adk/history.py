@@ -1,4 +1,4 @@
-"""Lists that contain a part of a conversation and can load the whole conversation."""
+"""Two list classes: each list has a part of a conversation and can load the whole conversation."""
 
 from __future__ import annotations
 

@@ -29,7 +29,7 @@ from tools.interactions.retry import retry_delay
 log = logging.getLogger(__name__)
 
 UNREADABLE_CALL = "JSON_PARSE_ERROR"
-"""Error after which ADK 2.13 still calls the function, without arguments (`models/interactions_utils.py:1287`)."""
+"""ADK 2.13 calls a function in spite of this error, but without arguments (`models/interactions_utils.py:1287`)."""
 
 
 class InteractionsLlm(Gemini):
@@ -38,7 +38,7 @@ class InteractionsLlm(Gemini):
     * It sends all of `generate_content_config` and all tools (`tools.adk.generation_config`).
     * It sends `output_schema` as `response_format`, validates the answer and asks again once; then it returns an
       `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
-    * It always streams from the API and yields the pieces only if asked to, so that both modes give the same answer.
+    * It always streams from the API, but yields the pieces only on request: the answer is the same in both cases.
     * It writes numbered sources, and code with its result, into the text: no user interface shows them otherwise.
     * It returns each picture in a response of its own, before the text: `adk web` shows at most one picture per event,
       and none in an event with text.
@@ -52,7 +52,7 @@ class InteractionsLlm(Gemini):
 
     @classmethod
     def supported_models(cls) -> list[str]:
-        """Matches only names with a prefix, `interactions:gemini-3.8-flash` (ADK's `class:model` notation)."""
+        """Matches only names with a prefix, such as `interactions:gemini-3.8-flash` (ADK's notation)."""
         return ["interactions:.*"]
 
     @field_validator("model")
@@ -93,7 +93,7 @@ class InteractionsLlm(Gemini):
         yield response
 
     async def _with_retries(self, request: LlmRequest, stream: bool) -> AsyncGenerator[LlmResponse, None]:
-        """Sends a request: again if the server is overloaded, on a new chain if the server has deleted the chain."""
+        """Sends a request. Repeats it if the server is overloaded, and on a new chain if the old chain is deleted."""
         tries = 0
         while True:
             previous, contents = request.previous_interaction_id, request.contents
@@ -200,7 +200,7 @@ def to_responses(whole: LlmResponse, collector: ResponseCollector, *, with_sourc
     if media and not text and not calls:  # ADK treats a last response without text as an error
         text = "Here it is." if len(media) == 1 else "Here they are."
     answer = [types.Part(text=text)] if text else [] if collector.blocks else others
-    if not (answer or calls or media or ending.error_code):  # ADK would end the turn silently
+    if not (answer or calls or media or ending.error_code):  # else ADK ends the turn silently
         ending.error_code, ending.error_message = "EMPTY_ANSWER", "the model answered with nothing; ask again"
     parts = [*signatures, *answer, *calls]
     ending.content = types.Content(role="model", parts=parts) if parts else None

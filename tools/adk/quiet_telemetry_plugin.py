@@ -9,7 +9,7 @@ from google.genai.types import Content
 from opentelemetry import trace
 
 SHORT_TELEMETRY = TelemetryConfig(genai_semconv_stability_opt_in="stable")
-"""ADK's short telemetry: a line for each message instead of all tools, instructions and messages for each answer."""
+"""ADK's short telemetry writes a line for each message, not all tools, instructions and messages for each answer."""
 
 
 class QuietTelemetryPlugin(BasePlugin):

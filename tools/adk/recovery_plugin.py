@@ -32,7 +32,7 @@ class RecoveryPlugin(BasePlugin):
         self._turns.pop(invocation_context.invocation_id, None)
 
     async def close(self) -> None:
-        if self._turns:  # `adk eval`, and a tool that is an agent, close their runner while another runner is in a turn
+        if self._turns:  # `adk eval` closes its runner during another runner's turn; so does an agent used as a tool
             return
         if self._recovering:
             self._recovering.cancel()

@@ -27,7 +27,7 @@ class ResponseCollector:
 
     def __init__(self) -> None:
         self.blocks: dict[tuple[int, int], Block] = {}
-        """Blocks by (number of the interaction, index of the step). A continued answer has several interactions."""
+        """Maps (number of interaction, index of step) to a block. A continued answer has several interactions."""
         self.status = ""
         """Final status of the last interaction; empty until it ends."""
         self.errors: list[str] = []

@@ -32,7 +32,7 @@ def local_services(settings: Settings) -> tuple[WindowedSqliteSessions, FileArti
 async def run_turn(
     runner: Runner, text: str, *files: types.Part, user: str, session: str
 ) -> AsyncIterator[tuple[Event, str]]:
-    """Runs one turn. Yields each event that has text or files, with its text. A partial event is progress only."""
+    """Runs one turn. Yields each event that has text or files, and the text. A partial event is only progress."""
     message = types.Content(role="user", parts=[types.Part(text=text), *files])
     async for event in runner.run_async(user_id=user, session_id=session, new_message=message):
         parts = (event.content.parts if event.content else None) or []

@@ -68,7 +68,7 @@ def join_pieces(events: Iterable[Event]) -> list[Event]:
 
 
 def _text_of(event: Event) -> tuple[Any, ...] | None:
-    """Identifies the text that an event adds a piece to; None if the event carries anything else."""
+    """Identifies the text to which an event adds a piece; None if the event adds no piece of a text."""
     delta = event.get("delta") if event.get("event_type") == "step.delta" else None
     if isinstance(delta, dict) and set(delta) == {"type", "text"} and isinstance(delta["text"], str):
         return event.get("index"), delta["type"]

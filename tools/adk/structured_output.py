@@ -33,7 +33,7 @@ def response_schema(config: types.GenerateContentConfig) -> dict[str, Any] | Non
 
 
 def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -> str:
-    """Returns what is wrong with a structured answer; empty if it is valid, an error, or a function call."""
+    """Returns what is wrong with a structured answer; empty if the answer is valid, an error or a function call."""
     parts = (response.content.parts if response.content else None) or []
     if response.error_code or any(part.function_call for part in parts):
         return ""
@@ -49,7 +49,7 @@ def schema_problem(config: types.GenerateContentConfig, response: LlmResponse) -
 
 
 def retry_request(request: LlmRequest, response: LlmResponse, problem: str) -> LlmRequest:
-    """Builds the request that asks again after an invalid answer: on its chain, else with all contents."""
+    """Builds the request that asks again after an invalid answer. Sends all contents if the answer has no chain."""
     text = f"That answer does not match the required schema ({problem}). Answer again, with the JSON only."
     question = types.Content(role="user", parts=[types.Part(text=text)])
     if response.interaction_id:

@@ -1,4 +1,4 @@
-"""Session services with which a turn reads only the newest events, and older events if it needs them.
+"""Session services that give a turn only the newest events, and load older events if the turn needs them.
 
 ADK 2.13 reads and copies the whole session at the beginning of each turn (`runners.py:966`), so that turn 1,000 takes
 ten times as long as turn 10. ADK's own `num_recent_events` does not solve this: it loses the chains of agents that have
@@ -32,7 +32,7 @@ _turn: ContextVar[bool] = ContextVar("turn", default=False)
 
 @contextmanager
 def windowed_reads() -> Iterator[None]:
-    """Limits session reads in this block to the newest events, for a runner's turn; other readers get all events."""
+    """Limits session reads within this block, a runner's turn, to the newest events. Other readers get all events."""
     before = _turn.set(True)
     try:
         yield
@@ -91,7 +91,7 @@ class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
     """ADK's sessions in memory; a turn gets the newest events."""
 
     async def append_event(self, session: Session, event: Event) -> Event:
-        """Looks for a repeated delivery among the newest events only.
+        """Compares a new event only with the newest events, to find a repeated delivery.
 
         ADK 2.13 compares the event with each event of the session (`in_memory_session_service.py:354`).
         """
@@ -101,7 +101,7 @@ class WindowedInMemorySessions(_WindowedSessions, InMemorySessionService):
         whole, stored.events = stored.events, stored.events[-WINDOW_EVENTS:]
         known = len(stored.events)
         try:
-            return await super().append_event(session, event)  # does not suspend, so no other task sees the short list
+            return await super().append_event(session, event)  # never suspends, so no other task sees the short list
         finally:
             stored.events, added = whole, stored.events[known:]
             whole += added
@@ -145,7 +145,7 @@ class WindowedDatabaseSessions(_WindowedSessions, _ShieldedSessions, DatabaseSes
 
 
 async def _recent(read: Callable[..., Awaitable[Session | None]]) -> Session | None:
-    """Reads the newest events from a user message on; all events if the newest contain a rewind or no user message."""
+    """Reads the newest events, from a user message on. If they have a rewind or no user message, reads all events."""
     session = await read(config=GetSessionConfig(num_recent_events=WINDOW_EVENTS))
     if session is None or len(session.events) < WINDOW_EVENTS:
         return session

@@ -48,7 +48,7 @@ class Backend:
     kind: Literal["gemini", "vertex", "emulator"]
     reason: str
     url: str = field(default="", repr=False)
-    """Base address; may contain a password. Empty: Google's address, or that of an emulator that is not started yet."""
+    """Base address; may contain a password. Empty for Google's address, or for an emulator that is not started yet."""
     embedded: bool = False
     """Whether the server is an emulator that the desk itself starts."""
 
@@ -98,7 +98,7 @@ def choose(settings: Settings, env: Mapping[str, str]) -> Backend:
 
 
 def checked_url(variable: str, text: str) -> str:
-    """Returns the base address of a service from a variable's value; empty if it is not set.
+    """Returns the base address of a service from a variable's value; empty if the variable is not set.
 
     Raises:
         BackendError: the value is not a usable address. The message omits the value, which may contain a password.
@@ -184,7 +184,7 @@ def new_client(backend: Backend) -> Client:
 
     options = HttpOptions(base_url=backend.url or None)
     if backend.kind == "vertex":
-        # Passed explicitly: with a base address, the SDK ignores these variables (2.34, `_api_client.py:1031`).
+        # Pass them explicitly: with a base address, the SDK ignores these variables (2.34, `_api_client.py:1031`).
         project, location = map(os.environ.get, ("GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"))
         return Client(enterprise=True, project=project, location=location, http_options=options)
     return Client(enterprise=False, api_key=_key(backend), http_options=options)

@@ -28,7 +28,7 @@ class Source:
 
 @dataclass(frozen=True)
 class Citation:
-    """A source cited for the passage that ends before byte `end` of the UTF-8 text. None: the end is unknown."""
+    """A source cited for the passage that ends before byte `end` of the UTF-8 text; `end` is None if it is unknown."""
 
     title: str
     url: str
@@ -97,7 +97,7 @@ def cite(text: str, citations: Iterable[Citation]) -> tuple[str, tuple[Source, .
     own = list(numbers)
 
     def place(citation: Citation) -> tuple[int, int] | None:
-        """Returns (at, until): the mark replaces text[at:until]. None: the text has no place for the mark."""
+        """Returns (at, until), so that the mark replaces text[at:until]; None if the text has no place for the mark."""
         end = ends[citation.end or 0]
         if (span := _span_at(inline, end)) and span[0] < end:
             end = span[1]
@@ -124,7 +124,7 @@ def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) 
     """Replaces addresses in a text and its sources from `cite`. Sources with the same new address get one number.
 
     Args:
-        urls: new address by old address.
+        urls: maps each old address to its new address.
     """
     merged: dict[str, Source] = {}
     new: dict[str, Source] = {}
@@ -206,7 +206,7 @@ def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
 
 
 def _span_at(spans: Sequence[tuple[int, int]], position: int) -> tuple[int, int] | None:
-    """Finds the first of disjoint, sorted spans that contains or touches a position."""
+    """Finds the first span that contains or touches a position. The spans are sorted and do not overlap."""
     index = bisect_left(spans, position, key=itemgetter(1))
     return spans[index] if index < len(spans) and spans[index][0] <= position else None
 

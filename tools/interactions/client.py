@@ -47,11 +47,11 @@ class ApiError(DeskError):
         super().__init__(message)
         self.status = status
         self.retry_after = retry_after
-        """Seconds that the server asked to wait; None: it named no time."""
+        """Seconds that the server asked to wait; None if it named no time."""
 
 
 class NotCreated(ApiError):
-    """The create failed in a way that proves that nothing was started."""
+    """The create request failed in a way that proves that nothing was started."""
 
     def __init__(self, message: str, *, retryable: bool = False, **values: Any) -> None:
         super().__init__(message, **values)
@@ -60,7 +60,7 @@ class NotCreated(ApiError):
 
 
 class OutcomeUnknown(ApiError):
-    """The create was sent and its outcome is not known: a research run may have started."""
+    """The create request was sent, but its outcome is not known: a research run may have started."""
 
 
 class NotFound(ApiError):
@@ -68,11 +68,11 @@ class NotFound(ApiError):
 
 
 class Refused(ApiError):
-    """The server refuses the call permanently: bad key, bad request."""
+    """The server refuses the call permanently, for example because of a bad key or a bad request."""
 
 
 class Unavailable(ApiError):
-    """A temporary failure, worth a retry: no connection, a broken stream, 408, 409, 429, 5xx."""
+    """A temporary failure that is worth a retry: no connection, a broken stream, or status 408, 409, 429 or 5xx."""
 
 
 class InteractionsClient:
@@ -122,7 +122,7 @@ class InteractionsClient:
             raise OutcomeUnknown("the answer ended before it named the interaction")
 
     async def stream(self, interaction_id: str, last_event_id: str | None) -> AsyncGenerator[Event, None]:
-        """Yields the events after `last_event_id` (or all), then new events as they happen.
+        """Yields the events after `last_event_id` (all events if it is None), then new events as they happen.
 
         Raises:
             ApiError: the stream broke or could not be opened.
@@ -205,7 +205,7 @@ def _step(sent: str | list[Mapping[str, Any]]) -> str | list[dict[str, Any]]:
 def status_of(error: BaseException) -> int | None:
     """Returns the HTTP status of an error from the transport, this client or the SDK; None if it has none.
 
-    The SDK's errors share no base class (google-genai 2.34), so the attributes are tried.
+    The SDK's errors share no base class (google-genai 2.34), so this function looks for either attribute.
     """
     status = getattr(error, "status_code", None) or getattr(error, "status", None)
     return status if isinstance(status, int) and status >= 300 else None
@@ -222,7 +222,7 @@ def _error(error: Exception) -> ApiError:
 
 
 def _start_error(error: Exception) -> ApiError:
-    """Converts an exception that came before the interaction was named. Only some prove that nothing was started."""
+    """Converts an exception raised before an event named the interaction. Not every one proves that nothing started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
         return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)

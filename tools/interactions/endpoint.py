@@ -19,7 +19,7 @@ def default_credentials() -> Any:
     Raises:
         google.auth.exceptions.DefaultCredentialsError: there are none.
     """
-    import google.auth  # imported here: it takes 80 ms (with `requests`), and only Vertex AI needs it
+    import google.auth  # imported late: the import takes 80 ms (with `requests`), and only Vertex AI needs it
 
     credentials, _ = google.auth.default(scopes=[SCOPE])
     return credentials
@@ -32,7 +32,7 @@ class Endpoint:
     url: str
     """Address of all interactions, e.g. "https://generativelanguage.googleapis.com/v1beta/interactions"."""
     key: str = field(default="", repr=False)
-    """API key; empty: `credentials` are used."""
+    """API key; if it is empty, `credentials` are used."""
     credentials: Callable[[], Any] = field(default=default_credentials, repr=False)
     """Returns google-auth's credentials; called when the first request needs them."""
     restart: Callable[[], str] | None = field(default=None, repr=False)
@@ -63,7 +63,7 @@ def gemini_endpoint(base_url: str, key: str) -> Endpoint:
     """Endpoint of the Gemini API, or of a server that replaces it.
 
     Args:
-        base_url: address without a version; empty: Google's.
+        base_url: address without a version; if it is empty, Google's address is used.
     """
     return Endpoint(f"{(base_url or GEMINI_URL).rstrip('/')}/v1beta/interactions", key)
 
@@ -72,7 +72,7 @@ def vertex_endpoint(base_url: str, project: str, location: str, key: str = "") -
     """Endpoint of Vertex AI, with the credentials of a project, or with a key if no project is given.
 
     Args:
-        base_url: address without a version; empty: Google's for the location.
+        base_url: address without a version; if it is empty, Google's address for the location is used.
     """
     if not (project and location):
         return Endpoint(f"{(base_url or 'https://aiplatform.googleapis.com').rstrip('/')}/v1beta1/interactions", key)

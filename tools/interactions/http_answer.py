@@ -42,7 +42,7 @@ _DONE = b"[DONE]"
 _LINGER_S = 0.25
 """Seconds to wait for the end of an answer after its last event, so that its connection can be reused."""
 _REFUSAL_BYTES, _REFUSAL_S = 64 * 2**10, 5.0
-"""Maximum bytes and seconds for reading the body of a refusal. Without the body, its status alone is reported."""
+"""Maximum bytes and seconds for reading the body of a refusal. If reading fails, only the status is reported."""
 _LOCATION = re.compile(r"/interactions/([^/?#\s]+)/?(?:[?#]|$)")
 
 
@@ -117,7 +117,7 @@ class HttpAnswer:
         splitter, pending, size, is_stream, odd = SSEDecoder(), list[bytes](), 0, False, 0
 
         def parsed(events: list[bytes]) -> Iterator[Event]:
-            # One by one: bytes that wait for their reader take a fraction of the memory of parsed events.
+            # Parse each event when it is read: bytes that wait take a fraction of the memory of parsed events.
             nonlocal odd
             for data in events:
                 if (event := self._event(data)) is None:
@@ -226,7 +226,7 @@ class HttpAnswer:
 
 
 def describe(error: Exception) -> str:
-    """Returns an exception's text, or its type if the text is empty, as for some of httpx2's."""
+    """Returns an exception's text, or its type if the text is empty, as in some exceptions of httpx2."""
     return str(error) or type(error).__name__
 
 

@@ -27,7 +27,7 @@ from tools.settings import ROOT, Settings
 START_TIMEOUT_S = 60.0
 IDLE_TIMEOUT_S = 900
 PACKAGES = ("interactions_emulator", "httptools", "matplotlib", "PIL", "pypdf")
-"""Packages that the emulator imports and a plain installation does not have."""
+"""Packages that the emulator imports and that a plain installation lacks."""
 
 
 def start_emulator(settings: Settings) -> str:
@@ -69,7 +69,7 @@ def _start(settings: Settings) -> str:
         if url and _read(options) == wanted:
             return url
         _check_installed()
-        if url:  # its corpus or speed differs: restart it with the same state
+        if url:  # the running emulator has other options: restart it with the same state
             _stop(address)
         options.write_text(json.dumps(wanted))
         command = [
@@ -115,7 +115,7 @@ def index_file(corpus: Path | None) -> Path | None:
     """Path of the persistent search index of a corpus; None if the user's cache folder cannot be written.
 
     Args:
-        corpus: a folder of documents; None: the emulator's own documents.
+        corpus: a folder of documents, or None for the emulator's own documents.
     """
     folder = platformdirs.user_cache_path("research-desk")
     documents = str(corpus.resolve()) if corpus else sys.prefix

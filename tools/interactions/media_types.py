@@ -1,4 +1,4 @@
-"""Media types, compared as RFC 9110 says: without case and without parameters."""
+"""Media types. They are compared as RFC 9110 says: without case and without parameters."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ def is_text(value: str | None) -> bool:
 
 
 def decode_text(data: bytes, value: str | None) -> str:
-    """Decodes a text file by the charset of its media type, else as UTF-8. Invalid bytes are replaced."""
+    """Decodes a text file with the charset that its media type names, or else as UTF-8. Invalid bytes are replaced."""
     charset = found[1] if (found := _CHARSET.search(value or "")) else "utf-8"
     try:
         return data.decode(charset, "replace")

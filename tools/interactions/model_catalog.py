@@ -49,7 +49,7 @@ def capabilities_of(name: str) -> ModelCapabilities | None:
 
 
 def known_names(kind: str) -> list[str]:
-    """Names in `models.yaml` of one kind, "model" or "agent"."""
+    """Returns the names of one kind ("model" or "agent") in `models.yaml`."""
     return [name for entry in _table() if entry.kind == kind for name in entry.names]
 
 
@@ -75,7 +75,7 @@ def capability_errors(
         kind: the expected kind, "model" or "agent".
         tools: types of the requested tools.
         schema: whether answers have to match a schema.
-        outputs: requested media of answers; empty: none are requested.
+        outputs: requested media of answers; empty if none are requested.
     """
     capabilities = capabilities_of(name)
     if capabilities is None:
@@ -109,7 +109,7 @@ def capability_errors(
 
 
 def medium_of(part: types.Part) -> Medium:
-    """Medium of a message part in the terms of the Interactions API."""
+    """Returns the medium of a message part in the terms of the Interactions API."""
     file = part.inline_data or part.file_data
     if file is None:
         return "text"

@@ -11,16 +11,16 @@ from tools.interactions.http_answer import BadAnswer, BadStatus, WireError
 from tools.redaction import redact, without_credentials
 
 MISSING_ID = "v1_desk-doctor"
-"""Id of an interaction that no server has: with a valid key, the server answers that it does not exist."""
+"""Id of an interaction that no server has: with a valid key, the server answers that there is none."""
 TIMEOUT_S = 15.0
-"""Timeout of the answer, in seconds."""
+"""Timeout for the answer, in seconds."""
 
 
 async def probe(chosen: backend.Backend) -> tuple[bool, str]:
     """Checks the server in use by requesting an interaction that does not exist.
 
     Returns:
-        Whether the API accepts the key, and a text without secrets: what happened and what to do.
+        Whether the API accepts the key, and a text without secrets that says what happened and what to do.
     """
     variable, server = chosen.variable, without_credentials(chosen.url) or "Google"
     try:
@@ -65,7 +65,7 @@ def diagnose(status: int, said: str, *, page: bool, key: str, address: str) -> s
         return f"has no quota left for the key ({answer}): try again later"
     if status >= 500:
         return f"is in trouble ({answer}): try again later"
-    if status in (400, 404) and said:  # the server understood the request and has no such interaction
+    if status in (400, 404) and said:  # the server understood the request, but has no such interaction
         return ""
     return f"is not the Interactions API ({answer}): look at {address}, which has neither /v1beta nor another path"
 

@@ -20,7 +20,7 @@ Event = Mapping[str, Any]
 """An event of a stream: {"event_type": "step.delta", "event_id": ..., ...}."""
 
 MAX_ID_CHARS = 1_000
-"""Maximum characters of an id, which becomes part of an address; a longer one is dropped."""
+"""Maximum characters of an id. A longer id is dropped, because an id becomes part of an address."""
 MAX_MESSAGE_CHARS = 2_000
 """Maximum characters of a server's error text, which is shown, logged and stored."""
 _TEXTS = frozenset(
@@ -39,14 +39,14 @@ _NEEDED = {
     "step.start": "step",
     "step.delta": "delta",
 }
-"""The object that an event of each type must have: without it, the event has no content."""
+"""Maps an event type to the object that such an event must have: without the object, the event has no content."""
 
 
 def parse_object(data: bytes) -> dict[str, Any]:
     """Parses a JSON object and sanitizes its strings. Invalid UTF-8 is replaced; NaN and infinities become null.
 
     Raises:
-        ValueError: it is not a JSON object.
+        ValueError: the data is not a JSON object.
     """
     found = parse_json(data)
     if not isinstance(found, dict):
@@ -58,7 +58,7 @@ def parse_json(data: bytes) -> Any:
     """Parses JSON and sanitizes its strings; see `parse_object`.
 
     Raises:
-        ValueError: it is not JSON, or nested too deep.
+        ValueError: the data is not JSON, or is nested too deep.
     """
     try:
         text = data.decode("utf-8-sig", "replace")
@@ -69,7 +69,7 @@ def parse_json(data: bytes) -> Any:
 
 
 def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event | None:
-    """Returns an event without values of a wrong type; None if the event has no content.
+    """Returns an event without the values whose type is wrong; None if the event has no content.
 
     Args:
         redact: removes secrets from a server's error text.
@@ -80,7 +80,7 @@ def checked_event(event: dict[str, Any], redact: Callable[[str], str]) -> Event 
 
 
 def checked_interaction(resource: dict[str, Any], redact: Callable[[str], str]) -> Resource:
-    """Returns an interaction without values of a wrong type.
+    """Returns an interaction without the values whose type is wrong.
 
     Args:
         redact: removes secrets from a server's error text.
@@ -144,7 +144,7 @@ def _checked(value: dict[str, Any], redact: Callable[[str], str], of: str = "") 
             if (item := _item(key, inner[0] if isinstance(inner, list) and inner else inner)) is not None:
                 found[key] = _checked(item, redact, key)
         elif key in _FREE_OBJECTS:
-            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # a delta has JSON text
+            if isinstance(inner, dict) or (of == "delta" and isinstance(inner, str)):  # in a delta, it is JSON text
                 found[key] = inner
         elif key in _LISTS:
             items = (_item(key, item) for item in (inner if isinstance(inner, list) else [inner]))

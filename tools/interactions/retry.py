@@ -16,7 +16,7 @@ FIRST_WAIT_S = 0.5
 
 
 def retry_delay(error: BaseException, retries: int) -> float | None:
-    """Returns the seconds to wait before a retry; None if a retry is not worth it.
+    """Returns the seconds to wait before a retry; None if there should be no retry.
 
     A request is retried only if the server answers that it is busy or failing (408, 409, 429, 5xx).
 

@@ -17,7 +17,7 @@ class _Tool(BaseModel):
     type: str
 
     def wire(self, env: Mapping[str, str]) -> dict[str, Any]:
-        """Returns the tool in wire format, with `${VARIABLE}`s from `env`.
+        """Returns the tool in wire format, with each `${VARIABLE}` replaced by its value in `env`.
 
         Raises:
             KeyError: a variable is not set.
@@ -76,7 +76,7 @@ class McpServer(_Tool):
     headers: dict[str, str] = {}
     """HTTP headers. A value may contain `${VARIABLE}`: put secrets into environment variables."""
     allowed_tools: list[str] = []
-    """Names of allowed tools; empty: all."""
+    """Names of the allowed tools; if it is empty, all tools are allowed."""
 
     def wire(self, env: Mapping[str, str]) -> dict[str, Any]:
         """Returns the tool in wire format."""

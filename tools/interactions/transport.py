@@ -24,7 +24,7 @@ from tools.interactions.resources import Event, Resource
 from tools.redaction import credentials_in, redact
 
 LIMITS = httpx2.Limits(max_connections=None, max_keepalive_connections=100, keepalive_expiry=30.0)
-"""httpx2's default is 100 connections: the 101st request would wait silently until a stream ends."""
+"""No limit: with httpx2's default of 100 connections, the 101st request waits silently until a stream ends."""
 Batches = AsyncGenerator[Iterable[Event], None]
 """Batches of events: the events of a batch arrived together."""
 _HEADERS = {
@@ -33,7 +33,7 @@ _HEADERS = {
     "user-agent": "research-desk",
 }
 _UNSENT = (httpx2.ConnectError, httpx2.ConnectTimeout, httpx2.PoolTimeout, httpx2.ProxyError)
-"""No connection was made, so nothing was sent; a retry may succeed."""
+"""Errors which mean that no connection was made, so nothing was sent; a retry may succeed."""
 _UNSENDABLE = (httpx2.UnsupportedProtocol, httpx2.LocalProtocolError)
 
 
@@ -42,7 +42,7 @@ class Transport:
 
     def __init__(self, endpoint: Endpoint, http: httpx2.AsyncClient | None = None) -> None:
         """Args:
-        http: HTTP client, which is closed with the transport; default: a new one without timeouts.
+        http: HTTP client, which is closed with the transport. The default is a new client without timeouts.
         """
         self._endpoint = endpoint
         self._http = http or httpx2.AsyncClient(limits=LIMITS, timeout=None)
@@ -56,7 +56,7 @@ class Transport:
         return await (await self._send("POST", headers=headers, body=body)).interaction()
 
     async def attach(self, interaction_id: str, last_event_id: str | None) -> Batches:
-        """Returns the events of an interaction after `last_event_id` (or all), then new ones as they happen."""
+        """Returns an interaction's events after `last_event_id` (or all events), then new events as they happen."""
         query = {"stream": "true"} | ({"last_event_id": last_event_id} if last_event_id else {})
         return (await self._send("GET", _path(interaction_id), params=query)).events()
 

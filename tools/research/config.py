@@ -35,12 +35,12 @@ class ResearchSettings(BaseModel):
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
     attach_seconds: float = Field(default=240.0, gt=0)
-    """Seconds for which a turn watches a run before it returns the id."""
+    """A turn watches a run for at most this many seconds. Then the turn ends, and the run continues."""
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
     store: bool = True
-    """Whether the server may keep interactions. False: no run is started and no model is asked about a report."""
+    """Whether the server may keep interactions. If not, no run is started and no model is asked about a report."""
 
     def need_storage(self) -> None:
         """Checks that the server may keep interactions. Call it before each request that stores one.

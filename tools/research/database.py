@@ -25,21 +25,21 @@ HINTS = {
     "sqlite+aiosqlite": "the file and its folder must be writable; a missing folder is created (DESK_DATA_DIR)",
     "postgresql+asyncpg": "look at user, password, host and database in DESK_DATABASE_URL, and whether the server runs",
 }
-"""Supported drivers, and what to do if the driver's database cannot be opened."""
+"""Maps each supported driver to what to do if its database cannot be opened."""
 POOL = {"pool_size": 4, "max_overflow": 4}
 """Connections that a process keeps to a database server, and how many more it may open; see docs/scaling.md."""
 
 
 class LedgerError(DeskError):
-    """The ledger's database cannot be opened. The message names it without its password and says what to do."""
+    """The ledger's database cannot be opened. The message says what to do, and shows no password."""
 
 
 DATABASE_ERRORS = (LedgerError, SQLAlchemyError, OSError)
-"""Errors of a statement when the database does not answer or refuses a value (`refuses_value`)."""
+"""Errors that a statement raises if the database does not answer or refuses a value (`refuses_value`)."""
 _REFUSALS = ("22", "23", "42", "54")
 """SQLSTATE classes of errors in the statement: data, constraints, syntax, size (postgresql.org, appendix A)."""
 _FORBIDDEN = "42501"
-"""SQLSTATE of a missing privilege, in class 42: a GRANT solves it, so a retry may work."""
+"""SQLSTATE of a missing privilege. It is in class 42, but a retry may work, because a GRANT solves it."""
 _SQLITE_REFUSALS = (1, 18, 19, 20)
 """SQLite's codes for errors in the statement: ERROR, TOOBIG, CONSTRAINT, MISMATCH (sqlite.org/rescode.html)."""
 
@@ -48,7 +48,7 @@ def refuses_value(error: BaseException) -> bool:
     """Whether the database refused a statement or its values, so that a retry fails too.
 
     Args:
-        error: what a statement raised, wrapped by SQLAlchemy or not.
+        error: the exception of a statement, whether or not SQLAlchemy has wrapped it.
     """
     if isinstance(error, OverflowError | UnicodeEncodeError):  # from SQLite's driver; SQLAlchemy does not wrap them
         return True
@@ -89,7 +89,9 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """Opens a transaction, after migrating the tables if needed. Inside it, wait only for its own statements.
+        """Opens a transaction, after migrating the tables if needed.
+
+        Within the transaction, await only its own statements.
 
         Raises:
             LedgerError: the database cannot be opened, or a newer program has migrated it.
@@ -146,7 +148,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
     try:
         if sqlite and url.database:
             Path(url.database).parent.mkdir(parents=True, exist_ok=True)
-        # Error texts are logged, so they must not have parameters, which may be briefs and messages.
+        # Error texts are logged, so they must not contain parameters, which may be briefs and messages.
         engine = create_async_engine(url, connect_args=arguments | timeouts, hide_parameters=True, **pool)
     except ModuleNotFoundError as error:
         raise LedgerError(
@@ -160,7 +162,7 @@ def _engine(url: URL, arguments: dict[str, Any]) -> AsyncEngine:
 
 
 def _read_any_text(connection: Any, _: object) -> None:
-    """Replaces bytes that are not UTF-8: SQLite's driver would refuse all rows of the result."""
+    """Replaces bytes that are not UTF-8, because SQLite's driver would refuse all rows of the result."""
     connection.driver_connection.text_factory = decode_utf8
 
 

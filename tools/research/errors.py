@@ -14,7 +14,7 @@ class NotFinished(DeskError):
 
 
 class WrongBackend(DeskError):
-    """The job belongs to another server. The message says which."""
+    """The job belongs to another server. The message names that server."""
 
 
 class NotDeleted(DeskError):

@@ -44,5 +44,5 @@ async def close() -> None:
 
 
 def _tools() -> list[dict[str, Any]]:
-    """Returns a run's tools besides the web. Secrets come from the environment, because the ledger stores none."""
+    """Returns a run's tools other than the web. Secrets come from the environment, because the ledger stores none."""
     return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).research_tools]

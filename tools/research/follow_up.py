@@ -1,4 +1,7 @@
-"""Asks a model about a finished run. Each question continues from the last answer; the server keeps both."""
+"""Asks a model about a finished run.
+
+Each question continues from the last answer. The server keeps the questions and the answers.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ class UnknownModel(ApiError):
     """The server does not have the model that answers questions. The message names the setting to change."""
 
     def __init__(self, model: str, error: ApiError) -> None:
-        from tools.interactions.model_catalog import known_names  # loads the SDK, so only on an error
+        from tools.interactions.model_catalog import known_names  # imported late: it loads the SDK
 
         near = did_you_mean(model, [name for name in known_names("model") if name != model])
         super().__init__(
@@ -55,7 +58,7 @@ async def ask_about_report(
 
 
 async def _delete(client: InteractionsClient, answer: FollowUpAnswer) -> None:
-    """Deletes an answer at the server whose job was deleted meanwhile: the ledger has no record of the answer."""
+    """Deletes an answer at the server after its job was deleted: the ledger has no record of the answer."""
     for interaction_id in filter(None, (answer.interaction_id, *answer.earlier)):
         try:
             await client.delete(interaction_id)

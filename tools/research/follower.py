@@ -50,7 +50,7 @@ class Ended:
 
 @dataclass(frozen=True)
 class Stalled:
-    """There was no news for longer than `stall_after_s`. `resource` is as last read; None: it could not be read."""
+    """There was no news for longer than `stall_after_s`. `resource` is the interaction; None if reading it failed."""
 
     resource: Resource | None
     seconds: float
@@ -82,7 +82,7 @@ class Follower:
         """Args:
         on_attach: called when a stream other than the create request's own is opened.
         finalize_limit: entered while an interaction is read and, if it has ended, handled. Limits memory, because a
-            thousand may end at the same time.
+            thousand interactions may end at the same time.
         """
         self._client, self._id, self._cursor = client, interaction_id, cursor
         self._timings, self._sleep, self._jitter = timings or ResearchTimings(), sleep, jitter
@@ -95,12 +95,14 @@ class Follower:
     async def follow(
         self, stream: AsyncGenerator[Event, None] | None = None
     ) -> AsyncGenerator[EventReceived | Polled | Warned | Ended | Stalled | Unreachable, None]:
-        """Yields each event once, polled resources if streaming fails, and warnings; at the end, one of the last three.
+        """Yields each event once, polled resources if streaming fails, and warnings.
+
+        The last item is `Ended`, `Stalled` or `Unreachable`.
 
         Args:
             stream: the create request's own stream, if it is still open; else the follower opens one.
         """
-        fruitless, wait = 0, self._timings.first_poll_s  # fruitless: streams in a row without news
+        fruitless, wait = 0, self._timings.first_poll_s  # fruitless: number of streams in a row without news
         while True:
             news, self._retry_after = False, 0.0
             if fruitless < 2:
@@ -184,7 +186,7 @@ class Follower:
             yield Polled(resource)
 
     async def _with_usage(self, resource: Resource) -> Resource:
-        """Reads up to twice more if usage or steps are missing, which may arrive seconds late (big-AGI #1143)."""
+        """Reads up to two more times if usage or steps are missing: they may arrive seconds late (big-AGI #1143)."""
         for attempt in range(2):
             if (resource.get("usage") and resource.get("steps")) or resource["status"] != "completed":
                 break

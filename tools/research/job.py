@@ -21,9 +21,9 @@ class State(StrEnum):
     INTENDED = "intended"
     """Saved in the ledger; nothing was sent yet."""
     STARTING = "starting"
-    """The create is being sent; its answer is not known yet."""
+    """The create request is being sent; its answer is not known yet."""
     START_UNKNOWN = "start_unknown"
-    """The create was sent and not answered: a run may be active and billed."""
+    """The create request was sent, but not answered: a run may be active and billed."""
     RUNNING = "running"
     """The server named an interaction."""
     AWAITING_APPROVAL = "awaiting_approval"
@@ -53,7 +53,7 @@ STATE_OF_STATUS: Mapping[str, State] = {
     "requires_action": State.INCOMPLETE,  # waits for a client function; Deep Research has none
     "requires_continuation": State.INCOMPLETE,  # needs another create request, which nobody approved
 }
-"""The job's state for each terminal status of the API. With any other status, also an unknown one, the job runs."""
+"""The job's state for each terminal status of the API. With any other status, even an unknown one, the job runs."""
 
 
 _ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
@@ -85,13 +85,13 @@ class Order:
     """Documents and pictures sent with the brief, as API content: {"type", "mime_type", "data" or "uri"}."""
     attempt: int = 1
     server: str = ""
-    """Name of the server that runs the order (`tools.interactions.backend.server_name`); no other has the run."""
+    """Name of the server that runs the order (`tools.interactions.backend.server_name`)."""
     base: str = ""
-    """Id of the job that this order builds on; empty: none."""
+    """Id of the job that this order builds on; empty if there is none."""
     previous: str = ""
-    """Id of the interaction to continue from: the newest of the base job at the time of the order; empty: none."""
+    """Id of the interaction to continue from, the base job's newest when the order was made; empty without a base."""
     title: str = ""
-    """A short name for a person; empty: the beginning of the brief is used."""
+    """A short name of the run, for people; if it is empty, they see the beginning of the brief."""
 
     @property
     def key(self) -> str:
@@ -156,9 +156,9 @@ class Job:
     started: float | None = None
     """When the server named the current interaction."""
     follow_ups: Sequence[FollowUpAnswer] = ()
-    """Oldest first."""
+    """Answers to questions about the run, oldest first."""
     trace: str = ""
-    """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty: no trace."""
+    """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty if tracing is off."""
     may_run: bool = False
     """Whether the run may continue at the server although the job was cancelled."""
 
@@ -175,7 +175,7 @@ class Job:
 
     @property
     def active(self) -> bool:
-        """Whether the job runs, is about to run, or waits for a person: not over, and its start is not in doubt."""
+        """Whether the job runs, is about to run, or waits for a person; false if its start is in doubt."""
         return self.state not in TERMINAL and self.state is not State.START_UNKNOWN
 
     @property
@@ -187,7 +187,7 @@ class Job:
 
     @property
     def reused_on_repeat(self) -> bool:
-        """Whether an order to repeat the run returns this job: it waits for approval, or is active and not stalled."""
+        """Whether an order to repeat the run returns this job. True if it awaits approval, runs or is about to run."""
         return self.state in (ACTIVE - {State.STALLED}) | {State.AWAITING_APPROVAL}
 
     @property
@@ -207,7 +207,7 @@ class Job:
 
     @property
     def latest_interaction_id(self) -> str | None:
-        """Id of the interaction that a question about this run, or a run that builds on it, continues from."""
+        """Questions about this run, and runs that build on it, continue from the interaction with this id."""
         answered = (
             answer.interaction_id for answer in reversed(self.follow_ups) if answer.text and answer.interaction_id
         )
@@ -221,7 +221,7 @@ class Job:
         return tuple(dict.fromkeys(id_ for id_ in (self.interaction_id, *plans, *answers) if id_))
 
     def kept_until(self, retention_s: float) -> float | None:
-        """Returns when the server deletes the report or plan, in epoch seconds; None if it has neither.
+        """Returns when the server deletes the report or plan, in epoch seconds; None if the job has neither.
 
         Args:
             retention_s: seconds for which the server keeps interactions.
@@ -232,7 +232,7 @@ class Job:
 
     @property
     def seconds(self) -> float | None:
-        """Seconds by our clock: the API's `created` and `updated` are equal (big-AGI's notes). None: not finished."""
+        """Seconds from order to end, by our clock: the API's times are equal (big-AGI's notes). None until the end."""
         return None if self.finished is None else self.finished - self.created
 
 

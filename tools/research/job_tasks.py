@@ -19,7 +19,7 @@ class JobTask:
     _changed: asyncio.Event = field(default_factory=asyncio.Event)
 
     def say(self, line: str) -> None:
-        """Adds a line, unless it repeats one of the last two: a warning and a line may alternate."""
+        """Adds a line unless it equals one of the last two lines, because a warning and a line may alternate."""
         if line not in self.lines[-2:]:
             self.lines.append(line)
             self._changed.set()
@@ -27,14 +27,14 @@ class JobTask:
 
     @property
     def ended(self) -> bool:
-        """Whether no task runs."""
+        """Whether the job has no running task."""
         return self.task is None or self.task.done()
 
     async def watch(self, end: float | None) -> AsyncGenerator[str, None]:
         """Yields all lines and then new ones, until the task ends or the event loop's time is `end`.
 
         Raises:
-            Exception: what made the task fail.
+            Exception: the exception that made the task fail.
         """
         loop, shown = asyncio.get_running_loop(), 0
         while True:

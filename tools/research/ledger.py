@@ -155,7 +155,7 @@ class Ledger:
         """Changes a job if it is in one of the expected states.
 
         Args:
-            refused: whether the server proved that the newest create started nothing; it then costs nothing.
+            refused: whether the server proved that the newest create request started nothing and so costs nothing.
             values: columns to set: `state`, `interaction_id`, `started`, `cursor`, `events`, `finished`, `usage`,
                 `error`, `plan`, `report`, `may_run`.
 
@@ -210,7 +210,7 @@ class Ledger:
         """Replaces brief, title and options of a job that waits for approval and was never sent.
 
         Returns:
-            The job after the change; None if it no longer waits, or another job has the brief.
+            The job after the change; None if it no longer waits, or if another job has the new brief.
         """
         waits = and_(
             JOBS.c.state == State.AWAITING_APPROVAL,
@@ -246,7 +246,7 @@ class Ledger:
 
     @shielded
     async def record_spending(self, job: Job, entry: Spending, check: Check | None) -> None:
-        """Records the cost of a question to a model, which changes no job.
+        """Records the cost of a question to a model. Changes no job.
 
         Args:
             check: called with what the user has used; nothing is written if it raises.
@@ -311,7 +311,7 @@ class Ledger:
         return await self._change_answers(job_id, lambda answers: [*answers, answer])
 
     async def delete_answers(self, job_id: str, session: str) -> Job | None:
-        """Deletes a job's answers to questions of one conversation. Returns the job, or none if it does not exist."""
+        """Deletes a job's answers to questions of one conversation. Returns the job; None if it does not exist."""
         return await self._change_answers(job_id, lambda answers: [a for a in answers if a.session != session])
 
     @shielded
@@ -332,7 +332,7 @@ class Ledger:
             values = {"follow_ups": answers_text(change(job.follow_ups))}
             async with self._database.write() as connection:
                 changed = await _change(connection, job_id, unchanged, job.updated, values)
-            if changed:  # else another writer changed them meanwhile
+            if changed:  # else another writer has changed the answers: try again
                 return job_of(changed)
         return None
 
@@ -367,7 +367,7 @@ class Ledger:
 
     @shielded
     async def delete(self, job_id: str) -> None:
-        """Deletes a job and its report. If the run may continue at the server, its spending entry stores until when."""
+        """Deletes a job and its report. If its run may continue at the server, the spending entry stores until when."""
         in_doubt = or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1)
         until = select(JOBS.c.updated + STILL_RUNS_S).where(JOBS.c.id == job_id, in_doubt).scalar_subquery()
         async with self._database.write() as connection:
@@ -420,11 +420,14 @@ class Ledger:
 
     @shielded
     async def find_orphaned(self, server: str, now: float, states: Collection[State], before: float) -> list[Job]:
-        """Returns a server's jobs in these states, without a valid lease and unchanged since `before`, oldest first."""
+        """Returns a server's jobs in these states that have no valid lease and did not change since `before`.
+
+        The oldest job is first.
+        """
         query = select(*JOB_COLUMNS).where(JOBS.c.state.in_(list(states)), JOBS.c.updated < before, _unleased(now))
         async with self._database.begin() as connection:
             jobs = self._readable(await connection.execute(query.order_by(JOBS.c.created)))
-            return [job for job in jobs if job.order.server == server]  # reading a row normalizes the name
+            return [job for job in jobs if job.order.server == server]  # reading a row normalizes the server's name
 
     async def close(self) -> None:
         """Waits for running statements, then closes all connections."""

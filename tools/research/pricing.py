@@ -9,7 +9,7 @@ COSTS_USD: Mapping[str, tuple[float, float]] = {"deep-research-max": (3.0, 7.0),
 QUESTION_COST_USD = 0.1
 """Assumed price of a question about a report, in USD: no price is published for questions that continue a run."""
 RUN_MINUTES = (5, 20)
-"""Usual duration of a run in minutes, from and to; at most 60 (Google's documentation of Deep Research, 2026)."""
+"""Shortest and longest usual run, in minutes. No run takes over 60 (Google's documentation of Deep Research, 2026)."""
 
 
 def cost_of(agent: str) -> tuple[float, float]:

@@ -1,4 +1,4 @@
-"""SQL for questions to a person and their answers, each run within a transaction of the ledger."""
+"""SQL statements for questions to a person and their answers. They run within a transaction of the ledger."""
 
 from __future__ import annotations
 

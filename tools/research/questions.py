@@ -28,7 +28,7 @@ class Action(StrEnum):
 
 @dataclass(frozen=True)
 class Question:
-    """A question to one user in one conversation, which has at most one question per subject."""
+    """A question to one user in one conversation. A conversation has at most one question per subject."""
 
     user: str
     session: str

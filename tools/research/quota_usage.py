@@ -15,7 +15,7 @@ from tools.research.tables import JOBS, SPENDING
 async def used_by(connection: AsyncConnection, job: Job, now: float) -> Used:
     """Returns what the user of a job has used, not counting the job itself. Call `lock_user` first."""
     user = job.order.user
-    # `between` excludes texts, which SQLite sorts after all numbers, and NaN.
+    # `between` excludes NaN. It also excludes texts, which SQLite sorts after all numbers.
     mine = and_(
         JOBS.c.user == user,
         JOBS.c.id != job.id,

@@ -1,4 +1,4 @@
-"""The limits of one user and their checks: concurrent jobs, creates and estimated USD in 24 hours, plans of a job."""
+"""The limits of one user and their checks: jobs at once, creates and estimated USD in 24 hours, and plans per job."""
 
 from __future__ import annotations
 
@@ -11,11 +11,11 @@ from tools.research.job import Job, Kind
 from tools.research.spending import Spending, Used, spending_of
 
 LIMIT_PERIOD_S = 86_400.0
-"""Seconds of the period whose creates and USD the daily limits count: the last 24 hours."""
+"""The daily limits count the create requests and the USD of this many seconds: the last 24 hours."""
 STILL_RUNS_S = 3600.0
-"""Seconds for which a run counts as running after a refused cancel or an unknown start: no run takes over an hour."""
+"""After a refused cancel or an unknown start, a run counts as running for an hour, because no run takes longer."""
 Check = Callable[[Used], None]
-"""Raises `LimitReached` if a limit is reached. The ledger calls it in the transaction that starts something."""
+"""Raises `LimitReached` if a limit is reached. The ledger calls the check in the transaction that starts something."""
 
 
 class Quotas(BaseModel):
@@ -26,9 +26,9 @@ class Quotas(BaseModel):
     at_once: int = Field(default=3, gt=0)
     per_day: int = Field(default=20, gt=0)
     usd_per_day: float = Field(default=60.0, gt=0)
-    """USD in 24 hours; each run counts with the upper end of its estimate."""
+    """Maximum USD in 24 hours; each run counts with the upper end of its estimate."""
     plans_per_job: int = Field(default=5, gt=0)
-    """Number of plans and revised plans before a run."""
+    """Maximum number of plans and revised plans of a job."""
 
 
 class LimitReached(DeskError):
@@ -36,7 +36,7 @@ class LimitReached(DeskError):
 
 
 def budget_check(limits: Quotas, entry: Spending) -> Check:
-    """Returns a check of `usd_per_day`, and of no other limit."""
+    """Returns a check of `usd_per_day` only."""
 
     def check(used: Used) -> None:
         if used.usd + entry.estimate > limits.usd_per_day:

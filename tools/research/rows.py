@@ -165,7 +165,7 @@ _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("created", "updated", "cost"), _NUMBER),
     **dict.fromkeys(("finished", "started"), _NUMBER_OR_NONE),
 }
-"""Types of the columns, and their names in errors. They are checked, because SQLite stores values of any type."""
+"""Maps each column to its type, and to the type's name in errors. SQLite itself stores values of any type."""
 _STATES = frozenset(map(str, State))
 MAX_TIME_S, MAX_COST_USD = 1e11, 1e6
 """Highest valid time (seconds since the epoch, the year 5138) and highest valid price (USD)."""

@@ -31,7 +31,7 @@ class ServerData:
         """Checks that a job belongs to this server.
 
         Raises:
-            WrongBackend: it belongs to another one.
+            WrongBackend: the job belongs to another server.
         """
         if job.order.server != self.server:
             raise WrongBackend(

@@ -73,7 +73,7 @@ class Research:
         self._warned: set[str] = set()
 
     async def start(self, order: Order, *, limits: Quotas | None = None, confirm: bool = False) -> tuple[Job, bool]:
-        """Starts a job for an order. A repeated order gets its existing job, unless that ended before any start.
+        """Starts a job for an order. A repeated order gets its existing job, unless that job ended before its start.
 
         Args:
             confirm: whether a person has to agree to the price first, see `approve`.
@@ -82,7 +82,7 @@ class Research:
             The job, and whether it is new.
 
         Raises:
-            LimitReached: the user has too much running or spent. It is not raised if the order has a job.
+            LimitReached: the user has too much running or spent. Not raised if the order already has a job.
         """
         order = replace(order, server=self._data.server)
         newest = await self.latest_attempt(order)
@@ -96,7 +96,7 @@ class Research:
         return await self._add(order, limits, State.AWAITING_APPROVAL if confirm else State.INTENDED)
 
     async def with_base(self, job_id: str, order: Order) -> Order:
-        """Returns the order, set to build on a finished run: on the run's newest follow-up answer, else on its report.
+        """Returns the order, set to build on a finished run: on its newest follow-up answer, or else on its report.
 
         Raises:
             UnknownJob, NotFinished: there is nothing to build on.
@@ -180,13 +180,15 @@ class Research:
         """Replaces the brief of a job that waits for approval of its price and was not sent yet.
 
         Raises:
-            NotFinished: the job does not wait, has a plan already, or another job has this brief.
+            NotFinished: the job does not wait or already has a plan, or another job has this brief.
         """
         job = await self.job(job_id)
         order = replace(job.order, brief=brief, title=title or job.order.title)
         changed = await self.ledger.rewrite(job, self._clock(), order)
         if changed is None:
-            raise NotFinished(f"the brief of {job_id} cannot be changed: it is {state(job)}, or another has this brief")
+            raise NotFinished(
+                f"the brief of {job_id} cannot be changed: it is {state(job)}, or another job has this brief"
+            )
         return changed
 
     async def _reply(self, job: Job, plan: Plan | None, limits: Quotas | None, yes: Yes | None) -> Job:
@@ -310,7 +312,7 @@ class Research:
 
         Raises:
             UnknownJob: there is no such job.
-            ApiError: the server refuses to be read (a bad key, for example).
+            ApiError: the server refuses the request, for example because of a bad key.
             WrongBackend: the job belongs to another server.
             TimeoutError: the ledger did not answer within `seconds` plus `WATCH_GRACE_S`.
         """

@@ -27,7 +27,7 @@ class Spending:
     estimate: float
     """Highest price in USD."""
     usage: Mapping[str, Any] = field(default_factory=dict)
-    """The server's final `usage` (tokens, tool calls); empty: not known (yet)."""
+    """The server's final `usage` (tokens, tool calls); empty if it is not known (yet)."""
     server: str = ""
     """Name of the server, as in `Order.server`; empty in entries of older programs."""
 
@@ -39,7 +39,7 @@ class Used:
     running: int
     """Number of jobs that run or may run."""
     creates: int
-    """Number of runs, plans, revisions and orders that are about to be sent."""
+    """Number of create requests for runs, plans and revisions, including those that are about to be sent."""
     usd: float
     plans: int = 0
     """Number of plans and revisions that the checked job has had."""
@@ -48,7 +48,7 @@ class Used:
 def spending_of(job: Job, now: float) -> Spending:
     """Builds the entry for the create request that a job is about to send.
 
-    No price is published for a plan: it counts as the lowest price of a run.
+    No price is published for a plan, so a plan counts as the lowest price of a run.
     """
     low, high = cost_of(job.order.agent)
     estimate = high if job.kind is Kind.RUN else low

@@ -1,4 +1,4 @@
-"""SQL for spending entries, each run within a transaction of the ledger."""
+"""SQL statements for spending entries. They run within a transaction of the ledger."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ from tools.research.tables import JOBS, SPENDING
 
 
 def newest_create(job_id: str) -> Update:
-    """Returns an update of the spending entry of a job's newest create request."""
+    """Returns an SQL update of the spending entry of a job's newest create request."""
     creates = select(func.max(SPENDING.c.number)).where(SPENDING.c.job == job_id, SPENDING.c.kind != Kind.QUESTION)
     return update(SPENDING).where(SPENDING.c.job == job_id, SPENDING.c.number == creates.scalar_subquery())
 

@@ -24,7 +24,7 @@ TOKENS = {
     "total_output_tokens": "gen_ai.usage.output_tokens",
     "total_tokens": "research.tokens",
 }
-"""Attribute names of token counts, by the count's key in the API's `usage`."""
+"""Maps the keys of token counts in the API's `usage` to attribute names."""
 
 _tracer, _meter, _w3c = (
     trace.get_tracer(SCOPE_NAME),
@@ -49,7 +49,7 @@ class JobSpan:
         self._span, self._taken_up = span, job.state in HAS_INTERACTION
 
     def record_resume(self) -> None:
-        """Counts a stream that continues an earlier one."""
+        """Counts a stream that continues an earlier stream."""
         self.resumes += 1
         _resumes.add(1, {"research.resume.kind": "process" if self._taken_up else "stream"})
         self._taken_up = False
@@ -98,7 +98,7 @@ def follow_span(job: Job) -> Iterator[JobSpan]:
 
 
 def record_resume() -> None:
-    """Counts a stream of the current job that continues an earlier one."""
+    """Counts a stream of the current job that continues an earlier stream."""
     if work := _current.get():
         work.record_resume()
 
@@ -121,7 +121,7 @@ def record_stall(job: Job) -> None:
 
 
 def record_unknown_start(job: Job) -> None:
-    """Counts a job whose create has an unknown outcome."""
+    """Counts a job whose create request has an unknown outcome."""
     _unknown.add(1, {"research.agent": job.order.agent})
 
 

@@ -5,15 +5,15 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 MAX_CREATE_ATTEMPTS = 4
-"""Maximum number of times a create request is sent. It is sent again only if certainly nothing started."""
+"""A create request is sent at most this many times. It is sent again only if certainly nothing started."""
 MAX_RETRY_AFTER_S = 60.0
 """Maximum seconds between two attempts at a create request. If the server asks for more, the job fails and says so."""
 MIN_UPLOAD_BYTES_PER_S = 50_000
-"""Slowest upload of documents, in bytes per second, that the timeout of a create request allows for."""
+"""The timeout of a create request allows for uploads of documents at this speed or faster, in bytes per second."""
 REOPEN_AFTER_S = 0.1
-"""Seconds before a new stream is opened after one that brought new events."""
+"""Pause in seconds between a stream that brought new events and the next stream."""
 MAX_NOT_FOUND = 3
-"""Number of 404 answers in a row, with waits between them, after which an interaction counts as gone."""
+"""An interaction counts as gone after this many 404 answers in a row, with waits between them."""
 
 
 @dataclass(frozen=True)

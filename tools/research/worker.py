@@ -52,7 +52,7 @@ class Worker:
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
     async def work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Works on a job until its end. While another process holds the lease, passes on what that one saves."""
+        """Works on a job until its end. While another process holds the lease, passes on the lines that it saves."""
         said = set(await self._ledger.lines(job))
 
         def tell(line: str) -> None:
@@ -76,7 +76,7 @@ class Worker:
             job = known
 
     async def _work_until(self, lost: asyncio.Event, job_id: str, say: Callable[[str], None]) -> None:
-        """Works until the work is done or the lease is lost, because another process took or ended the job."""
+        """Works until the work is done, or until another process takes or ends the job, so that the lease is lost."""
         working, losing = asyncio.create_task(self._work(job_id, say)), asyncio.create_task(lost.wait())
         try:
             await asyncio.wait({working, losing}, return_when=asyncio.FIRST_COMPLETED)

@@ -5,7 +5,7 @@ The ledger stores each question. The event that shows a question has the questio
 * in the turn directly after a turn whose events have the mark, or in any turn whose message names the run,
 * never in the turn that asks, whatever the model says there,
 * from the same user in the same conversation, for the same version (plan, brief) of the run,
-* once, across all processes. A message that names no run answers a question only if no other one was shown.
+* once, across all processes. A message that names no run answers a question only if no other question was shown.
 """
 
 from __future__ import annotations
@@ -40,7 +40,7 @@ class TurnContext:
     marks: frozenset[str]
     """Marks of the questions that the previous turn showed."""
     shown_whole: frozenset[str] = frozenset()
-    """Those marks whose plan or price the previous turn showed, and not only a reminder of it."""
+    """Those of the marks whose plan or price the previous turn showed in full, and not only as a reminder."""
 
     def names(self, subject: str) -> bool:
         """Whether the message has a run's id, ignoring case. A conversation's id does not count: it may be any word."""
@@ -56,7 +56,7 @@ def turn_of(context: InvocationContext) -> TurnContext:
     """Reads the facts of an invocation's turn."""
     session, content = context.session, context.user_content
     before = [event for event in without_rewound(session.events) if event.invocation_id != context.invocation_id]
-    turns = [event.invocation_id for event in before if event.author == "user"]  # no turn starts at a change of state
+    turns = [event.invocation_id for event in before if event.author == "user"]  # a change of state starts no turn
     shown = [event for event in before if event.invocation_id == turns[-1]] if turns else []
     marks, whole = (
         frozenset(mark for event in shown for mark in (event.custom_metadata or {}).get(key) or ())
@@ -76,7 +76,7 @@ async def confirm(ledger: Ledger, turn: TurnContext, subject: str, action: Actio
 
 
 async def yes_to(ledger: Ledger, turn: TurnContext, subject: str, action: Action, version: str = "") -> Yes:
-    """Returns the person's yes to a question. The caller has to use it up with the action that it allows.
+    """Returns the person's yes to a question. The caller has to use up the yes together with the action that it allows.
 
     If the message names a run, its yes may also answer a question about starting that run from another conversation.
 

@@ -36,7 +36,7 @@ log = logging.getLogger(__name__)
 STATE_PREFIX = "temp:showing:"
 """Prefix of the state keys by which tools pass a `Presentation` to the agent's code. ADK stores no `temp:` keys."""
 MAX_REFUSALS = 5
-"""Number of refused tool calls in a turn after which the model is not called again."""
+"""The model is not called again after this many refused tool calls in a turn."""
 READ_TIMEOUT_S = 10
 """Timeout, in seconds, for reading the ledger at the end of a turn."""
 SAVE_TIMEOUT_S = 30
@@ -50,11 +50,11 @@ class Presentation:
     texts: Sequence[str] = ()
     """Texts to show first."""
     job: str = ""
-    """Id of the run to watch; its outcome is shown after that. Empty: no run."""
+    """Id of the run to watch; then its outcome is shown. Empty if there is no such run."""
     is_new: bool = False
     """Whether the run has just been ordered or approved."""
     asks_about: str = ""
-    """Id of the run that the texts ask a question about; empty: no run."""
+    """Id of the run about which the texts ask a question; empty if they ask none."""
 
 
 def present(context: ToolContext, presentation: Presentation) -> None:
@@ -77,7 +77,7 @@ class TurnPresenter:
     withheld: set[str] = field(default_factory=set)
     """Ids of the runs whose texts moderation blocked. A blocked plan is not shown: the next turn cannot approve it."""
     watching: bool = False
-    """Whether a run is being watched. More events will follow then, so no event is held back as a possible last one."""
+    """Whether a run is being watched. If so, more events follow, so no event is held back as possibly the last."""
 
     async def play(self, model: AsyncGenerator[Event, None]) -> AsyncGenerator[Event, None]:
         """Yields the model's events, then what its tools show. The last event also has the waiting questions."""
@@ -109,7 +109,7 @@ class TurnPresenter:
                 if len(refusals) >= MAX_REFUSALS:
                     yield self._say(f"I could not do that: {refusals[-1]}.", error_code="REFUSED")
                     return
-        if presentations and any(refused):  # a parallel call ended the model's loop, so it cannot explain
+        if presentations and any(refused):  # a parallel call ended the model's loop, so the model cannot explain
             yield self._say(f"Not everything could be done: {'; '.join(filter(None, refused))}.")
         for presentation in presentations:
             async for event in self._show(presentation):
@@ -224,7 +224,7 @@ class TurnPresenter:
         yield self._say("\n\n".join([to_chat(report).rstrip(), closing(job, saved)]))
 
     async def _known(self, store: BaseArtifactService) -> set[str]:
-        """Names of the files that the conversation has."""
+        """Returns the names of the files that the conversation has."""
         async with asyncio.timeout(SAVE_TIMEOUT_S):
             return set(await store.list_artifact_keys(**self._place))
 
@@ -233,7 +233,7 @@ class TurnPresenter:
 
     @property
     def _place(self) -> dict[str, Any]:
-        """The arguments that identify the conversation for artifact services."""
+        """Returns the arguments that identify the conversation for artifact services."""
         session = self.context.session
         return {"app_name": self.context.app_name, "user_id": session.user_id, "session_id": session.id}
 
@@ -281,12 +281,12 @@ async def waiting_questions(
 
 
 def report_files(job: Job, report: Report, page: str) -> list[dict[str, types.Part]]:
-    """Returns a report's files by name, one group per event.
+    """Groups a report's files, so that each group goes into one event. Each group maps names to files.
 
     Args:
         page: the report's web page, as HTML.
 
-    `adk web` 2.13 shows one file per event, and none in an event with text, so each picture has its own event. The
+    `adk web` 2.13 shows one file per event, and no file of an event with text, so each picture has its own event. The
     documents, which `adk web` cannot show, share one event.
     """
     pictures = [

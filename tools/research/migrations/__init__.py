@@ -29,11 +29,11 @@ def migrate(connection: Connection) -> int:
     Returns:
         The version of the database: `LATEST`, or a higher one from a newer program.
     """
-    with connection.begin():  # only reads: takes no lock if no migration is missing
+    with connection.begin():  # this only reads, so it takes no lock if no migration is missing
         version = _version(connection)
         if connection.dialect.name == "sqlite":
             with suppress(OperationalError):  # another process has the lock
-                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # readers do not wait for writers; persistent
+                connection.exec_driver_sql("PRAGMA journal_mode=WAL")  # stays set; readers do not wait for writers
     if version >= LATEST:
         return version
     with connection.begin():

@@ -1,4 +1,7 @@
-"""Copies the emulator's documents beside a saved report: their addresses die with the emulator, or with its port."""
+"""Copies the emulator's documents beside a saved report.
+
+Their addresses no longer work when the emulator has ended or has another port.
+"""
 
 from __future__ import annotations
 
@@ -23,7 +26,7 @@ async def copy_documents(urls: Iterable[str], emulator_url: str) -> dict[str, by
     """Fetches cited documents from the emulator, which may have had another port when they were cited.
 
     Returns:
-        The pages, by the address that the report cites. Documents that the emulator no longer has are left out.
+        A map from each cited address to its page. Documents that the emulator no longer has are left out.
     """
     pages = dict[str, bytes]()
     async with httpx2.AsyncClient(timeout=10, trust_env=False) as http:
@@ -38,13 +41,13 @@ async def copy_documents(urls: Iterable[str], emulator_url: str) -> dict[str, by
 
 
 def files_of(pages: Mapping[str, bytes]) -> dict[str, str]:
-    """The path of each page's file relative to the report, by the cited address."""
+    """Maps each cited address to the path of its page's file, relative to the report."""
     names = {url: unquote(urlsplit(url).path.removeprefix(_DOCUMENTS)) for url in pages}
     return {url: f"{FOLDER}/{number}-{_file_name(name)}.html" for number, (url, name) in enumerate(names.items(), 1)}
 
 
 def link_copies(text: str, files: Mapping[str, str]) -> str:
-    """Replaces the cited addresses in Markdown or HTML by the paths of the copies."""
+    """Replaces the cited addresses in Markdown or HTML with the paths of the copies."""
     for url in sorted(files, key=len, reverse=True):  # one address may begin with another
         text = text.replace(url, quote(files[url]))
     return text

@@ -19,7 +19,7 @@ from tools.research.report.rendering import to_markdown_file
 async def save_with_sources(
     report: Report, folder: Path, formats: Collection[str] = ("md", "html", "json")
 ) -> list[Path]:
-    """Writes the report as `save` does, on the emulator with copies of the documents that it cites."""
+    """Writes the report as `save` does, and also copies of the emulator's documents that the report cites."""
     pages = dict[str, bytes]()
     if cited := emulator_documents(source.url for source in report.sources):
         with suppress(DeskError):  # a saved report needs no server
@@ -39,8 +39,8 @@ def save(
     Takes some seconds at most, for any report. Returns the paths of the report's files and pictures.
 
     Args:
-        pages: copies of cited documents, by address (see `document_copies`). They are saved too, and linked instead of
-            the addresses.
+        pages: maps addresses of cited documents to copies (see `document_copies`). The copies are saved too, and the
+            report links them instead of the addresses.
 
     Raises:
         ValueError: a format is unknown; nothing is written.

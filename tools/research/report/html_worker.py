@@ -24,7 +24,9 @@ RENDER_TIMEOUT_S = 10.0
 
 
 async def render_html(report: Report, timeout_s: float = RENDER_TIMEOUT_S) -> str:
-    """Returns the page of `to_html`; if that fails or times out, of `to_plain_html`. Does not block the event loop.
+    """Returns the page of `to_html` or, if that fails or times out, that of `to_plain_html`.
+
+    Does not block the event loop.
 
     Args:
         timeout_s: timeout, after which the rendering process is ended.

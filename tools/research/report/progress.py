@@ -12,7 +12,7 @@ WRITING = "writing"
 
 
 def progress_line(event: Event) -> str | None:
-    """Formats an event's line of progress: a thought, a search, a page, the start of writing, an error; else None."""
+    """Formats the line for a thought, a search, a page, the start of writing or an error; None for any other event."""
     match event:
         case {"event_type": "step.delta", "delta": {"type": "thought_summary", "content": content}}:
             return _thought_line(content)

@@ -47,7 +47,7 @@ _LINE = re.compile(
     re.MULTILINE | re.DOTALL,
 )
 _NO_PARAGRAPH = re.compile(r" {4}|\t| {0,3}(?:[-*+][ \t]|\d+[.)][ \t]|[>|])")
-"""Matches starts of lines that no underline turns into a heading: code, a list, a quotation, a table."""
+"""Matches the start of a line that an underline cannot turn into a heading: code, a list, a quotation, a table."""
 
 
 @dataclass(frozen=True)
@@ -66,7 +66,7 @@ class Picture:
 
 @dataclass(frozen=True)
 class Report:
-    """A report. `text` is Markdown with citations like `[\\[1\\]](url "Title")` and pictures; no list of sources."""
+    """A report. `text` is Markdown with citations like `[\\[1\\]](url "Title")` and pictures. It lists no sources."""
 
     title: str
     text: str
@@ -231,7 +231,7 @@ def _headings(text: str) -> Iterator[str]:
 
 
 def _first_shown(lines: Iterable[str]) -> str:
-    """Returns the visible text of the first Markdown line that has any."""
+    """Returns the visible text of the first Markdown line that has visible text."""
     markdown = MarkdownIt("commonmark")
     for line in lines:
         tokens = markdown.parse(re.sub(OWN_NUMBERS, "", line[:MAX_HEADING_CHARS]))

@@ -26,7 +26,7 @@ def is_redirect(url: str) -> bool:
 
 
 async def resolve(urls: Iterable[str], http: httpx2.AsyncClient) -> dict[str, str]:
-    """Returns the targets of redirects by address. Leaves out other addresses and redirects without a public target.
+    """Maps redirects to their targets. Leaves out other addresses, and redirects without a public target.
 
     Args:
         http: the client; redirects are not followed.
@@ -46,6 +46,6 @@ async def _location(url: str, http: httpx2.AsyncClient) -> str:
     try:
         async with http.stream("GET", url, follow_redirects=False) as response:
             target = response.headers.get("location", "") if response.is_redirect else ""
-    except (httpx2.HTTPError, httpx2.InvalidURL):  # InvalidURL: httpx2 parses the location anyway
+    except (httpx2.HTTPError, httpx2.InvalidURL):  # httpx2 parses the location in any case: InvalidURL
         return ""
     return target if is_public(target) else ""

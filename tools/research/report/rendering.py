@@ -29,7 +29,7 @@ _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILIN
 _FENCE = re.compile(r"^(`{3,}+|~{3,}+)[\w \t.+#-]*\n", re.MULTILINE)
 _FENCE_END = re.compile(r" {0,3}(`+|~+)[ \t]*\n?")
 _DOUBTFUL = re.compile(r"```|~~~|\]:|^[^\S\n]*<", re.MULTILINE)
-"""Matches starts of what may be code for a Markdown parser, and of link definitions and HTML, which may include it."""
+"""Matches the start of what a parser may read as code, or of a link definition or HTML, which may contain code."""
 _CODE_OR_ANCHOR = re.compile(r"(`[^`\n]*`)|\[([^\[\]\n]*)\]\(#[^()\s]*\)")
 _ACTIVE = re.compile(r"!(?=\[)|<(?=[a-z/!?])(?!br ?/?>|https?://[^\s<>]*>)", re.IGNORECASE)
 """Matches starts of pictures and HTML. `<br>` and addresses in angle brackets load nothing, so they are left out."""
@@ -53,7 +53,7 @@ def to_markdown_file(report: Report) -> str:
 
 
 def to_chat(report: Report) -> str:
-    """Formats a report as Markdown for a conversation, which loads nothing from other servers.
+    """Formats a report as Markdown for a conversation. The Markdown loads nothing from other servers.
 
     `adk web` 2.13 breaks on picture names and on links to an `#anchor`, so both are left out.
     """
@@ -65,7 +65,7 @@ def to_chat(report: Report) -> str:
 def inert(text: str) -> str:
     """Makes Markdown safe: a browser loads and runs nothing by itself. Also removes links to anchors.
 
-    Adds an invisible character after each start of a picture or of HTML, which turns it into a link or text. A block
+    Adds an invisible character after each start of a picture or of HTML, so that it is a link or text. A block
     that every Markdown parser reads as code stays unchanged: the character would be copied with the code.
     """
     text = re.sub(r"\r\n?", "\n", text)
