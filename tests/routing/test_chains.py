@@ -178,7 +178,7 @@ async def test_a_session_older_than_the_interactions_api_continues_with_its_hist
 
 @pytest.mark.parametrize("fault", [{"end_after": 4}, {"cut_after": 4}])
 async def test_a_message_is_not_lost_when_the_stream_of_its_turn_breaks(api: Emulator, fault: dict[str, Any]) -> None:
-    talk = Talk(app())
+    talk = Talk(app(), mode=StreamingMode.SSE)
     await talk.say("remember one")
     api.faults({"on": "create_stream", **fault})
     assert (await talk.say("remember two"))[-1].error_code

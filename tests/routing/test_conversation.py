@@ -213,7 +213,7 @@ async def test_a_busy_server_is_retried_and_only_the_answer_is_shown(api: Emulat
 
 
 async def test_a_cut_stream_is_reported_as_an_error(api: Emulator) -> None:
-    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.NONE)
+    talk = Talk(build_app(), InMemorySessionService(), StreamingMode.SSE)
     api.faults({"on": "create_stream", "end_after": 4})
     assert (await talk.say("hello"))[-1].error_code == "STREAM_CUT"
     assert "SMALL TALK" in words((await talk.say("hello"))[-1])

@@ -38,7 +38,7 @@ class InteractionsLlm(Gemini):
     * It sends all of `generate_content_config` and all tools (`tools.adk.generation_config`).
     * It sends `output_schema` as `response_format`, validates the answer and asks again once; then it returns an
       `INVALID_OUTPUT` error (ADK drops the schema: `models/interactions_utils.py:1934`).
-    * It always streams from the API, but yields the pieces only on request: the answer is the same in both cases.
+    * It reads a streamed and a whole answer by the same events, so that both give the same response.
     * It writes numbered sources, and code with its result, into the text: no user interface shows them otherwise.
     * It returns each picture in a response of its own, before the text: `adk web` shows at most one picture per event,
       and none in an event with text.

@@ -11,7 +11,7 @@ from google.genai.interactions import InteractionSSEEvent
 from pydantic import TypeAdapter, ValidationError
 
 from tools.interactions.resources import Event
-from tools.interactions.transport import Batches, Transport, iter_events
+from tools.interactions.transport import Transport
 
 log = logging.getLogger(__name__)
 
@@ -24,17 +24,16 @@ async def sdk_events(
     """Sends a create request and yields its events, including those of interactions that continue a long answer.
 
     Args:
-        watched: whether a user sees the text while it arrives. If so, only pieces of a text that arrive together are
-            joined; otherwise all pieces of a text are joined.
+        watched: whether a user sees the text while it arrives. If not, the request asks for the whole answer, which
+            takes less time; `transport.create` converts it to the events of a stream.
 
     Raises:
         WireError: the request failed, or its stream broke.
     """
-    body, before = {**body, "stream": True}, None
+    body, before = {**body, "stream": watched}, None
     while True:
         last: Event = {}
-        batches = await transport.create(body, headers)
-        async with aclosing(batches if watched else _as_one(batches)) as came:
+        async with aclosing(await transport.create(body, headers)) as came:
             async for batch in came:
                 for event in join_pieces(batch):
                     last = event
@@ -48,11 +47,6 @@ async def sdk_events(
         body |= {"continuation_token": token}
         if body.get("store") is not False:
             body |= {"previous_interaction_id": interaction.get("id"), "input": None}
-
-
-async def _as_one(batches: Batches) -> Batches:
-    """Collects a whole stream into one batch."""
-    yield [event async for event in iter_events(batches)]
 
 
 def join_pieces(events: Iterable[Event]) -> list[Event]:

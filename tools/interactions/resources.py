@@ -111,11 +111,15 @@ def as_events(resource: Resource) -> Iterator[Event]:
     rest = {name: value for name, value in resource.items() if name != "steps"}
     yield {"event_type": "interaction.created", "interaction": rest}
     for index, step in enumerate(resource.get("steps", ())):
-        is_output, is_call = step.get("type") == "model_output", step.get("type") == "function_call"
+        kind = step.get("type", "")
+        is_output, is_call = kind == "model_output", kind == "function_call"
+        is_tool = kind.endswith(("_call", "_result")) and not kind.startswith("function_")
         start = {"type": "model_output"} if is_output else {**step, "arguments": {}} if is_call else step
         deltas = step.get("content", []) if is_output else []
         if is_call:
             deltas = [{"type": "arguments_delta", "arguments": json.dumps(step.get("arguments", {}))}]
+        elif is_tool:
+            deltas = [step]
         yield {"event_type": "step.start", "index": index, "step": start}
         for delta in deltas:
             yield {
@@ -127,6 +131,8 @@ def as_events(resource: Resource) -> Iterator[Event]:
                 marks = {"type": "text_annotation_delta", "annotations": annotations}
                 yield {"event_type": "step.delta", "index": index, "delta": marks}
         yield {"event_type": "step.stop", "index": index}
+    for error in resource.get("errors", ()):
+        yield {"event_type": "error", "error": error}
     if resource.get("status") not in (None, "queued", "in_progress"):
         yield {"event_type": "interaction.completed", "interaction": rest}
 

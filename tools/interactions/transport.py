@@ -48,7 +48,7 @@ class Transport:
         self._http = http or httpx2.AsyncClient(limits=LIMITS, timeout=None)
 
     async def create(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Batches:
-        """Sends a create request that asks for a stream; returns its events once the server begins to answer."""
+        """Sends a create request; returns the events of its answer, streamed or whole, once the server answers."""
         return (await self._send("POST", headers=headers, body=body)).events()
 
     async def answer(self, body: Mapping[str, Any], headers: Mapping[str, str] | None = None) -> Resource:
