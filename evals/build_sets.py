@@ -128,7 +128,7 @@ class Cases(BaseModel):
 
     about: str
     ask_above_usd: float = Field(default=0, ge=0)
-    """Runs with an upper price of at most this many USD start without a question."""
+    """A run whose highest price is above this many USD is asked about first."""
     unfinished: bool = False
     """Whether runs are still running when the next turn comes, as in most real use; else they finish at once."""
     contexts: dict[str, list[Turn]] = {}

@@ -24,7 +24,7 @@ class Conditions:
     """The conditions of a case."""
 
     ask_above_usd: float = 0
-    """Runs with an upper price of at most this many USD start without a question."""
+    """A run whose highest price is above this many USD is asked about first."""
     unfinished: bool = False
     """Whether runs are still running when the next turn comes."""
 

@@ -35,7 +35,7 @@ def sanitize_json(value: Any) -> Any:
 
 
 def may_be_unsafe(json_text: str) -> bool:
-    """Whether a JSON text has an unsafe character or an escape that may stand for one: most have neither."""
+    """Whether a JSON text has an unsafe character, or an escape that may stand for one. Most texts have neither."""
     return _UNSAFE.search(json_text) is not None or _UNSAFE_ESCAPE.search(json_text) is not None
 
 

@@ -5,8 +5,8 @@ request on a chain, ADK 2.13 sends only the "current turn" (`flows/llm_flows/con
 once agents hand over to one another: the root's `transfer_to_agent` call stays unanswered, and an agent does not get
 what another agent and the user said in the meantime. One rule fixes both:
 
-    a chained request contains exactly what its agent may see of the session after the event whose interaction id is
-    the request's `previous_interaction_id`.
+    the request continues from the event whose interaction id is its `previous_interaction_id`. It contains all later
+    events of the session that its agent may see, and nothing else.
 
 A chain continues from the agent's last valid answer. An answer is invalid if it was rewound (ADK 2.13 continues from
 it anyway, `flows/llm_flows/context/_interactions.py:38`) or if it is older than the server's retention period.

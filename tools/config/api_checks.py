@@ -104,7 +104,7 @@ def _outputs(data: dict[str, Any]) -> list[str]:
 
 
 def _mapping(value: Any) -> dict[str, Any]:
-    """Returns a mapping unchanged, and {} for any other type, which the agent's schema reports."""
+    """Returns a mapping unchanged, and {} for any other value, since the agent's schema refuses that one."""
     return value if isinstance(value, dict) else {}
 
 

@@ -136,7 +136,7 @@ class HttpAnswer:
                     pending.clear()
                 size += len(piece)
                 if size > MAX_BYTES:
-                    raise BadAnswer(f"{self._described}, which does not end", self.response)
+                    raise BadAnswer(f"{self._described}, with more than {MAX_BYTES // 2**20} MB", self.response)
                 if not is_stream:
                     pending.append(piece)
                 before_end = [*takewhile(_DONE.__ne__, ended)]
@@ -181,7 +181,7 @@ class HttpAnswer:
             async for piece in self._pieces():
                 body += piece
                 if len(body) > limit:
-                    raise BadAnswer(f"{self._described}, which does not end", self.response)
+                    raise BadAnswer(f"{self._described}, with more than {MAX_BYTES // 2**20} MB", self.response)
         return bytes(body)
 
     def _event(self, data: bytes) -> Event | None:

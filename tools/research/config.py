@@ -31,7 +31,7 @@ class ResearchSettings(BaseModel):
     plan_first: bool = False
     """Whether each run needs an approved plan first."""
     ask_above_usd: float = Field(default=0.0, ge=0)
-    """Runs with a highest price of at most this many USD start without a question. With 0, each run needs a yes."""
+    """A run whose highest price is above this many USD is asked about first. With 0, each run is."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
     attach_seconds: float = Field(default=240.0, gt=0)

@@ -187,7 +187,7 @@ class Research:
         changed = await self.ledger.rewrite(job, self._clock(), order)
         if changed is None:
             raise NotFinished(
-                f"the brief of {job_id} cannot be changed: it is {state(job)}, or another job has this brief"
+                f"the brief of {job_id} cannot be changed: it is {state(job)}, or another job has the new brief already"
             )
         return changed
 

@@ -1,4 +1,7 @@
-"""Sets up logging, as text or as JSON for Google Cloud Logging. Logs have no keys, and by default no contents."""
+"""Sets up logging, as text or as JSON for Google Cloud Logging.
+
+API keys are never logged. Texts of users and models are logged only on request.
+"""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ NOTHING_STARTED = "All right, nothing was started."
 MAX_REFUSAL_WORDS = 8
 """Maximum number of words of a message that only says not to start anything."""
 RECENT_ENTRIES = 8
-"""Number of latest entries of the conversation in which the researcher's answers are searched."""
+"""How many of the conversation's latest entries are searched for answers of the researcher."""
 
 _REPLIES: frozenset[ResearchIntent] = frozenset(("yes", "no", "drop_it", "later", "not_start", "keep"))
 _COMMANDS: frozenset[ResearchIntent] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))

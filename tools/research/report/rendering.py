@@ -86,7 +86,7 @@ def _without_active(text: str) -> str:
 
 
 def to_html(report: Report) -> str:
-    """Formats a report as a complete web page that is safe to open: it loads and runs nothing, for any text."""
+    """Formats a report as a complete web page. Whatever the report contains, the page loads and runs nothing."""
     images = {p.name: _data_uri(p) for p in report.pictures}
     env: dict[str, Any] = {"images": images}
     tokens = _MARKDOWN.parse(to_markdown(report), env)
