@@ -34,7 +34,8 @@ def figures(
 ) -> list[Figure]:
     """Up to two charts from the tables of `documents`, the ones nearest to the topic first.
 
-    `share` returns the share of the topic's words in a text, from 0 to 1. The subject `without` is avoided: tables about it are left out.
+    `share` returns the share of the topic's words in a text, from 0 to 1.
+    The subject `without` is avoided: tables about it are left out.
     """
     found: list[tuple[float, int, Figure]] = []
     for passage in {one.document_id: one for one in documents}.values():
