@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import math
 import os
 import re
 from collections.abc import Iterable, Sequence
@@ -27,6 +28,7 @@ _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OPEN_QUOTE = re.compile(r"""\s*(?:- )?(?:[\w-]+:\s+)?(["'])(?:(?!\1).)*$""")
 """Matches a line whose value, or list entry, begins with a quote that the line does not close."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
 
 class ConfigError(DeskError):
@@ -135,18 +137,26 @@ def entries(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Suggests the nearest known name; empty if none is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f", did you mean `{near[0]}`?" if near else ""
+def did_you_mean(name: str, known: Sequence[str], *, fold: bool = False) -> str:
+    """Suggests the nearest other known name; empty if none is near. `fold`: ignores upper and lower case."""
+    words = {(each.casefold() if fold else each): each for each in known if each != name}
+    near = difflib.get_close_matches(name.casefold() if fold else name, words, n=1, cutoff=0.5)
+    return f", did you mean `{words[near[0]]}`?" if near else ""
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
     """PyYAML's constructor, but every error (a date in month 13, for example) names its line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.tag in (_INT, _FLOAT) and ":" in node.value:
+            raise _error(
+                f"`{node.value:.40}` would be a number to the base of 60: put it in quotes if it is a text", node
+            )
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise _error(f"`{node.value!s:.40}` is not a finite number: write one in digits", node)
+            return value
         except (ValueError, KeyError, AttributeError, TypeError):
             kind = node.tag.rpartition(":")[2]
             shown = f"{node.value!s:.40}"

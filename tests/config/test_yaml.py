@@ -126,6 +126,13 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("researcher.yaml", "\nagent: deep", "\nagnt: deep", "unknown key `agnt`, did you mean `agent`?"),
         ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: -1", "greater than or equal to 0"),
         ("researcher.yaml", "plans_per_job: 5", "plans_per_job: 0", "greater than 0"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: .inf", "`.inf` is not a finite number"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 1.0e+400", "`1.0e+400` is not a finite number"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 1e400", "valid number, not '1e400'"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 3:00", "`3:00` would be a number to the base of 60"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: yes", "valid number, not True"),
+        ("researcher.yaml", "usd_per_day: 60", "usd_per_day: .inf", "`.inf` is not a finite number"),
+        ("researcher.yaml", "per_day: 20", "per_day: true", "valid integer, not True"),
         (
             "researcher.yaml",
             "tools.researcher.tools.approve",
@@ -186,7 +193,13 @@ def test_a_configuration_that_is_not_a_mapping_is_refused(configs: Path, text: s
         ("RETENTION_DAYS", "-1", "Input should be greater than 0"),
         ("EMULATOR_SPEED", "nan", "Input should be greater than 0"),
         ("ASK_ABOVE_USD", "-1", "Input should be greater than or equal to 0"),
-        ("ASK_ABOVE_USD", "nan", "Input should be greater than or equal to 0"),
+        ("ASK_ABOVE_USD", "nan", "Input should be a finite number"),
+        ("ASK_ABOVE_USD", "inf", "Input should be a finite number"),
+        ("ASK_ABOVE_USD", "1e400", "Input should be a finite number"),
+        ("RETENTION_DAYS", "inf", "Input should be (a finite number|less than)"),
+        ("RETENTION_DAYS", "1e9", "Input should be less than or equal to 3650"),
+        ("EMULATOR_SPEED", "1e12", "Input should be at most 1,000,000, or inf"),
+        ("DATA_DIR", "~nobody-here/x", "there is no such user"),
         ("ASK_ABOVE_USD", "a lot", "Input should be a valid number"),
         ("BACKEND", "gemni", "Input should be 'auto', 'gemini', 'vertex' or 'emulator'"),
     ],
@@ -199,6 +212,14 @@ def test_an_invalid_setting_is_reported_with_its_variable(
     monkeypatch.setenv(f"DESK_{name}", value)
     with pytest.raises(SettingsError, match=rf"DESK_{name}='{value}': {problem}"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "CONFIG", "CORPUS"])
+def test_a_tilde_in_a_path_setting_is_the_home_folder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.settings import load_settings
+
+    monkeypatch.setenv(f"DESK_{name}", "~/dd")
+    assert getattr(load_settings(), name.lower()) == Path.home() / "dd"
 
 
 @pytest.mark.parametrize(("value", "usd"), [("0", 0.0), ("2.5", 2.5), ("", None)])

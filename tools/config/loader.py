@@ -62,6 +62,7 @@ def load_agent(path: Path) -> BaseAgent:
         log.warning(unknown_model(name))
     with warnings.catch_warnings():  # ADK 2.13 warns on each load that the config classes are deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "deferred is not a valid ServiceTier", UserWarning)
         try:
             agent = config_agent_utils.from_config(str(path))
         except Exception as error:  # an error that only ADK finds, or that an imported module raises
@@ -130,13 +131,17 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
         yield ("agent_class",), _no_such(given, "agent class")
         return
     schema: type[BaseModel] = agent_class.config_type
+    reported = set[Location]()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations, and the SDK's warnings about values that are reported below
             schema.model_validate(data)
+    except AttributeError:  # the SDK's enums cannot take `off`, which YAML reads as false: `validate` reports it
+        pass
     except ValidationError as error:
         for entry in error.errors(include_url=False):
             location = entry["loc"]
+            reported.add(location)
             if entry["type"] == "extra_forbidden":
                 yield location, _unknown_key(str(location[-1]), _keys_at(schema, location[:-1]))
             elif location[:1] == ("server_tools",) and len(location) == 2 and isinstance(entry["input"], str):
@@ -156,7 +161,7 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
         better = re.sub(r"\W+", "_", name)
         yield ("name",), f"`{name}` cannot be a name: use letters, digits and _, such as `{better}`"
     yield from _references(data)
-    yield from validate(data)
+    yield from (finding for finding in validate(data) if finding[0] not in reported)
     yield from _missing_files(data, folder)
     if not root and issubclass(agent_class, LlmAgent):
         if not str(data.get("description") or "").strip():

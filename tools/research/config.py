@@ -30,11 +30,11 @@ class ResearchSettings(BaseModel):
     """Name of the model that answers questions about a finished report."""
     plan_first: bool = False
     """Whether each run needs an approved plan first."""
-    ask_above_usd: float = Field(default=0.0, ge=0)
+    ask_above_usd: float = Field(default=0.0, ge=0, strict=True, allow_inf_nan=False)
     """Runs with a highest price of at most this many USD start without a question. With 0, each run needs a yes."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
-    attach_seconds: float = Field(default=240.0, gt=0)
+    attach_seconds: float = Field(default=240.0, gt=0, strict=True, allow_inf_nan=False)
     """Seconds for which a turn watches a run before it returns the id."""
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
