@@ -7,7 +7,8 @@ import difflib
 import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -15,6 +16,7 @@ from typing import Any
 import yaml
 
 from tools.errors import DeskError
+from tools.redaction import redact
 
 Location = tuple[str | int, ...]
 """Path to a value in a file: keys and list positions from the top."""
@@ -66,10 +68,14 @@ def read_yaml(path: Path) -> Document:
         ConfigError: the file cannot be read, is not YAML, or is not plain data within the limits.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
+            raise ConfigError(f"{path}: not a file")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{str(path)!r}: no name of a file") from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}:1: more than {MAX_BYTES} bytes: split the file, or take out what is not settings")
     if not raw.startswith(_UTF16) and len(raw.translate(None, _CONTROLS)) < 0.9 * len(raw):
@@ -132,6 +138,14 @@ def config_files(path: Path) -> list[Path]:
     return found
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file at a path; false for names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def entries(value: Any) -> list[dict[str, Any]]:
     """Returns the mappings in a list; empty if the value is not a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
@@ -142,6 +156,23 @@ def did_you_mean(name: str, known: Sequence[str], *, fold: bool = False) -> str:
     words = {(each.casefold() if fold else each): each for each in known if each != name}
     near = difflib.get_close_matches(name.casefold() if fold else name, words, n=1, cutoff=0.5)
     return f", did you mean `{words[near[0]]}`?" if near else ""
+
+
+def explain(error: Mapping[str, Any]) -> str:
+    """Describes an entry of pydantic's `ValidationError.errors()` in words for a file of YAML."""
+    kind, value = error["type"], error["input"]
+    if kind in ("string_type", "literal_error", "enum") and not isinstance(value, str | dict | list | None):
+        said = error["msg"] if kind != "string_type" else "has to be a text"
+        return f"{said}; YAML reads this as {value!r}: put it in quotes"
+    # A mapping may hold secrets, and so may an address.
+    shown = "" if isinstance(value, dict) else f", not {redact(repr(value))[:200]}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"has to be a mapping, `key: value`{shown}"
+    if kind in ("list_type", "tuple_type", "set_type", "frozen_set_type", "sequence_str") or (
+        kind == "is_instance_of" and error["ctx"]["class"] == "Sequence"
+    ):
+        return f"has to be a list, one `- …` a line{shown}"
+    return str(error["msg"]).removeprefix("Value error, ") + shown
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
@@ -214,8 +245,8 @@ def _place(node: yaml.Node | None, location: Location) -> tuple[int, yaml.Node |
     for step in location:
         if isinstance(node, yaml.MappingNode):
             pair = next(((k, v) for k, v in reversed(node.value) if k.value == step), None)
-            if pair is None:
-                break
+            if pair is None:  # pydantic puts the type of a tool into the path
+                continue
             line, node = pair[0].start_mark.line, pair[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]

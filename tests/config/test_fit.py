@@ -189,6 +189,7 @@ def test_a_models_yaml_beside_the_configuration_is_used(tmp_path: Path, monkeypa
     [
         ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1 kind: Input should be 'model' or 'agent'"),
         ("- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}", "entry 1 toolz: Extra inputs"),
+        ("- {names: [a, a], kind: model, inputs: [], tools: []}", "models.yaml:1: `a` stands here twice"),
         ("names: [", "models.yaml:"),
     ],
 )

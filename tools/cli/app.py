@@ -118,8 +118,10 @@ def init() -> None:
 def check() -> None:
     """Check the configuration and show the agents that it defines."""
     from tools.cli.doctor import agent_tree, configuration_warnings
+    from tools.settings import load_settings
 
     try:
+        out.print(f"Reading {load_settings().config.parent}", markup=False, soft_wrap=True)
         out.print(agent_tree())
         for warning in configuration_warnings():
             err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)

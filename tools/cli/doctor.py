@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import httpx2
 from google.adk.agents import BaseAgent, LlmAgent
@@ -18,7 +19,7 @@ from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.local_emulator import options_mismatch
 from tools.interactions.probe import probe
-from tools.moderation.policy import load_policy
+from tools.moderation.policy import load_instruction, load_policy
 from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
@@ -47,7 +48,7 @@ async def findings() -> list[Finding]:
         settings = load_settings()
     except SettingsError as error:
         return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
-    found.append(_config(settings))
+    found += _config(settings)
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
     if settings.corpus and not settings.corpus.is_dir():
@@ -92,9 +93,7 @@ def agent_tree() -> Tree:
     Raises:
         ConfigError: the configuration has a mistake.
     """
-    settings = load_settings()
-    root = load_agent(settings.config)
-    load_policy(settings.config)
+    root = _checked(load_settings().config)
     tree = Tree(_described(root))
     _grow(tree, root)
     return tree
@@ -103,6 +102,27 @@ def agent_tree() -> Tree:
 def configuration_warnings() -> list[str]:
     """Returns warnings about possible mistakes in the configuration."""
     return [unknown_model(name) for name in unknown_models(config_files(load_settings().config))]
+
+
+def _checked(config: Path) -> BaseAgent:
+    """Loads the root agent and the policy of moderation.
+
+    Raises:
+        ConfigError: one of the files is wrong. The text has the mistakes of all files.
+    """
+    problems, root = list[str](), None
+    try:
+        root = load_agent(config)
+    except ConfigError as error:
+        problems += str(error).splitlines()
+    try:
+        if load_policy(config).enabled and root:
+            load_instruction(config)
+    except ConfigError as error:
+        problems += str(error).splitlines()
+    if root is None or problems:
+        raise ConfigError("\n".join(dict.fromkeys(problems)))
+    return root
 
 
 def _grow(tree: Tree, agent: BaseAgent) -> None:
@@ -142,13 +162,13 @@ def _version(package: str) -> str:
         return f"{package} (not installed)"
 
 
-def _config(settings: Settings) -> Finding:
+def _config(settings: Settings) -> list[Finding]:
     try:
-        root = load_agent(settings.config)
+        root = _checked(settings.config)
     except ConfigError as error:
-        return Finding("configuration", str(error), good=False)
+        return [Finding("configuration", line, good=False) for line in str(error).splitlines()]
     names = ", ".join(agent.name for agent in root.sub_agents)
-    return Finding("configuration", f"{settings.config}: {root.name} → {names}")
+    return [Finding("configuration", f"{settings.config}: {root.name} → {names}")]
 
 
 async def _weather() -> Finding:

@@ -55,6 +55,7 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
     """Yields the findings of one file, given as data from YAML."""
     yield from _settings(_mapping(data.get("generate_content_config")))
     yield from _allowed_functions(data)
+    yield from _repeated_tools(data)
     yield from _server_tools(data.get("server_tools"), "server_tools")
     yield from _server_tools(data.get("research_tools"), "research_tools")
     tools, research_tools = list(_tool_types(data)), _types(data.get("research_tools"))
@@ -66,7 +67,8 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
     ):
         if isinstance(name := data.get(key), str) and name:
             schema = key == "model" and "output_schema" in data
-            for misfit in capability_errors(name.rpartition(":")[2], kind, used, schema=schema, outputs=_outputs(data)):
+            bare = name.rpartition(":")[2] if key == "model" else name.removeprefix("interactions:")
+            for misfit in capability_errors(bare, kind, used, schema=schema, outputs=_outputs(data)):
                 yield (key,), misfit
 
 
@@ -125,6 +127,19 @@ def _unknown_words(value: Any, location: Location = ()) -> Iterator[Finding]:
         if value.value not in words:
             near = did_you_mean(str(value.value), words, fold=True)
             yield location, f"`{location[-1]}`: no `{value.value}`{near}; known are {', '.join(words)}"
+
+
+def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each entry of `tools` that stands there twice, or in `server_tools` too."""
+    seen = set[str]()
+    for i, entry in enumerate(entries(data.get("tools"))):
+        name = str(entry.get("name"))
+        if name in seen:
+            yield ("tools", i), f"`{name}` stands here twice"
+        seen.add(name)
+    for i, entry in enumerate(entries(data.get("server_tools"))):
+        if (kind := str(entry.get("type"))) in seen:
+            yield ("server_tools", i), f"`{kind}` stands in `tools` too: take one of the two out"
 
 
 def _allowed_functions(data: dict[str, Any]) -> Iterator[Finding]:
