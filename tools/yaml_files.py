@@ -151,10 +151,10 @@ def entries(value: Any) -> list[dict[str, Any]]:
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def did_you_mean(name: str, known: Sequence[str], *, fold: bool = False) -> str:
+def did_you_mean(name: str, known: Sequence[str], *, fold: bool = False, cutoff: float = 0.5) -> str:
     """Suggests the nearest other known name; empty if none is near. `fold`: ignores upper and lower case."""
     words = {(each.casefold() if fold else each): each for each in known if each != name}
-    near = difflib.get_close_matches(name.casefold() if fold else name, words, n=1, cutoff=0.5)
+    near = difflib.get_close_matches(name.casefold() if fold else name, words, n=1, cutoff=cutoff)
     return f", did you mean `{words[near[0]]}`?" if near else ""
 
 

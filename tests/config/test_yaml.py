@@ -291,6 +291,14 @@ def test_each_command_stops_with_the_mistakes_of_all_agents(
     assert "`attach_seconds`: Input should be a valid number, not 'soon'" in result.stderr
 
 
+def test_check_warns_of_a_gate_that_judges_nothing(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (configs / "moderation_policy.yaml").write_text("enabled: true\nscreen: []\nmodel: our-own\n")
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    idle, model = configuration_warnings()
+    assert "`screen: []`: nothing is judged" in idle
+    assert "`our-own` is not in models.yaml" in model
+
+
 def test_all_mistakes_are_reported_at_once(configs: Path) -> None:
     edit(configs / "desk.yaml", "instruction: |", "instrution: |")
     edit(configs / "researcher.yaml", "attach_seconds: 240", "attach_seconds: soon")
@@ -366,7 +374,7 @@ def test_an_unknown_version_of_a_known_model_is_accepted_and_check_warns(
     monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
     assert load_agent(configs / "desk.yaml")
     (warning,) = configuration_warnings()
-    assert warning.startswith("`gemini-3.9-flash` is not in models.yaml")
+    assert warning.startswith(f"{configs}/assistant.yaml:7: `gemini-3.9-flash` is not in models.yaml")
 
 
 def test_a_binary_file_is_reported_as_not_yaml(configs: Path) -> None:

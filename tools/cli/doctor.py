@@ -14,16 +14,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from tools.config.loader import load_agent, unknown_model, unknown_models
+from tools.cli.env_file import env_warnings
+from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.local_emulator import options_mismatch
 from tools.interactions.probe import probe
-from tools.moderation.policy import load_instruction, load_policy
+from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
+from tools.server.settings import load_server_settings
 from tools.settings import Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
@@ -45,10 +47,11 @@ async def findings() -> list[Finding]:
     """Checks everything that the desk needs. Never shows a key or a password."""
     found = [Finding("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]))]
     try:
-        settings = load_settings()
+        settings, _ = load_settings(), load_server_settings().origins
     except SettingsError as error:
         return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
     found += _config(settings)
+    found += [Finding("warning", text) for text in _warnings()]
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
     if settings.corpus and not settings.corpus.is_dir():
@@ -100,8 +103,9 @@ def agent_tree() -> Tree:
 
 
 def configuration_warnings() -> list[str]:
-    """Returns warnings about possible mistakes in the configuration."""
-    return [unknown_model(name) for name in unknown_models(config_files(load_settings().config))]
+    """Returns warnings about possible mistakes in the configuration and the environment."""
+    config = load_settings().config
+    return [*env_warnings(), *unknown_models(config_files(config)), *policy_warnings(config)]
 
 
 def _checked(config: Path) -> BaseAgent:
@@ -123,6 +127,13 @@ def _checked(config: Path) -> BaseAgent:
     if root is None or problems:
         raise ConfigError("\n".join(dict.fromkeys(problems)))
     return root
+
+
+def _warnings() -> list[str]:
+    try:
+        return configuration_warnings()
+    except ConfigError:  # reported by `_config`
+        return list(env_warnings())
 
 
 def _grow(tree: Tree, agent: BaseAgent) -> None:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
 import warnings
 from collections.abc import Iterator
 from enum import Enum
@@ -19,7 +20,7 @@ from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 from tools.adk.deferred import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
-from tools.interactions.server_tools import ServerTool
+from tools.interactions.server_tools import VARIABLE, ServerTool
 from tools.yaml_files import Finding, Location, did_you_mean, entries
 
 BUILT_IN = {
@@ -32,6 +33,9 @@ BUILT_IN = {
 _TOOL = TypeAdapter[ServerTool](ServerTool)
 
 
+_DOLLAR = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
+PROSE = ("description", "instruction", "global_instruction", "static_instruction")
+"""Keys with texts for a model, which may contain `$`."""
 WORD_KEYS = ("category", "threshold", "method", "mode", "service_tier", "thinking_level")
 """Keys in `generate_content_config` whose values are words of an enum."""
 MAX_INT = 2**31 - 1
@@ -56,6 +60,7 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
     yield from _settings(_mapping(data.get("generate_content_config")))
     yield from _allowed_functions(data)
     yield from _repeated_tools(data)
+    yield from _unfilled({key: value for key, value in data.items() if key not in PROSE})
     yield from _server_tools(data.get("server_tools"), "server_tools")
     yield from _server_tools(data.get("research_tools"), "research_tools")
     tools, research_tools = list(_tool_types(data)), _types(data.get("research_tools"))
@@ -140,6 +145,18 @@ def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
     for i, entry in enumerate(entries(data.get("server_tools"))):
         if (kind := str(entry.get("type"))) in seen:
             yield ("server_tools", i), f"`{kind}` stands in `tools` too: take one of the two out"
+
+
+def _unfilled(value: Any, location: Location = ()) -> Iterator[Finding]:
+    """Yields a finding for each `$NAME` that would be sent as it is."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _unfilled(each, (*location, key))
+    elif isinstance(value, str):
+        in_headers = "headers" in location
+        if found := _DOLLAR.search(VARIABLE.sub("", value) if in_headers else value):
+            way = "write `${NAME}`" if in_headers else "write the value itself (only `headers` take `${NAME}`)"
+            yield location, f"`{location[-1]}`: `{found.group()}` is not replaced by a variable's value: {way}"
 
 
 def _allowed_functions(data: dict[str, Any]) -> Iterator[Finding]:

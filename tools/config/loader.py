@@ -62,8 +62,8 @@ def load_agent(path: Path) -> BaseAgent:
     problems += [*_repeated_names(files), *_repeated_files(files), *_circles(path, ())]
     if problems:
         raise ConfigError("\n".join(problems))
-    for name in unknown_models(files):
-        log.warning(unknown_model(name))
+    for warning in unknown_models(files):
+        log.warning(warning)
     with warnings.catch_warnings():  # ADK 2.13 warns on each load that the config classes are deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
         warnings.filterwarnings("ignore", "deferred is not a valid ServiceTier", UserWarning)
@@ -143,17 +143,17 @@ def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
                 yield from _circles(named, (*above, path))
 
 
-def unknown_model(name: str) -> str:
-    """Returns the warning about a model or an agent of the API that is not in `models.yaml`."""
-    near = did_you_mean(name, [*known_names("model"), *known_names("agent")])
-    return f"`{name}` is not in models.yaml, so its tools and settings are not checked{near}"
-
-
 def unknown_models(files: Sequence[Path]) -> list[str]:
-    """Returns the models and agents of the API that these files name and `models.yaml` does not."""
-    found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
-    names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
-    return [name for name in names if capabilities_of(name) is None]
+    """Returns a warning for each model or agent of the API that these files name and `models.yaml` does not."""
+    known, found = [*known_names("model"), *known_names("agent")], dict[str, str]()
+    for file in files:
+        for key in MODEL_KEYS:
+            given = (read_mapping(file) or {}).get(key)
+            name = given.rpartition(":")[2] if isinstance(given, str) else ""
+            if name and name not in found and capabilities_of(name) is None:
+                why = "is not in models.yaml, so its tools and settings are not checked"
+                found[name] = f"{file}:{read_yaml(file).line((key,))}: `{name}` {why}{did_you_mean(name, known)}"
+    return list(found.values())
 
 
 def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Finding]:

@@ -8,7 +8,7 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from tools.interactions.model_catalog import capability_errors
+from tools.interactions.model_catalog import capabilities_of, capability_errors
 from tools.moderation.verdict import Verdict
 from tools.yaml_files import ConfigError, config_files, did_you_mean, explain, read_mapping, read_yaml
 
@@ -86,6 +86,16 @@ def load_policy(root: Path) -> Policy:
     if misfits := list(capability_errors(policy.model, "model", [], schema=True)):
         raise ConfigError("\n".join(f"{path}:{document.line(('model',))}: {misfit}" for misfit in misfits))
     return policy
+
+
+def policy_warnings(root: Path) -> list[str]:
+    """Returns warnings about the policy beside the root agent's file: it judges nothing, or its model is not known."""
+    policy, path, found = load_policy(root), root.with_name("moderation_policy.yaml"), list[str]()
+    if policy.enabled and not policy.screen:
+        found.append(f"{path}: `enabled: true` and `screen: []`: nothing is judged; list user_messages, reports")
+    if capabilities_of(policy.model) is None:
+        found.append(f"{path}: `model`: `{policy.model}` is not in models.yaml, so it is not checked")
+    return found
 
 
 def load_instruction(root: Path) -> str:
