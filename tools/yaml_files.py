@@ -29,6 +29,21 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OPEN_QUOTE = re.compile(r"""\s*(?:- )?(?:[\w-]+:\s+)?(["'])(?:(?!\1).)*$""")
 """Matches a line whose value, or list entry, begins with a quote that the line does not close."""
+_HINTS = (
+    ("mapping values are not allowed", r":\s.*:(\s|$)", "a value with a colon and a space: put it in quotes"),
+    ("mapping values are not allowed", "", "not indented like its neighbours, or no space after a colon above"),
+    ("cannot start any token", r"^\s*\t", "a tab: indent with spaces"),
+    ("cannot start any token", "", "a value cannot begin with this character: put it in quotes"),
+    ("undefined alias", "", "a value cannot begin with `*`: put it in quotes"),
+    ("while scanning an a", "", "a value cannot begin with `&` or `*`: put it in quotes"),
+    ("could not determine a constructor", "", "a value cannot begin with `!`: put it in quotes"),
+    ("unknown escape character", "", "a backslash in double quotes: use single quotes"),
+    ("did not find expected key", "'", "a quote in a quoted value: put it in double quotes, or write it twice"),
+    ("could not find expected ':'", "", "a line above is neither `key: value` nor indented as a text"),
+    ("block sequence entries are not allowed", "", "begin a list on the line after its key"),
+    ("while parsing a flow", "", "a bracket that is opened here or above is not closed"),
+)
+"""What to do about PyYAML's most common errors: words of the error, pattern of the line, advice."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
 _INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
@@ -93,7 +108,9 @@ def read_yaml(path: Path) -> Document:
         if opened := _unclosed_quote(text, line):
             raise ConfigError(f"{path}:{opened}: a quote that is opened here is not closed") from None
         words = ", ".join(filter(None, (error.context, error.problem)))
-        raise ConfigError(f"{path}:{line}: {words}") from None
+        written = (text.splitlines() or [""])[line - 1]
+        hint = next((hint for said, like, hint in _HINTS if said in words and re.search(like, written)), "")
+        raise ConfigError(f"{path}:{line}: {f'{hint} ({words})' if hint else words}") from None
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise ConfigError(f"{path}:{line}: a character that YAML does not have ({error.reason})") from None
