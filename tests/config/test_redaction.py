@@ -15,6 +15,7 @@ from tools.redaction import redact, without_credentials
         ("GET https://ada:word@db/x failed", "GET https://***@db/x failed"),
         ("postgresql://ada:pa/ss@word@db/desk", "postgresql://***@db/desk"),
         ("postgresql://ada:p@s/s@db:5433/desk is wrong", "postgresql://***@db:5433/desk is wrong"),
+        ("write postgresql://USER:PASSWORD@HOST/DATABASE", "write postgresql://USER:PASSWORD@HOST/DATABASE"),
         ("https://token-alone@host/x", "https://***@host/x"),
         ("postgresql://ada:pa%40ss@db/desk", "postgresql://***@db/desk"),
         ("https://host/mcp?api_key=word&x=1", "https://host/mcp?api_key=***&x=1"),
