@@ -138,10 +138,10 @@ def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
     """Yields a finding for each entry of `tools` that stands there twice, or in `server_tools` too."""
     seen = set[str]()
     for i, entry in enumerate(entries(data.get("tools"))):
-        name = str(entry.get("name"))
-        if name in seen:
-            yield ("tools", i), f"`{name}` stands here twice"
-        seen.add(name)
+        if isinstance(name := entry.get("name"), str):
+            if name in seen:
+                yield ("tools", i), f"`{name}` stands here twice"
+            seen.add(name)
     for i, entry in enumerate(entries(data.get("server_tools"))):
         if (kind := str(entry.get("type"))) in seen:
             yield ("server_tools", i), f"`{kind}` stands in `tools` too: take one of the two out"

@@ -57,7 +57,7 @@ def load_agent(path: Path) -> BaseAgent:
     """
     if not is_file(path):
         raise ConfigError(f"{path}: there is no such file: DESK_CONFIG names the root agent's YAML file")
-    files = [file for file in config_files(path) if file == path or is_file(file)]
+    files = [file for file in config_files(path) if file == path or (is_file(file) and _is_below(path.parent, file))]
     problems = [problem for file in files for problem in check(file, root=file == path)]
     problems += [*_repeated_names(files), *_repeated_files(files), *_circles(path, ())]
     if problems:
@@ -177,8 +177,12 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
         pass
     except ValidationError as error:
         for entry in error.errors(include_url=False):
-            reported.add(entry["loc"])
-            yield _schema_finding(schema, entry)
+            if entry["loc"][:1] != ("static_instruction",):
+                reported.add(entry["loc"])
+                yield _schema_finding(schema, entry)
+            elif ("static_instruction",) not in reported:  # pydantic lists each form that it could have
+                reported.add(("static_instruction",))
+                yield ("static_instruction",), "`static_instruction` has to be a text"
     name = data.get("name")
     if isinstance(name, str) and not name.isidentifier():
         better = re.sub(r"\W+", "_", name)
@@ -203,7 +207,7 @@ def _schema_finding(schema: type[BaseModel], entry: Mapping[str, Any]) -> Findin
     if kind == "extra_forbidden":
         inside = location[:-1]
         known = SUPPORTED_KEYS if inside == ("generate_content_config",) else _keys_at(schema, inside)
-        return location, _unknown_key(str(location[-1]), sorted(known))
+        return location, _unknown_key(str(location[-1]), sorted({*known} - {"args"}))  # `args` is refused
     if kind == "missing":
         return location[:-1], f"`{location[-1]}` is missing"
     if len(location) in (1, 2) and isinstance(entry["input"], str) and (key := _entry_key(location)):
@@ -226,11 +230,16 @@ def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
         if not isinstance(name, str):
             if isinstance(entry.get("code"), str) and (wrong := _unusable("code", entry["code"])):
                 yield ("sub_agents", i, "code"), wrong
-        elif not Path(os.path.realpath(folder / name.replace("\0", ""))).is_relative_to(os.path.realpath(folder)):
+        elif not _is_below(folder, folder / name.replace("\0", "")):
             yield ("sub_agents", i, "config_path"), f"`{name}` is outside of {folder}: move the file into that folder"
         elif not is_file(folder / name):
             near = did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
             yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
+
+
+def _is_below(folder: Path, file: Path) -> bool:
+    """Whether a file is in a folder or below it, which ADK requires."""
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
 
 
 def _references(data: dict[str, Any]) -> Iterator[Finding]:
