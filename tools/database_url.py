@@ -44,9 +44,11 @@ def parse_database_url(text: str, variable: str) -> DatabaseUrl:
     try:
         url = make_url(text.strip())
     except (ArgumentError, ValueError):  # not chained: the message may contain the password
-        raise SettingsError(f"{variable} is not the address of a database: {FORMS}") from None
-    if "@" in (url.host or ""):  # the host contains a part of the password, so do not show the address
-        raise SettingsError(f"{variable} has more than one @: write those of a user or a password as %40")
+        encode = "; percent-encode a password, @ as %40 and / as %2F" if "@" in text else ""
+        raise SettingsError(f"{variable} is not the address of a database: {FORMS}{encode}") from None
+    is_file = url.get_backend_name() == "sqlite"
+    if not is_file and "@" in f"{url.host}{url.database}":  # a part of the password, so do not show the address
+        raise SettingsError(f"{variable} has more than one @: percent-encode a password, @ as %40 and / as %2F")
     driver = DRIVERS.get(url.get_backend_name())
     if driver is None:
         raise SettingsError(f"{variable}={redacted_url(url)} names a database that is not supported: {FORMS}")

@@ -9,12 +9,15 @@ from urllib.parse import unquote, urlsplit
 
 SECRET_NAMES = re.compile(r"(KEY|TOKEN|SECRETS?|PASSWORD|HEADERS|DATABASE_URL|SESSIONS_URL)$")
 """Names of environment variables whose values are never shown."""
+ADDRESS_NAMES = re.compile(r"(DATABASE_URL|SESSIONS_URL)$")
+"""Names of those variables that hold an address, which is secret only if it has credentials or parameters."""
 SECRETS = re.compile(
     r"AIza[\w-]{20,}"  # Google's API keys
     r"|ya29\.[\w.-]{20,}"  # Google's OAuth access tokens
     r"|whsec_[\w+/=]+"  # signing secrets of webhooks
     r"|(?P<kept>[?&][\w.-]*(?:key|token|secret|password|signature)=)[^&\s\"'#]+"
-    r"|(?<=://)[^/?#\s\"']+(?=@)"  # user and password in an address, or a token alone
+    r"|(?<=://)(?!(?-i:USER:PASSWORD@))[^/?#\s\"':@]*:[^\s\"']*(?=@)"  # user and password, which may have @ and /
+    r"|(?<=://)(?!(?-i:USER:PASSWORD@))[^/?#\s\"']+(?=@)"  # a token alone
     r"|(?<=Bearer )[\w.~+/=-]+",
     re.IGNORECASE,
 )
@@ -27,7 +30,11 @@ def redact(text: str, known: Iterable[str] = ()) -> str:
 
     Secrets are the values of environment variables with a secret name, strings that look like a secret, and `known`.
     """
-    given = {value for name, value in os.environ.items() if SECRET_NAMES.search(name)}
+    given = {
+        value
+        for name, value in os.environ.items()
+        if SECRET_NAMES.search(name) and (not ADDRESS_NAMES.search(name) or set("@?") & set(value))
+    }
     values = {
         part for value in (*given, *known) for part in (value, *value.split(",")) if len(part) >= _MIN_SECRET_CHARS
     }

@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import os
 from functools import lru_cache
 from pathlib import Path
-from typing import Literal, TypeVar
+from typing import Annotated, Literal, TypeVar
 
-from pydantic import Field, NonNegativeFloat, PositiveFloat, ValidationError
+from pydantic import AfterValidator, Field, NonNegativeFloat, PositiveFloat, ValidationError
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from tools.errors import DeskError
@@ -21,6 +22,10 @@ DAY_S = 86_400.0
 """A day in seconds."""
 RETENTION_DAYS = 55.0
 """Days for which the server keeps interactions on the paid tier."""
+MAX_RETENTION_DAYS = 3650.0
+"""Maximum of `DESK_RETENTION_DAYS`, in days."""
+MAX_SPEED = 1e6
+"""Maximum of `DESK_EMULATOR_SPEED`, in virtual seconds per second, if it is finite."""
 
 
 class SettingsError(DeskError):
@@ -38,10 +43,29 @@ def _configs() -> Path:
     return own if (own / "desk.yaml").is_file() else INSTALLED_CONFIGS
 
 
+def _expanded(path: Path) -> Path:
+    try:
+        return path.expanduser()
+    except RuntimeError:
+        raise ValueError("there is no such user: write the whole path") from None
+
+
+UserPath = Annotated[Path, AfterValidator(_expanded)]
+"""A path, with `~` for the user's home folder: a shell does not expand it in quotes, nor in `.env`."""
+
+
+def _speed(value: float) -> float:
+    if MAX_SPEED < value < math.inf:
+        raise ValueError(f"Input should be at most {MAX_SPEED:,.0f}, or inf for no waiting at all")
+    return value
+
+
 class EnvironmentSettings(BaseSettings):
     """Settings from `DESK_*` variables; an empty variable counts as not set."""
 
-    model_config = SettingsConfigDict(env_prefix="DESK_", env_ignore_empty=True, frozen=True, extra="forbid")
+    model_config = SettingsConfigDict(
+        env_prefix="DESK_", env_ignore_empty=True, frozen=True, extra="forbid", allow_inf_nan=False
+    )
 
 
 T = TypeVar("T", bound=EnvironmentSettings)
@@ -51,22 +75,25 @@ class Settings(EnvironmentSettings):
     """`DESK_*` variables. `tools.interactions.backend` reads API keys and Google's own variables."""
 
     backend: BackendChoice = "auto"
-    config: Path = Field(default_factory=lambda: _configs() / "desk.yaml")
+    config: UserPath = Field(default_factory=lambda: _configs() / "desk.yaml")
     """YAML file of the root agent; default: `./configs/desk.yaml` (created by `desk init`), else the installed file."""
-    data_dir: Path = Field(default_factory=_user_data)
+    data_dir: UserPath = Field(default_factory=_user_data)
     """Folder of the ledger and of the embedded emulator's state."""
     database_url: str = ""
     """Address of the ledger's database, parsed by `tools.database_url`; empty: a SQLite file in `data_dir`."""
-    corpus: Path | None = None
+    corpus: UserPath | None = None
     """Folder that the embedded emulator searches; None: the documents that come with the emulator."""
     attach_seconds: PositiveFloat | None = None
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
     """A run with at most this upper price estimate, in USD, needs no yes; None: the value in the researcher's YAML."""
-    retention_days: PositiveFloat = RETENTION_DAYS
+    retention_days: float = Field(default=RETENTION_DAYS, gt=0, le=MAX_RETENTION_DAYS)
     """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
-    emulator_speed: PositiveFloat = 60.0
-    """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes)."""
+    emulator_speed: Annotated[float, Field(gt=0, allow_inf_nan=True), AfterValidator(_speed)] = 60.0
+    """Virtual seconds that pass per second on the embedded emulator (a research run takes 20 virtual minutes).
+
+    At most `MAX_SPEED`, or infinite: a wait takes no time.
+    """
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator if it is the backend."""
 
@@ -100,7 +127,10 @@ def read_settings(kind: type[T]) -> T:
     try:
         return kind()
     except ValidationError as error:
-        wrong = [f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg']}" for e in error.errors()]
+        wrong = [
+            f"DESK_{str(e['loc'][0]).upper()}={e['input']!r}: {e['msg'].removeprefix('Value error, ')}"
+            for e in error.errors()
+        ]
         raise SettingsError("\n".join(wrong)) from None
 
 

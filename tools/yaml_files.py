@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import codecs
 import difflib
+import math
 import os
 import re
-from collections.abc import Iterable, Sequence
+import stat
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,7 @@ from typing import Any
 import yaml
 
 from tools.errors import DeskError
+from tools.redaction import redact
 
 Location = tuple[str | int, ...]
 """Path to a value in a file: keys and list positions from the top."""
@@ -26,7 +29,23 @@ _CONTROLS = bytes(set(range(32)) - set(b"\t\n\r"))
 _UTF16 = (codecs.BOM_UTF16_LE, codecs.BOM_UTF16_BE)
 _OPEN_QUOTE = re.compile(r"""\s*(?:- )?(?:[\w-]+:\s+)?(["'])(?:(?!\1).)*$""")
 """Matches a line whose value, or list entry, begins with a quote that the line does not close."""
+_HINTS = (
+    ("mapping values are not allowed", r":\s.*:(\s|$)", "a value with a colon and a space: put it in quotes"),
+    ("mapping values are not allowed", "", "not indented like its neighbours, or no space after a colon above"),
+    ("cannot start any token", r"^\s*\t", "a tab: indent with spaces"),
+    ("cannot start any token", "", "a value cannot begin with this character: put it in quotes"),
+    ("undefined alias", "", "a value cannot begin with `*`: put it in quotes"),
+    ("while scanning an a", "", "a value cannot begin with `&` or `*`: put it in quotes"),
+    ("could not determine a constructor", "", "a value cannot begin with `!`: put it in quotes"),
+    ("unknown escape character", "", "a backslash in double quotes: use single quotes"),
+    ("did not find expected key", "'", "a quote in a quoted value: put it in double quotes, or write it twice"),
+    ("could not find expected ':'", "", "a line above is neither `key: value` nor indented as a text"),
+    ("block sequence entries are not allowed", "", "begin a list on the line after its key"),
+    ("while parsing a flow", "", "a bracket that is opened here or above is not closed"),
+)
+"""What to do about PyYAML's most common errors: words of the error, pattern of the line, advice."""
 _TEXT, _MERGE = "tag:yaml.org,2002:str", "tag:yaml.org,2002:merge"
+_INT, _FLOAT = "tag:yaml.org,2002:int", "tag:yaml.org,2002:float"
 
 
 class ConfigError(DeskError):
@@ -64,10 +83,14 @@ def read_yaml(path: Path) -> Document:
         ConfigError: the file cannot be read, is not YAML, or is not plain data within the limits.
     """
     try:
+        if not stat.S_ISREG(path.stat().st_mode):  # reading a pipe would wait for ever
+            raise ConfigError(f"{path}: not a file")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
     except OSError as error:
         raise ConfigError(f"{path}: {error.strerror}") from None
+    except ValueError:
+        raise ConfigError(f"{str(path)!r}: no name of a file") from None
     if len(raw) > MAX_BYTES:
         raise ConfigError(f"{path}:1: more than {MAX_BYTES} bytes: split the file, or take out what is not settings")
     if not raw.startswith(_UTF16) and len(raw.translate(None, _CONTROLS)) < 0.9 * len(raw):
@@ -85,7 +108,9 @@ def read_yaml(path: Path) -> Document:
         if opened := _unclosed_quote(text, line):
             raise ConfigError(f"{path}:{opened}: a quote that is opened here is not closed") from None
         words = ", ".join(filter(None, (error.context, error.problem)))
-        raise ConfigError(f"{path}:{line}: {words}") from None
+        written = (text.splitlines() or [""])[line - 1]
+        hint = next((hint for said, like, hint in _HINTS if said in words and re.search(like, written)), "")
+        raise ConfigError(f"{path}:{line}: {f'{hint} ({words})' if hint else words}") from None
     except yaml.reader.ReaderError as error:
         line = text.encode().count(b"\n", 0, error.position) + 1
         raise ConfigError(f"{path}:{line}: a character that YAML does not have ({error.reason})") from None
@@ -130,23 +155,56 @@ def config_files(path: Path) -> list[Path]:
     return found
 
 
+def is_file(path: Path) -> bool:
+    """Whether there is a regular file at a path; false for names that no file can have."""
+    try:
+        return path.is_file()
+    except (OSError, ValueError):
+        return False
+
+
 def entries(value: Any) -> list[dict[str, Any]]:
     """Returns the mappings in a list; empty if the value is not a list."""
     return [entry for entry in value if isinstance(entry, dict)] if isinstance(value, list) else []
 
 
-def did_you_mean(name: str, known: Sequence[str]) -> str:
-    """Suggests the nearest known name; empty if none is near."""
-    near = difflib.get_close_matches(name, known, n=1, cutoff=0.5)
-    return f", did you mean `{near[0]}`?" if near else ""
+def did_you_mean(name: str, known: Sequence[str], *, fold: bool = False, cutoff: float = 0.5) -> str:
+    """Suggests the nearest other known name; empty if none is near. `fold`: ignores upper and lower case."""
+    words = {(each.casefold() if fold else each): each for each in known if each != name}
+    near = difflib.get_close_matches(name.casefold() if fold else name, words, n=1, cutoff=cutoff)
+    return f", did you mean `{words[near[0]]}`?" if near else ""
+
+
+def explain(error: Mapping[str, Any]) -> str:
+    """Describes an entry of pydantic's `ValidationError.errors()` in words for a file of YAML."""
+    kind, value = error["type"], error["input"]
+    if kind in ("string_type", "literal_error", "enum") and not isinstance(value, str | dict | list | None):
+        said = error["msg"] if kind != "string_type" else "has to be a text"
+        return f"{said}; YAML reads this as {value!r}: put it in quotes"
+    # A mapping may hold secrets, and so may an address.
+    shown = "" if isinstance(value, dict) else f", not {redact(repr(value))[:200]}"
+    if kind in ("model_type", "model_attributes_type", "dict_type"):
+        return f"has to be a mapping, `key: value`{shown}"
+    if kind in ("list_type", "tuple_type", "set_type", "frozen_set_type", "sequence_str") or (
+        kind == "is_instance_of" and error["ctx"]["class"] == "Sequence"
+    ):
+        return f"has to be a list, one `- …` a line{shown}"
+    return str(error["msg"]).removeprefix("Value error, ") + shown
 
 
 class _Constructor(yaml.constructor.SafeConstructor):
     """PyYAML's constructor, but every error (a date in month 13, for example) names its line."""
 
     def construct_object(self, node: yaml.Node, deep: bool = False) -> Any:
+        if isinstance(node, yaml.ScalarNode) and node.tag in (_INT, _FLOAT) and ":" in node.value:
+            raise _error(
+                f"`{node.value:.40}` would be a number to the base of 60: put it in quotes if it is a text", node
+            )
         try:
-            return super().construct_object(node, deep)
+            value = super().construct_object(node, deep)
+            if isinstance(value, float) and not math.isfinite(value):
+                raise _error(f"`{node.value!s:.40}` is not a finite number: write one in digits", node)
+            return value
         except (ValueError, KeyError, AttributeError, TypeError):
             kind = node.tag.rpartition(":")[2]
             shown = f"{node.value!s:.40}"
@@ -204,8 +262,8 @@ def _place(node: yaml.Node | None, location: Location) -> tuple[int, yaml.Node |
     for step in location:
         if isinstance(node, yaml.MappingNode):
             pair = next(((k, v) for k, v in reversed(node.value) if k.value == step), None)
-            if pair is None:
-                break
+            if pair is None:  # pydantic puts the type of a tool into the path
+                continue
             line, node = pair[0].start_mark.line, pair[1]
         elif isinstance(node, yaml.SequenceNode) and isinstance(step, int) and step < len(node.value):
             node = node.value[step]

@@ -42,6 +42,19 @@ def write(folder: Path, text: str) -> Path:
         (MODEL + "server_tools:\n  - {type: file_search, file_search_store_names: []}\n", 6, "at least 1 item"),
         (MODEL + "server_tools:\n  - {type: google_maps, latitude: 91}\n", 6, "less than or equal to 90"),
         (MODEL + "server_tools:\n  - type: url_context\n  - type: url_context\n", 7, "`url_context` stands here twice"),
+        (MODEL + MCP[:-1] + "/${HOSTX}'}\n", 6, "`url`: `${HOSTX}` is not replaced by a variable's value: write the"),
+        (MODEL + MCP + ", headers: {X: 'Bearer $TOKEN'}}\n", 6, "`X`: `$TOKEN` is not replaced"),
+        (
+            MODEL + MCP + ", headers: {X: '${TOKEN:-abc}'}}\n",
+            6,
+            "`${TOKEN:-abc}` is not replaced by a variable's value",
+        ),
+        ("model: interactions:${MODEL}\n", 4, "`model`: `${MODEL}` is not replaced"),
+        (MODEL + MCP.replace("https", "ftp") + "}\n", 6, "`url`: String should match"),
+        (MODEL + "server_tools: [{typ: url_context}]\n", 5, "`type` is missing; known are google_search, url_context"),
+        (MODEL + "server_tools: url_context\n", 5, "`- type: url_context`"),
+        (MODEL + "generate_content_config: warm\n", 5, "has to be a mapping, `key: value`, not 'warm'"),
+        (MODEL + "output_schema: tools.moderation.Verdict\n", 5, "write `output_schema: {name: package.module.NAME}`"),
         (MODEL + "tools: [{name: google.adk.tools.computer_use.nothing}]\n", 5, "no object"),
         (
             MODEL + "generate_content_config: {response_modalities: [IMAGE]}\n",
@@ -49,6 +62,25 @@ def write(folder: Path, text: str) -> Path:
             "gives no image; `gemini-3.1",
         ),
         (MODEL + "generate_content_config:\n  labels: {Team: Desk}\n", 6, "`Team: Desk`: labels have"),
+        *(
+            (MODEL + f"generate_content_config:\n  {setting}\n", 6, finding)
+            for setting, finding in {
+                "temperature: '5'": "`temperature`: Input should be a valid number, not '5'",
+                "temperature: 1e400": "valid number, not '1e400'",
+                "temperature: yes": "valid number, not True",
+                "temperature: hot": "`temperature`: Input should be a valid number",
+                "top_p: 1:30": "`1:30` would be a number to the base of 60",
+                "max_output_tokens: '-5'": "`max_output_tokens`: Input should be a valid integer, not '-5'",
+                "max_output_tokens: 99999999999": "less than or equal to 2147483647",
+                "seed: '7'": "`seed`: Input should be a valid integer, not '7'",
+                "service_tier: flexx": "`service_tier`: no `flexx`, did you mean `FLEX`?",
+                "safety_settings: [{category: HARM_CATEGORY_HATE_SPEACH, threshold: BLOCK_NONE}]": "_HATE_SPEECH`?",
+                "safety_settings: [{category: HARM_CATEGORY_HARASSMENT, threshold: BLOCK_NON}]": "`BLOCK_NONE`?",
+                "safety_settings: [{category: HARM_CATEGORY_HARASSMENT, threshold: OFF}]": "as False: put it in quotes",
+                "tool_config: {function_calling_config: {mode: anny}}": "`mode`: no `anny`, did you mean `ANY`?",
+                "tool_config: {function_calling_config: {allowed_function_names: [nope]}}": "`nope` is not a function",
+            }.items()
+        ),
         (MODEL + "generate_content_config: {presence_penalty: 1}\n", 5, "`presence_penalty` is not part of"),
         (
             MODEL + "generate_content_config:\n  thinking_config: {thinking_budget: 9}\n",
@@ -84,7 +116,7 @@ def test_an_unsupported_configuration_is_refused_with_its_line_and_the_reason(
     file = write(tmp_path, text)
     with pytest.raises(ConfigError) as caught:
         load_agent(file)
-    found = next(one for one in str(caught.value).splitlines() if finding in one)
+    [found] = [one for one in str(caught.value).splitlines() if finding in one]
     assert found.startswith(f"{file}:{line}: ")
 
 
@@ -96,6 +128,9 @@ def test_an_unsupported_configuration_is_refused_with_its_line_and_the_reason(
         MODEL + "tools: [{name: google_search}]\n" + SCHEMA,
         MODEL + MCP + ", headers: {X: '${HOME}'}, allowed_tools: [ask]}\n",
         IMAGE + "generate_content_config: {response_modalities: [IMAGE]}\n",
+        MODEL + "generate_content_config: {service_tier: deferred, temperature: 1, store: false}\n",
+        MODEL + "tools: [{name: tools.weather.get_weather}]\ngenerate_content_config:\n"
+        "  tool_config: {function_calling_config: {mode: any, allowed_function_names: [get_weather]}}\n",
     ],
 )
 def test_a_supported_configuration_is_accepted(tmp_path: Path, text: str) -> None:
@@ -167,6 +202,7 @@ def test_a_models_yaml_beside_the_configuration_is_used(tmp_path: Path, monkeypa
     [
         ("- {names: [a], kind: modle, inputs: [], tools: []}", "entry 1 kind: Input should be 'model' or 'agent'"),
         ("- {names: [a], kind: model, inputs: [], tools: [], toolz: 1}", "entry 1 toolz: Extra inputs"),
+        ("- {names: [a, a], kind: model, inputs: [], tools: []}", "models.yaml:1: `a` stands here twice"),
         ("names: [", "models.yaml:"),
     ],
 )

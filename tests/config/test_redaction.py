@@ -13,6 +13,9 @@ from tools.redaction import redact, without_credentials
     ("text", "shown"),
     [
         ("GET https://ada:word@db/x failed", "GET https://***@db/x failed"),
+        ("postgresql://ada:pa/ss@word@db/desk", "postgresql://***@db/desk"),
+        ("postgresql://ada:p@s/s@db:5433/desk is wrong", "postgresql://***@db:5433/desk is wrong"),
+        ("write postgresql://USER:PASSWORD@HOST/DATABASE", "write postgresql://USER:PASSWORD@HOST/DATABASE"),
         ("https://token-alone@host/x", "https://***@host/x"),
         ("postgresql://ada:pa%40ss@db/desk", "postgresql://***@db/desk"),
         ("https://host/mcp?api_key=word&x=1", "https://host/mcp?api_key=***&x=1"),
@@ -34,8 +37,15 @@ def test_text_that_looks_like_a_secret_is_masked(text: str, shown: str) -> None:
 def test_values_of_secret_environment_variables_are_masked_in_any_text(
     name: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setenv(name, "postgres://strange value")
-    assert redact("cannot use postgres://strange value here") == "cannot use *** here"
+    monkeypatch.setenv(name, "postgres://strange @value")
+    assert redact("cannot use postgres://strange @value here") == "cannot use *** here"
+
+
+@pytest.mark.parametrize("value", ["sqlite:", "sqlite+aiosqlite", "sqlite:////FOLDER/FILE"])
+def test_an_address_without_credentials_is_shown(value: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("DESK_DATABASE_URL", value)
+    text = f"DESK_DATABASE_URL={value} names no file: write sqlite:////FOLDER/FILE"
+    assert redact(text) == text
 
 
 @pytest.mark.parametrize(

@@ -2,16 +2,19 @@
 
 from __future__ import annotations
 
+import os
 import shutil
 import sys
 from pathlib import Path
 
 import pytest
 from google.adk.agents import LlmAgent, config_agent_utils
+from typer.testing import CliRunner
 
 from tests.conftest import ROOT
 from tools.adk.llm_agent import Agent
 from tools.adk.model import InteractionsLlm
+from tools.cli.app import app
 from tools.cli.doctor import configuration_warnings
 from tools.config.loader import ConfigError, load_agent
 from tools.research.config import load_research_settings
@@ -128,6 +131,58 @@ def test_the_shipped_configuration_loads_with_the_key_denylist_of_adk_web(monkey
         ("researcher.yaml", "plans_per_job: 5", "plans_per_job: 0", "greater than 0"),
         (
             "researcher.yaml",
+            "\nagent: deep-research-preview-04-2026",
+            "\nagent: ''",
+            "`agent`: String should have at least 1",
+        ),
+        (
+            "researcher.yaml",
+            "\nagent: deep-research-preview-04",
+            "\nagent: antigravity-preview-09",
+            "not for a researcher",
+        ),
+        ("researcher.yaml", "_model: gemini-3.8-flash", "_model: gemini-3.8-falsh", "did you mean `gemini-3.8-flash`?"),
+        ("researcher.yaml", "visualization: auto", "visualization: off", "reads this as False: put it in quotes"),
+        ("moderator.yaml", "tools.moderation.Verdict", "tools.weather.get_weather", "is not a pydantic class"),
+        ("moderator.yaml", "name: tools.moderation.Verdict", "nam: x", "unknown key `nam`, did you mean `name`?"),
+        ("assistant.yaml", "name: assistant", "name: user", "`user` is the name of the user's own messages"),
+        ("assistant.yaml", "name: assistant", "name: 2nd", "such as `agent_2nd`"),
+        ("assistant.yaml", "name: assistant", "name: 2026-01-01", "put it in quotes"),
+        (
+            "assistant.yaml",
+            "tools.weather.get_weather",
+            "tools.weather # x",
+            "`tools.weather` is a module: name a function",
+        ),
+        ("assistant.yaml", "tools.weather.get_weather", "tools.moderation.Verdict", "is a class: name a function"),
+        ("assistant.yaml", "tools.weather.get_weather", "tools.adk.llm_agent.Agent # x", "is a class: name a function"),
+        ("assistant.yaml", "tools.weather.get_weather", "os.system", "ADK refuses objects of Python's library"),
+        ("assistant.yaml", "tools.weather.get_weather", "google_search # x", "`google_search` stands here twice"),
+        ("assistant.yaml", "- type: url_context", "- type: google_search", "stands in `tools` too"),
+        ("assistant.yaml", "  - name: google_search", "  - google_search", "`- name: google_search`"),
+        ("assistant.yaml", "tools:", "generate_content_config: {http_option: {}}\ntools:", "unknown key `http_option`"),
+        (
+            "assistant.yaml",
+            "agent_class: tools.adk.llm_agent.Agent",
+            "agent_class: tools.moderation.Verdict",
+            "is not an",
+        ),
+        ("desk.yaml", "config_path: assistant.yaml", "config_path: ../assistant.yaml", "is outside of"),
+        ("desk.yaml", "config_path: assistant.yaml", "config_path: /etc/passwd", "passwd"),
+        ("assistant.yaml", "get_weather\n", "get_weather\n    arg: x\n", "unknown key `arg`; known here: name"),
+        ("assistant.yaml", "tools:\n", "static_instruction: [1]\ntools:\n", "`static_instruction` has to be a text"),
+        ("desk.yaml", "config_path: assistant.yaml", f"config_path: {'a' * 300}.yaml", "no file `aaa"),
+        ("desk.yaml", "config_path: assistant.yaml", 'config_path: "a\\0.yaml"', "no file `a"),
+        ("desk.yaml", "- config_path: assistant.yaml", "- assistant.yaml", "`- config_path: assistant.yaml`"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: .inf", "`.inf` is not a finite number"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 1.0e+400", "`1.0e+400` is not a finite number"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 1e400", "valid number, not '1e400'"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: 3:00", "`3:00` would be a number to the base of 60"),
+        ("researcher.yaml", "ask_above_usd: 0", "ask_above_usd: yes", "valid number, not True"),
+        ("researcher.yaml", "usd_per_day: 60", "usd_per_day: .inf", "`.inf` is not a finite number"),
+        ("researcher.yaml", "per_day: 20", "per_day: true", "valid integer, not True"),
+        (
+            "researcher.yaml",
             "tools.researcher.tools.approve",
             "tools.researcher.tools.aprove",
             "did you mean `approve`?",
@@ -164,6 +219,89 @@ def test_a_missing_specialist_file_is_named_with_its_line(configs: Path) -> None
         load_agent(configs / "desk.yaml")
 
 
+def test_a_moderator_needs_an_output_schema(configs: Path) -> None:
+    edit(configs / "moderator.yaml", "output_schema:\n  name: tools.moderation.Verdict\n", "")
+    with pytest.raises(ConfigError, match=r"moderator\.yaml:1: `output_schema` is missing"):
+        load_agent(configs / "desk.yaml")
+
+
+def test_a_specialist_has_one_place_in_the_tree(configs: Path) -> None:
+    edit(
+        configs / "desk.yaml",
+        "  - config_path: illustrator",
+        "  - config_path: assistant.yaml\n  - config_path: illustrator",
+    )
+    edit(configs / "assistant.yaml", "tools:", "sub_agents: [{config_path: moderator.yaml}]\ntools:")
+    with pytest.raises(ConfigError) as caught:
+        load_agent(configs / "desk.yaml")
+    assert "`assistant.yaml` is a sub-agent already, in desk.yaml:" in str(caught.value)
+    assert "`moderator.yaml` is a sub-agent already, in desk.yaml:" in str(caught.value)
+
+
+def test_a_mistake_that_only_adk_finds_is_reported_with_the_agents_file_and_line(configs: Path) -> None:
+    edit(configs / "assistant.yaml", "tools:\n", "sub_agents:\ntools:\n")
+    with pytest.raises(ConfigError, match=r"assistant\.yaml:\d+: `sub_agents`: has to be a list, .* not None"):
+        load_agent(configs / "desk.yaml")
+
+
+def test_a_pipe_is_not_read_as_a_configuration_file(configs: Path) -> None:
+    edit(configs / "desk.yaml", "assistant.yaml", "pipe.yaml")
+    os.mkfifo(configs / "pipe.yaml")
+    with pytest.raises(ConfigError, match=r"no file `pipe\.yaml`"):
+        load_agent(configs / "desk.yaml")
+    with pytest.raises(ConfigError, match=r"pipe\.yaml: there is no such file: DESK_CONFIG names"):
+        load_agent(configs / "pipe.yaml")
+
+
+def test_the_prefix_of_a_model_is_accepted_for_each_model_of_the_researcher(configs: Path) -> None:
+    for key in ("follow_up_model: ", "\nagent: ", "max_agent: "):
+        edit(configs / "researcher.yaml", key, f"{key}interactions:")
+    load_agent(configs / "desk.yaml")
+    settings = load_research_settings(configs / "desk.yaml")
+    assert not [name for name in (settings.agent, settings.max_agent, settings.follow_up_model) if ":" in name]
+
+
+@pytest.mark.parametrize(
+    ("policy", "finding"),
+    [
+        ("model: gemini-3.8-falsh", "moderation_policy.yaml:1: `gemini-3.8-falsh` is not known, did you mean"),
+        ("model: gemini-3.1-flash-image", "moderation_policy.yaml:1: `gemini-3.1-flash-image` gives no structured"),
+        ("enabled: true", "no moderator with an instruction among its agents"),
+    ],
+)
+def test_check_finds_a_policy_that_cannot_work(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, policy: str, finding: str
+) -> None:
+    edit(configs / "desk.yaml", "  - config_path: moderator.yaml\n", "")
+    (configs / "moderation_policy.yaml").write_text(policy)
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    result = CliRunner().invoke(app, ["check"])
+    assert result.exit_code == 1
+    assert finding in result.stderr
+    assert result.stdout == f"Reading {configs}\n"
+
+
+@pytest.mark.parametrize("command", ["check", "moderate", "research", "ask"])
+def test_each_command_stops_with_the_mistakes_of_all_agents(
+    configs: Path, monkeypatch: pytest.MonkeyPatch, command: str
+) -> None:
+    edit(configs / "moderator.yaml", "instruction: |", "instrution: |")
+    edit(configs / "researcher.yaml", "attach_seconds: 240", "attach_seconds: soon")
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    result = CliRunner().invoke(app, [command] if command == "check" else [command, "tides"])
+    assert result.exit_code == 1
+    assert "unknown key `instrution`" in result.stderr
+    assert "`attach_seconds`: Input should be a valid number, not 'soon'" in result.stderr
+
+
+def test_check_warns_of_a_gate_that_judges_nothing(configs: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (configs / "moderation_policy.yaml").write_text("enabled: true\nscreen: []\nmodel: our-own\n")
+    monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
+    idle, model = configuration_warnings()
+    assert "`screen: []`: nothing is judged" in idle
+    assert "`our-own` is not in models.yaml" in model
+
+
 def test_all_mistakes_are_reported_at_once(configs: Path) -> None:
     edit(configs / "desk.yaml", "instruction: |", "instrution: |")
     edit(configs / "researcher.yaml", "attach_seconds: 240", "attach_seconds: soon")
@@ -186,7 +324,13 @@ def test_a_configuration_that_is_not_a_mapping_is_refused(configs: Path, text: s
         ("RETENTION_DAYS", "-1", "Input should be greater than 0"),
         ("EMULATOR_SPEED", "nan", "Input should be greater than 0"),
         ("ASK_ABOVE_USD", "-1", "Input should be greater than or equal to 0"),
-        ("ASK_ABOVE_USD", "nan", "Input should be greater than or equal to 0"),
+        ("ASK_ABOVE_USD", "nan", "Input should be a finite number"),
+        ("ASK_ABOVE_USD", "inf", "Input should be a finite number"),
+        ("ASK_ABOVE_USD", "1e400", "Input should be a finite number"),
+        ("RETENTION_DAYS", "inf", "Input should be (a finite number|less than)"),
+        ("RETENTION_DAYS", "1e9", "Input should be less than or equal to 3650"),
+        ("EMULATOR_SPEED", "1e12", "Input should be at most 1,000,000, or inf"),
+        ("DATA_DIR", "~nobody-here/x", "there is no such user"),
         ("ASK_ABOVE_USD", "a lot", "Input should be a valid number"),
         ("BACKEND", "gemni", "Input should be 'auto', 'gemini', 'vertex' or 'emulator'"),
     ],
@@ -199,6 +343,14 @@ def test_an_invalid_setting_is_reported_with_its_variable(
     monkeypatch.setenv(f"DESK_{name}", value)
     with pytest.raises(SettingsError, match=rf"DESK_{name}='{value}': {problem}"):
         load_settings()
+
+
+@pytest.mark.parametrize("name", ["DATA_DIR", "CONFIG", "CORPUS"])
+def test_a_tilde_in_a_path_setting_is_the_home_folder(name: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    from tools.settings import load_settings
+
+    monkeypatch.setenv(f"DESK_{name}", "~/dd")
+    assert getattr(load_settings(), name.lower()) == Path.home() / "dd"
 
 
 @pytest.mark.parametrize(("value", "usd"), [("0", 0.0), ("2.5", 2.5), ("", None)])
@@ -225,7 +377,7 @@ def test_an_unknown_version_of_a_known_model_is_accepted_and_check_warns(
     monkeypatch.setenv("DESK_CONFIG", str(configs / "desk.yaml"))
     assert load_agent(configs / "desk.yaml")
     (warning,) = configuration_warnings()
-    assert warning.startswith("`gemini-3.9-flash` is not in models.yaml")
+    assert warning.startswith(f"{configs}/assistant.yaml:7: `gemini-3.9-flash` is not in models.yaml")
 
 
 def test_a_binary_file_is_reported_as_not_yaml(configs: Path) -> None:

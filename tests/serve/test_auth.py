@@ -309,6 +309,9 @@ def test_a_server_on_a_public_address_does_not_start_without_authentication() ->
             build_authenticator(ServerSettings(), host)
     for host in ("127.0.0.1", "localhost", "::1"):
         assert build_authenticator(ServerSettings(), host) is None
+    for field, name in (("oidc_audience", "DESK_OIDC_AUDIENCE"), ("allowed_emails", "DESK_ALLOWED_EMAILS")):
+        with pytest.raises(SettingsError, match=f"{name} has no effect without DESK_OIDC_ISSUER"):
+            build_authenticator(ServerSettings(**{field: "desk"}), "127.0.0.1")  # type: ignore[arg-type]
     with pytest.raises(SettingsError, match="DESK_OIDC_AUDIENCE"):
         build_authenticator(ServerSettings(oidc_issuer="https://issuer.example"), "0.0.0.0")
 

@@ -135,7 +135,7 @@ async def test_the_claim_of_a_webhook_message_is_checked_at_the_api(client: http
     await ledger.close()
 
 
-@pytest.mark.parametrize("secret", ["whsec_", "PRIVA"])
+@pytest.mark.parametrize("secret", ["whsec_", "PRIVA", "c2VjcmV0"])
 def test_a_server_with_an_invalid_webhook_secret_does_not_start(serve: Serve, secret: str) -> None:
     with pytest.raises(SettingsError, match="DESK_WEBHOOK_SECRETS: number 2") as raised:
         serve(webhook_secrets=f"{SECRET},{secret}")

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import httpx2
 import pytest
+from typer.testing import CliRunner
 
 from tests.serve.conftest import AUDIENCE, Issuer, Serve, message
+from tools.cli.app import app
 from tools.server.settings import ServerSettings
 from tools.settings import SettingsError
 
@@ -90,6 +92,23 @@ def test_a_page_of_an_allowed_origin_can_read_error_answers(serve: Serve, issuer
     assert [answer.status_code for answer in answers] == [200, 409, 200, 429, 413, 401, 404]
     assert {answer.headers.get("access-control-allow-origin") for answer in answers} == {APP}
     assert all("Retry-After" in answer.headers["access-control-expose-headers"] for answer in answers)
+
+
+@pytest.mark.parametrize(
+    ("name", "value", "words"),
+    [
+        ("PORT", "abc", "PORT='abc' is not a port: write a number from 1 to 65535"),
+        ("PORT", "99999", "PORT='99999' is not a port"),
+        ("DESK_PUBLIC_URL", "desk.example", "DESK_PUBLIC_URL='desk.example': not a web address: write https://HOST"),
+    ],
+)
+def test_desk_serve_refuses_an_unusable_address_in_one_line(
+    name: str, value: str, words: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv(name, value)
+    result = CliRunner().invoke(app, ["serve", "--plain-logs"])
+    assert result.exit_code == 1
+    assert words in result.stderr
 
 
 @pytest.mark.parametrize("origins", ["*", "https://app.example/", "app.example", "https://app.example,null"])

@@ -14,12 +14,12 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from dotenv import find_dotenv, load_dotenv
 from rich.markup import escape
 
 from tools.cli import research, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
 from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
+from tools.cli.env_file import read_env_file
 from tools.cli.exit_status import ExitStatus
 from tools.cli.help import CommandGroups, show_help
 from tools.cli.interaction import interaction
@@ -28,6 +28,7 @@ from tools.cli.serve import serve
 from tools.cli.spending import spending
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
+from tools.settings import SettingsError
 
 app = typer.Typer(
     cls=CommandGroups,
@@ -76,8 +77,10 @@ def prepare(
     else:  # without a handler, Python prints warnings with their tracebacks
         logging.getLogger().addHandler(logging.NullHandler())
         warnings.simplefilter("ignore", RuntimeWarning)  # Ctrl-C leaves coroutines unfinished
-    if os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() not in ("1", "true"):
-        load_dotenv(find_dotenv(usecwd=True))
+    try:
+        read_env_file()
+    except SettingsError as error:
+        fail(error)
 
 
 @app.command()
@@ -118,8 +121,10 @@ def init() -> None:
 def check() -> None:
     """Check the configuration and show the agents that it defines."""
     from tools.cli.doctor import agent_tree, configuration_warnings
+    from tools.settings import load_settings
 
     try:
+        out.print(f"Reading {load_settings().config.parent}", markup=False, soft_wrap=True)
         out.print(agent_tree())
         for warning in configuration_warnings():
             err.print(f"[yellow]warning:[/] {escape(warning)}", soft_wrap=True)

@@ -6,6 +6,7 @@ import os
 import platform
 from dataclasses import dataclass
 from importlib.metadata import PackageNotFoundError, version
+from pathlib import Path
 
 import httpx2
 from google.adk.agents import BaseAgent, LlmAgent
@@ -13,16 +14,18 @@ from rich.markup import escape
 from rich.table import Table
 from rich.tree import Tree
 
-from tools.config.loader import load_agent, unknown_model, unknown_models
+from tools.cli.env_file import env_warnings
+from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
 from tools.interactions.local_emulator import options_mismatch
 from tools.interactions.probe import probe
-from tools.moderation.policy import load_policy
+from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
+from tools.server.settings import load_server_settings
 from tools.settings import Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
@@ -44,10 +47,11 @@ async def findings() -> list[Finding]:
     """Checks everything that the desk needs. Never shows a key or a password."""
     found = [Finding("versions", ", ".join([f"Python {platform.python_version()}", *map(_version, PACKAGES)]))]
     try:
-        settings = load_settings()
+        settings, _ = load_settings(), load_server_settings().origins
     except SettingsError as error:
         return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
-    found.append(_config(settings))
+    found += _config(settings)
+    found += [Finding("warning", text) for text in _warnings()]
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
     if settings.corpus and not settings.corpus.is_dir():
@@ -92,17 +96,44 @@ def agent_tree() -> Tree:
     Raises:
         ConfigError: the configuration has a mistake.
     """
-    settings = load_settings()
-    root = load_agent(settings.config)
-    load_policy(settings.config)
+    root = _checked(load_settings().config)
     tree = Tree(_described(root))
     _grow(tree, root)
     return tree
 
 
 def configuration_warnings() -> list[str]:
-    """Returns warnings about possible mistakes in the configuration."""
-    return [unknown_model(name) for name in unknown_models(config_files(load_settings().config))]
+    """Returns warnings about possible mistakes in the configuration and the environment."""
+    config = load_settings().config
+    return [*env_warnings(), *unknown_models(config_files(config)), *policy_warnings(config)]
+
+
+def _checked(config: Path) -> BaseAgent:
+    """Loads the root agent and the policy of moderation.
+
+    Raises:
+        ConfigError: one of the files is wrong. The text has the mistakes of all files.
+    """
+    problems, root = list[str](), None
+    try:
+        root = load_agent(config)
+    except ConfigError as error:
+        problems += str(error).splitlines()
+    try:
+        if load_policy(config).enabled and root:
+            load_instruction(config)
+    except ConfigError as error:
+        problems += str(error).splitlines()
+    if root is None or problems:
+        raise ConfigError("\n".join(dict.fromkeys(problems)))
+    return root
+
+
+def _warnings() -> list[str]:
+    try:
+        return configuration_warnings()
+    except ConfigError:  # reported by `_config`
+        return list(env_warnings())
 
 
 def _grow(tree: Tree, agent: BaseAgent) -> None:
@@ -142,13 +173,13 @@ def _version(package: str) -> str:
         return f"{package} (not installed)"
 
 
-def _config(settings: Settings) -> Finding:
+def _config(settings: Settings) -> list[Finding]:
     try:
-        root = load_agent(settings.config)
+        root = _checked(settings.config)
     except ConfigError as error:
-        return Finding("configuration", str(error), good=False)
+        return [Finding("configuration", line, good=False) for line in str(error).splitlines()]
     names = ", ".join(agent.name for agent in root.sub_agents)
-    return Finding("configuration", f"{settings.config}: {root.name} → {names}")
+    return [Finding("configuration", f"{settings.config}: {root.name} → {names}")]
 
 
 async def _weather() -> Finding:

@@ -70,12 +70,15 @@ def moderate(
 
 
 def _judge() -> ModerationClient:
+    from tools.config.loader import load_agent
     from tools.interactions import backend
     from tools.moderation.judge import load_judge
     from tools.settings import load_settings
 
+    config = load_settings().config
+    load_agent(config)
     backend.current()  # a wrong setting fails here once, instead of once per row
-    return load_judge(load_settings().config)
+    return load_judge(config)
 
 
 async def _one(text: str, fail_on: FailOn | None, as_json: bool) -> None:

@@ -384,12 +384,16 @@ def _settings() -> ResearchSettings:
     """The researcher's settings, for commands that store something at the server.
 
     Raises:
+        ConfigError: a file of the configuration is wrong.
         StorageForbidden: `store: false` is set.
     """
+    from tools.config.loader import load_agent
     from tools.research.config import load_research_settings
     from tools.settings import load_settings
 
-    settings = load_research_settings(load_settings().config)
+    config = load_settings().config
+    load_agent(config)  # a mistake in any agent's file stops the command before it spends anything
+    settings = load_research_settings(config)
     settings.need_storage()
     return settings
 

@@ -11,6 +11,7 @@ import typer
 
 from tools.cli.console import fail
 from tools.errors import DeskError
+from tools.settings import SettingsError
 
 SHUTDOWN_GRACE_S = 8
 """Seconds for requests to finish after SIGTERM; Cloud Run kills the process after 10 seconds."""
@@ -40,8 +41,8 @@ def serve(
 
     warnings.filterwarnings("ignore", r"\[EXPERIMENTAL\]", UserWarning)  # ADK 2.13 warns about parts of its server
     host = host or ("0.0.0.0" if "PORT" in os.environ else "127.0.0.1")
-    port = port or int(os.environ.get("PORT", 8080))
     try:
+        port = port or _port(os.environ.get("PORT") or "8080")
         setup_telemetry(otel or None, cloud_trace)
         setup_logging(not plain, contents)
         server = load_server_settings()
@@ -60,3 +61,9 @@ def serve(
         proxy_headers=True,
         log_config=None,
     )
+
+
+def _port(text: str) -> int:
+    if not text.isdecimal() or not 0 < int(text) <= 65_535:
+        raise SettingsError(f"PORT={text!r} is not a port: write a number from 1 to 65535")
+    return int(text)

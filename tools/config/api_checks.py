@@ -4,7 +4,10 @@ from __future__ import annotations
 
 import importlib
 import os
+import re
+import warnings
 from collections.abc import Iterator
+from enum import Enum
 from typing import Any, get_args
 
 from google.adk.tools.computer_use.computer_use_toolset import ComputerUseToolset
@@ -12,12 +15,13 @@ from google.adk.tools.google_maps_grounding_tool import GoogleMapsGroundingTool
 from google.adk.tools.google_search_tool import GoogleSearchTool
 from google.adk.tools.url_context_tool import UrlContextTool
 from google.genai import types
-from pydantic import BaseModel, Field, TypeAdapter, ValidationError
+from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
+from tools.adk.deferred import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
-from tools.interactions.server_tools import ServerTool
-from tools.yaml_files import Finding, did_you_mean, entries
+from tools.interactions.server_tools import VARIABLE, ServerTool
+from tools.yaml_files import Finding, Location, did_you_mean, entries
 
 BUILT_IN = {
     GoogleSearchTool: "google_search",
@@ -29,21 +33,34 @@ BUILT_IN = {
 _TOOL = TypeAdapter[ServerTool](ServerTool)
 
 
+_DOLLAR = re.compile(r"\$\{[^}]*\}?|\$[A-Za-z_]\w*")
+PROSE = ("description", "instruction", "global_instruction", "static_instruction")
+"""Keys with texts for a model, which may contain `$`."""
+WORD_KEYS = ("category", "threshold", "method", "mode", "service_tier", "thinking_level")
+"""Keys in `generate_content_config` whose values are words of an enum."""
+MAX_INT = 2**31 - 1
+"""The largest integer that the API accepts."""
 THINKING_LEVELS = ("minimal", "low", "medium", "high", "xhigh")
 
 
 class _Limits(BaseModel):
-    """Valid ranges of the numbers in `generate_content_config`. ADK's own schema reports values of a wrong type."""
+    """Valid ranges of the numbers in `generate_content_config`. ADK's own schema accepts `'5'` and `yes` as numbers."""
+
+    model_config = ConfigDict(strict=True, allow_inf_nan=False)
 
     temperature: float | None = Field(None, ge=0, le=2)
     top_p: float | None = Field(None, ge=0, le=1)
-    top_k: float | None = Field(None, ge=1)
-    max_output_tokens: int | None = Field(None, ge=1)
+    top_k: float | None = Field(None, ge=1, le=MAX_INT)
+    max_output_tokens: int | None = Field(None, ge=1, le=MAX_INT)
+    seed: int | None = Field(None, ge=-MAX_INT - 1, le=MAX_INT)
 
 
 def validate(data: dict[str, Any]) -> Iterator[Finding]:
     """Yields the findings of one file, given as data from YAML."""
     yield from _settings(_mapping(data.get("generate_content_config")))
+    yield from _allowed_functions(data)
+    yield from _repeated_tools(data)
+    yield from _unfilled({key: value for key, value in data.items() if key not in PROSE})
     yield from _server_tools(data.get("server_tools"), "server_tools")
     yield from _server_tools(data.get("research_tools"), "research_tools")
     tools, research_tools = list(_tool_types(data)), _types(data.get("research_tools"))
@@ -55,7 +72,8 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
     ):
         if isinstance(name := data.get(key), str) and name:
             schema = key == "model" and "output_schema" in data
-            for misfit in capability_errors(name.rpartition(":")[2], kind, used, schema=schema, outputs=_outputs(data)):
+            bare = name.rpartition(":")[2] if key == "model" else name.removeprefix("interactions:")
+            for misfit in capability_errors(bare, kind, used, schema=schema, outputs=_outputs(data)):
                 yield (key,), misfit
 
 
@@ -66,10 +84,20 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
         yield (here, key), f"`{key}` is not part of the Interactions API, which has {', '.join(sorted(SUPPORTED_KEYS))}"
     numbers = {key: settings.get(key) for key in _Limits.model_fields}
     try:
-        _Limits.model_validate({key: value for key, value in numbers.items() if isinstance(value, int | float)})
+        _Limits.model_validate(numbers)
     except ValidationError as error:
         for entry in error.errors():
-            yield (here, *entry["loc"]), f"`{entry['loc'][0]}`: {entry['msg'].lower()}, not {entry['input']!r}"
+            yield (here, *entry["loc"]), f"`{entry['loc'][0]}`: {entry['msg']}, not {entry['input']!r:.60}"
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")  # the SDK only warns about words that are reported here
+            known = types.GenerateContentConfig.model_validate(settings)
+    except ValidationError:  # the agent's schema reports it
+        pass
+    except AttributeError:  # the SDK's enums cannot take `off`, which YAML reads as false
+        yield from ((((here, *location)), text) for location, text in _unquoted_words(settings))
+    else:
+        yield from ((((here, *location)), text) for location, text in _unknown_words(known))
     thinking = _mapping(settings.get("thinking_config")).get("thinking_level")
     if isinstance(thinking, str) and thinking.lower() not in THINKING_LEVELS:
         near = did_you_mean(thinking.lower(), THINKING_LEVELS)
@@ -80,6 +108,69 @@ def _settings(settings: dict[str, Any]) -> Iterator[Finding]:
             yield (here, "labels", key), f"`{key}: {value}`: labels have at most 63 of a-z, 0-9, _ and -"
     if "thinking_budget" in _mapping(settings.get("thinking_config")):
         yield (here, "thinking_config", "thinking_budget"), "the Interactions API has `thinking_level` instead"
+
+
+def _unquoted_words(value: Any, location: Location = ()) -> Iterator[Finding]:
+    """Yields a finding for each value that has to be a word, and that YAML reads as something else."""
+    for key, each in value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ():
+        if key in WORD_KEYS and not isinstance(each, str | dict | list | None):
+            yield (*location, key), f"`{key}`: YAML reads this word as {each!r}: put it in quotes"
+        yield from _unquoted_words(each, (*location, key))
+
+
+def _unknown_words(value: Any, location: Location = ()) -> Iterator[Finding]:
+    """Yields a finding for each word that the SDK's enum does not have; it makes a member of every word."""
+    if isinstance(value, BaseModel):
+        for key in value.model_fields_set - {"thinking_level"}:  # `THINKING_LEVELS` has more levels than the SDK
+            yield from _unknown_words(getattr(value, key), (*location, key))
+    elif isinstance(value, list):
+        for i, each in enumerate(value):
+            yield from _unknown_words(each, (*location, i))
+    elif isinstance(value, Enum) and value.name not in type(value).__members__:
+        words = [word for word in type(value).__members__ if not word.endswith("UNSPECIFIED")]
+        words += [DEFERRED_TIER] if location == ("service_tier",) else []
+        if value.value not in words:
+            near = did_you_mean(str(value.value), words, fold=True)
+            yield location, f"`{location[-1]}`: no `{value.value}`{near}; known are {', '.join(words)}"
+
+
+def _repeated_tools(data: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each entry of `tools` that stands there twice, or in `server_tools` too."""
+    seen = set[str]()
+    for i, entry in enumerate(entries(data.get("tools"))):
+        if isinstance(name := entry.get("name"), str):
+            if name in seen:
+                yield ("tools", i), f"`{name}` stands here twice"
+            seen.add(name)
+    for i, entry in enumerate(entries(data.get("server_tools"))):
+        if (kind := str(entry.get("type"))) in seen:
+            yield ("server_tools", i), f"`{kind}` stands in `tools` too: take one of the two out"
+
+
+def _unfilled(value: Any, location: Location = ()) -> Iterator[Finding]:
+    """Yields a finding for each `$NAME` that would be sent as it is."""
+    if isinstance(value, dict | list):
+        for key, each in value.items() if isinstance(value, dict) else enumerate(value):
+            yield from _unfilled(each, (*location, key))
+    elif isinstance(value, str):
+        in_headers = "headers" in location
+        if found := _DOLLAR.search(VARIABLE.sub("", value) if in_headers else value):
+            way = "write `${NAME}`" if in_headers else "write the value itself (only `headers` take `${NAME}`)"
+            yield location, f"`{location[-1]}`: `{found.group()}` is not replaced by a variable's value: {way}"
+
+
+def _allowed_functions(data: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each name in `allowed_function_names` that is no function of the agent."""
+    location = ("generate_content_config", "tool_config", "function_calling_config", "allowed_function_names")
+    names: Any = data
+    for key in location:
+        names = _mapping(names).get(key)
+    tools = [str(entry.get("name", "")) for entry in entries(data.get("tools"))]
+    known = [name.rpartition(".")[2] for name in tools] + (["transfer_to_agent"] if data.get("sub_agents") else [])
+    for i, name in enumerate(names if isinstance(names, list) else ()):
+        if isinstance(name, str) and name not in known:
+            why = did_you_mean(name, known) or f"; it has {', '.join(known) or 'none'}"
+            yield (*location, i), f"`{name}` is not a function of this agent{why}"
 
 
 def _server_tools(tools: Any, key: str) -> Iterator[Finding]:

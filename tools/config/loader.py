@@ -11,22 +11,22 @@ import logging
 import os
 import re
 import types
-import typing
 import warnings
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, get_args
 
 from google.adk.agents import BaseAgent, LlmAgent, config_agent_utils
-from google.adk.models import Gemini, LLMRegistry
+from google.adk.models import BaseLlm, Gemini, LLMRegistry
+from google.adk.tools.base_tool import BaseTool
+from google.adk.tools.base_toolset import BaseToolset
 from pydantic import BaseModel, ValidationError
 
 from tools.adk.generation_config import SUPPORTED_KEYS
 from tools.adk.model import InteractionsLlm
 from tools.config.api_checks import object_named, validate
 from tools.config.templates import placeholders
-from tools.interactions.model_catalog import capabilities_of, known_names
-from tools.redaction import redact
+from tools.interactions.model_catalog import ToolType, capabilities_of, known_names
 from tools.yaml_files import (
     ConfigError,
     Finding,
@@ -34,6 +34,8 @@ from tools.yaml_files import (
     config_files,
     did_you_mean,
     entries,
+    explain,
+    is_file,
     read_mapping,
     read_yaml,
 )
@@ -53,21 +55,40 @@ def load_agent(path: Path) -> BaseAgent:
     Raises:
         ConfigError: one of the files is wrong.
     """
-    files = [file for file in config_files(path) if file == path or file.is_file()]
+    if not is_file(path):
+        raise ConfigError(f"{path}: there is no such file: DESK_CONFIG names the root agent's YAML file")
+    files = [file for file in config_files(path) if file == path or (is_file(file) and _is_below(path.parent, file))]
     problems = [problem for file in files for problem in check(file, root=file == path)]
-    problems += [*_repeated_names(files), *_circles(path, ())]
+    problems += [*_repeated_names(files), *_repeated_files(files), *_circles(path, ())]
     if problems:
         raise ConfigError("\n".join(problems))
-    for name in unknown_models(files):
-        log.warning(unknown_model(name))
+    for warning in unknown_models(files):
+        log.warning(warning)
     with warnings.catch_warnings():  # ADK 2.13 warns on each load that the config classes are deprecated
         warnings.simplefilter("ignore", DeprecationWarning)
+        warnings.filterwarnings("ignore", "deferred is not a valid ServiceTier", UserWarning)
         try:
             agent = config_agent_utils.from_config(str(path))
         except Exception as error:  # an error that only ADK finds, or that an imported module raises
-            raise ConfigError(f"{path}: {' '.join(str(error).split())}") from error
+            raise ConfigError(_adk_error(files, error)) from error
     assert isinstance(agent, BaseAgent)
     return agent
+
+
+def _adk_error(files: Sequence[Path], error: Exception) -> str:
+    """Describes an error of ADK's own loader, with the file that has the mistake, and the line if the error has one."""
+    file = files[0]
+    for file in reversed(files):  # sub-agents first: ADK does not say whose file is wrong
+        try:
+            config_agent_utils.from_config(str(file))
+        except Exception as own:
+            error = own
+            break
+    if not isinstance(error, ValidationError):
+        return f"{file}: {' '.join(str(error).split())}"
+    first = error.errors()[0]
+    key = f"`{first['loc'][0]}`: " if first["loc"] else ""
+    return f"{file}:{read_yaml(file).line(first['loc'])}: {key}{explain(first)}"
 
 
 def check(path: Path, *, root: bool = True) -> Iterator[str]:
@@ -97,6 +118,19 @@ def _repeated_names(files: Sequence[Path]) -> Iterator[str]:
             yield f"{file}:{line}: `{name}` is also the name of the agent in {seen[name].name}: choose another"
 
 
+def _repeated_files(files: Sequence[Path]) -> Iterator[str]:
+    """Yields a finding for each sub-agent's file that is named before: an agent has one place in the tree."""
+    seen: dict[Path, str] = {}
+    for file in files:
+        for i, entry in enumerate(entries((read_mapping(file) or {}).get("sub_agents"))):
+            if isinstance(name := entry.get("config_path"), str):
+                line = read_yaml(file).line(("sub_agents", i, "config_path"))
+                place = f"{file.name}:{line}"
+                before = seen.setdefault(Path(os.path.normpath(file.parent / name)), place)
+                if before != place:
+                    yield f"{file}:{line}: `{name}` is a sub-agent already, in {before}: take one of the two out"
+
+
 def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
     """Yields a finding for each agent that is its own sub-agent, directly or below other sub-agents."""
     for i, entry in enumerate(entries((read_mapping(path) or {}).get("sub_agents"))):
@@ -109,17 +143,17 @@ def _circles(path: Path, above: tuple[Path, ...]) -> Iterator[str]:
                 yield from _circles(named, (*above, path))
 
 
-def unknown_model(name: str) -> str:
-    """Returns the warning about a model or an agent of the API that is not in `models.yaml`."""
-    near = did_you_mean(name, [*known_names("model"), *known_names("agent")])
-    return f"`{name}` is not in models.yaml, so its tools and settings are not checked{near}"
-
-
 def unknown_models(files: Sequence[Path]) -> list[str]:
-    """Returns the models and agents of the API that these files name and `models.yaml` does not."""
-    found = [data.get(key) for file in files if (data := read_mapping(file)) for key in MODEL_KEYS]
-    names = dict.fromkeys(name.rpartition(":")[2] for name in found if isinstance(name, str) and name)
-    return [name for name in names if capabilities_of(name) is None]
+    """Returns a warning for each model or agent of the API that these files name and `models.yaml` does not."""
+    known, found = [*known_names("model"), *known_names("agent")], dict[str, str]()
+    for file in files:
+        for key in MODEL_KEYS:
+            given = (read_mapping(file) or {}).get(key)
+            name = given.rpartition(":")[2] if isinstance(given, str) else ""
+            if name and name not in found and capabilities_of(name) is None:
+                why = "is not in models.yaml, so its tools and settings are not checked"
+                found[name] = f"{file}:{read_yaml(file).line((key,))}: `{name}` {why}{did_you_mean(name, known)}"
+    return list(found.values())
 
 
 def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Finding]:
@@ -127,36 +161,37 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
     try:
         agent_class = config_agent_utils._resolve_agent_class(given)
     except (ValueError, TypeError):
-        yield ("agent_class",), _no_such(given, "agent class")
+        is_other = object_named(given) is not None
+        yield ("agent_class",), f"`{given}` is not an agent class" if is_other else _no_such(given, "agent class")
         return
-    schema: type[BaseModel] = agent_class.config_type
+    schema = getattr(agent_class, "config_type", None)
+    if schema is None or not issubclass(agent_class, BaseAgent):
+        yield ("agent_class",), f"`{given}` is not an agent: name an agent class, such as `tools.adk.llm_agent.Agent`"
+        return
+    reported = set[Location]()
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")  # deprecations, and the SDK's warnings about values that are reported below
             schema.model_validate(data)
+    except AttributeError:  # the SDK's enums cannot take `off`, which YAML reads as false: `validate` reports it
+        pass
     except ValidationError as error:
         for entry in error.errors(include_url=False):
-            location = entry["loc"]
-            if entry["type"] == "extra_forbidden":
-                yield location, _unknown_key(str(location[-1]), _keys_at(schema, location[:-1]))
-            elif location[:1] == ("server_tools",) and len(location) == 2 and isinstance(entry["input"], str):
-                yield location, f"write a tool as a mapping: `- type: {entry['input']}`"
-            elif entry["type"] == "union_tag_invalid":
-                kinds = re.findall(r"'(\w+)'", str(entry["ctx"]["expected_tags"]))
-                tag = str(entry["ctx"]["tag"])
-                yield (*location, "type"), f"no type `{tag}`{did_you_mean(tag, kinds)}; known are {', '.join(kinds)}"
-            elif entry["type"] == "missing":
-                yield location[:-1], f"`{location[-1]}` is missing"
-            else:
-                # A mapping may hold secrets, and so may an address.
-                shown = "" if isinstance(entry["input"], dict) else f", not {redact(repr(entry['input']))[:200]}"
-                yield location, f"`{location[-1] if location else ''}`: {entry['msg']}{shown}"
+            if entry["loc"][:1] != ("static_instruction",):
+                reported.add(entry["loc"])
+                yield _schema_finding(schema, entry)
+            elif ("static_instruction",) not in reported:  # pydantic lists each form that it could have
+                reported.add(("static_instruction",))
+                yield ("static_instruction",), "`static_instruction` has to be a text"
     name = data.get("name")
     if isinstance(name, str) and not name.isidentifier():
         better = re.sub(r"\W+", "_", name)
+        better = f"agent_{better}" if better[:1].isdigit() else better
         yield ("name",), f"`{name}` cannot be a name: use letters, digits and _, such as `{better}`"
+    elif name == "user":
+        yield ("name",), "`user` is the name of the user's own messages: choose another"
     yield from _references(data)
-    yield from validate(data)
+    yield from (finding for finding in validate(data) if finding[0] not in reported)
     yield from _missing_files(data, folder)
     if not root and issubclass(agent_class, LlmAgent):
         if not str(data.get("description") or "").strip():
@@ -166,12 +201,45 @@ def _findings(data: dict[str, Any], root: bool, folder: Path) -> Iterator[Findin
                 yield (key,), f"`{key}: true` is missing: every turn starts at the root (see tools/adk/chain_plugin.py)"
 
 
+def _schema_finding(schema: type[BaseModel], entry: Mapping[str, Any]) -> Finding:
+    """Words for an entry of `ValidationError.errors()`, with the form that is meant where pydantic names classes."""
+    location, kind = entry["loc"], entry["type"]
+    if kind == "extra_forbidden":
+        inside = location[:-1]
+        known = SUPPORTED_KEYS if inside == ("generate_content_config",) else _keys_at(schema, inside)
+        return location, _unknown_key(str(location[-1]), sorted({*known} - {"args"}))  # `args` is refused
+    if kind == "missing":
+        return location[:-1], f"`{location[-1]}` is missing"
+    if len(location) in (1, 2) and isinstance(entry["input"], str) and (key := _entry_key(location)):
+        return location, f"`{location[0]}`: write an entry as a mapping: `- {key}: {entry['input']}`"
+    if location in (("output_schema",), ("input_schema",), ("model_code",)):
+        return location, f"`{location[0]}`: write `{location[0]}: {{name: package.module.NAME}}`"
+    if kind == "union_tag_not_found":
+        return location, f"`type` is missing; known are {', '.join(get_args(ToolType)[1:])}"
+    if kind == "union_tag_invalid":
+        kinds = re.findall(r"'(\w+)'", str(entry["ctx"]["expected_tags"]))
+        tag = str(entry["ctx"]["tag"])
+        return (*location, "type"), f"no type `{tag}`{did_you_mean(tag, kinds)}; known are {', '.join(kinds)}"
+    keys = [step for step in location if isinstance(step, str)]
+    return location, f"`{keys[-1] if keys else ''}`: {explain(entry)}"
+
+
 def _missing_files(data: dict[str, Any], folder: Path) -> Iterator[Finding]:
     for i, entry in enumerate(entries(data.get("sub_agents"))):
         name = entry.get("config_path")
-        if isinstance(name, str) and not (folder / name).is_file():
+        if not isinstance(name, str):
+            if isinstance(entry.get("code"), str) and (wrong := _unusable("code", entry["code"])):
+                yield ("sub_agents", i, "code"), wrong
+        elif not _is_below(folder, folder / name.replace("\0", "")):
+            yield ("sub_agents", i, "config_path"), f"`{name}` is outside of {folder}: move the file into that folder"
+        elif not is_file(folder / name):
             near = did_you_mean(name, [file.name for file in folder.glob("*.yaml")])
             yield ("sub_agents", i, "config_path"), f"no file `{name}`{near}"
+
+
+def _is_below(folder: Path, file: Path) -> bool:
+    """Whether a file is in a folder or below it, which ADK requires."""
+    return Path(os.path.realpath(file)).is_relative_to(os.path.realpath(folder))
 
 
 def _references(data: dict[str, Any]) -> Iterator[Finding]:
@@ -200,9 +268,43 @@ def _reference(entry: dict[str, Any], location: Location, home: str = "") -> Ite
         yield (*location, "args"), "`args` is refused by `adk web`: name a ready object of a module instead"
     if not isinstance(name, str):
         return
-    full = name if "." in name or not home else f"{home}.{name}"
-    if object_named(full) is None:
-        yield (*location, "name"), _no_such(full, "object")
+    if wrong := _unusable(str(location[0]), name if "." in name or not home else f"{home}.{name}"):
+        yield (*location, "name"), wrong
+
+
+def _unusable(key: str, name: str) -> str:
+    """Says why the Python object of a name cannot stand at a key; empty if it can."""
+    try:
+        config_agent_utils._validate_module_reference(name)
+    except ValueError:
+        return f"`{name}`: ADK refuses objects of Python's library and of `yaml`: name one of your own package"
+    found = object_named(name)
+    if found is None:
+        return _no_such(name, "object")
+    if key in ("output_schema", "input_schema"):
+        return "" if _is_class(found, BaseModel) else f"`{name}` is not a pydantic class"
+    if key == "code":
+        return "" if isinstance(found, BaseAgent) else f"`{name}` is not an agent"
+    if key == "model_code":
+        return "" if isinstance(found, BaseLlm) else f"`{name}` is not a model of ADK"
+    if key == "tools" and (isinstance(found, BaseTool | BaseToolset) or _is_class(found, BaseTool, BaseToolset)):
+        return ""
+    if not callable(found) or isinstance(found, type):
+        what = "class" if isinstance(found, type) else type(found).__name__
+        return f"`{name}` is a {what}: name a function{' or a tool' if key == 'tools' else ''}"
+    return ""
+
+
+def _is_class(value: Any, *bases: type) -> bool:
+    return isinstance(value, type) and issubclass(value, bases)
+
+
+def _entry_key(location: Location) -> str:
+    """The key that an entry of a list begins with; empty if the value is no such list."""
+    key = str(location[0])
+    if key in ("server_tools", "research_tools"):
+        return "type"
+    return "config_path" if key == "sub_agents" else "name" if key == "tools" or key.endswith("_callbacks") else ""
 
 
 def _no_such(name: str, what: str) -> str:
@@ -242,7 +344,7 @@ def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
             if issubclass(annotation, BaseModel):
                 yield annotation
         else:
-            for inner in typing.get_args(annotation):
+            for inner in get_args(annotation):
                 yield from inside(inner)
 
     return list(inside(model.model_fields[field].annotation))
@@ -250,4 +352,4 @@ def _models_in(model: type[BaseModel], field: str) -> list[type[BaseModel]]:
 
 def _is_tagged(model: type[BaseModel], tag: str) -> bool:
     """Whether the model is the member of a union with `type: <tag>`."""
-    return "type" in model.model_fields and tag in typing.get_args(model.model_fields["type"].annotation)
+    return "type" in model.model_fields and tag in get_args(model.model_fields["type"].annotation)

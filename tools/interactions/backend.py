@@ -33,6 +33,7 @@ DEPLOYED_VARIABLES = ("K_SERVICE", "K_REVISION", "GOOGLE_CLOUD_AGENT_ENGINE_ID")
 EMULATOR_KEY = "no-key"
 GEOCODING_URL = "https://geocoding-api.open-meteo.com/v1/search"
 FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
+_ON, _OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
 _VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
 """Matches an API version at the end of an address."""
 
@@ -117,9 +118,17 @@ def checked_url(variable: str, text: str) -> str:
 
 
 def _enterprise(env: Mapping[str, str]) -> bool:
-    """Whether Vertex AI is on. The newer variable overrides the deprecated one, as in google-genai 2.34."""
-    value = env.get("GOOGLE_GENAI_USE_ENTERPRISE") or env.get("GOOGLE_GENAI_USE_VERTEXAI") or ""
-    return value.lower() in ("1", "true")
+    """Whether Vertex AI is on. The newer variable overrides the deprecated one, as in google-genai 2.34.
+
+    Raises:
+        BackendError: the value is not one of the usual words.
+    """
+    for name in ("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI"):
+        if value := env.get(name, "").strip().lower():
+            if value not in (*_ON, *_OFF):
+                raise BackendError(f"{name}={env[name]!r:.40} is neither yes nor no: write 1 for Vertex AI, else 0")
+            return value in _ON
+    return False
 
 
 def is_loopback(url: str) -> bool:

@@ -14,7 +14,7 @@ from pydantic import BaseModel, ConfigDict, TypeAdapter, ValidationError
 
 from tools.interactions.media_types import media_type
 from tools.settings import ROOT, load_settings
-from tools.yaml_files import ConfigError, did_you_mean, read_yaml
+from tools.yaml_files import ConfigError, did_you_mean, explain, read_yaml
 
 Medium = Literal["text", "image", "audio", "video", "document"]
 ToolType = Literal[
@@ -37,6 +37,8 @@ class ModelCapabilities(BaseModel):
     tools: frozenset[ToolType]
     tools_together: bool = True
     """Whether server-side tools can be combined with functions and with structured output."""
+    research: bool = True
+    """Whether a researcher can use it, if it is an agent."""
 
 
 def capabilities_of(name: str) -> ModelCapabilities | None:
@@ -90,6 +92,11 @@ def capability_errors(
         )
         yield f"`{name}` is {_a(capabilities.kind)}, not {_a(kind)}" + (f": {where}" if where else "")
         return
+    if kind == "agent" and not capabilities.research:
+        others = ", ".join(
+            f"`{each}`" for entry in _table() if entry.kind == kind and entry.research for each in entry.names
+        )
+        yield f"`{name}` is not for a researcher: use {others}"
     for tool in dict.fromkeys(tools):
         if tool not in capabilities.tools:
             yield f"`{name}` takes no {_words(tool)}; it takes {_listed(capabilities.tools)}"
@@ -129,13 +136,19 @@ def _table() -> tuple[ModelCapabilities, ...]:
 def _read(file: Path) -> tuple[ModelCapabilities, ...]:
     document = read_yaml(file)
     try:
-        return TypeAdapter(tuple[ModelCapabilities, ...]).validate_python(document.data)
+        table = TypeAdapter(tuple[ModelCapabilities, ...]).validate_python(document.data)
     except ValidationError as error:
         first = error.errors()[0]
-        entry, *key = first["loc"] or ("file",)
-        place = f"entry {entry + 1} {'.'.join(map(str, key))}".strip() if isinstance(entry, int) else "the file"
-        said = f"{place}: {first['msg']}, not {first['input']!r:.60}"
-        raise ConfigError(f"{file}:{document.line(first['loc'])}: {said}") from None
+        number, *key = first["loc"] or ("file",)
+        place = f"entry {number + 1} {'.'.join(map(str, key))}".strip() if isinstance(number, int) else "the file"
+        raise ConfigError(f"{file}:{document.line(first['loc'])}: {place}: {explain(first)}") from None
+    seen = set[str]()
+    for i, entry in enumerate(table):
+        for j, name in enumerate(entry.names):
+            if name in seen:
+                raise ConfigError(f"{file}:{document.line((i, 'names', j))}: `{name}` stands here twice")
+            seen.add(name)
+    return table
 
 
 def _a(kind: str) -> str:

@@ -8,7 +8,8 @@ from typing import Annotated, Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
 
-_VARIABLE = re.compile(r"\$\{(\w+)\}")
+VARIABLE = re.compile(r"\$\{(\w+)\}")
+"""Matches the name of an environment variable in the value of a header."""
 
 
 class _Tool(BaseModel):
@@ -82,7 +83,7 @@ class McpServer(_Tool):
         """Returns the tool in wire format."""
         sent = super().wire(env)
         if self.headers:
-            sent["headers"] = {k: _VARIABLE.sub(lambda m: env[m[1]], value) for k, value in self.headers.items()}
+            sent["headers"] = {k: VARIABLE.sub(lambda m: env[m[1]], value) for k, value in self.headers.items()}
         if self.allowed_tools:
             sent["allowed_tools"] = [{"tools": self.allowed_tools}]
         return sent
@@ -90,7 +91,7 @@ class McpServer(_Tool):
     def variables(self) -> Iterator[str]:
         """Yields the names of the environment variables that the tool needs."""
         for value in self.headers.values():
-            yield from _VARIABLE.findall(value)
+            yield from VARIABLE.findall(value)
 
 
 class ComputerUse(_Tool):

@@ -2,14 +2,26 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import AsyncGenerator
+from typing import ClassVar
 
 from google.adk.agents import InvocationContext, LlmAgent
+from google.adk.agents.common_configs import CodeConfig
+from google.adk.agents.llm_agent_config import LlmAgentConfig
 from google.adk.events import Event
 from google.genai import types
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from tools.moderation.verdict import Verdict, schema_error, sentence
+
+with warnings.catch_warnings():  # ADK 2.13 validates the keys with a deprecated class
+    warnings.simplefilter("ignore", DeprecationWarning)
+
+    class ModeratorConfig(LlmAgentConfig):
+        """The keys of a moderator's YAML file: those of ADK's LLM agents, of which it needs `output_schema`."""
+
+        output_schema: CodeConfig
 
 
 class Moderator(LlmAgent):
@@ -18,6 +30,8 @@ class Moderator(LlmAgent):
     The Markdown of `adk web` would mangle raw JSON. A missing or invalid answer is reported as not moderated, which
     must never be read as safe.
     """
+
+    config_type: ClassVar[type[BaseModel]] = ModeratorConfig  # type: ignore[assignment]
 
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         async for event in super()._run_async_impl(ctx):

@@ -8,8 +8,9 @@ from typing import Annotated, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
+from tools.interactions.model_catalog import capabilities_of, capability_errors
 from tools.moderation.verdict import Verdict
-from tools.yaml_files import ConfigError, config_files, did_you_mean, read_mapping, read_yaml
+from tools.yaml_files import ConfigError, config_files, did_you_mean, explain, read_mapping, read_yaml
 
 log = logging.getLogger(__name__)
 
@@ -77,11 +78,24 @@ def load_policy(root: Path) -> Policy:
         log.warning("%s: please rename this file to moderation_policy.yaml; the next release reads only that", path)
     document = read_yaml(path)
     try:
-        return Policy.model_validate({} if document.data is None else document.data)
+        policy = Policy.model_validate({} if document.data is None else document.data)
     except ValidationError as error:
         lines = [document.line(each["loc"]) for each in error.errors()]
         found = [f"{path}:{line}: {_finding(error, i)}" for i, line in enumerate(lines)]
         raise ConfigError("\n".join(found)) from None
+    if misfits := list(capability_errors(policy.model, "model", [], schema=True)):
+        raise ConfigError("\n".join(f"{path}:{document.line(('model',))}: {misfit}" for misfit in misfits))
+    return policy
+
+
+def policy_warnings(root: Path) -> list[str]:
+    """Returns warnings about the policy beside the root agent's file: it judges nothing, or its model is not known."""
+    policy, path, found = load_policy(root), root.with_name("moderation_policy.yaml"), list[str]()
+    if policy.enabled and not policy.screen:
+        found.append(f"{path}: `enabled: true` and `screen: []`: nothing is judged; list user_messages, reports")
+    if capabilities_of(policy.model) is None:
+        found.append(f"{path}: `model`: `{policy.model}` is not in models.yaml, so it is not checked")
+    return found
 
 
 def load_instruction(root: Path) -> str:
@@ -101,7 +115,7 @@ def _finding(error: ValidationError, index: int) -> str:
     entry = error.errors(include_url=False)[index]
     key = ".".join(map(str, entry["loc"])) or "the file"
     if entry["type"] != "extra_forbidden":
-        return f"`{key}`: {entry['msg']}, not {entry['input']!r}"
+        return f"`{key}`: {explain(entry)}"
     known = [name for model in (Policy, Categories, Rule) for name in model.model_fields]
     hint = did_you_mean(str(entry["loc"][-1]), known) or f"; known keys: {', '.join(known)}"
     return f"unknown key `{key}`{hint}"

@@ -4,37 +4,42 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from pathlib import Path
-from typing import Any, Literal
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, Field, ValidationError
+from pydantic import AfterValidator, BaseModel, Field, ValidationError
 
 from tools.errors import DeskError
 from tools.interactions.server_tools import ServerTool
 from tools.research.job import Order
 from tools.research.quotas import Quotas
-from tools.yaml_files import ConfigError, config_files, read_mapping
+from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
 
 
 class StorageForbidden(DeskError):
     """`store: false` forbids research, because the server has to keep the interactions of a run."""
 
 
+_BARE = AfterValidator(lambda name: name.removeprefix("interactions:"))
+ModelName = Annotated[str, Field(min_length=1), _BARE]
+"""The name of a model or an agent in the API. The prefix that `model` has is allowed."""
+
+
 class ResearchSettings(BaseModel):
     """The agents, models, limits and tools of research runs."""
 
-    agent: str
+    agent: ModelName
     """Name of the Deep Research agent."""
-    max_agent: str = ""
+    max_agent: Annotated[str, _BARE] = ""
     """Name of the more expensive agent, used if the user asks for it and agrees; empty: there is none."""
-    follow_up_model: str
+    follow_up_model: ModelName
     """Name of the model that answers questions about a finished report."""
     plan_first: bool = False
     """Whether each run needs an approved plan first."""
-    ask_above_usd: float = Field(default=0.0, ge=0)
+    ask_above_usd: float = Field(default=0.0, ge=0, strict=True, allow_inf_nan=False)
     """A run whose highest price is above this many USD is asked about first. With 0, each run is."""
     thinking_summaries: Literal["auto", "none"] = "auto"
     visualization: Literal["auto", "off"] = "auto"
-    attach_seconds: float = Field(default=240.0, gt=0)
+    attach_seconds: float = Field(default=240.0, gt=0, strict=True, allow_inf_nan=False)
     """A turn watches a run for at most this many seconds. Then the turn ends, and the run continues."""
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
@@ -90,7 +95,7 @@ def load_research_settings(root: Path) -> ResearchSettings:
         root: the root agent's YAML file.
 
     Raises:
-        ConfigError: there is no researcher, or its file is not valid (`desk check` says where).
+        ConfigError: there is no researcher, or its file is not valid.
     """
     for path in config_files(root):
         data = read_mapping(path) or {}
@@ -98,5 +103,7 @@ def load_research_settings(root: Path) -> ResearchSettings:
             try:
                 return ResearchSettings.model_validate(data)
             except ValidationError as error:
-                raise ConfigError(f"{path}: {error.error_count()} mistakes; `desk check` says where") from None
+                document = read_yaml(path)
+                found = [(e["loc"], f"`{'.'.join(map(str, e['loc']))}`: {explain(e)}") for e in error.errors()]
+                raise ConfigError("\n".join(f"{path}:{document.line(loc)}: {text}" for loc, text in found)) from None
     raise ConfigError(f"{root}: no researcher among its agents")

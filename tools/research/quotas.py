@@ -21,7 +21,7 @@ Check = Callable[[Used], None]
 class Quotas(BaseModel):
     """Limits for one user."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, strict=True, allow_inf_nan=False)
 
     at_once: int = Field(default=3, gt=0)
     per_day: int = Field(default=20, gt=0)

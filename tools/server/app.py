@@ -182,6 +182,9 @@ def build_authenticator(server: ServerSettings, host: str) -> Authenticator | No
         if not server.oidc_audience:
             raise SettingsError("DESK_OIDC_AUDIENCE is missing: the client id that tokens are for")
         return oidc(server.oidc_issuer, server.oidc_audience, server.emails)
+    if server.oidc_audience or server.emails:
+        name = "DESK_OIDC_AUDIENCE" if server.oidc_audience else "DESK_ALLOWED_EMAILS"
+        raise SettingsError(f"{name} has no effect without DESK_OIDC_ISSUER: set the issuer of the ID tokens too")
     if not is_loopback(f"http://{f'[{host}]' if ':' in host else host}"):
         raise SettingsError(
             f"{host} can be reached by others, and there is no authentication: set DESK_OIDC_ISSUER and"

@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import PositiveFloat, PositiveInt
+from pydantic import PositiveFloat, PositiveInt, field_validator
 from sqlalchemy.engine import URL
 
 from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
@@ -55,6 +55,13 @@ class ServerSettings(EnvironmentSettings):
     """Maximum number of turns of one user in a minute, per replica."""
     pool_size: PositiveInt = 5
     """Database connections for conversations that a replica keeps open; under load it opens up to twice as many."""
+
+    @field_validator("public_url")
+    @classmethod
+    def _is_web_address(cls, url: str) -> str:
+        if url and not re.match(r"https?://[^/]", url):
+            raise ValueError("not a web address: write https://HOST")
+        return url
 
     @property
     def emails(self) -> tuple[str, ...]:

@@ -46,6 +46,8 @@ class WebhookReceiver:
     def __post_init__(self) -> None:
         for number, secret in enumerate(self.secrets, 1):
             try:
+                if not secret.startswith("whsec_"):
+                    raise ValueError("no prefix")
                 Webhook(secret)
             except (EmptyWebhookSecretError, ValueError):
                 raise SettingsError(

@@ -1,0 +1,59 @@
+"""Mistakes in `.env` and misspelt variables are named, and never a traceback."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from typer.testing import CliRunner
+
+from tools.cli.app import app
+from tools.cli.env_file import env_warnings
+
+
+@pytest.fixture
+def env_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    monkeypatch.delenv("ADK_DISABLE_LOAD_DOTENV")
+    monkeypatch.chdir(tmp_path)
+    return tmp_path / ".env"
+
+
+@pytest.mark.parametrize("raw", ["DESK_BACKEND=auto".encode("utf-16"), b"A=\xff\xfe\x00", b"DESK_CORPUS=a\0b\n"])
+def test_an_env_file_that_is_no_text_is_an_error_of_one_line(env_file: Path, raw: bytes) -> None:
+    env_file.write_bytes(raw)
+    result = CliRunner().invoke(app, ["jobs"])
+    assert result.exit_code == 1
+    assert result.stderr == f"error: {env_file}: not a text in UTF-8: save it in that encoding, one NAME=value a line\n"
+
+
+def test_skipped_lines_of_the_env_file_are_named(env_file: Path) -> None:
+    env_file.write_text("DESK_BACKEND=auto\nGEMINI_API_KEY: key\n# comment\n\n'open\n")
+    found = list(env_warnings())
+    assert [line.partition(": ")[0] for line in found] == [f"{env_file}:2", f"{env_file}:5"]
+
+
+@pytest.mark.parametrize(
+    ("name", "meant"),
+    [
+        ("DESK_BAKEND", "DESK_BACKEND"),
+        ("DESK_OIDC_ISUER", "DESK_OIDC_ISSUER"),
+        ("GEMINI_APIKEY", "GEMINI_API_KEY"),
+        ("GOOGLE_GENAI_USE_ENTERPRIZE", "GOOGLE_GENAI_USE_ENTERPRISE"),
+    ],
+)
+def test_a_misspelt_variable_is_a_warning_with_the_name_that_was_meant(
+    name: str, meant: str, env_file: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    env_file.write_text(f"{name}=x\n")
+    assert list(env_warnings()) == [f"{env_file}: {name} is not a setting of the desk, did you mean `{meant}`?"]
+    env_file.write_text("")
+    monkeypatch.setenv(name, "x")
+    assert list(env_warnings()) == [f"{name} is not a setting of the desk, did you mean `{meant}`?"]
+    assert f"did you mean `{meant}`?" in CliRunner().invoke(app, ["check"]).stderr
+
+
+def test_variables_of_other_programs_are_no_warning(env_file: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    env_file.write_text("POSTGRES_PASSWORD=x\nOTEL_SERVICE_NAME=x\n")
+    monkeypatch.setenv("GOOGLE_ANALYTICS_ID", "x")
+    monkeypatch.setenv("DESK_MAX_BODY", "5")
+    assert list(env_warnings()) == []

@@ -1,0 +1,66 @@
+"""Reads `.env`, and finds what in it and in the environment no setting takes."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Iterator
+from pathlib import Path
+
+from dotenv import find_dotenv, load_dotenv
+from dotenv.parser import parse_stream
+
+from tools.settings import SettingsError
+
+GOOGLE_VARIABLES = (
+    *("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"),
+    *("GOOGLE_GENAI_USE_ENTERPRISE", "GOOGLE_GENAI_USE_VERTEXAI", "GOOGLE_CLOUD_PROJECT", "GOOGLE_CLOUD_LOCATION"),
+    *("GOOGLE_APPLICATION_CREDENTIALS", "GOOGLE_CLOUD_AGENT_ENGINE_ID"),
+)
+"""Google's variables that the desk, or a library that it uses, reads."""
+TEST_VARIABLES = ("DESK_EVAL_DATA", "DESK_EFFECTS", "DESK_STAGED_PYTHON")
+"""Variables of the evaluation and of the tests."""
+
+
+def read_env_file() -> None:
+    """Sets the variables of the nearest `.env`, in this folder or above. Variables that are set already win.
+
+    Raises:
+        SettingsError: the file cannot be read.
+    """
+    path = _env_file()
+    if not path:
+        return
+    try:
+        load_dotenv(path)
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except ValueError:  # not UTF-8, or zero bytes, as in UTF-16
+        raise SettingsError(f"{path}: not a text in UTF-8: save it in that encoding, one NAME=value a line") from None
+
+
+def env_warnings() -> Iterator[str]:
+    """Yields a warning for each line of `.env` that is skipped, and for each variable that looks misspelt."""
+    from tools.server.settings import ServerSettings
+    from tools.settings import Settings, variables
+    from tools.yaml_files import did_you_mean
+
+    path, own = _env_file(), set[str]()
+    if path:
+        with Path(path).open(encoding="utf-8") as file:
+            for each in parse_stream(file):
+                own |= {each.key} if each.key else set()
+                if each.error:
+                    written = each.original.string
+                    blank = written[: len(written) - len(written.lstrip())].count("\n")
+                    yield f"{path}:{each.original.line + blank}: this line is skipped: write NAME=value"
+    known = [*variables(Settings), *variables(ServerSettings), *GOOGLE_VARIABLES, *TEST_VARIABLES]
+    for name in sorted({*own, *os.environ} - {*known}):
+        if name in own or name.startswith(("DESK_", "GEMINI_", "GOOGLE_")):
+            near = did_you_mean(name, known, cutoff=0.8)
+            if near or name.startswith("DESK_"):
+                yield f"{f'{path}: ' if name in own else ''}{name} is not a setting of the desk{near}"
+
+
+def _env_file() -> str:
+    disabled = os.environ.get("ADK_DISABLE_LOAD_DOTENV", "").lower() in ("1", "true")
+    return "" if disabled else find_dotenv(usecwd=True)
