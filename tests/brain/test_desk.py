@@ -79,12 +79,11 @@ def chosen(ask: Ask, message: str, before: list[Step]) -> str:
     return str(step["arguments"].get("agent_name") or step["name"])
 
 
+ANSWERED_BY_THE_ROOT = (("quote", "thanks"), ("running", "go ahead"), ("running", "no"))
 FOLLOWING = [(context, message) for context, message, _, _ in CASES if context != "none"]
 
 
-@pytest.mark.parametrize(
-    ("context", "message"), [one for one in FOLLOWING if one not in (("quote", "thanks"), ("running", "go ahead"))]
-)
+@pytest.mark.parametrize(("context", "message"), [one for one in FOLLOWING if one not in ANSWERED_BY_THE_ROOT])
 def test_a_follow_up_to_a_researcher_answer_goes_to_the_researcher(ask: Ask, context: str, message: str) -> None:
     assert chosen(ask, message, after(context)) == "researcher"
 

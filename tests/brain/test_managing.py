@@ -217,6 +217,32 @@ CASES: list[tuple[str, str, str, str]] = [
     ("done", "job_zz99", "show_research", "job_zz99"),
     ("two", f"what does {CATS} say about dreams?", "ask_report", CATS),
     ("quote", "cancel job_zz99", "cancel_research", "job_zz99"),
+    # a reply or a command counts with what is said around it
+    ("running", "cancel it please, i changed my mind", "cancel_research", CATS),
+    ("running", "no", "says", "is running"),
+    ("running", "Do not start another report", "says", "is running"),
+    ("done", "no, not now", "says", "no new run was started"),
+    ("done", "stop", "says", "Nothing is running"),
+    ("mixed", "yes cancel the dogs one", "cancel_research", DOGS),
+    ("mixed", "yes cancel the context manager one", "says", "which run you mean"),
+    ("done", "please delete the one about tides", "says", "which run you mean"),
+    ("none", "yes cancel the context manager one", "says", "no research run"),
+    ("none", "drop all of the weather stuff", "says", "which run you mean"),
+    ("quote", "👍", "approve", PUMPS),
+    ("quote", "k do it", "approve", PUMPS),
+    ("quote", "perfect, thanks. let's go", "approve", PUMPS),
+    ("quote", "actually no, forget about it. thank you", "cancel_research", PUMPS),
+    ("plan", "I dont like that plan. never mind", "cancel_research", PUMPS),
+    ("deletion", "yes, delete it", "approve", CATS),
+    # a command is no question about the report
+    ("done", "hey im back, how far is it?", "show_research", CATS),
+    ("done", "whats the status of my research", "show_research", CATS),
+    ("done", "delete that report from the list, I don't want the german one anymore", "says", "which run you mean"),
+    ("two", "delete both cats reports", "delete_research", CATS),
+    ("done", "delete that report from the list, I don't need it anymore", "delete_research", CATS),
+    ("done", "Write the same report again", "repeat_research", CATS),
+    ("done", "please order the same thing again", "repeat_research", CATS),
+    ("two", "start the same research again", "repeat_research", DOGS),
 ]
 
 

@@ -32,7 +32,7 @@ _REPLIES: frozenset[ResearchIntent] = frozenset(("yes", "no", "drop_it", "later"
 _COMMANDS: frozenset[ResearchIntent] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))
 _RUN_TOPICS: frozenset[ResearchIntent] = frozenset(
     (
-        *("cost", "time", "start_over", "drop_it", "settings"),
+        *("cost", "time", "start_over", "drop_it", "later", "settings"),
         *("made_of_report", "part_of_report", "about_report", "only_change"),
     )
 )
@@ -46,7 +46,7 @@ _BACK_REFERENCE = re.compile(
 """Words that refer to something shown before."""
 _WEATHER = re.compile(r"\b(?:weather|forecast|rain\w*|snow\w*|umbrella|wetter|météo|temps|tiempo)\b", re.IGNORECASE)
 _RUN = re.compile(
-    r"\b(?:research|report|study|run|job)\w*\b|\b\w*(?:recherche|bericht|studie)\w*\b|\b(?:rapport|étude|informe)s?\b"
+    r"\b(?:research|report|study|run|job|order)\w*\b|\b\w*(?:recherche|bericht|studie)\w*\b|\b(?:rapport|étude|informe)s?\b"
     r"|\binvestigaci(?:ón|ones)\b",
     re.IGNORECASE,
 )
@@ -64,6 +64,8 @@ def decide(parsed: ParsedTurn, functions: frozenset[str], options: Sequence[Cand
     declines = "not_start" in intents and "question" not in intents and len(parsed.message.split()) <= MAX_REFUSAL_WORDS
     named = _RUN.search(parsed.message) or "start" in parsed.message.casefold()
     if declines and named and researcher and not is_for_researcher(parsed, researcher):
+        if _researcher_answers(parsed, researcher):
+            return function_call(ids, researcher.name, researcher.fixed)
         return say(NOTHING_STARTED)
     return None
 
@@ -91,7 +93,7 @@ def is_for_researcher(parsed: ParsedTurn, researcher: Candidate) -> bool:
     intent = intent_of(message)
     if intent in ("judge", "draw") or intent in MEMORY:
         return False
-    if JOB_ID.search(message) or normalized_message(message) in ("list", "liste", "lista"):
+    if JOB_ID.search(message) or "cancel" in intents or normalized_message(message) in ("list", "liste", "lista"):
         return True
     if intents & _REPLIES and _awaits_yes(parsed, researcher):
         return True
@@ -99,7 +101,11 @@ def is_for_researcher(parsed: ParsedTurn, researcher: Candidate) -> bool:
         if intents & (_COMMANDS | _RUN_TOPICS) or ("change" in intents and "question" not in intents):
             return True
         return intent not in SMALL_TALK and bool(_BACK_REFERENCE.search(message)) and not _WEATHER.search(message)
-    if intents & {"status", "cancel"} and intent != "greeting" and _researcher_answers(parsed, researcher):
+    if (
+        intents & {"status", "delete", "list", "cost"}
+        and intent != "greeting"
+        and _researcher_answers(parsed, researcher)
+    ):
         return True
     if "order" in intents or study_score(message) >= 2:
         return False

@@ -27,6 +27,7 @@ from interactions_emulator.brain.rules.research_runs import (
     has_files,
     jobs_in,
     last_steps_by_job,
+    names_subject,
     orders_in,
     referenced_job_id,
 )
@@ -41,7 +42,12 @@ PRICE_ANSWER = (
 )
 NOTHING_STARTED = "All right, nothing was started. Say what to research when you want it."
 ASK_TOPIC = "What do you want to research? Name the topic and what the report should cover."
-NO_RUN_YET = "There is no research run in this conversation yet. Say what to research."
+NO_RUN_YET = (
+    "There is no research run in this conversation yet. Say what to research, or “list” to see all your research runs."
+)
+NO_NEW_RUN = "All right, no new run was started."
+NOTHING_RUNS = "Nothing is running here. Say “list” to see all your research runs."
+NO_SUCH_RUN = "I do not know which run you mean: no run of this conversation fits. Say “list” to see all your runs."
 NOTHING_WAITS = "Nothing waits for your yes at the moment."
 ASK_WHICH = "Do you want to repeat the last run or to research another topic? Say “run it again”, or name the topic."
 ASK_WHAT_TO_DELETE = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
@@ -102,6 +108,10 @@ class _Situation:
             return FunctionCall("cancel_research", about)
         if intents & {"later", "not_start"} and "cost" not in intents:
             return _waiting_text(job)
+        if job.waits_for == "deletion" and "delete" in intents and begins_with_yes(self.message):
+            return FunctionCall("approve", about)
+        if intents & {"cancel", "delete", "again"}:
+            return None
         if "yes" in intents:
             asks_back = "question" in intents and not is_request(self.message)
             # "Yes, start it" does not confirm a deletion.
@@ -133,15 +143,17 @@ class _Situation:
         if "drop_it" in intents and not self.named_id:
             return ASK_WHAT_TO_DELETE
         if "delete" in intents:
-            return self._call_for("delete_research", self.named_id or self._report_id() or newest)
+            return self._call_for("delete_research", self._meant([job for job in self.jobs if job.has_report]))
         if intents & {"cost", "time"} and not ("time" in intents and going and going.is_running):
             return PRICE_ANSWER
         if intents & {"not_start", "later"}:
-            return NOTHING_STARTED
+            return self._declined(going)
         if "again" in intents:
-            return self._call_for("repeat_research", self.named_id or self._report_id() or newest)
+            return self._call_for("repeat_research", self._meant([]))
         if "cancel" in intents:
-            return self._call_for("cancel_research", job_id)
+            if not self.named_id and not going and self.jobs:
+                return NOTHING_RUNS
+            return self._call_for("cancel_research", self._meant([job for job in self.jobs if job == going]))
         if intents & {"status", "time"} or (self.named_id and not terms(JOB_ID.sub("", self.message))):
             return FunctionCall("show_research", {"job_id": job_id} if job_id else {})
         if "show" in intents and not self._is_new_order():
@@ -156,7 +168,27 @@ class _Situation:
             return ASK_WHICH
         if "thanks" in intents:
             return WELCOME
-        return NOTHING_STARTED if "no" in intents else None
+        if "ends" in intents and not intents & _ABOUT_REPORT and not (going and going.is_running):
+            return NO_SUCH_RUN
+        return self._declined(going) if "no" in intents else None
+
+    def _declined(self, going: Job | None) -> str:
+        """The answer to "no" or "not now" if nothing waits for a yes."""
+        if going and going.is_running:
+            return f"{going.label} is running. To end it, say “cancel it”."
+        return NO_NEW_RUN if self.jobs else NOTHING_STARTED
+
+    def _meant(self, preferred: Sequence[Job]) -> str:
+        """Id of the run that a command means; "" if it names a subject that no run has.
+
+        A command that names none means the `preferred` run mentioned last, else the newest run.
+        """
+        if self.named_id or (about := referenced_job_id(self.message, preferred or self.jobs)):
+            return self.named_id or about
+        if names_subject(self.message):
+            return referenced_job_id(self.message, self.jobs)
+        last = max(preferred, key=lambda job: self.last_steps.get(job.id, -1), default=None)
+        return last.id if last else self.jobs[0].id if self.jobs else ""
 
     def _order_with_settings(self, job: Job) -> FunctionCall | None:
         """Order the run again with the new settings; None if its order is unknown.
@@ -237,7 +269,7 @@ class _Situation:
         return referenced_job_id(self.message, done) or (last.id if last else "")
 
     def _call_for(self, name: str, job_id: str) -> FunctionCall | str:
-        return FunctionCall(name, {"job_id": job_id}) if job_id else NO_RUN_YET
+        return FunctionCall(name, {"job_id": job_id}) if job_id else NO_SUCH_RUN if self.jobs else NO_RUN_YET
 
     def _ask_report(self, job_id: str) -> FunctionCall:
         question = " ".join(JOB_ID.sub("the report", self.message).split())

@@ -19,6 +19,15 @@ _ORDINAL = re.compile(
 )
 
 
+_SUBJECT = re.compile(
+    r"\b(?:on|about|über|zu|sur|sobre) (.{1,60})|\bthe ((?:[\w'-]+ ){1,4})(?:one|report|run|research)\b"
+)
+_GENERAL = frozenset(
+    terms("research report run study job list first second third last latest newest oldest same whole")
+)
+"""Stems of words that name no subject."""
+
+
 class Job(NamedTuple):
     """A research run: one line of the table of runs in the system instruction."""
 
@@ -58,9 +67,14 @@ def referenced_job_id(message: str, jobs: Sequence[Job]) -> str:
     if (ordinal := _ORDINAL.search(message.casefold())) and jobs:
         number = next(number for number, group in enumerate(ordinal.groups()) if group)
         return jobs[0 if number == 2 else max(-1 - number, -len(jobs))].id
-    message_terms = set(terms(message))
+    message_terms = set(terms(message)) - _GENERAL
     best = max(jobs, key=lambda job: len(message_terms & set(terms(job.title))), default=None)
     return best.id if best and message_terms & set(terms(best.title)) else ""
+
+
+def names_subject(message: str) -> bool:
+    """Whether a message names the subject of a run: "the one about tides", "the tides one"."""
+    return any(set(terms(" ".join(found))) - _GENERAL for found in _SUBJECT.findall(message.casefold()))
 
 
 def has_files(steps: Sequence[Step]) -> bool:
