@@ -103,7 +103,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "ja, los geht's", "approve", PUMPS),
     ("quote", "no thanks", "cancel_research", PUMPS),
     ("quote", "What will it cost?", "says", "$1 to $3"),
-    ("quote", "I will start over again", "says", "Do you want it started"),
+    ("quote", "I will start over again", "says", "is not started yet"),
     ("plan", "Sounds good, proceed", "approve", PUMPS),
     ("plan", "looks good, go", "approve", PUMPS),
     ("plan", "don't start it", "cancel_research", PUMPS),
@@ -180,15 +180,15 @@ CASES: list[tuple[str, str, str, str]] = [
     ("none", "How much would a deep research about sqlite cost? don't start it", "says", "$1 to $3"),
     ("none", "Write reports about both decimal and fractions modules", "start_research", ""),
     # a question is no yes, and a yes to a start is none to a deletion
-    ("quote", "Sure?", "says", "Do you want it started"),
-    ("quote", "OK?", "says", "Do you want it started"),
-    ("quote", "Start now?", "says", "Do you want it started"),
+    ("quote", "Sure?", "says", "is not started yet"),
+    ("quote", "OK?", "says", "is not started yet"),
+    ("quote", "Start now?", "says", "is not started yet"),
     ("quote", "Could you start it, please?", "approve", PUMPS),
-    ("plan", "alright, all good?", "says", "Do you want it started"),
-    ("deletion", "OK?", "says", "Do you want it deleted"),
-    ("deletion", "start it", "says", "Do you want it deleted"),
-    ("deletion", "go on", "says", "Do you want it deleted"),
-    ("deletion", "run it", "says", "Do you want it deleted"),
+    ("plan", "alright, all good?", "says", "is not started yet"),
+    ("deletion", "OK?", "says", "is not deleted yet"),
+    ("deletion", "start it", "says", "is not deleted yet"),
+    ("deletion", "go on", "says", "is not deleted yet"),
+    ("deletion", "run it", "says", "is not deleted yet"),
     ("deletion", "yes, go ahead", "approve", CATS),
     # what ends a run says so
     ("running", "End with a table please", "says", "still running"),
@@ -200,9 +200,9 @@ CASES: list[tuple[str, str, str, str]] = [
     ("running", "annulla la ricerca", "cancel_research", CATS),
     ("running", "para a pesquisa", "cancel_research", CATS),
     ("running", "取消", "cancel_research", CATS),
-    ("deletion", "开始", "says", "Do you want it deleted"),
-    ("deletion", "leg los", "says", "Do you want it deleted"),
-    ("deletion", "adelante", "says", "Do you want it deleted"),
+    ("deletion", "开始", "says", "is not deleted yet"),
+    ("deletion", "leg los", "says", "is not deleted yet"),
+    ("deletion", "adelante", "says", "is not deleted yet"),
     ("quote", "Please do", "approve", PUMPS),
     ("quote", "No problem, go ahead", "approve", PUMPS),
     ("quote", "do not proceed", "cancel_research", PUMPS),
@@ -232,6 +232,13 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "k do it", "approve", PUMPS),
     ("quote", "perfect, thanks. let's go", "approve", PUMPS),
     ("quote", "actually no, forget about it. thank you", "cancel_research", PUMPS),
+    # only what has the form of a change is one
+    ("quote", "no, only the winter please, and drop the prices", "revise", PUMPS),
+    ("quote", "for beginners please", "revise", PUMPS),
+    ("quote", "what will I get for that money? and can you make it for beginners", "revise", PUMPS),
+    ("quote", "what will I get for that money?", "says", "a report with sources"),
+    ("quote", "this sounds like a lot of text", "says", "did not understand"),
+    ("quote", "that is too much text for me to read", "says", "did not understand"),
     ("plan", "I dont like that plan. never mind", "cancel_research", PUMPS),
     ("deletion", "yes, delete it", "approve", CATS),
     # a command is no question about the report
@@ -395,6 +402,24 @@ def test_asking_for_another_depth_or_a_plan_keeps_the_brief(ask: Ask) -> None:
     for message, changed in (("show me a plan first", {"plan_first": True}), ("use Max instead", {"depth": "max"})):
         name, arguments = decided(ask, [SHOWN, said(message)], "quote", before=ORDERED)
         assert (name, arguments) == ("start_research", {**ORDER, **changed})
+
+
+@pytest.mark.parametrize(
+    ("message", "depth"),
+    [
+        *(("too expensive. use the normal one", "standard"), ("no thats too expensive, normal one", "standard")),
+        *(("ok use max then", "max"), ("the cheaper one please", "standard")),
+    ],
+)
+def test_another_depth_orders_the_same_brief_again(ask: Ask, message: str, depth: str) -> None:
+    again = {**ORDER, "depth": depth}
+    assert decided(ask, [SHOWN, said(message)], "quote", before=ORDERED) == ("start_research", again)
+
+
+def test_a_question_beside_a_change_is_left_out_of_the_brief(ask: Ask) -> None:
+    message = [SHOWN, said("what will I get for that money? and can you make it for beginners")]
+    brief = decided(ask, message, "quote", before=ORDERED)[1]["brief"]
+    assert brief.endswith(". Make it for beginners") and "money" not in brief
 
 
 @pytest.mark.parametrize(

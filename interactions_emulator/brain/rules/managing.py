@@ -19,8 +19,8 @@ from interactions_emulator.brain.rules.research_phrases import (
     ResearchIntent,
     begins_with_yes,
     is_request,
+    requested_change,
     research_intents,
-    without_agreement,
 )
 from interactions_emulator.brain.rules.research_runs import (
     Job,
@@ -51,6 +51,7 @@ NO_SUCH_RUN = "I do not know which run you mean: no run of this conversation fit
 NOTHING_WAITS = "Nothing waits for your yes at the moment."
 ASK_WHICH = "Do you want to repeat the last run or to research another topic? Say “run it again”, or name the topic."
 ASK_WHAT_TO_DELETE = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
+NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say yes, no, or what to change."
 WELCOME = "You are welcome!"
 _ABOUT_REPORT: frozenset[ResearchIntent] = frozenset(("about_report", "made_of_report", "part_of_report"))
 
@@ -104,6 +105,8 @@ class _Situation:
     def _reply(self, job: Job) -> FunctionCall | str | None:
         """Handle a yes, a no or a change for a run that waits for one; None if the message is about something else."""
         intents, about = self.intents, {"job_id": job.id}
+        if self._changes_settings():
+            return self._order_with_settings(job) or _waiting_text(job)
         if intents & {"no", "drop_it"} or (job.waits_for == "deletion" and "keep" in intents):
             return FunctionCall("cancel_research", about)
         if intents & {"later", "not_start"} and "cost" not in intents:
@@ -119,18 +122,13 @@ class _Situation:
             return _waiting_text(job) if asks_back or other else FunctionCall("approve", about)
         if intents & {"thanks", "start_over"}:
             return WELCOME if "thanks" in intents else _waiting_text(job)
-        order = orders_in(self.steps).get(job.id)
-        if self.order.settings and not terms(self.order.brief):
-            return self._order_with_settings(job) or _waiting_text(job)
-        change = without_agreement(self.message)
+        change = requested_change(self.message)
         only = "only_change" in research_intents(change)
-        if job.waits_for == "deletion" or not (only or ("change" in intents and not self._is_new_order())):
-            return None
-        if "question" in intents and not only:
+        if job.waits_for == "deletion" or not change or (not only and self._is_new_order()):
             return None
         if job.waits_for == "plan":
             return FunctionCall("revise", {**about, "wishes": change})
-        old = str((order or {}).get("brief") or job.title).rstrip(" .")
+        old = str(orders_in(self.steps).get(job.id, {}).get("brief") or job.title).rstrip(" .")
         return FunctionCall("revise", {**about, "wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
 
     def _command(self) -> FunctionCall | str | None:
@@ -190,6 +188,11 @@ class _Situation:
         last = max(preferred, key=lambda job: self.last_steps.get(job.id, -1), default=None)
         return last.id if last else self.jobs[0].id if self.jobs else ""
 
+    def _changes_settings(self) -> bool:
+        """Whether the message asks only for another depth, or for a plan."""
+        brief = self.order.brief
+        return bool(self.order.settings) and (not terms(brief) or bool(research_intents(brief) & {"yes", "no"}))
+
     def _order_with_settings(self, job: Job) -> FunctionCall | None:
         """Order the run again with the new settings; None if its order is unknown.
 
@@ -202,7 +205,7 @@ class _Situation:
     def _new_run(self) -> FunctionCall | str | None:
         """Order a new run; None if the message does not ask for one."""
         newest = self._selected(self.jobs)
-        if newest and newest.state == "cancelled" and self.order.settings and not terms(self.order.brief):
+        if newest and newest.state == "cancelled" and self._changes_settings():
             return self._order_with_settings(newest)
         base = self.named_id or self._report_id()
         further = "further" in self.intents and base
@@ -233,7 +236,7 @@ class _Situation:
                 return self._ask_report(report) if report else NO_RUN_YET
             return self._running(newest)
         if waiting and not (report and (asks or about_report)):
-            return _waiting_text(waiting)
+            return _quote_answer(waiting) if asks else f"{NOT_UNDERSTOOD} {_waiting_text(waiting)}"
         return self._ask_report(report) if report else FunctionCall("show_research", {"job_id": newest.id})
 
     def _running(self, job: Job) -> FunctionCall | str:
@@ -277,9 +280,14 @@ class _Situation:
 
 
 def _waiting_text(job: Job) -> str:
+    """What waits. The agent that shows this text adds its question about it."""
+    return f"{job.label} is not {'deleted' if job.waits_for == 'deletion' else 'started'} yet."
+
+
+def _quote_answer(job: Job) -> str:
     if job.waits_for == "deletion":
-        return f"{job.label} is not deleted yet. Do you want it deleted, or kept?"
-    return f"{job.label} is not started yet. Do you want it started, changed or dropped?"
+        return _waiting_text(job)
+    return f"{_waiting_text(job)} You get a report with sources on the brief above. {PRICE_ANSWER}"
 
 
 def _describe_result(result: Step) -> str:

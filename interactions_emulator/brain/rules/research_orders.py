@@ -48,10 +48,11 @@ _PLAN = re.compile(
 _MAX = re.compile(
     r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|in|on|by|run|und|nutze|mit|im|avec|utilise|con|usa)\s+)*(?:the\s)?"
     r"(?:deep\sresearch\smax\b(?:\s(?:agent|mode))?|max(?:imum)?\s(?:research|depth|agent|mode)\b"
-    r"|(?<=\s)max(?=\sinstead|\s*(?:[.,;!?]|$)))(?:\sinstead)?\s?:?"
+    r"|(?<=\s)max(?=\s(?:instead|then|please)|\s*(?:[.,;!?]|$)))(?:\s(?:instead|then))?\s?:?"
 )
 _STANDARD = re.compile(
-    r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|take|run)\s+)*(?:the|a)\s(?:standard|normal|regular|cheaper)"
+    r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|take|run)\s+)*"
+    r"(?:(?:the|a)\s|^|(?<=[,;.!]\s))(?:standard|normal|regular|cheaper)"
     r"\s(?:one|agent|run|version|research)\b(?:\sinstead)?"
 )
 _POLITE_WORDS = re.compile(

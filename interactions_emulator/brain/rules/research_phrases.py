@@ -111,7 +111,7 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     """,
     "again": r"""
     en: ^(?:start|run|do|try|research|order)(?: <it>)?(?: (?:again|anew|once more|over))+$
-    en: ^(?:start|run|do|order|write|make|research)(?: me)? (?:the|that) same(?: \w+)?(?: (?:again|anew|once more|over))*$
+    en: ^(?:start|run|do|order|write|make|research)(?: me)? (?:the|that) same(?: \w+)?(?: again| once more)*$
     en: ^(?:repeat|redo|re ?run|re ?start|retry)(?: .{1,50})?$
     de: ^wiederhol|^starte?\b.{0,40}\b(?:noch ?mal|neu|erneut)$|^(?:<run> )?(?:noch ?mal|neu) (?:starten|machen)$
     fr: ^(?:répète|relance|refais|recommence)[rz]?\b
@@ -203,7 +203,7 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     """,
     "only_change": r"""
     en: ^(?:but|also|add|include|cover|leave|drop|skip|remove|exclude|omit|focus|concentrate|limit|restrict|only)\b
-    en: ^(?:without|no need|more|less|shorter|longer|replace|change|make (?:it|the)|use|instead|in (?:german|english))\b
+    en: ^(?:without|no need|more|less|shorter|longer|replace|change|make (?:it|the)|use|instead|for|in|about) .
     de: ^(?:aber|auch|nur|ohne|statt|lasse?|nimm|füge|ergänze?|streiche?|ändere?|mehr|weniger|kürzer|beschränke)\b
     fr: ^(?:mais|aussi|ajoute[rz]?|sans|seulement|plutôt|enlève|supprime|retire|remplace|change|plus|moins)\b
     es: ^(?:pero|también|añade|agrega|sin|solo|sólo|quita|elimina|incluye|cambia|reemplaza|más|menos)\b
@@ -211,8 +211,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     pt: ^(?:mas|também|acrescenta|adiciona|sem|só|apenas|tira|inclui|muda|mais|menos)\b
     """,
     "change": r"""
-    en: \b(?:also|add|include|leave .{0,60}\bout|without|only|instead|rather|focus|as well|too|shorter|longer|at most)\b
-    en: \b(?:don't|do not) (?:cover|include)\b|(?<!tell me )\bmore about\b|\bless about\b
+    en: \b(?:also|add|include|leave .{0,60}\bout|without|only|instead|rather|focus|as well|shorter|longer|at most)\b
+    en: \b(?:don't|do not) (?:cover|include)\b| too$|(?<!tell me )\bmore about\b|\bless about\b
     de: \b(?:auch|nur|ohne|stattdessen|lieber|füge|ergänze|streiche|weglassen|zusätzlich|außerdem|höchstens)\b
     fr: \b(?:aussi|ajoute|sans|seulement|uniquement|plutôt|également)\b
     es: \b(?:también|añade|agrega|sin|solo|sólo|solamente|además|en vez)\b
@@ -363,6 +363,7 @@ _POLITE = re.compile(
 )
 
 _CLAUSE_END = re.compile(r"[.,;:!?…]+(?:\s|$)|\n|\s[–—-]+\s")
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?:(?:and|but|und|aber)\s)?")
 _THUMBS = ((re.compile("[👍👌✅]"), " yes "), (re.compile("[👎❌]"), " no "))
 _YES = re.compile(r"\W*(?:yes|ja|oui|sí|si|sì|sim)\b", re.IGNORECASE)
 _REQUEST = re.compile(
@@ -370,9 +371,10 @@ _REQUEST = re.compile(
     r"|\W*(?:peux|pourrais)[ -]tu\b|\W*(?:puedes|podrías)\b"
 )
 _AGREEMENT = re.compile(
-    r"(?i)^(?:(?:yes|ok|okay|sure|great|good|fine|perfect|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?"
+    r"(?i)^(?:(?:yes|no|nope|hmm|oh|well|actually|ok|okay|sure|great|good|fine|perfect"
+    r"|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?|nein|non"
     r"|ja|gut|(?:sieht|klingt) gut(?: aus)?|oui|d'accord|bien|sí|vale|está bien|please|bitte)[\s,.;!–-]+)*"
-    r"(?:(?:but|aber|mais|pero)[\s,]+)?(?:(?:please|bitte|por favor)\s+)?"
+    r"(?:(?:but|aber|mais|pero)[\s,]+)?(?:(?:please|bitte|por favor|can you|could you)\s+)*"
 )
 
 
@@ -416,6 +418,18 @@ def begins_with_yes(message: str) -> bool:
 def without_agreement(message: str) -> str:
     """A message without agreement at its start: `Looks good, but leave out X` -> `leave out X`."""
     return _AGREEMENT.sub("", JOB_ID.sub("", message).strip(), count=1).strip()
+
+
+def requested_change(message: str) -> str:
+    """The sentences of a message that have the form of a change, and what explains them; "" if none has."""
+    kept: list[str] = []
+    for sentence in _SENTENCE_END.split(JOB_ID.sub("", message).strip()):
+        text = without_agreement(sentence)
+        intents = research_intents(text)
+        explains = kept and not intents & {"question", "yes", "no", "cost", "time", "thanks"}
+        if "only_change" in intents or ("change" in intents and "question" not in intents) or explains:
+            kept.append(text)
+    return " ".join(kept)
 
 
 def normalized_message(message: str) -> str:
