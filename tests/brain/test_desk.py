@@ -231,3 +231,22 @@ def test_the_words_forget_it_alone_delete_no_conversation(ask: Ask) -> None:
 def test_hostile_and_very_long_messages_do_not_raise(ask: Ask, message: str) -> None:
     for before in ([], after("quote"), after("done"), [*ASKED, SHOWN]):
         json.dumps(ask(message, before=before, tools=TOOLS, system=INSTRUCTION), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "agent"),
+    [
+        ("thx! now tell me why there are two high tides a day", "assistant"),
+        ("what's the weather in Paris, and is 'shut up' ok to post?", "assistant"),
+        ("great. draw a cat", "illustrator"),
+        ("Draw a cat. And what is the weather in Rome?", "illustrator"),
+        ("Is this ok to post: 'Draw a cat. And what is the weather?'", "moderator"),
+    ],
+)
+def test_the_first_wish_of_a_message_decides_who_gets_it(ask: Ask, message: str, agent: str) -> None:
+    for before in ([], after("done")):
+        assert chosen(ask, message, before) == agent
+
+
+def test_a_yes_with_another_wish_goes_to_the_researcher_that_asked(ask: Ask) -> None:
+    assert chosen(ask, "perfect, do it. and paint a picture of a clock meanwhile", after("quote")) == "researcher"

@@ -488,3 +488,34 @@ def test_every_phrase_table_covers_four_languages() -> None:
     for table in (*research_phrases._SEARCH_PHRASES.values(), *research_phrases._FULL_PHRASES.values()):
         languages = {line.strip().partition(":")[0] for line in table.strip().splitlines()}
         assert languages >= {"en", "de", "fr", "es"}
+
+
+def test_another_topic_replaces_the_brief_and_the_title(ask: Ask) -> None:
+    message = [SHOWN, said("hmm no, make it about tidal power in Korea instead, in english, one page max")]
+    name, arguments = decided(ask, message, "quote", before=ORDERED)
+    assert (name, arguments["title"]) == ("revise", "Tidal power in Korea")
+    assert arguments["brief"] == "Write a report about tidal power in Korea, in english, one page max"
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ("good morning! could you research retries in HTTP, and btw whats the weather in Rome", "whats the weather in"),
+        (
+            "Research retries in HTTP. When it is finished tell me the weather in Berlin",
+            "tell me the weather in Berlin",
+        ),
+        ("Research retries in HTTP and paint a picture of a clock", "paint a picture of a clock"),
+    ],
+)
+def test_a_wish_for_something_else_stays_out_of_the_brief_and_is_mentioned(ask: Ask, message: str, left: str) -> None:
+    note, order = ask(message, tools=TOOLS, system="No research run yet.")
+    assert (order["name"], order["arguments"]["brief"]) == ("start_research", "Research retries in HTTP")
+    assert order["arguments"]["title"] == "Retries in HTTP"
+    assert f"Still open: “{left}" in text_of([note])
+
+
+def test_a_yes_with_another_wish_is_a_yes(ask: Ask) -> None:
+    message = "perfect, do it. and paint a picture of a clock meanwhile"
+    note, approval = ask(message, tools=TOOLS, system=f"Manage.\n{PRICE_LINE}")
+    assert approval["name"] == "approve" and "a clock meanwhile" in text_of([note])

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of, study_score
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, PastCall
+from interactions_emulator.brain.rules.phrases import WEATHER
 from interactions_emulator.brain.rules.research_phrases import (
     JOB_ID,
     ResearchIntent,
@@ -44,7 +46,6 @@ _BACK_REFERENCE = re.compile(
     r"\b(?:it|its|this|that|these|they|them|both|the two|the \w+ one|(?:step|point|section) \d+)\b", re.IGNORECASE
 )
 """Words that refer to something shown before."""
-_WEATHER = re.compile(r"\b(?:weather|forecast|rain\w*|snow\w*|umbrella|wetter|météo|temps|tiempo)\b", re.IGNORECASE)
 _RUN = re.compile(
     r"\b(?:research|report|study|run|job|order)\w*\b|\b\w*(?:recherche|bericht|studie)\w*\b|\b(?:rapport|étude|informe)s?\b"
     r"|\binvestigaci(?:ón|ones)\b",
@@ -87,6 +88,12 @@ def _deletion_step(parsed: ParsedTurn, intents: frozenset[ResearchIntent], ids: 
     return function_call(ids, FORGET_FUNCTION, {}) if "forget_all" in intents else None
 
 
+def answers_question(parsed: ParsedTurn, message: str, options: Sequence[Candidate]) -> bool:
+    """Whether a reply such as "ok" answers a question of the researcher."""
+    researcher = researcher_of(options)
+    return researcher is not None and is_for_researcher(replace(parsed, message=message), researcher)
+
+
 def is_for_researcher(parsed: ParsedTurn, researcher: Candidate) -> bool:
     """Whether a message is about an earlier research run."""
     message, intents = parsed.message, research_intents(parsed.message)
@@ -100,7 +107,7 @@ def is_for_researcher(parsed: ParsedTurn, researcher: Candidate) -> bool:
     if _researcher_answered_last(parsed, researcher):
         if intents & (_COMMANDS | _RUN_TOPICS) or ("change" in intents and "question" not in intents):
             return True
-        return intent not in SMALL_TALK and bool(_BACK_REFERENCE.search(message)) and not _WEATHER.search(message)
+        return intent not in SMALL_TALK and bool(_BACK_REFERENCE.search(message)) and not WEATHER.search(message)
     if (
         intents & {"status", "delete", "list", "cost"}
         and intent != "greeting"

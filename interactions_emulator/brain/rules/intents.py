@@ -30,7 +30,10 @@ from interactions_emulator.brain.rules.phrases import (
     STUDY,
     STUDY_HINT,
     STUDY_START,
+    THANKED,
+    WEATHER,
     WIDE_ASKS,
+    WISH_START,
     Intent,
 )
 
@@ -84,8 +87,48 @@ def core(message: str) -> str:
     greeted = GREETING.sub("", plain, count=1)
     if greeted != plain and CHIT_CHAT.fullmatch(greeted.strip(" ,.!?¡¿~-:;)(👋😊🙂")):
         return ""
+    thanked = THANKED.match(greeted)
+    if thanked and any(one.match(greeted, thanked.end()) for one in (ASKS, DRAW, ACTION, STUDY_START)):
+        greeted = greeted[thanked.end() :]
     plain = greeted.strip(" ,.!?！？。~-")
     return POLITE_END.sub("", POLITE_START.sub("", plain)).strip(" ,.!?！？。~-")
+
+
+class Wishes(NamedTuple):
+    """A message divided into what it asks for first, and other wishes, which another agent or tool has to fulfil."""
+
+    first: str
+    others: tuple[str, ...]
+
+
+def split_wishes(message: str) -> Wishes:
+    """Divides `Research tides, and what is the weather in Rome?`; a message to judge only before its text."""
+    end = mark.start() if is_judging(message) and (mark := _TEXT_START.search(message)) else 2_000
+    for start in WISH_START.finditer(message[:2_000]):
+        first, rest = message[: start.start()].strip(" ,"), message[start.end() :]
+        if start.start() >= end or intent_of(first) in SMALL_TALK - {"chat"}:
+            continue
+        other = re.split(r"(?<=[.!?;])\s", rest, maxsplit=1)[0]
+        kind, first_kind = _wish_kind(other), _wish_kind(first)
+        if kind in ("", first_kind) or first_kind == "judge" or (kind == "study" and not first_kind):
+            continue
+        more = split_wishes(f"{first}{' ' if first[-1:] in '.!?;' else '. '}{rest[len(other) :].strip()}".strip(" "))
+        return Wishes(more.first, (other.strip(), *more.others)) if rest[len(other) :] else Wishes(first, (other,))
+    return Wishes(message, ())
+
+
+_TEXT_START = re.compile(r":\s|\n|(?<!\w)[\"'“‘«「„`](?=\S)")
+
+
+def _wish_kind(text: str) -> str:
+    plain = core(text)
+    if DRAW.match(plain) and not re.match(r"\w+\s(?:it|them|this|that)\b", plain):
+        return "draw"
+    if is_judging(text):
+        return "judge"
+    if WEATHER.search(plain) and (ASKS.match(plain) or "?" in text):
+        return "weather"
+    return "study" if study_score(text) >= 2 else ""
 
 
 def split_text(message: str) -> TextRequest:

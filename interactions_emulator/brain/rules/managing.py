@@ -11,6 +11,7 @@ from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
+from interactions_emulator.brain.rules.brief import new_topic
 from interactions_emulator.brain.rules.intents import study_score
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, value_of
 from interactions_emulator.brain.rules.research_orders import MAX_TITLE_CHARS, Order, naming_report, order_of
@@ -128,6 +129,11 @@ class _Situation:
             return None
         if job.waits_for == "plan":
             return FunctionCall("revise", {**about, "wishes": change})
+        if topic := new_topic(change):
+            about |= {"title": f"{topic[0][:1].upper()}{topic[0][1:]}"}
+            return FunctionCall(
+                "revise", {**about, "wishes": change, "brief": f"Write a report about {', '.join(filter(None, topic))}"}
+            )
         old = str(orders_in(self.steps).get(job.id, {}).get("brief") or job.title).rstrip(" .")
         return FunctionCall("revise", {**about, "wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
 

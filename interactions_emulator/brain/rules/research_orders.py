@@ -62,7 +62,8 @@ _POLITE_WORDS = re.compile(
     r"|,? d(?:ie|en) du (?:genannt|erwähnt) hast|,? que tu (?:m')?as mentionné\w*|,? que (?:has )?menciona(?:ste|do))"
 )
 _START = re.compile(
-    r"(?i)^(?:(?:ok(?:ay)?|so|now|then|well|yes|great|hi|hello|hey|hallo|bonjour|hola|also|und|dann|et|alors|y|entonces"
+    r"(?i)^(?:(?:ok(?:ay)?|so|now|then|well|yes|great|thanks|thx|thank you|hi|hello|hey|hallo|bonjour|hola|also"
+    r"|good (?:morning|afternoon|evening|day)|guten (?:morgen|tag|abend)|und|dann|et|alors|y|entonces"
     r"|please|pls|bitte|por favor|s'il (?:te|vous) plaît|i(?:'d like| want| would like) to|let's"
     r"|(?P<asks>(?:can|could|would|will) you|i(?:'d like| want| would like) you to|(?:kannst|könntest) du(?: mir)?"
     r"|peux-tu|pourrais-tu|pouvez-vous|puedes|podrías)"
