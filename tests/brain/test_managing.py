@@ -374,6 +374,9 @@ def test_only_files_of_the_current_message_are_attached_to_the_research(ask: Ask
     together = {"type": "user_input", "content": [{"type": "text", "text": "Research tea"}, *file["content"]]}
     assert decided(ask, [said("Research tea"), file])[1]["with_files"] is True
     assert decided(ask, [together])[1]["with_files"] is True
+    notes = said("notes.txt:\n\n```\nTea.\n```")
+    name, arguments = decided(ask, [said("Write a report about tea, use the attached file as well"), notes])
+    assert (name, arguments["with_files"], arguments["title"]) == ("start_research", True, "Tea")
     earlier = [said("What is in it?"), file, BEFORE, quoted("assistant", "Tea."), said("Research tea")]
     assert "with_files" not in decided(ask, earlier)[1]
 

@@ -58,6 +58,7 @@ _STANDARD = re.compile(
 _POLITE_WORDS = re.compile(
     r"(?i)[\s,;.!–-]*(?:\b(?:please|pls|thank you|thanks|bitte|danke|s'il (?:te|vous) plaît|merci|por favor|gracias"
     rf"|for me|to me|ask (?:me )?before (?:you )?start(?:ing)?(?: it)?){_END}|\s(?:please|bitte)(?=\s)"
+    r"|,? (?:and )?us(?:e|ing) the attached \w+(?: as well| too)?"
     r"|,? (?:that |which )?(?:you|we) (?:just |have )?(?:mentioned|named|listed|talked about|told me about)"
     r"|,? d(?:ie|en) du (?:genannt|erwähnt) hast|,? que tu (?:m')?as mentionné\w*|,? que (?:has )?menciona(?:ste|do))"
 )

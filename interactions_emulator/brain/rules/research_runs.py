@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.attachments import documents_of
 from interactions_emulator.brain.rules.parsed_turn import value_of
 from interactions_emulator.corpus.words import terms
 
@@ -81,12 +82,12 @@ def has_files(steps: Sequence[Step]) -> bool:
     """Whether the newest message has files. Each part of a message is a step of its own."""
     texts = 0
     for step in reversed(steps):
-        kinds = [part.get("type") for part in step.get("content") or [] if isinstance(part, dict)]
-        texts += "text" in kinds
+        parts = [part for part in step.get("content") or [] if isinstance(part, dict)]
+        if documents_of(parts) or any(part.get("type") not in ("text", None) for part in parts):
+            return step.get("type") == "user_input"
+        texts += any(part.get("type") == "text" for part in parts)
         if step.get("type") != "user_input" or texts > 1:
             return False
-        if any(kind not in ("text", None) for kind in kinds):
-            return True
     return False
 
 
