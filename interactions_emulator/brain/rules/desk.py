@@ -31,7 +31,9 @@ RECENT_ENTRIES = 8
 """Number of latest entries of the conversation in which the researcher's answers are searched."""
 
 _REPLIES: frozenset[ResearchIntent] = frozenset(("yes", "no", "drop_it", "later", "not_start", "keep"))
-_COMMANDS: frozenset[ResearchIntent] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))
+_COMMANDS: frozenset[ResearchIntent] = frozenset(
+    ("status", "cancel", "list", "delete", "again", "further", "show", "send")
+)
 _RUN_TOPICS: frozenset[ResearchIntent] = frozenset(
     (
         *("cost", "time", "start_over", "drop_it", "later", "settings"),

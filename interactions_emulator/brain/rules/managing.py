@@ -52,6 +52,14 @@ NO_SUCH_RUN = "I do not know which run you mean: no run of this conversation fit
 NOTHING_WAITS = "Nothing waits for your yes at the moment."
 ASK_WHICH = "Do you want to repeat the last run or to research another topic? Say “run it again”, or name the topic."
 ASK_WHAT_TO_DELETE = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
+SENDS_NOTHING = (
+    "I cannot send, print or publish anything. A report is shown here, with its files: say “show the report”."
+)
+SPENT = "I keep no sum of what you spent; “list” shows all your runs."
+NOT_UNDERSTOOD_HERE = (
+    "I did not understand that. Ask something about the report, say “status”, “list” or “start again”, or what to"
+    " research."
+)
 NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say yes, no, or what to change."
 WELCOME = "You are welcome!"
 _ABOUT_REPORT: frozenset[ResearchIntent] = frozenset(("about_report", "made_of_report", "part_of_report"))
@@ -149,7 +157,10 @@ class _Situation:
         if "delete" in intents:
             return self._call_for("delete_research", self._meant([job for job in self.jobs if job.has_report]))
         if intents & {"cost", "time"} and not ("time" in intents and going and going.is_running):
-            return PRICE_ANSWER
+            spent = {"spend", "spent", "paid"} & set(self.message.casefold().strip(" ?!.").split())
+            return f"{SPENT} {PRICE_ANSWER}" if spent else PRICE_ANSWER
+        if "send" in intents:
+            return SENDS_NOTHING
         if intents & {"not_start", "later"}:
             return self._declined(going)
         if "again" in intents:
@@ -243,7 +254,10 @@ class _Situation:
             return self._running(newest)
         if waiting and not (report and (asks or about_report)):
             return _quote_answer(waiting) if asks else f"{NOT_UNDERSTOOD} {_waiting_text(waiting)}"
-        return self._ask_report(report) if report else FunctionCall("show_research", {"job_id": newest.id})
+        if not report:
+            return FunctionCall("show_research", {"job_id": newest.id})
+        asks_for_more = about_report or self.intents & {"question", "change", "only_change"}
+        return self._ask_report(report) if asks_for_more or self.named_id else NOT_UNDERSTOOD_HERE
 
     def _running(self, job: Job) -> FunctionCall | str:
         if "made_of_report" in self.intents:

@@ -52,7 +52,7 @@ def plan_of(brief: Brief) -> str:
     form += f" in at most {brief.max_words} words" if brief.max_words else ""
     steps += [f"Write the report{form}, every sentence quoted and cited."]
     numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-    return f"{PLAN_START} “{brief.topic}”\n\n{numbered}\n\nReply with your approval to start, or say what to change."
+    return f"{PLAN_START} “{brief.topic}”\n\n{numbered}"
 
 
 def agreed_brief(parsed: ParsedTurn) -> Brief | None:

@@ -8,7 +8,7 @@ from typing import Literal
 ResearchIntent = Literal[
     "yes", "no", "later", "drop_it", "start_over", "not_start", "cost", "time", "list", "delete", "cancel", "again",
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
-    "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting", "ends",
+    "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting", "ends", "send",
 ]  # fmt: skip
 """What a message may ask for or say. Several may match one message; the caller decides which one counts."""
 
@@ -71,6 +71,7 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     en: \bhow (?:much|expensive)(?: (?:does|do|will|would|is|are))?(?: (?:<it>|<a>(?: one)?))?(?: (?:costs?|be))?$
     en: ^what (?:do|would|will) you (?:charge|want|ask) for\b
     en: ^how (?:much|expensive) (?:does|do|will|would|is|are) (?:\w+ ){1,4}(?:research|report|study|run|dive)\b
+    en: ^(?:how much|what) (?:did|have) (?:i|we) (?:pay|paid|spen[dt])\b|^do (?:i|we) (?:have to|need to|must) pay\b
     en: \bwhat(?:'s)?(?: (?:does|do|will|would|is))?(?: (?:it|this|that|<run>))? (?:the )?(?:costs?|price)$
     de: \b(?:was|wie ?viel) (?:würde|wird|kostet|kosten)(?: (?:das|es|sie|mich|denn|<run>))*(?: kosten)?$|\bwie teuer\b
     fr: \bcombien (?:ça|cela|est ce que|coûte\w*|va)\b|\bquel (?:est|serait) le (?:prix|coût)|\bc'est combien\b
@@ -273,6 +274,12 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     de: ^(?:storniere|stoppe?|lösche?|entferne?)\b
     fr: ^(?:annule|arrête|supprime|efface)[rz]?\b
     es: ^(?:cancela|borra|elimina)r?\b
+    """,
+    "send": r"""
+    en: ^(?:e ?mail|mail|send|print|post|publish|upload|share)\b
+    de: ^(?:maile?|schicke?|sende|drucke?)\b
+    fr: ^(?:envoie|imprime)[rz]?\b
+    es: ^(?:envía|imprime)\w*
     """,
     "keep": r"""
     en: \bkeep\b|\b(?:don't|do not|never) (?:delete|remove|erase)\b
