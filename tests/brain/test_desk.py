@@ -143,6 +143,13 @@ def test_unrelated_messages_go_elsewhere_while_a_research_question_is_open(ask: 
         assert chosen(ask, message, after(context)) == agent
 
 
+def test_the_abilities_are_one_sentence_with_all_that_the_agents_do(ask: Ask) -> None:
+    [step] = ask("what can u do for me?", tools=TOOLS, system=INSTRUCTION)
+    text = text_of([step])
+    assert text.count(". ") == 0 and "…" not in text
+    assert all(one in text for one in ("weather", "draws", "moderates", "long report with sources"))
+
+
 def test_a_request_for_no_research_starts_none(ask: Ask) -> None:
     message = "I dont want a research report, just tell me briefly what a mutex is"
     assert chosen(ask, message, []) == "assistant"

@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps
-from interactions_emulator.brain.rules.arguments import subject_of
+from interactions_emulator.brain.rules.arguments import NUMBER_WORDS, subject_of
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.words import SENTENCE_ENDS, UNSPACED, join_names, sentences, terms
+from interactions_emulator.corpus.words import SENTENCE_ENDS, UNSPACED, join_names, sentences, stem, terms
 
 MIN_COVERAGE = 0.6
 """Minimum share of a question's words, from 0 to 1, in a passage that answers it."""
@@ -21,7 +21,7 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
     """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
-    found = relevant_sentences(corpus, query)
+    found = [one for one in relevant_sentences(corpus, query) if _is_about(query, *one)]
     draft = Draft(documents_url)
     if not found:
         draft.write(f"Nothing about “{query[:200]}” was found in the local documents.")
@@ -31,6 +31,37 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
         draft.write(f"From the local documents ({names}):\n\n")
         write_quotations(draft, found)
     yield draft.step()
+
+
+def shared_words(question: str, text: str) -> set[str]:
+    """Stems of the words in common, without numerals and words such as "get"."""
+    return {one for one in terms(question) if not one.isdecimal()}.difference(_VAGUE) & set(terms(text))
+
+
+def words_needed(question: str) -> int:
+    """How many words a sentence must share with a question: two if the question is about "them", whoever they are."""
+    return 2 if _PRONOUN.search(question) else 1
+
+
+def _is_about(question: str, sentence: str, passage: Passage) -> bool:
+    """Whether a sentence and the subject of its document share words with the question, or the sentence several.
+
+    A name in the question counts alone, and so does the word that "What is …?" asks about.
+    """
+    shared = shared_words(question, sentence)
+    if (
+        len(shared) >= 2
+        or (shared and _WHAT_IS.match(question))
+        or shared & set(terms(" ".join(_NAME.findall(question))))
+    ):
+        return True
+    return len(shared) >= words_needed(question) and bool(shared_words(question, f"{passage.title} {passage.heading}"))
+
+
+_VAGUE = frozenset((*terms("get like have make need now want know mean thing good"), *map(stem, NUMBER_WORDS)))
+_PRONOUN = re.compile(r"\b(?:they|them|these|those)\b", re.IGNORECASE)
+_WHAT_IS = re.compile(r"(?:what|who)(?:'s|\s(?:is|are|was|were))\s", re.IGNORECASE)
+_NAME = re.compile(r"(?<=\s)[A-ZÀ-Þ][\w'-]+")
 
 
 def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draft:

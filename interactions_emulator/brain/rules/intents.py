@@ -50,7 +50,7 @@ class TextRequest(NamedTuple):
 
 def intent_of(message: str) -> Intent:
     """The intent of a message. If no other fits, it is "lookup" for a question, else "statement"."""
-    plain = core(message)
+    plain = re.sub(r"\bu\b", "you", core(message))
     words = plain.split()
     if not plain or not any(character.isalnum() for character in plain):
         return "greeting" if GREETING.match(message.casefold().strip()) else "chat"

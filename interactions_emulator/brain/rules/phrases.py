@@ -112,7 +112,7 @@ SMALL: dict[Intent, re.Pattern[str]] = {
         |ask(?:\syou)?|offer|answer|be\sasked)(?:\sabout)?$
         |^(?:your\s)?(?:abilities|capabilities|features|skills|help)$|what\sare\syour\s(?:abilities|capabilities
         |features|skills)
-        |^how\s(?:do|does|can)\s(?:you|this|i\suse\s(?:you|this))(?:\swork)?$|was\skannst\sdu|que\speux-tu
+        |^how\s(?:do|does|can)\s(?:you|this|i\suse\s(?:you|this))(?:\swork)?$|was\s(?:kannst\sdu|kann\s(?:man|ich)\b.*\b(?:machen|tun|fragen)$)|que\speux-tu
         |qué\spuedes\shacer|你能做什么|你会什么"""
     ),
     "about_me": _re(
