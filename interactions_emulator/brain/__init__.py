@@ -19,7 +19,14 @@ from interactions_emulator.brain.rules.answer import Ids, say, sendable
 from interactions_emulator.brain.rules.attachments import all_text, read_documents
 from interactions_emulator.brain.rules.deep_research_agent import research
 from interactions_emulator.brain.rules.desk import answers_question, decide
-from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, is_nod, split_text, split_wishes
+from interactions_emulator.brain.rules.intents import (
+    intent_of,
+    is_about_last_answer,
+    is_judging,
+    is_nod,
+    split_text,
+    split_wishes,
+)
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
 from interactions_emulator.brain.rules.parsed_turn import SIGN_OFF, ParsedTurn, parse_turn, without_sign_off
 from interactions_emulator.brain.rules.research_phrases import research_intents
@@ -61,7 +68,7 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
         note = f"Still open: {join_names([f'“{one}”' for one in wishes.others])}. Ask for it next."
     steps = list(_answer(turn, parsed, allowed, corpus))
     last = steps[-1].get("content", [{}])[0]
-    if note and steps[-1]["type"] == "function_call" and manages:
+    if note and steps[-1]["type"] == "function_call" and (manages or is_judging(wishes.first)):
         yield {"type": "model_output", "content": [{"type": "text", "text": note}]}
     elif note and "text" in last and turn.response_schema is None:
         last["text"] = f"{without_sign_off(last['text'])}\n\n{note}\n\n{SIGN_OFF}"
