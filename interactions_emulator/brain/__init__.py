@@ -22,7 +22,6 @@ from interactions_emulator.brain.rules.desk import answers_question, decide
 from interactions_emulator.brain.rules.intents import (
     intent_of,
     is_about_last_answer,
-    is_judging,
     is_nod,
     split_text,
     split_wishes,
@@ -68,7 +67,7 @@ def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
         note = f"Still open: {join_names([f'“{one}”' for one in wishes.others])}. Ask for it next."
     steps = list(_answer(turn, parsed, allowed, corpus))
     last = steps[-1].get("content", [{}])[0]
-    if note and steps[-1]["type"] == "function_call" and (manages or is_judging(wishes.first)):
+    if note and steps[-1]["type"] == "function_call" and manages:
         yield {"type": "model_output", "content": [{"type": "text", "text": note}]}
     elif note and "text" in last and turn.response_schema is None:
         last["text"] = f"{without_sign_off(last['text'])}\n\n{note}\n\n{SIGN_OFF}"

@@ -255,11 +255,5 @@ def test_the_first_wish_of_a_message_decides_who_gets_it(ask: Ask, message: str,
         assert chosen(ask, message, before) == agent
 
 
-def test_a_wish_beside_a_text_to_judge_is_mentioned_before_the_verdict(ask: Ask) -> None:
-    message = "Is this ok to post? And what is the weather in Rome?"
-    note, transfer = ask(message, tools=TOOLS, system=INSTRUCTION)
-    assert "weather in Rome" in text_of([note]) and transfer["arguments"] == {"agent_name": "moderator"}
-
-
 def test_a_yes_with_another_wish_goes_to_the_researcher_that_asked(ask: Ask) -> None:
     assert chosen(ask, "perfect, do it. and paint a picture of a clock meanwhile", after("quote")) == "researcher"
