@@ -11,16 +11,23 @@ from __future__ import annotations
 import json
 import re
 from collections.abc import Iterator
+from dataclasses import replace
 
 from interactions_emulator.brain.protocol import Brain, Step, TimedStep, Turn
 from interactions_emulator.brain.rules import corpus_qa, document_qa, drawing, results, small_talk
 from interactions_emulator.brain.rules.answer import Ids, say, sendable
 from interactions_emulator.brain.rules.attachments import all_text, read_documents
 from interactions_emulator.brain.rules.deep_research_agent import research
-from interactions_emulator.brain.rules.desk import decide
-from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, split_text
+from interactions_emulator.brain.rules.desk import answers_question, decide
+from interactions_emulator.brain.rules.intents import (
+    intent_of,
+    is_about_last_answer,
+    is_nod,
+    split_text,
+    split_wishes,
+)
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
-from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, parse_turn
+from interactions_emulator.brain.rules.parsed_turn import SIGN_OFF, ParsedTurn, parse_turn, without_sign_off
 from interactions_emulator.brain.rules.research_phrases import research_intents
 from interactions_emulator.brain.rules.schema import fill_schema
 from interactions_emulator.brain.rules.tool_calls import (
@@ -49,7 +56,24 @@ def make_brain(corpus: Corpus) -> Brain:
 
 
 def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
-    parsed, ids, allowed = parse_turn(turn), Ids(turn), allowed_tools(turn)
+    """The answer to the first wish of a message, and a sentence about its other wishes."""
+    parsed, allowed = parse_turn(turn), allowed_tools(turn)
+    (first, other), manages = split_wishes(parsed.user_text), allowed.functions >= FUNCTIONS
+    note = ""
+    if other and (manages or not is_nod(first) or answers_question(parsed, first, allowed.options)):
+        parsed = replace(parsed, message=parsed.message and first, user_text=first)
+        note = f"Still open: “{other}”. Ask for it next."
+    steps = list(_answer(turn, parsed, allowed, corpus))
+    last = steps[-1].get("content", [{}])[0]
+    if note and steps[-1]["type"] == "function_call" and manages:
+        yield {"type": "model_output", "content": [{"type": "text", "text": note}]}
+    elif note and "text" in last and turn.response_schema is None:
+        last["text"] = f"{without_sign_off(last['text'])}\n\n{note}\n\n{SIGN_OFF}"
+    yield from steps
+
+
+def _answer(turn: Turn, parsed: ParsedTurn, allowed: AllowedTools, corpus: Corpus) -> Iterator[Step]:
+    ids = Ids(turn)
     if allowed.functions >= FUNCTIONS:
         yield manage(turn, parsed, ids)
         return

@@ -120,3 +120,26 @@ def test_an_image_is_described_by_format_and_size_only(ask: Ask) -> None:
 
 def test_no_document_answer_is_given_when_no_document_is_attached(ask: Ask) -> None:
     assert "read" not in text_of(ask(said("What does the paper say?"))).replace("already", "")
+
+
+def text_file(name: str, text: str) -> Step:
+    """A text file as the application sends it: a text with the file's name and a code block."""
+    return said(f"{name}:\n\n```\n{text}\n```")
+
+
+NOTES = text_file("notes.txt", "Team meeting on the move\n\nAnna is responsible for the movers. Ben orders the boxes.")
+
+
+def test_a_text_file_sent_as_text_is_a_document_and_not_the_message(ask: Ask) -> None:
+    for parts in (
+        [said("who's responsible for the movers?"), NOTES],
+        [NOTES, said("who's responsible for the movers?")],
+    ):
+        [answer] = ask(*parts)
+        assert cited(answer) == [("notes.txt", "Anna is responsible for the movers.", 0)]
+    [answer] = ask("What were the sales in June?", text_file("sales.csv", "month,sales\nApril,12\nMay,17\nJune,21"))
+    assert cited(answer) == [("sales.csv", "month: June, sales: 21", 0)]
+
+
+def test_a_text_with_a_code_block_is_no_file(ask: Ask) -> None:
+    assert "```" in text_of(ask("Why does this fail:\n\n```\nprint(x)\n```\nThe name is not defined."))

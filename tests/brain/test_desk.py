@@ -79,12 +79,11 @@ def chosen(ask: Ask, message: str, before: list[Step]) -> str:
     return str(step["arguments"].get("agent_name") or step["name"])
 
 
+ANSWERED_BY_THE_ROOT = (("quote", "thanks"), ("running", "go ahead"), ("running", "no"))
 FOLLOWING = [(context, message) for context, message, _, _ in CASES if context != "none"]
 
 
-@pytest.mark.parametrize(
-    ("context", "message"), [one for one in FOLLOWING if one not in (("quote", "thanks"), ("running", "go ahead"))]
-)
+@pytest.mark.parametrize(("context", "message"), [one for one in FOLLOWING if one not in ANSWERED_BY_THE_ROOT])
 def test_a_follow_up_to_a_researcher_answer_goes_to_the_researcher(ask: Ask, context: str, message: str) -> None:
     assert chosen(ask, message, after(context)) == "researcher"
 
@@ -142,6 +141,13 @@ def test_a_research_request_goes_to_the_researcher_in_any_context(ask: Ask, mess
 def test_unrelated_messages_go_elsewhere_while_a_research_question_is_open(ask: Ask, message: str, agent: str) -> None:
     for context in ("quote", "running", "done"):
         assert chosen(ask, message, after(context)) == agent
+
+
+def test_the_abilities_are_one_sentence_with_all_that_the_agents_do(ask: Ask) -> None:
+    [step] = ask("what can u do for me?", tools=TOOLS, system=INSTRUCTION)
+    text = text_of([step])
+    assert text.count(". ") == 0 and "…" not in text
+    assert all(one in text for one in ("weather", "draws", "moderates", "long report with sources"))
 
 
 def test_a_request_for_no_research_starts_none(ask: Ask) -> None:
@@ -232,3 +238,22 @@ def test_the_words_forget_it_alone_delete_no_conversation(ask: Ask) -> None:
 def test_hostile_and_very_long_messages_do_not_raise(ask: Ask, message: str) -> None:
     for before in ([], after("quote"), after("done"), [*ASKED, SHOWN]):
         json.dumps(ask(message, before=before, tools=TOOLS, system=INSTRUCTION), ensure_ascii=False)
+
+
+@pytest.mark.parametrize(
+    ("message", "agent"),
+    [
+        ("thx! now tell me why there are two high tides a day", "assistant"),
+        ("what's the weather in Paris, and is 'shut up' ok to post?", "assistant"),
+        ("great. draw a cat", "illustrator"),
+        ("Draw a cat. And what is the weather in Rome?", "illustrator"),
+        ("Is this ok to post: 'Draw a cat. And what is the weather?'", "moderator"),
+    ],
+)
+def test_the_first_wish_of_a_message_decides_who_gets_it(ask: Ask, message: str, agent: str) -> None:
+    for before in ([], after("done")):
+        assert chosen(ask, message, before) == agent
+
+
+def test_a_yes_with_another_wish_goes_to_the_researcher_that_asked(ask: Ask) -> None:
+    assert chosen(ask, "perfect, do it. and paint a picture of a clock meanwhile", after("quote")) == "researcher"

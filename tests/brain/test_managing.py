@@ -26,6 +26,7 @@ TABLES = {
     "dropped": f"- {PUMPS} | cancelled | Heat pumps",
     "plan": f"- {PUMPS} | waits for a yes: plan | Threads in Python",
     "two questions": f"{PRICE_LINE}\n- {CATS} | waits for a yes: deletion | Cats and their sleep",
+    "two on cats": f"- {DOGS} | completed | Cats in cities\n{CATS_LINE}",
     "deletion": f"- {CATS} | waits for a yes: deletion | Cats and their sleep",
 }
 PARAMETERS: dict[str, str] = {
@@ -103,7 +104,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "ja, los geht's", "approve", PUMPS),
     ("quote", "no thanks", "cancel_research", PUMPS),
     ("quote", "What will it cost?", "says", "$1 to $3"),
-    ("quote", "I will start over again", "says", "Do you want it started"),
+    ("quote", "I will start over again", "says", "is not started yet"),
     ("plan", "Sounds good, proceed", "approve", PUMPS),
     ("plan", "looks good, go", "approve", PUMPS),
     ("plan", "don't start it", "cancel_research", PUMPS),
@@ -180,15 +181,15 @@ CASES: list[tuple[str, str, str, str]] = [
     ("none", "How much would a deep research about sqlite cost? don't start it", "says", "$1 to $3"),
     ("none", "Write reports about both decimal and fractions modules", "start_research", ""),
     # a question is no yes, and a yes to a start is none to a deletion
-    ("quote", "Sure?", "says", "Do you want it started"),
-    ("quote", "OK?", "says", "Do you want it started"),
-    ("quote", "Start now?", "says", "Do you want it started"),
+    ("quote", "Sure?", "says", "is not started yet"),
+    ("quote", "OK?", "says", "is not started yet"),
+    ("quote", "Start now?", "says", "is not started yet"),
     ("quote", "Could you start it, please?", "approve", PUMPS),
-    ("plan", "alright, all good?", "says", "Do you want it started"),
-    ("deletion", "OK?", "says", "Do you want it deleted"),
-    ("deletion", "start it", "says", "Do you want it deleted"),
-    ("deletion", "go on", "says", "Do you want it deleted"),
-    ("deletion", "run it", "says", "Do you want it deleted"),
+    ("plan", "alright, all good?", "says", "is not started yet"),
+    ("deletion", "OK?", "says", "is not deleted yet"),
+    ("deletion", "start it", "says", "is not deleted yet"),
+    ("deletion", "go on", "says", "is not deleted yet"),
+    ("deletion", "run it", "says", "is not deleted yet"),
     ("deletion", "yes, go ahead", "approve", CATS),
     # what ends a run says so
     ("running", "End with a table please", "says", "still running"),
@@ -200,9 +201,9 @@ CASES: list[tuple[str, str, str, str]] = [
     ("running", "annulla la ricerca", "cancel_research", CATS),
     ("running", "para a pesquisa", "cancel_research", CATS),
     ("running", "取消", "cancel_research", CATS),
-    ("deletion", "开始", "says", "Do you want it deleted"),
-    ("deletion", "leg los", "says", "Do you want it deleted"),
-    ("deletion", "adelante", "says", "Do you want it deleted"),
+    ("deletion", "开始", "says", "is not deleted yet"),
+    ("deletion", "leg los", "says", "is not deleted yet"),
+    ("deletion", "adelante", "says", "is not deleted yet"),
     ("quote", "Please do", "approve", PUMPS),
     ("quote", "No problem, go ahead", "approve", PUMPS),
     ("quote", "do not proceed", "cancel_research", PUMPS),
@@ -217,6 +218,46 @@ CASES: list[tuple[str, str, str, str]] = [
     ("done", "job_zz99", "show_research", "job_zz99"),
     ("two", f"what does {CATS} say about dreams?", "ask_report", CATS),
     ("quote", "cancel job_zz99", "cancel_research", "job_zz99"),
+    # a reply or a command counts with what is said around it
+    ("running", "cancel it please, i changed my mind", "cancel_research", CATS),
+    ("running", "no", "says", "is running"),
+    ("running", "Do not start another report", "says", "is running"),
+    ("done", "no, not now", "says", "no new run was started"),
+    ("done", "stop", "says", "Nothing is running"),
+    ("mixed", "yes cancel the dogs one", "cancel_research", DOGS),
+    ("mixed", "yes cancel the context manager one", "says", "which run you mean"),
+    ("done", "please delete the one about tides", "says", "which run you mean"),
+    ("none", "yes cancel the context manager one", "says", "no research run"),
+    ("none", "drop all of the weather stuff", "says", "which run you mean"),
+    ("quote", "👍", "approve", PUMPS),
+    ("quote", "k do it", "approve", PUMPS),
+    ("quote", "perfect, thanks. let's go", "approve", PUMPS),
+    ("quote", "actually no, forget about it. thank you", "cancel_research", PUMPS),
+    # only what has the form of a change is one
+    ("quote", "no, only the winter please, and drop the prices", "revise", PUMPS),
+    ("quote", "for beginners please", "revise", PUMPS),
+    ("quote", "what will I get for that money? and can you make it for beginners", "revise", PUMPS),
+    ("quote", "what will I get for that money?", "says", "a report with sources"),
+    ("quote", "in German please", "revise", PUMPS),
+    ("quote", "this sounds like a lot of text", "says", "did not understand"),
+    ("quote", "that is too much text for me to read", "says", "did not understand"),
+    ("plan", "I dont like that plan. never mind", "cancel_research", PUMPS),
+    ("deletion", "yes, delete it", "approve", CATS),
+    # a command is no question about the report
+    ("done", "hey im back, how far is it?", "show_research", CATS),
+    ("done", "whats the status of my research", "show_research", CATS),
+    ("done", "delete that report from the list, I don't want the german one anymore", "says", "which run you mean"),
+    ("two", "delete both cats reports", "delete_research", CATS),
+    ("done", "can you email me the other report?", "says", "cannot send"),
+    ("done", "how much did I spend today?", "says", "no sum"),
+    ("done", "do i have to pay now?", "says", "$1 to $3"),
+    ("done", "put it in a blue box", "says", "did not understand"),
+    ("done", "delete that report from the list, I don't need it anymore", "delete_research", CATS),
+    ("done", "Write the same report again", "repeat_research", CATS),
+    ("done", "please order the same thing again", "repeat_research", CATS),
+    ("two on cats", "delete both cats reports", "says", "one report at a time"),
+    ("done", "can you do it cheaper?", "says", "$1 to $3"),
+    ("two", "start the same research again", "repeat_research", DOGS),
 ]
 
 
@@ -341,6 +382,9 @@ def test_only_files_of_the_current_message_are_attached_to_the_research(ask: Ask
     together = {"type": "user_input", "content": [{"type": "text", "text": "Research tea"}, *file["content"]]}
     assert decided(ask, [said("Research tea"), file])[1]["with_files"] is True
     assert decided(ask, [together])[1]["with_files"] is True
+    notes = said("notes.txt:\n\n```\nTea.\n```")
+    name, arguments = decided(ask, [said("Write a report about tea, use the attached file as well"), notes])
+    assert (name, arguments["with_files"], arguments["title"]) == ("start_research", True, "Tea")
     earlier = [said("What is in it?"), file, BEFORE, quoted("assistant", "Tea."), said("Research tea")]
     assert "with_files" not in decided(ask, earlier)[1]
 
@@ -369,6 +413,24 @@ def test_asking_for_another_depth_or_a_plan_keeps_the_brief(ask: Ask) -> None:
     for message, changed in (("show me a plan first", {"plan_first": True}), ("use Max instead", {"depth": "max"})):
         name, arguments = decided(ask, [SHOWN, said(message)], "quote", before=ORDERED)
         assert (name, arguments) == ("start_research", {**ORDER, **changed})
+
+
+@pytest.mark.parametrize(
+    ("message", "depth"),
+    [
+        *(("too expensive. use the normal one", "standard"), ("no thats too expensive, normal one", "standard")),
+        *(("ok use max then", "max"), ("the cheaper one please", "standard")),
+    ],
+)
+def test_another_depth_orders_the_same_brief_again(ask: Ask, message: str, depth: str) -> None:
+    again = {**ORDER, "depth": depth}
+    assert decided(ask, [SHOWN, said(message)], "quote", before=ORDERED) == ("start_research", again)
+
+
+def test_a_question_beside_a_change_is_left_out_of_the_brief(ask: Ask) -> None:
+    message = [SHOWN, said("what will I get for that money? and can you make it for beginners")]
+    brief = decided(ask, message, "quote", before=ORDERED)[1]["brief"]
+    assert brief.endswith(". Make it for beginners") and "money" not in brief
 
 
 @pytest.mark.parametrize(
@@ -437,3 +499,34 @@ def test_every_phrase_table_covers_four_languages() -> None:
     for table in (*research_phrases._SEARCH_PHRASES.values(), *research_phrases._FULL_PHRASES.values()):
         languages = {line.strip().partition(":")[0] for line in table.strip().splitlines()}
         assert languages >= {"en", "de", "fr", "es"}
+
+
+def test_another_topic_replaces_the_brief_and_the_title(ask: Ask) -> None:
+    message = [SHOWN, said("hmm no, make it about tidal power in Korea instead, in english, one page max")]
+    name, arguments = decided(ask, message, "quote", before=ORDERED)
+    assert (name, arguments["title"]) == ("revise", "Tidal power in Korea")
+    assert arguments["brief"] == "Write a report about tidal power in Korea, in english, one page max"
+
+
+@pytest.mark.parametrize(
+    ("message", "left"),
+    [
+        ("good morning! could you research retries in HTTP, and btw whats the weather in Rome", "whats the weather in"),
+        (
+            "Research retries in HTTP. When it is finished tell me the weather in Berlin",
+            "tell me the weather in Berlin",
+        ),
+        ("Research retries in HTTP and paint a picture of a clock", "paint a picture of a clock"),
+    ],
+)
+def test_a_wish_for_something_else_stays_out_of_the_brief_and_is_mentioned(ask: Ask, message: str, left: str) -> None:
+    note, order = ask(message, tools=TOOLS, system="No research run yet.")
+    assert (order["name"], order["arguments"]["brief"]) == ("start_research", "Research retries in HTTP")
+    assert order["arguments"]["title"] == "Retries in HTTP"
+    assert f"Still open: “{left}" in text_of([note])
+
+
+def test_a_yes_with_another_wish_is_a_yes(ask: Ask) -> None:
+    message = "perfect, do it. and paint a picture of a clock meanwhile"
+    note, approval = ask(message, tools=TOOLS, system=f"Manage.\n{PRICE_LINE}")
+    assert approval["name"] == "approve" and "a clock meanwhile" in text_of([note])

@@ -51,6 +51,26 @@ def test_an_error_is_explained_without_the_hint_for_the_model(ask: Ask) -> None:
     assert "The service is down." in text and "Try later." not in text
 
 
+def test_a_result_is_told_without_the_name_and_the_arguments_of_the_function(ask: Ask) -> None:
+    before = [said("Weather in Oslo?"), call("get_weather", place="Oslo", days=2)]
+    value = {
+        "place": {"name": "Oslo", "country": "Norway", "latitude": 59.9},
+        "current": {"time": "2026-11-29T12:00", "temperature": 1, "conditions": "rain"},
+    }
+    text = text_of(ask(result("get_weather", value), before=before))
+    assert text.startswith("- Oslo, Norway\n- current: temperature 1, conditions rain")
+    missing = text_of(ask(result("get_weather", {"error": {"message": "No place called X was found."}}), before=before))
+    assert missing.startswith("No place called X was found.")
+
+
+def test_the_one_in_a_region_is_looked_up_only_among_offered_places(ask: Ask) -> None:
+    before = [said("Weather in Sprngfield?"), call("get_weather", place="Sprngfield")]
+    steps = ask(result("get_weather", {"error": {"message": "No such place."}}), before=before, tools=[WEATHER])
+    before = [*before, result("get_weather", {"error": {"message": "No such place."}}), *steps]
+    [step] = ask("the one in illinois", before=before, tools=[WEATHER])
+    assert step.get("arguments", {}).get("place") != "illinois"
+
+
 def test_new_text_beside_a_function_result_decides_the_answer(ask: Ask) -> None:
     before = [said("Weather in Rome?"), call("get_weather", place="Rome")]
     assert "welcome" in text_of(
@@ -77,6 +97,13 @@ def test_facts_missing_from_the_documents_are_not_invented(ask: Ask) -> None:
     [*_, answer] = ask("Who won the football world cup in 1998?", tools=[SEARCH])
     assert "was found in the local documents" in answer["content"][0]["text"]
     assert "annotations" not in answer["content"][0]
+
+
+@pytest.mark.parametrize(
+    "message", ["and how high can they get?", "do i have to pay now?", "Explain like I'm five", "Is 1966 far away?"]
+)
+def test_a_sentence_about_something_else_is_no_answer(ask: Ask, message: str) -> None:
+    assert "was found in the local documents" in text_of(ask(message, tools=[SEARCH]))
 
 
 def test_text_to_be_moderated_is_not_taken_as_facts_about_the_user(ask: Ask) -> None:
@@ -111,6 +138,8 @@ def test_the_emulator_explains_what_it_is_and_what_it_can_do(ask: Ask) -> None:
     text = text_of(ask("what can you do?", tools=[SEARCH, WEATHER]))
     assert "gets the weather of a place" in text and "local documents" in text
     assert "emulator" in text_of(ask("who are you?"))
+    for message in ("what can u do for me?", "Was kann man hier alles machen?"):
+        assert "gets the weather" in text_of(ask(message, tools=[SEARCH, WEATHER]))
 
 
 def test_pictures_are_acknowledged(ask: Ask) -> None:
@@ -139,6 +168,11 @@ def test_answers_about_a_short_report_quote_its_own_sentences(ask: Ask) -> None:
         answer = ask(message, before=before)
         assert "Cats sleep for half of each day" in text_of(answer)
         before = [*before, said(message), *answer]
+    summary = text_of(ask("Summarise it for my boss in two sentences pls", before=before))
+    assert summary.count(" each day of the year.") == 2 and "#" not in summary and "- C" not in summary
+    assert "#" not in text_of(ask("main points as bullet list for a slide", before=before))
+    for message in ("translate the report to German", "Write it in French"):
+        assert "cannot translate" in text_of(ask(message, before=before))
     assert "Dogs bark at strangers" in text_of(ask("What do dogs bark at?", before=before))
     assert "says nothing about that" in text_of(ask("Which of the sources is the newest?", before=before))
 

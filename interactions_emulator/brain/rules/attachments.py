@@ -5,7 +5,7 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping
 from functools import lru_cache, partial
 from typing import Any, NamedTuple
 
@@ -27,6 +27,7 @@ _MARKUP: dict[str, Markup] = {
     "text/x-rst": "rst",
     "text/csv": "csv",
 }
+_TEXT_FILE = re.compile(r"(?P<name>[^\n:]{1,200}):\n\n(?P<fence>`{3,})\n(?P<text>.*)\n(?P=fence)", re.DOTALL)
 _PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
 
@@ -43,7 +44,8 @@ def read_documents(parts: Iterable[Mapping[str, Any]]) -> AttachedDocuments:
     errors: list[str] = []
     for number, part in enumerate(parts, 1):
         try:
-            document = _document(number, str(part.get("mime_type") or ""), part.get("data"), str(part.get("uri") or ""))
+            described = (str(part.get(key) or "") for key in ("mime_type", "uri", "name"))
+            document = _document(number, part.get("data"), *described)
         except Unreadable as error:
             errors.append(f"I cannot read document {number}: {error}.")
         else:
@@ -105,7 +107,7 @@ def _picture(data: str, mime_type: str) -> str:
 
 
 @lru_cache(maxsize=8)  # so that a long document is not parsed again at every turn
-def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
+def _document(number: int, data: object, mime_type: str, uri: str, name: str) -> Document:
     """Read one document. Raises `Unreadable` with the reason."""
     kind = mime_type.partition(";")[0].strip().lower()
     if not isinstance(data, str) or not data:
@@ -128,13 +130,24 @@ def _document(number: int, mime_type: str, data: object, uri: str) -> Document:
         title = title_of(text, markup)
     if not text.strip():
         raise Unreadable("it is empty")
-    return Document(f"{ATTACHED}{number}", title or f"Document {number}", f"document {number}", text, markup)
+    return Document(f"{ATTACHED}{number}", title or name or f"Document {number}", f"document {number}", text, markup)
 
 
 def _single(document: Document) -> Iterator[Document]:
     yield document
 
 
-def document_parts(contents: Sequence[Any]) -> list[dict[str, Any]]:
-    """The contents of type `document`."""
-    return [part for part in contents if isinstance(part, dict) and part.get("type") == "document"]
+def documents_of(contents: Any) -> list[dict[str, Any]]:
+    """The contents of type `document`, and text files that were sent as text (`notes.txt:` and a code block)."""
+    parts = [part for part in contents if isinstance(part, dict)] if isinstance(contents, list) else []
+    found = (part if part.get("type") == "document" else text_file_in(part.get("text")) for part in parts)
+    return [document for document in found if document]
+
+
+def text_file_in(text: Any) -> dict[str, Any] | None:
+    """The text file that a text consists of, as a content of type `document`; None if it is another text."""
+    if not isinstance(text, str) or not (found := _TEXT_FILE.fullmatch(text.strip())):
+        return None
+    kind = "text/csv" if found["name"].casefold().endswith(".csv") else "text/plain"
+    data = base64.b64encode(found["text"].encode(errors="replace")).decode()
+    return {"type": "document", "mime_type": kind, "data": data, "name": found["name"]}

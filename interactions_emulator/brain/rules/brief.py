@@ -15,7 +15,7 @@ MAX_ASPECTS = 8
 _REQUEST = re.compile(
     r"^(?:(?:please|can you|could you|i(?:'d| would) like (?:you to|a|an)|i (?:want|need) (?:you to|a|an)?|do"
     r"|conduct|carry out|start|run|make|give me|write|prepare|produce"
-    r"|create|compile|draft|deep|detailed|in-depth|comprehensive|thorough|short|long|brief|quick|research"
+    r"|create|compile|draft|deep|dive|detailed|in-depth|comprehensive|thorough|short|long|brief|quick|research"
     r"|investigate|look into|study|analy[sz]e|explore|compare|summari[sz]e|describe"
     r"|erforsche|recherchiere|untersuche|analysiere|schreibe?|erstelle|bericht|ein|einen|über|étudie[rz]?|recherche[rz]?"
     r"|rédige[rz]?|un|rapport|sur|investiga|analiza|escribe|informe|sobre|исследуй(?:те)?|изучи(?:те)?|напиши(?:те)?"
@@ -32,10 +32,22 @@ _FORM = re.compile(
     r"|(?:markdown\s+)?table)\b"
     r"|\b(?:in\s+)?(?:at most|no more than|max(?:imum)?(?: of)?|under|within|up to|less than|about|around"
     r"|in)\s+\d[\d,.]*\s+words\b"
+    r"|\b(?:(?:in|on|at most)\s+)*(?P<pages>\d|one|two|three|four|five)\s+pages?\b(?:\s+max(?:imum)?\b)?"
+    r"|\bwith\s+(?:an?\s+|some\s+)?(?:chart|diagram|graph|picture|figure)s?\b|\bin\s+(?:english|german|french|spanish)\b"
     r"|\bwith\s+(?:the\s+)?(?:following\s+)?(?:sections?|headings?|chapters?)\s*(?:on|about|named|called"
     r"|:)?\s*(?P<sections>[^.!?\n]+))",
     re.IGNORECASE,
 )
+_PURPOSE = re.compile(
+    r"(?i)\s+for\s+(?:(?:my|our|an?)\s[^,.;:!?]{1,60}?|(?:absolute\s)?(?:beginners|kids|children|students|experts))"
+    r"(?=\s+(?:and|but|with|in|at)\b|[,.;:!?]|$)"
+)
+"""Matches whom the report is for: nothing to search for."""
+_NEW_TOPIC = re.compile(
+    r"(?i)^(?:[\w\s']{0,20},\s*)?(?:(?:make|do|write)\s(?:it|this|that|one|the\sreport)\s)?(?:rather\s)?about\s"
+    r"(?P<topic>[^,.;]+?)\sinstead\b[\s,.;]*(?P<form>.*)"
+)
+WORDS_PER_PAGE = 400
 _LEFT_OUT = re.compile(
     r"[,;.(]?\s*\b(?:but |and )?(?:please )?"
     r"(?:leav(?:e|ing) out|exclud(?:e|ing)|except(?: for)?|do(?: not|n't) cover)\s+([^.;:!?()]+)\)?",
@@ -67,6 +79,12 @@ class Brief:
     """Subjects to leave out."""
 
 
+def new_topic(change: str) -> tuple[str, str] | None:
+    """The topic and the form in a change such as `make it about bees instead, in 200 words`; None if it is another."""
+    found = _NEW_TOPIC.match(change)
+    return (found["topic"], found["form"]) if found else None
+
+
 def read_brief(parsed: ParsedTurn) -> Brief:
     """The brief of a turn.
 
@@ -87,12 +105,13 @@ def parse(text: str) -> Brief:
     plain = " ".join(text.split())[:20_000]
     form = list(_FORM.finditer(plain))
     sections = next((enumerated(m["sections"]) for m in form if m["sections"]), ())
-    subject = _FORM.sub(" ", plain).strip()
+    subject = _PURPOSE.sub("", _FORM.sub(" ", plain)).strip()
     without = tuple(name for m in _LEFT_OUT.finditer(subject) for name in enumerated(m[1]))
     subject = _LEFT_OUT.sub("", subject).strip() or subject
     topic = _topic(subject)
     wanted = " ".join(m.group() for m in form).casefold()
     limit = re.search(r"(\d[\d,.]*)\s+words", wanted)
+    pages = next((m["pages"].casefold() for m in form if m["pages"]), "0")
     bullets = re.search(rf"(\d+|{'|'.join(NUMBER_WORDS)})?\s*(?:bullet|key)\s?point|bullets", wanted)
     count = bullets[1] if bullets and bullets[1] else ""
     aspects = tuple(Aspect(label, f"{label} {topic}") for label in sections) or _aspects(subject, topic)
@@ -104,7 +123,7 @@ def parse(text: str) -> Brief:
         sections,
         bullets=(int(count) if count.isdigit() else NUMBER_WORDS.get(count, 5)) if bullets else 0,
         table="table" in wanted,
-        max_words=int(re.sub(r"\D", "", limit[1])) if limit else 0,
+        max_words=int(re.sub(r"\D", "", limit[1])) if limit else WORDS_PER_PAGE * int(NUMBER_WORDS.get(pages, pages)),
         without=without,
     )
 

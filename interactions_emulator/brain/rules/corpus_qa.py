@@ -7,9 +7,9 @@ from collections.abc import Iterator, Sequence
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Draft, Ids, search_steps
-from interactions_emulator.brain.rules.arguments import subject_of
+from interactions_emulator.brain.rules.arguments import NUMBER_WORDS, subject_of
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.words import SENTENCE_ENDS, UNSPACED, join_names, sentences, terms
+from interactions_emulator.corpus.words import SENTENCE_ENDS, UNSPACED, join_names, sentences, stem, terms
 
 MIN_COVERAGE = 0.6
 """Minimum share of a question's words, from 0 to 1, in a passage that answers it."""
@@ -21,7 +21,11 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
     """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
-    found = relevant_sentences(corpus, query)
+    found = [
+        (sentence, passage)
+        for sentence, passage in relevant_sentences(corpus, query)
+        if is_about(query, sentence, f"{passage.title} {passage.heading}")
+    ]
     draft = Draft(documents_url)
     if not found:
         draft.write(f"Nothing about “{query[:200]}” was found in the local documents.")
@@ -31,6 +35,26 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
         draft.write(f"From the local documents ({names}):\n\n")
         write_quotations(draft, found)
     yield draft.step()
+
+
+def is_about(question: str, sentence: str, title: str) -> bool:
+    """Whether a sentence from a document with that title shares enough words with a question to answer it.
+
+    Numerals and words such as "get" do not count. Two words, a name or the word in "What is …?" suffice. Any other word
+    must be in the title too, and does not suffice for a question about "them".
+    """
+    asked = {one for one in terms(question) if not one.isdecimal()} - _VAGUE
+    shared = asked & set(terms(sentence))
+    names = set(terms(" ".join(_NAME.findall(question))))
+    if len(shared) >= 2 or shared & names or (shared and _WHAT_IS.match(question)):
+        return True
+    return bool(shared and asked & set(terms(title)) and not _PRONOUN.search(question))
+
+
+_VAGUE = frozenset((*terms("get like have make need now want know mean thing good"), *map(stem, NUMBER_WORDS)))
+_PRONOUN = re.compile(r"\b(?:they|them|these|those)\b", re.IGNORECASE)
+_WHAT_IS = re.compile(r"(?:what|who)(?:'s|\s(?:is|are|was|were))\s", re.IGNORECASE)
+_NAME = re.compile(r"(?<=\s)[A-ZÀ-Þ][\w'-]+")
 
 
 def write_quotations(draft: Draft, found: Sequence[tuple[str, Passage]]) -> Draft:

@@ -48,6 +48,9 @@ MAX_PER_ROUND, MAX_PER_DOCUMENT = 12, 4
 """Maximum number of sentences taken in one round, and from one document in a round."""
 
 
+_PREPOSITION = re.compile(r"(?i)\s(?:for|with|in|on|of|from|by|at|to|that|which|für|mit|von|pour|avec|para|con)\s")
+
+
 @dataclass(frozen=True)
 class Round:
     """One search and its findings."""
@@ -119,6 +122,10 @@ def investigate(brief: Brief, corpus: CombinedCorpus) -> list[Round]:
         if subject is None:
             break
         rounds.append(_round(corpus, brief, subject.query, subject, rounds))
+    head = _PREPOSITION.split(brief.topic)[0]
+    if head != brief.topic and not any(one.findings for one in rounds):
+        aspect = Aspect(head, head)
+        rounds.append(_round(corpus, replace(brief, topic=head, aspects=(aspect,)), head, aspect, rounds))
     if 0 < len({f.source.document_id for one in rounds for f in one.findings}) < MIN_DOCUMENTS:
         rounds.append(_round(corpus, brief, brief.topic, brief.aspects[0], rounds, LENIENT_THRESHOLDS))
     return rounds

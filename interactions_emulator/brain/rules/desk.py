@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Sequence
+from dataclasses import replace
 
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, intent_of, study_score
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, PastCall
+from interactions_emulator.brain.rules.phrases import WEATHER
 from interactions_emulator.brain.rules.research_phrases import (
     JOB_ID,
     ResearchIntent,
@@ -29,10 +31,12 @@ RECENT_ENTRIES = 8
 """How many of the conversation's latest entries are searched for answers of the researcher."""
 
 _REPLIES: frozenset[ResearchIntent] = frozenset(("yes", "no", "drop_it", "later", "not_start", "keep"))
-_COMMANDS: frozenset[ResearchIntent] = frozenset(("status", "cancel", "list", "delete", "again", "further", "show"))
+_COMMANDS: frozenset[ResearchIntent] = frozenset(
+    ("status", "cancel", "list", "delete", "again", "further", "show", "send")
+)
 _RUN_TOPICS: frozenset[ResearchIntent] = frozenset(
     (
-        *("cost", "time", "start_over", "drop_it", "settings"),
+        *("cost", "time", "start_over", "drop_it", "later", "settings"),
         *("made_of_report", "part_of_report", "about_report", "only_change"),
     )
 )
@@ -44,9 +48,8 @@ _BACK_REFERENCE = re.compile(
     r"\b(?:it|its|this|that|these|they|them|both|the two|the \w+ one|(?:step|point|section) \d+)\b", re.IGNORECASE
 )
 """Words that refer to something shown before."""
-_WEATHER = re.compile(r"\b(?:weather|forecast|rain\w*|snow\w*|umbrella|wetter|météo|temps|tiempo)\b", re.IGNORECASE)
 _RUN = re.compile(
-    r"\b(?:research|report|study|run|job)\w*\b|\b\w*(?:recherche|bericht|studie)\w*\b|\b(?:rapport|étude|informe)s?\b"
+    r"\b(?:research|report|study|run|job|order)\w*\b|\b\w*(?:recherche|bericht|studie)\w*\b|\b(?:rapport|étude|informe)s?\b"
     r"|\binvestigaci(?:ón|ones)\b",
     re.IGNORECASE,
 )
@@ -64,6 +67,8 @@ def decide(parsed: ParsedTurn, functions: frozenset[str], options: Sequence[Cand
     declines = "not_start" in intents and "question" not in intents and len(parsed.message.split()) <= MAX_REFUSAL_WORDS
     named = _RUN.search(parsed.message) or "start" in parsed.message.casefold()
     if declines and named and researcher and not is_for_researcher(parsed, researcher):
+        if _researcher_answers(parsed, researcher):
+            return function_call(ids, researcher.name, researcher.fixed)
         return say(NOTHING_STARTED)
     return None
 
@@ -85,21 +90,35 @@ def _deletion_step(parsed: ParsedTurn, intents: frozenset[ResearchIntent], ids: 
     return function_call(ids, FORGET_FUNCTION, {}) if "forget_all" in intents else None
 
 
+def answers_question(parsed: ParsedTurn, message: str, options: Sequence[Candidate]) -> bool:
+    """Whether a reply such as "ok" answers a question of the researcher."""
+    researcher = researcher_of(options)
+    return researcher is not None and is_for_researcher(replace(parsed, message=message), researcher)
+
+
 def is_for_researcher(parsed: ParsedTurn, researcher: Candidate) -> bool:
     """Whether a message is about an earlier research run."""
     message, intents = parsed.message, research_intents(parsed.message)
     intent = intent_of(message)
     if intent in ("judge", "draw") or intent in MEMORY:
         return False
-    if JOB_ID.search(message) or normalized_message(message) in ("list", "liste", "lista"):
+    if JOB_ID.search(message) or "cancel" in intents or normalized_message(message) in ("list", "liste", "lista"):
         return True
     if intents & _REPLIES and _awaits_yes(parsed, researcher):
         return True
     if _researcher_answered_last(parsed, researcher):
         if intents & (_COMMANDS | _RUN_TOPICS) or ("change" in intents and "question" not in intents):
             return True
-        return intent not in SMALL_TALK and bool(_BACK_REFERENCE.search(message)) and not _WEATHER.search(message)
-    if intents & {"status", "cancel"} and intent != "greeting" and _researcher_answers(parsed, researcher):
+        return (
+            intent not in SMALL_TALK
+            and bool(_BACK_REFERENCE.search(normalized_message(message)))
+            and not WEATHER.search(message)
+        )
+    if (
+        intents & {"status", "delete", "list", "cost"}
+        and intent != "greeting"
+        and _researcher_answers(parsed, researcher)
+    ):
         return True
     if "order" in intents or study_score(message) >= 2:
         return False

@@ -5,12 +5,14 @@ It reads the runs from the table in the system instruction, and the order of eac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step, Turn
 from interactions_emulator.brain.rules.answer import Ids, function_call, say
+from interactions_emulator.brain.rules.brief import new_topic
 from interactions_emulator.brain.rules.intents import study_score
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, value_of
 from interactions_emulator.brain.rules.research_orders import MAX_TITLE_CHARS, Order, naming_report, order_of
@@ -19,14 +21,15 @@ from interactions_emulator.brain.rules.research_phrases import (
     ResearchIntent,
     begins_with_yes,
     is_request,
+    requested_change,
     research_intents,
-    without_agreement,
 )
 from interactions_emulator.brain.rules.research_runs import (
     Job,
     has_files,
     jobs_in,
     last_steps_by_job,
+    names_subject,
     orders_in,
     referenced_job_id,
 )
@@ -41,11 +44,26 @@ PRICE_ANSWER = (
 )
 NOTHING_STARTED = "All right, nothing was started. Say what to research when you want it."
 ASK_TOPIC = "What do you want to research? Name the topic and what the report should cover."
-NO_RUN_YET = "There is no research run in this conversation yet. Say what to research."
+NO_RUN_YET = (
+    "There is no research run in this conversation yet. Say what to research, or “list” to see all your research runs."
+)
+NO_NEW_RUN = "All right, no new run was started."
+NOTHING_RUNS = "Nothing is running here. Say “list” to see all your research runs."
+NO_SUCH_RUN = "I do not know which run you mean: no run of this conversation fits. Say “list” to see all your runs."
 NOTHING_WAITS = "Nothing waits for your yes at the moment."
 ASK_WHICH = "Do you want to repeat the last run or to research another topic? Say “run it again”, or name the topic."
 ASK_WHAT_TO_DELETE = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
+SENDS_NOTHING = (
+    "I cannot send, print or publish anything. A report is shown here, with its files: say “show the report”."
+)
+SPENT = "I keep no sum of what you spent; “list” shows all your runs."
+NOT_UNDERSTOOD_HERE = (
+    "I did not understand that. Ask something about the report, say “status”, “list” or “start again”, or what to"
+    " research."
+)
+NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say yes, no, or what to change."
 WELCOME = "You are welcome!"
+_SEVERAL = re.compile(r"\b(?:both|all|two|beide|alle|tous|toutes|todos|todas)\b", re.IGNORECASE)
 _ABOUT_REPORT: frozenset[ResearchIntent] = frozenset(("about_report", "made_of_report", "part_of_report"))
 
 
@@ -98,10 +116,16 @@ class _Situation:
     def _reply(self, job: Job) -> FunctionCall | str | None:
         """Handle a yes, a no or a change for a run that waits for one; None if the message is about something else."""
         intents, about = self.intents, {"job_id": job.id}
+        if self._changes_settings():
+            return self._order_with_settings(job) or _waiting_text(job)
         if intents & {"no", "drop_it"} or (job.waits_for == "deletion" and "keep" in intents):
             return FunctionCall("cancel_research", about)
         if intents & {"later", "not_start"} and "cost" not in intents:
             return _waiting_text(job)
+        if job.waits_for == "deletion" and "delete" in intents and begins_with_yes(self.message):
+            return FunctionCall("approve", about)
+        if intents & {"cancel", "delete", "again"}:
+            return None
         if "yes" in intents:
             asks_back = "question" in intents and not is_request(self.message)
             # "Yes, start it" does not confirm a deletion.
@@ -109,18 +133,18 @@ class _Situation:
             return _waiting_text(job) if asks_back or other else FunctionCall("approve", about)
         if intents & {"thanks", "start_over"}:
             return WELCOME if "thanks" in intents else _waiting_text(job)
-        order = orders_in(self.steps).get(job.id)
-        if self.order.settings and not terms(self.order.brief):
-            return self._order_with_settings(job) or _waiting_text(job)
-        change = without_agreement(self.message)
+        change = requested_change(self.message)
         only = "only_change" in research_intents(change)
-        if job.waits_for == "deletion" or not (only or ("change" in intents and not self._is_new_order())):
-            return None
-        if "question" in intents and not only:
+        if job.waits_for == "deletion" or not change or (not only and self._is_new_order()):
             return None
         if job.waits_for == "plan":
             return FunctionCall("revise", {**about, "wishes": change})
-        old = str((order or {}).get("brief") or job.title).rstrip(" .")
+        if topic := new_topic(change):
+            about |= {"title": f"{topic[0][:1].upper()}{topic[0][1:]}"}
+            return FunctionCall(
+                "revise", {**about, "wishes": change, "brief": f"Write a report about {', '.join(filter(None, topic))}"}
+            )
+        old = str(orders_in(self.steps).get(job.id, {}).get("brief") or job.title).rstrip(" .")
         return FunctionCall("revise", {**about, "wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
 
     def _command(self) -> FunctionCall | str | None:
@@ -133,15 +157,23 @@ class _Situation:
         if "drop_it" in intents and not self.named_id:
             return ASK_WHAT_TO_DELETE
         if "delete" in intents:
-            return self._call_for("delete_research", self.named_id or self._report_id() or newest)
+            several = [job.id for job in self.jobs if job.has_report and referenced_job_id(self.message, [job])]
+            if len(several) > 1 and _SEVERAL.search(self.message) and not self.named_id:
+                return f"I delete one report at a time: say “delete {several[0]}” first, or “delete {several[1]}”."
+            return self._call_for("delete_research", self._meant([job for job in self.jobs if job.has_report]))
         if intents & {"cost", "time"} and not ("time" in intents and going and going.is_running):
-            return PRICE_ANSWER
+            spent = {"spend", "spent", "paid"} & set(self.message.casefold().strip(" ?!.").split())
+            return f"{SPENT} {PRICE_ANSWER}" if spent else PRICE_ANSWER
+        if "send" in intents:
+            return SENDS_NOTHING
         if intents & {"not_start", "later"}:
-            return NOTHING_STARTED
+            return self._declined(going)
         if "again" in intents:
-            return self._call_for("repeat_research", self.named_id or self._report_id() or newest)
+            return self._call_for("repeat_research", self._meant([]))
         if "cancel" in intents:
-            return self._call_for("cancel_research", job_id)
+            if not self.named_id and not going and self.jobs:
+                return NOTHING_RUNS
+            return self._call_for("cancel_research", self._meant([job for job in self.jobs if job == going]))
         if intents & {"status", "time"} or (self.named_id and not terms(JOB_ID.sub("", self.message))):
             return FunctionCall("show_research", {"job_id": job_id} if job_id else {})
         if "show" in intents and not self._is_new_order():
@@ -156,7 +188,32 @@ class _Situation:
             return ASK_WHICH
         if "thanks" in intents:
             return WELCOME
-        return NOTHING_STARTED if "no" in intents else None
+        if "ends" in intents and not intents & _ABOUT_REPORT and not (going and going.is_running):
+            return NO_SUCH_RUN
+        return self._declined(going) if "no" in intents else None
+
+    def _declined(self, going: Job | None) -> str:
+        """The answer to "no" or "not now" if nothing waits for a yes."""
+        if going and going.is_running:
+            return f"{going.label} is running. To end it, say “cancel it”."
+        return NO_NEW_RUN if self.jobs else NOTHING_STARTED
+
+    def _meant(self, preferred: Sequence[Job]) -> str:
+        """Id of the run that a command means; "" if it names a subject that no run has.
+
+        A command that names none means the `preferred` run mentioned last, else the newest run.
+        """
+        if self.named_id or (about := referenced_job_id(self.message, preferred or self.jobs)):
+            return self.named_id or about
+        if names_subject(self.message):
+            return referenced_job_id(self.message, self.jobs)
+        last = max(preferred, key=lambda job: self.last_steps.get(job.id, -1), default=None)
+        return last.id if last else self.jobs[0].id if self.jobs else ""
+
+    def _changes_settings(self) -> bool:
+        """Whether the message asks only for another depth, or for a plan."""
+        brief = self.order.brief
+        return bool(self.order.settings) and (not terms(brief) or bool(research_intents(brief) & {"yes", "no"}))
 
     def _order_with_settings(self, job: Job) -> FunctionCall | None:
         """Order the run again with the new settings; None if its order is unknown.
@@ -170,7 +227,7 @@ class _Situation:
     def _new_run(self) -> FunctionCall | str | None:
         """Order a new run; None if the message does not ask for one."""
         newest = self._selected(self.jobs)
-        if newest and newest.state == "cancelled" and self.order.settings and not terms(self.order.brief):
+        if newest and newest.state == "cancelled" and self._changes_settings():
             return self._order_with_settings(newest)
         base = self.named_id or self._report_id()
         further = "further" in self.intents and base
@@ -201,8 +258,11 @@ class _Situation:
                 return self._ask_report(report) if report else NO_RUN_YET
             return self._running(newest)
         if waiting and not (report and (asks or about_report)):
-            return _waiting_text(waiting)
-        return self._ask_report(report) if report else FunctionCall("show_research", {"job_id": newest.id})
+            return _quote_answer(waiting) if asks else f"{NOT_UNDERSTOOD} {_waiting_text(waiting)}"
+        if not report:
+            return FunctionCall("show_research", {"job_id": newest.id})
+        asks_for_more = about_report or self.intents & {"question", "change", "only_change"}
+        return self._ask_report(report) if asks_for_more or self.named_id else NOT_UNDERSTOOD_HERE
 
     def _running(self, job: Job) -> FunctionCall | str:
         if "made_of_report" in self.intents:
@@ -237,7 +297,7 @@ class _Situation:
         return referenced_job_id(self.message, done) or (last.id if last else "")
 
     def _call_for(self, name: str, job_id: str) -> FunctionCall | str:
-        return FunctionCall(name, {"job_id": job_id}) if job_id else NO_RUN_YET
+        return FunctionCall(name, {"job_id": job_id}) if job_id else NO_SUCH_RUN if self.jobs else NO_RUN_YET
 
     def _ask_report(self, job_id: str) -> FunctionCall:
         question = " ".join(JOB_ID.sub("the report", self.message).split())
@@ -245,9 +305,14 @@ class _Situation:
 
 
 def _waiting_text(job: Job) -> str:
+    """What waits. The agent that shows this text adds its question about it."""
+    return f"{job.label} is not {'deleted' if job.waits_for == 'deletion' else 'started'} yet."
+
+
+def _quote_answer(job: Job) -> str:
     if job.waits_for == "deletion":
-        return f"{job.label} is not deleted yet. Do you want it deleted, or kept?"
-    return f"{job.label} is not started yet. Do you want it started, changed or dropped?"
+        return _waiting_text(job)
+    return f"{_waiting_text(job)} You get a report with sources on the brief above. {PRICE_ANSWER}"
 
 
 def _describe_result(result: Step) -> str:

@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.attachments import describe_file, document_parts
+from interactions_emulator.brain.rules.attachments import describe_file, documents_of, text_file_in
 
 SIGN_OFF = "— emulator"
 MAX_TEXT_CHARS = 60_000
@@ -85,8 +85,7 @@ def parse_turn(turn: Turn) -> ParsedTurn:
         kind = step.get("type")
         if kind == "user_input":
             text, files = _user_input(step, utterances)
-            content = step.get("content")
-            papers = document_parts(content) if isinstance(content, list) else []
+            papers = documents_of(step.get("content"))
             documents += papers
             if number >= first_fresh:
                 attachments += files
@@ -134,7 +133,7 @@ def text_of(content: Any) -> str:
         content = {"text": content}
     parts = content if isinstance(content, list) else [content]
     texts = (p.get("text") for p in parts if isinstance(p, dict) and p.get("type", "text") == "text")
-    return "\n".join(text for text in texts if isinstance(text, str))
+    return "\n".join(text for text in texts if isinstance(text, str) and not text_file_in(text))
 
 
 def value_of(result: Any) -> Any:

@@ -29,6 +29,9 @@ SAME_WORDS = {
 ASKS_WEATHER = re.compile(r"\bhow\s(?:warm|hot|cold|chilly|windy|humid|sunny|cloudy)\b", re.IGNORECASE)
 
 
+WEATHER = re.compile(r"\b(?:weather|forecast|rain\w*|snow\w*|umbrella|wetter|météo|temps|tiempo)\b", re.IGNORECASE)
+
+
 def _re(pattern: str) -> re.Pattern[str]:
     return re.compile(pattern, re.VERBOSE | re.IGNORECASE)
 
@@ -53,6 +56,17 @@ POLITE_START = _re(
     |can\si|may\si|请帮我|请|麻烦)(?:\b|(?<=[我请烦]))[\s,]*)+"""
 )
 POLITE_END = _re(r"(?:[\s,]+(?:please|pls|for\sme|thanks|thank\syou|bitte))+$")
+
+THANKED = _re(
+    r"""^(?:(?:(?:many\s)?thanks?(?:\s(?:you|a\slot|so\smuch))*|thx|danke|merci|gracias|great|perfect|cool|super|nice|ok(?:ay)?)
+    [\s,]*)+[.!]+\s+(?:(?:and|now|but|so|then)[\s,]+)*"""
+)
+"""Matches thanks or praise before another sentence."""
+WISH_START = _re(
+    r"""(?:(?<=[.!?;])\s+|,?\s+(?:and|und|et|y)\s+)(?:(?:and|also|btw|by\sthe\sway|then|und|please|when\s(?:it|that)(?:'s|\sis)\s\w+)
+    [\s,]+)*"""
+)
+"""Matches where another wish may begin in a message."""
 
 CONVERSATION: dict[Intent, re.Pattern[str]] = {
     "fact_asked": _re(
@@ -98,7 +112,7 @@ SMALL: dict[Intent, re.Pattern[str]] = {
         |ask(?:\syou)?|offer|answer|be\sasked)(?:\sabout)?$
         |^(?:your\s)?(?:abilities|capabilities|features|skills|help)$|what\sare\syour\s(?:abilities|capabilities
         |features|skills)
-        |^how\s(?:do|does|can)\s(?:you|this|i\suse\s(?:you|this))(?:\swork)?$|was\skannst\sdu|que\speux-tu
+        |^how\s(?:do|does|can)\s(?:you|this|i\suse\s(?:you|this))(?:\swork)?$|was\s(?:kannst\sdu|kann\s(?:man|ich)\b.*\b(?:machen|tun|fragen)$)|que\speux-tu
         |qué\spuedes\shacer|你能做什么|你会什么"""
     ),
     "about_me": _re(

@@ -27,6 +27,8 @@ def is_place_like(key: str, schema: dict[str, Any]) -> bool:
 def places_in(message: str) -> tuple[str, ...]:
     """The places in a message, as the message spells them: one for `São Paulo, Brazil`, two for `Paris and Rome`."""
     plain = " ".join(message.replace("’", "'").split())[:2_000]
+    if re.match(r"(?i)(?:no,? )?(?:the|that) one (?:in|from|near) ", plain):
+        return ()  # it needs the candidates that were offered
     plain = re.sub(r"\b(and|und|et|y)\s(?:also\s)?(?:in|for|at|à|en)\s(?=[A-ZÀ-Þ])", r"\1 ", plain)
     if coordinates := re.search(r"(?<![\d.])-?\d{1,3}\.\d+\s*,\s*-?\d{1,3}\.\d+", plain):
         return (coordinates[0],)

@@ -6,10 +6,11 @@ import re
 from collections.abc import Iterable
 from dataclasses import replace
 
-from interactions_emulator.brain.rules.brief import Aspect, Brief, enumerated, parse
+from interactions_emulator.brain.rules.brief import Aspect, Brief, enumerated, new_topic, parse
 from interactions_emulator.brain.rules.intents import core, is_assent
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.phrases import STUDY_START
+from interactions_emulator.brain.rules.report import DEFAULT_WORDS
 from interactions_emulator.corpus.words import clip, join_names, terms
 
 PLAN_START = "Research plan for"
@@ -46,13 +47,13 @@ def plan_of(brief: Brief) -> str:
     steps = [f"Search the local documents for “{aspect.label}”." for aspect in brief.aspects]
     steps += ["Look again for what is missing, and for what the documents found point to."]
     if brief.without:
-        steps += [f"Leave out {join_names([f'“{one}”' for one in brief.without])}."]
+        steps += [f"Leave out what is about {join_names([f'“{one}”' for one in brief.without])}."]
     form = f" with the sections {join_names([f'“{name}”' for name in brief.sections])}" if brief.sections else ""
     form += f" as {brief.bullets} bullet points" if brief.bullets else " as a table" if brief.table else ""
     form += f" in at most {brief.max_words} words" if brief.max_words else ""
     steps += [f"Write the report{form}, every sentence quoted and cited."]
     numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
-    return f"{PLAN_START} “{brief.topic}”\n\n{numbered}\n\nReply with your approval to start, or say what to change."
+    return f"{PLAN_START} “{brief.topic}”\n\n{numbered}"
 
 
 def agreed_brief(parsed: ParsedTurn) -> Brief | None:
@@ -76,8 +77,15 @@ def changed(brief: Brief, text: str) -> Brief:
     plain = " ".join(text.split())[:5_000]
     if STUDY_START.match(core(plain)) and len(terms(plain)) > 5:
         return parse(text)
+    if topic := new_topic(plain):
+        return parse(", ".join(filter(None, topic)))
     for pattern, meaning in _SWAPS:
         plain = pattern.sub(meaning, plain)
+    if length := re.search(
+        r"(?i)\b(?:(shorter|kürzer|plus court|más corto)|longer|länger|plus long|más largo)\b", plain
+    ):
+        words = brief.max_words or DEFAULT_WORDS
+        plain = f"{plain[: length.start()]} in at most {words // 2 if length[1] else words * 2} words"
     form = parse(re.sub(r"(?i)\bto (?=\d[\d,.]* words)", "in at most ", plain))
     edits = list(_EDIT.finditer(plain))
     drop: list[str] = []

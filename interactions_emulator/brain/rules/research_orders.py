@@ -48,20 +48,23 @@ _PLAN = re.compile(
 _MAX = re.compile(
     r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|in|on|by|run|und|nutze|mit|im|avec|utilise|con|usa)\s+)*(?:the\s)?"
     r"(?:deep\sresearch\smax\b(?:\s(?:agent|mode))?|max(?:imum)?\s(?:research|depth|agent|mode)\b"
-    r"|(?<=\s)max(?=\sinstead|\s*(?:[.,;!?]|$)))(?:\sinstead)?\s?:?"
+    r"|(?<=\s)max(?=\s(?:instead|then|please)|\s*(?:[.,;!?]|$)))(?:\s(?:instead|then))?\s?:?"
 )
 _STANDARD = re.compile(
-    r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|take|run)\s+)*(?:the|a)\s(?:standard|normal|regular|cheaper)"
+    r"(?i)[\s,;]*\b(?:(?:and|please|use|using|with|take|run)\s+)*"
+    r"(?:(?:the|a)\s|^|(?<=[,;.!]\s))(?:standard|normal|regular|cheaper)"
     r"\s(?:one|agent|run|version|research)\b(?:\sinstead)?"
 )
 _POLITE_WORDS = re.compile(
     r"(?i)[\s,;.!–-]*(?:\b(?:please|pls|thank you|thanks|bitte|danke|s'il (?:te|vous) plaît|merci|por favor|gracias"
     rf"|for me|to me|ask (?:me )?before (?:you )?start(?:ing)?(?: it)?){_END}|\s(?:please|bitte)(?=\s)"
+    r"|,? (?:and )?us(?:e|ing) the attached \w+(?: as well| too)?"
     r"|,? (?:that |which )?(?:you|we) (?:just |have )?(?:mentioned|named|listed|talked about|told me about)"
     r"|,? d(?:ie|en) du (?:genannt|erwähnt) hast|,? que tu (?:m')?as mentionné\w*|,? que (?:has )?menciona(?:ste|do))"
 )
 _START = re.compile(
-    r"(?i)^(?:(?:ok(?:ay)?|so|now|then|well|yes|great|hi|hello|hey|hallo|bonjour|hola|also|und|dann|et|alors|y|entonces"
+    r"(?i)^(?:(?:ok(?:ay)?|so|now|then|well|yes|great|thanks|thx|thank you|hi|hello|hey|hallo|bonjour|hola|also"
+    r"|good (?:morning|afternoon|evening|day)|guten (?:morgen|tag|abend)|und|dann|et|alors|y|entonces"
     r"|please|pls|bitte|por favor|s'il (?:te|vous) plaît|i(?:'d like| want| would like) to|let's"
     r"|(?P<asks>(?:can|could|would|will) you|i(?:'d like| want| would like) you to|(?:kannst|könntest) du(?: mir)?"
     r"|peux-tu|pourrais-tu|pouvez-vous|puedes|podrías)"

@@ -8,7 +8,7 @@ from typing import Literal
 ResearchIntent = Literal[
     "yes", "no", "later", "drop_it", "start_over", "not_start", "cost", "time", "list", "delete", "cancel", "again",
     "further", "settings", "order", "status", "show", "made_of_report", "part_of_report", "about_report", "change",
-    "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting",
+    "only_change", "question", "thanks", "forget_all", "anyway", "keep", "begin", "confirms_forgetting", "ends", "send",
 ]  # fmt: skip
 """What a message may ask for or say. Several may match one message; the caller decides which one counts."""
 
@@ -16,8 +16,10 @@ JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
 """The id of a run in a message."""
 MAX_MESSAGE_CHARS = 1_500
 """Maximum characters of a message that are read."""
-MAX_REPLY_WORDS = 12
-"""Maximum number of words of a message that says only yes, no or later."""
+MAX_REPLY_WORDS, MAX_REPLY_CLAUSES = 12, 5
+"""Maximum number of words and of clauses of a message that says only yes, no or later."""
+_COMMANDS: tuple[ResearchIntent, ...] = ("delete", "again", "status", "list", "ends", "cost")
+"""Intents that count also if only the first clause of a message has them, and the others explain it."""
 
 _STUDY_NOUNS = {
     "en": r"(?:(?!summary|version|table|slides?|list|overview|chart)\w+ ){0,4}"
@@ -30,7 +32,7 @@ _STUDY_NOUNS = {
 }
 """What `<study>` stands for in the tables below, by language: nouns for a study to order, with their adjectives."""
 _RUN_NOUNS = {
-    "en": r"(?:(?:the|this|that|my|your|our|a|an|another|one|all) )*(?:\w+ )?"
+    "en": r"(?:(?:the|this|that|my|your|our|a|an|another|one|all|both) )*(?:\w+ )?"
     r"(?:research(?:es)?|runs?|stud(?:y|ies)|reports?|investigations?|jobs?)",
     "de": r"(?:(?:die|das|der|den|meine?n?|diese[rns]?|eine?n?|alle) )*(?:\w+ )?"
     r"\w*(?:recherchen?|forschung(?:en)?|bericht[es]?|studien?|auftr[aä]ge?)",
@@ -69,6 +71,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     en: \bhow (?:much|expensive)(?: (?:does|do|will|would|is|are))?(?: (?:<it>|<a>(?: one)?))?(?: (?:costs?|be))?$
     en: ^what (?:do|would|will) you (?:charge|want|ask) for\b
     en: ^how (?:much|expensive) (?:does|do|will|would|is|are) (?:\w+ ){1,4}(?:research|report|study|run|dive)\b
+    en: ^(?:how much|what) (?:did|have) (?:i|we) (?:pay|paid|spen[dt])\b|^do (?:i|we) (?:have to|need to|must) pay\b
+    en: \bcheaper$
     en: \bwhat(?:'s)?(?: (?:does|do|will|would|is))?(?: (?:it|this|that|<run>))? (?:the )?(?:costs?|price)$
     de: \b(?:was|wie ?viel) (?:würde|wird|kostet|kosten)(?: (?:das|es|sie|mich|denn|<run>))*(?: kosten)?$|\bwie teuer\b
     fr: \bcombien (?:ça|cela|est ce que|coûte\w*|va)\b|\bquel (?:est|serait) le (?:prix|coût)|\bc'est combien\b
@@ -99,8 +103,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     pt: ^(?:lista|mostra)(?: (?:todas|todos))? (?:as |os )?(?:minhas|meus) (?:pesquisas|relatórios)$
     """,
     "delete": r"""
-    en: ^(?:delete|erase|remove|wipe|forget)(?: <run>(?: (?:on|about) .{1,60})?)?$|^(?:delete|erase) (?:it|this|that)$
-    en: ^(?:delete|erase|remove) the (?:\w+ ){1,4}one$
+    en: ^(?:delete|erase|remove|wipe|forget)(?: <run>(?: (?:on|about|from|in) .{1,60})?)?$
+    en: ^(?:delete|erase) (?:it|this|that)$|^(?:delete|erase|remove) the (?:(?:\w+ ){1,4}one|one (?:on|about) .{1,60})$
     de: ^(?:lösche?|vergiss|entferne?)(?: <run>.{0,60})?$|^<run> löschen$
     fr: ^(?:supprime|efface|oublie)[rz]?(?: <run>.{0,60})?$
     es: ^(?:borra|elimina|olvida)r?(?: <run>.{0,60})?$
@@ -108,7 +112,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     pt: ^(?:apaga|elimina|esquece)r?(?: <run>.{0,60})?$
     """,
     "again": r"""
-    en: ^(?:start|run|do|try|research|order)(?: (?:<it>|the same))?(?: (?:again|anew|once more|over))+$
+    en: ^(?:start|run|do|try|research|order)(?: <it>)?(?: (?:again|anew|once more|over))+$
+    en: ^(?:start|run|do|order|write|make|research)(?: me)? (?:the|that) same(?: \w+)?(?: again| once more)*$
     en: ^(?:repeat|redo|re ?run|re ?start|retry)(?: .{1,50})?$
     de: ^wiederhol|^starte?\b.{0,40}\b(?:noch ?mal|neu|erneut)$|^(?:<run> )?(?:noch ?mal|neu) (?:starten|machen)$
     fr: ^(?:répète|relance|refais|recommence)[rz]?\b
@@ -200,7 +205,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     """,
     "only_change": r"""
     en: ^(?:but|also|add|include|cover|leave|drop|skip|remove|exclude|omit|focus|concentrate|limit|restrict|only)\b
-    en: ^(?:without|no need|more|less|shorter|longer|replace|change|make (?:it|the)|use|instead|in (?:german|english))\b
+    en: ^(?:without|no need|more|less|shorter|longer|replace|change|make (?:it|the)|use|instead|about .{1,60} instead)\b
+    en: ^for (?!you|me|now|how|what)(?:\w+ ){0,3}\w+$|^in (?:\d+|english|german|french|spanish|plain|simple)\b
     de: ^(?:aber|auch|nur|ohne|statt|lasse?|nimm|füge|ergänze?|streiche?|ändere?|mehr|weniger|kürzer|beschränke)\b
     fr: ^(?:mais|aussi|ajoute[rz]?|sans|seulement|plutôt|enlève|supprime|retire|remplace|change|plus|moins)\b
     es: ^(?:pero|también|añade|agrega|sin|solo|sólo|quita|elimina|incluye|cambia|reemplaza|más|menos)\b
@@ -208,8 +214,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     pt: ^(?:mas|também|acrescenta|adiciona|sem|só|apenas|tira|inclui|muda|mais|menos)\b
     """,
     "change": r"""
-    en: \b(?:also|add|include|leave .{0,60}\bout|without|only|instead|rather|focus|as well|too|shorter|longer|at most)\b
-    en: \b(?:don't|do not) (?:cover|include)\b|(?<!tell me )\bmore about\b|\bless about\b
+    en: \b(?:also|add|include|leave .{0,60}\bout|without|only|instead|rather|focus|as well|shorter|longer|at most)\b
+    en: \b(?:don't|do not) (?:cover|include)\b| too$|(?<!tell me )\bmore about\b|\bless about\b
     de: \b(?:auch|nur|ohne|stattdessen|lieber|füge|ergänze|streiche|weglassen|zusätzlich|außerdem|höchstens)\b
     fr: \b(?:aussi|ajoute|sans|seulement|uniquement|plutôt|également)\b
     es: \b(?:también|añade|agrega|sin|solo|sólo|solamente|además|en vez)\b
@@ -265,6 +271,18 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     fr: ^oui (?:oublie|efface|supprime)[rz]? (?:tout|la|ça|(?:\w+ ){0,2}conversation)$|^(?:efface|supprime)[rz]? tout$
     es: ^sí (?:olvída|bórra|elimína)l[oa]$|^sí (?:olvida|borra) (?:todo|(?:\w+ ){0,2}conversación)$|^bórral[oa]$
     """,
+    "ends": r"""
+    en: ^(?:cancel|stop|abort|terminate|delete|erase|remove|drop)\b
+    de: ^(?:storniere|stoppe?|lösche?|entferne?)\b
+    fr: ^(?:annule|arrête|supprime|efface)[rz]?\b
+    es: ^(?:cancela|borra|elimina)r?\b
+    """,
+    "send": r"""
+    en: ^(?:e ?mail|mail|send|print|post|publish|upload|share)\b
+    de: ^(?:maile?|schicke?|sende|drucke?)\b
+    fr: ^(?:envoie|imprime)[rz]?\b
+    es: ^(?:envía|imprime)\w*
+    """,
     "keep": r"""
     en: \bkeep\b|\b(?:don't|do not|never) (?:delete|remove|erase)\b
     de: \bbehalte?\b|\bnicht löschen\b|\blösche? (?:\w+ )?nicht\b
@@ -278,7 +296,7 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
 
 _FULL_PHRASES: dict[ResearchIntent, str] = {
     "yes": r"""
-    en: yes|yep|yup|yeah|sure|ok|okay|alright|all right|fine|perfect|absolutely|definitely|of course|agreed|approved?
+    en: yes|yep|yup|yeah|sure|ok|okay|k|alright|all right|fine|perfect|absolutely|definitely|of course|agreed|approved?
     en: i approve|i agree|confirm(?:ed)?|proceed|go(?: ahead| for it| on)?|do (?:it|that|so)|run it|make it so|begin
     en: do|go right ahead|i'm in|count me in
     en: start(?: it| now| the research| the run)?|(?:that |it |all )?(?:sounds?|looks?) (?:good|great|fine|right|ok)
@@ -295,8 +313,8 @@ _FULL_PHRASES: dict[ResearchIntent, str] = {
     """,
     "no": r"""
     en: no|nope|nah|(?:don't|do not)(?: (?:start|do|run|delete|proceed|begin|go ahead|order))?(?: (?:it|that|this))?
-    en: better not|(?:i'd )?rather not
-    en: (?:drop|skip|leave|keep|stop|cancel|forget) (?:it|that)|stop|cancel|i changed my mind|never ?mind
+    en: better not|(?:i'd )?rather not|i (?:don't|do not) (?:like|want|need) (?:it|that|this|(?:the|this|that) \w+)
+    en: (?:drop|skip|leave|keep|stop|cancel|forget)(?: about)? (?:it|that)|stop|cancel|i changed my mind|never ?mind
     en: (?:that's |it's )?too (?:expensive|much)
     de: nein|nee|nö|(?:lieber|besser|doch|bloß) nicht|nicht starten|starte? (?:es |sie )?nicht|lass (?:es|das)(?: sein)?
     de: abbrechen|brich (?:es|das) ab|stopp?|vergiss es|(?:das ist )?(?:mir )?zu teuer|behalte? (?:ihn|es|sie)
@@ -348,19 +366,24 @@ _POLITE = re.compile(
     r"^(?:(?:please|pls|ok|okay|so|now|then|and|well|hi|hello|hey|can you|could you|would you|will you|i want you to"
     r"|i'd like you to|i would like you to|i want to|i'd like to|just|bitte|und|also|kannst du|könntest du|dann|jetzt"
     r"|s'il te plaît|peux tu|pouvez vous|pourrais tu|et|alors|por favor|puedes|podrías|y|entonces|ahora(?! no\b)"
+    r"|good morning|good afternoon|good evening|thanks|thank you|thx|i'm back|btw|hmm"
     r"|per favore|puoi|allora|podes|então|请)\s+)+|(?:\s+(?:please|pls|thanks|thank you|for me|bitte|danke"
     r"|s'il te plaît|s'il vous plaît|merci|por favor|gracias|per favore|grazie|obrigad[oa]))+$"
 )
 
+_CLAUSE_END = re.compile(r"[.,;:!?…]+(?:\s|$)|\n|\s[–—-]+\s")
+_SENTENCE_END = re.compile(r"(?<=[.!?;])\s+(?:(?:and|but|und|aber)\s)?")
+_THUMBS = ((re.compile("[👍👌✅]"), " yes "), (re.compile("[👎❌]"), " no "))
 _YES = re.compile(r"\W*(?:yes|ja|oui|sí|si|sì|sim)\b", re.IGNORECASE)
 _REQUEST = re.compile(
     r"(?i)\W*(?:(?:yes|ok|okay|ja|oui|sí)\W+)?(?:can|could|would|will) you\b|\W*(?:kannst|könntest|würdest) du\b"
     r"|\W*(?:peux|pourrais)[ -]tu\b|\W*(?:puedes|podrías)\b"
 )
 _AGREEMENT = re.compile(
-    r"(?i)^(?:(?:yes|ok|okay|sure|great|good|fine|perfect|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?"
+    r"(?i)^(?:(?:yes|no|nope|hmm|oh|well|actually|ok|okay|sure|great|good|fine|perfect"
+    r"|(?:that |it )?(?:looks|sounds) (?:good|great|fine)(?: to me)?|nein|non"
     r"|ja|gut|(?:sieht|klingt) gut(?: aus)?|oui|d'accord|bien|sí|vale|está bien|please|bitte)[\s,.;!–-]+)*"
-    r"(?:(?:but|aber|mais|pero)[\s,]+)?(?:(?:please|bitte|por favor)\s+)?"
+    r"(?:(?:but|aber|mais|pero)[\s,]+)?(?:(?:please|bitte|por favor|can you|could you)\s+)*"
 )
 
 
@@ -369,10 +392,26 @@ def research_intents(message: str) -> frozenset[ResearchIntent]:
     text = normalized_message(message)
     found: set[ResearchIntent] = {intent for intent, pattern in _SEARCH_PATTERNS.items() if pattern.search(text)}
     if len(text.split()) <= MAX_REPLY_WORDS:
-        found |= {intent for intent, pattern in _FULL_PATTERNS.items() if pattern.fullmatch(text)}
+        found |= _replies(text)
+    if 1 < len(clauses := _clauses(message)) <= MAX_REPLY_CLAUSES and all(each := [_replies(one) for one in clauses]):
+        found |= frozenset[ResearchIntent]().union(*each)
+    if "order" not in found and (command := _clauses(without_agreement(message))[:1]):
+        found |= _replies(command[0]) & {"cancel"}
+        found |= {intent for intent in _COMMANDS if _SEARCH_PATTERNS[intent].search(command[0])}
     if "?" in message or "？" in message:
         found.add("question")
     return frozenset(found)
+
+
+def _clauses(message: str) -> list[str]:
+    """The clauses of a message, normalized, without those that have only polite words."""
+    return [text for one in _CLAUSE_END.split(message[:MAX_MESSAGE_CHARS]) if (text := normalized_message(one))]
+
+
+def _replies(text: str) -> frozenset[ResearchIntent]:
+    """The intents whose phrases make up the whole text: a yes, a no, thanks, a command to cancel."""
+    found: set[ResearchIntent] = {intent for intent, pattern in _FULL_PATTERNS.items() if pattern.fullmatch(text)}
+    return frozenset(found | ({"thanks"} if _SEARCH_PATTERNS["thanks"].fullmatch(text) else set()))
 
 
 def is_request(message: str) -> bool:
@@ -390,10 +429,25 @@ def without_agreement(message: str) -> str:
     return _AGREEMENT.sub("", JOB_ID.sub("", message).strip(), count=1).strip()
 
 
+def requested_change(message: str) -> str:
+    """The sentences of a message that have the form of a change, and what explains them; "" if none has."""
+    kept: list[str] = []
+    for sentence in _SENTENCE_END.split(JOB_ID.sub("", message).strip()):
+        text = without_agreement(sentence)
+        intents = research_intents(text)
+        explains = kept and not intents & {"question", "yes", "no", "cost", "time", "thanks"}
+        if "only_change" in intents or ("change" in intents and "question" not in intents) or explains:
+            kept.append(text)
+    return " ".join(kept)
+
+
 def normalized_message(message: str) -> str:
     """A message in lower case without ids, punctuation and polite words."""
     text = JOB_ID.sub(" ", message[:MAX_MESSAGE_CHARS]).casefold().replace("’", "'")
+    for thumb, meaning in _THUMBS:
+        text = thumb.sub(meaning, text)
     text = re.sub(r"\b(do|does|did)nt\b", r"\1n't", re.sub(r"[^\w\s']|_", " ", text))
+    text = re.sub(r"\b(what|that|how|where|let)s\b", r"\1's", re.sub(r"\bim\b", "i'm", text))
     return _POLITE.sub("", " ".join(text.split())).strip()
 
 

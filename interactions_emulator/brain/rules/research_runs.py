@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.attachments import documents_of
 from interactions_emulator.brain.rules.parsed_turn import value_of
 from interactions_emulator.corpus.words import terms
 
@@ -17,6 +18,15 @@ _ORDINAL = re.compile(
     r"|(last|latest|newest|letzte[rns]?|neueste[rns]?|dernière?|últim[oa]))"
     r"\s(?:one|report|research|run|study|bericht|recherche|rapport|informe)\b"
 )
+
+
+_SUBJECT = re.compile(
+    r"\b(?:on|about|über|zu|sur|sobre) (.{1,60})|\bthe ((?:[\w'-]+ ){1,4})(?:one|report|run|research)\b"
+)
+_GENERAL = frozenset(
+    terms("research report run study job list first second third last latest newest oldest same whole")
+)
+"""Stems of words that name no subject."""
 
 
 class Job(NamedTuple):
@@ -58,21 +68,26 @@ def referenced_job_id(message: str, jobs: Sequence[Job]) -> str:
     if (ordinal := _ORDINAL.search(message.casefold())) and jobs:
         number = next(number for number, group in enumerate(ordinal.groups()) if group)
         return jobs[0 if number == 2 else max(-1 - number, -len(jobs))].id
-    message_terms = set(terms(message))
+    message_terms = set(terms(message)) - _GENERAL
     best = max(jobs, key=lambda job: len(message_terms & set(terms(job.title))), default=None)
     return best.id if best and message_terms & set(terms(best.title)) else ""
+
+
+def names_subject(message: str) -> bool:
+    """Whether a message names the subject of a run: "the one about tides", "the tides one"."""
+    return any(set(terms(" ".join(found))) - _GENERAL for found in _SUBJECT.findall(message.casefold()))
 
 
 def has_files(steps: Sequence[Step]) -> bool:
     """Whether the newest message has files. Each part of a message is a step of its own."""
     texts = 0
     for step in reversed(steps):
-        kinds = [part.get("type") for part in step.get("content") or [] if isinstance(part, dict)]
-        texts += "text" in kinds
+        parts = [part for part in step.get("content") or [] if isinstance(part, dict)]
+        if documents_of(parts) or any(part.get("type") not in ("text", None) for part in parts):
+            return step.get("type") == "user_input"
+        texts += any(part.get("type") == "text" for part in parts)
         if step.get("type") != "user_input" or texts > 1:
             return False
-        if any(kind not in ("text", None) for kind in kinds):
-            return True
     return False
 
 

@@ -40,15 +40,11 @@ def _report_result(step: Step, parsed: ParsedTurn) -> str:
     ):
         rest = {k: v for k, v in value.items() if v is not text and not isinstance(v, bool)}
         return "\n".join(filter(None, [text.strip(), *_notes(rest)]))
-    arguments: dict[str, Any] = next((call.arguments for call in reversed(parsed.calls) if call.name == name), {})
-    about = ", ".join(
-        f"{key_as_words(k)} {clip(str(v), 80)}" for k, v in arguments.items() if isinstance(v, str | int | float)
-    )
     lines = _lines(value)
     if len(lines) > MAX_LINES:
         lines = [*lines[:MAX_LINES], f"… and {len(lines) - MAX_LINES} more lines"]
     notes = _notes(value) if isinstance(value, dict) else []
-    return "\n".join([f"From `{name}`{f' ({about})' if about else ''}:", "", *lines, "", *notes]).strip()
+    return "\n".join([*lines, "", *notes]).strip()
 
 
 def _error(value: Any, is_error: bool) -> Any:
@@ -64,11 +60,13 @@ def _error(value: Any, is_error: bool) -> Any:
 
 def _report_error(name: str, error: Any) -> str:
     if not isinstance(error, dict):
-        return f"`{name}` could not do it: {clip(str(error), 600)}"
+        error = {"message": str(error)}
     message = next(
         (str(error[k]) for k in ("message", "error_message", "detail", "reason", "code") if error.get(k)), ""
     )
-    text = f"`{name}` could not do it: {clip(message or str(error), 600)}"
+    text = clip(message or str(error), 600)
+    if " " not in text:  # a code, not a sentence
+        text = f"`{name}` could not do it: {text}"
     candidates = next((error[k] for k in ("candidates", "suggestions", "options", "choices") if error.get(k)), None)
     if isinstance(candidates, list):
         names = [_short(candidate) for candidate in candidates[:10]]
@@ -109,7 +107,9 @@ def _record(value: dict[str, Any], units: Mapping[str, Any], depth: int) -> list
         if isinstance(item, list) and (table := _table(item, here)):
             lines += ["", *table]
         elif isinstance(item, dict) and _flat(item):
-            lines.append(f"{pad}- {key_as_words(key)}: {_short(item, here)}")
+            shown = [one for key, one in item.items() if one and key not in _HIDDEN_KEYS]
+            named = "name" in item and all(isinstance(one, str) for one in shown)
+            lines.append(f"{pad}- {', '.join(shown) if named else f'{key_as_words(key)}: {_short(item, here)}'}")
         elif isinstance(item, dict | list) and not (isinstance(item, list) and _flat(item)):
             lines += [f"{pad}- {key_as_words(key)}:", *_lines(item, here, depth + 1)]
         else:
@@ -155,7 +155,7 @@ def _short(value: Any, units: Mapping[str, Any] | None = None) -> str:
         pairs = (
             f"{key_as_words(k)} {_with_unit(k, v, units or {})}"
             for k, v in value.items()
-            if v not in (None, "", [], {}) and k not in _HIDDEN_KEYS
+            if v not in (None, "", [], {}) and k not in (*_HIDDEN_KEYS, "time")
         )
         return ", ".join(pairs)
     if isinstance(value, list):

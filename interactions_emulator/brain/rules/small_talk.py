@@ -6,8 +6,8 @@ import re
 from collections.abc import Sequence
 
 from interactions_emulator.brain.protocol import Turn
-from interactions_emulator.brain.rules.arguments import urls_in
-from interactions_emulator.brain.rules.corpus_qa import best_sentences
+from interactions_emulator.brain.rules.arguments import NUMBER_WORDS, urls_in
+from interactions_emulator.brain.rules.corpus_qa import best_sentences, is_about
 from interactions_emulator.brain.rules.intents import core, intent_of, is_judging, is_nod
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, without_sign_off
 from interactions_emulator.brain.rules.tool_selection import Candidate
@@ -15,6 +15,8 @@ from interactions_emulator.corpus.words import clip, join_names
 
 SELF_DESCRIPTION = "a local emulator of the Interactions API: a small deterministic program, not Gemini"
 NOT_IN_REPORT = "The report says nothing about that."
+MAX_ABILITY_CHARS = 110
+"""Maximum number of characters of the description of an agent or a function."""
 JOKE = "Why do programmers mix up Halloween and Christmas? Because Oct 31 equals Dec 25."
 
 _FACT = re.compile(
@@ -25,6 +27,11 @@ _NAME = re.compile(
     r"|\bje m'appelle|\bme llamo)"
     r"\s+([^\s,.!?]+(?:\s[A-ZÀ-Þ][^\s,.!?]*)*)"
 )
+_TRANSLATION = re.compile(
+    r"(?i)\btranslat|\bübersetz|\btradu"
+    r"|\b(?:in|into|to|auf|en) (?:german|french|spanish|deutsch|französisch|allemand|alemán)\b"
+)
+_SENTENCE_COUNT = re.compile(rf"\b(\d{{1,2}}|{'|'.join(NUMBER_WORDS)})\s(?:\w+\s)?sentences?\b")
 _WHO = re.compile(r"(?:^|[.!]\s+|,\s*)(?:[Ii]'m|[Ii] am)\s+([A-ZÀ-Þ][\w'-]+)(?=[\s,.!?]|$)")
 
 
@@ -44,7 +51,7 @@ def small_talk(parsed: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> 
         case "abilities":
             return abilities(options, turn)
         case "chat" if is_nod(parsed.message):
-            return f"All right. {abilities(options, turn)}"
+            return "All right."
         case "chat":
             return f"I have no opinion of my own on that: I am {SELF_DESCRIPTION}. {abilities(options, turn)}"
         case "repeat":
@@ -63,19 +70,20 @@ def abilities(options: Sequence[Candidate], turn: Turn) -> str:
     """A sentence that lists the declared functions, each with the beginning of its description."""
     able = [_short_description(option) for option in options]
     if any(tool.get("type") == "google_search" for tool in turn.tools):
-        able.append("search the local documents")
+        able.append("a search of the local documents")
     if not able:
         return (
             "I can talk about this conversation, fill in JSON schemas, and call the functions that a request declares."
         )
-    return f"Available here: {'; '.join(able)}."
+    return f"Here you get {'; '.join(able)}."
 
 
 def _short_description(option: Candidate) -> str:
-    """The name of an agent or a function, with the first clause of its description."""
+    """What an agent or a function does: the first clause of its description; its name if it has none."""
+    about = re.split(r"[.:;]", re.sub(r"\s*\([^)]*\)", "", option.about), maxsplit=1)[0].strip()
     name = option.topic.replace("_", " ")
-    about = clip(re.split(r"[.:;(]", option.about, maxsplit=1)[0].strip(), 80)
-    return f"{name} ({about[0].lower()}{about[1:]})" if about else name
+    who = f"the {name}, which" if option.fixed else "a function that"
+    return f"{who} {about[0].lower()}{clip(about[1:], MAX_ABILITY_CHARS)}" if about else f"“{name}”"
 
 
 def no_answer(parsed: ParsedTurn, options: Sequence[Candidate], turn: Turn) -> str:
@@ -126,9 +134,18 @@ def about_last_answer(parsed: ParsedTurn) -> str | None:
         r"|points|findings"
         r"|takeaways|short|brief|nutshell|sentences?|bullets?|report|answer|words?|terms)\b", " ", parsed.message
     )  # fmt: skip
-    picked = best_sentences(source, asked if len(asked.split()) > 6 else "", 4)
+    if _TRANSLATION.search(parsed.message):
+        return "The emulator cannot translate: it quotes documents in their own language."
+    count = _SENTENCE_COUNT.search(parsed.message.casefold())
+    limit = (int(count[1]) if count[1].isdecimal() else NUMBER_WORDS[count[1]]) if count else 4
+    asked = asked if len(asked.split()) > 6 else ""
+    found = best_sentences(source, asked, limit) or best_sentences(source, "", limit)
+    picked = [one.strip() for one in found]
     if not picked:  # an answer without sentences, for example values from a function
-        picked = [line.strip(" -*") for line in source.splitlines() if line.strip()][:4]
+        lines = (line.strip(" -*") for line in source.splitlines() if not line.lstrip().startswith(("#", "|", "*")))
+        picked = [line for line in lines if line][:limit]
+    if count:
+        return " ".join(picked)
     return "The earlier answer, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
 
 
@@ -138,9 +155,9 @@ def from_last_answer(parsed: ParsedTurn) -> str | None:
     if len(source) < 800 and not has_report(parsed):
         return None
     picked = best_sentences(source, parsed.message, 3)
-    if not picked:
+    if not any(is_about(parsed.message, one, one) for one in picked):
         return None
-    return "The earlier answer says:\n\n" + "\n".join(f"- {one}" for one in picked)
+    return "The earlier answer says:\n\n" + "\n".join(f"- {one.strip()}" for one in picked)
 
 
 def has_report(parsed: ParsedTurn) -> bool:
