@@ -126,7 +126,7 @@ def _matching(pattern: str, value: str) -> str:
         return value
     for candidate in (value, value.removeprefix(TEXT_PREFIX), *value.split(), *_SAMPLES, _sample_for(pattern)):
         if compiled.search(candidate):
-            return candidate
+            return str(candidate)
     return value
 
 
