@@ -19,7 +19,13 @@ from interactions_emulator.brain.rules.answer import Ids, say, sendable
 from interactions_emulator.brain.rules.attachments import all_text, read_documents
 from interactions_emulator.brain.rules.deep_research_agent import research
 from interactions_emulator.brain.rules.desk import answers_question, decide
-from interactions_emulator.brain.rules.intents import intent_of, is_about_last_answer, is_nod, split_text, split_wishes
+from interactions_emulator.brain.rules.intents import (
+    intent_of,
+    is_about_last_answer,
+    is_nod,
+    split_text,
+    split_wishes,
+)
 from interactions_emulator.brain.rules.managing import FUNCTIONS, manage
 from interactions_emulator.brain.rules.parsed_turn import SIGN_OFF, ParsedTurn, parse_turn, without_sign_off
 from interactions_emulator.brain.rules.research_phrases import research_intents

@@ -26,6 +26,7 @@ TABLES = {
     "dropped": f"- {PUMPS} | cancelled | Heat pumps",
     "plan": f"- {PUMPS} | waits for a yes: plan | Threads in Python",
     "two questions": f"{PRICE_LINE}\n- {CATS} | waits for a yes: deletion | Cats and their sleep",
+    "two on cats": f"- {DOGS} | completed | Cats in cities\n{CATS_LINE}",
     "deletion": f"- {CATS} | waits for a yes: deletion | Cats and their sleep",
 }
 PARAMETERS: dict[str, str] = {
@@ -253,6 +254,8 @@ CASES: list[tuple[str, str, str, str]] = [
     ("done", "delete that report from the list, I don't need it anymore", "delete_research", CATS),
     ("done", "Write the same report again", "repeat_research", CATS),
     ("done", "please order the same thing again", "repeat_research", CATS),
+    ("two on cats", "delete both cats reports", "says", "one report at a time"),
+    ("done", "can you do it cheaper?", "says", "$1 to $3"),
     ("two", "start the same research again", "repeat_research", DOGS),
 ]
 

@@ -53,6 +53,7 @@ USUAL = ["tidal power", "barrages", "tidal stream turbines", "costs", "environme
         ("as a table, in at most 100 words", USUAL),
         ("make it about honey bees instead, in english, one page max", ["honey bees"]),
         ("and leave out the small web shop", USUAL),
+        ("make it shorter", USUAL),
     ],
 )
 def test_the_next_plan_contains_the_requested_changes(brain: Brain, change: str, expected: list[str]) -> None:

@@ -109,7 +109,11 @@ def is_for_researcher(parsed: ParsedTurn, researcher: Candidate) -> bool:
     if _researcher_answered_last(parsed, researcher):
         if intents & (_COMMANDS | _RUN_TOPICS) or ("change" in intents and "question" not in intents):
             return True
-        return intent not in SMALL_TALK and bool(_BACK_REFERENCE.search(message)) and not WEATHER.search(message)
+        return (
+            intent not in SMALL_TALK
+            and bool(_BACK_REFERENCE.search(normalized_message(message)))
+            and not WEATHER.search(message)
+        )
     if (
         intents & {"status", "delete", "list", "cost"}
         and intent != "greeting"

@@ -5,6 +5,7 @@ It reads the runs from the table in the system instruction, and the order of eac
 
 from __future__ import annotations
 
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, NamedTuple
@@ -62,6 +63,7 @@ NOT_UNDERSTOOD_HERE = (
 )
 NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change: say yes, no, or what to change."
 WELCOME = "You are welcome!"
+_SEVERAL = re.compile(r"\b(?:both|all|two|beide|alle|tous|toutes|todos|todas)\b", re.IGNORECASE)
 _ABOUT_REPORT: frozenset[ResearchIntent] = frozenset(("about_report", "made_of_report", "part_of_report"))
 
 
@@ -155,6 +157,9 @@ class _Situation:
         if "drop_it" in intents and not self.named_id:
             return ASK_WHAT_TO_DELETE
         if "delete" in intents:
+            several = [job.id for job in self.jobs if job.has_report and referenced_job_id(self.message, [job])]
+            if len(several) > 1 and _SEVERAL.search(self.message) and not self.named_id:
+                return f"I delete one report at a time: say “delete {several[0]}” first, or “delete {several[1]}”."
             return self._call_for("delete_research", self._meant([job for job in self.jobs if job.has_report]))
         if intents & {"cost", "time"} and not ("time" in intents and going and going.is_running):
             spent = {"spend", "spent", "paid"} & set(self.message.casefold().strip(" ?!.").split())

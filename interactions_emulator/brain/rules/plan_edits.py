@@ -10,6 +10,7 @@ from interactions_emulator.brain.rules.brief import Aspect, Brief, enumerated, n
 from interactions_emulator.brain.rules.intents import core, is_assent
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
 from interactions_emulator.brain.rules.phrases import STUDY_START
+from interactions_emulator.brain.rules.report import DEFAULT_WORDS
 from interactions_emulator.corpus.words import clip, join_names, terms
 
 PLAN_START = "Research plan for"
@@ -80,6 +81,11 @@ def changed(brief: Brief, text: str) -> Brief:
         return parse(", ".join(filter(None, topic)))
     for pattern, meaning in _SWAPS:
         plain = pattern.sub(meaning, plain)
+    if length := re.search(
+        r"(?i)\b(?:(shorter|kürzer|plus court|más corto)|longer|länger|plus long|más largo)\b", plain
+    ):
+        words = brief.max_words or DEFAULT_WORDS
+        plain = f"{plain[: length.start()]} in at most {words // 2 if length[1] else words * 2} words"
     form = parse(re.sub(r"(?i)\bto (?=\d[\d,.]* words)", "in at most ", plain))
     edits = list(_EDIT.finditer(plain))
     drop: list[str] = []

@@ -72,6 +72,7 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     en: ^what (?:do|would|will) you (?:charge|want|ask) for\b
     en: ^how (?:much|expensive) (?:does|do|will|would|is|are) (?:\w+ ){1,4}(?:research|report|study|run|dive)\b
     en: ^(?:how much|what) (?:did|have) (?:i|we) (?:pay|paid|spen[dt])\b|^do (?:i|we) (?:have to|need to|must) pay\b
+    en: \bcheaper$
     en: \bwhat(?:'s)?(?: (?:does|do|will|would|is))?(?: (?:it|this|that|<run>))? (?:the )?(?:costs?|price)$
     de: \b(?:was|wie ?viel) (?:würde|wird|kostet|kosten)(?: (?:das|es|sie|mich|denn|<run>))*(?: kosten)?$|\bwie teuer\b
     fr: \bcombien (?:ça|cela|est ce que|coûte\w*|va)\b|\bquel (?:est|serait) le (?:prix|coût)|\bc'est combien\b
