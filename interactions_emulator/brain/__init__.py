@@ -37,7 +37,6 @@ from interactions_emulator.brain.rules.tool_calls import (
     question_for_missing,
 )
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.words import join_names
 
 __all__ = ["make_brain"]
 
@@ -59,12 +58,11 @@ def make_brain(corpus: Corpus) -> Brain:
 def _chat(turn: Turn, corpus: Corpus) -> Iterator[Step]:
     """The answer to the first wish of a message, and a sentence about its other wishes."""
     parsed, allowed = parse_turn(turn), allowed_tools(turn)
-    wishes, manages = split_wishes(parsed.user_text), allowed.functions >= FUNCTIONS
-    is_reply = manages or answers_question(parsed, wishes.first, allowed.options)
+    (first, other), manages = split_wishes(parsed.user_text), allowed.functions >= FUNCTIONS
     note = ""
-    if wishes.others and (is_reply or not is_nod(wishes.first)):
-        parsed = replace(parsed, message=parsed.message and wishes.first, user_text=wishes.first)
-        note = f"Still open: {join_names([f'“{one}”' for one in wishes.others])}. Ask for it next."
+    if other and (manages or not is_nod(first) or answers_question(parsed, first, allowed.options)):
+        parsed = replace(parsed, message=parsed.message and first, user_text=first)
+        note = f"Still open: “{other}”. Ask for it next."
     steps = list(_answer(turn, parsed, allowed, corpus))
     last = steps[-1].get("content", [{}])[0]
     if note and steps[-1]["type"] == "function_call" and manages:

@@ -238,6 +238,7 @@ CASES: list[tuple[str, str, str, str]] = [
     ("quote", "for beginners please", "revise", PUMPS),
     ("quote", "what will I get for that money? and can you make it for beginners", "revise", PUMPS),
     ("quote", "what will I get for that money?", "says", "a report with sources"),
+    ("quote", "in German please", "revise", PUMPS),
     ("quote", "this sounds like a lot of text", "says", "did not understand"),
     ("quote", "that is too much text for me to read", "says", "did not understand"),
     ("plan", "I dont like that plan. never mind", "cancel_research", PUMPS),

@@ -21,7 +21,11 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
     """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
     query = subject_of(question)
     yield from search_steps(ids, [query[:200]])
-    found = [one for one in relevant_sentences(corpus, query) if _is_about(query, *one)]
+    found = [
+        (sentence, passage)
+        for sentence, passage in relevant_sentences(corpus, query)
+        if is_about(query, sentence, f"{passage.title} {passage.heading}")
+    ]
     draft = Draft(documents_url)
     if not found:
         draft.write(f"Nothing about “{query[:200]}” was found in the local documents.")
@@ -33,29 +37,18 @@ def answer(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Itera
     yield draft.step()
 
 
-def shared_words(question: str, text: str) -> set[str]:
-    """Stems of the words in common, without numerals and words such as "get"."""
-    return {one for one in terms(question) if not one.isdecimal()}.difference(_VAGUE) & set(terms(text))
+def is_about(question: str, sentence: str, title: str) -> bool:
+    """Whether a sentence from a document with that title shares enough words with a question to answer it.
 
-
-def words_needed(question: str) -> int:
-    """How many words a sentence must share with a question: two if the question is about "them", whoever they are."""
-    return 2 if _PRONOUN.search(question) else 1
-
-
-def _is_about(question: str, sentence: str, passage: Passage) -> bool:
-    """Whether a sentence and the subject of its document share words with the question, or the sentence several.
-
-    A name in the question counts alone, and so does the word that "What is …?" asks about.
+    Numerals and words such as "get" do not count. Two words, a name or the word in "What is …?" suffice. Any other word
+    must be in the title too, and does not suffice for a question about "them".
     """
-    shared = shared_words(question, sentence)
-    if (
-        len(shared) >= 2
-        or (shared and _WHAT_IS.match(question))
-        or shared & set(terms(" ".join(_NAME.findall(question))))
-    ):
+    asked = {one for one in terms(question) if not one.isdecimal()} - _VAGUE
+    shared = asked & set(terms(sentence))
+    names = set(terms(" ".join(_NAME.findall(question))))
+    if len(shared) >= 2 or shared & names or (shared and _WHAT_IS.match(question)):
         return True
-    return len(shared) >= words_needed(question) and bool(shared_words(question, f"{passage.title} {passage.heading}"))
+    return bool(shared and asked & set(terms(title)) and not _PRONOUN.search(question))
 
 
 _VAGUE = frozenset((*terms("get like have make need now want know mean thing good"), *map(stem, NUMBER_WORDS)))

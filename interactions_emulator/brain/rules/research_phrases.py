@@ -205,7 +205,8 @@ _SEARCH_PHRASES: dict[ResearchIntent, str] = {
     """,
     "only_change": r"""
     en: ^(?:but|also|add|include|cover|leave|drop|skip|remove|exclude|omit|focus|concentrate|limit|restrict|only)\b
-    en: ^(?:without|no need|more|less|shorter|longer|replace|change|make (?:it|the)|use|instead|for|in|about) .
+    en: ^(?:without|no need|more|less|shorter|longer|replace|change|make (?:it|the)|use|instead|about .{1,60} instead)\b
+    en: ^for (?!you|me|now|how|what)(?:\w+ ){0,3}\w+$|^in (?:\d+|english|german|french|spanish|plain|simple)\b
     de: ^(?:aber|auch|nur|ohne|statt|lasse?|nimm|füge|ergänze?|streiche?|ändere?|mehr|weniger|kürzer|beschränke)\b
     fr: ^(?:mais|aussi|ajoute[rz]?|sans|seulement|plutôt|enlève|supprime|retire|remplace|change|plus|moins)\b
     es: ^(?:pero|también|añade|agrega|sin|solo|sólo|quita|elimina|incluye|cambia|reemplaza|más|menos)\b

@@ -7,7 +7,7 @@ from collections.abc import Sequence
 
 from interactions_emulator.brain.protocol import Turn
 from interactions_emulator.brain.rules.arguments import NUMBER_WORDS, urls_in
-from interactions_emulator.brain.rules.corpus_qa import best_sentences, shared_words, words_needed
+from interactions_emulator.brain.rules.corpus_qa import best_sentences, is_about
 from interactions_emulator.brain.rules.intents import core, intent_of, is_judging, is_nod
 from interactions_emulator.brain.rules.parsed_turn import ParsedTurn, without_sign_off
 from interactions_emulator.brain.rules.tool_selection import Candidate
@@ -155,7 +155,7 @@ def from_last_answer(parsed: ParsedTurn) -> str | None:
     if len(source) < 800 and not has_report(parsed):
         return None
     picked = best_sentences(source, parsed.message, 3)
-    if not any(len(shared_words(parsed.message, one)) >= words_needed(parsed.message) for one in picked):
+    if not any(is_about(parsed.message, one, one) for one in picked):
         return None
     return "The earlier answer says:\n\n" + "\n".join(f"- {one.strip()}" for one in picked)
 

@@ -7,16 +7,10 @@ from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from interactions_emulator.brain.rules import phrases
 from interactions_emulator.brain.rules.arguments import urls_in
 from interactions_emulator.brain.rules.intents import MEMORY, SMALL_TALK, core, intent_of, split_text, study_score
-from interactions_emulator.brain.rules.phrases import (
-    ABOUT_PICTURES,
-    ASKS_WEATHER,
-    DEFINITION,
-    DRAW_AGAIN,
-    SAME_WORDS,
-    Intent,
-)
+from interactions_emulator.brain.rules.phrases import Intent
 from interactions_emulator.brain.rules.places import is_place_like, places_in
 from interactions_emulator.corpus.words import sentences, stem, terms, words
 
@@ -91,7 +85,7 @@ def choose(
     can_study = any(option.purpose == "study" for option in options)
     if (intent == "study" and not can_study) or (intent == "judge" and not any(o.purpose == "judge" for o in options)):
         intent = "lookup"
-    if called_before and called_before[-1].purpose == "draw" and DRAW_AGAIN.match(core(message)):
+    if called_before and called_before[-1].purpose == "draw" and phrases.DRAW_AGAIN.match(core(message)):
         intent = "draw"
     if intent == "draw" and not any(option.purpose == "draw" for option in options):
         intent = "action"
@@ -119,9 +113,9 @@ def choose(
 def _without_misread(message: str, intent: Intent, options: Sequence[Candidate]) -> Sequence[Candidate]:
     """The options without those that do not fit a question: drawing, or a function that needs a place."""
     plain = core(message)
-    if intent == "lookup" and ABOUT_PICTURES.match(plain):
+    if intent == "lookup" and phrases.ABOUT_PICTURES.match(plain):
         options = [option for option in options if option.purpose != "draw"]
-    if DEFINITION.match(plain) and not places_in(message):
+    if phrases.DEFINITION.match(plain) and not places_in(message):
         options = [option for option in options if not _needs_place(option)]
     return options
 
@@ -139,10 +133,10 @@ def most_likely(message: str, options: Sequence[Candidate]) -> Candidate:
 
 
 def _significant_stems(message: str) -> set[str]:
-    """The significant stems of a message, and of the English words that `SAME_WORDS` gives for its words."""
+    """The significant stems of a message, and of the English words that `phrases.SAME_WORDS` gives for its words."""
     message_words = set(words(message[:5_000]))
-    implied = {stem(word) for word, others in SAME_WORDS.items() if message_words & others}
-    if ASKS_WEATHER.search(message[:5_000]):
+    implied = {stem(word) for word, others in phrases.SAME_WORDS.items() if message_words & others}
+    if phrases.ASKS_WEATHER.search(message[:5_000]):
         implied.add(stem("weather"))
     return {one for one in terms(message[:5_000]) if one not in _GENERIC_STEMS and not one.isdecimal()} | implied
 

@@ -130,24 +130,8 @@ def _matching(pattern: str, value: str) -> str:
     return value
 
 
-_SAMPLES = (
-    "a",
-    "A",
-    "0",
-    "1",
-    "00",
-    "AA",
-    "aaa",
-    "AAA",
-    "000",
-    "0000",
-    "00000",
-    "A0",
-    "AAA-000",
-    "AAA-0000",
-    "1970-01-01",
-    "#000000",
-    "0.0.0",
+_SAMPLES: list[str] = re.findall(
+    r"\S+", "a A 0 1 00 AA aaa AAA 000 0000 00000 A0 AAA-000 AAA-0000 1970-01-01 #000000 0.0.0"
 )
 
 
