@@ -54,8 +54,11 @@ def test_sessions_are_listed_newest_first_and_forget_session_deletes_one(api: Em
     assert (api.interactions(), count(environment, "events"), count(environment, "sessions")) == ([], 0, 0)
 
 
-def test_without_a_yes_nothing_is_deleted(api: Emulator) -> None:
+def test_without_a_yes_nothing_is_deleted(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> None:
     desk("ask", "hello", "--session", "trip")
+    nobody = desk("forget-session", "trip", answer="y\n")
+    assert (nobody.exit_code, "desk forget-session trip --yes" in nobody.stderr) == (1, True)
+    monkeypatch.setattr("tools.cli.console.can_ask", lambda: True)
     assert desk("forget-session", "trip", answer="n\n").exit_code == 1
     assert "trip" in desk("sessions").stdout
     assert len(api.interactions()) == 1

@@ -76,7 +76,7 @@ def split_wishes(message: str) -> tuple[str, str]:
         kind, first_kind = _wish_kind(other), _wish_kind(first)
         if kind in ("", first_kind) or first_kind == "judge" or (kind == "study" and not first_kind):
             continue
-        if intent_of(first) not in SMALL_TALK - {"chat"}:
+        if intent_of(first) not in (SMALL_TALK - {"chat"}) | {"statement"}:  # a statement explains the wish
             more = rest[len(other) :].strip()
             return (f"{first.rstrip('.')}. {more}" if more else first), other.strip()
     return message, ""
