@@ -128,7 +128,7 @@ def test_ctrl_c_during_a_start_does_not_lose_the_interaction_id(environment: Pat
             assert time.monotonic() < end
             time.sleep(0.01)
         process.send_signal(signal.SIGINT)
-        assert "picks it up" in process.communicate(timeout=300)[1]
+        assert "`desk attach JOB` follows it" in process.communicate(timeout=300)[1]
 
         async def written() -> str | None:
             ledger = Ledger(f"sqlite+aiosqlite:///{environment}/ledger.db")
