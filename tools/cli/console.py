@@ -48,7 +48,7 @@ def run(work: Coroutine[Any, Any, None], stopped: str = "") -> None:
     except KeyboardInterrupt:
         work.close()
         if stopped:
-            err.print(f"\n{stopped}")
+            err.print(f"\n{stopped}", soft_wrap=True)
         raise typer.Exit(ExitStatus.INTERRUPTED) from None
     except DeskError as error:
         fail(error)
