@@ -16,7 +16,8 @@ SECRETS = re.compile(
     r"|ya29\.[\w.-]{20,}"  # Google's OAuth access tokens
     r"|whsec_[\w+/=]+"  # signing secrets of webhooks
     r"|(?P<kept>[?&][\w.-]*(?:key|token|secret|password|signature)=)[^&\s\"'#]+"
-    r"|(?<=://)(?!(?-i:USER:PASSWORD@))[^/?#\s\"':@]*:[^\s\"']*(?=@)"  # user and password, which may have @ and /
+    # User and password, which may have @ and /. It stops before another address, so that the work stays linear.
+    r"|(?<=://)(?!(?-i:USER:PASSWORD@))[^/?#\s\"':@]*:(?:[^\s\"':]|:(?!//))*(?=@)"
     r"|(?<=://)(?!(?-i:USER:PASSWORD@))[^/?#\s\"']+(?=@)"  # a token alone
     r"|(?<=Bearer )[\w.~+/=-]+",
     re.IGNORECASE,

@@ -6,6 +6,7 @@ from typing import Any
 
 from tests.research.resources import finished, url_citation
 from tools.interactions.citations import plain_marks, replace_urls
+from tools.redaction import redact
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
 from tools.research.report.rendering import to_chat, to_markdown, to_plain_html
@@ -54,6 +55,7 @@ def texts(size: int) -> dict[str, str]:
         "line breaks": "<br>",
         "entities": "&a",
         "anchors": "[a](#",
+        "addresses": "http://a:",
         "definitions": '[a]: u "\n',
         "pictures": "\n\n![figure-1](figure-1.png)",
         "words of three bytes": "研",
@@ -99,6 +101,7 @@ def work(text: str) -> None:
     content = {"type": "thought_summary", "content": {"type": "text", "text": text}}
     progress_line({"event_type": "step.delta", "delta": content})
     to_plain_html(report)
+    redact(text)
 
 
 def main() -> None:
