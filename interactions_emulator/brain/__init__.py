@@ -3,7 +3,7 @@
 For a model, it takes the first of these actions that fits the tools, schemas and texts of the request: manage research
 runs, call the function that fits the message, draw, fill the response schema, report function results, quote attached
 documents, talk about the conversation, search the corpus, or say that it cannot answer. For an agent, it researches
-the corpus (`rules/research.py`).
+the corpus (`rules/deep_research_agent.py`).
 """
 
 from __future__ import annotations

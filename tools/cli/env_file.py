@@ -9,7 +9,7 @@ from pathlib import Path
 from dotenv import find_dotenv, load_dotenv
 from dotenv.parser import parse_stream
 
-from tools.settings import SettingsError
+from tools.settings import Settings, SettingsError, variables
 
 GOOGLE_VARIABLES = (
     *("GEMINI_API_KEY", "GOOGLE_API_KEY", "GOOGLE_GEMINI_BASE_URL", "GOOGLE_VERTEX_BASE_URL"),
@@ -41,7 +41,6 @@ def read_env_file() -> None:
 def env_warnings() -> Iterator[str]:
     """Yields a warning for each line of `.env` that is skipped, and for each variable that looks misspelt."""
     from tools.server.settings import ServerSettings
-    from tools.settings import Settings, variables
     from tools.yaml_files import did_you_mean
 
     path, own = _env_file(), set[str]()

@@ -8,7 +8,7 @@ from tools.cli.console import confirm
 from tools.cli.job_output import one_line
 from tools.cli.terminal import err
 from tools.research.job import Job, Order
-from tools.research.pricing import RUN_MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 
 if TYPE_CHECKING:
     from tools.research.service import Research
@@ -28,15 +28,13 @@ async def confirm_price(service: Research, order: Order, up_to: float, again: bo
     Returns:
         True if the user agrees to the price. False if the order joins an existing run, so that nothing was asked.
     """
-    low, high = cost_of(order.agent)
+    _, high = cost_of(order.agent)
     if high <= up_to:
         return True
     if not starts_run(await service.latest_attempt(order), again):
         return False
     err.print(await quote(service, order), markup=False, soft_wrap=True)
-    confirm(
-        "Start it?", f"{order.agent} costs about ${low:g} to ${high:g} a run: agree to it with --yes-up-to {high:g}"
-    )
+    confirm("Start it?", f"{order.agent} costs {price_range(order.agent)} a run: agree to it with --yes-up-to {high:g}")
     return True
 
 
@@ -58,12 +56,11 @@ def _shortened(brief: str) -> str:
 
 async def quote(service: Research, order: Order) -> str:
     """Describes an order, its price and its time, one line per fact."""
-    low, high = cost_of(order.agent)
     facts = {
         "title": order.title,
         "brief": _shortened(order.brief),
         "agent": order.agent,
-        "price": f"about ${low:g} to ${high:g}",
+        "price": price_range(order.agent),
         "time": f"usually {RUN_MINUTES[0]} to {RUN_MINUTES[1]} minutes",
     }
     if order.base and (base := await service.ledger.get(order.base)):

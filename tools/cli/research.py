@@ -222,7 +222,7 @@ async def _research(
     output: _Output,
 ) -> None:
     from tools.research.job import TERMINAL, State
-    from tools.research.pricing import cost_of
+    from tools.research.pricing import price_range
 
     settings, service = _settings(), _service()
     if use_max and not settings.max_agent:
@@ -243,7 +243,7 @@ async def _research(
     elif job.state is not State.AWAITING_APPROVAL:
         builds = f", building on {job.order.base}" if job.order.base else ""
         how = f"{job.order.agent}, on {job.order.server}"
-        price = f", about ${cost_of(job.order.agent)[0]:g} to ${cost_of(job.order.agent)[1]:g}" if new else ""
+        price = f", {price_range(job.order.agent)}" if new else ""
         err.print(f"{job.id} {'started' if new else 'continues'}{builds} ({how}{price})", soft_wrap=True)
     await output.show(service, job.id)
 

@@ -14,6 +14,9 @@ from tools.yaml_files import ConfigError, config_files, did_you_mean, explain, r
 
 log = logging.getLogger(__name__)
 
+FILE_NAME = "moderation_policy.yaml"
+FORMER_NAME = "policy.yaml"
+"""The file's name in earlier versions."""
 Action = Literal["pass", "flag", "block"]
 
 
@@ -70,12 +73,11 @@ def load_policy(root: Path) -> Policy:
     Raises:
         ConfigError: the file is wrong; the text has one finding per line, with file and key.
     """
-    path = root.with_name("moderation_policy.yaml")
-    if not path.exists():
-        path = root.with_name("policy.yaml")
-        if not path.exists():
-            return Policy()
-        log.warning("%s: please rename this file to moderation_policy.yaml; the next release reads only that", path)
+    path = _policy_file(root)
+    if path is None:
+        return Policy()
+    if path.name == FORMER_NAME:
+        log.warning("%s: please rename this file to %s; the next release reads only that", path, FILE_NAME)
     document = read_yaml(path)
     try:
         policy = Policy.model_validate({} if document.data is None else document.data)
@@ -88,9 +90,15 @@ def load_policy(root: Path) -> Policy:
     return policy
 
 
+def _policy_file(root: Path) -> Path | None:
+    """Returns the policy's file beside the root agent's file; None if there is none."""
+    files = (root.with_name(name) for name in (FILE_NAME, FORMER_NAME))
+    return next((file for file in files if file.exists()), None)
+
+
 def policy_warnings(root: Path) -> list[str]:
     """Returns warnings about the policy beside the root agent's file: it judges nothing, or its model is not known."""
-    policy, path, found = load_policy(root), root.with_name("moderation_policy.yaml"), list[str]()
+    policy, path, found = load_policy(root), _policy_file(root), list[str]()
     if policy.enabled and not policy.screen:
         found.append(f"{path}: `enabled: true` and `screen: []`: nothing is judged; list user_messages, reports")
     if capabilities_of(policy.model) is None:

@@ -15,3 +15,9 @@ RUN_MINUTES = (5, 20)
 def cost_of(agent: str) -> tuple[float, float]:
     """Lowest and highest price of a run of this agent in USD; for an unknown agent, the highest known prices."""
     return next((cost for name, cost in COSTS_USD.items() if agent.startswith(name)), max(COSTS_USD.values()))
+
+
+def price_range(agent: str) -> str:
+    """Words for the price of a run of this agent: "about $1 to $3"."""
+    low, high = cost_of(agent)
+    return f"about ${low:g} to ${high:g}"

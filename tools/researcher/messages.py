@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from tools.research.job import Job, State
-from tools.research.pricing import RUN_MINUTES, cost_of
+from tools.research.pricing import RUN_MINUTES, cost_of, price_range
 from tools.research.report.rendering import inert
 from tools.research.texts import state, title
 
@@ -30,8 +30,7 @@ def quote(job: Job, base: Job | None = None) -> str:
     Args:
         base: the job that `job` builds on, if any.
     """
-    low, high = cost_of(job.order.agent)
-    facts = [f"Agent: `{job.order.agent}`", f"Price: about ${low:.0f} to ${high:.0f}", f"Time: usually {_minutes()}"]
+    facts = [f"Agent: `{job.order.agent}`", f"Price: {price_range(job.order.agent)}", f"Time: usually {_minutes()}"]
     if base:
         facts.append(f"Builds on: `{base.id}` (“{inert(title(base))}”)")
     if job.order.inputs:
@@ -39,8 +38,8 @@ def quote(job: Job, base: Job | None = None) -> str:
         facts.append(f"Files that go along: {len(job.order.inputs)} ({kinds})")
     if job.request.plans:
         facts.append(
-            f"First comes a plan, which you can change. Each plan is counted as ${low:.0f}, since Google publishes no"
-            " price for it. The run itself needs another yes."
+            f"First comes a plan, which you can change. Each plan is counted as {_plan_price(job)}, since Google"
+            " publishes no price for it. The run itself needs another yes."
         )
     listed = "\n".join(f"- {fact}" for fact in facts)
     brief = "\n".join(f"> {line}" for line in inert(job.order.brief).splitlines())
@@ -50,10 +49,9 @@ def quote(job: Job, base: Job | None = None) -> str:
 def plan(job: Job) -> str:
     """Formats a job's plan and the question whether to approve it."""
     text = inert(job.plan.text) if job.plan else ""
-    low, high = cost_of(job.order.agent)
     return (
-        f"{text}\n\n---\nThis is the plan of research `{job.id}`. The run itself was not started; it costs about"
-        f" ${low:.0f} to ${high:.0f}. {ANSWERS} A changed plan is counted as ${low:.0f} more."
+        f"{text}\n\n---\nThis is the plan of research `{job.id}`. The run itself was not started; it costs"
+        f" {price_range(job.order.agent)}. {ANSWERS} A changed plan is counted as {_plan_price(job)} more."
     )
 
 
@@ -67,8 +65,7 @@ def deletion(job: Job) -> str:
 
 def reminder(job: Job, deleting: bool) -> str:
     """Formats the line that repeats an unanswered question about a job."""
-    low, high = cost_of(job.order.agent)
-    what = "whether to delete it" if deleting else f"{'its plan, ' if job.plan else ''}about ${low:.0f} to ${high:.0f}"
+    what = "whether to delete it" if deleting else f"{'its plan, ' if job.plan else ''}{price_range(job.order.agent)}"
     done = "delete" if deleting else "start"
     return (
         f"⏳ Research `{job.id}` (“{inert(title(job))}”) waits for your yes: {what}."
@@ -80,6 +77,11 @@ def unseen_notice(job: Job) -> str:
     """Formats the line about a job whose question was not shown yet."""
     what = "The plan of research" if job.plan else "Research"
     return f"⏳ {what} `{job.id}` (“{inert(title(job))}”) waits to be looked at: say **show {job.id}**."
+
+
+def _plan_price(job: Job) -> str:
+    """The price of a plan, as `spending_of` counts it."""
+    return f"${cost_of(job.order.agent)[0]:g}"
 
 
 def _minutes() -> str:

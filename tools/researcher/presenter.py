@@ -226,16 +226,10 @@ class TurnPresenter:
     async def _known(self, store: BaseArtifactService) -> set[str]:
         """Returns the names of the files that the conversation has."""
         async with asyncio.timeout(SAVE_TIMEOUT_S):
-            return set(await store.list_artifact_keys(**self._place))
+            return set(await store.list_artifact_keys(**_place(self.context)))
 
     async def _save(self, store: BaseArtifactService, name: str, part: types.Part) -> int:
-        return await store.save_artifact(**self._place, filename=name, artifact=part)
-
-    @property
-    def _place(self) -> dict[str, Any]:
-        """Returns the arguments that identify the conversation for artifact services."""
-        session = self.context.session
-        return {"app_name": self.context.app_name, "user_id": session.user_id, "session_id": session.id}
+        return await store.save_artifact(**_place(self.context), filename=name, artifact=part)
 
     def _say(self, text: str, **values: Any) -> Event:
         return self._event(content=types.Content(role="model", parts=[types.Part(text=text)]), **values)
@@ -307,13 +301,18 @@ async def delete_report_files(context: InvocationContext, job: Job) -> int:
     """Deletes the files of a job's report in this conversation, in all versions; returns their number."""
     if context.artifact_service is None:
         return 0
-    session = context.session
-    place: dict[str, Any] = {"app_name": context.app_name, "user_id": session.user_id, "session_id": session.id}
+    place = _place(context)
     names = await context.artifact_service.list_artifact_keys(**place)
     own = [name for name in names if name.startswith((f"{job.id}.", f"{job.id}-"))]
     for name in own:
         await context.artifact_service.delete_artifact(**place, filename=name)
     return len(own)
+
+
+def _place(context: InvocationContext) -> dict[str, Any]:
+    """Returns the arguments that identify the conversation for artifact services."""
+    session = context.session
+    return {"app_name": context.app_name, "user_id": session.user_id, "session_id": session.id}
 
 
 def _refusal(response: types.FunctionResponse) -> str:

@@ -126,11 +126,29 @@ def _matching(pattern: str, value: str) -> str:
         return value
     for candidate in (value, value.removeprefix(TEXT_PREFIX), *value.split(), *_SAMPLES, _sample_for(pattern)):
         if compiled.search(candidate):
-            return str(candidate)
+            return candidate
     return value
 
 
-_SAMPLES = re.findall(r"\S+", "a A 0 1 00 AA aaa AAA 000 0000 00000 A0 AAA-000 AAA-0000 1970-01-01 #000000 0.0.0")
+_SAMPLES = (
+    "a",
+    "A",
+    "0",
+    "1",
+    "00",
+    "AA",
+    "aaa",
+    "AAA",
+    "000",
+    "0000",
+    "00000",
+    "A0",
+    "AAA-000",
+    "AAA-0000",
+    "1970-01-01",
+    "#000000",
+    "0.0.0",
+)
 
 
 def _sample_for(pattern: str) -> str:

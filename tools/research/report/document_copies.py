@@ -11,6 +11,8 @@ from urllib.parse import quote, unquote, urlsplit
 
 import httpx2
 
+from tools.interactions.backend import is_loopback
+
 FOLDER = "sources"
 """Folder of the copies, beside the report."""
 _DOCUMENTS = "/documents/"
@@ -18,8 +20,7 @@ _DOCUMENTS = "/documents/"
 
 def emulator_documents(urls: Iterable[str]) -> list[str]:
     """Selects the addresses of documents of an emulator on this machine, on any port."""
-    places = ((url, urlsplit(url)) for url in urls)
-    return [url for url, at in places if at.hostname in ("127.0.0.1", "localhost") and at.path.startswith(_DOCUMENTS)]
+    return [url for url in urls if is_loopback(url) and urlsplit(url).path.startswith(_DOCUMENTS)]
 
 
 async def copy_documents(urls: Iterable[str], emulator_url: str) -> dict[str, bytes]:

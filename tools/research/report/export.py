@@ -49,7 +49,8 @@ def save(
     if unknown := set(formats) - set(renderers):
         raise ValueError(f"unknown report format {', '.join(sorted(unknown))}: use {', '.join(renderers)}")
     files = {f"report.{name}": render(report).encode() for name, render in renderers.items() if name in formats}
-    copies = files_of(pages or {})
+    pages = pages or {}
+    copies = files_of(pages)
     for name in files.keys() & {"report.md", "report.html"}:
         files[name] = link_copies(files[name].decode(), copies).encode()
     # Only the last part of a name: a report from a file must not write outside the folder.
@@ -57,7 +58,7 @@ def save(
     folder.mkdir(parents=True, exist_ok=True)
     for url, name in copies.items():
         (folder / name).parent.mkdir(exist_ok=True)
-        _write(folder / name, (pages or {})[url])
+        _write(folder / name, pages[url])
     for name, data in files.items():
         _write(folder / name, data)
     return [folder / name for name in files]
