@@ -233,10 +233,10 @@ async def _research(
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
     # Nothing is asked if the order joins a run. If that run is deleted meanwhile, the new run waits for a yes.
-    waits = not await confirm_price(service, order, up_to, again)
-    job, new = await service.start(order, limits=settings.limits, confirm=waits)
+    must_confirm = not await confirm_price(service, order, up_to, again)
+    job, new = await service.start(order, limits=settings.limits, confirm=must_confirm)
     if again and not new:
-        known, job = job, await service.start_again(job, limits=settings.limits, confirm=waits)
+        known, job = job, await service.start_again(job, limits=settings.limits, confirm=must_confirm)
         new = job.id != known.id
     if job.state in TERMINAL:
         err.print(f"{job.id} had this brief before ({job.state}); --again pays for a new run.")

@@ -79,7 +79,7 @@ def add_error_handlers(routes: FastAPI) -> None:
 
 
 async def _http_error(request: Request, raised: HTTPException) -> Response:
-    """Replaces ADK 2.13's 500 response, which shows the text of any error of a service (`api_server.py:1250`)."""
+    """Replaces ADK 2.13's 500 response, which shows the text of any error of a service (`api_server.py:1295`)."""
     if raised.status_code < 500:
         return await http_exception_handler(request, raised)
     if isinstance(raised.__cause__, (RateLimited, StaleSessionError, *DATABASE_ERRORS)):
