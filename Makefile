@@ -9,8 +9,9 @@ ifdef CORPUS
 export DESK_CORPUS := $(shell realpath '$(CORPUS)')
 endif
 
+EMULATOR := interactions_emulator
 # Official clients of the Interactions API that test the emulator, besides the client in $(VENV).
-CONFORMANCE := tests/wire/conformance
+CONFORMANCE := $(EMULATOR)/tests/wire/conformance
 CLIENTS := .venv-genai3/.ready $(if $(shell command -v npm),$(CONFORMANCE)/node_modules/.ready)
 
 PYTEST := $(BIN)/pytest -n 4 --dist loadfile --no-loadscope-reorder
@@ -142,10 +143,12 @@ format: $(VENV)/.ready-dev ## Fix what ruff can fix
 	$(BIN)/ruff check --fix .
 	$(BIN)/ruff format .
 
-COMPILE := pip-compile --quiet --strip-extras --generate-hashes --allow-unsafe --no-emit-index-url \
-  --no-emit-trusted-host --no-emit-find-links --no-header
-OF_PROJECT := --build-deps-for editable pyproject.toml
+COMPILE := pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-url --no-emit-trusted-host \
+  --no-emit-find-links --no-header
+# The emulator comes from its folder, not from an index: its wheel tells what it needs, and the locks leave it out itself.
+OF_PROJECT := --find-links build/wheels --unsafe-package interactions-emulator --build-deps-for editable pyproject.toml
 lock: ## Resolve the dependencies again (needs pip-tools)
+	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir build/wheels ./$(EMULATOR)
 	$(COMPILE) $(addprefix --extra ,a2a dev emulator eval postgres) --output-file requirements-dev.lock $(OF_PROJECT)
 	$(COMPILE) --extra emulator --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
 	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
@@ -162,16 +165,17 @@ $(VENV)/bin/python:
 
 # A lock lists every package. Without --no-deps, pip 23 looks for more, and fails at the newest release of packages with extras.
 # --no-compile halves the time of an installation: Python compiles modules when they are first imported.
+EDITABLE := $(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat
 LOCKED := --quiet --disable-pip-version-check --no-compile --no-deps --require-hashes -r
 
-$(VENV)/.ready: requirements.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.ready: requirements.lock pyproject.toml $(EMULATOR)/pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install $(LOCKED) requirements.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	$(EDITABLE) -e ./interactions_emulator -e .
 	@touch $@
 
-$(VENV)/.ready-dev: requirements-dev.lock pyproject.toml | $(VENV)/bin/python
+$(VENV)/.ready-dev: requirements-dev.lock pyproject.toml $(EMULATOR)/pyproject.toml | $(VENV)/bin/python
 	$(BIN)/pip install $(LOCKED) requirements-dev.lock
-	$(BIN)/pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --config-settings editable_mode=compat -e .
+	$(EDITABLE) -e ./interactions_emulator -e .
 	@touch $@ $(VENV)/.ready
 
 .venv-genai3/.ready: $(CONFORMANCE)/genai-3.lock | $(VENV)/bin/python

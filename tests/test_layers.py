@@ -63,7 +63,7 @@ def test_packages_of_tools_import_only_from_lower_layers() -> None:
 
 
 def test_the_emulator_imports_no_other_package_of_the_project() -> None:
-    for file in (ROOT / "interactions_emulator").rglob("*.py"):
+    for file in (ROOT / "interactions_emulator/src").rglob("*.py"):
         found = [name for _, name in imports(file) if name.partition(".")[0] in ("tools", "evals", "agents", "tests")]
         assert found == [], file
 

@@ -24,8 +24,9 @@ import uvloop
 import yaml
 
 from interactions_emulator import Emulator
+from interactions_emulator.brain.protocol import Turn
 from interactions_emulator.corpus.index import Corpus
-from tests.wire.brains import RESEARCH
+from tests.scripts import research_brain
 
 HERE = Path(__file__).parent
 TEXTS = {
@@ -34,6 +35,7 @@ TEXTS = {
 }
 SECONDS, ROUNDS, CONNECTIONS = 2.0, 5, 16
 RESEARCHES = 500
+RESEARCH = [entry.step for entry in research_brain(Turn("", True, (), 0))]
 STORED = 10_000
 DOCUMENTS = 1_000
 

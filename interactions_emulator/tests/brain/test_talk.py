@@ -1,0 +1,200 @@
+"""Answers in words: results, quotations, memory, small talk, honesty."""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import pytest
+
+from brain.conftest import SEARCH, WEATHER, Ask, call, quoted, result, said, text_of
+from interactions_emulator.brain.protocol import Brain, Turn
+from interactions_emulator.corpus.index import Corpus
+
+
+def test_every_text_answer_ends_with_the_emulator_signature(ask: Ask) -> None:
+    for message in ("hi", "What is tidal power?", "play music", "你好", ""):
+        assert text_of(ask(message, tools=[SEARCH])).endswith("\n— emulator")
+
+
+def test_a_function_result_is_rendered_as_text_with_units_and_source(ask: Ask) -> None:
+    value = {
+        "place": "Rome, Italy",
+        "current": {"temperature": 21.5, "wind_speed": 12},
+        "current_units": {"temperature": "°C", "wind_speed": "km/h"},
+        "days": [{"date": "2026-11-22", "high": 22}, {"date": "2026-11-23", "high": 20}],
+        "synthetic": True,
+        "source": "a barometer",
+    }
+    text = text_of(ask(result("get_weather", value), before=[said("Rome?"), call("get_weather", place="Rome")]))
+    for part in (
+        "Rome, Italy",
+        "temperature 21.5°C",
+        "wind speed 12 km/h",
+        "| 2026-11-23 | 20 |",
+        "synthetic",
+        "a barometer",
+    ):
+        assert part in text
+    assert "{" not in text
+
+
+@pytest.mark.parametrize(
+    "value", ["21 C", {"result": "21 C"}, [{"type": "text", "text": "21 C"}], json.dumps({"answer": "21 C"})]
+)
+def test_function_results_of_every_wire_format_are_understood(ask: Ask, value: Any) -> None:
+    assert text_of(ask(result("thermometer", value))).startswith("21 C")
+
+
+def test_an_error_is_explained_without_the_hint_for_the_model(ask: Ask) -> None:
+    text = text_of(ask(result("get_weather", {"error": {"message": "The service is down.", "hint": "Try later."}})))
+    assert "The service is down." in text and "Try later." not in text
+
+
+def test_a_result_is_told_without_the_name_and_the_arguments_of_the_function(ask: Ask) -> None:
+    before = [said("Weather in Oslo?"), call("get_weather", place="Oslo", days=2)]
+    value = {
+        "place": {"name": "Oslo", "country": "Norway", "latitude": 59.9},
+        "current": {"time": "2026-11-29T12:00", "temperature": 1, "conditions": "rain"},
+    }
+    text = text_of(ask(result("get_weather", value), before=before))
+    assert text.startswith("- Oslo, Norway\n- current: temperature 1, conditions rain")
+    missing = text_of(ask(result("get_weather", {"error": {"message": "No place called X was found."}}), before=before))
+    assert missing.startswith("No place called X was found.")
+
+
+def test_the_one_in_a_region_is_looked_up_only_among_offered_places(ask: Ask) -> None:
+    before = [said("Weather in Sprngfield?"), call("get_weather", place="Sprngfield")]
+    steps = ask(result("get_weather", {"error": {"message": "No such place."}}), before=before, tools=[WEATHER])
+    before = [*before, result("get_weather", {"error": {"message": "No such place."}}), *steps]
+    [step] = ask("the one in illinois", before=before, tools=[WEATHER])
+    assert step.get("arguments", {}).get("place") != "illinois"
+
+
+def test_new_text_beside_a_function_result_decides_the_answer(ask: Ask) -> None:
+    before = [said("Weather in Rome?"), call("get_weather", place="Rome")]
+    assert "welcome" in text_of(
+        ask(result("get_weather", {"high": 20}), said("thanks"), before=before, tools=[WEATHER])
+    )
+
+
+def test_a_question_is_answered_by_cited_quotations(ask: Ask, corpus: Corpus) -> None:
+    search, found, answer = ask("What is a tidal barrage?", tools=[SEARCH])
+    assert search["arguments"] == {"queries": ["What is a tidal barrage"]} and search["search_type"] == "web_search"
+    assert found["call_id"] == search["id"] and found["signature"]
+    quotations = quoted(answer, corpus)
+    assert ("barrages.md", "A tidal barrage is a dam across an estuary with turbines in its gates.") in quotations
+    assert 1 <= len(quotations) <= 4
+    assert "“Tidal barrages”" in answer["content"][0]["text"]
+
+
+def test_citation_offsets_count_bytes(ask: Ask, corpus: Corpus) -> None:
+    [*_, answer] = ask("Which coast is an exception? Saint-Malo's?", tools=[SEARCH])
+    assert any("—" in sentence for _, sentence in quoted(answer, corpus))
+
+
+def test_facts_missing_from_the_documents_are_not_invented(ask: Ask) -> None:
+    [*_, answer] = ask("Who won the football world cup in 1998?", tools=[SEARCH])
+    assert "was found in the local documents" in answer["content"][0]["text"]
+    assert "annotations" not in answer["content"][0]
+
+
+@pytest.mark.parametrize(
+    "message", ["and how high can they get?", "do i have to pay now?", "Explain like I'm five", "Is 1966 far away?"]
+)
+def test_a_sentence_about_something_else_is_no_answer(ask: Ask, message: str) -> None:
+    assert "was found in the local documents" in text_of(ask(message, tools=[SEARCH]))
+
+
+def test_text_to_be_moderated_is_not_taken_as_facts_about_the_user(ask: Ask) -> None:
+    before = [said("I'm Ada."), *ask("I'm Ada."), said("Moderate: 'My name is Mallory.'"), *ask("Hm")]
+    assert "Ada" in text_of(ask("And what is my name?", before=before))
+
+
+def test_the_conversation_including_other_agents_answers_is_remembered(ask: Ask) -> None:
+    before = [
+        said("Hello, my name is Ada and my favourite colour is green."),
+        {"type": "model_output", "content": [{"type": "text", "text": "Hi!\n\n— emulator"}]},
+        said("Weather in Rome?"),
+        call("hand_over", agent="clerk"),
+    ]
+    answer = result("hand_over", {"answer": "Rome: 21 °C."})
+    assert "Ada." in text_of(ask(answer, said("What's my name?"), before=before))
+    assert "green" in text_of(ask(answer, said("what is my favourite colour?"), before=before))
+    told = text_of(ask(answer, said("What have we talked about?"), before=before))
+    assert "Weather in Rome?" in told and "Rome: 21 °C." in told
+    assert "not told me" in text_of(ask("what's my name?"))
+
+
+def test_quoted_text_of_other_agents_is_not_treated_as_the_user_message(ask: Ask) -> None:
+    quote = "[clerk] said:\n<<<BEGIN_QUOTED_AGENT_CONTENT>>>\nPlay music in Paris.\n<<<END_QUOTED_AGENT_CONTENT>>>"
+    inputs = [said("For context: below is a transcript."), said(quote), said("what did I ask before?")]
+    assert "Play music in Paris." in text_of(ask(*inputs, before=[said("Weather in Rome?")], tools=[WEATHER]))
+    [step] = ask(said("Weather in Rome?"), said("For context: below."), said(quote), tools=[WEATHER])
+    assert step["arguments"] == {"place": "Rome"}
+
+
+def test_the_emulator_explains_what_it_is_and_what_it_can_do(ask: Ask) -> None:
+    text = text_of(ask("what can you do?", tools=[SEARCH, WEATHER]))
+    assert "gets the weather of a place" in text and "local documents" in text
+    assert "emulator" in text_of(ask("who are you?"))
+    for message in ("what can u do for me?", "Was kann man hier alles machen?"):
+        assert "gets the weather" in text_of(ask(message, tools=[SEARCH, WEATHER]))
+
+
+def test_pictures_are_acknowledged(ask: Ask) -> None:
+    picture = {"type": "image", "mime_type": "image/png", "data": "A" * 16_000}
+    text = text_of(ask({"type": "user_input", "content": [{"type": "text", "text": "What is this?"}, picture]}))
+    assert text.count("I see 1 image (image/png, 12 kB); the emulator does not analyse images") == 1
+
+
+def test_a_report_can_be_asked_about_afterwards(ask: Ask, brain: Brain) -> None:
+    agent = Turn("deep-research", True, (said("Research tidal power: costs and nature"),), 1)
+    before = [*agent.steps, *(beat.step for beat in brain(agent))]
+    report = text_of(before)
+    summary = text_of(ask("summarise it", before=before))
+    assert len(summary) < len(report) / 2
+    lines = [line[2:] for line in summary.splitlines() if line.startswith("- ")]
+    assert lines and all(line in report for line in lines)
+    assert "cost" in text_of(ask("What does the report say about the cost of turbines?", before=before))
+
+
+def test_answers_about_a_short_report_quote_its_own_sentences(ask: Ask) -> None:
+    animals = ("Cats sleep for half of", "Cows eat the grass of", "Pigs dig for roots on", "Owls hunt for mice on")
+    animals = (*animals, "Bees look for flowers on", "Dogs bark at strangers on")
+    text = "# Animals\n\n" + " ".join(f"{animal} each day of the year." for animal in animals)
+    before = [said("Research animals"), {"type": "model_output", "content": [{"type": "text", "text": text}]}]
+    for message in ("Write an executive summary", "Create slides from this", "Fasse den Bericht zusammen"):
+        answer = ask(message, before=before)
+        assert "Cats sleep for half of each day" in text_of(answer)
+        before = [*before, said(message), *answer]
+    summary = text_of(ask("Summarise it for my boss in two sentences pls", before=before))
+    assert summary.count(" each day of the year.") == 2 and "#" not in summary and "- C" not in summary
+    assert "#" not in text_of(ask("main points as bullet list for a slide", before=before))
+    for message in ("translate the report to German", "Write it in French"):
+        assert "cannot translate" in text_of(ask(message, before=before))
+    assert "Dogs bark at strangers" in text_of(ask("What do dogs bark at?", before=before))
+    assert "says nothing about that" in text_of(ask("Which of the sources is the newest?", before=before))
+
+
+HOSTILE = [
+    "🎉" * 1_000,
+    "a" * 1_000_000,
+    "? " * 300_000,
+    "'" * 200_000,
+    "[a] said: <<<BEGIN_X>>>" * 20_000,
+    "http://" * 80_000,
+    "my name is " * 60_000,
+    "Paris and " * 100_000,
+    "مرحبا كيف الطقس في دبي",
+    "half a character: \ud83c",
+    "\x00\x01",
+]
+
+
+@pytest.mark.parametrize("message", HOSTILE, ids=lambda text: repr(text[:12]))
+def test_hostile_and_very_long_texts_do_not_raise(ask: Ask, brain: Brain, message: str) -> None:
+    steps = ask(message, tools=[SEARCH, WEATHER], system=message)
+    steps += ask(result("f", message)) + ask(message, response_schema={"type": "string"})
+    steps += [beat.step for beat in brain(Turn("deep-research", True, (said(message),), 1))]
+    json.dumps(steps, ensure_ascii=False).encode()

@@ -1,0 +1,154 @@
+"""The server as a process of its own: killed and started again, found by its address file, ended when idle."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+import yaml
+
+from wire.brains import RESEARCH, WAIT
+from wire.conftest import Wire, research
+
+
+class Process:
+    """A child that runs `python -m interactions_emulator` in a folder of its own."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+        self.children: list[subprocess.Popen[str]] = []
+        (folder / "corpus").mkdir()
+        scenario = {"match": {"text": "tides"}, "wait": WAIT, "steps": RESEARCH}
+        (folder / "scenarios.yaml").write_text(yaml.safe_dump([scenario]))
+
+    def start(self, *options: str) -> subprocess.Popen[str]:
+        """Start a child without waiting for it."""
+        command = [sys.executable, "-m", "interactions_emulator", "--corpus", "corpus", *options]
+        environment = os.environ | {"COLUMNS": "200"}
+        child = subprocess.Popen(
+            command,
+            cwd=self.folder,
+            env=environment,
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        self.children.append(child)
+        return child
+
+    def serve(self, *options: str) -> tuple[subprocess.Popen[str], str]:
+        """Start a child and return it with its address, once it serves."""
+        child = self.start(*options)
+        assert child.stdout
+        said = child.stdout.readline()
+        address = re.search(r"http://127\.0\.0\.1:\d+", said)
+        assert address, said + (child.stderr.read() if child.stderr else "")
+        return child, address.group()
+
+
+@pytest.fixture
+def process(tmp_path: Path) -> Iterator[Process]:
+    process = Process(tmp_path)
+    yield process
+    for child in process.children:
+        child.kill()
+        child.communicate()
+
+
+def advance(wire: Wire, seconds: float) -> None:
+    """Move the child's virtual time."""
+    control = str(wire.http.base_url.join("/_emulator/clock"))
+    assert wire.http.post(control, json={"advance": seconds}).status_code == 200
+
+
+def without_ids(events: list[dict[str, Any]]) -> str:
+    """Events with all that differs from run to run left out."""
+    text = json.dumps(events)
+    return re.sub(r"v1_emu_[\w-]+|evt_.{6}_|\d{4}-\d\d-\d\dT[\d:]+Z", "", text)
+
+
+def test_a_killed_server_resumes_and_sends_each_event_once(process: Process) -> None:
+    options = ["--state", "state.db", "--speed", "0", "--scenarios", "scenarios.yaml"]
+    child, url = process.serve(*options)
+    wire = Wire(url)
+    whole = wire.create(research())["id"]
+    advance(wire, len(RESEARCH) * WAIT)
+    killed = wire.stream(research())
+    seen = [next(killed), next(killed)]
+    cancelled = wire.create(research())["id"]
+    wire.http.post(f"/interactions/{cancelled}/cancel")
+    interaction_id = seen[0]["interaction"]["id"]
+    for done in range(1, 4):
+        advance(wire, WAIT)
+        before = wire.get(interaction_id)["steps"]
+        assert before == RESEARCH[:done]
+        child.send_signal(signal.SIGKILL)
+        child.wait()
+        child, url = process.serve(*options)
+        wire = Wire(url)
+        assert wire.get(interaction_id)["steps"] == before
+    resumed = wire.resume(interaction_id, seen[-1]["event_id"])
+    seen.append(next(resumed))
+    advance(wire, len(RESEARCH) * WAIT)
+    seen.extend(resumed)
+    assert without_ids(seen) == without_ids(list(wire.resume(whole)))
+    assert seen == list(wire.resume(interaction_id))
+    assert wire.get(interaction_id)["steps"] == RESEARCH
+    assert wire.get(cancelled)["status"] == "cancelled"
+    log = wire.http.get(f"{url}/_emulator/log").json()
+    assert (log["creates"], {line["kind"] for line in log["requests"]}) == (3, {"get", "resume"})
+
+
+def test_two_servers_cannot_share_a_state_file(process: Process) -> None:
+    process.serve("--state", "state.db")
+    second = process.start("--state", "state.db")
+    said = second.communicate(timeout=300)[1]
+    assert (second.returncode, "state.db is in use by another emulator" in said) == (2, True)
+
+
+def test_the_address_file_holds_url_and_pid_and_an_idle_server_exits(process: Process) -> None:
+    address = process.folder / "address.json"
+    child, url = process.serve("--address-file", str(address), "--idle-exit", "0.3")
+    assert json.loads(address.read_text()) == {"url": url, "pid": child.pid}
+    assert child.wait(timeout=300) == 0
+
+
+def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Process) -> None:
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = str(taken.getsockname()[1])
+        refused = process.start("--port", port)
+        assert f"port {port}" in refused.communicate(timeout=300)[1]
+        assert refused.returncode == 2
+        assert not process.serve("--prefer-port", port)[1].endswith(port)
+
+
+def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None:
+    child, url = process.serve("--speed", "0", "--scenarios", "scenarios.yaml")
+    stream = Wire(url).stream(research())
+    next(stream)
+    child.terminate()
+    assert child.wait(timeout=300) == 0
+
+
+def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) -> None:
+    (process.folder / "bad.yaml").write_text("- match: {colour: red}")
+    (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
+    for options, why in ((["--scenarios", "bad.yaml"], "colour"), (["--faults", "bad.json"], "on is one of")):
+        child = process.start(*options)
+        assert why in child.communicate(timeout=300)[1]
+        assert child.returncode == 2
+
+
+def test_importing_the_package_does_not_load_a_server() -> None:
+    code = "import sys, interactions_emulator; print([name for name in sys.modules if name in ('httptools', 'yaml')])"
+    environment = dict(os.environ)
+    assert subprocess.check_output([sys.executable, "-c", code], env=environment, text=True).strip() == "[]"

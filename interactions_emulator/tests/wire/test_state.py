@@ -1,0 +1,152 @@
+"""What outlives a server, what its log says, and what only this machine may ask."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from pathlib import Path
+
+import httpx2
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.brain.protocol import TimedStep, Turn
+from interactions_emulator.engine.state_store import Journal, JournalError
+from interactions_emulator.http.app import create_app
+from interactions_emulator.http.serving import Settings, build_context
+from wire.brains import RESEARCH, WAIT, brain, said
+from wire.conftest import KEY, MODEL, Wire, research
+
+
+def test_interactions_and_create_counts_survive_a_restart(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state) as api:
+        made = Wire(api.url).create({"model": MODEL, "input": "hello"})
+        Wire(api.url).create({"model": MODEL, "input": "secret", "store": False})
+    with Emulator(brain=brain, state=state) as api:
+        assert Wire(api.url).get(made["id"]) == made
+        assert (api.log()["creates"], len(api.log()["requests"])) == (2, 1)
+        assert [line["input"] for line in api.interactions()] == ["hello"]
+
+
+def test_a_state_file_with_former_field_names_is_read(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        made = Wire(api.url).create({"model": MODEL, "input": "hello"})
+        run = Wire(api.url).create(research())["id"]
+    journal = Journal(state)
+    for key, record in list(journal.read("interaction")):
+        former = {"echoed": "head", "tokens_before": "read"}
+        journal.write(("interaction", key, {former.get(name, name): value for name, value in record.items()}))
+    journal.close()
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        assert Wire(api.url).get(made["id"]) == made
+        api.advance(WAIT * len(RESEARCH))
+        assert Wire(api.url).get(run)["steps"] == RESEARCH
+
+
+def test_manual_time_does_not_advance_while_the_server_is_down(tmp_path: Path) -> None:
+    settings = {"brain": brain, "state": tmp_path / "state.db", "speed": 0, "retention_days": 1}
+    with Emulator(**settings) as api:
+        kept = Wire(api.url).create({"model": MODEL, "input": "hello"})["id"]
+        api.advance(86_399)
+    with Emulator(**settings) as api:
+        Wire(api.url).get(kept)
+        api.advance(1)
+        assert Wire(api.url).http.get(f"/interactions/{kept}").status_code == 404
+
+
+def test_a_different_brain_after_a_restart_fails_the_run(tmp_path: Path) -> None:
+    def other(turn: Turn) -> Iterator[TimedStep]:
+        yield TimedStep(WAIT, said("something else"))
+
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        run = Wire(api.url).create(research())["id"]
+        api.advance(WAIT)
+    with Emulator(brain=other, state=state, speed=0) as api:
+        api.advance(0)
+        ended = Wire(api.url).get(run)
+    assert (ended["status"], ended["steps"]) == ("failed", RESEARCH[:1])
+    assert "another answer" in ended["errors"][0]["message"]
+
+
+def test_a_state_file_in_use_is_refused(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state), pytest.raises(JournalError, match=r"state\.db is in use"):
+        Emulator(brain=brain, state=state).__enter__()
+
+
+def test_the_log_lists_requests_with_kind_status_and_interaction(api: Emulator, wire: Wire) -> None:
+    made = wire.create({"model": MODEL, "input": "hello"})["id"]
+    list(wire.stream({"model": MODEL, "input": "hello"}))
+    list(wire.resume(made))
+    wire.get(made)
+    wire.http.post(f"/interactions/{made}/cancel")
+    wire.http.delete(f"/interactions/{made}")
+    wire.http.post("/interactions", json={})
+    lines = [(line["kind"], line["status"], line["interaction_id"] == made) for line in api.log()["requests"]]
+    assert lines == [
+        ("create", 200, True),
+        ("create_stream", 200, False),
+        ("resume", 200, True),
+        ("get", 200, True),
+        ("cancel", 400, True),
+        ("delete", 200, True),
+        ("create", 400, False),
+    ]
+    assert api.log()["creates"] == 2
+
+
+async def test_only_local_clients_may_use_the_control_api() -> None:
+    pages = create_app(build_context(Settings(brain=brain), Journal())).pages
+    here = "http://127.0.0.1:1"
+    for peer, url, origin, status in (
+        ("127.0.0.1", here, None, 200),
+        ("::1", "http://localhost:1", here, 200),
+        ("192.0.2.7", here, None, 403),
+        ("127.0.0.1", here, "https://example.org", 403),
+        ("127.0.0.1", here, "null", 403),
+        ("127.0.0.1", "http://rebound.example.org", None, 403),
+    ):
+        async with httpx2.AsyncClient(transport=httpx2.ASGITransport(pages, client=(peer, 1)), base_url=url) as http:
+            for route in ("faults", "clock", "log", "interactions", "deliveries"):
+                answer = await http.get(f"/_emulator/{route}", headers={"origin": origin} if origin else {})
+                assert answer.status_code == status
+            assert (await http.get("/")).status_code == 200
+
+
+def test_the_clock_can_be_read_and_refuses_invalid_changes(held: Emulator, wire: Wire) -> None:
+    clock = f"{held.url}/_emulator/clock"
+    before = wire.http.get(clock).json()
+    held.advance(12.5)
+    after = wire.http.get(clock).json()
+    assert (after["now"] - before["now"], after["speed"]) == (12.5, 0)
+    for change in ({}, {"advance": -1}, {"speed": "fast"}, {"speed": -1}, {"tempo": 1}, []):
+        wire.refused(wire.http.post(clock, json=change), 400)
+    assert wire.http.post(clock, json={"speed": "inf"}).json()["speed"] == "inf"
+
+
+def test_document_pages_cannot_run_scripts(tmp_path: Path) -> None:
+    tides = "The moon pulls the sea, and the sea follows it around the world twice a day, as it has always done."
+    (tmp_path / "moon.md").write_text(f"# The moon\n\n{tides}\n\n{tides}<script>alert(1)</script>\n")
+    with Emulator(brain=name_documents_url, corpus=tmp_path) as api:
+        wire = Wire(api.url)
+        link = wire.create({"model": MODEL, "input": "x"})["steps"][0]["content"][0]["text"]
+        page = wire.http.get(link + "moon.md", headers=KEY)
+        assert "The moon pulls the sea" in page.text and "<script" not in page.text
+        policy = page.headers["content-security-policy"]
+        assert policy == "default-src 'none'; style-src 'unsafe-inline'"
+        assert wire.http.get(api.url).json()["documents"] == 1
+        assert "sun.md" in wire.refused(wire.http.get(link + "sun.md"), 404)
+
+
+def name_documents_url(turn: Turn) -> Iterator[TimedStep]:
+    """A brain that says where the documents are."""
+    yield TimedStep(0, said(turn.documents_url))
+
+
+def test_an_exception_in_the_brain_is_logged(api: Emulator, wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    with caplog.at_level(logging.ERROR):
+        made = wire.create({"model": MODEL, "input": "break"})
+    assert made["id"] in caplog.text and "RuntimeError: no idea" in caplog.text
