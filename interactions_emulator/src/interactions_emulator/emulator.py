@@ -28,7 +28,8 @@ class Emulator:
 
     The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON objects (see `faults.py`).
     `port` 0 means any free port. Inside the `with`, `url` is "http://127.0.0.1:<port>". Raises OSError if the port is
-    taken, `JournalError` if the state file cannot be used, and `Refused` for a fault or scenario that cannot be read.
+    taken, `JournalError` if the state file cannot be used, `Refused` for a fault or scenario that cannot be read, and
+    TypeError if `brain` is no function.
     """
 
     def __init__(
@@ -47,6 +48,8 @@ class Emulator:
         limits: ServerLimits | None = None,
         port: int = 0,
     ) -> None:
+        if brain is not None and not callable(brain):
+            raise TypeError(f"brain is a function of a Turn, not {brain!r}: see interactions_emulator.brain.protocol")
         self._settings = Settings(
             brain=brain,
             corpus=corpus,

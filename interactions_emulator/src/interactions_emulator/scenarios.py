@@ -37,7 +37,7 @@ from typing import Any, Literal
 import yaml
 from pydantic import BaseModel, ConfigDict, Field, TypeAdapter, ValidationError
 
-from interactions_emulator.brain.protocol import Brain, Ending, Step, TimedStep, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TimedStep, Turn
 from interactions_emulator.engine.steps import STEP_FIELDS
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.recording.replay import Exchange, exchanges
@@ -95,7 +95,7 @@ def load_scenarios(path: Path) -> tuple[list[Scenario], list[Exchange]]:
 def scripted(scenarios: list[Scenario], brain: Brain) -> Brain:
     """Return a brain that answers from the scenarios, and calls `brain` for turns that match no scenario."""
 
-    def answer(turn: Turn) -> Iterable[TimedStep | Ending]:
+    def answer(turn: Turn) -> Iterable[Entry]:
         scenario = next((scenario for scenario in scenarios if _matches(scenario.match, turn)), None)
         return brain(turn) if scenario is None else _scripted_answer(scenario, turn)
 

@@ -1,10 +1,17 @@
-"""The interface between the server and a brain. A brain is the function that writes the answers."""
+"""The interface between the server and a brain. A brain is the function that writes the answers.
+
+    def brain(turn: Turn) -> Iterator[TimedStep | TextDelta | Ending]:
+        yield TextDelta("The sea rises ")
+        yield TextDelta("twice a day.")
+
+A brain yields complete steps, pieces of text as they come, and an ending if the interaction does not simply complete.
+"""
 
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any, NamedTuple
+from typing import Any, Literal, NamedTuple
 
 Step = dict[str, Any]
 """A complete step as the API sends it, e.g. {"type": "model_output", "content": [...]}."""
@@ -33,6 +40,8 @@ class Turn:
     agent_config: dict[str, Any] = field(default_factory=dict)
     documents_url: str = ""
     """Base URL of the corpus documents on the server."""
+    answered: tuple[Step, ...] = ()
+    """Steps of the answer that a server stopped in the middle had already told; see `Brain`."""
 
 
 class TimedStep(NamedTuple):
@@ -40,6 +49,19 @@ class TimedStep(NamedTuple):
 
     wait: float
     step: Step
+
+
+class TextDelta(NamedTuple):
+    """The next piece of a text that the brain is writing, which streams send at once.
+
+    The first piece opens a step of its `kind`. Pieces of the same kind continue the step; any other entry closes it.
+    """
+
+    text: str
+    kind: Literal["model_output", "thought"] = "model_output"
+    """The step that the text belongs to: the answer, or the summary of a thought."""
+    annotations: tuple[dict[str, Any], ...] = ()
+    """Citations with positions in the whole text of the step, in bytes of UTF-8. They are sent when the step closes."""
 
 
 class Ending(NamedTuple):
@@ -55,10 +77,14 @@ class Ending(NamedTuple):
     """The resource's `errors` and the stream's `error` events, each {"code": ..., "message": ...}."""
 
 
-Brain = Callable[[Turn], Iterable[TimedStep | Ending]]
-"""A function from a turn to the steps of the answer.
+Entry = TimedStep | TextDelta | Ending
+Brain = Callable[[Turn], Iterable[Entry]]
+"""A function from a turn to the entries of its answer.
 
-It must be deterministic (the same turn and corpus give the same steps), so that a run can continue after a restart.
 A list or tuple is used directly and must not change later. Any other iterable is read in a thread, because it may be
-slow. An exception ends the interaction as failed.
+slow; if the interaction is cancelled, the thread stops at the next entry and closes a generator. An exception, or an
+entry of another type, ends the interaction as failed with a message that says so.
+
+After a restart of the server the brain is asked again, with `Turn.answered`: its answer must begin with these steps.
+A deterministic brain fulfils this without looking at them; another one yields them first and goes on from there.
 """

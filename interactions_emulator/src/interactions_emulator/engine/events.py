@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
+from itertools import accumulate, islice, pairwise
 from typing import Any
 
 from pydantic_core import to_json
@@ -63,14 +64,24 @@ def closing(interaction: dict[str, Any], errors: list[dict[str, str]]) -> list[E
     return [*failed, {"event_type": "interaction.completed", "interaction": interaction}]
 
 
-def step_events(step: Step, index: int) -> list[Event]:
-    """Return step.start, the deltas and step.stop of the step at `index` of the output."""
-    start, deltas = _start_and_deltas(step)
+def step_events(step: Step, index: int, pieces: Sequence[int] | None = None) -> list[Event]:
+    """Return step.start, the deltas and step.stop of the step at `index` of the output.
+
+    `pieces` are the lengths of the pieces of the step's text, in characters; None: pieces of about equal length.
+    """
+    start, deltas = _start_and_deltas(step, pieces)
     return [
         {"event_type": "step.start", "index": index, "step": start},
         *({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas),
         {"event_type": "step.stop", "index": index},
     ]
+
+
+def open_step_events(kind: str, pieces: Sequence[str], index: int, begin: int) -> list[Event]:
+    """Return the events from `begin` on (0: step.start) of a step whose text is still being written."""
+    events: list[Event] = [] if begin else [{"event_type": "step.start", "index": index, "step": {"type": kind}}]
+    deltas = (_text_delta(kind, piece) for piece in islice(pieces, max(0, begin - 1), None))
+    return events + [{"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas]
 
 
 def event_id_prefix(interaction_id: str) -> bytes:
@@ -97,9 +108,15 @@ def _timestamp(seconds: int) -> str:
     return datetime.fromtimestamp(seconds, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
-def _start_and_deltas(step: Step) -> tuple[Step, list[dict[str, Any]]]:
+def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, list[dict[str, Any]]]:
     """Split a step into the `step` of its step.start event and the deltas that carry the rest."""
     kind = step["type"]
+    if pieces is not None:
+        content: dict[str, Any]
+        [content] = step["summary" if kind == "thought" else "content"]
+        ends = list(accumulate(pieces))
+        texts = [content["text"][begin:end] for begin, end in pairwise([0, *ends])]
+        return {"type": kind}, [*(_text_delta(kind, text) for text in texts), *_annotation_delta(content)]
     if kind in ("model_output", "user_input"):
         start = {key: value for key, value in step.items() if key != "content"}
         return start, [delta for content in step.get("content", ()) for delta in _content_deltas(content)]
@@ -110,8 +127,8 @@ def _start_and_deltas(step: Step) -> tuple[Step, list[dict[str, Any]]]:
         return {"type": kind}, deltas
     if kind == "function_call":
         arguments = to_json(step["arguments"]).decode()
-        pieces = _chunks(arguments, 2)
-        return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": piece} for piece in pieces]
+        chunks = _chunks(arguments, 2)
+        return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": chunk} for chunk in chunks]
     if kind == "function_result":
         return step, []
     start = {key: step[key] for key in ("type", "id", "call_id") if key in step}
@@ -133,6 +150,15 @@ def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
         return
     for piece in _chunks(content["text"], 3):
         yield {"type": "text", "text": piece}
+    yield from _annotation_delta(content)
+
+
+def _text_delta(kind: str, text: str) -> dict[str, Any]:
+    content = {"type": "text", "text": text}
+    return {"type": "thought_summary", "content": content} if kind == "thought" else content
+
+
+def _annotation_delta(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
     if content.get("annotations"):
         yield {"type": "text_annotation_delta", "annotations": content["annotations"]}
 

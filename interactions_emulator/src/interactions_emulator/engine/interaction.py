@@ -13,6 +13,24 @@ RUNNING = {"queued", "in_progress"}
 
 
 @dataclass
+class OpenStep:
+    """A step whose text is still being written."""
+
+    kind: str
+    pieces: list[str] = field(default_factory=list)
+    annotations: list[dict[str, Any]] = field(default_factory=list)
+
+    def step(self) -> Step:
+        """Return the step with the text so far."""
+        content: dict[str, Any] = {"type": "text", "text": "".join(self.pieces)}
+        if self.kind == "thought":
+            return {"type": "thought", "summary": [content]}
+        if self.annotations:
+            content["annotations"] = self.annotations
+        return {"type": self.kind, "content": [content]}
+
+
+@dataclass
 class Interaction:
     """The stored data of one interaction. `Cursor` makes events from this data on request; events are not stored."""
 
@@ -37,6 +55,11 @@ class Interaction:
     """Whether a fault keeps this interaction from making progress."""
     status: str = "in_progress"
     steps: list[Step] = field(default_factory=list)
+    """The complete output steps."""
+    open: OpenStep | None = None
+    """The output step after `steps` that is being written, if any."""
+    pieces: dict[int, list[int]] = field(default_factory=dict)
+    """Maps the index of a step that came in pieces to their lengths, so that each stream sends the same events."""
     usage: dict[str, Any] | None = None
     errors: list[dict[str, str]] = field(default_factory=list)
     continuation_token: str | None = None
@@ -45,6 +68,18 @@ class Interaction:
     def finished(self) -> bool:
         return self.status not in RUNNING
 
+    @property
+    def output(self) -> list[Step]:
+        """The output steps, including the one that is being written."""
+        return [*self.steps, self.open.step()] if self.open else self.steps
+
+    def close_step(self) -> None:
+        """Complete the step that is being written."""
+        if self.open:
+            self.pieces[len(self.steps)] = [len(piece) for piece in self.open.pieces]
+            self.steps.append(self.open.step())
+            self.open = None
+
     def resource(self, include_input: bool = False) -> dict[str, Any]:
         """Return the resource as POST and GET send it.
 
@@ -52,7 +87,7 @@ class Interaction:
         documentation does not say whether GET shows the input without that parameter; this server does not.
         """
         body = self.summary() | self.echoed
-        body["steps"] = [*self.input, *self.steps] if include_input else self.steps
+        body["steps"] = [*self.input, *self.output] if include_input else self.output
         if self.usage is not None:
             body["usage"] = self.usage
         if self.errors:
@@ -95,25 +130,35 @@ class Cursor:
         self._position = position
         self._usage = usage
         self._stage = 0
+        self._open_read = 0
+        """Number of events read of the step that is being written."""
 
     def read(self) -> list[bytes]:
         """Return the events after this position that exist so far, as bytes of the stream, and move past them."""
         frames: list[bytes] = []
         while not self.done and (stage := self._events()) is not None:
-            for event in stage:
-                self.number += 1
-                if self.number > self._position:
-                    frames.append(events.frame(event, self._id_prefix, self.number))
-            self._stage += 1
+            self._add(frames, stage[self._open_read :])
+            self._stage, self._open_read = self._stage + 1, 0
+        step = self._interaction.open
+        if step:
+            started = events.open_step_events(step.kind, step.pieces, self._stage - 1, self._open_read)
+            self._open_read += len(started)
+            self._add(frames, started)
         return frames
 
+    def _add(self, frames: list[bytes], found: list[events.Event]) -> None:
+        for event in found:
+            self.number += 1
+            if self.number > self._position:
+                frames.append(events.frame(event, self._id_prefix, self.number))
+
     def _events(self) -> list[events.Event] | None:
-        """The events of the next stage (the opening, each step, the end); None if they do not exist yet."""
+        """The events of the next stage (the opening, each step, the end); None if they are not complete yet."""
         interaction, stage = self._interaction, self._stage
         if stage == 0:
             return events.opening(interaction.summary("in_progress"))
         if stage <= len(interaction.steps):
-            return events.step_events(interaction.steps[stage - 1], stage - 1)
+            return events.step_events(interaction.steps[stage - 1], stage - 1, interaction.pieces.get(stage - 1))
         if not interaction.finished:
             return None
         self.done = True

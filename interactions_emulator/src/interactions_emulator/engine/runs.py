@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import asyncio
 import base64
-import json
-import logging
 import secrets
-from collections.abc import AsyncIterator, Callable, Iterable
-from typing import Any, NamedTuple
+import threading
+from collections import deque
+from collections.abc import AsyncIterator, Callable
+from contextlib import closing, suppress
+from dataclasses import replace
+from typing import Any
 
-from interactions_emulator.brain.protocol import Brain, Ending, Step, TimedStep, Turn
+from interactions_emulator.brain.protocol import Brain, Ending, Entry, TextDelta, Turn
+from interactions_emulator.engine.answer import immediate_answer, read_answer
+from interactions_emulator.engine.chains import Chains, tokens_before
 from interactions_emulator.engine.clock import Clock
-from interactions_emulator.engine.interaction import Cursor, Interaction
+from interactions_emulator.engine.interaction import Cursor, Interaction, OpenStep
 from interactions_emulator.engine.notifier import Notifier
 from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.engine.steps import check_balance
-from interactions_emulator.engine.usage import count_tokens, usage
+from interactions_emulator.engine.usage import usage
 from interactions_emulator.http.errors import Refused, not_found
 from interactions_emulator.http.requests import Create
 
-logger = logging.getLogger(__name__)
-
 DAY_S = 86_400.0
 NEVER = float("inf")
-MAX_TIMELINES = 1_000
-"""Maximum number of chains whose timelines are cached."""
 
 
 class Run:
@@ -38,8 +38,12 @@ class Run:
         """Virtual time of the next step; None while the brain works."""
         self.task: asyncio.Task[None] | None = None
         self.changed = Notifier()
-        self.pending: list[TimedStep | Ending] = []
-        """The part of the brain's answer that is not yet in the interaction, in reverse order."""
+        self.pending: deque[Entry] = deque()
+        """The part of the brain's answer that has come and is not yet in the interaction."""
+        self.read = False
+        """Whether the whole answer of the brain has come."""
+        self.arrived = Notifier()
+        """Notifies when a part of the brain's answer has come."""
 
     async def follow(self, cursor: Cursor) -> AsyncIterator[list[bytes]]:
         """Yield the events after the cursor: first the present ones, then each new one."""
@@ -54,14 +58,6 @@ class Run:
         """Return when the interaction has ended."""
         while not self.interaction.finished:
             await self.changed.wait()
-
-
-class _Timeline(NamedTuple):
-    """All input and output steps of a chain of interactions."""
-
-    until: float
-    """When the first interaction of the chain expires, in virtual seconds since 1970."""
-    steps: tuple[Step, ...]
 
 
 class Runs:
@@ -94,8 +90,7 @@ class Runs:
         self._retention = retention_days * DAY_S
         self._max_stored = max_stored
         self._on_ended = on_ended
-        self._timelines: dict[str, _Timeline] = {}
-        """Maps the id of a chain's last interaction to the chain, as a cache: requests need not read whole chains."""
+        self._chains = Chains(self._stored, self._retention, clock.now)
 
     def resume(self) -> None:
         """Continue the interactions that were in progress when the last server with this state file ended."""
@@ -191,7 +186,7 @@ class Runs:
                     f" for {request.previous or 'this request'}: send the request without it, from the start",
                 )
             return _turn_of(hop["turn"]), hop["hop"], None
-        history = self._history(request.previous)
+        history = self._chains.steps_until(request.previous)
         last = self.stored[request.previous] if request.previous else None
         check_balance(tuple(last.steps) if last else (), request.input)
         echoed = request.echoed
@@ -208,79 +203,98 @@ class Runs:
             agent_config=echoed.get("agent_config", {}),
             documents_url=documents_url,
         )
-        return turn, 0, _tokens_before(last, history)
-
-    def _history(self, previous: str | None) -> tuple[Step, ...]:
-        """Return the timeline of the chain that ends with `previous`. Raises `Refused` if any link is gone."""
-        links: list[Interaction] = []
-        last, cached = previous, _Timeline(NEVER, ())
-        while previous:
-            timeline = self._timelines.pop(previous, None)
-            if timeline and timeline.until > self.clock.now():
-                cached = timeline
-                break
-            interaction = self._stored(previous)
-            if not interaction.finished:
-                raise Refused(
-                    400,
-                    f"Interaction {previous} is still {interaction.status}: continue it when it has ended",
-                )
-            links.append(interaction)
-            previous = interaction.previous
-        until = min([cached.until, *(link.created + self._retention for link in links)])
-        steps = (*cached.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
-        if last:
-            self._timelines[last] = _Timeline(until, steps)
-            if len(self._timelines) > MAX_TIMELINES:
-                del self._timelines[next(iter(self._timelines))]
-        return steps
+        return turn, 0, tokens_before(last, history)
 
     def _begin(self, run: Run) -> None:
         interaction = run.interaction
         assert interaction.turn is not None
         self.live[interaction.id] = run
+        if interaction.zombie:
+            run.due = NEVER
+            return
         if not interaction.background:  # the client waits: answer without a task if possible
-            answer = _immediate_answer(self._brain, interaction.turn)
+            answer = immediate_answer(self._brain, interaction.turn, interaction.hop)
             if answer is not None:
-                run.pending = _pending_part(answer, interaction)
-                if self._add_due_steps(run):
+                run.pending, run.read = deque(answer), True
+                if self._add_due_entries(run):
                     return
         run.task = asyncio.create_task(self._work(run))
 
     async def _work(self, run: Run) -> None:
+        if not run.read:
+            arguments = run, asyncio.get_running_loop()
+            threading.Thread(target=self._read, args=arguments, name="brain", daemon=True).start()
+        while not self._add_due_entries(run):
+            self._settled.notify_all()
+            await (run.arrived.wait() if run.due is None else self.clock.until(run.due))
+
+    def _read(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
+        """Read the brain's answer in a thread, until its end or the end of the interaction."""
         interaction = run.interaction
         assert interaction.turn is not None
-        if not run.pending:
-            answer = await asyncio.to_thread(_whole_answer, self._brain, interaction)
-            run.pending = _pending_part(answer, interaction)
-        while not self._add_due_steps(run):
-            self._settled.notify_all()
-            await self.clock.until(run.due or 0.0)
+        turn = replace(interaction.turn, answered=tuple(interaction.steps))
 
-    def _add_due_steps(self, run: Run) -> bool:
-        """Add the steps that are due. Return whether the interaction has ended.
+        def add(*entries: Entry) -> None:
+            run.pending.extend(entries)
+            run.read = not entries
+            run.arrived.notify_all()
+
+        with suppress(RuntimeError), closing(read_answer(self._brain, turn, interaction.hop, interaction.id)) as answer:
+            for entry in answer:
+                loop.call_soon_threadsafe(add, entry)  # RuntimeError: the server has stopped
+                if interaction.finished:
+                    return
+            loop.call_soon_threadsafe(add)
+
+    def _add_due_entries(self, run: Run) -> bool:
+        """Add the steps and texts that are due. Return whether the interaction has ended.
 
         Waits add up from the time of creation, so that neither the brain's computing time nor a stopped server
         makes a run longer.
         """
         interaction = run.interaction
+        run.due = None
         while run.pending:
-            entry = run.pending[-1]
+            entry = run.pending[0]
             if isinstance(entry, Ending):
                 break
-            moment = NEVER if interaction.zombie else interaction.updated + entry.wait
-            if not self.clock.reaches(moment):
-                run.due = moment
-                return False
-            run.due = None
-            run.pending.pop()
-            self._update(interaction, moment)
-            interaction.steps.append(entry.step)
-            if run.stored:
-                self._journal.write(("interaction", interaction.id, interaction))
+            if isinstance(entry, TextDelta):
+                self._write(run, entry)
+            else:
+                moment = interaction.updated + entry.wait
+                if not self.clock.reaches(moment):
+                    run.due = moment
+                    return False
+                self._update(interaction, moment)
+                self._close_step(run)
+                interaction.steps.append(entry.step)
+                self._save(run)
+            run.pending.popleft()
             run.changed.notify_all()
+        if not run.pending and not run.read:
+            return False
         self._finish(run)
         return True
+
+    def _write(self, run: Run, delta: TextDelta) -> None:
+        """Add a piece to the step that is being written; open it if necessary."""
+        interaction = run.interaction
+        if interaction.open is None or interaction.open.kind != delta.kind:
+            self._close_step(run)
+            interaction.open = OpenStep(delta.kind)
+        if delta.text:
+            interaction.open.pieces.append(delta.text)
+        interaction.open.annotations += delta.annotations
+        self._update(interaction, interaction.updated)
+
+    def _close_step(self, run: Run) -> None:
+        if run.interaction.open:
+            run.interaction.close_step()
+            self._save(run)
+
+    def _save(self, run: Run) -> None:
+        if run.stored:
+            self._journal.write(("interaction", run.interaction.id, run.interaction))
 
     def _update(self, interaction: Interaction, moment: float) -> None:
         interaction.updated = moment
@@ -292,14 +306,15 @@ class Runs:
         if run.task:
             run.task.cancel()
         self._update(run.interaction, max(run.interaction.updated, self.clock.now()))
-        run.pending = [Ending("cancelled")]
+        run.pending = deque([Ending("cancelled")])
         self._finish(run)
 
     def _finish(self, run: Run) -> None:
         interaction = run.interaction
         assert interaction.turn is not None
+        interaction.close_step()
         calls = any(step["type"] == "function_call" for step in interaction.steps)
-        ending = run.pending.pop() if run.pending else Ending("requires_action" if calls else "completed")
+        ending = run.pending.popleft() if run.pending else Ending("requires_action" if calls else "completed")
         assert isinstance(ending, Ending)
         interaction.usage = usage(interaction.turn, interaction.steps, interaction.tokens_before)
         interaction.status = ending.status
@@ -334,63 +349,10 @@ class Runs:
         raise Refused(429, f"{self._max_stored} interactions are in progress already: cancel or delete some")
 
     def _remove(self, interaction_id: str) -> None:
-        self._timelines.clear()  # the interaction may be part of any cached chain
+        self._chains.clear()
         del self.stored[interaction_id]
         self._hops.pop(f"hop_{interaction_id}", None)
         self._journal.write(("interaction", interaction_id, None), ("hop", f"hop_{interaction_id}", None))
-
-
-def _tokens_before(last: Interaction | None, history: tuple[Step, ...]) -> dict[str, int]:
-    """The tokens of `history`, which ends with `last`. Counts only `last` if the tokens before it are known."""
-    if last is None or last.tokens_before is None:
-        return count_tokens(history)
-    return count_tokens((*last.input, *last.steps), last.tokens_before)
-
-
-def _immediate_answer(brain: Brain, turn: Turn) -> Iterable[TimedStep | Ending] | None:
-    """The brain's answer if it is a list or tuple; None if a thread has to compute it."""
-    try:
-        answer = brain(turn)
-    except Exception:  # the thread calls the brain again and reports the failure
-        return None
-    return answer if isinstance(answer, (list, tuple)) else None
-
-
-def _whole_answer(brain: Brain, interaction: Interaction) -> Iterable[TimedStep | Ending]:
-    """A copy of the brain's whole answer; an exception in the brain becomes a failed ending."""
-    assert interaction.turn is not None
-    answer: list[TimedStep | Ending] = []
-    try:
-        for entry in brain(interaction.turn):
-            answer.append(
-                entry if isinstance(entry, Ending) else TimedStep(entry.wait, json.loads(json.dumps(entry.step)))
-            )
-    except Exception as error:
-        logger.exception("the brain failed in interaction %s", interaction.id)
-        answer.append(_failed(f"The brain failed: {type(error).__name__}: {error}"))
-    return answer
-
-
-def _pending_part(answer: Iterable[TimedStep | Ending], interaction: Interaction) -> list[TimedStep | Ending]:
-    """The rest of an answer in reverse order: without earlier hops and the steps that the interaction already has."""
-    hops = 0
-    present = list(interaction.steps)
-    left: list[TimedStep | Ending] = []
-    for entry in answer:
-        if hops < interaction.hop:
-            hops += isinstance(entry, Ending)
-        elif isinstance(entry, Ending):
-            left.append(entry)
-            break
-        elif not present:
-            left.append(entry)
-        elif entry.step != present.pop(0):
-            return [_failed("After a restart of the server the brain gave another answer than before.")]
-    return left[::-1]
-
-
-def _failed(message: str) -> Ending:
-    return Ending("failed", ({"code": "internal_error", "message": message},))
 
 
 _FORMER_FIELDS = {"head": "echoed", "read": "tokens_before"}
@@ -400,8 +362,10 @@ _FORMER_FIELDS = {"head": "echoed", "read": "tokens_before"}
 def _restored(record: dict[str, Any]) -> Interaction:
     shown = tuple(record.get("shown") or (record["created"], record["updated"]))  # older state files have no "shown"
     fields = {_FORMER_FIELDS.get(name, name): value for name, value in record.items()}
+    # A step that was being written is lost: the brain writes it again.
+    fields |= {"open": None, "pieces": {int(key): value for key, value in record.get("pieces", {}).items()}}
     return Interaction(**{**fields, "turn": _turn_of(record["turn"]) if record["turn"] else None, "shown": shown})
 
 
 def _turn_of(record: dict[str, Any]) -> Turn:
-    return Turn(**record | {key: tuple(record[key]) for key in ("steps", "tools", "modalities")})
+    return Turn(**record | {key: tuple(record.get(key, ())) for key in ("steps", "tools", "modalities", "answered")})

@@ -16,7 +16,7 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from interactions_emulator.brain.protocol import Brain, Ending, TimedStep, Turn
+from interactions_emulator.brain.protocol import Brain, Entry, Turn
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
@@ -211,7 +211,7 @@ def _quoting_brain(corpus: Corpus) -> Brain:
 
         return make_brain(corpus)
 
-    def answer(turn: Turn) -> Iterator[TimedStep | Ending]:
+    def answer(turn: Turn) -> Iterator[Entry]:
         yield from brain()(turn)
 
     return answer
