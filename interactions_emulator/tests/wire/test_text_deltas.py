@@ -103,8 +103,7 @@ def test_a_restarted_server_sends_told_text_once_and_the_brain_goes_on(tmp_path:
         if turn.answered and repeats != "the pieces":
             yield from (TimedStep(0, step) for step in turn.answered)
         else:
-            yield from ANSWER[:4]
-        yield TimedStep(0, CALL)
+            yield from (*ANSWER[:4], TimedStep(0, CALL))
         if not allowed.wait(0 if turn.answered else 60):
             return
 
