@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 from collections.abc import Iterator
 from pathlib import Path
+from queue import Queue
 from typing import Any
 
 import pytest
@@ -30,15 +31,11 @@ class Writer:
 
     def __init__(self) -> None:
         self.allowed = threading.Event()
-        self.closed = threading.Event()
 
     def __call__(self, turn: Turn) -> Iterator[Entry]:
-        try:
-            yield from ANSWER[:3]
-            assert self.allowed.wait(60)
-            yield from ANSWER[3:]
-        finally:
-            self.closed.set()
+        yield from ANSWER[:3]
+        assert self.allowed.wait(60)
+        yield from ANSWER[3:]
 
 
 def once(brain: Any, **request: Any) -> dict[str, Any]:
@@ -82,15 +79,25 @@ def test_a_background_run_shows_the_text_so_far_and_each_stream_the_same_events(
 
 
 def test_a_cancelled_run_keeps_the_text_so_far_and_its_brain_stops() -> None:
-    writer = Writer()
-    with Emulator(brain=writer) as api, (wire := Wire(api.url)).http:
+    texts: Queue[str] = Queue()
+    closed = threading.Event()
+
+    def brain(turn: Turn) -> Iterator[Entry]:
+        try:
+            while True:
+                yield TextDelta(texts.get())
+        finally:
+            closed.set()
+
+    texts.put("The sea")
+    with Emulator(brain=brain) as api, (wire := Wire(api.url)).http:
         live = wire.stream({"model": MODEL, "input": "Hi", "background": True})
-        seen = [next(live) for _ in range(8)]
+        seen = [next(live) for _ in range(4)]
         ended = wire.good(wire.http.post(f"/interactions/{seen[0]['interaction']['id']}/cancel"))
-        assert (ended["status"], ended["steps"][-1]["content"][0]["text"]) == ("cancelled", "The sea")
+        assert (ended["status"], ended["steps"]) == ("cancelled", [said("The sea")])
         assert [event["event_type"] for event in live] == ["step.stop", "interaction.completed"]
-        writer.allowed.set()
-        assert writer.closed.wait(60)
+        texts.put("Nobody reads this.")
+        assert closed.wait(60)
 
 
 @pytest.mark.parametrize("repeats", ["the pieces", "the steps it is given"])
