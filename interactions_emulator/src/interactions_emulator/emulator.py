@@ -3,22 +3,21 @@
 from __future__ import annotations
 
 import asyncio
-import json
 import math
 import threading
 from collections.abc import Callable
-from http.client import HTTPConnection
 from pathlib import Path
 from types import TracebackType
 from typing import Any
 
 from interactions_emulator.brain.protocol import Brain
-from interactions_emulator.faults import Fault, parse_faults, to_json
+from interactions_emulator.control import Control
+from interactions_emulator.faults import Fault, parse_faults
 from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
+from interactions_emulator.http.serving import Settings, bind, run, serve
 
 
-class Emulator:
+class Emulator(Control):
     """An emulator that serves on a thread of this process.
 
         with Emulator(brain=my_brain, speed=0) as api:  # or `async with`
@@ -63,15 +62,11 @@ class Emulator:
             token=token,
             limits=limits or ServerLimits(),
         )
-        self.port = port
+        super().__init__(port)
         self._loop: asyncio.AbstractEventLoop | None = None
         self._stop: Callable[[], None] = lambda: None
         self._thread: threading.Thread | None = None
         self._failure: BaseException | None = None
-
-    @property
-    def url(self) -> str:
-        return f"http://{HOST}:{self.port}"
 
     def __enter__(self) -> Emulator:
         self.start()
@@ -132,45 +127,3 @@ class Emulator:
         """Close if still open, then serve again at the same address, with the state from the state file."""
         self.close()
         self.start()
-
-    def faults(self, *faults: Fault | dict[str, Any]) -> None:
-        """Add faults. Without arguments, remove all faults."""
-        if not faults:
-            self._control("DELETE", "faults")
-            return
-        self._control("POST", "faults", [to_json(fault) for fault in parse_faults(list(faults))])
-
-    def advance(self, seconds: float) -> None:
-        """Advance virtual time by `seconds`. Return when each run has added all steps that are due by then."""
-        self._control("POST", "clock", {"advance": seconds})
-
-    def set_speed(self, speed: float) -> None:
-        """Set the virtual seconds per real second. 0: only `advance` moves time; `math.inf`: nothing waits."""
-        self._control("POST", "clock", {"speed": "inf" if speed == math.inf else speed})
-
-    def log(self, *, bodies: bool = False) -> dict[str, Any]:
-        """Return {"creates": n, "creates_by_key", "connections", "requests": [...]}; see `http/admin.py`.
-
-        With `bodies`, each of the last 1,000 requests has its body, if that is JSON of at most 64 KB.
-        """
-        return dict(self._control("GET", "log?bodies" if bodies else "log"))
-
-    def interactions(self) -> list[dict[str, Any]]:
-        """Return the stored interactions, oldest first; see `http/admin.py`."""
-        return list(self._control("GET", "interactions"))
-
-    def deliveries(self) -> list[dict[str, Any]]:
-        """Return the attempts to deliver webhook messages; see `http/admin.py`."""
-        return list(self._control("GET", "deliveries"))
-
-    def _control(self, method: str, what: str, body: Any = None) -> Any:
-        data = None if body is None else json.dumps(body).encode()
-        connection = HTTPConnection(HOST, self.port)
-        try:
-            connection.request(method, f"/_emulator/{what}", data)
-            answer = connection.getresponse()
-            if answer.status >= 400:
-                raise RuntimeError(f"the emulator answers {answer.status}: {answer.read().decode()}")
-            return json.load(answer)
-        finally:
-            connection.close()

@@ -1,4 +1,7 @@
-"""The log of requests and connections, for assertions in tests. It has fingerprints of API keys, but no secrets."""
+"""The log of requests and connections, for assertions in tests and for the timeline. It has no secrets.
+
+API keys appear as fingerprints; whoever shows bodies and headers of a `Capture` removes the secrets from them.
+"""
 
 from __future__ import annotations
 
@@ -6,6 +9,8 @@ import hashlib
 import json
 import time
 from collections import deque
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
@@ -13,10 +18,46 @@ from interactions_emulator.recording.redaction import Redactor
 
 MAX_REQUESTS = 100_000
 """Maximum number of requests kept."""
-MAX_BODIES = 1_000
-"""Number of latest requests whose bodies are kept."""
+MAX_CAPTURES = 1_000
+"""Number of latest requests whose bodies and answers are kept."""
 MAX_BODY_BYTES = 65_536
-"""Maximum bytes of a body that is kept."""
+"""Maximum bytes of a request's body that are kept, and of its answer."""
+
+
+@dataclass
+class Capture:
+    """One request and its answer, as far as they are kept."""
+
+    entry: dict[str, Any]
+    """The request in the log. Its `seconds` are the real seconds until the end of the answer; None while it lasts."""
+    number: int
+    """Number of the request, counted from 1 since the server started."""
+    headers: Mapping[bytes, bytes] = field(default_factory=dict)
+    query: bytes = b""
+    body: bytes = b""
+    content_type: str = ""
+    answer: list[tuple[float, bytes]] = field(default_factory=list)
+    """The pieces of the answer, each with the real seconds since the request. The last ones can be missing."""
+    answer_bytes: int = 0
+    _began: float = field(default_factory=time.monotonic)
+
+    def begin(self, content_type: str) -> None:
+        """Record that the answer begins."""
+        self.content_type = content_type
+
+    def add(self, piece: bytes) -> None:
+        """Record a piece of the answer."""
+        self.answer_bytes += len(piece)
+        if self.answer_bytes <= MAX_BODY_BYTES:
+            self.answer.append((self._seconds(), piece))
+
+    def end(self) -> None:
+        """Record that the answer has ended, or that its connection was closed."""
+        if self.entry["seconds"] is None:
+            self.entry["seconds"] = self._seconds()
+
+    def _seconds(self) -> float:
+        return round(time.monotonic() - self._began, 6)
 
 
 class Log:
@@ -24,7 +65,7 @@ class Log:
 
     def __init__(self) -> None:
         self.requests: deque[dict[str, Any]] = deque(maxlen=MAX_REQUESTS)
-        self._bodies: deque[tuple[dict[str, Any], bytes]] = deque(maxlen=MAX_BODIES)
+        self.captures: deque[Capture] = deque(maxlen=MAX_CAPTURES)
         self.opened = 0
         """Number of connections accepted since the start."""
         self.open = 0
@@ -33,16 +74,27 @@ class Log:
         """Number of requests being answered now, streams included."""
         self.last_activity = time.monotonic()
         """Time of the last activity, in seconds of `time.monotonic`."""
+        self._count = 0
 
-    def add(self, request: dict[str, Any], body: bytes = b"") -> None:
-        request["time"], request["bytes"] = time.time(), len(body)
+    def add(
+        self,
+        request: dict[str, Any],
+        headers: Mapping[bytes, bytes] | None = None,
+        query: bytes = b"",
+        body: bytes = b"",
+    ) -> Capture:
+        """Add a request. The server records the answer in the capture that is returned."""
+        request |= {"time": time.time(), "seconds": None, "bytes": len(body)}
         self.requests.append(request)
-        if 0 < len(body) <= MAX_BODY_BYTES:
-            self._bodies.append((request, body))
+        self._count += 1
+        kept = body if len(body) <= MAX_BODY_BYTES else b""
+        capture = Capture(request, self._count, headers or {}, query, kept)
+        self.captures.append(capture)
+        return capture
 
     def with_bodies(self) -> list[dict[str, Any]]:
         """Return the requests, each with `body`: JSON without secrets, or None if it is not JSON or no longer kept."""
-        bodies = {id(request): body for request, body in self._bodies}
+        bodies = {id(capture.entry): capture.body for capture in self.captures}
         return [{**request, "body": _redacted_json(bodies.get(id(request), b""))} for request in self.requests]
 
     def touch(self) -> None:

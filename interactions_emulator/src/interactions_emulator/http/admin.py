@@ -5,11 +5,17 @@ clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"no
               run has added all steps that are due by that virtual time
 log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
               "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
-              method, path, status, interaction_id, kind, key, connection, bytes}; status null: the connection was
-              closed or left open instead; bytes: the length of the body. With ?bodies each of the last 1,000
+              method, path, status, interaction_id, kind, key, connection, bytes, seconds}; status null: the connection
+              was closed or left open instead; bytes: the length of the body; seconds: real time until the end of
+              the answer, null while it lasts. With ?bodies each of the last 1,000
               requests also has its body, without secrets, if it is JSON of at most 64 KB
+log.har       GET: the last 1,000 requests and their answers as a HAR file, without secrets, each up to 64 KB
+timeline      GET: {"requests": [...], "interactions": [...]} after ?after=<number of a request>, for the page at `/`
+timeline/<n>  GET: request number n with its body and answer
 interactions  GET: the stored interactions, oldest first: [{id, status, target, input, events, steps, background,
-              previous_interaction_id}]; events and steps are counts
+              created, updated, previous_interaction_id}]; events and steps are counts.
+              With ?steps each has its `resource` with input and output steps
+scope         DELETE, with the header x-emulator-scope: ends that scope (see `http/scopes.py`)
 deliveries    GET: attempts to deliver messages: [{time, id, uri, type, attempt, status}]; status null: no answer
 """
 
@@ -17,6 +23,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Awaitable, Callable
+from itertools import islice
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -25,13 +32,18 @@ from starlette.responses import JSONResponse, Response
 from starlette.routing import Route
 
 from interactions_emulator.engine.interaction import Cursor, Interaction
+from interactions_emulator.engine.request_log import MAX_CAPTURES
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults import parse_faults
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.har import details, row, to_har
 from interactions_emulator.webhooks.registry import is_loopback
 
 Endpoint = Callable[[Request], Awaitable[Response]]
+
+MAX_SHOWN = 100
+"""Number of newest interactions on the timeline."""
 
 
 def control_routes(context: AppContext) -> list[Route]:
@@ -61,16 +73,43 @@ def control_routes(context: AppContext) -> list[Route]:
             }
         )
 
+    async def har(request: Request) -> Response:
+        return JSONResponse(to_har(log.captures), headers={"content-disposition": "attachment; filename=emulator.har"})
+
+    async def timeline(request: Request) -> Response:
+        after = request.query_params.get("after", "0")
+        if not after.isdecimal():
+            raise Refused(400, f"after is the number of a request, not {after!r}")
+        rows = [row(capture) for capture in log.captures if capture.number > int(after)]
+        newest = islice(reversed(runs.stored.values()), MAX_SHOWN)
+        return JSONResponse({"requests": rows, "interactions": [_summary(interaction) for interaction in newest]})
+
+    async def timeline_row(request: Request) -> Response:
+        number = request.path_params["number"]
+        found = next((capture for capture in log.captures if capture.number == number), None)
+        if found is None:
+            raise Refused(404, f"request {number} is not kept: the log has the last {MAX_CAPTURES:,}")
+        return JSONResponse(details(found))
+
     async def show_deliveries(request: Request) -> Response:
         return JSONResponse(list(context.deliveries.attempts))
 
     async def interactions(request: Request) -> Response:
-        return JSONResponse([_summary(interaction) for interaction in runs.stored.values()])
+        steps = "steps" in request.query_params
+        return JSONResponse(
+            [
+                _summary(interaction) | ({"resource": interaction.resource(include_input=True)} if steps else {})
+                for interaction in runs.stored.values()
+            ]
+        )
 
     return [
         Route("/faults", _local(show_faults), methods=["GET", "POST", "DELETE"]),
         Route("/clock", _local(clock), methods=["GET", "POST"]),
         Route("/log", _local(show_log)),
+        Route("/log.har", _local(har)),
+        Route("/timeline", _local(timeline)),
+        Route("/timeline/{number:int}", _local(timeline_row)),
         Route("/interactions", _local(interactions)),
         Route("/deliveries", _local(show_deliveries)),
     ]
@@ -120,5 +159,7 @@ def _summary(interaction: Interaction) -> dict[str, Any]:
         "events": events.number,
         "steps": len(interaction.steps),
         "background": interaction.background,
+        "created": interaction.shown[0],
+        "updated": interaction.shown[1],
         "previous_interaction_id": interaction.previous,
     }

@@ -86,7 +86,9 @@ class Api:
         except Exception as failure:
             logger.exception("%s %s failed", exchange.method, exchange.path)
             answer = refusal(internal_error(failure))
-        self._context.log.add(call.log_entry(answer.status), exchange.body)
+        exchange.capture = self._context.log.add(
+            call.log_entry(answer.status), exchange.headers, exchange.query, exchange.body
+        )
         return answer
 
     def _recorded(self, call: Call, exchange: Exchange) -> Answer | None:

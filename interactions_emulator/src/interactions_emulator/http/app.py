@@ -8,10 +8,11 @@ DELETE /{version}/interactions/{id}
        /{version}/webhooks                  see `webhooks/registry.py`
 
 `version` is any segment; the same routes exist below `/{version}/projects/{project}/locations/{location}`, as
-on Vertex AI. A stream is silent while nothing happens, like the real one: there is no keep-alive and no
-timeout. Beside the API: `/` describes the server, `/documents/{id}` shows the documents that answers cite,
-`/weather/v1/` is a synthetic weather service, `/.well-known/jwks.json` has the key that verifies deliveries, and
-`/_emulator/` (see `http/admin.py`) is for tests.
+on Vertex AI. A stream is silent while nothing happens, like the real one: there is no keep-alive and no timeout.
+
+Beside the API: `/` describes the server, as JSON, or to a browser as a timeline of its requests; `/documents/{id}`
+shows the documents that answers cite; `/weather/v1/` is a synthetic weather service; `/.well-known/jwks.json` has the
+key that verifies deliveries; and `/_emulator/` (see `http/admin.py`) is for tests.
 """
 
 from __future__ import annotations
@@ -19,6 +20,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Coroutine
+from pathlib import Path
 from typing import Any
 
 from starlette.applications import Starlette
@@ -44,6 +46,11 @@ _PAGE_HEADERS = {
     "content-security-policy": "default-src 'none'; style-src 'unsafe-inline'",
     "x-content-type-options": "nosniff",
 }
+_TIMELINE = Path(__file__).with_name("timeline.html")
+_TIMELINE_HEADERS = {
+    "content-security-policy": "default-src 'self'; style-src 'unsafe-inline' 'self'; img-src data:",
+    "x-content-type-options": "nosniff",
+}
 
 
 def create_app(context: AppContext) -> App:
@@ -51,6 +58,8 @@ def create_app(context: AppContext) -> App:
     documents = context.documents
 
     async def about(request: Request) -> Response:
+        if "text/html" in request.headers.get("accept", ""):
+            return HTMLResponse(_TIMELINE.read_bytes(), headers=_TIMELINE_HEADERS)
         return JSONResponse(
             {
                 "name": "interactions-emulator",
@@ -61,6 +70,9 @@ def create_app(context: AppContext) -> App:
                 "note": "This is not Gemini: a local server with the protocol of its Interactions API.",
             }
         )
+
+    async def script(request: Request) -> Response:
+        return Response(_TIMELINE.with_suffix(".js").read_bytes(), media_type="text/javascript")
 
     async def document(request: Request) -> Response:
         name = request.path_params["id"]
@@ -84,6 +96,7 @@ def create_app(context: AppContext) -> App:
     starlette = Starlette(
         routes=[
             Route("/", about),
+            Route("/timeline.js", script),
             Route("/documents/{id:path}", logged(document, "document")),
             Route("/weather/v1/search", logged(weather.geocode, "weather")),
             Route("/weather/v1/forecast", logged(weather.predict, "weather")),

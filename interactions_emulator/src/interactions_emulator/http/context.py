@@ -56,3 +56,8 @@ class AppContext:
     log: Log = field(default_factory=Log)
     closing: asyncio.Event = field(default_factory=asyncio.Event)
     """Setting it cuts all open streams, so that the server can stop."""
+
+    async def stop(self) -> None:
+        """Stop all tasks. What is in the state file continues with the next server."""
+        await self.runs.stop()
+        await self.deliveries.stop()

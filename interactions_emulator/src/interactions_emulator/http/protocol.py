@@ -16,7 +16,7 @@ from urllib.parse import unquote
 import httptools
 
 from interactions_emulator import __version__
-from interactions_emulator.engine.request_log import Log
+from interactions_emulator.engine.request_log import Capture, Log
 
 SERVER = f"interactions-emulator/{__version__}"
 MAX_QUEUED_REQUESTS = 100
@@ -47,6 +47,8 @@ class Exchange:
         """Number of the connection, counted from 1 since the server started."""
         self.client = connection.client
         """Address of the peer."""
+        self.capture: Capture | None = None
+        """Records the answer, if the request is in the log."""
         self._connection = connection
         self._closes = not connection.parser.should_keep_alive()
         self._chunked = connection.parser.get_http_version() == "1.1"
@@ -60,6 +62,10 @@ class Exchange:
             self._extra_headers(headers),
         )
         self._connection.transport.write(head if self.method == "HEAD" else head + body)
+        if self.capture:
+            self.capture.begin(content_type)
+            self.capture.add(body)
+        self.ended()
         self._connection.answer_next(self._closes)
 
     def start(self, status: int, content_type: str, headers: dict[str, str] | None = None) -> None:
@@ -70,11 +76,15 @@ class Exchange:
         self._connection.transport.write(
             b"%b%b%b\r\n" % (_response_head(status, content_type), encoding, self._extra_headers(headers))
         )
+        if self.capture:
+            self.capture.begin(content_type)
 
     def write(self, piece: bytes) -> None:
         """Send a chunk."""
         if piece:  # an empty chunk would end the body
             self._connection.transport.write(b"%x\r\n%b\r\n" % (len(piece), piece) if self._chunked else piece)
+            if self.capture:
+                self.capture.add(piece)
 
     async def drain(self) -> None:
         """Return when the client has taken most of what was written."""
@@ -84,11 +94,18 @@ class Exchange:
         """End an answer that was sent in chunks."""
         if self._chunked:
             self._connection.transport.write(b"0\r\n\r\n")
+        self.ended()
         self._connection.answer_next(self._closes)
 
     def cut(self) -> None:
         """Close the connection, even if the answer is incomplete."""
+        self.ended()
         self._connection.transport.close()
+
+    def ended(self) -> None:
+        """Record that nothing more is sent."""
+        if self.capture:
+            self.capture.end()
 
     def _extra_headers(self, headers: dict[str, str] | None) -> bytes:
         if not headers and not self._closes:
@@ -110,6 +127,8 @@ class Connection(asyncio.Protocol):
         self._connections = connections
         self._queue: deque[Exchange] = deque()
         self._busy = False
+        self._current: Exchange | None = None
+        """The latest request that was answered."""
         self.task: asyncio.Task[None] | None = None
         """The task that sends the current answer."""
         self.parser = httptools.HttpRequestParser(self)
@@ -128,6 +147,8 @@ class Connection(asyncio.Protocol):
         self._log.open -= 1
         self._connections.discard(self)
         self._queue.clear()
+        if self._current:
+            self._current.ended()
         self.writable.set()
         if self.task:
             self.task.cancel()
@@ -199,6 +220,7 @@ class Connection(asyncio.Protocol):
         if self.transport.is_closing():
             return
         self._busy = True
+        self._current = exchange
         remainder = self._app(exchange)
         if remainder is not None:
             self.task = asyncio.get_running_loop().create_task(remainder)

@@ -22,9 +22,11 @@ from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.faults import Fault, Faults
-from interactions_emulator.http.app import create_app
+from interactions_emulator.http.app import App, create_app
 from interactions_emulator.http.context import AppContext, Documents, ServerLimits
-from interactions_emulator.http.protocol import App, Connection
+from interactions_emulator.http.protocol import App as AnyApp
+from interactions_emulator.http.protocol import Connection
+from interactions_emulator.http.scopes import Scopes
 from interactions_emulator.recording.replay import Replay
 from interactions_emulator.scenarios import load_scenarios, scripted
 from interactions_emulator.webhooks.delivery import Deliveries
@@ -77,9 +79,15 @@ def bind(port: int, host: str = HOST) -> socket.socket:
     return listener
 
 
-def build_context(settings: Settings, journal: Journal, crash: Callable[[], None] | None = None) -> AppContext:
-    """Build the parts of the application from its settings."""
-    documents, brain = _corpus_and_brain(settings)
+def build_context(
+    settings: Settings,
+    journal: Journal,
+    documents: Documents | None,
+    brain: Brain,
+    closing: asyncio.Event,
+    crash: Callable[[], None] | None = None,
+) -> AppContext:
+    """Build the parts of the application. Setting `closing` stops the server."""
     scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
     if scenarios:
         brain = scripted(scenarios, brain)
@@ -94,7 +102,6 @@ def build_context(settings: Settings, journal: Journal, crash: Callable[[], None
         max_stored=settings.limits.max_stored,
         on_ended=deliveries.deliver,
     )
-    closing = asyncio.Event()
     return AppContext(
         runs=runs,
         faults=Faults(settings.faults),
@@ -125,21 +132,27 @@ async def serve(
     with ExitStack() as stack:
         journal = Journal(settings.state)
         stack.callback(journal.close)
-        context = build_context(settings, journal, crash)
+        documents, brain = _corpus_and_brain(settings)
+        closing = asyncio.Event()
+        context = build_context(settings, journal, documents, brain, closing, crash)
         context.runs.resume()
         context.deliveries.resume()
         if settings.idle_exit is not None:
             watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, context))
             stack.callback(watch.cancel)
-        await serve_app(
-            create_app(context), context.log, settings.limits.max_body_bytes, listener, context.closing, ready
-        )
-        await context.runs.stop()
-        await context.deliveries.stop()
+
+        def new_scope() -> tuple[AppContext, App]:
+            scope = build_context(settings, Journal(), documents, brain, closing, crash)
+            return scope, create_app(scope)
+
+        scopes = Scopes(create_app(context), new_scope)
+        await serve_app(scopes, context.log, settings.limits.max_body_bytes, listener, closing, ready)
+        for stopped in (context, *scopes.contexts):
+            await stopped.stop()
 
 
 async def serve_app(
-    app: App,
+    app: AnyApp,
     log: Log,
     max_body_bytes: int,
     listener: socket.socket,

@@ -1,0 +1,56 @@
+"""Tests that share one server: each scope has state, faults, clock and log of its own."""
+
+from __future__ import annotations
+
+from google import genai
+
+from interactions_emulator import Emulator
+from interactions_emulator.http.scopes import MAX_SCOPES
+from wire.brains import brain
+from wire.conftest import AGENT, MODEL, Wire, research
+
+
+def test_scopes_share_nothing_but_the_server(held: Emulator, wire: Wire) -> None:
+    one, two = held.scope("test one"), held.scope("test/zwei ü")
+    one.faults({"on": "create", "status": 503})
+    wire.refused(wire.http.post("/interactions", json=research(), headers=one.headers), 503)
+    first = wire.create(research(), **one.headers)["id"]
+    second = wire.create(research(), **two.headers)["id"]
+    two.advance(3600)
+    assert [(api.log()["creates"], len(api.log()["requests"])) for api in (held, one, two)] == [(0, 0), (1, 2), (1, 1)]
+    assert wire.good(wire.http.get(f"/interactions/{first}", headers=one.headers))["status"] == "in_progress"
+    assert wire.good(wire.http.get(f"/interactions/{second}", headers=two.headers))["status"] == "completed"
+    wire.refused(wire.http.get(f"/interactions/{first}", headers=two.headers), 404)
+    wire.refused(wire.http.get(f"/interactions/{first}"), 404)
+
+
+def test_leaving_a_scope_deletes_what_is_in_it_and_cuts_nothing_else(held: Emulator, wire: Wire) -> None:
+    with held.scope("a") as mine:
+        stream = wire.events(
+            wire.http.build_request("POST", "/interactions", json=research(stream=True), headers=mine.headers)
+        )
+        next(stream)
+        other = wire.create(research())["id"]
+    assert mine.log()["creates"] == 0
+    assert wire.get(other)["status"] == "in_progress"
+    stream.close()
+
+
+def test_the_sdk_reaches_a_scope_by_the_header_of_its_options() -> None:
+    with Emulator(brain=brain, speed=0) as api, api.scope("sdk") as mine:
+        options = {"base_url": mine.url, "headers": mine.headers}
+        with genai.Client(api_key="any", http_options=options) as client:
+            run = client.interactions.create(agent=AGENT, input="tides", background=True)
+            mine.advance(3600)
+            assert client.interactions.get(id=run.id).status == "completed"
+        assert (mine.log()["creates"], api.log()["creates"]) == (1, 0)
+
+
+def test_too_many_scopes_are_refused_with_the_way_to_end_some(api: Emulator, wire: Wire) -> None:
+    for number in range(MAX_SCOPES):
+        wire.http.get("/interactions/x", headers=api.scope(str(number)).headers)
+    refused = wire.http.post("/interactions", json={"model": MODEL, "input": "Hi"}, headers=api.scope("more").headers)
+    assert "DELETE /_emulator/scope" in wire.refused(refused, 429)
+    with api.scope("0"):
+        pass
+    assert wire.create({"model": MODEL, "input": "Hi"}, **api.scope("more").headers)["status"] == "completed"
