@@ -33,3 +33,43 @@ PROJECT = """
 def test_another_project_can_use_the_pytest_fixture(pytester: pytest.Pytester) -> None:
     pytester.makepyfile(PROJECT)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=3)
+
+
+PARALLEL = """
+    import asyncio
+    import threading
+    import pytest
+    from google import genai
+
+    @pytest.mark.parametrize("number", range(4))
+    def test_each_test_has_an_emulator_of_its_own(interactions_emulator, number):
+        with genai.Client() as client:
+            for asked in range(number):
+                client.interactions.create(model="gemini-3.8-flash", input=f"Hello {asked}!")
+        interactions_emulator.assert_created(number)
+
+    def test_threads_share_one(interactions_emulator):
+        def ask():
+            with genai.Client() as client:
+                client.interactions.create(model="gemini-3.8-flash", input="Hello!")
+        threads = [threading.Thread(target=ask) for _ in range(8)]
+        for thread in threads:
+            thread.start()
+        for thread in threads:
+            thread.join()
+        interactions_emulator.assert_created(8)
+
+    def test_tasks_share_one(interactions_emulator):
+        async def ask():
+            client = genai.Client().aio
+            create = client.interactions.create
+            return await asyncio.gather(*[create(model="gemini-3.8-flash", input="Hello!") for _ in range(8)])
+        assert len({answer.id for answer in asyncio.run(ask())}) == 8
+        interactions_emulator.assert_created(8)
+"""
+
+
+def test_the_fixture_works_with_xdist_threads_and_asyncio(pytester: pytest.Pytester) -> None:
+    pytest.importorskip("xdist")
+    pytester.makepyfile(PARALLEL)
+    pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2").assert_outcomes(passed=6)

@@ -1,0 +1,50 @@
+// The helper for tests in Node. COMMAND is the emulator's command as JSON.
+
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { startEmulator } from "../../node/index.mjs";
+
+const COMMAND = JSON.parse(process.env.COMMAND);
+const RESEARCH = { agent: "deep-research-preview-04-2026", background: true, input: "tides" };
+
+async function post(emulator, body) {
+  const headers = { "x-goog-api-key": "any", ...emulator.headers };
+  const response = await fetch(`${emulator.url}/v1beta/interactions`, { method: "POST", headers, body: JSON.stringify(body) });
+  return { status: response.status, body: await response.json() };
+}
+
+test("a run progresses with the time that the test advances", async () => {
+  const emulator = await startEmulator({ speed: 0 }, COMMAND);
+  try {
+    assert.equal((await post(emulator, RESEARCH)).body.status, "in_progress");
+    await emulator.advance(3600);
+    const [run] = await emulator.interactions();
+    assert.equal(run.status, "completed");
+    assert.equal(run.resource.steps.at(-1).type, "model_output");
+  } finally {
+    await emulator.stop();
+  }
+});
+
+test("faults hit the requests of their scope only, and the log shows it", async () => {
+  const emulator = await startEmulator({}, COMMAND);
+  const scope = emulator.scope("one ü");
+  try {
+    await scope.faults({ on: "create", status: 503 });
+    assert.equal((await post(emulator, { model: "m", input: "Hi" })).status, 200);
+    assert.equal((await post(scope, { model: "m", input: "Hi" })).status, 503);
+    const log = await scope.log();
+    assert.deepEqual(log.requests.map((request) => [request.status, request.body.input]), [[503, "Hi"]]);
+    await scope.stop();
+    assert.equal((await scope.log()).requests.length, 0);
+    await assert.rejects(emulator.faults({ on: "nothing" }), /on is one of/);
+  } finally {
+    await emulator.stop();
+  }
+});
+
+test("an option that the emulator refuses, or a missing command, is an error with its words", async () => {
+  await assert.rejects(startEmulator({ corpus: "/no/such/folder", state: "/no/such/folder/state.db" }, COMMAND), /no\/such\/folder/);
+  await assert.rejects(startEmulator({}, ["no-such-command"]), /pip install interactions-emulator/);
+});
