@@ -68,6 +68,8 @@ def steps_of(contents: list[dict[str, Any]]) -> list[Step]:
             raise Refused(400, f"{where}.parts is missing or empty: send at least one part")
         steps += _model_steps(parts, where, calls) if role == "model" else _user_steps(parts, where, calls)
     calls.check_none_waiting(f"contents[{len(contents) - 1}]")
+    if not steps:
+        raise Refused(400, "contents has no text, data or function call")
     return steps
 
 
