@@ -7,7 +7,7 @@ import logging
 import re
 
 from interactions_emulator.faults import Fault, parse_header
-from interactions_emulator.http import generate, interactions, webhooks
+from interactions_emulator.http import files, generate, interactions, webhooks
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused, error_body, google_error_body
@@ -27,7 +27,9 @@ class Api:
 
     def __init__(self, context: AppContext) -> None:
         self._context = context
-        self._routes = Routes(interactions.routes(context), generate.routes(context), webhooks.routes(context))
+        self._routes = Routes(
+            interactions.routes(context), generate.routes(context), files.routes(context), webhooks.routes(context)
+        )
 
     def answer(self, exchange: Exchange) -> Answer | None:
         """Carry out a request and log it. Return None if the API has no such path."""
@@ -74,6 +76,8 @@ class Api:
                 f"{legacy.group()} uses the old format of the Interactions API, without steps, which is switched off: "
                 'pip install --upgrade "google-genai>=2.34", or npm install @google/genai@latest',
             )
+        if found.collection.startswith("upload/") and "upload_id" in call.query():
+            return  # SDKs send chunks without a key: the address that the start of the upload gave is secret enough
         if not call.key:
             raise Refused(
                 401, "No API key: send the header x-goog-api-key (any value) or Authorization: Bearer <any value>."

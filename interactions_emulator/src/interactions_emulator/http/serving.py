@@ -22,6 +22,10 @@ from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.faults import Fault, Faults
+from interactions_emulator.files.blobs import Blobs
+from interactions_emulator.files.references import with_files
+from interactions_emulator.files.registry import Files
+from interactions_emulator.files.uploads import Uploads
 from interactions_emulator.http.app import create_app
 from interactions_emulator.http.context import AppContext, Documents, ServerLimits
 from interactions_emulator.http.protocol import App, Connection
@@ -84,12 +88,14 @@ def build_context(settings: Settings, journal: Journal, crash: Callable[[], None
     if scenarios:
         brain = scripted(scenarios, brain)
     clock = _clock(settings.speed, journal)
+    blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
+    files = Files(journal, clock, blobs, settings.limits.files)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
     runs = Runs(
         journal,
         clock,
-        brain,
+        with_files(brain, files),
         retention_days=settings.retention_days,
         max_stored=settings.limits.max_stored,
         on_ended=deliveries.deliver,
@@ -100,6 +106,8 @@ def build_context(settings: Settings, journal: Journal, crash: Callable[[], None
         faults=Faults(settings.faults),
         webhooks=webhooks,
         deliveries=deliveries,
+        files=files,
+        uploads=Uploads(journal, blobs, settings.limits.files),
         documents=documents,
         replay=Replay(exchanges) if exchanges else None,
         crash=crash or closing.set,
