@@ -12,6 +12,10 @@ Which requests
             resume         GET answered with a stream
             stream         create_stream or resume
             cancel, delete
+            generate         generateContent and streamGenerateContent
+            generate_stream  streamGenerateContent
+            count_tokens, models, files, file_search_stores, webhooks, agents, triggers, environments
+                             every request for these
     skip    number of matching requests that pass first (default 0)
     times   number of requests that are hit (default 1; 0 means all)
 Only the first fault that matches and is not used up hits the request.
@@ -25,10 +29,10 @@ What happens to the answer
     delay_ms         the answer begins this many milliseconds (of real time) after the operation is done
     after_accept     the operation is done first, then its answer is lost to `status`, `hang` or `crash`; without
                      one of these, the connection is closed
-    zombie           (on = create or create_stream) the request is accepted and answered, but its run never makes
-                     progress
+    zombie           (on = create, create_stream, generate or generate_stream) the request is accepted and answered,
+                     but its run never makes progress
 
-What happens to a stream (on = create_stream, resume or stream); k counts its events, without `done`
+What happens to a stream (on = create_stream, resume, stream or generate_stream); k counts its events, without `done`
     cut_after k      the connection is closed in the middle of the response after k events
     crash_after k    the server ends as if killed after k events
     cut_inside k     the connection is closed in the middle of event k + 1
@@ -59,9 +63,18 @@ from typing import Any
 
 from interactions_emulator.http.errors import Refused
 
-REQUEST_KINDS = ("create", "create_stream", "get", "resume", "stream", "cancel", "delete")
-MATCHING_KINDS = {"create_stream": {"create", "create_stream", "stream"}, "resume": {"resume", "stream"}}
+STREAM_KINDS = ("create_stream", "resume", "stream", "generate_stream")
+REQUEST_KINDS = (
+    *("create", "get", "cancel", "delete", *STREAM_KINDS, "generate", "count_tokens", "models"),
+    *("files", "file_search_stores", "webhooks", "agents", "triggers", "environments"),
+)
+MATCHING_KINDS = {
+    "create_stream": {"create", "create_stream", "stream"},
+    "resume": {"resume", "stream"},
+    "generate_stream": {"generate", "generate_stream"},
+}
 """Values of `on` that match a kind of request. A kind that is not listed here matches only its own name."""
+ZOMBIE_KINDS = ("create", "create_stream", "generate", "generate_stream")
 STREAM_EFFECTS = (
     "cut_after",
     "crash_after",
@@ -200,14 +213,10 @@ def parse_fault(value: Any) -> Fault:
             f"fault: {value} has no effect: give a status, drop, hang, crash, delay_ms, after_accept, zombie,"
             " or an effect on streams",
         )
-    if (
-        fault.affects_stream
-        and (fault.on, fault.no_usage) != ("get", True)
-        and fault.on not in ("create_stream", "resume", "stream")
-    ):
-        raise Refused(400, "fault: effects on a stream need on = create_stream, resume or stream")
-    if fault.zombie and fault.on not in ("create", "create_stream"):
-        raise Refused(400, "fault: zombie needs on = create or create_stream")
+    if fault.affects_stream and (fault.on, fault.no_usage) != ("get", True) and fault.on not in STREAM_KINDS:
+        raise Refused(400, f"fault: effects on a stream need on = {', '.join(STREAM_KINDS)}")
+    if fault.zombie and fault.on not in ZOMBIE_KINDS:
+        raise Refused(400, f"fault: zombie needs on = {', '.join(ZOMBIE_KINDS)}")
     return fault
 
 

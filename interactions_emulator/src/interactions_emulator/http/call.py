@@ -11,17 +11,31 @@ from interactions_emulator.webhooks.registry import is_loopback
 
 
 class Call:
-    """A request. `id` is the id in its path, "" if there is none."""
+    """A request. `ids` are the ids in its path."""
 
-    def __init__(self, exchange: Exchange, id_: str) -> None:
+    def __init__(self, exchange: Exchange, ids: tuple[str, ...], kind: str) -> None:
         self._exchange = exchange
-        self.id = id_
-        self.kind = ""
+        self.ids = ids
+        self.kind = kind
         """The kind of request, as the log and the faults name it."""
-        self.interaction_id = id_ or None
-        """Id of the interaction, None until it is known."""
+        self.interaction_id: str | None = None
+        """Id of the interaction, None until it is known or if the request is not about one."""
         self.key = self._key()
-        """API key or bearer token, "" if there is none."""
+        """API key or bearer token, "" if there is none. A header has it, or the query parameter `key`."""
+
+    @property
+    def id(self) -> str:
+        """The last id in the path, "" if there is none."""
+        return self.ids[-1] if self.ids else ""
+
+    @property
+    def base_url(self) -> str:
+        """The server's address, as the client names it."""
+        return f"http://{self.header(b'host')}"
+
+    @property
+    def path(self) -> str:
+        return self._exchange.path
 
     @property
     def is_local(self) -> bool:
@@ -59,4 +73,4 @@ class Call:
         if key:
             return key
         scheme, _, token = self.header(b"authorization").partition(" ")
-        return token.strip() if scheme.lower() == "bearer" else ""
+        return token.strip() if scheme.lower() == "bearer" else self.query().get("key", "")

@@ -10,6 +10,8 @@ from typing import Protocol
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults import Faults
+from interactions_emulator.files.registry import Files
+from interactions_emulator.files.uploads import FileLimits, Uploads
 from interactions_emulator.recording.replay import Replay
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
@@ -35,6 +37,7 @@ class ServerLimits:
     """Maximum number of requests answered at once; usually these are streams."""
     max_stored: int = 10_000
     """Maximum number of interactions kept; beyond that the oldest one that has ended is deleted."""
+    files: FileLimits = field(default_factory=FileLimits)
 
 
 @dataclass
@@ -45,6 +48,8 @@ class AppContext:
     faults: Faults
     webhooks: Webhooks
     deliveries: Deliveries
+    files: Files
+    uploads: Uploads
     documents: Documents | None
     replay: Replay | None
     """Recorded answers, which are tried before all others."""

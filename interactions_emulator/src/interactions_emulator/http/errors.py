@@ -20,6 +20,21 @@ CODES = {
 }
 
 
+STATUSES = {
+    400: "INVALID_ARGUMENT",
+    401: "UNAUTHENTICATED",
+    403: "PERMISSION_DENIED",
+    404: "NOT_FOUND",
+    408: "DEADLINE_EXCEEDED",
+    409: "ALREADY_EXISTS",
+    429: "RESOURCE_EXHAUSTED",
+    500: "INTERNAL",
+    503: "UNAVAILABLE",
+    504: "DEADLINE_EXCEEDED",
+}
+"""The names of HTTP statuses in the errors of models, files and file-search stores."""
+
+
 class Refused(Exception):
     """An error answer to a request: an HTTP status, and a message that says why and what to do."""
 
@@ -30,8 +45,13 @@ class Refused(Exception):
 
 
 def error_body(status: int, message: str) -> dict[str, Any]:
-    """Return `{"error": {"code": <string>, "message": ...}}`, the shape of every error body."""
+    """Return `{"error": {"code": <string>, "message": ...}}`, the error body of interactions and newer resources."""
     return {"error": {"code": CODES.get(status, f"http_{status}"), "message": message}}
+
+
+def google_error_body(status: int, message: str) -> dict[str, Any]:
+    """Return `{"error": {"code": <number>, "message": ..., "status": ...}}`, the error body of the older resources."""
+    return {"error": {"code": status, "message": message, "status": STATUSES.get(status, "INVALID_ARGUMENT")}}
 
 
 def not_found(interaction_id: str) -> Refused:

@@ -19,11 +19,15 @@ UNKNOWN_EVENT = b'event: agent.mood\ndata: {"event_type":"agent.mood","mood":{"t
 
 
 async def send_with_fault(
-    exchange: Exchange, batches: AsyncIterator[list[bytes]], fault: Fault, crash: Callable[[], None]
+    exchange: Exchange,
+    batches: AsyncIterator[list[bytes]],
+    fault: Fault,
+    crash: Callable[[], None],
+    end: bytes = DONE,
 ) -> None:
-    """Send the events one by one, and apply the fault after as many events as it says."""
+    """Send the events one by one, then `end`, and apply the fault after as many events as it says."""
     sent = 0
-    frames = _frames(batches)
+    frames = _frames(batches, end)
     while True:
         effect = next((name for name in STREAM_EFFECTS if getattr(fault, name) == sent), None)
         if effect == "cut_after":
@@ -60,8 +64,8 @@ async def send_with_fault(
     return exchange.finish()
 
 
-async def _frames(batches: AsyncIterator[list[bytes]]) -> AsyncIterator[bytes]:
+async def _frames(batches: AsyncIterator[list[bytes]], end: bytes) -> AsyncIterator[bytes]:
     async for frames in batches:
         for frame in frames:
             yield frame
-    yield DONE
+    yield end

@@ -51,9 +51,13 @@ class Json:
         return None
 
 
-def refusal(refused: Refused, headers: dict[str, str] | None = None) -> Json:
+ErrorBody = Callable[[int, str], dict[str, Any]]
+"""Makes the body of an error from its HTTP status and message."""
+
+
+def refusal(refused: Refused, headers: dict[str, str] | None = None, body: ErrorBody = error_body) -> Json:
     """Return a refusal as an answer."""
-    return Json(error_body(refused.status, refused.message), refused.status, headers)
+    return Json(body(refused.status, refused.message), refused.status, headers)
 
 
 class Cut:

@@ -11,7 +11,7 @@ import threading
 import time
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import ExitStack
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -22,6 +22,10 @@ from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.faults import Fault, Faults
+from interactions_emulator.files.blobs import Blobs
+from interactions_emulator.files.references import with_files
+from interactions_emulator.files.registry import Files
+from interactions_emulator.files.uploads import Uploads
 from interactions_emulator.http.app import App, create_app
 from interactions_emulator.http.context import AppContext, Documents, ServerLimits
 from interactions_emulator.http.protocol import App as AnyApp
@@ -92,12 +96,14 @@ def build_context(
     if scenarios:
         brain = scripted(scenarios, brain)
     clock = _clock(settings.speed, journal)
+    blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
+    files = Files(journal, clock, blobs, settings.limits.files)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
     runs = Runs(
         journal,
         clock,
-        brain,
+        with_files(brain, files),
         retention_days=settings.retention_days,
         max_stored=settings.limits.max_stored,
         on_ended=deliveries.deliver,
@@ -107,6 +113,8 @@ def build_context(
         faults=Faults(settings.faults),
         webhooks=webhooks,
         deliveries=deliveries,
+        files=files,
+        uploads=Uploads(journal, blobs, settings.limits.files),
         documents=documents,
         replay=Replay(exchanges) if exchanges else None,
         crash=crash or closing.set,
@@ -141,8 +149,10 @@ async def serve(
             watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, context))
             stack.callback(watch.cancel)
 
+        in_memory = replace(settings, state=None)
+
         def new_scope() -> tuple[AppContext, App]:
-            scope = build_context(settings, Journal(), documents, brain, closing, crash)
+            scope = build_context(in_memory, Journal(), documents, brain, closing, crash)
             return scope, create_app(scope)
 
         scopes = Scopes(create_app(context), new_scope)

@@ -1,0 +1,1 @@
+"""The older generateContent, translated to interactions and back."""

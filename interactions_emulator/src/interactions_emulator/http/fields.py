@@ -1,0 +1,41 @@
+"""Reads fields of a request, which may be named in camelCase or in snake_case."""
+
+from __future__ import annotations
+
+import re
+from functools import cache
+from typing import Any
+
+from interactions_emulator.http.errors import Refused
+
+
+@cache
+def _snake(name: str) -> str:
+    return re.sub(r"[A-Z]", lambda letter: f"_{letter[0].lower()}", name)
+
+
+def field(source: dict[str, Any], name: str, default: Any = None) -> Any:
+    """Return the field `name`, given in camelCase; null counts as missing."""
+    value = source.get(name, source.get(_snake(name)))
+    return default if value is None else value
+
+
+def camel(name: str) -> str:
+    """Return a field's name in camelCase."""
+    return re.sub(r"_([a-z])", lambda letter: letter[1].upper(), name)
+
+
+def objects(source: dict[str, Any], name: str, where: str = "") -> list[dict[str, Any]]:
+    """Return a field that is a list of objects, [] if it is missing. Raises `Refused` (400)."""
+    value = field(source, name, [])
+    if not isinstance(value, list) or not all(isinstance(one, dict) for one in value):
+        raise Refused(400, f"{where}{name} is a list of objects, not {value!r:.200}")
+    return value
+
+
+def object_field(source: dict[str, Any], name: str, where: str = "") -> dict[str, Any]:
+    """Return a field that is an object, {} if it is missing. Raises `Refused` (400)."""
+    value = field(source, name, {})
+    if not isinstance(value, dict):
+        raise Refused(400, f"{where}{name} is an object, not {value!r:.200}")
+    return value
