@@ -21,7 +21,7 @@ def go_on(wire: Wire, previous: str, given: Any, **more: Any) -> Any:
 
 def result(call_id: str, value: Any = "21 C") -> dict[str, Any]:
     """A function_result."""
-    return {"type": "function_result", "call_id": call_id, "result": value}
+    return {"type": "function_result", "call_id": call_id, "name": "weather", "result": value}
 
 
 def shown(interaction: dict[str, Any]) -> str:

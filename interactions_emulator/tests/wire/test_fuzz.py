@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
-from interactions_emulator.engine.steps import CONTENT_TYPES, STEP_FIELDS
-from interactions_emulator.http.requests import TOOL_TYPES
+from interactions_emulator.engine.steps import CONTENT_FIELDS, STEP_FIELDS
+from interactions_emulator.http.vocabulary import TOOL_FIELDS
 from wire.brains import brain
 from wire.conftest import AGENT, KEY, MODEL
 
@@ -35,7 +35,7 @@ def objects(kinds: Any, *fields: str) -> st.SearchStrategy[Any]:
     )
 
 
-contents = objects(CONTENT_TYPES, "text", "data", "uri", "mime_type", "annotations")
+contents = objects(CONTENT_FIELDS, "text", "data", "uri", "mime_type", "annotations")
 steps = objects(
     STEP_FIELDS, "content", "summary", "id", "call_id", "name", "arguments", "result", "is_error"
 ) | st.builds(lambda step, content: step | {"content": content}, objects(STEP_FIELDS), st.lists(contents, max_size=2))
@@ -62,7 +62,7 @@ bodies = st.fixed_dictionaries(
         "model": st.just(MODEL) | json_values,
         "agent": st.just(AGENT) | json_values,
         "input": st.text() | contents | st.lists(contents, max_size=3) | st.lists(steps, max_size=4) | json_values,
-        "tools": st.lists(objects(TOOL_TYPES, "name", "parameters", "url"), max_size=2) | json_values,
+        "tools": st.lists(objects(TOOL_FIELDS, "name", "parameters", "url"), max_size=2) | json_values,
         "generation_config": st.dictionaries(SETTINGS, json_values) | json_values,
         "response_format": objects(["text", "image"], "schema", "mime_type") | json_values,
     },

@@ -9,7 +9,14 @@ from typing import Any
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.http.errors import Refused
 
-CONTENT_TYPES = {"text", "image", "audio", "video", "document"}
+CONTENT_FIELDS: dict[str, set[str]] = {
+    "text": {"text", "annotations"},
+    "image": {"mime_type", "data", "uri", "resolution"},
+    "audio": {"mime_type", "data", "uri", "channels", "sample_rate", "processing"},
+    "video": {"mime_type", "data", "uri", "resolution", "processing", "name"},
+    "document": {"mime_type", "data", "uri", "resolution", "processing"},
+}
+"""Types of content, with the fields of each beside `type`."""
 STEP_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "user_input": {"content": (list,)},
     "model_output": {},
@@ -36,24 +43,60 @@ STEP_FIELDS: dict[str, dict[str, tuple[type, ...]]] = {
     "tool_search_result": {"call_id": (str,)},
 }
 """Types of steps, with the required fields of each and their types."""
+OPTIONAL_STEP_FIELDS: dict[str, set[str]] = {
+    "user_input": set(),
+    "model_output": {"content", "error"},
+    "thought": {"signature", "summary"},
+    "function_call": {"signature"},  # SDKs from 2.34 on have it on the thought before; older clients send it here
+    "function_result": {"name", "is_error", "signature"},
+    "google_search_call": {"search_type", "signature"},
+    "google_search_result": {"is_error", "signature"},
+    "url_context_call": {"signature"},
+    "url_context_result": {"is_error", "signature"},
+    "code_execution_call": {"signature"},
+    "code_execution_result": {"is_error", "signature"},
+    "file_search_call": {"signature"},
+    "file_search_result": {"result", "signature"},
+    "google_maps_call": {"arguments", "signature"},
+    "google_maps_result": {"signature"},
+    "mcp_server_tool_call": set(),
+    "mcp_server_tool_result": {"name", "server_name"},
+    "retrieval_call": {"retrieval_type", "signature"},
+    "retrieval_result": {"is_error", "signature"},
+    "processing_call": {"signature"},
+    "processing_result": {"signature"},
+    "tool_search_call": {"signature"},
+    "tool_search_result": {"result", "signature"},
+}
+"""The other fields of each type of step, beside `type`."""
 
 
 def input_steps(value: Any) -> tuple[Step, ...]:
     """Convert an `input` (a string, one content, a list of contents or a list of steps) to steps.
 
-    Raises `Refused` (400) for anything else.
+    A function result in the content of a user_input becomes a step before it. Raises `Refused` (400) for anything else.
     """
     if isinstance(value, str) and value:
         return ({"type": "user_input", "content": [{"type": "text", "text": value}]},)
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
         raise _bad_request("input is missing or empty: send a string, a list of contents, or a list of steps")
-    kinds = [item.get("type") if isinstance(item, dict) else None for item in items]
-    if all(kind in CONTENT_TYPES for kind in kinds):
+    kinds = [str(item.get("type")) if isinstance(item, dict) else "" for item in items]
+    if all(kind in CONTENT_FIELDS for kind in kinds):
         items = [{"type": "user_input", "content": items}]
-    for position, step in enumerate(items):
-        _check_step(step, f"input[{position}]")
-    return tuple(items)
+    steps: list[Step] = []
+    for position, item in enumerate(items):
+        for step in _separate_results(item):
+            _check_step(step, f"input[{position}]")
+            steps.append(step)
+    return tuple(steps)
+
+
+def results_in_user_input(item: Any) -> list[Step]:
+    """Return the function results among the contents of a user_input. The AI SDK sends them there."""
+    if not isinstance(item, dict) or item.get("type") != "user_input" or not isinstance(item.get("content"), list):
+        return []
+    return [part for part in item["content"] if isinstance(part, dict) and part.get("type") == "function_result"]
 
 
 def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
@@ -76,6 +119,15 @@ def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
         raise _missing_results(pending)
 
 
+def _separate_results(item: Any) -> list[Any]:
+    """Return the function results in a user_input as steps, then the user_input with the rest of its content."""
+    results = results_in_user_input(item)
+    if not results:
+        return [item]
+    rest = [content for content in item["content"] if content not in results]
+    return [*results, {**item, "content": rest}] if rest else [*results]
+
+
 def _check_step(step: Any, where: str) -> None:
     if not isinstance(step, dict):
         raise _bad_request(f"{where} is not an object")
@@ -83,8 +135,8 @@ def _check_step(step: Any, where: str) -> None:
         raise _bad_request(
             f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input"
         )
-    kind = step.get("type")
-    if kind in CONTENT_TYPES:
+    kind = str(step.get("type"))
+    if kind in CONTENT_FIELDS:
         raise _bad_request(f"{where} is a content ({kind}) among steps: wrap it in a user_input step")
     if kind not in STEP_FIELDS:
         raise _bad_request(f"{where}: step type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))}")
@@ -103,9 +155,9 @@ def _check_step(step: Any, where: str) -> None:
 
 
 def _check_content(content: Any, where: str) -> None:
-    kind = content.get("type") if isinstance(content, dict) else None
-    if kind not in CONTENT_TYPES:
-        raise _bad_request(f"{where}: content type {kind!r} is unknown; known are {', '.join(sorted(CONTENT_TYPES))}")
+    kind = str(content.get("type")) if isinstance(content, dict) else ""
+    if kind not in CONTENT_FIELDS:
+        raise _bad_request(f"{where}: content type {kind!r} is unknown; known are {', '.join(sorted(CONTENT_FIELDS))}")
     if kind == "text":
         if not isinstance(content.get("text"), str):
             raise _bad_request(f"{where}.text must be a string")

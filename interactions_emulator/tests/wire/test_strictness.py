@@ -1,0 +1,146 @@
+"""What the server refuses or doubts because the real service is reported to, and what it accepts for its clients."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+
+from interactions_emulator import Emulator
+from interactions_emulator.http.requests import parse_create
+from interactions_emulator.http.rules import RULES, _warn
+from wire.brains import brain
+from wire.conftest import MODEL, Wire
+from wire.test_chains import TOOLS, go_on, result, shown
+
+ASK = {"type": "user_input", "content": [{"type": "text", "text": "weather in Bonn"}]}
+CALL = {"type": "function_call", "id": "c", "name": "weather", "arguments": {}}
+SIGNED = {"type": "thought", "signature": "c2ln"}
+
+
+@pytest.fixture(scope="module")
+def api() -> Iterator[Emulator]:
+    """One server for all."""
+    with Emulator(brain=brain) as emulator:
+        yield emulator
+
+
+@pytest.fixture(autouse=True)
+def fresh_warnings() -> None:
+    """Forget which warnings were logged."""
+    _warn.cache_clear()
+
+
+def configured(**config: Any) -> dict[str, Any]:
+    return {"model": MODEL, "input": "x", "generation_config": config}
+
+
+def with_tool(**tool: Any) -> dict[str, Any]:
+    return {"model": MODEL, "input": "x", "tools": [tool]}
+
+
+def replayed(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
+    return {"model": MODEL, "input": [*steps], "store": False, **more}
+
+
+REFUSED: list[tuple[dict[str, Any], str]] = [
+    ({"model": MODEL, "input": "x", "previousInteractionId": "v1_a"}, "did you mean 'previous_interaction_id'?"),
+    ({"model": MODEL, "input": "x", "mood": "good"}, "unknown parameter 'mood': remove it"),
+    (configured(presence_penalty=0.1), "'generation_config.presence_penalty': the Interactions API has no penalties"),
+    (configured(maxOutputTokens=5), "did you mean 'max_output_tokens'?"),
+    (configured(tool_choice="always"), "tool_choice is one of auto, any"),
+    (configured(tool_choice="any"), "no function is declared in tools"),
+    (configured(tool_choice={"allowed_tools": {"tools": ["f"]}}), "no function is declared in tools"),
+    (with_tool(type=["function"]), "tools[0]: type ['function'] is unknown"),
+    ({"model": MODEL, "input": "x", "response_modalities": ["smell"]}, "'smell' is unknown"),
+    (replayed(ASK, CALL, {**result("c"), "name": ""}), "function_result for call_id 'c' has no name"),
+    (replayed({"type": "user_input", "content": [{"type": "text", "text": ""}]}), "a user_input has an empty text"),
+    (replayed({"type": ["user_input"]}), "is unknown"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), REFUSED, ids=[why for _, why in REFUSED])
+def test_what_the_real_service_refuses_is_refused(wire: Wire, body: dict[str, Any], why: str) -> None:
+    assert why in wire.refused(wire.http.post("/interactions", json=body), 400)
+
+
+EMPTY = {"type": "object", "properties": {"a": {"type": "object", "required": []}}}
+DOUBTED: list[tuple[dict[str, Any], str]] = [
+    (with_tool(type="function", name="f", parameters=EMPTY), '"required": []'),
+    (replayed(ASK, CALL, result("c")), "without a thought signature"),
+    ({"model": "gemini-3.9-flash", "input": "x"}, "the real service answers 404 if there is none; did you mean"),
+    ({"model": "gpt-6", "input": "x"}, "model 'gpt-6' is not one that the SDKs name"),
+    (with_tool(type="google_search", searchTypes=["web"]), "unknown field 'searchTypes' in tools (google_search)"),
+    ({"model": MODEL, "input": {"type": "text", "text": "x", "colour": "red"}}, "'colour' in content (text)"),
+    ({"model": MODEL, "input": "x", "response_format": {"type": "image", "size": "1K"}}, "'size' in response_format"),
+    ({"agent": "antigravity-preview-09-2026", "input": "x", "environment": {"typ": "remote"}}, "did you mean 'type'?"),
+]
+
+
+@pytest.mark.parametrize(("body", "why"), DOUBTED, ids=[why for _, why in DOUBTED])
+def test_what_the_real_service_may_refuse_is_logged_once(
+    wire: Wire, caplog: pytest.LogCaptureFixture, body: dict[str, Any], why: str
+) -> None:
+    with caplog.at_level(logging.WARNING, "interactions_emulator"):
+        for _ in range(2):
+            assert wire.http.post("/interactions", json=body).status_code == 200
+    assert [why in record.message for record in caplog.records] == [True]
+
+
+ACCEPTED: list[dict[str, Any]] = [
+    configured(top_k=10, top_p=0.9, temperature=0, seed=1, thinking_level="xhigh"),
+    with_tool(type="function", name="f", defer_loading=True, short_description="f", parameters={"type": "object"}),
+    with_tool(type="mcp_server", name="docs", url="https://example.org", defer_loading=True),
+    with_tool(type="tool_search", execution="server"),
+    replayed(ASK, SIGNED, CALL, result("c")),
+    {"model": MODEL, "input": "x", "service_tier": "deferred", "response_mime_type": "text/plain"},
+    {
+        "agent": "antigravity-preview-09-2026",
+        "input": "x",
+        "agent_config": {"type": "antigravity", "model": MODEL, "max_total_tokens": 1000},
+        "environment": {"type": "remote", "mode": "self_hosted", "sources": [], "env": {}, "network": "disabled"},
+    },
+]
+
+
+@pytest.mark.parametrize("body", ACCEPTED, ids=str)
+def test_what_the_newest_sdks_can_send_is_accepted_without_a_doubt(wire: Wire, body: dict[str, Any]) -> None:
+    assert parse_create(wire.http.build_request("POST", "/", json=body).content).warnings == ()
+    assert wire.http.post("/interactions", json=body).status_code == 200
+
+
+def test_a_result_inside_a_user_input_is_the_step_that_it_means(wire: Wire, caplog: pytest.LogCaptureFixture) -> None:
+    asked = wire.create({"model": MODEL, "input": "weather in Bonn and Rome", "tools": TOOLS})
+    results = [result(step["id"], step["arguments"]["city"]) for step in asked["steps"]]
+    told = wire.good(go_on(wire, asked["id"], [{"type": "user_input", "content": results}]))
+    assert shown(told) == "results: ['Bonn', 'Rome']"
+    whole = wire.get(told["id"], include_input="true")
+    assert [step["type"] for step in whole["steps"]] == ["function_result", "function_result", "model_output"]
+    assert "nobody could ask the real service yet" in caplog.text
+
+
+def test_text_beside_a_result_in_a_user_input_comes_after_it(wire: Wire) -> None:
+    asked = wire.create({"model": MODEL, "input": "weather in Bonn", "tools": TOOLS})
+    content = [{"type": "text", "text": "show the turn"}, result(asked["steps"][0]["id"])]
+    told = wire.good(go_on(wire, asked["id"], [{"type": "user_input", "content": content}]))
+    steps = wire.get(told["id"], include_input="true")["steps"]
+    assert [step["type"] for step in steps] == ["function_result", "user_input", "model_output"]
+    assert steps[1]["content"] == content[:1]
+
+
+def test_a_result_inside_a_user_input_is_checked_like_a_step(wire: Wire) -> None:
+    nameless = {"type": "function_result", "call_id": "", "result": "x"}
+    body = replayed(ASK, CALL, {"type": "user_input", "content": [nameless]})
+    assert "Missing call_id" in wire.refused(wire.http.post("/interactions", json=body), 400)
+
+
+def test_an_agent_needs_no_known_name(wire: Wire) -> None:
+    assert parse_create(b'{"agent": "my-own-agent", "input": "x"}').warnings == ()
+
+
+def test_every_rule_has_a_source_and_says_what_to_keep_to() -> None:
+    assert len({rule.name for rule in RULES}) == len(RULES) > 15
+    for rule in RULES:
+        assert rule.source and rule.summary and "\n" not in rule.summary
