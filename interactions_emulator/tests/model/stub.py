@@ -25,8 +25,8 @@ class Reply:
     status: int = 200
     words: str | bytes = ""
     headers: dict[str, str] = field(default_factory=dict)
-    done: bool = True
-    """Whether the stream ends with [DONE]; otherwise the connection is cut."""
+    end: str = "done"
+    """How the stream ends: "done" with [DONE], "early" without it, "cut" with the connection."""
 
 
 Answer = Callable[[dict[str, Any]], Reply]
@@ -139,15 +139,15 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
 
         def _stream(self, reply: Reply) -> None:
             self.send_response(200)
-            self.send_header("content-type", "text/event-stream")
-            self.send_header("transfer-encoding", "chunked")
-            for name, value in reply.headers.items():
+            for name, value in (
+                {"content-type": "text/event-stream", "transfer-encoding": "chunked"} | reply.headers
+            ).items():
                 self.send_header(name, value)
             self.end_headers()
             for data in _frames(reply):
                 self._check_client()
                 self.wfile.write(b"%x\r\n%b\r\n" % (len(data), data))
-            if reply.done:
+            if reply.end != "cut":
                 self.wfile.write(b"0\r\n\r\n")
             else:
                 self.connection.shutdown(socket.SHUT_RDWR)
@@ -185,5 +185,5 @@ def _frames(reply: Reply) -> Iterator[bytes]:
             event()
         else:
             yield event if isinstance(event, bytes) else b"data: %b\n\n" % json.dumps(event).encode()
-    if reply.done:
+    if reply.end == "done":
         yield b"data: [DONE]\n\n"
