@@ -14,7 +14,7 @@ from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
 from interactions_emulator.brain.protocol import Brain, Entry, Turn
 from interactions_emulator.engine.clock import Clock
@@ -40,6 +40,13 @@ if TYPE_CHECKING:
     from interactions_emulator.corpus.index import Corpus
 
 HOST = "127.0.0.1"
+
+
+@runtime_checkable
+class SearchingBrain(Protocol):
+    """A brain that searches the server's corpus, such as `brain.model.ModelBrain`."""
+
+    def with_corpus(self, corpus: Corpus) -> Brain: ...
 
 
 @dataclass(frozen=True)
@@ -217,10 +224,12 @@ def _clock(speed: float, journal: Journal) -> Clock:
 def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain]:
     documents: Corpus | None = None
     brain = settings.brain
-    if brain is None or settings.corpus is not None:
+    if brain is None or isinstance(brain, SearchingBrain) or settings.corpus is not None:
         from interactions_emulator.corpus.index import Corpus
 
         documents = Corpus.open(settings.corpus, settings.index)
+        if isinstance(brain, SearchingBrain):
+            brain = brain.with_corpus(documents)
         brain = brain or _quoting_brain(documents)
     return documents, brain
 

@@ -1,0 +1,220 @@
+"""Answers the turns of a model: one or more chat completions, with searches, repairs and citations between them."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Generator, Iterator
+from contextlib import closing
+from dataclasses import dataclass, field
+from typing import Any
+
+from interactions_emulator.brain.model import schema as structured
+from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, Delta
+from interactions_emulator.brain.model.messages import (
+    Message,
+    chat_messages,
+    has_images,
+    tool_call,
+    tool_result,
+    without_images,
+)
+from interactions_emulator.brain.model.server_tools import call_step, new_id, pending_call, result_step
+from interactions_emulator.brain.model.sources import Found, Library, Sources, as_prompt
+from interactions_emulator.brain.model.state import unpack
+from interactions_emulator.brain.model.tools import BadCall, Calls, Offer, offer
+from interactions_emulator.brain.model.writer import Writer
+from interactions_emulator.brain.protocol import Ending, Entry, Step, TextDelta, TimedStep, Turn
+
+MAX_REPAIRS = 2
+"""Maximum number of times that the model is told what is wrong with its answer, and asked again."""
+MAX_SEARCH_ROUNDS = 5
+"""Maximum number of completions in a turn that may search; after them, no tool can be called."""
+_SETTINGS = {
+    "max_output_tokens": "max_tokens",
+    "temperature": "temperature",
+    "top_p": "top_p",
+    "seed": "seed",
+    "stop_sequences": "stop",
+}
+_EFFORTS = {"minimal": "minimal", "low": "low", "medium": "medium", "high": "high", "xhigh": "high"}
+
+
+@dataclass
+class Abilities:
+    """What a model server has refused so far, so that later turns do not ask for it again."""
+
+    images: bool = True
+    format: int = 0
+    """Index in `schema.FORMATS`."""
+
+
+@dataclass
+class Reply:
+    """A completion: its whole text, its tool calls, and why it ended."""
+
+    text: str = ""
+    calls: Calls = field(default_factory=Calls)
+    finish: str = ""
+
+
+class Chat:
+    """One turn of a model."""
+
+    def __init__(self, turn: Turn, client: ChatClient, library: Library, abilities: Abilities) -> None:
+        self._turn = turn
+        self._client = client
+        self._library = library
+        self._abilities = abilities
+        self._offer: Offer = offer(turn)
+        self._schema = None if turn.response_schema is None else structured.plain_schema(turn.response_schema)
+        self._sources = Sources()
+        self._writer = Writer(self._sources)
+        self._messages: list[Message] = []
+        self._repairs = 0
+
+    def answer(self) -> Iterator[Entry]:
+        """The entries of the answer. Raises `ChatError`, also after the first entries."""
+        turn = self._turn
+        yield from (TimedStep(0, step) for step in turn.answered)
+        if turn.answered and turn.answered[-1]["type"] in ("model_output", "function_call"):
+            return  # a server that stopped had told all but the end
+        answered = list(turn.answered)
+        if pending := pending_call(answered):
+            answered.append(result_step(pending, self._library))
+            yield TimedStep(0, answered[-1])
+        self._messages = chat_messages(self._system(), (*turn.steps, *answered), self._sources)
+        for rounds in range(MAX_SEARCH_ROUNDS + MAX_REPAIRS + 1):
+            reply = yield from self._completion(searches=rounds < MAX_SEARCH_ROUNDS)
+            yield from self._writer.close()
+            if reply.finish == "length":
+                if self._schema is not None and reply.text:
+                    yield TextDelta(reply.text)
+                yield Ending("incomplete")
+                return
+            if reply.finish == "content_filter":
+                raise ChatError("prohibited_content", f"The server at {self._client.address} filtered the answer.")
+            if not (yield from self._use(reply)):
+                return
+        raise ChatError("internal_error", f"The model {self._client.model!r} searches on and on without an answer.")
+
+    def _use(self, reply: Reply) -> Generator[Entry, None, bool]:
+        """Tell what a completion says. Return whether another completion is needed."""
+        if reply.calls.all:
+            return (yield from self._use_calls(reply))
+        if self._offer.forced:
+            names = ", ".join(sorted(self._offer.names))
+            self._repair("malformed_function_call", reply.text, f"Call one of these tools, without text: {names}.")
+            return True
+        if self._schema is not None:
+            text, wrong = self._checked(reply.text)
+            if wrong:
+                self._repair("malformed_response", reply.text, f"Your answer does not fit: {wrong}. Write it again.")
+                return True
+            yield TextDelta(text)
+        elif not reply.text.strip():
+            raise ChatError("internal_error", f"The model {self._client.model!r} answered with an empty text.")
+        return False
+
+    def _use_calls(self, reply: Reply) -> Generator[Entry, None, bool]:
+        """Execute the calls of server tools and tell those of functions. Return whether the model goes on."""
+        functions: list[Step] = []
+        searches: list[Step] = []
+        try:
+            for call in reply.calls.all:
+                arguments = call.arguments(self._offer.names)
+                if call.name in self._offer.own:
+                    searches.append(call_step(call.name, arguments))
+                else:
+                    id_ = new_id()
+                    functions.append({"type": "function_call", "id": id_, "name": call.name, "arguments": arguments})
+        except BadCall as error:
+            words = "\n".join(f"{call.name}({call.text})" for call in reply.calls.all)
+            self._repair("malformed_function_call", words, f"This call is wrong: {error}. Call the tool again.")
+            return True
+        said = reply.text
+        for search in searches:
+            yield TimedStep(0, search)
+            result = result_step(search, self._library)
+            yield TimedStep(0, result)
+            found = self._sources.add(Found(*one) for one in unpack(result))
+            name = search["type"].removesuffix("_call")
+            self._messages.append(tool_call(search["id"], name, search["arguments"]) | {"content": said})
+            said = ""
+            self._messages.append(tool_result(search["id"], as_prompt(found) or "Nothing was found."))
+        yield from (TimedStep(0, step) for step in functions)
+        return not functions
+
+    def _completion(self, searches: bool) -> Generator[Entry, None, Reply]:
+        """Send one chat completion and tell its text as it comes, unless the text has to be checked first."""
+        reply, live = Reply(), self._schema is None and not self._offer.forced
+        thinks = self._turn.generation_config.get("thinking_summaries") != "none"
+        for delta in self._deltas(searches):
+            if delta.reasoning and thinks:
+                yield from self._writer.think(delta.reasoning)
+            if delta.text and live:
+                yield from self._writer.say(delta.text)
+            reply.text += delta.text
+            reply.finish = delta.finish or reply.finish
+            for piece in delta.calls:
+                reply.calls.add(piece)
+        return reply
+
+    def _deltas(self, searches: bool) -> Iterator[Delta]:
+        """The events of a completion. A request that the server refuses is sent again in a simpler form."""
+        form, images = self._abilities.format, self._abilities.images
+        while True:
+            with closing(self._client.stream(self._request(searches, form, images))) as stream:
+                try:
+                    first = next(stream)
+                except ChatError as error:
+                    refused = error.status >= 400 and error.status not in (401, 403, 404, 429, 503)
+                    if refused and self._schema is not None and form + 1 < len(structured.FORMATS):
+                        form += 1
+                    elif refused and images and has_images(self._messages):
+                        images = False
+                    else:
+                        raise
+                    continue
+                self._abilities.format, self._abilities.images = form, images
+                yield first
+                yield from stream
+                return
+
+    def _request(self, searches: bool, form: int, images: bool) -> dict[str, Any]:
+        config = self._turn.generation_config
+        settings = {name: config[key] for key, name in _SETTINGS.items() if config.get(key) is not None}
+        if effort := _EFFORTS.get(config.get("thinking_level") or ""):
+            settings["reasoning_effort"] = effort
+        tools = self._offer.request()
+        if tools and not searches and self._offer.own:
+            tools["tool_choice"] = "none"
+        if self._schema is not None:
+            settings |= structured.response_format(structured.FORMATS[form], self._schema)
+        return {"messages": self._messages if images else without_images(self._messages), **tools, **settings}
+
+    def _system(self) -> str:
+        parts = [self._turn.system_instruction]
+        if self._schema is not None:
+            parts.append(structured.INSTRUCTION + json.dumps(self._schema, ensure_ascii=False))
+        return "\n\n".join(filter(None, parts))
+
+    def _checked(self, text: str) -> tuple[str, str]:
+        assert self._schema is not None
+        try:
+            return structured.check(text, self._schema)
+        except structured.SchemaError as error:
+            raise ChatError("invalid_request", str(error)) from error
+
+    def _repair(self, code: str, words: str, request: str) -> None:
+        """Ask the model again. Raises `ChatError` with the model's words if it was asked often enough."""
+        if self._repairs == MAX_REPAIRS:
+            raise ChatError(
+                code,
+                f"The model {self._client.model!r} gave {MAX_REPAIRS + 1} answers that cannot be used."
+                f" {request.partition('. ')[0]}. Its last words: {words[:300]!r}. Use a larger model.",
+            )
+        self._repairs += 1
+        self._messages += [
+            {"role": "assistant", "content": words or "(nothing)"},
+            {"role": "user", "content": request},
+        ]

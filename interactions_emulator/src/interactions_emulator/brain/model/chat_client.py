@@ -1,0 +1,275 @@
+"""Client of an OpenAI-compatible server: streams chat completions, and lists models.
+
+Every failure becomes a `ChatError`, whose sentence names the server's address and the next step, and never a key.
+"""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Generator, Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
+from functools import cached_property
+from typing import Any, NamedTuple
+from urllib.parse import urlsplit, urlunsplit
+
+import httpx2
+
+from interactions_emulator.brain.model.think_tags import ThinkTags
+from interactions_emulator.corpus.words import clip
+
+CONNECT_TIMEOUT_S, PROBE_TIMEOUT_S = 10.0, 3.0
+RETRY_WAITS_S = (1.0, 4.0)
+"""Waits before a request is repeated that the server refused for the moment (429 and 503: full, or loading a model)."""
+MAX_RETRY_AFTER_S = 30.0
+MAX_WORDS = 300
+"""Maximum characters of the server's own words in a message."""
+_CODES = {400: "invalid_request", 401: "unauthenticated", 403: "permission_denied", 404: "not_found"}
+
+
+class ChatError(Exception):
+    """A request to the model server failed. `code` is one of the Interactions API; `status` is the HTTP status."""
+
+    def __init__(self, code: str, message: str, status: int = 0) -> None:
+        super().__init__(message)
+        self.code = code
+        self.message = message
+        self.status = status
+
+
+class CallPiece(NamedTuple):
+    """A part of a tool call. Parts with the same number belong together."""
+
+    number: int
+    id: str
+    name: str
+    arguments: str
+
+
+class Delta(NamedTuple):
+    """One event of a completion."""
+
+    text: str = ""
+    reasoning: str = ""
+    calls: tuple[CallPiece, ...] = ()
+    finish: str = ""
+    """Why the completion ended: stop, length, tool_calls, content_filter; "" until it has ended."""
+    tokens: int = 0
+    """Total tokens of the request and its answer; 0 where the server does not tell."""
+
+
+@dataclass(frozen=True)
+class ChatClient:
+    """A model on a server. `url` is the address before `/chat/completions`, such as http://localhost:11434/v1."""
+
+    url: str
+    model: str
+    key: str = field(default="", repr=False)
+    timeout_s: float = 600.0
+    """Longest silence of the server, in seconds. The first token can take minutes without a GPU."""
+    sleep: Callable[[float], None] = time.sleep
+
+    @property
+    def address(self) -> str:
+        """The address without a password or query, for messages."""
+        parts = urlsplit(self.url)
+        return urlunsplit((parts.scheme, parts.netloc.rpartition("@")[2], parts.path.rstrip("/"), "", ""))
+
+    def stream(self, request: dict[str, Any]) -> Generator[Delta]:
+        """Send a chat completion and yield its events as they come. Closing the iterator closes the connection.
+
+        Raises:
+            ChatError: the server cannot be reached, refuses the request, or breaks its answer off.
+        """
+        body = {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **request}
+        with self._errors(), self._open(body) as response:
+            yield from self._deltas(response)
+
+    def models(self, timeout_s: float = PROBE_TIMEOUT_S) -> list[str]:
+        """Return the names of the models that the server lists. Raises `ChatError`."""
+        with self._errors():
+            response = self._http.get(self._endpoint("models"), timeout=timeout_s)
+            if response.status_code != 200:
+                raise self._refusal(response)
+            try:
+                return [str(entry["id"]) for entry in response.json()["data"] or ()]
+            except (ValueError, KeyError, TypeError) as error:
+                raise self._no_api(f"answers /models with {_shown(response.text)!r}") from error
+
+    @cached_property
+    def _http(self) -> httpx2.Client:
+        headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
+        return httpx2.Client(headers=headers, timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_TIMEOUT_S))
+
+    def _endpoint(self, name: str) -> str:
+        parts = urlsplit(self.url)
+        return urlunsplit(parts._replace(path=f"{parts.path.rstrip('/')}/{name}"))
+
+    @contextmanager
+    def _open(self, body: dict[str, Any]) -> Iterator[httpx2.Response]:
+        waits = iter(RETRY_WAITS_S)
+        while True:
+            with self._http.stream("POST", self._endpoint("chat/completions"), json=body) as response:
+                if response.status_code == 200:
+                    yield response
+                    return
+                response.read()
+                wait = next(waits, None) if response.status_code in (429, 503) else None
+                if wait is None:
+                    raise self._refusal(response)
+            self.sleep(_retry_after(response) or wait)
+
+    def _deltas(self, response: httpx2.Response) -> Iterator[Delta]:
+        kind = response.headers.get("content-type", "")
+        if not kind.startswith("text/event-stream"):
+            raise self._no_api(f"answers with {kind or 'no content-type'} where an event stream is due")
+        tags, finish = ThinkTags(), ""
+        for line in response.iter_lines():
+            if not line.startswith("data:"):
+                continue  # comments keep the connection alive; other fields have no meaning here
+            data = line[5:].strip()
+            if data == "[DONE]":
+                break
+            delta = self._delta(data, tags)
+            finish = finish or delta.finish
+            yield delta
+        else:
+            if not finish:
+                raise self._cut("before it was complete")
+        text, reasoning = tags.close()
+        yield Delta(text, reasoning, finish=finish or "stop")
+
+    def _delta(self, data: str, tags: ThinkTags) -> Delta:
+        try:
+            event = json.loads(data)
+            if error := event.get("error"):
+                words = error.get("message", error) if isinstance(error, dict) else error
+                raise ChatError("internal_error", f"The model server at {self.address} fails: {self._safe(words)}")
+            usage = (event.get("usage") or {}).get("total_tokens") or 0
+            choices: list[dict[str, Any]] = event.get("choices") or [{}]
+            choice = choices[0]
+            delta = choice.get("delta") or {}
+            text, reasoning = tags.feed(_clean(delta.get("content")))
+            told = _clean(delta.get("reasoning_content") or delta.get("reasoning"))
+            calls = tuple(_call_piece(piece, place) for place, piece in enumerate(delta.get("tool_calls") or ()))
+            return Delta(text, told + reasoning, calls, choice.get("finish_reason") or "", int(usage))
+        except (ValueError, AttributeError, KeyError, TypeError) as error:
+            raise self._no_api(f"sends an event that is not a chunk of a completion: {_shown(data)!r}") from error
+
+    @contextmanager
+    def _errors(self) -> Iterator[None]:
+        """Turn the exceptions of the HTTP client into `ChatError`s."""
+        try:
+            yield
+        except (httpx2.ConnectError, httpx2.ConnectTimeout) as error:
+            raise ChatError(
+                "unavailable",
+                f"No model server answers at {self.address} ({self._safe(error)}): start it, or correct --model-url"
+                " (EMULATOR_MODEL_URL).",
+            ) from error
+        except httpx2.TimeoutException as error:
+            raise ChatError(
+                "deadline_exceeded",
+                f"The model server at {self.address} was silent for too long: use a smaller model or a faster machine.",
+            ) from error
+        except (httpx2.InvalidURL, httpx2.UnsupportedProtocol) as error:
+            raise ChatError("invalid_request", f"--model-url {self.address!r} is no http or https address.") from error
+        except httpx2.HTTPError as error:
+            raise self._cut(f"({self._safe(error)})") from error
+
+    def _refusal(self, response: httpx2.Response) -> ChatError:
+        status, words = response.status_code, self._safe(_words(response))
+        if status in (401, 403):
+            hint = "set EMULATOR_MODEL_KEY to a key that it accepts"
+        elif status == 404:
+            hint = self._known_models()
+        elif status == 429:
+            hint = "wait, or allow it more requests at a time"
+        elif status >= 500:
+            hint = "look at its log"
+        else:
+            hint = "change the request, or use a model and server that can do this"
+        code = _CODES.get(status) or ("resource_exhausted" if status == 429 else "unavailable")
+        code = "invalid_request" if code == "unavailable" and status < 500 else code
+        message = f"The model server at {self.address} answers {status} for the model {self.model!r} ({words}): {hint}."
+        return ChatError(code, message, status)
+
+    def _known_models(self) -> str:
+        try:
+            names = self.models() if self.model else []
+        except ChatError:
+            return "does the address end with /v1, and is it an OpenAI-compatible server?"
+        return f"it has {', '.join(names[:20]) or 'no models'}; set --model (EMULATOR_MODEL)"
+
+    def _no_api(self, what: str) -> ChatError:
+        return ChatError(
+            "invalid_request",
+            f"The server at {self.address} {self._safe(what)}: --model-url has to be the address of an"
+            " OpenAI-compatible API, such as http://localhost:11434/v1.",
+        )
+
+    def _cut(self, where: str) -> ChatError:
+        return ChatError(
+            "unavailable",
+            f"The model server at {self.address} broke off its answer {where}: look at its log, and ask again.",
+        )
+
+    def _safe(self, words: object) -> str:
+        text = _shown(words)
+        return text.replace(self.key, "…") if self.key else text
+
+
+def describe_problem(client: ChatClient) -> str:
+    """Return a sentence about what keeps the model from answering, or "" if its server lists it or lists nothing."""
+    try:
+        names = client.models()
+    except ChatError as error:
+        return error.message
+    if not names or client.model in names or f"{client.model}:latest" in names:
+        return ""
+    return (
+        f"The model server at {client.address} does not list the model {client.model!r}; it has"
+        f" {', '.join(names[:20])}: set --model (EMULATOR_MODEL) to one of them."
+    )
+
+
+def _call_piece(piece: dict[str, Any], place: int) -> CallPiece:
+    function = piece.get("function") or {}
+    arguments = function.get("arguments")
+    if isinstance(arguments, dict):  # some servers send the object itself
+        arguments = json.dumps(arguments)
+    index = piece.get("index")
+    return CallPiece(
+        place if index is None else int(index), piece.get("id") or "", function.get("name") or "", _clean(arguments)
+    )
+
+
+def _clean(text: Any) -> str:
+    """A text without lone surrogates, which JSON can contain but UTF-8 cannot encode."""
+    if text is None:
+        return ""
+    if not isinstance(text, str):
+        raise TypeError(f"{text!r} is not a string")
+    return text if text.isascii() else text.encode("utf-8", "replace").decode()
+
+
+def _words(response: httpx2.Response) -> str:
+    """The server's own words in an error body."""
+    try:
+        body = response.json()
+        error = body.get("error", body.get("detail", body))
+        return str(error.get("message", error)) if isinstance(error, dict) else str(error)
+    except (ValueError, AttributeError):
+        return response.text
+
+
+def _shown(words: object) -> str:
+    return clip(str(words), MAX_WORDS)
+
+
+def _retry_after(response: httpx2.Response) -> float:
+    try:
+        return min(MAX_RETRY_AFTER_S, max(0.0, float(response.headers["retry-after"])))
+    except (KeyError, ValueError):
+        return 0.0
