@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import socket
 from types import SimpleNamespace
 
@@ -81,7 +82,7 @@ def test_the_log_counts_creates_by_key_and_numbers_connections(api: Emulator, wi
 
 
 def test_only_local_clients_can_inject_a_crash() -> None:
-    context = build_context(Settings(brain=brain), Journal())
+    context = build_context(Settings(), Journal(), None, brain, asyncio.Event())
     headers = {b"x-goog-api-key": b"any", b"x-emulator-fault": b'{"crash": true}'}
     for address, status in (("192.0.2.7", 403), ("127.0.0.1", None)):
         stranger = SimpleNamespace(method="POST", path="/v1/interactions", query=b"", headers=headers, client=address)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 from collections.abc import Iterator
 from pathlib import Path
@@ -99,7 +100,7 @@ def test_the_log_lists_requests_with_kind_status_and_interaction(api: Emulator, 
 
 
 async def test_only_local_clients_may_use_the_control_api() -> None:
-    pages = create_app(build_context(Settings(brain=brain), Journal())).pages
+    pages = create_app(build_context(Settings(), Journal(), None, brain, asyncio.Event())).pages
     here = "http://127.0.0.1:1"
     for peer, url, origin, status in (
         ("127.0.0.1", here, None, 200),
