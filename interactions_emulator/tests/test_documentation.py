@@ -16,55 +16,66 @@ from interactions_emulator.faults import Fault, parse_faults
 from interactions_emulator.scenarios import load_scenarios
 
 PROJECT = Path(__file__).resolve().parents[1]
-PAGE = (PROJECT / "README.md").read_text()
+PAGES = {page.name: page.read_text() for page in (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))}
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found, f"README.md has no block of {language}"
+def blocks(language: str) -> list[tuple[str, str]]:
+    """The page and the text of each block of a language."""
+    found = [
+        (name, block)
+        for name, page in PAGES.items()
+        for block in re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+    ]
+    assert found, f"no page has a block of {language}"
     return found
 
 
 @pytest.mark.nightly
-def test_python_examples_of_the_readme_run() -> None:
+def test_python_examples_of_the_pages_run() -> None:
     known: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), known)
+    for page, block in blocks("python"):
+        exec(compile(block, page, "exec"), known)
 
 
 def test_the_fault_table_lists_every_fault_and_no_other() -> None:
-    section = PAGE.split("## Break it")[1].split("## ")[0]
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", section, re.MULTILINE)
+    page = PAGES["faults.md"]
+    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
     assert set(re.findall(r"`(\w+)`", " ".join(rows))) == {field.name for field in fields(Fault)}
-    given = re.findall(r"(?:x-emulator-fault: |faults -d ')({.*?})'", PAGE)
+    given = re.findall(r"(?:x-emulator-fault: |faults -d ')({.*?})'", page)
     assert len(given) >= 2
     for fault in given:
         parse_faults([{"on": "create"} | json.loads(fault)])
 
 
 def test_the_option_table_lists_every_option_and_no_other() -> None:
-    rows = re.findall(r"^\| (?:`--([\w-]+)`)? ?\| (?:`(\w+)`)? ?\|", PAGE, re.MULTILINE)
+    rows = re.findall(r"^\| (?:`--([\w-]+)`)? ?\| (?:`(\w+)`)? ?\|", PAGES["options.md"], re.MULTILINE)
     options = {name.replace("_", "-") for name in inspect.signature(main).parameters} - {"context"}
     assert {option for option, _ in rows if option} == options
     assert {argument for _, argument in rows if argument} == set(inspect.signature(Emulator).parameters)
 
 
-def test_scenario_examples_of_the_readme_can_be_loaded(tmp_path: Path) -> None:
-    for block in blocks("yaml"):
+def test_scenario_examples_of_the_pages_can_be_loaded(tmp_path: Path) -> None:
+    for _, block in blocks("yaml"):
         (tmp_path / "scenarios.yaml").write_text(block)
         assert any(load_scenarios(tmp_path / "scenarios.yaml"))
 
 
-@pytest.mark.parametrize("block", blocks("py"))
+@pytest.mark.parametrize(("page", "block"), blocks("py"))
 @pytest.mark.nightly
-def test_the_example_test_of_the_readme_passes(pytester: pytest.Pytester, block: str) -> None:
+def test_the_example_tests_of_the_pages_pass(pytester: pytest.Pytester, page: str, block: str) -> None:
     pytester.makepyfile("import pytest\nfrom google import genai\n\n\n" + block)
     pytester.runpytest_subprocess("-p", "no:cacheprovider").assert_outcomes(passed=1)
 
 
-def test_every_module_named_on_the_readme_exists() -> None:
-    table = PAGE.split("## How it is built")[1].split("## ")[0]
-    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", table))
+def test_every_module_named_on_the_page_of_the_design_exists() -> None:
+    named = set(re.findall(r"`([\w/]+(?:\.py|/))`", PAGES["design.md"]))
     assert len(named) > 10
     missing = {name for name in named if not (PROJECT / "src/interactions_emulator" / name).exists()}
     assert missing - {"interactions_emulator/"} == set()
+
+
+@pytest.mark.parametrize("page", PAGES)
+def test_every_link_of_a_page_leads_to_a_file(page: str) -> None:
+    folder = PROJECT if page == "README.md" else PROJECT / "docs"
+    links = re.findall(r"\]\(((?!https?:)[^)#\s]+)", PAGES[page])
+    assert [link for link in links if not (folder / link).exists()] == []

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from typing import NamedTuple
 
 from interactions_emulator.corpus.words import clip
+from interactions_emulator.extras import missing_extra
 
 
 class Unreadable(Exception):
@@ -28,6 +29,8 @@ class Pdf(NamedTuple):
 
 def read_pdf(data: bytes) -> Pdf:
     """Reads a PDF. Raises `Unreadable` if it is damaged, locked by a password, or without text (scanned pages)."""
+    if missing := missing_extra("corpus"):
+        raise Unreadable(missing)
     import pypdf  # imported here: it is slow, and few runs need it
 
     logging.getLogger("pypdf").setLevel(logging.CRITICAL)  # no warnings: a file that cannot be read raises an exception

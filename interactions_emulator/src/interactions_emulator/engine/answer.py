@@ -9,6 +9,7 @@ from collections.abc import Generator, Iterable, Iterator
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TextDelta, TimedStep, Turn
 from interactions_emulator.engine.steps import STEP_FIELDS
+from interactions_emulator.extras import explain
 
 logger = logging.getLogger(__name__)
 
@@ -35,6 +36,8 @@ def read_answer(brain: Brain, turn: Turn, hop: int, name: str) -> Generator[Entr
     try:
         answer = brain(turn)
         yield from missing_part(map(_copy, answer), turn.answered, hop)
+    except ImportError as error:
+        yield failed(explain(error))
     except Exception as error:
         logger.exception("the brain failed in interaction %s", name)
         yield failed(f"The brain failed: {type(error).__name__}: {error}")

@@ -18,6 +18,7 @@ from urllib.parse import urlsplit
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.extras import missing_extra
 from interactions_emulator.http.errors import Refused
 
 EVENT_TYPES = (
@@ -125,6 +126,8 @@ class Webhooks:
 
     def check_uri(self, uri: Any) -> str:
         """Return `uri` if it is allowed: http(s) on this machine or one of `hosts`. Raises `Refused` (400)."""
+        if missing := missing_extra("webhooks"):
+            raise Refused(400, missing)
         try:
             parts = urlsplit(uri if isinstance(uri, str) else "")
             host = parts.hostname or ""
