@@ -90,7 +90,7 @@ class Files:
         file = self._all.get(file_id)
         return file if file and file.expiration_time > self._clock.now() else None
 
-    def list(self) -> list[dict[str, Any]]:
+    def show(self) -> list[dict[str, Any]]:
         """Return all files, oldest first."""
         self._remove_expired()
         return [self.resource(file) for file in self._all.values()]

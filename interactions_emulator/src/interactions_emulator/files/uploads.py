@@ -19,6 +19,8 @@ class FileLimits:
 
     file: int = 2 * GIGABYTE
     total: int = 20 * GIGABYTE
+    document: int = 100 * 2**20
+    """A document of a file-search store."""
 
 
 @dataclass

@@ -77,14 +77,20 @@ def _chunk(annotation: dict[str, Any]) -> dict[str, Any] | None:
     if annotation["type"] != "file_citation":
         return None
     document = annotation.get("document_uri", "")
-    store = document.partition("/documents/")[0]
+    store, _, in_store = document.partition("/documents/")
     found = {
-        "uri": document,
+        "uri": "" if in_store else document,
         "title": annotation.get("file_name"),
         "text": annotation.get("source"),
         "pageNumber": annotation.get("page_number"),
-        "documentName": document if "/documents/" in document else None,
-        "fileSearchStore": store if store.startswith("fileSearchStores/") else None,
-        "customMetadata": annotation.get("custom_metadata"),
+        "documentName": document if in_store else "",
+        "fileSearchStore": store if in_store else "",
+        "customMetadata": [_metadata(*one) for one in annotation.get("custom_metadata", {}).items()],
     }
     return {"retrievedContext": {key: value for key, value in found.items() if value}}
+
+
+def _metadata(key: str, value: Any) -> dict[str, Any]:
+    if isinstance(value, list):
+        return {"key": key, "stringListValue": {"values": value}}
+    return {"key": key, "stringValue" if isinstance(value, str) else "numericValue": value}

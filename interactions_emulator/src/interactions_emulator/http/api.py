@@ -7,7 +7,7 @@ import logging
 import re
 
 from interactions_emulator.faults import Fault, parse_header
-from interactions_emulator.http import files, generate, interactions, webhooks
+from interactions_emulator.http import file_search, files, generate, interactions, webhooks
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused, error_body, google_error_body
@@ -28,7 +28,11 @@ class Api:
     def __init__(self, context: AppContext) -> None:
         self._context = context
         self._routes = Routes(
-            interactions.routes(context), generate.routes(context), files.routes(context), webhooks.routes(context)
+            interactions.routes(context),
+            generate.routes(context),
+            files.routes(context),
+            file_search.routes(context),
+            webhooks.routes(context),
         )
 
     def answer(self, exchange: Exchange) -> Answer | None:

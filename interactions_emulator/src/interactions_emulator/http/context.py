@@ -10,6 +10,8 @@ from typing import Protocol
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults import Faults
+from interactions_emulator.file_search.stores import Stores
+from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.registry import Files
 from interactions_emulator.files.uploads import FileLimits, Uploads
 from interactions_emulator.recording.replay import Replay
@@ -48,7 +50,9 @@ class AppContext:
     faults: Faults
     webhooks: Webhooks
     deliveries: Deliveries
+    blobs: Blobs
     files: Files
+    stores: Stores
     uploads: Uploads
     documents: Documents | None
     replay: Replay | None

@@ -7,6 +7,7 @@ from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.faults import Fault
+from interactions_emulator.file_search.checks import check_file_search
 from interactions_emulator.files.references import check_references
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
@@ -27,6 +28,7 @@ def routes(context: AppContext) -> Table:
 
         def action(fault: Fault | None) -> Answer:
             check_references(context.files, parsed.input)
+            check_file_search(context.stores, parsed.echoed.get("tools", ()))
             for uri in (parsed.echoed.get("webhook_config") or {}).get("uris", ()):
                 context.webhooks.check_uri(uri)
             documents_url = f"{call.base_url}/documents/"

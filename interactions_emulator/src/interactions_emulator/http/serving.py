@@ -9,7 +9,7 @@ import socket
 import sys
 import threading
 import time
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterable, Iterator
 from contextlib import ExitStack
 from dataclasses import dataclass, field, replace
 from functools import cache
@@ -22,6 +22,7 @@ from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.faults import Fault, Faults
+from interactions_emulator.file_search.stores import Stores
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.references import with_files
 from interactions_emulator.files.registry import Files
@@ -97,14 +98,21 @@ def build_context(
     brain: Brain,
     closing: asyncio.Event,
     crash: Callable[[], None] | None = None,
+    on_corpus: Callable[[Corpus], Brain] | None = None,
 ) -> AppContext:
-    """Build the parts of the application. Setting `closing` stops the server."""
-    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
-    if scenarios:
-        brain = scripted(scenarios, brain)
+    """Build the parts of the application. Setting `closing` stops the server.
+
+    `on_corpus` makes a brain that searches other documents; None: `brain` itself sees to the tool `file_search`.
+    """
     clock = _clock(settings.speed, journal)
     blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
     files = Files(journal, clock, blobs, settings.limits.files)
+    stores = Stores(journal, clock, blobs, settings.limits.files)
+    if on_corpus:
+        brain = _with_file_search(brain, on_corpus, stores)
+    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
+    if scenarios:
+        brain = scripted(scenarios, brain)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
     runs = Runs(
@@ -120,7 +128,9 @@ def build_context(
         faults=Faults(settings.faults),
         webhooks=webhooks,
         deliveries=deliveries,
+        blobs=blobs,
         files=files,
+        stores=stores,
         uploads=Uploads(journal, blobs, settings.limits.files),
         documents=documents,
         replay=Replay(exchanges) if exchanges else None,
@@ -147,9 +157,9 @@ async def serve(
     with ExitStack() as stack:
         journal = Journal(settings.state)
         stack.callback(journal.close)
-        documents, brain = _corpus_and_brain(settings)
+        documents, brain, on_corpus = _corpus_and_brain(settings)
         closing = asyncio.Event()
-        context = build_context(settings, journal, documents, brain, closing, crash)
+        context = build_context(settings, journal, documents, brain, closing, crash, on_corpus)
         context.runs.resume()
         context.deliveries.resume()
         if settings.idle_exit is not None:
@@ -159,7 +169,7 @@ async def serve(
         in_memory = replace(settings, state=None)
 
         def new_scope() -> tuple[AppContext, App]:
-            scope = build_context(in_memory, Journal(), documents, brain, closing, crash)
+            scope = build_context(in_memory, Journal(), documents, brain, closing, crash, on_corpus)
             return scope, create_app(scope)
 
         scopes = Scopes(create_app(context), new_scope)
@@ -221,7 +231,8 @@ def _clock(speed: float, journal: Journal) -> Clock:
     return Clock(speed, start=stored if speed == 0 else max(stored, time.time()))
 
 
-def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain]:
+def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain, Callable[[Corpus], Brain] | None]:
+    """The documents, the brain that searches them, and a function that makes the same brain for other documents."""
     documents: Corpus | None = None
     brain = settings.brain
     if brain is None or isinstance(brain, SearchingBrain) or settings.corpus is not None:
@@ -229,9 +240,10 @@ def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain]:
 
         documents = Corpus.open(settings.corpus, settings.index)
         if isinstance(brain, SearchingBrain):
-            brain = brain.with_corpus(documents)
-        brain = brain or _quoting_brain(documents)
-    return documents, brain
+            return documents, brain.with_corpus(documents), brain.with_corpus
+        if brain is None:
+            return documents, _quoting_brain(documents), _quoting_brain
+    return documents, brain, None
 
 
 def _quoting_brain(corpus: Corpus) -> Brain:
@@ -245,5 +257,20 @@ def _quoting_brain(corpus: Corpus) -> Brain:
 
     def answer(turn: Turn) -> Iterator[Entry]:
         yield from brain()(turn)
+
+    return answer
+
+
+def _with_file_search(brain: Brain, on_corpus: Callable[[Corpus], Brain], stores: Stores) -> Brain:
+    """A brain that searches stores for turns with the tool `file_search`, whose modules are imported then."""
+
+    @cache
+    def searching() -> Brain:
+        from interactions_emulator.file_search.search import FileSearch
+
+        return FileSearch(brain, on_corpus, stores)
+
+    def answer(turn: Turn) -> Iterable[Entry]:
+        return (searching() if any(tool["type"] == "file_search" for tool in turn.tools) else brain)(turn)
 
     return answer

@@ -1,0 +1,1 @@
+"""File-search stores: uploaded documents, which the tool `file_search` searches."""

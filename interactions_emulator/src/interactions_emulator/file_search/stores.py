@@ -1,0 +1,245 @@
+"""File-search stores and their documents.
+
+POST, GET    /{version}/fileSearchStores
+GET, DELETE  /{version}/fileSearchStores/{id}                            `force=true` deletes the documents too
+POST         /upload/{version}/fileSearchStores/{id}:uploadToFileSearchStore
+POST         /{version}/fileSearchStores/{id}:importFile
+GET          /{version}/fileSearchStores/{id}/operations/{id}            and .../upload/operations/{id}
+GET          /{version}/fileSearchStores/{id}/documents
+GET, DELETE  /{version}/fileSearchStores/{id}/documents/{id}             `force=true` deletes its passages too
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import asdict, dataclass, field
+from typing import TYPE_CHECKING, Any, cast
+
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.events import timestamp
+from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.file_search.metadata_filter import Metadata
+from interactions_emulator.files.blobs import Blobs
+from interactions_emulator.files.uploads import FileLimits, new_id
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.fields import field as read_field
+from interactions_emulator.http.fields import object_field, objects
+
+if TYPE_CHECKING:
+    from interactions_emulator.corpus.passages import Markup
+
+INDEXING_S = 5.0
+"""Virtual seconds until an uploaded document can be searched."""
+MAX_METADATA = 20
+DEFAULT_EMBEDDING_MODEL = "models/gemini-embedding-001"
+
+
+@dataclass(eq=False)
+class Document:
+    """A document of a store. Times are virtual seconds since 1970. Its text is the blob with its id."""
+
+    id: str
+    store: str
+    display_name: str
+    mime_type: str
+    size: int
+    create_time: float
+    markup: str
+    failure: str = ""
+    """Why the document cannot be read, "" if it can."""
+    metadata: Metadata = field(default_factory=dict)
+    custom_metadata: list[dict[str, Any]] = field(default_factory=list)
+    """The metadata as they were sent."""
+
+    @property
+    def name(self) -> str:
+        return f"fileSearchStores/{self.store}/documents/{self.id}"
+
+
+@dataclass
+class Store:
+    """A store. Times are virtual seconds since 1970."""
+
+    id: str
+    display_name: str
+    embedding_model: str
+    create_time: float
+    update_time: float
+    documents: dict[str, Document] = field(default_factory=dict)
+
+
+class Stores:
+    """The file-search stores. Methods raise `Refused` (400, 404)."""
+
+    def __init__(self, journal: Journal, clock: Clock, blobs: Blobs, limits: FileLimits) -> None:
+        self._journal = journal
+        self._clock = clock
+        self._blobs = blobs
+        self._limits = limits
+        self._all = {key: Store(**value) for key, value in journal.read("store")}
+        for key, value in journal.read("document"):
+            self._all[value["store"]].documents[key] = Document(**value)
+
+    def create(self, body: dict[str, Any]) -> dict[str, Any]:
+        name = _text(body, "displayName")
+        now = self._clock.now()
+        model = _text(body, "embeddingModel") or DEFAULT_EMBEDDING_MODEL
+        store = Store(_new_id(name), name, model, now, now)
+        self._all[store.id] = store
+        self._save(store)
+        return self.resource(store)
+
+    def find(self, store_id: str) -> Store:
+        if store_id not in self._all:
+            raise Refused(404, f"fileSearchStores/{store_id} was not found: it never existed or was deleted.")
+        return self._all[store_id]
+
+    def show(self) -> list[dict[str, Any]]:
+        return [self.resource(store) for store in self._all.values()]
+
+    def delete(self, store_id: str, force: bool) -> dict[str, Any]:
+        store = self.find(store_id)
+        if store.documents and not force:
+            raise Refused(400, f"Cannot delete non-empty FileSearchStore {store_id}: send force=true")
+        for document in list(store.documents.values()):
+            self._remove(store, document)
+        del self._all[store_id]
+        self._journal.write(("store", store_id, None))
+        return {}
+
+    def add(self, store_id: str, body: dict[str, Any], data: bytes, mime_type: str, file_name: str) -> Document:
+        """Read a document and add it. A document that cannot be read is added as failed."""
+        from interactions_emulator.file_search.readable import Unreadable, read_document  # slow, and few runs need it
+
+        store = self.find(store_id)
+        if len(data) > self._limits.document:
+            raise Refused(400, f"a document has at most {self._limits.document} bytes, not {len(data)}")
+        name = _text(body, "displayName") or file_name
+        kind = _text(body, "mimeType") or mime_type
+        sent, metadata = _metadata(body)
+        document = Document(_new_id(name), store_id, name, kind, len(data), self._clock.now(), "plain")
+        document.custom_metadata, document.metadata = sent, metadata
+        try:
+            text, document.markup = read_document(data, kind, file_name or name)
+            self._blobs.append(document.id, text.encode())
+        except Unreadable as error:
+            document.failure = f"The document {name or document.id} cannot be read: {error}."
+        store.documents[document.id] = document
+        store.update_time = self._clock.now()
+        self._save(store)
+        self._journal.write(("document", document.id, document))
+        return document
+
+    def find_document(self, store_id: str, document_id: str) -> Document:
+        document = self.find(store_id).documents.get(document_id)
+        if document is None:
+            raise Refused(404, f"Document {document_id} of fileSearchStores/{store_id} was not found.")
+        return document
+
+    def show_documents(self, store_id: str) -> list[dict[str, Any]]:
+        return [self.document_resource(document) for document in self.find(store_id).documents.values()]
+
+    def delete_document(self, store_id: str, document_id: str, force: bool) -> dict[str, Any]:
+        document = self.find_document(store_id, document_id)
+        if not force and not document.failure:
+            raise Refused(400, f"Cannot delete non-empty Document {document_id}: send force=true")
+        self._remove(self.find(store_id), document)
+        return {}
+
+    def searchable(self, store_id: str) -> list[Document]:
+        """Return the documents of a store that can be searched now."""
+        documents = self.find(store_id).documents.values()
+        return [document for document in documents if self._state(document) == "STATE_ACTIVE"]
+
+    def text(self, document: Document) -> tuple[str, Markup]:
+        """Return the text of a document, and its markup."""
+        return self._blobs.read(document.id).decode(), cast("Markup", document.markup)
+
+    def operation(self, document: Document, name: str) -> dict[str, Any]:
+        """Return the operation that adds a document, as the API shows it. Its id is the document's."""
+        shown: dict[str, Any] = {"name": f"fileSearchStores/{document.store}/{name}/{document.id}"}
+        state = self._state(document)
+        if state == "STATE_PENDING":
+            return shown
+        if state == "STATE_FAILED":
+            return shown | {"done": True, "error": {"code": 3, "message": document.failure}}
+        parent = f"fileSearchStores/{document.store}"
+        return shown | {"done": True, "response": {"parent": parent, "documentName": document.name}}
+
+    def resource(self, store: Store) -> dict[str, Any]:
+        """Return a store as the API shows it."""
+        states = [self._state(document) for document in store.documents.values()]
+        shown = {
+            "name": f"fileSearchStores/{store.id}",
+            "displayName": store.display_name,
+            "createTime": timestamp(store.create_time),
+            "updateTime": timestamp(store.update_time),
+            "activeDocumentsCount": _count(states.count("STATE_ACTIVE")),
+            "pendingDocumentsCount": _count(states.count("STATE_PENDING")),
+            "failedDocumentsCount": _count(states.count("STATE_FAILED")),
+            "sizeBytes": _count(sum(document.size for document in store.documents.values())),
+            "embeddingModel": store.embedding_model,
+        }
+        return {key: value for key, value in shown.items() if value}
+
+    def document_resource(self, document: Document) -> dict[str, Any]:
+        """Return a document as the API shows it."""
+        shown = {
+            "name": document.name,
+            "displayName": document.display_name,
+            "state": self._state(document),
+            "sizeBytes": str(document.size),
+            "mimeType": document.mime_type,
+            "createTime": timestamp(document.create_time),
+            "updateTime": timestamp(document.create_time),
+            "customMetadata": document.custom_metadata,
+        }
+        return {key: value for key, value in shown.items() if value}
+
+    def _state(self, document: Document) -> str:
+        if not self._clock.reaches(document.create_time + INDEXING_S):
+            return "STATE_PENDING"
+        return "STATE_FAILED" if document.failure else "STATE_ACTIVE"
+
+    def _remove(self, store: Store, document: Document) -> None:
+        del store.documents[document.id]
+        self._blobs.delete(document.id)
+        self._journal.write(("document", document.id, None))
+
+    def _save(self, store: Store) -> None:
+        self._journal.write(("store", store.id, asdict(store) | {"documents": {}}))
+
+
+def _new_id(name: str) -> str:
+    readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].strip("-")
+    return f"{readable}-{new_id()}" if readable else new_id()
+
+
+def _text(body: dict[str, Any], name: str) -> str:
+    value = read_field(body, name, "")
+    if not isinstance(value, str) or len(value) > 512:
+        raise Refused(400, f"{name} is a string of at most 512 characters, not {value!r:.100}")
+    return value
+
+
+def _count(number: int) -> str:
+    return str(number) if number else ""
+
+
+def _metadata(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Metadata]:
+    """The custom metadata of a request, as they were sent and by key."""
+    sent = objects(body, "customMetadata")
+    if len(sent) > MAX_METADATA:
+        raise Refused(400, f"customMetadata has at most {MAX_METADATA} entries, not {len(sent)}")
+    metadata: Metadata = {}
+    for entry in sent:
+        key = read_field(entry, "key")
+        text, number = read_field(entry, "stringValue"), read_field(entry, "numericValue")
+        texts = read_field(object_field(entry, "stringListValue"), "values")
+        value = next((one for one in (text, number, texts) if one is not None), None)
+        if not isinstance(key, str) or not isinstance(value, str | int | float | list):
+            raise Refused(
+                400, "customMetadata: each entry needs a key and a stringValue, numericValue or stringListValue"
+            )
+        metadata[key] = value
+    return sent, metadata

@@ -1,0 +1,70 @@
+"""The operations on file-search stores; see `file_search/stores.py`."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from interactions_emulator.files.uploads import Upload
+from interactions_emulator.http.call import Call
+from interactions_emulator.http.context import AppContext
+from interactions_emulator.http.errors import Refused
+from interactions_emulator.http.fields import field
+from interactions_emulator.http.json_operations import reading, taking_body
+from interactions_emulator.http.routes import Operation, Route, Table
+from interactions_emulator.http.uploads import upload_operation
+from interactions_emulator.paging import page
+
+KIND = "file_search_stores"
+
+
+def routes(context: AppContext) -> Table:
+    """Return the routes of file-search stores."""
+    stores, files, uploads, blobs = context.stores, context.files, context.uploads, context.blobs
+    max_bytes = context.limits.max_body_bytes
+
+    def target(call: Call) -> str:
+        return stores.find(call.id).id
+
+    def accept(upload: Upload, base_url: str) -> dict[str, Any]:
+        document = stores.add(upload.target, upload.metadata, blobs.read(upload.id), upload.mime_type, upload.name)
+        blobs.delete(upload.id)  # the document's text is kept
+        return stores.operation(document, "upload/operations")
+
+    def import_file(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+        name = field(body, "fileName")
+        if not isinstance(name, str) or not name:
+            raise Refused(400, "fileName is missing: name an uploaded file, such as files/abc")
+        file = files.find(name.removeprefix("files/"))
+        document = stores.add(call.id, body, files.content(file), file.mime_type, file.display_name or file.id)
+        return stores.operation(document, "operations")
+
+    def operation(name: str) -> Operation:
+        return reading(lambda call: stores.operation(stores.find_document(*call.ids), name))
+
+    def forced(call: Call) -> bool:
+        return call.query().get("force", "").lower() == "true"
+
+    upload = Route(KIND, upload_operation(uploads, target, accept, max_bytes))
+    return {
+        "fileSearchStores": {
+            "POST": Route(KIND, taking_body(lambda call, body: stores.create(body), max_bytes)),
+            "GET": Route(KIND, reading(lambda call: page(stores.show(), call.query(), "fileSearchStores", 10, 20))),
+        },
+        "fileSearchStores/{id}": {
+            "GET": Route(KIND, reading(lambda call: stores.resource(stores.find(call.id)))),
+            "DELETE": Route(KIND, reading(lambda call: stores.delete(call.id, forced(call)))),
+        },
+        "upload/fileSearchStores/{id}:uploadToFileSearchStore": {"POST": upload, "PUT": upload},
+        "fileSearchStores/{id}:importFile": {"POST": Route(KIND, taking_body(import_file, max_bytes))},
+        "fileSearchStores/{store}/operations/{id}": {"GET": Route(KIND, operation("operations"))},
+        "fileSearchStores/{store}/upload/operations/{id}": {"GET": Route(KIND, operation("upload/operations"))},
+        "fileSearchStores/{store}/documents": {
+            "GET": Route(
+                KIND, reading(lambda call: page(stores.show_documents(call.id), call.query(), "documents", 10, 20))
+            )
+        },
+        "fileSearchStores/{store}/documents/{id}": {
+            "GET": Route(KIND, reading(lambda call: stores.document_resource(stores.find_document(*call.ids)))),
+            "DELETE": Route(KIND, reading(lambda call: stores.delete_document(call.ids[0], call.ids[1], forced(call)))),
+        },
+    }
