@@ -13,23 +13,28 @@ import pytest
 from interactions_emulator import Emulator
 from interactions_emulator.cli import main
 from interactions_emulator.faults import Fault, parse_faults
+from interactions_emulator.http.rules import RULES
 from interactions_emulator.scenarios import load_scenarios
+from interactions_emulator.scenarios.model import Match, ResultMatch, Scenario
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGE = (PROJECT / "README.md").read_text()
+SCENARIOS = (PROJECT / "docs" / "scenarios.md").read_text()
+STRICTNESS = (PROJECT / "docs" / "strictness.md").read_text()
 
 
-def blocks(language: str) -> list[str]:
-    found = re.findall(rf"```{language}\n(.*?)```", PAGE, re.DOTALL)
-    assert found, f"README.md has no block of {language}"
+def blocks(language: str, page: str = PAGE) -> list[str]:
+    found = re.findall(rf"```{language}\n(.*?)```", page, re.DOTALL)
+    assert found, f"the page has no block of {language}"
     return found
 
 
+@pytest.mark.parametrize("page", [PAGE, SCENARIOS])
 @pytest.mark.nightly
-def test_python_examples_of_the_readme_run() -> None:
+def test_python_examples_of_the_pages_run(page: str) -> None:
     known: dict[str, object] = {}
-    for block in blocks("python"):
-        exec(compile(block, "README.md", "exec"), known)
+    for block in blocks("python", page):
+        exec(compile(block, "page", "exec"), known)
 
 
 def test_the_fault_table_lists_every_fault_and_no_other() -> None:
@@ -49,10 +54,25 @@ def test_the_option_table_lists_every_option_and_no_other() -> None:
     assert {argument for _, argument in rows if argument} == set(inspect.signature(Emulator).parameters)
 
 
-def test_scenario_examples_of_the_readme_can_be_loaded(tmp_path: Path) -> None:
-    for block in blocks("yaml"):
+@pytest.mark.parametrize("page", [PAGE, SCENARIOS])
+def test_scenario_examples_of_the_pages_can_be_loaded(tmp_path: Path, page: str) -> None:
+    for block in blocks("yaml", page):
         (tmp_path / "scenarios.yaml").write_text(block)
-        assert any(load_scenarios(tmp_path / "scenarios.yaml"))
+        loaded = load_scenarios(tmp_path / "scenarios.yaml")
+        assert loaded.scenarios or loaded.exchanges
+
+
+def test_the_tables_of_scenarios_list_every_field_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[\w.]+`(?:, `[\w.]+`)*) \|", SCENARIOS, re.MULTILINE)
+    nested = {f"function_result.{name}" for name in ResultMatch.model_fields}
+    assert set(re.findall(r"`([\w.]+)`", " ".join(rows))) == (
+        nested | Match.model_fields.keys() | Scenario.model_fields.keys()
+    ) - {"match"}
+
+
+def test_the_table_of_rules_lists_every_rule_with_its_verdict_and_source() -> None:
+    table = [f"| {rule.summary} | {rule.verdict} | {rule.source} |" for rule in RULES]
+    assert re.findall(r"^\| .* \| (?:refuse|warn) \| .*$", STRICTNESS, re.MULTILINE) == table
 
 
 @pytest.mark.parametrize("block", blocks("py"))

@@ -13,6 +13,7 @@ from interactions_emulator.faults import Faults
 from interactions_emulator.files.registry import Files
 from interactions_emulator.files.uploads import FileLimits, Uploads
 from interactions_emulator.recording.replay import Replay
+from interactions_emulator.scenarios import Script
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
 
@@ -53,6 +54,8 @@ class AppContext:
     documents: Documents | None
     replay: Replay | None
     """Recorded answers, which are tried before all others."""
+    script: Script
+    """The scenarios."""
     crash: Callable[[], None]
     """Ends the server as if it were killed."""
     token: str = ""

@@ -32,7 +32,7 @@ from interactions_emulator.http.protocol import App as AnyApp
 from interactions_emulator.http.protocol import Connection
 from interactions_emulator.http.scopes import Scopes
 from interactions_emulator.recording.replay import Replay
-from interactions_emulator.scenarios import load_scenarios, scripted
+from interactions_emulator.scenarios import ScenarioFile, Script, Source, load_scenarios
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
 
@@ -64,7 +64,8 @@ class Settings:
     speed: float = math.inf
     """Virtual seconds per real second. 0: time moves only by request (`http/admin.py`); `math.inf`: nothing waits."""
     faults: list[Fault] = field(default_factory=list)
-    scenarios: Path | None = None
+    scenarios: Source | None = None
+    """A YAML file, a YAML text or a list of scenarios and recorded answers; see `docs/scenarios.md`."""
     retention_days: float = 55.0
     """Virtual days that an interaction is kept: 55 on the paid tier, 1 on the free one."""
     webhook_hosts: frozenset[str] = frozenset()
@@ -99,9 +100,8 @@ def build_context(
     crash: Callable[[], None] | None = None,
 ) -> AppContext:
     """Build the parts of the application. Setting `closing` stops the server."""
-    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
-    if scenarios:
-        brain = scripted(scenarios, brain)
+    loaded = ScenarioFile() if settings.scenarios is None else load_scenarios(settings.scenarios)
+    script = Script(loaded.scenarios, brain, loaded.strict)
     clock = _clock(settings.speed, journal)
     blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
     files = Files(journal, clock, blobs, settings.limits.files)
@@ -110,7 +110,7 @@ def build_context(
     runs = Runs(
         journal,
         clock,
-        with_files(brain, files),
+        with_files(script, files),
         retention_days=settings.retention_days,
         max_stored=settings.limits.max_stored,
         on_ended=deliveries.deliver,
@@ -123,7 +123,8 @@ def build_context(
         files=files,
         uploads=Uploads(journal, blobs, settings.limits.files),
         documents=documents,
-        replay=Replay(exchanges) if exchanges else None,
+        replay=Replay(loaded.exchanges, loaded.strict and not loaded.scenarios) if loaded.exchanges else None,
+        script=script,
         crash=crash or closing.set,
         token=settings.token,
         limits=settings.limits,
