@@ -13,7 +13,9 @@ import pytest
 from interactions_emulator import Emulator
 from interactions_emulator.cli import main
 from interactions_emulator.faults import Fault, parse_faults
+from interactions_emulator.http.rules import RULES
 from interactions_emulator.scenarios import load_scenarios
+from interactions_emulator.scenarios.model import Match, ResultMatch, Scenario
 
 PROJECT = Path(__file__).resolve().parents[1]
 PAGES = {page.name: page.read_text() for page in (PROJECT / "README.md", *sorted((PROJECT / "docs").glob("*.md")))}
@@ -57,7 +59,21 @@ def test_the_option_table_lists_every_option_and_no_other() -> None:
 def test_scenario_examples_of_the_pages_can_be_loaded(tmp_path: Path) -> None:
     for _, block in blocks("yaml"):
         (tmp_path / "scenarios.yaml").write_text(block)
-        assert any(load_scenarios(tmp_path / "scenarios.yaml"))
+        loaded = load_scenarios(tmp_path / "scenarios.yaml")
+        assert loaded.scenarios or loaded.exchanges
+
+
+def test_the_tables_of_scenarios_list_every_field_and_no_other() -> None:
+    rows = re.findall(r"^\| (`[\w.]+`(?:, `[\w.]+`)*) \|", PAGES["scenarios.md"], re.MULTILINE)
+    nested = {f"function_result.{name}" for name in ResultMatch.model_fields}
+    assert set(re.findall(r"`([\w.]+)`", " ".join(rows))) == (
+        nested | Match.model_fields.keys() | Scenario.model_fields.keys()
+    ) - {"match"}
+
+
+def test_the_table_of_rules_lists_every_rule_with_its_verdict_and_source() -> None:
+    table = [f"| {rule.summary} | {rule.verdict} | {rule.source} |" for rule in RULES]
+    assert re.findall(r"^\| .* \| (?:refuse|warn) \| .*$", PAGES["strictness.md"], re.MULTILINE) == table
 
 
 @pytest.mark.parametrize(("page", "block"), blocks("py"))

@@ -115,12 +115,19 @@ def record(
     file: Annotated[Path, typer.Argument(help="YAML file to write. It must not exist yet, or be empty.")],
     upstream: Annotated[str, typer.Option(help="Address of the API.")] = "https://generativelanguage.googleapis.com",
     port: Annotated[int, typer.Option(help="Port to serve on. 0: a free one.")] = 0,
+    address_file: Annotated[
+        Path | None, typer.Option(help='File for the JSON object {"url", "pid"}, written once the recorder is ready.')
+    ] = None,
 ) -> None:
     """Forward requests to the real API, and record its answers in a file that --scenarios replays."""
     from interactions_emulator.recording.recorder import record as record_into
 
+    def on_ready(url: str) -> None:
+        if address_file:
+            _write(address_file, url)
+
     try:
-        record_into(file, upstream, port)
+        record_into(file, upstream, port, on_ready)
     except (Refused, OSError) as error:
         raise _failed(str(error)) from error
 

@@ -64,6 +64,10 @@ class Control(Assertions):
         """
         return list(self._control("GET", "interactions?steps" if steps else "interactions"))
 
+    def unused(self) -> dict[str, list[dict[str, Any]]]:
+        """Return the faults that have hit no request and the scenarios that have answered none; see `http/admin.py`."""
+        return dict(self._control("GET", "unused"))
+
     def deliveries(self) -> list[dict[str, Any]]:
         """Return the attempts to deliver webhook messages; see `http/admin.py`."""
         return list(self._control("GET", "deliveries"))

@@ -15,6 +15,7 @@ from interactions_emulator.control import Control
 from interactions_emulator.faults import Fault, parse_faults
 from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.serving import Settings, bind, run, serve
+from interactions_emulator.scenarios import Source
 
 
 class Emulator(Control):
@@ -26,9 +27,9 @@ class Emulator(Control):
             api.advance(600)
 
     The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON objects (see `faults.py`).
-    `port` 0 means any free port. Inside the `with`, `url` is "http://127.0.0.1:<port>". Raises OSError if the port is
-    taken, `JournalError` if the state file cannot be used, `Refused` for a fault or scenario that cannot be read, and
-    TypeError if `brain` is no function.
+    `scenarios` may be the path of a YAML file, a YAML text, or a list. `port` 0 means any free port. Inside the `with`,
+    `url` is "http://127.0.0.1:<port>". Raises OSError if the port is taken, `JournalError` if the state file cannot be
+    used, `Refused` for a fault or scenario that cannot be read, and TypeError if `brain` is no function.
     """
 
     def __init__(
@@ -37,7 +38,7 @@ class Emulator(Control):
         brain: Brain | None = None,
         corpus: Path | None = None,
         index: Path | None = None,
-        scenarios: Path | None = None,
+        scenarios: Source | None = None,
         state: Path | None = None,
         speed: float = math.inf,
         retention_days: float = 55.0,

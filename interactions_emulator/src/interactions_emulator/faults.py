@@ -167,6 +167,10 @@ class Faults:
                 return fault
         return None
 
+    def unused(self) -> list[Fault]:
+        """Return the faults that have hit no request."""
+        return [fault for fault, matched in zip(self._faults, self._matches, strict=True) if matched <= fault.skip]
+
     def show(self) -> list[dict[str, Any]]:
         """Return the faults as JSON, each with `matched`: how many requests matched it, skipped ones included."""
         return [

@@ -1,24 +1,35 @@
-"""A pytest plugin, active as soon as this package is installed: the fixture `interactions_emulator`.
+"""A pytest plugin: the fixture `interactions_emulator`, a new emulator for each test.
 
-@pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429}])  # optional: arguments of `Emulator`
-def test_it_waits(interactions_emulator):
-    client = genai.Client(api_key="any", http_options={"base_url": interactions_emulator.url})
+    @pytest.mark.emulator(speed=0, faults=[{"on": "create", "status": 429, "retry_after_ms": 1}])
+    def test_it_tries_again(interactions_emulator):
+        client = genai.Client()  # finds the emulator through the environment
+        ...
+        assert len(interactions_emulator.log()["requests"]) == 2
+
+A test that passes although one of its faults has hit no request, or one of its own scenarios has answered none, fails
+with a sentence that names them: such a test tests less than it says. Scenarios from a file may belong to other tests,
+and do not count. The marker changes this: with `allow_unused=True` nothing needs to be used, with `allow_unused=False`
+the scenarios from files count too.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import TYPE_CHECKING
+from collections.abc import Generator, Iterator
+from typing import TYPE_CHECKING, Any
 
 import pytest
 
 if TYPE_CHECKING:
     from interactions_emulator import Emulator
 
+_EMULATOR = pytest.StashKey["Emulator"]()
+
 
 def pytest_configure(config: pytest.Config) -> None:
     config.addinivalue_line(
-        "markers", "emulator(**settings): arguments of `Emulator` for the fixture `interactions_emulator`"
+        "markers",
+        "emulator(allow_unused, **settings): arguments of `Emulator` for the fixture `interactions_emulator`; "
+        "allow_unused: whether faults and scenarios may be unused",
     )
 
 
@@ -27,11 +38,42 @@ def interactions_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
     """A new emulator for this test; clients that are created without a base URL or key use it too."""
     from interactions_emulator import Emulator  # not at the top: pytest loads this module for every project
 
-    marker = request.node.get_closest_marker("emulator")
-    with Emulator(**(marker.kwargs if marker else {})) as api:
+    settings = _marked(request.node)
+    settings.pop("allow_unused", None)
+    with Emulator(**settings) as api:
+        request.node.stash[_EMULATOR] = api
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", api.url)
         monkeypatch.setenv("GEMINI_API_KEY", "any")
         monkeypatch.delenv("GOOGLE_API_KEY", raising=False)
         monkeypatch.delenv("GOOGLE_GENAI_USE_VERTEXAI", raising=False)
         monkeypatch.delenv("GOOGLE_GENAI_USE_ENTERPRISE", raising=False)
         yield api
+
+
+@pytest.hookimpl(wrapper=True)
+def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
+    """Fail a test that has passed if its emulator has unused faults or scenarios."""
+    yield
+    api = item.stash.get(_EMULATOR, None)
+    allowed = _marked(item).get("allow_unused")
+    if api is None or allowed is True:
+        return
+    try:
+        unused = api.unused()
+    except ConnectionError:  # the test has closed or crashed it
+        return
+    told = [f"the fault {fault} has hit no request" for fault in unused["faults"]]
+    told += [
+        f"the scenario at {scenario['where']} ({scenario['match']}) has answered no request"
+        for scenario in unused["scenarios"]
+        if allowed is False or not scenario["file"]
+    ]
+    if told:
+        remedy = "remove it, or mark the test with @pytest.mark.emulator(allow_unused=True)"
+        pytest.fail(f"{', and '.join(told)}: {remedy}", pytrace=False)
+
+
+def _marked(node: pytest.Item) -> dict[str, Any]:
+    """The arguments of the marker `emulator`."""
+    marker = node.get_closest_marker("emulator")
+    return dict(marker.kwargs) if marker else {}

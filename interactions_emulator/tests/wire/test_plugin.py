@@ -73,3 +73,63 @@ def test_the_fixture_works_with_xdist_threads_and_asyncio(pytester: pytest.Pytes
     pytest.importorskip("xdist")
     pytester.makepyfile(PARALLEL)
     pytester.runpytest_subprocess("-p", "no:cacheprovider", "-n", "2").assert_outcomes(passed=6)
+
+
+UNUSED = """
+    import pytest
+    from google import genai
+
+    FAULTS = [{"on": "create", "status": 429, "retry_after_ms": 1}]
+    SCRIPT = [{"match": {"text": "bye"}, "text": "Bye."}]
+
+    def ask(text):
+        client = genai.Client()
+        return client.interactions.create(model="gemini-3.8-flash", input=text).output_text
+
+    @pytest.mark.emulator(faults=[{"on": "get", "status": 500}])
+    def test_fault(interactions_emulator):
+        ask("Hello!")
+
+    @pytest.mark.emulator(scenarios=SCRIPT)
+    def test_scenario(interactions_emulator):
+        ask("Hello!")
+
+    @pytest.mark.emulator(scenarios="script.yaml", allow_unused=False)
+    async def test_scenario_of_a_file(interactions_emulator):
+        ask("Hello!")
+
+    @pytest.mark.emulator(scenarios="script.yaml", faults=FAULTS)
+    def test_file_of_several_tests(interactions_emulator):
+        ask("Hello!")
+
+    @pytest.mark.emulator(scenarios=SCRIPT, faults=FAULTS)
+    def test_all_used(interactions_emulator):
+        assert ask("bye") == "Bye."
+
+    @pytest.mark.emulator(scenarios=SCRIPT, allow_unused=True)
+    def test_allowed(interactions_emulator):
+        ask("Hello!")
+
+    @pytest.mark.emulator(scenarios=SCRIPT)
+    def test_closed(interactions_emulator):
+        interactions_emulator.close()
+
+    @pytest.mark.emulator(scenarios=SCRIPT)
+    def test_failed_before(interactions_emulator):
+        assert ask("Hello!") == "Moin!"
+"""
+
+
+def test_a_test_that_leaves_its_faults_or_scenarios_unused_fails_with_a_sentence(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(UNUSED)
+    pytester.makefile(".yaml", script="- match: {text: bye}\n  text: Bye.\n")
+    ran = pytester.runpytest_subprocess("-p", "no:cacheprovider", "-o", "asyncio_mode=auto")
+    ran.assert_outcomes(passed=4, failed=4)
+    ran.stdout.fnmatch_lines(
+        [
+            "*the fault {'on': 'get', 'status': 500} has hit no request: remove it, or mark the test with *",
+            "*the scenario at scenarios[[]0] ({'text': 'bye'}) has answered no request: remove it*",
+            "*the scenario at script.yaml:1 ({'text': 'bye'}) has answered no request: remove it*",
+            "*AssertionError*",
+        ]
+    )

@@ -149,6 +149,21 @@ def test_a_signal_loses_no_recorded_exchange(held: Emulator, file: Path) -> None
         assert [json.loads(event.data.partition("data: ")[2]) for event in streamed.response.events] == seen
 
 
+def test_the_recorder_writes_its_address_to_a_file(api: Emulator, tmp_path: Path) -> None:
+    place = tmp_path / "address.json"
+    options = ["record", str(tmp_path / "recorded.yaml"), "--upstream", api.url, "--address-file", str(place)]
+    command = [sys.executable, "-m", "interactions_emulator", *options]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, text=True) as child:
+        try:
+            assert child.stdout and child.stdout.readline().startswith("Recording")
+            address = json.loads(place.read_text())
+            assert address["pid"] == child.pid
+            Wire(address["url"]).create({"model": MODEL, "input": "Hello"})
+        finally:
+            child.terminate()
+    assert len(read(tmp_path / "recorded.yaml")) == 1
+
+
 def test_the_recorder_stops_when_its_file_cannot_be_written(api: Emulator, tmp_path: Path) -> None:
     file = tmp_path / "folder" / "recorded.yaml"
     file.parent.mkdir()

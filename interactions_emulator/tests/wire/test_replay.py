@@ -5,15 +5,20 @@ from __future__ import annotations
 import json
 from typing import Any
 
+import httpx2
 import pytest
 import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
+from interactions_emulator import Emulator
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.recording.file_format import CapturedExchange, frames, to_yaml
 from interactions_emulator.recording.redaction import REDACTED, Redactor
 from interactions_emulator.recording.replay import Exchange, Replay, exchanges
+from interactions_emulator.scenarios import load_scenarios
+from wire.brains import brain
+from wire.conftest import KEY, MODEL, Wire
 
 AWKWARD = st.text(st.sampled_from("\n\r\t \x85\u2028\u2029\ufeff\x00\x7f\"'\\{}[]:,-#&*!|>%@`a🌊é~=<1"))
 JSON = st.recursive(
@@ -151,6 +156,44 @@ def test_an_invalid_entry_is_reported_with_its_position(wrong: dict[str, Any], w
     with pytest.raises(Refused) as refused:
         exchanges([entry({}, "x"), wrong])
     assert refused.value.status == 400 and why in refused.value.message
+
+
+def test_a_strict_replay_says_what_was_asked_and_how_the_nearest_request_differs() -> None:
+    recorded = [entry({"model": "m", "input": "a"}, "1"), entry({"model": "m", "input": "b", "stream": True}, "2")]
+    loaded = load_scenarios([*recorded, entry("text", "3", path="/webhooks")])
+    assert loaded.strict
+    replay = Replay(loaded.exchanges, loaded.strict)
+
+    def refusal(path: str, body: bytes) -> str:
+        with pytest.raises(Refused) as refused:
+            replay.answer("POST", path, "", body)
+        assert refused.value.status == 400
+        return refused.value.message
+
+    message = refusal("/v1/interactions", b'{"model": "m", "input": "c", "stream": true}')
+    assert message.startswith("No recorded request is equal to this POST /interactions.")
+    assert "The nearest is scenarios[1]: POST /interactions, which has another body.input. Record again" in message
+    assert "scenarios[2]: POST /webhooks, which has another body." in refusal("/v1/webhooks", b"other")
+    assert replay.answer("POST", "/v1/interactions", "", b'{"input": "a", "model": "m"}')
+
+
+def test_a_replay_that_is_not_strict_leaves_other_requests_to_the_emulator() -> None:
+    body = {"model": MODEL, "input": "Hello"}
+    recorded = [entry(body, {"id": "v1_recorded", "status": "completed"})]
+    for strict, status in ((None, 400), (False, 200)):
+        scenarios = {"scenarios": recorded} | ({} if strict is None else {"strict": strict})
+        with Emulator(brain=brain, scenarios=scenarios) as api:
+            assert httpx2.post(f"{api.url}/v1/interactions", json=body, headers=KEY).json()["id"] == "v1_recorded"
+            other = httpx2.post(f"{api.url}/v1/interactions", json={**body, "input": "Bye"}, headers=KEY)
+            assert other.status_code == status
+
+
+def test_scenarios_beside_recorded_answers_answer_what_was_not_recorded() -> None:
+    script = [entry({"model": MODEL, "input": "a"}, {"id": "v1_recorded"}), {"match": {"text": "b"}, "text": "B."}]
+    with Emulator(brain=brain, scenarios=script) as api:
+        wire = Wire(api.url)
+        assert wire.create({"model": MODEL, "input": "b"})["steps"][0]["content"][0]["text"] == "B."
+        assert wire.create({"model": MODEL, "input": "c"})["errors"][0]["code"] == "no_scenario"
 
 
 def test_an_entry_with_only_required_fields_is_valid() -> None:

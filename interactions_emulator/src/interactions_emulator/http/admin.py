@@ -16,6 +16,8 @@ interactions  GET: the stored interactions, oldest first: [{id, status, target, 
               created, updated, previous_interaction_id}]; events and steps are counts.
               With ?steps each has its `resource` with input and output steps
 scope         DELETE, with the header x-emulator-scope: ends that scope (see `http/scopes.py`)
+unused        GET: {"faults": [<fault>], "scenarios": [{"where", "match", "file"}]}: the faults that have hit no
+              request, and the scenarios that have answered none; file: whether the scenario comes from a file
 deliveries    GET: attempts to deliver messages: [{time, id, uri, type, attempt, status}]; status null: no answer
 """
 
@@ -34,7 +36,7 @@ from starlette.routing import Route
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.request_log import MAX_CAPTURES
 from interactions_emulator.engine.runs import Runs
-from interactions_emulator.faults import parse_faults
+from interactions_emulator.faults import parse_faults, to_json
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.har import details, row, to_har
@@ -91,6 +93,13 @@ def control_routes(context: AppContext) -> list[Route]:
             raise Refused(404, f"request {number} is not kept: the log has the last {MAX_CAPTURES:,}")
         return JSONResponse(details(found))
 
+    async def unused(request: Request) -> Response:
+        scenarios = [
+            {"where": one.where, "match": one.match.model_dump(mode="json", exclude_none=True), "file": one.shared}
+            for one in context.script.unused()
+        ]
+        return JSONResponse({"faults": [to_json(fault) for fault in faults.unused()], "scenarios": scenarios})
+
     async def show_deliveries(request: Request) -> Response:
         return JSONResponse(list(context.deliveries.attempts))
 
@@ -111,6 +120,7 @@ def control_routes(context: AppContext) -> list[Route]:
         Route("/timeline", _local(timeline)),
         Route("/timeline/{number:int}", _local(timeline_row)),
         Route("/interactions", _local(interactions)),
+        Route("/unused", _local(unused)),
         Route("/deliveries", _local(show_deliveries)),
     ]
 

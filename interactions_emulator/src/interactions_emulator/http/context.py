@@ -15,6 +15,7 @@ from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.registry import Files
 from interactions_emulator.files.uploads import FileLimits, Uploads
 from interactions_emulator.recording.replay import Replay
+from interactions_emulator.scenarios import Script
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
 
@@ -57,6 +58,8 @@ class AppContext:
     documents: Documents | None
     replay: Replay | None
     """Recorded answers, which are tried before all others."""
+    script: Script
+    """The scenarios."""
     crash: Callable[[], None]
     """Ends the server as if it were killed."""
     token: str = ""

@@ -33,7 +33,7 @@ from interactions_emulator.http.protocol import App as AnyApp
 from interactions_emulator.http.protocol import Connection
 from interactions_emulator.http.scopes import Scopes
 from interactions_emulator.recording.replay import Replay
-from interactions_emulator.scenarios import load_scenarios, scripted
+from interactions_emulator.scenarios import ScenarioFile, Script, Source, load_scenarios
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
 
@@ -65,7 +65,8 @@ class Settings:
     speed: float = math.inf
     """Virtual seconds per real second. 0: time moves only by request (`http/admin.py`); `math.inf`: nothing waits."""
     faults: list[Fault] = field(default_factory=list)
-    scenarios: Path | None = None
+    scenarios: Source | None = None
+    """A YAML file, a YAML text or a list of scenarios and recorded answers; see `docs/scenarios.md`."""
     retention_days: float = 55.0
     """Virtual days that an interaction is kept: 55 on the paid tier, 1 on the free one."""
     webhook_hosts: frozenset[str] = frozenset()
@@ -104,21 +105,20 @@ def build_context(
 
     `on_corpus` makes a brain that searches other documents; None: `brain` itself sees to the tool `file_search`.
     """
+    loaded = ScenarioFile() if settings.scenarios is None else load_scenarios(settings.scenarios)
     clock = _clock(settings.speed, journal)
     blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
     files = Files(journal, clock, blobs, settings.limits.files)
     stores = Stores(journal, clock, blobs, settings.limits.files)
     if on_corpus:
         brain = _with_file_search(brain, on_corpus, stores)
-    scenarios, exchanges = load_scenarios(settings.scenarios) if settings.scenarios else ([], [])
-    if scenarios:
-        brain = scripted(scenarios, brain)
+    script = Script(loaded.scenarios, brain, loaded.strict)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
     runs = Runs(
         journal,
         clock,
-        with_files(brain, files),
+        with_files(script, files),
         retention_days=settings.retention_days,
         max_stored=settings.limits.max_stored,
         on_ended=deliveries.deliver,
@@ -133,7 +133,8 @@ def build_context(
         stores=stores,
         uploads=Uploads(journal, blobs, settings.limits.files),
         documents=documents,
-        replay=Replay(exchanges) if exchanges else None,
+        replay=Replay(loaded.exchanges, loaded.strict and not loaded.scenarios) if loaded.exchanges else None,
+        script=script,
         crash=crash or closing.set,
         token=settings.token,
         limits=settings.limits,

@@ -147,8 +147,8 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
     return recording.exchanges
 
 
-def record(file: Path, upstream: str, port: int = 0) -> None:
-    """Record on this machine until interrupted. `port` 0 means any free port.
+def record(file: Path, upstream: str, port: int = 0, on_ready: Callable[[str], None] = lambda url: None) -> None:
+    """Record on this machine until interrupted. `port` 0 means any free port. `on_ready` is called with the address.
 
     Raises OSError if the file cannot be written, and `Refused` if the upstream is not allowed, the file is not empty
     or the port cannot be used.
@@ -161,6 +161,7 @@ def record(file: Path, upstream: str, port: int = 0) -> None:
     url = f"http://{HOST}:{listener.getsockname()[1]}"
 
     def ready(stop: Callable[[], None]) -> None:
+        on_ready(url)
         typer.echo(f"Recording {upstream} on {url} into {file}; end with Ctrl-C")
         typer.echo(f'  genai.Client(http_options={{"base_url": "{url}"}})')
         typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url}")

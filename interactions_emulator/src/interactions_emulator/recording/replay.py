@@ -37,7 +37,7 @@ from dataclasses import dataclass, field
 from typing import Annotated, Any
 from urllib.parse import parse_qsl
 
-from pydantic import AfterValidator, BaseModel, ConfigDict, Field, ValidationError, model_validator
+from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.recording.redaction import Redactor
@@ -113,6 +113,12 @@ class Exchange(_Entry):
 
     request: RecordedRequest
     response: RecordedResponse
+    _where: str = PrivateAttr("")
+
+    @property
+    def where(self) -> str:
+        """Where the exchange stands: file and line, or its number."""
+        return self._where
 
 
 @dataclass(frozen=True)
@@ -129,12 +135,17 @@ class Response:
 
 
 class Replay:
-    """Recorded answers to requests. It remembers which answers it has sent."""
+    """Recorded answers to requests. It remembers which answers it has sent.
 
-    def __init__(self, exchanges: Iterable[Exchange]) -> None:
+    If `strict`, a request that was not recorded is refused; otherwise the emulator answers it.
+    """
+
+    def __init__(self, exchanges: Iterable[Exchange], strict: bool = False) -> None:
         self._redactor = Redactor()
+        self._strict = strict
+        self._exchanges = list(exchanges)
         self._answers: defaultdict[Key, deque[RecordedResponse]] = defaultdict(deque)
-        for exchange in exchanges:
+        for exchange in self._exchanges:
             request = exchange.request
             key = self._key(request.method, request.path, request.query, to_bytes(request.body))
             self._answers[key].append(exchange.response)
@@ -146,10 +157,16 @@ class Replay:
             path: decoded, with the API's version.
             query: not decoded.
             secrets: the API keys and tokens in the request's headers. They are redacted before the comparison.
+
+        Raises:
+            Refused: no exchange matches, and the replay is strict (400).
         """
         for secret in secrets:
             self._redactor.learn(secret)
-        answers = self._answers.get(self._key(method, without_version(path), query, body))
+        key = self._key(method, without_version(path), query, body)
+        answers = self._answers.get(key)
+        if answers is None and self._strict:
+            raise Refused(400, self._explain(key))
         if answers is None:
             return None
         answer = answers.popleft() if len(answers) > 1 else answers[0]
@@ -157,6 +174,19 @@ class Replay:
         if answer.events is not None:
             sent = [(event.after, to_bytes(event.data)) for event in answer.events]
         return Response(answer.status, answer.content_type, sent, dict(answer.headers), answer.cut)
+
+    def _explain(self, asked: Key) -> str:
+        """Say which request was not recorded, and how the nearest recorded one differs."""
+        differences = []
+        for exchange in self._exchanges:
+            request = exchange.request
+            recorded = self._key(request.method, request.path, request.query, to_bytes(request.body))
+            differences.append((_differences(asked, recorded), f"{exchange.where}: {request.method} {request.path}"))
+        wrong, nearest = min(differences, key=lambda pair: len(pair[0]))
+        return (
+            f"No recorded request is equal to this {asked[0]} {asked[1]}. The nearest is {nearest}, which has another "
+            f"{' and another '.join(wrong)}. Record again, or set strict: false to let the emulator answer."
+        )
 
     def _key(self, method: str, path: str, query: str, body: bytes) -> Key:
         pairs = tuple(sorted(parse_qsl(self._redactor.query(query), keep_blank_values=True)))
@@ -167,6 +197,20 @@ class Replay:
         except (ValueError, RecursionError):
             compared = redacted
         return method, self._redactor.without_known_secrets(path), pairs, compared
+
+
+def _differences(asked: Key, recorded: Key) -> list[str]:
+    """Name the parts of two requests that differ; of JSON bodies, the fields."""
+    names = ("method", "path", "query")
+    wrong = [name for name, one, other in zip(names, asked, recorded, strict=False) if one != other]
+    if asked[3] == recorded[3]:
+        return wrong
+    try:
+        one, other = json.loads(asked[3]), json.loads(recorded[3])
+        fields = sorted(name for name in one.keys() | other.keys() if one.get(name) != other.get(name))
+    except (ValueError, AttributeError):
+        return [*wrong, "body"]
+    return [*wrong, *(f"body.{name}" for name in fields)]
 
 
 def exchanges(entries: list[dict[str, Any]]) -> list[Exchange]:
