@@ -228,6 +228,8 @@ def describe_problem(client: ChatClient) -> str:
         return error.message
     if not names or client.model in names or f"{client.model}:latest" in names:
         return ""
+    if names[0].endswith(".gguf"):  # llama.cpp serves its one file under any name
+        return ""
     return (
         f"The model server at {client.address} does not list the model {client.model!r}; it has"
         f" {', '.join(names[:20])}: set --model (EMULATOR_MODEL) to one of them."
