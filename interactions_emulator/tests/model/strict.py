@@ -40,7 +40,7 @@ class NullContent(Violation):
 def check_request(body: dict[str, Any]) -> None:
     """Raise `Violation` unless this is a valid request with known fields only."""
     _known(body, FIELDS, "the request")
-    if body["stream"] is not True or body["stream_options"] != {"include_usage": True}:
+    if body.get("stream_options") != ({"include_usage": True} if body["stream"] else None):
         raise Violation("stream and stream_options are wrong")
     _check_tools(body)
     _check_format(body.get("response_format", {"type": "text"}))

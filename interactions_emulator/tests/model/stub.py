@@ -106,6 +106,18 @@ def call_piece(index: int, call_id: str | None, name: str | None, arguments: str
     return {"index": index, **head, "function": function}
 
 
+def whole(reply: Reply) -> dict[str, Any]:
+    """A reply of one text or complete tool calls as an answer that is not streamed."""
+    choices = [event["choices"][0] for event in reply.events if isinstance(event, dict) and event["choices"]]
+    calls = [call for choice in choices for call in choice["delta"].get("tool_calls", ())]
+    text = "".join(choice["delta"].get("content") or "" for choice in choices) or None
+    message = {"role": "assistant", "content": text} | ({"tool_calls": calls} if calls else {})
+    return {
+        "object": "chat.completion",
+        "choices": [{"message": message, "finish_reason": choices[-1]["finish_reason"]}],
+    }
+
+
 def error(status: int, words: str, **headers: str) -> Reply:
     """An error answer."""
     return Reply(status=status, words=json.dumps({"error": {"message": words}}), headers=headers)
@@ -130,6 +142,8 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
             reply = server.answer(body)
             if reply.status != 200:
                 return self._send(reply.status, reply.words, **reply.headers)
+            if not body["stream"]:
+                return self._send(200, json.dumps(whole(reply)))
             try:
                 self._stream(reply)
             except OSError:

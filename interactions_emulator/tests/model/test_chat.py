@@ -306,3 +306,14 @@ def test_a_background_run_can_be_resumed_from_any_event(start: Start) -> None:
     rest = list(desk.wire.resume(seen[0]["interaction"]["id"], seen[-1]["event_id"]))
     assert [event["delta"]["text"] for event in rest if event["event_type"] == "step.delta"] == [" rises."]
     assert len(desk.server.requests) == 1
+
+
+@pytest.mark.parametrize(
+    "fails", [error(500, "Cannot use tools with stream"), Reply([chunk(role="assistant")], end="cut")]
+)
+def test_a_server_that_cannot_stream_tool_calls_is_asked_without_a_stream(start: Start, fails: Reply) -> None:
+    desk = start(fails, calls(("look", {"where": "A"})), says("<think>Hm</think>", "No."))
+    assert desk.ask(tools=[LOOK])["steps"][0]["arguments"] == {"where": "A"}
+    thought, output = desk.ask(tools=[LOOK])["steps"]
+    assert (thought["summary"][0]["text"], output["content"][0]["text"]) == ("Hm", "No.")
+    assert [request["stream"] for request in desk.server.requests] == [True, False, False]

@@ -10,13 +10,16 @@ from collections.abc import Iterator
 from dataclasses import dataclass, field, replace
 from functools import cached_property
 
+from interactions_emulator.brain.model.budget import Asker, ResearchLimits
 from interactions_emulator.brain.model.chat import Abilities, Chat
 from interactions_emulator.brain.model.chat_client import ChatClient, ChatError, describe_problem
+from interactions_emulator.brain.model.deep_research import Research
+from interactions_emulator.brain.model.documents import attached_corpus
 from interactions_emulator.brain.model.sources import Library
 from interactions_emulator.brain.protocol import Ending, Entry, Turn
 from interactions_emulator.corpus.index import Corpus
 
-__all__ = ["ModelBrain"]
+__all__ = ["ModelBrain", "ResearchLimits"]
 
 
 @dataclass(frozen=True)
@@ -30,6 +33,8 @@ class ModelBrain:
     """API key of the model server, if it needs one."""
     search_url: str = ""
     """Address that is searched besides the corpus; see `sources.search_http`."""
+    limits: ResearchLimits = field(default_factory=ResearchLimits)
+    """Limits of Deep Research."""
     timeout_s: float = 600.0
     """Longest silence of the server, in seconds."""
     corpus: Corpus | None = None
@@ -38,8 +43,12 @@ class ModelBrain:
 
     def __call__(self, turn: Turn) -> Iterator[Entry]:
         try:
-            library = Library(((self.corpus, turn.documents_url),) if self.corpus else (), self.search_url)
-            yield from Chat(turn, self.client, library, self.abilities).answer()
+            corpora = ((self.corpus, turn.documents_url),) if self.corpus else ()
+            if turn.is_agent and turn.target.startswith("deep-research"):
+                library = Library(((attached_corpus(turn.steps), ""), *corpora), self.search_url)
+                yield from Research(turn, Asker(self.client, self.limits), library).entries()
+            else:
+                yield from Chat(turn, self.client, Library(corpora, self.search_url), self.abilities).answer()
         except ChatError as error:
             yield Ending("failed", ({"code": error.code, "message": error.message},))
 

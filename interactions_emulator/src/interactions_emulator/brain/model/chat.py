@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Generator, Iterator
 from contextlib import closing
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from interactions_emulator.brain.model import schema as structured
@@ -46,6 +46,8 @@ class Abilities:
     images: bool = True
     format: int = 0
     """Index in `schema.FORMATS`."""
+    tool_streams: bool = True
+    """Whether answers can be streamed that may call tools."""
 
 
 @dataclass
@@ -161,26 +163,33 @@ class Chat:
 
     def _deltas(self, searches: bool) -> Iterator[Delta]:
         """The events of a completion. A request that the server refuses is sent again in a simpler form."""
-        form, images = self._abilities.format, self._abilities.images
+        abilities = self._abilities
         while True:
-            with closing(self._client.stream(self._request(searches, form, images))) as stream:
+            with closing(self._client.stream(self._request(searches, abilities))) as stream:
                 try:
-                    first = next(stream)
+                    first = next(delta for delta in stream if any(delta))
                 except ChatError as error:
-                    refused = error.status >= 400 and error.status not in (401, 403, 404, 429, 503)
-                    if refused and self._schema is not None and form + 1 < len(structured.FORMATS):
-                        form += 1
-                    elif refused and images and has_images(self._messages):
-                        images = False
-                    else:
+                    if not (simpler := self._simpler(error, abilities)):
                         raise
+                    abilities = simpler
                     continue
-                self._abilities.format, self._abilities.images = form, images
+                vars(self._abilities).update(vars(abilities))
                 yield first
                 yield from stream
                 return
 
-    def _request(self, searches: bool, form: int, images: bool) -> dict[str, Any]:
+    def _simpler(self, error: ChatError, tried: Abilities) -> Abilities | None:
+        """The next simpler form of a request that failed in the form `tried`; None if there is none."""
+        refused = error.status >= 400 and error.status not in (401, 403, 404, 429, 503)
+        if (refused or error.cut) and self._offer.tools and tried.tool_streams:
+            return replace(tried, tool_streams=False)
+        if refused and self._schema is not None and tried.format + 1 < len(structured.FORMATS):
+            return replace(tried, format=tried.format + 1)
+        if refused and tried.images and has_images(self._messages):
+            return replace(tried, images=False)
+        return None
+
+    def _request(self, searches: bool, abilities: Abilities) -> dict[str, Any]:
         config = self._turn.generation_config
         settings = {name: config[key] for key, name in _SETTINGS.items() if config.get(key) is not None}
         if effort := _EFFORTS.get(config.get("thinking_level") or ""):
@@ -189,8 +198,10 @@ class Chat:
         if tools and not searches and self._offer.own:
             tools["tool_choice"] = "none"
         if self._schema is not None:
-            settings |= structured.response_format(structured.FORMATS[form], self._schema)
-        return {"messages": self._messages if images else without_images(self._messages), **tools, **settings}
+            settings |= structured.response_format(structured.FORMATS[abilities.format], self._schema)
+        if tools and not abilities.tool_streams:
+            settings["stream"] = False
+        return {"messages": self._messages if abilities.images else without_images(self._messages), **tools, **settings}
 
     def _system(self) -> str:
         parts = [self._turn.system_instruction]

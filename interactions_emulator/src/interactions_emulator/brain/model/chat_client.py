@@ -29,13 +29,17 @@ _CODES = {400: "invalid_request", 401: "unauthenticated", 403: "permission_denie
 
 
 class ChatError(Exception):
-    """A request to the model server failed. `code` is one of the Interactions API; `status` is the HTTP status."""
+    """A request to the model server failed.
 
-    def __init__(self, code: str, message: str, status: int = 0) -> None:
+    `code` is a code of the Interactions API, `status` the HTTP status, and `cut` tells whether the stream broke off.
+    """
+
+    def __init__(self, code: str, message: str, status: int = 0, cut: bool = False) -> None:
         super().__init__(message)
         self.code = code
         self.message = message
         self.status = status
+        self.cut = cut
 
 
 class CallPiece(NamedTuple):
@@ -79,10 +83,14 @@ class ChatClient:
     def stream(self, request: dict[str, Any]) -> Generator[Delta]:
         """Send a chat completion and yield its events as they come. Closing the iterator closes the connection.
 
+        With `"stream": False` in the request there is one event, the whole answer.
+
         Raises:
             ChatError: the server cannot be reached, refuses the request, or breaks its answer off.
         """
-        body = {"model": self.model, "stream": True, "stream_options": {"include_usage": True}, **request}
+        body = {"model": self.model, "stream": True, **request}
+        if body["stream"]:
+            body["stream_options"] = {"include_usage": True}
         with self._errors(), self._open(body) as response:
             yield from self._deltas(response)
 
@@ -122,6 +130,12 @@ class ChatClient:
 
     def _deltas(self, response: httpx2.Response) -> Iterator[Delta]:
         kind = response.headers.get("content-type", "")
+        if kind.startswith("application/json"):
+            tags = ThinkTags()
+            delta = self._delta(response.read().decode(errors="replace"), tags)
+            text, reasoning = tags.close()
+            yield delta._replace(text=delta.text + text, reasoning=delta.reasoning + reasoning)
+            return
         if not kind.startswith("text/event-stream"):
             raise self._no_api(f"answers with {kind or 'no content-type'} where an event stream is due")
         tags, finish = ThinkTags(), ""
@@ -149,7 +163,7 @@ class ChatClient:
             usage = (event.get("usage") or {}).get("total_tokens") or 0
             choices: list[dict[str, Any]] = event.get("choices") or [{}]
             choice = choices[0]
-            delta = choice.get("delta") or {}
+            delta = choice.get("delta") or choice.get("message") or {}
             text, reasoning = tags.feed(_clean(delta.get("content")))
             told = _clean(delta.get("reasoning_content") or delta.get("reasoning"))
             calls = tuple(_call_piece(piece, place) for place, piece in enumerate(delta.get("tool_calls") or ()))
@@ -213,6 +227,7 @@ class ChatClient:
         return ChatError(
             "unavailable",
             f"The model server at {self.address} broke off its answer {where}: look at its log, and ask again.",
+            cut=True,
         )
 
     def _safe(self, words: object) -> str:
@@ -227,6 +242,8 @@ def describe_problem(client: ChatClient) -> str:
     except ChatError as error:
         return error.message
     if not names or client.model in names or f"{client.model}:latest" in names:
+        return ""
+    if names[0].endswith(".gguf"):  # llama.cpp serves its one file under any name
         return ""
     return (
         f"The model server at {client.address} does not list the model {client.model!r}; it has"

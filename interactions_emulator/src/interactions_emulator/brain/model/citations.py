@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Container
+from collections.abc import Container, Iterable
 from typing import Any
 
 from interactions_emulator.brain.model.sources import Sources
@@ -71,6 +71,19 @@ def citations(text: str, sources: Sources) -> tuple[dict[str, Any], ...]:
         place = {"start_index": len(text[:start].encode()), "end_index": len(text[:end].encode())}
         found += [_citation(*sources[number]) | place for number in numbers_of(mark)]
     return tuple(found)
+
+
+def source_list(heading: str, numbers: Iterable[int], sources: Sources) -> tuple[str, list[dict[str, Any]]]:
+    """A list of sources in Markdown below a heading, and a citation for each of its lines."""
+    text, notes = heading, []
+    for number in numbers:
+        title, url = sources[number]
+        name = re.sub(r"([\[\]\\])", r"\\\1", title)
+        line = f"[{name}]({url}) [{number}]" if url.startswith(("http://", "https://")) else f"{name} [{number}]"
+        start = len(f"{text}- ".encode())
+        text += f"- {line}\n"
+        notes.append(_citation(title, url) | {"start_index": start, "end_index": start + len(line.encode())})
+    return text, notes
 
 
 def _citation(title: str, url: str) -> dict[str, Any]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import Any, NamedTuple
 
 import httpx2
@@ -80,9 +81,10 @@ class Library:
     search_url: str = ""
 
     def search(self, query: str) -> list[Found]:
-        """The best results of each corpus and of the search address. Raises `SearchError`."""
-        found = [one for corpus, base in self.corpora for one in _search_corpus(corpus, base, query)]
-        return found + (search_http(self.search_url, query) if self.search_url else [])
+        """The best results of each corpus and of the search address, in turn. Raises `SearchError`."""
+        lists = [_search_corpus(corpus, base, query) for corpus, base in self.corpora]
+        lists += [search_http(self.search_url, query)] if self.search_url else []
+        return [one for rank in zip_longest(*lists) for one in rank if one]
 
     def read(self, url: str) -> Found | None:
         """The text of the document at an address; None if it is not in a corpus."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Container, Iterator
 
 from interactions_emulator.brain.model.citations import MarkFilter, citations
 from interactions_emulator.brain.model.sources import Sources
@@ -12,10 +12,12 @@ from interactions_emulator.brain.protocol import TextDelta
 class Writer:
     """Turns pieces of text and of thoughts into entries. Without sources, marks such as [1] are left as they are."""
 
-    def __init__(self, sources: Sources) -> None:
+    def __init__(self, sources: Sources, known: Container[int] | None = None) -> None:
+        """Begin. `known` has the numbers that the text may cite; the default is those of all sources."""
         self._sources = sources
-        self._marks = MarkFilter(sources)
-        self._text = ""
+        self._marks = MarkFilter(sources if known is None else known)
+        self.text = ""
+        """The text so far, without what is held back."""
         self._thinking = False
 
     def say(self, piece: str) -> Iterator[TextDelta]:
@@ -29,17 +31,21 @@ class Writer:
             self._thinking = True
             yield TextDelta(piece, "thought")
 
+    def flush(self) -> Iterator[TextDelta]:
+        """Write what is held back."""
+        yield from self._write(self._marks.close().rstrip())
+
     def close(self) -> Iterator[TextDelta]:
         """End the text: write what is held back, and the citations."""
-        yield from self._write(self._marks.close().rstrip())
-        if self._sources and (found := citations(self._text, self._sources)):
+        yield from self.flush()
+        if self._sources and (found := citations(self.text, self._sources)):
             yield TextDelta("", annotations=found)
-        self._text = ""
+        self.text = ""
 
     def _write(self, piece: str) -> Iterator[TextDelta]:
-        if not self._text:
+        if not self.text:
             piece = piece.lstrip()
         if piece:
-            self._text += piece
+            self.text += piece
             self._thinking = False
             yield TextDelta(piece)
