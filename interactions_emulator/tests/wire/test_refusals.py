@@ -88,7 +88,7 @@ def test_unknown_interactions_and_paths_return_404(wire: Wire) -> None:
         ("DELETE", "/interactions/v1_nobody"),
     ):
         assert "v1_nobody" in wire.refused(wire.http.request(method, path), 404)
-    assert "/v1beta/interactions" in wire.refused(wire.http.get("/models"), 404)
+    assert "/v1beta/interactions" in wire.refused(wire.http.get("/batches"), 404)
     wire.refused(wire.http.put("/interactions/v1_nobody"), 405)
 
 

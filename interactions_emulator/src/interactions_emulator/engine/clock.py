@@ -43,8 +43,7 @@ class Clock:
 
     def advance(self, seconds: float) -> None:
         """Move virtual time on by `seconds` (not negative) and wake the tasks whose waits have ended."""
-        if not 0 <= seconds < math.inf:
-            raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")
+        check_step(seconds)
         self._rebase(self.now() + seconds)
 
     def set_speed(self, speed: float) -> None:
@@ -70,6 +69,21 @@ class Clock:
             except TimeoutError:
                 continue
 
+    async def passes(self, moment: float) -> None:
+        """Return when virtual time has passed `moment` without being moved for this; never with infinite speed."""
+        while math.isinf(self.speed) or self.now() < moment:
+            running = 0 < self.speed < math.inf and not math.isinf(moment)
+            try:
+                await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
+            except TimeoutError:
+                continue
+
     def _rebase(self, now: float) -> None:
         self._base, self._mark = now, self._monotonic()
         self._changed.notify_all()
+
+
+def check_step(seconds: float) -> None:
+    """Raise ValueError unless virtual time can be advanced by `seconds`."""
+    if not 0 <= seconds < math.inf:
+        raise ValueError(f"virtual time can be advanced by 0 seconds or more, not by {seconds}")

@@ -35,7 +35,6 @@ from starlette.routing import Route
 
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.request_log import MAX_CAPTURES
-from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults import parse_faults, to_json
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
@@ -60,7 +59,7 @@ def control_routes(context: AppContext) -> list[Route]:
 
     async def clock(request: Request) -> Response:
         if request.method == "POST":
-            _set_clock(runs, await _json(request))
+            await _set_clock(context, await _json(request))
             await runs.wait_until_settled()
         speed: Any = runs.clock.speed
         return JSONResponse({"now": runs.clock.now(), "speed": "inf" if speed == float("inf") else speed})
@@ -144,17 +143,17 @@ async def _json(request: Request) -> Any:
         raise Refused(400, f"the body is not valid JSON: {error}") from error
 
 
-def _set_clock(runs: Runs, change: Any) -> None:
+async def _set_clock(context: AppContext, change: Any) -> None:
     if not isinstance(change, dict) or not change or change.keys() - {"advance", "speed"}:
         raise Refused(400, 'send {"advance": seconds} or {"speed": number or "inf"}')
     try:
         if "speed" in change:
-            runs.clock.set_speed(float(change["speed"]))
+            context.runs.clock.set_speed(float(change["speed"]))
         if "advance" in change:
-            runs.clock.advance(float(change["advance"]))
+            await context.scheduler.advance(float(change["advance"]))
     except (TypeError, ValueError) as error:
         raise Refused(400, str(error)) from error
-    runs.save_time()
+    context.runs.save_time()
 
 
 def _summary(interaction: Interaction) -> dict[str, Any]:

@@ -7,7 +7,7 @@ import logging
 import re
 
 from interactions_emulator.faults import Fault, parse_header
-from interactions_emulator.http import file_search, files, generate, interactions, webhooks
+from interactions_emulator.http import agents, file_search, files, generate, interactions, models, triggers, webhooks
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused, error_body, google_error_body
@@ -32,6 +32,9 @@ class Api:
             generate.routes(context),
             files.routes(context),
             file_search.routes(context),
+            models.routes(context),
+            agents.routes(context),
+            triggers.routes(context),
             webhooks.routes(context),
         )
 

@@ -7,6 +7,7 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Protocol
 
+from interactions_emulator.agents.registry import Agents
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.faults import Faults
@@ -16,6 +17,8 @@ from interactions_emulator.files.registry import Files
 from interactions_emulator.files.uploads import FileLimits, Uploads
 from interactions_emulator.recording.replay import Replay
 from interactions_emulator.scenarios import Script
+from interactions_emulator.triggers.registry import Triggers
+from interactions_emulator.triggers.scheduler import Scheduler
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
 
@@ -55,6 +58,9 @@ class AppContext:
     files: Files
     stores: Stores
     uploads: Uploads
+    agents: Agents
+    triggers: Triggers
+    scheduler: Scheduler
     documents: Documents | None
     replay: Replay | None
     """Recorded answers, which are tried before all others."""
@@ -71,5 +77,6 @@ class AppContext:
 
     async def stop(self) -> None:
         """Stop all tasks. What is in the state file continues with the next server."""
+        await self.scheduler.stop()
         await self.runs.stop()
         await self.deliveries.stop()

@@ -17,12 +17,11 @@ from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.engine.usage import usage
 from interactions_emulator.faults import Fault
-from interactions_emulator.file_search.checks import check_file_search
-from interactions_emulator.files.references import check_references
 from interactions_emulator.generate_content.answers import Chunks, check_succeeded, details, response
 from interactions_emulator.generate_content.requests import Generate, counted_turn, parse_generate
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
+from interactions_emulator.http.create_checks import check_create
 from interactions_emulator.http.errors import Refused, google_error_body
 from interactions_emulator.http.fault_effects import send_with_fault
 from interactions_emulator.http.json_operations import taking_body
@@ -37,8 +36,7 @@ def routes(context: AppContext) -> Table:
     max_bytes = context.limits.max_body_bytes
 
     def begin(call: Call, request: Generate, fault: Fault | None) -> Run:
-        check_references(context.files, request.create.input)
-        check_file_search(context.stores, request.create.echoed.get("tools", ()))
+        check_create(context, request.create)
         documents_url = f"{call.base_url}/documents/"
         run = context.runs.create(request.create, documents_url, fingerprint(call.key), bool(fault and fault.zombie))
         call.interaction_id = run.interaction.id

@@ -7,10 +7,9 @@ from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.faults import Fault
-from interactions_emulator.file_search.checks import check_file_search
-from interactions_emulator.files.references import check_references
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
+from interactions_emulator.http.create_checks import check_create
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.requests import parse_create
 from interactions_emulator.http.responses import Answer, EventStream, FinalResource, Json
@@ -27,10 +26,7 @@ def routes(context: AppContext) -> Table:
             call.kind = "create_stream"
 
         def action(fault: Fault | None) -> Answer:
-            check_references(context.files, parsed.input)
-            check_file_search(context.stores, parsed.echoed.get("tools", ()))
-            for uri in (parsed.echoed.get("webhook_config") or {}).get("uris", ()):
-                context.webhooks.check_uri(uri)
+            check_create(context, parsed)
             documents_url = f"{call.base_url}/documents/"
             run = runs.create(parsed, documents_url, fingerprint(call.key), bool(fault and fault.zombie))
             call.interaction_id = run.interaction.id

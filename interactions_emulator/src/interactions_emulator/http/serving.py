@@ -16,8 +16,10 @@ from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol, runtime_checkable
 
+from interactions_emulator.agents.registry import Agents
 from interactions_emulator.brain.protocol import Brain, Entry, Turn
 from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.request_log import Log
 from interactions_emulator.engine.runs import Runs
 from interactions_emulator.engine.state_store import Journal
@@ -32,8 +34,11 @@ from interactions_emulator.http.context import AppContext, Documents, ServerLimi
 from interactions_emulator.http.protocol import App as AnyApp
 from interactions_emulator.http.protocol import Connection
 from interactions_emulator.http.scopes import Scopes
+from interactions_emulator.http.triggers import begin_execution
 from interactions_emulator.recording.replay import Replay
 from interactions_emulator.scenarios import ScenarioFile, Script, Source, load_scenarios
+from interactions_emulator.triggers.registry import Triggers
+from interactions_emulator.triggers.scheduler import Scheduler
 from interactions_emulator.webhooks.delivery import Deliveries
 from interactions_emulator.webhooks.registry import Webhooks
 
@@ -110,20 +115,30 @@ def build_context(
     blobs = Blobs(settings.state and settings.state.with_name(settings.state.name + ".files"))
     files = Files(journal, clock, blobs, settings.limits.files)
     stores = Stores(journal, clock, blobs, settings.limits.files)
+    agents = Agents(journal, play_all=settings.brain is not None or bool(loaded.scenarios))
+    if settings.brain is None:
+        brain = agents.only_research(brain)
     if on_corpus:
         brain = _with_file_search(brain, on_corpus, stores)
     script = Script(loaded.scenarios, brain, loaded.strict)
     webhooks = Webhooks(journal, clock, settings.webhook_hosts)
     deliveries = Deliveries(journal, clock, webhooks)
+    triggers = Triggers(journal, clock)
+
+    def on_ended(interaction: Interaction) -> None:
+        deliveries.deliver(interaction)
+        scheduler.on_ended(interaction)
+
     runs = Runs(
         journal,
         clock,
-        with_files(script, files),
+        with_files(agents.with_definitions(script), files),
         retention_days=settings.retention_days,
         max_stored=settings.limits.max_stored,
-        on_ended=deliveries.deliver,
+        on_ended=on_ended,
     )
-    return AppContext(
+    scheduler = Scheduler(triggers, clock, runs, lambda trigger: begin_execution(context, trigger))
+    context = AppContext(
         runs=runs,
         faults=Faults(settings.faults),
         webhooks=webhooks,
@@ -131,6 +146,9 @@ def build_context(
         blobs=blobs,
         files=files,
         stores=stores,
+        agents=agents,
+        triggers=triggers,
+        scheduler=scheduler,
         uploads=Uploads(journal, blobs, settings.limits.files),
         documents=documents,
         replay=Replay(loaded.exchanges, loaded.strict and not loaded.scenarios) if loaded.exchanges else None,
@@ -140,6 +158,7 @@ def build_context(
         limits=settings.limits,
         closing=closing,
     )
+    return context
 
 
 async def serve(
@@ -163,6 +182,7 @@ async def serve(
         context = build_context(settings, journal, documents, brain, closing, crash, on_corpus)
         context.runs.resume()
         context.deliveries.resume()
+        context.scheduler.resume()
         if settings.idle_exit is not None:
             watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, context))
             stack.callback(watch.cancel)

@@ -1,0 +1,1 @@
+"""Triggers: interactions that begin on a schedule."""
