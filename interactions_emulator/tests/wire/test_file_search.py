@@ -13,6 +13,8 @@ from google import genai
 from google.genai import errors, types
 
 from interactions_emulator import Emulator
+from interactions_emulator.brain.protocol import Entry, TextDelta, TimedStep, Turn
+from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.file_search.stores import INDEXING_S
 from interactions_emulator.files.uploads import FileLimits
 from interactions_emulator.http.context import ServerLimits
@@ -266,3 +268,37 @@ def test_invalid_stores_and_documents_are_refused(library: Path) -> None:
             assert why in refused(http.post(f"/v1beta/{name}:importFile", json=body), 400)
         assert "was not found" in refused(http.get(f"/v1beta/{name}/operations/none"), 404)
         assert "was not found" in refused(http.get(f"/v1beta/{name}/documents/none"), 404)
+
+
+class Searcher:
+    """A brain that searches what the server gives it, and cites it in pieces, as a model does."""
+
+    def __init__(self, corpus: Corpus | None = None) -> None:
+        self._corpus = corpus
+
+    def with_corpus(self, corpus: Corpus) -> Searcher:
+        return Searcher(corpus)
+
+    def __call__(self, turn: Turn) -> Iterator[Entry]:
+        assert self._corpus and [tool["type"] for tool in turn.tools] == ["google_search"]
+        (passage,) = self._corpus.search("keeper", limit=1)
+        yield TimedStep(0, {"type": "google_search_call", "id": "a", "arguments": {"queries": ["keeper"]}})
+        yield TimedStep(0, {"type": "google_search_result", "call_id": "a", "result": []})
+        yield TextDelta("Let me see.", "thought")
+        yield TextDelta("Größe: ")
+        place = {"start_index": 9, "end_index": 9 + len(KEEPER)}
+        url = f"{turn.documents_url}/{passage.document_id}"
+        yield TextDelta(KEEPER, annotations=({"type": "url_citation", "url": url, "title": passage.title} | place,))
+
+
+def test_a_brain_that_searches_the_corpus_searches_stores_too() -> None:
+    with Emulator(brain=Searcher()) as api, genai.Client(api_key="k", http_options={"base_url": api.url}) as sdk:
+        store = sdk.file_search_stores.create().name or ""
+        add(sdk, store, BOOK)
+        answer = Wire(api.url).create({"model": MODEL, "input": QUESTION, "tools": [tool(store)]})
+        kinds = [step["type"] for step in answer["steps"]]
+        assert kinds == ["file_search_call", "file_search_result", "thought", "model_output"]
+        content = answer["steps"][-1]["content"][0]
+        (citation,) = content["annotations"]
+        assert content["text"].encode()[citation["start_index"] : citation["end_index"]].decode() == KEEPER
+        assert citation["file_name"] == "book.md" and KEEPER in citation["source"]

@@ -248,6 +248,9 @@ def test_limits_of_files_are_refused_with_the_limit() -> None:
         assert "exists already" in refused(taken, 409) and taken.headers["x-goog-upload-status"] == "final"
         wrong = Resumable(http, 1, name="Not Allowed").send("upload, finalize", 0, b"x")
         assert "'Not Allowed' is not allowed" in refused(wrong, 400)
+        for name in ("displayName", "mimeType", "name"):
+            wrong = Resumable(http, 1, **{name: 5}).send("upload, finalize", 0, b"x")
+            assert f"{name} is a string" in refused(wrong, 400)
         assert "is upload, finalize, query or cancel" in refused(Resumable(http, 1).send("jump"), 400)
         assert "pageSize is a number" in refused(http.get("/v1beta/files?pageSize=x"), 400)
         assert "pageToken 'x' is not" in refused(http.get("/v1beta/files?pageToken=x"), 400)

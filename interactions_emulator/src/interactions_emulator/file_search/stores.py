@@ -23,7 +23,7 @@ from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.uploads import FileLimits, new_id
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.fields import field as read_field
-from interactions_emulator.http.fields import object_field, objects
+from interactions_emulator.http.fields import object_field, objects, text_field
 
 if TYPE_CHECKING:
     from interactions_emulator.corpus.passages import Markup
@@ -81,9 +81,9 @@ class Stores:
             self._all[value["store"]].documents[key] = Document(**value)
 
     def create(self, body: dict[str, Any]) -> dict[str, Any]:
-        name = _text(body, "displayName")
+        name = text_field(body, "displayName")
         now = self._clock.now()
-        model = _text(body, "embeddingModel") or DEFAULT_EMBEDDING_MODEL
+        model = text_field(body, "embeddingModel") or DEFAULT_EMBEDDING_MODEL
         store = Store(_new_id(name), name, model, now, now)
         self._all[store.id] = store
         self._save(store)
@@ -114,8 +114,8 @@ class Stores:
         store = self.find(store_id)
         if len(data) > self._limits.document:
             raise Refused(400, f"a document has at most {self._limits.document} bytes, not {len(data)}")
-        name = _text(body, "displayName") or file_name
-        kind = _text(body, "mimeType") or mime_type
+        name = text_field(body, "displayName") or file_name
+        kind = text_field(body, "mimeType") or mime_type
         sent, metadata = _metadata(body)
         document = Document(_new_id(name), store_id, name, kind, len(data), self._clock.now(), "plain")
         document.custom_metadata, document.metadata = sent, metadata
@@ -213,13 +213,6 @@ class Stores:
 def _new_id(name: str) -> str:
     readable = re.sub(r"[^a-z0-9]+", "-", name.lower()).strip("-")[:24].strip("-")
     return f"{readable}-{new_id()}" if readable else new_id()
-
-
-def _text(body: dict[str, Any], name: str) -> str:
-    value = read_field(body, name, "")
-    if not isinstance(value, str) or len(value) > 512:
-        raise Refused(400, f"{name} is a string of at most 512 characters, not {value!r:.100}")
-    return value
 
 
 def _count(number: int) -> str:

@@ -17,7 +17,7 @@ from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.uploads import FileLimits, Upload, new_id
 from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.fields import field, object_field
+from interactions_emulator.http.fields import object_field, text_field
 
 LIFETIME_S = 48 * 3_600.0
 PROCESSING_S = 10.0
@@ -57,19 +57,19 @@ class Files:
         """Make a file of a complete upload. The metadata of the upload may have a name and a display name for it."""
         metadata = object_field(upload.metadata, "file")
         self._remove_expired()
-        file_id = self._checked_id(field(metadata, "name"))
+        file_id = self._checked_id(text_field(metadata, "name"))
         size = self._blobs.size(upload.id)
         if size + sum(file.size for file in self._all.values()) > self._limits.total:
             raise Refused(400, f"all files have at most {self._limits.total} bytes together: delete some")
         file = File(
             file_id,
             upload.id,
-            field(metadata, "mimeType", upload.mime_type),
+            text_field(metadata, "mimeType") or upload.mime_type,
             size,
             self._blobs.sha256(upload.id),
             f"{base_url}/v1beta/files/{file_id}",
             self._clock.now(),
-            field(metadata, "displayName", ""),
+            text_field(metadata, "displayName"),
         )
         self._all[file_id] = file
         self._journal.write(("file", file_id, file))
@@ -135,11 +135,11 @@ class Files:
             if not self.known(file.id):
                 self._remove(file)
 
-    def _checked_id(self, name: Any) -> str:
+    def _checked_id(self, name: str) -> str:
         """The id in a name that the client chose, or a new one."""
         if not name:
             return new_id()
-        file_id = str(name).removeprefix("files/")
+        file_id = name.removeprefix("files/")
         if not _ID.fullmatch(file_id):
             raise Refused(400, f"name {name!r} is not allowed: at most 40 lower-case letters, digits and inner dashes")
         if self.known(file_id):

@@ -8,6 +8,9 @@ from typing import Any
 
 from interactions_emulator.http.errors import Refused
 
+MAX_TEXT_CHARS = 512
+"""Maximum characters of a display name and the like."""
+
 
 @cache
 def _snake(name: str) -> str:
@@ -38,4 +41,12 @@ def object_field(source: dict[str, Any], name: str, where: str = "") -> dict[str
     value = field(source, name, {})
     if not isinstance(value, dict):
         raise Refused(400, f"{where}{name} is an object, not {value!r:.200}")
+    return value
+
+
+def text_field(source: dict[str, Any], name: str) -> str:
+    """Return a field that is a string of at most 512 characters, "" if it is missing. Raises `Refused` (400)."""
+    value = field(source, name, "")
+    if not isinstance(value, str) or len(value) > MAX_TEXT_CHARS:
+        raise Refused(400, f"{name} is a string of at most {MAX_TEXT_CHARS} characters, not {value!r:.100}")
     return value
