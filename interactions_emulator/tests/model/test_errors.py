@@ -153,3 +153,9 @@ def test_a_model_that_the_server_does_not_list_is_told_at_the_start(start: Start
     assert "qwen3, llama" in problem
     desk.server.close()
     assert "No model server answers" in ModelBrain(desk.server.url, "qwen3").problem()
+
+
+def test_no_connection_is_used_twice_because_servers_close_them_without_notice(start: Start) -> None:
+    desk = start(says("One."), says("Two."))
+    assert [desk.ask()["status"], desk.ask()["status"]] == ["completed", "completed"]
+    assert len(set(desk.server.ports)) == 2
