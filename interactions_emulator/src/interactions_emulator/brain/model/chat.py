@@ -197,6 +197,8 @@ class Chat:
         tools = self._offer.request()
         if tools and not searches and self._offer.own:
             tools["tool_choice"] = "none"
+        elif self._offer.forced and self._repairs:  # llama-server takes the name of a function for "auto"
+            tools["tool_choice"] = "required"
         if self._schema is not None:
             settings |= structured.response_format(structured.FORMATS[abilities.format], self._schema)
         if tools and not abilities.tool_streams:
