@@ -114,7 +114,8 @@ class Chat:
                 return True
             yield TextDelta(text)
         elif not reply.text.strip():
-            raise ChatError("internal_error", f"The model {self._client.model!r} answered with an empty text.")
+            self._repair("malformed_response", "", "Your answer is empty. Answer the user.")
+            return True
         return False
 
     def _use_calls(self, reply: Reply) -> Generator[Entry, None, bool]:
