@@ -41,6 +41,10 @@ nightly: $(VENV)/.ready-dev $(CLIENTS) ## Run the long tests: those left out of 
 	$(BIN)/pytest -n 2 -m nightly
 	$(MAKE) faults chaos eval replicas
 
+.PHONY: test-model
+test-model: $(VENV)/.ready-dev .venv-model/.ready ## Test the emulator on a small real model, which compiles for minutes once
+	REAL_MODEL_PYTHON=$(abspath .venv-model/bin/python) $(BIN)/pytest $(EMULATOR)/tests/model/test_real_model.py
+
 web: $(VENV)/.ready ## Start the development UI in a browser
 	@$(BIN)/desk check >/dev/null
 	$(BIN)/adk web agents
@@ -153,10 +157,11 @@ lock: ## Resolve the dependencies again (needs pip-tools)
 	$(COMPILE) --extra emulator --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
 	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
+	cd $(EMULATOR)/tests/model && $(COMPILE) --output-file real.lock real.in
 	cd $(CONFORMANCE) && npm install --package-lock-only --ignore-scripts
 
 clean: ## Remove what was installed and built
-	rm -rf $(VENV) .venv-genai3 $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
+	rm -rf $(VENV) .venv-genai3 .venv-model $(CONFORMANCE)/node_modules tests/bench/node_modules build reports
 
 $(VENV)/bin/python:
 	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
@@ -181,6 +186,11 @@ $(VENV)/.ready-dev: requirements-dev.lock pyproject.toml $(EMULATOR)/pyproject.t
 .venv-genai3/.ready: $(CONFORMANCE)/genai-3.lock | $(VENV)/bin/python
 	$(BIN)/python -m venv .venv-genai3
 	.venv-genai3/bin/pip install $(LOCKED) $<
+	@touch $@
+
+.venv-model/.ready: $(EMULATOR)/tests/model/real.lock | $(VENV)/bin/python
+	$(BIN)/python -m venv .venv-model
+	.venv-model/bin/pip install $(LOCKED) $<
 	@touch $@
 
 %/node_modules/.ready: %/package-lock.json %/package.json

@@ -8,6 +8,7 @@ import tempfile
 import warnings
 from dataclasses import dataclass
 from datetime import UTC, datetime
+from enum import StrEnum
 from importlib.util import find_spec
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
@@ -37,6 +38,13 @@ MISSING_PACKAGES = "evaluations need packages that are not installed: pip instal
 STOPPED_MESSAGE = "Stopped. No results were saved."
 
 
+class Brain(StrEnum):
+    """Who answers on the emulator."""
+
+    rules = "rules"
+    model = "model"
+
+
 @dataclass(frozen=True)
 class EvalOptions:
     """The options of one evaluation."""
@@ -51,6 +59,8 @@ class EvalOptions:
     public: bool
     at_once: int
     yes: bool
+    model: str
+    """The local model that answers everything; empty: the emulator's rules, or the real service."""
 
 
 @app.callback()
@@ -73,14 +83,25 @@ def evaluate(
         int, typer.Option("--at-once", min=1, max=32, help="Conversations that are played at a time.")
     ] = 4,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the estimate of a live run beforehand.")] = False,
+    brain: Annotated[Brain, typer.Option("--brain", help="Who answers on the emulator.")] = Brain.rules,
+    model_url: Annotated[
+        str, typer.Option("--model-url", envvar="EMULATOR_MODEL_URL", help="API of --brain model.")
+    ] = "",
+    model: Annotated[str, typer.Option("--model", envvar="EMULATOR_MODEL", help="Model of --brain model.")] = "",
 ) -> None:
-    """Play the evaluation sets: on the emulator, the same every time, or --live with a key."""
+    """Play the evaluation sets: on the emulator, the same every time, on a local model, or --live with a key."""
     if context.invoked_subcommand:
         return
     _require_packages()
     if config:
         os.environ["DESK_CONFIG"] = str(config.resolve())
-    options = EvalOptions(sets, name, folder, live, max_usd, usd_per_million, allow_research, public, at_once, yes)
+    if brain is Brain.model and live:
+        raise typer.BadParameter("--live calls the real service, and --brain model a local model: choose one")
+    os.environ |= {"EMULATOR_BRAIN": brain, "EMULATOR_MODEL_URL": model_url, "EMULATOR_MODEL": model}
+    asked = model if brain is Brain.model else ""
+    options = EvalOptions(
+        sets, name, folder, live, max_usd, usd_per_million, allow_research, public, at_once, yes, asked
+    )
     with tempfile.TemporaryDirectory(prefix="desk-eval-") as data_dir:
         _prepare(live, Path(data_dir))
         try:
@@ -178,16 +199,15 @@ async def _evaluate(options: EvalOptions) -> None:
         if backend.current().kind == "emulator":
             raise typer.BadParameter("--live needs a key: set GEMINI_API_KEY, or the variables of Vertex AI")
         count_tokens(budget)
-    player = Player(
-        build_app(), load_criteria(ROOT / "evals" / ("criteria_live.json" if options.live else "criteria.json"))
-    )
+    criteria = "criteria_live.json" if options.live else "criteria.json"
+    player = Player(build_app(), load_criteria(ROOT / "evals" / criteria))
     began = datetime.now(UTC)
     cases = await (_play_live(player, sets, options, budget, skipped) if budget else _play(player, sets, options))
     played = Run(
-        name=options.name or f"{'live' if options.live else 'offline'} {began:%Y-%m-%d %H:%M:%S}",
+        name=options.name or f"{options.model or ('live' if options.live else 'offline')} {began:%Y-%m-%d %H:%M:%S}",
         created=f"{began:%Y-%m-%dT%H:%M:%SZ}",
         backend=str(backend.current()),
-        models=models_of(player.root),
+        models={agent: options.model or name for agent, name in models_of(player.root).items()},
         usd=round(budget.spent, 4) if budget else 0.0,
         cases=sorted(cases, key=lambda case: case.key),
         skipped=skipped,

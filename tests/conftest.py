@@ -33,7 +33,7 @@ pytest_plugins = ["pytester"]
 LONGEST = ("evals", "faults", "deploy", "replicas", "browser", "kill", "telemetry", "serve")
 """Folders of the tests that take longest."""
 Later = Callable[[float], None]
-SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "ADK_", "K_SERVICE", "K_REVISION")
+SCRUBBED = ("DESK_", "GOOGLE_", "GEMINI_", "EMULATOR_", "ADK_", "K_SERVICE", "K_REVISION")
 
 
 def _only_this_machine(event: str, arguments: tuple[Any, ...]) -> None:

@@ -8,8 +8,9 @@ from pathlib import Path
 import httpx2
 import pytest
 
+from tools.interactions import backend
 from tools.interactions.backend import BackendError
-from tools.interactions.local_emulator import index_file, start_emulator, stop_emulator
+from tools.interactions.local_emulator import index_file, options_mismatch, start_emulator, stop_emulator
 from tools.settings import load_settings
 
 
@@ -40,4 +41,37 @@ def test_no_index_is_kept_without_a_cache_folder(monkeypatch: pytest.MonkeyPatch
 def test_a_missing_emulator_dependency_says_how_to_install_it(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setitem(sys.modules, "pypdf", None)
     with pytest.raises(BackendError, match=r"needs pypdf: pip install 'research-desk\[emulator\]', or use Gemini"):
+        start_emulator(load_settings())
+
+
+def test_another_brain_restarts_the_emulator_and_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    settings = load_settings()
+    url = start_emulator(settings)
+    try:
+        assert options_mismatch(settings) == ""
+        variables = {
+            "BRAIN": "model",
+            "MODEL_URL": "http://me:secret@127.0.0.1:9/v1",
+            "MODEL": "qwen3",
+            "MODEL_KEY": "sk-1",
+        }
+        for name, value in variables.items():
+            monkeypatch.setenv(f"EMULATOR_{name}", value)
+        assert "speed" in options_mismatch(settings)
+        assert "answers by qwen3 at http://" in str(backend.current())
+        assert start_emulator(settings) == url, "the restarted emulator keeps its address"
+        body = {"model": "gemini-3.8-flash", "input": "Hello!"}
+        answer = httpx2.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "k"}).json()
+        assert "No model server answers at http://127.0.0.1:9/v1" in answer["errors"][0]["message"]
+        kept = (settings.data_dir / "emulator" / "options.json").read_text()
+        assert "secret" not in kept and "sk-1" not in kept
+        monkeypatch.setenv("EMULATOR_MODEL_KEY", "sk-2")
+        assert "answers by qwen3" in options_mismatch(settings), "a corrected key needs another start, too"
+    finally:
+        stop_emulator(settings)
+
+
+def test_an_emulator_that_cannot_start_tells_why(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("EMULATOR_BRAIN", "model")
+    with pytest.raises(BackendError, match="--brain model needs --model-url and --model"):
         start_emulator(load_settings())

@@ -120,6 +120,7 @@ def test_comparison_reports_a_broken_prompt_as_worse_and_not_noise(
         (("--sets", "no_such"), "no set `no_such`; there are conversation, memory"),
         (("compare", "nothing", "nothing"), "reports/evals/nothing.json: No such file"),
         (("--live", "--yes"), "--live needs a key"),
+        (("--live", "--brain", "model"), "--brain model a local model: choose one"),
     ],
 )
 def test_invalid_arguments_are_reported_with_the_reason(arguments: tuple[str, ...], says: str, use: Any) -> None:
@@ -136,6 +137,18 @@ def test_missing_public_samples_are_left_out_with_a_notice(tmp_path: Path, monke
     result = desk("--public", "--sets", "memory", "--out", str(tmp_path))
     assert result.exit_code == 0
     assert "left out: the public samples: there is no folder" in result.output
+
+
+def test_a_local_model_answers_and_is_named_in_the_report(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """No server is at the address, so that each case fails, with the model's name."""
+    sample_cases(monkeypatch, 40)
+    options = ("--brain", "model", "--model-url", "http://127.0.0.1:9/v1", "--model", "qwen3")
+    result = desk("--sets", "memory", "--name", "local", "--out", str(tmp_path), *options)
+    assert result.exit_code == 1, result.output
+    played = load_run(tmp_path / "local.json")
+    assert "answers by qwen3 at http://127.0.0.1:9/v1" in played.backend
+    assert set(played.models.values()) == {"qwen3"}
+    assert "qwen3 at http://127.0.0.1:9/v1" in (tmp_path / "local.html").read_text()
 
 
 class TestLive:

@@ -152,11 +152,12 @@ def current() -> Backend:
     if backend.kind == "gemini" and not deployed and is_loopback(backend.url) and _is_emulator(backend.url):
         return Backend("emulator", "GOOGLE_GEMINI_BASE_URL points at one", backend.url)
     if backend.kind == "emulator" and not backend.url:
-        from tools.interactions.local_emulator import keep_alive, start_emulator
+        from tools.interactions.local_emulator import brain_name, keep_alive, start_emulator
 
         url = start_emulator(settings)
         keep_alive(settings)
-        return Backend("emulator", backend.reason, url, embedded=True)
+        answers = f"; answers by {name}" if (name := brain_name()) else ""
+        return Backend("emulator", f"{backend.reason}{answers}", url, embedded=True)
     return backend
 
 

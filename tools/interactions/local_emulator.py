@@ -22,6 +22,7 @@ import httpx2
 import platformdirs
 from filelock import FileLock
 
+from tools.redaction import without_credentials
 from tools.settings import ROOT, Settings
 
 START_TIMEOUT_S = 60.0
@@ -47,16 +48,32 @@ def start_emulator(settings: Settings) -> str:
 
 
 def options_mismatch(settings: Settings) -> str:
-    """Names the corpus and speed of the running emulator of `settings.data_dir`; empty if they match `settings`."""
+    """Names the options of the running emulator of `settings.data_dir`; empty if a start would use the same ones."""
     folder = settings.data_dir / "emulator"
     options = _read(folder / "options.json")
     if not options or options == _options(settings) or not _running(folder / "address.json"):
         return ""
-    return f"corpus {options.get('corpus') or 'of the emulator'}, speed {options.get('speed'):g}"
+    brain = f", answers by {options['brain']}" if options.get("brain") else ""
+    return f"corpus {options.get('corpus') or 'of the emulator'}, speed {options.get('speed'):g}{brain}"
+
+
+def brain_name() -> str:
+    """Names the model that answers in an emulator started from this environment; empty if rules answer."""
+    if os.environ.get("EMULATOR_BRAIN") != "model":
+        return ""
+    url = without_credentials(os.environ.get("EMULATOR_MODEL_URL", ""))
+    return f"{os.environ.get('EMULATOR_MODEL', '')} at {url}"
 
 
 def _options(settings: Settings) -> dict[str, Any]:
-    return {"corpus": str(settings.corpus.resolve()) if settings.corpus else "", "speed": settings.emulator_speed}
+    """The options of the emulator. Variables may contain keys, so that only a hash of them is kept."""
+    variables = sorted(item for item in os.environ.items() if item[0].startswith("EMULATOR_"))
+    return {
+        "corpus": str(settings.corpus.resolve()) if settings.corpus else "",
+        "speed": settings.emulator_speed,
+        "brain": brain_name(),
+        "environment": hashlib.sha256(repr(variables).encode()).hexdigest()[:16],
+    }
 
 
 def _start(settings: Settings) -> str:

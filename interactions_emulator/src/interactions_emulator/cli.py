@@ -9,8 +9,10 @@ import os
 import signal
 import socket
 from collections.abc import Callable
+from enum import StrEnum
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
+from urllib.parse import urlsplit
 
 import typer
 
@@ -20,6 +22,17 @@ from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 from interactions_emulator.webhooks.registry import is_loopback
+
+if TYPE_CHECKING:
+    from interactions_emulator.brain.model import ModelBrain, ResearchLimits
+
+
+class BrainKind(StrEnum):
+    """Who writes the answers."""
+
+    rules = "rules"
+    model = "model"
+
 
 app = typer.Typer(add_completion=False, rich_markup_mode=None)
 
@@ -36,6 +49,29 @@ def main(
     index: Annotated[
         Path | None, typer.Option(help="File that keeps the search index of the corpus between starts.")
     ] = None,
+    brain: Annotated[
+        BrainKind, typer.Option(envvar="EMULATOR_BRAIN", help="Who answers: rules that quote the corpus, or a model.")
+    ] = BrainKind.rules,
+    model_url: Annotated[
+        str,
+        typer.Option(envvar="EMULATOR_MODEL_URL", help="OpenAI-compatible API, such as http://localhost:11434/v1."),
+    ] = "",
+    model: Annotated[str, typer.Option(envvar="EMULATOR_MODEL", help="Name of the model at --model-url.")] = "",
+    model_key: Annotated[
+        str, typer.Option(envvar="EMULATOR_MODEL_KEY", help="API key of --model-url. Prefer the variable.")
+    ] = "",
+    model_context: Annotated[
+        int, typer.Option(envvar="EMULATOR_MODEL_CONTEXT", min=1024, help="Tokens of context that research may use.")
+    ] = 8192,
+    search_url: Annotated[
+        str, typer.Option(envvar="EMULATOR_SEARCH_URL", help="Search address for the model: GET ?q= answers JSON.")
+    ] = "",
+    research_minutes: Annotated[
+        float, typer.Option(envvar="EMULATOR_RESEARCH_MINUTES", min=0.1, help="Real minutes of a model's research run.")
+    ] = 60.0,
+    research_tokens: Annotated[
+        int, typer.Option(envvar="EMULATOR_RESEARCH_TOKENS", min=1, help="Tokens of a model's research run.")
+    ] = 1_000_000,
     state: Annotated[
         Path | None, typer.Option(help="SQLite file that keeps the state across restarts. Default: memory.")
     ] = None,
@@ -74,6 +110,14 @@ def main(
     logging.basicConfig(level=logging.WARNING, format="%(asctime)s %(levelname)s %(name)s: %(message)s")
     if not token and not is_loopback(host):
         raise _failed(f"{host} is not this machine: set a --token (or EMULATOR_TOKEN), which clients send as API key")
+    chosen: ModelBrain | None = None
+    if brain is BrainKind.model:
+        from interactions_emulator.brain.model import ResearchLimits
+
+        limits = ResearchLimits(model_context, research_minutes, research_tokens)
+        chosen = _model_brain(model_url, model, model_key, search_url, limits)
+    elif model or model_url:
+        typer.echo("interactions_emulator: --model and --model-url have no effect without --brain model", err=True)
     listener = _listen(host, port, prefer_port)
     url = f"http://{host}:{listener.getsockname()[1]}"
 
@@ -82,7 +126,8 @@ def main(
             _write(address_file, url)
         key = "…" if token else "any"
         allowed = "your token is the API key" if token else "any API key will do"
-        typer.echo(f"Interactions emulator on {url} (this is not Gemini; {allowed})")
+        answers = f"answers by {chosen}; " if chosen else ""
+        typer.echo(f"Interactions emulator on {url} ({answers}this is not Gemini; {allowed})")
         typer.echo(f'  genai.Client(api_key="{key}", http_options={{"base_url": "{url}"}})')
         typer.echo(f"  or: export GOOGLE_GEMINI_BASE_URL={url} GEMINI_API_KEY={key}")
 
@@ -92,6 +137,7 @@ def main(
     try:
         rules = parse_faults(json.loads(faults.read_text(encoding="utf-8"))) if faults else []
         settings = Settings(
+            brain=chosen,
             corpus=corpus,
             index=index,
             state=state,
@@ -130,6 +176,22 @@ def record(
         record_into(file, upstream, port, on_ready)
     except (Refused, OSError) as error:
         raise _failed(str(error)) from error
+
+
+def _model_brain(url: str, model: str, key: str, search_url: str, limits: ResearchLimits) -> ModelBrain:
+    """The brain of the options. A server that does not answer yet is told on stderr: it may be started later."""
+    from interactions_emulator.brain.model import ModelBrain
+
+    if not url or not model:
+        raise _failed("--brain model needs --model-url and --model, such as http://localhost:11434/v1 and qwen3")
+    for name, address in (("--model-url", url), *([("--search-url", search_url)] if search_url else [])):
+        parts = urlsplit(address)
+        if parts.scheme not in ("http", "https") or not parts.hostname:
+            raise _failed(f"{name} {address!r} is no http or https address: give one such as http://localhost:11434/v1")
+    brain = ModelBrain(url, model, key, search_url, limits)
+    if problem := brain.problem():
+        typer.echo(f"interactions_emulator: {problem} Requests fail until then.", err=True)
+    return brain
 
 
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:

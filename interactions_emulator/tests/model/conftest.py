@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
@@ -14,6 +15,9 @@ from interactions_emulator import Emulator
 from interactions_emulator.brain.model import ModelBrain
 from model.stub import Answer, ModelServer, Reply, scripted
 from wire.conftest import MODEL, Wire
+
+collect_ignore = [] if "REAL_MODEL_PYTHON" in os.environ else ["test_real_model.py"]
+"""`make test-model` sets the variable."""
 
 
 class Desk:

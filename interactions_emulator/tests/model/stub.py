@@ -40,6 +40,8 @@ class ModelServer:
         self.answer = answer
         self.requests: list[dict[str, Any]] = []
         self.keys: list[str | None] = []
+        self.ports: list[int] = []
+        """The client's port of each request."""
         self.violations: list[str] = []
         self.left = threading.Event()
         """Set when a client closes its connection before its answer has ended."""
@@ -133,6 +135,7 @@ def _handler(server: ModelServer) -> type[BaseHTTPRequestHandler]:
         def do_POST(self) -> None:
             body = json.loads(self.rfile.read(int(self.headers["content-length"])))
             server.requests.append(body)
+            server.ports.append(self.client_address[1])
             server.keys.append(self.headers["authorization"])
             try:
                 check_request(body)

@@ -210,6 +210,8 @@ def test_a_forced_call_that_does_not_come_is_asked_for_again(start: Start) -> No
     desk = start(says("Sure!"), calls(("look", {"where": "A"})))
     ended = desk.ask(tools=[LOOK], generation_config={"tool_choice": "any"})
     assert [step["type"] for step in ended["steps"]] == ["function_call"], "the text beside a forced call is not told"
+    named = {"type": "function", "function": {"name": "look"}}
+    assert [request["tool_choice"] for request in desk.server.requests] == [named, "required"]
 
 
 @pytest.mark.parametrize(("finish", "status"), [("length", "incomplete"), ("content_filter", "failed")])

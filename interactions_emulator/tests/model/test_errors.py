@@ -141,8 +141,9 @@ def test_a_silent_server_is_given_up_after_the_timeout(start: Start) -> None:
     assert "silent" in message
 
 
-def test_an_empty_answer_fails(start: Start) -> None:
-    assert "empty text" in failure(start(says()))[1]
+def test_a_model_that_answers_nothing_is_asked_again_twice(start: Start) -> None:
+    assert start(says(), says("  "), says("Hello.")).ask()["status"] == "completed"
+    assert "Your answer is empty" in failure(start(says(), says(), says()))[1]
 
 
 def test_a_model_that_the_server_does_not_list_is_told_at_the_start(start: Start) -> None:
@@ -153,3 +154,9 @@ def test_a_model_that_the_server_does_not_list_is_told_at_the_start(start: Start
     assert "qwen3, llama" in problem
     desk.server.close()
     assert "No model server answers" in ModelBrain(desk.server.url, "qwen3").problem()
+
+
+def test_no_connection_is_used_twice_because_servers_close_them_without_notice(start: Start) -> None:
+    desk = start(says("One."), says("Two."))
+    assert [desk.ask()["status"], desk.ask()["status"]] == ["completed", "completed"]
+    assert len(set(desk.server.ports)) == 2

@@ -114,7 +114,8 @@ class Chat:
                 return True
             yield TextDelta(text)
         elif not reply.text.strip():
-            raise ChatError("internal_error", f"The model {self._client.model!r} answered with an empty text.")
+            self._repair("malformed_response", "", "Your answer is empty. Answer the user.")
+            return True
         return False
 
     def _use_calls(self, reply: Reply) -> Generator[Entry, None, bool]:
@@ -197,6 +198,8 @@ class Chat:
         tools = self._offer.request()
         if tools and not searches and self._offer.own:
             tools["tool_choice"] = "none"
+        elif self._offer.forced and self._repairs:  # llama-server takes the name of a function for "auto"
+            tools["tool_choice"] = "required"
         if self._schema is not None:
             settings |= structured.response_format(structured.FORMATS[abilities.format], self._schema)
         if tools and not abilities.tool_streams:

@@ -108,7 +108,9 @@ class ChatClient:
     @cached_property
     def _http(self) -> httpx2.Client:
         headers = {"authorization": f"Bearer {self.key}"} if self.key else {}
-        return httpx2.Client(headers=headers, timeout=httpx2.Timeout(self.timeout_s, connect=CONNECT_TIMEOUT_S))
+        timeout = httpx2.Timeout(self.timeout_s, connect=CONNECT_TIMEOUT_S)
+        # No connection is used twice: model servers close them after errors and pauses without notice.
+        return httpx2.Client(headers=headers, timeout=timeout, limits=httpx2.Limits(max_keepalive_connections=0))
 
     def _endpoint(self, name: str) -> str:
         parts = urlsplit(self.url)

@@ -1,0 +1,108 @@
+"""The command that starts the emulator on a model: its options, its environment, and what it says of mistakes."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+from model.stub import ModelServer, says, scripted
+from wire.conftest import MODEL, Wire
+
+Run = Callable[..., "subprocess.Popen[str]"]
+
+
+@pytest.fixture
+def server() -> Iterator[ModelServer]:
+    server = ModelServer(scripted(says("Hello.")))
+    yield server
+    server.close()
+
+
+@pytest.fixture
+def command(tmp_path: Path) -> Iterator[Run]:
+    """`command("--brain", "model", NAME="value")`: a child with these options and environment variables."""
+    children: list[subprocess.Popen[str]] = []
+    (tmp_path / "corpus").mkdir()
+
+    def begin(*options: str, **environment: str) -> subprocess.Popen[str]:
+        child = subprocess.Popen(
+            [sys.executable, "-m", "interactions_emulator", "--corpus", "corpus", *options],
+            cwd=tmp_path,
+            env=os.environ | environment | {"COLUMNS": "200"},
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        )
+        children.append(child)
+        return child
+
+    yield begin
+    for child in children:
+        child.kill()
+        child.communicate()
+
+
+def test_the_environment_chooses_the_model(server: ModelServer, command: Run) -> None:
+    variables = {"EMULATOR_MODEL_URL": server.url, "EMULATOR_MODEL": "qwen3", "EMULATOR_MODEL_KEY": "sk-1"}
+    child = command(EMULATOR_BRAIN="model", **variables)
+    assert child.stdout
+    said = child.stdout.readline()
+    assert f"answers by qwen3 at {server.url}" in said
+    assert "sk-1" not in said
+    with (wire := Wire(said.split()[3])).http:
+        ended = wire.create({"model": MODEL, "input": "Hi"})
+    assert ended["steps"][0]["content"][0]["text"] == "Hello."
+    assert server.keys == ["Bearer sk-1"]
+
+
+@pytest.mark.parametrize(
+    ("model", "sentence"),
+    [("qwen9", "does not list the model 'qwen9'; it has qwen3, llama"), ("qwen3", "")],
+)
+def test_a_model_that_is_not_listed_is_told_and_the_emulator_serves(
+    server: ModelServer, command: Run, model: str, sentence: str
+) -> None:
+    child = command("--brain", "model", "--model-url", server.url, "--model", model)
+    assert child.stdout and child.stderr
+    assert "Interactions emulator on" in child.stdout.readline()
+    child.terminate()
+    told = child.stderr.read()
+    assert sentence in told if sentence else told == ""
+
+
+def test_a_server_that_does_not_run_yet_is_told_and_the_emulator_serves(server: ModelServer, command: Run) -> None:
+    server.close()
+    child = command("--brain", "model", "--model-url", server.url, "--model", "qwen3")
+    assert child.stdout and child.stderr
+    assert "Interactions emulator on" in child.stdout.readline()
+    assert f"No model server answers at {server.url}" in child.stderr.readline()
+
+
+@pytest.mark.parametrize(
+    ("options", "sentence"),
+    [
+        (["--brain", "model"], "--brain model needs --model-url and --model"),
+        (
+            ["--brain", "model", "--model-url", "localhost:11434", "--model", "m"],
+            "'localhost:11434' is no http or https",
+        ),
+        (["--brain", "poet"], "'poet' is not one of 'rules', 'model'"),
+    ],
+)
+def test_options_that_cannot_work_end_the_command_with_a_sentence(
+    command: Run, options: list[str], sentence: str
+) -> None:
+    _, told = command(*options).communicate()
+    assert sentence in told
+    assert "Traceback" not in told
+
+
+def test_a_model_without_its_brain_is_told(command: Run) -> None:
+    child = command("--model", "qwen3")
+    assert child.stderr
+    assert "have no effect without --brain model" in child.stderr.readline()
