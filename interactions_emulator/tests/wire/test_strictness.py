@@ -66,6 +66,11 @@ def test_what_the_real_service_refuses_is_refused(wire: Wire, body: dict[str, An
     assert why in wire.refused(wire.http.post("/interactions", json=body), 400)
 
 
+def test_an_unknown_parameter_has_the_code_of_its_own(wire: Wire) -> None:
+    refused = [wire.http.post("/interactions", json=body).json() for body, _ in (REFUSED[1], REFUSED[-1])]
+    assert [body["error"]["code"] for body in refused] == ["parameter_unknown", "invalid_request"]
+
+
 EMPTY = {"type": "object", "properties": {"a": {"type": "object", "required": []}}}
 DOUBTED: list[tuple[dict[str, Any], str]] = [
     (with_tool(type="function", name="f", parameters=EMPTY), '"required": []'),
