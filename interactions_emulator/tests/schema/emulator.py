@@ -133,14 +133,9 @@ def _known(client: httpx2.Client, endpoint: str) -> bool:
     """Whether a path is known: another answer than that to a path which cannot exist, and not 405."""
     verb, path = endpoint.split(" ")
     upload, path = ("/upload", path.removeprefix("/upload")) if path.startswith("/upload/") else ("", path)
-    for concrete in [path.replace("{}", name) for name in ("some-id", "models/some-id", "fileSearchStores/some-id")]:
-        answer = client.request(
-            verb, f"{upload}/v1beta{concrete}", json={} if verb in ("POST", "PATCH", "PUT") else None
-        )
-        unknown = answer.status_code == 404 and "The API is at" in answer.text
-        if not unknown and answer.status_code != 405:
-            return True
-    return False
+    body = {} if verb in ("POST", "PATCH", "PUT") else None
+    answer = client.request(verb, f"{upload}/v1beta{path.replace('{}', 'some-id')}", json=body)
+    return answer.status_code != 405 and not (answer.status_code == 404 and "The API is at" in answer.text)
 
 
 def _others() -> Names:

@@ -85,7 +85,8 @@ function endpoints() {
   // The last path before a verb is the one of the Gemini API; the one before it, if any, is for Vertex AI.
   let path = "";
   for (const [, assigned, verb] of code.matchAll(/path = formatMap\('([^']+)'|httpMethod: '(\w+)'/g)) {
-    if (path && verb) found.add(`${verb} ${plainPath(path)}`);
+    // `{name}` alone may be anything here; read_python.py knows what it stands for.
+    if (path && verb && !/^(upload\/\{api_version\}\/)?\{/.test(path)) found.add(`${verb} ${plainPath(path)}`);
     path = assigned ?? "";
   }
   return [...found].sort();

@@ -42,8 +42,13 @@ RESOURCES = {
     "webhooks": ("types.webhooks", "Webhook"),
 }
 """The other resources, of which only the fields are read: collection, module and class."""
-SOURCES = ("files", "file_search_stores", "documents", "models")
-"""Modules of the SDK outside `_gaos` whose paths are read."""
+SOURCES = {
+    "files": {},
+    "file_search_stores": dict.fromkeys(("name", "file_search_store_name"), "fileSearchStores/{}"),
+    "documents": {"name": "fileSearchStores/{}/documents/{}", "parent": "fileSearchStores/{}"},
+    "models": {"name": "models/{}", "model": "models/{}", "models_url": "models"},
+}
+"""Modules of the SDK outside `_gaos` whose paths are read, with what their placeholders stand for."""
 
 
 class Reader:
@@ -86,8 +91,9 @@ def endpoints() -> set[str]:
     found: set[str] = set()
     for module in pkgutil.iter_modules(_gaos.__path__):
         found |= _generated_paths(inspect.getsource(importlib.import_module(f"google.genai._gaos.{module.name}")))
-    for name in SOURCES:
-        found |= _written_paths((Path(google.genai.__path__[0]) / f"{name}.py").read_text(encoding="utf-8"))
+    for name, places in SOURCES.items():
+        source = (Path(google.genai.__path__[0]) / f"{name}.py").read_text(encoding="utf-8")
+        found |= _written_paths(source, places)
     return found
 
 
@@ -102,7 +108,7 @@ def _generated_paths(source: str) -> set[str]:
     return found
 
 
-def _written_paths(source: str) -> set[str]:
+def _written_paths(source: str, places: dict[str, str]) -> set[str]:
     """Functions that assign `path = '...'`, last for the Gemini API, and call `request('post', path, ...)`."""
     found = set()
     for function in ast.walk(ast.parse(source)):
@@ -121,7 +127,8 @@ def _written_paths(source: str) -> set[str]:
             if isinstance(node, ast.Call) and getattr(node.func, "attr", "") in ("request", "request_streamed")
         ]
         if paths and verbs:
-            found.add(f"{verbs[0].upper()} {_plain(paths[-1])}")
+            path = re.sub(r"\{(\w+)\}", lambda match: places.get(match[1], match[0]), paths[-1])
+            found.add(f"{verbs[0].upper()} {_plain(path)}")
     return found
 
 
