@@ -94,6 +94,14 @@ def test_what_the_real_service_may_refuse_is_logged_once(
     assert [why in record.message for record in caplog.records] == [True]
 
 
+def test_the_request_log_has_the_warnings_of_a_request(api: Emulator, wire: Wire) -> None:
+    for model in ("gpt-6", MODEL):
+        wire.create({"model": model, "input": "x"})
+    doubted, certain = api.log()["requests"][-2:]
+    assert len(doubted["warnings"]) == 1 and "gpt-6" in doubted["warnings"][0]
+    assert "warnings" not in certain
+
+
 ACCEPTED: list[dict[str, Any]] = [
     configured(top_k=10, top_p=0.9, temperature=0, seed=1, thinking_level="xhigh"),
     with_tool(type="function", name="f", defer_loading=True, short_description="f", parameters={"type": "object"}),
