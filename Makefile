@@ -138,6 +138,10 @@ wire-live: needs-key $(VENV)/.ready-dev $(CLIENTS) ## Run the conformance flows 
 needs-key:
 	@test -n "$$GEMINI_API_KEY" || { echo "This calls the real service, which needs a key: set GEMINI_API_KEY."; exit 1; }
 
+.PHONY: schema-check
+schema-check: $(VENV)/.ready-dev ## Compare the names that the emulator knows with the newest SDKs (needs npm)
+	cd $(EMULATOR)/tests && $(abspath $(BIN))/python -m schema --folder $(abspath build/schema)
+
 lint: $(VENV)/.ready-dev ## Run ruff and mypy without changes
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .

@@ -12,6 +12,7 @@ import pytest
 
 from interactions_emulator import Emulator
 from interactions_emulator.cli import main
+from interactions_emulator.fault_table import ANSWERS, FIELDS, NAMED, REQUESTS, STREAMS, help_lines
 from interactions_emulator.faults import Fault, parse_faults
 from interactions_emulator.http.rules import RULES
 from interactions_emulator.scenarios import load_scenarios
@@ -39,11 +40,31 @@ def test_python_examples_of_the_pages_run() -> None:
         exec(compile(block, page, "exec"), known)
 
 
-def test_the_fault_table_lists_every_fault_and_no_other() -> None:
+def test_the_fault_tables_list_every_field_and_name_with_its_meaning() -> None:
+    assert FIELDS.keys() == {field.name for field in fields(Fault)}
     page = PAGES["faults.md"]
-    rows = re.findall(r"^\| (`\w+`(?:, `\w+`)*) \|", page, re.MULTILINE)
-    assert set(re.findall(r"`(\w+)`", " ".join(rows))) == {field.name for field in fields(Fault)}
-    given = re.findall(r"(?:x-emulator-fault: |faults -d ')({.*?})'", page)
+    for group in (REQUESTS, ANSWERS, STREAMS):
+        rows = [
+            f"| `{name}` | {field.meaning} | `{json.dumps(field.example)}` |"
+            for name, field in FIELDS.items()
+            if field.group == group
+        ]
+        assert f"## Fields: {group}\n\n| field | meaning | example |\n|---|---|---|\n" + "\n".join(rows) in page
+    names = [f"| `{name}` | {named.meaning} |" for name, named in NAMED.items()]
+    assert "| name | meaning |\n|---|---|\n" + "\n".join(names) in page
+
+
+def test_the_help_lists_every_fault_with_an_example() -> None:
+    told = "\n".join(help_lines())
+    for example in (
+        *(field.example for field in FIELDS.values()),
+        *(one for named in NAMED.values() for one in named.faults),
+    ):
+        assert json.dumps(example) in told and parse_faults([example])
+
+
+def test_fault_examples_of_the_pages_are_faults() -> None:
+    given = re.findall(r"(?:x-emulator-fault: |faults -d ')({.*?})'", PAGES["faults.md"])
     assert len(given) >= 2
     for fault in given:
         parse_faults([{"on": "create"} | json.loads(fault)])

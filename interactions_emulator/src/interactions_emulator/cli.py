@@ -17,7 +17,8 @@ from urllib.parse import urlsplit
 import typer
 
 from interactions_emulator.engine.state_store import JournalError
-from interactions_emulator.faults import parse_faults
+from interactions_emulator.fault_table import NAMED, help_lines
+from interactions_emulator.faults import Fault, parse_faults
 from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
@@ -85,7 +86,15 @@ def main(
     token: Annotated[
         str, typer.Option(envvar="EMULATOR_TOKEN", help="The only API key that is accepted. Default: any.")
     ] = "",
-    faults: Annotated[Path | None, typer.Option(help="JSON file with a list of faults.")] = None,
+    faults: Annotated[
+        list[str] | None,
+        typer.Option(
+            "--faults",
+            "--fault",
+            help="Name of a fault, or JSON file with a list of faults; can be repeated. "
+            "`interactions-emulator faults` lists them.",
+        ),
+    ] = None,
     scenarios: Annotated[Path | None, typer.Option(help="YAML file of scripted or recorded answers.")] = None,
     retention_days: Annotated[
         float,
@@ -135,7 +144,7 @@ def main(
         os.kill(os.getpid(), signal.SIGKILL)
 
     try:
-        rules = parse_faults(json.loads(faults.read_text(encoding="utf-8"))) if faults else []
+        rules = [fault for given in faults or () for fault in _faults(given)]
         settings = Settings(
             brain=chosen,
             corpus=corpus,
@@ -192,6 +201,19 @@ def _model_brain(url: str, model: str, key: str, search_url: str, limits: Resear
     if problem := brain.problem():
         typer.echo(f"interactions_emulator: {problem} Requests fail until then.", err=True)
     return brain
+
+
+@app.command()
+def faults() -> None:
+    """List all faults: the fields of a fault, and the faults with a name, each with an example."""
+    for line in help_lines():
+        typer.echo(line)
+
+
+def _faults(given: str) -> list[Fault]:
+    """The faults of a name, or of a JSON file."""
+    is_file = given.endswith(".json") or (given not in NAMED and Path(given).exists())
+    return parse_faults(json.loads(Path(given).read_text(encoding="utf-8")) if is_file else given)
 
 
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:

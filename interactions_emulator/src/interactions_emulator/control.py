@@ -31,8 +31,8 @@ class Control(Assertions):
         """Return a part of this emulator with state, faults, clock and log of its own; `name` is any text."""
         return Scope(self.port, name)
 
-    def faults(self, *faults: Fault | dict[str, Any]) -> None:
-        """Add faults. Without arguments, remove all faults."""
+    def faults(self, *faults: Fault | dict[str, Any] | str) -> None:
+        """Add faults: objects, or names from `fault_table.py`. Without arguments, remove all faults."""
         if not faults:
             self._control("DELETE", "faults")
             return

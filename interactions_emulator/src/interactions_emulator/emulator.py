@@ -26,7 +26,7 @@ class Emulator(Control):
             ...
             api.advance(600)
 
-    The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON objects (see `faults.py`).
+    The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON or names (`faults.py`).
     `scenarios` may be the path of a YAML file, a YAML text, or a list. `port` 0 means any free port. Inside the `with`,
     `url` is "http://127.0.0.1:<port>". Raises OSError if the port is taken, `JournalError` if the state file cannot be
     used, `Refused` for a fault or scenario that cannot be read, and TypeError if `brain` is no function.
@@ -42,7 +42,7 @@ class Emulator(Control):
         state: Path | None = None,
         speed: float = math.inf,
         retention_days: float = 55.0,
-        faults: list[Fault | dict[str, Any]] | None = None,
+        faults: list[Fault | dict[str, Any] | str] | None = None,
         webhook_hosts: frozenset[str] = frozenset(),
         token: str = "",
         limits: ServerLimits | None = None,

@@ -1,66 +1,24 @@
 """Faults on demand: makes the server fail in the ways that real servers and networks fail.
 
-A fault is a JSON object: `{"on": "stream", "cut_after": 4}`. There are three ways to set faults:
+A fault is a JSON object, `{"on": "stream", "cut_after": 4}`, or a name that stands for some, `"accepted_then_404"`.
+`fault_table.py` describes the fields and lists the names. There are three ways to set faults:
     when the server starts
     at any time: `POST /_emulator/faults` adds a fault or a list of faults; `DELETE` removes all faults
-    for one request, in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and ignored
+    for one request, as an object in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and
+    ignored
 
-Which requests
-    on      create         every POST of an interaction
-            create_stream  POST with "stream": true
-            get            GET answered with JSON
-            resume         GET answered with a stream
-            stream         create_stream or resume
-            cancel, delete
-            generate         generateContent and streamGenerateContent
-            generate_stream  streamGenerateContent
-            count_tokens, models, files, file_search_stores, webhooks, agents, triggers, environments
-                             every request for these
-    skip    number of matching requests that pass first (default 0)
-    times   number of requests that are hit (default 1; 0 means all)
-Only the first fault that matches and is not used up hits the request.
-
-What happens to the answer
-    status           this HTTP status, with an error body; the operation is not done
-    retry_after_ms   with `status`: header retry-after-ms (and Retry-After from one second on)
-    crash            the server ends as if killed; its state file is kept and used by the next start
-    drop             the connection is closed without a byte; the operation is not done
-    hang             nothing is sent and the connection stays open; the operation is not done
-    delay_ms         the answer begins this many milliseconds (of real time) after the operation is done
-    after_accept     the operation is done first, then its answer is lost to `status`, `hang` or `crash`; without
-                     one of these, the connection is closed
-    zombie           (on = create, create_stream, generate or generate_stream) the request is accepted and answered,
-                     but its run never makes progress
-
-What happens to a stream (on = create_stream, resume, stream or generate_stream); k counts its events, without `done`
-    cut_after k      the connection is closed in the middle of the response after k events
-    crash_after k    the server ends as if killed after k events
-    cut_inside k     the connection is closed in the middle of event k + 1
-    end_after k      the response ends as if complete after k events
-    silence_after k  after k events nothing more is sent; the connection stays open
-    garbage_after k  after k events a line that is not an event is sent; then the stream continues
-    unknown_after k  after k events an event of an unknown type is sent; then the stream continues
-    repeat_after k   event k + 1 is sent twice
-    swap_after k     events k + 1 and k + 2 are sent in the wrong order
-    array_after k    after k events a bare JSON array is sent, as the real service does when it cuts a stream;
-                     then the response ends as if complete
-    error_after k    after k events an `error` event without an event_id is sent; then the response ends as if
-                     complete
-    event_delay_ms   each event is sent this many milliseconds (of real time) later
-    no_usage         the event interaction.completed has no usage, but the resource has it; with on = get, the
-                     answer to the `get` has no usage
-
-Only `zombie` changes the run itself. With any other fault the run continues, and a GET shows its state. Examples:
-`{"on": "resume", "silence_after": 0}` lets a re-attached stream hang, `{"on": "cancel", "status": 404}` refuses a
-cancel.
+Only the first fault that matches a request and is not used up hits it. Only `zombie` changes the run itself. With any
+other fault the run continues, and a GET shows its state.
 """
 
 from __future__ import annotations
 
 import json
 from dataclasses import dataclass, fields
+from difflib import get_close_matches
 from typing import Any
 
+from interactions_emulator.fault_table import NAMED
 from interactions_emulator.http.errors import Refused
 
 STREAM_KINDS = ("create_stream", "resume", "stream", "generate_stream")
@@ -92,7 +50,7 @@ STREAM_EFFECTS = (
 
 @dataclass(frozen=True)
 class Fault:
-    """One fault; the module docstring explains the fields."""
+    """One fault; `fault_table.py` explains the fields."""
 
     on: str
     times: int = 1
@@ -118,11 +76,16 @@ class Fault:
     array_after: int | None = None
     error_after: int | None = None
     no_usage: bool = False
+    body: str | None = None
+    headers: dict[str, str] | None = None
+    before: str | None = None
+    name: str | None = None
 
     @property
     def refuses(self) -> bool:
         """Whether an error, a closed connection or silence takes the place of the answer."""
-        return self.status is not None or self.drop or self.hang or self.crash or self.after_accept
+        given = self.status is not None or self.body is not None
+        return given or self.drop or self.hang or self.crash or self.after_accept
 
     @property
     def crashes(self) -> bool:
@@ -133,7 +96,10 @@ class Fault:
     def affects_stream(self) -> bool:
         """Whether the fault changes the events of a stream or delays them."""
         return (
-            self.no_usage or self.event_delay_ms > 0 or any(getattr(self, name) is not None for name in STREAM_EFFECTS)
+            self.no_usage
+            or self.before is not None
+            or self.event_delay_ms > 0
+            or any(getattr(self, name) is not None for name in STREAM_EFFECTS)
         )
 
 
@@ -168,8 +134,11 @@ class Faults:
         return None
 
     def unused(self) -> list[Fault]:
-        """Return the faults that have hit no request."""
-        return [fault for fault, matched in zip(self._faults, self._matches, strict=True) if matched <= fault.skip]
+        """Return the faults that have hit no request. Of faults with the same name one hit is enough."""
+        hit = [matched > fault.skip for fault, matched in zip(self._faults, self._matches, strict=True)]
+        used_names = {fault.name for fault, used in zip(self._faults, hit, strict=True) if used and fault.name}
+        pairs = zip(self._faults, hit, strict=True)
+        return [fault for fault, used in pairs if not used and fault.name not in used_names]
 
     def show(self) -> list[dict[str, Any]]:
         """Return the faults as JSON, each with `matched`: how many requests matched it, skipped ones included."""
@@ -179,8 +148,17 @@ class Faults:
 
 
 def parse_faults(value: Any) -> list[Fault]:
-    """Parse a fault or a list of faults. Raises `Refused` (400) with the reason."""
-    return [parse_fault(item) for item in (value if isinstance(value, list) else [value])]
+    """Parse a fault, a name of faults, or a list of these. Raises `Refused` (400) with the reason."""
+    given = value if isinstance(value, list) else [value]
+    return [fault for item in given for fault in (_named(item) if isinstance(item, str) else [parse_fault(item)])]
+
+
+def _named(name: str) -> list[Fault]:
+    if name not in NAMED:
+        close = get_close_matches(name, NAMED, 1)
+        similar = f"; did you mean {close[0]}?" if close else ""
+        raise Refused(400, f"fault {name!r} is unknown; `interactions-emulator faults` lists all{similar}")
+    return [parse_fault({**fault, "name": name}) for fault in NAMED[name].faults]
 
 
 def parse_header(text: str, on: str) -> Fault:
@@ -199,22 +177,29 @@ def parse_fault(value: Any) -> Fault:
     if not isinstance(value, dict):
         raise Refused(400, f"a fault is an object, not {value!r}")
     flags = {field.name for field in fields(Fault) if field.type == "bool"}
-    numbers = {field.name for field in fields(Fault)} - flags - {"on"}
+    texts = {"body", "before", "name"}
+    numbers = {field.name for field in fields(Fault)} - flags - texts - {"on", "headers"}
     for key, given in value.items():
         if key in flags and not isinstance(given, bool):
             raise Refused(400, f"fault: {key} is true or false, not {given!r}")
         if key in numbers and (type(given) is not int or given < 0):
             raise Refused(400, f"fault: {key} is a number (0 or more), not {given!r}")
-        if key not in flags | numbers | {"on"}:
-            known = ", ".join(["on", *sorted(flags | numbers)])
+        if key in texts and not isinstance(given, str):
+            raise Refused(400, f"fault: {key} is a text, not {given!r}")
+        if key == "headers" and not _is_headers(given):
+            raise Refused(400, f"fault: headers is an object of texts without line breaks, not {given!r}")
+        if key not in flags | numbers | texts | {"on", "headers"}:
+            known = ", ".join(field.name for field in fields(Fault))
             raise Refused(400, f"fault: field {key!r} is unknown; known are {known}")
     if value.get("on") not in REQUEST_KINDS:
         raise Refused(400, f"fault: on is one of {', '.join(REQUEST_KINDS)}, not {value.get('on')!r}")
     fault = Fault(**value)
+    if fault.headers and fault.status is None and fault.body is None:
+        raise Refused(400, "fault: headers needs a status or a body to go with")
     if not (fault.refuses or fault.affects_stream or fault.delay_ms or fault.zombie):
         raise Refused(
             400,
-            f"fault: {value} has no effect: give a status, drop, hang, crash, delay_ms, after_accept, zombie,"
+            f"fault: {value} has no effect: give a status, body, drop, hang, crash, delay_ms, after_accept, zombie,"
             " or an effect on streams",
         )
     if fault.affects_stream and (fault.on, fault.no_usage) != ("get", True) and fault.on not in STREAM_KINDS:
@@ -222,6 +207,12 @@ def parse_fault(value: Any) -> Fault:
     if fault.zombie and fault.on not in ZOMBIE_KINDS:
         raise Refused(400, f"fault: zombie needs on = {', '.join(ZOMBIE_KINDS)}")
     return fault
+
+
+def _is_headers(value: Any) -> bool:
+    if not isinstance(value, dict):
+        return False
+    return all(isinstance(text, str) and text.isprintable() and text.isascii() for text in [*value, *value.values()])
 
 
 def to_json(fault: Fault) -> dict[str, Any]:

@@ -195,7 +195,11 @@ def test_faults_can_be_set_when_the_server_starts() -> None:
         ({"on": "get", "drop": "yes"}, "drop is true or false"),
         ({"on": "get", "status": "500"}, "status is a number"),
         ({"on": "get", "colour": 1}, "field 'colour' is unknown"),
-        ("drop", "a fault is an object"),
+        ("drop", "fault 'drop' is unknown"),
+        (7, "a fault is an object"),
+        ({"on": "get", "headers": {"a": "b"}}, "headers needs a status or a body"),
+        ({"on": "get", "status": 503, "headers": {"a": "b\n"}}, "headers is an object of texts without line breaks"),
+        ({"on": "get", "body": 7}, "body is a text"),
     ],
     ids=str,
 )
@@ -223,3 +227,68 @@ def counted(stream: Iterator[dict[str, Any]]) -> int:
         for _ in stream:
             events += 1
     return events
+
+
+def created(wire: Wire, **more: Any) -> httpx2.Response:
+    return wire.http.post("/interactions", json=research(**more))
+
+
+@pytest.mark.parametrize(
+    ("name", "status", "content_type", "location"),
+    [
+        ("create_redirected", 303, "application/json", "http://127.0.0.1:1/"),
+        ("create_moved", 307, "application/json", "http://127.0.0.1:1/v1beta/interactions"),
+        ("create_proxy_page", 200, "text/html", None),
+        ("create_201", 201, "application/json", "/v1beta/interactions/{id}"),
+        ("create_204", 204, "application/json", None),
+        ("create_empty", 200, None, None),
+    ],
+)
+def test_a_create_can_get_an_answer_that_the_api_never_gives(
+    api: Emulator, wire: Wire, name: str, status: int, content_type: str | None, location: str | None
+) -> None:
+    api.faults(name)
+    answer = created(wire)
+    made = api.interactions()
+    assert bool(made) == ("redirected" not in name and "moved" not in name)
+    assert answer.status_code == status
+    assert answer.headers.get("content-type") == content_type
+    assert answer.headers.get("location") == (location and location.replace("{id}", made[0]["id"] if made else ""))
+    assert api.unused()["faults"] == []
+
+
+def test_a_stream_can_be_answered_with_json_that_has_the_id(api: Emulator, wire: Wire) -> None:
+    api.faults("create_json_for_stream")
+    answer = created(wire, stream=True)
+    assert answer.headers["content-type"] == "application/json"
+    assert answer.json() == {"id": api.interactions()[0]["id"], "object": "interaction", "status": "in_progress"}
+
+
+@pytest.mark.parametrize("name", ["stream_ping", "stream_odd_events"])
+def test_a_stream_can_begin_with_what_is_no_event(api: Emulator, wire: Wire, name: str) -> None:
+    api.faults(name)
+    lines = wire.http.post("/interactions", json={**BODY, "stream": True}).text.split("\n\n")
+    odd = next(index for index, line in enumerate(lines) if line.startswith("event: interaction.created"))
+    assert odd > 0 and len(lines) - odd == EVENTS + 2  # the events, done, and what follows the last line
+
+
+def test_a_read_can_get_pages_of_a_proxy_and_odd_times_to_retry(api: Emulator, wire: Wire) -> None:
+    path = f"/interactions/{wire.create(BODY)['id']}"
+    api.faults("read_proxy_pages", "read_retry_tomorrow", "read_retry_never")
+    answers = [wire.http.get(path) for _ in range(8)]
+    assert [answer.headers["content-type"] for answer in answers[:5]] == ["text/html"] * 5
+    assert [answer.status_code for answer in answers[5:]] == [503, 503, 200]
+    assert (answers[5].headers["retry-after"], answers[6].headers["retry-after-ms"]) == ("86400", "inf")
+
+
+def test_an_accepted_run_can_be_404_for_ever() -> None:
+    with Emulator(brain=brain, faults=["accepted_then_404"]) as api:
+        other = Wire(api.url)
+        run = other.create(research())
+        assert [other.http.get(f"/interactions/{run['id']}").status_code for _ in range(3)] == [404] * 3
+        assert api.unused()["faults"] == []  # one of both has hit
+
+
+def test_an_unknown_name_of_a_fault_is_answered_with_a_similar_one(wire: Wire, api: Emulator) -> None:
+    message = wire.refused(wire.http.post(f"{api.url}/_emulator/faults", json=["zombi"]), 400)
+    assert message == "fault 'zombi' is unknown; `interactions-emulator faults` lists all; did you mean zombie?"

@@ -17,7 +17,7 @@ import pytest
 import yaml
 
 from wire.brains import RESEARCH, WAIT
-from wire.conftest import Wire, research
+from wire.conftest import MODEL, Wire, research
 
 
 class Process:
@@ -142,10 +142,25 @@ def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None
 def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) -> None:
     (process.folder / "bad.yaml").write_text("- match: {colour: red}")
     (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
-    for options, why in ((["--scenarios", "bad.yaml"], "colour"), (["--faults", "bad.json"], "on is one of")):
+    for options, why in (
+        (["--scenarios", "bad.yaml"], "colour"),
+        (["--faults", "bad.json"], "on is one of"),
+        (["--fault", "zombi"], "did you mean zombie?"),
+        (["--fault", "no.json"], "No such file"),
+    ):
         child = process.start(*options)
         assert why in child.communicate(timeout=300)[1]
         assert child.returncode == 2
+
+
+def test_faults_are_given_by_name_and_listed_by_a_command(process: Process) -> None:
+    (process.folder / "faults.json").write_text('[{"on": "create", "status": 418}]')
+    _, url = process.serve("--fault", "rate_limited", "--faults", "faults.json")
+    wire = Wire(url)
+    body = {"model": MODEL, "input": "x"}
+    assert [wire.http.post("/interactions", json=body).status_code for _ in range(3)] == [429, 418, 200]
+    listed = process.start("faults").communicate(timeout=300)[0]
+    assert "accepted_then_404" in listed and '{"on": "stream", "cut_after": 4}' in listed
 
 
 def test_importing_the_package_does_not_load_a_server() -> None:

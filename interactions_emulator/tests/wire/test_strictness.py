@@ -66,6 +66,11 @@ def test_what_the_real_service_refuses_is_refused(wire: Wire, body: dict[str, An
     assert why in wire.refused(wire.http.post("/interactions", json=body), 400)
 
 
+def test_an_unknown_parameter_has_the_code_of_its_own(wire: Wire) -> None:
+    refused = [wire.http.post("/interactions", json=body).json() for body, _ in (REFUSED[1], REFUSED[-1])]
+    assert [body["error"]["code"] for body in refused] == ["parameter_unknown", "invalid_request"]
+
+
 EMPTY = {"type": "object", "properties": {"a": {"type": "object", "required": []}}}
 DOUBTED: list[tuple[dict[str, Any], str]] = [
     (with_tool(type="function", name="f", parameters=EMPTY), '"required": []'),
@@ -87,6 +92,14 @@ def test_what_the_real_service_may_refuse_is_logged_once(
         for _ in range(2):
             assert wire.http.post("/interactions", json=body).status_code == 200
     assert [why in record.message for record in caplog.records] == [True]
+
+
+def test_the_request_log_has_the_warnings_of_a_request(api: Emulator, wire: Wire) -> None:
+    for model in ("gpt-6", MODEL):
+        wire.create({"model": model, "input": "x"})
+    doubted, certain = api.log()["requests"][-2:]
+    assert len(doubted["warnings"]) == 1 and "gpt-6" in doubted["warnings"][0]
+    assert "warnings" not in certain
 
 
 ACCEPTED: list[dict[str, Any]] = [

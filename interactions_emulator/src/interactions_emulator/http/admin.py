@@ -7,8 +7,9 @@ log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint 
               "connections": {"opened", "open"}, "requests": [<since the server started>]}, each request {time,
               method, path, status, interaction_id, kind, key, connection, bytes, seconds}; status null: the connection
               was closed or left open instead; bytes: the length of the body; seconds: real time until the end of
-              the answer, null while it lasts. With ?bodies each of the last 1,000
-              requests also has its body, without secrets, if it is JSON of at most 64 KB
+              the answer, null while it lasts. A request that the real service might refuse also has `warnings`. With
+              ?bodies each of the last 1,000 requests also has its body, without secrets, if it is JSON of at most
+              64 KB
 log.har       GET: the last 1,000 requests and their answers as a HAR file, without secrets, each up to 64 KB
 timeline      GET: {"requests": [...], "interactions": [...]} after ?after=<number of a request>, for the page at `/`
 timeline/<n>  GET: request number n with its body and answer

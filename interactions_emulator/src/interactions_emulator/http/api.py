@@ -12,7 +12,7 @@ from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused, error_body, google_error_body
 from interactions_emulator.http.protocol import Exchange
-from interactions_emulator.http.responses import Answer, Cut, Delayed, ErrorBody, Hang, Replayed, refusal
+from interactions_emulator.http.responses import Answer, Cut, Delayed, ErrorBody, GivenAnswer, Hang, Replayed, refusal
 from interactions_emulator.http.routes import Action, Found, Routes
 
 logger = logging.getLogger(__name__)
@@ -104,23 +104,25 @@ class Api:
         if fault is None:
             return action(None)
         if fault.refuses and not fault.after_accept:
-            return self._refusal(fault, call.kind, errors)
+            return self._refusal(fault, call, errors)
         answer = action(fault)
         if fault.after_accept:
-            answer = self._refusal(fault, call.kind, errors)
+            answer = self._refusal(fault, call, errors)
         return Delayed(answer, fault.delay_ms / 1000) if fault.delay_ms else answer
 
-    def _refusal(self, fault: Fault, kind: str, errors: ErrorBody) -> Answer:
+    def _refusal(self, fault: Fault, call: Call, errors: ErrorBody) -> Answer:
         if fault.crash:
             self._context.crash()
         if fault.hang:
             return Hang()
+        if fault.body is not None or (fault.status and fault.status < 400):
+            return GivenAnswer(fault, call.interaction_id)
         if fault.status is None:
             return Cut()
-        message = f"Injected fault: this {kind} request gets status {fault.status}."
-        if (kind, fault.status) == ("cancel", 404):
+        message = f"Injected fault: this {call.kind} request gets status {fault.status}."
+        if (call.kind, fault.status) == ("cancel", 404):
             message = "Method not found."
-        headers = {}
+        headers = dict(fault.headers or {})
         if fault.retry_after_ms is not None:
             headers["retry-after-ms"] = str(fault.retry_after_ms)
             if fault.retry_after_ms >= 1000:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from typing import Any
 from urllib.parse import parse_qsl
 
 from interactions_emulator.engine.request_log import fingerprint
@@ -20,6 +21,8 @@ class Call:
         """The kind of request, as the log and the faults name it."""
         self.interaction_id: str | None = None
         """Id of the interaction, None until it is known or if the request is not about one."""
+        self.warnings: tuple[str, ...] = ()
+        """What the real service might refuse in this request."""
         self.key = self._key()
         """API key or bearer token, "" if there is none. A header has it, or the query parameter `key`."""
 
@@ -56,9 +59,10 @@ class Call:
             raise Refused(413, f"the body is larger than {max_bytes} bytes")
         return self._exchange.body
 
-    def log_entry(self, status: int | None) -> dict[str, str | int | None]:
+    def log_entry(self, status: int | None) -> dict[str, Any]:
         """Return the log entry; `status` None means that no answer was sent."""
         return {
+            **({"warnings": list(self.warnings)} if self.warnings else {}),
             "method": self._exchange.method,
             "path": self._exchange.path,
             "status": status,

@@ -36,12 +36,16 @@ STATUSES = {
 
 
 class Refused(Exception):
-    """An error answer to a request: an HTTP status, and a message that says why and what to do."""
+    """An error answer to a request: an HTTP status, and a message that says why and what to do.
 
-    def __init__(self, status: int, message: str) -> None:
+    `code` is the code in the body, where the status does not decide it; see `error_body`.
+    """
+
+    def __init__(self, status: int, message: str, code: str = "") -> None:
         super().__init__(message)
         self.status = status
         self.message = message
+        self.code = code
 
 
 def error_body(status: int, message: str) -> dict[str, Any]:

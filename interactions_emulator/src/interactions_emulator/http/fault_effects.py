@@ -26,6 +26,8 @@ async def send_with_fault(
     end: bytes = DONE,
 ) -> None:
     """Send the events one by one, then `end`, and apply the fault after as many events as it says."""
+    if fault.before:
+        exchange.write(fault.before.encode())
     sent = 0
     frames = _frames(batches, end)
     while True:

@@ -22,6 +22,7 @@ def routes(context: AppContext) -> Table:
 
     def create(call: Call) -> Action:
         parsed = parse_create(call.body(context.limits.max_body_bytes))
+        call.warnings = parsed.warnings
         if parsed.stream:
             call.kind = "create_stream"
 

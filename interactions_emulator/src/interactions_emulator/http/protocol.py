@@ -232,4 +232,5 @@ def _response_head(status: int, content_type: str) -> bytes:
         phrase = HTTPStatus(status).phrase
     except ValueError:  # a fault may set any number
         phrase = "Unknown"
-    return f"HTTP/1.1 {status} {phrase}\r\nserver: {SERVER}\r\ncontent-type: {content_type}\r\n".encode("latin-1")
+    kind = f"content-type: {content_type}\r\n" if content_type else ""
+    return f"HTTP/1.1 {status} {phrase}\r\nserver: {SERVER}\r\n{kind}".encode("latin-1")

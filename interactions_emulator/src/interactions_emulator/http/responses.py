@@ -57,7 +57,28 @@ ErrorBody = Callable[[int, str], dict[str, Any]]
 
 def refusal(refused: Refused, headers: dict[str, str] | None = None, body: ErrorBody = error_body) -> Json:
     """Return a refusal as an answer."""
-    return Json(body(refused.status, refused.message), refused.status, headers)
+    value = body(refused.status, refused.message)
+    if refused.code and isinstance(value["error"]["code"], str):
+        value["error"]["code"] = refused.code
+    return Json(value, refused.status, headers)
+
+
+class GivenAnswer:
+    """The answer that a fault gives: its status, headers and body, with the id of the interaction for `{id}`."""
+
+    def __init__(self, fault: Fault, interaction_id: str | None) -> None:
+        self.status = fault.status or 200
+        self._headers = {name.lower(): _with_id(text, interaction_id) for name, text in (fault.headers or {}).items()}
+        self._content_type = self._headers.pop("content-type", "application/json")
+        self._body = _with_id(fault.body or "", interaction_id).encode()
+
+    def send(self, exchange: Exchange) -> Remainder:
+        exchange.reply(self.status, self._content_type, self._body, self._headers)
+        return None
+
+
+def _with_id(text: str, interaction_id: str | None) -> str:
+    return text.replace("{id}", interaction_id or "")
 
 
 class Cut:

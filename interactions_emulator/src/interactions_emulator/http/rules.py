@@ -63,6 +63,8 @@ class Rule(NamedTuple):
     fields: frozenset[str]
     """The request fields that the rule is about; a request without them is not checked. Empty: every request is."""
     check: Check
+    code: str = ""
+    """The code of the error, if it is not `invalid_request`."""
 
     @property
     def summary(self) -> str:
@@ -74,11 +76,11 @@ RULES: list[Rule] = []
 """In the order in which they are checked: the first that refuses a request decides."""
 
 
-def _rule(verdict: Verdict, source: str, *fields: str) -> Callable[[Check], Check]:
+def _rule(verdict: Verdict, source: str, *fields: str, code: str = "") -> Callable[[Check], Check]:
     """Add a function to the rules. Its docstring says what a request must keep to."""
 
     def add(check: Check) -> Check:
-        RULES.append(Rule(check.__name__.lstrip("_"), verdict, source, frozenset(fields), check))
+        RULES.append(Rule(check.__name__.lstrip("_"), verdict, source, frozenset(fields), check, code))
         return check
 
     return add
@@ -93,7 +95,7 @@ def check_rules(body: Body, steps: tuple[Step, ...]) -> tuple[str, ...]:
             continue
         wrong = rule.check(body, steps)
         if wrong is not None and rule.verdict == "refuse":
-            raise Refused(400, wrong)
+            raise Refused(400, wrong, rule.code)
         if wrong is not None:
             warnings.append(wrong)
             _warn(f"{wrong} (source: {rule.source})")
@@ -113,7 +115,9 @@ def _target(body: Body, steps: tuple[Step, ...]) -> str | None:
 
 
 @_rule(
-    "refuse", "live: presence_penalty is 400, an unknown parameter (vercel/ai#17937, July 2026); code parameter_unknown"
+    "refuse",
+    "live: presence_penalty is 400, an unknown parameter (vercel/ai#17937, July 2026)",
+    code="parameter_unknown",
 )
 def _unknown_parameter(body: Body, steps: tuple[Step, ...]) -> str | None:
     """no unknown field in the request or in `generation_config`; no penalties there; `top_k` is accepted"""

@@ -10,7 +10,7 @@ from dataclasses import replace
 from typing import Any
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TimedStep, Turn
-from interactions_emulator.scenarios.model import HOP, Answer, Match, Scenario
+from interactions_emulator.scenarios.model import HOP, Answer, Match, ResultMatch, Scenario
 
 MAX_CONTINUATIONS = 1_000
 """Maximum number of answers with hops that are remembered until the client asks for their rest."""
@@ -92,18 +92,20 @@ def _mismatches(match: Match, turn: Turn) -> list[str]:
         wrong.append(f"is for {'a model' if turn.is_agent else 'an agent'}")
     if target is not None and not target.fullmatch(turn.target):
         wrong.append(f"{'agent' if turn.is_agent else 'model'} {target.pattern!r} does not match")
-    results = [step for step in _new(turn) if step["type"] == "function_result"]
-    if match.function_result is not None and not any(_fits(match, result) for result in results):
-        wrong.append("its function_result does not match" if results else "it needs a function_result")
-    text = _newest_text(turn, anywhere=match.function_result is not None)
-    if match.text is not None and (text is None or not match.text.search(text)):
-        wrong.append(f"text {match.text.pattern!r} does not match" if text is not None else "it needs a new text")
+    if match.function_result is not None:
+        results = [step for step in _new(turn) if step["type"] == "function_result"]
+        if not any(_fits(match.function_result, result) for result in results):
+            wrong.append("its function_result does not match" if results else "it needs a function_result")
+    if match.text is not None:
+        text = _newest_text(turn, anywhere=match.function_result is not None)
+        if text is None:
+            wrong.append("it needs a new text")
+        elif not match.text.search(text):
+            wrong.append(f"text {match.text.pattern!r} does not match")
     return wrong
 
 
-def _fits(match: Match, result: Step) -> bool:
-    wanted = match.function_result
-    assert wanted is not None
+def _fits(wanted: ResultMatch, result: Step) -> bool:
     return (
         (wanted.name is None or wanted.name.fullmatch(result.get("name", "")) is not None)
         and (wanted.result is None or wanted.result.search(_as_text(result["result"])) is not None)

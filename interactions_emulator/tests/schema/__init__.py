@@ -1,0 +1,1 @@
+"""Compares the names that the emulator knows with those of the newest SDKs; run with `python -m schema`."""
