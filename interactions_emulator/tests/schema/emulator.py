@@ -14,7 +14,7 @@ from interactions_emulator.http import vocabulary
 from interactions_emulator.http.requests import Body
 from schema.names import Names, of_object
 
-MODEL, AGENT = "gemini-3.8-flash", "deep-research-preview-04-2026"
+MODEL, AGENT, ANTIGRAVITY = "gemini-3.8-flash", "deep-research-preview-04-2026", "antigravity-preview-09-2026"
 IMAGE = {"type": "image", "mime_type": "image/png", "data": "aGk=", "uri": "https://example.org/i", "resolution": "low"}
 ANNOTATIONS = ("url_citation", "file_citation", "place_citation", "word_info", "speech_metadata")
 VALUES: dict[str, Any] = {
@@ -36,9 +36,24 @@ CREDENTIALS = {"x-goog-api-key": "any"}
 QUERY = ("stream", "last_event_id", "include_input")
 """Parameters of a GET, which `http/interactions.py` reads."""
 CREATES: dict[str, dict[str, Any]] = {
-    "agents": {"id": "my-agent", "base_agent": "antigravity-preview-09-2026", "description": "d", "tools": []},
-    "environments": {"mode": "on_demand"},
-    "triggers": {"schedule": "0 9 * * *", "time_zone": "UTC", "interaction": {"model": MODEL, "input": "x"}},
+    "agents": {
+        "id": "my-agent",
+        "base_agent": ANTIGRAVITY,
+        "description": "d",
+        "system_instruction": "be brief",
+        "tools": [{"type": "google_search"}],
+        "agent_config": {"type": "antigravity"},
+        "base_environment": "env_1",
+    },
+    "triggers": {
+        "interaction": {"agent": ANTIGRAVITY, "input": "x"},
+        "schedule": "0 9 * * *",
+        "time_zone": "UTC",
+        "display_name": "d",
+        "environment_id": "env_1",
+        "execution_timeout_seconds": 5,
+        "max_consecutive_failures": 3,
+    },
     "webhooks": {"name": "n", "uri": "http://127.0.0.1:9", "subscribed_events": ["interaction.completed"]},
 }
 """A body that creates one of the other resources."""
