@@ -63,7 +63,7 @@ def main(
     ] = "",
     model_context: Annotated[
         int, typer.Option(envvar="EMULATOR_MODEL_CONTEXT", min=1024, help="Tokens of context that research may use.")
-    ] = 8192,
+    ] = 4096,
     search_url: Annotated[
         str, typer.Option(envvar="EMULATOR_SEARCH_URL", help="Search address for the model: GET ?q= answers JSON.")
     ] = "",

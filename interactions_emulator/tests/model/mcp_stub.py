@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import json
 import threading
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from typing import Any
+
+from model.stub import QuietServer
 
 SESSION = "session-1"
 TOOLS = [
@@ -22,8 +24,7 @@ class McpStub:
         self.results = results
         self.searched: list[str] = []
         self.methods: list[str] = []
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self, streams))
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), _handler(self, streams))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property

@@ -29,6 +29,15 @@ class Reply:
     """How the stream ends: "done" with [DONE], "early" without it, "cut" with the connection."""
 
 
+class QuietServer(ThreadingHTTPServer):
+    """A server that prints nothing if a client closes its connection."""
+
+    daemon_threads = True
+
+    def handle_error(self, request: object, client_address: object) -> None:
+        """Leave the error to the test, which misses the answer."""
+
+
 Answer = Callable[[dict[str, Any]], Reply]
 """A function from the body of a request to its answer."""
 
@@ -45,8 +54,7 @@ class ModelServer:
         self.violations: list[str] = []
         self.left = threading.Event()
         """Set when a client closes its connection before its answer has ended."""
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), _handler(self))
-        self._server.daemon_threads = True
+        self._server = QuietServer(("127.0.0.1", 0), _handler(self))
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     @property

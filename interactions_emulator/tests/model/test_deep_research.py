@@ -6,7 +6,7 @@ import json
 import re
 import threading
 from collections.abc import Iterator
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs, urlsplit
@@ -16,7 +16,7 @@ import pytest
 from interactions_emulator.brain.model import ResearchLimits
 from model.conftest import Desk, Start
 from model.mcp_stub import McpStub
-from model.stub import Reply, error, says
+from model.stub import QuietServer, Reply, error, says
 from wire.conftest import research
 
 PLANNED = "Title: Tidal power\n1. **Barrages** | tidal barrage Rance\n2. Streams | tidal stream turbine MeyGen"
@@ -352,7 +352,7 @@ class search_server:
                 """Print nothing."""
 
         self._asked = asked
-        self._server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+        self._server = QuietServer(("127.0.0.1", 0), Handler)
         threading.Thread(target=self._server.serve_forever, args=(0.01,), daemon=True).start()
 
     def __enter__(self) -> tuple[str, list[dict[str, list[str]]]]:

@@ -141,6 +141,11 @@ def test_a_silent_server_is_given_up_after_the_timeout(start: Start) -> None:
     assert "silent" in message
 
 
+def test_a_request_for_an_image_alone_fails_with_a_sentence(start: Start) -> None:
+    ended = start(says("A cat.")).ask("Draw a cat", response_format={"type": "image"})
+    assert "writes text and no image" in ended["errors"][0]["message"]
+
+
 def test_a_model_that_answers_nothing_is_asked_again_twice(start: Start) -> None:
     assert start(says(), says("  "), says("Hello.")).ask()["status"] == "completed"
     assert "Your answer is empty" in failure(start(says(), says(), says()))[1]

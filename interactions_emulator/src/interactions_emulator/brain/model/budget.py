@@ -23,8 +23,8 @@ class BudgetSpent(Exception):
 class ResearchLimits:
     """Limits of a research run. A server that is started again in the middle of a run counts anew."""
 
-    context: int = 8192
-    """Tokens of the model's context; each request of the run stays below it."""
+    context: int = 4096
+    """Tokens of the model's context; each request of the run stays below it. The default is that of Ollama."""
     minutes: float = 60.0
     tokens: int = 1_000_000
     now: Callable[[], float] = time.monotonic

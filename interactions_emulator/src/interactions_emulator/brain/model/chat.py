@@ -80,6 +80,11 @@ class Chat:
         yield from (TimedStep(0, step) for step in turn.answered)
         if turn.answered and turn.answered[-1]["type"] in ("model_output", "function_call"):
             return  # a server that stopped had told all but the end
+        if turn.modalities and "text" not in turn.modalities:
+            wanted = ", ".join(turn.modalities)
+            raise ChatError(
+                "invalid_request", f"The model {self._client.model!r} writes text and no {wanted}: use --brain rules."
+            )
         answered = list(turn.answered)
         if pending := pending_call(answered):
             answered.append(result_step(pending, self._library))
