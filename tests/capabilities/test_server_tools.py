@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 from google.adk.agents.run_config import StreamingMode
+from google.genai import Client
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
@@ -36,10 +37,6 @@ MODES = pytest.mark.parametrize("mode", [StreamingMode.NONE, StreamingMode.SSE])
         ("server_tools: [{type: url_context}]", {"type": "url_context"}),
         ("server_tools: [{type: code_execution}]", {"type": "code_execution"}),
         (
-            "server_tools: [{type: file_search, file_search_store_names: [fileSearchStores/a], top_k: 3}]",
-            {"type": "file_search", "file_search_store_names": ["fileSearchStores/a"], "top_k": 3},
-        ),
-        (
             "server_tools: [{type: google_maps, latitude: 59.9, longitude: 10.7}]",
             {"type": "google_maps", "latitude": 59.9, "longitude": 10.7},
         ),
@@ -59,6 +56,14 @@ async def test_a_tool_in_yaml_is_sent_with_its_options(
 ) -> None:
     await solo(yaml).say("hello")
     assert creates(api)[0]["tools"] == [sent]
+    assert refusals(api) == []
+
+
+async def test_a_file_search_store_in_yaml_is_sent_with_its_options(api: Emulator, solo: Solo) -> None:
+    with Client(api_key="any", http_options={"base_url": api.url}) as client:
+        store = client.file_search_stores.create().name
+    await solo(f"server_tools: [{{type: file_search, file_search_store_names: [{store}], top_k: 3}}]").say("hello")
+    assert creates(api)[0]["tools"] == [{"type": "file_search", "file_search_store_names": [store], "top_k": 3}]
     assert refusals(api) == []
 
 
