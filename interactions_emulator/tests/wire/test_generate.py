@@ -3,26 +3,18 @@
 from __future__ import annotations
 
 import base64
-import enum
 import json
-import threading
 from collections.abc import Iterator
-from pathlib import Path
 from typing import Any
 
 import httpx2
 import pytest
 from google import genai
-from google.adk.agents import LlmAgent
-from google.adk.models import Gemini
-from google.adk.runners import InMemoryRunner
 from google.genai import errors, types
-from pydantic import BaseModel
 
 from interactions_emulator import Emulator
-from interactions_emulator.brain.protocol import Ending, Step, TextDelta, TimedStep, Turn
+from interactions_emulator.brain.protocol import Ending, Step, TimedStep, Turn
 from wire.brains import EVERY_STEP, PIXEL, REPORT, said
-from wire.brains import brain as scripted
 from wire.conftest import MODEL, Wire
 from wire.test_webhooks import Listener, listener, register
 
@@ -100,31 +92,6 @@ def test_an_answer_has_all_fields_of_a_response(api: Emulator, sdk: genai.Client
     assert api.interactions() == []  # nothing is stored
 
 
-async def test_a_chat_sends_its_history_and_streams(client: genai.Client) -> None:
-    chat = client.aio.chats.create(model=MODEL, config={"system_instruction": "Be brief."})
-    assert (await chat.send_message("hello")).text == "You said: hello"
-    chunks = [chunk async for chunk in await chat.send_message_stream("show the turn")]
-    assert "".join(chunk.text or "" for chunk in chunks) == "tools=0 system='Be brief.' steps=3"
-    assert len(chunks) > 2  # the text comes in pieces
-    ends = [chunk.candidates[0].finish_reason for chunk in chunks if chunk.candidates]
-    assert ends == [None] * (len(chunks) - 1) + [types.FinishReason.STOP]
-    assert [bool(chunk.usage_metadata) for chunk in chunks] == [bool(end) for end in ends]
-
-
-def test_the_sdk_calls_python_functions_by_itself(sdk: genai.Client) -> None:
-    asked: list[str] = []
-
-    def weather(city: str) -> str:
-        """The weather in a city."""
-        asked.append(city)
-        return f"sun in {city}"
-
-    chat = sdk.chats.create(model=MODEL, config={"tools": [weather]})
-    answer = chat.send_message("weather in Rome and Oslo").text
-    assert asked == ["Rome", "Oslo"]
-    assert answer == "results: [{'result': 'sun in Rome'}, {'result': 'sun in Oslo'}]"
-
-
 def test_function_calls_have_ids_and_their_results_are_matched_by_id_or_name(echoing: Wire, turns: list[Turn]) -> None:
     calls = [{"name": "look", "args": {"n": 1}}, {"id": "b", "name": "look", "args": {"n": 2}}, {"name": "see"}]
     results = [
@@ -187,27 +154,6 @@ def test_media_in_either_alphabet_of_base64_become_contents(echoing: Wire, turns
     assert [content["type"] for content in contents] == ["image", "document", "audio", "video", "text"]
     assert base64.b64decode(contents[0]["data"]) == raw
     assert contents[3]["uri"].endswith("watch?v=x")
-
-
-def test_structured_answers_are_parsed_by_the_sdk() -> None:
-    class Person(BaseModel):
-        name: str
-        age: int | None = None
-
-    class Instrument(enum.Enum):
-        STRING = "string instrument"
-        BRASS = "brass instrument"
-
-    with Emulator() as api, genai.Client(api_key="any", http_options={"base_url": api.url}) as sdk:
-        config: Any = {"response_mime_type": "application/json", "response_schema": Person}
-        answer = sdk.models.generate_content(model=MODEL, contents="Ada is 36 years old.", config=config)
-        assert answer.parsed == Person(name="Ada", age=36)
-        config = {"response_mime_type": "text/x.enum", "response_schema": Instrument}
-        question = "A trumpet is a brass instrument."
-        answer = sdk.models.generate_content(model=MODEL, contents=question, config=config)
-        assert (answer.text, answer.parsed) == ("brass instrument", Instrument.BRASS)
-        chunks = sdk.models.generate_content_stream(model=MODEL, contents=question, config=config)
-        assert "".join(chunk.text or "" for chunk in chunks) == "brass instrument"
 
 
 def test_citations_are_exact_to_the_byte_in_the_answer_and_in_its_stream(wire: Wire) -> None:
@@ -280,17 +226,6 @@ def test_a_stream_is_events_or_one_json_array(wire: Wire) -> None:
         return [chunk["candidates"][0]["content"] for chunk in chunks]
 
     assert contents(chunks) == contents(array.json())
-
-
-def test_an_answer_in_hops_is_continued_by_the_sdk(tmp_path: Path) -> None:
-    steps = [said("The first half, "), {"type": "hop"}, said("and the second.")]
-    (tmp_path / "hops.yaml").write_text(json.dumps([{"match": {}, "steps": steps}]))
-    with Emulator(scenarios=tmp_path / "hops.yaml") as api:
-        with genai.Client(api_key="any", http_options={"base_url": api.url}) as sdk:
-            assert sdk.models.generate_content(model=MODEL, contents="go").text == "The first half, and the second."
-            chunks = sdk.models.generate_content_stream(model=MODEL, contents="go")
-            assert "".join(chunk.text or "" for chunk in chunks) == "The first half, and the second."
-        assert [request["kind"] for request in api.log()["requests"]] == ["generate"] * 2 + ["generate_stream"] * 2
 
 
 @pytest.mark.parametrize(("status", "reason"), [("incomplete", "MAX_TOKENS"), ("cancelled", "OTHER")])
@@ -374,21 +309,6 @@ def test_faults_hit_generate_requests(api: Emulator, wire: Wire, sdk: genai.Clie
     assert wire.http.post(events, json=asking("hello")).text.count("data: ") > 2
 
 
-def test_text_streams_while_the_brain_is_writing_it() -> None:
-    read = threading.Event()
-
-    def brain(turn: Turn) -> Iterator[TextDelta]:
-        yield TextDelta("The sea ")
-        assert read.wait(60)
-        yield TextDelta("rises.")
-
-    with Emulator(brain=brain) as api, genai.Client(api_key="any", http_options={"base_url": api.url}) as sdk:
-        chunks = sdk.models.generate_content_stream(model=MODEL, contents="tides?")
-        assert next(chunks).text == "The sea "
-        read.set()
-        assert "".join(chunk.text or "" for chunk in chunks) == "rises."
-
-
 def test_virtual_time_passes_before_an_answer(held: Emulator, wire: Wire) -> None:
     request = wire.http.build_request("POST", STREAM, json=asking("slowly"))
     answer = wire.http.send(request, stream=True)  # the stream has begun, without a chunk
@@ -402,33 +322,3 @@ def test_webhooks_are_not_told_of_generate_requests(api: Emulator, wire: Wire, l
     parts_of(wire.http.post(GENERATE, json=asking("hello")))
     run = wire.create({"model": MODEL, "input": "hello"})["id"]
     assert json.loads(listener.hear()[1])["data"] == {"id": run}
-
-
-@pytest.mark.parametrize("streaming", [False, True])
-async def test_adks_default_model_calls_tools_and_answers(streaming: bool) -> None:
-    from google.adk.agents.run_config import RunConfig, StreamingMode
-
-    def weather(city: str) -> str:
-        """The weather in a city."""
-        return f"sun in {city}"
-
-    with Emulator(brain=scripted) as api:
-        options = {"base_url": api.url, "api_key": "any"}
-        gemini = Gemini(model=MODEL, base_url=api.url, client_kwargs={"api_key": options["api_key"]})
-        agent = LlmAgent(name="helper", model=gemini, tools=[weather], instruction="Help.")
-        async with InMemoryRunner(agent=agent, app_name="generate") as runner:
-            session = await runner.session_service.create_session(app_name="generate", user_id="u")
-            mode = StreamingMode.SSE if streaming else StreamingMode.NONE
-            events = [
-                event
-                async for event in runner.run_async(
-                    user_id="u",
-                    session_id=session.id,
-                    new_message=types.UserContent("weather in Rome"),
-                    run_config=RunConfig(streaming_mode=mode),
-                )
-            ]
-        final = events[-1].content
-        assert final and final.parts and final.parts[0].text == "results: [{'result': 'sun in Rome'}]"
-        kinds = {request["kind"] for request in api.log()["requests"]}
-        assert kinds == {"generate_stream" if streaming else "generate"}

@@ -1,14 +1,7 @@
-"""The application: the Interactions API, and Starlette for the pages beside it.
+"""The application: the API, and Starlette for the pages beside it.
 
-POST   /{version}/interactions              create: JSON, or a stream with "stream": true
-GET    /{version}/interactions/{id}         JSON; with `include_input=true` the input steps come before the output.
-                                            With `stream=true` a stream of the events after `last_event_id`
-POST   /{version}/interactions/{id}/cancel
-DELETE /{version}/interactions/{id}
-       /{version}/webhooks                  see `webhooks/registry.py`
-
-`version` is any segment; the same routes exist below `/{version}/projects/{project}/locations/{location}`, as
-on Vertex AI. A stream is silent while nothing happens, like the real one: there is no keep-alive and no timeout.
+`http/api.py` has the API, and `docs/api.md` lists its endpoints. A stream is silent while nothing happens,
+like the real one: there is no keep-alive and no timeout.
 
 Beside the API: `/` describes the server, as JSON, or to a browser as a timeline of its requests; `/documents/{id}`
 shows the documents that answers cite; `/weather/v1/` is a synthetic weather service; `/.well-known/jwks.json` has the
