@@ -131,7 +131,7 @@ def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, l
         return step | {"arguments": {}}, [{"type": "arguments_delta", "arguments": chunk} for chunk in chunks]
     if kind == "function_result":
         return step, []
-    start = {key: step[key] for key in ("type", "id", "call_id") if key in step}
+    start = {key: step[key] for key in ("type", "id", "call_id", "search_type") if key in step}
     if kind.startswith("mcp_server_tool_"):
         start |= {key: step[key] for key in ("server_name", "name") if key in step}
     if kind.endswith("_call") and kind not in _NO_ARGUMENTS:
