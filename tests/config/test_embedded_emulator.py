@@ -10,7 +10,7 @@ import pytest
 
 from tools.interactions import backend
 from tools.interactions.backend import BackendError
-from tools.interactions.local_emulator import index_file, options_mismatch, start_emulator, stop_emulator
+from tools.interactions.local_emulator import index_file, model_problem, options_mismatch, start_emulator, stop_emulator
 from tools.settings import load_settings
 
 
@@ -59,6 +59,7 @@ def test_another_brain_restarts_the_emulator_and_is_named(monkeypatch: pytest.Mo
             monkeypatch.setenv(f"EMULATOR_{name}", value)
         assert "speed" in options_mismatch(settings)
         assert "answers by qwen3 at http://" in str(backend.current())
+        assert "No model server answers at http://127.0.0.1:9/v1" in model_problem()
         assert start_emulator(settings) == url, "the restarted emulator keeps its address"
         body = {"model": "gemini-3.8-flash", "input": "Hello!"}
         answer = httpx2.post(f"{url}/v1beta/interactions", json=body, headers={"x-goog-api-key": "k"}).json()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 from dataclasses import dataclass
@@ -18,7 +19,7 @@ from tools.cli.env_file import env_warnings
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
-from tools.interactions.local_emulator import options_mismatch
+from tools.interactions.local_emulator import model_problem, options_mismatch
 from tools.interactions.probe import probe
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
@@ -64,6 +65,8 @@ async def findings() -> list[Finding]:
         found.append(Finding("backend", str(error), good=False))
     else:
         found.append(Finding("backend", str(chosen)))
+        if chosen.embedded and (problem := await asyncio.to_thread(model_problem)):
+            found.append(Finding("model", problem, good=False))
         good, words = await probe(chosen)
         found += [Finding("server", words, good), await _weather()]
     return [*found, *await _ledger(settings)]

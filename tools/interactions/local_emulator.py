@@ -65,6 +65,16 @@ def brain_name() -> str:
     return f"{os.environ.get('EMULATOR_MODEL', '')} at {url}"
 
 
+def model_problem() -> str:
+    """Says what keeps the model of `brain_name` from answering, as far as its server tells; else empty."""
+    if not brain_name():
+        return ""
+    from interactions_emulator.brain.model import ModelBrain
+
+    url, model, key = (os.environ.get(f"EMULATOR_{name}", "") for name in ("MODEL_URL", "MODEL", "MODEL_KEY"))
+    return ModelBrain(url, model, key).problem()
+
+
 def _options(settings: Settings) -> dict[str, Any]:
     """The options of the emulator. Variables may contain keys, so that only a hash of them is kept."""
     variables = sorted(item for item in os.environ.items() if item[0].startswith("EMULATOR_"))

@@ -156,6 +156,14 @@ def test_results_follow_their_calls_and_no_content_is_null(start: Start) -> None
     assert [one["content"] for one in told] == ['Error: {"seen": "a"}', "b"]
 
 
+def test_the_content_beside_a_single_call_is_empty_and_not_null(start: Start) -> None:
+    desk = start(calls(("look", {"where": "A"})), says("Done."))
+    asked = desk.ask(tools=[LOOK])
+    result = {"type": "function_result", "call_id": asked["steps"][0]["id"], "name": "look", "result": "seen"}
+    assert desk.ask([result], previous_interaction_id=asked["id"], tools=[LOOK])["status"] == "completed"
+    assert desk.sent()[1]["content"] == ""
+
+
 def test_types_in_capitals_become_json_schema(start: Start) -> None:
     desk = start(says("No."))
     desk.ask(tools=[LOOK])
