@@ -108,6 +108,18 @@ def test_function_calls_have_ids_and_their_results_are_matched_by_id_or_name(ech
     assert ids == answers and ids[2] == "b" and len(set(ids.values())) == 3
 
 
+def test_the_first_call_of_an_answer_has_a_signature_that_may_come_back(
+    wire: Wire, echoing: Wire, turns: list[Turn]
+) -> None:
+    question = user(text("weather in Rome and Oslo"))
+    parts = parts_of(wire.http.post(GENERATE, json={"contents": [question]}))
+    assert [bool(part.get("thoughtSignature")) for part in parts] == [True, False]
+    results = [{"functionResponse": {"name": "weather", "response": {"is": "sun"}}}] * 2
+    parts_of(echoing.http.post(GENERATE, json={"contents": [question, model(*parts), user(*results)]}))
+    calls = [step for step in turns[0].steps if step["type"] == "function_call"]
+    assert [call.get("signature") for call in calls] == [parts[0]["thoughtSignature"], None]
+
+
 def test_tools_and_settings_reach_the_brain_in_the_form_of_interactions(echoing: Wire, turns: list[Turn]) -> None:
     schema = {"type": "OBJECT", "properties": {"a": {"type": "STRING", "nullable": True, "minLength": "1"}}}
     plain = {"type": "object", "properties": {"a": {"type": ["string", "null"], "minLength": 1}}}

@@ -90,12 +90,14 @@ def _user_steps(parts: list[dict[str, Any]], where: str, calls: _Calls) -> list[
 
 
 def _model_steps(parts: list[dict[str, Any]], where: str, calls: _Calls) -> list[Step]:
-    """The steps of an earlier answer of the model. Thoughts are left out: their signatures are for Google's service."""
+    """The steps of an earlier answer of the model, without its thoughts."""
     steps: list[Step] = []
     for number, part in enumerate(parts):
         place = f"{where}.parts[{number}]"
         if call := object_field(part, "functionCall", f"{place}."):
-            steps.append(calls.add(call, f"{place}.functionCall"))
+            signature = field(part, "thoughtSignature")
+            signed = {"signature": signature} if isinstance(signature, str) and signature else {}
+            steps.append(calls.add(call, f"{place}.functionCall") | signed)
         elif code := object_field(part, "executableCode", f"{place}."):
             arguments = {"language": "python", "code": str(field(code, "code", ""))}
             call_id = str(field(code, "id", f"code_{place}"))

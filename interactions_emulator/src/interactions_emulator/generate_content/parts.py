@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import base64
+import hashlib
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
@@ -20,6 +22,7 @@ class Parts:
         self._thoughts = thoughts
         self._bare_enum = bare_enum
         self._signature: str | None = None
+        self._has_call = False
 
     def of_step(self, step: Step) -> list[Part]:
         """Return the parts of a whole step; [] for a step that has none."""
@@ -31,6 +34,7 @@ class Parts:
         if kind == "model_output":
             return [part for content in step.get("content", ()) for part in self.of_content(content)]
         if kind == "function_call":
+            self.keep_signature(step.get("signature") or self._first_signature(step["id"]))
             return self._signed(
                 {"functionCall": {key: step[key] for key in ("id", "name")} | {"args": step["arguments"]}}
             )
@@ -59,6 +63,13 @@ class Parts:
         if "data" in content:
             return self._signed({"inlineData": {"mimeType": mime_type, "data": content["data"]}})
         return self._signed({"fileData": {"mimeType": mime_type, "fileUri": content.get("uri", "")}})
+
+    def _first_signature(self, call_id: str) -> str | None:
+        """A signature for the first call of an answer, which has one in answers of Gemini 3; None if there is one."""
+        first, self._has_call = not self._has_call, True
+        if not first or self._signature:
+            return None
+        return base64.b64encode(hashlib.sha256(call_id.encode()).digest()[:12]).decode()
 
     def _signed(self, part: Part) -> list[Part]:
         if self._signature:
