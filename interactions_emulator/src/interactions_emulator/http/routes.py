@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Mapping
+from functools import lru_cache
 from typing import NamedTuple
 
 from interactions_emulator.faults import Fault
@@ -41,6 +42,7 @@ class Found(NamedTuple):
     methods: Mapping[str, Route]
 
 
+MAX_CACHED_PATHS = 1_000
 _PREFIX = re.compile(
     r"/(?!_emulator/)(upload/)?[^/]+(?:/projects/[^/]+/locations/[^/]+)?(?:/publishers/google)?/([A-Za-z]+)(.*)",
     re.DOTALL,
@@ -52,6 +54,8 @@ class Routes:
     """The routes of all tables."""
 
     def __init__(self, *tables: Table) -> None:
+        self.find = lru_cache(MAX_CACHED_PATHS)(self._find)
+        """Returns the routes of a path, None if there are none."""
         self._collections: dict[str, list[tuple[re.Pattern[str], Mapping[str, Route]]]] = {}
         for table in tables:
             for path, methods in table.items():
@@ -59,8 +63,7 @@ class Routes:
                 pattern = re.compile(_PLACEHOLDER.sub("([^/:]+)", re.escape(rest)))
                 self._collections.setdefault(collection, []).append((pattern, methods))
 
-    def find(self, path: str) -> Found | None:
-        """Return the routes of a path, None if there are none."""
+    def _find(self, path: str) -> Found | None:
         prefix = _PREFIX.fullmatch(path)
         if prefix is None:
             return None
