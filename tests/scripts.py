@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import base64
+import re
 from collections.abc import Iterator
 from typing import Any
 
 from interactions_emulator.brain.protocol import TimedStep, Turn
-from interactions_emulator.brain.rules.answer import Ids
-from interactions_emulator.brain.rules.desk import decide
-from interactions_emulator.brain.rules.managing import manage
-from interactions_emulator.brain.rules.parsed_turn import parse_turn
-from interactions_emulator.brain.rules.tool_calls import allowed_tools
+from tests.talk import text_of
 
 PIXEL = base64.b64decode(
     "iVBORw0KGgoAAAANSUhEUgAAAAEAAAABCAYAAAAfFcSJAAAADUlEQVR42mNk+M9QDwADhgGAWjR9awAAAABJRU5ErkJggg=="
@@ -67,14 +64,63 @@ def picture() -> dict[str, Any]:
 
 
 def managing(turn: Turn) -> Iterator[TimedStep]:
-    """The built-in researcher, which understands common words."""
-    yield TimedStep(0, manage(turn, parse_turn(turn), Ids(turn)))
+    """A researcher's model that goes by keywords, and repeats the errors of its tools."""
+    last, number = turn.steps[-1], f"m{len(turn.steps)}"
+    if last["type"] == "function_result":
+        yield TimedStep(0, said(str(last["result"].get("error", last["result"]))))
+        return
+    asked = newest_text(turn)
+    runs = re.findall(r"^- (job_\w+) \| (.+?) \| ", turn.system_instruction, re.MULTILINE)
+    waiting = [name for name, state in runs if state.startswith("waits")]
+    about = (re.findall(r"job_\w+", asked) or waiting or [name for name, _ in runs])[:1]
+    job = {"job_id": about[0]} if about else {}
+    for pattern, name in COMMANDS:
+        if re.match(pattern, asked.casefold()) and (job or name in ("show_research", "list_research")):
+            yield TimedStep(0, call(name, number, **({} if name == "list_research" else job)))
+            return
+    done = [name for name, state in runs if state == "completed"]
+    if re.match(r"(?i)(?:new )?research\b|write\b", asked) or not about:
+        more = {"builds_on": done[0]} if "further" in asked and done else {}
+        more |= {"depth": "max"} if "Max" in asked else {}
+        yield TimedStep(
+            0, call("start_research", number, title=f"{asked[:1].upper()}{asked[1:60]}", brief=asked, **more)
+        )
+    elif done or not runs:
+        yield TimedStep(0, call("ask_report", number, **job, question=asked))
+    else:
+        yield TimedStep(0, said(f"{runs[0][0]} is running and cannot be changed any more."))
+
+
+COMMANDS = (
+    (r"(?:yes|go ahead)\b", "approve"),
+    (r".*\b(?:status|how far)\b", "show_research"),
+    (r"list\b", "list_research"),
+    (r"cancel\b", "cancel_research"),
+    (r"delete\b", "delete_research"),
+    (r".*\bagain\b", "repeat_research"),
+)
+"""The beginning of a message to the scripted researcher, and the tool that it calls then."""
+
+
+def newest_text(turn: Turn) -> str:
+    """The user's newest text, without what ADK adds about other agents."""
+    texts = [text_of(step) for step in turn.steps if step["type"] == "user_input"]
+    return next((text for text in reversed(texts) if text and not text.startswith(("[", "For context:"))), "")
 
 
 def forgetting(turn: Turn) -> dict[str, Any] | None:
-    """The built-in root's answer to a message about forgetting the conversation, or None."""
-    allowed = allowed_tools(turn)
-    return decide(parse_turn(turn), allowed.functions, (), Ids(turn))
+    """A root's answer to a message about forgetting the conversation, or None."""
+    asked, number = newest_text(turn).casefold(), f"f{len(turn.steps)}"
+    if turn.steps[-1]["type"] == "function_result":
+        return None
+    if "forget this conversation" in asked:
+        return call("forget_conversation", number)
+    messages = [place for place, step in enumerate(turn.steps) if step["type"] == "user_input" and text_of(step)]
+    called = {step.get("name") for step in turn.steps[(messages[-2:-1] or [0])[0] :]}
+    if not called & {"forget_conversation", "confirm_forgetting"}:
+        return None
+    agrees = asked.startswith("yes") or "forget it" in asked
+    return call("confirm_forgetting", number, anyway="anyway" in asked) if agrees else said("Nothing was deleted.")
 
 
 def call(name: str, call_id: str, **arguments: Any) -> dict[str, Any]:
