@@ -43,7 +43,6 @@ BRIEFS = {
     "de": "Erforsche Gezeitenkraftwerke",
     "ru": "Исследуй приливную энергию",
     "ar": "ابحث عن طاقة المد والجزر",
-    "zh": "研究潮汐能",
 }
 
 

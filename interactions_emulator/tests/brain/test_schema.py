@@ -44,19 +44,6 @@ def test_moderation_classifies_the_quoted_text(ask: Ask, message: str, category:
     assert "\n" not in text and ", " not in text.split('"reason"')[0]
 
 
-def test_enums_other_than_moderation_categories_are_classified_too(ask: Ask) -> None:
-    class Feeling(BaseModel):
-        sentiment: Literal["positive", "negative", "neutral"]
-        urgent: bool
-
-    def feeling(message: str) -> Feeling:
-        return Feeling.model_validate_json(text_of(ask(message, response_schema=Feeling.model_json_schema())))
-
-    assert feeling("Wonderful service, thank you!") == Feeling(sentiment="positive", urgent=False)
-    assert feeling("It is broken again. Fix it immediately!") == Feeling(sentiment="negative", urgent=True)
-    assert feeling("The meeting is in room four.") == Feeling(sentiment="neutral", urgent=False)
-
-
 def test_present_facts_are_extracted_and_absent_ones_stay_null(ask: Ask) -> None:
     class Person(BaseModel):
         name: str
@@ -81,7 +68,6 @@ class Node(BaseModel):
 class Tree(BaseModel):
     root: Node
     nodes: list[Node] = Field(min_length=1)
-    code: str = Field(pattern=r"^[A-Z]{2}-\d{3}$")
     title: str = Field(max_length=12, min_length=3)
     version: Literal["v1"] = "v1"
     flags: list[Literal["urgent", "spam"]] = []

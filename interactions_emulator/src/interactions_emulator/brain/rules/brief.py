@@ -1,177 +1,142 @@
-"""Parses a research brief: its topic, the aspects to look for, and the form of the report."""
+"""Reads a research brief, with the changes of a plan for it: the topic, the aspects and the form of the report."""
 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
-from interactions_emulator.brain.rules.arguments import NUMBER_WORDS
-from interactions_emulator.brain.rules.intents import core, is_assent
-from interactions_emulator.brain.rules.parsed_turn import ParsedTurn
-from interactions_emulator.corpus.words import STOPWORDS, clip, sentences, terms, words
+from interactions_emulator.brain.conversation import Conversation
+from interactions_emulator.brain.rules.arguments import NUMBERS
+from interactions_emulator.brain.rules.message import read_message
+from interactions_emulator.brain.rules.orders import AGREEMENT, without_ordering
+from interactions_emulator.corpus.words import clip, join_names, terms
 
-MAX_ASPECTS = 8
-
-_REQUEST = re.compile(
-    r"^(?:(?:please|can you|could you|i(?:'d| would) like (?:you to|a|an)|i (?:want|need) (?:you to|a|an)?|do"
-    r"|conduct|carry out|start|run|make|give me|write|prepare|produce"
-    r"|create|compile|draft|deep|dive|detailed|in-depth|comprehensive|thorough|short|long|brief|quick|research"
-    r"|investigate|look into|study|analy[sz]e|explore|compare|summari[sz]e|describe"
-    r"|erforsche|recherchiere|untersuche|analysiere|schreibe?|erstelle|bericht|ein|einen|über|étudie[rz]?|recherche[rz]?"
-    r"|rédige[rz]?|un|rapport|sur|investiga|analiza|escribe|informe|sobre|исследуй(?:те)?|изучи(?:те)?|напиши(?:те)?"
-    r"|отч[её]т|об?|про|ابحث|ادرس|حلل|اكتب|تقرير(?:ا|اً)?|عن|حول"
-    r"|explain|survey|report|paper|overview|analysis|comparison|literature review|review|a|an|the|some|me|and|on"
-    r"|of|about|into|for|regarding|how|what|which|are|is|does|do)\b[\s,:]*)+",
-    re.IGNORECASE,
+MAX_ASPECTS, MAX_CHARS, WORDS_PER_PAGE, DEFAULT_WORDS, DEFAULT_BULLETS = 8, 20_000, 400, 800, 5
+PLAN_START = "Research plan for"
+"""The first words of a plan."""
+_NUMBER = rf"(\d[\d,.]*|{'|'.join(NUMBERS)})"
+_FORM = {
+    "sections": re.compile(r"(?i)[\s,]*\bwith\s(?:the\s)?sections?\s(?:on|about|named)?\s*([^.!?\n]+)"),
+    "bullets": re.compile(rf"(?i)[\s,]*\b(?:in|as|with)\s(?:{_NUMBER}\s)?(?:bullet\spoints?|bullets|key\spoints)\b"),
+    "table": re.compile(r"(?i)[\s,]*\b(?:in|as|with)\s(?:an?\s)?(?:\w+\s)?table\b"),
+    "length": re.compile(rf"(?i)(?:[\s,]+(?:in|under|within|at most|no more than))*\s{_NUMBER}\s(word|page)s?\b"),
+    "purpose": re.compile(r"(?i)[\s,]*\bfor (?:my|our|an?|kids|beginners|students)\b[^,.;:!?]*"),
+    "manner": re.compile(
+        r"(?i)[\s,]*\b(?:in (?:great )?(?:detail|depth)|in english|make it shorter|with (?:an? )?charts?)\b"
+    ),
+}
+"""Words about the form of the report, which are not searched for."""
+_LIST_START = re.compile(r"(?i):\s+|,?\s\b(?:including|such as|especially|covering|with a focus on)\s")
+_BETWEEN = re.compile(r"(?i)[,;.?!]\s(?:and\s)?(?:about\s|on\s)?|\s(?:and|versus|vs\.?|und|et|y)\s(?:about\s|on\s)?")
+_EDIT = re.compile(
+    r"(?i)(?:^|[.,;]\s|\band\s)(?:but\s|please\s|and\s|ok\s)*(?:(?P<drop>leave out|drop|remove|exclude|without)"
+    r"|(?P<only>(?:only|just)?\s?focus (?:only )?on|only)|(?P<more>(?:also )?(?:add|include|cover|look at)|also))\s"
 )
-_WIDE_REQUEST = re.compile(r"^(?:请|帮我|给我)*(?:研究一下|研究|分析|调研|总结|探讨|介绍|调查)(?:一下)?(?=\S{2})")
-_FORM = re.compile(
-    r"(?:[,;.]?\s*\b(?:and\s+)?(?:please\s+)?(?:(?:present|format|structure|write|give|return|answer)\w*\s+(?:it"
-    r"|the \w+|them|your \w+|me)?\s*)?)"
-    r"(?:\b(?:in|as|with|using)\s+(?:a\s+|an\s+)?(?:\w+\s+)?(?:(?:bullet|key)\s?points?|bullets"
-    r"|(?:markdown\s+)?table)\b"
-    r"|\b(?:in\s+)?(?:at most|no more than|max(?:imum)?(?: of)?|under|within|up to|less than|about|around"
-    r"|in)\s+\d[\d,.]*\s+words\b"
-    r"|\b(?:(?:in|on|at most)\s+)*(?P<pages>\d|one|two|three|four|five)\s+pages?\b(?:\s+max(?:imum)?\b)?"
-    r"|\bwith\s+(?:an?\s+|some\s+)?(?:chart|diagram|graph|picture|figure)s?\b|\bin\s+(?:english|german|french|spanish)\b"
-    r"|\bwith\s+(?:the\s+)?(?:following\s+)?(?:sections?|headings?|chapters?)\s*(?:on|about|named|called"
-    r"|:)?\s*(?P<sections>[^.!?\n]+))",
-    re.IGNORECASE,
-)
-_PURPOSE = re.compile(
-    r"(?i)\s+for\s+(?:(?:my|our|an?)\s[^,.;:!?]{1,60}?|(?:absolute\s)?(?:beginners|kids|children|students|experts))"
-    r"(?=\s+(?:and|but|with|in|at)\b|[,.;:!?]|$)"
-)
-"""Matches whom the report is for: nothing to search for."""
-_NEW_TOPIC = re.compile(
-    r"(?i)^(?:[\w\s']{0,20},\s*)?(?:(?:make|do|write)\s(?:it|this|that|one|the\sreport)\s)?(?:rather\s)?about\s"
-    r"(?P<topic>[^,.;]+?)\sinstead\b[\s,.;]*(?P<form>.*)"
-)
-WORDS_PER_PAGE = 400
-_LEFT_OUT = re.compile(
-    r"[,;.(]?\s*\b(?:but |and )?(?:please )?"
-    r"(?:leav(?:e|ing) out|exclud(?:e|ing)|except(?: for)?|do(?: not|n't) cover)\s+([^.;:!?()]+)\)?",
-    re.IGNORECASE,
-)
-
-
-@dataclass(frozen=True)
-class Aspect:
-    """A subject of the brief in the brief's own words, and the search query for it."""
-
-    label: str
-    query: str
+_AROUND = re.compile(r"(?i)^(?:(?:also|about|on|the|an?|new|sections?|parts?)\s+)+|\s+(?:as well|too|please|section)$")
 
 
 @dataclass(frozen=True)
 class Brief:
-    """A parsed research brief. `max_words` and `bullets` are 0 if the brief does not set them."""
+    """A brief. `max_words` and `bullets` are 0 if it does not set them; `sections` are headings that it names."""
 
-    text: str
-    title: str
     topic: str
-    aspects: tuple[Aspect, ...]
+    aspects: tuple[str, ...]
     sections: tuple[str, ...]
     bullets: int
     table: bool
     max_words: int
-    without: tuple[str, ...] = ()
-    """Subjects to leave out."""
+    without: tuple[str, ...]
+    is_list: bool
+    """Whether the aspects are parts of the topic; else they are topics of their own."""
+
+    @property
+    def title(self) -> str:
+        """The report's title."""
+        title = self.topic if self.is_list or len(self.aspects) == 1 else join_names(list(self.aspects))
+        return clip(title[:1].upper() + title[1:], 110)
 
 
-def new_topic(change: str) -> tuple[str, str] | None:
-    """The topic and the form in a change such as `make it about bees instead, in 200 words`; None if it is another."""
-    found = _NEW_TOPIC.match(change)
-    return (found["topic"], found["form"]) if found else None
-
-
-def read_brief(parsed: ParsedTurn) -> Brief:
-    """The brief of a turn.
-
-    If the message only agrees, it is the earlier brief; a message of a few words is added to the earlier brief.
-    """
-    earlier = [
-        utterance.text for utterance in parsed.history if utterance.speaker == "user" and not is_assent(utterance.text)
-    ]
-    text = parsed.message or parsed.user_text
-    if earlier and (is_assent(text) or len(terms(text)) < 5):
-        first = earlier[0] if is_assent(earlier[-1]) else earlier[-1]
-        text = first if is_assent(text) else f"{first}. {text}"
-    return parse(text)
+def read_brief(conversation: Conversation) -> Brief:
+    """The brief of a turn: the message; or the last order, if plans followed it, with all changes of the plan."""
+    texts: list[str] = []
+    for one in conversation.history:
+        if one.speaker == "user":
+            texts = [*(texts if not read_message(one.text).has("order") else []), one.text]
+        elif not one.text.startswith(PLAN_START):
+            texts = []
+    texts = [*([] if read_message(conversation.asked).has("order") else texts), conversation.asked]
+    changes = [text for text in texts if not read_message(text).has("yes")]
+    return parse(". ".join(AGREEMENT.sub("", text).strip(" .") for text in changes or texts))
 
 
 def parse(text: str) -> Brief:
-    """Parse a brief from its text alone."""
-    plain = " ".join(text.split())[:20_000]
-    form = list(_FORM.finditer(plain))
-    sections = next((enumerated(m["sections"]) for m in form if m["sections"]), ())
-    subject = _PURPOSE.sub("", _FORM.sub(" ", plain)).strip()
-    without = tuple(name for m in _LEFT_OUT.finditer(subject) for name in enumerated(m[1]))
-    subject = _LEFT_OUT.sub("", subject).strip() or subject
-    topic = _topic(subject)
-    wanted = " ".join(m.group() for m in form).casefold()
-    limit = re.search(r"(\d[\d,.]*)\s+words", wanted)
-    pages = next((m["pages"].casefold() for m in form if m["pages"]), "0")
-    bullets = re.search(rf"(\d+|{'|'.join(NUMBER_WORDS)})?\s*(?:bullet|key)\s?point|bullets", wanted)
-    count = bullets[1] if bullets and bullets[1] else ""
-    aspects = tuple(Aspect(label, f"{label} {topic}") for label in sections) or _aspects(subject, topic)
+    """Parses a brief from its text alone. Of several wishes about the form, the last one counts."""
+    subject, form = " ".join(text.split())[:MAX_CHARS], dict[str, re.Match[str] | None]()
+    for name, pattern in _FORM.items():
+        form[name] = next(reversed(list(pattern.finditer(subject))), None)
+        subject = pattern.sub("", subject)
+    edits = list(_EDIT.finditer(subject))
+    base = without_ordering(subject[: edits[0].start()] if edits else subject).strip(" .!?,;") or subject
+    head, *rest = _LIST_START.split(base, maxsplit=1)
+    topic = clip(re.split(r"[.?!]\s", head)[0].strip(" ,"), 110)
+    parts = [without_ordering(part).strip(" .!?,;") for part in _BETWEEN.split(rest[0] if rest else head)]
+    aspects = [clip(part, 80) for part in parts if terms(part)] or [topic]
+    aspects = list(dict.fromkeys([topic, *aspects] if rest else aspects))[:MAX_ASPECTS]
+    named, bullets, length = form["sections"], form["bullets"], form["length"]
+    aspects = _enumerated(named[1]) if named else aspects
+    without: list[str] = []
+    for edit, following in zip(edits, [*edits[1:], None], strict=False):
+        rest_of_edit = re.split(r"[.;!?]", subject[edit.end() : following.start() if following else None])[0]
+        objects = [_resolved(one, aspects) for one in _enumerated(rest_of_edit)]
+        if edit["drop"] or edit["only"]:
+            aspects = [one for one in aspects if _matches(one, objects) == bool(edit["only"])]
+        if edit["drop"]:
+            without += [one for one in objects if not set(terms(one)) <= set(terms(topic))]
+        else:
+            aspects += [one for one in objects if not _matches(one, aspects)]
+            without = [one for one in without if not _matches(one, objects)]
+    per_unit = WORDS_PER_PAGE if length and length[2].casefold() == "page" else 1
     return Brief(
-        plain,
-        _title(subject, topic),
         topic,
-        aspects[:MAX_ASPECTS],
-        sections,
-        bullets=(int(count) if count.isdigit() else NUMBER_WORDS.get(count, 5)) if bullets else 0,
-        table="table" in wanted,
-        max_words=int(re.sub(r"\D", "", limit[1])) if limit else WORDS_PER_PAGE * int(NUMBER_WORDS.get(pages, pages)),
-        without=without,
+        tuple(aspects) or (topic,),
+        tuple(aspects) if named else (),
+        (_number(bullets[1]) or DEFAULT_BULLETS) if bullets else 0,
+        bool(form["table"]),
+        per_unit * _number(length[1]) if length else 0,
+        tuple(without),
+        bool(rest or named),
     )
 
 
-def _topic(subject: str) -> str:
-    first = (sentences(subject) or [subject])[0]
-    bare = _WIDE_REQUEST.sub("", _REQUEST.sub("", first)) or first
-    bare = re.split(r"[.;:!?](?:\s+|$)|[？。；]|,\s*(?:including|such as|especially|with)\b", bare)[0]
-    bare = re.sub(
-        r"(?i)[\s,]+(?:in (?:great |more )?(?:detail|depth)|thoroughly|with sources|please)$", "", bare.strip(" ,.?!")
-    )
-    return clip(bare.strip(" ,.?!\"'") or first.strip(" .?!") or "the question", 110)
+def _number(text: str | None) -> int:
+    return NUMBERS.get((text or "").casefold(), 0) or int(re.sub(r"\D", "", text or "") or 0)
 
 
-def _title(subject: str, topic: str) -> str:
-    """The report's title: a short question unchanged, else the topic."""
-    first = (sentences(subject) or [topic])[0]
-    title = first if first.endswith(("?", "？")) and len(first) <= 110 else topic
-    return title[:1].upper() + title[1:]
+def _enumerated(text: str) -> list[str]:
+    """The names in an enumeration such as `costs, nature and history`."""
+    parts = [clip(_AROUND.sub("", part.strip(" \"'“”.:")), 80) for part in re.split(r",|;|\band\b|&|\bbut\b", text)]
+    return [part for part in parts if terms(part)][:MAX_ASPECTS]
 
 
-def _aspects(subject: str, topic: str) -> tuple[Aspect, ...]:
-    """One aspect for each clause of the brief that has meaningful words."""
-    found: dict[str, Aspect] = {}
-    clauses = re.split(
-        r"[.;:!?,](?:\s+|$)|[()，。；：！？、（）\n]+|\b(?:and|or|as well as|versus|vs|und|et|и)\b|和|以及"
-        r"|(?:^|\s)\d+[.)]\s",
-        _REQUEST.sub("", subject),
-    )
-    main = " ".join(list(dict.fromkeys(w for w in words(topic) if w not in STOPWORDS))[:3])
-    for clause in clauses:
-        label = _WIDE_REQUEST.sub("", _REQUEST.sub("", core(clause))).strip(" .,'\"-؟")
-        label = re.sub(r"\s+in (?:great |more )?(?:detail|depth)$", "", label)
-        start = clause.casefold().find(label)
-        label = clause[start : start + len(label)] if start >= 0 else label  # restore the original capitals
-        stems = tuple(dict.fromkeys(terms(label)))
-        if not stems or len(stems) > 14 or label in found:
-            continue
-        if any(set(stems) <= set(terms(other)) for other in found):
-            continue
-        query = label if len(stems) > 1 or set(stems) >= set(terms(main)) else f"{label} {main}"
-        found[label] = Aspect(clip(label, 80), query)
-    if not found:
-        found[topic] = Aspect(topic, topic)
-    return tuple(found.values())
+def _resolved(name: str, aspects: list[str]) -> str:
+    """The aspect that `step 2` means; any other name unchanged."""
+    number = re.fullmatch(r"(?i)(?:step|point) (\d{1,2})", name)
+    return aspects[int(number[1]) - 1] if number and 0 < int(number[1]) <= len(aspects) else name
 
 
-def enumerated(text: str) -> tuple[str, ...]:
-    """The names in an enumeration such as `costs, nature and history`: up to 8 names of up to 8 words."""
-    parts = [part.strip(" \"'.:") for part in re.split(r",|;|\band\b|&|、|和", text)]
-    return tuple(part for part in parts if part and len(part.split()) <= 8)[:8]
+def _matches(label: str, names: Iterable[str]) -> bool:
+    """Whether a label matches one of the names: one of the two has all words of the other."""
+    stems = set(terms(label))
+    return any((own := set(terms(name))) and stems and (own <= stems or stems <= own) for name in names)
+
+
+def plan_of(brief: Brief) -> str:
+    """The plan as text, for the user to approve or change."""
+    steps = [f"Search the local documents for “{aspect}”." for aspect in brief.aspects]
+    steps += [f"Leave out what is about {join_names([f'“{one}”' for one in brief.without])}."] * bool(brief.without)
+    form = f" as {brief.bullets} bullet points" if brief.bullets else " as a table" if brief.table else ""
+    form += f" in at most {brief.max_words} words" if brief.max_words else ""
+    steps += [f"Write the report{form}, every sentence quoted and cited."]
+    numbered = "\n".join(f"{number}. {step}" for number, step in enumerate(steps, 1))
+    return f"{PLAN_START} “{brief.topic}”\n\n{numbered}"

@@ -14,7 +14,7 @@ from interactions_emulator.corpus.index import Corpus, Passage
 from interactions_emulator.corpus.passages import Markup, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 from interactions_emulator.corpus.tables import Table
-from interactions_emulator.corpus.words import clip
+from interactions_emulator.corpus.words import clip, join_names
 
 ATTACHED = "attached:"
 """Prefix of the ids of attached documents. The ids of other documents have no colon."""
@@ -86,6 +86,25 @@ def describe_file(part: Mapping[str, Any]) -> str:
         about[0] = _picture(data, about[0])
     about.append(f"{max(1, len(data) * 3 // 4000)} kB" if data else str(part.get("uri") or ""))
     return f"{kind} ({', '.join(filter(None, about))})"
+
+
+def described_media(content: Any) -> list[str]:
+    """Descriptions of the images, audio and video in a step's content."""
+    parts = [part for part in content if isinstance(part, dict)] if isinstance(content, list) else []
+    return [describe_file(part) for part in parts if part.get("type") in ("image", "audio", "video")]
+
+
+def media_note(media: list[str]) -> str:
+    """A sentence that names files that are not analysed; "" if there are none."""
+    named = join_names([f"1 {one}" for one in media])
+    return f"I see {named}; the emulator does not analyse images, audio or video." if named else ""
+
+
+def text_of(content: Any) -> str:
+    """The text in a step's content, which may be a list of contents, one content or a string, without text files."""
+    parts = [{"text": content}] if isinstance(content, str) else content if isinstance(content, list) else [content]
+    texts = (part.get("text") for part in parts if isinstance(part, dict) and part.get("type", "text") == "text")
+    return "\n".join(text for text in texts if isinstance(text, str) and not text_file_in(text))
 
 
 def all_text(corpus: Corpus) -> str:

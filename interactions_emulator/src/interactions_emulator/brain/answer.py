@@ -1,17 +1,19 @@
-"""Builds the steps of an answer: text with citations, thoughts, and calls. The same turn gives the same steps."""
+"""Builds the steps of an answer: text with citations, thoughts, calls and pictures. Equal turns give equal steps."""
 
 from __future__ import annotations
 
 import base64
 import hashlib
 import re
-from typing import Any
+from collections.abc import Iterable
+from typing import Any, Self
 
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.brain.rules.attachments import ATTACHED
-from interactions_emulator.brain.rules.parsed_turn import SIGN_OFF
+from interactions_emulator.corpus.attached import ATTACHED
 from interactions_emulator.corpus.index import Passage
 
+SIGN_OFF = "— emulator"
+"""The last line of every text, which shows that Gemini did not write it."""
 _MARKUP = re.compile(r"[`*]+|(?<!\w)_+|_+(?!\w)")
 """Matches what Markdown would read as code or emphasis, such as the underscores of `__enter__`."""
 
@@ -25,13 +27,13 @@ class Draft:
         self._bytes = 0
         self._annotations: list[dict[str, Any]] = []
 
-    def write(self, text: str) -> Draft:
+    def write(self, text: str) -> Self:
         """Appends text and returns the draft."""
         self._pieces.append(text)
         self._bytes += len(text.encode(errors="replace"))
         return self
 
-    def quote(self, sentence: str, source: Passage) -> Draft:
+    def quote(self, sentence: str, source: Passage) -> Self:
         """Appends a sentence from `source` with its citation, and returns the draft. Markdown marks are escaped."""
         start = self._bytes
         self.write(_MARKUP.sub(lambda found: "".join(f"\\{character}" for character in found[0]), sentence))
@@ -45,12 +47,43 @@ class Draft:
         self._annotations.append(cited | place)
         return self
 
+    def paragraphs(self, quotations: Iterable[tuple[str, Passage]]) -> Self:
+        """Appends sentences with their citations, a paragraph for each section of a document, and returns the draft."""
+        before = ("", "")
+        for sentence, source in quotations:
+            place = (source.document_id, source.heading)
+            self.write(" " if before == place else "\n\n" * any(before)).cite(sentence, source)
+            before = place
+        return self
+
+    def cite(self, sentence: str, source: Passage) -> Self:
+        """Appends a sentence with its citation, and returns the draft."""
+        return self.quote(sentence, source)
+
     def step(self) -> Step:
         """The text as a `model_output` that ends with the emulator's sign-off."""
         content: dict[str, Any] = {"type": "text", "text": f"{''.join(self._pieces).rstrip()}\n\n{SIGN_OFF}"}
         if self._annotations:
             content["annotations"] = self._annotations
         return {"type": "model_output", "content": [content]}
+
+
+class NumberedDraft(Draft):
+    """A draft that numbers its sources in the order of their first citation."""
+
+    def __init__(self, documents_url: str) -> None:
+        super().__init__(documents_url)
+        self._numbers: dict[str, int] = {}
+
+    @property
+    def source_count(self) -> int:
+        """The number of cited documents."""
+        return len(self._numbers)
+
+    def cite(self, sentence: str, source: Passage) -> Self:
+        """Appends a sentence with its citation and the number of its source, and returns the draft."""
+        number = self._numbers.setdefault(source.document_id, len(self._numbers) + 1)
+        return self.quote(sentence, source).write(f" [{number}]")
 
 
 def say(text: str) -> Step:
@@ -86,6 +119,11 @@ def sendable(value: Any) -> Any:
     if isinstance(value, dict):
         return {sendable(key): sendable(one) for key, one in value.items()}
     return [sendable(one) for one in value] if isinstance(value, list) else value
+
+
+def image(png: bytes) -> dict[str, Any]:
+    """A picture as the content of a step."""
+    return {"type": "image", "mime_type": "image/png", "data": base64.b64encode(png).decode()}
 
 
 def thought(ids: Ids, text: str) -> Step:

@@ -1,0 +1,227 @@
+"""Reads a message into a few acts: a yes, an order, a question, a command on a research run, small talk.
+
+The words are English, with the most common ones of other languages for messages about research runs.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from functools import lru_cache
+from typing import Literal
+
+from interactions_emulator.corpus.words import terms, word_set
+
+Act = Literal[
+    "thanks", "greeting", "bye", "about_you", "abilities", "joke", "recall", "ask_fact", "tell_fact",
+    "judge", "draw", "do", "ask", "topic", "definition", "continue", "forget", "yes", "agree", "no", "later",
+    "never_mind", "change", "order", "further", "cost", "time", "status", "show", "list", "cancel", "repeat", "delete",
+    "report",
+]  # fmt: skip
+"""What a message does. Several acts may fit one message; the caller decides which one counts.
+
+`agree` is a yes that is not only “start it”, and `topic` a message of a few words without a verb of its own.
+"""
+
+JOB_ID = re.compile(r"\bjob_\w+", re.IGNORECASE)
+MAX_CHARS, MAX_REPLY_WORDS, MAX_COMMAND_WORDS, MAX_TOPIC_WORDS = 2_000, 9, 12, 8
+"""Maximum characters that are read, and words of a yes or no, of a command, and of a topic."""
+STUDY = (
+    r"(?:(?:report|study|dive|analysis|investigation|review|research|\w*bericht|studie|\w*recherche|rapport|étude"
+    r"|informe|estudio|investigación|ricerca|rapporto|pesquisa|relatório)s?|researches|studies|analyses)"
+)
+"""Matches a word for a research run or its report."""
+_A = r"(?:an?|another|some|eine?n?|une?|una|uma|um)"
+_ENDING = r"(?:stopp?|cancel|abort|end|beende|annule|cancela|detén|ferma|arrête|annulla)"
+_ENDED = rf"(?:it|this|that|now|everything|\w{{1,4}} ?(?:\w+ )?{STUDY}|the .*one\b.*|the run)"
+_ERASING = r"(?:delete|erase|remove|forget|drop|lösche?|vergiss|supprime|oublie|borra|olvida|cancella|apaga)"
+
+_ACTS: dict[Act, str] = {
+    "thanks": r"^(?:(?:many|ok|great|perfect|well) )*(?:thanks?|thx|danke|merci|gracias|谢谢)\b",
+    "greeting": r"^(?:hi|hello|hey|good (?:morning|evening)|guten (?:tag|morgen)|bonjour|hola|привет|你好)\b",
+    "bye": r"\b(?:bye|goodbye|good night|see you (?:soon|later|tomorrow)|tschüss|au revoir|adiós|再见)\b",
+    "abilities": r"""
+        \bwhat (?:can|do) (?:you|u|i) (?:do|ask|help)\b(?!.* about)|^(?:can|could|do) you (?:speak |do )?\w+$
+        ^was kannst du$|^help$""",
+    "about_you": r"""
+        ^(?:who|what|how|where|when|are|do|did|was)\b(?!.*\b(?:report|sources?|find|say|said)\b).{0,40}\byour?\b
+        ^you\b|\byour (?:system prompt|instructions|configuration)|\bprevious instructions\b|\bapi key\b|^nice to""",
+    "joke": r"\b(?:joke|witz|blague|chiste)\b",
+    "recall": r"""
+        \bwhat (?:did|have|had) (?:i|we|you)\b.*\b(?:ask|asked|say|said|tell|told|talk|talked|discuss)\b
+        \bmy (?:first|last|previous) (?:question|message)|^(?:repeat|say) (?:that|it|this)(?: again)?$""",
+    "ask_fact": r"^(?:and )?(?:what(?:'s| is| was)|do you know|remember|tell me) my (?:\w+ ){0,2}\w+$|^who am i$",
+    "tell_fact": r"\bmy (?:\w+ ){1,3}(?:is|are)\b|\b(?:i'm called|call me)\b|^i'm \w+$|^mein name ist\b",
+    "draw": r"""
+        ^(?:draw|paint|sketch|illustrate|zeichne|dessine|dibuja)\b(?! (?:up|the curtains|an? conclusion))|^画
+        ^(?:make|create|design|generate|give|i need|i want|i'd like)\b.{0,40}\b(?:picture|image|illustration|drawing)\b
+        ^(?:make|create|design|generate|i need|i want|i'd like)\b.{0,40}\b(?:logo|icon|poster|photo)\b""",
+    "do": r"""
+        ^(?:play|book|reserve|send|turn|set|transfer|order|remind|call|buy|freeze|hack|open|pay|post|spiele|réserve)\b
+        ^(?:write|talk) to\b|^(?:delete|remove) all\b|^draw the curtains|^write (?:me )?an? (?:haiku|poem|letter)\b""",
+    "ask": r"""
+        ^(?:and |but )?(?:who|whose|what|when|where|why|how|which|is|are|was|were|do(?! not)|does|did|has|can|should)\b
+        ^(?:will|would|give me|show me|find|search|look up|explain|define|describe|compare|translate|summarise|read)\b
+        \btell me\b|^(?:wer|wie|wo|wann|warum|welche\w*|ist|que|qui|quel\w*|comment|qué|quién|cuál|cómo|dónde)\b
+        什么|哪|谁|怎""",
+    "definition": r"^(?:what (?:is|are) an? |what (?:do|does) |who\b|when was\b)",
+    "continue": r"""
+        ^(?:and|but|or) (?!(?:who|why|how|what is|what are)\b)|^(?:what|how) about\b|^(?:sorry |no )?i meant?\b
+        ^(?:make|turn) it\b|^(?:add|remove|now|another|again|same)\b|^in \w+$|^the (?:\w+ )?one\b|^say (?:it|that) in\b
+        \b(?:shorter|simpler|in one sentence)\b|^(?:summari[sz]e|shorten|rephrase|explain) (?:it|that|this)\b""",
+    "forget": rf"""
+        ^{_ERASING}\b.*\b(?:conversation|chat|gespräch|unterhaltung|conversación)\b
+        ^{_ERASING} (?:everything|alles|tout|todo)(?: (?:that )?(?:we|i)\b.*)?$""",
+    "later": r"""
+        \bnot (?:right )?(?:yet|now|today)\b|\b(?:do not|don't|dont) (?:start|begin|research)\b(?!.*\bit$)|\blater$
+        \b(?:no|do not want|don't want|dont want)(?: an?| any)?(?: \w+)? (?:research|report|study)\b|\bnoch nichts?\b
+        \bplus tard\b|\brien pour l'instant\b|\bahora no\b|\bnada todavía\b|\bnon ancora\b|\bainda não\b""",
+    "never_mind": r"""
+        ^(?:actually |just )?(?:forget|drop|leave) (?:about )?(?:it|that|this)$|\bnever ?mind\b|^schon gut$
+        ^laisse tomber$|^déjalo$|^lascia perdere$|^deixa lá$""",
+    "change": r"""
+        \b(?:also|add|include|cover|leave|without|only|focus|instead|rather|shorter|longer|as well|exclude|replace)\b
+        \b(?:auch|nur|ohne|ergänze?|aussi|mais|seulement|ajoute|sans|también|solo|sólo|añade|sin|anche|só)\b
+        ^(?:but|drop|remove|skip|for|in|make it|use|more|less)\b|\btoo$|\bplan\b|\b(?:standard|normal) one\b""",
+    "order": rf"""
+        ^(?:research|investigate|look into|explore|study|untersuche|recherchiere|étudie|investiga|new research)\b
+        \b{_A} (?:(?!the\b)[\w'-]+ ){{0,4}}{STUDY}\b|\bdeep research max\b|^write {STUDY} (?:about|on)\b|研究""",
+    "further": r"\b(?:further|deeper)\b|\bbuild(?:ing)? (?:up)?on\b|\bbased on (?:this|that|it|the)\b",
+    "cost": r"""
+        \bhow (?:much|expensive)\b.*\b(?:costs?|it|that|pay|charge|spend|be|research|report)\b|\bcheaper\b
+        \bwhat\b.*\b(?:costs?|price|charge)$|\bwhat (?:does|do|will|would)\b.*\b(?:cost|charge)\b
+        \bkostet\b|\bteuer wird\b|^combien\b|^quel serait le prix\b|^cuánto\b|^quanto\b""",
+    "time": rf"\bhow long\b|\bwhen (?:will|is) (?:it|that|this|the {STUDY})\b.*\b(?:done|ready|finished)\b",
+    "status": rf"""
+        ^(?:what(?:'s|s| is) )?(?:the |my |its )?(?:status|progress)\b|^how(?:'s|s| is| far)\b.*\b(?:it|research|run)\b
+        ^(?:is|are) .*\b(?:ready|done|finished|running)(?: yet| now)?$|^(?:ready|done)\b|\bany (?:news|progress)\b
+        ^(?:continue|resume)(?: (?:my|the|it|{STUDY}))*$|^wie (?:weit|steht)\b|^ça avance|^cómo anda|^a che punto
+        ^como está\b|^où en est\b|^cómo va\b""",
+    "show": rf"""
+        ^(?:show|open|give|see|read|zeige?|montre|muéstra|mostra)\w*\b.*\b(?:{STUDY}|results?|it)(?: again)?\b
+        ^(?:the|my) (?:\w+ )?{STUDY}\b.*\bagain$""",
+    "list": rf"^list(?: (?:all|me|my|the|{STUDY}|runs))*$|^(?:what|which) (?:\w+ )?(?:runs|{STUDY}) do i\b",
+    "cancel": rf"^(?:yes )?{_ENDING}(?:-la)?(?: {_ENDED}.*)?$|^(?:arrête|annule)-la$|^abbrechen$|^brich .*\bab$",
+    "repeat": r"""
+        ^(?:start|run|do|try|write|order|research)\b.*\b(?:again|once more)$|^(?:repeat|redo|rerun|retry)\b
+        ^(?:wiederhole|refais|repite|ripeti|repete)\b""",
+    "delete": rf"^{_ERASING}$|^{_ERASING}\b.*\b(?:{STUDY}|one)\b",
+    "report": rf"""
+        \bthe (?:\w+ )?{STUDY}\b|\b(?:sources?|sections?|conclusions?|cited|slides?|presentation|table|version)\b
+        \b(?:summar|shorte[nr]|translat|folien|fasse|quellen|bericht|résum|tableau|rapport|resum|tabla|informe|riassum)
+        \b(?:tabella|relatório|tabela|explain (?:it|that))\b|^(?:and )?what does it\b""",
+}  # fmt: skip
+"""Patterns that are searched in a message without punctuation and polite words. Each line is an alternative."""
+_WHOLE: tuple[Act, ...] = ("thanks", "greeting", "bye", "abilities")
+"""Acts that are looked for in the message with its polite words."""
+_PATTERNS = {
+    act: re.compile("|".join(line.strip() for line in table.strip().splitlines())) for act, table in _ACTS.items()
+}
+_NOT_ORDERING = re.compile(
+    r"^(?:what|which|who|where|when|why|how|is|are|was|does|did|do (?!an?\b|some\b|the\b)|should"
+    r"|i (?:read|saw|love|like)|my|we|they|you|show|see|give me the|open)\b"
+)
+_PERSONAL = re.compile(r"\b(?:i|i'm|you|we|my|it|that|your)\b")
+
+_AGREE = word_set("""
+    yes yep yeah sure ok k okay agreed approve fine perfect absolutely good ja klar passt einverstanden gut oui
+    d'accord parfait bon bien sí si vale claro sim sì certo bene bem 好 好的 可以
+""")
+_BEGIN = word_set("""
+    begin start go proceed do run los geht's leg lege starte mach commence lance lance-la vas-y allez-y adelante hazlo
+    empieza procedi vai começar avança 开始
+""")
+_NO = word_set("""
+    no nope nah not don't dont never keep stop skip cancel drop expensive changed nein nicht teuer non cher caro não
+""")
+_FILLERS = word_set("""
+    mejor whatever it that this please now then for let's sounds looks right away the research with plan to me thanks
+    thank you too much is it's that's i i'd my mind want really just well great oh actually about rather better of
+    course forget delete and but ahead wait again did report hmm hm um so all das es bitte die recherche klingt sieht
+    aus danke lieber ist mir zu na c'est la y merci trop por supuesto me parece está es demasiado muy gracias va pode
+    grazie è troppo é muito obrigado
+""")
+_POLITE = re.compile(
+    r"^(?:(?:please|pls|ok|okay|so|well|hmm|hi|hello|hey|hola|hallo|bonjour|thx|thanks|thank you|there|great"
+    r"|good morning|(?:can|could|would|will) you|i(?:'d like| would like| want) (?:you )?to|do you know(?= wh)"
+    r"|qué tal|what (?:can you tell me|do you know) about|bitte|kannst du|peux-tu|puedes|por favor|请|perfect|also)"
+    r"(?:\b|(?<=请)) ?)+|(?: (?:please|pls|for me|thanks|thank you|bitte|por favor|s'il te plaît))+$"
+)
+_PAIRS = {'"': '"', "'": "'", "“": "”", "‘": "’", "«": "»", "「": "」", "„": "“", "`": "`"}
+_OPENING = re.compile(rf"(?<!\w)[{''.join(_PAIRS)}](?=\s?[^\s{''.join(_PAIRS)}])")
+_SEPARATOR = re.compile(r":\s+|：|\n\s*|\s-{2,}\s")
+_JUDGED = re.compile(
+    r"(?i)\bmod(?:erat|ère|erier)\w*|\bsafe\b|\bspam\b|\bpubli\w+|\bappropriate\b|\bok(?:ay)?\b|\bfine to\b|\brules\b"
+    r"|\bcheck (?:this|whether|the)\b|审核"
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """A message and its acts. `plain` is its text in lower case without ids, punctuation and polite words."""
+
+    text: str
+    plain: str
+    acts: frozenset[Act]
+
+    def has(self, *acts: Act) -> bool:
+        """Whether the message has one of these acts."""
+        return not self.acts.isdisjoint(acts)
+
+    @property
+    def is_nod(self) -> bool:
+        """Whether the message has only words such as “yes”, “no” or “fine”."""
+        known = set(self.plain.split()) <= _AGREE | _BEGIN | _NO | _FILLERS
+        return (known or not terms(self.text)) and not self.has("thanks", "greeting")
+
+
+@lru_cache(maxsize=256)
+def read_message(text: str) -> Message:
+    """Reads the acts of a message."""
+    whole = _words(text)
+    plain = _POLITE.sub("", _POLITE.sub("", whole)).strip()
+    if _JUDGED.search(split_text(text)[0]):
+        return Message(text, plain, frozenset({"judge"}))
+    acts = {act for act, pattern in _PATTERNS.items() if pattern.search(whole if act in _WHOLE else plain)}
+    acts |= _replies(whole.split(), "?" in text)
+    count = len(plain.split())
+    if acts & {"cost", "later", "joke"} or _NOT_ORDERING.match(plain):
+        acts.discard("order")
+    if terms(plain) and ("?" in text or "？" in text):
+        acts.add("ask")
+    if terms(plain) and count <= MAX_TOPIC_WORDS and not _PERSONAL.search(plain):
+        acts.add("topic")
+    if count > MAX_COMMAND_WORDS:
+        acts -= {"about_you", "abilities", "status", "show", "cancel", "delete", "continue"}
+    return Message(text, plain, frozenset(acts))
+
+
+def _words(text: str) -> str:
+    text = JOB_ID.sub(" ", text[:MAX_CHARS]).casefold().replace("’", "'")
+    return " ".join(re.sub(r"[^\w\s'-]|_|(?<!\w)[-']|[-'](?!\w)", " ", text).split())
+
+
+def _replies(words: list[str], asks: bool) -> set[Act]:
+    """A yes or a no, if the message has no other words."""
+    known = set(words)
+    if not words or len(words) > MAX_REPLY_WORDS or not known <= _AGREE | _BEGIN | _NO | _FILLERS:
+        return set()
+    if known & _NO:
+        return {"no"}
+    erases = known & {"forget", "delete"} and words[0] not in _AGREE
+    if asks or erases or not known & (_AGREE | _BEGIN):
+        return set()
+    return {"yes", "agree"} if known & _AGREE else {"yes"}
+
+
+def split_text(message: str) -> tuple[str, str]:
+    """Divides “Is this fine to post: '...'” into instruction and text; the instruction is "" if there is none."""
+    if mark := _OPENING.search(message[:MAX_CHARS]):
+        end = message.rfind(_PAIRS[mark[0]])
+        if end > mark.end():
+            return f"{message[: mark.start()]} {message[end + 1 :]}".strip(" :"), message[mark.end() : end].strip()
+    if mark := _SEPARATOR.search(message[:MAX_CHARS]):
+        instruction, text = message[: mark.start()].strip(), message[mark.end() :].strip(" -\n")
+        if instruction and text and len(instruction.split()) <= 40:
+            return instruction, text
+    return "", message.strip()

@@ -1,0 +1,115 @@
+"""Makes the order of a research run from a message: a brief that is complete without the conversation."""
+
+from __future__ import annotations
+
+import re
+from typing import Any, NamedTuple
+
+from interactions_emulator.brain.conversation import Conversation
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Message, read_message
+from interactions_emulator.corpus.words import clip, terms
+
+MAX_TITLE_CHARS, MAX_READ_CHARS, MAX_BRIEF_CHARS = 70, 2_000, 20_000
+"""Maximum characters of a title, of a message whose words are read, and of a brief."""
+_PLAN = re.compile(
+    r"(?i)\s*\b(?:with an? )?plan first\b|[\s,;.]*\b(?:and|but|aber|mais|pero)? ?\b(?:let me|zeige?|montre|muéstrame"
+    r"|show|make|give|zuerst|erst|vorher|d'abord|primero)\b[^,.;]*\bplan\b[^,.;]*"
+)
+_MAX = re.compile(r"(?i)[\s,;]*(?:\b(?:with|use|using|in|an?) )*\b(?:deep research max|max(?= instead|$))\b:?")
+_POLITE = re.compile(
+    r"(?i)[\s,]*\b(?:please|pls|thank you|thanks|thx|bitte|danke|por favor|gracias|s'il (?:te|vous) plaît|merci"
+    r"|per favore|for me|and ask me before .*|you mentioned|us(?:e|ing) the attached \w+(?: as well)?)(?=\W|$)"
+)
+_START = re.compile(
+    r"(?i)^[\s,.!¿¡-]*(?:(?:ok(?:ay)?|so|now|then|well|yes|great|hi|hello|hey|good (?:morning|evening)|hallo|hola|also"
+    r"|(?:can|could|would|will) you|i(?:'d| would) like (?:you )?to|i want (?:you )?to|kannst du|peux-tu|puedes"
+    r"|new research)[\s,.:;!?]+)+"
+)
+_ORDERING = re.compile(
+    r"(?i)^(?:(?:write|prepare|do|make|create|produce|give me|i need|i want|quero|look into|research|investigate"
+    r"|explore|study|use|untersuche|recherchiere|schreibe?|erstelle|fais|rédige|écris|haz|redacta|escribe|investiga|scrivi"
+    r"|fai|mir|an?|the|eine?n?|une?|una|uma|um|detailed|in-depth|thorough|deep|literature|long|short|ausführliche[rn]?"
+    r"|détaillé|approfondie|detallado|dettagliato|a fondo|on|about|into|of|how|über|zu|sur|sobre"
+    rf"|{STUDY})\b[\s:]*)+"
+)
+_REFERENCE = re.compile(
+    r"(?i)\b(?:the (?P<which>first|second|last) (?:one|option)|that|this|it|them|eso|ça)"
+    r"(?=\W*$|[,.;!?]|\s(?:and|in|with|as|for|from|a fondo|too|et|thoroughly)\b)"
+)
+_ASKED = re.compile(
+    r"(?i)^(?:(?:what|who)(?:'s| is| are)|tell me about|explain|describe|was ist|¿?qué es|qu'est-ce qu')\s*"
+)
+_PURPOSE = re.compile(r"(?i)\bfor [^,?.;]+")
+_ALTERNATIVES = re.compile(r"(?i)([\w-]+) or (?:(?:an?|the) )?([\w-]+(?: [\w-]+)?)")
+_REPORT = re.compile(rf"(?i)\b(?:that|this|the|my) {STUDY}\b")
+AGREEMENT = re.compile(
+    r"(?i)^(?:(?:yes|no|oh|well|ok(?:ay)?|sure|great|good|fine|perfect|ja|gut|oui|sí|vale|perfecto|(?:that |it )?"
+    r"(?:looks|sounds) (?:good|great|fine)(?: to me)?)[\s,.;!]+)*(?:(?:but|aber|mais|pero)[\s,]+)?"
+)
+
+
+class Order(NamedTuple):
+    """A brief ("" if the message has no topic), the settings, and the message as a change of an earlier brief."""
+
+    brief: str
+    settings: dict[str, Any]
+    change: str
+
+
+def order_of(message: Message, conversation: Conversation, titles: list[str]) -> Order:
+    """The order in a message, with references such as “that” replaced by the last topic of the conversation.
+
+    `titles` are the titles of earlier runs, newest first. If the conversation has no topic, the first title is used.
+    """
+    if len(message.text) > MAX_READ_CHARS:
+        return Order(message.text[:MAX_BRIEF_CHARS].strip(), {}, message.text[:MAX_BRIEF_CHARS])
+    text = JOB_ID.sub("the report", message.text)
+    settings: dict[str, Any] = {"plan_first": True} if _PLAN.search(text) else {}
+    settings |= {"depth": "max"} if _MAX.search(text) else {}
+    text = _without_polite(_MAX.sub("", _PLAN.sub("", text)))
+    if found := _REFERENCE.search(text):
+        topic = _last_subject(found["which"] or "", conversation) or "".join(titles[:1])
+        text = f"{text[: found.start()]}{topic}{text[found.end() :]}" if topic else ""
+    change = AGREEMENT.sub("", _without_polite(JOB_ID.sub("", message.text)), count=1)
+    has_topic = terms(text) and not read_message(text).has("yes", "no")
+    return Order(text[:1].upper() + text[1:] if has_topic else "", settings, change)
+
+
+def without_ordering(text: str) -> str:
+    """A text without “Write a report about” at its start."""
+    return _ORDERING.sub("", _START.sub("", text.strip()))
+
+
+def title_of(brief: str) -> str:
+    """The topic of a brief: its first sentence without “Write a report about”."""
+    subject = without_ordering(brief[:MAX_READ_CHARS]) or brief
+    topic = re.split(r"[.;:!?](?:\s|$)|,\s(?:and|with|for|in at)\s", subject)[0]
+    topic = re.sub(r"(?i)\s+in (?:great )?(?:detail|depth)$", "", topic.strip(" ,"))
+    return clip(topic[:1].upper() + topic[1:] or brief, MAX_TITLE_CHARS)
+
+
+def with_title(brief: str, title: str) -> str:
+    """The brief of a run that builds on a report, with the report's title in it."""
+    named = _REPORT.sub(lambda _: f"the report “{title}”", brief, count=1)
+    return named if named != brief else f"{brief} (“{title}”)"
+
+
+def _without_polite(text: str) -> str:
+    text = _POLITE.sub("", text).strip(" \t\n,;:")
+    return _START.sub("", text).rstrip(" .!?" if _START.match(text) else " .!")
+
+
+def _last_subject(which: str, conversation: Conversation) -> str:
+    """The subject of the user's last message that has one; or the alternative “A or B” in it that `which` means."""
+    for text in conversation.user_texts:
+        message = read_message(text)
+        if message.is_nod or message.has("thanks", "list", "status", "tell_fact") or _REFERENCE.search(text):
+            continue
+        if which and (found := _ALTERNATIVES.search(text)):
+            purpose = _PURPOSE.search(text)
+            name = found[1] if which == "first" else found[2].removesuffix(" better")
+            return f"{name} {purpose[0] if purpose else ''}".strip()
+        plain = _without_polite(text)
+        topic = _ASKED.sub("", plain).rstrip("? ") if _ASKED.match(plain) else title_of(plain)
+        return topic if topic in plain else topic[:1].lower() + topic[1:]
+    return ""

@@ -1,0 +1,105 @@
+"""Answers questions by quoting: the corpus, the documents that came with a message, or an earlier answer."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator, Sequence
+
+from interactions_emulator.brain.answer import Draft, Ids, search_steps
+from interactions_emulator.brain.conversation import Conversation
+from interactions_emulator.brain.protocol import Step
+from interactions_emulator.brain.rules.arguments import subject_of
+from interactions_emulator.brain.rules.message import Message
+from interactions_emulator.corpus.attached import AttachedDocuments
+from interactions_emulator.corpus.index import Corpus, Passage
+from interactions_emulator.corpus.retrieval import (
+    MIN_ATTACHED_COVERAGE,
+    Quotation,
+    answering_sentences,
+    best_sentences,
+    is_answer,
+)
+from interactions_emulator.corpus.words import join_names, terms
+
+MAX_SENTENCES, MAX_TABLE_ROWS = 4, 12
+_NO_SUBJECT = frozenset(terms("document paper pdf file text article page read summary summarise overview points main"))
+"""Words of a message that asks for an overview of a document."""
+_TRANSLATION = re.compile(r"(?i)\btranslat|\b(?:in|into|to) (?:german|french|spanish|italian|chinese)\b")
+_REWORDING = re.compile(r"(?i)\bsummar|\bshort|\b(?:main|key) points|\bslides?\b|\bpresentation\b|zusammen|\br[eé]sum")
+
+
+def answer_from_corpus(corpus: Corpus, question: str, documents_url: str, ids: Ids) -> Iterator[Step]:
+    """Searches the corpus; the answer quotes what it finds, or says that it found nothing."""
+    query = subject_of(question)
+    yield from search_steps(ids, [query[:200]])
+    found = [one for one in answering_sentences(corpus, query) if is_answer(query, one[0], one[1].title)]
+    if found:
+        yield Draft(documents_url).write(f"From the local documents ({_titles(found)}):\n\n").paragraphs(found).step()
+        return
+    draft = Draft("").write(f"Nothing about “{query[:200]}” was found in the local documents. I am an emulator:")
+    yield draft.write(" I search local documents only, not the web, and I do not guess.").step()
+
+
+def answer_from_files(attached: AttachedDocuments, message: str, note: str, may_pass: bool) -> Draft | None:
+    """Quotations of attached documents that answer the message, or an overview.
+
+    If they have no answer, it says so; or it is None if the question `may_pass` to another source. `note` is a text
+    about the other files, with which the answer begins.
+    """
+    corpus, query = attached.corpus, subject_of(message)
+    before = "\n\n".join(filter(None, [note, *attached.errors]))
+    draft = Draft("").write(f"{before}\n\n" if before else "")
+    if not len(corpus):
+        return draft if attached.errors else None
+    asked = set(terms(query)) - _NO_SUBJECT
+    if not asked:
+        return _overview(corpus, draft)
+    if found := answering_sentences(corpus, query, MIN_ATTACHED_COVERAGE):
+        return draft.write(f"From the attached files ({_titles(found)}):\n\n").paragraphs(found)
+    rows = [
+        (", ".join(f"{name}: {cell}" for name, cell in zip(table.columns, row, strict=True) if cell), entry)
+        for entry in corpus.documents()
+        for table in corpus.tables(entry.document_id)
+        for row in table.rows
+        if terms(row[0]) and set(terms(row[0])) <= asked
+    ]
+    for cells, entry in rows[:MAX_TABLE_ROWS]:
+        draft.write("- ").quote(cells, Passage(entry.document_id, entry.title, "", cells, 0, 1.0)).write("\n")
+    titles = join_names([f"“{entry.title}”" for entry in corpus.documents()])
+    nothing = f"I have read {titles} and found nothing there on “{message[:200]}”. I do not guess."
+    return draft if rows else None if may_pass else draft.write(nothing)
+
+
+def _overview(corpus: Corpus, draft: Draft) -> Draft:
+    for entry in corpus.documents():
+        passages = corpus.passages(entry.document_id)
+        text = "\n".join(passage.text for passage in passages)
+        best = best_sentences(text, "", MAX_SENTENCES)
+        found = [(one, next(passage for passage in passages if one in passage.text)) for one in best]
+        tables = [f"a table of {join_names(list(table.columns))}" for table in corpus.tables(entry.document_id)[:5]]
+        size = join_names([f"about {len(text.split())} words"] * bool(text) + tables)
+        draft.write(f"“{entry.title}” ({size})").write(", in its own words:\n\n" if found else "\n\n")
+        draft.paragraphs(found).write("\n\n")
+    return draft
+
+
+def answer_from_earlier(conversation: Conversation, message: Message) -> str | None:
+    """Sentences of the newest report, or of the last answer, that fit the message; None if there are none."""
+    answers = [one.text for one in conversation.answers]
+    report = next((text for text in answers if text.lstrip().startswith("# ")), "")
+    source = report or "".join(answers[:1])
+    if not source:
+        return None
+    if _TRANSLATION.search(message.text):
+        return "The emulator cannot translate: it quotes documents in their own language."
+    if message.has("continue") or _REWORDING.search(message.text):
+        lines = [line.strip(" -*") for line in source.splitlines() if line]
+        picked = best_sentences(source, "", MAX_SENTENCES) or lines[:MAX_SENTENCES]
+        return "The earlier answer, shortened:\n\n" + "\n".join(f"- {one}" for one in picked)
+    picked = [one for one in best_sentences(source, message.text, 3) if is_answer(message.text, one)]
+    nothing = "The report says nothing about that." if report else None
+    return "\n".join(["The earlier answer says:\n", *(f"- {one}" for one in picked)]) if picked else nothing
+
+
+def _titles(found: Sequence[Quotation]) -> str:
+    return join_names([f"“{title}”" for title in dict.fromkeys(passage.title for _, passage in found)])

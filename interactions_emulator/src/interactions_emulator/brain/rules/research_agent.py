@@ -1,0 +1,76 @@
+"""Researches the corpus: plans, searches for each aspect of the brief, and writes a report of quotations."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Iterator
+
+from interactions_emulator.brain.answer import Draft
+from interactions_emulator.brain.charts import figures
+from interactions_emulator.brain.conversation import read_conversation
+from interactions_emulator.brain.deep_research import PLANNING_S, Look, course, look
+from interactions_emulator.brain.protocol import TimedStep, Turn
+from interactions_emulator.brain.rules.brief import Brief, parse, plan_of, read_brief
+from interactions_emulator.brain.rules.report import Found, write_report
+from interactions_emulator.corpus.attached import CombinedCorpus, read_documents
+from interactions_emulator.corpus.index import Corpus, Passage
+from interactions_emulator.corpus.retrieval import MIN_SHARE, Subject, excerpts
+from interactions_emulator.corpus.words import join_names, terms
+
+MAX_EXCERPTS, MAX_SINGLE_EXCERPTS = 4, 10
+"""Maximum number of excerpts for one of several aspects, and for a single one."""
+
+
+def research(turn: Turn, corpus: Corpus) -> Iterator[TimedStep]:
+    """The steps of a deep-research agent.
+
+    `agent_config`: `collaborative_planning` returns only the plan; `visualization` "off" leaves out the charts.
+    """
+    conversation = read_conversation(turn)
+    attached = read_documents(conversation.documents)
+    titles = [entry.title for entry in attached.corpus.documents()]
+    brief = read_brief(conversation) if conversation.asked or not titles else parse(join_names(titles))
+    if turn.agent_config.get("collaborative_planning") is True:
+        yield TimedStep(PLANNING_S, Draft(turn.documents_url).write(plan_of(brief)).step())
+        return
+    combined = CombinedCorpus(attached.corpus, corpus)
+    aspects = join_names([f"“{aspect}”" for aspect in brief.aspects])
+    plan_note = " ".join([f"The topic is “{brief.topic}”. I shall look for {aspects}.", *attached.errors])
+    looks, found = _investigate(brief, combined)
+    charts = []
+    if turn.agent_config.get("visualization") != "off":
+        near = [one for one in combined.search(brief.topic, limit=12) if one.score >= MIN_SHARE]
+        files = [Passage(one.document_id, one.title, "", "", 0, 1.0) for one in attached.corpus.documents()]
+        sources = [*files, *(excerpt.source for _, excerpt in found), *near]
+        charts = figures(combined, sources, Subject(combined, brief.topic).share, brief.without)
+    report = write_report(brief, found, turn.documents_url, charts, attached.errors)
+    yield from course(turn, plan_note, looks, report, charts)
+
+
+def _investigate(brief: Brief, corpus: CombinedCorpus) -> tuple[list[Look], list[Found]]:
+    """Searches for each aspect, and once more for one without findings, if the corpus has most of its words.
+
+    The query names the topic too if the aspect is a part of it.
+    """
+    looks: list[Look] = []
+    found: list[Found] = []
+    limit = MAX_SINGLE_EXCERPTS if len(brief.aspects) == 1 else MAX_EXCERPTS
+    # The rarest first: what belongs to a part of the topic is not taken for the topic as a whole.
+    for aspect in sorted(brief.aspects, key=lambda aspect: -Subject(corpus, aspect).rarity):
+        for words in _wordings(corpus, aspect):
+            query = f"{words} {brief.topic}" if brief.is_list and aspect != brief.topic else words
+            topic = Subject(corpus, brief.topic if words == aspect else words)
+            said = [sentence for _, excerpt in found for sentence in excerpt.sentences]
+            new = excerpts(corpus, query, Subject(corpus, words), topic, said, brief.without, limit)
+            looks.append(look(query, new))
+            found += [(aspect, excerpt) for excerpt in new]
+            if new:
+                break
+    return looks, found
+
+
+def _wordings(corpus: CombinedCorpus, aspect: str) -> Iterable[str]:
+    """The aspect, and those of its words that the corpus contains, if they are most of them."""
+    known = Subject(corpus, aspect).known
+    words = " ".join(word for word in re.findall(r"[\w'-]+", aspect) if known & set(terms(word)))
+    return [aspect, words] if 2 * len(known) >= max(2, len(set(terms(aspect)))) and words != aspect else [aspect]

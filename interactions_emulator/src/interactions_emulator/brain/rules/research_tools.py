@@ -1,0 +1,222 @@
+"""Manages research runs by function calls, for a request that declares the functions.
+
+It reads the runs from the table in the system instruction, and the order of each run from the earlier calls.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+from interactions_emulator.brain.answer import Ids, function_call, say
+from interactions_emulator.brain.conversation import Conversation, PastCall, value_of
+from interactions_emulator.brain.protocol import Step, Turn
+from interactions_emulator.brain.rules.message import JOB_ID, read_message
+from interactions_emulator.brain.rules.orders import order_of, title_of, with_title
+from interactions_emulator.corpus.words import terms
+
+START, APPROVE, REVISE, SHOW, LIST = "start_research", "approve", "revise", "show_research", "list_research"
+ASK, CANCEL, REPEAT, DELETE = "ask_report", "cancel_research", "repeat_research", "delete_research"
+FUNCTIONS = frozenset((START, APPROVE))
+"""A request that declares these functions is answered by `manage`."""
+FINAL_STATES = ("completed", "failed", "cancelled", "incomplete", "expired")
+PRICE = (
+    "A research run costs about $1 to $3, with Deep Research Max about $3 to $7, and takes 5 to 20 minutes."
+    " Nothing is started before your yes."
+)
+ASK_TOPIC = "What do you want to research? Name the topic and what the report should cover."
+NO_RUN = "I know no research run of this conversation that fits. Say what to research, or “list” to see all your runs."
+NOTHING_STARTED = "All right, nothing was started. Say what to research when you want it."
+NOTHING_CHANGED = "Nothing was changed. To delete a report, say “delete the report”; to end a run, say “cancel it”."
+NOT_UNDERSTOOD = "I did not understand that as a yes, a no or a change."
+CANCEL_OR_WAIT = "Say “cancel it” and then what to research instead, or ask about the report when it is complete."
+_ORDINAL = re.compile(
+    r"\b(?:(first|oldest|ersten)|(second|zweiten)|(last|latest|newest|letzten)) (?:one|report|research|run|bericht)\b"
+)
+_NO_SUBJECT = frozenset(terms("research report run study job list first second last latest newest one both same"))
+
+
+Call = tuple[str, dict[str, Any]]
+"""The name of a function to call, and its arguments."""
+
+
+class Run(NamedTuple):
+    """A research run: one line of the table in the system instruction."""
+
+    id: str
+    state: str
+    title: str
+
+    @property
+    def waits_for(self) -> str:
+        """What needs a yes of the user: "price", "plan" or "deletion"; "" if nothing does."""
+        return self.state.partition("waits for a yes:")[2].strip()
+
+    @property
+    def is_running(self) -> bool:
+        return not self.waits_for and self.state not in FINAL_STATES
+
+    @property
+    def has_report(self) -> bool:
+        return self.state == "completed" or self.waits_for == "deletion"
+
+    @property
+    def label(self) -> str:
+        return f"Research `{self.id}` (“{self.title}”)"
+
+    @property
+    def waiting(self) -> str:
+        """A sentence that says what waits. The agent that shows it adds its question."""
+        return f"{self.label} is not {'deleted' if self.waits_for == 'deletion' else 'started'} yet."
+
+
+def manage(turn: Turn, conversation: Conversation, ids: Ids) -> Step:
+    """The next step: one function call, or a text."""
+    if conversation.results:
+        return say("\n\n".join(map(_reported, conversation.results)))
+    lines = re.findall(r"^- (job_\w+) \| ([^|\n]+?) \| (.*)$", turn.system_instruction, re.MULTILINE)
+    decided = _Situation(conversation, [Run(*line) for line in lines]).decide()
+    return say(decided) if isinstance(decided, str) else function_call(ids, *decided)
+
+
+class _Situation:
+    """A message and the runs that it may be about, newest first."""
+
+    def __init__(self, conversation: Conversation, runs: Sequence[Run]) -> None:
+        self.conversation, self.runs = conversation, runs
+        self.reports = [run for run in runs if run.has_report]
+        self.message = read_message(conversation.message)
+        self.order = order_of(self.message, conversation, [run.title for run in runs])
+        self.named = "".join(JOB_ID.findall(conversation.message)[:1])
+        self.mentioned = {_run_of(call): place for place, call in enumerate(conversation.calls)}
+        """The index of the last call about each run."""
+
+    def decide(self) -> Call | str:
+        """The function to call, or the text of the answer."""
+        if not self.message.text.strip():
+            return ASK_TOPIC
+        waiting = self._meant([run for run in self.runs if run.waits_for])
+        reply = self._reply(waiting) if waiting else None
+        return reply or self._command() or self._new_run() or self._other(waiting)
+
+    def _reply(self, run: Run) -> Call | str | None:
+        """Handles a yes, a no or a change for a run that waits for one; None if the message is about something else."""
+        has, deletes, about = self.message.has, run.waits_for == "deletion", {"job_id": run.id}
+        if has("cost", "time"):
+            return f"{run.waiting} {PRICE}"
+        is_vague = self.message.is_nod and not has("yes", "no", "never_mind")
+        if is_vague or (has("later") and not has("order")):
+            return run.waiting
+        if has("no", "never_mind"):
+            return (CANCEL, about)
+        if has("yes") and not has("repeat"):
+            return (APPROVE, about) if not deletes or has("agree") else run.waiting
+        if deletes or not has("change") or has("ask", "order", "cancel", "delete", "repeat", "status", "show"):
+            return None
+        if run.waits_for == "plan":
+            return (REVISE, about | {"wishes": self.order.change})
+        old, change = self._brief_of(run).rstrip(" ."), self.order.change
+        return (REVISE, about | {"wishes": change, "brief": f"{old}. {change[:1].upper()}{change[1:]}"})
+
+    def _command(self) -> Call | str | None:
+        """Handles a command for a run; None if the message is not a command."""
+        has, going = self.message.has, self._meant([run for run in self.runs if run.waits_for or run.is_running])
+        if has("list") and not self.named:
+            return (LIST, {})
+        if has("never_mind") and not self.named:
+            return NOTHING_CHANGED
+        if has("delete"):
+            return self._call(DELETE, self.reports)
+        if has("cost") or (has("time") and not going):
+            return PRICE
+        if has("cancel"):
+            return self._call(CANCEL, [going] if going else self.runs)
+        if has("repeat") and not has("show"):
+            return self._call(REPEAT, self.runs)
+        if has("later", "no") and not has("order", "ask"):
+            return f"{going.label} is running. To end it, say “cancel it”." if going else NOTHING_STARTED
+        shown = self.named or "".join(run.id for run in [going or self._meant(self.runs)] if run)
+        show = (SHOW, {"job_id": shown} if shown else {})
+        if has("status", "time") or (self.named and not terms(JOB_ID.sub("", self.message.text))):
+            return show
+        if has("show") and not has("order"):
+            return self._call(SHOW, self.runs)
+        if has("yes"):
+            return (APPROVE, {"job_id": self.named}) if self.named else show if going else NOTHING_CHANGED
+        return "You are welcome!" if has("thanks") and not has("order", "ask") else None
+
+    def _new_run(self) -> Call | str | None:
+        """Orders a new run; None if the message does not ask for one."""
+        base, brief = self._report_id(), self.order.brief
+        further = self.message.has("further") and base
+        orders = self.message.has("order") or not (self.runs or self.message.has("later"))
+        if not further and (self.named or not orders):
+            return None
+        if not brief and not further:
+            return ASK_TOPIC
+        arguments: dict[str, Any] = {"title": title_of(brief), "brief": brief}
+        if further:
+            title = next((run.title for run in self.runs if run.id == base), base)
+            arguments |= {"brief": with_title(brief, title), "builds_on": base}
+        if self.conversation.has_new_documents or self.conversation.media:
+            arguments["with_files"] = True
+        return (START, arguments | self.order.settings)
+
+    def _other(self, waiting: Run | None) -> Call | str:
+        """Handles any other message: a question about a report, or a wish that cannot be fulfilled now."""
+        newest, report, asks = self._meant(self.runs), self._report_id(), self.message.has("ask", "report")
+        is_open = newest and newest.is_running and not _titled(self.message.plain, self.reports)
+        if report and not is_open and (not waiting or waiting.has_report or asks):
+            question = " ".join(JOB_ID.sub("the report", self.message.text).split())
+            return (ASK, {"job_id": report, "question": question})
+        if waiting:
+            return f"{waiting.waiting} {PRICE if asks else NOT_UNDERSTOOD}"
+        if newest and newest.is_running:
+            return f"{newest.label} is still running and cannot be changed any more. {CANCEL_OR_WAIT}"
+        return (SHOW, {"job_id": newest.id}) if newest else NO_RUN
+
+    def _brief_of(self, run: Run) -> str:
+        """The newest brief of a run, else its title."""
+        own = [call for call in reversed(self.conversation.calls) if _run_of(call) == run.id]
+        return next((str(call.arguments["brief"]) for call in own if call.arguments.get("brief")), run.title)
+
+    def _meant(self, runs: Sequence[Run]) -> Run | None:
+        """The run among `runs` that the message names, else the one mentioned last, else the newest."""
+        if self.named:
+            return next((run for run in runs if run.id == self.named), None)
+        last = max(runs, key=lambda run: self.mentioned.get(run.id, -1), default=None)
+        return _titled(self.message.plain, runs) or last
+
+    def _report_id(self) -> str:
+        """Id of the finished run that the message is about; "" if there is none."""
+        found = self._meant(self.reports)
+        return self.named or (found.id if found else "")
+
+    def _call(self, name: str, preferred: Sequence[Run]) -> Call | str:
+        """A call about the run that a command means. One that names a subject that no run has means none."""
+        named_subject = re.search(r"\b(?:on|about) \w|\bthe \w+(?: \w+)* one\b", self.message.plain)
+        titled = _titled(self.message.plain, preferred) or _titled(self.message.plain, self.runs)
+        found = titled or (None if named_subject else self._meant(preferred))
+        meant = self.named or (found.id if found else "")
+        return (name, {"job_id": meant}) if meant else NO_RUN
+
+
+def _run_of(call: PastCall) -> str:
+    """Id of the run that a call was about."""
+    result = call.result if isinstance(call.result, dict) else {}
+    return str(result.get("job") or call.arguments.get("job_id"))
+
+
+def _titled(plain: str, runs: Sequence[Run]) -> Run | None:
+    """The run that a message means by its position (“the first report”) or by words of its title."""
+    if (ordinal := _ORDINAL.search(plain)) and runs:
+        return runs[0] if ordinal[3] else runs[max(-1 if ordinal[1] else -2, -len(runs))]
+    words = set(terms(plain)) - _NO_SUBJECT
+    best = max(runs, key=lambda run: len(words & set(terms(run.title))), default=None)
+    return best if best and words & set(terms(best.title)) else None
+
+
+def _reported(result: Step) -> str:
+    value = value_of(result.get("result"))
+    return str(value.get("error", value) if isinstance(value, dict) else value)

@@ -1,0 +1,218 @@
+"""Chooses among the declared functions, and among the agents to hand over to, by their names and descriptions."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from interactions_emulator.brain.answer import Ids, function_call, say
+from interactions_emulator.brain.conversation import Conversation, PastCall
+from interactions_emulator.brain.protocol import Step, Turn
+from interactions_emulator.brain.rules.arguments import fill, is_place, urls_in
+from interactions_emulator.brain.rules.message import JOB_ID, STUDY, Act, Message, read_message
+from interactions_emulator.brain.tool_choice import allowed_tools
+from interactions_emulator.corpus.words import sentences, stem, terms
+
+PURPOSES: dict[Act, frozenset[str]] = {
+    "judge": frozenset(terms("moderate spam harmful inappropriate safe publish")),
+    "draw": frozenset(terms("draw picture image illustration drawing logo")),
+    "order": frozenset(terms("research report study investigation depth")),
+    "ask": frozenset(terms("factual questions search web facts news")),
+}
+"""Words that describe what fulfils an act: an agent or function with two of them has this purpose."""
+WHICH_ONE = "Which one do you mean?"
+RECENT_ANSWERS, MAX_REPLY_WORDS = 8, 8
+"""How many of the latest answers are searched for an open question, and maximum words of a reply to a question."""
+_GENERAL = frozenset(terms("get gets answer answers user name value current place day up long good best first last"))
+_WEATHER = re.compile(
+    r"\b(?:weather|forecast|temperature|umbrella|rain(?:y|ing)?|snow(?:y|ing)?|sunny|windy|wetter|regnet|météo|temps"
+    r"|tiempo|llover|how (?:warm|hot|cold))\b|天气"
+)
+_ASKS_FOR_YES = re.compile(r"\bsay \*{0,2}yes\b|\bwaits for your yes\b|\bapproval\b|\[…\]\s*$", re.IGNORECASE)
+_BACK_REFERENCE = re.compile(r"\b(?:it|its|this|that|these|they|them|both)\b")
+_RUN_ACTS: tuple[Act, ...] = ("status", "show", "list", "cancel", "repeat", "delete", "further", "cost", "time")
+
+
+@dataclass(frozen=True)
+class Option:
+    """A function; or, for a function that hands over to one of several agents, one of them."""
+
+    name: str
+    parameters: dict[str, Any]
+    fixed: dict[str, Any]
+    """The parameter with the agent's name; empty for a whole function."""
+    words: frozenset[str]
+    purpose: Act | None
+    topic: str
+    """The name of the function or agent."""
+    about: str
+    """The first sentence of its description."""
+
+    def made(self, call: PastCall) -> bool:
+        """Whether a call was a call of this option."""
+        return self.name == call.name and self.fixed.items() <= call.arguments.items()
+
+
+@dataclass(frozen=True)
+class Tools:
+    """The tools that a request allows."""
+
+    options: tuple[Option, ...] = ()
+    must_call: bool = False
+    types: frozenset[str] = frozenset()
+    functions: frozenset[str] = frozenset()
+
+
+def read_tools(turn: Turn) -> Tools:
+    """The tools that a request allows."""
+    tools, must_call = allowed_tools(turn)
+    options = [option for tool in tools if tool.get("name") for option in _options(tool, turn.system_instruction)]
+    chosen = tuple(option for option in options if "forget" not in option.name)  # see `_forgetting`
+    types, functions = (frozenset(str(tool.get(key)) for tool in tools) for key in ("type", "name"))
+    return Tools(chosen, must_call and bool(chosen), types, functions)
+
+
+def _options(tool: dict[str, Any], instruction: str) -> Iterable[Option]:
+    name, description = str(tool["name"]), str(tool.get("description") or "")
+    parameters: dict[str, Any] = tool.get("parameters") or {}
+    properties = parameters.get("properties") or {}
+    for key in parameters.get("required") or []:
+        values = (properties.get(key) or {}).get("enum") or []
+        texts = {value: _description_of(str(value), f"{instruction}\n\n{description}") for value in values}
+        if texts and all(texts.values()):
+            return [_option(name, parameters, {key: value}, value, about) for value, about in texts.items()]
+    return [_option(name, parameters, {}, name, description.split("\n\n")[0])]
+
+
+def _option(name: str, parameters: dict[str, Any], fixed: dict[str, Any], topic: str, about: str) -> Option:
+    plain = re.sub(r"(?i)\b(?:not|never|except|don't|unlike)\b[^.;:\n]*|<<<\w+>>>", " ", about)
+    words = frozenset(terms(re.sub(r"(?<=[a-z])(?=[A-Z])|_", " ", topic) + " " + plain)) - _GENERAL
+    purpose = max(PURPOSES, key=lambda act: len(PURPOSES[act] & words))
+    fits = len(PURPOSES[purpose] & words) >= 2
+    return Option(name, parameters, fixed, words, purpose if fits else None, topic, (sentences(about) or [""])[0])
+
+
+def _description_of(value: str, text: str) -> str:
+    """What a text says about a value: the line that begins with it, and the lines after it up to an empty one."""
+    found = re.search(
+        rf"(?m)^(?:[\w ]{{1,20}}:)?\W*?{re.escape(value)}\W*?(?:$|[:(—–-])((?:.*\S.*\n?|\n(?=.*\S))*)", text
+    )
+    return re.sub(r"(?i)^\W*[\w ]{0,20}description:\s*", "", found[1].strip()) if found else ""
+
+
+def function_calls(conversation: Conversation, tools: Tools, ids: Ids) -> tuple[list[Step], str]:
+    """The function calls that answer the message, and a question if a required argument is missing."""
+    message = read_message(conversation.message)
+    if step := _forgetting(conversation, message, tools, ids):
+        return [step], ""
+    option, text = _asked_before(conversation, message, tools) or (_chosen(conversation, message, tools), message.text)
+    if option is None and tools.must_call:
+        option = tools.options[0]
+    if option is None:
+        return [], ""
+    before = [call.arguments for call in conversation.calls if option.made(call)]
+    filled = fill(option.parameters, text, option.fixed, before[-1] if before else {})
+    missing = [key for key in option.parameters.get("required") or [] if key not in (filled or [{}])[0]]
+    if missing and not tools.must_call:
+        names = " and ".join(key.replace("_", " ") for key in missing)
+        return [], f"Which {names}? `{option.name}` cannot be called without it."
+    return [function_call(ids, option.name, dict.fromkeys(missing, text) | one) for one in filled or [{}]], ""
+
+
+def _chosen(conversation: Conversation, message: Message, tools: Tools) -> Option | None:
+    for option in tools.options:
+        if option.purpose == "order" and is_about_run(conversation, message, option):
+            return option
+    for option in tools.options:
+        if option.purpose in message.acts & {"judge", "order", "draw"} and not message.has("abilities"):
+            return option
+    if message.has("draw", "do") or small_talk_act(message):
+        return None
+    last = next((one for call in conversation.calls[-1:] for one in tools.options if one.made(call)), None)
+    by_words = _best_by_words(message, tools.options)
+    follows = message.has("continue") and last and (by_words is None or by_words.purpose == "ask")
+    return last if follows else by_words
+
+
+def _best_by_words(message: Message, options: Sequence[Option]) -> Option | None:
+    wanted, asks, best, best_score = _wanted(message), message.has("ask", "topic"), None, 0.0
+    for option in options:
+        needs_place = any(is_place(key, {}) for key in option.parameters.get("required") or [])
+        if option.purpose in ("judge", "draw", "order") or (message.has("definition") and needs_place):
+            continue
+        reads_pages = urls_in(message.text) and "url" in " ".join(option.parameters.get("properties") or {})
+        score = len(wanted & option.words) + 1.0 * (asks and option.purpose == "ask") + 3.0 * bool(reads_pages)
+        if score > best_score:
+            best, best_score = option, score
+    return best if best_score >= (1.0 if asks else 2.0) else None
+
+
+def _wanted(message: Message) -> set[str]:
+    """The stems of a message, with “weather” if it asks for it in other words."""
+    implied = {stem("weather")} if _WEATHER.search(message.plain) else set()
+    return {one for one in terms(message.plain) if one not in _GENERAL and not one.isdecimal()} | implied
+
+
+def small_talk_act(message: Message) -> Act | None:
+    """The act of a message that needs no tool; None if the message is no small talk."""
+    always: tuple[Act, ...] = ("recall", "ask_fact", "joke", "abilities", "about_you")
+    alone: tuple[Act, ...] = ("tell_fact", "thanks", "bye", "greeting", "later", "never_mind")
+    if found := next((act for act in always if message.has(act)), None):
+        return found
+    if message.has("ask", "draw", "do", "order", "judge"):
+        return None
+    return next((act for act in alone if message.has(act)), "yes" if message.is_nod else None)
+
+
+def is_about_run(conversation: Conversation, message: Message, manager: Option) -> bool:
+    """Whether a message belongs to the agent that manages research runs."""
+    if message.has("judge", "draw", "recall", "ask_fact", "tell_fact"):
+        return False
+    if JOB_ID.search(message.text) or message.has("cancel"):
+        return True
+    answers = conversation.answers[:RECENT_ANSWERS]
+    told = [one for one in answers if one.speaker != "model" and one.call and manager.made(one.call)]
+    replies = message.is_nod or message.has("yes", "no", "later", "never_mind")
+    if told and replies and _ASKS_FOR_YES.search(told[0].text[-1_500:]):
+        return True
+    if told and told[0] is answers[0]:
+        refers = _BACK_REFERENCE.search(message.plain) and not _WEATHER.search(message.plain)
+        about = message.has(*_RUN_ACTS, "change", "report", "never_mind", "later")
+        return about or (bool(refers) and not small_talk_act(message))
+    if told and message.has("status", "delete", "list", "report"):
+        return True
+    names_run = message.plain in ("list", "status") or re.search(rf"\b{STUDY}\b|\bruns?\b", message.plain)
+    return message.has(*_RUN_ACTS) and bool(names_run)
+
+
+def _forgetting(conversation: Conversation, message: Message, tools: Tools, ids: Ids) -> Step | None:
+    """The step that forgets the conversation: a question first, and the deletion after a clear yes."""
+    names = sorted((name for name in tools.functions if "forget" in name), key=lambda name: "confirm" in name)
+    if len(names) != 2:
+        return None
+    last = conversation.calls[-1] if conversation.calls else None
+    if last and last.name in names and [last.message] == conversation.user_texts[:1]:
+        if message.has("agree") or message.plain.endswith("anyway"):
+            return function_call(ids, names[1], {"anyway": True} if message.plain.endswith("anyway") else {})
+        if message.has("no", "later", "never_mind"):
+            return say("Nothing was deleted.")
+    return function_call(ids, names[0], {}) if message.has("forget") else None
+
+
+def _asked_before(conversation: Conversation, message: Message, tools: Tools) -> tuple[Option, str] | None:
+    """The function about which the last answer asked, and the text with the arguments; None if it asked nothing."""
+    answer, calls = "".join(one.text for one in conversation.answers[:1]), conversation.calls
+    if len(message.text.split()) > MAX_REPLY_WORDS or small_talk_act(message):
+        return None
+    if asked := re.search(r"`(\w+)` cannot be called without", answer):
+        option = next((option for option in tools.options if option.name == asked[1]), None)
+        return (option, f"{conversation.user_texts[0]} {message.text}") if option else None
+    offered = re.findall(r"^- (.+)$", answer.partition(WHICH_ONE)[2], re.MULTILINE)
+    option = next((one for one in tools.options if calls and not one.fixed and one.made(calls[-1])), None)
+    plain, words = message.plain, set(terms(message.plain)) - set(terms("one mean meant want"))
+    for place, one in zip(("first|1", "second|2", "third|3", "fourth|4", "fifth|5"), offered, strict=False):
+        if option and (re.search(rf"\b(?:{place})\b", plain) or (words and words <= set(terms(one)))):
+            return option, one
+    return None
