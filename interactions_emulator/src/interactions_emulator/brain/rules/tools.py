@@ -166,14 +166,14 @@ def small_talk_act(message: Message) -> Act | None:
     return next((act for act in alone if message.has(act)), "yes" if message.is_nod else None)
 
 
-def is_about_run(conversation: Conversation, message: Message, researcher: Option) -> bool:
+def is_about_run(conversation: Conversation, message: Message, manager: Option) -> bool:
     """Whether a message belongs to the agent that manages research runs."""
     if message.has("judge", "draw", "recall", "ask_fact", "tell_fact"):
         return False
     if JOB_ID.search(message.text) or message.has("cancel"):
         return True
     answers = conversation.answers[:RECENT_ANSWERS]
-    told = [one for one in answers if one.speaker != "model" and one.call and researcher.made(one.call)]
+    told = [one for one in answers if one.speaker != "model" and one.call and manager.made(one.call)]
     replies = message.is_nod or message.has("yes", "no", "later", "never_mind")
     if told and replies and _ASKS_FOR_YES.search(told[0].text[-1_500:]):
         return True
