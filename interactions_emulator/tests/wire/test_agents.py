@@ -151,6 +151,7 @@ async def test_environments_are_refused_in_the_form_that_the_sdk_knows(client: g
         ({"id": "Not allowed", "base_agent": AGENT}, 400, "id 'Not allowed' is not allowed"),
         ({"id": AGENT, "base_agent": AGENT}, 409, "exists already"),
         ({"id": "a"}, 400, "base_agent is one of"),
+        ({"id": "a", "base_agent": {}}, 400, "base_agent is one of"),
         ({"id": "a", "base_agent": AGENT, "description": 1}, 400, "description is a string"),
         ({"id": "a", "base_agent": AGENT, "tools": [{"type": "telepathy"}]}, 400, "telepathy"),
     ],

@@ -6,6 +6,8 @@ import threading
 import time
 from datetime import datetime
 
+import pytest
+
 from interactions_emulator import Emulator
 from wire.brains import RESEARCH, WAIT
 from wire.conftest import Wire, research
@@ -113,3 +115,23 @@ def test_stopping_the_server_cuts_streams_and_does_not_wait_for_them(held: Emula
     stopping.start()
     stopping.join(timeout=300)
     assert not stopping.is_alive()
+
+
+def test_a_run_that_is_cancelled_before_the_brain_begins_ends_quietly(
+    held: Emulator, wire: Wire, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    started: list[threading.Thread] = []
+    failures: list[threading.ExceptHookArgs] = []
+    start = threading.Thread.start
+
+    def start_later(thread: threading.Thread) -> None:
+        started.append(thread) if thread.name == "brain" else start(thread)
+
+    monkeypatch.setattr(threading.Thread, "start", start_later)
+    monkeypatch.setattr(threading, "excepthook", failures.append)
+    run = wire.create(research())["id"]
+    assert wire.http.post(f"/interactions/{run}/cancel").json()["status"] == "cancelled"
+    [late] = started
+    start(late)
+    late.join()
+    assert not failures

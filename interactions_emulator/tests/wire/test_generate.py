@@ -286,6 +286,7 @@ def test_any_version_and_the_paths_of_vertex_are_served(api: Emulator, prefix: s
         (asking("x", tools=[{"telepathy": {}}]), "tools: 'telepathy' is unknown"),
         (asking("x", tools=[{"functionDeclarations": [{}]}]), "a function needs a name"),
         (asking("x", toolConfig={"functionCallingConfig": {"mode": "MAYBE"}}), "mode is one of AUTO"),
+        (asking("x", toolConfig={"functionCallingConfig": {"mode": []}}), "mode is one of AUTO"),
         (asking("x", generationConfig={"candidateCount": 2}), "one candidate"),
         (asking("x", generationConfig=[]), "generationConfig is an object"),
         (asking("x", continuationToken="x"), "continuationToken"),

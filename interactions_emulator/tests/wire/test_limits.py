@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import asyncio
+import json
 import socket
+from http.client import HTTPResponse
 from types import SimpleNamespace
 
 import httpx2
@@ -90,6 +92,27 @@ def test_only_local_clients_can_inject_a_crash() -> None:
         answer = Api(context).answer(stranger)  # type: ignore[arg-type]
         assert answer is not None and answer.status == status
         assert context.closing.is_set() is (status is None)
+
+
+def test_a_client_that_offers_http_2_is_answered_in_http_1_on_the_same_connection(api: Emulator) -> None:
+    body = json.dumps({"model": MODEL, "input": "hello"}).encode()
+    lines = (
+        "POST /v1beta/interactions HTTP/1.1",
+        "host: x",
+        "x-goog-api-key: any",
+        "connection: Upgrade, HTTP2-Settings",
+        "upgrade: h2c",
+        "http2-settings: AAMAAABkAARAAAAAAAIAAAAA",
+        f"content-length: {len(body)}",
+    )
+    with socket.create_connection(("127.0.0.1", api.port)) as peer:
+        for _ in range(2):
+            peer.sendall("\r\n".join(lines).encode() + b"\r\n\r\n" + body[:5])
+            peer.sendall(body[5:])
+            answer = HTTPResponse(peer)
+            answer.begin()
+            assert (answer.status, json.load(answer)["status"]) == (200, "completed")
+    assert api.log()["connections"]["opened"] == 2  # the other one asked for this log
 
 
 NO_HTTP = [

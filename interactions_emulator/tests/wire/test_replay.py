@@ -188,6 +188,14 @@ def test_a_replay_that_is_not_strict_leaves_other_requests_to_the_emulator() -> 
             assert other.status_code == status
 
 
+def test_a_request_without_a_key_uses_up_no_recorded_answer() -> None:
+    body = {"model": MODEL, "input": "Hello"}
+    recorded = [entry(body, {"id": f"v1_{number}", "status": "completed"}) for number in (1, 2)]
+    with Emulator(scenarios=recorded) as api:
+        assert httpx2.post(f"{api.url}/v1/interactions", json=body).status_code == 401
+        assert httpx2.post(f"{api.url}/v1/interactions", json=body, headers=KEY).json()["id"] == "v1_1"
+
+
 def test_scenarios_beside_recorded_answers_answer_what_was_not_recorded() -> None:
     script = [entry({"model": MODEL, "input": "a"}, {"id": "v1_recorded"}), {"match": {"text": "b"}, "text": "B."}]
     with Emulator(brain=brain, scenarios=script) as api:

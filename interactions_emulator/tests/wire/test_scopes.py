@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
+import json
+from types import SimpleNamespace
+
+import httpx2
+import pytest
 from google import genai
 
 from interactions_emulator import Emulator
-from interactions_emulator.http.scopes import MAX_SCOPES
+from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.http.app import App, create_app
+from interactions_emulator.http.requests import parse_create
+from interactions_emulator.http.scopes import HEADER, MAX_SCOPES, Scopes
+from interactions_emulator.http.serving import Settings, _stop_when_idle, build_context
 from wire.brains import brain
 from wire.conftest import AGENT, MODEL, Wire, research
 
@@ -24,16 +34,39 @@ def test_scopes_share_nothing_but_the_server(held: Emulator, wire: Wire) -> None
     wire.refused(wire.http.get(f"/interactions/{first}"), 404)
 
 
-def test_leaving_a_scope_deletes_what_is_in_it_and_cuts_nothing_else(held: Emulator, wire: Wire) -> None:
+def test_leaving_a_scope_deletes_what_is_in_it_and_cuts_its_streams(held: Emulator, wire: Wire) -> None:
     with held.scope("a") as mine:
         stream = wire.events(
             wire.http.build_request("POST", "/interactions", json=research(stream=True), headers=mine.headers)
         )
         next(stream)
         other = wire.create(research())["id"]
+    with pytest.raises(httpx2.RemoteProtocolError):
+        list(stream)
     assert mine.log()["creates"] == 0
     assert wire.get(other)["status"] == "in_progress"
-    stream.close()
+
+
+async def test_an_idle_server_does_not_end_while_an_interaction_runs_in_a_scope() -> None:
+    closing = asyncio.Event()
+
+    def create() -> App:
+        return create_app(build_context(Settings(brain=brain, speed=0), Journal(), None, brain, closing))
+
+    scopes = Scopes(create(), create)
+    exchange = SimpleNamespace(method="GET", path="/v1beta/interactions/x", query=b"", headers={HEADER.encode(): b"a"})
+    exchange.body, exchange.too_large, exchange.connection, exchange.reply = b"", False, 1, lambda *answer: None
+    scopes(exchange)  # type: ignore[arg-type]
+    log, runs = scopes.apps[1].context.log, scopes.apps[1].context.runs
+    run = runs.create(parse_create(json.dumps(research()).encode()), "", "")
+    began = log.last_activity
+    watch = asyncio.create_task(_stop_when_idle(0.01, scopes, closing))
+    while log.last_activity == began and not watch.done():
+        await asyncio.sleep(0)
+    assert not closing.is_set()
+    runs.cancel(run.interaction.id)
+    await watch
+    assert closing.is_set()
 
 
 def test_the_sdk_reaches_a_scope_by_the_header_of_its_options() -> None:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from typing import Any
@@ -14,6 +16,9 @@ from google import genai
 from google.genai._interactions import APIStatusError
 
 from interactions_emulator import Emulator
+from interactions_emulator.brain.protocol import Entry, TextDelta, Turn
+from interactions_emulator.engine.clock import Clock
+from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.triggers.cron import parse_schedule
 from wire.brains import WAIT, brain
 from wire.conftest import AGENT, Wire
@@ -167,6 +172,56 @@ def test_triggers_and_executions_survive_a_restart(tmp_path: Path) -> None:
         assert [run["status"] for run in executions(wire, trigger)] == ["in_progress"]
         api.advance(DAY)
         assert [run["status"] for run in executions(wire, trigger)] == ["completed", "completed"]
+
+
+@pytest.mark.parametrize(("lost", "status"), [("interaction_id", "failed"), ("end_time", "completed")])
+def test_an_execution_that_a_killed_server_left_open_ends_at_the_next_start(
+    tmp_path: Path, lost: str, status: str
+) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state, speed=0) as api:
+        wire = Wire(api.url)
+        trigger = create(wire)
+        wire.http.post(f"/triggers/{trigger['id']}/executions")
+        api.advance(5 * WAIT)
+        assert executions(wire, trigger)[0]["status"] == "completed"
+        api.close()
+        journal = Journal(state)
+        [(key, record)] = journal.read("execution")
+        journal.write(("execution", key, record | {"status": "in_progress", lost: None}))
+        journal.close()
+        api.start()
+        api.advance(DAY)
+        assert [run["status"] for run in executions(wire, trigger)] == [status, "completed"]
+
+
+def test_triggers_wait_while_an_advance_waits_for_a_brain(monkeypatch: pytest.MonkeyPatch) -> None:
+    thinks, thought = threading.Event(), threading.Event()
+    waits: list[float] = []
+    passes = Clock.passes
+
+    def slow(turn: Turn) -> Iterator[Entry]:
+        thinks.set()
+        thought.wait()
+        yield TextDelta("Done.")
+
+    async def counted(clock: Clock, moment: float) -> None:
+        waits.append(moment)
+        await passes(clock, moment)
+
+    monkeypatch.setattr(Clock, "passes", counted)
+    with Emulator(brain=slow, speed=0) as api:
+        wire = Wire(api.url)
+        create(wire)
+        wire.create({"agent": AGENT, "input": "tides", "background": True})
+        with ThreadPoolExecutor() as pool:
+            advance = pool.submit(api.advance, DAY)
+            thinks.wait()
+            for _ in range(20):
+                wire.http.get("/triggers")
+            thought.set()
+            advance.result()
+    assert len(waits) < 20
 
 
 @pytest.mark.parametrize(

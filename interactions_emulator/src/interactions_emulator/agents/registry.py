@@ -45,7 +45,7 @@ class Agents:
         if agent_id in self._all or agent_id in AGENTS:
             raise Refused(409, f"Agent {agent_id} exists already: choose another id, or delete the agent")
         base = body.get("base_agent")
-        if base is None or (base not in AGENTS and base not in self._all and not self._play_all):
+        if not isinstance(base, str) or (base not in AGENTS and base not in self._all and not self._play_all):
             raise Refused(400, f"base_agent is one of {', '.join(sorted(AGENTS))}, not {base!r}")
         agent = {"id": agent_id} | {name: body[name] for name in FIELDS if body.get(name) is not None}
         _check_tools_and_texts(agent)

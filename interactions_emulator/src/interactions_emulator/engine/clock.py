@@ -6,6 +6,7 @@ import asyncio
 import math
 import time
 from collections.abc import Callable
+from contextlib import suppress
 
 from interactions_emulator.engine.notifier import Notifier
 
@@ -63,20 +64,18 @@ class Clock:
     async def until(self, moment: float) -> None:
         """Return when virtual time has reached `moment`."""
         while not self.reaches(moment):
-            running = 0 < self.speed < math.inf and not math.isinf(moment)
-            try:
-                await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
-            except TimeoutError:
-                continue
+            await self._wait(moment)
 
     async def passes(self, moment: float) -> None:
         """Return when virtual time has passed `moment` without being moved for this; never with infinite speed."""
         while math.isinf(self.speed) or self.now() < moment:
-            running = 0 < self.speed < math.inf and not math.isinf(moment)
-            try:
-                await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
-            except TimeoutError:
-                continue
+            await self._wait(moment)
+
+    async def _wait(self, moment: float) -> None:
+        """Return when the clock was changed, or when running time may have reached `moment`."""
+        running = 0 < self.speed < math.inf and not math.isinf(moment)
+        with suppress(TimeoutError):
+            await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
 
     def _rebase(self, now: float) -> None:
         self._base, self._mark = now, self._monotonic()

@@ -70,8 +70,6 @@ class Log:
         """Number of connections accepted since the start."""
         self.open = 0
         """Number of connections that are open now."""
-        self.active_requests = 0
-        """Number of requests being answered now, streams included."""
         self.last_activity = time.monotonic()
         """Time of the last activity, in seconds of `time.monotonic`."""
         self._count = 0

@@ -222,17 +222,17 @@ class Runs:
 
     async def _work(self, run: Run) -> None:
         if not run.read:
-            arguments = run, asyncio.get_running_loop()
+            assert run.interaction.turn is not None
+            turn = replace(run.interaction.turn, answered=tuple(run.interaction.steps))
+            arguments = run, turn, asyncio.get_running_loop()
             threading.Thread(target=self._read, args=arguments, name="brain", daemon=True).start()
         while not self._add_due_entries(run):
             self._settled.notify_all()
             await (run.arrived.wait() if run.due is None else self.clock.until(run.due))
 
-    def _read(self, run: Run, loop: asyncio.AbstractEventLoop) -> None:
+    def _read(self, run: Run, turn: Turn, loop: asyncio.AbstractEventLoop) -> None:
         """Read the brain's answer in a thread, until its end or the end of the interaction."""
         interaction = run.interaction
-        assert interaction.turn is not None
-        turn = replace(interaction.turn, answered=tuple(interaction.steps))
 
         def add(*entries: Entry) -> None:
             run.pending.extend(entries)

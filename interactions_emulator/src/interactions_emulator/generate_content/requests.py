@@ -97,7 +97,7 @@ def _tool_choice(body: dict[str, Any]) -> dict[str, Any]:
     mode = field(calling, "mode", "AUTO")
     if mode == "MODE_UNSPECIFIED":
         mode = "AUTO"
-    if mode not in CALLING_MODES:
+    if not isinstance(mode, str) or mode not in CALLING_MODES:
         known = ", ".join(CALLING_MODES)
         raise Refused(400, f"toolConfig.functionCallingConfig.mode is one of {known}, not {mode!r}")
     choice: Any = CALLING_MODES[mode]

@@ -53,9 +53,8 @@ class Api:
             if route is None:
                 allowed = " or ".join(found.methods)
                 raise Refused(405, f"{exchange.method} {exchange.path} is not allowed: use {allowed}")
-            recorded = self._recorded(call, exchange)
             self._authorize(call, found)
-            answer = recorded or self._with_fault(call, route.operation(call), errors)
+            answer = self._recorded(call, exchange) or self._with_fault(call, route.operation(call), errors)
         except Refused as refused:
             answer = refusal(refused, body=errors)
         except Exception as failure:

@@ -106,14 +106,28 @@ class App:
     """The API, and Starlette for all other paths. Limits the number of requests answered at once."""
 
     def __init__(self, context: AppContext, pages: Starlette) -> None:
-        self._api = Api(context)
+        self.context = context
         self.pages = pages
+        self._api = Api(context)
         self._log = context.log
         self._max_concurrent = context.limits.max_concurrent_requests
+        self._open: set[Exchange] = set()
+        """The requests whose answers have begun; usually these are streams."""
+
+    @property
+    def active(self) -> bool:
+        """Whether a request is being answered or an interaction is in progress."""
+        return bool(self._open or self.context.runs.live)
+
+    async def stop(self) -> None:
+        """Cut the open answers and stop all tasks. What is in the state file continues with the next server."""
+        for exchange in self._open:
+            exchange.cut()
+        await self.context.stop()
 
     def __call__(self, exchange: Exchange) -> Remainder:
         """Start the answer. Return a coroutine that sends the rest, or None if nothing is left to send."""
-        if self._log.active_requests >= self._max_concurrent:
+        if len(self._open) >= self._max_concurrent:
             busy = Refused(429, f"{self._max_concurrent} requests are being answered already: close some streams")
             return refusal(busy).send(exchange)
         self._log.touch()
@@ -121,7 +135,7 @@ class App:
         return None if remainder is None else self._finish(exchange, remainder)
 
     async def _finish(self, exchange: Exchange, remainder: Coroutine[Any, Any, None]) -> None:
-        self._log.active_requests += 1
+        self._open.add(exchange)
         try:
             await remainder
         except Exception as failure:
@@ -131,7 +145,7 @@ class App:
             else:
                 refusal(internal_error(failure)).send(exchange)
         finally:
-            self._log.active_requests -= 1
+            self._open.remove(exchange)
             self._log.touch()
 
 

@@ -76,7 +76,7 @@ class AppContext:
     """Setting it cuts all open streams, so that the server can stop."""
 
     async def stop(self) -> None:
-        """Stop all tasks. What is in the state file continues with the next server."""
+        """Stop all tasks."""
         await self.scheduler.stop()
         await self.runs.stop()
         await self.deliveries.stop()

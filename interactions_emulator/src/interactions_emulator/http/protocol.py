@@ -156,8 +156,9 @@ class Connection(asyncio.Protocol):
     def data_received(self, data: bytes) -> None:
         try:
             self.parser.feed_data(data)
-        except httptools.HttpParserUpgrade:  # upgrades are ignored: the request has been answered as HTTP/1.1
-            pass
+        except httptools.HttpParserUpgrade as upgrade:
+            if self._offers_upgrade():  # else it is a CONNECT, which was answered like any other method
+                self._read_without_upgrade(data[upgrade.args[0] :])
         except httptools.HttpParserError:
             head = _response_head(400, "application/json")
             self.transport.write(
@@ -195,6 +196,8 @@ class Connection(asyncio.Protocol):
             self._body.clear()
 
     def on_message_complete(self) -> None:
+        if self._offers_upgrade():
+            return
         exchange = Exchange(self, self.parser.get_method().decode("latin-1"), self._url, self._headers)
         exchange.body = b"".join(self._body)
         exchange.too_large = self._size > self._max_body_bytes
@@ -204,6 +207,16 @@ class Connection(asyncio.Protocol):
                 self.transport.pause_reading()
         else:
             self._answer(exchange)
+
+    def _offers_upgrade(self) -> bool:
+        return bool(self.parser.should_upgrade() and b"upgrade" in self._headers)
+
+    def _read_without_upgrade(self, rest: bytes) -> None:
+        """Read a request again that offers another protocol, such as HTTP/2: the parser has not read its body."""
+        method, url = self.parser.get_method(), self._url
+        self.parser = httptools.HttpRequestParser(self)
+        headers = [b"%b: %b\r\n" % header for header in self._headers.items() if header[0] != b"upgrade"]
+        self.data_received(b"%b %b HTTP/1.1\r\n%b\r\n" % (method, url, b"".join(headers)) + rest)
 
     def answer_next(self, close: bool) -> None:
         """Answer the next waiting request, or close the connection if `close`."""

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable
 
 from interactions_emulator.http.app import App
-from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.http.responses import Json, refusal
@@ -19,18 +18,18 @@ class Scopes:
     """Answers requests without the header from `main`, and others from the application of their scope.
 
     A scope begins with its first request, with the settings of the server and an empty state in memory. It ends by
-    `DELETE /_emulator/scope` with its header. `create` makes the parts and the application of a new scope.
+    `DELETE /_emulator/scope` with its header. `create` makes the application of a new scope.
     """
 
-    def __init__(self, main: App, create: Callable[[], tuple[AppContext, App]]) -> None:
+    def __init__(self, main: App, create: Callable[[], App]) -> None:
         self._main = main
         self._create = create
-        self._scopes: dict[bytes, tuple[AppContext, App]] = {}
+        self._scopes: dict[bytes, App] = {}
 
     @property
-    def contexts(self) -> list[AppContext]:
-        """The parts of all scopes."""
-        return [context for context, _ in self._scopes.values()]
+    def apps(self) -> list[App]:
+        """All applications, `main` too."""
+        return [self._main, *self._scopes.values()]
 
     def __call__(self, exchange: Exchange) -> Remainder:
         name = exchange.headers.get(HEADER.encode(), b"")
@@ -43,15 +42,15 @@ class Scopes:
                 message = f"{MAX_SCOPES:,} scopes are in use: end some by DELETE /_emulator/scope with their header"
                 return refusal(Refused(429, message)).send(exchange)
             self._scopes[name] = self._create()
-        return self._scopes[name][1](exchange)
+        return self._scopes[name](exchange)
 
     def _delete(self, name: bytes, exchange: Exchange) -> Remainder:
         if not is_loopback(exchange.client):
             return refusal(Refused(403, "Only programs on this machine may end a scope.")).send(exchange)
-        if found := self._scopes.pop(name, None):
-            return self._stop(found[0], exchange)
+        if app := self._scopes.pop(name, None):
+            return self._stop(app, exchange)
         return Json({}).send(exchange)
 
-    async def _stop(self, context: AppContext, exchange: Exchange) -> None:
-        await context.stop()
+    async def _stop(self, app: App, exchange: Exchange) -> None:
+        await app.stop()
         Json({}).send(exchange)

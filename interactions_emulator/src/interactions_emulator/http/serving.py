@@ -183,20 +183,18 @@ async def serve(
         context.runs.resume()
         context.deliveries.resume()
         context.scheduler.resume()
-        if settings.idle_exit is not None:
-            watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, context))
-            stack.callback(watch.cancel)
-
         in_memory = replace(settings, state=None)
 
-        def new_scope() -> tuple[AppContext, App]:
-            scope = build_context(in_memory, Journal(), documents, brain, closing, crash, on_corpus)
-            return scope, create_app(scope)
+        def new_scope() -> App:
+            return create_app(build_context(in_memory, Journal(), documents, brain, closing, crash, on_corpus))
 
         scopes = Scopes(create_app(context), new_scope)
+        if settings.idle_exit is not None:
+            watch = asyncio.create_task(_stop_when_idle(settings.idle_exit, scopes, closing))
+            stack.callback(watch.cancel)
         await serve_app(scopes, context.log, settings.limits.max_body_bytes, listener, closing, ready)
-        for stopped in (context, *scopes.contexts):
-            await stopped.stop()
+        for app in scopes.apps:
+            await app.stop()
 
 
 async def serve_app(
@@ -236,12 +234,13 @@ def run(main: Coroutine[Any, Any, None]) -> None:
         uvloop.run(main)
 
 
-async def _stop_when_idle(seconds: float, context: AppContext) -> None:
-    while (left := context.log.last_activity + seconds - time.monotonic()) > 0:
+async def _stop_when_idle(seconds: float, scopes: Scopes, closing: asyncio.Event) -> None:
+    while (left := max(app.context.log.last_activity for app in scopes.apps) + seconds - time.monotonic()) > 0:
         await asyncio.sleep(left)
-        if context.runs.live or context.log.active_requests:
-            context.log.last_activity = time.monotonic()
-    context.closing.set()
+        for app in scopes.apps:
+            if app.active:
+                app.context.log.touch()
+    closing.set()
 
 
 def _clock(speed: float, journal: Journal) -> Clock:

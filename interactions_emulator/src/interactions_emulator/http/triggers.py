@@ -40,7 +40,6 @@ def routes(context: AppContext) -> Table:
         return changed
 
     def executions(call: Call) -> dict[str, Any]:
-        triggers.find(call.id)
         found = [execution.resource() for execution in triggers.executions(call.id)]
         return page(found, call.query(), "trigger_executions", 50, 1_000, snake=True)
 

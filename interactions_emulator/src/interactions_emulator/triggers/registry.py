@@ -13,7 +13,7 @@ from typing import Any
 
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
-from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.engine.state_store import Journal, Record
 from interactions_emulator.files.uploads import new_id
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.triggers.cron import Schedule, parse_schedule
@@ -84,7 +84,15 @@ class Triggers:
         self._journal = journal
         self._clock = clock
         self.all: dict[str, Trigger] = {key: Trigger(**value) for key, value in journal.read("trigger")}
-        self._executions = {key: Execution(**value) for key, value in journal.read("execution")}
+        self._executions: dict[str, dict[str, Execution]] = {key: {} for key in self.all}
+        """Maps the id of each trigger to its executions, oldest first."""
+        self.running: dict[str, Execution] = {}
+        """Maps ids of triggers to their executions in progress. A trigger has at most one."""
+        for key, value in journal.read("execution"):
+            execution = Execution(**value)
+            self._executions[execution.trigger_id][key] = execution
+            if execution.status == "in_progress":
+                self.running[execution.trigger_id] = execution
 
     def create(self, interaction: dict[str, Any], body: dict[str, Any], key: str, documents_url: str) -> Trigger:
         """Add a trigger. `interaction` is the checked body of its create request."""
@@ -98,6 +106,7 @@ class Triggers:
         if trigger.next_run_time is None:
             raise Refused(400, f"schedule {trigger.schedule!r} has no day: such a date never comes")
         self.all[trigger.id] = trigger
+        self._executions[trigger.id] = {}
         self.save(trigger)
         return trigger
 
@@ -130,32 +139,32 @@ class Triggers:
     def delete(self, trigger_id: str) -> dict[str, Any]:
         self.find(trigger_id)
         del self.all[trigger_id]
-        self._journal.write(("trigger", trigger_id, None))
-        for execution in self.executions(trigger_id):
-            self._forget(execution)
+        self.running.pop(trigger_id, None)
+        forgotten: list[Record] = [("execution", key, None) for key in self._executions.pop(trigger_id)]
+        self._journal.write(("trigger", trigger_id, None), *forgotten)
         return {}
 
     def executions(self, trigger_id: str) -> list[Execution]:
-        """Return the executions of a trigger, newest first."""
-        return [one for one in reversed(self._executions.values()) if one.trigger_id == trigger_id]
+        """Return the executions of a trigger, newest first. Raises `Refused` (404)."""
+        self.find(trigger_id)
+        return list(reversed(self._executions[trigger_id].values()))
 
-    def running(self) -> list[Execution]:
-        """Return the executions in progress."""
-        return [one for one in self._executions.values() if one.status == "in_progress"]
-
-    def save(self, *changed: Trigger | Execution) -> None:
-        for one in changed:
-            if isinstance(one, Execution):
-                self._executions[one.id] = one
-            self._journal.write(("execution" if isinstance(one, Execution) else "trigger", one.id, one))
-        for execution in changed:
-            if isinstance(execution, Execution):
-                for old in self.executions(execution.trigger_id)[MAX_EXECUTIONS:]:
-                    self._forget(old)
-
-    def _forget(self, execution: Execution) -> None:
-        del self._executions[execution.id]
-        self._journal.write(("execution", execution.id, None))
+    def save(self, trigger: Trigger, execution: Execution | None = None) -> None:
+        """Save a trigger, and an execution of it that is new or has changed."""
+        records: list[Record] = [("trigger", trigger.id, trigger)]
+        if execution:
+            kept = self._executions[trigger.id]
+            kept[execution.id] = execution
+            records.append(("execution", execution.id, execution))
+            if len(kept) > MAX_EXECUTIONS:
+                oldest = next(iter(kept))
+                del kept[oldest]
+                records.append(("execution", oldest, None))
+            if execution.status == "in_progress":
+                self.running[trigger.id] = execution
+            elif self.running.get(trigger.id) is execution:
+                del self.running[trigger.id]
+        self._journal.write(*records)
 
 
 def schedule_of(trigger: Trigger) -> Schedule:

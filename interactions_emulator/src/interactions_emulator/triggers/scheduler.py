@@ -31,7 +31,13 @@ class Scheduler:
         self._advancing = False
 
     def resume(self) -> None:
-        """Continue with the triggers of the last server with this state file."""
+        """Continue with the triggers of the last server with this state file, which may have been killed."""
+        for execution in list(self._triggers.running.values()):
+            interaction = self._runs.stored.get(execution.interaction_id or "")
+            if interaction is None:
+                self._end(execution, "failed", "The server ended before the interaction began.", self._clock.now())
+            elif interaction.finished:
+                self.on_ended(interaction)
         if self._triggers.all:
             self.wake()
 
@@ -58,6 +64,7 @@ class Scheduler:
                 self._do_due()
         finally:
             self._advancing = False
+            self._changed.set()
         self._clock.advance(max(0.0, end - self._clock.now()))
 
     def run_now(self, trigger: Trigger) -> Execution:
@@ -66,7 +73,7 @@ class Scheduler:
 
     def on_ended(self, interaction: Interaction) -> None:
         """Record the end of an interaction, if an execution began it."""
-        for execution in self._triggers.running():
+        for execution in list(self._triggers.running.values()):
             if execution.interaction_id == interaction.id:
                 errors = " ".join(error["message"] for error in interaction.errors)
                 status = "completed" if interaction.status == "completed" else "failed"
@@ -77,7 +84,7 @@ class Scheduler:
             self._changed.clear()
             if not self._advancing and not math.isinf(self._clock.speed):
                 self._do_due()
-            due = self._next_due()
+            due = None if self._advancing else self._next_due()
             changed = asyncio.ensure_future(self._changed.wait())
             passed = asyncio.ensure_future(self._clock.passes(float("inf") if due is None else due))
             try:
@@ -88,7 +95,7 @@ class Scheduler:
 
     def _next_due(self) -> float | None:
         runs = [one.next_run_time for one in self._triggers.all.values() if one.next_run_time is not None]
-        ends = [end for one in self._triggers.running() if (end := self._deadline(one)) is not None]
+        ends = [end for one in self._triggers.running.values() if (end := self._deadline(one)) is not None]
         return min([*runs, *ends], default=None)
 
     def _deadline(self, execution: Execution) -> float | None:
@@ -97,7 +104,7 @@ class Scheduler:
 
     def _do_due(self) -> None:
         now = self._clock.now()
-        for execution in self._triggers.running():
+        for execution in list(self._triggers.running.values()):
             deadline = self._deadline(execution)
             if deadline is not None and deadline <= now:
                 self._end(execution, "timed_out", "The execution has taken longer than execution_timeout_seconds.", now)
@@ -112,7 +119,7 @@ class Scheduler:
         execution = Execution(new_id(), trigger.id, scheduled, now)
         if trigger.next_run_time is not None:
             trigger.next_run_time = schedule_of(trigger).after(now)
-        if any(one.trigger_id == trigger.id for one in self._triggers.running()):
+        if trigger.id in self._triggers.running:
             execution.status, execution.end_time = "skipped", now
             execution.error = "The execution before is still in progress."
             self._triggers.save(trigger, execution)
