@@ -170,7 +170,7 @@ def test_a_database_of_another_program_is_refused_and_not_changed(tmp_path: Path
 
 
 def test_paths_may_be_strings(tmp_path: Path) -> None:
-    (tmp_path / "tides.md").write_text("# Tides\n\nThe moon pulls the sea.")
+    (tmp_path / "tides.md").write_text("# Tides\n\nThe moon pulls the sea and makes the tides.")
     state, index = tmp_path / "state.db", tmp_path / "index.db"
     with Emulator(corpus=str(tmp_path), state=str(state), index=str(index)) as api:
         assert Wire(api.url).http.get(f"{api.url}/").json()["documents"] == 1
