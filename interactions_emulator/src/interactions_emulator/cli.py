@@ -18,7 +18,7 @@ import typer
 
 from interactions_emulator.engine.state_store import JournalError
 from interactions_emulator.fault_table import NAMED, help_lines
-from interactions_emulator.faults import Fault, parse_faults
+from interactions_emulator.faults import EXAMPLE, Fault, parse_faults
 from interactions_emulator.http.context import ServerLimits
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
@@ -91,26 +91,26 @@ def main(
         typer.Option(
             "--faults",
             "--fault",
-            help="Name of a fault, or JSON file with a list of faults; can be repeated. "
+            help="Name of a fault, JSON of a fault, or JSON file with a list of faults; can be repeated. "
             "`interactions-emulator faults` lists them.",
         ),
     ] = None,
     scenarios: Annotated[Path | None, typer.Option(help="YAML file of scripted or recorded answers.")] = None,
     retention_days: Annotated[
         float,
-        typer.Option(help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
+        typer.Option(min=0, help="Virtual days an interaction is kept: 55 on the paid tier, 1 on the free one."),
     ] = 55.0,
     webhook_host: Annotated[
         list[str] | None, typer.Option(help="Host that may receive webhooks, besides this machine; can be repeated.")
     ] = None,
     most_stored: Annotated[
-        int, typer.Option(help="Interactions that are kept; beyond that, the oldest finished one is deleted.")
+        int, typer.Option(min=1, help="Interactions that are kept; beyond that, the oldest finished one is deleted.")
     ] = 10_000,
     address_file: Annotated[
         Path | None, typer.Option(help='File for the JSON object {"url", "pid"}, written once the server is ready.')
     ] = None,
     idle_exit: Annotated[
-        float | None, typer.Option(help="Exit after this many seconds without a request or a run.")
+        float | None, typer.Option(min=0, help="Exit after this many seconds without a request or a run.")
     ] = None,
 ) -> None:
     """Serve the Gemini Interactions API on this machine, without Gemini."""
@@ -211,9 +211,23 @@ def faults() -> None:
 
 
 def _faults(given: str) -> list[Fault]:
-    """The faults of a name, or of a JSON file."""
-    is_file = given.endswith(".json") or (given not in NAMED and Path(given).exists())
-    return parse_faults(json.loads(Path(given).read_text(encoding="utf-8")) if is_file else given)
+    """The faults of a name, a JSON text or a JSON file. Raises `Refused` (400), which names the file."""
+    text, where = given, "--fault"
+    if not given.startswith(("{", "[")):
+        if given in NAMED or not (given.endswith(".json") or Path(given).exists()):
+            return parse_faults(given)
+        where = f"the fault file {given}"
+        try:
+            text = Path(given).read_text(encoding="utf-8")
+        except (OSError, UnicodeDecodeError) as error:
+            raise Refused(400, f"{where} cannot be read ({error}): name a JSON file, or a fault") from error
+    try:
+        return parse_faults(json.loads(text))
+    except json.JSONDecodeError as error:
+        place = f"line {error.lineno}, column {error.colno}"
+        raise Refused(400, f"{where} is not JSON ({error.msg}, {place}): write a list such as [{EXAMPLE}]") from error
+    except Refused as error:
+        raise Refused(400, f"{where}: {error}") from error
 
 
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
@@ -221,15 +235,22 @@ def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
         return bind(port or prefer_port, host)
     except OSError as error:
         if port or not prefer_port:
-            raise _failed(f"port {port} on {host} cannot be used ({error.strerror}): choose another") from error
+            raise _failed(str(error)) from error
         return bind(0, host)
 
 
 def _write(path: Path, url: str) -> None:
-    """Write the address atomically."""
+    """Write the address atomically. Raises `Refused` (400)."""
     draft = path.with_name(f"{path.name}.{os.getpid()}")
-    draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
-    draft.replace(path)
+    try:
+        draft.write_text(json.dumps({"url": url, "pid": os.getpid()}), encoding="utf-8")
+        draft.replace(path)
+    except OSError as error:
+        draft.unlink(missing_ok=True)
+        why = error.strerror
+        raise Refused(
+            400, f"the address file {path} cannot be written ({why}): name a file in an existing folder"
+        ) from error
 
 
 def _failed(message: str) -> typer.Exit:

@@ -24,7 +24,9 @@ class Control(Assertions):
 
     @property
     def url(self) -> str:
-        """The base URL for clients, `http://127.0.0.1:<port>`."""
+        """The base URL for clients, `http://127.0.0.1:<port>`. Raises RuntimeError if it has never started."""
+        if not self.port:
+            raise RuntimeError("the emulator has not started: write `with Emulator() as api:`, or call start()")
         return f"http://{HOST}:{self.port}"
 
     def scope(self, name: str) -> Scope:

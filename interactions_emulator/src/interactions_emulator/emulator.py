@@ -28,18 +28,19 @@ class Emulator(Control):
 
     The arguments are fields of `Settings` (`http/serving.py`). `faults` may also be JSON or names (`faults.py`).
     `scenarios` may be the path of a YAML file, a YAML text, or a list. `port` 0 means any free port. Inside the `with`,
-    `url` is "http://127.0.0.1:<port>". Raises OSError if the port is taken, `JournalError` if the state file cannot be
-    used, `Refused` for a fault or scenario that cannot be read, and TypeError if `brain` is no function.
+    `url` is "http://127.0.0.1:<port>". Raises OSError if the port or the corpus cannot be used, `JournalError` if the
+    state file or the index cannot be used, `Refused` for a fault or scenario that cannot be read, and TypeError if
+    `brain` is no function.
     """
 
     def __init__(
         self,
         *,
         brain: Brain | None = None,
-        corpus: Path | None = None,
-        index: Path | None = None,
+        corpus: Path | str | None = None,
+        index: Path | str | None = None,
         scenarios: Source | None = None,
-        state: Path | None = None,
+        state: Path | str | None = None,
         speed: float = math.inf,
         retention_days: float = 55.0,
         faults: list[Fault | dict[str, Any] | str] | None = None,
@@ -49,13 +50,15 @@ class Emulator(Control):
         port: int = 0,
     ) -> None:
         if brain is not None and not callable(brain):
-            raise TypeError(f"brain is a function of a Turn, not {brain!r}: see interactions_emulator.brain.protocol")
+            raise TypeError(
+                f"brain is a function that takes a Turn, or a ModelBrain, not {brain!r}: see docs/brains.md"
+            )
         self._settings = Settings(
             brain=brain,
-            corpus=corpus,
-            index=index,
+            corpus=_path(corpus),
+            index=_path(index),
             scenarios=scenarios,
-            state=state,
+            state=_path(state),
             speed=speed,
             retention_days=retention_days,
             faults=parse_faults(faults or []),
@@ -128,3 +131,7 @@ class Emulator(Control):
         """Close if still open, then serve again at the same address, with the state from the state file."""
         self.close()
         self.start()
+
+
+def _path(given: Path | str | None) -> Path | None:
+    return None if given is None else Path(given)

@@ -4,8 +4,8 @@ A fault is a JSON object, `{"on": "stream", "cut_after": 4}`, or a name that sta
 `fault_table.py` describes the fields and lists the names. There are three ways to set faults:
     when the server starts
     at any time: `POST /_emulator/faults` adds a fault or a list of faults; `DELETE` removes all faults
-    for one request, as an object in its header `x-emulator-fault`, where `on`, `times` and `skip` are optional and
-    ignored
+    for one request, in its header `x-emulator-fault`: an object, where `on`, `times` and `skip` are optional and
+    ignored, or a name
 
 Only the first fault that matches a request and is not used up hits it. Only `zombie` changes the run itself. With any
 other fault the run continues, and a GET shows its state.
@@ -14,6 +14,8 @@ other fault the run continues, and a GET shows its state.
 from __future__ import annotations
 
 import json
+import re
+from collections.abc import Iterable
 from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
@@ -32,6 +34,7 @@ MATCHING_KINDS = {
     "generate_stream": {"generate", "generate_stream"},
 }
 """Values of `on` that match a kind of request. A kind that is not listed here matches only its own name."""
+EXAMPLE = '{"on": "create", "status": 503}'
 ZOMBIE_KINDS = ("create", "create_stream", "generate", "generate_stream")
 STREAM_EFFECTS = (
     "cut_after",
@@ -155,19 +158,36 @@ def parse_faults(value: Any) -> list[Fault]:
 
 def _named(name: str) -> list[Fault]:
     if name not in NAMED:
-        close = get_close_matches(name, NAMED, 1)
-        similar = f"; did you mean {close[0]}?" if close else ""
+        similar = _similar(name, NAMED)
         raise Refused(400, f"fault {name!r} is unknown; `interactions-emulator faults` lists all{similar}")
     return [parse_fault({**fault, "name": name}) for fault in NAMED[name].faults]
 
 
+def _similar(name: object, known: Iterable[str]) -> str:
+    close = get_close_matches(str(name), known, 1)
+    return f"; did you mean {close[0]}?" if close else ""
+
+
+def read_json_or_name(text: str, where: str) -> Any:
+    """Read a text that is the JSON of faults, or the bare name of one. Raises `Refused` (400), which names `where`."""
+    if re.fullmatch(r"[a-z]\w*", text.strip()):
+        return text.strip()
+    try:
+        return json.loads(text)
+    except ValueError as error:
+        raise Refused(400, f"{where} is no fault ({error}): give a name, or JSON such as {EXAMPLE}") from error
+
+
 def parse_header(text: str, on: str) -> Fault:
     """Parse the header `x-emulator-fault` of a request of the kind `on`. Raises `Refused` (400)."""
-    try:
-        value = json.loads(text)
-    except ValueError as error:
-        raise Refused(400, f"x-emulator-fault is not JSON: {error}") from error
-    return parse_fault({**value, "on": on} if isinstance(value, dict) else value)
+    value = read_json_or_name(text, "x-emulator-fault")
+    if not isinstance(value, str):
+        return parse_fault({**value, "on": on} if isinstance(value, dict) else value)
+    named = _named(value)
+    fault = next((fault for fault in named if fault.on in MATCHING_KINDS.get(on, {on})), None)
+    if fault is None:
+        raise Refused(400, f"x-emulator-fault: {value} hits a request of the kind {named[0].on}, and this one is {on}")
+    return fault
 
 
 def parse_fault(value: Any) -> Fault:
@@ -175,7 +195,7 @@ def parse_fault(value: Any) -> Fault:
     if isinstance(value, Fault):
         return value
     if not isinstance(value, dict):
-        raise Refused(400, f"a fault is an object, not {value!r}")
+        raise Refused(400, f"a fault is a name or an object such as {EXAMPLE}, not {value!r:.200}")
     flags = {field.name for field in fields(Fault) if field.type == "bool"}
     texts = {"body", "before", "name"}
     numbers = {field.name for field in fields(Fault)} - flags - texts - {"on", "headers"}
@@ -190,9 +210,13 @@ def parse_fault(value: Any) -> Fault:
             raise Refused(400, f"fault: headers is an object of texts without line breaks, not {given!r}")
         if key not in flags | numbers | texts | {"on", "headers"}:
             known = ", ".join(field.name for field in fields(Fault))
-            raise Refused(400, f"fault: field {key!r} is unknown; known are {known}")
-    if value.get("on") not in REQUEST_KINDS:
-        raise Refused(400, f"fault: on is one of {', '.join(REQUEST_KINDS)}, not {value.get('on')!r}")
+            similar = _similar(key, (field.name for field in fields(Fault)))
+            raise Refused(400, f"fault: field {key!r} is unknown; known are {known}{similar}")
+    if "on" not in value:
+        raise Refused(400, f"fault: on is missing: say which requests to hit, such as {EXAMPLE}")
+    if value["on"] not in REQUEST_KINDS:
+        similar = _similar(value["on"], REQUEST_KINDS)
+        raise Refused(400, f"fault: on is one of {', '.join(REQUEST_KINDS)}, not {value['on']!r}{similar}")
     fault = Fault(**value)
     if fault.headers and fault.status is None and fault.body is None:
         raise Refused(400, "fault: headers needs a status or a body to go with")

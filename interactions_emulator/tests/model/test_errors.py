@@ -6,6 +6,7 @@ import threading
 
 import pytest
 
+from interactions_emulator import Emulator
 from interactions_emulator.brain.model import ModelBrain
 from interactions_emulator.brain.model.chat_client import ChatClient, ChatError
 from model.conftest import Desk, Start
@@ -116,6 +117,12 @@ def test_a_page_that_is_no_api_is_recognized(start: Start) -> None:
     _, message = failure(start(Reply([b"<html>"], headers={"content-type": "text/html"})))
     assert "answers with text/html" in message
     assert "OpenAI-compatible" in message
+
+
+def test_an_address_at_which_nothing_lists_models_is_told() -> None:
+    with Emulator() as no_model_server:
+        told = ModelBrain(no_model_server.url, "qwen3", KEY).problem()
+    assert "answers 404" in told and "does the address end with /v1" in told
 
 
 def test_comments_and_other_fields_of_the_stream_are_skipped(start: Start) -> None:

@@ -1,7 +1,9 @@
 // The helper for tests in Node. COMMAND is the emulator's command as JSON.
 
 import assert from "node:assert/strict";
+import { execFile } from "node:child_process";
 import { test } from "node:test";
+import { promisify } from "node:util";
 
 import { startEmulator } from "../../node/index.mjs";
 
@@ -44,7 +46,16 @@ test("faults hit the requests of their scope only, and the log shows it", async 
   }
 });
 
+test("a program that does not stop its emulator ends, and the emulator with it", async () => {
+  const helper = new URL("../../node/index.mjs", import.meta.url).href;
+  const program = `
+    const { startEmulator } = await import(${JSON.stringify(helper)});
+    console.log((await startEmulator({}, ${JSON.stringify(COMMAND)})).url);`;
+  const { stdout } = await promisify(execFile)(process.execPath, ["--input-type=module", "--eval", program]);
+  for (;;) if (await fetch(stdout.trim()).then(() => false, () => true)) break; // it needs a moment to close its port
+});
+
 test("an option that the emulator refuses, or a missing command, is an error with its words", async () => {
   await assert.rejects(startEmulator({ corpus: "/no/such/folder", state: "/no/such/folder/state.db" }, COMMAND), /no\/such\/folder/);
-  await assert.rejects(startEmulator({}, ["no-such-command"]), /pip install interactions-emulator/);
+  await assert.rejects(startEmulator({}, ["no-such-command"]), /no-such-command cannot be started .* install the Python package/);
 });

@@ -192,11 +192,14 @@ def test_faults_can_be_set_when_the_server_starts() -> None:
         ({"on": "create", "cut_after": 1}, "need on = create_stream"),
         ({"on": "create"}, "has no effect"),
         ({"on": "lunch", "drop": True}, "on is one of"),
+        ({"on": "creat", "drop": True}, "did you mean create?"),
+        ({"drop": True}, "on is missing"),
+        ({"on": "get", "statu": 500}, "did you mean status?"),
         ({"on": "get", "drop": "yes"}, "drop is true or false"),
         ({"on": "get", "status": "500"}, "status is a number"),
         ({"on": "get", "colour": 1}, "field 'colour' is unknown"),
         ("drop", "fault 'drop' is unknown"),
-        (7, "a fault is an object"),
+        (7, "a fault is a name or an object"),
         ({"on": "get", "headers": {"a": "b"}}, "headers needs a status or a body"),
         ({"on": "get", "status": 503, "headers": {"a": "b\n"}}, "headers is an object of texts without line breaks"),
         ({"on": "get", "body": 7}, "body is a text"),
@@ -292,3 +295,24 @@ def test_an_accepted_run_can_be_404_for_ever() -> None:
 def test_an_unknown_name_of_a_fault_is_answered_with_a_similar_one(wire: Wire, api: Emulator) -> None:
     message = wire.refused(wire.http.post(f"{api.url}/_emulator/faults", json=["zombi"]), 400)
     assert message == "fault 'zombi' is unknown; `interactions-emulator faults` lists all; did you mean zombie?"
+
+
+def test_a_fault_for_one_request_or_from_curl_may_be_a_bare_name(api: Emulator, wire: Wire) -> None:
+    body = {"model": MODEL, "input": "x"}
+    once = wire.http.post("/interactions", json=body, headers={"x-emulator-fault": "rate_limited"})
+    assert once.status_code == 429
+    assert wire.http.post(f"{api.url}/_emulator/faults", content="overloaded").status_code == 200
+    assert [wire.http.post("/interactions", json=body).status_code for _ in range(2)] == [503, 200]
+
+
+@pytest.mark.parametrize(
+    ("header", "why"),
+    [
+        ("rate_limitd", "did you mean rate_limited?"),
+        ("cancel_404", "cancel_404 hits a request of the kind cancel, and this one is create"),
+        ("{status: 500}", "x-emulator-fault is no fault (Expecting property name"),
+    ],
+)
+def test_a_header_that_is_no_fault_is_refused_with_the_reason(wire: Wire, header: str, why: str) -> None:
+    refused = wire.http.post("/interactions", json={"model": MODEL, "input": "x"}, headers={"x-emulator-fault": header})
+    assert why in wire.refused(refused, 400)

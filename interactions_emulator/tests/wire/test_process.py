@@ -131,6 +131,39 @@ def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Pr
         assert not process.serve("--prefer-port", port)[1].endswith(port)
 
 
+@pytest.mark.parametrize(
+    ("options", "why"),
+    [
+        (
+            ["--port", "99999"],
+            "port 99999 on 127.0.0.1 cannot be used (a port is a number up to 65535): choose another",
+        ),
+        (["--corpus", "file.md"], "the corpus file.md is a file: name the folder of your documents"),
+        (["--index", "corpus"], "the index corpus is a folder: name a file"),
+        (["--address-file", "no/file"], "the address file no/file cannot be written (No such file or directory)"),
+        (["--retention-days", "-1"], "greater than or equal to 0"),
+        (["--most-stored", "0"], "greater than or equal to 1"),
+        (["--idle-exit", "-1"], "greater than or equal to 0"),
+    ],
+    ids=lambda value: value[0] if isinstance(value, list) else "",
+)
+def test_an_option_that_cannot_work_ends_the_command_with_a_sentence(
+    process: Process, options: list[str], why: str
+) -> None:
+    (process.folder / "file.md").write_text("# Tides")
+    child = process.start(*options)
+    said = child.communicate(timeout=300)[1]
+    assert (child.returncode, "Traceback" in said) == (2, False)
+    assert why in said
+
+
+def test_a_folder_without_documents_is_told(process: Process) -> None:
+    child, url = process.serve()
+    assert Wire(url).http.get(f"{url}/").json()["documents"] == 0
+    child.terminate()
+    assert "corpus has no document: put files there that end with .md" in child.communicate(timeout=300)[1]
+
+
 def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None:
     child, url = process.serve("--speed", "0", "--scenarios", "scenarios.yaml")
     stream = Wire(url).stream(research())
@@ -142,11 +175,14 @@ def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None
 def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) -> None:
     (process.folder / "bad.yaml").write_text("- match: {colour: red}")
     (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
+    (process.folder / "comma.json").write_text('[{"on": "create", "status": 503},]')
     for options, why in (
         (["--scenarios", "bad.yaml"], "colour"),
         (["--faults", "bad.json"], "on is one of"),
         (["--fault", "zombi"], "did you mean zombie?"),
-        (["--fault", "no.json"], "No such file"),
+        (["--fault", "no.json"], "the fault file no.json cannot be read ([Errno 2] No such file"),
+        (["--fault", "comma.json"], "the fault file comma.json is not JSON ("),
+        (["--fault", '{"on": "create"}'], "--fault: fault: {'on': 'create'} has no effect"),
     ):
         child = process.start(*options)
         assert why in child.communicate(timeout=300)[1]
@@ -155,10 +191,12 @@ def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) 
 
 def test_faults_are_given_by_name_and_listed_by_a_command(process: Process) -> None:
     (process.folder / "faults.json").write_text('[{"on": "create", "status": 418}]')
-    _, url = process.serve("--fault", "rate_limited", "--faults", "faults.json")
+    _, url = process.serve(
+        "--fault", "rate_limited", "--faults", "faults.json", "--fault", '{"on": "create", "status": 500}'
+    )
     wire = Wire(url)
     body = {"model": MODEL, "input": "x"}
-    assert [wire.http.post("/interactions", json=body).status_code for _ in range(3)] == [429, 418, 200]
+    assert [wire.http.post("/interactions", json=body).status_code for _ in range(4)] == [429, 418, 500, 200]
     listed = process.start("faults").communicate(timeout=300)[0]
     assert "accepted_then_404" in listed and '{"on": "stream", "cut_after": 4}' in listed
 

@@ -245,7 +245,8 @@ def test_unused_scenarios_and_faults_are_listed(tmp_path: Path) -> None:
         ("- match:\n    txet: a", 2, "match.txet: this field is unknown, did you mean text?"),
         ("- text: a\n  steps: [{type: thought}]", 1, "give text or steps, not both"),
         ("- text: a\n  answers: [{text: b}]", 1, "give answers, or the fields of one answer"),
-        ("- times: 0", 1, "times"),
+        ("- text: a\n  times: 0", 2, "times"),
+        ("- match: {text: a}\n  times: 2", 1, "the answer is missing: give text, steps or answers"),
         ("- hello", 1, "a scenario is an object"),
         ("match: {}", 1, "field 'match' is unknown beside strict and scenarios"),
         ("strict: maybe\nscenarios: []", 1, "strict is true or false, not 'maybe'"),
@@ -271,3 +272,9 @@ def test_scenarios_of_a_list_are_named_by_their_number() -> None:
 def test_a_missing_scenario_file_is_named() -> None:
     with pytest.raises(Refused, match=r"scenarios no\.yaml: No such file"):
         load_scenarios("no.yaml")
+
+
+def test_an_empty_scenario_file_is_called_empty(tmp_path: Path) -> None:
+    (tmp_path / "empty.yaml").write_text("# nothing yet")
+    with pytest.raises(Refused, match=r"empty\.yaml: this is empty: write a list"):
+        load_scenarios(tmp_path / "empty.yaml")

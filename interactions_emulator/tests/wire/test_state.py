@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import sqlite3
 from collections.abc import Iterator
 from pathlib import Path
+from typing import Any
 
 import httpx2
 import pytest
@@ -123,8 +125,10 @@ def test_the_clock_can_be_read_and_refuses_invalid_changes(held: Emulator, wire:
     held.advance(12.5)
     after = wire.http.get(clock).json()
     assert (after["now"] - before["now"], after["speed"]) == (12.5, 0)
-    for change in ({}, {"advance": -1}, {"speed": "fast"}, {"speed": -1}, {"tempo": 1}, []):
-        wire.refused(wire.http.post(clock, json=change), 400)
+    for change in ({}, {"advance": "soon"}, {"speed": "fast"}, {"advance": None}, {"tempo": 1}, []):
+        assert f'or "inf"}}, not {change!r}' in wire.refused(wire.http.post(clock, json=change), 400)
+    for change in ({"advance": -1}, {"speed": -1}):
+        assert "-1" in wire.refused(wire.http.post(clock, json=change), 400)
     assert wire.http.post(clock, json={"speed": "inf"}).json()["speed"] == "inf"
 
 
@@ -151,3 +155,35 @@ def test_an_exception_in_the_brain_is_logged(api: Emulator, wire: Wire, caplog: 
     with caplog.at_level(logging.ERROR):
         made = wire.create({"model": MODEL, "input": "break"})
     assert made["id"] in caplog.text and "RuntimeError: no idea" in caplog.text
+
+
+def test_a_database_of_another_program_is_refused_and_not_changed(tmp_path: Path) -> None:
+    other = tmp_path / "other.db"
+    database = sqlite3.connect(other)
+    database.execute("CREATE TABLE users (name TEXT)")
+    database.execute("PRAGMA user_version = 1")  # the number that the emulator uses too
+    database.close()
+    before = other.read_bytes()
+    with pytest.raises(JournalError, match="is not a state file of this version: move it away"):
+        Emulator(state=other).start()
+    assert other.read_bytes() == before
+
+
+def test_paths_may_be_strings(tmp_path: Path) -> None:
+    (tmp_path / "tides.md").write_text("# Tides\n\nThe moon pulls the sea and makes the tides.")
+    state, index = tmp_path / "state.db", tmp_path / "index.db"
+    with Emulator(corpus=str(tmp_path), state=str(state), index=str(index)) as api:
+        assert Wire(api.url).http.get(f"{api.url}/").json()["documents"] == 1
+    assert state.exists() and index.exists()
+
+
+def test_the_address_of_an_emulator_that_has_not_started_is_an_error() -> None:
+    with pytest.raises(RuntimeError, match="has not started: write `with Emulator"):
+        print(Emulator().url)
+
+
+@pytest.mark.parametrize(("made", "shown"), [(None, "None"), ("Hello", "'Hello'")])
+def test_a_brain_that_returns_no_entries_is_told_what_to_yield(made: Any, shown: str) -> None:
+    with Emulator(brain=lambda turn: made) as api:
+        [error] = Wire(api.url).create({"model": MODEL, "input": "Hi"})["errors"]
+    assert f"a brain yields TimedStep, TextDelta or Ending, or returns a list of them, not {shown}" in error["message"]

@@ -48,6 +48,7 @@ def replayed(*steps: dict[str, Any], **more: Any) -> dict[str, Any]:
 REFUSED: list[tuple[dict[str, Any], str]] = [
     ({"model": MODEL, "input": "x", "previousInteractionId": "v1_a"}, "did you mean 'previous_interaction_id'?"),
     ({"model": MODEL, "input": "x", "mood": "good"}, "unknown parameter 'mood': remove it"),
+    ({"model": MODEL, "inputs": "x"}, "unknown parameter 'inputs': remove it; did you mean 'input'?"),
     (configured(presence_penalty=0.1), "'generation_config.presence_penalty': the Interactions API has no penalties"),
     (configured(maxOutputTokens=5), "did you mean 'max_output_tokens'?"),
     (configured(tool_choice="always"), "tool_choice is one of auto, any"),

@@ -32,6 +32,8 @@ REFERENCE_PREFIX = "python/"
 """Prefix of the document ids of Python's language reference."""
 MAX_FILE_BYTES, MAX_PDF_BYTES = 5_000_000, 50_000_000
 """Maximum bytes of a file, and of a PDF file. Larger files are left out."""
+MANY_FILES = 10_000
+"""Number of files from which on a message says why the first search takes long."""
 LIBRARY = Path(__file__).with_name("library")
 """Articles about a few subjects, written for the emulator."""
 
@@ -63,6 +65,7 @@ def folder_sources(folder: Path) -> Iterator[Source]:
     root = folder.resolve()
     if not root.is_dir():
         raise NotADirectoryError(f"the documents' folder {folder} does not exist: name an existing folder, or none")
+    count = 0
     for directory, names, files in os.walk(root):
         names[:] = sorted(name for name in names if not name.startswith("."))
         for name in sorted(files):
@@ -77,7 +80,12 @@ def folder_sources(folder: Path) -> Iterator[Source]:
                 continue
             relative = path.relative_to(root).as_posix()
             stamp = f"{status.st_mtime_ns} {status.st_size}"
+            count += 1
             yield Source(relative, stamp, partial(_read_file, path, relative, MARKUP[suffix]))
+    if count == 0:
+        log.warning("the folder %s has no document: put files there that end with %s", folder, ", ".join(MARKUP))
+    if count > MANY_FILES:
+        log.warning("%s has %d documents: reading new ones takes about a millisecond each", folder, count)
 
 
 def default_sources() -> Iterator[Source]:

@@ -35,6 +35,10 @@ def read_answer(brain: Brain, turn: Turn, hop: int, name: str) -> Generator[Entr
     answer: Iterable[Entry] = ()
     try:
         answer = brain(turn)
+        if answer is None or isinstance(answer, str):
+            raise TypeError(
+                f"a brain yields TimedStep, TextDelta or Ending, or returns a list of them, not {answer!r:.99}"
+            )
         yield from missing_part(map(_copy, answer), turn.answered, hop)
     except ImportError as error:
         yield failed(explain(error))

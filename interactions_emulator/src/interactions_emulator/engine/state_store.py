@@ -75,14 +75,16 @@ class Journal:
 def _open(path: Path) -> sqlite3.Connection:
     try:
         db = sqlite3.connect(path, check_same_thread=False)
+        tables = {name for (name,) in db.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
+        version = db.execute("PRAGMA user_version").fetchone()[0]
+        if tables and (tables != {"records"} or version != SCHEMA_VERSION):
+            raise JournalError(f"{path} is not a state file of this version: move it away, or name another file")
         db.execute("PRAGMA journal_mode=WAL")
         db.execute("PRAGMA synchronous=NORMAL")
-        if db.execute("SELECT count(*) FROM sqlite_master").fetchone() == (0,):
+        if not tables:
             with db:
                 db.execute(_SCHEMA)
                 db.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
-        elif db.execute("PRAGMA user_version").fetchone() != (SCHEMA_VERSION,):
-            raise JournalError(f"{path} is not a state file of this version: move it away, or name another file")
     except sqlite3.DatabaseError as error:
         raise JournalError(f"{path} cannot be used as a state file ({error}): name another one") from error
     return db

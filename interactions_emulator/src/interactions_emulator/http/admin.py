@@ -1,6 +1,6 @@
 """The routes below `/_emulator/`, with which tests control and inspect the server. Only for clients on this machine.
 
-faults        GET, POST (one fault or a list, to add), DELETE: see `faults.py`
+faults        GET, POST (one fault, a name or a list, to add), DELETE: see `faults.py`
 clock         GET, POST {"advance": seconds} or {"speed": number or "inf"}: {"now", "speed"}, sent when each
               run has added all steps that are due by that virtual time
 log           GET: {"creates": <accepted ever>, "creates_by_key": {<fingerprint of the API key>: n},
@@ -36,7 +36,7 @@ from starlette.routing import Route
 
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.request_log import MAX_CAPTURES
-from interactions_emulator.faults import parse_faults, to_json
+from interactions_emulator.faults import parse_faults, read_json_or_name, to_json
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.har import details, row, to_har
@@ -44,6 +44,7 @@ from interactions_emulator.webhooks.registry import is_loopback
 
 Endpoint = Callable[[Request], Awaitable[Response]]
 
+_CLOCK = '{"advance": seconds} or {"speed": number or "inf"}'
 MAX_SHOWN = 100
 """Number of newest interactions on the timeline."""
 
@@ -55,7 +56,8 @@ def control_routes(context: AppContext) -> list[Route]:
         if request.method == "DELETE":
             faults.clear()
         if request.method == "POST":
-            faults.add(parse_faults(await _json(request)))
+            text = (await request.body()).decode("utf-8", "replace")
+            faults.add(parse_faults(read_json_or_name(text, "the body")))
         return JSONResponse(faults.show())
 
     async def clock(request: Request) -> Response:
@@ -146,13 +148,17 @@ async def _json(request: Request) -> Any:
 
 async def _set_clock(context: AppContext, change: Any) -> None:
     if not isinstance(change, dict) or not change or change.keys() - {"advance", "speed"}:
-        raise Refused(400, 'send {"advance": seconds} or {"speed": number or "inf"}')
+        raise Refused(400, f"send {_CLOCK}, not {change!r:.200}")
     try:
-        if "speed" in change:
-            context.runs.clock.set_speed(float(change["speed"]))
-        if "advance" in change:
-            await context.scheduler.advance(float(change["advance"]))
+        numbers = {name: float(value) for name, value in change.items()}
     except (TypeError, ValueError) as error:
+        raise Refused(400, f"send {_CLOCK}, not {change!r:.200}") from error
+    try:
+        if "speed" in numbers:
+            context.runs.clock.set_speed(numbers["speed"])
+        if "advance" in numbers:
+            await context.scheduler.advance(numbers["advance"])
+    except ValueError as error:
         raise Refused(400, str(error)) from error
     context.runs.save_time()
 

@@ -85,7 +85,8 @@ class Body(BaseModel):
 def parse_create(raw: bytes) -> Create:
     """Parse the body of `POST /interactions`. Raises `Refused` (400) with the reason."""
     body = _parse_body(raw)
-    steps = () if body.input is None and body.continuation_token else input_steps(body.input)
+    elsewhere = body.continuation_token or body.model_extra  # a misspelled input is an unknown parameter, see the rules
+    steps = () if body.input is None and elsewhere else input_steps(body.input)
     warnings = check_rules(body, steps)
     echoed = {key: value for key in ECHOED_FIELDS if (value := getattr(body, key)) is not None}
     previous = {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}

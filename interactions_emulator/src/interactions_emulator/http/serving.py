@@ -84,16 +84,17 @@ class Settings:
 
 
 def bind(port: int, host: str = HOST) -> socket.socket:
-    """Return a listening socket. `port` 0 means a free port. Raises OSError if the port is taken."""
+    """Return a listening socket. `port` 0 means a free port. Raises OSError if the port cannot be used."""
     # IPPROTO_TCP is explicit: without it asyncio leaves Nagle's algorithm on, which adds 40 ms to an answer.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind((host, port))
         listener.listen(1024)
-    except OSError:
+    except (OSError, OverflowError) as error:
         listener.close()
-        raise
+        why = error.strerror if isinstance(error, OSError) else "a port is a number up to 65535"
+        raise OSError(f"port {port} on {host} cannot be used ({why}): choose another") from error
     return listener
 
 
@@ -258,6 +259,10 @@ def _corpus_and_brain(settings: Settings) -> tuple[Documents | None, Brain, Call
     if brain is None or isinstance(brain, SearchingBrain) or settings.corpus is not None:
         from interactions_emulator.corpus.index import Corpus
 
+        if settings.corpus and settings.corpus.is_file():
+            raise NotADirectoryError(f"the corpus {settings.corpus} is a file: name the folder of your documents")
+        if settings.index and settings.index.is_dir():
+            raise IsADirectoryError(f"the index {settings.index} is a folder: name a file, which may not exist yet")
         documents = Corpus.open(settings.corpus, settings.index)
         if isinstance(brain, SearchingBrain):
             return documents, brain.with_corpus(documents), brain.with_corpus

@@ -150,14 +150,11 @@ async def serve(file: Path, upstream: str, listener: socket.socket, ready: Calla
 def record(file: Path, upstream: str, port: int = 0, on_ready: Callable[[str], None] = lambda url: None) -> None:
     """Record on this machine until interrupted. `port` 0 means any free port. `on_ready` is called with the address.
 
-    Raises OSError if the file cannot be written, and `Refused` if the upstream is not allowed, the file is not empty
-    or the port cannot be used.
+    Raises OSError if the file cannot be written or the port cannot be used, and `Refused` if the upstream is not
+    allowed or the file is not empty.
     """
     check_upstream(upstream)
-    try:
-        listener = bind(port)
-    except OSError as error:
-        raise Refused(400, f"port {port} on {HOST} cannot be used ({error.strerror}): choose another") from error
+    listener = bind(port)
     url = f"http://{HOST}:{listener.getsockname()[1]}"
 
     def ready(stop: Callable[[], None]) -> None:

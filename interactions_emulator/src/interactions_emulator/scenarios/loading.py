@@ -57,7 +57,8 @@ def load_scenarios(source: Source) -> ScenarioFile:
     if strict not in (None, True, False):
         raise document.error(("strict",), f"strict is true or false, not {strict!r}")
     if not isinstance(content, list):
-        raise document.error(prefix, f"this is not a list: {_REMEDY}")
+        what = "empty" if content is None else "not a list"
+        raise document.error(prefix, f"this is {what}: {_REMEDY}")
     loaded = ScenarioFile()
     for index, entry in enumerate(content):
         place: Place = (*prefix, index)

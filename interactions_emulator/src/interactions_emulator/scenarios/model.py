@@ -92,6 +92,8 @@ class Scenario(Answer):
 
     @model_validator(mode="after")
     def _one_form(self) -> Scenario:
+        if not self.model_fields_set - {"match", "times"}:
+            raise ValueError("the answer is missing: give text, steps or answers; `steps: []` is an empty answer")
         if self.answers and self.says_something():
             raise ValueError("give answers, or the fields of one answer beside match, not both")
         if not self.answers:

@@ -25,6 +25,7 @@ RETRY_WAITS_S = (1.0, 4.0)
 MAX_RETRY_AFTER_S = 30.0
 MAX_WORDS = 300
 """Maximum characters of the server's own words in a message."""
+_NO_API = "does the address end with /v1, and is it an OpenAI-compatible server?"
 _CODES = {400: "invalid_request", 401: "unauthenticated", 403: "permission_denied", 404: "not_found"}
 
 
@@ -99,7 +100,7 @@ class ChatClient:
         with self._errors():
             response = self._http.get(self._endpoint("models"), timeout=timeout_s)
             if response.status_code != 200:
-                raise self._refusal(response)
+                raise self._refusal(response, listing=True)
             try:
                 return [str(entry["id"]) for entry in response.json()["data"] or ()]
             except (ValueError, KeyError, TypeError) as error:
@@ -194,12 +195,12 @@ class ChatClient:
         except httpx2.HTTPError as error:
             raise self._cut(f"({self._safe(error)})") from error
 
-    def _refusal(self, response: httpx2.Response) -> ChatError:
+    def _refusal(self, response: httpx2.Response, *, listing: bool = False) -> ChatError:
         status, words = response.status_code, self._safe(_words(response))
         if status in (401, 403):
             hint = "set EMULATOR_MODEL_KEY to a key that it accepts"
         elif status == 404:
-            hint = self._known_models()
+            hint = _NO_API if listing else self._known_models()
         elif status == 429:
             hint = "wait, or allow it more requests at a time"
         elif status >= 500:
@@ -215,7 +216,7 @@ class ChatClient:
         try:
             names = self.models() if self.model else []
         except ChatError:
-            return "does the address end with /v1, and is it an OpenAI-compatible server?"
+            return _NO_API
         return f"it has {', '.join(names[:20]) or 'no models'}; set --model (EMULATOR_MODEL)"
 
     def _no_api(self, what: str) -> ChatError:
