@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import io
+import threading
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +17,7 @@ from google.genai import errors, types
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Entry, TextDelta, TimedStep, Turn
 from interactions_emulator.corpus.index import Corpus
+from interactions_emulator.file_search import readable
 from interactions_emulator.file_search.stores import INDEXING_S
 from interactions_emulator.files.uploads import FileLimits
 from interactions_emulator.http.context import ServerLimits
@@ -218,6 +221,28 @@ def test_a_document_that_cannot_be_read_fails_its_operation(sdk: genai.Client, s
     assert KEEPER in (answered(sdk, store).text or "")
 
 
+def test_other_requests_are_answered_while_a_document_is_read(
+    api: Emulator, store: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    reads, read = threading.Event(), threading.Event()
+
+    def slow(data: bytes, mime_type: str, name: str) -> readable.Readable:
+        reads.set()
+        read.wait()
+        return readable.Readable(data.decode(), "plain")
+
+    monkeypatch.setattr(readable, "read_document", slow)
+    url = f"/upload/v1beta/{store}:uploadToFileSearchStore"
+    with httpx2.Client(base_url=api.url, headers=KEY) as http, ThreadPoolExecutor() as pool:
+        uploading = pool.submit(http.post, url, content=KEEPER.encode(), headers={"content-type": "text/plain"})
+        reads.wait()
+        try:
+            assert "activeDocumentsCount" in http.get(f"/v1beta/{store}", timeout=10).json()
+        finally:
+            read.set()
+        assert uploading.result().json()["done"]
+
+
 def test_stores_and_documents_survive_a_restart(tmp_path: Path, library: Path) -> None:
     with Emulator(corpus=library, state=tmp_path / "state.db") as api:
         with genai.Client(api_key="k", http_options={"base_url": api.url}) as sdk:
@@ -263,7 +288,12 @@ def test_invalid_stores_and_documents_are_refused(library: Path) -> None:
         assert "was not found" in refused(http.post(missing, content=b"x", headers=plain), 404)
         assert "fileName is missing" in refused(http.post(f"/v1beta/{name}:importFile", json={}), 400)
         file = upload(http, b"hello")["name"]
-        for entries, why in ([{"key": "a"}], "each entry needs"), ([{}] * 21, "at most 20 entries"):
+        numbers = {"key": "a", "stringListValue": {"values": [1]}}
+        for entries, why in (
+            ([{"key": "a"}], "each entry needs"),
+            ([numbers], "each entry needs"),
+            ([{}] * 21, "at most 20 entries"),
+        ):
             body = {"fileName": file, "customMetadata": entries}
             assert why in refused(http.post(f"/v1beta/{name}:importFile", json=body), 400)
         assert "was not found" in refused(http.get(f"/v1beta/{name}/operations/none"), 404)

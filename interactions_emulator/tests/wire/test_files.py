@@ -16,6 +16,7 @@ from google.genai import errors, types
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
+from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.files.registry import LIFETIME_S, PROCESSING_S
 from interactions_emulator.files.uploads import FileLimits
 from interactions_emulator.http.context import ServerLimits
@@ -231,6 +232,15 @@ def test_files_and_unfinished_uploads_survive_a_restart(tmp_path: Path) -> None:
         assert resumable.send("upload, finalize", 3, b"def").json()["file"]["sizeBytes"] == "6"
         assert http.delete(f"/v1beta/{file['name']}").json() == {}
     assert len(list((tmp_path / "state.db.files").iterdir())) == 1  # deleted from the disk too
+
+
+def test_nothing_is_left_of_a_refused_upload_in_one_request(tmp_path: Path) -> None:
+    state = tmp_path / "state.db"
+    with Emulator(brain=brain, state=state) as api, httpx2.Client(base_url=api.url, headers=KEY) as http:
+        assert "empty" in refused(http.post("/upload/v1beta/files", content=b""), 400)
+    journal = Journal(state)
+    assert list(journal.read("upload")) == []
+    journal.close()
 
 
 def test_limits_of_files_are_refused_with_the_limit() -> None:

@@ -22,7 +22,7 @@ def check_file_search(stores: Stores, tools: Iterable[dict[str, Any]]) -> None:
         if not isinstance(names, list) or not 0 < len(names) <= MAX_STORES:
             raise Refused(400, f"file_search needs file_search_store_names: a list of 1 to {MAX_STORES} stores")
         for name in names:
-            stores.find(store_id(name))
+            stores.searchable(store_id(name))  # with infinite speed, time passes until its documents are indexed
         top_k, text = tool.get("top_k"), tool.get("metadata_filter")
         if top_k is not None and (not isinstance(top_k, int) or top_k < 1):
             raise Refused(400, f"file_search.top_k is a number from 1 on, not {top_k!r}")

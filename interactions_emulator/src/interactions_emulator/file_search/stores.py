@@ -107,28 +107,35 @@ class Stores:
         self._journal.write(("store", store_id, None))
         return {}
 
-    def add(self, store_id: str, body: dict[str, Any], data: bytes, mime_type: str, file_name: str) -> Document:
-        """Read a document and add it. A document that cannot be read is added as failed."""
-        from interactions_emulator.file_search.readable import Unreadable, read_document  # slow, and few runs need it
-
-        store = self.find(store_id)
-        if len(data) > self._limits.document:
-            raise Refused(400, f"a document has at most {self._limits.document} bytes, not {len(data)}")
+    def draft(self, store_id: str, body: dict[str, Any], size: int, mime_type: str, file_name: str) -> Document:
+        """Return a document that has yet to be read and then added."""
+        self.find(store_id)
+        if size > self._limits.document:
+            raise Refused(400, f"a document has at most {self._limits.document} bytes, not {size}")
         name = text_field(body, "displayName") or file_name
         kind = text_field(body, "mimeType") or mime_type
-        sent, metadata = _metadata(body)
-        document = Document(_new_id(name), store_id, name, kind, len(data), self._clock.now(), "plain")
-        document.custom_metadata, document.metadata = sent, metadata
+        document = Document(_new_id(name), store_id, name, kind, size, self._clock.now(), "plain")
+        document.custom_metadata, document.metadata = _metadata(body)
+        return document
+
+    def read(self, document: Document, data: bytes, file_name: str) -> None:
+        """Read the text of a drafted document, or note why it cannot be read. A PDF takes long: call it in a thread."""
+        from interactions_emulator.file_search.readable import Unreadable, read_document  # slow, and few runs need it
+
         try:
-            text, document.markup = read_document(data, kind, file_name or name)
+            text, document.markup = read_document(data, document.mime_type, file_name or document.display_name)
             self._blobs.append(document.id, text.encode())
         except Unreadable as error:
-            document.failure = f"The document {name or document.id} cannot be read: {error}."
+            document.failure = f"The document {document.display_name or document.id} cannot be read: {error}."
+
+    def add(self, document: Document, operations: str) -> dict[str, Any]:
+        """Add a document, and return the operation that adds it; `operations` is its collection."""
+        store = self.find(document.store)
         store.documents[document.id] = document
         store.update_time = self._clock.now()
         self._save(store)
         self._journal.write(("document", document.id, document))
-        return document
+        return self.operation(document, operations)
 
     def find_document(self, store_id: str, document_id: str) -> Document:
         document = self.find(store_id).documents.get(document_id)
@@ -148,7 +155,7 @@ class Stores:
 
     def searchable(self, store_id: str) -> list[Document]:
         """Return the documents of a store that can be searched now."""
-        documents = self.find(store_id).documents.values()
+        documents = list(self.find(store_id).documents.values())  # copied, since brains call this in their threads
         return [document for document in documents if self._state(document) == "STATE_ACTIVE"]
 
     def text(self, document: Document) -> tuple[str, Markup]:
@@ -230,7 +237,12 @@ def _metadata(body: dict[str, Any]) -> tuple[list[dict[str, Any]], Metadata]:
         text, number = read_field(entry, "stringValue"), read_field(entry, "numericValue")
         texts = read_field(object_field(entry, "stringListValue"), "values")
         value = next((one for one in (text, number, texts) if one is not None), None)
-        if not isinstance(key, str) or not isinstance(value, str | int | float | list):
+        listed = value if isinstance(value, list) else []
+        if (
+            not isinstance(key, str)
+            or not isinstance(value, str | int | float | list)
+            or not all(isinstance(one, str) for one in listed)
+        ):
             raise Refused(
                 400, "customMetadata: each entry needs a key and a stringValue, numericValue or stringListValue"
             )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import partial
 from typing import Any
 
 from interactions_emulator.files.uploads import Upload
@@ -10,7 +11,9 @@ from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.fields import field
 from interactions_emulator.http.json_operations import reading, taking_body
-from interactions_emulator.http.routes import Operation, Route, Table
+from interactions_emulator.http.requests import parse_object
+from interactions_emulator.http.responses import Answer, Prepared
+from interactions_emulator.http.routes import Action, Operation, Route, Table
 from interactions_emulator.http.uploads import upload_operation
 from interactions_emulator.paging import page
 
@@ -25,18 +28,28 @@ def routes(context: AppContext) -> Table:
     def target(call: Call) -> str:
         return stores.find(call.id).id
 
-    def accept(upload: Upload, base_url: str) -> dict[str, Any]:
-        document = stores.add(upload.target, upload.metadata, blobs.read(upload.id), upload.mime_type, upload.name)
-        blobs.delete(upload.id)  # the document's text is kept
-        return stores.operation(document, "upload/operations")
+    def accept(upload: Upload, base_url: str, headers: dict[str, str]) -> Answer:
+        size = blobs.size(upload.id)
+        document = stores.draft(upload.target, upload.metadata, size, upload.mime_type, upload.name)
 
-    def import_file(call: Call, body: dict[str, Any]) -> dict[str, Any]:
+        def read() -> None:
+            stores.read(document, blobs.read(upload.id), upload.name)
+            blobs.delete(upload.id)  # the document's text is kept
+
+        return Prepared(read, lambda: stores.add(document, "upload/operations"), headers)
+
+    def import_file(call: Call) -> Action:
+        body = parse_object(call.body(max_bytes) or b"{}")
+        return lambda fault: imported(call.id, body)
+
+    def imported(store_id: str, body: dict[str, Any]) -> Answer:
         name = field(body, "fileName")
         if not isinstance(name, str) or not name:
             raise Refused(400, "fileName is missing: name an uploaded file, such as files/abc")
         file = files.find(name.removeprefix("files/"))
-        document = stores.add(call.id, body, files.content(file), file.mime_type, file.display_name or file.id)
-        return stores.operation(document, "operations")
+        document = stores.draft(store_id, body, file.size, file.mime_type, file.display_name or file.id)
+        read = partial(stores.read, document, files.content(file), document.display_name)
+        return Prepared(read, lambda: stores.add(document, "operations"))
 
     def operation(name: str) -> Operation:
         return reading(lambda call: stores.operation(stores.find_document(*call.ids), name))
@@ -55,7 +68,7 @@ def routes(context: AppContext) -> Table:
             "DELETE": Route(KIND, reading(lambda call: stores.delete(call.id, forced(call)))),
         },
         "upload/fileSearchStores/{id}:uploadToFileSearchStore": {"POST": upload, "PUT": upload},
-        "fileSearchStores/{id}:importFile": {"POST": Route(KIND, taking_body(import_file, max_bytes))},
+        "fileSearchStores/{id}:importFile": {"POST": Route(KIND, import_file)},
         "fileSearchStores/{store}/operations/{id}": {"GET": Route(KIND, operation("operations"))},
         "fileSearchStores/{store}/upload/operations/{id}": {"GET": Route(KIND, operation("upload/operations"))},
         "fileSearchStores/{store}/documents": {

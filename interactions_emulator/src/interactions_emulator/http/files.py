@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from interactions_emulator.files.uploads import Upload
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.json_operations import reading
+from interactions_emulator.http.responses import Answer, Json
 from interactions_emulator.http.routes import Route, Table
 from interactions_emulator.http.uploads import upload_operation
 from interactions_emulator.paging import page
@@ -18,8 +17,8 @@ def routes(context: AppContext) -> Table:
     """Return the routes of files."""
     files = context.files
 
-    def accept(upload: Upload, base_url: str) -> dict[str, Any]:
-        return {"file": files.create(upload, base_url)}
+    def accept(upload: Upload, base_url: str, headers: dict[str, str]) -> Answer:
+        return Json({"file": files.create(upload, base_url)}, headers=headers)
 
     def download(call: Call) -> None:
         files.find(call.id)

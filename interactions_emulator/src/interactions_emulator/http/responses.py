@@ -19,7 +19,7 @@ from interactions_emulator.engine.events import DONE
 from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.faults import Fault
-from interactions_emulator.http.errors import Refused, error_body
+from interactions_emulator.http.errors import Refused, error_body, google_error_body
 from interactions_emulator.http.fault_effects import send_with_fault
 from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.recording.replay import Response as Recorded
@@ -49,6 +49,32 @@ class Json:
     def send(self, exchange: Exchange) -> Remainder:
         exchange.reply(self.status, "application/json", self._body, self._headers)
         return None
+
+
+class Prepared:
+    """A JSON value that is slow to make: `prepare` runs in a thread, and then `finish` returns the value.
+
+    Both are carried out even if the client disconnects. `finish` may raise `Refused`.
+    """
+
+    status = 200
+
+    def __init__(
+        self, prepare: Callable[[], None], finish: Callable[[], Any], headers: dict[str, str] | None = None
+    ) -> None:
+        self._prepare = prepare
+        self._finish = finish
+        self._headers = headers
+
+    async def send(self, exchange: Exchange) -> None:
+        (await asyncio.shield(asyncio.create_task(self._answer()))).send(exchange)
+
+    async def _answer(self) -> Json:
+        await asyncio.to_thread(self._prepare)
+        try:
+            return Json(self._finish(), headers=self._headers)
+        except Refused as refused:
+            return refusal(refused, body=google_error_body)
 
 
 ErrorBody = Callable[[int, str], dict[str, Any]]

@@ -10,7 +10,6 @@ from __future__ import annotations
 import secrets
 from collections.abc import Callable
 from email.message import Message
-from typing import Any
 
 from interactions_emulator.faults import Fault
 from interactions_emulator.files.uploads import Upload, Uploads
@@ -23,8 +22,11 @@ from interactions_emulator.http.routes import Action, Operation
 CHUNK_GRANULARITY = "262144"
 DEFAULT_TYPE = "application/octet-stream"
 
-Accept = Callable[[Upload, str], dict[str, Any]]
-"""Makes a resource of a complete upload; the second argument is the server's address. Raises `Refused`."""
+Accept = Callable[[Upload, str, dict[str, str]], Answer]
+"""Makes a resource of a complete upload and returns the answer. Raises `Refused`.
+
+The other arguments are the server's address, and headers that the answer has to have.
+"""
 
 
 def upload_operation(uploads: Uploads, target: Callable[[Call], str], accept: Accept, max_body_bytes: int) -> Operation:
@@ -43,7 +45,11 @@ def upload_operation(uploads: Uploads, target: Callable[[Call], str], accept: Ac
                 return start(call)
             upload, content = _whole(call, target(call), body(call))
             uploads.start(upload)
-            return Json(complete(call, upload, 0, content))
+            try:
+                return complete(call, upload, 0, content, {})
+            except Refused:
+                uploads.cancel(upload)
+                raise
 
         return action
 
@@ -77,16 +83,16 @@ def upload_operation(uploads: Uploads, target: Callable[[Call], str], accept: Ac
             raise Refused(400, f"X-Goog-Upload-Offset is a number of bytes, not {offset!r}")
         content = body(call) if "upload" in commands else b""
         if "finalize" in commands:
-            return Json(complete(call, upload, int(offset), content), headers=_status("final"))
+            return complete(call, upload, int(offset), content, _status("final"))
         uploads.append(upload, int(offset), content)
         return Json({}, headers=_status("active", CHUNK_GRANULARITY))
 
-    def complete(call: Call, upload: Upload, offset: int, content: bytes) -> dict[str, Any]:
+    def complete(call: Call, upload: Upload, offset: int, content: bytes, headers: dict[str, str]) -> Answer:
         if content:
             uploads.append(upload, offset, content)
         uploads.finish(upload)
         try:
-            return accept(upload, call.base_url)
+            return accept(upload, call.base_url, headers)
         except Refused:
             uploads.cancel(upload)
             raise
