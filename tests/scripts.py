@@ -81,7 +81,7 @@ def managing(turn: Turn) -> Iterator[TimedStep]:
     done = [name for name, state in runs if state == "completed"]
     if re.match(r"(?i)(?:new )?research\b|write\b", asked) or not about:
         more = {"builds_on": done[0]} if "further" in asked and done else {}
-        more |= {"depth": "max"} if "Max" in asked else {}
+        more |= {"depth": "max"} if re.search(r"(?i)\bmax\b", asked) else {}
         yield TimedStep(
             0, call("start_research", number, title=f"{asked[:1].upper()}{asked[1:60]}", brief=asked, **more)
         )
@@ -93,7 +93,7 @@ def managing(turn: Turn) -> Iterator[TimedStep]:
 
 COMMANDS = (
     (r"(?:yes|go ahead)\b", "approve"),
-    (r".*\b(?:status|how far)\b", "show_research"),
+    (r"show\b|.*\b(?:status|how far)\b", "show_research"),
     (r"list\b", "list_research"),
     (r"cancel\b", "cancel_research"),
     (r"delete\b", "delete_research"),

@@ -42,9 +42,9 @@ def write_report(
     else:
         _sections(draft, brief, kept)
     missing = [f"- {one}\n" for one in brief.aspects if one not in {aspect for aspect, _ in found}]
-    missing = missing or [f"- more about {brief.topic}\n"] * (len(found) < MIN_EXCERPTS)
-    if missing and found and not is_short:
-        draft.write(f"## What the documents do not say\n\nNothing was found on:\n\n{''.join(missing)}\n")
+    if found and not is_short and (missing or len(found) < MIN_EXCERPTS):
+        said = f"Nothing was found on:\n\n{''.join(missing)}" if missing else "Nothing more was found on the topic.\n"
+        draft.write(f"## What the documents do not say\n\n{said}\n")
     draft.write("## Charts\n\n" if figures else "")
     for number, (caption, source, _) in enumerate(figures, 1):
         draft.write(f"Figure {number}: ").cite(caption, source).write("\n\n")
