@@ -15,6 +15,7 @@ the scenarios from files count too.
 from __future__ import annotations
 
 from collections.abc import Generator, Iterator
+from contextlib import closing
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -36,11 +37,7 @@ def pytest_configure(config: pytest.Config) -> None:
 @pytest.fixture
 def interactions_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Iterator[Emulator]:
     """A new emulator for this test; clients that are created without a base URL or key use it too."""
-    from interactions_emulator import Emulator  # not at the top: pytest loads this module for every project
-
-    settings = _marked(request.node)
-    settings.pop("allow_unused", None)
-    with Emulator(**settings) as api:
+    with closing(_started(request.node)) as api:
         request.node.stash[_EMULATOR] = api
         monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", api.url)
         monkeypatch.setenv("GEMINI_API_KEY", "any")
@@ -48,6 +45,22 @@ def interactions_emulator(request: pytest.FixtureRequest, monkeypatch: pytest.Mo
         monkeypatch.delenv("GOOGLE_GENAI_USE_VERTEXAI", raising=False)
         monkeypatch.delenv("GOOGLE_GENAI_USE_ENTERPRISE", raising=False)
         yield api
+
+
+def _started(node: pytest.Item) -> Emulator:
+    """An emulator with the arguments of the marker. Fails the test with a sentence if it cannot start with them."""
+    from interactions_emulator import Emulator  # not at the top: pytest loads this module for every project
+    from interactions_emulator.engine.state_store import JournalError
+    from interactions_emulator.http.errors import Refused
+
+    settings = _marked(node)
+    settings.pop("allow_unused", None)
+    try:
+        api = Emulator(**settings)
+        api.start()
+    except (Refused, JournalError, OSError, TypeError, ValueError) as error:
+        pytest.fail(f"@pytest.mark.emulator: {error}", pytrace=False)
+    return api
 
 
 @pytest.hookimpl(wrapper=True)
@@ -76,4 +89,6 @@ def pytest_runtest_call(item: pytest.Item) -> Generator[None]:
 def _marked(node: pytest.Item) -> dict[str, Any]:
     """The arguments of the marker `emulator`."""
     marker = node.get_closest_marker("emulator")
+    if marker and marker.args:
+        pytest.fail(f"@pytest.mark.emulator: give names, as in speed=0, not {marker.args[0]!r}", pytrace=False)
     return dict(marker.kwargs) if marker else {}

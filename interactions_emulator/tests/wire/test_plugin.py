@@ -133,3 +133,34 @@ def test_a_test_that_leaves_its_faults_or_scenarios_unused_fails_with_a_sentence
             "*AssertionError*",
         ]
     )
+
+
+WRONG = """
+    import pytest
+
+    @pytest.mark.emulator(scenarios="nope.yaml")
+    def test_a_missing_file(interactions_emulator):
+        pass
+
+    @pytest.mark.emulator(sped=1)
+    def test_a_misspelled_argument(interactions_emulator):
+        pass
+
+    @pytest.mark.emulator("slow")
+    def test_an_argument_without_a_name(interactions_emulator):
+        pass
+"""
+
+
+def test_a_marker_that_cannot_work_is_told_in_one_line(pytester: pytest.Pytester) -> None:
+    pytester.makepyfile(WRONG)
+    result = pytester.runpytest_subprocess("-p", "no:cacheprovider")
+    result.assert_outcomes(errors=3)
+    result.stdout.fnmatch_lines(
+        [
+            "@pytest.mark.emulator: scenarios nope.yaml: No such file or directory: name a file that can be read",
+            "@pytest.mark.emulator: *unexpected keyword argument 'sped'",
+            "@pytest.mark.emulator: give names, as in speed=0, not 'slow'",
+        ]
+    )
+    result.stdout.no_fnmatch_line("*pytest_plugin.py*")

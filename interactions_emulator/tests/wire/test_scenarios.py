@@ -278,3 +278,13 @@ def test_an_empty_scenario_file_is_called_empty(tmp_path: Path) -> None:
     (tmp_path / "empty.yaml").write_text("# nothing yet")
     with pytest.raises(Refused, match=r"empty\.yaml: this is empty: write a list"):
         load_scenarios(tmp_path / "empty.yaml")
+
+
+def test_a_recording_that_was_cut_off_is_not_replayed_as_whole(tmp_path: Path) -> None:
+    hello = "- request: {method: GET, path: /models}\n  response:\n    status: 200\n    body: Hello\n"
+    whole, cut = tmp_path / "whole.yaml", tmp_path / "cut.yaml"
+    whole.write_text(hello * 2)
+    cut.write_text((hello * 2)[:-3])
+    assert len(load_scenarios(whole).exchanges) == 2
+    with pytest.raises(Refused, match=r"cut\.yaml:5: the file breaks off in its last line: record again"):
+        load_scenarios(cut)

@@ -73,6 +73,9 @@ def load_scenarios(source: Source) -> ScenarioFile:
             scenario = document.parse(Scenario, entry, place)
             scenario._where, scenario._shared = where, document.is_file
             loaded.scenarios.append(scenario)
+    if loaded.exchanges and document.ends_in_a_line:
+        remedy = "record again, delete this entry, or end the file with a line break if it is whole"
+        raise document.error((*prefix, len(content) - 1), f"the file breaks off in its last line: {remedy}")
     loaded.strict = bool(loaded.exchanges) if strict is None else strict
     return loaded
 
@@ -84,12 +87,15 @@ class _Document:
         self.is_file = isinstance(source, Path) or (isinstance(source, str) and not _is_yaml(source))
         self._name = str(source) if self.is_file else "scenarios"
         """How messages name the source."""
+        self.ends_in_a_line = False
+        """Whether this is a file without a line break at its end, as one that was cut off."""
         self._node: yaml.Node | None = None
         if isinstance(source, (list, dict)):
             self.content: Any = source
             return
         try:
             text = Path(source).read_text(encoding="utf-8") if self.is_file else str(source)
+            self.ends_in_a_line = self.is_file and not text.endswith("\n")
             loader = yaml.SafeLoader(text)
             self._node = loader.get_single_node()
             self.content = None if self._node is None else loader.construct_document(self._node)
