@@ -41,8 +41,11 @@ class Chains:
 
     def steps_until(self, last: str | None) -> tuple[Step, ...]:
         """Return the timeline of the chain that ends with `last`. Raises `Refused` if any link is gone."""
+        if last is None:
+            return ()
         links: list[Interaction] = []
-        previous, cached = last, _Timeline(float("inf"), ())
+        previous: str | None = last
+        cached = _Timeline(float("inf"), ())
         while previous:
             timeline = self._timelines.pop(previous, None)
             if timeline and timeline.until > self._now():
@@ -58,10 +61,9 @@ class Chains:
             previous = interaction.previous
         until = min([cached.until, *(link.created + self._retention for link in links)])
         steps = (*cached.steps, *(step for link in reversed(links) for step in (*link.input, *link.steps)))
-        if last:
-            self._timelines[last] = _Timeline(until, steps)
-            if len(self._timelines) > MAX_TIMELINES:
-                del self._timelines[next(iter(self._timelines))]
+        self._timelines[last] = _Timeline(until, steps)
+        if len(self._timelines) > MAX_TIMELINES:
+            del self._timelines[next(iter(self._timelines))]
         return steps
 
 

@@ -147,10 +147,10 @@ class Cursor:
         return frames
 
     def _add(self, frames: list[bytes], found: list[events.Event]) -> None:
-        for event in found:
-            self.number += 1
-            if self.number > self._position:
-                frames.append(events.frame(event, self._id_prefix, self.number))
+        first, self.number = self.number + 1, self.number + len(found)
+        for number, event in enumerate(found, first):
+            if number > self._position:
+                frames.append(events.frame(event, self._id_prefix, number))
 
     def _events(self) -> list[events.Event] | None:
         """The events of the next stage (the opening, each step, the end); None if they are not complete yet."""

@@ -6,7 +6,7 @@ import asyncio
 import base64
 import secrets
 import threading
-from collections import deque
+from collections import OrderedDict, deque
 from collections.abc import AsyncIterator, Callable
 from contextlib import closing, suppress
 from dataclasses import replace
@@ -79,8 +79,8 @@ class Runs:
     ) -> None:
         self.clock = clock
         self.live: dict[str, Run] = {}
-        self.stored: dict[str, Interaction] = {key: _restored(value) for key, value in journal.read("interaction")}
-        """Maps ids to interactions, oldest first."""
+        self.stored = OrderedDict((key, _restored(value)) for key, value in journal.read("interaction"))
+        """Maps ids to interactions, oldest first. A dict would take long to find its first item after deletions."""
         self.creates: dict[str, int] = dict(journal.read("creates"))
         """Maps the fingerprint of each API key to the number of interactions ever accepted."""
         self._hops: dict[str, dict[str, Any]] = dict(journal.read("hop"))

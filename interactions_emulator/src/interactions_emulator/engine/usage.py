@@ -20,8 +20,8 @@ Counts = Mapping[str, int]
 def count_tokens(steps: Iterable[Step], before: Counts | None = None) -> dict[str, int]:
     """Return the tokens of steps, added to the tokens `before` them."""
     counts = dict(before or {})
-    for modality, tokens in _tokens(steps).items():
-        counts[modality] = counts.get(modality, 0) + tokens
+    for step in steps:
+        _add_tokens(counts, step)
     return counts
 
 
@@ -35,28 +35,28 @@ def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> d
     `data` or a `uri` counts 258. Input is what a model would read: all steps of the chain, the system instruction
     and the declared tools. Thoughts and the steps of the server's own tools are counted separately.
     """
-    input_counts = (
-        _tokens(turn.steps) if before is None else count_tokens(turn.steps[len(turn.steps) - turn.fresh :], before)
-    )
+    counted = turn.steps if before is None else turn.steps[len(turn.steps) - turn.fresh :]
+    input_counts = count_tokens(counted, before)
     for extra in (turn.system_instruction, turn.tools):
         if extra:
             input_counts["text"] = input_counts.get("text", 0) + _text_tokens(extra)
-    outputs: dict[str, list[Step]] = {"written": [], "thought": [], "fetched": []}
+    answer: dict[str, int] = {}
+    thoughts: dict[str, int] = {}
+    server_tools: dict[str, int] = {}
     searches = 0
     for step in output:
         kind = step["type"]
         searches += kind == "google_search_call"
         is_server_tool = kind != "function_call" and kind.endswith(("_call", "_result"))
-        outputs["fetched" if is_server_tool else "thought" if kind == "thought" else "written"].append(step)
-    answer_counts = _tokens(outputs["written"])
-    input_tokens, output_tokens = sum(input_counts.values()), sum(answer_counts.values())
-    thought_tokens, tool_tokens = (sum(_tokens(outputs[name]).values()) for name in ("thought", "fetched"))
+        _add_tokens(server_tools if is_server_tool else thoughts if kind == "thought" else answer, step)
+    input_tokens, output_tokens = sum(input_counts.values()), sum(answer.values())
+    thought_tokens, tool_tokens = sum(thoughts.values()), sum(server_tools.values())
     result: dict[str, Any] = {
         "total_input_tokens": input_tokens,
         "input_tokens_by_modality": _by_modality(input_counts),
         "total_cached_tokens": 0,
         "total_output_tokens": output_tokens,
-        "output_tokens_by_modality": _by_modality(answer_counts),
+        "output_tokens_by_modality": _by_modality(answer),
         "total_tool_use_tokens": tool_tokens,
         "total_thought_tokens": thought_tokens,
         "total_tokens": input_tokens + output_tokens + tool_tokens + thought_tokens,
@@ -66,19 +66,16 @@ def usage(turn: Turn, output: Iterable[Step], before: Counts | None = None) -> d
     return result
 
 
-def _tokens(steps: Iterable[Step]) -> dict[str, int]:
-    """The tokens of steps by modality."""
-    counts: dict[str, int] = {}
-    for step in steps:
-        for contents in (step.get("content"), step.get("summary")):
-            for content in contents or ():
+def _add_tokens(counts: dict[str, int], step: Step) -> None:
+    """Add the tokens of a step to the tokens by modality."""
+    for name, value in step.items():
+        if name in ("content", "summary"):
+            for content in value or ():
                 kind = content["type"]
                 tokens = _text_tokens(content["text"]) if kind == "text" else MEDIA_TOKENS
                 counts[kind] = counts.get(kind, 0) + tokens
-        for value in (step.get("arguments"), step.get("result")):
-            if value:
-                counts["text"] = counts.get("text", 0) + _text_tokens(value)
-    return counts
+        elif name in ("arguments", "result") and value:
+            counts["text"] = counts.get("text", 0) + _text_tokens(value)
 
 
 def _text_tokens(value: Any) -> int:

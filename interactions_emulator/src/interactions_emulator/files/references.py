@@ -20,29 +20,29 @@ _PATH = re.compile(r"/[^/]+/files/([a-z0-9-]+)")
 
 def check_references(files: Files, steps: Iterable[Step]) -> None:
     """Raise `Refused` (400, 403) if the steps refer to a file that cannot be used."""
-    for step in steps:
-        for content in step.get("content") or ():
-            if file_id := _file_id(files, content.get("uri")):
-                files.check_usable(file_id)
+    for file_id in _references(files, steps):
+        files.check_usable(file_id)
 
 
 def with_files(brain: Brain, files: Files) -> Brain:
     """Return a brain that reads the files that a turn refers to, and calls `brain` with their contents as `data`."""
 
     def answer(turn: Turn) -> Iterable[Entry]:
-        if not any(_has_reference(files, step) for step in turn.steps):
-            return brain(turn)
-        return answer_with_contents(turn)
+        return answer_with_contents(turn) if any(_references(files, turn.steps)) else brain(turn)
 
     def answer_with_contents(turn: Turn) -> Iterator[Entry]:  # a generator: files are read in the brain's thread
-        steps = tuple(_with_contents(files, step) if _has_reference(files, step) else step for step in turn.steps)
+        steps = tuple(_with_contents(files, step) if any(_references(files, [step])) else step for step in turn.steps)
         yield from brain(replace(turn, steps=steps))
 
     return answer
 
 
-def _has_reference(files: Files, step: Step) -> bool:
-    return any(_file_id(files, content.get("uri")) for content in step.get("content") or ())
+def _references(files: Files, steps: Iterable[Step]) -> Iterator[str]:
+    """Yield the ids of the files that the steps refer to."""
+    for step in steps:
+        for content in step.get("content") or ():
+            if "uri" in content and (file_id := _file_id(files, content["uri"])):
+                yield file_id
 
 
 def _with_contents(files: Files, step: Step) -> Step:

@@ -88,18 +88,22 @@ def _rule(verdict: Verdict, source: str, *fields: str, code: str = "") -> Callab
 
 def check_rules(body: Body, steps: tuple[Step, ...]) -> tuple[str, ...]:
     """Check a request with the steps of its input. Return its warnings. Raises `Refused` (400) with the reason."""
-    warnings = []
-    given = body.model_fields_set
-    for rule in RULES:
-        if rule.fields and rule.fields.isdisjoint(given):
-            continue
+    warnings: tuple[str, ...] = ()
+    for rule in _rules_about(frozenset(body.model_fields_set)):
         wrong = rule.check(body, steps)
-        if wrong is not None and rule.verdict == "refuse":
+        if wrong is None:
+            continue
+        if rule.verdict == "refuse":
             raise Refused(400, wrong, rule.code)
-        if wrong is not None:
-            warnings.append(wrong)
-            _warn(f"{wrong} (source: {rule.source})")
-    return tuple(warnings)
+        warnings += (wrong,)
+        _warn(f"{wrong} (source: {rule.source})")
+    return warnings
+
+
+@lru_cache(1_000)
+def _rules_about(given: frozenset[str]) -> list[Rule]:
+    """Return the rules for a request that has these fields."""
+    return [rule for rule in RULES if not rule.fields or rule.fields & given]
 
 
 @lru_cache(1_000)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +47,7 @@ class Script:
 
     def explain(self, turn: Turn) -> str:
         """Say what was asked, and why the nearest scenarios do not match."""
-        reasons = [(_mismatches(scenario.match, turn), scenario) for scenario in self._scenarios]
+        reasons = [(list(_mismatches(scenario.match, turn)), scenario) for scenario in self._scenarios]
         nearest = sorted(reasons, key=lambda pair: len(pair[0]))[:2]
         told = [f"{scenario.where}: {' and '.join(wrong) or 'all its times are used'}" for wrong, scenario in nearest]
         return (
@@ -63,7 +63,7 @@ class Script:
                     return self._continue(entry)
             for index, scenario in enumerate(self._scenarios):
                 used_up = scenario.times is not None and self._used[index] >= scenario.times
-                if used_up or _mismatches(scenario.match, turn):
+                if used_up or any(_mismatches(scenario.match, turn)):
                     continue
                 answer = scenario.answers[min(self._used[index], len(scenario.answers) - 1)]
                 if turn.answered:  # after a restart: go on with the answer that was begun
@@ -84,25 +84,23 @@ class Script:
         return answer
 
 
-def _mismatches(match: Match, turn: Turn) -> list[str]:
-    """Return the reasons why a turn does not match, none if it does."""
-    wrong: list[str] = []
+def _mismatches(match: Match, turn: Turn) -> Iterator[str]:
+    """Yield the reasons why a turn does not match, none if it does."""
     target, other = (match.agent, match.model) if turn.is_agent else (match.model, match.agent)
     if other is not None:
-        wrong.append(f"is for {'a model' if turn.is_agent else 'an agent'}")
+        yield f"is for {'a model' if turn.is_agent else 'an agent'}"
     if target is not None and not target.fullmatch(turn.target):
-        wrong.append(f"{'agent' if turn.is_agent else 'model'} {target.pattern!r} does not match")
+        yield f"{'agent' if turn.is_agent else 'model'} {target.pattern!r} does not match"
     if match.function_result is not None:
         results = [step for step in _new(turn) if step["type"] == "function_result"]
         if not any(_fits(match.function_result, result) for result in results):
-            wrong.append("its function_result does not match" if results else "it needs a function_result")
+            yield "its function_result does not match" if results else "it needs a function_result"
     if match.text is not None:
         text = _newest_text(turn, anywhere=match.function_result is not None)
         if text is None:
-            wrong.append("it needs a new text")
+            yield "it needs a new text"
         elif not match.text.search(text):
-            wrong.append(f"text {match.text.pattern!r} does not match")
-    return wrong
+            yield f"text {match.text.pattern!r} does not match"
 
 
 def _fits(wanted: ResultMatch, result: Step) -> bool:
