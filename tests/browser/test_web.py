@@ -130,7 +130,7 @@ def test_a_run_starts_only_after_a_yes_to_its_quote_and_shows_progress_and_repor
     page.wait_for_selector(".content-bubble.type-thought")
     api.set_speed(math.inf)
     expect(page.locator("h1").last).to_contain_text("Tides", ignore_case=True)
-    expect(page.locator("app-event-row").last).to_contain_text("the tides are highest")
+    expect(page.locator("app-event-row").last).to_contain_text("The moon causes the tides of the sea")
     expect(page.locator(".content-bubble.type-thought")).to_have_count(0)
     assert len(researches(api)) == 1
 
