@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import math
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -44,7 +44,7 @@ class Emulator(Control):
         speed: float = math.inf,
         retention_days: float = 55.0,
         faults: list[Fault | dict[str, Any] | str] | None = None,
-        webhook_hosts: frozenset[str] = frozenset(),
+        webhook_hosts: Iterable[str] = (),
         token: str = "",
         limits: ServerLimits | None = None,
         port: int = 0,
@@ -62,7 +62,7 @@ class Emulator(Control):
             speed=speed,
             retention_days=retention_days,
             faults=parse_faults(faults or []),
-            webhook_hosts=webhook_hosts,
+            webhook_hosts=frozenset([webhook_hosts] if isinstance(webhook_hosts, str) else webhook_hosts),
             token=token,
             limits=limits or ServerLimits(),
         )

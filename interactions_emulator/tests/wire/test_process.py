@@ -142,6 +142,10 @@ def test_a_taken_port_is_an_error_with_port_but_not_with_prefer_port(process: Pr
         (["--index", "corpus"], "the index corpus is a folder: name a file"),
         (["--address-file", "no/file"], "the address file no/file cannot be written (No such file or directory)"),
         (["--retention-days", "-1"], "greater than or equal to 0"),
+        (
+            ["--webhook-host", "http://a.example"],
+            "the webhook host 'http://a.example' is not a host: give only its name",
+        ),
         (["--most-stored", "0"], "greater than or equal to 1"),
         (["--idle-exit", "-1"], "greater than or equal to 0"),
     ],

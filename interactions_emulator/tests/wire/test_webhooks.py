@@ -193,7 +193,7 @@ def test_an_invalid_webhook_registration_is_refused(wire: Wire, body: dict[str, 
 
 
 def test_an_allowed_webhook_host_is_accepted(listener: Listener) -> None:
-    with Emulator(brain=brain, webhook_hosts=frozenset({"example.org"})) as api:
+    with Emulator(brain=brain, webhook_hosts="example.org") as api:
         register(Wire(api.url), "https://example.org/hook", "interaction.failed")
 
 

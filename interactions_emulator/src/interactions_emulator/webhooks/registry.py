@@ -64,11 +64,17 @@ class Webhook:
 
 
 class Webhooks:
-    """The registered webhooks. Their hosts must be this machine or in `hosts`. Methods raise `Refused` (400, 404)."""
+    """The registered webhooks. Their hosts must be this machine or in `hosts`. Methods raise `Refused` (400, 404).
+
+    Raises `Refused` (400) if one of `hosts` is an address.
+    """
 
     def __init__(self, journal: Journal, clock: Clock, hosts: frozenset[str] = frozenset()) -> None:
         self._journal = journal
         self._clock = clock
+        for host in hosts:
+            if "/" in host or ":" in host:
+                raise Refused(400, f"the webhook host {host!r} is not a host: give only its name, such as example.org")
         self._hosts = hosts
         self._all = {key: Webhook(**value) for key, value in journal.read("webhook")}
 
