@@ -85,7 +85,7 @@ def folder_sources(folder: Path) -> Iterator[Source]:
     if count == 0:
         log.warning("the folder %s has no document: put files there that end with %s", folder, ", ".join(MARKUP))
     if count > MANY_FILES:
-        log.warning("%s has %d documents: reading new ones takes about a millisecond each", folder, count)
+        log.warning("%s has %d documents: reading new ones takes about a millisecond or two each", folder, count)
 
 
 def default_sources() -> Iterator[Source]:
