@@ -213,7 +213,12 @@ def faults() -> None:
 def _faults(given: str) -> list[Fault]:
     """The faults of a name, or of a JSON file."""
     is_file = given.endswith(".json") or (given not in NAMED and Path(given).exists())
-    return parse_faults(json.loads(Path(given).read_text(encoding="utf-8")) if is_file else given)
+    if not is_file:
+        return parse_faults(given)
+    try:
+        return parse_faults(json.loads(Path(given).read_text(encoding="utf-8")))
+    except ValueError as error:
+        raise _failed(f"{given} is not JSON ({error}): write a list of faults") from error
 
 
 def _listen(host: str, port: int, prefer_port: int) -> socket.socket:
