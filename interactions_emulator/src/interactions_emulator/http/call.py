@@ -61,8 +61,7 @@ class Call:
 
     def log_entry(self, status: int | None) -> dict[str, Any]:
         """Return the log entry; `status` None means that no answer was sent."""
-        return {
-            **({"warnings": list(self.warnings)} if self.warnings else {}),
+        entry: dict[str, Any] = {
             "method": self._exchange.method,
             "path": self._exchange.path,
             "status": status,
@@ -71,6 +70,9 @@ class Call:
             "key": fingerprint(self.key) if self.key else None,
             "connection": self._exchange.connection,
         }
+        if self.warnings:
+            entry["warnings"] = list(self.warnings)
+        return entry
 
     def _key(self) -> str:
         key = self.header(b"x-goog-api-key").strip()
