@@ -47,7 +47,8 @@ class Call:
 
     def header(self, name: bytes) -> str:
         """Return the header of this lower-case name, "" if there is none."""
-        return self._exchange.headers.get(name, b"").decode("latin-1")
+        value = self._exchange.headers.get(name)
+        return value.decode("latin-1") if value else ""
 
     def query(self) -> dict[str, str]:
         """Return the query parameters. A repeated parameter has its last value."""
