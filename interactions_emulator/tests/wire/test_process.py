@@ -178,11 +178,13 @@ def test_the_server_exits_on_sigterm_with_open_streams(process: Process) -> None
 
 def test_invalid_scenarios_and_faults_are_reported_at_startup(process: Process) -> None:
     (process.folder / "bad.yaml").write_text("- match: {colour: red}")
+    (process.folder / "bad.yaml.json").write_text("- on: create")
     (process.folder / "bad.json").write_text('{"on": "lunch", "drop": true}')
     (process.folder / "comma.json").write_text('[{"on": "create", "status": 503},]')
     for options, why in (
         (["--scenarios", "bad.yaml"], "colour"),
         (["--faults", "bad.json"], "on is one of"),
+        (["--faults", "bad.yaml.json"], "bad.yaml.json is not JSON"),
         (["--fault", "zombi"], "did you mean zombie?"),
         (["--fault", "no.json"], "the fault file no.json cannot be read ([Errno 2] No such file"),
         (["--fault", "comma.json"], "the fault file comma.json is not JSON ("),

@@ -168,7 +168,7 @@ def test_a_brain_that_answers_something_else_fails_with_a_sentence(name: str) ->
 
 
 def test_a_brain_that_is_no_function_is_refused() -> None:
-    with pytest.raises(TypeError, match="brain is a function of a Turn, not 5"):
+    with pytest.raises(TypeError, match="brain is a function that takes a Turn, or a ModelBrain, not 5"):
         Emulator(brain=5)  # type: ignore[arg-type]
 
 

@@ -73,6 +73,16 @@ def test_details_and_har_have_bodies_and_answers_but_no_secret(api: Emulator, wi
     assert SECRET not in json.dumps(har) + json.dumps(row)
 
 
+def test_a_key_in_the_query_or_in_a_header_is_in_no_body(api: Emulator, wire: Wire) -> None:
+    body = {"model": MODEL, "input": f"my key is {SECRET}"}
+    httpx2.post(f"{wire.http.base_url}interactions?key={SECRET}", json=body)
+    ask(wire, body["input"], **{"x-goog-api-key": SECRET})
+    row = wire.http.get(f"/../_emulator/timeline/{rows(wire)['requests'][0]['number']}").json()
+    asked = [request["body"]["input"] for request in api.log(bodies=True)["requests"]]
+    assert asked == ["my key is REDACTED"] * 2
+    assert SECRET not in json.dumps(row) + json.dumps(api.har())
+
+
 def test_a_request_that_is_not_kept_is_refused_by_its_number(wire: Wire) -> None:
     assert "request 7 is not kept" in wire.refused(wire.http.get("/../_emulator/timeline/7"), 404)
     assert "not 'x'" in wire.refused(wire.http.get("/../_emulator/timeline?after=x"), 400)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from functools import lru_cache
 from itertools import accumulate, islice, pairwise
@@ -72,7 +72,7 @@ def step_events(step: Step, index: int, pieces: Sequence[int] | None = None) -> 
     start, deltas = _start_and_deltas(step, pieces)
     return [
         {"event_type": "step.start", "index": index, "step": start},
-        *({"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas),
+        *[{"event_type": "step.delta", "index": index, "delta": delta} for delta in deltas],
         {"event_type": "step.stop", "index": index},
     ]
 
@@ -116,7 +116,7 @@ def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, l
         [content] = step["summary" if kind == "thought" else "content"]
         ends = list(accumulate(pieces))
         texts = [content["text"][begin:end] for begin, end in pairwise([0, *ends])]
-        return {"type": kind}, [*(_text_delta(kind, text) for text in texts), *_annotation_delta(content)]
+        return {"type": kind}, [*[_text_delta(kind, text) for text in texts], *_annotation_delta(content)]
     if kind in ("model_output", "user_input"):
         start = {key: value for key, value in step.items() if key != "content"}
         return start, [delta for content in step.get("content", ()) for delta in _content_deltas(content)]
@@ -144,13 +144,11 @@ def _start_and_deltas(step: Step, pieces: Sequence[int] | None) -> tuple[Step, l
     return start, [delta]
 
 
-def _content_deltas(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
+def _content_deltas(content: dict[str, Any]) -> list[dict[str, Any]]:
     if content["type"] != "text":
-        yield {key: value for key, value in content.items() if key in _MEDIA_FIELDS}
-        return
-    for piece in _chunks(content["text"], 3):
-        yield {"type": "text", "text": piece}
-    yield from _annotation_delta(content)
+        return [{key: value for key, value in content.items() if key in _MEDIA_FIELDS}]
+    texts = [{"type": "text", "text": piece} for piece in _chunks(content["text"], 3)]
+    return [*texts, *_annotation_delta(content)]
 
 
 def _text_delta(kind: str, text: str) -> dict[str, Any]:
@@ -158,9 +156,9 @@ def _text_delta(kind: str, text: str) -> dict[str, Any]:
     return {"type": "thought_summary", "content": content} if kind == "thought" else content
 
 
-def _annotation_delta(content: dict[str, Any]) -> Iterator[dict[str, Any]]:
-    if content.get("annotations"):
-        yield {"type": "text_annotation_delta", "annotations": content["annotations"]}
+def _annotation_delta(content: dict[str, Any]) -> list[dict[str, Any]]:
+    annotations = content.get("annotations")
+    return [{"type": "text_annotation_delta", "annotations": annotations}] if annotations else []
 
 
 def _chunks(text: str, count: int) -> list[str]:

@@ -147,10 +147,10 @@ class Cursor:
         return frames
 
     def _add(self, frames: list[bytes], found: list[events.Event]) -> None:
-        first, self.number = self.number + 1, self.number + len(found)
-        for number, event in enumerate(found, first):
-            if number > self._position:
-                frames.append(events.frame(event, self._id_prefix, number))
+        passed = max(0, self._position - self.number)
+        numbered = enumerate(found[passed:], self.number + passed + 1)
+        frames += [events.frame(event, self._id_prefix, number) for number, event in numbered]
+        self.number += len(found)
 
     def _events(self) -> list[events.Event] | None:
         """The events of the next stage (the opening, each step, the end); None if they are not complete yet."""

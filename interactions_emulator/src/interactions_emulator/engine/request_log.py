@@ -14,7 +14,7 @@ from dataclasses import dataclass, field
 from functools import lru_cache
 from typing import Any
 
-from interactions_emulator.recording.redaction import Redactor
+from interactions_emulator.recording.redaction import SECRET_HEADERS, Redactor
 
 MAX_REQUESTS = 100_000
 """Maximum number of requests kept."""
@@ -56,6 +56,12 @@ class Capture:
         if self.entry["seconds"] is None:
             self.entry["seconds"] = self._seconds()
 
+    def redactor(self) -> Redactor:
+        """Return a redactor that knows the secrets in the headers and in the query."""
+        redactor = Redactor(value.decode("latin-1") for name, value in self.headers.items() if name in SECRET_HEADERS)
+        redactor.query(self.query.decode("latin-1"))
+        return redactor
+
     def _seconds(self) -> float:
         return round(time.monotonic() - self._began, 6)
 
@@ -82,7 +88,7 @@ class Log:
         body: bytes = b"",
     ) -> Capture:
         """Add a request. The server records the answer in the capture that is returned."""
-        request |= {"time": time.time(), "seconds": None, "bytes": len(body)}
+        request["time"], request["seconds"], request["bytes"] = time.time(), None, len(body)
         self.requests.append(request)
         self._count += 1
         kept = body if len(body) <= MAX_BODY_BYTES else b""
@@ -92,17 +98,17 @@ class Log:
 
     def with_bodies(self) -> list[dict[str, Any]]:
         """Return the requests, each with `body`: JSON without secrets, or None if it is not JSON or no longer kept."""
-        bodies = {id(capture.entry): capture.body for capture in self.captures}
-        return [{**request, "body": _redacted_json(bodies.get(id(request), b""))} for request in self.requests]
+        bodies = {id(capture.entry): _redacted_json(capture) for capture in self.captures}
+        return [{**request, "body": bodies.get(id(request))} for request in self.requests]
 
     def touch(self) -> None:
         """Record activity now."""
         self.last_activity = time.monotonic()
 
 
-def _redacted_json(body: bytes) -> Any:
+def _redacted_json(capture: Capture) -> Any:
     try:
-        return json.loads(Redactor().data(body)) if body else None
+        return json.loads(capture.redactor().data(capture.body)) if capture.body else None
     except ValueError:
         return None
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import base64
 import secrets
 import threading
 from collections import OrderedDict, deque
@@ -115,7 +114,7 @@ class Runs:
             self._enforce_limit()
         now = self.clock.now()
         interaction = Interaction(
-            id="v1_emu_" + base64.urlsafe_b64encode(secrets.token_bytes(18)).decode(),
+            id="v1_emu_" + secrets.token_urlsafe(18),
             background=request.background,
             echoed=request.echoed,
             input=list(request.input),

@@ -47,7 +47,8 @@ class Call:
 
     def header(self, name: bytes) -> str:
         """Return the header of this lower-case name, "" if there is none."""
-        return self._exchange.headers.get(name, b"").decode("latin-1")
+        value = self._exchange.headers.get(name)
+        return value.decode("latin-1") if value else ""
 
     def query(self) -> dict[str, str]:
         """Return the query parameters. A repeated parameter has its last value."""
@@ -61,8 +62,7 @@ class Call:
 
     def log_entry(self, status: int | None) -> dict[str, Any]:
         """Return the log entry; `status` None means that no answer was sent."""
-        return {
-            **({"warnings": list(self.warnings)} if self.warnings else {}),
+        entry: dict[str, Any] = {
             "method": self._exchange.method,
             "path": self._exchange.path,
             "status": status,
@@ -71,6 +71,9 @@ class Call:
             "key": fingerprint(self.key) if self.key else None,
             "connection": self._exchange.connection,
         }
+        if self.warnings:
+            entry["warnings"] = list(self.warnings)
+        return entry
 
     def _key(self) -> str:
         key = self.header(b"x-goog-api-key").strip()

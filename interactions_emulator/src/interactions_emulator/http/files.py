@@ -7,10 +7,10 @@ from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.json_operations import reading
+from interactions_emulator.http.paging import page
 from interactions_emulator.http.responses import Answer, Json
 from interactions_emulator.http.routes import Route, Table
 from interactions_emulator.http.uploads import upload_operation
-from interactions_emulator.paging import page
 
 
 def routes(context: AppContext) -> Table:

@@ -38,7 +38,7 @@ def row(capture: Capture) -> dict[str, Any]:
 
 def details(capture: Capture) -> dict[str, Any]:
     """Return a row with the texts of the request and the answer, without secrets."""
-    redactor = _redactor(capture)
+    redactor = capture.redactor()
     answer = b"".join(piece for _, piece in capture.answer)
     texts = {"body": redactor.data(capture.body).decode("utf-8", "replace")}
     texts["answer"] = redactor.data(answer).decode("utf-8", "replace")
@@ -46,7 +46,7 @@ def details(capture: Capture) -> dict[str, Any]:
 
 
 def _entry(capture: Capture) -> dict[str, Any]:
-    entry, redactor, shown = capture.entry, _redactor(capture), details(capture)
+    entry, redactor, shown = capture.entry, capture.redactor(), details(capture)
     seconds = entry["seconds"] or 0.0
     first = capture.answer[0][0] if capture.answer else seconds
     query = redactor.query(capture.query.decode("latin-1"))
@@ -66,7 +66,8 @@ def _entry(capture: Capture) -> dict[str, Any]:
         "bodySize": entry["bytes"],
     }
     if capture.body:
-        request["postData"] = {"mimeType": "application/json", "text": shown["body"]}
+        kind = capture.headers.get(b"content-type", b"application/json").decode("latin-1")
+        request["postData"] = {"mimeType": kind, "text": shown["body"]}
     response = {
         "status": entry["status"] or 0,
         "statusText": "",
@@ -88,10 +89,6 @@ def _entry(capture: Capture) -> dict[str, Any]:
         "connection": str(entry["connection"]),
         "comment": f"{entry['kind']} {entry['interaction_id'] or ''}".strip(),
     }
-
-
-def _redactor(capture: Capture) -> Redactor:
-    return Redactor(capture.headers[name].decode("latin-1") for name in SECRET_HEADERS if name in capture.headers)
 
 
 def _text(value: bytes, redactor: Redactor) -> str:

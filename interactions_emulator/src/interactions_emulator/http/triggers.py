@@ -12,9 +12,9 @@ from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.create_checks import check_create
 from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.json_operations import reading, taking_body
+from interactions_emulator.http.paging import page
 from interactions_emulator.http.requests import Create, parse_create
 from interactions_emulator.http.routes import Route, Table
-from interactions_emulator.paging import page
 from interactions_emulator.triggers.registry import Trigger
 
 KIND = "triggers"

@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import threading
 from collections import deque
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import replace
 from typing import Any
 
@@ -47,7 +47,8 @@ class Script:
 
     def explain(self, turn: Turn) -> str:
         """Say what was asked, and why the nearest scenarios do not match."""
-        reasons = [(list(_mismatches(scenario.match, turn)), scenario) for scenario in self._scenarios]
+        new = _new(turn)
+        reasons = [(list(_mismatches(scenario.match, turn, new)), scenario) for scenario in self._scenarios]
         nearest = sorted(reasons, key=lambda pair: len(pair[0]))[:2]
         told = [f"{scenario.where}: {' and '.join(wrong) or 'all its times are used'}" for wrong, scenario in nearest]
         return (
@@ -61,9 +62,10 @@ class Script:
             for entry in self._continued:
                 if entry[0] == fresh:
                     return self._continue(entry)
+            new = _new(turn)
             for index, scenario in enumerate(self._scenarios):
                 used_up = scenario.times is not None and self._used[index] >= scenario.times
-                if used_up or any(_mismatches(scenario.match, turn)):
+                if used_up or any(_mismatches(scenario.match, turn, new)):
                     continue
                 answer = scenario.answers[min(self._used[index], len(scenario.answers) - 1)]
                 if turn.answered:  # after a restart: go on with the answer that was begun
@@ -84,19 +86,19 @@ class Script:
         return answer
 
 
-def _mismatches(match: Match, turn: Turn) -> Iterator[str]:
-    """Yield the reasons why a turn does not match, none if it does."""
+def _mismatches(match: Match, turn: Turn, new: Sequence[Step]) -> Iterator[str]:
+    """Yield the reasons why a turn, with its `new` steps, does not match; none if it does."""
     target, other = (match.agent, match.model) if turn.is_agent else (match.model, match.agent)
     if other is not None:
         yield f"is for {'a model' if turn.is_agent else 'an agent'}"
     if target is not None and not target.fullmatch(turn.target):
         yield f"{'agent' if turn.is_agent else 'model'} {target.pattern!r} does not match"
     if match.function_result is not None:
-        results = [step for step in _new(turn) if step["type"] == "function_result"]
+        results = [step for step in new if step["type"] == "function_result"]
         if not any(_fits(match.function_result, result) for result in results):
             yield "its function_result does not match" if results else "it needs a function_result"
     if match.text is not None:
-        text = _newest_text(turn, anywhere=match.function_result is not None)
+        text = _newest_text(new if match.function_result is None else turn.steps)
         if text is None:
             yield "it needs a new text"
         elif not match.text.search(text):
@@ -130,21 +132,23 @@ def _new(turn: Turn) -> list[Step]:
     return new[::-1]
 
 
-def _newest_text(turn: Turn, anywhere: bool) -> str | None:
-    """The text of the newest user_input, None if there is none: among the new steps, or anywhere in the chain."""
-    steps = turn.steps if anywhere else _new(turn)
-    asked = next((step for step in reversed(steps) if step["type"] == "user_input"), None)
-    return None if asked is None else "\n".join(content.get("text", "") for content in asked.get("content", ()))
+def _newest_text(steps: Sequence[Step]) -> str | None:
+    """The text of the newest user_input, None if there is none."""
+    for step in reversed(steps):
+        if step["type"] == "user_input":
+            return "\n".join([content.get("text", "") for content in step.get("content", ())])
+    return None
 
 
 def _asked(turn: Turn) -> str:
     """A short description of what a turn asks."""
+    new = _new(turn)
     results = [
         f"the result of {step.get('name')}: {_as_text(step['result']):.{MAX_SHOWN_CHARS}}"
-        for step in _new(turn)
+        for step in new
         if step["type"] == "function_result"
     ]
-    text = _newest_text(turn, anywhere=False)
+    text = _newest_text(new)
     texts = [] if text is None else [f"the text {text[:MAX_SHOWN_CHARS]!r}"]
     return f"{'agent' if turn.is_agent else 'model'} {turn.target} with {' and '.join([*results, *texts])}"
 
