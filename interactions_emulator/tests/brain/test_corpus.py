@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import logging
+import sqlite3
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 from pathlib import Path
 
 import pytest
@@ -83,9 +85,32 @@ def test_only_changed_documents_are_indexed_again(tmp_path: Path) -> None:
 
 def test_a_damaged_index_is_rebuilt(folder: Path, tmp_path: Path, caplog: pytest.LogCaptureFixture) -> None:
     index = tmp_path / "index.db"
-    index.write_bytes(b"no database at all " * 100)
+    assert len(Corpus.open(folder, index)) == 6
+    damaged = index.read_bytes()
+    index.write_bytes(damaged[:100] + b"damaged " * 500)
     assert len(Corpus.open(folder, index)) == 6
     assert "is rebuilt" in caplog.text
+
+
+def test_a_file_of_another_program_is_not_taken_for_an_index(folder: Path, tmp_path: Path) -> None:
+    text, other = tmp_path / "notes.md", tmp_path / "other.db"
+    text.write_text("Do not lose this.")
+    with closing(sqlite3.connect(other)) as database:
+        database.execute("CREATE TABLE documents (mine TEXT)")
+        database.execute("CREATE TABLE customers (mine TEXT)")
+    for file in (text, other):
+        before = file.read_bytes()
+        with pytest.raises(FileExistsError, match="is not an index of the emulator: name another file"):
+            Corpus.open(folder, file)
+        assert file.read_bytes() == before
+
+
+def test_an_index_from_before_the_mark_is_used(folder: Path, tmp_path: Path) -> None:
+    index = tmp_path / "index.db"
+    assert len(Corpus.open(folder, index)) == 6
+    with closing(sqlite3.connect(index)) as database:
+        database.execute("PRAGMA application_id = 0")
+    assert len(Corpus.open(folder, index)) == 6
 
 
 def test_document_ids_are_readable_unique_and_confined_to_the_folder(

@@ -9,6 +9,7 @@ import math
 import sqlite3
 import threading
 from collections.abc import Collection, Iterable, Iterator
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,9 @@ log = logging.getLogger(__name__)
 
 SCHEMA_VERSION = 7
 """Version of the index file; a file of another version is rebuilt."""
+APPLICATION_ID = int.from_bytes(b"emui")
+"""Marks an index in the header of its SQLite file, so that no other file is rebuilt."""
+TABLES = {"documents", "passages", "sources", "stems", "tables", "vocabulary"}
 SCHEMA = """
 CREATE TABLE sources (key TEXT PRIMARY KEY, stamp TEXT NOT NULL);
 CREATE TABLE documents (id TEXT PRIMARY KEY, source TEXT NOT NULL, title TEXT NOT NULL, origin TEXT NOT NULL);
@@ -89,7 +93,10 @@ class Corpus:
 
         Raises:
             NotADirectoryError: `folder` does not exist.
+            FileExistsError: `index` is a file of another program.
         """
+        if index is not None and index.is_file() and not _is_index(index):
+            raise FileExistsError(f"{index} is not an index of the emulator: name another file, or one that is new")
         if folder is not None and not folder.is_dir():
             raise NotADirectoryError(f"the documents' folder {folder} does not exist: name an existing folder, or none")
         return cls(folder_sources(folder) if folder is not None else default_sources(), index)
@@ -196,14 +203,12 @@ def _open_updated(index: Path | None, sources: list[Source]) -> sqlite3.Connecti
     try:
         database.execute("BEGIN IMMEDIATE")
         if database.execute("PRAGMA user_version").fetchone()[0] != SCHEMA_VERSION:
-            for (table,) in database.execute(
-                "SELECT name FROM sqlite_master WHERE type = 'table' AND name IN"
-                " ('vocabulary', 'stems', 'tables', 'passages', 'documents', 'sources') ORDER BY name DESC"
-            ).fetchall():
+            for table in sorted(TABLES & _table_names(database), reverse=True):
                 database.execute(f"DROP TABLE {table}")
             for statement in SCHEMA.split(";"):
                 database.execute(statement)
             database.execute(f"PRAGMA user_version = {SCHEMA_VERSION}")
+            database.execute(f"PRAGMA application_id = {APPLICATION_ID}")
         stamps = dict(database.execute("SELECT key, stamp FROM sources"))
         current = {source.key: source.stamp for source in sources}
         for key in stamps.keys() - current.keys():
@@ -217,6 +222,24 @@ def _open_updated(index: Path | None, sources: list[Source]) -> sqlite3.Connecti
         database.close()
         raise
     return database
+
+
+def _is_index(file: Path) -> bool:
+    """Whether a file is empty, has the mark of an index, or has the tables of an index from before the mark."""
+    with file.open("rb") as opened:
+        header = opened.read(100)
+    if not header or header[68:72] == APPLICATION_ID.to_bytes(4):
+        return True
+    try:
+        with closing(sqlite3.connect(f"{file.resolve().as_uri()}?mode=ro", uri=True)) as database:
+            names = _table_names(database)
+            return "passages" in names and all(name.partition("_")[0] in TABLES | {"sqlite"} for name in names)
+    except sqlite3.DatabaseError:
+        return False
+
+
+def _table_names(database: sqlite3.Connection) -> set[str]:
+    return {name for (name,) in database.execute("SELECT name FROM sqlite_master WHERE type = 'table'")}
 
 
 def _remove_source(database: sqlite3.Connection, key: str) -> None:
