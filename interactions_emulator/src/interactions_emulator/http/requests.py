@@ -116,9 +116,9 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     try:
         body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
-        raise _bad_request(f"the body is not valid JSON in UTF-8: {error}") from error
+        raise Refused(400, f"the body is not valid JSON in UTF-8: {error}") from error
     if not isinstance(body, dict):
-        raise _bad_request("the body must be a JSON object")
+        raise Refused(400, "the body must be a JSON object")
     return body
 
 
@@ -128,7 +128,7 @@ def _parse_body(raw: bytes) -> Body:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise _bad_request(f"{field}: {first['msg']}") from error
+        raise Refused(400, f"{field}: {first['msg']}") from error
 
 
 def _modalities(formats: list[dict[str, Any]], older: Iterable[str]) -> tuple[str, ...]:
@@ -153,11 +153,7 @@ def _response_schema(formats: list[dict[str, Any]]) -> dict[str, Any] | None:
             return dict(item)
         schema = item.get("schema")
         if schema is not None and not isinstance(schema, dict):
-            raise _bad_request("response_format.schema must be a JSON schema (an object)")
+            raise Refused(400, "response_format.schema must be a JSON schema (an object)")
         if schema is not None or item.get("mime_type") == "application/json":
             return schema or {}
     return None
-
-
-def _bad_request(message: str) -> Refused:
-    return Refused(400, message)
