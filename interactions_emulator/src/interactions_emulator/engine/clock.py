@@ -31,7 +31,7 @@ class Clock:
 
     def now(self) -> float:
         """Return the virtual time in seconds since 1970."""
-        if math.isinf(self.speed):
+        if self.speed == math.inf:
             return self._base
         return self._base + (self._monotonic() - self._mark) * self.speed
 
@@ -57,7 +57,7 @@ class Clock:
 
     def reaches(self, moment: float) -> bool:
         """Whether virtual time has reached `moment`; speed `inf` jumps there. An infinite `moment` is never reached."""
-        if math.isinf(self.speed) and self._base < moment < math.inf:
+        if self.speed == math.inf and self._base < moment < math.inf:
             self._rebase(moment)
         return self.now() >= moment
 
@@ -68,12 +68,12 @@ class Clock:
 
     async def passes(self, moment: float) -> None:
         """Return when virtual time has passed `moment` without being moved for this; never with infinite speed."""
-        while math.isinf(self.speed) or self.now() < moment:
+        while self.speed == math.inf or self.now() < moment:
             await self._wait(moment)
 
     async def _wait(self, moment: float) -> None:
         """Return when the clock was changed, or when running time may have reached `moment`."""
-        running = 0 < self.speed < math.inf and not math.isinf(moment)
+        running = 0 < self.speed < math.inf and moment < math.inf
         with suppress(TimeoutError):
             await asyncio.wait_for(self._changed.wait(), (moment - self.now()) / self.speed if running else None)
 

@@ -80,7 +80,7 @@ def input_steps(value: Any) -> tuple[Step, ...]:
         return ({"type": "user_input", "content": [{"type": "text", "text": value}]},)
     items = [value] if isinstance(value, dict) else value
     if not isinstance(items, list) or not items:
-        raise _bad_request("input is missing or empty: send a string, a list of contents, or a list of steps")
+        raise Refused(400, "input is missing or empty: send a string, a list of contents, or a list of steps")
     kinds = [str(item.get("type")) if isinstance(item, dict) else "" for item in items]
     if all(kind in CONTENT_FIELDS for kind in kinds):
         items = [{"type": "user_input", "content": items}]
@@ -109,9 +109,10 @@ def check_balance(last: tuple[Step, ...], fresh: tuple[Step, ...]) -> None:
         if step["type"] == "function_call":
             pending[step["id"]] = step["name"]
         elif step["type"] == "function_result" and pending.pop(step["call_id"], None) is None:
-            raise _bad_request(
+            raise Refused(
+                400,
                 f"function_result for call_id {step['call_id']!r}, but no such function_call waits for one: "
-                "answer each call once, in the interaction right after it"
+                "answer each call once, in the interaction right after it",
             )
         elif step["type"] == "user_input" and pending:
             raise _missing_results(pending)
@@ -130,26 +131,26 @@ def _separate_results(item: Any) -> list[Any]:
 
 def _check_step(step: Any, where: str) -> None:
     if not isinstance(step, dict):
-        raise _bad_request(f"{where} is not an object")
+        raise Refused(400, f"{where} is not an object")
     if "role" in step:
-        raise _bad_request(
-            f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input"
+        raise Refused(
+            400, f"{where} is a turn with a role, as google-genai 1.x sent them: send steps, such as user_input"
         )
     kind = str(step.get("type"))
     if kind in CONTENT_FIELDS:
-        raise _bad_request(f"{where} is a content ({kind}) among steps: wrap it in a user_input step")
+        raise Refused(400, f"{where} is a content ({kind}) among steps: wrap it in a user_input step")
     if kind not in STEP_FIELDS:
-        raise _bad_request(f"{where}: step type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))}")
+        raise Refused(400, f"{where}: step type {kind!r} is unknown; known are {', '.join(sorted(STEP_FIELDS))}")
     for field, types in STEP_FIELDS[kind].items():
         if field in ("id", "call_id") and not step.get(field):
-            raise _bad_request(f"Missing {field} in content of type {kind}. ({where})")
+            raise Refused(400, f"Missing {field} in content of type {kind}. ({where})")
         if not isinstance(step.get(field), types):
             expected = " or ".join(known.__name__ for known in types)
-            raise _bad_request(f"{where}.{field} of a {kind} must be {expected}")
+            raise Refused(400, f"{where}.{field} of a {kind} must be {expected}")
     for field in ("content", "summary"):
         contents = step.get(field) or []
         if not isinstance(contents, list):
-            raise _bad_request(f"{where}.{field} must be a list of contents")
+            raise Refused(400, f"{where}.{field} must be a list of contents")
         for position, content in enumerate(contents):
             _check_content(content, f"{where}.{field}[{position}]")
 
@@ -157,28 +158,25 @@ def _check_step(step: Any, where: str) -> None:
 def _check_content(content: Any, where: str) -> None:
     kind = str(content.get("type")) if isinstance(content, dict) else ""
     if kind not in CONTENT_FIELDS:
-        raise _bad_request(f"{where}: content type {kind!r} is unknown; known are {', '.join(sorted(CONTENT_FIELDS))}")
+        raise Refused(400, f"{where}: content type {kind!r} is unknown; known are {', '.join(sorted(CONTENT_FIELDS))}")
     if kind == "text":
         if not isinstance(content.get("text"), str):
-            raise _bad_request(f"{where}.text must be a string")
+            raise Refused(400, f"{where}.text must be a string")
         return
     data, uri = content.get("data"), content.get("uri")
     if not isinstance(data if uri is None else uri, str):
-        raise _bad_request(f"{where}: {kind} needs data (base64) or a uri")
+        raise Refused(400, f"{where}: {kind} needs data (base64) or a uri")
     if data is not None:
         try:
             base64.b64decode(data, validate=True)
         except (binascii.Error, TypeError, ValueError) as error:
-            raise _bad_request(f"{where}.data is not base64: {error}") from error
+            raise Refused(400, f"{where}.data is not base64: {error}") from error
 
 
 def _missing_results(pending: dict[str, str]) -> Refused:
     calls = ", ".join(f"{call_id} ({name})" for call_id, name in pending.items())
-    return _bad_request(
+    return Refused(
+        400,
         f"function calls without a function_result: {calls}. "
-        "Send a function_result for each of them before any new user_input"
+        "Send a function_result for each of them before any new user_input",
     )
-
-
-def _bad_request(message: str) -> Refused:
-    return Refused(400, message)

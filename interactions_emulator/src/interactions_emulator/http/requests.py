@@ -6,6 +6,7 @@ accepts any request that this server accepts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Any
 
@@ -88,7 +89,9 @@ def parse_create(raw: bytes) -> Create:
     elsewhere = body.continuation_token or body.model_extra  # a misspelled input is an unknown parameter, see the rules
     steps = () if body.input is None and elsewhere else input_steps(body.input)
     warnings = check_rules(body, steps)
-    echoed = {key: value for key in ECHOED_FIELDS if (value := getattr(body, key)) is not None}
+    given = body.model_fields_set
+    echoed = {key: value for key in ECHOED_FIELDS if key in given and (value := getattr(body, key)) is not None}
+    formats = [body.response_format] if isinstance(body.response_format, dict) else body.response_format or []
     previous = {"previous_interaction_id": body.previous_interaction_id} if body.previous_interaction_id else {}
     target = {"model": body.model} if body.model else {"agent": body.agent}
     return Create(
@@ -100,9 +103,9 @@ def parse_create(raw: bytes) -> Create:
         store=body.store is not False,
         background=bool(body.background),
         echoed=target | previous | echoed,
-        response_schema=_response_schema(body.response_format),
-        modalities=_modalities(body),
-        generation_config=(body.generation_config or {}) | _image_config(body.response_format),
+        response_schema=_response_schema(formats),
+        modalities=_modalities(formats, body.response_modalities or ()),
+        generation_config=(body.generation_config or {}) | _image_config(formats),
         continuation_token=body.continuation_token,
         warnings=warnings,
     )
@@ -113,9 +116,9 @@ def parse_object(raw: bytes) -> dict[str, Any]:
     try:
         body = from_json(raw, allow_inf_nan=False)
     except ValueError as error:
-        raise _bad_request(f"the body is not valid JSON in UTF-8: {error}") from error
+        raise Refused(400, f"the body is not valid JSON in UTF-8: {error}") from error
     if not isinstance(body, dict):
-        raise _bad_request("the body must be a JSON object")
+        raise Refused(400, "the body must be a JSON object")
     return body
 
 
@@ -125,39 +128,32 @@ def _parse_body(raw: bytes) -> Body:
     except ValidationError as error:
         first = error.errors()[0]
         field = ".".join(str(part) for part in first["loc"])
-        raise _bad_request(f"{field}: {first['msg']}") from error
+        raise Refused(400, f"{field}: {first['msg']}") from error
 
 
-def _modalities(body: Body) -> tuple[str, ...]:
+def _modalities(formats: list[dict[str, Any]], older: Iterable[str]) -> tuple[str, ...]:
     """The answer's types of content, from response_format or the older response_modalities."""
-    if not body.response_format and not body.response_modalities:
-        return ()
-    formats = body.response_format if isinstance(body.response_format, list) else [body.response_format or {}]
-    given = [item.get("type") for item in formats] if body.response_format else body.response_modalities or []
-    return tuple(kind for kind in given if kind in MODALITIES)
+    given = [item.get("type") for item in formats] if any(formats) else older
+    return tuple([kind for kind in given if kind in MODALITIES])
 
 
-def _image_config(response_format: Any) -> dict[str, Any]:
-    for item in response_format if isinstance(response_format, list) else [response_format]:
-        if item and item.get("type") == "image":
+def _image_config(formats: list[dict[str, Any]]) -> dict[str, Any]:
+    for item in formats:
+        if item.get("type") == "image":
             return {"image_config": item}
     return {}
 
 
-def _response_schema(response_format: Any) -> dict[str, Any] | None:
+def _response_schema(formats: list[dict[str, Any]]) -> dict[str, Any] | None:
     """Return the JSON schema in response_format: {"type": "text", "schema": ...}, a list of these, or a bare schema."""
-    for item in response_format if isinstance(response_format, list) else [response_format]:
-        if item is None or item.get("type") in ("image", "audio", "video"):
+    for item in formats:
+        if item.get("type") in ("image", "audio", "video"):
             continue
         if item.get("type") != "text":
             return dict(item)
         schema = item.get("schema")
         if schema is not None and not isinstance(schema, dict):
-            raise _bad_request("response_format.schema must be a JSON schema (an object)")
+            raise Refused(400, "response_format.schema must be a JSON schema (an object)")
         if schema is not None or item.get("mime_type") == "application/json":
             return schema or {}
     return None
-
-
-def _bad_request(message: str) -> Refused:
-    return Refused(400, message)

@@ -71,7 +71,7 @@ class Deliveries:
 
     def deliver(self, interaction: Interaction) -> None:
         """Send a message about an ended interaction to the request's own addresses or the subscribed webhooks."""
-        if not interaction.echoed.keys() & {"model", "agent"}:  # a generateContent
+        if "model" not in interaction.echoed and "agent" not in interaction.echoed:  # a generateContent
             return
         config = interaction.echoed.get("webhook_config") or {}
         event = f"interaction.{interaction.status}"
