@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import AsyncIterator, Generator, Iterator
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any
 
@@ -15,6 +16,8 @@ from interactions_emulator import Emulator
 from wire.brains import brain
 from wire.strict import check_event, check_interaction
 
+collect_ignore = [] if find_spec("google.adk") else ["test_adk.py", "test_generate_clients.py"]
+"""The tests that ADK is needed for."""
 AGENT = "deep-research-preview-04-2026"
 MODEL = "gemini-3.8-flash"
 Events = Generator[dict[str, Any], None, None]
