@@ -9,7 +9,7 @@ from collections.abc import Iterable
 from typing import Any, Self
 
 from interactions_emulator.brain.protocol import Step, Turn
-from interactions_emulator.corpus.attached import ATTACHED
+from interactions_emulator.corpus.documents import ATTACHED
 from interactions_emulator.corpus.index import Passage
 
 SIGN_OFF = "— emulator"

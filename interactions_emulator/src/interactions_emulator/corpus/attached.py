@@ -5,28 +5,17 @@ from __future__ import annotations
 import base64
 import io
 import re
-from collections.abc import Iterable, Iterator, Mapping
-from functools import lru_cache, partial
+from collections.abc import Iterable, Mapping
+from functools import lru_cache
 from typing import Any, NamedTuple
 
-from interactions_emulator.corpus.documents import Document, Source
+from interactions_emulator.corpus.documents import ATTACHED, Document, Source, attached_markup, attached_source
 from interactions_emulator.corpus.index import Corpus, Passage
-from interactions_emulator.corpus.passages import Markup, title_of
+from interactions_emulator.corpus.passages import title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 from interactions_emulator.corpus.tables import Table
 from interactions_emulator.corpus.words import clip, join_names
 
-ATTACHED = "attached:"
-"""Prefix of the ids of attached documents. The ids of other documents have no colon."""
-_MARKUP: dict[str, Markup] = {
-    "application/pdf": "pdf",
-    "text/plain": "plain",
-    "text/markdown": "markdown",
-    "text/x-markdown": "markdown",
-    "text/html": "html",
-    "text/x-rst": "rst",
-    "text/csv": "csv",
-}
 _TEXT_FILE = re.compile(r"(?P<name>[^\n:]{1,200}):\n\n(?P<fence>`{3,})\n(?P<text>.*)\n(?P=fence)", re.DOTALL)
 _PICTURES = ("PNG", "JPEG", "GIF", "WEBP", "BMP", "TIFF")
 
@@ -49,7 +38,7 @@ def read_documents(parts: Iterable[Mapping[str, Any]]) -> AttachedDocuments:
         except Unreadable as error:
             errors.append(f"I cannot read document {number}: {error}.")
         else:
-            sources.append(Source(document.document_id, "", partial(_single, document)))
+            sources.append(attached_source(document))
     return AttachedDocuments(Corpus(sources, None), tuple(errors))
 
 
@@ -128,18 +117,13 @@ def _picture(data: str, mime_type: str) -> str:
 @lru_cache(maxsize=8)  # so that a long document is not parsed again at every turn
 def _document(number: int, data: object, mime_type: str, uri: str, name: str) -> Document:
     """Read one document. Raises `Unreadable` with the reason."""
-    kind = mime_type.partition(";")[0].strip().lower()
     if not isinstance(data, str) or not data:
         raise Unreadable(f"files are not downloaded from addresses ({clip(uri, 200)}): send the file's data")
     try:
         raw = base64.b64decode(data)
     except ValueError as error:
         raise Unreadable(f"its data is not base64 ({error})") from error
-    markup = _MARKUP.get(kind) or ("pdf" if raw.startswith(b"%PDF-") else "plain" if kind.startswith("text/") else None)
-    if markup is None:
-        raise Unreadable(
-            f"{kind or 'a document without a mime_type'} is not supported; use one of {', '.join(sorted(_MARKUP))}"
-        )
+    markup = attached_markup(raw, mime_type)
     if markup == "pdf":
         title, text = read_pdf(raw)
     else:
@@ -150,10 +134,6 @@ def _document(number: int, data: object, mime_type: str, uri: str, name: str) ->
     if not text.strip():
         raise Unreadable("it is empty")
     return Document(f"{ATTACHED}{number}", title or name or f"Document {number}", f"document {number}", text, markup)
-
-
-def _single(document: Document) -> Iterator[Document]:
-    yield document
 
 
 def documents_of(contents: Any) -> list[dict[str, Any]]:

@@ -28,6 +28,18 @@ MARKUP: dict[str, Markup] = {
     ".pdf": "pdf",
     ".csv": "csv",
 }
+MARKUP_OF_TYPE: dict[str, Markup] = {
+    "application/pdf": "pdf",
+    "text/csv": "csv",
+    "text/html": "html",
+    "text/markdown": "markdown",
+    "text/plain": "plain",
+    "text/x-markdown": "markdown",
+    "text/x-rst": "rst",
+}
+"""Maps types of media to markup, for documents that clients send."""
+ATTACHED = "attached:"
+"""Prefix of the ids of attached documents. The ids of other documents have no colon."""
 REFERENCE_PREFIX = "python/"
 """Prefix of the document ids of Python's language reference."""
 MAX_FILE_BYTES, MAX_PDF_BYTES = 5_000_000, 50_000_000
@@ -55,6 +67,30 @@ class Source:
     key: str
     stamp: str
     read: Callable[[], Iterator[Document]]
+
+
+def attached_source(document: Document) -> Source:
+    """Return a document that came with a message as a source of its own."""
+
+    def read() -> Iterator[Document]:
+        yield document
+
+    return Source(document.document_id, "", read)
+
+
+def attached_markup(data: bytes, mime_type: str) -> Markup:
+    """Return the markup of a document that came with a message; another type of text is plain.
+
+    Raises `Unreadable`, which names the types that can be read.
+    """
+    kind = mime_type.partition(";")[0].strip().lower()
+    markup = MARKUP_OF_TYPE.get(kind) or ("pdf" if data.startswith(b"%PDF-") else None)
+    if markup is None and kind.startswith("text/"):
+        markup = "plain"
+    if markup is None:
+        known = ", ".join(MARKUP_OF_TYPE)
+        raise Unreadable(f"{kind or 'a document without a mime_type'} is not supported; use one of {known}")
+    return markup
 
 
 def folder_sources(folder: Path) -> Iterator[Source]:

@@ -8,8 +8,7 @@ from collections import Counter
 from collections.abc import Collection, Iterable
 from typing import NamedTuple, Protocol
 
-from interactions_emulator.corpus.attached import ATTACHED
-from interactions_emulator.corpus.documents import REFERENCE_PREFIX
+from interactions_emulator.corpus.documents import ATTACHED, REFERENCE_PREFIX
 from interactions_emulator.corpus.index import Passage
 from interactions_emulator.corpus.quotable import is_quotable, is_repetition, stands_alone
 from interactions_emulator.corpus.words import sentences, terms

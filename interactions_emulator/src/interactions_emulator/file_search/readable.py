@@ -5,21 +5,13 @@ from __future__ import annotations
 from pathlib import PurePath
 from typing import NamedTuple
 
-from interactions_emulator.corpus.documents import MARKUP
+from interactions_emulator.corpus.documents import MARKUP, MARKUP_OF_TYPE
 from interactions_emulator.corpus.passages import Markup
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 
 __all__ = ["Readable", "Unreadable", "read_document"]
 
-TYPES: dict[str, Markup] = {
-    "application/pdf": "pdf",
-    "application/json": "plain",
-    "text/csv": "csv",
-    "text/html": "html",
-    "text/markdown": "markdown",
-    "text/x-markdown": "markdown",
-    "text/x-rst": "rst",
-}
+TYPES: dict[str, Markup] = MARKUP_OF_TYPE | {"application/json": "plain"}
 """Maps types of media to markup. Any other type of text is plain text."""
 
 

@@ -3,28 +3,17 @@
 from __future__ import annotations
 
 import base64
-from collections.abc import Iterable, Iterator
-from functools import partial
+from collections.abc import Iterable
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.corpus.documents import Document, Source
+from interactions_emulator.corpus.documents import ATTACHED, Document, attached_markup, attached_source
 from interactions_emulator.corpus.index import Corpus
-from interactions_emulator.corpus.passages import Markup, paragraphs, title_of
+from interactions_emulator.corpus.passages import paragraphs, title_of
 from interactions_emulator.corpus.pdf import Unreadable, read_pdf
 
 MAX_DOCUMENT_CHARS = 200_000
 """Maximum characters of a document that are sent to the model."""
-_KINDS: dict[str, Markup] = {
-    "application/pdf": "pdf",
-    "text/html": "html",
-    "text/markdown": "markdown",
-    "text/x-markdown": "markdown",
-    "text/x-rst": "rst",
-    "text/csv": "csv",
-}
-ATTACHED = "attached:"
-"""Prefix of the ids of attached documents."""
 
 
 def document_text(content: dict[str, Any]) -> str:
@@ -49,7 +38,7 @@ def attached_corpus(steps: Iterable[Step]) -> Corpus:
             document = _read(content, f"{ATTACHED}{number}")
         except Unreadable:
             continue
-        sources.append(Source(document.document_id, "", partial(_single, document)))
+        sources.append(attached_source(document))
     return Corpus(sources, None)
 
 
@@ -59,10 +48,7 @@ def _read(content: dict[str, Any], document_id: str) -> Document:
     if not isinstance(data, str) or not data:
         raise Unreadable("files are not downloaded from addresses: send the file's data")
     raw = base64.b64decode(data)  # the server has checked that it is base64
-    kind = str(content.get("mime_type") or "").partition(";")[0].strip().lower()
-    markup = _KINDS.get(kind) or ("pdf" if raw.startswith(b"%PDF-") else "plain" if kind.startswith("text/") else None)
-    if markup is None:
-        raise Unreadable(f"{kind or 'a document without a mime_type'} is not supported; {', '.join(_KINDS)} are")
+    markup = attached_markup(raw, str(content.get("mime_type") or ""))
     name = _name(content)
     if markup == "pdf":
         title, text = read_pdf(raw)
@@ -72,10 +58,6 @@ def _read(content: dict[str, Any], document_id: str) -> Document:
     if not text.strip():
         raise Unreadable("it is empty")
     return Document(document_id, title or name, f"the document {name}", text, markup)
-
-
-def _single(document: Document) -> Iterator[Document]:
-    yield document
 
 
 def _name(content: dict[str, Any]) -> str:
