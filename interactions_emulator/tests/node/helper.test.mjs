@@ -56,6 +56,6 @@ test("a program that does not stop its emulator ends, and the emulator with it",
 });
 
 test("an option that the emulator refuses, or a missing command, is an error with its words", async () => {
-  await assert.rejects(startEmulator({ corpus: "/no/such/folder", state: "/no/such/folder/state.db" }, COMMAND), /no\/such\/folder/);
+  await assert.rejects(startEmulator({ scenarios: "no-such-file.yaml" }, COMMAND), /no-such-file\.yaml/);
   await assert.rejects(startEmulator({}, ["no-such-command"]), /no-such-command cannot be started .* install the Python package/);
 });
