@@ -157,7 +157,7 @@ COMPILE := pip-compile --quiet --strip-extras --generate-hashes --no-emit-index-
 OF_PROJECT := --find-links build/wheels --unsafe-package interactions-emulator --build-deps-for editable pyproject.toml
 lock: ## Resolve the dependencies again (needs pip-tools)
 	$(PYTHON) -m pip wheel --quiet --no-deps --wheel-dir build/wheels ./$(EMULATOR)
-	$(COMPILE) $(addprefix --extra ,a2a dev emulator eval postgres) --output-file requirements-dev.lock $(OF_PROJECT)
+	$(COMPILE) $(addprefix --extra ,a2a dev documents emulator eval mcp notices postgres) --output-file requirements-dev.lock $(OF_PROJECT)
 	$(COMPILE) --extra emulator --constraint requirements-dev.lock --output-file requirements.lock $(OF_PROJECT)
 	$(COMPILE) --extra deploy --constraint requirements-dev.lock --no-annotate --output-file agents/desk/requirements.txt $(OF_PROJECT)
 	cd $(CONFORMANCE) && $(COMPILE) --output-file genai-3.lock genai-3.in
