@@ -1,0 +1,48 @@
+"""Serves MCP on standard input and output, to the client that started this process."""
+
+from __future__ import annotations
+
+import asyncio
+from contextlib import suppress
+from importlib import import_module
+
+from mcp.server.stdio import stdio_server
+
+from tools.mcp_server.server import build_server
+
+
+async def serve_stdio(user: str) -> None:
+    """Serves one client until it closes standard input. Runs of killed processes are resumed meanwhile.
+
+    The caller closes the research service afterwards, which releases its leases; runs continue at the server.
+
+    Args:
+        user: whose jobs these are.
+    """
+    recovery = asyncio.create_task(_recover())
+    server = build_server(lambda _: user)
+    try:
+        async with stdio_server() as (read, write):
+            await server.run(read, write, server.create_initialization_options())
+    finally:
+        recovery.cancel()
+        with suppress(asyncio.CancelledError):
+            await recovery
+
+
+async def _recover() -> None:
+    """Resumes orphaned jobs. Loads the service in a thread first, so that `initialize` is answered meanwhile."""
+    await asyncio.to_thread(_load)
+    from tools.research.recovery import recover_loop
+
+    await recover_loop()
+
+
+def _load() -> None:
+    """Imports the research service, and starts the embedded emulator if it is the backend."""
+    from tools.interactions import backend
+
+    import_module("tools.mcp_server.tools")
+
+    with suppress(Exception):  # the first call raises it again, and the client gets its sentence
+        backend.current()
