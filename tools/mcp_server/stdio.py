@@ -6,9 +6,10 @@ import asyncio
 from contextlib import suppress
 from importlib import import_module
 
+from mcp.server.context import CallNext, HandlerResult
 from mcp.server.stdio import stdio_server
 
-from tools.mcp_server.server import build_server
+from tools.mcp_server.server import Context, build_server
 
 
 async def serve_stdio(user: str) -> None:
@@ -19,8 +20,16 @@ async def serve_stdio(user: str) -> None:
     Args:
         user: whose jobs these are.
     """
-    recovery = asyncio.create_task(_recover())
-    server = build_server(lambda _: user)
+    server, answered = build_server(lambda _: user), asyncio.Event()
+
+    async def note_answer(context: Context, call_next: CallNext) -> HandlerResult:
+        try:
+            return await call_next(context)
+        finally:
+            answered.set()
+
+    server.middleware.append(note_answer)
+    recovery = asyncio.create_task(_recover(answered))
     try:
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
@@ -30,8 +39,9 @@ async def serve_stdio(user: str) -> None:
             await recovery
 
 
-async def _recover() -> None:
-    """Resumes orphaned jobs. Loads the service in a thread first, so that `initialize` is answered meanwhile."""
+async def _recover(answered: asyncio.Event) -> None:
+    """Resumes orphaned jobs. Loads the service after the first answer, in a thread, so that no client waits for it."""
+    await answered.wait()
     await asyncio.to_thread(_load)
     from tools.research.recovery import recover_loop
 
