@@ -32,10 +32,14 @@ class Brain:
 
     def __init__(self) -> None:
         self.answers = 0
+        self.report = ""
+        """The text of each report; empty: the report of `research_brain`."""
 
     def __call__(self, turn: Turn) -> Iterator[TimedStep]:
         if turn.is_agent and turn.agent_config.get("collaborative_planning"):
             yield TimedStep(60, said("1. Look at the sea."))
+        elif turn.is_agent and self.report:
+            yield TimedStep(60, said(self.report))
         elif turn.is_agent:
             yield from research_brain(turn)
         else:
