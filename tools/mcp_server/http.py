@@ -7,7 +7,7 @@ a session: it gets the question in the result, and calls `research_approve`.
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TYPE_CHECKING
 
 from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
 from mcp.server.transport_security import TransportSecuritySettings
@@ -21,13 +21,16 @@ from starlette.types import Message, Receive, Scope, Send
 
 from tools.mcp_server.server import Admit, Context, build_server
 
+if TYPE_CHECKING:
+    from tools.mcp_server.tools import Screen
+
 MCP_PATH = "/mcp"
 
 
 class McpHttp:
     """The route of MCP. Enter `manager.run()` while the application runs."""
 
-    def __init__(self, screen: Any, admit: Admit, max_body: int) -> None:
+    def __init__(self, screen: Screen | None, admit: Admit, max_body: int) -> None:
         """Args:
         screen, admit: see `build_server`.
         max_body: maximum bytes of a request body.
@@ -66,5 +69,5 @@ class _Checked:
 
 def _user(context: Context) -> str:
     """The user's id, as set by the gateway."""
-    request: Request = context.request
-    return str(request.user.username)
+    assert isinstance(context.request, Request)
+    return str(context.request.user.username)

@@ -7,8 +7,9 @@ import logging
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager, nullcontext
 from dataclasses import dataclass
+from functools import cache
 from importlib.metadata import version
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, Any, TypeVar
 
 from mcp.server.caching import CacheHint
 from mcp.server.context import ServerRequestContext
@@ -35,6 +36,9 @@ from tools.mcp_server import arguments, resources
 from tools.mcp_server.arguments import Arguments, BadArgument, parse
 from tools.mcp_server.confirmation import ELICITATION_TIMEOUT_S, AnswerNeeded, Dialog
 from tools.redaction import redact
+
+if TYPE_CHECKING:
+    from tools.mcp_server.tools import ResearchTools, Screen
 
 T = TypeVar("T")
 Context = ServerRequestContext[Any, Any]
@@ -125,7 +129,7 @@ Admit = Callable[[str], AbstractContextManager[None]]
 
 def build_server(
     user_of: Callable[[Context], str],
-    screen: Any = None,
+    screen: Screen | None = None,
     admit: Admit = lambda _: nullcontext(),
     elicitation_timeout_s: float = ELICITATION_TIMEOUT_S,
 ) -> Server[Any]:
@@ -133,17 +137,15 @@ def build_server(
 
     Args:
         user_of: returns whose call it is.
-        screen: checks briefs, questions and reports, see `tools.mcp_server.tools.Screen`.
+        screen: checks briefs, questions and reports.
         elicitation_timeout_s: seconds for a person's answer within a call.
     """
-    tools: list[Any] = []
 
-    def research_tools() -> Any:
-        if not tools:
-            from tools.mcp_server.tools import ResearchTools  # imported late: `initialize` is answered before
+    @cache
+    def research_tools() -> ResearchTools:
+        from tools.mcp_server.tools import ResearchTools  # imported late: `initialize` is answered before
 
-            tools.append(ResearchTools(screen))
-        return tools[0]
+        return ResearchTools(screen)
 
     async def call_tool(context: Context, params: CallToolRequestParams) -> CallToolResult | InputRequiredResult:
         async def act() -> CallToolResult:

@@ -22,9 +22,9 @@ async def serve_stdio(user: str) -> None:
     """
     server, answered = build_server(lambda _: user), asyncio.Event()
 
-    async def note_answer(context: Context, call_next: CallNext) -> HandlerResult:
+    async def note_answer(ctx: Context, call_next: CallNext) -> HandlerResult:
         try:
-            return await call_next(context)
+            return await call_next(ctx)
         finally:
             answered.set()
 
