@@ -6,6 +6,7 @@ import json
 import math
 import os
 import re
+import signal
 import sqlite3
 import subprocess
 import sys
@@ -112,7 +113,7 @@ async def test_a_cold_start_imports_no_adk_and_writes_only_the_protocol(desk: De
     assert desk.runs == 1
 
 
-@pytest.mark.parametrize("left_by", ["SIGKILL", "closed input"])
+@pytest.mark.parametrize("left_by", ["SIGKILL", "SIGTERM", "closed input"])
 async def test_the_next_process_brings_home_what_a_killed_or_left_one_has_started(
     desk: Desk, tmp_path: Path, environment: Path, left_by: str
 ) -> None:
@@ -126,6 +127,10 @@ async def test_the_next_process_brings_home_what_a_killed_or_left_one_has_starte
         assert first.call("status", job=job, wait_seconds=0)["job"] == job
         if left_by == "closed input":
             assert first.leave() == 0
+        elif left_by == "SIGTERM":
+            first.process.terminate()
+            assert first.process.wait(60) == 128 + signal.SIGTERM
+        if left_by != "SIGKILL":
             assert lease(environment) is None  # the next process need not wait for it to expire
     with sqlite3.connect(environment / "ledger.db") as ledger:  # as if the killed process's lease had expired
         ledger.execute("UPDATE research_jobs SET lease_until = 0")

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import signal
 from contextlib import suppress
 from importlib import import_module
 
@@ -10,6 +12,7 @@ from mcp.server.context import CallNext, HandlerResult
 from mcp.server.stdio import stdio_server
 
 from tools.mcp_server.server import Context, build_server
+from tools.research.factory import close
 
 
 async def serve_stdio(user: str) -> None:
@@ -30,6 +33,10 @@ async def serve_stdio(user: str) -> None:
 
     server.middleware.append(note_answer)
     recovery = asyncio.create_task(_recover(answered))
+    loop, ending = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, lambda number=number: ending.append(loop.create_task(_end(number))))
     try:
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
@@ -37,6 +44,13 @@ async def serve_stdio(user: str) -> None:
         recovery.cancel()
         with suppress(asyncio.CancelledError):
             await recovery
+
+
+async def _end(number: int) -> None:
+    """Releases the leases and ends the process. Nothing else ends the SDK's thread that reads standard input."""
+    with suppress(Exception):
+        await close()
+    os._exit(128 + number)
 
 
 async def _recover(answered: asyncio.Event) -> None:
