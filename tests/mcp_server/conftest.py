@@ -7,11 +7,8 @@ from collections.abc import AsyncIterator, Iterator
 from dataclasses import dataclass, field
 from typing import Any
 
-import pytest
-
-pytest.importorskip("mcp", reason="mcp is missing: pip install 'research-desk[mcp]'")
-
 import mcp_types as types
+import pytest
 from mcp.client import Client
 
 from interactions_emulator import Emulator

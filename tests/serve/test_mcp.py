@@ -9,12 +9,9 @@ from pathlib import Path
 from typing import Any
 
 import httpx2
+import mcp_types as types
 import pytest
 import yaml
-
-pytest.importorskip("mcp", reason="mcp is missing: pip install 'research-desk[mcp]'")
-
-import mcp_types as types
 from mcp.client import Client
 from mcp.client.streamable_http import streamable_http_client
 

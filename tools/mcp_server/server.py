@@ -179,8 +179,9 @@ def build_server(
     async def read_resource(context: Context, params: ReadResourceRequestParams) -> ReadResourceResult:
         async def act() -> ReadResourceResult:
             job_id, file = resources.parse_uri(params.uri)
-            _, report = await research_tools().own_report(user_of(context), job_id)
-            return await resources.contents(params.uri, report, file)
+            with admit(user := user_of(context)):
+                _, report = await research_tools().own_report(user, job_id)
+                return await resources.contents(params.uri, report, file)
 
         return await _or_protocol_error(act())
 

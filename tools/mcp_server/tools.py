@@ -202,6 +202,7 @@ class ResearchTools:
         answer = await call.dialog.ask(question, text)
         if answer == "yes":
             return await self._begin(service, settings, job, question, changes)
+        await service.ledger.withdraw_questions(call.user, OUTSIDE_CONVERSATIONS, job.id)  # it has to be shown again
         waits = f"{_NOTHING_DONE[answer]} It waits: research_approve asks again, research_cancel drops it."
         return self._data(job) | {"answer": answer, "next": waits}
 

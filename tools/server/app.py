@@ -47,6 +47,10 @@ if TYPE_CHECKING:
     from tools.server.a2a import A2AServer
 
 
+MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+"""Headers of an MCP request (2026-07-28)."""
+
+
 class SingleAppLoader(BaseAgentLoader):
     """An ADK agent loader with one application."""
 
@@ -149,7 +153,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", *MCP_HEADERS],
         expose_headers=["Retry-After", "WWW-Authenticate"],
     )
 
