@@ -14,12 +14,10 @@ from tools.research.job import OUTSIDE_CONVERSATIONS, State
 
 AGREE = {"start": True}
 NO_YES = {
-    "declined": types.ElicitResult(action="decline"),
     "cancelled": types.ElicitResult(action="cancel"),
     "declined with a yes in it": types.ElicitResult(action="decline", content=AGREE),
     "accepted without a yes": types.ElicitResult(action="accept", content={"start": False}),
     "accepted with a text": types.ElicitResult(action="accept", content={"start": "true"}),
-    "accepted empty": types.ElicitResult(action="accept"),
 }
 
 

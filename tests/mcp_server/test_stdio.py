@@ -113,7 +113,7 @@ async def test_a_cold_start_imports_no_adk_and_writes_only_the_protocol(desk: De
     assert desk.runs == 1
 
 
-@pytest.mark.parametrize("left_by", ["SIGKILL", "SIGTERM", "closed input"])
+@pytest.mark.parametrize("left_by", ["SIGKILL", "SIGTERM", pytest.param("closed input", marks=pytest.mark.nightly)])
 async def test_the_next_process_brings_home_what_a_killed_or_left_one_has_started(
     desk: Desk, tmp_path: Path, environment: Path, left_by: str
 ) -> None:

@@ -34,9 +34,13 @@ async def serve_stdio(user: str) -> None:
     server.middleware.append(note_answer)
     recovery = asyncio.create_task(_recover(answered))
     loop, ending = asyncio.get_running_loop(), list[asyncio.Task[None]]()
+
+    def leave(number: int) -> None:
+        ending.append(loop.create_task(_end(number)))
+
     for number in (signal.SIGINT, signal.SIGTERM):
         with suppress(NotImplementedError):  # Windows
-            loop.add_signal_handler(number, lambda number=number: ending.append(loop.create_task(_end(number))))
+            loop.add_signal_handler(number, leave, number)
     try:
         async with stdio_server() as (read, write):
             await server.run(read, write, server.create_initialization_options())
