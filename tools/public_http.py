@@ -10,6 +10,7 @@ from __future__ import annotations
 import asyncio
 import socket
 from collections.abc import Awaitable, Callable, Collection
+from http.cookiejar import CookieJar, DefaultCookiePolicy
 
 import httpx2
 
@@ -54,13 +55,19 @@ async def public_ip(host: str, look_up: LookUp = look_up, local: Collection[str]
     return addresses[0]
 
 
+def public_client(look_up: LookUp = look_up, local: Collection[tuple[str, int]] = ()) -> httpx2.AsyncClient:
+    """Returns a client that reaches public addresses only, and keeps no cookies; arguments as in `PublicTransport`."""
+    no_cookies = CookieJar(DefaultCookiePolicy(allowed_domains=()))
+    return httpx2.AsyncClient(transport=PublicTransport(look_up, local), cookies=no_cookies)
+
+
 class PublicTransport(httpx2.AsyncBaseTransport):
     """A transport for `httpx2.AsyncClient` that connects to public addresses only.
 
     Each request is checked, so also each redirect. A request to another address raises `NotPublic`.
     """
 
-    def __init__(self, *, look_up: LookUp = look_up, local: Collection[tuple[str, int]] = ()) -> None:
+    def __init__(self, look_up: LookUp = look_up, local: Collection[tuple[str, int]] = ()) -> None:
         """Args:
         look_up: resolves a host name.
         local: IP addresses and ports on this machine that may be reached too, for tests.

@@ -58,10 +58,10 @@ class Page:
             if not missing:
                 return PassageCheck(passage, Verdict.FOUND)
             return PassageCheck(passage, Verdict.MISQUOTED, f"{', '.join(missing)} is not there")
-        if self._words < MIN_PAGE_WORDS:
-            return PassageCheck(passage, Verdict.UNKNOWN, "the page has hardly any text")
         if self.cut:
             return PassageCheck(passage, Verdict.UNKNOWN, "not in the part of the page that was read")
+        if self._words < MIN_PAGE_WORDS:
+            return PassageCheck(passage, Verdict.UNKNOWN, "the page has hardly any text")
         if language and self.language and language != self.language:
             figures = "; it has the figures" if terms.figures and self._has_figures(terms) else ""
             return PassageCheck(passage, Verdict.UNKNOWN, f"the page is in another language{figures}")

@@ -29,26 +29,20 @@ class Passage:
 def cited_passages(text: str, sources: Sequence[Source]) -> list[Passage]:
     """Lists the passages of a report's text, one for each mark.
 
-    A passage is the sentence before the mark, or its part since the mark before, or the table row up to the mark. One
-    that is too short is extended to the beginning of its sentence, and then by the sentences before it in its block.
+    A passage is the sentence or the table row before the mark. It begins after an earlier mark at the latest, because
+    what stands before that is cited from elsewhere. A sentence that is too short is extended by those before it.
     """
     found = list[Passage]()
-    block = piece = ""
-    for following, numbers in split_at_marks(text, sources):
-        *_, rest = _BLOCK_START.split(following)
-        block = rest if len(rest) < len(following) else block + following
-        piece, block = rest, block[-MAX_PASSAGE_CHARS:]
-        found += [Passage(_passage(block, piece), number) for number in numbers]
+    for piece, numbers in split_at_marks(text, sources):
+        *_, block = _BLOCK_START.split(piece)
+        found += [Passage(_passage(block[-MAX_PASSAGE_CHARS:]), number) for number in numbers]
     return found
 
 
-def _passage(block: str, piece: str) -> str:
-    """The shortest end of a block that is long enough: a sentence's part since the last mark, a sentence, or more."""
-    starts = [0, *(match.end() for match in _SENTENCE_START.finditer(block.rstrip()))]
-    sentence = block[starts[-1] :]
-    longer = [] if _is_row(block) else [block[start:] for start in reversed(starts)]
-    candidates = [min(piece, sentence, key=len), *longer, block]
-    plain = [_plain(candidate) for candidate in candidates]
+def _passage(block: str) -> str:
+    """The shortest number of sentences at the end of a block that are long enough, or all."""
+    starts = [0] if _is_row(block) else [0, *(end.end() for end in _SENTENCE_START.finditer(block.rstrip()))]
+    plain = [_plain(block[start:]) for start in reversed(starts)]
     return next((text for text in plain if _is_enough(text)), plain[-1])
 
 
@@ -58,7 +52,7 @@ def _is_row(block: str) -> bool:
 
 def _is_enough(text: str) -> bool:
     terms = terms_of(normalized(text))
-    return len(terms.words) >= MIN_TERMS
+    return len(terms.words) + len(terms.figures) >= MIN_TERMS
 
 
 def _plain(text: str) -> str:

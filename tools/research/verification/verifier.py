@@ -13,7 +13,8 @@ from urllib.parse import quote, urlsplit
 import httpx2
 
 from tools.interactions.citations import is_web
-from tools.public_http import NotPublic, PublicTransport
+from tools.public_address import is_public
+from tools.public_http import NotPublic, public_client
 from tools.research.report.document_copies import copy_documents, emulator_documents
 from tools.research.report.reading import Report
 from tools.research.report.redirect_links import is_redirect
@@ -38,13 +39,13 @@ class Verifier:
     Args:
         emulator_url: returns the address of the emulator in use, whose documents are read from it; empty: none is.
         archive_url: returns the address of the API that finds archived pages; empty: it is not asked.
-        transport: makes the transport for requests to pages.
+        client: makes the HTTP client for requests to pages.
     """
 
     emulator_url: Callable[[], str] = str
     archive_url: Callable[[], str] = lambda: ARCHIVE_URL
     limits: FetchLimits = field(default_factory=FetchLimits)
-    transport: Callable[[], httpx2.AsyncBaseTransport] = PublicTransport
+    client: Callable[[], httpx2.AsyncClient] = public_client
 
     async def check(self, report: Report, say: Callable[[str], None] = lambda line: None) -> tuple[SourceCheck, ...]:
         """Checks all sources of a report. Takes at most `limits.total_s` seconds, and little more for parsing.
@@ -56,7 +57,7 @@ class Verifier:
         cited = emulator_documents(source.url for source in report.sources)
         emulator_url = await asyncio.to_thread(self.emulator_url) if cited else ""
         documents = await copy_documents(cited, emulator_url) if emulator_url else {}
-        async with httpx2.AsyncClient(transport=self.transport()) as http:
+        async with self.client() as http:
             fetcher = Fetcher(http, self.limits)
 
             async def check(source: SourceCheck) -> None:
@@ -67,7 +68,7 @@ class Verifier:
                 checked = await asyncio.to_thread(_checked, source, fetched, language)
                 checks[source.number] = checked
                 say(f"checked source {source.number} of {len(checks)}: {checked.verdict}")
-                if fetched.dead and not fetched.private and not is_redirect(fetched.url):
+                if fetched.dead and not fetched.private and is_public(fetched.url) and not is_redirect(fetched.url):
                     found = await self._archived(fetcher, fetched.url)
                     checks[source.number] = replace(checked, archived_url=found)
 
