@@ -199,6 +199,7 @@ async def test_one_request_at_a_time_goes_to_a_host(web: Web) -> None:
     web.pages = {f"{host}.example/{number}": PAGE for host in "ab" for number in range(6)}
     assert {check.verdict for check in await check(web, *web.pages)} == {"found"}
     assert web.at_once == {"a.example": 1, "b.example": 1}
+    assert len(web.looked_up) == 12 + 2, "robots.txt is read once for each host"
 
 
 async def test_a_server_that_refuses_connections_or_breaks_off_is_not_reachable(web: Web) -> None:

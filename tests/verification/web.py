@@ -147,5 +147,6 @@ def silent(web: Web, first: bytes = b"") -> Callable[[Any], None]:
         handler.wfile.flush()
         web.hangs.set()
         web.goes_on.wait()
+        handler.close_connection = True
 
     return page

@@ -14,6 +14,7 @@ from tools.cli.console import run
 from tools.cli.exit_status import ExitStatus
 from tools.cli.research import JobId
 from tools.cli.terminal import err, out
+from tools.sanitize import sanitize
 
 if TYPE_CHECKING:
     from rich.table import Table
@@ -77,7 +78,7 @@ def _table(verified: Verification, titles: dict[int, str]) -> Table:
 def _print_lines(verified: Verification, titles: dict[int, str]) -> None:
     for source in verified.sources:
         fields = (str(source.number), source.verdict, source.final_url or source.url, _title(source, titles))
-        out.print("\t".join((*fields, "; ".join(source.remarks))), markup=False, soft_wrap=True)
+        print(sanitize("\t".join((*fields, "; ".join(source.remarks)))))
 
 
 def _title(source: SourceCheck, titles: dict[int, str]) -> str:

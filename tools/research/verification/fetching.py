@@ -85,7 +85,7 @@ class Fetcher:
         self._http, self._limits = http, limits
         self._free = asyncio.Semaphore(limits.max_requests)
         self._hosts = defaultdict[str, asyncio.Lock](asyncio.Lock)
-        self._robots: dict[str, RobotFileParser] = {}
+        self._robots: dict[str, asyncio.Task[RobotFileParser]] = {}
 
     async def fetch(self, url: str) -> Fetched:
         """Fetches a page, with redirects. Does not raise, whatever the server does."""
@@ -119,7 +119,7 @@ class Fetcher:
             self._hosts[urlsplit(url).netloc.lower()],
             self._free,
             asyncio.timeout(self._limits.request_s),
-            self._http.stream("GET", url, headers=HEADERS, follow_redirects=False) as response,
+            self._http.stream("GET", url, headers=HEADERS, follow_redirects=False, timeout=None) as response,
         ):
             location = response.headers.get("location", "") if response.is_redirect else ""
             target = str(httpx2.URL(url).join(location)) if location else ""
@@ -130,8 +130,8 @@ class Fetcher:
         parts = urlsplit(url)
         origin = f"{parts.scheme}://{parts.netloc}"
         if origin not in self._robots:
-            self._robots[origin] = await self._read_robots(origin)
-        return self._robots[origin].can_fetch(ROBOT, url)
+            self._robots[origin] = asyncio.create_task(self._read_robots(origin))
+        return (await self._robots[origin]).can_fetch(ROBOT, url)
 
     async def _read_robots(self, origin: str) -> RobotFileParser:
         """Reads `robots.txt`. Without one, all is allowed; if its server fails, nothing is (RFC 9309, 2.3.1)."""
