@@ -14,7 +14,7 @@ PAGE = (
     "Tidal power in Europe\n"
     "The barrage of La Rance was opened on 26 November 1966 and is still in use today.\n"
     "Its 24 turbines reach a peak rating of 240 megawatts. In 2009 it supplied 1,234.5 gigawatt hours of electricity.\n"
-    "It cost the equivalent of 1.2 million francs per megawatt, says the opera-\ntor of the station.\n"
+    "It cost the equivalent of 1.2 million francs per megawatt, says the opera\u00adtor of the station.\n"
     "The barrage is 750 metres long and carries a road that 30,000 vehicles use each day.\n"
 )
 

@@ -184,7 +184,7 @@ async def test_a_saved_report_marks_each_source_and_lists_the_checks(web: Web, t
 @pytest.fixture
 def checked_run(brain: Brain, web: Web, use: Any, monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """The id of a finished run of the command line, whose sources may be checked on the web of this machine."""
-    monkeypatch.setattr("tools.research.verification.verifier.Verifier", lambda *_: web.verifier())
+    monkeypatch.setattr("tools.research.factory.new_verifier", web.verifier)
     with Emulator(brain=brain, speed=math.inf) as api:
         use(api)
         yield json.loads(command("research", "tides", "--json").stdout)["job"]
@@ -219,6 +219,21 @@ def test_the_table_of_checks_fits_a_terminal_of_80_columns(
     lines = capsys.readouterr().out.splitlines()
     assert max(map(len, lines)) <= 80
     assert sum("not reachable" in line for line in lines) == 3
+
+
+def test_the_benchmark_reports_the_shares_of_found_passages_and_sound_sources(
+    brain: Brain, web: Web, use: Any, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tools.research.factory.new_verifier", web.verifier)
+    (tmp_path / "query.jsonl").write_text('{"id": 7, "prompt": "tides"}')
+    bench = ("eval", "deepresearch-bench", "--tasks", str(tmp_path / "query.jsonl"), "--out", str(tmp_path))
+    with Emulator(brain=brain, speed=math.inf) as api:
+        use(api)
+        assert command(*bench).returncode == 0
+        assert web.asked == []
+        assert "67%" in command(*bench, "--verify").stdout
+    facts = json.loads((tmp_path / "desk.facts.json").read_text())["7"]
+    assert (facts["found_share"], facts["sound_share"]) == (4 / 6, 4 / 6)
 
 
 def test_every_passage_of_the_report_of_the_demo_is_found(use: Any, index: Path) -> None:

@@ -31,6 +31,20 @@ def report(*urls: str, read: Any = ()) -> Report:
     return read_report(finished(*steps, [{"type": "text", "text": block * len(urls), "annotations": cited}]))
 
 
+def pdf(text: str) -> bytes:
+    """A PDF of one line."""
+    content = f"BT /F 12 Tf 10 700 Td ({text}) Tj ET".encode()
+    objects = [
+        b"<< /Type /Catalog /Pages 2 0 R >>",
+        b"<< /Type /Pages /Kids [3 0 R] /Count 1 >>",
+        b"<< /Type /Page /Parent 2 0 R /MediaBox [0 0 9 8] /Contents 4 0 R /Resources << /Font << /F 5 0 R >> >> >>",
+        b"<< /Length %d >>\nstream\n%s\nendstream" % (len(content), content),
+        b"<< /Type /Font /Subtype /Type1 /BaseFont /Helvetica >>",
+    ]
+    body = b"".join(b"%d 0 obj\n%s\nendobj\n" % each for each in enumerate(objects, 1))
+    return b"%PDF-1.4\n" + body + b"trailer << /Size 6 /Root 1 0 R >>\nstartxref\n0\n%%EOF\n"
+
+
 async def check(web: Web, *places: str, **limits: float) -> list[SourceCheck]:
     """The checks of a report that cites these places of the web, or complete addresses."""
     urls = [place if "//" in place else web.url(place) for place in places]
@@ -225,6 +239,8 @@ async def test_a_server_that_refuses_connections_or_breaks_off_is_not_reachable(
         ("text/html", FACT.replace("barrage", "bärrage").encode("utf-16")),
         ("text/html", b"<meta charset='koi8-r'>" + FACT.encode("koi8-r")),
         ("text/plain", f"\ufeff{FACT}".encode()),
+        ("text/plain", FACT.replace(" ", "\n").replace("barrage", "bar-\nrage").encode()),
+        ("application/pdf", pdf(FACT)),
         ("text/markdown", f"* {FACT.replace('240', '**240**')}".encode()),
         ("", f"<p>{FACT}".encode()),
         ("application/xhtml+xml", f"<p>{FACT.replace('barrage', 'bar&shy;rage')}</p>".encode()),

@@ -16,6 +16,7 @@ from tools.settings import load_settings
 
 if TYPE_CHECKING:
     from tools.research.service import Research
+    from tools.research.verification.verifier import Verifier
 
 _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Research] = WeakKeyDictionary()
 
@@ -26,7 +27,6 @@ def research() -> Research:
     if loop not in _services:
         from tools.research.ledger import Ledger  # slow imports (SQLAlchemy), not needed at startup
         from tools.research.service import Research
-        from tools.research.verification.verifier import ARCHIVE_URL, Verifier
 
         client = InteractionsClient(backend.transport, tools=_tools)
         settings = load_settings()
@@ -36,10 +36,17 @@ def research() -> Research:
             server=backend.server_name,
             retention_s=settings.retention_s,
             may_start=lambda: _research_settings().store,
-            verifier=Verifier(_emulator_url, lambda: ARCHIVE_URL if _research_settings().verify_archive else ""),
+            verifier=new_verifier(),
             verifies_runs=lambda: _research_settings().verify,
         )
     return _services[loop]
+
+
+def new_verifier() -> Verifier:
+    """Returns a verifier that reads documents of the emulator if it is in use, and obeys `verify_archive`."""
+    from tools.research.verification.verifier import ARCHIVE_URL, Verifier
+
+    return Verifier(_emulator_url, lambda: ARCHIVE_URL if _research_settings().verify_archive else "")
 
 
 async def close() -> None:

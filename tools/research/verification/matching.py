@@ -20,6 +20,8 @@ MIN_TERMS = 3
 """A passage with fewer words and figures is too short to be looked for."""
 MIN_PAGE_WORDS = 30
 """A page with fewer words, such as one that a script fills, is not text that can be searched."""
+MAX_PAGE_CHARS = 500_000
+"""The text of a page is searched up to here, which takes seconds at most, whatever it is."""
 MAX_SENTENCE_CHARS = 500
 """A longer sentence of a page is divided."""
 _SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])|\n+")
@@ -35,9 +37,9 @@ class Page:
     """
 
     def __init__(self, text: str, cut: bool = False) -> None:
-        self.language, self.cut, self._words = language_of(text), cut, 0
+        self.language, self.cut, self._words = language_of(text), cut or len(text) > MAX_PAGE_CHARS, 0
         self._places = defaultdict[str, list[int]](list)
-        for place, sentence in enumerate(_sentences(normalized(text))):
+        for place, sentence in enumerate(_sentences(normalized(text[:MAX_PAGE_CHARS]))):
             terms = terms_of(sentence)
             self._words += len(terms.words)
             for key in (*terms.words, *map(_figure_key, values_on_page(sentence, terms))):

@@ -11,6 +11,8 @@ from tools.research.verification.matching import MIN_TERMS
 from tools.research.verification.terms import normalized, terms_of
 
 MAX_PASSAGE_CHARS = 1_000
+MAX_SENTENCES = 3
+"""A short sentence is extended by those before it, up to this number."""
 _BLOCK_START = re.compile(r"\n[ \t]*\n|\n(?=[ \t>]*(?:[-*+#|]|\d+[.)]))")
 """A blank line, or a line that begins a list item, a heading or a row of a table."""
 _SENTENCE_START = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])")
@@ -40,10 +42,14 @@ def cited_passages(text: str, sources: Sequence[Source]) -> list[Passage]:
 
 
 def _passage(block: str) -> str:
-    """The shortest number of sentences at the end of a block that are long enough, or all."""
+    """The least number of sentences at the end of a block that are long enough; at most `MAX_SENTENCES`."""
     starts = [0] if _is_row(block) else [0, *(end.end() for end in _SENTENCE_START.finditer(block.rstrip()))]
-    plain = [_plain(block[start:]) for start in reversed(starts)]
-    return next((text for text in plain if _is_enough(text)), plain[-1])
+    text = ""
+    for start in reversed(starts[-MAX_SENTENCES:]):
+        text = _plain(block[start:])
+        if _is_enough(text):
+            break
+    return text
 
 
 def _is_row(block: str) -> bool:

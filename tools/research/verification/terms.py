@@ -12,7 +12,6 @@ MIN_WORD_CHARS = 4
 STEM_CHARS = 6
 """Words are compared by their first characters, so that most inflected forms are equal."""
 _INVISIBLE = re.compile("[\u00ad\u200b-\u200d\u2060\ufeff]")
-_LINE_BREAK_IN_WORD = re.compile(r"(?<=[^\W\d_])-\n(?=[^\W\d_])")
 _FOREIGN_DIGIT = re.compile(r"(?![0-9])\d")
 _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: there, two neighbouring characters count as a word."""
@@ -57,12 +56,8 @@ class Terms:
 
 
 def normalized(text: str) -> str:
-    """Returns a text in one form of Unicode, with ASCII digits, without invisible characters and hyphens at line ends.
-
-    It keeps capitals.
-    """
+    """Returns a text in one form of Unicode (NFKC), with ASCII digits and without invisible characters."""
     text = _INVISIBLE.sub("", unicodedata.normalize("NFKC", text))
-    text = _LINE_BREAK_IN_WORD.sub("", text)
     return _FOREIGN_DIGIT.sub(lambda digit: str(unicodedata.decimal(digit[0])), text)
 
 
