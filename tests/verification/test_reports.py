@@ -98,6 +98,8 @@ async def test_without_the_setting_no_page_is_fetched(desk: Desk, web: Web) -> N
     service = desk.service()
     job, _ = await service.start(ORDER)
     await lines_while_time_passes(desk, service, job)
+    report = await service.report(job.id)
+    assert report and report.verification is None
     assert web.asked == []
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import gzip
 import socket
+import tracemalloc
 from typing import Any
 
 import pytest
@@ -127,7 +128,7 @@ async def test_what_robots_txt_forbids_is_not_fetched(web: Web) -> None:
     [
         *("http://127.0.0.1:PORT/", "http://localhost/", "http://127.1:80/", "http://2130706433/", "http://0x7f.1/"),
         *("http://[::1]/", "http://[::ffff:127.0.0.1]/", "http://10.0.0.1/", "http://169.254.169.254/latest/"),
-        *("http://metadata.google.internal/", "http://user:secret@a.example:PORT/", "http://inside.example:PORT/"),
+        *("http://metadata.google.internal/", "http://user:secret@b.example:WEB/", "http://inside.example:PORT/"),
         *("http://metadata.example/", "http://six.example/", "http://１２７.0.0.1:PORT/", "http://127。0。0。1/"),
     ],
 )
@@ -136,7 +137,7 @@ async def test_a_private_address_is_never_requested_neither_as_source_nor_after_
 ) -> None:
     other = socket.create_server(("127.0.0.1", 0))  # a service of this machine, which the verifier may not reach
     port = other.getsockname()[1]
-    private = private.replace("PORT", str(port))
+    private = private.replace("PORT", str(port)).replace("WEB", str(web.port))
     web.pages = {"a.example/": f"-> {private}".encode().decode("latin-1")}
     other.setblocking(False)
     checks = await check(web, private, "a.example/")
@@ -182,7 +183,11 @@ async def test_a_page_of_gigabytes_is_cut_and_what_is_missing_is_not_called_not_
     web: Web, compressed: bool
 ) -> None:
     web.pages = {"a.example/": endless(web, compressed)}
+    tracemalloc.start()
     (found,) = await check(web, "a.example/", max_bytes=300_000)
+    _, peak = tracemalloc.get_traced_memory()
+    tracemalloc.stop()
+    assert peak < 10_000_000
     assert (found.verdict, found.remarks) == ("cannot be told", ["not in the part of the page that was read"])
     assert web.sent < 50_000_000  # what the operating system's buffers take
 
@@ -211,9 +216,17 @@ async def test_all_sources_together_take_at_most_the_total_time(web: Web, later:
 
 async def test_one_request_at_a_time_goes_to_a_host(web: Web) -> None:
     web.pages = {f"{host}.example/{number}": PAGE for host in "ab" for number in range(6)}
-    assert {check.verdict for check in await check(web, *web.pages)} == {"found"}
-    assert web.at_once == {"a.example": 1, "b.example": 1}
-    assert len(web.looked_up) == 12 + 2, "robots.txt is read once for each host"
+    web.pages |= {f"a.example/{number}": silent(web) for number in range(6)}
+    verifier, others = web.verifier(), asyncio.Semaphore(0)
+    checking = asyncio.create_task(verifier.check(report(*map(web.url, web.pages)), lambda line: others.release()))
+    await asyncio.to_thread(web.hangs.wait)
+    for _ in range(6):
+        await others.acquire()
+    assert sum(place.startswith("a.example") for place in web.asked) == 1
+    web.goes_on.set()
+    await checking
+    assert (web.at_once["a.example"], web.at_once["b.example"]) == (1, 1)
+    assert web.looked_up.count("b.example") == 1 + 6, "robots.txt is read once for each host"
 
 
 async def test_a_server_that_refuses_connections_or_breaks_off_is_not_reachable(web: Web) -> None:

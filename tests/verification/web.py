@@ -122,7 +122,7 @@ def serving() -> Iterator[Web]:
 
 def endless(web: Web, compressed: bool = False) -> Callable[[Any], None]:
     """A page that never ends, as fast as the client takes it; or one that grows a thousandfold."""
-    chunk = b"<p>And so it goes on and on.</p>" * 2_000
+    data = gzip.compress(b"\0" * 20_000_000) if compressed else b"<p>And so it goes on and on.</p>" * 2_000
 
     def page(handler: Any) -> None:
         handler.send_response(200)
@@ -131,7 +131,6 @@ def endless(web: Web, compressed: bool = False) -> Callable[[Any], None]:
             handler.send_header("content-encoding", "gzip")
         handler.send_header("connection", "close")
         handler.end_headers()
-        data = gzip.compress(b"\0" * 20_000_000) if compressed else chunk
         while not web.goes_on.is_set():
             handler.wfile.write(data)
             web.sent += len(data)

@@ -119,8 +119,12 @@ class Verification:
 
     @property
     def sound_share(self) -> float | None:
-        """Share of the sources with an address that answer and that the run does not leave unsupported."""
-        told = [not source.dead and source.in_run is not False for source in self.sources if source.url]
+        """Share of the sources that answer and that the run does not leave unsupported, of those that can be told."""
+        told = [
+            not source.dead and source.in_run is not False
+            for source in self.sources
+            if source.dead or 200 <= (source.status or 0) < 300
+        ]
         return sum(told) / len(told) if told else None
 
 
