@@ -44,7 +44,7 @@ def to_markdown(report: Report) -> str:
     blocks = [report.text.strip("\n")]
     if report.sources:
         blocks += ["## Sources", source_list(report.sources, source_remarks(report.verification))]
-    if report.verification:
+    if report.verification and report.sources:
         blocks += [checks_table(report.verification)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
@@ -52,7 +52,7 @@ def to_markdown(report: Report) -> str:
 def to_markdown_file(report: Report) -> str:
     """Formats a report as a Markdown file: readable as plain text, with the sources as footnotes."""
     text = report.text.strip("\n")
-    if report.verification:
+    if report.verification and report.sources:
         text += f"\n\n{checks_table(report.verification)}"
     remarks = source_remarks(report.verification)
     return (footnotes(text, report.sources, remarks) if report.sources else text) + "\n"

@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Any
 
+from tools.research.verification.addresses import canonical
+
 
 class Verdict(StrEnum):
     """The result of checking a passage or a source."""
@@ -80,6 +82,8 @@ class SourceCheck:
         told += [f"archived at {self.archived_url}"] if self.archived_url else []
         told += ["unsupported by the run"] if self.in_run is False else []
         told += [f"same page as {self.duplicate_of}"] if self.duplicate_of else []
+        if self.final_url and canonical(self.final_url) != canonical(self.url):
+            told.append(f"redirected to {self.final_url}")
         if not self.problem:
             doubts = [passage for passage in self.passages if passage.verdict is not Verdict.FOUND]
             told += dict.fromkeys(passage.remark for passage in doubts if passage.remark)

@@ -10,7 +10,6 @@ import asyncio
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
-from importlib.metadata import version
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
@@ -22,7 +21,7 @@ from tools.research.report.redirect_links import is_redirect
 ROBOT = "research-desk"
 """The name by which `robots.txt` addresses this program."""
 HEADERS = {
-    "user-agent": f"{ROBOT}/{version('research-desk')} (checks the sources that a report cites)",
+    "user-agent": f"{ROBOT} (checks the sources that a report cites)",
     "accept": "text/html, text/plain;q=0.9, */*;q=0.5",
     "accept-encoding": "gzip",
 }

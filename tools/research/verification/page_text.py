@@ -69,10 +69,10 @@ def page_text(data: bytes, content_type: str, url: str) -> PageText:
     kind = content_type.partition(";")[0].strip().lower()
     if kind == "application/pdf" or data.startswith(b"%PDF-"):
         try:
-            title, text = pdf_text(data)
+            pdf_title, pdf_lines = pdf_text(data)
         except NoPdfText as error:
             raise NoText(str(error)) from None
-        return PageText(unwrapped(sanitize(text)), " ".join(sanitize(title).split())[:MAX_TITLE_CHARS])
+        return PageText(unwrapped(sanitize(pdf_lines)), " ".join(sanitize(pdf_title).split())[:MAX_TITLE_CHARS])
     if kind and not kind.startswith("text/") and "html" not in kind and "xml" not in kind:
         raise NoText(f"it is {kind[:60]}, not text")
     text = sanitize(_decoded(data, content_type))
