@@ -9,6 +9,7 @@ from weakref import WeakKeyDictionary
 
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
+from tools.interactions.run_webhook import run_webhook
 from tools.research.config import load_research_settings
 from tools.settings import load_settings
 
@@ -25,7 +26,7 @@ def research() -> Research:
         from tools.research.ledger import Ledger  # slow imports (SQLAlchemy), not needed at startup
         from tools.research.service import Research
 
-        client = InteractionsClient(backend.transport, tools=_tools)
+        client = InteractionsClient(backend.transport, tools=_tools, webhook_url=_webhook_url)
         settings = load_settings()
         _services[loop] = Research(
             Ledger(settings.ledger_url),
@@ -41,6 +42,11 @@ async def close() -> None:
     """Closes the service of the running event loop, if there is one; waits for create requests that are being sent."""
     if service := _services.pop(asyncio.get_running_loop(), None):
         await service.close()
+
+
+def _webhook_url() -> str:
+    found = run_webhook(load_settings(), backend.current())
+    return found.url if found else ""
 
 
 def _tools() -> list[dict[str, Any]]:
