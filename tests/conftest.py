@@ -153,18 +153,20 @@ class Desk:
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
+        webhook: str = "",
         **timings: float,
     ) -> Research:
         """A new service over the same ledger, as another process would have.
 
         Args:
             name: the service's name for the server.
+            webhook: the address that the server tells of the end of a run.
         """
         transport = Transport(gemini_endpoint(self.api.url, key))
         self.transports.append(transport)
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: transport, timeout_s=timeout_s),
+            InteractionsClient(lambda: transport, timeout_s=timeout_s, webhook_url=lambda: webhook),
             timings=ResearchTimings(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timings}),
             clock=clock,
             sleep=self.pass_time,
