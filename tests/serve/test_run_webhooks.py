@@ -106,6 +106,7 @@ PUBLIC = "https://desk.example.com"
         (GEMINI, {"public_url": "http://127.0.0.1:8080", "webhooks": False}, None),
         (GEMINI, {"public_url": "http://desk.example.com"}, "DESK_PUBLIC_URL=http://desk.example.com is not a public"),
         (GEMINI, {"public_url": "https://127.0.0.1"}, "DESK_PUBLIC_URL"),
+        (GEMINI, {"public_url": f"{PUBLIC}?a=1"}, "DESK_PUBLIC_URL=https://desk.example.com is not"),
         (GEMINI, {"public_url": "https://10.0.0.1"}, "DESK_PUBLIC_URL"),
         (GEMINI, {"public_url": "https://desk.internal"}, "DESK_WEBHOOKS=0"),
         (GEMINI, {"public_url": PUBLIC, "webhook_jwks_url": "http://keys.example"}, "DESK_WEBHOOK_JWKS_URL"),

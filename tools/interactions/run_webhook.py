@@ -38,7 +38,8 @@ def run_webhook(settings: Settings, backend: Backend) -> RunWebhook | None:
     url = settings.public_url.rstrip("/") + WEBHOOK_PATH
     if backend.kind == "emulator":
         return RunWebhook(url, f"{backend.url.rstrip('/')}/.well-known/jwks.json") if is_loopback(url) else None
-    if urlsplit(url).scheme != "https" or not is_public(url):
+    parts = urlsplit(url)
+    if parts.scheme != "https" or parts.query or parts.fragment or not is_public(url):
         raise SettingsError(
             f"DESK_PUBLIC_URL={without_credentials(settings.public_url)} is not a public https address, to which Google"
             " could send webhooks: write https://HOST, or set DESK_WEBHOOKS=0 to research without webhooks"

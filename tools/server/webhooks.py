@@ -13,6 +13,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 
 from tools.interactions.client import ApiError
+from tools.interactions.resources import MAX_ID_CHARS
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.sanitize import sanitize_json
 from tools.server.error_handlers import error_response, json_error
@@ -56,6 +57,8 @@ class WebhookReceiver:
             kind, interaction_id = str(message["type"]), str(message["data"]["id"])
             job_id = str((message.get("user_metadata") or {}).get("job", ""))
             message_id = request.headers["webhook-id"]
+            if not f"{kind}{interaction_id}".isprintable() or len(interaction_id) > MAX_ID_CHARS:
+                raise ValueError("no id of the API")  # it would be logged, and become part of an address
         except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
             return json_error(400, "not a message of the Interactions API")
         try:
