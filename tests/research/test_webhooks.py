@@ -140,7 +140,7 @@ class SlowAnswers(InteractionsClient):
 
 @pytest.mark.parametrize("arrives", [True, False], ids=["later", "never"])
 async def test_a_message_before_the_answer_to_create_is_kept_and_the_run_goes_on(
-    desk: Desk, arrives: bool, tmp_path: Path, later: Later
+    desk: Desk, arrives: bool, tmp_path: Path, later: Later, caplog: pytest.LogCaptureFixture
 ) -> None:
     other = desk.service(webhook=NOWHERE)
     client = SlowAnswers(lambda: desk.transports[0], webhook_url=lambda: NOWHERE)
@@ -156,8 +156,9 @@ async def test_a_message_before_the_answer_to_create_is_kept_and_the_run_goes_on
         client.arrived.set()
     else:
         later(60)  # the create times out
-    await lines_while_time_passes(desk, other, job)
+    await asyncio.gather(lines_while_time_passes(desk, other, job), lines(service, job))
     assert (await state(other, job), desk.creates) == ((State.COMPLETED, True), 1)
+    assert "second time" not in caplog.text
     assert [request for request in desk.api.log()["requests"] if request["kind"] == "cancel"] == []
 
 
