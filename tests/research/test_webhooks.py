@@ -314,3 +314,25 @@ async def test_a_run_that_was_accepted_and_never_shown_says_so_and_is_found_if_t
     desk.api.faults()
     await service.webhooks.handle(job.interaction_id or "", job.id)
     assert (await state(service, job), (await service.job(job.id)).may_run) == ((State.COMPLETED, True), False)
+
+
+async def test_an_answer_that_names_a_second_run_neither_replaces_nor_cancels_the_first(
+    desk: Desk, tmp_path: Path, caplog: pytest.LogCaptureFixture
+) -> None:
+    other = desk.service(webhook=NOWHERE)
+    client = SlowAnswers(lambda: desk.transports[0], webhook_url=lambda: NOWHERE)
+    service = Research(Ledger(f"sqlite+aiosqlite:///{tmp_path}/ledger.db"), client, sleep=desk.pass_time)
+    desk.services.append(service)
+    job, _ = await service.start(ORDER)
+    while not interactions(desk):
+        await asyncio.sleep(0.001)
+    request = (await service.job(job.id)).request
+    async for event in InteractionsClient(lambda: desk.transports[0], webhook_url=lambda: NOWHERE).create(request):
+        twin = event["interaction"]["id"]  # as a proxy that sends a create again
+        break
+    await other.webhooks.handle(twin, job.id)
+    client.arrived.set()
+    await asyncio.gather(lines_while_time_passes(desk, other, job), lines(service, job))
+    assert ((await service.job(job.id)).interaction_id, await state(service, job)) == (twin, (State.COMPLETED, True))
+    assert f"{job.id} (running, interaction {twin}) was started a second time" in caplog.text
+    assert [run["status"] for run in interactions(desk)] == ["completed"] * 2

@@ -225,7 +225,8 @@ class Worker:
         await self._ledger.change(job.id, {State.STARTING}, self._clock(), refused=True, state=State.INTENDED)
 
     async def _unknown(self, job: Job, error: str) -> None:
-        error += MAY_BE_FOUND if self._client.has_webhook else ""
+        if self._client.has_webhook:
+            error = error.removesuffix(".") + MAY_BE_FOUND
         if await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error):
             telemetry.record_unknown_start(job)
 
