@@ -195,7 +195,8 @@ def _webhook(settings: Settings, chosen: backend.Backend) -> Finding:
     except SettingsError as error:
         return Finding("webhook", str(error), good=False)
     if webhook:
-        return Finding("webhook", f"research runs name {webhook.url}; the keys of its messages: {webhook.jwks_url}")
+        url, keys = map(without_credentials, (webhook.url, webhook.jwks_url))
+        return Finding("webhook", f"research runs name {url}; the keys of its messages: {keys}")
     return Finding("webhook", "none: a run whose start is lost cannot be found (docs/serving.md#webhooks)")
 
 

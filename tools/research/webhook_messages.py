@@ -74,37 +74,37 @@ class WebhookMessages:
         if job is None and JOB_ID.fullmatch(job_id):
             job = await self._ledger.get(job_id)
         if job is None:
-            return "no job here has it, so nothing was done", None, False
+            return _done("no job here has it, so nothing was done")
         if job.order.server != self._server():
-            return f"{job.id} belongs to {job.order.server}, so nothing was done", None, False
+            return _done(f"{job.id} belongs to {job.order.server}, so nothing was done")
         if job.interaction_id != interaction_id:
             return await self._name(job, interaction_id)
         uncancelled = job.state is State.CANCELLED and job.may_run
         if job.state not in HAS_INTERACTION | {State.EXPIRED} and not uncancelled:
-            return f"{job.id} is over, so nothing was done", None, False
+            return _done(f"{job.id} is over, so nothing was done")
         ended = _has_ended(await self._worker.read(interaction_id))
         if uncancelled and not ended:
-            return f"{job.id} was cancelled, and its run goes on", None, False
+            return _done(f"{job.id} was cancelled, and its run goes on")
         return f"{job.id} is worked on", await self._resume(job, {job.state}) or job, ended
 
     async def _name(self, job: Job, interaction_id: str) -> Handled:
         """Gives a job whose start was lost the interaction that a message names."""
         if interaction_id in job.interactions:
-            return f"it is an earlier interaction of {job.id}, so nothing was done", None, False
+            return _done(f"it is an earlier interaction of {job.id}, so nothing was done")
         resource = await self._worker.read(interaction_id)
         if _job_named_by(resource) is None:
             resource = await self._worker.read(interaction_id, include_input=True)
         if not is_run_of(job, resource):
             log.warning("a webhook says that interaction %s is the run of %s, and it is not", interaction_id, job.id)
-            return f"it is not the run of {job.id}, so nothing was done", None, False
+            return _done(f"it is not the run of {job.id}, so nothing was done")
         cancelled = job.state is State.CANCELLED and job.may_run and job.interaction_id is None
         if job.state not in _STARTING and not cancelled:
             warn_of_second_run(job, interaction_id)
-            return f"{job.id} needs no other run, so nothing was done", None, False
+            return _done(f"{job.id} needs no other run, so nothing was done")
         ended = _has_ended(resource)
         if cancelled and not ended:
             await self._worker.cancel_started(job, interaction_id)
-            return f"it is the lost run of {job.id}, which was cancelled: it is cancelled at the server", None, False
+            return _done(f"it is the lost run of {job.id}, which was cancelled: it is cancelled at the server")
         found: dict[str, Any] = {"interaction_id": interaction_id, "started": self._clock(), "cursor": None}
         running = await self._resume(job, {State.CANCELLED} if cancelled else _STARTING, **found, events=0)
         if running is None:  # another process was first
@@ -114,6 +114,10 @@ class WebhookMessages:
     async def _resume(self, job: Job, expected: Collection[State], **values: Any) -> Job | None:
         values |= {"state": State.RUNNING, "error": "", "finished": None, "may_run": 0}
         return await self._ledger.change(job.id, expected, self._clock(), **values)
+
+
+def _done(words: str) -> Handled:
+    return words, None, False
 
 
 def is_run_of(job: Job, resource: Resource) -> bool:

@@ -14,6 +14,7 @@ from starlette.responses import Response
 
 from tools.interactions.client import ApiError
 from tools.interactions.resources import MAX_ID_CHARS
+from tools.redaction import without_credentials
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.sanitize import sanitize_json
 from tools.server.error_handlers import error_response, json_error
@@ -50,7 +51,7 @@ class WebhookReceiver:
             if not await self.signatures.verify(request.headers, body):
                 return json_error(401, "the signature is not right")
         except JwksUnavailable as error:
-            log.warning("a webhook cannot be verified: the keys at %s cannot be read", error)
+            log.warning("a webhook cannot be verified: the keys at %s cannot be read", without_credentials(str(error)))
             return json_error(503, "the keys of the signature cannot be read now", _LATER)
         try:
             message = sanitize_json(json.loads(body))
