@@ -59,9 +59,16 @@ class Worker:
             said.add(line)
             say(line)
 
+        async def tell_saved(known: Job) -> None:
+            for line in await self._ledger.lines(known):
+                if line not in said:
+                    tell(line)
+
         while job.state in ACTIVE:
             async with self.leases.hold(job.id) as leased:
                 if leased:
+                    if known := await self._ledger.get(job.id):
+                        await tell_saved(known)  # before the lines that follow them
                     await self._work_until(leased, job.id, tell)
             if not leased:
                 tell("another process holds the lease")
@@ -70,9 +77,7 @@ class Worker:
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return
             if known.line != job.line:
-                for line in await self._ledger.lines(known):
-                    if line not in said:
-                        tell(line)
+                await tell_saved(known)
             job = known
 
     async def _work_until(self, lost: asyncio.Event, job_id: str, say: Callable[[str], None]) -> None:
