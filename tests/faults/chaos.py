@@ -153,7 +153,7 @@ async def play_processes(place: Place, run: Run, replica: WebhookReplica | None)
         told = [*others, *told]
     else:
         lines, told = await process(place, brief, Kill(*NEVER))
-    if replica and told[-1].state == State.START_UNKNOWN:
+    if replica and told[-1].state in (State.START_UNKNOWN, State.RUNNING):  # running: a webhook has just named it
         await replica.until_delivered(brief)
         more, told = await process(place, brief, Kill(*NEVER))
         lines += more
