@@ -27,6 +27,7 @@ from tools.interactions.transport import Transport
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 from tools.research.timings import ResearchTimings
+from tools.research.verification.verifier import Verifier
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
@@ -154,6 +155,7 @@ class Desk:
         name: str = "",
         key: str = "k",
         webhook: str = "",
+        verifier: Verifier | None = None,
         **timings: float,
     ) -> Research:
         """A new service over the same ledger, as another process would have.
@@ -161,6 +163,7 @@ class Desk:
         Args:
             name: the service's name for the server.
             webhook: the address that the server tells of the end of a run.
+            verifier: checks the sources after each run; None: nothing does.
         """
         transport = Transport(gemini_endpoint(self.api.url, key))
         self.transports.append(transport)
@@ -171,6 +174,8 @@ class Desk:
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,
+            verifier=verifier,
+            verifies_runs=lambda: verifier is not None,
         )
         self.services.append(service)
         return service
