@@ -154,6 +154,7 @@ class Desk:
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
+        webhook: str = "",
         verifier: Verifier | None = None,
         **timings: float,
     ) -> Research:
@@ -161,13 +162,14 @@ class Desk:
 
         Args:
             name: the service's name for the server.
+            webhook: the address that the server tells of the end of a run.
             verifier: checks the sources after each run; None: nothing does.
         """
         transport = Transport(gemini_endpoint(self.api.url, key))
         self.transports.append(transport)
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: transport, timeout_s=timeout_s),
+            InteractionsClient(lambda: transport, timeout_s=timeout_s, webhook_url=lambda: webhook),
             timings=ResearchTimings(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timings}),
             clock=clock,
             sleep=self.pass_time,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -24,6 +25,8 @@ RETENTION_DAYS = 55.0
 """Days for which the server keeps interactions on the paid tier."""
 MAX_RETENTION_DAYS = 3650.0
 """Maximum of `DESK_RETENTION_DAYS`, in days."""
+JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
+"""Keys of the signatures of per-request webhooks (the samples of ai.google.dev/gemini-api/docs/webhooks, June 2026)."""
 MAX_SPEED = 1e6
 """Maximum of `DESK_EMULATOR_SPEED`, in virtual seconds per second, if it is finite."""
 
@@ -60,6 +63,16 @@ def _speed(value: float) -> float:
     return value
 
 
+def _web_address(url: str) -> str:
+    if url and not re.match(r"https?://[^/]", url):
+        raise ValueError("not a web address: write https://HOST")
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+"""An http or https address, or empty."""
+
+
 class EnvironmentSettings(BaseSettings):
     """Settings from `DESK_*` variables; an empty variable counts as not set."""
 
@@ -94,6 +107,12 @@ class Settings(EnvironmentSettings):
 
     At most `MAX_SPEED`, or infinite: a wait takes no time.
     """
+    public_url: WebAddress = ""
+    """Public address of `desk serve`: other agents use it, and each research run names it as its webhook."""
+    webhooks: bool = True
+    """Whether research runs name a webhook at `public_url`."""
+    webhook_jwks_url: WebAddress = JWKS_URL
+    """Address of the keys (JWKS) with which Google signs the messages of these webhooks."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator if it is the backend."""
 

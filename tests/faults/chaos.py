@@ -23,7 +23,7 @@ from typing import Annotated, Any
 
 import typer
 
-from tests.faults.cells import CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
+from tests.faults.cells import ANNOUNCED, CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
 from tests.faults.run import (
     AGENT,
     ASKED,
@@ -34,12 +34,14 @@ from tests.faults.run import (
     TurnResult,
     ask_until_report,
     judge,
+    just_found,
     new_brief,
     plain,
     play_everywhere,
     play_here,
 )
 from tests.faults.victim import NEVER, WRITES, Kill, KillSwitch, MortalLedger, process_main, run_process
+from tests.faults.webhook_replica import MISHAPS, WebhookReplica
 from tools.research.job import Job, Order, State
 from tools.research.questions import Action, NotConfirmed
 from tools.research.report.reading import Report
@@ -69,6 +71,8 @@ class Run:
     """The person's answers to the price, one per turn: yes, no, a question, or a yes that comes a turn too late. If
     empty, nobody is asked.
     """
+    mishaps: tuple[str, ...] | None = None
+    """What happens to the messages of the webhook; None: there is no webhook."""
 
 
 @dataclass
@@ -123,11 +127,19 @@ def draw(seed: int, number: int) -> Run:
         real=number % REAL == 0,
         twins=(twins := rng.random() < 0.2),
         answers=() if twins or number % REAL == 0 else tuple(rng.choices(ANSWERS, (2, 1, 3, 3), k=rng.randint(0, 4))),
+        mishaps=tuple(rng.choices(MISHAPS, k=3)) if number % REAL and rng.random() < 0.4 else None,
     )
 
 
 async def play_run(place: Place, run: Run) -> Outcome:
-    """Plays a run, and judges it like a cell."""
+    """Plays a run, and judges it like a cell. A start stays unknown only if no webhook names its run."""
+    if run.mishaps is None:
+        return await play_processes(place, run, None)
+    async with WebhookReplica(place, run.mishaps) as replica:
+        return await play_processes(place, run, replica)
+
+
+async def play_processes(place: Place, run: Run, replica: WebhookReplica | None) -> Outcome:
     brief = new_brief(run.status)
     await place.prepare(run.faults, 0 if run.real else run.refusals)
     person = Person([*run.answers]) if run.answers else None
@@ -141,7 +153,14 @@ async def play_run(place: Place, run: Run) -> Outcome:
         told = [*others, *told]
     else:
         lines, told = await process(place, brief, Kill(*NEVER))
-    outcome = judge(told, [*shown, *lines], await place.researches(brief))
+    if replica and told[-1].state in (State.START_UNKNOWN, State.RUNNING):  # running: a webhook has just named it
+        await replica.until_delivered(brief)
+        more, told = await process(place, brief, Kill(*NEVER))
+        lines += more
+    researches = await place.researches(brief)
+    outcome = judge(told, [*shown, *lines], researches)
+    if replica and outcome.state == State.START_UNKNOWN:
+        outcome = replace(outcome, lost=not {*ANNOUNCED}.isdisjoint(researches))
     if person is None:
         return outcome
     missed = outcome.state == State.AWAITING_APPROVAL and person.yeses > 0 and not run.kills
@@ -183,7 +202,11 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
         except Exception as error:  # the agent shows it unchanged
             told.append(TurnResult(f"raised {type(error).__name__}", None, str(error)))
         else:
-            reason = job.error or ("it waits for a yes" if job.state is State.AWAITING_APPROVAL else "")
+            reason = (
+                job.error
+                or just_found(place, job)
+                or ("it waits for a yes" if job.state is State.AWAITING_APPROVAL else "")
+            )
             if job.state is State.CANCELLED:
                 reason = reason or "the person said no"
             told.append(TurnResult(str(job.state), plain(report) if report else None, reason))
@@ -298,6 +321,7 @@ def sum_up(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
         "killed really": lambda run: run.real and run.kills,
         "killed": lambda run: not run.real and run.kills,
         "not killed": lambda run: not run.kills,
+        "webhook on": lambda run: run.mishaps is not None,
     }
     for kind, fits in kinds.items():
         of_kind = [outcome for run, outcome in zip(runs, outcomes, strict=True) if fits(run)]

@@ -22,6 +22,7 @@ from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
 from tools.interactions.local_emulator import model_problem, options_mismatch
 from tools.interactions.probe import probe
+from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
@@ -68,6 +69,7 @@ async def findings() -> list[Finding]:
         found.append(Finding("backend", str(chosen)))
         if chosen.embedded and (problem := await asyncio.to_thread(model_problem)):
             found.append(Finding("model", problem, good=False))
+        found.append(_webhook(settings, chosen))
         good, words = await probe(chosen)
         found += [Finding("server", words, good), await _weather()]
     return [*found, *await _ledger(settings)]
@@ -184,6 +186,18 @@ def _config(settings: Settings) -> list[Finding]:
         return [Finding("configuration", line, good=False) for line in str(error).splitlines()]
     names = ", ".join(agent.name for agent in root.sub_agents)
     return [Finding("configuration", f"{settings.config}: {root.name} → {names}")]
+
+
+def _webhook(settings: Settings, chosen: backend.Backend) -> Finding:
+    """Says which webhook research runs name."""
+    try:
+        webhook = run_webhook(settings, chosen)
+    except SettingsError as error:
+        return Finding("webhook", str(error), good=False)
+    if webhook:
+        url, keys = map(without_credentials, (webhook.url, webhook.jwks_url))
+        return Finding("webhook", f"research runs name {url}; the keys of its messages: {keys}")
+    return Finding("webhook", "none: a run whose start is lost cannot be found (docs/serving.md#webhooks)")
 
 
 async def _weather() -> Finding:

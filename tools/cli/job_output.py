@@ -107,6 +107,8 @@ def _next(job: Job) -> str:
             return "the same desk research command with --again, if it may be paid for twice"
         case State.COMPLETED | State.INCOMPLETE:
             return f"desk report {job.id}"
+        case State.EXPIRED:
+            return f"desk attach {job.id} to look again, or the same desk research command with --again"
     return "the same desk research command with --again"
 
 

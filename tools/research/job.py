@@ -35,7 +35,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     INCOMPLETE = "incomplete"
     EXPIRED = "expired"
-    """The server no longer has the interaction."""
+    """The server does not have the interaction: it no longer has it, or it never showed it."""
 
 
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
@@ -162,7 +162,7 @@ class Job:
     trace: str = ""
     """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty if tracing is off."""
     may_run: bool = False
-    """Whether the run may continue at the server although the job was cancelled."""
+    """Whether the run may continue at the server although the job was cancelled, or the server does not show it."""
 
     @property
     def request(self) -> CreateRequest:
@@ -171,9 +171,9 @@ class Job:
         if plan is None:
             text = {"type": "text", "text": order.brief}
             sent = [text, *order.inputs] if order.inputs else order.brief
-            return CreateRequest(order.agent, sent, order.options, order.previous or None)
+            return CreateRequest(order.agent, sent, order.options, order.previous or None, {"job": self.id})
         options = {**order.options, "collaborative_planning": not plan.approved}
-        return CreateRequest(order.agent, plan.reply, options, plan.interaction_id)
+        return CreateRequest(order.agent, plan.reply, options, plan.interaction_id, {"job": self.id})
 
     @property
     def active(self) -> bool:

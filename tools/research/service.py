@@ -33,6 +33,7 @@ from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
 from tools.research.timings import ResearchTimings
 from tools.research.verification.verifier import Verifier
+from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
 
@@ -75,6 +76,8 @@ class Research:
         self._worker = Worker(ledger, client, self._timings, clock, sleep)
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
+        wait_s = self._timings.webhook_wait_s
+        self.webhooks = WebhookMessages(ledger, self._worker, self._ensure, lambda: self._data.server, clock, wait_s)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -315,19 +318,6 @@ class Research:
         for job in await self.ledger.find_orphaned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
-
-    async def on_webhook(self, interaction_id: str) -> bool:
-        """Resumes the job of an interaction that has ended according to a webhook, unless the job is done.
-
-        Returns:
-            Whether the job was resumed.
-        """
-        job = await self.ledger.find_by_interaction(interaction_id)
-        if job is None or job.state not in HAS_INTERACTION or job.order.server != self._data.server:
-            return False
-        await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
-        await self._ensure(job.id)
-        return True
 
     def _warn(self, job: Job, now: float) -> None:
         until = job.kept_until(self._retention_s)

@@ -10,6 +10,14 @@ from tools.research.job import FollowUpAnswer, Job
 from tools.research.report.reading import Report
 from tools.research.report.rendering import to_markdown
 
+MAY_BE_FOUND = "; if it was started, a webhook names it when it ends, and its result is saved then"
+"""Ends the reason why a start is unknown, if the create request named a webhook."""
+NEVER_SHOWN = (
+    "the server accepted it and never showed it: every read of its interaction was answered with 404. It may have run,"
+    " and may be billed"
+)
+"""Why a job ended whose interaction was never found after its create."""
+
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:
     """Describes why a job is stalled: when it was ordered, when its last news came, and what the server says.
