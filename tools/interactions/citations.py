@@ -150,6 +150,11 @@ def plain_marks(text: str, sources: Sequence[Source]) -> str:
     return _replaced(text, {_mark(source): f"[{source.number}]" for source in sources})
 
 
+def local_marks(text: str, sources: Sequence[Source]) -> str:
+    """Replaces the marks in a text from `cite` with links in the same document, like `[\\[1\\]](#source-1)`."""
+    return _replaced(text, {_mark(source): f"[\\[{source.number}\\]](#source-{source.number})" for source in sources})
+
+
 def short_marks(text: str) -> str:
     """Replaces marks that are links with marks like `[1]`, for a text whose sources are not known."""
     marks = [mark for mark in _MARK.findall(text) if mark.startswith("[")]
@@ -222,9 +227,9 @@ def _unbound(text: str) -> str:
 
 def _source_line(source: Source) -> str:
     if is_web(source.url):
-        return f"[{_escape(source.title)}]({link_address(source.url)})"
+        return f"[{escape_markdown(source.title)}]({link_address(source.url)})"
     names = dict.fromkeys(filter(None, (source.title, source.url)))
-    return _escape(" ".join(" — ".join(names).split()))
+    return escape_markdown(" ".join(" — ".join(names).split()))
 
 
 def _number(mark: str) -> str:
@@ -239,9 +244,9 @@ def _replaced(text: str, marks: Mapping[str, str]) -> str:
 def _mark(source: Source) -> str:
     if not is_web(source.url):
         return f"\\[{source.number}\\]"
-    return f'[\\[{source.number}\\]]({link_address(source.url)} "{_escape(source.title)}")'
+    return f'[\\[{source.number}\\]]({link_address(source.url)} "{escape_markdown(source.title)}")'
 
 
-def _escape(text: str) -> str:
+def escape_markdown(text: str) -> str:
     """Escapes text for Markdown, also inside a link, its title or a table."""
     return re.sub(r'([\\`*_\[\]<>|"~]|&(?=#?\w+;))', r"\\\1", text)
