@@ -44,6 +44,8 @@ class ResearchSettings(BaseModel):
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
+    report_formats: Sequence[Literal["pdf", "docx", "epub"]] = ("pdf",)
+    """Documents that a conversation gets beside the Markdown, HTML and JSON of a report, with the extra `documents`."""
     store: bool = True
     """Whether the server may keep interactions. If not, no run is started and no model is asked about a report."""
 

@@ -74,7 +74,8 @@ class Researcher(ResearchSettings, Agent):
                 error_message=text,
             )
             return
-        async for event in TurnPresenter(self.name, ctx, service, seconds).play(super()._run_async_impl(ctx)):
+        presenter = TurnPresenter(self.name, ctx, service, seconds, self.report_formats)
+        async for event in presenter.play(super()._run_async_impl(ctx)):
             yield event
 
 

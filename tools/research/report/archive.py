@@ -59,24 +59,29 @@ async def save_archive(
     with written_whole(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_DEFLATED) as archive:
         for job_id in job_ids:
             try:
-                job, report = await read(job_id)
+                archived.append(await _add(archive, job_id, read, formats, warn))
             except (DeskError, ValueError) as error:
                 warn(f"{job_id} is left out: {error}")
-                continue
-            pages = await cited_pages(report)
-            files = await asyncio.to_thread(render_files, report, formats, pages, _prefixed(warn, job_id))
-            for name, data in files.items():
-                archive.writestr(_entry(f"{job_id}/{name}", job.created), data)
-            facts = f"{moment(job.created)} · {report.agent or job.order.agent}"
-            names = tuple(name for name in files if name.startswith("report."))
-            archived.append(ArchivedReport(job_id, " ".join(report.title.split()), facts, names))
         for name, text in (("README.md", _readme(archived)), ("index.html", _page(archived))):
             archive.writestr(name, text)
     return archived
 
 
-def _prefixed(warn: Callable[[str], None], job_id: str) -> Callable[[str], None]:
-    return lambda text: warn(f"{job_id}: {text}")
+async def _add(
+    archive: zipfile.ZipFile,
+    job_id: str,
+    read: Callable[[str], Awaitable[tuple[Job, Report]]],
+    formats: Collection[str],
+    warn: Callable[[str], None],
+) -> ArchivedReport:
+    job, report = await read(job_id)
+    pages = await cited_pages(report)
+    files = await asyncio.to_thread(render_files, report, formats, pages, lambda text: warn(f"{job_id}: {text}"))
+    for name, data in files.items():
+        archive.writestr(_entry(f"{job_id}/{name}", job.created), data)
+    facts = f"{moment(job.created)} · {report.agent or job.order.agent}"
+    names = tuple(name for name in files if name.startswith("report."))
+    return ArchivedReport(job_id, " ".join(report.title.split()), facts, names)
 
 
 def _entry(name: str, seconds: float) -> zipfile.ZipInfo:

@@ -75,7 +75,10 @@ TYPST_TEMPLATE = r"""
 #v(1.2em)
 
 """
-"""The beginning of a PDF's source (https://typst.app/docs/reference/). The facts (`sys.inputs`) are plain text, so they need no escapes."""
+"""The beginning of a PDF's source (https://typst.app/docs/reference/).
+
+The facts (`sys.inputs`) are plain text, so they need no escapes.
+"""
 
 EPUB_STYLE = """
 h1 { margin-top: 1.5em; }

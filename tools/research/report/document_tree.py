@@ -50,7 +50,7 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
     blocks = list(tree["blocks"])
     if blocks and blocks[0]["t"] == "Header" and " ".join(_text(blocks[0]["c"][2]).split()) == report.title:
         del blocks[0]  # the document's title says it already
-    language = language_of("\n".join(map(_text, blocks)) or report.title)
+    language = language_of("\n".join([report.title, *map(_text, blocks)]))
     return _Builder(report, format, language).document(blocks, tree["pandoc-api-version"])
 
 
@@ -79,15 +79,19 @@ class _Builder:
             body += [_header(sources_word(self.language), "sources"), *self._small(self._sources())]
         if self.report.interaction_id:
             body += self._small(_para(_words(self.report.interaction_id)))
+        if self.format == "epub" and is_right_to_left(self.language):
+            body = _from_right_to_left(body)
         return {"pandoc-api-version": version, "meta": self._meta(), "blocks": body}
 
     def _meta(self) -> Node:
+        direction = "rtl" if is_right_to_left(self.language) else "ltr"
         values = {
             "title": self.report.title,
             "author": self.report.agent,
             "date": self.report.created[:10],
             "lang": self.language or "und",
-            "dir": "rtl" if is_right_to_left(self.language) else "ltr",
+            "dir": direction,
+            "page-progression-direction": direction,
             "identifier": self.report.interaction_id,
         }
         return {key: {"t": "MetaString", "c": value} for key, value in values.items() if value}
@@ -257,6 +261,19 @@ def _with_text(blocks: list[Node], settings: str) -> list[Node]:
 
 def _typst(code: str) -> Node:
     return {"t": "RawBlock", "c": ["typst", code]}
+
+
+def _from_right_to_left(blocks: list[Node]) -> list[Node]:
+    """Sets the direction of a whole EPUB. Pandoc does it for Word, and divides an EPUB only at headings outside."""
+    found = list[Node]()
+    for is_header, group in groupby(blocks, lambda block: block["t"] == "Header"):
+        if is_header:
+            for header in group:
+                header["c"][1][2] = [["dir", "rtl"]]
+                found.append(header)
+        else:
+            found.append(_div([*group], [["dir", "rtl"]]))
+    return found
 
 
 def _span(inlines: list[Node], identifier: str) -> Node:

@@ -15,8 +15,10 @@ import re
 import subprocess
 import sys
 import unicodedata
-from collections.abc import Collection, Sequence
+from collections.abc import Collection
 from dataclasses import replace
+from datetime import datetime
+from importlib.util import find_spec
 from pathlib import Path
 from tempfile import TemporaryDirectory
 
@@ -85,27 +87,21 @@ def convert(report: Report, format: str) -> tuple[bytes, str]:
         format: "pdf", "docx" or "epub".
     """
     parsed = json.loads(_pandoc(document_markdown(report).encode(), "-f", _READER, "-t", "json"))
-    with TemporaryDirectory() as name:
-        folder = Path(name)
-        if format == "pdf":
-            report = replace(report, pictures=_save_readable(report.pictures, folder))
-        tree = document_tree(parsed, report, format)
-        data = json.dumps(tree).encode()
-        if format == "pdf":
-            return _pdf(
-                _pandoc(data, "-f", "json", "-t", "typst", "--wrap=none").decode(), tree["meta"], report, folder
-            )
-        if format == "epub":
-            style = f"header-includes=<style>{EPUB_STYLE}</style>"
-            return _pandoc(data, "-f", "json", "-t", "epub", "-V", style, "-o", "-"), ""
-        return finish_docx(_pandoc(data, "-f", "json", "-t", "docx", "-o", "-")), ""
+    if format == "pdf":
+        with TemporaryDirectory() as folder:
+            return _pdf(parsed, report, Path(folder))
+    data = json.dumps(document_tree(parsed, report, format)).encode()
+    if format == "epub":
+        style = f"header-includes=<style>{EPUB_STYLE}</style>"
+        return _pandoc(data, "-f", "json", "-t", "epub", "-V", style, "-o", "-"), ""
+    return finish_docx(_pandoc(data, "-f", "json", "-t", "docx", "-o", "-")), ""
 
 
 def _pandoc(data: bytes, *arguments: str) -> bytes:
-    import pypandoc
-
+    package = find_spec("pypandoc")
+    assert package and package.origin
     # The package's own program: another one on the path may read Markdown in another way.
-    program = Path(pypandoc.__file__).parent / "files" / ("pandoc.exe" if sys.platform == "win32" else "pandoc")
+    program = Path(package.origin).parent / "files" / ("pandoc.exe" if sys.platform == "win32" else "pandoc")
     command = [str(program), "+RTS", f"-M{PANDOC_HEAP}", "-RTS", "--sandbox", "--syntax-highlighting=none", *arguments]
     done = subprocess.run(command, input=data, capture_output=True, timeout=PANDOC_TIMEOUT_S)
     if done.returncode == _HEAP_EXHAUSTED:
@@ -115,49 +111,54 @@ def _pandoc(data: bytes, *arguments: str) -> bytes:
     return done.stdout
 
 
-def _save_readable(pictures: Sequence[Picture], folder: Path) -> tuple[Picture, ...]:
-    """Saves the pictures that Typst can read, and returns them: an unreadable one would end the whole conversion."""
+def _pdf(parsed: Node, report: Report, folder: Path) -> tuple[bytes, str]:
+    """Makes a PDF in an empty folder, the only one that Typst may read."""
     import typst
 
-    found = list[Picture]()
-    for picture in pictures:
-        (folder / picture.name).write_bytes(picture.data)
-        try:
-            typst.compile(f'#image("{picture.name}")'.encode(), root=folder, format="pdf", ignore_system_fonts=True)
-        except typst.TypstError:
-            continue
-        found.append(picture)
-    return tuple(found)
-
-
-def _pdf(body: str, meta: Node, report: Report, folder: Path) -> tuple[bytes, str]:
-    import typst
-
+    shown = replace(report, pictures=tuple(p for p in report.pictures if _save_readable(p, folder)))
+    tree = document_tree(parsed, shown, "pdf")
+    body = _pandoc(json.dumps(tree).encode(), "-f", "json", "-t", "typst", "--wrap=none").decode()
     fonts = typst.Fonts()
-    language = meta["lang"]["c"]
+    language = tree["meta"]["lang"]["c"]
     primary, _, script = language.partition("-")
-    inputs = {
+    facts = {
         "title": report.title,
         "author": report.agent,
         "about": " · ".join(filter(None, (report.created[:10], report.agent))),
-        "dir": meta["dir"]["c"],
+        "dir": tree["meta"]["dir"]["c"],
         "lang": primary,
         "script": script.lower(),
         "fonts": json.dumps(_families(language, fonts.families())),
     }
-    compiler = typst.Compiler(
-        f"{TYPST_TEMPLATE}{body}".encode(),
-        root=folder,
-        font_paths=fonts,
-        sys_inputs=inputs,
-        package_path=folder / "none",
-        package_cache_path=folder / "none",
-    )
+    source, nothing = f"{TYPST_TEMPLATE}{body}".encode(), folder / "none"
+    compiler = typst.Compiler(source, folder, fonts, sys_inputs=facts, package_path=nothing, package_cache_path=nothing)
+    made, missing = folder / "report.pdf", ""
     try:  # the standard for archives refuses a letter that no font has
-        return compiler.compile(format="pdf", pdf_standards="a-2u", timestamp=0), ""
+        compiler.compile(output=made, format="pdf", pdf_standards="a-2u", timestamp=_seconds(report.created))
     except typst.TypstError as error:
         missing = "".join(dict.fromkeys("".join(_MISSING.findall(error.diagnostic))))
-    return compiler.compile(format="pdf", timestamp=0), missing_letters(missing) if missing else ""
+        compiler.compile(output=made, format="pdf", pdf_standards=None, timestamp=_seconds(report.created))
+    return made.read_bytes(), missing_letters(missing) if missing else ""
+
+
+def _save_readable(picture: Picture, folder: Path) -> bool:
+    """Saves a picture. Whether Typst can read it: an unreadable one would end the whole conversion."""
+    import typst
+
+    (folder / picture.name).write_bytes(picture.data)
+    try:
+        typst.Compiler(f'#image("{picture.name}")'.encode(), folder, ignore_system_fonts=True).compile(format="pdf")
+    except typst.TypstError:
+        return False
+    return True
+
+
+def _seconds(created: str) -> int:
+    """Converts a time in ISO 8601 to seconds since the epoch, or 0 if it is another text."""
+    try:
+        return int(datetime.fromisoformat(created).timestamp())
+    except (ValueError, OverflowError):
+        return 0
 
 
 def _families(language: str, installed: Collection[str]) -> list[str]:

@@ -37,13 +37,18 @@ class DocumentError(DeskError):
     """A report cannot be converted to a document."""
 
 
+def documents_installed() -> bool:
+    """Whether the extra `documents` is installed."""
+    return bool(find_spec("pypandoc") and find_spec("typst"))
+
+
 def need_documents() -> None:
     """Checks that documents can be written.
 
     Raises:
         DocumentsMissing: the extra `documents` is not installed.
     """
-    if not (find_spec("pypandoc") and find_spec("typst")):
+    if not documents_installed():
         raise DocumentsMissing("PDF, Word and EPUB need two more packages: pip install 'research-desk[documents]'")
 
 

@@ -43,11 +43,8 @@ def _document(xml: str) -> str:
 
 def _table(xml: str) -> str:
     """Makes the first column the right one if the text of the table is written from right to left."""
-    return (
-        xml.replace('<w:tblStyle w:val="Table" />', '<w:tblStyle w:val="Table" /><w:bidiVisual />', 1)
-        if "<w:bidi />" in xml
-        else xml
-    )
+    style = '<w:tblStyle w:val="Table" />'
+    return xml.replace(style, f"{style}<w:bidiVisual />", 1) if "<w:bidi />" in xml else xml
 
 
 def _relations(xml: str) -> str:
