@@ -10,7 +10,7 @@ from __future__ import annotations
 import base64
 import re
 from collections import Counter
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import groupby
 from typing import Any
@@ -31,6 +31,8 @@ _PICTURES = {
     "epub": ("image/png", "image/jpeg", "image/gif", "image/webp"),
 }
 """Types of pictures that programs for a format can show."""
+MAX_NESTING = 10
+"""Lists and quotations inside so many others lose their indentation: Typst fails at a few dozen."""
 _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
 """Number of columns from which a table in a PDF has that size of letters."""
 
@@ -61,6 +63,8 @@ class _Builder:
     language: str
     shown: set[str] = field(default_factory=set)
     """Names of the pictures that the document has so far."""
+    depth: int = 0
+    """How many lists and quotations the current block is in."""
     cited: Counter[int] = field(default_factory=Counter)
     """How often each source was cited so far."""
 
@@ -127,11 +131,11 @@ class _Builder:
             case {"t": "Header", "c": [level, _, inlines]}:
                 return [{"t": "Header", "c": [level, _no_attributes(), self._inlines(inlines)]}]
             case {"t": "BlockQuote", "c": blocks}:
-                return [{"t": "BlockQuote", "c": self.blocks(blocks, language)}]
+                return self._nested([blocks], language, lambda parts: {"t": "BlockQuote", "c": parts[0]})
             case {"t": "BulletList", "c": items}:
-                return [{"t": "BulletList", "c": [self.blocks(item, language) for item in items]}]
+                return self._nested(items, language, lambda parts: {"t": "BulletList", "c": parts})
             case {"t": "OrderedList", "c": [numbers, items]}:
-                return [{"t": "OrderedList", "c": [numbers, [self.blocks(item, language) for item in items]]}]
+                return self._nested(items, language, lambda parts: {"t": "OrderedList", "c": [numbers, parts]})
             case {"t": "CodeBlock", "c": [[_, classes, _], code]}:
                 known = [name for name in classes[:1] if _LANGUAGE_OF_CODE.fullmatch(name)]
                 return [{"t": "CodeBlock", "c": [["", known, []], code]}]
@@ -143,6 +147,12 @@ class _Builder:
             case {"t": "HorizontalRule"}:
                 return [node]
         raise ValueError(f"an unknown block of Pandoc's: {node['t']}")
+
+    def _nested(self, parts: list[Any], language: str, build: Callable[[list[Any]], Node]) -> list[Node]:
+        self.depth += 1
+        built = [self.blocks(part, language) for part in parts]
+        self.depth -= 1
+        return [build(built)] if self.depth < MAX_NESTING else [block for part in built for block in part]
 
     def _table(self, columns: list[Any], head: Any, bodies: Any, foot: Any, language: str) -> list[Node]:
         if self.format == "pdf":  # Pandoc centres a table, and with it the cells without an alignment

@@ -130,14 +130,15 @@ def _pdf(parsed: Node, report: Report, folder: Path) -> tuple[bytes, str]:
         "script": script.lower(),
         "fonts": json.dumps(_families(language, fonts.families())),
     }
-    source, nothing = f"{TYPST_TEMPLATE}{body}".encode(), folder / "none"
-    compiler = typst.Compiler(source, folder, fonts, sys_inputs=facts, package_path=nothing, package_cache_path=nothing)
-    made, missing = folder / "report.pdf", ""
+    source, nothing = folder / "report.typ", folder / "none"
+    source.write_text(f"{TYPST_TEMPLATE}{body}", encoding="utf-8")
+    compiler = typst.Compiler(None, folder, fonts, sys_inputs=facts, package_path=nothing, package_cache_path=nothing)
+    made, missing, time = folder / "report.pdf", "", _seconds(report.created)
     try:  # the standard for archives refuses a letter that no font has
-        compiler.compile(output=made, format="pdf", pdf_standards="a-2u", timestamp=_seconds(report.created))
+        compiler.compile(source, made, format="pdf", pdf_standards="a-2u", timestamp=time)
     except typst.TypstError as error:
         missing = "".join(dict.fromkeys("".join(_MISSING.findall(error.diagnostic))))
-        compiler.compile(output=made, format="pdf", pdf_standards=None, timestamp=_seconds(report.created))
+        compiler.compile(source, made, format="pdf", pdf_standards=None, timestamp=time)
     return made.read_bytes(), missing_letters(missing) if missing else ""
 
 
