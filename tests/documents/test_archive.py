@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import gc
 import json
-import os
 import weakref
 import zipfile
 from collections.abc import Callable
@@ -24,6 +23,10 @@ __all__ = ["api"]
 JOBS = {job.id: job for job in (new_job(Order(f"brief {n}", "user", "s", "agent"), 1e9) for n in range(3))}
 
 
+def names(folder: Path) -> list[str]:
+    return [path.name for path in folder.iterdir()]
+
+
 def read_with(change: Callable[[str], None]) -> Callable[[str], object]:
     async def read(job_id: str) -> tuple[Job, Report]:
         change(job_id)
@@ -37,10 +40,10 @@ async def test_an_archive_has_each_report_in_a_folder_and_lists_of_them(tmp_path
 
     with zipfile.ZipFile(tmp_path / "a.zip") as found:
         assert found.testzip() is None
-        names = set(found.namelist())
+        entries = set(found.namelist())
         listed = found.read("README.md").decode(), found.read("index.html").decode()
     files = ("report.md", "report.json", "figure-1.png")
-    assert names == {"README.md", "index.html", *(f"{job}/{file}" for job in JOBS for file in files)}
+    assert entries == {"README.md", "index.html", *(f"{job}/{file}" for job in JOBS for file in files)}
     assert [each.folder for each in archived] == list(JOBS)
     for job in JOBS:
         assert all(
@@ -59,7 +62,7 @@ async def test_an_archive_that_cannot_be_completed_leaves_the_old_file_and_nothi
     with pytest.raises(OSError, match="No space"):
         await save_archive(tmp_path / "a.zip", JOBS, read_with(fail_at_the_end), ("md",), print)
     assert (tmp_path / "a.zip").read_text() == "the old one"
-    assert os.listdir(tmp_path) == ["a.zip"]
+    assert names(tmp_path) == ["a.zip"]
 
 
 async def test_a_report_that_cannot_be_read_or_converted_is_named_and_the_others_are_saved(

@@ -18,7 +18,6 @@ from typing import Any
 from tools.interactions.citations import Source, is_web, link_address, local_marks
 from tools.research.report.languages import figure_word, is_right_to_left, language_of, same_letters, sources_word
 from tools.research.report.reading import Report
-from tools.research.report.redirect_links import is_redirect
 
 Node = dict[str, Any]
 
@@ -31,6 +30,8 @@ _PICTURES = {
     "epub": ("image/png", "image/jpeg", "image/gif", "image/webp"),
 }
 """Types of pictures that programs for a format can show."""
+MAX_SHOWN_ADDRESS = 150
+"""Addresses of more characters, such as Google's redirects, are links only: nobody copies them from paper."""
 MAX_NESTING = 10
 """Lists and quotations inside so many others lose their indentation: Typst fails at a few dozen."""
 _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
@@ -234,7 +235,7 @@ class _Builder:
         web = is_web(source.url)
         title = _words(source.title or source.url)
         line = [_span([_link(title, source.url)] if web else title, f"source-{source.number}")]
-        if source.url not in ("", source.title) and not is_redirect(source.url):
+        if source.url not in ("", source.title) and len(source.url) <= MAX_SHOWN_ADDRESS:
             line += [_SPACE, *_words(source.url)]
         for time in range(1, self.cited[source.number] + 1):
             arrow = _words("↑" if time == 1 else f"↑{time}")
