@@ -16,7 +16,7 @@ from tools.research.report.reading import Report, read_report
 
 PICTURE = {"type": "image", "mime_type": "image/png", "data": base64.b64encode(PIXEL).decode()}
 FIRST, SECOND = "https://e.org/first", "https://e.org/second?a=b&c=d"
-LONG = "https://e.org/" + "long" * 60
+LONG = "https://e.org/" + "q7" * 120
 ENGLISH = f"""# Heat pumps
 
 It works below zero. It works again, and the price of this is not high.
@@ -104,6 +104,18 @@ def places(data: bytes) -> dict[str, float]:
 
     pdf(data).pages[0].extract_text(visitor_text=visit)
     return found
+
+
+def line_starts(data: bytes) -> list[float]:
+    """The distance of each piece of drawn text from the left edge of the first page, in points, from top to bottom."""
+    found = list[tuple[float, float]]()
+
+    def visit(operator: bytes, _operands: Any, cm: list[float], tm: list[float]) -> None:
+        if operator in (b"Tj", b"TJ"):
+            found.append((-(cm[3] * tm[5] + cm[5]), cm[0] * tm[4] + cm[4]))
+
+    pdf(data).pages[0].extract_text(visitor_operand_before=visit)
+    return [x for _, x in sorted(found)]
 
 
 def parts(data: bytes) -> dict[str, str]:
