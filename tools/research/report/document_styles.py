@@ -59,15 +59,15 @@ TYPST_TEMPLATE = r"""
   text(fill: soft, it.body),
 )
 #let horizontalrule = line(length: 100%, stroke: 0.4pt + luma(75%))
-// Long words, such as addresses, may break anywhere. A space without a width is no character of the text, but in code
-// only the character for it has an effect; so only words that are too long for a line get it.
-#let break_words(body, length: 0, mark: none) = {
-  show regex("[!-~]{" + str(length) + ",}"): it => it.text.clusters().join(mark)
+// Words that are too long for a line or a cell may break anywhere. An empty box adds no character to the text.
+#let break_words(body, length: 0) = {
+  show regex("[!-~]{" + str(length) + ",}"): it => it.text.clusters().join(box(width: 0pt))
   body
 }
-#show: break_words.with(length: 24, mark: h(0pt))
-#show raw.where(block: false): break_words.with(length: 24, mark: sym.zws)
-#show raw.where(block: true): break_words.with(length: 70, mark: sym.zws)
+#show: break_words.with(length: 60)
+#show table: break_words.with(length: 24)
+#show raw.where(block: false): break_words.with(length: 24)
+#show raw.where(block: true): break_words.with(length: 70)
 
 #title()
 #v(-0.4em)
