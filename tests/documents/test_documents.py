@@ -5,6 +5,7 @@ from __future__ import annotations
 import posixpath
 import re
 import socket
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -30,6 +31,8 @@ from tools.research.report import documents, export
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import DocumentError, DocumentsMissing, render_document, to_document
 from tools.research.report.reading import Picture, Report, read_report
+from tools.research.report.source_checks import SYMBOLS
+from tools.research.verification.checks import SourceCheck, Verification
 
 FORMATS = ("pdf", "docx", "epub")
 MIDDLE = 300
@@ -297,3 +300,12 @@ def test_a_picture_that_a_format_cannot_show_is_named_in_the_document(english: R
     for format in FORMATS:
         data = to_document(Report(**changed), format)
         assert "figure-1" in (pdf_text(data) if format == "pdf" else "".join(parts(data).values()))
+
+
+def test_the_checks_of_sources_are_in_the_document(english: Report) -> None:
+    checks = (SourceCheck(1, FIRST, archived_url="https://web.archive.org/x"), SourceCheck(2, SECOND))
+    data = to_document(replace(english, verification=Verification("2026-11-22T17:00:00Z", checks)), "pdf")
+
+    assert f"{FIRST} — {SYMBOLS[checks[0].verdict]} {checks[0].verdict} (archived copy) ↑" in pdf_text(data)
+    assert "https://web.archive.org/x" in pdf_links(data)[0]
+    assert "Checks of the sources" in pdf_text(data)

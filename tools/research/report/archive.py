@@ -12,7 +12,7 @@ from string import Template
 from typing import NamedTuple
 
 from tools.errors import DeskError
-from tools.interactions.citations import escape_markdown
+from tools.interactions.citations import escape
 from tools.research.job import Job
 from tools.research.report.export import check_formats, cited_pages, render_files, written_whole
 from tools.research.report.reading import Report
@@ -97,7 +97,7 @@ def _readme(archived: list[ArchivedReport]) -> str:
     lines = [f"# {_count(archived)}", ""]
     for report in archived:
         links = ", ".join(f"[{name.partition('.')[2]}]({report.folder}/{name})" for name in report.files)
-        lines.append(f"- **{escape_markdown(report.title)}** ({report.facts}; {report.folder}): {links}")
+        lines.append(f"- **{escape(report.title)}** ({report.facts}; {report.folder}): {links}")
     return "\n".join(lines) + "\n"
 
 

@@ -18,6 +18,7 @@ from typing import Any
 from tools.interactions.citations import Source, is_web, link_address, local_marks
 from tools.research.report.languages import figure_word, is_right_to_left, language_of, same_letters, sources_word
 from tools.research.report.reading import Report
+from tools.research.report.source_checks import SYMBOLS, checks_table
 
 Node = dict[str, Any]
 
@@ -40,7 +41,10 @@ _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
 
 def document_markdown(report: Report) -> str:
     """Formats the text of a report for Pandoc: citations are links like `[\\[1\\]](#source-1)`."""
-    return local_marks(report.text, report.sources).strip("\n") + "\n"
+    text = local_marks(report.text, report.sources).strip("\n")
+    if report.verification and report.sources:
+        text += f"\n\n{checks_table(report.verification)}"
+    return f"{text}\n"
 
 
 def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
@@ -70,6 +74,8 @@ class _Builder:
     """How often each source was cited so far."""
 
     def __post_init__(self) -> None:
+        verification = self.report.verification
+        self.checks = {check.number: check for check in verification.sources} if verification else {}
         self.numbers = {source.number for source in self.report.sources}
         self.pictures = {p.name: p for p in self.report.pictures if p.mime_type in _PICTURES[self.format]}
 
@@ -237,6 +243,10 @@ class _Builder:
         line = [_span([_link(title, source.url)] if web else title, f"source-{source.number}")]
         if source.url not in ("", source.title) and len(source.url) <= MAX_SHOWN_ADDRESS:
             line += [_SPACE, *_words(source.url)]
+        if check := self.checks.get(source.number):
+            line += [_SPACE, *_words(f"— {SYMBOLS[check.verdict]} {check.verdict}")]
+            if check.archived_url:
+                line += [_SPACE, _link(_words("(archived copy)"), check.archived_url)]
         for time in range(1, self.cited[source.number] + 1):
             arrow = _words("↑" if time == 1 else f"↑{time}")
             line += [_SPACE, _link(arrow, f"#{_citation(source.number, time)}")]
