@@ -216,7 +216,7 @@ class TurnPresenter:
                 names = {f"{job.id}.{ending}": ending for ending in self.formats}
                 missing = [ending for name, ending in names.items() if name not in known]
                 page, documents = await asyncio.gather(render_html(report), render_documents(job, report, missing))
-                saved += known & names.keys()
+                saved += [name for name in names if name in known]
                 for group in [*report_files(job, report, page), *documents]:
                     saved += group
                     if known.issuperset(group):  # saved when the report was shown here before
