@@ -81,6 +81,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) ->
     monkeypatch.setenv("DESK_DATA_DIR", str(data))
     monkeypatch.setenv("ADK_DISABLE_LOAD_DOTENV", "1")
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")  # most tests start after the yes; see `asks`
+    monkeypatch.setenv("DESK_REPORT_FORMATS", "none")  # a conversion would be the longest part of many tests
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):  # the guard above does not reach child processes; a dead proxy does

@@ -57,6 +57,12 @@ UserPath = Annotated[Path, AfterValidator(_expanded)]
 """A path, with `~` for the user's home folder: a shell does not expand it in quotes, nor in `.env`."""
 
 
+def _formats(value: str | None) -> str | None:
+    if value is not None and value != "none" and not set(value.split(",")) <= {"pdf", "docx", "epub"}:
+        raise ValueError("write some of pdf, docx and epub with commas between them, or none")
+    return value
+
+
 def _speed(value: float) -> float:
     if MAX_SPEED < value < math.inf:
         raise ValueError(f"Input should be at most {MAX_SPEED:,.0f}, or inf for no waiting at all")
@@ -100,6 +106,8 @@ class Settings(EnvironmentSettings):
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
     """A run with at most this upper price estimate, in USD, needs no yes; None: the value in the researcher's YAML."""
+    report_formats: Annotated[str | None, AfterValidator(_formats)] = None
+    """Documents that a conversation gets with a report, such as "pdf,docx", or "none"; None: as the YAML says."""
     retention_days: float = Field(default=RETENTION_DAYS, gt=0, le=MAX_RETENTION_DAYS)
     """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
     emulator_speed: Annotated[float, Field(gt=0, allow_inf_nan=True), AfterValidator(_speed)] = 60.0

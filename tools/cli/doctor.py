@@ -28,11 +28,13 @@ from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
+from tools.research.report.documents import DocumentsMissing, need_documents
 from tools.server.settings import load_server_settings
 from tools.settings import Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
+DOCUMENT_PACKAGES = ("pypandoc_binary", "typst")
 MAX_UNREADABLE_ROWS = 10
 """Maximum number of unreadable rows of the ledger that are listed."""
 
@@ -53,7 +55,7 @@ async def findings() -> list[Finding]:
         settings, _ = load_settings(), load_server_settings().origins
     except SettingsError as error:
         return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
-    found += _config(settings)
+    found += [_documents(), *_config(settings)]
     found += [Finding("warning", text) for text in _warnings()]
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
@@ -177,6 +179,15 @@ def _version(package: str) -> str:
         return f"{package} {version(package)}"
     except PackageNotFoundError:
         return f"{package} (not installed)"
+
+
+def _documents() -> Finding:
+    """Whether reports can be saved as PDF, Word and EPUB."""
+    try:
+        need_documents()
+    except DocumentsMissing as error:
+        return Finding("documents", str(error))
+    return Finding("documents", ", ".join(["PDF, Word and EPUB", *map(_version, DOCUMENT_PACKAGES)]))
 
 
 def _config(settings: Settings) -> list[Finding]:

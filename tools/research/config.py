@@ -46,6 +46,8 @@ class ResearchSettings(BaseModel):
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
+    report_formats: Sequence[Literal["pdf", "docx", "epub"]] = ("pdf",)
+    """Documents that a conversation gets beside the Markdown, HTML and JSON of a report, with the extra `documents`."""
     verify: bool = False
     """Whether the sources of each report are checked after its run; see `tools.research.verification`."""
     verify_archive: bool = True

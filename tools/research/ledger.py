@@ -366,6 +366,13 @@ class Ledger:
             return (await connection.execute(select(JOBS.c.report).where(JOBS.c.id == job_id))).scalar()
 
     @shielded
+    async def reported(self, user: str) -> list[str]:
+        """Returns the ids of a user's jobs that have a report, at all servers, newest first."""
+        query = select(JOBS.c.id).where(JOBS.c.user == user, JOBS.c.report.is_not(None))
+        async with self._database.begin() as connection:
+            return [*(await connection.execute(query.order_by(JOBS.c.created.desc(), JOBS.c.id))).scalars()]
+
+    @shielded
     async def delete(self, job_id: str) -> None:
         """Deletes a job and its report. If its run may continue at the server, the spending entry stores until when."""
         in_doubt = or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1)
