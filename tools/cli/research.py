@@ -73,12 +73,16 @@ def research(
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET", help="Send notices to this target of `notify:` only; may be repeated; default: to all."
+        ),
+    ] = None,
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
-    run(
-        _research(brief, files or [], plan, use_max, yes_up_to, again, base, _Output(folder, _names(formats), as_json)),
-        RESEARCH_STOPPED,
-    )
+    output = _Output(folder, _names(formats), as_json)
+    run(_research(brief, files or [], plan, use_max, yes_up_to, again, base, notify or [], output), RESEARCH_STOPPED)
 
 
 def jobs(
@@ -170,9 +174,11 @@ class _Output:
         Exits with status 1 if there is no report, and no plan or price that waits for a yes.
         """
         from tools.research.job import State
+        from tools.research.notices.delivery import delivering
         from tools.researcher.messages import CLI_STEPS, outcome
 
-        await show_progress(service.watch(job_id))
+        async with delivering():
+            await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)
         saved = await self.save(job, found) if found else []
         if self.as_json:
@@ -219,6 +225,7 @@ async def _research(
     yes_up_to: float | None,
     again: bool,
     base: str,
+    notify: list[str],
     output: _Output,
 ) -> None:
     from tools.research.job import TERMINAL, State
@@ -227,8 +234,10 @@ async def _research(
     settings, service = _settings(), _service()
     if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
+    for name in notify:
+        settings.target(name)
     inputs = _contents(files)
-    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, use_max=use_max, plan=plan)
+    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, use_max=use_max, plan=plan, notify=notify)
     if base:
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
@@ -238,6 +247,8 @@ async def _research(
     if again and not new:
         known, job = job, await service.start_again(job, limits=settings.limits, confirm=must_confirm)
         new = job.id != known.id
+    if notify and not new:
+        await service.ledger.add_targets(job.id, notify)
     if job.state in TERMINAL:
         err.print(f"{job.id} had this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
@@ -293,7 +304,8 @@ async def _status(job_id: str, as_json: bool) -> None:
     service = _service()
     job = await service.job(job_id)
     entries = await service.ledger.spending(user=job.order.user)
-    show_job(job, as_json, sum(entry.estimate for entry in entries if entry.job == job.id))
+    spent = sum(entry.estimate for entry in entries if entry.job == job.id)
+    show_job(job, as_json, spent, await service.ledger.notices.of_job(job.id))
 
 
 async def _attach(job_id: str, output: _Output) -> None:
@@ -322,10 +334,12 @@ async def _approve(job_id: str, changes: str | None, output: _Output) -> None:
 
 
 async def _cancel(job_id: str) -> None:
+    from tools.research.notices.delivery import delivering
     from tools.research.texts import state
 
     service = _service()
-    job = await service.cancel(job_id)
+    async with delivering():
+        job = await service.cancel(job_id)
     out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
 
 

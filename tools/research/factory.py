@@ -37,6 +37,11 @@ def research() -> Research:
     return _services[loop]
 
 
+def opened() -> Research | None:
+    """Returns the service of the running event loop if it was used before; else None."""
+    return _services.get(asyncio.get_running_loop())
+
+
 async def close() -> None:
     """Closes the service of the running event loop, if there is one; waits for create requests that are being sent."""
     if service := _services.pop(asyncio.get_running_loop(), None):

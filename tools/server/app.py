@@ -25,7 +25,7 @@ from tools.database_url import redacted_url
 from tools.interactions.backend import is_loopback
 from tools.research.database import Database
 from tools.research.factory import close, research
-from tools.research.recovery import recover_loop
+from tools.research.recovery import run_background
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -85,7 +85,7 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        recovery = asyncio.create_task(recover_loop())
+        recovery = asyncio.create_task(run_background())
         health.open = True
         try:
             yield
