@@ -110,7 +110,7 @@ def _asset() -> apprise.AppriseAsset:
     """Settings of Apprise: no redirects, and no thread pool, which would delay the end of the process."""
     from apprise import AppriseAsset
 
-    return AppriseAsset(http_redirects=False, service_timeout=0, async_mode=False)
+    return AppriseAsset(app_id="Research Desk", http_redirects=False, service_timeout=0, async_mode=False)
 
 
 def _guarded(guard: _Guard, work: Callable[[], Any]) -> Any:
