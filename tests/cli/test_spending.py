@@ -16,8 +16,9 @@ import pytest
 
 from interactions_emulator import Emulator
 from tests.cli.test_commands import api, desk
-from tools.cli.spending import By, Row, show_table, table, total
+from tools.cli.spending import show_table
 from tools.cli.spending_chart import COLOURS, chart
+from tools.cli.spending_rows import By, Row, table, total
 from tools.cli.terminal import Terminal
 from tools.research.job import Kind, Order, new_job
 from tools.research.ledger import Ledger

@@ -19,6 +19,7 @@ from tools.cli.env_file import env_warnings
 from tools.config.loader import load_agent, unknown_models
 from tools.database_url import redacted_url
 from tools.interactions import backend
+from tools.interactions.backend_error import BackendError
 from tools.interactions.local_emulator import model_problem, options_mismatch
 from tools.interactions.probe import probe
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
@@ -61,7 +62,7 @@ async def findings() -> list[Finding]:
         return [*found, Finding("backend", otherwise), *await _ledger(settings)]
     try:
         chosen = backend.current()
-    except backend.BackendError as error:
+    except BackendError as error:
         found.append(Finding("backend", str(error), good=False))
     else:
         found.append(Finding("backend", str(chosen)))
@@ -76,7 +77,7 @@ def _other_emulator(settings: Settings) -> str:
     """Describes a local emulator that runs with another corpus or speed; else empty. A request would restart it."""
     try:
         chosen = backend.choose(settings, os.environ)
-    except backend.BackendError:
+    except BackendError:
         return ""
     running = options_mismatch(settings) if chosen.kind == "emulator" and not chosen.url else ""
     return running and f"local emulator with other settings ({running}); the next command restarts it"
@@ -189,7 +190,7 @@ async def _weather() -> Finding:
     """Checks that the weather service answers; any HTTP status will do."""
     try:
         url = backend.weather_urls()[1]
-    except backend.BackendError as error:
+    except BackendError as error:
         return Finding("weather", str(error), good=False)
     place = without_credentials(url)
     try:

@@ -3,11 +3,9 @@
 from __future__ import annotations
 
 import json
-from collections import Counter, defaultdict
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from dataclasses import asdict, dataclass, field
+from collections.abc import Iterator, Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime
-from enum import StrEnum
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -15,51 +13,15 @@ import typer
 from rich.markup import escape
 
 from tools.cli.console import fail, run
+from tools.cli.spending_chart import chart
+from tools.cli.spending_rows import FORMATS, By, Row, table, total
 from tools.cli.terminal import Terminal, err, out
-from tools.research.job import Kind
-from tools.research.spending import Spending
 from tools.sanitize import sanitize, sanitize_json
 
 FIXED_COLUMNS_WIDTH = 74
 """Width of the table without its user column, in characters."""
-MAX_COUNT = 10**15
-"""Largest believable count of tokens or calls; a larger one is ignored."""
 EMULATOR = "emulator"
 """Name of the emulator in `Order.server`."""
-
-
-class By(StrEnum):
-    """The period that a row covers."""
-
-    day = "day"
-    month = "month"
-
-
-_FORMATS = {By.day: "%Y-%m-%d", By.month: "%Y-%m"}
-
-
-@dataclass(frozen=True)
-class Row:
-    """What one user spent in a day or month (UTC), at one server, on one agent or on one model for questions."""
-
-    period: str
-    """The day or the month: 2026-10-31 or 2026-10."""
-    user: str
-    agent: str
-    server: str = ""
-    """Name of the server: `gemini`, `vertex PROJECT/LOCATION`, or `emulator`, whose prices nobody pays."""
-    runs: int = 0
-    plans: int = 0
-    revisions: int = 0
-    questions: int = 0
-    usd_at_most: float = 0.0
-    """Upper estimate of the cost."""
-    counted: int = 0
-    """Number of the runs, plans, revisions and questions for which the server reported usage."""
-    tokens: int = 0
-    """Total tokens that the server reported."""
-    tools: Mapping[str, int] = field(default_factory=dict)
-    """Calls of server tools that the server reported, by type."""
 
 
 def spending(
@@ -73,37 +35,6 @@ def spending(
 ) -> None:
     """Show what was spent, by day or month, user and agent: estimates, and what the server counted."""
     run(_spending(by, since, user, as_json, picture))
-
-
-def table(entries: Iterable[Spending], by: By) -> list[Row]:
-    """Groups entries into rows, ordered by period, user, agent and server."""
-    groups = defaultdict[tuple[str, str, str, str], list[Spending]](list)
-    for entry in entries:
-        period = datetime.fromtimestamp(entry.time, UTC).strftime(_FORMATS[by])
-        groups[period, entry.user, entry.agent, entry.server].append(entry)
-    return [_row(*key, groups[key]) for key in sorted(groups)]
-
-
-def total(rows: Sequence[Row]) -> Row:
-    """The sum of rows of one server."""
-
-    def sum_of(value: Callable[[Row], int]) -> int:
-        return sum(map(value, rows))
-
-    return Row(
-        period="total",
-        user="",
-        agent="",
-        server=rows[0].server,
-        runs=sum_of(lambda row: row.runs),
-        plans=sum_of(lambda row: row.plans),
-        revisions=sum_of(lambda row: row.revisions),
-        questions=sum_of(lambda row: row.questions),
-        usd_at_most=sum(row.usd_at_most for row in rows),
-        counted=sum_of(lambda row: row.counted),
-        tokens=sum_of(lambda row: row.tokens),
-        tools=_sum(row.tools for row in rows),
-    )
 
 
 def show_table(rows: Sequence[Row], by: By, terminal: Terminal) -> None:
@@ -139,52 +70,6 @@ def _lines(rows: Sequence[Row]) -> Iterator[str]:
         yield sanitize("\t".join([*(" ".join(name.split()) for name in names), *map(str, counts)]))
 
 
-def _row(period: str, user: str, agent: str, server: str, entries: Sequence[Spending]) -> Row:
-    kinds = Counter(entry.kind for entry in entries)
-    usages = [(_tokens(entry.usage), _tools(entry.usage)) for entry in entries]
-    return Row(
-        period=period,
-        user=user,
-        agent=agent,
-        server=server,
-        runs=kinds[Kind.RUN],
-        plans=kinds[Kind.PLAN],
-        revisions=kinds[Kind.REVISION],
-        questions=kinds[Kind.QUESTION],
-        usd_at_most=sum(entry.estimate for entry in entries),
-        counted=sum(tokens is not None or bool(tools) for tokens, tools in usages),
-        tokens=sum(tokens or 0 for tokens, _ in usages),
-        tools=_sum(tools for _, tools in usages),
-    )
-
-
-def _tokens(usage: Mapping[str, Any]) -> int | None:
-    """`total_tokens`, or None if it is not a valid count."""
-    found = usage.get("total_tokens")
-    return found if _is_count(found) else None
-
-
-def _tools(usage: Mapping[str, Any]) -> Counter[str]:
-    """The valid entries of `grounding_tool_count`: [{"type": "google_search", "count": 3}, …]."""
-    found = usage.get("grounding_tool_count")
-    counts = Counter[str]()
-    for each in found if isinstance(found, list) else ():
-        if isinstance(each, dict) and isinstance(each.get("type"), str) and _is_count(each.get("count")):
-            counts[each["type"]] += each["count"]
-    return counts
-
-
-def _is_count(value: object) -> bool:
-    return type(value) is int and 0 <= value <= MAX_COUNT
-
-
-def _sum(counts: Iterable[Mapping[str, int]]) -> dict[str, int]:
-    summed = Counter[str]()
-    for each in counts:
-        summed.update(each)
-    return dict(sorted(summed.items()))
-
-
 async def _spending(by: By, since: str, user: str | None, as_json: bool, picture: Path | None) -> None:
     from tools.research.ledger import Ledger
     from tools.settings import load_settings
@@ -217,7 +102,7 @@ def _start(since: str) -> float:
     if not since:
         return 0
     try:
-        return datetime.strptime(since, _FORMATS[By.day]).replace(tzinfo=UTC).timestamp()
+        return datetime.strptime(since, FORMATS[By.day]).replace(tzinfo=UTC).timestamp()
     except ValueError:
         raise typer.BadParameter(f"--since {since}: it has to be a day like 2026-10-31") from None
 
@@ -246,8 +131,6 @@ def _cells(row: Row) -> list[str]:
 
 
 def _draw(rows: Sequence[Row], by: By, file: Path) -> None:
-    from tools.cli.spending_chart import chart
-
     try:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(chart(rows, by), encoding="utf-8")

@@ -9,7 +9,7 @@ from collections.abc import Mapping, Sequence
 from datetime import date
 from typing import TYPE_CHECKING
 
-from tools.cli.spending import By, Row
+from tools.cli.spending_rows import By, Row
 from tools.sanitize import sanitize
 
 if TYPE_CHECKING:
@@ -30,7 +30,7 @@ def chart(rows: Sequence[Row], by: By) -> str:
     """Draws rows as an SVG document, with one bar of all users together for each day or month.
 
     Args:
-        rows: at least one, in the order of `tools.cli.spending.table`.
+        rows: at least one, in the order of `tools.cli.spending_rows.table`.
 
     Raises:
         ModuleNotFoundError: matplotlib is not installed.

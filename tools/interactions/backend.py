@@ -16,8 +16,9 @@ from weakref import WeakKeyDictionary
 
 import httpx2
 
-from tools.errors import DeskError
+from tools.interactions.backend_error import BackendError
 from tools.interactions.endpoint import Endpoint, gemini_endpoint, vertex_endpoint
+from tools.interactions.local_emulator import brain_name, keep_alive, start_emulator
 from tools.interactions.server_name import normalized_server
 from tools.interactions.transport import Transport
 from tools.redaction import without_credentials
@@ -36,10 +37,6 @@ FORECAST_URL = "https://api.open-meteo.com/v1/forecast"
 _ON, _OFF = ("1", "true", "yes", "on", "y", "t"), ("0", "false", "no", "off", "n", "f")
 _VERSION = re.compile(r"(/v\d+(?:alpha|beta)?\d*)/*$")
 """Matches an API version at the end of an address."""
-
-
-class BackendError(DeskError):
-    """No server can be used with the current settings. The message says what to set."""
 
 
 @dataclass(frozen=True)
@@ -152,8 +149,6 @@ def current() -> Backend:
     if backend.kind == "gemini" and not deployed and is_loopback(backend.url) and _is_emulator(backend.url):
         return Backend("emulator", "GOOGLE_GEMINI_BASE_URL points at one", backend.url)
     if backend.kind == "emulator" and not backend.url:
-        from tools.interactions.local_emulator import brain_name, keep_alive, start_emulator
-
         url = start_emulator(settings)
         keep_alive(settings)
         answers = f"; answers by {name}" if (name := brain_name()) else ""
@@ -235,8 +230,6 @@ def endpoint(backend: Backend) -> Endpoint:
 
 def _restart() -> str:
     """Restarts the embedded emulator after it has ended, and returns its URL for interactions."""
-    from tools.interactions.local_emulator import start_emulator
-
     return gemini_endpoint(start_emulator(load_settings()), EMULATOR_KEY).url
 
 

@@ -22,6 +22,7 @@ import httpx2
 import platformdirs
 from filelock import FileLock
 
+from tools.interactions.backend_error import BackendError
 from tools.redaction import without_credentials
 from tools.settings import ROOT, Settings
 
@@ -35,11 +36,9 @@ def start_emulator(settings: Settings) -> str:
     """Starts the emulator of `settings.data_dir` if it is not running, and returns its address.
 
     Raises:
-        tools.interactions.backend.BackendError: the emulator is not installed, its folder cannot be written, or it
+        BackendError: the emulator is not installed, its folder cannot be written, or it
             did not answer within `START_TIMEOUT_S`; in the last case, the message names its log.
     """
-    from tools.interactions.backend import BackendError
-
     try:
         return _start(settings)
     except OSError as error:
@@ -128,8 +127,6 @@ def _start(settings: Settings) -> str:
 
 
 def _check_installed() -> None:
-    from tools.interactions.backend import BackendError
-
     missing = [name for name in PACKAGES if find_spec(name) is None]
     if missing:
         raise BackendError(
@@ -182,8 +179,6 @@ def _stop(address: Path) -> None:
 
 
 def _wait(process: subprocess.Popen[bytes], address: Path, log: Path) -> str:
-    from tools.interactions.backend import BackendError
-
     end = time.monotonic() + START_TIMEOUT_S
     while time.monotonic() < end and process.poll() is None:
         url = _running(address)

@@ -17,10 +17,10 @@ from urllib.parse import urlsplit
 import typer
 
 from interactions_emulator.engine.state_store import JournalError
+from interactions_emulator.errors import Refused
 from interactions_emulator.fault_table import NAMED, help_lines
 from interactions_emulator.faults import EXAMPLE, Fault, parse_faults
 from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.serving import HOST, Settings, bind, run, serve
 from interactions_emulator.webhooks.registry import is_loopback
 

@@ -20,8 +20,8 @@ from dataclasses import dataclass, fields
 from difflib import get_close_matches
 from typing import Any
 
+from interactions_emulator.errors import Refused
 from interactions_emulator.fault_table import NAMED
-from interactions_emulator.http.errors import Refused
 
 STREAM_KINDS = ("create_stream", "resume", "stream", "generate_stream")
 REQUEST_KINDS = (

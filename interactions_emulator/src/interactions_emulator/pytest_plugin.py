@@ -51,7 +51,7 @@ def _started(node: pytest.Item) -> Emulator:
     """An emulator with the arguments of the marker. Fails the test with a sentence if it cannot start with them."""
     from interactions_emulator import Emulator  # not at the top: pytest loads this module for every project
     from interactions_emulator.engine.state_store import JournalError
-    from interactions_emulator.http.errors import Refused
+    from interactions_emulator.errors import Refused
 
     settings = _marked(node)
     settings.pop("allow_unused", None)

@@ -14,6 +14,7 @@ import pytest
 from interactions_emulator.corpus.documents import Document, Source
 from interactions_emulator.corpus.index import Corpus
 from interactions_emulator.corpus.passages import paragraphs
+from interactions_emulator.corpus.quotable import is_quotable
 
 
 def test_markdown_passages_exclude_code_tables_badges_comments_and_urls() -> None:
@@ -56,6 +57,13 @@ def test_search_ranks_passages_by_the_share_of_the_query_that_they_cover(corpus:
     assert all(other.score < first.score for other in others)
     assert corpus.search("xylophone zeppelins") == []
     assert all(one.document_id != "nature.md" for one in corpus.search("impact on seals", exclude=["nature.md"]))
+
+
+def test_a_short_sentence_is_found_and_can_be_quoted(tmp_path: Path) -> None:
+    (tmp_path / "shop.md").write_text("# Shop\n\nThe shop opens at 9 am.\n\n| Tea | 3 € |\n")
+    [found] = Corpus.open(tmp_path).search("When does the shop open?")
+    assert found.text == "The shop opens at 9 am." and is_quotable(found.text)
+    assert not is_quotable("Opens at 9.") and not is_quotable("See the list below.")
 
 
 def test_words_in_chinese_are_found(tmp_path: Path) -> None:

@@ -9,9 +9,9 @@ from typing import Any
 import httpx2
 
 from interactions_emulator import Emulator
-from interactions_emulator.engine.steps import CONTENT_FIELDS, OPTIONAL_STEP_FIELDS, STEP_FIELDS
-from interactions_emulator.http import vocabulary
-from interactions_emulator.http.requests import Body
+from interactions_emulator.requests import vocabulary
+from interactions_emulator.requests.create import Body
+from interactions_emulator.requests.steps import CONTENT_FIELDS, OPTIONAL_STEP_FIELDS, STEP_FIELDS
 from schema.names import Names, of_object
 
 MODEL, AGENT, ANTIGRAVITY = "gemini-3.8-flash", "deep-research-preview-04-2026", "antigravity-preview-09-2026"

@@ -14,7 +14,7 @@ from google.genai._interactions import APIStatusError
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import TimedStep, Turn
-from interactions_emulator.http.vocabulary import MODELS
+from interactions_emulator.requests.vocabulary import MODELS
 from wire.brains import said
 from wire.conftest import AGENT, KEY, MODEL, Wire
 from wire.test_generate import refused

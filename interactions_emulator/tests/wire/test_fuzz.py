@@ -13,8 +13,8 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
-from interactions_emulator.engine.steps import CONTENT_FIELDS, STEP_FIELDS
-from interactions_emulator.http.vocabulary import TOOL_FIELDS
+from interactions_emulator.requests.steps import CONTENT_FIELDS, STEP_FIELDS
+from interactions_emulator.requests.vocabulary import TOOL_FIELDS
 from wire.brains import brain
 from wire.conftest import AGENT, KEY, MODEL
 

@@ -17,8 +17,8 @@ import httpx2
 import pytest
 
 from interactions_emulator import Emulator
+from interactions_emulator.errors import Refused
 from interactions_emulator.http import protocol
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.recording.file_format import Recording
 from interactions_emulator.recording.recorder import check_upstream, record
 from wire.conftest import KEY, MODEL, Wire, research

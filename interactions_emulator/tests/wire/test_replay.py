@@ -12,7 +12,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from interactions_emulator import Emulator
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 from interactions_emulator.recording.file_format import CapturedExchange, frames, to_yaml
 from interactions_emulator.recording.redaction import REDACTED, Redactor
 from interactions_emulator.recording.replay import Exchange, Replay, exchanges

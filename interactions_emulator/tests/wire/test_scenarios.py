@@ -9,7 +9,7 @@ import httpx2
 import pytest
 
 from interactions_emulator import Emulator
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 from interactions_emulator.scenarios import load_scenarios
 from wire.brains import brain
 from wire.conftest import KEY, MODEL, Wire, research

@@ -13,9 +13,9 @@ from google import genai
 from interactions_emulator import Emulator
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.http.app import App, create_app
-from interactions_emulator.http.requests import parse_create
 from interactions_emulator.http.scopes import HEADER, MAX_SCOPES, Scopes
 from interactions_emulator.http.serving import Settings, _stop_when_idle, build_context
+from interactions_emulator.requests.create import parse_create
 from wire.brains import brain
 from wire.conftest import AGENT, MODEL, Wire, research
 

@@ -168,10 +168,10 @@ def _collapse(text: str) -> str:
 
 
 def _is_prose(text: str) -> bool:
-    """Whether a text is prose: at least 40 characters (15 in scripts without spaces), mostly letters, no code."""
+    """Whether a text is prose: at least 20 characters (10 in scripts without spaces), mostly letters, no code."""
     letters = sum(c.isalpha() or c.isspace() or is_mark(c) for c in text)
     wide = sum(c > "\u2e7f" for c in text)
-    if len(text) < (15 if wide > len(text) / 2 else 40) or letters < 0.75 * len(text):
+    if len(text) < (10 if wide > len(text) / 2 else 20) or letters < 0.75 * len(text):
         return False
     return not _CODE.search(text)
 

@@ -26,10 +26,10 @@ def is_quotable(sentence: str) -> bool:
     wide = bool(re.search(f"[{UNSPACED}]", sentence))
     last = sentence.rstrip("\"'”’»)")[-1:]
     ended = last in SENTENCE_ENDS or "\u0e00" <= last < "\u0f00"  # Thai and Lao have no full stop
-    if not (10 if wide else 35) <= len(sentence) <= 420 or not ended or _NO_PROSE.search(sentence):
+    if not (10 if wide else 20) <= len(sentence) <= 420 or not ended or _NO_PROSE.search(sentence):
         return False
     first = next(filter(str.isalnum, sentence[:4]), "")
-    return wide or (len(sentence.split()) >= 5 and bool(first) and not (first.islower() and sentence[0] != "`"))
+    return wide or (len(sentence.split()) >= 4 and bool(first) and not (first.islower() and sentence[0] != "`"))
 
 
 def stands_alone(sentence: str) -> bool:

@@ -8,8 +8,8 @@ from collections import deque
 from collections.abc import Generator, Iterable, Iterator
 
 from interactions_emulator.brain.protocol import Brain, Ending, Entry, Step, TextDelta, TimedStep, Turn
-from interactions_emulator.engine.steps import STEP_FIELDS
 from interactions_emulator.extras import explain
+from interactions_emulator.requests.steps import STEP_FIELDS
 
 logger = logging.getLogger(__name__)
 

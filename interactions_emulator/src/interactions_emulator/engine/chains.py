@@ -8,7 +8,7 @@ from typing import NamedTuple
 from interactions_emulator.brain.protocol import Step
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.usage import count_tokens
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 
 MAX_TIMELINES = 1_000
 """Maximum number of chains whose timelines are cached."""

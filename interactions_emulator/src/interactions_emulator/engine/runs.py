@@ -18,10 +18,10 @@ from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.interaction import Cursor, Interaction, OpenStep
 from interactions_emulator.engine.notifier import Notifier
 from interactions_emulator.engine.state_store import Journal, Record
-from interactions_emulator.engine.steps import check_balance
 from interactions_emulator.engine.usage import usage
-from interactions_emulator.http.errors import Refused, not_found
-from interactions_emulator.http.requests import Create
+from interactions_emulator.errors import Refused, not_found
+from interactions_emulator.requests.create import Create
+from interactions_emulator.requests.steps import check_balance
 
 DAY_S = 86_400.0
 NEVER = float("inf")

@@ -5,9 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
+from interactions_emulator.errors import Refused
 from interactions_emulator.file_search.metadata_filter import parse_filter
 from interactions_emulator.file_search.stores import Stores
-from interactions_emulator.http.errors import Refused
 
 MAX_STORES = 5
 """Maximum number of stores in one tool, as in the real service."""

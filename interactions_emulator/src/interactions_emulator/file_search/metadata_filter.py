@@ -10,7 +10,7 @@ import re
 from collections.abc import Callable
 from typing import Any
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 
 Metadata = dict[str, str | float | list[str]]
 Filter = Callable[[Metadata], bool]

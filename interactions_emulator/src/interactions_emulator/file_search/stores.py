@@ -18,12 +18,12 @@ from typing import TYPE_CHECKING, Any, cast
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.errors import Refused
 from interactions_emulator.file_search.metadata_filter import Metadata
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.uploads import FileLimits, new_id
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.fields import field as read_field
-from interactions_emulator.http.fields import object_field, objects, text_field
+from interactions_emulator.requests.fields import field as read_field
+from interactions_emulator.requests.fields import object_field, objects, text_field
 
 if TYPE_CHECKING:
     from interactions_emulator.corpus.passages import Markup

@@ -14,10 +14,10 @@ from typing import Any
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.errors import Refused
 from interactions_emulator.files.blobs import Blobs
 from interactions_emulator.files.uploads import FileLimits, Upload, new_id
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.fields import object_field, text_field
+from interactions_emulator.requests.fields import object_field, text_field
 
 LIFETIME_S = 48 * 3_600.0
 PROCESSING_S = 10.0

@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from typing import Any
 
 from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.errors import Refused
 from interactions_emulator.files.blobs import Blobs
-from interactions_emulator.http.errors import Refused
 
 GIGABYTE = 2**30
 

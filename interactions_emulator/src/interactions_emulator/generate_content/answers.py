@@ -8,10 +8,10 @@ from typing import Any
 
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.interaction import Interaction
+from interactions_emulator.errors import CODES, Refused
 from interactions_emulator.generate_content.grounding import Grounding, url_metadata
 from interactions_emulator.generate_content.parts import Part, Parts
 from interactions_emulator.generate_content.requests import Generate
-from interactions_emulator.http.errors import CODES, Refused
 
 FINISH_REASONS = {
     "incomplete": "MAX_TOKENS",

@@ -6,8 +6,8 @@ import json
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.fields import field, object_field, objects
+from interactions_emulator.errors import Refused
+from interactions_emulator.requests.fields import field, object_field, objects
 
 ROLES = ("user", "model", "function")
 _MEDIA = ("image", "audio", "video")

@@ -8,11 +8,11 @@ from typing import Any
 from pydantic_core import to_json
 
 from interactions_emulator.brain.protocol import Turn
+from interactions_emulator.errors import Refused
 from interactions_emulator.generate_content.contents import steps_of
 from interactions_emulator.generate_content.schemas import json_schema
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.fields import camel, field, object_field, objects
-from interactions_emulator.http.requests import Create, parse_create
+from interactions_emulator.requests.create import Create, parse_create
+from interactions_emulator.requests.fields import camel, field, object_field, objects
 
 SIMPLE_TOOLS = {
     "googleSearch": "google_search",

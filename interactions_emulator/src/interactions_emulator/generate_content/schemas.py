@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 
 _LISTS = {"anyOf", "prefixItems"}
 _NUMBERS = {"minItems", "maxItems", "minLength", "maxLength", "minProperties", "maxProperties"}

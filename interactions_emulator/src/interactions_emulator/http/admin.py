@@ -37,9 +37,9 @@ from starlette.routing import Route
 
 from interactions_emulator.engine.interaction import Cursor, Interaction
 from interactions_emulator.engine.request_log import MAX_CAPTURES
+from interactions_emulator.errors import Refused
 from interactions_emulator.faults import parse_faults, read_json_or_name, to_json
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.har import details, row, to_har
 from interactions_emulator.webhooks.registry import is_loopback
 

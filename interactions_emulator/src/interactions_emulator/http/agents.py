@@ -5,9 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 from interactions_emulator.agents.registry import NO_SANDBOX
+from interactions_emulator.errors import Refused
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.json_operations import reading, taking_body
 from interactions_emulator.http.paging import page
 from interactions_emulator.http.routes import Route, Table

@@ -6,11 +6,11 @@ import hmac
 import logging
 import re
 
+from interactions_emulator.errors import Refused, error_body, google_error_body
 from interactions_emulator.faults import Fault, parse_header
 from interactions_emulator.http import agents, file_search, files, generate, interactions, models, triggers, webhooks
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.errors import Refused, error_body, google_error_body
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.responses import Answer, Cut, Delayed, ErrorBody, GivenAnswer, Hang, Replayed, refusal
 from interactions_emulator.http.routes import Action, Found, Routes

@@ -6,7 +6,7 @@ from typing import Any
 from urllib.parse import parse_qsl
 
 from interactions_emulator.engine.request_log import fingerprint
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.webhooks.registry import is_loopback
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from interactions_emulator.file_search.checks import check_file_search
 from interactions_emulator.files.references import check_references
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.requests import Create
+from interactions_emulator.requests.create import Create
 
 
 def check_create(context: AppContext, request: Create) -> None:

@@ -5,17 +5,17 @@ from __future__ import annotations
 from functools import partial
 from typing import Any
 
+from interactions_emulator.errors import Refused
 from interactions_emulator.files.uploads import Upload
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.fields import field
 from interactions_emulator.http.json_operations import reading, taking_body
 from interactions_emulator.http.paging import page
-from interactions_emulator.http.requests import parse_object
 from interactions_emulator.http.responses import Answer, Prepared
 from interactions_emulator.http.routes import Action, Operation, Route, Table
 from interactions_emulator.http.uploads import upload_operation
+from interactions_emulator.requests.create import parse_object
+from interactions_emulator.requests.fields import field
 
 KIND = "file_search_stores"
 

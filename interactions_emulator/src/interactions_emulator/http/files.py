@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
+from interactions_emulator.errors import Refused
 from interactions_emulator.files.uploads import Upload
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.json_operations import reading
 from interactions_emulator.http.paging import page
 from interactions_emulator.http.responses import Answer, Json

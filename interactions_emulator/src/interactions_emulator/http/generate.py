@@ -16,19 +16,19 @@ from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
 from interactions_emulator.engine.usage import usage
+from interactions_emulator.errors import Refused, google_error_body
 from interactions_emulator.faults import Fault
 from interactions_emulator.generate_content.answers import Chunks, check_succeeded, details, response
 from interactions_emulator.generate_content.requests import Generate, counted_turn, parse_generate
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.create_checks import check_create
-from interactions_emulator.http.errors import Refused, google_error_body
 from interactions_emulator.http.fault_effects import send_with_fault
 from interactions_emulator.http.json_operations import taking_body
 from interactions_emulator.http.protocol import Exchange
-from interactions_emulator.http.requests import parse_object
 from interactions_emulator.http.responses import EVENT_STREAM_TYPE, refusal
 from interactions_emulator.http.routes import Action, Route, Table
+from interactions_emulator.requests.create import parse_object
 
 
 def routes(context: AppContext) -> Table:

@@ -6,14 +6,14 @@ from interactions_emulator.engine.events import event_id_prefix
 from interactions_emulator.engine.interaction import Cursor
 from interactions_emulator.engine.request_log import fingerprint
 from interactions_emulator.engine.runs import Run
+from interactions_emulator.errors import Refused
 from interactions_emulator.faults import Fault
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
 from interactions_emulator.http.create_checks import check_create
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.requests import parse_create
 from interactions_emulator.http.responses import Answer, EventStream, FinalResource, Json
 from interactions_emulator.http.routes import Action, Route, Table
+from interactions_emulator.requests.create import parse_create
 
 
 def routes(context: AppContext) -> Table:

@@ -6,9 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from interactions_emulator.http.call import Call
-from interactions_emulator.http.requests import parse_object
 from interactions_emulator.http.responses import Json
 from interactions_emulator.http.routes import Action, Operation
+from interactions_emulator.requests.create import parse_object
 
 
 def reading(function: Callable[[Call], Any]) -> Operation:

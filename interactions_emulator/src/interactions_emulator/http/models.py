@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from typing import Any
 
+from interactions_emulator.errors import Refused
 from interactions_emulator.http.call import Call
 from interactions_emulator.http.context import AppContext
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.json_operations import reading
 from interactions_emulator.http.paging import page
 from interactions_emulator.http.routes import Route, Table
-from interactions_emulator.http.vocabulary import MODELS
+from interactions_emulator.requests.vocabulary import MODELS
 
 
 def routes(context: AppContext) -> Table:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 
 
 def page(

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
+from interactions_emulator.errors import Refused
 from interactions_emulator.http.app import App
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.protocol import Exchange, Remainder
 from interactions_emulator.http.responses import Json, refusal
 from interactions_emulator.webhooks.registry import is_loopback

@@ -11,13 +11,13 @@ import secrets
 from collections.abc import Callable
 from email.message import Message
 
+from interactions_emulator.errors import Refused, google_error_body
 from interactions_emulator.faults import Fault
 from interactions_emulator.files.uploads import Upload, Uploads
 from interactions_emulator.http.call import Call
-from interactions_emulator.http.errors import Refused, google_error_body
-from interactions_emulator.http.requests import parse_object
 from interactions_emulator.http.responses import Answer, Json, refusal
 from interactions_emulator.http.routes import Action, Operation
+from interactions_emulator.requests.create import parse_object
 
 CHUNK_GRANULARITY = "262144"
 DEFAULT_TYPE = "application/octet-stream"

@@ -14,7 +14,7 @@ from typing import Any
 
 import yaml
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 from interactions_emulator.recording.redaction import Redactor
 from interactions_emulator.recording.replay import (
     Exchange,

@@ -21,8 +21,8 @@ import httpx2
 import typer
 
 from interactions_emulator.engine.request_log import Log
+from interactions_emulator.errors import Refused
 from interactions_emulator.http.context import ServerLimits
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.http.protocol import Exchange
 from interactions_emulator.http.responses import refusal
 from interactions_emulator.http.serving import HOST, bind, run, serve_app

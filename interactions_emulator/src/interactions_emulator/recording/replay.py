@@ -39,7 +39,7 @@ from urllib.parse import parse_qsl
 
 from pydantic import AfterValidator, BaseModel, ConfigDict, Field, PrivateAttr, ValidationError, model_validator
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 from interactions_emulator.recording.redaction import Redactor
 
 Key = tuple[str, str, tuple[tuple[str, str], ...], str | bytes]

@@ -11,7 +11,7 @@ import yaml
 from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 from interactions_emulator.recording.replay import Exchange, RecordedEvent, RecordedRequest, RecordedResponse
 from interactions_emulator.scenarios.model import Answer, Failure, Match, ResultMatch, Scenario
 

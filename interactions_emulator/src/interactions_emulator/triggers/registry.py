@@ -14,8 +14,8 @@ from typing import Any
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal, Record
+from interactions_emulator.errors import Refused
 from interactions_emulator.files.uploads import new_id
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.triggers.cron import Schedule, parse_schedule
 
 STATUSES = ("active", "paused", "error")

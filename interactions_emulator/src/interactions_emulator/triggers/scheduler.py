@@ -10,8 +10,8 @@ from contextlib import suppress
 from interactions_emulator.engine.clock import Clock, check_step
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.runs import Runs
+from interactions_emulator.errors import Refused
 from interactions_emulator.files.uploads import new_id
-from interactions_emulator.http.errors import Refused
 from interactions_emulator.triggers.registry import Execution, Trigger, Triggers, schedule_of
 
 Begin = Callable[[Trigger], str]

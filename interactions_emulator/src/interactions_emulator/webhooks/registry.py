@@ -18,8 +18,8 @@ from urllib.parse import urlsplit
 from interactions_emulator.engine.clock import Clock
 from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.state_store import Journal
+from interactions_emulator.errors import Refused
 from interactions_emulator.extras import missing_extra
-from interactions_emulator.http.errors import Refused
 
 EVENT_TYPES = (
     "interaction.completed",

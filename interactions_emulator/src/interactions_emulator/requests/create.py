@@ -14,10 +14,10 @@ from pydantic import BaseModel, ConfigDict, ValidationError
 from pydantic_core import from_json
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.engine.steps import input_steps
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.rules import check_rules
-from interactions_emulator.http.vocabulary import MODALITIES
+from interactions_emulator.errors import Refused
+from interactions_emulator.requests.rules import check_rules
+from interactions_emulator.requests.steps import input_steps
+from interactions_emulator.requests.vocabulary import MODALITIES
 
 ECHOED_FIELDS = (
     "labels",

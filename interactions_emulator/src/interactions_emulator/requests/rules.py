@@ -15,14 +15,14 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any, Literal, NamedTuple
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.engine.steps import (
+from interactions_emulator.errors import Refused
+from interactions_emulator.requests.steps import (
     CONTENT_FIELDS,
     OPTIONAL_STEP_FIELDS,
     STEP_FIELDS,
     results_in_user_input,
 )
-from interactions_emulator.http.errors import Refused
-from interactions_emulator.http.vocabulary import (
+from interactions_emulator.requests.vocabulary import (
     AGENT_CONFIG_FIELDS,
     ENVIRONMENT_FIELDS,
     GENERATION_CONFIG_FIELDS,
@@ -38,7 +38,7 @@ from interactions_emulator.http.vocabulary import (
 )
 
 if TYPE_CHECKING:
-    from interactions_emulator.http.requests import Body
+    from interactions_emulator.requests.create import Body
 
 logger = logging.getLogger(__name__)
 

@@ -7,7 +7,7 @@ import binascii
 from typing import Any
 
 from interactions_emulator.brain.protocol import Step
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 
 CONTENT_FIELDS: dict[str, set[str]] = {
     "text": {"text", "annotations"},

@@ -6,7 +6,7 @@ import re
 from functools import cache
 from typing import Any
 
-from interactions_emulator.http.errors import Refused
+from interactions_emulator.errors import Refused
 
 MAX_TEXT_CHARS = 512
 """Maximum characters of a display name and the like."""

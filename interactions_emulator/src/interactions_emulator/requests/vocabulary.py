@@ -1,6 +1,6 @@
 """The names that requests may use: fields, types and values, as the SDKs know them.
 
-`pytest interactions_emulator/tests/schema -m nightly` compares these tables, and those of steps in `engine/steps.py`,
+`pytest interactions_emulator/tests/schema -m nightly` compares these tables, and those of steps in `requests/steps.py`,
 with the newest SDKs.
 """
 
