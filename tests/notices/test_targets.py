@@ -20,6 +20,7 @@ from typer.testing import CliRunner
 
 from tests.conftest import ROOT, Later
 from tests.notices.conftest import PATH, SECRET, Configure, Receiver, hook
+from tests.ports import free_port
 from tools.cli.app import app
 from tools.research.notices import apprise_sender
 from tools.research.notices.message import sample_message
@@ -189,6 +190,9 @@ async def test_the_error_of_a_service_shows_no_part_of_its_address(
     target = Target(url=f"json://ada:hush-hush@127.0.0.1:{receiver.port}/${{X}}/?rto=9", private=True)
     said = await send(target.filled({"X": "a/told-to-nobody"}), HELLO)
     assert "404" in said
+    unreachable = Target(url=f"json://ada:hush-hush@127.0.0.1:{free_port()}/told-to-nobody", private=True).filled({})
+    refusal = await send(unreachable, HELLO)
+    assert "Connection error" in refusal and "127.0.0.1" not in refusal
     for secret in ("hush-hush", "told-to-nobody"):
         assert secret not in said + caplog.text + repr(target)
 
