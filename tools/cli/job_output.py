@@ -110,7 +110,7 @@ def _result(notice: Notice) -> str:
     """What became of a notice."""
     if notice.ended is not None:
         return f"given up: {notice.error}" if notice.error else f"sent {moment(notice.ended)}"
-    return f"tried again {moment(notice.due)}: {notice.error}" if notice.error else "not sent yet"
+    return f"next attempt {moment(notice.due)}: {notice.error}" if notice.error else "not sent yet"
 
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:

@@ -245,10 +245,8 @@ async def _research(
     must_confirm = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=must_confirm)
     if again and not new:
-        known, job = (
-            job,
-            await service.start_again(job, limits=settings.limits, confirm=must_confirm, notify=order.notify),
-        )
+        known = job
+        job = await service.start_again(job, limits=settings.limits, confirm=must_confirm, notify=order.notify)
         new = job.id != known.id
     if notify and not new:
         await service.ledger.add_targets(job.id, notify)

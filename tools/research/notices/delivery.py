@@ -88,6 +88,8 @@ async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock:
         error = await send(target.filled(os.environ), sent)
     except DeskError as problem:
         error = str(problem)
+    except ValueError:  # a person or a newer program wrote the report
+        error = "the report cannot be read"
     await _write_result(ledger, notice, error, clock)
 
 
