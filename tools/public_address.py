@@ -2,18 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import ipaddress
 import re
-import socket
 import unicodedata
-from collections.abc import Awaitable, Callable
 from urllib.parse import urlsplit
-
-from tools.errors import DeskError
-
-LookUp = Callable[[str], Awaitable[list[str]]]
-"""Resolves a host name to its IP addresses. Raises OSError if the name has none."""
 
 _UNICAST = ipaddress.IPv6Network("2000::/3")
 _PRIVATE_NAME = re.compile(r"\.(local|localhost|localdomain|internal|intranet|private|corp|home|lan|home\.arpa)\Z")
@@ -38,35 +30,6 @@ def is_public(url: str) -> bool:
 def is_public_ip(address: str) -> bool:
     """Whether an IP address, such as `getaddrinfo` returns, is public."""
     return is_public(f"https://{f'[{address}]' if ':' in address else address}/")
-
-
-class NotPublic(DeskError):
-    """A host has no address, or one in a private network. The message continues a sentence about the host."""
-
-
-async def look_up(host: str) -> list[str]:
-    """Resolves a host name to its IP addresses.
-
-    Raises:
-        OSError: the name has no address.
-    """
-    found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
-
-
-async def public_address(host: str, look_up: LookUp = look_up) -> str:
-    """Resolves a host name, and returns an IP address to connect to.
-
-    Raises:
-        NotPublic: the name has no address, or any of its addresses is not public.
-    """
-    try:
-        addresses = await look_up(host)
-    except (OSError, UnicodeError):  # UnicodeError: the name is not a domain name
-        raise NotPublic("has no address") from None
-    if not all(map(is_public_ip, addresses)):
-        raise NotPublic("is in a private network")
-    return addresses[0]
 
 
 def _is_public_host(host: str) -> bool:

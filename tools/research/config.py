@@ -51,6 +51,10 @@ class ResearchSettings(BaseModel):
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
     notify: Mapping[Annotated[str, Field(pattern=r"^[\w-]+$")], Target] = {}
     """Who gets notices about runs, by name."""
+    verify: bool = False
+    """Whether the sources of each report are checked after its run; see `tools.research.verification`."""
+    verify_archive: bool = True
+    """Whether the Internet Archive is asked for copies of dead pages."""
     store: bool = True
     """Whether the server may keep interactions. If not, no run is started and no model is asked about a report."""
 

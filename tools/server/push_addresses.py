@@ -11,7 +11,8 @@ from dataclasses import dataclass
 import httpx
 from a2a.utils.errors import InvalidParamsError
 
-from tools.public_address import LookUp, NotPublic, is_public, look_up, public_address
+from tools.public_address import is_public
+from tools.public_http import LookUp, NotPublic, look_up, public_ip
 
 TIMEOUT_S = 5.0
 """Timeout of each step of a request to a receiver, in seconds."""
@@ -40,7 +41,7 @@ class PushAddresses:
         if url.scheme != "https" or not is_public(str(url)):
             raise InvalidParamsError("A push notification goes to a public https:// address only.")
         try:
-            return await public_address(url.host, self.look_up)
+            return await public_ip(url.host, self.look_up)
         except NotPublic as error:
             raise InvalidParamsError(f"The host {url.host} of the push notification {error}.") from None
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from tools.public_address import LookUp, look_up
+from tools.public_http import LookUp, look_up
 from tools.redaction import redact
 from tools.research.notices import apprise_sender, webhook_sender
 from tools.research.notices.message import Message

@@ -11,7 +11,7 @@ from datetime import UTC, datetime
 import httpx2
 from standardwebhooks import Webhook
 
-from tools.public_address import LookUp, NotPublic, public_address
+from tools.public_http import LookUp, NotPublic, PublicTransport
 from tools.research.notices.message import Message
 from tools.research.notices.targets import Target
 
@@ -32,18 +32,12 @@ async def send(target: Target, message: Message, look_up: LookUp) -> str:
         "webhook-signature": Webhook(target.secret).sign(message.id, now, body),
     }
     request = httpx2.Request("POST", target.url, headers=headers, content=body.encode())
-    if not target.private:
-        host = request.url.host
-        try:
-            address = await public_address(host, look_up)
-        except NotPublic as error:
-            return f"its host {error}"
-        request.extensions = {"sni_hostname": host}  # verify the certificate of the host
-        request.url = request.url.copy_with(host=address)
     # The transport alone: a client would log the address, and follow the proxies of the environment.
-    async with httpx2.AsyncHTTPTransport() as transport:
+    async with httpx2.AsyncHTTPTransport() if target.private else PublicTransport(look_up) as transport:
         try:
             response = await transport.handle_async_request(request)
+        except NotPublic as error:
+            return f"its host {error}"
         except httpx2.HTTPError as error:
             return f"it cannot be reached ({type(error).__name__})"
         await response.aclose()
