@@ -23,6 +23,7 @@ from typing import Annotated, Any
 
 import typer
 
+from tests.faults import noticed
 from tests.faults.cells import ANNOUNCED, CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
 from tests.faults.run import (
     AGENT,
@@ -73,6 +74,8 @@ class Run:
     """
     mishaps: tuple[str, ...] | None = None
     """What happens to the messages of the webhook; None: there is no webhook."""
+    notices: bool = False
+    """Whether a receiver gets notices."""
 
 
 @dataclass
@@ -126,6 +129,7 @@ def draw(seed: int, number: int) -> Run:
         kills=kills,
         real=number % REAL == 0,
         twins=(twins := rng.random() < 0.2),
+        notices=number % REAL != 0 and random.Random(f"notices {seed}:{number}").random() < 0.5,
         answers=() if twins or number % REAL == 0 else tuple(rng.choices(ANSWERS, (2, 1, 3, 3), k=rng.randint(0, 4))),
         mishaps=tuple(rng.choices(MISHAPS, k=3)) if number % REAL and rng.random() < 0.4 else None,
     )
@@ -141,9 +145,21 @@ async def play_run(place: Place, run: Run) -> Outcome:
 
 async def play_processes(place: Place, run: Run, replica: WebhookReplica | None) -> Outcome:
     brief = new_brief(run.status)
+    place.notify = (noticed.NAME,) if run.notices else ()
+    if not run.notices:
+        return await play_brief(place, run, brief, replica)
+    async with noticed.receiving() as receiver:
+        outcome = await play_brief(place, run, brief, replica, receiver)
+        return replace(outcome, unnoticed=await receiver.judge(place.ledger, brief, len(run.kills)))
+
+
+async def play_brief(
+    place: Place, run: Run, brief: str, replica: WebhookReplica | None, receiver: noticed.Receiver | None = None
+) -> Outcome:
+    """Plays the processes of a run, which send notices if there is a receiver."""
     await place.prepare(run.faults, 0 if run.real else run.refusals)
     person = Person([*run.answers]) if run.answers else None
-    process = real_process if run.real else partial(simulated_process, person=person)
+    process = real_process if run.real else partial(simulated_process, person=person, receiver=receiver)
     shown: list[str] = []
     for kill in run.kills:
         lines, told = await process(place, brief, kill)
@@ -174,7 +190,7 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
     while len(told) < last and not (told and told[-1].report):
 
         async def turn() -> tuple[Job, Report | None]:
-            order = Order(brief=brief, user="ada", session=brief, agent=AGENT)
+            order = Order(brief=brief, user="ada", session=brief, agent=AGENT, notify=place.notify)
             job, _ = await service.start(order, confirm=True)
             answer, said = person.turn(brief)
             if job.state is State.AWAITING_APPROVAL:
@@ -233,12 +249,14 @@ def note_task(
     """A task factory that records the tasks of each process, without the ledger's: a database completes statements."""
     task = asyncio.Task(work, loop=loop, **how)
     tasks = _tasks.get()
-    if tasks is not None and not getattr(work, "__qualname__", "").startswith("Ledger."):
+    if tasks is not None and not getattr(work, "__qualname__", "").startswith(("Ledger.", "Outbox.")):
         tasks.add(task)
     return task
 
 
-async def simulated_process(place: Place, brief: str, kill: Kill, person: Person | None = None) -> LinesAndResults:
+async def simulated_process(
+    place: Place, brief: str, kill: Kill, person: Person | None = None, receiver: noticed.Receiver | None = None
+) -> LinesAndResults:
     """A process inside this one: a service that asks until it has a report or is killed."""
     loop = asyncio.get_running_loop()
     loop.set_task_factory(note_task)
@@ -265,6 +283,7 @@ async def simulated_process(place: Place, brief: str, kill: Kill, person: Person
     ledger = MortalLedger(place.ledger, Fatal(kill.side, kill.number, die))
     service = place.service(ledger)
     alarm = loop.call_later(kill.number / 1000, die) if kill.side == "time" else None
+    sending = loop.create_task(receiver.keep_sending(ledger), context=own) if receiver else None
     told: list[TurnResult] = []
     with suppress(asyncio.CancelledError):
         asking = (
@@ -275,6 +294,8 @@ async def simulated_process(place: Place, brief: str, kill: Kill, person: Person
         told = await loop.create_task(asking, context=own)
     if alarm:
         alarm.cancel()
+    if sending:
+        sending.cancel()
     if dead:
         await asyncio.gather(*tasks, return_exceptions=True)
         await ledger.close()

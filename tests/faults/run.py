@@ -48,7 +48,7 @@ PLACES = 4
 """Cells that one process plays at once, so that it has work while some of them wait."""
 
 
-FAILURES = ("lost", "doubled", "repeated_or_missing", "silent", "unwanted")
+FAILURES = ("lost", "doubled", "repeated_or_missing", "silent", "unwanted", "unnoticed")
 """Failures that no cell may have, see `Outcome`."""
 
 
@@ -70,6 +70,8 @@ class Outcome:
     """A turn ended with neither a report nor a reason."""
     unwanted: bool = False
     """More was started than a person said yes to, or a yes that counts started nothing."""
+    unnoticed: bool = False
+    """A notice is lost, or was sent twice although no process was killed."""
 
     @property
     def bad(self) -> bool:
@@ -85,6 +87,8 @@ class Place:
         self._bound.bind(("127.0.0.1", 0))  # a port that is bound and on which nothing listens
         self.nowhere = f"http://127.0.0.1:{self._bound.getsockname()[1]}"
         self._transport, self._refused = (Transport(gemini_endpoint(url, "k")) for url in (api.url, self.nowhere))
+        self.notify: tuple[str, ...] = ()
+        """Targets of notices of the orders."""
         self.refusals = 0
         """Number of further requests whose connection is refused."""
         self._passed = 0.0
@@ -214,7 +218,8 @@ async def ask(place: Place, service: Research, brief: str, show: Callable[[str],
     """One turn: an order, watched to its end."""
 
     async def turn() -> tuple[Job, Report | None]:
-        job, _ = await service.start(Order(brief=brief, user="ada", session=brief, agent=AGENT))
+        order = Order(brief=brief, user="ada", session=brief, agent=AGENT, notify=place.notify)
+        job, _ = await service.start(order)
         async for line in service.watch(job.id):
             show(line)
         return await service.job(job.id), await service.report(job.id)

@@ -160,7 +160,9 @@ def _described(agent: BaseAgent) -> str:
         if agent.output_schema:
             lines.append(f"output_schema: {getattr(agent.output_schema, '__name__', agent.output_schema)}")
     if isinstance(agent, ResearchSettings):
-        lines += [escape(f"{key}: {getattr(agent, key)}") for key in ResearchSettings.model_fields]
+        shown = {key: getattr(agent, key) for key in ResearchSettings.model_fields}
+        shown["notify"] = ", ".join(agent.notify) or "nobody"
+        lines += [escape(f"{key}: {value}") for key, value in shown.items()]
     lines.append(f"[dim]{agent.description.strip()}[/]")
     return "\n".join(lines)
 

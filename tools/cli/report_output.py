@@ -91,9 +91,11 @@ class ReportOutput:
         Exits with status 1 if there is no report, and no plan or price that waits for a yes.
         """
         from tools.research.job import State
+        from tools.research.notices.delivery import delivering
         from tools.researcher.messages import CLI_STEPS, outcome
 
-        await show_progress(service.watch(job_id))
+        async with delivering():
+            await show_progress(service.watch(job_id))
         job, found = await service.job(job_id), await service.report(job_id)
         saved = await self.save(job, found) if found else []
         if self.as_json:

@@ -54,12 +54,16 @@ def research(
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET", help="Send notices to this target of `notify:` only; may be repeated; default: to all."
+        ),
+    ] = None,
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
-    run(
-        _research(brief, files or [], plan, use_max, yes_up_to, again, base, ReportOutput(folder, formats, as_json)),
-        RESEARCH_STOPPED,
-    )
+    output = ReportOutput(folder, formats, as_json)
+    run(_research(brief, files or [], plan, use_max, yes_up_to, again, base, notify or [], output), RESEARCH_STOPPED)
 
 
 def jobs(
@@ -129,6 +133,7 @@ async def _research(
     yes_up_to: float | None,
     again: bool,
     base: str,
+    notify: list[str],
     output: ReportOutput,
 ) -> None:
     from tools.research.job import OUTSIDE_CONVERSATIONS, TERMINAL, State
@@ -137,8 +142,12 @@ async def _research(
     settings, service = _settings(), new_service()
     if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
+    for name in notify:
+        settings.target(name)
     inputs = _contents(files)
-    order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan)
+    order = settings.order(
+        brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan, notify=notify
+    )
     if base:
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
@@ -146,8 +155,11 @@ async def _research(
     must_confirm = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=must_confirm)
     if again and not new:
-        known, job = job, await service.start_again(job, limits=settings.limits, confirm=must_confirm)
+        known = job
+        job = await service.start_again(job, limits=settings.limits, confirm=must_confirm, notify=order.notify)
         new = job.id != known.id
+    if notify and not new:
+        await service.ledger.add_targets(job.id, notify)
     if job.state in TERMINAL:
         err.print(f"{job.id} had this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
@@ -203,7 +215,8 @@ async def _status(job_id: str, as_json: bool) -> None:
     service = new_service()
     job = await service.job(job_id)
     entries = await service.ledger.spending(user=job.order.user)
-    show_job(job, as_json, sum(entry.estimate for entry in entries if entry.job == job.id))
+    spent = sum(entry.estimate for entry in entries if entry.job == job.id)
+    show_job(job, as_json, spent, await service.ledger.notices.of_job(job.id))
 
 
 async def _attach(job_id: str, output: ReportOutput) -> None:
@@ -232,10 +245,12 @@ async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> No
 
 
 async def _cancel(job_id: str) -> None:
+    from tools.research.notices.delivery import delivering
     from tools.research.texts import state
 
     service = new_service()
-    job = await service.cancel(job_id)
+    async with delivering():
+        job = await service.cancel(job_id)
     out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
 
 

@@ -43,6 +43,11 @@ def research() -> Research:
     return _services[loop]
 
 
+def opened() -> Research | None:
+    """Returns the service of the running event loop if it was used before; else None."""
+    return _services.get(asyncio.get_running_loop())
+
+
 def new_verifier() -> Verifier:
     """Returns a verifier that reads documents of the emulator if it is in use, and obeys `verify_archive`."""
     from tools.research.verification.verifier import ARCHIVE_URL, Verifier

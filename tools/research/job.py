@@ -94,13 +94,15 @@ class Order:
     """Id of the interaction to continue from, the base job's newest when the order was made; empty without a base."""
     title: str = ""
     """A short name of the run, for people; if it is empty, they see the beginning of the brief."""
+    notify: Sequence[str] = ()
+    """Names of the targets that get notices about the run (`notify:` in the researcher's YAML)."""
 
     @property
     def key(self) -> str:
         """Hash of user, conversation, brief, agent, files, base, server and attempt; the same for equal orders.
 
-        White space and case of the brief do not count, nor do the title, `options` (how the report is presented) and
-        `previous` (which changes with questions about the base).
+        White space and case of the brief do not count, nor do the title, `notify`, `options` (how the report is
+        presented) and `previous` (which changes with questions about the base).
         """
         brief = " ".join(self.brief.split()).casefold()
         files = [dict(content) for content in self.inputs]

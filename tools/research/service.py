@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -116,19 +116,27 @@ class Research:
         return replace(order, base=job.id, previous=job.latest_interaction_id or "")
 
     async def start_again(
-        self, job: Job, *, session: str = "", limits: Quotas | None = None, confirm: bool = False
+        self,
+        job: Job,
+        *,
+        session: str = "",
+        limits: Quotas | None = None,
+        confirm: bool = False,
+        notify: Sequence[str] | None = None,
     ) -> Job:
         """Orders an old run again, at a new cost. If a run of the order is active or waits already, returns that run.
 
         Args:
             session: id of the conversation that the new run belongs to; empty: the old order's conversation.
             confirm: whether a person has to agree to the price first.
+            notify: names of the targets that get notices; None: those of the old order.
 
         Raises:
             LimitReached: see `start`.
         """
         newest = await self.latest_attempt(job.order) or job
         order = replace(newest.order, session=session or job.order.session, server=self._data.server)
+        order = order if notify is None else replace(order, notify=tuple(notify))
         last = await self.latest_attempt(order)
         for known in (newest, last):
             if known and known.reused_on_repeat:

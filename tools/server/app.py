@@ -28,7 +28,7 @@ from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close, research
-from tools.research.recovery import recover_loop
+from tools.research.recovery import run_background
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
@@ -98,7 +98,7 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        recovery = asyncio.create_task(recover_loop())
+        recovery = asyncio.create_task(run_background())
         health.open = True
         try:
             async with mcp_http.manager.run() if mcp_http else nullcontext():
