@@ -8,11 +8,13 @@ import json
 import logging
 import re
 import signal
+import threading
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
 import pytest
+from sqlalchemy import update
 from typer.testing import CliRunner
 
 from interactions_emulator import Emulator
@@ -23,15 +25,18 @@ from tests.notices.conftest import PATH, SECRET, Configure, Receiver, hook
 from tests.ports import free_port
 from tests.routing.test_conversation import brain as conversation
 from tests.serve.conftest import Serve, api, serve
+from tests.serve.test_hints import ended, signed
 from tools.cli.app import app
 from tools.interactions import backend
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import Job, Order, Plan, State, new_job
 from tools.research.ledger import Ledger
 from tools.research.notices.delivery import LEASE_S, RETRY_AFTER_S, deliver_due
+from tools.research.notices.outbox import MAX_DUE, Notice
 from tools.research.notices.targets import Event, Target
 from tools.research.quotas import LIMIT_PERIOD_S
 from tools.research.report.reading import Report, to_json
+from tools.research.tables import NOTICES
 from tools.settings import load_settings
 
 __all__ = ["api", "open_ledger", "serve", "url"]
@@ -60,9 +65,9 @@ async def test_each_state_that_ends_or_stops_a_run_is_noticed_once(
 ) -> None:
     ledger = open_ledger()
     job = await job_in(ledger, state)
-    await ledger.change(job.id, {state}, NOW + 1, state=state)  # as the hourly check of a stalled run does
     every = Target(**{**target(receiver).model_dump(), "events": [*Event]})
     for now in (NOW + 1, NOW + 2):
+        await ledger.change(job.id, {state}, now, state=state)  # as the hourly check of a stalled run does
         await deliver(ledger, now, hook=every)
     silent = state in (State.INTENDED, State.STARTING, State.RUNNING)
     waits = state is State.AWAITING_APPROVAL
@@ -89,6 +94,38 @@ async def test_an_answered_question_is_not_noticed_and_a_yes_that_became_too_old
     assert approved and await ledger.mark_starting(approved, later) is None
     await deliver(ledger, later, hook=every)
     assert [body["type"] for _, body in receiver.webhooks] == ["research.price"]
+
+
+@pytest.mark.parametrize("state", [State.STALLED, State.START_UNKNOWN])
+async def test_a_stall_or_an_unknown_start_that_is_over_is_not_noticed(
+    state: State, open_ledger: Open, receiver: Receiver
+) -> None:
+    ledger = open_ledger()
+    job = await job_in(ledger, state)
+    await ledger.change(job.id, {state}, NOW + 1, state=State.RUNNING)
+    await ledger.change(job.id, {State.RUNNING}, NOW + 2, state=State.COMPLETED)
+    await deliver(ledger, NOW + 3, hook=target(receiver))
+    assert [body["type"] for _, body in receiver.webhooks] == ["research.completed"]
+
+
+async def test_a_question_that_replaces_an_unsent_one_is_noticed_once(open_ledger: Open, receiver: Receiver) -> None:
+    ledger = open_ledger()
+    job, _ = await ledger.add(new_job(ORDER, NOW, State.AWAITING_APPROVAL))
+    await ledger.approve(job, NOW, None)
+    await ledger.change(job.id, {State.INTENDED}, NOW + 1, state=State.AWAITING_APPROVAL, plan=Plan("1. Look", "v1_p"))
+    await deliver(ledger, NOW + 2, hook=target(receiver, events=[*Event]))
+    assert [body["type"] for _, body in receiver.webhooks] == ["research.plan"]
+
+
+async def test_a_notice_that_cannot_be_read_delays_no_other(open_ledger: Open, receiver: Receiver) -> None:
+    ledger = open_ledger()
+    for number in range(MAX_DUE + 1):
+        await job_in(ledger, State.FAILED, replace(ORDER, brief=f"brief {number}"))
+    async with ledger._database.write() as connection:
+        await connection.execute(update(NOTICES).values(state="of a newer program"))
+    await job_in(ledger, State.COMPLETED)
+    await deliver(ledger, NOW + 1, hook=target(receiver))
+    assert [body["type"] for _, body in receiver.webhooks] == ["research.completed"]
 
 
 async def test_a_price_is_not_noticed_unless_asked_for_and_a_plan_is(open_ledger: Open, receiver: Receiver) -> None:
@@ -296,18 +333,49 @@ def test_a_command_sends_its_notices_before_it_ends_to_the_targets_that_it_names
     assert "secret" not in refused[1].stderr.replace("may be secret", "")
 
 
+async def left_behind() -> Job:
+    """A job that ended although no process is left that could send its notice."""
+    ledger = Ledger(load_settings().ledger_url)
+    job = await job_in(ledger, State.FAILED)
+    await ledger.close()
+    return job
+
+
+@pytest.mark.parametrize("hangs", [False, True])
+def test_a_message_of_the_api_sends_the_notices_that_are_due_although_nothing_else_runs(
+    hangs: bool, receiver: Receiver, configure: Configure, serve: Serve, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    configure("notify:\n" + hook(receiver))
+    job = asyncio.run(left_behind())
+    monkeypatch.setattr("tools.server.app.run_background", asyncio.Event().wait)
+    if hangs:
+        receiver.hangs = threading.Event()
+        monkeypatch.setattr("tools.server.webhooks.ANSWER_S", 0)
+        monkeypatch.setattr("tools.server.webhooks.MIN_DELIVERY_S", 0.1)
+    client = serve(webhook_secrets=SECRET)
+    answer = client.post("/webhooks/research", content=ended("v1_x"), headers=signed(ended("v1_x"), SECRET))
+    assert answer.status_code == 204
+    assert len(receiver.webhooks) == (not hangs)
+    if receiver.hangs:
+        receiver.hangs.set()  # the instance gets time again
+    while not asyncio.run(notices_of(job))[0].ended:
+        client.get("/healthz").raise_for_status()
+    assert [body["data"]["job"] for _, body in receiver.webhooks] == [job.id]
+
+
+async def notices_of(job: Job) -> list[Notice]:
+    """The notices about a job."""
+    ledger = Ledger(load_settings().ledger_url)
+    notices = await ledger.notices.of_job(job.id)
+    await ledger.close()
+    return notices
+
+
 def test_a_server_sends_the_notices_of_processes_that_ended(
     receiver: Receiver, configure: Configure, serve: Serve
 ) -> None:
     configure("notify:\n" + hook(receiver))
-
-    async def leave() -> Job:
-        ledger = Ledger(load_settings().ledger_url)
-        job = await job_in(ledger, State.FAILED)
-        await ledger.close()
-        return job
-
-    job = asyncio.run(leave())
+    job = asyncio.run(left_behind())
     client = serve()
     while not receiver.webhooks:
         client.get("/healthz").raise_for_status()

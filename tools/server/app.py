@@ -27,7 +27,7 @@ from tools.interactions.backend import is_loopback
 from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
-from tools.research.factory import close, research
+from tools.research.factory import close
 from tools.research.recovery import run_background
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
@@ -41,7 +41,7 @@ from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
 from tools.server.webhook_signatures import WebhookSignatures
-from tools.server.webhooks import WebhookReceiver
+from tools.server.webhooks import WebhookReceiver, handle_here
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
@@ -136,7 +136,7 @@ def build_server(
     webhook = run_webhook(settings, backend.current())
     if server.secrets or webhook:
         signatures = WebhookSignatures(server.secrets, JwksCache(webhook.jwks_url) if webhook else None)
-        webhooks = WebhookReceiver(signatures, database, lambda *ids: research().webhooks.handle(*ids))
+        webhooks = WebhookReceiver(signatures, database, handle_here)
         routes.add_route(WEBHOOK_PATH, webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import json
 import logging
 import time
@@ -16,6 +17,8 @@ from tools.interactions.client import ApiError
 from tools.interactions.resources import MAX_ID_CHARS
 from tools.redaction import without_credentials
 from tools.research.database import DATABASE_ERRORS, Database
+from tools.research.factory import research
+from tools.research.notices.delivery import deliver_last
 from tools.sanitize import sanitize_json
 from tools.server.error_handlers import error_response, json_error
 from tools.server.middleware.authentication import JwksUnavailable
@@ -27,7 +30,23 @@ log = logging.getLogger(__name__)
 MESSAGE_ID_TTL_S = 2 * 86_400.0
 """Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
 
+ANSWER_S = 10.0
+"""Seconds within which a message is answered, as far as notices are concerned."""
+MIN_DELIVERY_S = 2.0
+"""Seconds for which notices are sent before the answer, however long the rest took."""
+
 _LATER = {"Retry-After": "5"}
+
+
+async def handle_here(interaction_id: str, job_id: str) -> str:
+    """Handles a message with this process's service, then sends the notices that are due.
+
+    The process may get no time after the answer, so a background task may send none. See `WebhookMessages.handle`.
+    """
+    end = asyncio.get_running_loop().time() + ANSWER_S
+    words = await research().webhooks.handle(interaction_id, job_id)
+    await deliver_last(max(MIN_DELIVERY_S, end - asyncio.get_running_loop().time()))
+    return words
 
 
 @dataclass(frozen=True)
@@ -36,7 +55,7 @@ class WebhookReceiver:
 
     Args:
         handle: called with the ids of the interaction and the job that a message names (the job's is empty if the
-            message names none); returns what was done, in words. See `WebhookMessages.handle`.
+            message names none); returns what was done, in words. See `handle_here` and `WebhookMessages.handle`.
     """
 
     signatures: WebhookSignatures

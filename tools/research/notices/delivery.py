@@ -40,7 +40,7 @@ LAST_PASS_S = SEND_TIMEOUT_S + 5.0
 
 
 async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]], clock: Callable[[], float]) -> None:
-    """Sends all notices that are due.
+    """Sends all notices that are due, and waits for those that this process is sending already.
 
     Args:
         targets: returns the targets by name; called only if a notice is due.
@@ -50,9 +50,13 @@ async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]
         DATABASE_ERRORS: the ledger cannot be read.
         ConfigError: the targets cannot be read.
     """
-    if not await ledger.notices.any_due(clock()):
-        return
-    known = targets()
+    if await ledger.notices.any_due(clock()):
+        await _deliver_all(ledger, targets(), clock)
+    if sending := [*ledger.notices.sending]:
+        await asyncio.wait(sending)
+
+
+async def _deliver_all(ledger: Ledger, known: Mapping[str, Target], clock: Callable[[], float]) -> None:
     due = await ledger.notices.due(clock(), known, clock() - sum(RETRY_AFTER_S))
     free = asyncio.Semaphore(AT_ONCE)
 
@@ -69,6 +73,9 @@ async def deliver_due(ledger: Ledger, targets: Callable[[], Mapping[str, Target]
 @shielded
 async def _deliver(ledger: Ledger, notice: Notice, target: Target | None, clock: Callable[[], float]) -> None:
     """Takes a notice, sends it, and writes the result. Shielded: a cancel between the last two would send it twice."""
+    if task := asyncio.current_task():
+        ledger.notices.sending.add(task)
+        task.add_done_callback(ledger.notices.sending.discard)
     if not await ledger.notices.take(notice, clock() + LEASE_S):
         return  # another process has it
     if target is None:
@@ -122,10 +129,10 @@ async def deliver_loop() -> None:
         await asyncio.sleep(INTERVAL_S)
 
 
-async def deliver_last() -> None:
-    """Sends what is due before the process ends, for at most `LAST_PASS_S` seconds; the next process sends the rest."""
-    with suppress(Exception):  # a notice never changes the result of a command
-        async with asyncio.timeout(LAST_PASS_S):
+async def deliver_last(seconds: float = LAST_PASS_S) -> None:
+    """Sends what is due before the process ends or gets no more time. After `seconds`, the rest is left for later."""
+    with suppress(Exception):  # a notice never changes the result of a command or a message
+        async with asyncio.timeout(seconds):
             await _deliver_from_here()
 
 

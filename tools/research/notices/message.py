@@ -7,7 +7,7 @@ from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any
 
-from tools.research.job import Job, State
+from tools.research.job import TERMINAL, Job, State
 from tools.research.notices.outbox import Notice
 from tools.research.notices.targets import Event
 from tools.research.texts import next_command, title
@@ -48,11 +48,11 @@ class Message:
 
 
 def event_of(notice: Notice, job: Job) -> Event | None:
-    """Returns what a notice is about; None if it was about a question that is answered meanwhile."""
+    """Returns what a notice is about; None if that is over: a question, a stall or an unknown start."""
+    if notice.state not in TERMINAL and notice.state is not job.state:
+        return None
     if notice.state is not State.AWAITING_APPROVAL:
         return Event(notice.state)
-    if job.state is not State.AWAITING_APPROVAL:
-        return None
     return Event.PLAN if job.plan and not job.plan.approved else Event.PRICE
 
 

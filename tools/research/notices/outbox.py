@@ -6,6 +6,7 @@ takes a notice by compare-and-set of its number of attempts before it sends it, 
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections.abc import Collection, Mapping
@@ -58,6 +59,12 @@ async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], no
     if row["state"] in NOTICED and targets:
         new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": now}
         rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
+        if row["state"] == State.AWAITING_APPROVAL:  # an earlier question that is not sent yet was answered
+            await connection.execute(
+                delete(NOTICES).where(
+                    NOTICES.c.job == row["id"], NOTICES.c.state == row["state"], NOTICES.c.ended.is_(None)
+                )
+            )
         await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
 
 
@@ -88,6 +95,8 @@ class Outbox:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.sending: set[asyncio.Task[Any]] = set()
+        """The tasks of this process that send notices now."""
 
     @shielded
     async def of_job(self, job_id: str) -> list[Notice]:
@@ -147,7 +156,8 @@ class Outbox:
 
 
 def _due(now: float) -> Any:
-    return and_(NOTICES.c.ended.is_(None), NOTICES.c.due <= now)
+    readable = NOTICES.c.state.in_(list(NOTICED))  # a person or a newer program may write others
+    return and_(NOTICES.c.ended.is_(None), NOTICES.c.due <= now, readable)
 
 
 def _is(notice: Notice) -> Any:
