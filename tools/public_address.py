@@ -28,7 +28,11 @@ def is_public(url: str) -> bool:
 
 
 def is_public_ip(address: str) -> bool:
-    """Whether an IP address, such as `getaddrinfo` returns, is public."""
+    """Whether an IP address, such as `getaddrinfo` returns, is public. False for a name: it may lead anywhere."""
+    try:
+        ipaddress.ip_address(address)
+    except ValueError:
+        return False
     return is_public(f"https://{f'[{address}]' if ':' in address else address}/")
 
 

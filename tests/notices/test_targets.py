@@ -145,6 +145,13 @@ async def test_apprise_never_connects_to_a_private_address_that_a_name_leads_to(
     assert len(receiver.others) == 1
 
 
+def test_apprise_sends_nothing_to_a_name_that_is_not_an_address() -> None:
+    guard = apprise_sender._Guard(private=False)
+    with pytest.raises(PermissionError):  # as `rsyslog://` does; the name may lead into a private network
+        apprise_sender._guarded(guard, lambda: sys.audit("socket.sendto", None, ("a.example", 514)))
+    assert guard.said == ["it gives the system a name, not an address, which needs `private: true`."]
+
+
 async def test_apprise_runs_no_command() -> None:
     guard = apprise_sender._Guard(private=True)
     with pytest.raises(PermissionError):

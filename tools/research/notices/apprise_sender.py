@@ -150,9 +150,12 @@ def _audit(event: str, arguments: tuple[Any, ...]) -> None:
         guard.said.append("it wants to run a command, which is not allowed.")
         raise _Forbidden("no commands")
     address = arguments[1]
-    if not guard.private and (not isinstance(address, tuple) or not is_public_ip(str(address[0]))):
-        guard.said.append("its address is in a private network, which needs `private: true`.")
-        raise _Forbidden("a private address")
+    if guard.private or (isinstance(address, tuple) and is_public_ip(str(address[0]))):
+        return
+    named = isinstance(address, tuple) and is_public(f"https://{address[0]}/")  # the socket would look it up unwatched
+    why = "it gives the system a name, not an address" if named else "its address is in a private network"
+    guard.said.append(f"{why}, which needs `private: true`.")
+    raise _Forbidden("a private address")
 
 
 def _collect(record: logging.LogRecord) -> bool:
