@@ -343,6 +343,8 @@ def sum_up(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
         "killed": lambda run: not run.real and run.kills,
         "not killed": lambda run: not run.kills,
         "webhook on": lambda run: run.mishaps is not None,
+        "notices on": lambda run: run.notices,
+        "both on": lambda run: run.mishaps is not None and run.notices,
     }
     for kind, fits in kinds.items():
         of_kind = [outcome for run, outcome in zip(runs, outcomes, strict=True) if fits(run)]
