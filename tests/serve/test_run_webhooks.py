@@ -7,7 +7,6 @@ import hashlib
 import json
 import sqlite3
 import time
-from pathlib import Path
 from typing import Any
 
 import httpx2
@@ -18,6 +17,7 @@ from cryptography.hazmat.primitives.asymmetric import rsa
 
 from interactions_emulator import Emulator
 from tests.kill.test_kill import researches, until
+from tests.notices.conftest import Configure, Receiver, configure, hook, receiver
 from tests.ports import free_port
 from tests.serve.conftest import Issuer, Process, Serve, message, ready
 from tools.interactions.backend import Backend
@@ -29,6 +29,7 @@ from tools.server.middleware.authentication import JwksCache, JwksUnavailable
 from tools.server.webhook_signatures import WebhookSignatures
 from tools.settings import JWKS_URL, Settings, SettingsError, load_settings
 
+__all__ = ["configure", "receiver"]
 BODY = json.dumps({"type": "interaction.completed", "version": "v1", "data": {"id": "v1_x"}})
 LOST = {"on": "create", "skip": 2, "after_accept": True}
 """Loses the answer to the create of the research; the root and the researcher make one each before."""
@@ -181,8 +182,15 @@ async def test_a_message_is_delivered_again_until_its_result_is_saved(
 
 @pytest.mark.parametrize("answered", [True, False], ids=["known id", "lost answer"])
 async def test_a_message_that_starts_a_server_saves_the_report_although_nothing_else_runs(
-    api: Emulator, process: Process, serve: Serve, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, answered: bool
+    api: Emulator,
+    process: Process,
+    serve: Serve,
+    monkeypatch: pytest.MonkeyPatch,
+    configure: Configure,
+    receiver: Receiver,
+    answered: bool,
 ) -> None:
+    configure("notify:\n" + hook(receiver))
     port = free_port()
     monkeypatch.setattr("tests.serve.conftest.free_port", lambda: port)
     monkeypatch.setenv("DESK_PUBLIC_URL", f"http://127.0.0.1:{port}")
@@ -213,4 +221,5 @@ async def test_a_message_that_starts_a_server_saves_the_report_although_nothing_
     job, report = await finished(client, api)
     assert [delivery["status"] for delivery in api.deliveries()] == [None, 204]
     assert (job.state, "Tides" in report, len(researches(api))) == (State.COMPLETED, True, 1)
+    assert [body["type"] for _, body in receiver.webhooks] == ["research.completed"]  # before the answer
     await ledger.close()
