@@ -21,6 +21,7 @@ from tests.kill.test_kill import researches, until
 from tests.ports import free_port
 from tests.serve.conftest import Serve
 from tools.research.database import Database
+from tools.research.errors import UnknownJob
 from tools.research.factory import close, research
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
@@ -79,24 +80,25 @@ def test_a_signed_but_malformed_webhook_message_causes_no_server_error(client: h
     assert client.post("/webhooks/research", content=body, headers=signed(body)).status_code in (204, 400)
 
 
-async def test_a_repeated_webhook_message_is_processed_once(tmp_path: Path) -> None:
+async def test_a_webhook_message_is_processed_until_it_succeeds_and_then_never_again(tmp_path: Path) -> None:
     taken: list[str] = []
 
     async def handle(interaction_id: str, job_id: str) -> str:
         taken.append(interaction_id)
+        if len(taken) == 1:
+            raise UnknownJob("it was deleted between two queries")
         return "done"
 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
     receiver = WebhookReceiver(WebhookSignatures([SECRET], None), database, handle)
     app = Starlette(routes=[Route("/", receiver.receive, methods=["POST"])])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://desk") as client:
-        for message_id in ("m1", "m1", "m2"):
+        for message_id, status in (("m1", 503), ("m1", 204), ("m1", 204), ("m2", 204)):
             body = ended("v1_x")
-            assert (
-                await client.post("/", content=body, headers=signed(body, message_id=message_id))
-            ).status_code == 204
+            answer = await client.post("/", content=body, headers=signed(body, message_id=message_id))
+            assert answer.status_code == status
     await database.close()
-    assert taken == ["v1_x", "v1_x"]
+    assert taken == ["v1_x"] * 3
 
 
 async def abandoned() -> str:

@@ -13,7 +13,7 @@ from sqlalchemy import text
 from starlette.requests import Request
 from starlette.responses import Response
 
-from tools.interactions.client import ApiError
+from tools.errors import DeskError
 from tools.interactions.resources import MAX_ID_CHARS
 from tools.redaction import without_credentials
 from tools.research.database import DATABASE_ERRORS, Database
@@ -87,9 +87,9 @@ class WebhookReceiver:
                 await self._remember(message_id)
         except DATABASE_ERRORS as error:
             return error_response(error)
-        except ApiError as error:
+        except DeskError as error:  # of the API, or of a job that was deleted meanwhile or cannot be read
             log.warning("%s of %s has to be delivered again: %s", kind, interaction_id, error)
-            return json_error(503, "the interaction cannot be read now", _LATER)
+            return json_error(503, "the message cannot be handled now", _LATER)
         return Response(status_code=204)
 
     @shielded
