@@ -93,6 +93,15 @@ async def test_forged_messages_cause_one_request_for_the_keys_and_an_outage_asks
         await away.verify(signed(issuer), BODY.encode())
 
 
+@pytest.mark.parametrize("answer", ["", "[]", "{}", '{"keys": null}', '{"keys": [1]}', "[" * 100_000])
+async def test_an_answer_that_is_no_set_of_keys_asks_for_another_delivery(answer: str, issuer: Issuer) -> None:
+    def client() -> httpx2.AsyncClient:
+        return httpx2.AsyncClient(transport=httpx2.MockTransport(lambda _: httpx2.Response(200, text=answer)))
+
+    with pytest.raises(JwksUnavailable):
+        await WebhookSignatures([], JwksCache("https://keys.example", client)).verify(signed(issuer), BODY.encode())
+
+
 GEMINI, EMULATOR = Backend("gemini", "a key is set"), Backend("emulator", "no key is set", "http://127.0.0.1:1")
 PUBLIC = "https://desk.example.com"
 

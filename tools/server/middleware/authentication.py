@@ -25,6 +25,8 @@ KEY_TTL_S = 3600.0
 """Seconds for which fetched keys are used; a withdrawn key may be accepted for this long."""
 FAILURE_TTL_S = 1.0
 """For this many seconds after a failed fetch, requests fail at once. Else each waiting request would fetch again."""
+FETCH_ERRORS = (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError, RecursionError)
+"""What a fetch of keys raises if the server does not answer, or answers with something else."""
 MAX_USER_ID_CHARS = 128
 """Maximum characters of a user's id in ADK's tables (`sessions/schemas/shared.py`)."""
 
@@ -76,7 +78,7 @@ class JwksCache:
                 if self._is_due(key_id):
                     try:
                         self._keys = await self._fetch()
-                    except (httpx2.HTTPError, httpx2.InvalidURL, jwt.PyJWTError, ValueError, LookupError, TypeError):
+                    except FETCH_ERRORS:
                         self._failed = self.clock()
                         raise JwksUnavailable(self.url) from None
                     self._fetched = now
@@ -164,4 +166,6 @@ async def _json(client: httpx2.AsyncClient, url: str) -> dict[str, Any]:
     answer = await client.get(url)
     answer.raise_for_status()
     found: dict[str, Any] = answer.json()
+    if not isinstance(found, dict):
+        raise TypeError("not a JSON object")
     return found
