@@ -33,9 +33,6 @@ if TYPE_CHECKING:
     from tools.research.report.reading import Report
     from tools.research.service import Research
 
-SESSION = "command-line"
-"""The session of all runs of the command line, so that the same brief joins its existing job."""
-
 
 class Format(StrEnum):
     """Formats in which a report is saved."""
@@ -221,14 +218,14 @@ async def _research(
     base: str,
     output: _Output,
 ) -> None:
-    from tools.research.job import TERMINAL, State
+    from tools.research.job import OUTSIDE_CONVERSATIONS, TERMINAL, State
     from tools.research.pricing import price_range
 
     settings, service = _settings(), _service()
     if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
     inputs = _contents(files)
-    order = settings.order(brief, user=USER, session=SESSION, inputs=inputs, use_max=use_max, plan=plan)
+    order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan)
     if base:
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to

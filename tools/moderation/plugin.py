@@ -218,6 +218,11 @@ class ModerationGate(BasePlugin):
             )
             return Decision(action, rule.message if rule and action == "block" else "", verdict)
 
+    async def refusal(self, what: Literal["user_messages", "reports"], text: str) -> str:
+        """Returns the message that replaces a text which the policy blocks; empty if the text may be used."""
+        decision = await self.decide(what, text)
+        return decision.message if decision and decision.action == "block" else ""
+
 
 def build_plugins(root: Path) -> list[BasePlugin]:
     """Returns the gate if `moderation_policy.yaml` beside the root agent's file enables it.

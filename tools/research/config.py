@@ -11,7 +11,9 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from tools.errors import DeskError
 from tools.interactions.server_tools import ServerTool
 from tools.research.job import Order
+from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
+from tools.settings import load_settings
 from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
 
 
@@ -59,6 +61,11 @@ class ResearchSettings(BaseModel):
                 " `store: false` in the researcher's YAML forbids that: nothing was sent. Set `store: true` there to"
                 " research or to ask about a report; status, list, report, cancel and forget work as ever."
             )
+
+    def asks(self, order: Order) -> bool:
+        """Whether a run needs a yes to its price first. `DESK_ASK_ABOVE_USD` overrides `ask_above_usd`."""
+        limit = load_settings().ask_above_usd
+        return cost_of(order.agent)[1] > (self.ask_above_usd if limit is None else limit)
 
     def order(
         self,

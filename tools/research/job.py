@@ -56,6 +56,8 @@ STATE_OF_STATUS: Mapping[str, State] = {
 """The job's state for each terminal status of the API. With any other status, even an unknown one, the job runs."""
 
 
+OUTSIDE_CONVERSATIONS = "command-line"
+"""The session of runs that are ordered outside conversations, so that the same brief is the same job everywhere."""
 _ID_CHARACTERS = "23456789abcdefghjkmnpqrstvwxyz"
 JOB_ID = re.compile(rf"(?<!\w)job_[{_ID_CHARACTERS}]{{8}}(?!\w)", re.IGNORECASE)
 """Matches the id of a job in a message."""

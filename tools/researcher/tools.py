@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import functools
 from collections.abc import Awaitable, Callable
-from dataclasses import replace
 from typing import Any, Literal
 
 from google.adk.tools import ToolContext
@@ -20,9 +19,10 @@ from tools.research.config import ResearchSettings
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.errors import NotFinished, UnknownJob
 from tools.research.factory import research
-from tools.research.job import Job, Order, State
+from tools.research.job import Job, State
 from tools.research.pricing import RUN_MINUTES, cost_of
 from tools.research.questions import Action
+from tools.research.repeated_orders import job_of_other_session
 from tools.research.report.rendering import inert, to_chat
 from tools.research.service import WATCH_GRACE_S, Research
 from tools.research.texts import state, title
@@ -37,8 +37,6 @@ MAX_BRIEF_CHARS = 20_000
 """Maximum length of a brief, in characters."""
 MAX_TITLE_CHARS = 120
 _ORDERED_BEFORE = "it was ordered before: repeat_research orders it once more"
-_NOT_REUSED = frozenset({State.AWAITING_APPROVAL, State.FAILED, State.CANCELLED, State.EXPIRED})
-"""A job in one of these states is not reused when another conversation places the same order."""
 
 
 class BadArgument(DeskError):
@@ -118,10 +116,10 @@ async def start_research(
     if builds_on:
         base = await _job(service, tool_context, builds_on)
         order = await service.with_base(base.id, order)
-    if found := await _of_lost_session(service, order):
+    if found := job_of_other_session(await service.jobs(order.user), order):
         present(tool_context, Presentation(job=found.id))
         return _result(found, next=_ORDERED_BEFORE)
-    job, new = await service.start(order, limits=settings.limits, confirm=_asks(settings, order))
+    job, new = await service.start(order, limits=settings.limits, confirm=settings.asks(order))
     notes = [f"Left out, since Deep Research does not take it: {', '.join(left)}."] if new and left else []
     next_step = "wait until the user says yes or no" if new else _ORDERED_BEFORE
     return _ordered(tool_context, job, new, notes, next_step)
@@ -272,7 +270,7 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
     settings.need_storage()
     old = await _job(service, tool_context, job_id)
     job = await service.start_again(
-        old, session=tool_context.session.id, limits=settings.limits, confirm=_asks(settings, old.order)
+        old, session=tool_context.session.id, limits=settings.limits, confirm=settings.asks(old.order)
     )
     new = job.id != old.id
     return _ordered(tool_context, job, new, [], "wait until the user says yes or no")
@@ -309,21 +307,6 @@ def _ordered(context: ToolContext, job: Job, new: bool, notes: list[str], next_s
     return _result(job, next=next_step)
 
 
-async def _of_lost_session(service: Research, order: Order) -> Job | None:
-    """Returns the job of the same order in another conversation; None if this conversation has such a job.
-
-    A user who has lost a conversation may order the same again in a new one, and should not pay twice.
-    """
-    jobs = [job for job in await service.jobs(order.user) if _is_same(job.order, order)]
-    if any(job.order.session == order.session for job in jobs):
-        return None
-    return next((job for job in jobs if job.state not in _NOT_REUSED), None)
-
-
-def _is_same(known: Order, order: Order) -> bool:
-    return replace(known, session="", attempt=1).key == replace(order, session="", attempt=1, server=known.server).key
-
-
 async def _list(service: Research, context: ToolContext) -> Result:
     jobs = await service.jobs(context.session.user_id)
     present(context, Presentation(texts=(listing(jobs),)))
@@ -358,12 +341,6 @@ async def _job(service: Research, context: ToolContext, job_id: str) -> Job:
 async def _deleting(service: Research, turn: confirmation.TurnContext, job_id: str) -> bool:
     asked = await service.ledger.questions(turn.user, turn.session)
     return any(question.subject == job_id and question.action is Action.DELETE for question in asked)
-
-
-def _asks(settings: ResearchSettings, order: Order) -> bool:
-    """Whether a run needs a yes to its price first."""
-    limit = load_settings().ask_above_usd
-    return cost_of(order.agent)[1] > (settings.ask_above_usd if limit is None else limit)
 
 
 def _result(job: Job, **more: Any) -> Result:
