@@ -11,6 +11,7 @@ from tests.conftest import ROOT
 LAYERS = (
     ("cli",),
     ("server",),
+    ("board",),
     ("app",),
     ("config",),
     ("privacy",),

@@ -105,7 +105,7 @@ async def test_concurrent_first_connections_apply_each_migration_once(
     assert columns["research_jobs"] == set(JOBS.columns.keys())
     assert columns["desk_spending"] == set(SPENDING.columns.keys())
     assert columns["desk_questions"] == set(QUESTIONS.columns.keys())
-    assert {*TABLES, "desk_migrations"} == set(columns) - {"research_migrations"}
+    assert {*TABLES, "desk_migrations", "desk_secrets"} == set(columns) - {"research_migrations"}
     assert indexes == set(INDEXES)
     job = new_job(ORDER, 0)
     assert await open_ledger().add(job) == (job, True)

@@ -18,6 +18,7 @@ from rich.markup import escape
 
 from tools.cli import research, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
+from tools.cli.board import board
 from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
 from tools.cli.env_file import read_env_file
 from tools.cli.exit_status import ExitStatus
@@ -96,7 +97,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
 
 
-for command in (*research.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, serve):
+for command in (*research.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, board, serve):
     app.command()(command)
 for group in entry_points(group="desk.commands"):  # optional packages add commands, such as `desk eval`
     app.add_typer(group.load(), name=group.name)

@@ -14,7 +14,7 @@ GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),
     "Research": (
         "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "forget", "spending",
-        "interaction",
+        "interaction", "board",
     ),
     "Set up": ("demo", "init", "check", "doctor", "help"),
     "Run": ("serve", "emulator", "eval"),

@@ -90,6 +90,7 @@ QUESTIONS = Table(
     Column("version", SafeText),
     Column("invocation", SafeText),
 )
+SECRETS = Table("desk_secrets", metadata, Column("name", SafeText, primary_key=True), Column("value", SafeText))
 ANSWERS = Table("desk_answers", metadata, Column("id", SafeText, primary_key=True))
 JOB_COLUMNS = [column for column in JOBS.columns if column.name != "report"]
 """All columns of a job except the report, which may be large."""

@@ -21,8 +21,10 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
+from tools.board.routes import Board
 from tools.database_url import redacted_url
 from tools.interactions.backend import is_loopback
+from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.recovery import recover_loop
@@ -126,8 +128,10 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         routes.add_route("/webhooks/research", webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
+    gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
+    board = Board(gate.refusal if gate else None, server.public_url).app()
     gateway = GatewayMiddleware(
-        routes, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
+        routes, board, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
     )
     hosts = server.hosts if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
