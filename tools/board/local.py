@@ -64,17 +64,15 @@ class LocalAccess:
         """Returns the answer to a request that may not pass; None if it may."""
         if Headers(scope=scope).getlist("host") not in ([f"{HOST}:{self.port}"], [f"localhost:{self.port}"]):
             return _plain(f"This page is at http://{HOST}:{self.port}/ and nowhere else.")
-        if PUBLIC_PATH.fullmatch(scope["path"]):
-            return None
         name = f"desk_board_{self.port}"
-        if _same(Request(scope).cookies.get(name, ""), self._cookie):
-            return None
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and _same(given, self.token):
             answer = RedirectResponse("/", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
             # Lax: with Strict, a browser that comes from the file of `opening_file` would not send it to the list.
             answer.set_cookie(name, self._cookie, httponly=True, samesite="lax")
             return answer
+        if PUBLIC_PATH.fullmatch(scope["path"]) or _same(Request(scope).cookies.get(name, ""), self._cookie):
+            return None
         return _plain("Open the address that `desk board` has printed when it started: it has a secret part.")
 
 

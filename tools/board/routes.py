@@ -53,10 +53,14 @@ BOARD_PATH = re.compile(r"/|/research(?:/.*)?")
 PUBLIC_PATH = re.compile(r"/research/(?:static|shared)/.*")
 """Matches those of the paths that need no user: style and script, and share links, which are signed."""
 _FOLDER = Path(__file__).parent
+_MAX_READ_BYTES = 10_000_000
+"""Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
 _MAX_STREAMS = 8
 """Maximum number of live pages of one user, per replica."""
 _MAX_RENDERERS = 2
 """Maximum number of processes that render reports at a time."""
+_FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
+"""The policy of a report's file, should a browser show it: the web page has its style in it."""
 _FAILED = "The server failed at this request. Its log says why. Try it again."
 _STATUSES: Mapping[type[BaseException], int] = {
     UnknownJob: 404,
@@ -91,6 +95,8 @@ def _handled(page: Page) -> Callable[[Board, Request], Awaitable[Response]]:
 
 def _described(error: BaseException) -> tuple[int, str]:
     """Returns the status and the sentence for an error."""
+    if isinstance(error, HTTPException):
+        return error.status_code, error.detail
     if isinstance(error, BadLink):
         return error.status, str(error)
     if isinstance(error, DATABASE_ERRORS):
@@ -248,7 +254,7 @@ class Board:
             data = await render(report, ending)
         headers = {
             "Content-Disposition": f'attachment; filename="{job.id}.{ending}"',
-            "Content-Security-Policy": "sandbox; default-src 'none'; img-src data:; style-src 'unsafe-inline'",
+            "Content-Security-Policy": _FILE_POLICY,
         }
         return Response(data, media_type=kind, headers=headers)
 
@@ -276,7 +282,7 @@ class Board:
     async def _http_error(self, request: Request, error: Exception) -> Response:
         assert isinstance(error, HTTPException)
         texts = {404: "There is nothing at this address.", 405: "This address is not meant to be used that way."}
-        return self.error_page(request, error.status_code, texts.get(error.status_code, str(error.detail)))
+        return self.error_page(request, error.status_code, texts.get(error.status_code, error.detail))
 
     async def _new_page(
         self, request: Request, form: Mapping[str, str], error: str = "", status: int = 200
@@ -354,11 +360,14 @@ class Board:
 
     async def _form(self, request: Request) -> dict[str, str]:
         """Reads a form, and checks that a page of this server has sent it."""
-        body = bytearray()
+        body, size = bytearray(), 0
         async for chunk in request.stream():
-            body += chunk
-            if len(body) > forms.MAX_FORM_BYTES:
-                raise HTTPException(413, "The form is too long. Nothing was done: shorten your text.")
+            size += len(chunk)
+            body += chunk if size <= forms.MAX_FORM_BYTES else b""
+            if size > _MAX_READ_BYTES:
+                break
+        if size > forms.MAX_FORM_BYTES:
+            raise HTTPException(413, "The form is too long. Nothing was done: shorten your text.")
         form = forms.read_form(request.headers.get("content-type", ""), bytes(body))
         written = (form.get(name, "") for name in ("brief", "changes", "question"))
         request.state.written = next(filter(None, written), "")
