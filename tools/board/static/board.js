@@ -16,7 +16,9 @@ for (const form of document.querySelectorAll("form")) {
 }
 
 // The progress of a run. The browser connects again by itself, and names the last line that it has.
+// When the run has ended, the page is loaded again, and a screen reader begins at its heading.
 const progress = document.querySelector("[data-events]");
+if (location.hash === "#top") document.getElementById("top")?.focus();
 if (progress) {
   const again = () => {
     location.hash = "top";
