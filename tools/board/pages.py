@@ -206,7 +206,7 @@ def _row(job: Job, spent: float, now: float) -> Row:
         label(job),
         age(now - job.created),
         moment(job.created),
-        f"at most ${spent:.2f}" if spent else "nothing spent",
+        f"spent: at most ${spent:.2f}" if spent else "nothing spent",
     )
 
 
