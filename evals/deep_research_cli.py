@@ -20,6 +20,7 @@ if TYPE_CHECKING:
 
     from evals.deep_research_bench import Task
     from evals.deep_research_fact import Check
+    from tools.research.verification.checks import Verification
 
 USER = "deepresearch-bench"
 """User id of the benchmark's jobs; each `--name` has its own session."""
@@ -41,9 +42,12 @@ def deepresearch_bench(
     use_max: Annotated[bool, typer.Option("--max", help="Use Deep Research Max.")] = False,
     retry: Annotated[bool, typer.Option("--retry", help="Pay again for failed tasks.")] = False,
     yes: Annotated[bool, typer.Option("--yes", help="Agree to the price beforehand.")] = False,
+    verify: Annotated[
+        bool, typer.Option("--verify", help="Fetch the cited pages, and look for the passages that cite them.")
+    ] = False,
 ) -> None:
     """Run the tasks of DeepResearch Bench, and write the files that its RACE and FACT scripts read."""
-    run(_bench(tasks, _file_name(name), folder, at_once, max_usd, limit, use_max, retry, yes), RESEARCH_STOPPED)
+    run(_bench(tasks, _file_name(name), folder, at_once, max_usd, limit, use_max, retry, yes, verify), RESEARCH_STOPPED)
 
 
 async def _bench(
@@ -56,6 +60,7 @@ async def _bench(
     use_max: bool,
     retry: bool,
     yes: bool,
+    verify: bool,
 ) -> None:
     import asyncio
 
@@ -63,10 +68,11 @@ async def _bench(
     from evals.deep_research_fact import check
     from tools.interactions import backend
     from tools.research.config import load_research_settings
-    from tools.research.factory import research
+    from tools.research.factory import new_verifier, research
     from tools.research.job import Order, State
     from tools.research.report.reading import Report
     from tools.research.report.rendering import to_markdown
+    from tools.research.verification.checks import Verification
     from tools.researcher.messages import outcome
     from tools.settings import load_settings
 
@@ -93,19 +99,23 @@ async def _bench(
 
     reports: dict[Task, Report] = {}
     checks: dict[Task, Check] = {}
+    verified: dict[Task, Verification] = {}
     failed: list[str] = []
     articles = folder / f"{name}.jsonl"
     async for done in bench.run(tasks, at_once, say, retry):
         if done.report:
             reports[done.task], checks[done.task] = done.report, check(to_markdown(done.report))
+            if verify:
+                made = done.report.verification
+                verified[done.task] = made or Verification("", await new_verifier().check(done.report))
             await asyncio.to_thread(write_articles, articles, tasks, reports)
         if not done.job:
             failed.append(f"{done.task.id}: not started: the limit of --max-cost is reached")
         elif not done.report or done.job.state is not State.COMPLETED:
             failed.append(f"{done.task.id}: {done.error or outcome(done.job)}")
-    facts = {str(task.id): asdict(checks[task]) for task in tasks if task in checks}
+    facts = {str(task.id): asdict(checks[task]) | _shares(verified.get(task)) for task in tasks if task in checks}
     await asyncio.to_thread(_write, folder / f"{name}.facts.json", json.dumps(facts, ensure_ascii=False, indent=1))
-    out.print(_table(tasks, checks))
+    out.print(_table(tasks, checks, verified))
     out.print(f"{articles}: {len(reports)} of {len(tasks)} articles", markup=False, soft_wrap=True)
     for line in failed:
         err.print(escape(line), soft_wrap=True)
@@ -113,17 +123,25 @@ async def _bench(
         raise typer.Exit(1)
 
 
-def _table(tasks: Sequence[Task], checks: Mapping[Task, Check]) -> Table:
-    """A table of the counts of FACT that need no model."""
+def _table(tasks: Sequence[Task], checks: Mapping[Task, Check], verified: Mapping[Task, Verification]) -> Table:
+    """A table of the counts of FACT that need no model, and of the shares of verified passages and sources."""
     from rich.table import Table
 
     table = Table("task", "pairs", "twice", "claims", "sourced", "unsourced figures", "unused sources", "astray marks")
+    for share in ("passages found", "sound sources") if verified else ():
+        table.add_column(share)
     for task in tasks:
         if found := checks.get(task):
             counts = (len(found.pairs), len(found.duplicates), found.claims)
             lacks = (len(found.figures), len(found.unused), len(found.astray))
-            table.add_row(str(task.id), *map(str, counts), f"{found.coverage:.0%}", *map(str, lacks))
+            shares = ("–" if share is None else f"{share:.0%}" for share in _shares(verified.get(task)).values())
+            table.add_row(str(task.id), *map(str, counts), f"{found.coverage:.0%}", *map(str, lacks), *shares)
     return table
+
+
+def _shares(verified: Verification | None) -> dict[str, float | None]:
+    """The shares of the passages that were found and of the sources that are sound; empty if nothing was verified."""
+    return {"found_share": verified.found_share, "sound_share": verified.sound_share} if verified else {}
 
 
 def _write(file: Path, text: str) -> None:

@@ -27,6 +27,7 @@ from tools.interactions.transport import Transport
 from tools.research.ledger import Ledger
 from tools.research.service import Research
 from tools.research.timings import ResearchTimings
+from tools.research.verification.verifier import Verifier
 
 ROOT = Path(__file__).resolve().parents[1]
 pytest_plugins = ["pytester"]
@@ -153,12 +154,14 @@ class Desk:
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
+        verifier: Verifier | None = None,
         **timings: float,
     ) -> Research:
         """A new service over the same ledger, as another process would have.
 
         Args:
             name: the service's name for the server.
+            verifier: checks the sources after each run; None: nothing does.
         """
         transport = Transport(gemini_endpoint(self.api.url, key))
         self.transports.append(transport)
@@ -169,6 +172,8 @@ class Desk:
             clock=clock,
             sleep=self.pass_time,
             server=lambda: name,
+            verifier=verifier,
+            verifies_runs=lambda: verifier is not None,
         )
         self.services.append(service)
         return service

@@ -23,6 +23,7 @@ LAYERS = (
     ("interactions",),
     ("yaml_files", "database_url"),
     ("settings",),
+    ("public_http",),
     ("public_address", "redaction", "sanitize", "shielded"),
     ("errors",),
 )

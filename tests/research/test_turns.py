@@ -7,7 +7,7 @@ import re
 import shutil
 import time
 import uuid
-from collections.abc import Callable, Iterator
+from collections.abc import AsyncGenerator, Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -23,6 +23,7 @@ from tests.scripts import call, managing, research_brain, said
 from tests.talk import USER
 from tools.app import build_app
 from tools.research.job import State
+from tools.research.job_tasks import JobTask
 from tools.research.ledger import Ledger
 from tools.research.service import WATCH_GRACE_S
 from tools.settings import load_settings
@@ -94,31 +95,41 @@ def budget(monkeypatch: pytest.MonkeyPatch) -> Budget:
     return allow
 
 
+@pytest.fixture
+def watching(monkeypatch: pytest.MonkeyPatch) -> asyncio.Event:
+    """Set when a turn begins to watch a run; the end of its time budget is fixed then."""
+    begun, watch = asyncio.Event(), JobTask.watch
+
+    def begin(task: JobTask, end: float | None) -> AsyncGenerator[str, None]:
+        begun.set()
+        return watch(task, end)
+
+    monkeypatch.setattr(JobTask, "watch", begin)
+    return begun
+
+
 @pytest.mark.parametrize("hangs", [None, "cancel", "get"])
 async def test_no_turn_lasts_longer_than_its_time_budget(
-    api: Emulator, talk: Talk, budget: Budget, later: Later, hangs: str | None
+    api: Emulator, talk: Talk, budget: Budget, later: Later, watching: asyncio.Event, hangs: str | None
 ) -> None:
-    if hangs == "get":  # so that the research is read and not streamed
-        api.faults({"on": "create_stream", "cut_after": 2, "skip": 2}, {"on": "resume", "status": 503, "times": 0})
+    async def asked(kind: str, step: float = 0) -> None:
+        while kind not in {request["kind"] for request in api.log()["requests"]}:
+            later(step)
+            await asyncio.sleep(0)
+
     assert "is still running" in await say(talk, "tides")
     await sent(api, 1)
     if hangs:
         api.faults({"on": hangs, "hang": True, "times": 0})
+    if hangs == "get":
+        await asked("get", step=1)  # the stream is silent, so the run is read in the end
     budget(10)
-    heard: list[str] = []
-
-    async def turn() -> None:
-        async for event in talk.events("cancel it" if hangs == "cancel" else "status"):
-            heard.append(words(event))
-
-    taking = asyncio.create_task(turn())
-    while hangs and hangs not in {request["kind"] for request in api.log()["requests"]}:
-        await asyncio.sleep(0)
-    while hangs != "cancel" and "goes on" not in "".join(heard):
-        await asyncio.sleep(0)
+    watching.clear()
+    taking = asyncio.create_task(talk.say("cancel it" if hangs == "cancel" else "status"))
+    await (asked("cancel") if hangs == "cancel" else watching.wait())
     later(10 + WATCH_GRACE_S if hangs == "cancel" else 10)  # the hanging call itself may take 60 s
-    await asyncio.wait_for(taking, 60)
-    assert ("there was no answer in time" if hangs == "cancel" else "is still running") in heard[-1]
+    end = words((await asyncio.wait_for(taking, 50))[-1])
+    assert ("there was no answer in time" if hangs == "cancel" else "is still running") in end
     api.faults()
     later(60)
     await an_hour_passes(api)

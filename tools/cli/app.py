@@ -28,6 +28,7 @@ from tools.cli.moderate import moderate
 from tools.cli.serve import serve
 from tools.cli.spending import spending
 from tools.cli.terminal import err, out
+from tools.cli.verify import verify
 from tools.sanitize import sanitize
 from tools.settings import SettingsError
 
@@ -97,7 +98,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
 
 
-for command in (*research.COMMANDS, spending, interaction, *sessions.COMMANDS, moderate, board, serve):
+for command in (*research.COMMANDS, verify, spending, interaction, *sessions.COMMANDS, moderate, board, serve):
     app.command()(command)
 for group in entry_points(group="desk.commands"):  # optional packages add commands, such as `desk eval`
     app.add_typer(group.load(), name=group.name)

@@ -13,8 +13,8 @@ from tools.cli.console import show_markdown
 GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),
     "Research": (
-        "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "forget", "spending",
-        "interaction", "board",
+        "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "verify", "forget",
+        "spending", "interaction", "board",
     ),
     "Set up": ("demo", "init", "check", "doctor", "help"),
     "Run": ("serve", "emulator", "eval"),

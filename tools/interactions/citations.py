@@ -145,6 +145,21 @@ def replace_urls(text: str, sources: Sequence[Source], urls: Mapping[str, str]) 
     return _MARKS.sub(renumbered, text), tuple(merged.values())
 
 
+def split_at_marks(text: str, sources: Sequence[Source]) -> list[tuple[str, tuple[int, ...]]]:
+    """Splits a text from `cite` at its marks.
+
+    Returns:
+        Each piece of text, with the numbers of the sources whose marks directly follow it; the last piece has none.
+    """
+    numbers = {_mark(source): source.number for source in sources}
+    found, position = list[tuple[str, tuple[int, ...]]](), 0
+    for run in _MARKS.finditer(text):
+        if cited := [numbers[mark] for mark in _MARK.findall(run[0]) if mark in numbers]:
+            found.append((text[position : run.start()], tuple(cited)))
+            position = run.end()
+    return [*found, (text[position:], ())]
+
+
 def plain_marks(text: str, sources: Sequence[Source]) -> str:
     """Replaces the marks in a text from `cite` with marks without links, like `[1]`."""
     return _replaced(text, {_mark(source): f"[{source.number}]" for source in sources})
@@ -156,18 +171,22 @@ def short_marks(text: str) -> str:
     return _replaced(text, {mark: f"[{_number(mark)}]" for mark in marks})
 
 
-def footnotes(text: str, sources: Sequence[Source]) -> str:
+def footnotes(text: str, sources: Sequence[Source], remarks: Mapping[int, str] | None = None) -> str:
     """Replaces the marks in a text from `cite` with footnotes like `[^1]`, and adds the notes at the end.
 
     Unrendered text stays readable, without an address after each sentence. GitHub and Pandoc render footnotes.
+
+    Args:
+        remarks: Markdown that is added to the notes, by number of the source.
     """
     text = _replaced(text, {_mark(source): f"[^{source.number}]" for source in sources})
-    return "\n".join([text.rstrip(), "", *(f"[^{source.number}]: {_source_line(source)}" for source in sources)])
+    notes = (f"[^{source.number}]: {_source_line(source, remarks)}" for source in sources)
+    return "\n".join([text.rstrip(), "", *notes])
 
 
-def source_list(sources: Sequence[Source]) -> str:
-    """Formats the sources as a numbered list in Markdown."""
-    return "\n".join(f"{source.number}. {_source_line(source)}" for source in sources)
+def source_list(sources: Sequence[Source], remarks: Mapping[int, str] | None = None) -> str:
+    """Formats the sources as a numbered list in Markdown; `remarks` as in `footnotes`."""
+    return "\n".join(f"{source.number}. {_source_line(source, remarks)}" for source in sources)
 
 
 def sanitized_text(value: object) -> str:
@@ -183,6 +202,11 @@ def is_web(url: str) -> bool:
 def link_address(url: str) -> str:
     """Escapes an address for a Markdown link, also inside a table."""
     return re.sub(r'[\s<>()"\\`|^{}\x00-\x1f\x7f]', lambda match: quote(match[0]), url)
+
+
+def escape(text: str) -> str:
+    """Escapes text for Markdown, also inside a link, its title or a table."""
+    return re.sub(r'([\\`*_\[\]<>|"~]|&(?=#?\w+;))', r"\\\1", text)
 
 
 def _ends(text: str, offsets: Iterable[int]) -> dict[int, int]:
@@ -220,11 +244,12 @@ def _unbound(text: str) -> str:
     return f"{text}\\" if escaped else text
 
 
-def _source_line(source: Source) -> str:
+def _source_line(source: Source, remarks: Mapping[int, str] | None) -> str:
+    remark = f" — {remarks[source.number]}" if remarks and source.number in remarks else ""
     if is_web(source.url):
-        return f"[{_escape(source.title)}]({link_address(source.url)})"
+        return f"[{escape(source.title)}]({link_address(source.url)}){remark}"
     names = dict.fromkeys(filter(None, (source.title, source.url)))
-    return _escape(" ".join(" — ".join(names).split()))
+    return escape(" ".join(" — ".join(names).split())) + remark
 
 
 def _number(mark: str) -> str:
@@ -239,9 +264,4 @@ def _replaced(text: str, marks: Mapping[str, str]) -> str:
 def _mark(source: Source) -> str:
     if not is_web(source.url):
         return f"\\[{source.number}\\]"
-    return f'[\\[{source.number}\\]]({link_address(source.url)} "{_escape(source.title)}")'
-
-
-def _escape(text: str) -> str:
-    """Escapes text for Markdown, also inside a link, its title or a table."""
-    return re.sub(r'([\\`*_\[\]<>|"~]|&(?=#?\w+;))', r"\\\1", text)
+    return f'[\\[{source.number}\\]]({link_address(source.url)} "{escape(source.title)}")'

@@ -46,6 +46,10 @@ class ResearchSettings(BaseModel):
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
+    verify: bool = False
+    """Whether the sources of each report are checked after its run; see `tools.research.verification`."""
+    verify_archive: bool = True
+    """Whether the Internet Archive is asked for copies of dead pages."""
     store: bool = True
     """Whether the server may keep interactions. If not, no run is started and no model is asked about a report."""
 

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import os
+from contextlib import suppress
 from typing import TYPE_CHECKING, Any
 from weakref import WeakKeyDictionary
 
+from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
-from tools.research.config import load_research_settings
+from tools.research.config import ResearchSettings, load_research_settings
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
     from tools.research.service import Research
+    from tools.research.verification.verifier import Verifier
 
 _services: WeakKeyDictionary[asyncio.AbstractEventLoop, Research] = WeakKeyDictionary()
 
@@ -32,9 +35,18 @@ def research() -> Research:
             client,
             server=backend.server_name,
             retention_s=settings.retention_s,
-            may_start=lambda: load_research_settings(load_settings().config).store,
+            may_start=lambda: _research_settings().store,
+            verifier=new_verifier(),
+            verifies_runs=lambda: _research_settings().verify,
         )
     return _services[loop]
+
+
+def new_verifier() -> Verifier:
+    """Returns a verifier that reads documents of the emulator if it is in use, and obeys `verify_archive`."""
+    from tools.research.verification.verifier import ARCHIVE_URL, Verifier
+
+    return Verifier(_emulator_url, lambda: ARCHIVE_URL if _research_settings().verify_archive else "")
 
 
 async def close() -> None:
@@ -45,4 +57,16 @@ async def close() -> None:
 
 def _tools() -> list[dict[str, Any]]:
     """Returns a run's tools other than the web. Secrets come from the environment, because the ledger stores none."""
-    return [tool.wire(os.environ) for tool in load_research_settings(load_settings().config).research_tools]
+    return [tool.wire(os.environ) for tool in _research_settings().research_tools]
+
+
+def _research_settings() -> ResearchSettings:
+    return load_research_settings(load_settings().config)
+
+
+def _emulator_url() -> str:
+    """The address of the emulator in use; empty if another server or none is."""
+    with suppress(DeskError):
+        server = backend.current()
+        return server.url if server.kind == "emulator" else ""
+    return ""

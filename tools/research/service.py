@@ -16,7 +16,6 @@ from typing import Any
 
 import httpx2
 
-from tools.interactions.citations import replace_urls
 from tools.interactions.client import InteractionsClient
 from tools.research import telemetry
 from tools.research.errors import NotDeleted, NotFinished, UnknownJob
@@ -26,12 +25,14 @@ from tools.research.job_tasks import JobTask, JobTasks
 from tools.research.ledger import Ledger
 from tools.research.questions import NotConfirmed, Yes
 from tools.research.quotas import Quotas, budget_check, quota_check
-from tools.research.report.reading import Report, from_json, to_json
-from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S, resolve
+from tools.research.report.reading import Report, from_json
+from tools.research.report.redirect_links import REDIRECT_TIMEOUT_S
+from tools.research.report_sources import resolve_links, verify_sources
 from tools.research.server_data import ServerData
 from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
 from tools.research.timings import ResearchTimings
+from tools.research.verification.verifier import Verifier
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
 
@@ -56,6 +57,8 @@ class Research:
         server: Callable[[], str] = lambda: "",
         retention_s: float = RETENTION_DAYS * DAY_S,
         may_start: Callable[[], bool] = lambda: True,
+        verifier: Verifier | None = None,
+        verifies_runs: Callable[[], bool] = lambda: False,
         clock: Callable[[], float] = time.time,
         sleep: Callable[[float], Awaitable[None]] = asyncio.sleep,
     ) -> None:
@@ -63,12 +66,15 @@ class Research:
         server: the name of the server that `client` talks to, see `Order.server`.
         retention_s: seconds for which that server keeps interactions.
         may_start: returns whether `resume` may send orders that were not sent yet; false with `store: false`.
+        verifier: checks the sources of reports.
+        verifies_runs: returns whether the sources of a report are checked after its run.
         """
         self.ledger = ledger
         self._client, self._data, self._clock, self._sleep = client, ServerData(client, server), clock, sleep
         self._timings, self._retention_s, self._may_start = timings or ResearchTimings(), retention_s, may_start
         self._worker = Worker(ledger, client, self._timings, clock, sleep)
-        self._tasks = JobTasks(self._worker.work)
+        self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
+        self._tasks = JobTasks(self._work)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -229,12 +235,34 @@ class Research:
         """
         _, report = await self._finished(job_id, "whose links could be resolved")
         async with http or httpx2.AsyncClient(timeout=REDIRECT_TIMEOUT_S) as client:
-            urls = await resolve((source.url for source in report.sources), client)
-        if urls:
-            text, sources = replace_urls(report.text, report.sources, urls)
-            report = replace(report, text=text, sources=sources)
-            await self.ledger.change(job_id, TERMINAL, self._clock(), report=to_json(report))
-        return report
+            return await resolve_links(self.ledger, job_id, report, client, self._clock)
+
+    async def verify(self, job_id: str, say: Callable[[str], None] = lambda line: None) -> Report:
+        """Checks the sources of a report, and saves the checks with the report. Costs nothing, and can be repeated.
+
+        Args:
+            say: called with lines of progress.
+
+        Raises:
+            UnknownJob, NotFinished: there is no such report.
+        """
+        _, report = await self._finished(job_id, "whose sources could be checked")
+        return await verify_sources(self.ledger, job_id, report, self._verifier, self._clock, say)
+
+    async def _work(self, job: Job, say: Callable[[str], None]) -> None:
+        """Works on a job until its end. Then checks the sources of its report, which is saved before, if that is set.
+
+        If the process dies during the checks, `verify` makes them at any time.
+        """
+        if not await self._worker.work(job, say):
+            return
+        try:
+            if self._verifies_runs() and await self.report(job.id):
+                await self.verify(job.id, say)
+        except Exception:  # the report is shown all the same
+            log.warning(
+                "the sources of %s were not checked: `desk verify %s` tries again", job.id, job.id, exc_info=True
+            )
 
     async def forget(self, job_id: str, *, force: bool = False) -> list[str]:
         """Cancels a job and deletes its data, at the server first.

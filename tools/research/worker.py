@@ -51,8 +51,13 @@ class Worker:
         self.leases = Leases(ledger, clock, timings.lease_s)
         self._finalize_limit = asyncio.Semaphore(FINALIZE_CONCURRENCY)
 
-    async def work(self, job: Job, say: Callable[[str], None]) -> None:
-        """Works on a job until its end. While another process holds the lease, passes on the lines that it saves."""
+    async def work(self, job: Job, say: Callable[[str], None]) -> bool:
+        """Works on a job until its end. While another process holds the lease, passes on the lines that it saves.
+
+        Returns:
+            Whether this process did the last of the work.
+        """
+        mine = False
         said = set(await self._ledger.lines(job))
 
         def tell(line: str) -> None:
@@ -63,17 +68,19 @@ class Worker:
             async with self.leases.hold(job.id) as leased:
                 if leased:
                     await self._work_until(leased, job.id, tell)
+            mine = leased is not None
             if not leased:
                 tell("another process holds the lease")
                 await self._sleep(1)
             known = await self._ledger.get(job.id)
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
-                return
+                return False
             if known.line != job.line:
                 for line in await self._ledger.lines(known):
                     if line not in said:
                         tell(line)
             job = known
+        return mine
 
     async def _work_until(self, lost: asyncio.Event, job_id: str, say: Callable[[str], None]) -> None:
         """Works until the work is done, or until another process takes or ends the job, so that the lease is lost."""

@@ -6,29 +6,17 @@ again, perhaps to another address. Here the connection goes to the address that 
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 import httpx
 from a2a.utils.errors import InvalidParamsError
 
 from tools.public_address import is_public
+from tools.public_http import LookUp, NotPublic, look_up, public_ip
 
 TIMEOUT_S = 5.0
 """Timeout of each step of a request to a receiver, in seconds."""
 _THIS_MACHINE = ("localhost", "127.0.0.1", "::1")
-
-
-async def look_up(host: str) -> list[str]:
-    """Resolves a host name to its IP addresses.
-
-    Raises:
-        OSError: the name has no address.
-    """
-    found = await asyncio.get_running_loop().getaddrinfo(host, 443, type=socket.SOCK_STREAM)
-    return [str(address[0]) for *_, address in found]
 
 
 @dataclass(frozen=True)
@@ -40,7 +28,7 @@ class PushAddresses:
     """
 
     this_machine: bool = False
-    look_up: Callable[[str], Awaitable[list[str]]] = look_up
+    look_up: LookUp = look_up
 
     async def address(self, url: httpx.URL) -> str:
         """Returns the IP address to connect to, or the name of this machine.
@@ -53,12 +41,9 @@ class PushAddresses:
         if url.scheme != "https" or not is_public(str(url)):
             raise InvalidParamsError("A push notification goes to a public https:// address only.")
         try:
-            addresses = await self.look_up(url.host)
-        except (OSError, UnicodeError):  # UnicodeError: the name is not a domain name
-            raise InvalidParamsError(f"The host {url.host} of the push notification has no address.") from None
-        if not all(is_public(f"https://{f'[{address}]' if ':' in address else address}/") for address in addresses):
-            raise InvalidParamsError(f"The host {url.host} of the push notification is in a private network.")
-        return addresses[0]
+            return await public_ip(url.host, self.look_up)
+        except NotPublic as error:
+            raise InvalidParamsError(f"The host {url.host} of the push notification {error}.") from None
 
     async def admits(self, url: str) -> bool:
         """The SDK's `push_url_validator`: returns True if notifications may be sent to the address.

@@ -23,6 +23,8 @@ from tools.interactions.citations import (
     read_citations,
     sanitized_text,
 )
+from tools.research.verification.checks import Verification, verification_of
+from tools.research.verification.run_pages import pages_of_run
 
 MAX_HEADING_CHARS = 500
 """Maximum characters of a line that are parsed for a title, so that the Markdown parser is fast on any text."""
@@ -76,6 +78,10 @@ class Report:
     interaction_id: str
     agent: str
     created: str
+    run_pages: tuple[str, ...] | None = None
+    """Addresses of the pages that the run found or read, in canonical form; None if its steps do not name them."""
+    verification: Verification | None = None
+    """The checks of the sources; None if they were not checked."""
 
 
 def read_report(resource: Mapping[str, Any]) -> Report:
@@ -97,12 +103,14 @@ def read_report(resource: Mapping[str, Any]) -> Report:
         interaction_id=sanitized_text(resource.get("id")),
         agent=sanitized_text(resource.get("agent")) or sanitized_text(resource.get("model")),
         created=sanitized_text(resource.get("created")),
+        run_pages=pages_of_run(resource.get("steps")),
     )
 
 
 def to_json(report: Report) -> str:
     """Formats a report as a JSON object: title, text, interaction_id, agent, created (ISO 8601), usage {name: tokens},
-    sources [{number, title, url}] and pictures [{name, mime_type, data: base64}]."""
+    sources [{number, title, url}], pictures [{name, mime_type, data: base64}], run_pages [url] or null, and
+    verification (see `Verification`) or null."""
     pictures = [asdict(p) | {"data": base64.b64encode(p.data).decode()} for p in report.pictures]
     value = {
         "title": report.title,
@@ -113,6 +121,8 @@ def to_json(report: Report) -> str:
         "interaction_id": report.interaction_id,
         "agent": report.agent,
         "created": report.created,
+        "run_pages": report.run_pages,
+        "verification": asdict(report.verification) if report.verification else None,
     }
     return json.dumps(value, ensure_ascii=False, indent=2) + "\n"
 
@@ -127,7 +137,15 @@ def from_json(text: str) -> Report:
     try:
         sources = tuple(Source(**source) for source in value.pop("sources"))
         pictures = [picture_of(Path(p["name"]).stem, base64.b64decode(p["data"])) for p in value.pop("pictures")]
-        return Report(sources=sources, pictures=tuple(filter(None, pictures)), **value)
+        # A report of an older version has neither of these two.
+        run_pages, checked = value.pop("run_pages", None), value.pop("verification", None)
+        return Report(
+            sources=sources,
+            pictures=tuple(filter(None, pictures)),
+            run_pages=None if run_pages is None else tuple(run_pages),
+            verification=verification_of(checked) if checked else None,
+            **value,
+        )
     except (AttributeError, KeyError, TypeError) as error:
         raise ValueError(f"this JSON is not a research report: {error}") from error
 

@@ -23,6 +23,7 @@ from markdown_it.utils import EnvType, OptionsDict
 
 from tools.interactions.citations import footnotes, is_web, source_list
 from tools.research.report.reading import Picture, Report
+from tools.research.report.source_checks import checks_table, source_remarks
 
 _PICTURE_LINE = re.compile(r"(?<!\n)\n*+^(!\[[\w-]+\]\([\w.-]+\))$", re.MULTILINE)
 """Matches a line like `Picture.mark`, with the blank lines above it."""
@@ -43,14 +44,19 @@ def to_markdown(report: Report) -> str:
     """Formats a report's text and its list of sources as Markdown."""
     blocks = [report.text.strip("\n")]
     if report.sources:
-        blocks += ["## Sources", source_list(report.sources)]
+        blocks += ["## Sources", source_list(report.sources, source_remarks(report.verification))]
+    if report.verification and report.sources:
+        blocks += [checks_table(report.verification)]
     return "\n\n".join(filter(None, blocks)) + "\n"
 
 
 def to_markdown_file(report: Report) -> str:
     """Formats a report as a Markdown file: readable as plain text, with the sources as footnotes."""
     text = report.text.strip("\n")
-    return (footnotes(text, report.sources) if report.sources else text) + "\n"
+    if report.verification and report.sources:
+        text += f"\n\n{checks_table(report.verification)}"
+    remarks = source_remarks(report.verification)
+    return (footnotes(text, report.sources, remarks) if report.sources else text) + "\n"
 
 
 def to_chat(report: Report) -> str:
@@ -236,7 +242,7 @@ a.citation::before { content: "\\2060"; } /* a mark never begins a line */
 ul, ol { padding-inline-start: 1.6em; }
 li { margin: 0.3em 0; }
 li::marker { color: var(--soft); }
-ol:has(+ footer) { font-size: 0.92em; } /* the sources */
+ol:has(+ footer), ol:has(+ h2 + p + table) { font-size: 0.92em; } /* the sources */
 img { display: block; max-width: 100%; height: auto; margin: 2rem auto; border-radius: 6px;
   background: #fff; outline: 1px solid var(--line); }
 table { display: block; overflow-x: auto; border-collapse: collapse; margin: 1.5em 0;
@@ -256,7 +262,7 @@ footer { margin-top: 4rem; padding-top: 1rem; border-top: 1px solid var(--line);
   color: var(--soft); font-size: 0.82rem; }
 @media print {
   :root { --ink: #000; --paper: #fff; --soft: #555; --line: #bbb; --tint: #f4f4f4; --link: #000; }
-  ol:has(+ footer) a::after { content: " " attr(href); color: var(--soft); }
+  ol:has(+ footer) a::after, ol:has(+ h2 + p + table) a::after { content: " " attr(href); color: var(--soft); }
   pre { white-space: pre-wrap; }
   main { max-width: none; padding: 0; }
   h1, h2, h3, h4 { break-after: avoid; }

@@ -1,0 +1,111 @@
+"""Passages are found by their words and figures in any usual spelling, and a changed figure is noticed."""
+
+from __future__ import annotations
+
+import pytest
+
+from tools.interactions.citations import Citation, cite
+from tools.research.verification.checks import Verdict
+from tools.research.verification.language import language_of
+from tools.research.verification.matching import WINDOW_SENTENCES, Page
+from tools.research.verification.passages import cited_passages
+
+PAGE = (
+    "Tidal power in Europe\n"
+    "The barrage of La Rance was opened on 26 November 1966 and is still in use today.\n"
+    "Its 24 turbines reach a peak rating of 240 megawatts. In 2009 it supplied 1,234.5 gigawatt hours of electricity.\n"
+    "It cost the equivalent of 1.2 million francs per megawatt, says the opera\u00adtor of the station.\n"
+    "The barrage is 750 metres long and carries a road that 30,000 vehicles use each day.\n"
+)
+
+
+@pytest.mark.parametrize(
+    ("passage", "verdict"),
+    [
+        ("The barrage of La Rance was opened on 26 November 1966.", Verdict.FOUND),
+        ("The BARRAGE of La Rance — “opened” on 1966-11-26 — is in use today", Verdict.FOUND),
+        ("The barrage of La Rance was opened on 26.11.1966.", Verdict.FOUND),
+        ("The barrage of La Rance was opened on 11/26/1966.", Verdict.FOUND),
+        ("The barrage of La Rance was opened on 27 November 1966.", Verdict.MISQUOTED),
+        ("The barrage of La Rance was opened on 1966-11-27.", Verdict.MISQUOTED),
+        *(
+            (f"In 2009 it supplied {figure} gigawatt hours of electricity", Verdict.FOUND)
+            for figure in ("1,234.5", "1.234,5", "1 234,5", "1\u202f234,5", "1'234.5", "1234.5", "１２３４.５")
+        ),
+        ("In 2009 it supplied 1,243.5 gigawatt hours of electricity", Verdict.MISQUOTED),
+        ("In 2009 it supplied 12,345 gigawatt hours of electricity", Verdict.MISQUOTED),
+        ("Its cost was 1,200,000 francs per megawatt, equivalent, the operator says", Verdict.FOUND),
+        ("The road on the barrage is used by 30 000 vehicles each day", Verdict.FOUND),
+        ("The road on the barrage is used by 30.000 vehicles each day", Verdict.FOUND),
+        ("The road on the barrage is used by 3,000 vehicles each day", Verdict.MISQUOTED),
+        ("Nuclear reactors supply most of the electricity of France", Verdict.NOT_FOUND),
+        ("24, 240, 751", Verdict.NOT_FOUND),
+        ("See below.", Verdict.UNKNOWN),
+    ],
+)
+def test_a_passage_is_found_in_any_spelling_and_misquoted_if_a_figure_differs(passage: str, verdict: Verdict) -> None:
+    assert Page(PAGE).check(passage).verdict is verdict
+
+
+def test_a_misquoted_figure_is_named() -> None:
+    found = Page(PAGE).check("Its 24 turbines reach a peak rating of 420 megawatts.")
+    assert (found.verdict, found.remark) == (Verdict.MISQUOTED, "420 is not there")
+
+
+def test_words_that_are_far_apart_on_the_page_are_not_a_passage() -> None:
+    words = ["Barrages", "generate", "electricity", "economically", "everywhere"]
+    apart = "\n".join(f"{word} is one word of a long line." + "\nAnd some other line follows." * 9 for word in words)
+    near = "\n".join(f"{word} is a word." for word in words[:WINDOW_SENTENCES])
+    assert Page(apart).check(" ".join(words)).verdict is Verdict.NOT_FOUND
+    assert Page(f"{apart}\n{near}").check(" ".join(words)).verdict is Verdict.FOUND
+
+
+@pytest.mark.parametrize(
+    ("page", "same", "other"),
+    [
+        ("月球引力引起潮汐。在圣马洛,潮差可达13米。" * 9, "潮差在圣马洛可达13米", "太阳系有八颗行星围绕太阳运行"),
+        ("Приливы вызывает притяжение Луны. " * 20, "Притяжение Луны вызывает приливы", "Солнце освещает планету Марс"),
+        ("น้ำขึ้นน้ำลงเกิดจากแรงดึงดูดของดวงจันทร์ " * 20, "แรงดึงดูดของดวงจันทร์", "ภาษาไทยเป็นภาษาราชการ"),
+    ],
+)
+def test_passages_are_found_in_other_scripts(page: str, same: str, other: str) -> None:
+    assert Page(page).check(same).verdict is Verdict.FOUND
+    assert Page(page).check(other).verdict is Verdict.NOT_FOUND
+
+
+def test_a_page_in_another_language_is_never_called_not_found() -> None:
+    german = "Das Gezeitenkraftwerk an der Rance ist seit 1966 in Betrieb und liefert den Strom für die Stadt. " * 9
+    report = "The tidal power station on the Rance has been in operation since 1966 and is the source of its power."
+    assert (language_of(report), language_of(german)) == ("en", "de")
+    found = Page(german).check(report, language_of(report))
+    assert (found.verdict, found.remark) == (Verdict.UNKNOWN, "the page is in another language; it has the figures")
+    assert Page(german).check(report.replace("1966", "1967"), "en").remark == "the page is in another language"
+
+
+@pytest.mark.parametrize("page", ["", "Please enable JavaScript."])
+def test_a_page_without_text_is_never_called_not_found(page: str) -> None:
+    assert Page(page).check("The barrage of La Rance was opened in 1966.").verdict is Verdict.UNKNOWN
+
+
+def test_what_may_be_in_the_unread_part_of_a_page_is_never_called_not_found() -> None:
+    assert Page(PAGE, cut=True).check("Nuclear reactors supply electricity").verdict is Verdict.UNKNOWN
+
+
+@pytest.mark.parametrize(
+    ("text", "passages"),
+    [
+        ("Many of them are first.^ Others of them are not.^", ["Many of them are first.", "Others of them are not."]),
+        ("The moon pulls water,^ and the sun pulls weakly.^", ["The moon pulls water,", "and the sun pulls weakly."]),
+        ("Rance has 240 megawatts,^ and Sihwa 254 MW.^", ["Rance has 240 megawatts,", "and Sihwa 254 MW."]),
+        ("# Head\n\n1. This thing weighs 5 kg.^\n2. That has 9 kg.^", ["This thing weighs 5 kg.", "That has 9 kg."]),
+        ("| Place | Power |\n|---|---|\n| Station Rance | 240 megawatts^ |", ["Station Rance 240 megawatts"]),
+        ("Read [long pages](https://e.org/2020/12) about *big* currents.^", ["Read long pages about big currents."]),
+        ("The station supplies power. It does so.^", ["The station supplies power. It does so."]),
+        ("Above.\n\nIt does so.^", ["It does so."]),
+    ],
+)  # fmt: skip
+def test_a_passage_is_the_sentence_or_row_before_its_mark(text: str, passages: list[str]) -> None:
+    pieces = text.split("^")
+    ends = [len("".join(pieces[:count]).encode()) for count in range(1, len(pieces))]
+    marked, sources = cite("".join(pieces), [Citation("A", "https://e.org/a", end) for end in ends])
+    assert [passage.text for passage in cited_passages(marked, sources)] == passages

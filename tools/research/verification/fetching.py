@@ -1,0 +1,171 @@
+"""Fetches the pages of sources politely and within limits of time and size.
+
+One request at a time goes to a host, and `robots.txt` is obeyed. Nothing is sent that identifies a person: no cookies,
+no credentials. At most `max_bytes` of a page are kept, also if the server compresses it.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import zlib
+from collections import defaultdict
+from dataclasses import dataclass
+from urllib.parse import urlsplit
+from urllib.robotparser import RobotFileParser
+
+import httpx2
+
+from tools.public_http import NotPublic
+from tools.research.report.redirect_links import is_redirect
+
+ROBOT = "research-desk"
+"""The name by which `robots.txt` addresses this program."""
+HEADERS = {
+    "user-agent": f"{ROBOT} (checks the sources that a report cites)",
+    "accept": "text/html, text/plain;q=0.9, */*;q=0.5",
+    "accept-encoding": "gzip",
+}
+MAX_ROBOTS_BYTES = 500_000
+"""Maximum size of `robots.txt` that is read (RFC 9309, 2.5)."""
+REFUSALS = frozenset({401, 402, 403, 405, 406, 407, 429, 451, 503})
+"""Statuses that say nothing about the page: the server does not show it to this program, or not now."""
+
+
+@dataclass(frozen=True)
+class FetchLimits:
+    """Limits of fetching: seconds, bytes and counts."""
+
+    request_s: float = 20.0
+    """Maximum time for one request, until the last byte."""
+    total_s: float = 60.0
+    """Maximum time for all pages of a report."""
+    max_bytes: int = 3_000_000
+    """Maximum size of a page; the rest is not read."""
+    max_redirects: int = 8
+    max_requests: int = 6
+    """Maximum number of requests at the same time, each to another host."""
+
+
+@dataclass(frozen=True)
+class Fetched:
+    """A page, or why there is none."""
+
+    url: str
+    """The last address, after all redirects."""
+    status: int | None = None
+    content_type: str = ""
+    data: bytes = b""
+    cut: bool = False
+    """Whether the page is longer than `data`."""
+    problem: str = ""
+    """Why there is no page, in a phrase; empty if there is one."""
+    dead: bool = False
+    """Whether there is no such page for anybody."""
+    private: bool = False
+    """Whether the address was not requested, because it is not public."""
+
+
+@dataclass(frozen=True)
+class Answer:
+    """The answer to one request."""
+
+    status: int
+    content_type: str
+    target: str
+    """The address to which it redirects; empty if it does not."""
+    data: bytes
+    cut: bool
+
+
+class Fetcher:
+    """Fetches pages through one HTTP client, which must be safe for any address (see `tools.public_http`)."""
+
+    def __init__(self, http: httpx2.AsyncClient, limits: FetchLimits) -> None:
+        self._http, self._limits = http, limits
+        self._free = asyncio.Semaphore(limits.max_requests)
+        self._hosts = defaultdict[str, asyncio.Lock](asyncio.Lock)
+        self._robots: dict[str, asyncio.Task[RobotFileParser]] = {}
+
+    async def fetch(self, url: str) -> Fetched:
+        """Fetches a page, with redirects. Does not raise, whatever the server does."""
+        try:
+            for _ in range(self._limits.max_redirects + 1):
+                if not is_redirect(url) and not await self._may_fetch(url):
+                    return Fetched(url, problem="robots.txt forbids to read it")
+                answer = await self.get(url, self._limits.max_bytes)
+                if not answer.target:
+                    return _fetched(url, answer)
+                url = answer.target
+            return Fetched(url, problem="too many redirects", dead=True)
+        except NotPublic as error:
+            return Fetched(url, problem=f"{urlsplit(url).hostname or 'it'} {error}", dead=True, private=True)
+        except TimeoutError:
+            return Fetched(url, problem=f"no answer in {self._limits.request_s:.0f} s", dead=True)
+        except (httpx2.ConnectError, httpx2.InvalidURL):
+            return Fetched(url, problem="no connection", dead=True)
+        except (httpx2.HTTPError, ValueError, zlib.error):
+            return Fetched(url, problem="no valid answer", dead=True)
+
+    async def get(self, url: str, max_bytes: int) -> Answer:
+        """Sends one request, after other requests to its host have ended. Follows no redirect.
+
+        Raises:
+            NotPublic: the address is not public.
+            TimeoutError: the answer is not complete in time.
+            httpx2.HTTPError, httpx2.InvalidURL, ValueError, zlib.error: there is no valid answer.
+        """
+        async with (
+            self._hosts[urlsplit(url).netloc.lower()],
+            self._free,
+            asyncio.timeout(self._limits.request_s),
+            self._http.stream("GET", url, headers=HEADERS, follow_redirects=False, timeout=None) as response,
+        ):
+            location = response.headers.get("location", "") if response.is_redirect else ""
+            target = str(httpx2.URL(url).join(location)) if location else ""
+            data, cut = (b"", False) if target else await _read(response, max_bytes)
+            return Answer(response.status_code, response.headers.get("content-type", ""), target, data, cut)
+
+    async def _may_fetch(self, url: str) -> bool:
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        if origin not in self._robots:
+            self._robots[origin] = asyncio.create_task(self._read_robots(origin))
+        return (await self._robots[origin]).can_fetch(ROBOT, url)
+
+    async def _read_robots(self, origin: str) -> RobotFileParser:
+        """Reads `robots.txt`. Without one, all is allowed; if its server fails, nothing is (RFC 9309, 2.3.1)."""
+        rules, url = RobotFileParser(), f"{origin}/robots.txt"
+        answer = await self.get(url, MAX_ROBOTS_BYTES)
+        for _ in range(self._limits.max_redirects):
+            if answer.target:
+                answer = await self.get(answer.target, MAX_ROBOTS_BYTES)
+        lines = answer.data.decode("utf-8", "replace").splitlines() if answer.status == 200 else []
+        rules.parse(["User-agent: *", "Disallow: /"] if answer.status >= 500 else lines)
+        return rules
+
+
+def _fetched(url: str, answer: Answer) -> Fetched:
+    problem, dead = "", False
+    if answer.status in REFUSALS:
+        problem = f"its server does not show it to programs (status {answer.status})"
+    elif not 200 <= answer.status < 300:
+        problem, dead = f"status {answer.status}", True
+    return Fetched(url, answer.status, answer.content_type, answer.data, answer.cut, problem, dead)
+
+
+async def _read(response: httpx2.Response, max_bytes: int) -> tuple[bytes, bool]:
+    """Reads a body up to a number of bytes, which are counted after decompression.
+
+    Raises:
+        ValueError: the body is compressed in an unknown way.
+    """
+    encoding = response.headers.get("content-encoding", "").strip().lower()
+    if encoding not in ("", "identity", "gzip", "x-gzip", "deflate"):
+        raise ValueError(f"the encoding {encoding:.20} is not known")
+    decoder = zlib.decompressobj(zlib.MAX_WBITS | 32) if encoding.endswith(("gzip", "deflate")) else None
+    data = bytearray()
+    async for chunk in response.aiter_raw():
+        data += decoder.decompress(chunk, max_bytes + 1 - len(data)) if decoder else chunk
+        if len(data) > max_bytes:
+            return bytes(data[:max_bytes]), True
+    return bytes(data), False

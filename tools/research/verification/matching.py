@@ -1,0 +1,107 @@
+"""Compares passages of a report with the text of a page: text in, verdict out, without a model.
+
+A passage is *found* if a window of `WINDOW_SENTENCES` consecutive sentences of the page has at least `FOUND_SHARE` of
+its words and all of its figures. This measures words, not meaning. docs/verification.md explains its limits.
+"""
+
+from __future__ import annotations
+
+import re
+from collections import defaultdict
+from collections.abc import Iterable
+
+from tools.research.verification.checks import PassageCheck, Verdict
+from tools.research.verification.language import language_of
+from tools.research.verification.terms import Terms, normalized, terms_of, values_on_page
+
+WINDOW_SENTENCES = 5
+FOUND_SHARE = 0.6
+MIN_TERMS = 3
+"""A passage with fewer words and figures is too short to be looked for."""
+MIN_PAGE_WORDS = 30
+"""A page with fewer words, such as one that a script fills, is not text that can be searched."""
+MAX_PAGE_CHARS = 500_000
+"""The text of a page is searched up to here, which takes seconds at most, whatever it is."""
+MAX_SENTENCE_CHARS = 500
+"""A longer sentence of a page is divided."""
+_SENTENCE_END = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])|\n+")
+_PIECE = re.compile(rf".{{1,{MAX_SENTENCE_CHARS}}}(?:\s|$)|.{{1,{MAX_SENTENCE_CHARS}}}")
+
+
+class Page:
+    """The text of a page, indexed by words and figures.
+
+    Args:
+        text: plain text, with line feeds between blocks. Takes time in proportion to it.
+        cut: whether the page is longer than the text.
+    """
+
+    def __init__(self, text: str, cut: bool = False) -> None:
+        self.language, self.cut, self._words = language_of(text), cut or len(text) > MAX_PAGE_CHARS, 0
+        self._places = defaultdict[str, list[int]](list)
+        for place, sentence in enumerate(_sentences(normalized(text[:MAX_PAGE_CHARS]))):
+            terms = terms_of(sentence)
+            self._words += len(terms.words)
+            for key in (*terms.words, *map(_figure_key, values_on_page(sentence, terms))):
+                self._places[key].append(place)
+
+    def check(self, passage: str, language: str = "") -> PassageCheck:
+        """Looks for a passage of a report.
+
+        Args:
+            passage: plain text.
+            language: the report's language, as `language_of` returns it.
+        """
+        terms = terms_of(normalized(passage))
+        if len(terms.words) + len(terms.figures) < MIN_TERMS:
+            return PassageCheck(passage, Verdict.UNKNOWN, "a passage is too short")
+        words, missing = self._best_window(terms)
+        if words >= FOUND_SHARE * len(terms.words) and (terms.words or not missing):
+            if not missing:
+                return PassageCheck(passage, Verdict.FOUND)
+            return PassageCheck(passage, Verdict.MISQUOTED, f"{', '.join(missing)} is not there")
+        if self.cut:
+            return PassageCheck(passage, Verdict.UNKNOWN, "not in the part of the page that was read")
+        if self._words < MIN_PAGE_WORDS:
+            return PassageCheck(passage, Verdict.UNKNOWN, "the page has hardly any text")
+        if language and self.language and language != self.language:
+            figures = "; it has the figures" if terms.figures and self._has_figures(terms) else ""
+            return PassageCheck(passage, Verdict.UNKNOWN, f"the page is in another language{figures}")
+        return PassageCheck(passage, Verdict.NOT_FOUND)
+
+    def _best_window(self, terms: Terms) -> tuple[int, list[str]]:
+        """The number of a passage's words in the best window, and the figures that are missing there.
+
+        The best window has enough words if one has, then the most figures, then the most words.
+        """
+        hits = defaultdict[int, set[str | int]](set)
+        for word in terms.words:
+            for place in self._places.get(word, ()):
+                hits[place].add(word)
+        for number, figure in enumerate(terms.figures):
+            for value in figure.values:
+                for place in self._places.get(_figure_key(value), ()):
+                    hits[place].add(number)
+        best: tuple[bool, int, int] = (False, 0, 0)
+        found: set[str | int] = set()
+        for first in hits:
+            window = set[str | int]().union(*(hits.get(first + n, ()) for n in range(WINDOW_SENTENCES)))
+            words = sum(isinstance(hit, str) for hit in window)
+            rank = (words >= FOUND_SHARE * len(terms.words), len(window) - words, words)
+            if rank > best:
+                best, found = rank, window
+        missing = [figure.written for number, figure in enumerate(terms.figures) if number not in found]
+        return best[2], list(dict.fromkeys(missing))
+
+    def _has_figures(self, terms: Terms) -> bool:
+        return all(any(_figure_key(value) in self._places for value in f.values) for f in terms.figures)
+
+
+def _figure_key(value: str) -> str:
+    """The key of a figure in the index; words have no "=" in them."""
+    return f"={value}"
+
+
+def _sentences(text: str) -> Iterable[str]:
+    for sentence in _SENTENCE_END.split(text):
+        yield from _PIECE.findall(sentence.strip())

@@ -1,0 +1,67 @@
+"""Finds the passages of a report that its citation marks follow. Takes time linear in the text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+from tools.interactions.citations import Source, split_at_marks
+from tools.research.verification.matching import MIN_TERMS
+from tools.research.verification.terms import normalized, terms_of
+
+MAX_PASSAGE_CHARS = 1_000
+MAX_SENTENCES = 3
+"""A short sentence is extended by those before it, up to this number."""
+_BLOCK_START = re.compile(r"\n[ \t]*\n|\n(?=[ \t>]*(?:[-*+#|]|\d+[.)]))")
+"""A blank line, or a line that begins a list item, a heading or a row of a table."""
+_SENTENCE_START = re.compile(r"(?<=[.!?…])[\"”’)\]]*\s+|(?<=[。！？])")
+_MARKER = re.compile(r"^[ \t>]*(?:[-*+]|#{1,6}|\d+[.)])[ \t]+")
+_LINK = re.compile(r"!?\[([^\[\]\n]*+)\]\((?:[^()\n]|\([^()\n]*+\))*+\)")
+
+
+@dataclass(frozen=True)
+class Passage:
+    """A passage as plain text, and the number of a source that is cited for it."""
+
+    text: str
+    number: int
+
+
+def cited_passages(text: str, sources: Sequence[Source]) -> list[Passage]:
+    """Lists the passages of a report's text, one for each mark.
+
+    A passage is the sentence or the table row before the mark. It begins after an earlier mark at the latest, because
+    what stands before that is cited from elsewhere. A sentence that is too short is extended by those before it.
+    """
+    found = list[Passage]()
+    for piece, numbers in split_at_marks(text, sources):
+        *_, block = _BLOCK_START.split(piece)
+        found += [Passage(_passage(block[-MAX_PASSAGE_CHARS:]), number) for number in numbers]
+    return found
+
+
+def _passage(block: str) -> str:
+    """The least number of sentences at the end of a block that are long enough; at most `MAX_SENTENCES`."""
+    starts = [0] if _is_row(block) else [0, *(end.end() for end in _SENTENCE_START.finditer(block.rstrip()))]
+    text = ""
+    for start in reversed(starts[-MAX_SENTENCES:]):
+        text = _plain(block[start:])
+        if _is_enough(text):
+            break
+    return text
+
+
+def _is_row(block: str) -> bool:
+    return block.lstrip().startswith("|")
+
+
+def _is_enough(text: str) -> bool:
+    terms = terms_of(normalized(text))
+    return len(terms.words) + len(terms.figures) >= MIN_TERMS
+
+
+def _plain(text: str) -> str:
+    """Removes Markdown that would be read as words or figures: list numbers, addresses of links, escapes."""
+    text = _LINK.sub(r"\1", _MARKER.sub("", text))
+    return " ".join(re.sub(r"\\(?=[^\w\s])|[*_`~|]", " ", text).split())

@@ -1,0 +1,54 @@
+"""Reads the text of a PDF in a separate process, which can be ended: some files take very long, or much memory."""
+
+from __future__ import annotations
+
+import io
+import os
+import subprocess
+import sys
+from importlib.util import find_spec
+
+MAX_MEMORY_BYTES = 700_000_000
+"""Memory limit of the process, in bytes, on Linux only."""
+TIMEOUT_S = 15.0
+"""Timeout for a file, in seconds."""
+
+
+class NoPdfText(Exception):
+    """The text of a PDF cannot be read. The message says why, in a phrase."""
+
+
+def pdf_text(data: bytes) -> tuple[str, str]:
+    """Returns the title and the text of a PDF, as lines. Blocks for `TIMEOUT_S` seconds at most.
+
+    Raises:
+        NoPdfText: pypdf is not installed, or the file cannot be read.
+    """
+    if find_spec("pypdf") is None:
+        raise NoPdfText("it is a PDF; to read PDF, pip install 'research-desk[emulator]'")
+    environment = {**os.environ, "PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    command = [sys.executable, "-P", "-m", "tools.research.verification.pdf_worker"]
+    try:
+        done = subprocess.run(command, input=data, capture_output=True, timeout=TIMEOUT_S, env=environment, check=True)
+    except (OSError, subprocess.SubprocessError):
+        raise NoPdfText("it is a PDF that cannot be read") from None
+    title, _, text = done.stdout.decode("utf-8", "replace").partition("\0")
+    return title, text
+
+
+def main() -> None:
+    """Reads a PDF from stdin and writes its title, U+0000 and its text to stdout."""
+    if sys.platform == "linux":
+        import resource
+
+        resource.setrlimit(resource.RLIMIT_AS, (MAX_MEMORY_BYTES, MAX_MEMORY_BYTES))
+    from pypdf import PdfReader
+
+    reader = PdfReader(io.BytesIO(sys.stdin.buffer.read()))
+    title = str((reader.metadata and reader.metadata.title) or "").replace("\0", "")
+    text = "\n\n".join(page.extract_text() for page in reader.pages)
+    sys.stdout.buffer.write(f"{title}\0{text}".encode("utf-8", "replace"))
+
+
+if __name__ == "__main__":
+    main()
