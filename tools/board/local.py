@@ -24,7 +24,7 @@ from starlette.requests import Request
 from starlette.responses import PlainTextResponse, RedirectResponse, Response
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from tools.board.routes import PUBLIC_PATH, Board
+from tools.board.routes import NOBODY, PUBLIC_PATH, Board
 from tools.interactions import backend
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
@@ -53,25 +53,34 @@ class LocalAccess:
         return f"http://{HOST}:{self.port}/?token={self.token}"
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http":
-            answer = self._refusal(scope)
-            if answer is None:
-                await self.app({**scope, "user": SimpleUser(LOCAL_USER)}, receive, send)
-            else:
-                await answer(scope, receive, send)
+        if scope["type"] != "http":
+            return
+        known = _same(Request(scope).cookies.get(self._cookie_name, ""), self._cookie)
+        answer = self._answer(scope, known)
+        if answer is None:
+            await self.app({**scope, "user": SimpleUser(LOCAL_USER if known else NOBODY)}, receive, send)
+        else:
+            await answer(scope, receive, send)
 
-    def _refusal(self, scope: Scope) -> Response | None:
-        """Returns the answer to a request that may not pass; None if it may."""
+    @property
+    def _cookie_name(self) -> str:
+        return f"desk_board_{self.port}"
+
+    def _answer(self, scope: Scope, known: bool) -> Response | None:
+        """Returns the answer to a request that may not pass, or that brings the secret; None if it may pass.
+
+        Args:
+            known: whether the browser has the cookie.
+        """
         if Headers(scope=scope).getlist("host") not in ([f"{HOST}:{self.port}"], [f"localhost:{self.port}"]):
             return _plain(f"This page is at http://{HOST}:{self.port}/ and nowhere else.")
-        name = f"desk_board_{self.port}"
         given = parse_qs(scope["query_string"].decode("latin-1")).get("token", [""])[0]
         if scope["path"] == "/" and scope["method"] == "GET" and _same(given, self.token):
             answer = RedirectResponse("/", 303, {"Cache-Control": "no-store", "Referrer-Policy": "no-referrer"})
             # Lax: with Strict, a browser that comes from the file of `opening_file` would not send it to the list.
-            answer.set_cookie(name, self._cookie, httponly=True, samesite="lax")
+            answer.set_cookie(self._cookie_name, self._cookie, httponly=True, samesite="lax")
             return answer
-        if PUBLIC_PATH.fullmatch(scope["path"]) or _same(Request(scope).cookies.get(name, ""), self._cookie):
+        if known or PUBLIC_PATH.fullmatch(scope["path"]):
             return None
         return _plain("Open the address that `desk board` has printed when it started: it has a secret part.")
 

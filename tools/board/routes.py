@@ -52,6 +52,8 @@ BOARD_PATH = re.compile(r"/|/research(?:/.*)?")
 """Matches the paths of the page."""
 PUBLIC_PATH = re.compile(r"/research/(?:static|shared)/.*")
 """Matches those of the paths that need no user: style and script, and share links, which are signed."""
+NOBODY = ""
+"""The user of a request to `PUBLIC_PATH`, who owns no research run."""
 _FOLDER = Path(__file__).parent
 _MAX_READ_BYTES = 10_000_000
 """Maximum bytes of a form that is too long which are read: browsers show an answer only after they have sent all."""
@@ -109,7 +111,7 @@ def _described(error: BaseException) -> tuple[int, str]:
 class Board:
     """The page, over the research service of the running event loop.
 
-    A request's user is `request.user.username`, set by the server in front. Paths of `PUBLIC_PATH` need none.
+    A request's user is `request.user.username`, set by the server in front; `NOBODY` without a user.
 
     Args:
         screen: checks texts; None: texts are not checked.

@@ -19,7 +19,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from tools.adk.windowed_sessions import windowed_reads
 from tools.app import APP_NAME
-from tools.board.routes import BOARD_PATH, PUBLIC_PATH
+from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.server.checked_sessions import without_protected
@@ -141,10 +141,10 @@ class GatewayMiddleware:
     async def _board(self, scope: Scope, receive: Receive, send: Send) -> None:
         """Serves the page of research runs. A browser adds no token: the proxy in front of the server does."""
         headers = {"Cache-Control": "no-store", "X-Content-Type-Options": "nosniff"}
-        user = LOCAL_USER
+        user = NOBODY
         try:
-            if self.authenticate and not PUBLIC_PATH.fullmatch(scope["path"]):
-                user = await self.authenticate(Headers(scope=scope))
+            if not PUBLIC_PATH.fullmatch(scope["path"]):
+                user = await self.authenticate(Headers(scope=scope)) if self.authenticate else LOCAL_USER
             with self.rate_limiter.admit(user) if scope["method"] == "POST" else nullcontext():
                 await self.board({**scope, "user": SimpleUser(user)}, receive, send)
             return
