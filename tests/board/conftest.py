@@ -16,6 +16,7 @@ import uvicorn
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
+from tools.board.actions import Screen
 from tools.board.local import LocalAccess, listen, working
 from tools.board.routes import Board
 from tools.research.factory import research
@@ -132,11 +133,17 @@ def speed() -> float:
 
 
 @pytest.fixture
-def site(use: Any, brain: Brain, speed: float) -> Iterator[Site]:
+def screen() -> Screen | None:
+    """What checks texts."""
+    return None
+
+
+@pytest.fixture
+def site(use: Any, brain: Brain, speed: float, screen: Screen | None) -> Iterator[Site]:
     with Emulator(brain=brain, speed=speed) as api, listen(0) as socket:
         use(api)
         moved = list[float]()
-        access = LocalAccess(Board(clock=lambda: time.time() + sum(moved)).app(), socket.getsockname()[1])
+        access = LocalAccess(Board(screen, clock=lambda: time.time() + sum(moved)).app(), socket.getsockname()[1])
         server = uvicorn.Server(uvicorn.Config(access, log_config=None, lifespan="off", timeout_graceful_shutdown=1))
         loops = list[asyncio.AbstractEventLoop]()
 

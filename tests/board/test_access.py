@@ -113,10 +113,10 @@ def test_nobody_gets_in_without_the_secret_of_the_start_address(site: Site) -> N
     assert "SameSite=lax" in cookie
 
 
-@pytest.mark.parametrize("host", ["evil.example", "evil.example:80", "127.0.0.1:1", "localhost.evil.example", ""])
-def test_another_host_name_is_refused_even_with_the_cookie(site: Site, host: str) -> None:
-    answer = site.client.get("/", headers={"Host": host})
-    assert (answer.status_code, "nowhere else" in answer.text) == (403, True)
+def test_another_host_name_is_refused_even_with_the_cookie(site: Site) -> None:
+    for host in ("evil.example", "evil.example:80", "127.0.0.1:1", "localhost.evil.example", ""):
+        answer = site.client.get("/", headers={"Host": host})
+        assert (answer.status_code, "nowhere else" in answer.text) == (403, True), host
 
 
 def test_only_this_user_can_read_the_file_that_opens_the_browser(tmp_path: Path) -> None:

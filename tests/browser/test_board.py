@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from playwright.sync_api import BrowserContext, Page, expect, sync_playwright
 
-from tests.board.conftest import Site, site, speed, until  # noqa: F401
+from tests.board.conftest import Site, screen, site, speed, until  # noqa: F401
 from tests.browser.test_web import CHROMIUM, FLAGS
 
 pytestmark = pytest.mark.skipif(CHROMIUM is None, reason="no Chromium: install it to see the web page tested")

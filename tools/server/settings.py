@@ -35,7 +35,7 @@ class ServerSettings(EnvironmentSettings):
     webhook_secrets: str = ""
     """Signing secrets of the registered webhook ("whsec_…"), separated by commas during a rotation."""
     public_url: str = ""
-    """Public address of the server, for the agent card of `--a2a` and in share links; empty: the address it listens on."""
+    """Public address of the server, for the agent card of `--a2a` and share links; empty: where it listens."""
     allowed_hosts: str = ""
     """Host names of the server besides loopback, separated by commas.
 
