@@ -35,7 +35,11 @@ def test_a_blocked_text_is_neither_sent_nor_shown_nor_shared(site: Site) -> None
     assert site.send(page, "ask", question="forbidden?").status_code == 403
     link = site.send(page, "share", days="1").text.partition('value="http')[2].partition('"')[0]
     blocked.add("The moon moves the sea")
-    for url in (path, f"{path}/report.md", f"{path}/report.html", f"{path}/report.json"):
+    hidden = site.client.get(path)
+    assert "Blocked in reports" in hidden.text
+    assert "moon" not in hidden.text
+    assert f"{path}/delete" in hidden.text
+    for url in (f"{path}/report.md", f"{path}/report.html", f"{path}/report.json"):
         answer = site.client.get(url)
         assert (answer.status_code, "Blocked in reports" in answer.text) == (403, True)
         assert "moon" not in answer.text

@@ -9,6 +9,7 @@ import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from contextlib import contextmanager
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -315,8 +316,13 @@ class Board:
         texts += [_as_report(each.text) for each in answers]
         if page.phase == "waiting" and job.plan:
             texts.append(_as_report(job.plan.text))
-        for each in texts:
-            await admit(self._screen, "reports", each.text)
+        try:
+            for each in texts:
+                await admit(self._screen, "reports", each.text)
+        except Withheld as error:
+            if page.phase == "waiting":
+                raise
+            page, report, texts, answers = replace(page, reason=str(error)), None, [], []  # it can still be deleted
         shown = await self._render(texts)
         lines = await service.ledger.lines(job) if page.phase in ("running", "stalled") and not self._screen else []
         return self._show(
