@@ -82,10 +82,10 @@ SECRETS := $(if $(filter gemini,$(BACKEND)),GEMINI_API_KEY=$(KEY_SECRET):latest)
 PACKAGES := --extra_packages tools --extra_packages configs
 
 .PHONY: deploy-cloud-run deploy-agent-engine deploy-check
-deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 SETTINGS="…"]
+deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 SETTINGS="…"]
 	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
 	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env '$(setting)') agents/desk -- \
-	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a) --no-cpu-throttling --min-instances=1 --timeout=3600 \
+	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp) --no-cpu-throttling --min-instances=1 --timeout=3600 \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Agent Engine stores variables in plain text, so this target uses Vertex AI through the service account, without a key.

@@ -138,10 +138,12 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
     monkeypatch.setattr("google.adk.cli.api_server._setup_telemetry", lambda *arguments, **values: None)
     running: list[Any] = []
 
-    def start(host: str = "127.0.0.1", port: int = 0, a2a: bool = False, **settings: object) -> httpx2.Client:
+    def start(
+        host: str = "127.0.0.1", port: int = 0, a2a: bool = False, mcp: bool = False, **settings: object
+    ) -> httpx2.Client:
         for name, value in settings.items():
             monkeypatch.setenv(f"DESK_{name.upper()}", str(value))
-        server = running_server(host, port, a2a)
+        server = running_server(host, port, a2a, mcp)
         running.append(server)
         return server.__enter__()
 
@@ -152,11 +154,11 @@ def serve(api: Emulator, monkeypatch: pytest.MonkeyPatch) -> Iterator[Serve]:
 
 
 @contextmanager
-def running_server(host: str, port: int, a2a: bool = False) -> Iterator[httpx2.Client]:
+def running_server(host: str, port: int, a2a: bool = False, mcp: bool = False) -> Iterator[httpx2.Client]:
     with bind(port) as socket:
         url = f"http://127.0.0.1:{socket.getsockname()[1]}"
         settings = load_server_settings()
-        app = build_server(load_settings(), settings, host, url if a2a else "")
+        app = build_server(load_settings(), settings, host, url if a2a else "", mcp)
         protocol = timed_protocol(settings.request_seconds)
         server = uvicorn.Server(uvicorn.Config(app, http=protocol, log_level="error", timeout_graceful_shutdown=2))
         thread = threading.Thread(target=server.run, kwargs={"sockets": [socket]})

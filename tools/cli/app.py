@@ -24,6 +24,7 @@ from tools.cli.env_file import read_env_file
 from tools.cli.exit_status import ExitStatus
 from tools.cli.help import CommandGroups, show_help
 from tools.cli.interaction import interaction
+from tools.cli.mcp import mcp
 from tools.cli.moderate import moderate
 from tools.cli.serve import serve
 from tools.cli.spending import spending
@@ -98,7 +99,7 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
 
 
-for command in (*research.COMMANDS, verify, spending, interaction, *sessions.COMMANDS, moderate, board, serve):
+for command in (*research.COMMANDS, verify, spending, interaction, *sessions.COMMANDS, moderate, board, serve, mcp):
     app.command()(command)
 for group in entry_points(group="desk.commands"):  # optional packages add commands, such as `desk eval`
     app.add_typer(group.load(), name=group.name)

@@ -17,7 +17,7 @@ GROUPS = {
         "spending", "interaction", "board",
     ),
     "Set up": ("demo", "init", "check", "doctor", "help"),
-    "Run": ("serve", "emulator", "eval"),
+    "Run": ("serve", "mcp", "emulator", "eval"),
 }  # fmt: skip
 TOPICS = Path(__file__).with_name("topics")
 

@@ -27,6 +27,7 @@ def serve(
     ] = "",
     cloud_trace: Annotated[bool, typer.Option("--cloud-trace", help="Send traces to Google Cloud Trace.")] = False,
     a2a: Annotated[bool, typer.Option("--a2a", help="Serve other agents too, by the A2A protocol.")] = False,
+    mcp: Annotated[bool, typer.Option("--mcp", help="Serve research to other agents over MCP, at /mcp.")] = False,
     plain: Annotated[bool, typer.Option("--plain-logs", help="Logs as text, not as JSON.")] = False,
     contents: Annotated[bool, typer.Option("--log-contents", help="Log messages and DEBUG records too.")] = False,
 ) -> None:
@@ -46,7 +47,7 @@ def serve(
         setup_telemetry(otel or None, cloud_trace)
         setup_logging(not plain, contents)
         server = load_server_settings()
-        app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "")
+        app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "", mcp)
     except DeskError as error:
         fail(error)
     gc.collect()

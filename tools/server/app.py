@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager, nullcontext, suppress
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -21,6 +21,7 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
+from tools.board.actions import Screen
 from tools.board.routes import Board
 from tools.database_url import redacted_url
 from tools.interactions.backend import is_loopback
@@ -44,7 +45,12 @@ from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
 
 if TYPE_CHECKING:
+    from tools.mcp_server.http import McpHttp
     from tools.server.a2a import A2AServer
+
+
+MCP_HEADERS = ("MCP-Protocol-Version", "Mcp-Method", "Mcp-Name")
+"""Headers of an MCP request (2026-07-28)."""
 
 
 class SingleAppLoader(BaseAgentLoader):
@@ -62,12 +68,15 @@ class SingleAppLoader(BaseAgentLoader):
         return [self._app.name]
 
 
-def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url: str = "") -> ASGIApp:
+def build_server(
+    settings: Settings, server: ServerSettings, host: str, a2a_url: str = "", mcp: bool = False
+) -> ASGIApp:
     """Builds the whole server as an ASGI application.
 
     Args:
         host: address to listen on; authentication is optional only on loopback.
         a2a_url: public address for other agents. If it is empty, the server does not offer A2A.
+        mcp: whether the server offers research over MCP.
 
     Raises:
         SettingsError: a setting is missing or unusable.
@@ -84,13 +93,15 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
     idempotency = IdempotencyStore(Runner(app=app, session_service=sessions, artifact_service=artifacts))
     rate_limiter = RateLimiter(server.turns_at_once, server.turns_per_minute)
     a2a = _a2a(a2a_url, server.oidc_issuer, database, locks, idempotency, rate_limiter) if a2a_url else None
+    mcp_http = _mcp(app, rate_limiter, server.max_body) if mcp else None
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
         recovery = asyncio.create_task(recover_loop())
         health.open = True
         try:
-            yield
+            async with mcp_http.manager.run() if mcp_http else nullcontext():
+                yield
         finally:
             health.open = False
             recovery.cancel()
@@ -128,8 +139,9 @@ def build_server(settings: Settings, server: ServerSettings, host: str, a2a_url:
         routes.add_route("/webhooks/research", webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
-    gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
-    board = Board(gate.refusal if gate else None, server.public_url).app()
+    if mcp_http:
+        routes.router.routes.append(mcp_http.route)
+    board = Board(_screen(app), server.public_url).app()
     gateway = GatewayMiddleware(
         routes, board, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
     )
@@ -144,7 +156,7 @@ def _with_cors(app: ASGIApp, origins: Sequence[str]) -> ASGIApp:
         app,
         allow_origins=origins,
         allow_methods=["GET", "POST", "PATCH", "DELETE"],
-        allow_headers=["Authorization", "Content-Type", "Idempotency-Key"],
+        allow_headers=["Authorization", "Content-Type", "Idempotency-Key", *MCP_HEADERS],
         expose_headers=["Retry-After", "WWW-Authenticate"],
     )
 
@@ -170,6 +182,20 @@ def _a2a(
     except ImportError:
         raise SettingsError("--a2a needs more packages: pip install 'research-desk[a2a]'") from None
     return A2AServer(read_card(url, issuer), database, locks, idempotency, rate_limiter)
+
+
+def _mcp(app: App, rate_limiter: RateLimiter, max_body: int) -> McpHttp:
+    try:
+        from tools.mcp_server.http import McpHttp
+    except ImportError:
+        raise SettingsError("--mcp needs one more package: pip install 'research-desk[mcp]'") from None
+    return McpHttp(_screen(app), rate_limiter.admit, max_body)
+
+
+def _screen(app: App) -> Screen | None:
+    """Returns the moderation gate's check of single texts, if the gate is on."""
+    gate = next((plugin for plugin in app.plugins if isinstance(plugin, ModerationGate)), None)
+    return gate.refusal if gate else None
 
 
 def build_authenticator(server: ServerSettings, host: str) -> Authenticator | None:

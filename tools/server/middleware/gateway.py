@@ -44,7 +44,7 @@ CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD_PATH})
 """Paths that need no token: health checks, the webhook (which is signed), and the agent card."""
 _KNOWN = re.compile(
-    rf"/(?:list-apps|version|run|run_sse|a2a/desk|apps/{APP_NAME}/app-info"
+    rf"/(?:list-apps|version|run|run_sse|a2a/desk|mcp|apps/{APP_NAME}/app-info"
     rf"|apps/{APP_NAME}/users/(?P<user>[^/]+)/(?P<rest>sessions(?:/(?P<session>[^/]+)(?:/(?P<below>.*))?)?))"
 )
 """All served paths. ADK's development routes are missing, and so is its memory, which no agent reads or deletes."""

@@ -1,0 +1,186 @@
+"""`desk mcp` as a process: it speaks only the protocol, needs no ADK, and loses nothing when it is killed or left."""
+
+from __future__ import annotations
+
+import json
+import math
+import os
+import re
+import signal
+import sqlite3
+import subprocess
+import sys
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pytest
+from google.adk.tools.mcp_tool import McpToolset, StdioConnectionParams
+from mcp.client.stdio import StdioServerParameters
+
+from tests.conftest import ROOT
+from tests.kill.test_kill import until
+from tests.mcp_server.conftest import BRIEF, Desk
+from tools.research.job import State
+
+COMMAND = [sys.executable, "-m", "tools", "--debug", "mcp"]
+WATCHED = """
+import atexit, runpy, sys
+atexit.register(lambda: print("ADK" if any(name.startswith("google.adk") for name in sys.modules) else "no ADK",
+                              file=sys.stderr))
+sys.argv = ["desk", "--debug", "mcp"]
+runpy.run_module("tools", run_name="__main__")
+"""
+"""Runs `desk mcp`, and says at its end whether it has imported ADK."""
+
+
+class Process:
+    """A server as a client starts it. Each line that it writes has to be a message of the protocol."""
+
+    def __init__(self, log: Path, command: list[str]) -> None:
+        with log.open("ab") as errors:
+            self.process = subprocess.Popen(
+                command,
+                cwd=ROOT,
+                env=os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))},
+                stdin=subprocess.PIPE,
+                stdout=subprocess.PIPE,
+                stderr=errors,
+                text=True,
+            )
+        self._number = 0
+        hello = {"protocolVersion": "2025-06-18", "capabilities": {}, "clientInfo": {"name": "test", "version": "1"}}
+        self.request("initialize", hello)
+        self.write({"jsonrpc": "2.0", "method": "notifications/initialized"})
+
+    def write(self, message: Any) -> None:
+        assert self.process.stdin
+        self.process.stdin.write((message if isinstance(message, str) else json.dumps(message)) + "\n")
+        self.process.stdin.flush()
+
+    def request(self, method: str, params: Any) -> dict[str, Any]:
+        """Sends a request, and returns its result or its error."""
+        self._number += 1
+        self.write({"jsonrpc": "2.0", "id": self._number, "method": method, "params": params})
+        assert self.process.stdout
+        while line := self.process.stdout.readline():
+            message = json.loads(line)
+            assert message["jsonrpc"] == "2.0"
+            if message.get("id") == self._number:
+                return dict(message.get("result") or message["error"])
+        raise AssertionError("the server has ended")
+
+    def call(self, tool: str, **arguments: Any) -> dict[str, Any]:
+        found = self.request("tools/call", {"name": f"research_{tool}", "arguments": arguments})
+        return dict(found.get("structuredContent") or found)
+
+    def leave(self) -> int:
+        """Closes the server's standard input, as clients do, and returns the exit status."""
+        assert self.process.stdin
+        self.process.stdin.close()
+        return self.process.wait(60)
+
+
+@contextmanager
+def started(log: Path, command: list[str] = COMMAND) -> Iterator[Process]:
+    found = Process(log, command)
+    try:
+        yield found
+    finally:
+        found.process.kill()
+        found.process.wait()
+
+
+async def test_a_cold_start_imports_no_adk_and_writes_only_the_protocol(desk: Desk, tmp_path: Path) -> None:
+    log = tmp_path / "log"
+    with started(log, [sys.executable, "-c", WATCHED]) as server:
+        server.write("{no json")
+        server.write([1, 2])
+        server.write({"jsonrpc": "2.0", "id": "x"})
+        assert server.request("tools/call", {"name": 7})["code"] == -32602
+        assert server.request("tools/call", {"name": "research_list", "arguments": "all"})["code"] == -32602
+        assert server.request("nothing/here", {})["code"] == -32601
+        job = server.call("start", brief=BRIEF)["job"]
+        server.call("approve", job=job, max_usd=3)
+        assert server.call("status", job=job, wait_seconds=45)["state"] == "completed"
+        assert "The moon moves the sea." in server.call("report", job=job)["content"][0]["text"]
+        assert server.leave() == 0
+    told = log.read_text()
+    assert told.splitlines()[-1] == "no ADK"
+    assert "INFO" in told
+    assert "Traceback" not in told
+    assert desk.runs == 1
+
+
+@pytest.mark.parametrize("left_by", ["SIGKILL", "SIGTERM", pytest.param("closed input", marks=pytest.mark.nightly)])
+async def test_the_next_process_brings_home_what_a_killed_or_left_one_has_started(
+    desk: Desk, tmp_path: Path, environment: Path, left_by: str
+) -> None:
+    desk.api.set_speed(0)
+    log = tmp_path / "log"
+    with started(log) as first:
+        job = first.call("start", brief=BRIEF)["job"]
+        first.call("approve", job=job, max_usd=3)
+        until(lambda: desk.runs)
+        desk.api.advance(70)
+        assert first.call("status", job=job, wait_seconds=0)["job"] == job
+        if left_by == "closed input":
+            assert first.leave() == 0
+        elif left_by == "SIGTERM":
+            first.process.terminate()
+            assert first.process.wait(60) == 128 + signal.SIGTERM
+        if left_by != "SIGKILL":
+            assert lease(environment) is None  # the next process need not wait for it to expire
+    with sqlite3.connect(environment / "ledger.db") as ledger:  # as if the killed process's lease had expired
+        ledger.execute("UPDATE research_jobs SET lease_until = 0")
+    desk.api.set_speed(math.inf)
+    with started(log) as second:  # nobody asks for the job
+        until(lambda: state(environment) == State.COMPLETED)
+        assert second.call("start", brief=BRIEF)["job"] == job
+        assert "The moon moves the sea." in second.call("report", job=job)["content"][0]["text"]
+    assert desk.runs == 1
+
+
+def lease(data: Path) -> Any:
+    return row(data, "owner")
+
+
+def state(data: Path) -> Any:
+    return row(data, "state")
+
+
+def row(data: Path, column: str) -> Any:
+    with sqlite3.connect(data / "ledger.db") as ledger:
+        return ledger.execute(f"SELECT {column} FROM research_jobs").fetchone()[0]
+
+
+async def test_adks_own_mcp_toolset_drives_a_run_to_its_report(desk: Desk) -> None:
+    server = StdioServerParameters(command=COMMAND[0], args=COMMAND[1:], cwd=ROOT, env=dict(os.environ))
+    toolset = McpToolset(connection_params=StdioConnectionParams(server_params=server, timeout=60))
+    try:
+        tools = {tool.name: tool for tool in await toolset.get_tools()}
+
+        async def call(name: str, **arguments: Any) -> Any:
+            context: Any = None
+            return await tools[name].run_async(args=arguments, tool_context=context)
+
+        started_ = (await call("research_start", brief=BRIEF))["structuredContent"]
+        await call("research_approve", job=started_["job"], max_usd=3)
+        ended = await call("research_status", job=started_["job"], wait_seconds=45)
+        assert ended["structuredContent"]["state"] == "completed"
+        shown = (await call("research_report", job=started_["job"]))["content"][0]["text"]
+        assert re.search(r"The moon moves the sea\.", shown)
+    finally:
+        await toolset.close()
+    assert desk.runs == 1
+
+
+def test_without_the_extra_the_command_says_what_to_install(tmp_path: Path) -> None:
+    missing = (
+        "import sys; sys.modules['mcp'] = None; sys.argv = ['desk', 'mcp']; from tools.cli.main import main; main()"
+    )
+    environment = os.environ | {"PYTHONPATH": os.pathsep.join(filter(None, sys.path))}
+    done = subprocess.run([sys.executable, "-c", missing], env=environment, capture_output=True, text=True, check=False)
+    assert (done.returncode, done.stdout) == (1, "")
+    assert done.stderr == "error: desk mcp needs one more package: pip install 'research-desk[mcp]'\n"

@@ -1,0 +1,73 @@
+"""Serves MCP over streamable HTTP, without sessions: each request may go to another replica.
+
+The server in front checks who calls, and the Host and Origin headers. A client of MCP 2026-07-28 is asked for the
+person's yes by `InputRequiredResult`, which needs no session. An older client cannot be asked within a request without
+a session: it gets the question in the result, and calls `research_approve`.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING
+
+from mcp.server.streamable_http_manager import StreamableHTTPSessionManager
+from mcp.server.transport_security import TransportSecuritySettings
+from mcp_types import INVALID_REQUEST
+from mcp_types.jsonrpc import jsonrpc_message_adapter
+from pydantic import ValidationError
+from starlette.requests import Request
+from starlette.responses import JSONResponse
+from starlette.routing import Route
+from starlette.types import Message, Receive, Scope, Send
+
+from tools.mcp_server.server import Admit, Context, build_server
+
+if TYPE_CHECKING:
+    from tools.mcp_server.tools import Screen
+
+MCP_PATH = "/mcp"
+
+
+class McpHttp:
+    """The route of MCP. Enter `manager.run()` while the application runs."""
+
+    def __init__(self, screen: Screen | None, admit: Admit, max_body: int) -> None:
+        """Args:
+        screen, admit: see `build_server`.
+        max_body: maximum bytes of a request body.
+        """
+        self.manager = StreamableHTTPSessionManager(
+            build_server(_user, screen, admit),
+            stateless=True,
+            security_settings=TransportSecuritySettings(enable_dns_rebinding_protection=False),  # the server checks
+            max_request_body_size=max_body,
+        )
+        # Without sessions there is nothing to GET or to DELETE.
+        self.route = Route(MCP_PATH, _Checked(self.manager), methods=["POST"])
+
+
+class _Checked:
+    """ASGI application that refuses what is no JSON-RPC message; the SDK 2.3 would show pydantic's report of it."""
+
+    def __init__(self, manager: StreamableHTTPSessionManager) -> None:
+        self._manager = manager
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        body = await Request(scope, receive).body()
+        try:
+            jsonrpc_message_adapter.validate_json(body, by_name=False)
+        except ValidationError:
+            error = {"code": INVALID_REQUEST, "message": "the body has to be one JSON-RPC 2.0 message"}
+            await JSONResponse({"jsonrpc": "2.0", "id": None, "error": error}, 400)(scope, receive, send)
+            return
+        unread: list[Message] = [{"type": "http.request", "body": body}]
+
+        async def replay() -> Message:
+            return unread.pop() if unread else await receive()
+
+        await self._manager.handle_request(scope, replay, send)
+
+
+def _user(context: Context) -> str:
+    """The user's id, as set by the gateway."""
+    assert isinstance(context.request, Request)
+    return str(context.request.user.username)

@@ -1,0 +1,270 @@
+"""What each tool does: checks that the job is the caller's own, calls the research service, and describes the result.
+
+A tool returns data or text. It raises a `DeskError` whose sentence is for the caller; nothing is half done then.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Awaitable, Callable
+from contextlib import aclosing
+from dataclasses import dataclass
+from typing import Any, Literal, Protocol
+
+from tools.errors import DeskError
+from tools.mcp_server import arguments, messages
+from tools.mcp_server.arguments import BadArgument
+from tools.mcp_server.confirmation import Answer, Dialog, check_amount, open_question, shown_question, yes_to
+from tools.mcp_server.report_text import answer_text, report_text
+from tools.research.config import ResearchSettings, load_research_settings
+from tools.research.errors import NotFinished, UnknownJob
+from tools.research.factory import research
+from tools.research.job import OUTSIDE_CONVERSATIONS, Job, State
+from tools.research.questions import Question
+from tools.research.repeated_orders import job_of_other_session
+from tools.research.report.reading import Report
+from tools.research.service import Research
+from tools.research.texts import state
+from tools.settings import load_settings
+
+Result = dict[str, Any] | str
+JOBS_PER_PAGE = 20
+Screened = Literal["user_messages", "reports"]
+_NOTHING_DONE: dict[Answer, str] = {
+    "no": "The person said no: nothing was started.",
+    "none": "The person did not answer: nothing was started.",
+}
+
+
+class Screen(Protocol):
+    """A check of texts, such as the moderation gate."""
+
+    async def __call__(self, what: Screened, text: str) -> str:
+        """Returns what the caller gets instead of a text; empty if the text may be used."""
+
+
+class Withheld(DeskError):
+    """A text must not be used or shown. The message is the policy's."""
+
+
+@dataclass(frozen=True)
+class Call:
+    """One call of a tool."""
+
+    user: str
+    dialog: Dialog
+    progress: Callable[[float, str | None], Awaitable[None]]
+    """Reports progress to the client: a number that grows, and a line."""
+
+
+class ResearchTools:
+    """The tools, over the research service of the running event loop."""
+
+    def __init__(self, screen: Screen | None = None) -> None:
+        self._screen = screen
+        self._answering: dict[tuple[str, str], asyncio.Task[Report]] = {}
+        """Questions that a model is answering, by job and question."""
+
+    async def start(self, call: Call, given: arguments.Start) -> Result:
+        service, settings = research(), _settings()
+        settings.need_storage()
+        await self._admit("user_messages", f"{given.title}\n{given.brief}")
+        if given.depth == "max" and not settings.max_agent:
+            raise BadArgument("`depth`: there is no Deep Research Max here; leave it out for a standard run")
+        order = settings.order(
+            given.brief,
+            title=given.title,
+            user=call.user,
+            session=OUTSIDE_CONVERSATIONS,
+            use_max=given.depth == "max",
+            plan=given.plan_first,
+        )
+        if given.builds_on:
+            base = await own_job(service, call.user, given.builds_on)
+            order = await service.with_base(base.id, order)
+        job = None if given.again else job_of_other_session(await service.jobs(call.user), order)
+        if job is None:
+            job, new = await service.start(order, limits=settings.limits, confirm=settings.asks(order))
+            if given.again and not new:
+                job = await service.start_again(job, limits=settings.limits, confirm=True)
+        if job.state is not State.AWAITING_APPROVAL:
+            return self._data(job)
+        if not call.dialog.possible:
+            return await self._question(service, job)
+        return await self._ask(call, service, settings, job)
+
+    async def status(self, call: Call, given: arguments.Status) -> Result:
+        service = research()
+        job = await own_job(service, call.user, given.job)
+        if job.state is State.INTENDED:  # watching sends an unsent job, and the server has to store its run
+            _settings().need_storage()
+        await _watch(service, job, given.wait_seconds, call, with_lines=self._screen is None)
+        job = await service.job(job.id)
+        return await self._question(service, job) if job.state is State.AWAITING_APPROVAL else self._data(job)
+
+    async def report(self, call: Call, given: arguments.Report) -> Result:
+        job, report = await self.own_report(call.user, given.job)
+        return report_text(job, report, given)
+
+    async def ask(self, call: Call, given: arguments.Ask) -> Result:
+        """A question costs some cents. The same question gets its first answer again, also after a timeout."""
+        service, settings = research(), _settings()
+        job = await own_job(service, call.user, given.job)
+        settings.need_storage()
+        await self._admit("user_messages", given.question)
+        if (text := _known_answer(job, given.question)) is None:
+            key = (job.id, _plain(given.question))
+            task = self._answering.get(key)
+            if task is None:
+                model, limits = settings.follow_up_model, settings.limits
+                answer = service.follow_up(job.id, given.question, model, OUTSIDE_CONVERSATIONS, limits=limits)
+                task = self._answering[key] = asyncio.create_task(answer)
+                task.add_done_callback(lambda _: self._answering.pop(key, None))
+            if not (await asyncio.wait({task}, timeout=arguments.MAX_WAIT_S))[0]:
+                return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
+            text = task.result().text
+        await self._admit("reports", text)
+        return answer_text(job, text, given.page)
+
+    async def approve(self, call: Call, given: arguments.Approve) -> Result:
+        service, settings = research(), _settings()
+        job = await own_job(service, call.user, given.job)
+        if job.state is not State.AWAITING_APPROVAL:
+            return self._data(job)
+        return await self._continue(call, service, settings, job, given.max_usd)
+
+    async def revise(self, call: Call, given: arguments.Revise) -> Result:
+        service, settings = research(), _settings()
+        job = await own_job(service, call.user, given.job)
+        if job.state is not State.AWAITING_APPROVAL or job.plan is None:
+            raise NotFinished(f"{job.id} has no plan that could be changed: it is {state(job)}")
+        await self._admit("user_messages", given.changes)
+        return await self._continue(call, service, settings, job, given.max_usd, given.changes)
+
+    async def cancel(self, call: Call, given: arguments.Cancel) -> Result:
+        service = research()
+        job = await service.cancel((await own_job(service, call.user, given.job)).id)
+        await service.ledger.withdraw_questions(call.user, OUTSIDE_CONVERSATIONS, job.id)
+        return self._data(job)
+
+    async def list(self, call: Call, given: arguments.List) -> Result:
+        jobs = await research().jobs(call.user)
+        pages = max(-(-len(jobs) // JOBS_PER_PAGE), 1)
+        if given.page > pages:
+            raise BadArgument(f"`page` is {given.page}, and the last page is {pages}")
+        first = (given.page - 1) * JOBS_PER_PAGE
+        return {
+            "runs": messages.listing(jobs[first : first + JOBS_PER_PAGE]),
+            "page": f"{given.page} of {pages}",
+            "next": "research_status, research_report" if jobs else "research_start orders a research run",
+        }
+
+    async def own_report(self, user: str, job_id: str) -> tuple[Job, Report]:
+        """Returns a user's job with its report.
+
+        Raises:
+            UnknownJob, NotFinished: the user has no such job, or it has no report.
+            Withheld: the report must not be shown.
+        """
+        service = research()
+        job = await own_job(service, user, job_id)
+        report = await service.report(job.id)
+        if report is None:
+            raise NotFinished(f"{job.id} has no report: it is {state(job)}. {messages.next_step(job)}")
+        await self._admit("reports", report.text)
+        return job, report
+
+    async def _continue(
+        self,
+        call: Call,
+        service: Research,
+        settings: ResearchSettings,
+        job: Job,
+        max_usd: float,
+        changes: str = "",
+    ) -> Result:
+        """Starts what a waiting job waits for, or another plan, if the amount is right and the person agrees."""
+        settings.need_storage()
+        check_amount(job, max_usd, messages.revision_price(job) if changes else messages.price(job))
+        if call.dialog.possible:
+            return await self._ask(call, service, settings, job, changes)
+        return await self._begin(service, settings, job, await shown_question(service.ledger, job), changes)
+
+    async def _ask(
+        self, call: Call, service: Research, settings: ResearchSettings, job: Job, changes: str = ""
+    ) -> Result:
+        """Asks the person through the client, and starts what an accepted answer allows."""
+        if job.plan:
+            await self._admit("reports", job.plan.text)
+        question = await open_question(service.ledger, job)
+        text = messages.revision_question(job, changes) if changes else messages.question(job)
+        answer = await call.dialog.ask(question, text)
+        if answer == "yes":
+            return await self._begin(service, settings, job, question, changes)
+        await service.ledger.withdraw_questions(call.user, OUTSIDE_CONVERSATIONS, job.id)  # it has to be shown again
+        waits = f"{_NOTHING_DONE[answer]} It waits: research_approve asks again, research_cancel drops it."
+        return self._data(job) | {"answer": answer, "next": waits}
+
+    async def _begin(
+        self, service: Research, settings: ResearchSettings, job: Job, question: Question, changes: str = ""
+    ) -> Result:
+        """Uses up a yes: starts a plan or a run, or with `changes` another plan."""
+        yes = yes_to(question)
+        if changes:
+            job = await service.revise(job.id, changes, limits=settings.limits, yes=yes)
+        else:
+            job = await service.approve(job.id, limits=settings.limits, yes=yes)
+        await _watch(service, job, 0)  # sends it
+        return self._data(job)
+
+    async def _question(self, service: Research, job: Job) -> Result:
+        """Returns a waiting job with its question, which the client shows to the person."""
+        if job.plan:
+            await self._admit("reports", job.plan.text)
+        await open_question(service.ledger, job)
+        return self._data(job) | messages.ask_first(job)
+
+    def _data(self, job: Job) -> dict[str, Any]:
+        return messages.as_data(job, time.time(), with_line=self._screen is None)
+
+    async def _admit(self, what: Screened, text: str) -> None:
+        if self._screen and (refusal := await self._screen(what, text)):
+            raise Withheld(refusal)
+
+
+async def own_job(service: Research, user: str, job_id: str) -> Job:
+    """Returns a user's job.
+
+    Raises:
+        UnknownJob: the user has no such job. The message is the same if another user has one.
+    """
+    job = await service.ledger.get(job_id)
+    if job is None or job.order.user != user:
+        raise UnknownJob(f"you have no research run {job_id!r}: research_list shows what there is")
+    return job
+
+
+async def _watch(
+    service: Research, job: Job, seconds: float, call: Call | None = None, *, with_lines: bool = True
+) -> None:
+    """Follows a job until it ends, waits for a person, or the seconds are over."""
+    number = 0
+    async with aclosing(service.watch(job.id, seconds)) as lines:
+        async for line in lines:
+            number += 1
+            if call:
+                await call.progress(number, line if with_lines else None)
+
+
+def _known_answer(job: Job, question: str) -> str | None:
+    wanted = _plain(question)
+    return next((each.text for each in job.follow_ups if each.text and _plain(each.question) == wanted), None)
+
+
+def _plain(question: str) -> str:
+    return " ".join(question.split()).casefold()
+
+
+def _settings() -> ResearchSettings:
+    return load_research_settings(load_settings().config)
