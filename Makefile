@@ -74,6 +74,8 @@ chaos: $(VENV)/.ready-dev ## Run random faults and kills; ARGS="--runs N --seed 
 SERVICE ?= desk
 BACKEND ?= gemini
 KEY_SECRET ?= gemini-api-key
+# With 0, the webhooks of research runs start an instance, which has CPU only during requests.
+MIN_INSTANCES ?= 1
 comma := ,
 BACKEND_gemini := DESK_BACKEND=gemini GOOGLE_GENAI_USE_ENTERPRISE=0
 BACKEND_vertex := DESK_BACKEND=vertex GOOGLE_CLOUD_LOCATION=global
@@ -82,10 +84,11 @@ SECRETS := $(if $(filter gemini,$(BACKEND)),GEMINI_API_KEY=$(KEY_SECRET):latest)
 PACKAGES := --extra_packages tools --extra_packages configs
 
 .PHONY: deploy-cloud-run deploy-agent-engine deploy-check
-deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 SETTINGS="…"]
+deploy-cloud-run: $(VENV)/.ready needs-place ## PROJECT=… REGION=… [BACKEND=vertex DATABASE_SECRET=… A2A=1 MCP=1 MIN_INSTANCES=0 SETTINGS="…"]
 	$(BIN)/adk deploy cloud_run --project $(PROJECT) --region $(REGION) --service_name $(SERVICE) --port 8080 $(PACKAGES) \
 	  $(foreach setting,$(BACKEND_$(BACKEND)) $(SETTINGS),--env '$(setting)') agents/desk -- \
-	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp) --no-cpu-throttling --min-instances=1 --timeout=3600 \
+	  --command=python --args=-m,tools,serve$(if $(A2A),$(comma)--a2a)$(if $(MCP),$(comma)--mcp) --timeout=3600 \
+	  --min-instances=$(MIN_INSTANCES) $(if $(filter 0,$(MIN_INSTANCES)),--cpu-throttling,--no-cpu-throttling) \
 	  $(if $(strip $(SECRETS)),--set-secrets=$(subst $() ,$(comma),$(strip $(SECRETS)))) $(GCLOUD)
 
 # Agent Engine stores variables in plain text, so this target uses Vertex AI through the service account, without a key.

@@ -81,6 +81,7 @@ def environment(monkeypatch: pytest.MonkeyPatch, tmp_path: Path, cache: Path) ->
     monkeypatch.setenv("DESK_DATA_DIR", str(data))
     monkeypatch.setenv("ADK_DISABLE_LOAD_DOTENV", "1")
     monkeypatch.setenv("DESK_ASK_ABOVE_USD", "100")  # most tests start after the yes; see `asks`
+    monkeypatch.setenv("DESK_REPORT_FORMATS", "none")  # a conversion would be the longest part of many tests
     monkeypatch.setenv("HOME", str(tmp_path / "home"))
     monkeypatch.setenv("XDG_CACHE_HOME", str(cache))
     for name in ("HTTP_PROXY", "HTTPS_PROXY"):  # the guard above does not reach child processes; a dead proxy does
@@ -154,6 +155,7 @@ class Desk:
         clock: Callable[[], float] = time.time,
         name: str = "",
         key: str = "k",
+        webhook: str = "",
         verifier: Verifier | None = None,
         **timings: float,
     ) -> Research:
@@ -161,13 +163,14 @@ class Desk:
 
         Args:
             name: the service's name for the server.
+            webhook: the address that the server tells of the end of a run.
             verifier: checks the sources after each run; None: nothing does.
         """
         transport = Transport(gemini_endpoint(self.api.url, key))
         self.transports.append(transport)
         service = Research(
             Ledger(f"sqlite+aiosqlite:///{self._ledger}"),
-            InteractionsClient(lambda: transport, timeout_s=timeout_s),
+            InteractionsClient(lambda: transport, timeout_s=timeout_s, webhook_url=lambda: webhook),
             timings=ResearchTimings(**{"silence_timeout_s": 30, "create_timeout_s": 60, **timings}),
             clock=clock,
             sleep=self.pass_time,

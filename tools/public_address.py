@@ -27,6 +27,11 @@ def is_public(url: str) -> bool:
     return parts.scheme in ("http", "https") and plain and _is_public_host(host)
 
 
+def is_public_ip(address: str) -> bool:
+    """Whether an IP address, such as `getaddrinfo` returns, is public."""
+    return is_public(f"https://{f'[{address}]' if ':' in address else address}/")
+
+
 def _is_public_host(host: str) -> bool:
     # As in browsers, full-width letters and ideographic dots count as ASCII.
     host = unicodedata.normalize("NFKC", host).replace("。", ".").casefold().removesuffix(".")

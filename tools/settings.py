@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import os
+import re
 from functools import lru_cache
 from pathlib import Path
 from typing import Annotated, Literal, TypeVar
@@ -24,6 +25,8 @@ RETENTION_DAYS = 55.0
 """Days for which the server keeps interactions on the paid tier."""
 MAX_RETENTION_DAYS = 3650.0
 """Maximum of `DESK_RETENTION_DAYS`, in days."""
+JWKS_URL = "https://generativelanguage.googleapis.com/.well-known/jwks.json"
+"""Keys of the signatures of per-request webhooks (the samples of ai.google.dev/gemini-api/docs/webhooks, June 2026)."""
 MAX_SPEED = 1e6
 """Maximum of `DESK_EMULATOR_SPEED`, in virtual seconds per second, if it is finite."""
 
@@ -54,10 +57,26 @@ UserPath = Annotated[Path, AfterValidator(_expanded)]
 """A path, with `~` for the user's home folder: a shell does not expand it in quotes, nor in `.env`."""
 
 
+def _formats(value: str | None) -> str | None:
+    if value is not None and value != "none" and not set(value.split(",")) <= {"pdf", "docx", "epub"}:
+        raise ValueError("write some of pdf, docx and epub with commas between them, or none")
+    return value
+
+
 def _speed(value: float) -> float:
     if MAX_SPEED < value < math.inf:
         raise ValueError(f"Input should be at most {MAX_SPEED:,.0f}, or inf for no waiting at all")
     return value
+
+
+def _web_address(url: str) -> str:
+    if url and not re.match(r"https?://[^/]", url):
+        raise ValueError("not a web address: write https://HOST")
+    return url
+
+
+WebAddress = Annotated[str, AfterValidator(_web_address)]
+"""An http or https address, or empty."""
 
 
 class EnvironmentSettings(BaseSettings):
@@ -87,6 +106,8 @@ class Settings(EnvironmentSettings):
     """Seconds for which a turn watches a research run; None: the value in the agent's YAML."""
     ask_above_usd: NonNegativeFloat | None = None
     """A run with at most this upper price estimate, in USD, needs no yes; None: the value in the researcher's YAML."""
+    report_formats: Annotated[str | None, AfterValidator(_formats)] = None
+    """Documents that a conversation gets with a report, such as "pdf,docx", or "none"; None: as the YAML says."""
     retention_days: float = Field(default=RETENTION_DAYS, gt=0, le=MAX_RETENTION_DAYS)
     """Days for which the server keeps interactions: 55 on the paid tier, 1 on the free one."""
     emulator_speed: Annotated[float, Field(gt=0, allow_inf_nan=True), AfterValidator(_speed)] = 60.0
@@ -94,6 +115,12 @@ class Settings(EnvironmentSettings):
 
     At most `MAX_SPEED`, or infinite: a wait takes no time.
     """
+    public_url: WebAddress = ""
+    """Public address of `desk serve`: other agents and share links use it, and each run names it as its webhook."""
+    webhooks: bool = True
+    """Whether research runs name a webhook at `public_url`."""
+    webhook_jwks_url: WebAddress = JWKS_URL
+    """Address of the keys (JWKS) with which Google signs the messages of these webhooks."""
     weather_url: str = ""
     """Base address of an Open-Meteo compatible service; empty: Open-Meteo, or the emulator if it is the backend."""
 

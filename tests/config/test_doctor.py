@@ -67,6 +67,26 @@ async def finding(monkeypatch: pytest.MonkeyPatch, url: str) -> doctor.Finding:
 
 
 @pytest.mark.parametrize(
+    ("url", "good", "words"),
+    [
+        ("", True, "none"),
+        ("https://desk.example.com", True, "research runs name https://desk.example.com/webhooks/research"),
+        ("https://10.0.0.1", False, "DESK_PUBLIC_URL=https://10.0.0.1 is not a public https address"),
+    ],
+)
+async def test_doctor_shows_the_webhook_of_research_runs(
+    monkeypatch: pytest.MonkeyPatch, url: str, good: bool, words: str
+) -> None:
+    monkeypatch.setenv("DESK_PUBLIC_URL", url)
+    monkeypatch.setenv("GEMINI_API_KEY", "k")
+    with server(404, said("no such interaction", "not_found"), "application/json", []) as place:
+        monkeypatch.setenv("GOOGLE_GEMINI_BASE_URL", f"http://{place}")
+        backend.current.cache_clear()
+        found = next(found for found in await doctor.findings() if found.what == "webhook")
+    assert (found.good, found.value.startswith(words)) == (good, True)
+
+
+@pytest.mark.parametrize(
     ("status", "body", "kind", "words"),
     [
         (404, said("no such interaction", "not_found"), "application/json", ""),

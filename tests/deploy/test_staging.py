@@ -14,6 +14,7 @@ import httpx2
 import pytest
 
 from interactions_emulator import Emulator
+from tests.conftest import ROOT
 from tests.deploy.staging import Capture, deploy
 from tests.kill.test_kill import until
 from tests.ports import free_port
@@ -88,6 +89,20 @@ def test_a_vertex_deployment_needs_no_key(tmp_path: Path) -> None:
     assert not any(argument.startswith("--set-secrets") for argument in given)
     variables = given[given.index("--update-env-vars") + 1].split(",")
     assert {"DESK_BACKEND=vertex", "GOOGLE_GENAI_USE_ENTERPRISE=1", "GOOGLE_CLOUD_LOCATION=global"} <= set(variables)
+
+
+@pytest.mark.parametrize(
+    ("setting", "flags"),
+    [
+        ("", ["--min-instances=1", "--no-cpu-throttling"]),
+        ("MIN_INSTANCES=0", ["--min-instances=0", "--cpu-throttling"]),
+    ],
+    ids=["default", "scale to zero"],
+)
+def test_a_service_that_scales_to_zero_has_cpu_only_during_requests(setting: str, flags: list[str]) -> None:
+    command = ["make", "--dry-run", "deploy-cloud-run", "PROJECT=p", "REGION=r", *filter(None, [setting])]
+    printed = subprocess.run(command, cwd=ROOT, capture_output=True, text=True, check=True).stdout.split()
+    assert [word for word in printed if "instances" in word or "throttling" in word] == flags
 
 
 CONVERSATION = (

@@ -7,6 +7,8 @@ streams, but leaves out combinations in which one cannot influence the other:
 * Once a run is started, it does not matter how, and a cut influences the ending only shortly before it: so not every
   place of a cut is combined with each start and ending.
 * A start is over before there is an ending, so these two are not combined.
+* A run that is never shown has neither a stream nor an ending that anybody could see.
+* A run whose start is lost has a webhook in some cells; what follows then is a re-attached stream.
 * A kill looks like a cut to the server, so it is combined with an undisturbed and a cut stream.
 
 `every_cell` leaves out only the first of these. `tests.faults.chaos` plays random mixtures.
@@ -21,6 +23,7 @@ from typing import Any
 
 from interactions_emulator.brain.protocol import Ending, TimedStep, Turn
 from interactions_emulator.engine.events import step_events
+from interactions_emulator.fault_table import NAMED
 from tests.scripts import REPORT as REPORT
 from tests.scripts import research_brain
 from tools.research.job import State
@@ -68,6 +71,7 @@ SOME = (1, AT_600_SECONDS - 1, EVENTS - 3)
 """Places for faults that are not tried at every event: early, in the middle of a step, and in the report."""
 
 REFUSED = "connection refused"
+NEVER_SHOWN = "accepted, then 404 for ever"
 CREATES: Mapping[str, list[Fault]] = {
     "200": [],
     "429": [{"on": "create", "status": 429, "retry_after_ms": 1}],
@@ -76,10 +80,13 @@ CREATES: Mapping[str, list[Fault]] = {
     "reset before headers, nothing created": [{"on": "create", "drop": True}],
     "reset before headers, yet created": [{"on": "create", "after_accept": True}],
     "reset after headers": [{"on": "create_stream", "cut_after": 0}],
+    NEVER_SHOWN: [*NAMED["accepted_then_404"].faults],
     REFUSED: [],  # done by the client's address, since a listening server cannot refuse
 }
-OUTCOME_UNKNOWN = frozenset(set(CREATES) - {"200", "429", REFUSED})
+OUTCOME_UNKNOWN = frozenset(set(CREATES) - {"200", "429", NEVER_SHOWN, REFUSED})
 """After these starts the client cannot know whether a run was started."""
+LOST = tuple(create for create in CREATES if create in OUTCOME_UNKNOWN and "nothing created" not in create)
+"""After these starts a run is active."""
 
 
 @dataclass(frozen=True)
@@ -145,6 +152,8 @@ STATUSES: Mapping[str, frozenset[State]] = {
 }
 """The nine statuses of the API and an unknown one, each with the states that its job may end in."""
 STILL_RUNS = frozenset(status for status, states in STATUSES.items() if State.STALLED in states)
+ANNOUNCED = ("completed", "failed", "requires_action")
+"""The final statuses that the API tells webhooks of."""
 WITH_REPORT = frozenset({"completed", "incomplete", "budget_exceeded", "requires_action", "requires_continuation"})
 """Final statuses of runs that have a report."""
 
@@ -156,10 +165,14 @@ class Cell:
     create: str = "200"
     stream: Stream = STREAMS[0]
     status: str = "completed"
+    webhook: bool = False
+    """Whether the run has a webhook, whose message arrives before the person asks again."""
 
     @property
     def group(self) -> str:
         """The row of the table."""
+        if self.webhook:
+            return f"start lost, webhook on: {self.create}"
         if self.create != "200":
             return f"start: {self.create}"
         if self.status != "completed":
@@ -168,16 +181,23 @@ class Cell:
 
     @property
     def expected(self) -> frozenset[State]:
-        return frozenset({State.START_UNKNOWN}) if self.create in OUTCOME_UNKNOWN else STATUSES[self.status]
+        if self.create == NEVER_SHOWN:
+            return frozenset({State.EXPIRED})
+        found = self.webhook and self.create in LOST and self.status in ANNOUNCED
+        unknown = self.create in OUTCOME_UNKNOWN and not found
+        return frozenset({State.START_UNKNOWN}) if unknown else STATUSES[self.status]
 
 
 def every_cell() -> list[Cell]:
     """Every start with every stream that it can have and with every ending."""
     return [
-        Cell(create, stream, status)
-        for create in CREATES
-        for stream in (ONE_OF_EACH_KIND if create in OUTCOME_UNKNOWN else STREAMS)
-        for status in STATUSES
+        *(
+            Cell(create, stream, status)
+            for create in CREATES
+            for stream in (ONE_OF_EACH_KIND if create in OUTCOME_UNKNOWN | {NEVER_SHOWN} else STREAMS)
+            for status in STATUSES
+        ),
+        *(Cell(create, status=status, webhook=True) for create in OUTCOME_UNKNOWN for status in STATUSES),
     ]
 
 
@@ -186,7 +206,7 @@ def cells() -> list[Cell]:
     starts = [
         Cell(create, stream)
         for create in CREATES
-        if create != "200"
+        if create not in ("200", NEVER_SHOWN)
         for stream in (ONE_OF_EACH_KIND if create in OUTCOME_UNKNOWN else SOME_OF_EACH_KIND)
     ]
     streams = [Cell(stream=stream) for stream in STREAMS]
@@ -196,4 +216,10 @@ def cells() -> list[Cell]:
         if status != "completed"
         for stream in (ONE_OF_EACH_KIND if status in STILL_RUNS else SOME_OF_EACH_KIND)
     ]
-    return [*starts, *streams, *ends]
+    never_shown = [Cell(NEVER_SHOWN, status=status) for status in ("completed", "failed", "in_progress")]
+    webhooks = [
+        *(Cell(create, status=status, webhook=True) for create in LOST for status in ANNOUNCED),
+        *(Cell(create, Stream("re-attach hangs", EVENTS - 3), webhook=True) for create in LOST),
+        *(Cell(create, webhook=True) for create in sorted(OUTCOME_UNKNOWN - {*LOST})),
+    ]
+    return [*starts, *never_shown, *webhooks, *streams, *ends]

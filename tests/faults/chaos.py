@@ -23,7 +23,8 @@ from typing import Annotated, Any
 
 import typer
 
-from tests.faults.cells import CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
+from tests.faults import noticed
+from tests.faults.cells import ANNOUNCED, CREATES, EFFECTS, EVENTS, REFUSED, STATUSES, Fault
 from tests.faults.run import (
     AGENT,
     ASKED,
@@ -34,12 +35,14 @@ from tests.faults.run import (
     TurnResult,
     ask_until_report,
     judge,
+    just_found,
     new_brief,
     plain,
     play_everywhere,
     play_here,
 )
 from tests.faults.victim import NEVER, WRITES, Kill, KillSwitch, MortalLedger, process_main, run_process
+from tests.faults.webhook_replica import MISHAPS, WebhookReplica
 from tools.research.job import Job, Order, State
 from tools.research.questions import Action, NotConfirmed
 from tools.research.report.reading import Report
@@ -69,6 +72,10 @@ class Run:
     """The person's answers to the price, one per turn: yes, no, a question, or a yes that comes a turn too late. If
     empty, nobody is asked.
     """
+    mishaps: tuple[str, ...] | None = None
+    """What happens to the messages of the webhook; None: there is no webhook."""
+    notices: bool = False
+    """Whether a receiver gets notices."""
 
 
 @dataclass
@@ -122,16 +129,37 @@ def draw(seed: int, number: int) -> Run:
         kills=kills,
         real=number % REAL == 0,
         twins=(twins := rng.random() < 0.2),
+        notices=number % REAL != 0 and random.Random(f"notices {seed}:{number}").random() < 0.5,
         answers=() if twins or number % REAL == 0 else tuple(rng.choices(ANSWERS, (2, 1, 3, 3), k=rng.randint(0, 4))),
+        mishaps=tuple(rng.choices(MISHAPS, k=3)) if number % REAL and rng.random() < 0.4 else None,
     )
 
 
 async def play_run(place: Place, run: Run) -> Outcome:
-    """Plays a run, and judges it like a cell."""
+    """Plays a run, and judges it like a cell. A start stays unknown only if no webhook names its run."""
+    if run.mishaps is None:
+        return await play_processes(place, run, None)
+    async with WebhookReplica(place, run.mishaps) as replica:
+        return await play_processes(place, run, replica)
+
+
+async def play_processes(place: Place, run: Run, replica: WebhookReplica | None) -> Outcome:
     brief = new_brief(run.status)
+    place.notify = (noticed.NAME,) if run.notices else ()
+    if not run.notices:
+        return await play_brief(place, run, brief, replica)
+    async with noticed.receiving() as receiver:
+        outcome = await play_brief(place, run, brief, replica, receiver)
+        return replace(outcome, unnoticed=await receiver.judge(place.ledger, brief, len(run.kills)))
+
+
+async def play_brief(
+    place: Place, run: Run, brief: str, replica: WebhookReplica | None, receiver: noticed.Receiver | None = None
+) -> Outcome:
+    """Plays the processes of a run, which send notices if there is a receiver."""
     await place.prepare(run.faults, 0 if run.real else run.refusals)
     person = Person([*run.answers]) if run.answers else None
-    process = real_process if run.real else partial(simulated_process, person=person)
+    process = real_process if run.real else partial(simulated_process, person=person, receiver=receiver)
     shown: list[str] = []
     for kill in run.kills:
         lines, told = await process(place, brief, kill)
@@ -141,7 +169,14 @@ async def play_run(place: Place, run: Run) -> Outcome:
         told = [*others, *told]
     else:
         lines, told = await process(place, brief, Kill(*NEVER))
-    outcome = judge(told, [*shown, *lines], await place.researches(brief))
+    if replica and told[-1].state in (State.START_UNKNOWN, State.RUNNING):  # running: a webhook has just named it
+        await replica.until_delivered(brief)
+        more, told = await process(place, brief, Kill(*NEVER))
+        lines += more
+    researches = await place.researches(brief)
+    outcome = judge(told, [*shown, *lines], researches)
+    if replica and outcome.state == State.START_UNKNOWN:
+        outcome = replace(outcome, lost=not {*ANNOUNCED}.isdisjoint(researches))
     if person is None:
         return outcome
     missed = outcome.state == State.AWAITING_APPROVAL and person.yeses > 0 and not run.kills
@@ -155,7 +190,7 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
     while len(told) < last and not (told and told[-1].report):
 
         async def turn() -> tuple[Job, Report | None]:
-            order = Order(brief=brief, user="ada", session=brief, agent=AGENT)
+            order = Order(brief=brief, user="ada", session=brief, agent=AGENT, notify=place.notify)
             job, _ = await service.start(order, confirm=True)
             answer, said = person.turn(brief)
             if job.state is State.AWAITING_APPROVAL:
@@ -183,7 +218,11 @@ async def ask_person(place: Place, service: Research, brief: str, show: Any, per
         except Exception as error:  # the agent shows it unchanged
             told.append(TurnResult(f"raised {type(error).__name__}", None, str(error)))
         else:
-            reason = job.error or ("it waits for a yes" if job.state is State.AWAITING_APPROVAL else "")
+            reason = (
+                job.error
+                or just_found(place, job)
+                or ("it waits for a yes" if job.state is State.AWAITING_APPROVAL else "")
+            )
             if job.state is State.CANCELLED:
                 reason = reason or "the person said no"
             told.append(TurnResult(str(job.state), plain(report) if report else None, reason))
@@ -210,12 +249,14 @@ def note_task(
     """A task factory that records the tasks of each process, without the ledger's: a database completes statements."""
     task = asyncio.Task(work, loop=loop, **how)
     tasks = _tasks.get()
-    if tasks is not None and not getattr(work, "__qualname__", "").startswith("Ledger."):
+    if tasks is not None and not getattr(work, "__qualname__", "").startswith(("Ledger.", "Outbox.")):
         tasks.add(task)
     return task
 
 
-async def simulated_process(place: Place, brief: str, kill: Kill, person: Person | None = None) -> LinesAndResults:
+async def simulated_process(
+    place: Place, brief: str, kill: Kill, person: Person | None = None, receiver: noticed.Receiver | None = None
+) -> LinesAndResults:
     """A process inside this one: a service that asks until it has a report or is killed."""
     loop = asyncio.get_running_loop()
     loop.set_task_factory(note_task)
@@ -242,6 +283,7 @@ async def simulated_process(place: Place, brief: str, kill: Kill, person: Person
     ledger = MortalLedger(place.ledger, Fatal(kill.side, kill.number, die))
     service = place.service(ledger)
     alarm = loop.call_later(kill.number / 1000, die) if kill.side == "time" else None
+    sending = loop.create_task(receiver.keep_sending(ledger), context=own) if receiver else None
     told: list[TurnResult] = []
     with suppress(asyncio.CancelledError):
         asking = (
@@ -252,6 +294,8 @@ async def simulated_process(place: Place, brief: str, kill: Kill, person: Person
         told = await loop.create_task(asking, context=own)
     if alarm:
         alarm.cancel()
+    if sending:
+        sending.cancel()
     if dead:
         await asyncio.gather(*tasks, return_exceptions=True)
         await ledger.close()
@@ -298,6 +342,7 @@ def sum_up(runs: Sequence[Run], outcomes: Sequence[Outcome]) -> None:
         "killed really": lambda run: run.real and run.kills,
         "killed": lambda run: not run.real and run.kills,
         "not killed": lambda run: not run.kills,
+        "webhook on": lambda run: run.mishaps is not None,
     }
     for kind, fits in kinds.items():
         of_kind = [outcome for run, outcome in zip(runs, outcomes, strict=True) if fits(run)]

@@ -17,9 +17,11 @@ from typing import TypeVar
 
 from interactions_emulator import Emulator
 from tests.faults.cells import CREATES, LINES, REFUSED, REPORT, WAITS, WITH_REPORT, Cell, Fault, brain
+from tests.faults.webhook_replica import WebhookReplica
 from tools.interactions.client import InteractionsClient
 from tools.interactions.endpoint import gemini_endpoint
 from tools.interactions.transport import Transport
+from tools.research import texts
 from tools.research.job import Job, Order, State
 from tools.research.ledger import Ledger
 from tools.research.report.reading import Report
@@ -46,7 +48,7 @@ PLACES = 4
 """Cells that one process plays at once, so that it has work while some of them wait."""
 
 
-FAILURES = ("lost", "doubled", "repeated_or_missing", "silent", "unwanted")
+FAILURES = ("lost", "doubled", "repeated_or_missing", "silent", "unwanted", "unnoticed")
 """Failures that no cell may have, see `Outcome`."""
 
 
@@ -68,6 +70,8 @@ class Outcome:
     """A turn ended with neither a report nor a reason."""
     unwanted: bool = False
     """More was started than a person said yes to, or a yes that counts started nothing."""
+    unnoticed: bool = False
+    """A notice is lost, or was sent twice although no process was killed."""
 
     @property
     def bad(self) -> bool:
@@ -83,9 +87,13 @@ class Place:
         self._bound.bind(("127.0.0.1", 0))  # a port that is bound and on which nothing listens
         self.nowhere = f"http://127.0.0.1:{self._bound.getsockname()[1]}"
         self._transport, self._refused = (Transport(gemini_endpoint(url, "k")) for url in (api.url, self.nowhere))
+        self.notify: tuple[str, ...] = ()
+        """Targets of notices of the orders."""
         self.refusals = 0
         """Number of further requests whose connection is refused."""
         self._passed = 0.0
+        self.webhook_url = ""
+        """Address that the server tells of the end of each run; empty: it tells nobody."""
 
     async def pass_time(self, seconds: float) -> None:
         """Stands for sleep: virtual time passes instead of real time."""
@@ -108,8 +116,13 @@ class Place:
 
     def service(self, ledger: Ledger | None = None) -> Research:
         """A new service over the same ledger, as another process would have."""
-        client = InteractionsClient(self.transport)
+        client = InteractionsClient(self.transport, webhook_url=lambda: self.webhook_url)
         return Research(ledger or Ledger(self.ledger), client, timings=TIMINGS, sleep=self.pass_time)
+
+    def replica(self) -> Research:
+        """A new service over the same ledger whose connections are never refused."""
+        client = InteractionsClient(lambda: self._transport)
+        return Research(Ledger(self.ledger), client, timings=TIMINGS, sleep=self.pass_time)
 
     async def while_time_passes(self, work: Awaitable[T], patience: float = PATIENCE) -> T:
         """Waits for work while more virtual time passes than a research takes.
@@ -125,6 +138,17 @@ class Place:
                 break
             await self.pass_time(STEP)
         return await asyncio.wait_for(task, patience)
+
+    async def while_time_passes_until(self, fulfilled: Callable[[], Awaitable[bool]]) -> None:
+        """Lets virtual time pass in small steps until a condition is fulfilled.
+
+        Raises:
+            TimeoutError: it was not, for `PATIENCE` real seconds.
+        """
+        async with asyncio.timeout(PATIENCE):
+            while not await fulfilled():
+                await self.pass_time(1)
+                await asyncio.sleep(TICK)
 
     async def researches(self, brief: str) -> list[str]:
         """The statuses of the runs of this brief at the server, oldest first."""
@@ -158,7 +182,13 @@ async def play_desk(place: Place, cell: Cell) -> Outcome:
     service = place.service()
     shown: list[str] = []
     try:
-        told = await ask_until_report(place, service, brief, shown.append)
+        if cell.webhook:
+            async with WebhookReplica(place) as replica:
+                told = [await ask(place, service, brief, shown.append)]
+                await replica.until_delivered(brief)
+                told += await ask_until_report(place, service, brief, shown.append)
+        else:
+            told = await ask_until_report(place, service, brief, shown.append)
     finally:
         await service.close()
     return judge(told, shown, await place.researches(brief))
@@ -188,7 +218,8 @@ async def ask(place: Place, service: Research, brief: str, show: Callable[[str],
     """One turn: an order, watched to its end."""
 
     async def turn() -> tuple[Job, Report | None]:
-        job, _ = await service.start(Order(brief=brief, user="ada", session=brief, agent=AGENT))
+        order = Order(brief=brief, user="ada", session=brief, agent=AGENT, notify=place.notify)
+        job, _ = await service.start(order)
         async for line in service.watch(job.id):
             show(line)
         return await service.job(job.id), await service.report(job.id)
@@ -199,7 +230,12 @@ async def ask(place: Place, service: Research, brief: str, show: Callable[[str],
         raise
     except Exception as error:  # the agent shows it unchanged
         return TurnResult(f"raised {type(error).__name__}", None, str(error))
-    return TurnResult(str(job.state), plain(report) if report else None, job.error)
+    return TurnResult(str(job.state), plain(report) if report else None, job.error or just_found(place, job))
+
+
+def just_found(place: Place, job: Job) -> str:
+    """What a person is told whose turn ended with an unknown start, and whose run a webhook has named just then."""
+    return "it is still running" if place.webhook_url and job.state is State.RUNNING else ""
 
 
 def plain(report: Report) -> str:
@@ -217,11 +253,12 @@ def judge(told: Sequence[TurnResult], shown: Iterable[str], researches: Sequence
         researches: the statuses of all runs that the server started, oldest first.
     """
     last = told[-1]
+    warned = last.state == State.START_UNKNOWN or texts.NEVER_SHOWN in last.reason
     progress = [line for line in shown if line in LINES]
     return Outcome(
         state=last.state,
         creates=len(researches),
-        lost=not last.report and last.state != State.START_UNKNOWN and not WITH_REPORT.isdisjoint(researches),
+        lost=not last.report and not warned and not WITH_REPORT.isdisjoint(researches),
         doubled=any(status not in ("failed", "cancelled") for status in researches[:-1]),
         repeated_or_missing=any(t.report not in (None, REPORT) for t in told)
         or progress != sorted(set(progress), key=LINES.index),

@@ -6,11 +6,13 @@ import asyncio
 from collections.abc import Collection
 from contextlib import AsyncExitStack
 from pathlib import Path
+from typing import Any
 
 import pytest
 from sqlalchemy.exc import OperationalError
 
-from tests.conftest import Later
+from tests.conftest import Desk, Later
+from tests.research.test_promises import LINES, begin, lines
 from tools.research.job import Order, State, new_job
 from tools.research.leases import Leases
 from tools.research.ledger import Ledger
@@ -87,3 +89,26 @@ async def test_a_database_outage_loses_a_lease_only_after_the_lease_has_expired(
             assert not lost.is_set()
         await renewal(ledger, later)
         await lost.wait()
+
+
+async def test_a_process_that_takes_a_job_over_shows_the_saved_lines_before_its_own(
+    desk: Desk, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first, second = desk.service(), desk.service()
+    job, _ = await begin(desk, first)
+    taken_over, take_lease = asyncio.Event(), second.ledger.take_lease
+
+    async def take_lease_from_first(*lease: Any) -> bool:
+        await desk.pass_time(600)
+        while len(await first.ledger.lines(await first.job(job.id))) < 3:
+            await asyncio.sleep(0.001)
+        await first.close()
+        taken_over.set()
+        monkeypatch.setattr(second.ledger, "take_lease", take_lease)
+        return await take_lease(*lease)
+
+    monkeypatch.setattr(second.ledger, "take_lease", take_lease_from_first)
+    watching = asyncio.create_task(lines(second, job))
+    await taken_over.wait()
+    await desk.pass_time(600)
+    assert [line for line in await watching if line in LINES] == LINES[2:]

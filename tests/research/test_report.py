@@ -265,8 +265,8 @@ def test_a_failed_write_keeps_the_earlier_file_and_leaves_no_partial_file(
 
 
 def test_an_unknown_format_writes_nothing_and_the_error_names_the_known_ones(tmp_path: Path) -> None:
-    with pytest.raises(ValueError, match="pdf: use md, html, json"):
-        save(read_report(finished([text_part("x")])), tmp_path / "out", ["md", "pdf"])
+    with pytest.raises(ValueError, match="odt: use md, html, json, pdf, docx, epub"):
+        save(read_report(finished([text_part("x")])), tmp_path / "out", ["md", "odt"])
 
     assert not (tmp_path / "out").exists()
 

@@ -383,7 +383,7 @@ async def test_a_row_with_the_old_server_name_and_the_old_key_is_found_resumed_a
     assert [taken.id for taken in await service.resume()] == [job.id]
     joined, new = await service.start(ORDER)
     assert (joined.id, new) == (job.id, False)
-    assert await service.on_webhook(job.interaction_id or "")
+    await service.webhooks.handle(job.interaction_id or "")
     assert (await end(desk, service, job)).state is State.COMPLETED
     assert (await service.start(ORDER))[0].id == job.id
     assert desk.creates == 1

@@ -44,7 +44,7 @@ from tools.server.a2a_stores import Tasks
 from tools.server.middleware.gateway import CARD_PATH
 from tools.server.middleware.idempotency import IdempotencyStore
 from tools.server.middleware.session_lock import LEASE_S, SessionLocks, lock_name
-from tools.server.settings import ServerSettings
+from tools.server.settings import agent_address
 from tools.settings import SettingsError, load_settings
 
 REPORT = "research tides"
@@ -315,10 +315,10 @@ async def test_a_task_whose_replica_died_is_reported_as_failed(database: Databas
 
 
 def test_the_public_address_is_taken_from_the_local_host_or_must_be_set() -> None:
-    assert ServerSettings().public_address("127.0.0.1", 8080) == "http://127.0.0.1:8080"
-    assert ServerSettings(public_url="https://desk.example").public_address("0.0.0.0", 8080) == "https://desk.example"
+    assert agent_address("", "127.0.0.1", 8080) == "http://127.0.0.1:8080"
+    assert agent_address("https://desk.example", "0.0.0.0", 8080) == "https://desk.example"
     with pytest.raises(SettingsError, match="DESK_PUBLIC_URL is missing"):
-        ServerSettings().public_address("0.0.0.0", 8080)
+        agent_address("", "0.0.0.0", 8080)
 
 
 class Robot(User):

@@ -24,6 +24,7 @@ from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.job import Order, State
 from tools.research.ledger import Ledger
+from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver
 from tools.settings import SettingsError, load_settings
 
@@ -81,12 +82,13 @@ def test_a_signed_but_malformed_webhook_message_causes_no_server_error(client: h
 async def test_a_repeated_webhook_message_is_processed_once(tmp_path: Path) -> None:
     taken: list[str] = []
 
-    async def resume(interaction_id: str) -> bool:
+    async def handle(interaction_id: str, job_id: str) -> str:
         taken.append(interaction_id)
-        return True
+        return "done"
 
     database = Database(f"sqlite+aiosqlite:///{tmp_path / 'ledger.db'}")
-    app = Starlette(routes=[Route("/", WebhookReceiver([SECRET], database, resume).receive, methods=["POST"])])
+    receiver = WebhookReceiver(WebhookSignatures([SECRET], None), database, handle)
+    app = Starlette(routes=[Route("/", receiver.receive, methods=["POST"])])
     async with httpx2.AsyncClient(transport=httpx2.ASGITransport(app), base_url="http://desk") as client:
         for message_id in ("m1", "m1", "m2"):
             body = ended("v1_x")

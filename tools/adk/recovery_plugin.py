@@ -1,4 +1,4 @@
-"""An ADK plugin that resumes orphaned research jobs in the background."""
+"""An ADK plugin that resumes orphaned research jobs and sends notices in the background."""
 
 from __future__ import annotations
 
@@ -9,11 +9,12 @@ from google.adk.agents import InvocationContext
 from google.adk.plugins import BasePlugin
 
 from tools.research.factory import close
-from tools.research.recovery import recover_loop
+from tools.research.notices.delivery import deliver_last
+from tools.research.recovery import run_background
 
 
 class RecoveryPlugin(BasePlugin):
-    """Resumes research jobs whose process died. Its loop starts with the first message.
+    """Resumes research jobs whose process died, and sends notices. Its loops start with the first message.
 
     It sends a create request only for a job whose process died before it sent the request.
     """
@@ -26,7 +27,7 @@ class RecoveryPlugin(BasePlugin):
     async def before_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._turns[invocation_context.invocation_id] = invocation_context
         if self._recovering is None or self._recovering.done():
-            self._recovering = asyncio.create_task(recover_loop())
+            self._recovering = asyncio.create_task(run_background())
 
     async def after_run_callback(self, *, invocation_context: InvocationContext) -> None:
         self._turns.pop(invocation_context.invocation_id, None)
@@ -36,4 +37,5 @@ class RecoveryPlugin(BasePlugin):
             return
         if self._recovering:
             self._recovering.cancel()
+        await deliver_last()
         await close()

@@ -26,6 +26,8 @@ from tools.cli.help import CommandGroups, show_help
 from tools.cli.interaction import interaction
 from tools.cli.mcp import mcp
 from tools.cli.moderate import moderate
+from tools.cli.notices import test_notice
+from tools.cli.report import report
 from tools.cli.serve import serve
 from tools.cli.spending import spending
 from tools.cli.terminal import err, out
@@ -99,7 +101,19 @@ def ask(
     run(_ask(text, session or f"ask-{secrets.token_hex(4)}", files or [], folder or DEFAULT_FOLDER), RESEARCH_STOPPED)
 
 
-for command in (*research.COMMANDS, verify, spending, interaction, *sessions.COMMANDS, moderate, board, serve, mcp):
+for command in (
+    *research.COMMANDS,
+    report,
+    verify,
+    spending,
+    interaction,
+    *sessions.COMMANDS,
+    moderate,
+    test_notice,
+    board,
+    serve,
+    mcp,
+):
     app.command()(command)
 for group in entry_points(group="desk.commands"):  # optional packages add commands, such as `desk eval`
     app.add_typer(group.load(), name=group.name)
@@ -180,20 +194,22 @@ async def _ask(text: str, session: str, files: list[Path], folder: Path) -> None
     from tools.adk.runner import new_runner, run_turn, save_files
     from tools.adk.windowed_sessions import windowed_reads
     from tools.app import build_app
+    from tools.research.notices.delivery import delivering
     from tools.settings import load_settings
 
     parts = [Part.from_bytes(data=data, mime_type=kind) for kind, data in attached]
     runner = new_runner(build_app(), load_settings())
     failed = False
-    with windowed_reads():
-        async for event, said in run_turn(runner, text, *parts, user=USER, session=session):
-            failed = bool(event.error_code) if said else failed
-            if said and failed:
-                err.print(f"[bold red]error:[/] {escape(said)}", soft_wrap=True)
-            elif said:
-                show(event.author, said, bool(event.partial))
-            for path in await save_files(runner, event, folder / session, user=USER, session=session):
-                out.print(str(path), soft_wrap=True, markup=False)
+    async with delivering():
+        with windowed_reads():
+            async for event, said in run_turn(runner, text, *parts, user=USER, session=session):
+                failed = bool(event.error_code) if said else failed
+                if said and failed:
+                    err.print(f"[bold red]error:[/] {escape(said)}", soft_wrap=True)
+                elif said:
+                    show(event.author, said, bool(event.partial))
+                for path in await save_files(runner, event, folder / session, user=USER, session=session):
+                    out.print(str(path), soft_wrap=True, markup=False)
     if failed:
         raise typer.Exit(ExitStatus.FAILED)
     err.print(f"[dim]to continue: desk ask --session {escape(shlex.quote(session))} …[/]")

@@ -83,6 +83,7 @@ def writable_folder(folder: Path | None) -> Path | None:
     return folder
 
 
+JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]
 Folder = Annotated[
     Path | None,
     typer.Option("--out", callback=writable_folder, show_default="reports", help="Folder for the files."),

@@ -22,16 +22,19 @@ from tools.interactions import backend
 from tools.interactions.backend_error import BackendError
 from tools.interactions.local_emulator import model_problem, options_mismatch
 from tools.interactions.probe import probe
+from tools.interactions.run_webhook import run_webhook
 from tools.moderation.policy import load_instruction, load_policy, policy_warnings
 from tools.redaction import redact, without_credentials
 from tools.research.config import ResearchSettings
 from tools.research.job import TERMINAL
 from tools.research.ledger import Ledger
+from tools.research.report.documents import DocumentsMissing, need_documents
 from tools.server.settings import load_server_settings
 from tools.settings import Settings, SettingsError, load_settings
 from tools.yaml_files import ConfigError, config_files
 
 PACKAGES = ("google-adk", "google-genai", "research-desk")
+DOCUMENT_PACKAGES = ("pypandoc_binary", "typst")
 MAX_UNREADABLE_ROWS = 10
 """Maximum number of unreadable rows of the ledger that are listed."""
 
@@ -52,7 +55,7 @@ async def findings() -> list[Finding]:
         settings, _ = load_settings(), load_server_settings().origins
     except SettingsError as error:
         return [*found, *(Finding("settings", line, good=False) for line in str(error).splitlines())]
-    found += _config(settings)
+    found += [_documents(), *_config(settings)]
     found += [Finding("warning", text) for text in _warnings()]
     keys = [name for name in backend.KEY_VARIABLES if os.environ.get(name)]
     found.append(Finding("key", ", ".join(f"{name} is set" for name in keys) or "none"))
@@ -68,6 +71,7 @@ async def findings() -> list[Finding]:
         found.append(Finding("backend", str(chosen)))
         if chosen.embedded and (problem := await asyncio.to_thread(model_problem)):
             found.append(Finding("model", problem, good=False))
+        found.append(_webhook(settings, chosen))
         good, words = await probe(chosen)
         found += [Finding("server", words, good), await _weather()]
     return [*found, *await _ledger(settings)]
@@ -156,7 +160,9 @@ def _described(agent: BaseAgent) -> str:
         if agent.output_schema:
             lines.append(f"output_schema: {getattr(agent.output_schema, '__name__', agent.output_schema)}")
     if isinstance(agent, ResearchSettings):
-        lines += [escape(f"{key}: {getattr(agent, key)}") for key in ResearchSettings.model_fields]
+        shown = {key: getattr(agent, key) for key in ResearchSettings.model_fields}
+        shown["notify"] = ", ".join(agent.notify) or "nobody"
+        lines += [escape(f"{key}: {value}") for key, value in shown.items()]
     lines.append(f"[dim]{agent.description.strip()}[/]")
     return "\n".join(lines)
 
@@ -177,6 +183,15 @@ def _version(package: str) -> str:
         return f"{package} (not installed)"
 
 
+def _documents() -> Finding:
+    """Whether reports can be saved as PDF, Word and EPUB."""
+    try:
+        need_documents()
+    except DocumentsMissing as error:
+        return Finding("documents", str(error))
+    return Finding("documents", ", ".join(["PDF, Word and EPUB", *map(_version, DOCUMENT_PACKAGES)]))
+
+
 def _config(settings: Settings) -> list[Finding]:
     try:
         root = _checked(settings.config)
@@ -184,6 +199,18 @@ def _config(settings: Settings) -> list[Finding]:
         return [Finding("configuration", line, good=False) for line in str(error).splitlines()]
     names = ", ".join(agent.name for agent in root.sub_agents)
     return [Finding("configuration", f"{settings.config}: {root.name} → {names}")]
+
+
+def _webhook(settings: Settings, chosen: backend.Backend) -> Finding:
+    """Says which webhook research runs name."""
+    try:
+        webhook = run_webhook(settings, chosen)
+    except SettingsError as error:
+        return Finding("webhook", str(error), good=False)
+    if webhook:
+        url, keys = map(without_credentials, (webhook.url, webhook.jwks_url))
+        return Finding("webhook", f"research runs name {url}; the keys of its messages: {keys}")
+    return Finding("webhook", "none: a run whose start is lost cannot be found (docs/serving.md#webhooks)")
 
 
 async def _weather() -> Finding:

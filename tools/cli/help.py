@@ -16,7 +16,7 @@ GROUPS = {
         "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "verify", "forget",
         "spending", "interaction", "board",
     ),
-    "Set up": ("demo", "init", "check", "doctor", "help"),
+    "Set up": ("demo", "init", "check", "doctor", "test-notice", "help"),
     "Run": ("serve", "mcp", "emulator", "eval"),
 }  # fmt: skip
 TOPICS = Path(__file__).with_name("topics")

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import time
+from collections.abc import Sequence
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING, Any
 
@@ -15,6 +16,7 @@ from tools.sanitize import sanitize
 from tools.settings import load_settings
 
 if TYPE_CHECKING:
+    from tools.research.notices.outbox import Notice
     from tools.research.report.reading import Report
 
 STATES = {State.AWAITING_APPROVAL: "needs a yes", State.START_UNKNOWN: "unclear"}
@@ -50,20 +52,26 @@ def _columns(found: list[Job], now: float) -> Any:
     return table
 
 
-def show_job(job: Job, as_json: bool, spent: float) -> None:
+def show_job(job: Job, as_json: bool, spent: float, notices: Sequence[Notice] = ()) -> None:
     """Prints the main facts of a job as text, or all of its data as JSON.
 
     Args:
         spent: upper estimate, in USD, of the cost of the job's runs, plans and questions.
+        notices: the notices about the job.
     """
     if as_json:
-        print(json.dumps(as_data(job), ensure_ascii=False))
+        sent = [{"state": each.state, "target": each.target, "result": _result(each)} for each in notices]
+        print(json.dumps(as_data(job) | {"notices": sent}, ensure_ascii=False))
         return
     now = time.time()
     out.print(f"[bold]{job.id}[/]  {_state(job)}", soft_wrap=True)
     out.print(escape(one_line(job)), soft_wrap=True)
     for name, value in _facts(job, now, spent).items():
         out.print(f"  [dim]{name:11}[/] {escape(value)}", soft_wrap=True)
+    for each in notices:
+        out.print(
+            f"  [dim]{'notice':11}[/] {escape(f'{each.state} to {each.target}: {_result(each)}')}", soft_wrap=True
+        )
 
 
 def _state(job: Job) -> str:
@@ -75,6 +83,8 @@ def _kept_until(job: Job) -> float | None:
 
 
 def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
+    from tools.research.texts import next_command  # imports what renders reports
+
     kept_until = _kept_until(job)
     took = "" if job.seconds is None else f", took {duration(job.seconds)}"
     facts = {
@@ -91,23 +101,16 @@ def _facts(job: Job, now: float, spent: float) -> dict[str, str]:
         "error": job.error,
         "interaction": job.interaction_id or "",
         "kept until": "" if kept_until is None else moment(kept_until),
-        "next": _next(job),
+        "next": next_command(job),
     }
     return {name: " ".join(value.split()) for name, value in facts.items() if value}
 
 
-def _next(job: Job) -> str:
-    """The command that continues with a job."""
-    match job.state:
-        case State.AWAITING_APPROVAL:
-            return f"desk approve {job.id}, or desk cancel {job.id}"
-        case State.INTENDED | State.STARTING | State.RUNNING | State.STALLED:
-            return f"desk attach {job.id}"
-        case State.START_UNKNOWN:
-            return "the same desk research command with --again, if it may be paid for twice"
-        case State.COMPLETED | State.INCOMPLETE:
-            return f"desk report {job.id}"
-    return "the same desk research command with --again"
+def _result(notice: Notice) -> str:
+    """What became of a notice."""
+    if notice.ended is not None:
+        return f"given up: {notice.error}" if notice.error else f"sent {moment(notice.ended)}"
+    return f"next attempt {moment(notice.due)}: {notice.error}" if notice.error else "not sent yet"
 
 
 def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
@@ -122,6 +125,7 @@ def as_data(job: Job, found: Report | None = None) -> dict[str, Any]:
         "interaction_id": job.interaction_id,
         "kept_until": None if kept_until is None else _iso(kept_until),
         "builds_on": job.order.base,
+        "notify": list(job.order.notify),
         "follow_ups": [answer.interaction_id for answer in job.follow_ups],
         "created": _iso(job.created),
         "seconds": None if job.seconds is None else round(job.seconds, 1),

@@ -1,10 +1,8 @@
-"""The commands about research runs: start, list, watch, approve, cancel, ask about, save, forget."""
+"""The commands about research runs: start, list, watch, approve, cancel, ask about, forget."""
 
 from __future__ import annotations
 
 import base64
-import json
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -16,34 +14,20 @@ from tools.cli.arguments import (
     AsJson,
     Attachments,
     Folder,
+    JobId,
     Text,
     read_attachments,
     read_text,
 )
-from tools.cli.console import RESEARCH_STOPPED, USER, confirm, fail, run, show_markdown, show_progress
-from tools.cli.exit_status import ExitStatus
-from tools.cli.job_output import as_data, show_job, show_jobs
-from tools.cli.price import confirm_price, quote
+from tools.cli.console import RESEARCH_STOPPED, USER, confirm, run, show_markdown
+from tools.cli.job_output import show_job, show_jobs
+from tools.cli.price import confirm_price
+from tools.cli.report_output import Formats, ReportOutput, new_service
 from tools.cli.terminal import can_ask, err, out
 from tools.errors import DeskError
 
 if TYPE_CHECKING:
     from tools.research.config import ResearchSettings
-    from tools.research.job import Job
-    from tools.research.report.reading import Report
-    from tools.research.service import Research
-
-
-class Format(StrEnum):
-    """Formats in which a report is saved."""
-
-    md = "md"
-    html = "html"
-    json = "json"
-
-
-JobId = Annotated[str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.")]
-Formats = Annotated[list[Format] | None, typer.Option("--format", help="A format; may be repeated; default: all.")]
 
 
 def research(
@@ -70,12 +54,16 @@ def research(
     ] = None,
     again: Annotated[bool, typer.Option("--again", help="Pay for a new run although there is one already.")] = False,
     base: Annotated[str, typer.Option("--from", metavar="JOB", help="Build on a finished research run.")] = "",
+    notify: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TARGET", help="Send notices to this target of `notify:` only; may be repeated; default: to all."
+        ),
+    ] = None,
 ) -> None:
     """Research a topic, and save the report. The same command continues a run that was stopped or killed."""
-    run(
-        _research(brief, files or [], plan, use_max, yes_up_to, again, base, _Output(folder, _names(formats), as_json)),
-        RESEARCH_STOPPED,
-    )
+    output = ReportOutput(folder, formats, as_json)
+    run(_research(brief, files or [], plan, use_max, yes_up_to, again, base, notify or [], output), RESEARCH_STOPPED)
 
 
 def jobs(
@@ -95,7 +83,7 @@ def status(job_id: JobId, as_json: AsJson = False) -> None:
 
 def attach(job_id: JobId, folder: Folder = None, formats: Formats = None, as_json: AsJson = False) -> None:
     """Watch a research run to its end and save its report."""
-    run(_attach(job_id, _Output(folder, _names(formats), as_json)), RESEARCH_STOPPED)
+    run(_attach(job_id, ReportOutput(folder, formats, as_json)), RESEARCH_STOPPED)
 
 
 def approve(
@@ -108,7 +96,7 @@ def approve(
     as_json: AsJson = False,
 ) -> None:
     """Say yes to a plan or a price, or ask for another plan."""
-    run(_approve(job_id, changes, _Output(folder, _names(formats), as_json)), RESEARCH_STOPPED)
+    run(_approve(job_id, changes, ReportOutput(folder, formats, as_json)), RESEARCH_STOPPED)
 
 
 def cancel(job_id: JobId) -> None:
@@ -121,22 +109,6 @@ def follow_up(job_id: JobId, question: Text) -> None:
     run(_follow_up(job_id, question))
 
 
-def report(
-    job_id: JobId,
-    folder: Folder = None,
-    formats: Formats = None,
-    resolve_links: Annotated[
-        bool, typer.Option("--resolve-links", help="Ask Google where its redirect links lead, and keep the answers.")
-    ] = False,
-    show: Annotated[bool, typer.Option("--show", help="Print the report instead of saving it.")] = False,
-    as_json: AsJson = False,
-) -> None:
-    """Save the report of a finished research run again, or show it."""
-    if show and as_json:
-        raise typer.BadParameter("--show prints Markdown: leave out --json, or --show")
-    run(_report(job_id, resolve_links, show, _Output(folder, _names(formats), as_json)))
-
-
 def forget(
     job_id: JobId,
     yes: Annotated[bool, typer.Option("--yes", help="Delete it without a question.")] = False,
@@ -146,66 +118,11 @@ def forget(
     run(_forget(job_id, yes, force))
 
 
-COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, report, forget)
+COMMANDS = (research, jobs, status, attach, approve, cancel, follow_up, forget)
 
 
 class NotWaiting(DeskError):
     """The run is not waiting for a yes."""
-
-
-class _Output:
-    """Saves or prints the result of a job."""
-
-    def __init__(self, folder: Path | None, formats: list[str], as_json: bool) -> None:
-        """With `as_json`, files are saved only if a folder is named."""
-        self.folder = folder or (None if as_json else DEFAULT_FOLDER)
-        self.formats, self.as_json = formats, as_json
-
-    async def show(self, service: Research, job_id: str) -> None:
-        """Watches a job to its end, then saves or prints its result.
-
-        Exits with status 1 if there is no report, and no plan or price that waits for a yes.
-        """
-        from tools.research.job import State
-        from tools.researcher.messages import CLI_STEPS, outcome
-
-        await show_progress(service.watch(job_id))
-        job, found = await service.job(job_id), await service.report(job_id)
-        saved = await self.save(job, found) if found else []
-        if self.as_json:
-            self.print_json(job, found, saved)
-        if job.state is State.AWAITING_APPROVAL:
-            text = job.plan.text if job.plan else await quote(service, job.order)
-            if self.as_json:
-                err.print(text, markup=False, soft_wrap=True)
-            else:
-                show_markdown(text)
-            changes = ", or with --changes “…”" if job.plan else ""
-            err.print(f"To start it: desk approve {job.id}{changes}; to drop it: desk cancel {job.id}", soft_wrap=True)
-        elif found is None:
-            err.print(escape(outcome(job, CLI_STEPS)), soft_wrap=True)
-            raise typer.Exit(ExitStatus.FAILED)
-
-    def print_json(self, job: Job, found: Report | None, saved: list[Path]) -> None:
-        """Prints a job with its report and the paths of its files."""
-        files = {"files": [str(path) for path in saved]} if saved else {}
-        typer.echo(json.dumps(as_data(job, found) | files, ensure_ascii=False))
-
-    async def save(self, job: Job, found: Report) -> list[Path]:
-        """Writes the report's files and returns their paths. Prints the paths too, unless `as_json` is set."""
-        from tools.research.report.export import save_with_sources
-
-        if self.folder is None:
-            return []
-        try:
-            paths = await save_with_sources(found, self.folder / job.id, self.formats)
-        except OSError as error:
-            kept = f"The report is kept: desk report {job.id} --out DIR"
-            fail(error, f"{error.filename or self.folder}: {error.strerror or error}. {kept}")
-        if not self.as_json:
-            for path in paths:
-                out.print(str(path), soft_wrap=True, markup=False)
-        return paths
 
 
 async def _research(
@@ -216,16 +133,21 @@ async def _research(
     yes_up_to: float | None,
     again: bool,
     base: str,
-    output: _Output,
+    notify: list[str],
+    output: ReportOutput,
 ) -> None:
     from tools.research.job import OUTSIDE_CONVERSATIONS, TERMINAL, State
     from tools.research.pricing import price_range
 
-    settings, service = _settings(), _service()
+    settings, service = _settings(), new_service()
     if use_max and not settings.max_agent:
         raise typer.BadParameter("--max: the researcher's YAML has no `max_agent`; leave --max out for a standard run")
+    for name in notify:
+        settings.target(name)
     inputs = _contents(files)
-    order = settings.order(brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan)
+    order = settings.order(
+        brief, user=USER, session=OUTSIDE_CONVERSATIONS, inputs=inputs, use_max=use_max, plan=plan, notify=notify
+    )
     if base:
         order = await service.with_base(base, order)
     up_to = _price_without_question(settings) if yes_up_to is None else yes_up_to
@@ -233,8 +155,11 @@ async def _research(
     must_confirm = not await confirm_price(service, order, up_to, again)
     job, new = await service.start(order, limits=settings.limits, confirm=must_confirm)
     if again and not new:
-        known, job = job, await service.start_again(job, limits=settings.limits, confirm=must_confirm)
+        known = job
+        job = await service.start_again(job, limits=settings.limits, confirm=must_confirm, notify=order.notify)
         new = job.id != known.id
+    if notify and not new:
+        await service.ledger.add_targets(job.id, notify)
     if job.state in TERMINAL:
         err.print(f"{job.id} had this brief before ({job.state}); --again pays for a new run.")
     elif job.state is not State.AWAITING_APPROVAL:
@@ -287,27 +212,28 @@ async def _jobs(as_json: bool) -> None:
 
 
 async def _status(job_id: str, as_json: bool) -> None:
-    service = _service()
+    service = new_service()
     job = await service.job(job_id)
     entries = await service.ledger.spending(user=job.order.user)
-    show_job(job, as_json, sum(entry.estimate for entry in entries if entry.job == job.id))
+    spent = sum(entry.estimate for entry in entries if entry.job == job.id)
+    show_job(job, as_json, spent, await service.ledger.notices.of_job(job.id))
 
 
-async def _attach(job_id: str, output: _Output) -> None:
+async def _attach(job_id: str, output: ReportOutput) -> None:
     from tools.research.job import State
 
-    service = _service()
+    service = new_service()
     job = await service.job(job_id)
     if job.state is State.INTENDED:  # watching sends an unsent job, and the server has to store its run
         _settings()
     await output.show(service, job.id)
 
 
-async def _approve(job_id: str, changes: str | None, output: _Output) -> None:
+async def _approve(job_id: str, changes: str | None, output: ReportOutput) -> None:
     from tools.research.job import TERMINAL
     from tools.research.texts import state
 
-    limits, service = _settings().limits, _service()
+    limits, service = _settings().limits, new_service()
     job = await service.job(job_id)
     if job.state in TERMINAL:
         raise NotWaiting(f"{job_id} is {state(job)} and needs no yes: `desk status {job_id}` shows what is next")
@@ -319,10 +245,12 @@ async def _approve(job_id: str, changes: str | None, output: _Output) -> None:
 
 
 async def _cancel(job_id: str) -> None:
+    from tools.research.notices.delivery import delivering
     from tools.research.texts import state
 
-    service = _service()
-    job = await service.cancel(job_id)
+    service = new_service()
+    async with delivering():
+        job = await service.cancel(job_id)
     out.print(f"{job.id} is {state(job)}. {escape(job.error)}".strip(), soft_wrap=True)
 
 
@@ -330,36 +258,14 @@ async def _follow_up(job_id: str, question: str) -> None:
     from tools.research.report.rendering import to_chat
 
     settings = _settings()
-    answer = await _service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
+    answer = await new_service().follow_up(job_id, question, settings.follow_up_model, limits=settings.limits)
     show_markdown(to_chat(answer))
-
-
-async def _report(job_id: str, resolve_links: bool, show: bool, output: _Output) -> None:
-    from tools.research.errors import NotFinished
-    from tools.research.report.redirect_links import is_redirect
-    from tools.research.report.rendering import to_chat
-    from tools.research.texts import state
-
-    service = _service()
-    job, found = await service.job(job_id), await service.report(job_id)
-    if found and resolve_links:
-        found = await service.resolve_links(job_id)
-        left = sum(is_redirect(source.url) for source in found.sources)
-        err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
-    if found is None:
-        raise NotFinished(f"{job_id} has no report: it is {state(job)}")
-    if show:
-        show_markdown(to_chat(found))
-        return
-    saved = await output.save(job, found)
-    if output.as_json:
-        output.print_json(job, found, saved)
 
 
 async def _forget(job_id: str, yes: bool, force: bool) -> None:
     from tools.research.texts import state, title
 
-    service = _service()
+    service = new_service()
     job = await service.job(job_id)
     if not yes:
         err.print(f"{job.id} ({state(job)}): {title(job)}", markup=False, soft_wrap=True)
@@ -369,12 +275,6 @@ async def _forget(job_id: str, yes: bool, force: bool) -> None:
         out.print(escape(line), soft_wrap=True)
     if (copies := DEFAULT_FOLDER / job.id).exists():
         out.print(f"{copies}: left alone, these are your copies", soft_wrap=True, markup=False)
-
-
-def _service() -> Research:
-    from tools.research.factory import research as new_service
-
-    return new_service()
 
 
 def _settings() -> ResearchSettings:
@@ -393,7 +293,3 @@ def _settings() -> ResearchSettings:
     settings = load_research_settings(config)
     settings.need_storage()
     return settings
-
-
-def _names(formats: list[Format] | None) -> list[str]:
-    return [format_.value for format_ in formats or list(Format)]

@@ -36,7 +36,7 @@ def serve(
 
     from tools.server.app import build_server
     from tools.server.protocol import timed_protocol
-    from tools.server.settings import load_server_settings
+    from tools.server.settings import agent_address, load_server_settings
     from tools.settings import load_settings
     from tools.telemetry import setup_logging, setup_telemetry
 
@@ -46,8 +46,8 @@ def serve(
         port = port or _port(os.environ.get("PORT") or "8080")
         setup_telemetry(otel or None, cloud_trace)
         setup_logging(not plain, contents)
-        server = load_server_settings()
-        app = build_server(load_settings(), server, host, server.public_address(host, port) if a2a else "", mcp)
+        settings, server = load_settings(), load_server_settings()
+        app = build_server(settings, server, host, agent_address(settings.public_url, host, port) if a2a else "", mcp)
     except DeskError as error:
         fail(error)
     gc.collect()

@@ -9,10 +9,9 @@ from typing import TYPE_CHECKING, Any
 import typer
 from rich.markup import escape
 
-from tools.cli.arguments import AsJson
+from tools.cli.arguments import AsJson, JobId
 from tools.cli.console import run
 from tools.cli.exit_status import ExitStatus
-from tools.cli.research import JobId
 from tools.cli.terminal import err, out
 from tools.sanitize import sanitize
 

@@ -21,6 +21,7 @@ from tools.adk.deferred import DEFERRED_TIER
 from tools.adk.generation_config import LABEL, LABEL_KEY, SUPPORTED_KEYS
 from tools.interactions.model_catalog import ToolType, capability_errors
 from tools.interactions.server_tools import VARIABLE, ServerTool
+from tools.research.notices.targets import Target, TargetError
 from tools.yaml_files import Finding, Location, did_you_mean, entries
 
 BUILT_IN = {
@@ -63,6 +64,7 @@ def validate(data: dict[str, Any]) -> Iterator[Finding]:
     yield from _unfilled({key: value for key, value in data.items() if key not in PROSE})
     yield from _server_tools(data.get("server_tools"), "server_tools")
     yield from _server_tools(data.get("research_tools"), "research_tools")
+    yield from _targets(_mapping(data.get("notify")))
     tools, research_tools = list(_tool_types(data)), _types(data.get("research_tools"))
     for key, kind, used in (
         ("agent", "agent", research_tools),
@@ -153,9 +155,9 @@ def _unfilled(value: Any, location: Location = ()) -> Iterator[Finding]:
         for key, each in value.items() if isinstance(value, dict) else enumerate(value):
             yield from _unfilled(each, (*location, key))
     elif isinstance(value, str):
-        in_headers = "headers" in location
-        if found := _DOLLAR.search(VARIABLE.sub("", value) if in_headers else value):
-            way = "write `${NAME}`" if in_headers else "write the value itself (only `headers` take `${NAME}`)"
+        filled = "headers" in location or location[:1] == ("notify",)
+        if found := _DOLLAR.search(VARIABLE.sub("", value) if filled else value):
+            way = "write `${NAME}`" if filled else "write the value itself (only `headers` and `notify` take `${NAME}`)"
             yield location, f"`{location[-1]}`: `{found.group()}` is not replaced by a variable's value: {way}"
 
 
@@ -187,6 +189,17 @@ def _server_tools(tools: Any, key: str) -> Iterator[Finding]:
         if name in seen:
             yield (key, i), f"`{name}` stands here twice"
         seen.add(name)
+
+
+def _targets(targets: dict[str, Any]) -> Iterator[Finding]:
+    """Yields a finding for each target of notices that cannot be used."""
+    for name, entry in targets.items():
+        try:
+            Target.model_validate(entry).filled(os.environ)
+        except ValidationError:  # the agent's schema reports it
+            continue
+        except TargetError as error:
+            yield ("notify", name, error.key), str(error)
 
 
 def _outputs(data: dict[str, Any]) -> list[str]:

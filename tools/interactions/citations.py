@@ -165,6 +165,11 @@ def plain_marks(text: str, sources: Sequence[Source]) -> str:
     return _replaced(text, {_mark(source): f"[{source.number}]" for source in sources})
 
 
+def local_marks(text: str, sources: Sequence[Source]) -> str:
+    """Replaces the marks in a text from `cite` with links in the same document, like `[\\[1\\]](#source-1)`."""
+    return _replaced(text, {_mark(source): f"[\\[{source.number}\\]](#source-{source.number})" for source in sources})
+
+
 def short_marks(text: str) -> str:
     """Replaces marks that are links with marks like `[1]`, for a text whose sources are not known."""
     marks = [mark for mark in _MARK.findall(text) if mark.startswith("[")]

@@ -11,7 +11,7 @@ import math
 import time
 from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
 from contextlib import aclosing, asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Any
 
 from tools.errors import DeskError
@@ -33,6 +33,8 @@ class CreateRequest:
     """Fields of `agent_config`."""
     previous: str | None = None
     """Id of the interaction to continue from."""
+    metadata: Mapping[str, str] = field(default_factory=dict)
+    """What the messages of the run's webhook repeat (`webhook_config.user_metadata`), if it has a webhook."""
 
     @property
     def plans(self) -> bool:
@@ -79,14 +81,29 @@ class InteractionsClient:
     """Makes the calls over a transport, and raises `ApiError` if one fails."""
 
     def __init__(
-        self, transport: Callable[[], Transport], *, timeout_s: float = 60, tools: Callable[[], list[Any]] = list
+        self,
+        transport: Callable[[], Transport],
+        *,
+        timeout_s: float = 60,
+        tools: Callable[[], list[Any]] = list,
+        webhook_url: Callable[[], str] = str,
     ) -> None:
         """Args:
         transport: returns the transport of the running event loop.
         tools: returns a run's tools in wire format; called for each run, because they may contain secrets.
         timeout_s: timeout for an answer that is not a stream.
+        webhook_url: returns the address that gets a message when a run ends; empty if there is none.
         """
         self._transport, self._timeout_s, self._tools = transport, timeout_s, tools
+        self._webhook_url = webhook_url
+
+    @property
+    def has_webhook(self) -> bool:
+        """Whether a message will name a run of this client when it ends."""
+        try:
+            return bool(self._webhook_url())
+        except DeskError:  # a wrong setting, with which no run starts
+            return False
 
     async def create(self, request: CreateRequest) -> AsyncGenerator[Event, None]:
         """Starts a research run and yields its events. One of the first events names the interaction.
@@ -97,7 +114,7 @@ class InteractionsClient:
             Unavailable: the stream broke after an event had named the interaction.
         """
         try:
-            transport, tools = self._transport(), self._tools()
+            transport, tools, webhook = self._transport(), self._tools(), self._webhook_url()
         except Exception as error:
             raise NotCreated(str(error)) from error
         body = {
@@ -106,6 +123,7 @@ class InteractionsClient:
             "agent_config": {"type": "deep-research", **request.options},
             "tools": tools or None,
             "previous_interaction_id": request.previous or None,
+            "webhook_config": {"uris": [webhook], "user_metadata": dict(request.metadata)} if webhook else None,
             "background": True,  # Deep Research refuses to run otherwise
             "store": True,
             "stream": True,
@@ -225,6 +243,8 @@ def _start_error(error: Exception) -> ApiError:
     """Converts an exception raised before an event named the interaction. Not every one proves that nothing started."""
     status, wait, text = status_of(error), retry_after(error), str(error) or type(error).__name__
     if status is not None and 400 <= status < 500 and status not in (408, 409):
+        if status == 400 and "webhook" in text:
+            text += "; DESK_WEBHOOKS=0 starts research without a webhook"
         return NotCreated(text, retryable=status == 429, status=status, retry_after=wait)
     if isinstance(error, NotSent):
         return NotCreated(text, retryable=error.retryable)

@@ -61,9 +61,9 @@ async def _recover(answered: asyncio.Event) -> None:
     """Resumes orphaned jobs. Loads the service after the first answer, in a thread, so that no client waits for it."""
     await answered.wait()
     await asyncio.to_thread(_load)
-    from tools.research.recovery import recover_loop
+    from tools.research.recovery import run_background
 
-    await recover_loop()
+    await run_background()
 
 
 def _load() -> None:

@@ -87,7 +87,7 @@ class ResearchTools:
         if job is None:
             job, new = await service.start(order, limits=settings.limits, confirm=settings.asks(order))
             if given.again and not new:
-                job = await service.start_again(job, limits=settings.limits, confirm=True)
+                job = await service.start_again(job, limits=settings.limits, confirm=True, notify=order.notify)
         if job.state is not State.AWAITING_APPROVAL:
             return self._data(job)
         if not call.dialog.possible:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Annotated, Any, Literal
 
@@ -11,14 +11,19 @@ from pydantic import AfterValidator, BaseModel, Field, ValidationError
 from tools.errors import DeskError
 from tools.interactions.server_tools import ServerTool
 from tools.research.job import Order
+from tools.research.notices.targets import Target
 from tools.research.pricing import cost_of
 from tools.research.quotas import Quotas
 from tools.settings import load_settings
-from tools.yaml_files import ConfigError, config_files, explain, read_mapping, read_yaml
+from tools.yaml_files import ConfigError, config_files, did_you_mean, explain, read_mapping, read_yaml
 
 
 class StorageForbidden(DeskError):
     """`store: false` forbids research, because the server has to keep the interactions of a run."""
+
+
+class UnknownTarget(DeskError):
+    """There is no target of notices with that name."""
 
 
 _BARE = AfterValidator(lambda name: name.removeprefix("interactions:"))
@@ -46,6 +51,10 @@ class ResearchSettings(BaseModel):
     limits: Quotas = Quotas()
     research_tools: Sequence[ServerTool] = ()
     """What Deep Research may use besides the web: uploaded files, remote MCP servers."""
+    report_formats: Sequence[Literal["pdf", "docx", "epub"]] = ("pdf",)
+    """Documents that a conversation gets beside the Markdown, HTML and JSON of a report, with the extra `documents`."""
+    notify: Mapping[Annotated[str, Field(pattern=r"^[\w-]+$")], Target] = {}
+    """Who gets notices about runs, by name."""
     verify: bool = False
     """Whether the sources of each report are checked after its run; see `tools.research.verification`."""
     verify_archive: bool = True
@@ -71,6 +80,21 @@ class ResearchSettings(BaseModel):
         limit = load_settings().ask_above_usd
         return cost_of(order.agent)[1] > (self.ask_above_usd if limit is None else limit)
 
+    def target(self, name: str) -> Target:
+        """Returns the target of notices with that name.
+
+        Raises:
+            UnknownTarget: there is none. The message does not repeat what looks like an address.
+        """
+        if name in self.notify:
+            return self.notify[name]
+        if ":" in name:
+            raise UnknownTarget("a target is named, because an address may be secret: write it under `notify:` in YAML")
+        known = f"; known are {', '.join(self.notify)}" if self.notify else ""
+        raise UnknownTarget(
+            f"`notify:` in the researcher's YAML has no target `{name}`{did_you_mean(name, [*self.notify])}{known}"
+        )
+
     def order(
         self,
         brief: str,
@@ -81,12 +105,14 @@ class ResearchSettings(BaseModel):
         use_max: bool = False,
         plan: bool = False,
         title: str = "",
+        notify: Sequence[str] = (),
     ) -> Order:
         """Builds the order for a brief.
 
         Args:
             use_max: whether to use `max_agent`, if there is one.
             plan: whether the run needs an approved plan first, even if `plan_first` is false.
+            notify: names of the targets that get notices; if it is empty, all targets get them.
         """
         options: dict[str, Any] = {
             "thinking_summaries": self.thinking_summaries,
@@ -96,7 +122,16 @@ class ResearchSettings(BaseModel):
             options["collaborative_planning"] = True
         agent = self.max_agent if use_max and self.max_agent else self.agent
         inputs = tuple(inputs)
-        return Order(brief=brief, user=user, session=session, agent=agent, options=options, inputs=inputs, title=title)
+        return Order(
+            brief=brief,
+            user=user,
+            session=session,
+            agent=agent,
+            options=options,
+            inputs=inputs,
+            title=title,
+            notify=tuple(notify or self.notify),
+        )
 
 
 def load_research_settings(root: Path) -> ResearchSettings:

@@ -11,6 +11,7 @@ from weakref import WeakKeyDictionary
 from tools.errors import DeskError
 from tools.interactions import backend
 from tools.interactions.client import InteractionsClient
+from tools.interactions.run_webhook import run_webhook
 from tools.research.config import ResearchSettings, load_research_settings
 from tools.settings import load_settings
 
@@ -28,7 +29,7 @@ def research() -> Research:
         from tools.research.ledger import Ledger  # slow imports (SQLAlchemy), not needed at startup
         from tools.research.service import Research
 
-        client = InteractionsClient(backend.transport, tools=_tools)
+        client = InteractionsClient(backend.transport, tools=_tools, webhook_url=_webhook_url)
         settings = load_settings()
         _services[loop] = Research(
             Ledger(settings.ledger_url),
@@ -42,6 +43,11 @@ def research() -> Research:
     return _services[loop]
 
 
+def opened() -> Research | None:
+    """Returns the service of the running event loop if it was used before; else None."""
+    return _services.get(asyncio.get_running_loop())
+
+
 def new_verifier() -> Verifier:
     """Returns a verifier that reads documents of the emulator if it is in use, and obeys `verify_archive`."""
     from tools.research.verification.verifier import ARCHIVE_URL, Verifier
@@ -53,6 +59,11 @@ async def close() -> None:
     """Closes the service of the running event loop, if there is one; waits for create requests that are being sent."""
     if service := _services.pop(asyncio.get_running_loop(), None):
         await service.close()
+
+
+def _webhook_url() -> str:
+    found = run_webhook(load_settings(), backend.current())
+    return found.url if found else ""
 
 
 def _tools() -> list[dict[str, Any]]:

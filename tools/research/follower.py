@@ -59,9 +59,11 @@ class Stalled:
 
 @dataclass(frozen=True)
 class Unreachable:
-    """The server no longer has the interaction, or refuses to let us read it."""
+    """The server does not have the interaction, or refuses to let us read it."""
 
     error: ApiError
+    never_read: bool
+    """Whether this follower has never read the interaction."""
 
 
 class Follower:
@@ -168,7 +170,7 @@ class Follower:
                 self._quiet += now() - began
                 gone = gone + 1 if isinstance(error, NotFound) else 0
                 if isinstance(error, Refused) or gone == MAX_NOT_FOUND:
-                    yield Unreachable(error)
+                    yield Unreachable(error, never_read=self._last_read is None)
                     return
                 if self._quiet >= self._timings.stall_after_s:
                     yield Stalled(None, self._quiet)

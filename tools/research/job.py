@@ -35,7 +35,7 @@ class State(StrEnum):
     CANCELLED = "cancelled"
     INCOMPLETE = "incomplete"
     EXPIRED = "expired"
-    """The server no longer has the interaction."""
+    """The server does not have the interaction: it no longer has it, or it never showed it."""
 
 
 TERMINAL = frozenset({State.COMPLETED, State.FAILED, State.CANCELLED, State.INCOMPLETE, State.EXPIRED})
@@ -96,13 +96,15 @@ class Order:
     """Id of the interaction to continue from, the base job's newest when the order was made; empty without a base."""
     title: str = ""
     """A short name of the run, for people; if it is empty, they see the beginning of the brief."""
+    notify: Sequence[str] = ()
+    """Names of the targets that get notices about the run (`notify:` in the researcher's YAML)."""
 
     @property
     def key(self) -> str:
         """Hash of user, conversation, brief, agent, files, base, server and attempt; the same for equal orders.
 
-        White space and case of the brief do not count, nor do the title, `options` (how the report is presented) and
-        `previous` (which changes with questions about the base).
+        White space and case of the brief do not count, nor do the title, `notify`, `options` (how the report is
+        presented) and `previous` (which changes with questions about the base).
         """
         brief = " ".join(self.brief.split()).casefold()
         files = [dict(content) for content in self.inputs]
@@ -164,7 +166,7 @@ class Job:
     trace: str = ""
     """The `traceparent` (W3C) of the order: all work on the job continues that trace. Empty if tracing is off."""
     may_run: bool = False
-    """Whether the run may continue at the server although the job was cancelled."""
+    """Whether the run may continue at the server although the job was cancelled, or the server does not show it."""
 
     @property
     def request(self) -> CreateRequest:
@@ -173,9 +175,9 @@ class Job:
         if plan is None:
             text = {"type": "text", "text": order.brief}
             sent = [text, *order.inputs] if order.inputs else order.brief
-            return CreateRequest(order.agent, sent, order.options, order.previous or None)
+            return CreateRequest(order.agent, sent, order.options, order.previous or None, {"job": self.id})
         options = {**order.options, "collaborative_planning": not plan.approved}
-        return CreateRequest(order.agent, plan.reply, options, plan.interaction_id)
+        return CreateRequest(order.agent, plan.reply, options, plan.interaction_id, {"job": self.id})
 
     @property
     def active(self) -> bool:

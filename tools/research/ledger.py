@@ -27,6 +27,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from tools.research.database import Database
 from tools.research.job import ACTIVE, HAS_INTERACTION, FollowUpAnswer, Job, Order, State
+from tools.research.notices.outbox import Outbox, delete_notices, record_notices
 from tools.research.question_queries import delete_questions, read_questions, use_yes, write_question
 from tools.research.questions import Question, Yes
 from tools.research.quota_usage import used_by
@@ -60,6 +61,8 @@ class Ledger:
 
     def __init__(self, url: str) -> None:
         self._database = Database(url)
+        self.notices = Outbox(self._database)
+        """The notices to people about changes of state."""
         self._named: set[str] = set()
 
     @property
@@ -87,6 +90,7 @@ class Ledger:
                     await lock_user(connection, job.order.user)
                     check(await used_by(connection, job, job.created))
                 await connection.execute(insert(JOBS).values(**row_of(job)))
+                await record_notices(connection, row_of(job), job.created)
             return job, True
         except IntegrityError:
             found = await self._first(JOBS.c.key == job.order.key)
@@ -229,6 +233,15 @@ class Ledger:
         return job_of(row) if row else None
 
     @shielded
+    async def add_targets(self, job_id: str, targets: Collection[str]) -> None:
+        """Adds targets that get notices about a job's further changes of state."""
+        of_job = JOBS.c.id == job_id
+        async with self._database.write() as connection:
+            known = (await connection.execute(select(JOBS.c.notify).where(of_job).with_for_update())).scalar()
+            names = json.dumps([*dict.fromkeys([*json.loads(known or "[]"), *targets])])
+            await connection.execute(update(JOBS).where(of_job).values(notify=names))
+
+    @shielded
     async def mark_starting(self, job: Job, now: float) -> Job | None:
         """Marks a job as STARTING and records what its create may cost, in one transaction.
 
@@ -368,6 +381,13 @@ class Ledger:
             return (await connection.execute(select(JOBS.c.report).where(JOBS.c.id == job_id))).scalar()
 
     @shielded
+    async def reported(self, user: str) -> list[str]:
+        """Returns the ids of a user's jobs that have a report, at all servers, newest first."""
+        query = select(JOBS.c.id).where(JOBS.c.user == user, JOBS.c.report.is_not(None))
+        async with self._database.begin() as connection:
+            return [*(await connection.execute(query.order_by(JOBS.c.created.desc(), JOBS.c.id))).scalars()]
+
+    @shielded
     async def delete(self, job_id: str) -> None:
         """Deletes a job and its report. If its run may continue at the server, the spending entry stores until when."""
         in_doubt = or_(JOBS.c.state == State.START_UNKNOWN, JOBS.c.may_run == 1)
@@ -377,6 +397,7 @@ class Ledger:
             await connection.execute(delete(LINES).where(LINES.c.job == job_id))
             await connection.execute(delete(QUESTIONS).where(QUESTIONS.c.subject == job_id))
             await connection.execute(delete(JOBS).where(JOBS.c.id == job_id))
+            await delete_notices(connection, job_id)
 
     @shielded
     async def count_by_state(self) -> dict[State, int]:
@@ -473,11 +494,17 @@ def _unleased(now: float) -> ColumnElement[bool]:
 async def _change(
     connection: AsyncConnection, job_id: str, condition: ColumnElement[bool], now: float, values: dict[str, Any]
 ) -> dict[Any, Any] | None:
-    """Changes a job; returns its new row. Parse the row after the transaction: an error must not undo the change."""
+    """Changes a job, and records the notices about its new state; returns its new row.
+
+    Parse the row after the transaction: an error must not undo the change.
+    """
     if "usage" in values:
         values["usage"] = json.dumps(values["usage"])
     if "plan" in values:
         values["plan"] = plan_text(values["plan"])
     query = update(JOBS).where(JOBS.c.id == job_id, condition).values(updated=now, **values)
-    row = (await connection.execute(query.returning(*JOB_COLUMNS))).first()
-    return dict(row._mapping) if row else None
+    found = (await connection.execute(query.returning(*JOB_COLUMNS))).first()
+    row = dict(found._mapping) if found else None
+    if row and "state" in values:
+        await record_notices(connection, row, now)
+    return row

@@ -1,4 +1,4 @@
-"""Resumes orphaned jobs in the background: jobs that need work and on which no process holds the lease."""
+"""Work in the background: resumes orphaned jobs, which need work and have no valid lease, and sends notices."""
 
 from __future__ import annotations
 
@@ -6,11 +6,17 @@ import asyncio
 import logging
 
 from tools.research.factory import research
+from tools.research.notices.delivery import deliver_loop
 
 log = logging.getLogger(__name__)
 
 INTERVAL_S = 20.0
 """Seconds between two searches of the ledger for orphaned jobs."""
+
+
+async def run_background() -> None:
+    """Resumes orphaned jobs and sends notices, until the task is cancelled. Neither waits for the other."""
+    await asyncio.gather(recover_loop(), deliver_loop())
 
 
 async def recover_loop() -> None:

@@ -62,6 +62,7 @@ def row_of(job: Job) -> dict[str, Any]:
         "started": job.started,
         "trace": job.trace,
         "may_run": int(job.may_run),
+        "notify": json.dumps(list(order.notify)),
     }
 
 
@@ -128,6 +129,7 @@ def _job(values: Mapping[Any, Any]) -> Job:
         base=values["base"],
         previous=values["previous"],
         title=values["title"],
+        notify=tuple(map(str, _data(values, "notify", list))),
     )
     return Job(
         id=values["id"],
@@ -159,7 +161,7 @@ _COUNT, _NUMBER, _NUMBER_OR_NONE = (
 )
 _KINDS: Mapping[str, tuple[Any, str]] = {
     **dict.fromkeys(("id", "user", "session", "brief", "agent", "options", "state", "usage", "error", "line"), _TEXT),
-    **dict.fromkeys(("inputs", "server", "follow_ups", "base", "previous", "title", "trace"), _TEXT),
+    **dict.fromkeys(("inputs", "server", "follow_ups", "base", "previous", "title", "trace", "notify"), _TEXT),
     **dict.fromkeys(("interaction_id", "cursor", "plan"), _TEXT_OR_NONE),
     **dict.fromkeys(("attempt", "events", "may_run"), _COUNT),
     **dict.fromkeys(("created", "updated", "cost"), _NUMBER),

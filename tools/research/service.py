@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Any
@@ -33,6 +33,7 @@ from tools.research.spending import spending_of_question
 from tools.research.texts import moment, state
 from tools.research.timings import ResearchTimings
 from tools.research.verification.verifier import Verifier
+from tools.research.webhook_messages import WebhookMessages
 from tools.research.worker import Worker
 from tools.settings import DAY_S, RETENTION_DAYS
 
@@ -75,6 +76,8 @@ class Research:
         self._worker = Worker(ledger, client, self._timings, clock, sleep)
         self._verifier, self._verifies_runs = verifier or Verifier(), verifies_runs
         self._tasks = JobTasks(self._work)
+        wait_s = self._timings.webhook_wait_s
+        self.webhooks = WebhookMessages(ledger, self._worker, self._ensure, lambda: self._data.server, clock, wait_s)
         self._asking: set[asyncio.Task[Report]] = set()
         self._warned: set[str] = set()
 
@@ -113,19 +116,27 @@ class Research:
         return replace(order, base=job.id, previous=job.latest_interaction_id or "")
 
     async def start_again(
-        self, job: Job, *, session: str = "", limits: Quotas | None = None, confirm: bool = False
+        self,
+        job: Job,
+        *,
+        session: str = "",
+        limits: Quotas | None = None,
+        confirm: bool = False,
+        notify: Sequence[str] | None = None,
     ) -> Job:
         """Orders an old run again, at a new cost. If a run of the order is active or waits already, returns that run.
 
         Args:
             session: id of the conversation that the new run belongs to; empty: the old order's conversation.
             confirm: whether a person has to agree to the price first.
+            notify: names of the targets that get notices; None: those of the old order.
 
         Raises:
             LimitReached: see `start`.
         """
         newest = await self.latest_attempt(job.order) or job
         order = replace(newest.order, session=session or job.order.session, server=self._data.server)
+        order = order if notify is None else replace(order, notify=tuple(notify))
         last = await self.latest_attempt(order)
         for known in (newest, last):
             if known and known.reused_on_repeat:
@@ -315,19 +326,6 @@ class Research:
         for job in await self.ledger.find_orphaned(server, now, {State.AWAITING_APPROVAL}, now):
             self._warn(job, now)
         return orphans
-
-    async def on_webhook(self, interaction_id: str) -> bool:
-        """Resumes the job of an interaction that has ended according to a webhook, unless the job is done.
-
-        Returns:
-            Whether the job was resumed.
-        """
-        job = await self.ledger.find_by_interaction(interaction_id)
-        if job is None or job.state not in HAS_INTERACTION or job.order.server != self._data.server:
-            return False
-        await self.ledger.change(job.id, {State.STALLED}, self._clock(), state=State.RUNNING)
-        await self._ensure(job.id)
-        return True
 
     def _warn(self, job: Job, now: float) -> None:
         until = job.kept_until(self._retention_s)

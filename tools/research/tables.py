@@ -56,6 +56,7 @@ JOBS = Table(
     Column("trace", SafeText),
     Column("title", SafeText),
     Column("may_run", Integer),
+    Column("notify", SafeText),
 )
 LINES = Table(
     "research_lines",
@@ -91,6 +92,19 @@ QUESTIONS = Table(
     Column("invocation", SafeText),
 )
 SECRETS = Table("desk_secrets", metadata, Column("name", SafeText, primary_key=True), Column("value", SafeText))
+NOTICES = Table(
+    "desk_notices",
+    metadata,
+    Column("id", SafeText, primary_key=True),
+    Column("target", SafeText, primary_key=True),
+    Column("job", SafeText),
+    Column("state", SafeText),
+    Column("created", Float),
+    Column("due", Float),
+    Column("attempts", Integer),
+    Column("ended", Float),
+    Column("error", SafeText),
+)
 ANSWERS = Table("desk_answers", metadata, Column("id", SafeText, primary_key=True))
 JOB_COLUMNS = [column for column in JOBS.columns if column.name != "report"]
 """All columns of a job except the report, which may be large."""

@@ -6,9 +6,17 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 
 from tools.interactions.resources import Resource
-from tools.research.job import FollowUpAnswer, Job
+from tools.research.job import FollowUpAnswer, Job, State
 from tools.research.report.reading import Report
 from tools.research.report.rendering import to_markdown
+
+MAY_BE_FOUND = "; if it was started, a webhook names it when it ends, and its result is saved then"
+"""Ends the reason why a start is unknown, if the create request named a webhook."""
+NEVER_SHOWN = (
+    "the server accepted it and never showed it: every read of its interaction was answered with 404. It may have run,"
+    " and may be billed"
+)
+"""Why a job ended whose interaction was never found after its create."""
 
 
 def stall(job: Job, resource: Resource | None, seconds: float, now: float) -> str:
@@ -41,6 +49,22 @@ def moment(seconds: float) -> str:
 def state(job: Job) -> str:
     """Returns the job's state in words."""
     return job.state.replace("_", " ")
+
+
+def next_command(job: Job) -> str:
+    """Returns the command that continues with a job."""
+    match job.state:
+        case State.AWAITING_APPROVAL:
+            return f"desk approve {job.id}, or desk cancel {job.id}"
+        case State.INTENDED | State.STARTING | State.RUNNING | State.STALLED:
+            return f"desk attach {job.id}"
+        case State.START_UNKNOWN:
+            return "the same desk research command with --again, if it may be paid for twice"
+        case State.COMPLETED | State.INCOMPLETE:
+            return f"desk report {job.id}"
+        case State.EXPIRED:
+            return f"desk attach {job.id} to look again, or the same desk research command with --again"
+    return "the same desk research command with --again"
 
 
 def title(job: Job) -> str:

@@ -32,5 +32,7 @@ class ResearchTimings:
     """Maximum wait between two reads."""
     max_wait_s: float = 300
     """Maximum wait between two reads, even if `Retry-After` asks for more: a report must not wait for a day."""
+    webhook_wait_s: float = 8
+    """Maximum wait until the result that a webhook's message announces is saved, before the message is answered."""
     stall_after_s: float = 3600
     """Time without news after which the job is stalled. Deep Research's documentation limits a run to an hour."""

@@ -27,7 +27,7 @@ from tools.research.leases import Leases
 from tools.research.ledger import Ledger
 from tools.research.report.progress import progress_line, progress_lines
 from tools.research.report.reading import from_json, read_report, to_json
-from tools.research.texts import report_context, stall
+from tools.research.texts import MAY_BE_FOUND, NEVER_SHOWN, report_context, stall
 from tools.research.timings import MAX_CREATE_ATTEMPTS, MAX_RETRY_AFTER_S, MIN_UPLOAD_BYTES_PER_S, ResearchTimings
 
 log = logging.getLogger(__name__)
@@ -64,9 +64,16 @@ class Worker:
             said.add(line)
             say(line)
 
+        async def tell_saved(known: Job) -> None:
+            for line in await self._ledger.lines(known):
+                if line not in said:
+                    tell(line)
+
         while job.state in ACTIVE:
             async with self.leases.hold(job.id) as leased:
                 if leased:
+                    if known := await self._ledger.get(job.id):
+                        await tell_saved(known)  # before the lines that follow them
                     await self._work_until(leased, job.id, tell)
             mine = leased is not None
             if not leased:
@@ -76,9 +83,7 @@ class Worker:
             if known is None or (leased and known.state is State.STALLED):  # deleted, or stalled
                 return False
             if known.line != job.line:
-                for line in await self._ledger.lines(known):
-                    if line not in said:
-                        tell(line)
+                await tell_saved(known)
             job = known
         return mine
 
@@ -189,7 +194,18 @@ class Worker:
         if running := await self._persist_with_retry(job, named, starting, state=State.RUNNING, **values):
             telemetry.set_job(running)
             return stream
-        await stream.aclose()  # the job was cancelled or deleted meanwhile: cancel the run
+        known = await self._ledger.get(job.id)
+        if known and known.interaction_id == named:  # a webhook named it before the answer did
+            return stream
+        await stream.aclose()
+        if known and known.state is not State.CANCELLED:
+            warn_of_second_run(known, named)
+        else:  # the job was cancelled or deleted meanwhile
+            await self.cancel_started(job, named)
+        return None
+
+    async def cancel_started(self, job: Job, named: str) -> None:
+        """Cancels the run of a job that was cancelled, or deleted, before the run's id was known; saves the id."""
         await self._persist_with_retry(job, named, {State.CANCELLED}, interaction_id=named)
         error = ""
         try:
@@ -197,7 +213,11 @@ class Worker:
         except ApiError as refusal:
             error = f"the server would not cancel it, so it may continue and be billed: {refusal}"
         await self._ledger.change(job.id, {State.CANCELLED}, self._clock(), error=error, may_run=int(bool(error)))
-        return None
+
+    async def read(self, interaction_id: str, *, include_input: bool = False) -> Resource:
+        """Reads an interaction as soon as not too many others are being read; see `InteractionsClient.get`."""
+        async with self._finalize_limit:
+            return await self._client.get(interaction_id, include_input=include_input)
 
     async def _persist_with_retry(self, job: Job, named: str, expected: Collection[State], **values: Any) -> Job | None:
         """Saves an interaction's id. Retries until the database answers, because without the id the run is lost."""
@@ -217,6 +237,8 @@ class Worker:
         await self._ledger.change(job.id, {State.STARTING}, self._clock(), refused=True, state=State.INTENDED)
 
     async def _unknown(self, job: Job, error: str) -> None:
+        if self._client.has_webhook:
+            error = error.removesuffix(".") + MAY_BE_FOUND
         if await self._ledger.change(job.id, {State.STARTING}, self._clock(), state=State.START_UNKNOWN, error=error):
             telemetry.record_unknown_start(job)
 
@@ -252,11 +274,14 @@ class Worker:
                         why = stall(job, resource, seconds, now)
                         if await self._ledger.change(job.id, HAS_INTERACTION, now, state=State.STALLED, error=why):
                             telemetry.record_stall(job)
-                    case Unreachable(error):
-                        if isinstance(error, NotFound):
-                            await self.end(job, State.EXPIRED, "the server no longer has this research run")
-                        else:
+                    case Unreachable(error, never_read):
+                        if not isinstance(error, NotFound):
                             raise error  # do not fail the job: with another key it may be readable
+                        recent = job.may_run or self._clock() - (job.started or 0) < self._timings.stall_after_s
+                        if never_read and recent and not shown:
+                            await self.end(job, State.EXPIRED, NEVER_SHOWN, may_run=1)
+                        else:
+                            await self.end(job, State.EXPIRED, "the server no longer has this research run")
                 for line in lines:
                     if line not in shown:  # a restart, re-attach or poll may bring a line again
                         shown.add(line)
@@ -273,7 +298,7 @@ class Worker:
             earlier = (*job.plan.earlier, job.plan.interaction_id) if job.plan else ()
             text = (await asyncio.to_thread(read_report, resource)).text
             plan, used = Plan(text, job.interaction_id or resource["id"], earlier=earlier), resource.get("usage", {})
-            waiting = {"state": State.AWAITING_APPROVAL, "plan": plan, "usage": used}
+            waiting = {"state": State.AWAITING_APPROVAL, "plan": plan, "usage": used, "may_run": 0}
             await self._ledger.change(job.id, HAS_INTERACTION, self._clock(), **waiting)
             return
         values: dict[str, Any] = {"usage": resource.get("usage", {})}
@@ -285,8 +310,17 @@ class Worker:
     async def end(self, job: Job, state: State, error: str, *, refused: bool = False, **values: Any) -> None:
         """Moves a job to a terminal state, unless it is in one already."""
         now = self._clock()
-        values |= {"state": state, "error": error, "finished": now}
+        values = {"may_run": 0, **values, "state": state, "error": error, "finished": now}
         await self._ledger.change(job.id, set(State) - TERMINAL, now, refused=refused, **values)
+
+
+def warn_of_second_run(job: Job, second: str) -> None:
+    """Logs that another interaction was started for a job that has one, or needs none."""
+    log.warning(
+        "%s (%s, interaction %s) was started a second time, as interaction %s: perhaps a proxy sent its create request"
+        " again. The second run is neither followed nor cancelled; `desk interaction %s` shows it",
+        *(job.id, job.state, job.interaction_id, second, second),
+    )
 
 
 async def _name(stream: AsyncGenerator[Event, None]) -> tuple[str, str | None]:

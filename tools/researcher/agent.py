@@ -60,7 +60,10 @@ class Researcher(ResearchSettings, Agent):
     async def _run_async_impl(self, ctx: InvocationContext) -> AsyncGenerator[Event, None]:
         from tools.researcher.presenter import TurnPresenter  # imported late: its imports would slow the start
 
-        seconds = load_settings().attach_seconds or self.attach_seconds
+        settings = load_settings()
+        seconds = settings.attach_seconds or self.attach_seconds
+        named = settings.report_formats
+        formats = self.report_formats if named is None else [] if named == "none" else named.split(",")
         try:
             service = research()
         except DATABASE_ERRORS as error:  # an exception would end `adk run`
@@ -74,7 +77,8 @@ class Researcher(ResearchSettings, Agent):
                 error_message=text,
             )
             return
-        async for event in TurnPresenter(self.name, ctx, service, seconds).play(super()._run_async_impl(ctx)):
+        presenter = TurnPresenter(self.name, ctx, service, seconds, formats)
+        async for event in presenter.play(super()._run_async_impl(ctx)):
             yield event
 
 

@@ -111,13 +111,19 @@ def outcome(job: Job, steps: NextSteps = CHAT_STEPS) -> str:
         case State.START_UNKNOWN:
             return (
                 f"⚠️ Whether research `{id_}` was started is not known: {job.error}. It may be running, and billed, but"
-                " its id never arrived, and the API has no list of runs. Nothing was sent again."
+                " its id has not arrived, and the API has no list of runs. Nothing was sent again."
                 f" To start it anew: {repeat}; it may then be paid for twice."
             )
         case State.STALLED:
             return (
                 f"⚠️ Research `{id_}` has stalled: {job.error}; {job.events} events were seen."
                 f" To keep waiting: {watch}. Otherwise {cancel}, or {repeat} (which costs again)."
+            )
+        case State.EXPIRED:
+            found = "was not found" if job.may_run else "is expired"
+            return (
+                f"⚠️ Research `{id_}` {found}: {job.error}. To look again: {watch}."
+                f" To start it anew (which costs again): {repeat}."
             )
         case _:
             cost = " (which costs again)" if _may_have_cost(job) else ""

@@ -23,7 +23,8 @@ from tools.redaction import redact
 from tools.research.database import DATABASE_ERRORS, describe_database_error
 from tools.research.job import ACTIVE, Job, State
 from tools.research.questions import Action, Question
-from tools.research.report.html_worker import render_html
+from tools.research.report.documents import DOCUMENT_TYPES, documents_installed, render_document
+from tools.research.report.html_worker import RENDER_TIMEOUT_S, render_html
 from tools.research.report.reading import Report, to_json
 from tools.research.report.rendering import to_chat, to_markdown_file
 from tools.research.service import Research
@@ -72,6 +73,8 @@ class TurnPresenter:
     service: Research
     seconds: float
     """How long a run is watched, in seconds."""
+    formats: Sequence[str] = ()
+    """Formats of documents that are saved with a report if the extra `documents` is installed."""
     shown: set[str] = field(default_factory=set)
     """Ids of the runs whose question was shown in full."""
     withheld: set[str] = field(default_factory=set)
@@ -210,7 +213,11 @@ class TurnPresenter:
         if self.context.artifact_service:
             try:
                 known = await self._known(self.context.artifact_service)
-                for group in report_files(job, report, await render_html(report)):
+                names = {f"{job.id}.{ending}": ending for ending in self.formats}
+                missing = [ending for name, ending in names.items() if name not in known]
+                page, documents = await asyncio.gather(render_html(report), render_documents(job, report, missing))
+                saved += [name for name in names if name in known]
+                for group in [*report_files(job, report, page), *documents]:
                     saved += group
                     if known.issuperset(group):  # saved when the report was shown here before
                         continue
@@ -295,6 +302,26 @@ def report_files(job: Job, report: Report, page: str) -> list[dict[str, types.Pa
         )
     }
     return [*pictures, documents]
+
+
+async def render_documents(job: Job, report: Report, formats: Sequence[str]) -> list[dict[str, types.Part]]:
+    """Converts a report to documents, for one event. Logs and leaves out what cannot be converted in time.
+
+    Returns:
+        A map of names to files in a list; an empty list if there are none.
+    """
+    files = dict[str, types.Part]()
+    if not formats or not documents_installed():
+        return []
+    made = await asyncio.gather(
+        *(render_document(report, ending, timeout_s=RENDER_TIMEOUT_S) for ending in formats), return_exceptions=True
+    )
+    for ending, data in zip(formats, made, strict=True):
+        if isinstance(data, bytes):
+            files[f"{job.id}.{ending}"] = types.Part.from_bytes(data=data, mime_type=DOCUMENT_TYPES[ending])
+        else:
+            log.warning("%s: %s", job.id, data)
+    return [files] if files else []
 
 
 async def delete_report_files(context: InvocationContext, job: Job) -> int:

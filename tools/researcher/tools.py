@@ -270,7 +270,11 @@ async def repeat_research(job_id: str, tool_context: ToolContext) -> Result:
     settings.need_storage()
     old = await _job(service, tool_context, job_id)
     job = await service.start_again(
-        old, session=tool_context.session.id, limits=settings.limits, confirm=settings.asks(old.order)
+        old,
+        session=tool_context.session.id,
+        limits=settings.limits,
+        confirm=settings.asks(old.order),
+        notify=[*settings.notify],
     )
     new = job.id != old.id
     return _ordered(tool_context, job, new, [], "wait until the user says yes or no")

@@ -24,15 +24,17 @@ from tools.app import APP_NAME, build_app
 from tools.board.actions import Screen
 from tools.board.routes import Board
 from tools.database_url import redacted_url
+from tools.interactions import backend
 from tools.interactions.backend import is_loopback
+from tools.interactions.run_webhook import WEBHOOK_PATH, run_webhook
 from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close, research
-from tools.research.recovery import recover_loop
+from tools.research.recovery import run_background
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
-from tools.server.middleware.authentication import Authenticator, iap, oidc
+from tools.server.middleware.authentication import Authenticator, JwksCache, iap, oidc
 from tools.server.middleware.gateway import GatewayMiddleware
 from tools.server.middleware.hosts import HostCheck
 from tools.server.middleware.idempotency import IdempotencyStore
@@ -40,6 +42,7 @@ from tools.server.middleware.rate_limit import RateLimiter
 from tools.server.middleware.session_lock import SessionLocks
 from tools.server.middleware.sse_keepalive import SseKeepalive
 from tools.server.settings import ServerSettings, sessions_url
+from tools.server.webhook_signatures import WebhookSignatures
 from tools.server.webhooks import WebhookReceiver
 from tools.settings import ROOT, Settings, SettingsError
 from tools.shielded import finish_shielded
@@ -97,7 +100,7 @@ def build_server(
 
     @asynccontextmanager
     async def lifespan(_: FastAPI) -> AsyncIterator[None]:
-        recovery = asyncio.create_task(recover_loop())
+        recovery = asyncio.create_task(run_background())
         health.open = True
         try:
             async with mcp_http.manager.run() if mcp_http else nullcontext():
@@ -132,20 +135,20 @@ def build_server(
     routes.router.redirect_slashes = False  # a redirect trusts the Host header, and loses https behind a proxy
     routes.add_route("/healthz", health.alive)
     routes.add_route("/readyz", health.ready)
-    if server.secrets:
-        webhooks = WebhookReceiver(
-            server.secrets, database, lambda interaction_id: research().on_webhook(interaction_id)
-        )
-        routes.add_route("/webhooks/research", webhooks.receive, methods=["POST"])
+    webhook = run_webhook(settings, backend.current())
+    if server.secrets or webhook:
+        signatures = WebhookSignatures(server.secrets, JwksCache(webhook.jwks_url) if webhook else None)
+        webhooks = WebhookReceiver(signatures, database, lambda *ids: research().webhooks.handle(*ids))
+        routes.add_route(WEBHOOK_PATH, webhooks.receive, methods=["POST"])
     if a2a:
         routes.router.routes.extend(a2a.routes)
     if mcp_http:
         routes.router.routes.append(mcp_http.route)
-    board = Board(_screen(app), server.public_url).app()
+    board = Board(_screen(app), settings.public_url).app()
     gateway = GatewayMiddleware(
         routes, board, authenticate, locks, idempotency, rate_limiter, server.max_body, server.request_seconds
     )
-    hosts = server.hosts if authenticate is None or server.allowed_hosts else None
+    hosts = server.hosts(settings.public_url) if authenticate is None or server.allowed_hosts else None
     checked = HostCheck(ErrorBoundary(SseKeepalive(gateway)), hosts, server.origins)
     return _with_cors(checked, server.origins) if server.origins else checked
 

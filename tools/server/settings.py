@@ -6,7 +6,7 @@ import re
 from pathlib import Path
 from urllib.parse import urlsplit
 
-from pydantic import PositiveFloat, PositiveInt, field_validator
+from pydantic import PositiveFloat, PositiveInt
 from sqlalchemy.engine import URL
 
 from tools.database_url import DRIVERS, DatabaseUrl, parse_database_url
@@ -34,8 +34,6 @@ class ServerSettings(EnvironmentSettings):
     """Allowed accounts, separated by commas: addresses, domains like @example.com; empty: each user of the issuer."""
     webhook_secrets: str = ""
     """Signing secrets of the registered webhook ("whsec_…"), separated by commas during a rotation."""
-    public_url: str = ""
-    """Public address of the server, for the agent card of `--a2a` and share links; empty: where it listens."""
     allowed_hosts: str = ""
     """Host names of the server besides loopback, separated by commas.
 
@@ -56,13 +54,6 @@ class ServerSettings(EnvironmentSettings):
     pool_size: PositiveInt = 5
     """Database connections for conversations that a replica keeps open; under load it opens up to twice as many."""
 
-    @field_validator("public_url")
-    @classmethod
-    def _is_web_address(cls, url: str) -> str:
-        if url and not re.match(r"https?://[^/]", url):
-            raise ValueError("not a web address: write https://HOST")
-        return url
-
     @property
     def emails(self) -> tuple[str, ...]:
         """Allowed addresses and domains, in lower case."""
@@ -73,10 +64,9 @@ class ServerSettings(EnvironmentSettings):
         """Signing secrets of the webhook."""
         return _parts(self.webhook_secrets)
 
-    @property
-    def hosts(self) -> tuple[str, ...]:
-        """Host names of the server."""
-        public = urlsplit(self.public_url).hostname
+    def hosts(self, public_url: str) -> tuple[str, ...]:
+        """Returns the host names of the server, whose public address is `public_url` (empty if it has none)."""
+        public = urlsplit(public_url).hostname
         return (*_parts(self.allowed_hosts.lower()), *([public] if public else []))
 
     @property
@@ -94,21 +84,22 @@ class ServerSettings(EnvironmentSettings):
                 )
         return found
 
-    def public_address(self, host: str, port: int) -> str:
-        """Returns the address at which other agents reach the server.
-
-        Raises:
-            SettingsError: DESK_PUBLIC_URL is empty and the server does not listen on loopback.
-        """
-        if self.public_url:
-            return self.public_url
-        if is_loopback(f"http://{host}"):
-            return f"http://{host}:{port}"
-        raise SettingsError("DESK_PUBLIC_URL is missing: where other agents reach this server, for its agent card")
-
 
 def _parts(text: str) -> tuple[str, ...]:
     return tuple(part for each in text.split(",") if (part := each.strip()))
+
+
+def agent_address(public_url: str, host: str, port: int) -> str:
+    """Returns the address at which other agents reach the server.
+
+    Raises:
+        SettingsError: there is no public address and the server does not listen on loopback.
+    """
+    if public_url:
+        return public_url
+    if is_loopback(f"http://{host}"):
+        return f"http://{host}:{port}"
+    raise SettingsError("DESK_PUBLIC_URL is missing: where other agents reach this server, for its agent card")
 
 
 def load_server_settings() -> ServerSettings:

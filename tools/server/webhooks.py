@@ -1,23 +1,25 @@
-"""Receives signed webhooks about the end of an interaction. They are hints only: the state is read from the API."""
+"""Receives signed webhook messages about the end of an interaction, each of them once."""
 
 from __future__ import annotations
 
 import json
 import logging
 import time
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
 
 from sqlalchemy import text
-from standardwebhooks import Webhook, WebhookVerificationError
-from standardwebhooks.webhooks import EmptyWebhookSecretError
 from starlette.requests import Request
-from starlette.responses import JSONResponse, Response
+from starlette.responses import Response
 
+from tools.interactions.client import ApiError
+from tools.interactions.resources import MAX_ID_CHARS
+from tools.redaction import without_credentials
 from tools.research.database import DATABASE_ERRORS, Database
 from tools.sanitize import sanitize_json
-from tools.server.error_handlers import error_response
-from tools.settings import SettingsError
+from tools.server.error_handlers import error_response, json_error
+from tools.server.middleware.authentication import JwksUnavailable
+from tools.server.webhook_signatures import WebhookSignatures
 from tools.shielded import shielded
 
 log = logging.getLogger(__name__)
@@ -25,53 +27,50 @@ log = logging.getLogger(__name__)
 MESSAGE_ID_TTL_S = 2 * 86_400.0
 """Seconds for which a webhook's id is kept, to ignore repeats; the API repeats a webhook for up to a day."""
 
+_LATER = {"Retry-After": "5"}
+
 
 @dataclass(frozen=True)
 class WebhookReceiver:
     """The webhook endpoint.
 
     Args:
-        secrets: signing secrets of the registered webhook; several during a rotation.
-        resume: called with the id of the interaction; returns whether there was anything to do.
-
-    Raises:
-        SettingsError: a secret is malformed.
+        handle: called with the ids of the interaction and the job that a message names (the job's is empty if the
+            message names none); returns what was done, in words. See `WebhookMessages.handle`.
     """
 
-    secrets: Sequence[str]
+    signatures: WebhookSignatures
     database: Database
-    resume: Callable[[str], Awaitable[bool]]
+    handle: Callable[[str, str], Awaitable[str]]
     clock: Callable[[], float] = time.time
 
-    def __post_init__(self) -> None:
-        for number, secret in enumerate(self.secrets, 1):
-            try:
-                if not secret.startswith("whsec_"):
-                    raise ValueError("no prefix")
-                Webhook(secret)
-            except (EmptyWebhookSecretError, ValueError):
-                raise SettingsError(
-                    f"DESK_WEBHOOK_SECRETS: number {number} is not a signing secret: write it as given, whsec_…"
-                ) from None
-
     async def receive(self, request: Request) -> Response:
-        """Answers a webhook: 204 if it was accepted, so that the API does not send it again."""
+        """Answers a message: 204 if it needs no further delivery, 503 if the API has to deliver it again."""
         body = await request.body()
-        if not any(_signed(secret, body, dict(request.headers)) for secret in self.secrets):
-            return JSONResponse({"detail": "the signature is not right"}, 401)
+        try:
+            if not await self.signatures.verify(request.headers, body):
+                return json_error(401, "the signature is not right")
+        except JwksUnavailable as error:
+            log.warning("a webhook cannot be verified: the keys at %s cannot be read", without_credentials(str(error)))
+            return json_error(503, "the keys of the signature cannot be read now", _LATER)
         try:
             message = sanitize_json(json.loads(body))
             kind, interaction_id = str(message["type"]), str(message["data"]["id"])
+            job_id = str((message.get("user_metadata") or {}).get("job", ""))
             message_id = request.headers["webhook-id"]
-        except (ValueError, KeyError, TypeError, RecursionError):
-            return JSONResponse({"detail": "not a message of the Interactions API"}, 400)
+            if not f"{kind}{interaction_id}".isprintable() or len(interaction_id) > MAX_ID_CHARS:
+                raise ValueError("no id of the API")  # it would be logged, and become part of an address
+        except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+            return json_error(400, "not a message of the Interactions API")
         try:
             if kind.startswith("interaction.") and not await self._known(message_id):
-                resumed = await self.resume(interaction_id)
-                log.info("%s of %s: %s", kind, interaction_id, "taken up" if resumed else "nothing to do")
+                log.info("%s of %s: %s", kind, interaction_id, await self.handle(interaction_id, job_id))
                 await self._remember(message_id)
         except DATABASE_ERRORS as error:
-            return error_response(error)  # the API sends it again after a 503
+            return error_response(error)
+        except ApiError as error:
+            log.warning("%s of %s has to be delivered again: %s", kind, interaction_id, error)
+            return json_error(503, "the interaction cannot be read now", _LATER)
         return Response(status_code=204)
 
     @shielded
@@ -91,11 +90,3 @@ class WebhookReceiver:
                 text("INSERT INTO desk_hints (id, received) VALUES (:id, :now) ON CONFLICT (id) DO NOTHING"),
                 {"id": message_id, "now": now},
             )
-
-
-def _signed(secret: str, body: bytes, headers: dict[str, str]) -> bool:
-    try:
-        Webhook(secret).verify(body, headers, json_parse=False)
-    except (WebhookVerificationError, ValueError):
-        return False
-    return True

@@ -133,8 +133,12 @@ NAMED = {
         "a create is accepted, and its answer is lost", ({"on": "create", "after_accept": True},)
     ),
     "accepted_then_404": NamedFault(
-        "a create is accepted, and the interaction is never found again (python-genai#2985)",
-        ({"on": "get", "status": 404, "times": 0}, {"on": "resume", "status": 404, "times": 0}),
+        "a create is accepted and answered with in_progress, and each get and resume with 404 (python-genai#2985)",
+        (
+            {"on": "create_stream", "end_after": 2, "times": 0},
+            {"on": "get", "status": 404, "times": 0},
+            {"on": "resume", "status": 404, "times": 0},
+        ),
     ),
     "zombie": NamedFault(
         "a run is accepted and never makes progress (big-AGI#1088)", ({"on": "create", "zombie": True},)

@@ -288,8 +288,13 @@ def test_an_accepted_run_can_be_404_for_ever() -> None:
     with Emulator(brain=brain, faults=["accepted_then_404"]) as api:
         other = Wire(api.url)
         run = other.create(research())
-        assert [other.http.get(f"/interactions/{run['id']}").status_code for _ in range(3)] == [404] * 3
-        assert api.unused()["faults"] == []  # one of both has hit
+        assert run["status"] == "in_progress"
+        streamed = other.http.post("/interactions", json=research(stream=True)).text
+        assert "in_progress" in streamed and "step." not in streamed
+        for line in api.interactions():
+            assert [other.http.get(f"/interactions/{line['id']}").status_code for _ in range(3)] == [404] * 3
+            assert other.http.get(f"/interactions/{line['id']}?stream=true").status_code == 404
+        assert [line["status"] for line in api.interactions()] == ["completed"] * 2  # it runs, and costs, all the same
 
 
 def test_an_unknown_name_of_a_fault_is_answered_with_a_similar_one(wire: Wire, api: Emulator) -> None:

@@ -134,6 +134,31 @@ def test_a_webhook_named_in_a_request_replaces_registered_ones_and_is_signed_wit
     assert {line["uri"] for line in api.deliveries()} == {listener.url}  # in place of the registered one
 
 
+def test_a_run_whose_create_answer_is_lost_is_named_by_its_webhook_with_its_metadata(
+    held: Emulator, wire: Wire, listener: Listener
+) -> None:
+    held.faults("lost_answer")
+    config = {"uris": [listener.url], "user_metadata": {"job": "42"}}
+    with pytest.raises(httpx2.RemoteProtocolError):
+        wire.create(research(webhook_config=config))
+    held.advance(5 * WAIT)
+    message = json.loads(listener.hear()[1])
+    assert message["user_metadata"] == {"job": "42"}
+    assert wire.get(message["data"]["id"])["webhook_config"] == config  # the resource repeats it
+
+
+def test_the_signing_key_of_requests_webhooks_survives_a_restart(tmp_path: Path) -> None:
+    def keys() -> dict[str, Any]:
+        return dict(httpx2.get(f"{api.url}/.well-known/jwks.json").json())
+
+    with Emulator(brain=brain, state=tmp_path / "interactions.db") as api:
+        before = keys()
+        api.restart()
+        assert keys() == before
+    with Emulator(brain=brain) as api:  # another key has another id, so that receivers fetch it
+        assert keys()["keys"][0]["kid"] != before["keys"][0]["kid"]
+
+
 def test_a_webhook_is_retried_in_virtual_time_until_it_is_delivered(
     held: Emulator, wire: Wire, listener: Listener
 ) -> None:

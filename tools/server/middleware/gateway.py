@@ -20,6 +20,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from tools.adk.windowed_sessions import windowed_reads
 from tools.app import APP_NAME
 from tools.board.routes import BOARD_PATH, NOBODY, PUBLIC_PATH
+from tools.interactions.run_webhook import WEBHOOK_PATH
 from tools.research.database import DATABASE_ERRORS
 from tools.research.job import LOCAL_USER
 from tools.server.checked_sessions import without_protected
@@ -41,7 +42,7 @@ from tools.shielded import finish_shielded
 A2A_PATH = "/a2a/desk"
 CARD_PATH = f"{A2A_PATH}/.well-known/agent-card.json"
 """`A2A_PATH` and `CARD_PATH` are the paths of ADK's own servers."""
-PUBLIC_PATHS = frozenset({"/healthz", "/readyz", "/webhooks/research", CARD_PATH})
+PUBLIC_PATHS = frozenset({"/healthz", "/readyz", WEBHOOK_PATH, CARD_PATH})
 """Paths that need no token: health checks, the webhook (which is signed), and the agent card."""
 _KNOWN = re.compile(
     rf"/(?:list-apps|version|run|run_sse|a2a/desk|mcp|apps/{APP_NAME}/app-info"

@@ -75,7 +75,7 @@ def create_app(context: AppContext) -> App:
         return HTMLResponse(page, headers=_PAGE_HEADERS)
 
     async def keys(request: Request) -> Response:
-        return JSONResponse(await asyncio.to_thread(context.deliveries.keys))
+        return JSONResponse(await context.deliveries.keys())
 
     def logged(endpoint: Endpoint, kind: str) -> Endpoint:
         async def answer(request: Request) -> Response:

@@ -2,8 +2,7 @@
 
 A message to a registered webhook is signed with its secrets (`v1,…`, which the package `standardwebhooks` checks).
 The addresses in a request's own `webhook_config.uris` replace the registered ones and have no secret: their signature
-is a JWT (RS256) whose key is at `/.well-known/jwks.json` of this server. The claims of the real service's JWT are not
-documented; here they are the message's id and time and the SHA-256 of its body.
+is a JWT (RS256) whose key is at `/.well-known/jwks.json` of this server; see `SigningKey` for its claims.
 
 An endpoint that does not answer with a 2xx within 10 s gets the message again, for about 24 hours of virtual time.
 """
@@ -11,14 +10,12 @@ An endpoint that does not answer with a 2xx within 10 s gets the message again, 
 from __future__ import annotations
 
 import asyncio
-import hashlib
 import json
 import secrets
 import time
 from collections import deque
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from functools import cached_property
 from math import isinf
 from typing import Any
 
@@ -27,6 +24,7 @@ from interactions_emulator.engine.events import timestamp
 from interactions_emulator.engine.interaction import Interaction
 from interactions_emulator.engine.state_store import Journal
 from interactions_emulator.webhooks.registry import EVENT_TYPES, Webhooks
+from interactions_emulator.webhooks.signing_key import SigningKey
 
 RETRY_DELAYS_S = (5.0, 60.0, 300.0, 1_800.0, 3_600.0, 7_200.0, 14_400.0, 28_800.0, 28_800.0)
 """Virtual seconds before each further attempt."""
@@ -57,6 +55,7 @@ class Deliveries:
         self._journal = journal
         self._clock = clock
         self._webhooks = webhooks
+        self._signing_key = SigningKey(journal)
         self._tasks: set[asyncio.Task[None]] = set()
 
     def resume(self) -> None:
@@ -67,7 +66,7 @@ class Deliveries:
     async def stop(self) -> None:
         for task in self._tasks:
             task.cancel()
-        await asyncio.gather(*self._tasks, return_exceptions=True)
+        await asyncio.gather(*self._tasks, self._signing_key.stop(), return_exceptions=True)
 
     def deliver(self, interaction: Interaction) -> None:
         """Send a message about an ended interaction to the request's own addresses or the subscribed webhooks."""
@@ -89,12 +88,9 @@ class Deliveries:
         self._send(self._webhooks.find(webhook_id).uri, webhook_id, "webhook.ping", {"id": webhook_id}, None)
         return {}
 
-    def keys(self) -> dict[str, Any]:
+    async def keys(self) -> dict[str, Any]:
         """Return the JSON Web Key Set for verifying the JWTs."""
-        import jwt
-
-        public = jwt.algorithms.RSAAlgorithm.to_jwk(self._key.public_key(), as_dict=True)
-        return {"keys": [public | {"kid": "emulator", "alg": "RS256", "use": "sig"}]}
+        return await self._signing_key.jwks()
 
     def _send(self, uri: str, webhook: str | None, event: str, data: dict[str, str], metadata: Any) -> None:
         now = self._clock.now()
@@ -133,7 +129,7 @@ class Deliveries:
             "content-type": "application/json",
             "webhook-id": delivery.id,
             "webhook-timestamp": str(int(sent.timestamp())),
-            "webhook-signature": await asyncio.to_thread(self._signature, delivery, sent),
+            "webhook-signature": await self._signature(delivery, sent),
         }
         try:
             async with httpx2.AsyncClient(timeout=DELIVERY_TIMEOUT_S, trust_env=False) as client:
@@ -145,20 +141,11 @@ class Deliveries:
         self.attempts.append({"time": time.time()} | attempt)
         return status
 
-    def _signature(self, delivery: Delivery, sent: datetime) -> str:
+    async def _signature(self, delivery: Delivery, sent: datetime) -> str:
         """Return the signature, made with the real time `sent`, since receivers compare it with their clock."""
         from standardwebhooks import Webhook as Signer
 
         if delivery.webhook:
             names = self._webhooks.secrets(delivery.webhook)
             return " ".join(Signer(secret).sign(delivery.id, sent, delivery.body) for secret in names)
-        import jwt
-
-        claims = {"jti": delivery.id, "iat": sent, "sha256": hashlib.sha256(delivery.body.encode()).hexdigest()}
-        return jwt.encode(claims, self._key, algorithm="RS256", headers={"kid": "emulator"})
-
-    @cached_property
-    def _key(self) -> Any:
-        from cryptography.hazmat.primitives.asymmetric import rsa
-
-        return rsa.generate_private_key(public_exponent=65537, key_size=2048)
+        return await self._signing_key.sign(delivery.id, sent, delivery.body)

@@ -1,0 +1,124 @@
+"""`desk report`: saves the report of a finished run again, shows it, or saves all reports in one file."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from tools.cli.arguments import AsJson, writable_folder
+from tools.cli.console import USER, fail, run, show_markdown
+from tools.cli.exit_status import ExitStatus
+from tools.cli.report_output import Format, Formats, ReportOutput, format_names, new_service, print_warning
+from tools.cli.terminal import err, out
+
+if TYPE_CHECKING:
+    from tools.research.job import Job
+    from tools.research.report.reading import Report
+
+DEFAULT_ARCHIVE = Path("reports.zip")
+
+
+def report(
+    job_id: Annotated[
+        str, typer.Argument(metavar="JOB", help="Id of a research run, as `desk jobs` shows it.", show_default=False)
+    ] = "",
+    folder: Annotated[
+        Path | None,
+        typer.Option(
+            "--out", show_default="reports, with --all reports.zip", help="Folder for the files, or file with --all."
+        ),
+    ] = None,
+    formats: Formats = None,
+    resolve_links: Annotated[
+        bool, typer.Option("--resolve-links", help="Ask Google where its redirect links lead, and keep the answers.")
+    ] = False,
+    show: Annotated[bool, typer.Option("--show", help="Print the report instead of saving it.")] = False,
+    save_all: Annotated[bool, typer.Option("--all", help="Save all reports in one zip file.")] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Save the report of a finished research run again, or show it; or save all reports."""
+    if show and as_json:
+        raise typer.BadParameter("--show prints Markdown: leave out --json, or --show")
+    if save_all:
+        for given, name in ((job_id, job_id), (show, "--show"), (resolve_links, "--resolve-links")):
+            if given:
+                raise typer.BadParameter(f"--all saves all reports: leave out {name}, or --all")
+        run(_save_all(_checked_archive(folder or DEFAULT_ARCHIVE), formats, as_json))
+        return
+    if not job_id:
+        raise typer.BadParameter("name a JOB, as `desk jobs` lists them, or --all")
+    run(_report(job_id, resolve_links, show, ReportOutput(writable_folder(folder), formats, as_json)))
+
+
+async def _report(job_id: str, resolve_links: bool, show: bool, output: ReportOutput) -> None:
+    from tools.research.errors import NotFinished
+    from tools.research.report.redirect_links import is_redirect
+    from tools.research.report.rendering import to_chat
+    from tools.research.texts import state
+
+    service = new_service()
+    job, found = await service.job(job_id), await service.report(job_id)
+    if found and resolve_links:
+        found = await service.resolve_links(job_id)
+        left = sum(is_redirect(source.url) for source in found.sources)
+        err.print(f"{left} links could not be resolved and stay as they are" if left else "all links are resolved")
+    if found is None:
+        raise NotFinished(f"{job_id} has no report: it is {state(job)}")
+    if show:
+        show_markdown(to_chat(found))
+        return
+    saved = await output.save(job, found)
+    if output.as_json:
+        output.print_json(job, found, saved)
+    output.end()
+
+
+def _checked_archive(path: Path) -> Path:
+    """Checks that an archive can be written, before reports are converted.
+
+    Raises:
+        typer.BadParameter: it cannot.
+    """
+    if path.is_dir():
+        raise typer.BadParameter(f"{path} is a folder: name a file, such as --out {path / DEFAULT_ARCHIVE}")
+    writable_folder(path.parent.absolute())
+    return path
+
+
+async def _save_all(path: Path, formats: list[Format] | None, as_json: bool) -> None:
+    from tools.research.errors import NotFinished
+    from tools.research.report.archive import save_archive
+
+    service = new_service()
+    ids = await service.ledger.reported(USER)
+    if not ids:
+        raise NotFinished("there is no report yet: `desk jobs` lists the research runs")
+    problems = list[str]()
+
+    def warn(text: str) -> None:
+        problems.append(text)
+        print_warning(text)
+
+    async def read(job_id: str) -> tuple[Job, Report]:
+        err.print(f"  {job_id}", style="dim")
+        job, found = await service.job(job_id), await service.report(job_id)
+        if found is None:
+            raise NotFinished("its report was deleted meanwhile")
+        return job, found
+
+    try:
+        path.parent.mkdir(parents=True, exist_ok=True)
+        archived = await save_archive(path, ids, read, format_names(formats), warn)
+    except OSError as error:
+        fail(error, f"{error.filename or path}: {error.strerror or error}. Nothing was written")
+    if as_json:
+        typer.echo(json.dumps({"file": str(path), "reports": [each.folder for each in archived], "problems": problems}))
+    else:
+        out.print(str(path), soft_wrap=True, markup=False)
+        err.print(f"{len(archived)} of {len(ids)} reports")
+    wanted = len(ids) * len(format_names(formats))
+    if sum(len(each.files) for each in archived) < wanted:
+        raise typer.Exit(ExitStatus.FAILED)

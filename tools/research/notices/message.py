@@ -1,0 +1,85 @@
+"""The text of a notice, and the data of its webhook. Pure."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, replace
+from datetime import UTC, datetime
+from typing import Any
+
+from tools.research.job import Job, State
+from tools.research.notices.outbox import Notice
+from tools.research.notices.targets import Event
+from tools.research.texts import next_command, title
+
+MAX_TEXT_CHARS = 3_000
+"""Maximum characters of a plan or report in the text of a notice. A webhook has all of it."""
+
+_WORDS = {
+    Event.PRICE: "waits for a yes to its price",
+    Event.PLAN: "waits for a yes to its plan",
+    Event.START_UNKNOWN: "was sent to the server, which did not answer: it may run and be billed",
+    Event.STALLED: "has had no news for longer than any run takes",
+    Event.COMPLETED: "is completed",
+    Event.FAILED: "failed",
+    Event.CANCELLED: "was cancelled",
+    Event.INCOMPLETE: "ended before it was complete",
+    Event.EXPIRED: "is no longer kept by the server",
+}
+
+
+@dataclass(frozen=True)
+class Message:
+    """What is sent to a target."""
+
+    id: str
+    """The same for each copy of a notice."""
+    event: str
+    time: float
+    """When it happened, in seconds since the epoch."""
+    title: str
+    text: str
+    data: Mapping[str, Any]
+
+    def webhook(self) -> dict[str, Any]:
+        """Returns the body of a webhook."""
+        moment = datetime.fromtimestamp(self.time, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+        return {"type": f"research.{self.event}", "timestamp": moment, "data": dict(self.data)}
+
+
+def event_of(notice: Notice, job: Job) -> Event | None:
+    """Returns what a notice is about; None if it was about a question that is answered meanwhile."""
+    if notice.state is not State.AWAITING_APPROVAL:
+        return Event(notice.state)
+    if job.state is not State.AWAITING_APPROVAL:
+        return None
+    return Event.PLAN if job.plan and not job.plan.approved else Event.PRICE
+
+
+def message(notice: Notice, event: Event, job: Job, report: str | None, *, contents: bool, public_url: str) -> Message:
+    """Builds the message of a notice.
+
+    Args:
+        report: the job's report as Markdown, if it has one; used only with `contents`.
+        contents: whether to include title, brief, error, and plan or report.
+        public_url: public address of the desk. If it is set, the text names no command.
+    """
+    lines = [f"Research run {job.id} {_WORDS[event]}."]
+    data: dict[str, Any] = {"job": job.id, "state": str(notice.state)}
+    if not public_url:  # a link to the run's page can take this place
+        data["next"] = next_command(replace(job, state=notice.state))
+        lines.append(f"Next: {data['next']}")
+    heading = f"Research {str(event).replace('_', ' ')}: {job.id}"
+    if contents:
+        body = (job.plan.text if job.plan else "") if event is Event.PLAN else report or ""
+        shown = {"plan" if event is Event.PLAN else "report": body, "error": job.error}
+        data |= {"title": title(job), "brief": job.order.brief} | {name: text for name, text in shown.items() if text}
+        heading = f"{heading}, {title(job)}"
+        lines += filter(None, (job.error, body if len(body) <= MAX_TEXT_CHARS else f"{body[:MAX_TEXT_CHARS]}…"))
+    return Message(notice.id, event, notice.created, heading, "\n\n".join(lines), data)
+
+
+def sample_message(notice_id: str, target: str, now: float) -> Message:
+    """Builds the message of `desk test-notice`."""
+    text = f"This is a test of the target {target}. Notices about research runs will arrive here."
+    return Message(notice_id, "test", now, "Research Desk: test", text, {"target": target})

@@ -1,0 +1,154 @@
+"""The outbox: notices that wait to be sent, in the ledger's database.
+
+A notice is written in the transaction that changes its job's state, so neither exists without the other. A process
+takes a notice by compare-and-set of its number of attempts before it sends it, and has it until `due`.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from tools.research.database import Database, upsert
+from tools.research.job import TERMINAL, State
+from tools.research.tables import NOTICES
+from tools.shielded import shielded
+
+NOTICED = TERMINAL | {State.AWAITING_APPROVAL, State.STALLED, State.START_UNKNOWN}
+"""States of a job that people are told about."""
+MAX_DUE = 50
+"""Maximum number of notices that are read at a time."""
+
+
+@dataclass(frozen=True)
+class Notice:
+    """A notice for one target. Times are seconds since the epoch."""
+
+    id: str
+    """The same for all targets of an event."""
+    target: str
+    """Name of the target in `notify:`."""
+    job: str
+    state: State
+    """The state that the job had reached."""
+    created: float
+    due: float
+    """When it is sent next."""
+    attempts: int
+    """How often a process took it."""
+    ended: float | None
+    """When it was sent or given up; None if it waits."""
+    error: str
+    """Why it was not sent; empty if it was sent or was not tried yet."""
+
+
+async def record_notices(connection: AsyncConnection, row: Mapping[Any, Any], now: float) -> None:
+    """Writes the notices about a job's new state, for each target of the job, unless they were written before.
+
+    Args:
+        row: the job's row after the change.
+    """
+    targets = _names(row["notify"])
+    if row["state"] in NOTICED and targets:
+        new = {"id": _id(row, now), "job": row["id"], "state": row["state"], "created": now, "due": now}
+        rows = [{**new, "target": target, "attempts": 0, "error": ""} for target in targets]
+        await connection.execute(upsert(connection, NOTICES).on_conflict_do_nothing(), rows)
+
+
+def _id(row: Mapping[Any, Any], now: float) -> str:
+    """The id of a notice: the same for the same job, state and plan. So checks of a stalled run make no new one.
+
+    Each wait for a yes is a new event, since a yes can become too old.
+    """
+    wait = now if row["state"] == State.AWAITING_APPROVAL else None
+    parts = json.dumps([row["id"], row["state"], row["plan"], wait])
+    return f"notice_{hashlib.sha256(parts.encode()).hexdigest()[:24]}"
+
+
+def _names(text: str) -> list[str]:
+    try:
+        return [str(name) for name in json.loads(text)]
+    except (ValueError, TypeError):  # a person or a newer program wrote it
+        return []
+
+
+async def delete_notices(connection: AsyncConnection, job_id: str) -> None:
+    """Deletes all notices about a job."""
+    await connection.execute(delete(NOTICES).where(NOTICES.c.job == job_id))
+
+
+class Outbox:
+    """The notices of a ledger."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    @shielded
+    async def of_job(self, job_id: str) -> list[Notice]:
+        """Returns the notices about a job, oldest first."""
+        query = select(NOTICES).where(NOTICES.c.job == job_id).order_by(NOTICES.c.created, NOTICES.c.target)
+        return await self._read(query)
+
+    @shielded
+    async def any_due(self, now: float) -> bool:
+        """Whether a notice has to be sent."""
+        return bool(await self._read(select(NOTICES).where(_due(now)).limit(1)))
+
+    @shielded
+    async def due(self, now: float, targets: Collection[str], expired: float) -> list[Notice]:
+        """Returns notices that have to be sent, those that were tried least first.
+
+        Args:
+            targets: names of the targets that this process knows. Notices for others are left to other processes.
+            expired: a notice that was created before this time is returned whatever its target is.
+        """
+        known = or_(NOTICES.c.target.in_(list(targets)), NOTICES.c.created < expired)
+        query = select(NOTICES).where(_due(now), known).order_by(NOTICES.c.attempts, NOTICES.c.due).limit(MAX_DUE)
+        return await self._read(query)
+
+    @shielded
+    async def take(self, notice: Notice, until: float) -> bool:
+        """Takes a notice, so that no other process sends it before `until`. Returns whether it was still free."""
+        return await self._update(notice, attempts=notice.attempts + 1, due=until)
+
+    @shielded
+    async def end(self, notice: Notice, now: float, error: str = "") -> None:
+        """Writes that a notice was sent, or why it is given up. A notice that was sent stays so."""
+        query = update(NOTICES).where(_is(notice), or_(NOTICES.c.ended.is_(None), NOTICES.c.error != ""))
+        async with self._database.write() as connection:
+            await connection.execute(query.values(ended=now, error=error))
+
+    @shielded
+    async def retry(self, notice: Notice, due: float, error: str) -> None:
+        """Writes why a taken notice was not sent, and when to try again."""
+        await self._update(notice, taken=1, due=due, error=error)
+
+    @shielded
+    async def drop(self, notice: Notice) -> None:
+        """Deletes a notice that nobody wants."""
+        async with self._database.write() as connection:
+            await connection.execute(delete(NOTICES).where(_is(notice)))
+
+    async def _update(self, notice: Notice, *, taken: int = 0, **values: Any) -> bool:
+        unchanged = and_(_is(notice), NOTICES.c.attempts == notice.attempts + taken, NOTICES.c.ended.is_(None))
+        async with self._database.write() as connection:
+            return bool((await connection.execute(update(NOTICES).where(unchanged).values(values))).rowcount == 1)
+
+    async def _read(self, query: Any) -> list[Notice]:
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(query)).mappings().all()
+        return [Notice(**{**row, "state": State(row["state"])}) for row in rows if row["state"] in set(State)]
+
+
+def _due(now: float) -> Any:
+    return and_(NOTICES.c.ended.is_(None), NOTICES.c.due <= now)
+
+
+def _is(notice: Notice) -> Any:
+    return and_(NOTICES.c.id == notice.id, NOTICES.c.target == notice.target)

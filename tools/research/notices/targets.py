@@ -1,0 +1,130 @@
+"""Targets of notices: the entries of `notify:` in the researcher's YAML."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from enum import StrEnum
+from urllib.parse import unquote, urlsplit
+
+from pydantic import BaseModel, ConfigDict, Field
+from standardwebhooks import Webhook
+from standardwebhooks.webhooks import EmptyWebhookSecretError
+
+from tools.errors import DeskError
+from tools.interactions.server_tools import VARIABLE
+from tools.public_address import is_public
+
+MIN_SECRET_CHARS = 4
+"""Minimum length of a part of an address that is removed from errors, in characters."""
+WEB = ("https", "http")
+"""Schemes of webhooks. Each other scheme is one of Apprise."""
+
+
+class Event(StrEnum):
+    """What a notice is about."""
+
+    PRICE = "price"
+    """A price waits for a yes."""
+    PLAN = "plan"
+    """A plan waits for a yes."""
+    START_UNKNOWN = "start_unknown"
+    STALLED = "stalled"
+    COMPLETED = "completed"
+    FAILED = "failed"
+    CANCELLED = "cancelled"
+    INCOMPLETE = "incomplete"
+    EXPIRED = "expired"
+
+
+class TargetError(DeskError):
+    """A target cannot be used. The message shows nothing of its address.
+
+    Attributes:
+        key: the key in the target's YAML that has to be changed.
+    """
+
+    def __init__(self, key: str, text: str) -> None:
+        self.key = key
+        super().__init__(text)
+
+
+class Target(BaseModel):
+    """An address that gets notices. `url` and `secret` may contain `${VARIABLE}`: put secrets into the environment."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    url: str = Field(repr=False)
+    """An `https://` address, which gets signed webhooks, or a URL of Apprise, such as `ntfys://ntfy.sh/topic`."""
+    secret: str = Field(default="", repr=False)
+    """The signing secret of a webhook: `whsec_` and 24 to 64 bytes in base64 (Standard Webhooks)."""
+    events: Sequence[Event] = tuple(event for event in Event if event is not Event.PRICE)
+    """What to send notices about. A price is left out by default, because the person who ordered is looking at it."""
+    contents: bool = False
+    """Whether notices contain title, brief, error, and plan or report."""
+    private: bool = False
+    """Whether the address may be in a private network; allows `http://` too."""
+
+    @property
+    def is_webhook(self) -> bool:
+        """Whether the target gets webhooks; otherwise Apprise sends its notices."""
+        return self.url.partition(":")[0].lower() in WEB
+
+    def filled(self, env: Mapping[str, str]) -> Target:
+        """Returns the target with each `${VARIABLE}` replaced by its value in `env`.
+
+        Raises:
+            TargetError: a variable is not set, or the address cannot be used.
+        """
+        values = {}
+        for key in ("url", "secret"):
+            text: str = getattr(self, key)
+            for name in VARIABLE.findall(text):
+                if not env.get(name):
+                    raise TargetError(key, f"`{key}` needs {name}: set it in the environment")
+            values[key] = VARIABLE.sub(lambda found: env[found[1]], text)
+        target = self.model_copy(update=values)
+        if target.is_webhook:
+            _check_webhook(target)
+        else:
+            from tools.research.notices.apprise_sender import check_url
+
+            check_url(target)
+        return target
+
+    def redact(self, text: str) -> str:
+        """Replaces all parts of the address and the signing secret by `***`. Call it on a filled target."""
+        parts = {self.secret, self.url, *re.split(r"[/:@?&=#,]+", self.url.partition(":")[2])}
+        for part in sorted(parts, key=len, reverse=True):
+            if len(part) >= MIN_SECRET_CHARS:
+                text = text.replace(part, "***").replace(unquote(part), "***")
+        return text
+
+
+def _check_webhook(target: Target) -> None:
+    if not target.secret:
+        raise TargetError(
+            "url",
+            "a webhook needs a `secret` to sign with; a service such as Slack or Teams has an Apprise URL of its own",
+        )
+    try:
+        if not target.secret.startswith("whsec_"):
+            raise ValueError("no prefix")
+        Webhook(target.secret)
+    except (EmptyWebhookSecretError, ValueError):
+        raise TargetError(
+            "secret", "`secret` is not a signing secret: write whsec_ and random bytes in base64"
+        ) from None
+    try:
+        parts = urlsplit(target.url)
+        complete = bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        complete = False
+    if not complete:
+        raise TargetError("url", "`url` is not the address of a webhook: write https://HOST/PATH")
+    if not target.private and (parts.scheme != "https" or not is_public(target.url)):
+        raise TargetError(
+            "url",
+            "a webhook goes to a public https:// address; `private: true` allows http:// and addresses of a private"
+            " network",
+        )

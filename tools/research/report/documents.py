@@ -1,0 +1,104 @@
+"""Converts reports to PDF, Word and EPUB. Needs the extra `documents`.
+
+The conversion runs in a process of its own (`document_worker`), because a report may be anything: a process can be
+limited and ended.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import subprocess
+import sys
+from collections.abc import Callable
+from importlib.util import find_spec
+
+from tools.errors import DeskError
+from tools.research.report.reading import Report, to_json
+
+log = logging.getLogger(__name__)
+
+DOCUMENT_TYPES = {
+    "pdf": "application/pdf",
+    "docx": "application/vnd.openxmlformats-officedocument.wordprocessingml.document",
+    "epub": "application/epub+zip",
+}
+"""The formats of documents, with their MIME types."""
+DOCUMENT_TIMEOUT_S = 30.0
+"""Timeout for a document, in seconds; an ordinary report takes less than one second."""
+
+
+class DocumentsMissing(DeskError):
+    """The packages that write documents are not installed."""
+
+
+class DocumentError(DeskError):
+    """A report cannot be converted to a document."""
+
+
+def documents_installed() -> bool:
+    """Whether the extra `documents` is installed."""
+    return bool(find_spec("pypandoc") and find_spec("typst"))
+
+
+def need_documents() -> None:
+    """Checks that documents can be written.
+
+    Raises:
+        DocumentsMissing: the extra `documents` is not installed.
+    """
+    if not documents_installed():
+        raise DocumentsMissing("PDF, Word and EPUB need two more packages: pip install 'research-desk[documents]'")
+
+
+async def render_document(
+    report: Report, format: str, *, warn: Callable[[str], None] = log.warning, timeout_s: float = DOCUMENT_TIMEOUT_S
+) -> bytes:
+    """The same as `to_document`, for callers with an event loop, which it does not block."""
+    return await asyncio.to_thread(to_document, report, format, warn=warn, timeout_s=timeout_s)
+
+
+def to_document(
+    report: Report, format: str, *, warn: Callable[[str], None] = log.warning, timeout_s: float = DOCUMENT_TIMEOUT_S
+) -> bytes:
+    """Returns a report as a document: "pdf", "docx" or "epub".
+
+    Whatever the report contains, nothing in it is run, no file is read and nothing is loaded from a network.
+
+    Args:
+        warn: gets a sentence about letters that the document cannot show, because no font of this machine has them.
+        timeout_s: timeout, after which the process that converts is ended.
+
+    Raises:
+        ValueError: the format is unknown.
+        DocumentsMissing: the extra `documents` is not installed.
+        DocumentError: the report cannot be converted.
+    """
+    if format not in DOCUMENT_TYPES:
+        raise ValueError(f"unknown document format {format}: use {', '.join(DOCUMENT_TYPES)}")
+    need_documents()
+    # The process gets the same import path; -P keeps the current folder out of it. The last three variables keep Typst
+    # from the network, which only a package would need, and from many threads.
+    environment = os.environ | {
+        "PYTHONPATH": os.pathsep.join(filter(None, sys.path)),
+        "HTTPS_PROXY": "http://127.0.0.1:9",
+        "HTTP_PROXY": "http://127.0.0.1:9",
+        "RAYON_NUM_THREADS": "1",
+    }
+    command = [sys.executable, "-P", "-m", "tools.research.report.document_worker", format]
+    name = f"the {format.upper()} of “{report.title}”"
+    try:
+        done = subprocess.run(
+            command, input=to_json(report).encode(), capture_output=True, timeout=timeout_s, env=environment
+        )
+    except subprocess.TimeoutExpired:
+        raise DocumentError(f"{name} cannot be made: it takes more than {timeout_s:.0f} seconds") from None
+    except OSError as error:
+        raise DocumentError(f"{name} cannot be made: {error.strerror or error}") from None
+    said = done.stderr.decode(errors="replace").strip()
+    if done.returncode:
+        raise DocumentError(f"{name} cannot be made: {said.splitlines()[-1] if said else 'it needs too much memory'}")
+    if said:
+        warn(f"{name}: {said}")
+    return done.stdout

@@ -1,0 +1,149 @@
+"""Detects the language and the direction of a text from its letters, and names parts of a document in that language."""
+
+from __future__ import annotations
+
+import re
+import unicodedata
+from collections import Counter
+
+RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi", "dv", "syr")
+MAX_WORDS = 2_000
+"""Number of words at the start of a text from which its language is guessed."""
+MIN_FREQUENT_WORDS = 3
+"""A text in the Latin script has at least this many frequent words of its language."""
+_LANGUAGES = {
+    "ARABIC": "ar",
+    "ARMENIAN": "hy",
+    "BENGALI": "bn",
+    "CJK": "zh",
+    "CYRILLIC": "ru",
+    "DEVANAGARI": "hi",
+    "ETHIOPIC": "am",
+    "GEORGIAN": "ka",
+    "GREEK": "el",
+    "GUJARATI": "gu",
+    "HANGUL": "ko",
+    "HEBREW": "he",
+    "HIRAGANA": "ja",
+    "KANNADA": "kn",
+    "KATAKANA": "ja",
+    "KHMER": "km",
+    "LAO": "lo",
+    "LATIN": "latin",
+    "MALAYALAM": "ml",
+    "MYANMAR": "my",
+    "SINHALA": "si",
+    "TAMIL": "ta",
+    "TELUGU": "te",
+    "THAI": "th",
+    "TIBETAN": "bo",
+}
+"""The most used language of a script. A script is named by the first word of its letters' names in Unicode."""
+_DENSE = {"CJK": 2, "HANGUL": 2, "HIRAGANA": 2, "KATAKANA": 2}
+"""Scripts with short words: one letter counts as this many, so that a few English names do not outweigh a sentence."""
+_LETTERS = (("ar", "fa", "پچژگ"), ("ar", "ur", "ٹڈڑے"), ("ru", "uk", "іїєґ"))
+"""Letters that only the second language has; a share of 2 % shows it."""
+_WORDS = {
+    "de": "der die und das nicht mit ist von für auf",
+    "en": "the and of is that with for are this from",
+    "es": "el los y del una por con las que más",
+    "fr": "le les et des une est dans pour du au",
+    "it": "il di che della per non sono gli nel è",
+    "nl": "het een van en voor niet zijn op dat met",
+    "pl": "i w nie na się z do jest oraz przez",
+    "pt": "o os e do da uma não para com são",
+    "sv": "och att det som för inte på är av till",
+    "tr": "ve bir bu için ile olarak daha olan çok gibi",
+}
+"""Frequent words of the languages that share the Latin script."""
+_FIGURE_SOURCES = {
+    "ar": ("الشكل", "المصادر"),
+    "de": ("Abbildung", "Quellen"),
+    "es": ("Figura", "Fuentes"),
+    "fr": ("Figure", "Sources"),
+    "he": ("איור", "מקורות"),
+    "it": ("Figura", "Fonti"),
+    "ja": ("図", "出典"),
+    "ko": ("그림", "출처"),
+    "nl": ("Figuur", "Bronnen"),
+    "pt": ("Figura", "Fontes"),
+    "ru": ("Рисунок", "Источники"),
+    "zh-Hans": ("图", "来源"),
+    "zh-Hant": ("圖", "來源"),
+}
+
+
+def language_of(text: str) -> str:
+    """Guesses the language of a text as a BCP 47 tag, such as "en" or "zh-Hant".
+
+    Returns "und" if the text does not show its language, and an empty text if it has no letters.
+    """
+    characters = Counter(text)
+    scripts = Counter[str]()
+    for character, count in characters.items():
+        if character.isalpha():
+            script = unicodedata.name(character, "").partition(" ")[0]
+            scripts[script] += count * _DENSE.get(script, 1)
+    if not scripts:
+        return ""
+    kana = scripts.pop("HIRAGANA", 0) + scripts.pop("KATAKANA", 0)
+    if kana > 0.05 * (kana + scripts["CJK"]):  # Japanese text has Chinese characters too, often more of them
+        scripts["HIRAGANA"] = kana + scripts.pop("CJK", 0)
+    language = _LANGUAGES.get(scripts.most_common(1)[0][0], "und")
+    if language == "zh":
+        return _chinese(characters)
+    for base, other, letters in _LETTERS:
+        if language == base and sum(characters[letter] for letter in letters) > 0.02 * scripts.total():
+            return other
+    return _latin(text) if language == "latin" else language
+
+
+def is_right_to_left(language: str) -> bool:
+    """Whether a language is written from right to left."""
+    return language in RIGHT_TO_LEFT
+
+
+def same_letters(language: str, around: str) -> bool:
+    """Whether a text in a language can be a part of a text in another one without a mark of its own.
+
+    A Japanese or Korean heading may have Chinese characters only.
+    """
+    own, others = _letters(language), _letters(around)
+    return own == others or (own == "zh" and others in ("ja", "ko"))
+
+
+def figure_word(language: str) -> str:
+    """Returns "Figure" in a language, or in English."""
+    return _FIGURE_SOURCES.get(language, ("Figure", ""))[0]
+
+
+def sources_word(language: str) -> str:
+    """Returns "Sources" in a language, or in English."""
+    return _FIGURE_SOURCES.get(language, ("", "Sources"))[1]
+
+
+def _letters(language: str) -> str:
+    if language in _WORDS or language in ("", "und"):
+        return "latin"
+    return next((base for base, other, _ in _LETTERS if other == language), language.partition("-")[0])
+
+
+def _chinese(characters: Counter[str]) -> str:
+    """Tells traditional from simplified characters by the older character sets, which have only one of the two."""
+    traditional = sum(count for character, count in characters.items() if _has("big5", character))
+    simplified = sum(count for character, count in characters.items() if _has("gb2312", character))
+    return "zh-Hant" if traditional > simplified else "zh-Hans"
+
+
+def _has(encoding: str, character: str) -> bool:
+    try:
+        return bool(character.encode(encoding))
+    except UnicodeEncodeError:
+        return False
+
+
+def _latin(text: str) -> str:
+    words = Counter(re.findall(r"\w+", text.lower()[: 20 * MAX_WORDS])[:MAX_WORDS])
+    scores = {language: sum(words[word] for word in known.split()) for language, known in _WORDS.items()}
+    best = max(scores, key=scores.__getitem__)
+    return best if scores[best] >= MIN_FREQUENT_WORDS else "und"
