@@ -16,11 +16,11 @@ import uvicorn
 
 from interactions_emulator import Emulator
 from interactions_emulator.brain.protocol import Brain
-from tools.board.actions import Screen
 from tools.board.local import LocalAccess, listen, working
 from tools.board.routes import Board
 from tools.research.factory import research
 from tools.research.job import Job
+from tools.research.screening import Screen
 from tools.research.service import Research
 
 T = TypeVar("T")

@@ -17,6 +17,7 @@ from tests.scripts import REPORT, cited, picture
 from tools.board.local import opening_file
 from tools.board.security import Signer
 from tools.board.share_links import BadLink, LinkExpired, share_token, shared_job
+from tools.research.report.documents import documents_installed
 
 ATTACKS = (
     "<script>alert(1)</script>",
@@ -203,6 +204,9 @@ def test_a_report_is_downloaded_under_a_name_of_ours(site: Site) -> None:
         assert "The moon moves the sea" in answer.text
         assert "set-cookie" not in answer.headers
     assert json.loads(answer.text)["title"] == "Tides"
+    if documents_installed():
+        pdf = site.client.get(f"{path}/report.pdf")
+        assert (pdf.headers["content-type"], pdf.content[:5]) == ("application/pdf", b"%PDF-")
     for ending in ("exe", "..%2f..%2fetc%2fpasswd", "md%00", "MD", ""):
         assert site.client.get(f"{path}/report.{ending}").status_code == 404, ending
     for static in ("..%2froutes.py", "../routes.py", "%2e%2e/routes.py", ""):

@@ -6,7 +6,7 @@ import httpx2
 import pytest
 
 from tests.board.conftest import Site, until
-from tools.board.actions import Screen, Screened
+from tools.research.screening import Screen, Screened
 
 blocked = set[str]()
 """Words that the check blocks."""

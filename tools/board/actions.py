@@ -6,9 +6,7 @@ compares the version again in the transaction that starts something.
 
 from __future__ import annotations
 
-import asyncio
 from contextlib import aclosing
-from typing import Literal, Protocol
 
 from tools.board.forms import NewResearch
 from tools.board.pages import label, phase, seen
@@ -18,27 +16,16 @@ from tools.research.errors import UnknownJob
 from tools.research.job import OUTSIDE_CONVERSATIONS, Job
 from tools.research.questions import Action, Question, Yes
 from tools.research.repeated_orders import job_of_other_session
-from tools.research.report.reading import Report
+from tools.research.repeated_questions import RepeatedQuestions
+from tools.research.screening import Screen, admit
 from tools.research.service import Research
 
 ANSWER_WAIT_S = 25.0
 """Seconds for which a request waits for the answer to a question. The answer is saved in any case."""
-Screened = Literal["user_messages", "reports"]
-
-
-class Screen(Protocol):
-    """A check of texts, such as the moderation gate."""
-
-    async def __call__(self, what: Screened, text: str) -> str:
-        """Returns what the person sees instead of a text; empty if the text may be used."""
 
 
 class Outdated(DeskError):
     """The job is in another state than the form's page has shown."""
-
-
-class Withheld(DeskError):
-    """A text must not be used or shown. The message is the policy's."""
 
 
 async def own_job(service: Research, user: str, job_id: str) -> Job:
@@ -51,16 +38,6 @@ async def own_job(service: Research, user: str, job_id: str) -> Job:
     if job is None or job.order.user != user:
         raise UnknownJob("You have no research run of that name. It may have been deleted.")
     return job
-
-
-async def admit(screen: Screen | None, what: Screened, text: str) -> None:
-    """Checks a text, if there is a check.
-
-    Raises:
-        Withheld: it must not be used or shown.
-    """
-    if screen and (refusal := await screen(what, text)):
-        raise Withheld(refusal)
 
 
 async def order(
@@ -126,6 +103,12 @@ async def delete(service: Research, job: Job, shown: str) -> list[str]:
     return await service.forget(job.id)
 
 
+async def again(service: Research, settings: ResearchSettings, job: Job) -> Job:
+    """Orders an old run again, which then waits for a yes to its price. Returns the new job."""
+    settings.need_storage()
+    return await service.start_again(job, limits=settings.limits, confirm=True, notify=[*settings.notify])
+
+
 async def look(service: Research, job: Job) -> None:
     """Continues to work on a job in the background, and reads again whether the server has its result."""
     async with aclosing(service.watch(job.id, 0)) as lines:
@@ -133,40 +116,18 @@ async def look(service: Research, job: Job) -> None:
             pass
 
 
-class Questions:
-    """Asks a model about reports, the same question once at a time."""
-
-    def __init__(self) -> None:
-        self._answering: dict[tuple[str, str], asyncio.Task[Report]] = {}
-
-    async def ask(
-        self, service: Research, settings: ResearchSettings, job: Job, question: str, screen: Screen | None
-    ) -> bool:
-        """Asks a question that was not asked before about this report.
-
-        Returns:
-            Whether the answer is there. If not, it comes later.
-        """
-        settings.need_storage()
-        await admit(screen, "user_messages", question)
-        if any(each.text and _plain(each.question) == _plain(question) for each in job.follow_ups):
-            return True
-        key = (job.id, _plain(question))
-        task = self._answering.get(key)
-        if task is None:
-            asked = service.follow_up(
-                job.id, question, settings.follow_up_model, OUTSIDE_CONVERSATIONS, limits=settings.limits
-            )
-            task = self._answering[key] = asyncio.create_task(asked)
-            task.add_done_callback(lambda _: self._answering.pop(key, None))
-        if not (await asyncio.wait({task}, timeout=ANSWER_WAIT_S))[0]:
-            return False
-        task.result()
-        return True
-
-
-def _plain(question: str) -> str:
-    return " ".join(question.split()).casefold()
+async def ask(
+    questions: RepeatedQuestions,
+    service: Research,
+    settings: ResearchSettings,
+    job: Job,
+    question: str,
+    screen: Screen | None,
+) -> bool:
+    """Asks a model about a job's report. Returns whether the answer is there; if not, it comes later."""
+    settings.need_storage()
+    await admit(screen, "user_messages", question)
+    return await questions.ask(service, settings, job, question, ANSWER_WAIT_S) is not None
 
 
 def _check(job: Job, shown: str) -> None:

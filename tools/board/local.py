@@ -28,7 +28,7 @@ from tools.board.routes import NOBODY, PUBLIC_PATH, Board
 from tools.interactions import backend
 from tools.research.factory import close, research
 from tools.research.job import LOCAL_USER
-from tools.research.recovery import recover_loop
+from tools.research.recovery import run_background
 
 HOST = "127.0.0.1"
 SHUTDOWN_GRACE_S = 1
@@ -92,10 +92,10 @@ def local_app(access_port: int) -> LocalAccess:
 
 @asynccontextmanager
 async def working() -> AsyncIterator[None]:
-    """Continues the research runs of the ledger while the page is served."""
+    """Continues the research runs of the ledger, and sends their notices, while the page is served."""
     await asyncio.to_thread(backend.current)  # it may start the emulator, which takes a second
     research()
-    recovery = asyncio.create_task(recover_loop())
+    recovery = asyncio.create_task(run_background())
     try:
         yield
     finally:

@@ -24,25 +24,23 @@ from starlette.staticfiles import StaticFiles
 from starlette.types import ASGIApp
 
 from tools.board import actions, forms, pages
-from tools.board.actions import Outdated, Screen, Withheld, admit, own_job
+from tools.board.actions import own_job
 from tools.board.downloads import NAMES, formats, render
+from tools.board.errors import FAILED, described
 from tools.board.events import Cursor, parse_cursor, progress, run_of
-from tools.board.forms import BadForm
-from tools.board.security import STATIC_PATH, ForeignForm, SecurityHeaders, Signer, check_form, form_token, own_origin
+from tools.board.security import STATIC_PATH, SecurityHeaders, Signer, check_form, form_token, own_origin
 from tools.board.share_links import DAY_S, BadLink, share_token, shared_job
 from tools.errors import DeskError
-from tools.interactions.client import ApiError
-from tools.redaction import redact
-from tools.research.config import ResearchSettings, StorageForbidden, load_research_settings
-from tools.research.database import DATABASE_ERRORS, describe_database_error
-from tools.research.errors import NotDeleted, NotFinished, UnknownJob, WrongBackend
+from tools.research.config import ResearchSettings, load_research_settings
+from tools.research.database import DATABASE_ERRORS
+from tools.research.errors import NotFinished
 from tools.research.factory import research
 from tools.research.job import Job
 from tools.research.pricing import price_range
-from tools.research.questions import NotConfirmed
-from tools.research.quotas import LimitReached
+from tools.research.repeated_questions import RepeatedQuestions
 from tools.research.report.html_worker import render_fragments
 from tools.research.report.reading import Report
+from tools.research.screening import Screen, Withheld, admit
 from tools.research.service import Research
 from tools.research.texts import moment, state, title
 from tools.settings import load_settings
@@ -64,17 +62,6 @@ _MAX_RENDERERS = 2
 """Maximum number of processes that render reports at a time."""
 _FILE_POLICY = "sandbox; frame-ancestors 'none'; default-src 'none'; img-src data:; style-src 'unsafe-inline'"
 """The policy of a report's file, should a browser show it: the web page has its style in it."""
-_FAILED = "The server failed at this request. Its log says why. Try it again."
-_STATUSES: Mapping[type[BaseException], int] = {
-    UnknownJob: 404,
-    BadForm: 400,
-    ForeignForm: 403,
-    StorageForbidden: 403,
-    Withheld: 403,
-    LimitReached: 429,
-    ApiError: 502,
-    **dict.fromkeys((Outdated, NotFinished, NotConfirmed, NotDeleted, WrongBackend), 409),
-}
 Page = Callable[["Board", Request], Awaitable[Response]]
 
 
@@ -87,26 +74,13 @@ def _handled(page: Page) -> Callable[[Board, Request], Awaitable[Response]]:
             return await page(self, request)
         except ClientDisconnect:
             raise
-        except (HTTPException, BadLink, DeskError, *DATABASE_ERRORS) as error:
-            return self.error_page(request, *_described(error))
+        except (HTTPException, DeskError, *DATABASE_ERRORS) as error:
+            return self.error_page(request, *described(error))
         except Exception:
             log.exception("a page failed")
-            return self.error_page(request, 500, _FAILED)
+            return self.error_page(request, 500, FAILED)
 
     return handled
-
-
-def _described(error: BaseException) -> tuple[int, str]:
-    """Returns the status and the sentence for an error."""
-    if isinstance(error, HTTPException):
-        return error.status_code, error.detail
-    if isinstance(error, BadLink):
-        return error.status, str(error)
-    if isinstance(error, DATABASE_ERRORS):
-        return 503, f"{describe_database_error(error).capitalize()}. Nothing was done: try it again."
-    status = next((status for kind, status in _STATUSES.items() if isinstance(error, kind)), 500)
-    text = redact(str(error))
-    return status, f"{text[:1].upper()}{text[1:].rstrip('.')}."
 
 
 class Board:
@@ -123,7 +97,7 @@ class Board:
         self, screen: Screen | None = None, public_url: str = "", clock: Callable[[], float] = time.time
     ) -> None:
         self._screen, self._public_url, self._clock = screen, public_url.rstrip("/"), clock
-        self._questions = actions.Questions()
+        self._questions = RepeatedQuestions()
         self._streams: dict[str, int] = {}
         self._renderers = asyncio.Semaphore(_MAX_RENDERERS)
         self._signer: Signer | None = None
@@ -176,7 +150,7 @@ class Board:
             wanted = forms.new_research(form, bool(settings.max_agent))
             job, new = await actions.order(research(), settings, request.user.username, wanted, self._screen)
         except DeskError as error:
-            status, text = _described(error)
+            status, text = described(error)
             return await self._new_page(request, form, text, status)
         return _go(f"/research/{job.id}{'' if new else '?known'}")
 
@@ -203,14 +177,13 @@ class Board:
             case "cancel":
                 await actions.cancel(service, job, shown)
             case "again":
-                settings.need_storage()
-                job = await service.start_again(job, limits=settings.limits, confirm=True)
+                job = await actions.again(service, settings, job)
                 place = f"/research/{job.id}"
             case "look":
                 await actions.look(service, job)
             case "ask":
                 question = forms.text(form, "question", "question")
-                there = await self._questions.ask(service, settings, job, question, self._screen)
+                there = await actions.ask(self._questions, service, settings, job, question, self._screen)
                 place += "#answers" if there else "?asked#answers"
             case "share":
                 return await self._shared(request, service, job, forms.share_days(form))

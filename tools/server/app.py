@@ -21,7 +21,6 @@ from starlette.middleware.cors import CORSMiddleware
 from starlette.types import ASGIApp
 
 from tools.app import APP_NAME, build_app
-from tools.board.actions import Screen
 from tools.board.routes import Board
 from tools.database_url import redacted_url
 from tools.interactions import backend
@@ -31,6 +30,7 @@ from tools.moderation.plugin import ModerationGate
 from tools.research.database import Database
 from tools.research.factory import close, research
 from tools.research.recovery import run_background
+from tools.research.screening import Screen
 from tools.server.checked_sessions import CheckedDatabaseSessions, CheckedInMemorySessions, CheckedSessions
 from tools.server.error_handlers import ErrorBoundary, add_error_handlers
 from tools.server.health import Health
