@@ -1,7 +1,8 @@
 """Compares passages of a report with the text of a page: text in, verdict out, without a model.
 
 A passage is *found* if a window of `WINDOW_SENTENCES` consecutive sentences of the page has at least `FOUND_SHARE` of
-its words and all of its figures, and the page its names and quotations. This measures words, not meaning. docs/verification.md explains its limits.
+its words and all of its figures, and the page its names and quotations. This measures words, not meaning.
+docs/verification.md explains its limits.
 """
 
 from __future__ import annotations
