@@ -31,7 +31,7 @@ from tests.documents.reports import (
     places,
     report,
 )
-from tests.research.resources import PNG, finished, text_part
+from tests.research.resources import PNG, finished, text_part, url_citation
 from tools.research.report import documents, export
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import DocumentError, DocumentsMissing, render_document, to_document
@@ -204,8 +204,8 @@ def test_a_table_and_a_list_of_latin_names_in_an_arabic_report_keep_its_directio
 
 def test_a_long_address_without_a_title_is_one_line_of_the_sources() -> None:
     address = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/" + "A" * 300
-    cited = read_report(finished([text_part("# T\n\nFact.", ("Fact", address))]))
-    cited = replace(cited, sources=tuple(replace(source, title="") for source in cited.sources))
+    text = {"type": "text", "text": "# T\n\nFact.", "annotations": [url_citation(address, "", 0, 10)]}
+    cited = read_report(finished([text]))
     data = to_document(cited, "pdf")
 
     assert {*pdf_links(data)[0]} == {address}
