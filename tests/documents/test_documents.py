@@ -5,6 +5,11 @@ from __future__ import annotations
 import posixpath
 import re
 import socket
+import struct
+import subprocess
+import sys
+import tempfile
+import zlib
 from dataclasses import replace
 from pathlib import Path
 from typing import Any
@@ -26,7 +31,7 @@ from tests.documents.reports import (
     places,
     report,
 )
-from tests.research.resources import PNG, finished, text_part
+from tests.research.resources import PNG, finished, text_part, url_citation
 from tools.research.report import documents, export
 from tools.research.report.document_worker import convert
 from tools.research.report.documents import DocumentError, DocumentsMissing, render_document, to_document
@@ -187,6 +192,53 @@ def test_arabic_text_is_set_from_right_to_left_and_an_english_paragraph_in_it_is
     assert document.count("<w:bidiVisual />") == 1
     assert '<div dir="rtl">' in chapter
     assert '<div lang="en" dir="ltr">' in chapter
+
+
+def test_a_table_and_a_list_of_latin_names_in_an_arabic_report_keep_its_direction() -> None:
+    names = "- Nordic Pro\n- Polar Max\n\n| البلد | الطراز |\n|---|---|\n" + f"| Nordic Pro 2000 | {LONG} |\n" * 3
+    at = places(to_document(report(f"{ARABIC.partition('|')[0]}{names}"), "pdf"))
+
+    assert at["البلد"] > at["الطراز"]
+    assert next(x for text, x in at.items() if text.startswith("Polar")) > MIDDLE
+
+
+def test_a_long_address_without_a_title_is_one_line_of_the_sources() -> None:
+    address = "https://vertexaisearch.cloud.google.com/grounding-api-redirect/" + "A" * 300
+    text = {"type": "text", "text": "# T\n\nFact.", "annotations": [url_citation(address, "", 0, 10)]}
+    cited = read_report(finished([text]))
+    data = to_document(cited, "pdf")
+
+    assert {*pdf_links(data)[0]} == {address}
+    assert "https://vertexaisearch.cloud.google.com/grounding-… ↑" in pdf_text(data)
+
+
+@pytest.mark.parametrize("format", FORMATS)
+def test_a_picture_of_a_billion_pixels_never_costs_the_document(format: str) -> None:
+    packed = zlib.compressobj(9)
+    rows = b"".join(packed.compress(bytes(3_751 * 100)) for _ in range(300)) + packed.flush()
+    chunks = ((b"IHDR", struct.pack(">IIBBBBB", 30_000, 30_000, 1, 0, 0, 0, 0)), (b"IDAT", rows), (b"IEND", b""))
+    png = b"\x89PNG\r\n\x1a\n" + b"".join(
+        struct.pack(">I", len(data)) + kind + data + struct.pack(">I", zlib.crc32(kind + data)) for kind, data in chunks
+    )
+    vast = Picture("figure-1.png", "image/png", png)
+    said = list[str]()
+    data = to_document(replace(report("# Title\n\nWords."), pictures=(vast,)), format, warn=said.append)
+
+    assert data
+    if said:
+        assert "its pictures are left out, since they need too much memory" in said[0]
+
+
+def test_a_conversion_that_is_ended_leaves_no_file(
+    english: Report, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(tempfile, "tempdir", str(tmp_path))
+    killed = "import os, tempfile; tempfile.mkstemp(); os.kill(os.getpid(), 9)"
+    run = subprocess.run
+    monkeypatch.setattr(subprocess, "run", lambda command, **options: run([sys.executable, "-c", killed], **options))
+    with pytest.raises(DocumentError):
+        to_document(english, "pdf")
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_arabic_and_japanese_parts_of_an_english_report_have_their_own_direction_and_language(

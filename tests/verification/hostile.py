@@ -5,7 +5,7 @@ from __future__ import annotations
 import time
 
 from tools.interactions.citations import Citation, cite
-from tools.research.verification.language import language_of
+from tools.research.report.languages import language_of
 from tools.research.verification.matching import Page
 from tools.research.verification.page_text import page_text
 from tools.research.verification.passages import cited_passages
@@ -65,6 +65,16 @@ PIECES = (
     ),
     *(
         "the ",
+        "Aa ",
+        "A1 ",
+        "“",
+        "“ a ",
+        '"a',
+        "december ",
+        "1年1月",
+        "1:",
+        "$1 m",
+        "1 mega",
         "million ",
         "1 million ",
         "word ",

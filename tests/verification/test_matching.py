@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from tools.interactions.citations import Citation, cite
+from tools.research.report.languages import language_of
 from tools.research.verification.checks import Verdict
-from tools.research.verification.language import language_of
 from tools.research.verification.matching import WINDOW_SENTENCES, Page
 from tools.research.verification.passages import cited_passages
 
@@ -47,9 +47,51 @@ def test_a_passage_is_found_in_any_spelling_and_misquoted_if_a_figure_differs(pa
     assert Page(PAGE).check(passage).verdict is verdict
 
 
+@pytest.mark.parametrize(
+    ("passage", "missing"),
+    [
+        ("The share of tidal power rose by 4 percentage points to 12.5% in 2010.", "4 percentage points"),
+        ("The share of tidal power rose by 4% to 12.5 percent in 2010.", ""),
+        ("The barrage is 750 kilometres long and carries a road.", "750 km"),
+        ("The barrage is 750 m long and carries a road.", ""),
+        ("Its 240 turbines reach a peak rating of 24 megawatts.", "24 MW"),
+        ("It cost the equivalent of 1.2 billion francs per megawatt.", "1.2 billion"),
+        ("It cost the equivalent of 1.2M francs per megawatt.", ""),
+        ("Revenue of the station was €3.5 billion in that quarter.", "3.5 billion €"),
+        ("Revenue of the station was 3.5bn dollars in Q3 2021.", ""),
+        ("Revenue of the station was $3.5bn in Q4 2021.", "Q4"),
+        ("The barrage of La Rance was opened on 26 December 1966.", "26 December 1966"),
+        ("The barrage of La Rance was opened in December 1966.", "December 1966"),
+        ("The barrage of La Rance was opened in November 1966.", ""),
+        ("The road was closed on 3 May 2021, in that quarter of the revenue.", ""),
+        ("The share of turbines to locks is 1:3 at the station.", "1:3"),
+        ("The barrage of Sihwa was opened on 26 November 1966.", "Sihwa"),
+        ("The barrage of La Rance was opened by Georges Pompidou.", "Georges, Pompidou"),
+        ("The operator “closed the road for” one quarter of the day.", ""),
+        ("The operator “for one day closed the road” in the quarter.", "the quotation, word for word,"),
+        ("**Peak Rating:** the turbines of the barrage reach 240 MW.", ""),
+        ("turbines | peak rating | Very High | barrage of La Rance | 240 MW", ""),
+    ],
+)
+def test_a_changed_unit_scale_date_name_or_quotation_is_never_found(passage: str, missing: str) -> None:
+    page = f"""{PAGE}The share of tidal power rose by 4 percent to 12.5% in 2010. The ratio of turbines to locks is 3:1.
+Revenue of the station was $3.5 billion in Q3 2021, when the operator closed the road for
+
+one day. That was on 3 May, in the second quarter. The barrage is also used by Frenchmen."""
+    found = Page(page).check(passage, "en")
+    assert found.remark == (f"{missing} is not there" if missing else "")
+    assert found.verdict is (Verdict.MISQUOTED if missing else Verdict.FOUND)
+
+
+def test_german_nouns_are_not_taken_for_names() -> None:
+    page = "Das Kraftwerk an der Rance ist seit 1966 in Betrieb und liefert den Strom für die Stadt. " * 3
+    passage = "Seit 1966 ist das Kraftwerk an der Rance in Betrieb, mit Strom für den Norden."
+    assert Page(page).check(passage, "de").verdict is Verdict.FOUND
+
+
 def test_a_misquoted_figure_is_named() -> None:
     found = Page(PAGE).check("Its 24 turbines reach a peak rating of 420 megawatts.")
-    assert (found.verdict, found.remark) == (Verdict.MISQUOTED, "420 is not there")
+    assert (found.verdict, found.remark) == (Verdict.MISQUOTED, "420 MW is not there")
 
 
 def test_words_that_are_far_apart_on_the_page_are_not_a_passage() -> None:
@@ -98,7 +140,7 @@ def test_what_may_be_in_the_unread_part_of_a_page_is_never_called_not_found() ->
         ("The moon pulls water,^ and the sun pulls weakly.^", ["The moon pulls water,", "and the sun pulls weakly."]),
         ("Rance has 240 megawatts,^ and Sihwa 254 MW.^", ["Rance has 240 megawatts,", "and Sihwa 254 MW."]),
         ("# Head\n\n1. This thing weighs 5 kg.^\n2. That has 9 kg.^", ["This thing weighs 5 kg.", "That has 9 kg."]),
-        ("| Place | Power |\n|---|---|\n| Station Rance | 240 megawatts^ |", ["Station Rance 240 megawatts"]),
+        ("| Place | Power |\n|---|---|\n| Station Rance | 240 megawatts^ |", ["Station Rance | 240 megawatts"]),
         ("Read [long pages](https://e.org/2020/12) about *big* currents.^", ["Read long pages about big currents."]),
         ("The station supplies power. It does so.^", ["The station supplies power. It does so."]),
         ("Above.\n\nIt does so.^", ["It does so."]),

@@ -174,7 +174,7 @@ async def test_a_saved_report_marks_each_source_and_lists_the_checks(web: Web, t
         f"— † not reachable, [archived copy]({COPY})\n",
         "— ! misquoted\n",
         "— ✓ found, unsupported by the run",
-        "| 3 | ! misquoted | 240 is not there |",
+        "| 3 | ! misquoted | 240 MW is not there |",
         "| 5 | ✓ found | same page as 4 |",
     ):
         assert line in text
@@ -199,7 +199,7 @@ def test_verify_prints_a_line_for_each_source_and_exits_with_3(checked_run: str,
     assert [(number, verdict, remarks) for number, verdict, _, _, remarks in lines] == [
         ("1", "found", ""),
         ("2", "not reachable", f"status 404; archived at {COPY}"),
-        ("3", "misquoted", "240 is not there"),
+        ("3", "misquoted", "240 MW is not there"),
         ("4", "found", ""),
         ("5", "found", "same page as 4"),
         ("6", "found", "unsupported by the run"),

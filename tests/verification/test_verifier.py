@@ -63,6 +63,8 @@ async def test_a_dead_redirected_duplicated_unsupported_and_misquoted_source_is_
         "unknown.example/": PAGE,
         "misquoted.example/": PAGE.replace("240", "420"),
         "other.example/": f"<p>{FILLING}</p>",
+        "soft.example/": f"<title>Page not found | Soft</title><p>{FILLING}</p>",
+        "pages.example/": f"<title>404 Not Found, a novel</title><p>{FACT} {FILLING}</p>",
     }
     places = list(web.pages)
     urls = {place: web.url(place) for place in places}
@@ -79,13 +81,15 @@ async def test_a_dead_redirected_duplicated_unsupported_and_misquoted_source_is_
         "twice.example/a": ("found", []),
         "twice.example/main": ("found", ["same page as 4"]),
         "unknown.example/": ("found", ["unsupported by the run"]),
-        "misquoted.example/": ("misquoted", ["240 is not there"]),
+        "misquoted.example/": ("misquoted", ["240 MW is not there"]),
         "other.example/": ("not found", []),
+        "soft.example/": ("not reachable", ["its title says that there is no such page", f"archived at {copy}"]),
+        "pages.example/": ("found", []),
     }
     assert checks["moved.example/"].final_url == web.url("new.example/place")
     assert (checks["alive.example/"].title, checks["alive.example/"].status) == ("La Rance", 200)
     doubtful = [place for place, check in checks.items() if check.doubtful]
-    assert doubtful == ["gone.example/", "unknown.example/", "misquoted.example/", "other.example/"]
+    assert doubtful == ["gone.example/", "unknown.example/", "misquoted.example/", "other.example/", "soft.example/"]
 
 
 async def test_only_dead_public_pages_are_named_to_the_archive_and_only_if_it_is_allowed(web: Web) -> None:
@@ -117,10 +121,18 @@ async def test_what_robots_txt_forbids_is_not_fetched(web: Web) -> None:
         "b.example/": f"-> {web.url('a.example/ours')}",
         "broken.example/robots.txt": 500,
         "broken.example/": PAGE,
+        "c.example/robots.txt": ({}, b"User-agent: *\nAllow: /\nDisallow: /search\nAllow: /search/help"),
+        "c.example/search": PAGE,
+        "c.example/search/help": PAGE,
+        "sly.example/robots.txt": "-> http://inside.example/",
+        "sly.example/": PAGE,
     }
-    checks = await check(web, "a.example/private", "a.example/ours", "b.example/", "broken.example/")
-    assert [check.problem for check in checks] == ["", *["robots.txt forbids to read it"] * 3]
-    assert sorted(web.asked) == ["a.example/private", "b.example/"]
+    may, may_not = ["a.example/private", "c.example/search/help"], ["a.example/ours", "b.example/", "broken.example/"]
+    may_not += ["c.example/search", "sly.example/"]
+    checks = await check(web, *may, *may_not)
+    assert [check.problem for check in checks] == [*[""] * 2, *["robots.txt forbids to read it"] * 5]
+    assert not any(check.dead for check in checks)
+    assert sorted(web.asked) == ["a.example/private", "b.example/", "c.example/search/help"]
 
 
 @pytest.mark.parametrize(

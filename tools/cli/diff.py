@@ -33,12 +33,11 @@ async def _diff(earlier: str, later: str, reworded: bool, as_json: bool) -> None
     from tools.research.comparison import compare
     from tools.research.comparison_text import to_markdown
     from tools.research.factory import research
-    from tools.research.verification.language import language_of
+    from tools.research.report.languages import is_other_language, language_of
 
     (_, before), (_, after) = [await research().finished(job_id, "to compare") for job_id in (earlier, later)]
     found = await asyncio.to_thread(compare, before, after)
-    languages = {language_of(before.text), language_of(after.text)} - {""}
-    if len(languages) > 1:
+    if is_other_language(language_of(before.text), language_of(after.text)):
         err.print("The reports are in different languages: only their sources and figures can be compared.")
     if as_json:
         typer.echo(json.dumps({"earlier": earlier, "later": later, **asdict(found)}, ensure_ascii=False))

@@ -17,7 +17,7 @@ from tools.research.report.reading import Report
 from tools.research.verification.addresses import canonical
 from tools.research.verification.matching import MIN_TERMS
 from tools.research.verification.passages import blocks, plain_text
-from tools.research.verification.terms import Terms, normalized, terms_of
+from tools.research.verification.terms import Terms, keys_of, normalized, terms_of
 
 PAIR_SHARE = 0.6
 """Two statements with at least this share of their words in common belong together; 1 is all words of both."""
@@ -159,7 +159,8 @@ def _says_the_same(change: Change) -> bool:
 
 
 def _has_all(terms: Terms, other: Terms) -> bool:
-    return all(figure.values & other.values for figure in terms.figures)
+    keys = {key for figure in other.figures for value in figure.values for key in (value, f"{value} {figure.unit}")}
+    return all(keys_of(figure) & keys for figure in terms.figures)
 
 
 def _missing(sources: Iterable[Source], others: Iterable[Source]) -> tuple[Source, ...]:

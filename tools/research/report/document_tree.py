@@ -16,13 +16,21 @@ from itertools import groupby
 from typing import Any
 
 from tools.interactions.citations import Source, is_web, link_address, local_marks
-from tools.research.report.languages import figure_word, is_right_to_left, language_of, same_letters, sources_word
+from tools.research.report.languages import (
+    UNKNOWN,
+    figure_word,
+    is_right_to_left,
+    language_of,
+    same_letters,
+    sources_word,
+)
 from tools.research.report.reading import Report
 from tools.research.report.source_checks import SYMBOLS, checks_table
 
 Node = dict[str, Any]
 
 _SOURCE = re.compile(r"#source-(\d{1,6})")
+_ADDRESS = re.compile(r"https?://\S+")
 _BREAK = re.compile(r"<br ?/?>", re.IGNORECASE)
 _LANGUAGE_OF_CODE = re.compile(r"[\w+#-]{1,20}")
 _PICTURES = {
@@ -32,7 +40,9 @@ _PICTURES = {
 }
 """Types of pictures that programs for a format can show."""
 MAX_SHOWN_ADDRESS = 150
-"""Addresses of more characters, such as Google's redirects, are links only: nobody copies them from paper."""
+"""Addresses of more characters, such as Google's redirects, are links only: nobody copies them from paper.
+
+Without a title, their first third is shown."""
 MAX_NESTING = 10
 """Lists and quotations inside so many others lose their indentation: Typst fails at a few dozen."""
 _WIDE_TABLES = ((9, "6.5pt"), (7, "7.5pt"), (5, "8.5pt"))
@@ -57,7 +67,7 @@ def document_tree(tree: Mapping[str, Any], report: Report, format: str) -> Node:
     blocks = list(tree["blocks"])
     if blocks and blocks[0]["t"] == "Header" and " ".join(_text(blocks[0]["c"][2]).split()) == report.title:
         del blocks[0]  # the document's title says it already
-    language = language_of("\n".join([report.title, *map(_text, blocks)]))
+    language = _language_of([_words(report.title), blocks])
     return _Builder(report, format, language).document(blocks, tree["pandoc-api-version"])
 
 
@@ -120,8 +130,10 @@ class _Builder:
         match node:
             case {"t": "Para", "c": [{"t": "Image", "c": [_, _, [target, _]]}]} if target in self.pictures:
                 return around
-        found = language_of(_text(node))
-        return around if not found or same_letters(found, around) else found
+            case {"t": "Table", "c": [_, _, _, [_, [_, *_] as head], *_]} if _language_of(head):
+                node = {"c": head}  # the names and addresses in its rows say nothing about its direction
+        found = _language_of(node)
+        return around if found in ("", UNKNOWN) or same_letters(found, around) else found
 
     def _in_language(self, blocks: list[Node], language: str) -> list[Node]:
         direction = "rtl" if is_right_to_left(language) else "ltr"
@@ -239,7 +251,8 @@ class _Builder:
     def _source(self, source: Source) -> Node:
         """Builds the entry of a source: its title, its address, and a link back to each of its citations."""
         web = is_web(source.url)
-        title = _words(source.title or source.url)
+        name = source.title or source.url
+        title = _words(name if len(name) <= MAX_SHOWN_ADDRESS else f"{name[: MAX_SHOWN_ADDRESS // 3]}…")
         line = [_span([_link(title, source.url)] if web else title, f"source-{source.number}")]
         if source.url not in ("", source.title) and len(source.url) <= MAX_SHOWN_ADDRESS:
             line += [_SPACE, *_words(source.url)]
@@ -319,6 +332,11 @@ def _words(text: str) -> list[Node]:
 def _text(node: Any) -> str:
     """Returns the words of a tree, without blocks of code and addresses."""
     return "".join(_pieces(node))
+
+
+def _language_of(node: Any) -> str:
+    """Returns the language of a tree. The letters of web addresses say nothing about it."""
+    return language_of(_ADDRESS.sub("", _text(node)))
 
 
 def _pieces(node: Any) -> Iterator[str]:

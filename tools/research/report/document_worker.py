@@ -52,6 +52,8 @@ _FONTS = {
 }
 """Families of fonts that are preferred; Typst finds others for letters that none of these has."""
 _MISSING = re.compile(r'the text `"(.+?)"` could not be displayed')
+_ESCAPE = re.compile(r"\\u\{([0-9a-f]{1,6})\}")
+"""Matches an invisible character in Typst's messages."""
 
 
 def main() -> int:
@@ -63,7 +65,14 @@ def main() -> int:
         resource.setrlimit(resource.RLIMIT_CPU, (MAX_CPU_S, MAX_CPU_S))
     sys.setrecursionlimit(MAX_DEPTH)
     try:
-        document, remark = convert(from_json(sys.stdin.buffer.read().decode()), sys.argv[1])
+        report = from_json(sys.stdin.buffer.read().decode())
+        try:
+            document, remark = convert(report, sys.argv[1])
+        except MemoryError:
+            if not report.pictures:
+                raise
+            document, remark = convert(replace(report, pictures=()), sys.argv[1])
+            remark = " and ".join(filter(None, ("its pictures are left out, since they need too much memory", remark)))
     except RecursionError:
         remark = "its lists or quotations are nested too deeply"
     except MemoryError:
@@ -137,7 +146,8 @@ def _pdf(parsed: Node, report: Report, folder: Path) -> tuple[bytes, str]:
     try:  # the standard for archives refuses a letter that no font has
         compiler.compile(source, made, format="pdf", pdf_standards="a-2u", timestamp=time)
     except typst.TypstError as error:
-        missing = "".join(dict.fromkeys("".join(_MISSING.findall(error.diagnostic))))
+        named = "".join(_MISSING.findall(error.diagnostic))
+        missing = "".join(dict.fromkeys(_ESCAPE.sub(lambda code: chr(int(code[1], 16)), named)))
         compiler.compile(source, made, format="pdf", pdf_standards=None, timestamp=time)
     return made.read_bytes(), missing_letters(missing) if missing else ""
 
@@ -171,7 +181,8 @@ def _families(language: str, installed: Collection[str]) -> list[str]:
 def missing_letters(letters: str) -> str:
     """Formats a sentence about letters that no font has, with the package that has fonts for them."""
     packages = sorted({_package(letter) for letter in letters})
-    shown = ", ".join(letters[:5]) + (f" and {len(letters) - 5} more" if len(letters) > 5 else "")
+    shown = ", ".join(letter if letter.isprintable() else f"U+{ord(letter):04X}" for letter in letters[:5])
+    shown += f" and {len(letters) - 5} more" if len(letters) > 5 else ""
     return f"no font of this machine has {shown}: install {' and '.join(packages)}, or other fonts with these letters"
 
 

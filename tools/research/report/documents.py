@@ -13,6 +13,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from importlib.util import find_spec
+from tempfile import TemporaryDirectory
 
 from tools.errors import DeskError
 from tools.research.report.reading import Report, to_json
@@ -89,9 +90,11 @@ def to_document(
     command = [sys.executable, "-P", "-m", "tools.research.report.document_worker", format]
     name = f"the {format.upper()} of “{report.title}”"
     try:
-        done = subprocess.run(
-            command, input=to_json(report).encode(), capture_output=True, timeout=timeout_s, env=environment
-        )
+        with TemporaryDirectory() as folder:  # deleted also if the process is ended
+            environment["TMPDIR"] = environment["TEMP"] = folder
+            done = subprocess.run(
+                command, input=to_json(report).encode(), capture_output=True, timeout=timeout_s, env=environment
+            )
     except subprocess.TimeoutExpired:
         raise DocumentError(f"{name} cannot be made: it takes more than {timeout_s:.0f} seconds") from None
     except OSError as error:

@@ -6,11 +6,15 @@ import re
 import unicodedata
 from collections import Counter
 
+UNKNOWN = "und"
+"""The tag for a language that cannot be told."""
 RIGHT_TO_LEFT = ("ar", "fa", "he", "ur", "yi", "dv", "syr")
 MAX_WORDS = 2_000
 """Number of words at the start of a text from which its language is guessed."""
 MIN_FREQUENT_WORDS = 3
 """A text in the Latin script has at least this many frequent words of its language."""
+MIN_FREQUENT_SHARE = 0.04
+"""Minimum share of these words among all words: a long text in another language has a few of them too."""
 _LANGUAGES = {
     "ARABIC": "ar",
     "ARMENIAN": "hy",
@@ -89,13 +93,21 @@ def language_of(text: str) -> str:
     kana = scripts.pop("HIRAGANA", 0) + scripts.pop("KATAKANA", 0)
     if kana > 0.05 * (kana + scripts["CJK"]):  # Japanese text has Chinese characters too, often more of them
         scripts["HIRAGANA"] = kana + scripts.pop("CJK", 0)
-    language = _LANGUAGES.get(scripts.most_common(1)[0][0], "und")
+    language = _LANGUAGES.get(scripts.most_common(1)[0][0], UNKNOWN)
     if language == "zh":
         return _chinese(characters)
     for base, other, letters in _LETTERS:
         if language == base and sum(characters[letter] for letter in letters) > 0.02 * scripts.total():
             return other
     return _latin(text) if language == "latin" else language
+
+
+def is_other_language(language: str, other: str) -> bool:
+    """Whether two texts cannot have words in common, given their languages. False if it cannot be told."""
+    if UNKNOWN in (language, other):  # in the Latin script, or in one without a known language
+        known = language if other == UNKNOWN else other
+        return known not in ("", UNKNOWN, *_WORDS)
+    return bool(language and other) and language != other
 
 
 def is_right_to_left(language: str) -> bool:
@@ -146,4 +158,4 @@ def _latin(text: str) -> str:
     words = Counter(re.findall(r"\w+", text.lower()[: 20 * MAX_WORDS])[:MAX_WORDS])
     scores = {language: sum(words[word] for word in known.split()) for language, known in _WORDS.items()}
     best = max(scores, key=scores.__getitem__)
-    return best if scores[best] >= MIN_FREQUENT_WORDS else "und"
+    return best if scores[best] >= max(MIN_FREQUENT_WORDS, MIN_FREQUENT_SHARE * words.total()) else UNKNOWN

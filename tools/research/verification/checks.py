@@ -14,9 +14,9 @@ class Verdict(StrEnum):
     """The result of checking a passage or a source."""
 
     FOUND = "found"
-    """The page has the passage's words and all its figures, close together."""
+    """The page has the passage's words and all its figures, close together, and its names and quotations."""
     MISQUOTED = "misquoted"
-    """The page has the passage's words, but a figure is missing there."""
+    """The page has the passage's words, but a figure, a name or a quotation is missing there."""
     NOT_FOUND = "not found"
     UNREACHABLE = "not reachable"
     """Of a source only: its server does not answer, or has no such page."""

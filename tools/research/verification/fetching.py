@@ -10,6 +10,7 @@ import asyncio
 import zlib
 from collections import defaultdict
 from dataclasses import dataclass
+from typing import Any, cast
 from urllib.parse import urlsplit
 from urllib.robotparser import RobotFileParser
 
@@ -134,14 +135,26 @@ class Fetcher:
 
     async def _read_robots(self, origin: str) -> RobotFileParser:
         """Reads `robots.txt`. Without one, all is allowed; if its server fails, nothing is (RFC 9309, 2.3.1)."""
-        rules, url = RobotFileParser(), f"{origin}/robots.txt"
-        answer = await self.get(url, MAX_ROBOTS_BYTES)
-        for _ in range(self._limits.max_redirects):
-            if answer.target:
-                answer = await self.get(answer.target, MAX_ROBOTS_BYTES)
-        lines = answer.data.decode("utf-8", "replace").splitlines() if answer.status == 200 else []
-        rules.parse(["User-agent: *", "Disallow: /"] if answer.status >= 500 else lines)
-        return rules
+        answer = await self.get(f"{origin}/robots.txt", MAX_ROBOTS_BYTES)
+        status = answer.status
+        try:
+            for _ in range(self._limits.max_redirects):
+                if answer.target:
+                    answer = await self.get(answer.target, MAX_ROBOTS_BYTES)
+                    status = answer.status
+        except (NotPublic, TimeoutError, httpx2.HTTPError, httpx2.InvalidURL, ValueError, zlib.error):
+            status = 500  # the page's own server has answered
+        lines = answer.data.decode("utf-8", "replace").splitlines() if status == 200 else []
+        return _rules(["User-agent: *", "Disallow: /"] if status >= 500 else lines)
+
+
+def _rules(lines: list[str]) -> RobotFileParser:
+    """Reads the lines of `robots.txt`. The longest rule that fits decides (RFC 9309, 2.2.2); Python takes the first."""
+    rules: Any = RobotFileParser()  # the type stubs lack its attributes
+    rules.parse(lines)
+    for entry in filter(None, (*rules.entries, rules.default_entry)):
+        entry.rulelines.sort(key=lambda rule: (-len(rule.path), not rule.allowance))
+    return cast("RobotFileParser", rules)
 
 
 def _fetched(url: str, answer: Answer) -> Fetched:

@@ -1,7 +1,8 @@
 """Compares passages of a report with the text of a page: text in, verdict out, without a model.
 
 A passage is *found* if a window of `WINDOW_SENTENCES` consecutive sentences of the page has at least `FOUND_SHARE` of
-its words and all of its figures. This measures words, not meaning. docs/verification.md explains its limits.
+its words and all of its figures, and the page its names and quotations. This measures words, not meaning.
+docs/verification.md explains its limits.
 """
 
 from __future__ import annotations
@@ -10,9 +11,20 @@ import re
 from collections import defaultdict
 from collections.abc import Iterable
 
+from tools.research.report.languages import UNKNOWN, is_other_language, language_of
 from tools.research.verification.checks import PassageCheck, Verdict
-from tools.research.verification.language import language_of
-from tools.research.verification.terms import Terms, normalized, terms_of, values_on_page
+from tools.research.verification.terms import (
+    HEAD_CHARS,
+    Terms,
+    flat,
+    keys_of,
+    names_of,
+    normalized,
+    quotations_of,
+    terms_of,
+    terms_of_passage,
+    values_on_page,
+)
 
 WINDOW_SENTENCES = 5
 FOUND_SHARE = 0.6
@@ -34,12 +46,16 @@ class Page:
     Args:
         text: plain text, with line feeds between blocks. Takes time in proportion to it.
         cut: whether the page is longer than the text.
+        address: its address, which may have a name that the text has not.
     """
 
-    def __init__(self, text: str, cut: bool = False) -> None:
+    def __init__(self, text: str, cut: bool = False, address: str = "") -> None:
         self.language, self.cut, self._words = language_of(text), cut or len(text) > MAX_PAGE_CHARS, 0
         self._places = defaultdict[str, list[int]](list)
-        for place, sentence in enumerate(_sentences(normalized(text[:MAX_PAGE_CHARS]))):
+        read = normalized(text[:MAX_PAGE_CHARS])
+        self._flat = flat(read)
+        self._heads = {word[:HEAD_CHARS] for word in f"{self._flat}{flat(address)}".split()}
+        for place, sentence in enumerate(_sentences(read)):
             terms = terms_of(sentence)
             self._words += len(terms.words)
             for key in (*terms.words, *map(_figure_key, values_on_page(sentence, terms))):
@@ -52,19 +68,24 @@ class Page:
             passage: plain text.
             language: the report's language, as `language_of` returns it.
         """
-        terms = terms_of(normalized(passage))
+        read = normalized(passage)
+        terms = terms_of_passage(read)
         if len(terms.words) + len(terms.figures) < MIN_TERMS:
             return PassageCheck(passage, Verdict.UNKNOWN, "a passage is too short")
         words, missing = self._best_window(terms)
         if words >= FOUND_SHARE * len(terms.words) and (terms.words or not missing):
-            if not missing:
+            elsewhere = self._missing_names(read, language)
+            if any(part not in self._flat for part in quotations_of(read)):
+                elsewhere.append("the quotation, word for word,")
+            if not missing and not elsewhere:
                 return PassageCheck(passage, Verdict.FOUND)
-            return PassageCheck(passage, Verdict.MISQUOTED, f"{', '.join(missing)} is not there")
+            if missing or not self.cut:
+                return PassageCheck(passage, Verdict.MISQUOTED, f"{', '.join([*missing, *elsewhere])} is not there")
         if self.cut:
             return PassageCheck(passage, Verdict.UNKNOWN, "not in the part of the page that was read")
         if self._words < MIN_PAGE_WORDS:
             return PassageCheck(passage, Verdict.UNKNOWN, "the page has hardly any text")
-        if language and self.language and language != self.language:
+        if is_other_language(language, self.language):
             figures = "; it has the figures" if terms.figures and self._has_figures(terms) else ""
             return PassageCheck(passage, Verdict.UNKNOWN, f"the page is in another language{figures}")
         return PassageCheck(passage, Verdict.NOT_FOUND)
@@ -79,8 +100,8 @@ class Page:
             for place in self._places.get(word, ()):
                 hits[place].add(word)
         for number, figure in enumerate(terms.figures):
-            for value in figure.values:
-                for place in self._places.get(_figure_key(value), ()):
+            for key in keys_of(figure):
+                for place in self._places.get(_figure_key(key), ()):
                     hits[place].add(number)
         best: tuple[bool, int, int] = (False, 0, 0)
         found: set[str | int] = set()
@@ -90,16 +111,28 @@ class Page:
             rank = (words >= FOUND_SHARE * len(terms.words), len(window) - words, words)
             if rank > best:
                 best, found = rank, window
-        missing = [figure.written for number, figure in enumerate(terms.figures) if number not in found]
-        return best[2], list(dict.fromkeys(missing))
+        missing = {figure.written for number, figure in enumerate(terms.figures) if number not in found}
+        inner = {one for one in missing for other in missing if one != other and one in other}  # the year of a date
+        named = (figure.written for figure in terms.figures if figure.written in missing - inner)
+        return best[2], list(dict.fromkeys(named))
 
     def _has_figures(self, terms: Terms) -> bool:
-        return all(any(_figure_key(value) in self._places for value in f.values) for f in terms.figures)
+        return all(any(_figure_key(key) in self._places for key in keys_of(figure)) for figure in terms.figures)
+
+    def _missing_names(self, passage: str, language: str) -> list[str]:
+        """The names of a passage that the page has nowhere. German capitalizes all nouns, so none is known there."""
+        if language in ("", UNKNOWN, "de"):
+            return []
+        return [name for name in names_of(passage) if not self._heads.issuperset(_heads(name))]
 
 
 def _figure_key(value: str) -> str:
     """The key of a figure in the index; words have no "=" in them."""
     return f"={value}"
+
+
+def _heads(name: str) -> set[str]:
+    return {word[:HEAD_CHARS] for word in flat(name).split()}
 
 
 def _sentences(text: str) -> Iterable[str]:

@@ -69,4 +69,6 @@ def blocks(text: str) -> list[str]:
 def plain_text(text: str) -> str:
     """Removes Markdown that would be read as words or figures: list numbers, addresses of links, escapes."""
     text = _LINK.sub(r"\1", _MARKER.sub("", text))
-    return " ".join(re.sub(r"\\(?=[^\w\s])|[*_`~|]", " ", text).split())
+    if _is_row(text):
+        text = text.strip().strip("|").replace("|", " | ")
+    return " ".join(re.sub(r"\\(?=[^\w\s])|[*_`~]", " ", text).split())

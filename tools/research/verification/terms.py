@@ -1,4 +1,4 @@
-"""Divides a text into the words and figures that are compared. Every function takes time linear in the text."""
+"""Divides a text into the words, figures, names and quotations that are compared, in time linear in the text."""
 
 from __future__ import annotations
 
@@ -6,6 +6,8 @@ import re
 import unicodedata
 from dataclasses import dataclass
 from decimal import Decimal
+
+from tools.research.verification.units import OTHER, REACH, SCALES, scale_and_unit
 
 MIN_WORD_CHARS = 4
 """Shorter words do not count, unless they are written in capitals (EU, TPU) or their script has no spaces."""
@@ -17,29 +19,66 @@ _UNSPACED = "\u0e00-\u0eff\u1000-\u109f\u1780-\u17ff\u3040-\u30ff\u3400-\u9fff"
 """Thai, Lao, Burmese, Khmer, Japanese and Chinese: there, two neighbouring characters count as a word."""
 _TOKEN = re.compile(
     rf"""(?P<date>\d{{4}}-\d\d-\d\d(?!\d) | \d{{1,2}}(?P<mark>[./])\d{{1,2}}(?P=mark)\d{{4}}(?!\d))
+    | (?P<ratio>\d+:\d+(?!\d))
     | (?P<number>\d{{1,3}}(?:[ ]\d{{3}})+(?:[.,]\d+)?(?![\d]) | \d+(?:[.,'’]\d+)*)
     | (?P<unspaced>[{_UNSPACED}]+)
     | (?P<word>(?:(?![{_UNSPACED}])[^\W_])+)""",
     re.VERBOSE,
 )
-_SCALES = (("thousand", 10**3), ("million", 10**6), ("milliard", 10**9), ("billion", 10**9), ("trillion", 10**12))
-_MONTHS = {"jan": 1, "feb": 2, "mar": 3, "mär": 3, "apr": 4, "may": 5, "mai": 5, "jun": 6, "jul": 7, "aug": 8} | {
-    "sep": 9, "oct": 10, "okt": 10, "nov": 11, "dec": 12, "dez": 12
-}  # fmt: skip
-"""The first letters of the English and German names of months."""
-_MONTH = rf"(?P<month>{'|'.join(_MONTHS)})[^\W\d_]{{0,7}}\.?"
+_MONTHS = {
+    name: f"{number:02}"
+    for number, names in enumerate(
+        (
+            "january january januar jan janvier enero",
+            "february februar feb février febrero",
+            "march märz mar mär mars marzo",
+            "april apr avril abril",
+            "may mai mayo",
+            "june juni jun juin junio",
+            "july juli jul juillet julio",
+            "august aug août agosto",
+            "september sept sep septembre septiembre",
+            "october oktober oct okt octobre octubre",
+            "november nov novembre noviembre",
+            "december dezember dec dez décembre diciembre",
+        ),
+        1,
+    )
+    for name in names.split()
+}
+"""The English, German, French and Spanish names of months."""
+_MONTH = rf"(?<![^\W\d_])(?P<month>{'|'.join(sorted(_MONTHS, key=len, reverse=True))})(?![^\W\d_])\.?"
+_YEAR = r"(?P<year>\d{4})(?!\d)"
 _WRITTEN_DATES = (
-    re.compile(rf"(?<!\d)(?P<day>\d{{1,2}})(?:\.|st|nd|rd|th)? {_MONTH} (?P<year>\d{{4}})(?!\d)"),
-    re.compile(rf"(?<![^\W\d_]){_MONTH} (?P<day>\d{{1,2}})(?:st|nd|rd|th)?,? (?P<year>\d{{4}})(?!\d)"),
+    rf"(?<![\d.,])(?P<day>\d{{1,2}})(?:\.|st|nd|rd|th|er)?(?: of| de)? {_MONTH}(?:,? (?:de |del )?{_YEAR})?",
+    rf"{_MONTH} (?P<day>\d{{1,2}})(?![\d.]\d|\d)(?:st|nd|rd|th)?(?:,? {_YEAR})?",
+    rf"{_MONTH},?(?: of| de)?(?: {_YEAR})?",
+    r"(?P<year>\d{4}) ?年 ?(?P<month>\d{1,2}) ?月(?: ?(?P<day>\d{1,2}) ?日)?",
 )
+_WRITTEN_DATE = re.compile("|".join(form.replace(">", f"{n}>") for n, form in enumerate(_WRITTEN_DATES)))
+"""Matches a date in words, in lower case: 3 May 2016, May 3, May 2016, 2016年5月3日."""
+_NAME = re.compile(r"(?<=[\w,;)] )[^\W\d_a-z]+[^\W\d_A-Z][^\W_]+|(?<![\w-])[^\W\d_a-z]{1,4}-?\d+(?![\w.,])")
+"""Matches a capitalized word inside a sentence, and codes such as Q3 or H100."""
+_LABEL = re.compile(r"^[^.:|]{1,60}:\s")
+_QUOTATION = re.compile(
+    r"“([^“”]+)”|„([^„“”]+)[“”]|«([^«»]+)»|「([^「」]+)」|『([^『』]+)』|(?<!\w)\"(?=\S)([^\"]+)(?<=\S)\"(?!\w)"
+)
+_FLAT_WORD = re.compile(rf"[{_UNSPACED}]|(?:(?![{_UNSPACED}])[^\W_])+")
+_OMISSION = re.compile(r"\[[^\[\]]*\]|…|\.\.\.")
+MIN_QUOTED_WORDS = 4
+"""A shorter quotation may be a title, or a word that is used with reserve. Two characters without spaces are a word."""
+HEAD_CHARS = 4
+"""Names are compared by their first characters: Norway's, Norwegian."""
 
 
 @dataclass(frozen=True)
 class Figure:
-    """A number or a numeric date, as it is written, and its possible values: "1,234" is 1234 or 1.234."""
+    """A number, with its unit if that is known, or a date. Its possible values: "1,234" is 1234 or 1.234."""
 
     written: str
     values: frozenset[str]
+    unit: str = ""
+    """What the number counts: a unit, `OTHER`, or nothing that can be told."""
 
 
 @dataclass(frozen=True)
@@ -48,11 +87,6 @@ class Terms:
 
     words: frozenset[str]
     figures: tuple[Figure, ...]
-
-    @property
-    def values(self) -> frozenset[str]:
-        """All possible values of all figures."""
-        return frozenset().union(*(figure.values for figure in self.figures))
 
 
 def normalized(text: str) -> str:
@@ -68,9 +102,13 @@ def terms_of(text: str) -> Terms:
         written = token[0]
         if token["date"]:
             figures.append(Figure(written, _dates(written)))
+        elif token["ratio"]:
+            figures.append(Figure(written, frozenset({written})))
         elif token["number"]:
-            values = _values(written)
-            figures.append(Figure(written, values | _scaled(values, text[token.end() : token.end() + 12])))
+            before, after = text[max(0, token.start() - REACH) : token.start()], text[token.end() : token.end() + REACH]
+            scale, unit = scale_and_unit(before, after)
+            shown = " ".join(filter(None, (written, SCALES.get(scale), unit if unit != OTHER else "")))
+            figures.append(Figure(shown, _scaled(_values(written), scale), unit))
         elif token["unspaced"]:
             words |= {written[at : at + 2] for at in range(max(1, len(written) - 1))}
         elif len(written) >= MIN_WORD_CHARS or (len(written) > 1 and written.isupper()):
@@ -78,21 +116,70 @@ def terms_of(text: str) -> Terms:
     return Terms(frozenset(words), tuple(figures))
 
 
-def values_on_page(text: str, terms: Terms) -> frozenset[str]:
-    """Returns all values that a sentence of a page may mean, also the parts of dates and the dates in words.
+def terms_of_passage(text: str) -> Terms:
+    """Finds the words and figures of a normalized passage of a report. A date in words is one figure, and its year."""
+    plain, figures, rest, end = text.casefold(), list[Figure](), list[str](), 0
+    if len(plain) != len(text):  # a few letters have another length in lower case
+        text = plain
+    for date in _WRITTEN_DATE.finditer(plain):
+        year, month, day = _fields(date)
+        if year:
+            written = text[date.start() : date.end()].strip()
+            values = {_joined(year, month, day), _joined("", month, day)}
+            figures += [Figure(written, frozenset(values)), Figure(year, frozenset({year}))]
+            rest.append(text[end : date.start()])
+            end = date.end()
+    others = terms_of(" ".join([*rest, text[end:]]))
+    return Terms(others.words, (*figures, *others.figures))
+
+
+def values_on_page(text: str, terms: Terms) -> set[str]:
+    """Returns the keys of all figures that a sentence of a page may mean, also of parts of dates.
 
     Args:
         text: the sentence, normalized.
         terms: its terms.
     """
-    parts = (part for figure in terms.figures for part in _parts(figure))
-    plain = text.casefold()
-    dates = (
-        _date(date["year"], str(_MONTHS[date["month"]]), date["day"])
-        for pattern in _WRITTEN_DATES
-        for date in pattern.finditer(plain)
-    )
-    return terms.values.union(dates, *map(_values, parts))
+    found = set[str]()
+    for figure in terms.figures:
+        values = figure.values.union(*map(_values, _parts(figure)))
+        values |= {value[:7] for value in figure.values if re.fullmatch(r"\d{4}-\d\d-\d\d", value)}
+        found |= values | {f"{value} {figure.unit}" for value in values}
+    for date in _WRITTEN_DATE.finditer(text.casefold()):
+        year, month, day = _fields(date)
+        found |= {_joined(year, month, day), _joined(year, month, "")}
+    return found
+
+
+def keys_of(figure: Figure) -> set[str]:
+    """Returns the keys of `values_on_page` that are the figure of a passage: the unit is equal or not known."""
+    if figure.unit in ("", OTHER):
+        return {*figure.values}
+    return {f"{value} {unit}" for value in figure.values for unit in (figure.unit, "")}
+
+
+def names_of(passage: str) -> list[str]:
+    """Returns the names in a normalized passage: capitalized words inside sentences. A table row has none."""
+    if "|" in passage:
+        return []
+    found = dict.fromkeys(name[0] for name in _NAME.finditer(_LABEL.sub("", passage)))
+    return [name for name in found if name.casefold() not in _MONTHS]
+
+
+def quotations_of(passage: str) -> list[str]:
+    """Returns the quotations of a normalized passage in the form of `flat`, in parts if words are left out."""
+    quoted = ("".join(filter(None, found.groups())) for found in _QUOTATION.finditer(passage))
+    parts = [flat(part) for quotation in quoted for part in _OMISSION.split(quotation)]
+    return [part for part in parts if _size(part) >= MIN_QUOTED_WORDS]
+
+
+def flat(text: str) -> str:
+    """Returns the words of a normalized text in lower case, with a space before and after each."""
+    return f" {' '.join(_FLAT_WORD.findall(text.casefold()))} "
+
+
+def _size(words: str) -> float:
+    return sum(0.5 if re.match(f"[{_UNSPACED}]", word) else 1 for word in words.split())
 
 
 def _stem(word: str) -> str:
@@ -123,20 +210,34 @@ def _decimal(whole: str, fraction: str = "") -> str:
     return f"{whole}.{fraction}" if fraction.strip("0") else whole
 
 
-def _scaled(values: frozenset[str], following: str) -> frozenset[str]:
-    """Returns the values times the number that follows in words: 1.2 million is also 1200000."""
-    word = following.lstrip().casefold()
-    scale = next((size for name, size in _SCALES if word.startswith(name)), None)
-    if scale is None:
-        return frozenset()
+def _scaled(values: frozenset[str], scale: int) -> frozenset[str]:
+    """Returns the values times a scale: 1.2 million is 1200000."""
+    if scale == 1:
+        return values
     scaled = (Decimal(value) * scale for value in values if re.fullmatch(r"\d{1,20}(?:\.\d{1,20})?", value))
     return frozenset(_decimal(*f"{value:f}".split(".")) for value in scaled)
+
+
+def _fields(date: re.Match[str]) -> tuple[str, str, str]:
+    """Returns year, month and day of a date in words, as digits; empty if they are not named."""
+    named: dict[str, str] = {}
+    for name, value in date.groupdict().items():
+        if value:
+            named[name[:-1]] = value
+    month = named["month"]
+    return named.get("year", ""), _MONTHS.get(month, month), named.get("day", "")
+
+
+def _joined(year: str, month: str, day: str) -> str:
+    return "-".join(filter(None, (year or "-", month.zfill(2), day and day.zfill(2))))
 
 
 def _parts(figure: Figure) -> list[str]:
     """The numbers in a date, and those beside each other that may be one number with spaces or several."""
     is_date = any("-" in value for value in figure.values)
-    return re.findall(r"\d+", figure.written) if is_date else figure.written.split(" ")
+    if is_date or ":" in figure.written:
+        return re.findall(r"\d+", figure.written)
+    return re.findall(r"\d[\d.,'’]*(?<=\d)", figure.written) if re.search(r"\d \d", figure.written) else []
 
 
 def _dates(written: str) -> frozenset[str]:

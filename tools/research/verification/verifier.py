@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import re
 from collections.abc import Callable, Collection, Coroutine, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass, field, replace
@@ -16,18 +17,24 @@ from tools.interactions.citations import is_web
 from tools.public_address import is_public
 from tools.public_http import NotPublic, public_client
 from tools.research.report.document_copies import copy_documents, emulator_documents
+from tools.research.report.languages import language_of
 from tools.research.report.reading import Report
 from tools.research.report.redirect_links import is_redirect
 from tools.research.verification.addresses import canonical
 from tools.research.verification.checks import PassageCheck, SourceCheck, Verdict
 from tools.research.verification.fetching import Fetched, Fetcher, FetchLimits
-from tools.research.verification.language import language_of
 from tools.research.verification.matching import Page
 from tools.research.verification.page_text import NoText, page_text
 from tools.research.verification.passages import cited_passages
 
 ARCHIVE_URL = "https://archive.org/wayback/available"
 """The Internet Archive's API that finds the copy of a page (archive.org/help/wayback_api.php)."""
+_NO_SUCH_PAGE = re.compile(
+    r"^\W*(?:error )?404\b|\b404 (?:error|not found)|\bpage (?:was |could |can)? ?(?:not be |not )found"
+    r"|seite (?:wurde )?nicht gefunden|page introuvable|página no encontrada|ページが見つかりません|页面不存在",
+    re.IGNORECASE,
+)
+"""Matches titles of pages that say that there is no such page, with a status of success."""
 MAX_SHOWN_CHARS = 300
 """Maximum characters of a passage that are kept with its check."""
 
@@ -68,7 +75,7 @@ class Verifier:
                 checked = await asyncio.to_thread(_checked, source, fetched, language)
                 checks[source.number] = checked
                 say(f"checked source {source.number} of {len(checks)}: {checked.verdict}")
-                if fetched.dead and not fetched.private and is_public(fetched.url) and not is_redirect(fetched.url):
+                if checked.dead and not fetched.private and is_public(fetched.url) and not is_redirect(fetched.url):
                     found = await self._archived(fetcher, fetched.url)
                     checks[source.number] = replace(checked, archived_url=found)
 
@@ -127,13 +134,16 @@ def _checked(source: SourceCheck, fetched: Fetched, language: str) -> SourceChec
         found = page_text(fetched.data, fetched.content_type, fetched.url)
     except NoText as error:
         return replace(source, problem=str(error))
-    page = Page(found.text, fetched.cut)
-    return replace(
+    page = Page(found.text, fetched.cut, fetched.url)
+    source = replace(
         source,
         title=found.title,
         canonical_url=canonical(found.canonical if _same_site(found.canonical, fetched.url) else fetched.url),
         passages=tuple(page.check(passage.text, language) for passage in source.passages),
     )
+    if source.verdict is not Verdict.FOUND and _NO_SUCH_PAGE.search(found.title):
+        return replace(source, problem="its title says that there is no such page", dead=True)
+    return source
 
 
 def _same_site(own: str, url: str) -> bool:
