@@ -56,6 +56,7 @@ async def finished(client: Any, brief: str = BRIEF) -> str:
         ("report", {"job": "job_x", "part": "all"}, "`part`: Input should be 'summary', 'outline', 'section' or"),
         ("report", {"job": "job_x", "page": 0}, "`page`: Input should be greater than or equal to 1"),
         ("approve", {"job": "job_x", "max_usd": "all of it"}, "`max_usd`: Input should be a valid number"),
+        ("approve", {"job": "job_x", "max_usd": True}, "`max_usd`: Input should be a valid number, not True"),
         ("list", {"page": 9}, "`page` is 9, and the last page is 1"),
         ("nonsense", {}, "there is no tool 'research_nonsense'; the tools are research_start, research_status"),
     ],
@@ -135,6 +136,24 @@ async def test_a_question_is_paid_for_once_also_if_the_client_gives_up(desk: Des
             assert "The moon, answer 1." in await text(client, "ask", job=job, question=question)
         assert "answer 2" in await text(client, "ask", job=job, question="And when?")
         assert len(await desk.service.ledger.spending()) == 3  # the run and two questions
+
+
+async def test_a_question_that_is_checked_while_another_call_asks_it_is_paid_for_once(desk: Desk) -> None:
+    let_go, checks = asyncio.Event(), list[str]()
+
+    async def screen(what: str, given: str) -> str:
+        checks.append(given)
+        if given == "Why?" and checks.count(given) == 2:  # the second call has read the job, and waits for its check
+            await let_go.wait()
+        return ""
+
+    async with desk.client(screen=screen) as client:
+        job = await finished(client)
+        calls = [asyncio.create_task(text(client, "ask", job=job, question="Why?")) for _ in range(2)]
+        await asyncio.wait(calls, return_when=asyncio.FIRST_COMPLETED)
+        let_go.set()
+        assert all(["The moon, answer 1." in await each for each in calls])
+    assert desk.brain.answers == 1
 
 
 async def test_status_ends_when_it_was_asked_to_and_reports_progress_meanwhile(desk: Desk, later: Later) -> None:

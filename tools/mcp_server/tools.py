@@ -63,8 +63,8 @@ class ResearchTools:
 
     def __init__(self, screen: Screen | None = None) -> None:
         self._screen = screen
-        self._answering: dict[tuple[str, str], asyncio.Task[Report]] = {}
-        """Questions that a model is answering, by job and question."""
+        self._answering: dict[tuple[str, str], asyncio.Task[str]] = {}
+        """Questions that are being answered, by job and question: one task at a time looks and asks."""
 
     async def start(self, call: Call, given: arguments.Start) -> Result:
         service, settings = research(), _settings()
@@ -113,17 +113,15 @@ class ResearchTools:
         job = await own_job(service, call.user, given.job)
         settings.need_storage()
         await self._admit("user_messages", given.question)
-        if (text := _known_answer(job, given.question)) is None:
-            key = (job.id, _plain(given.question))
-            task = self._answering.get(key)
-            if task is None:
-                model, limits = settings.follow_up_model, settings.limits
-                answer = service.follow_up(job.id, given.question, model, OUTSIDE_CONVERSATIONS, limits=limits)
-                task = self._answering[key] = asyncio.create_task(answer)
-                task.add_done_callback(lambda _: self._answering.pop(key, None))
-            if not (await asyncio.wait({task}, timeout=arguments.MAX_WAIT_S))[0]:
-                return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
-            text = task.result().text
+        key = (job.id, _plain(given.question))
+        task = self._answering.get(key)
+        if task is None:
+            answer = _answer(service, settings, job.id, given.question)
+            task = self._answering[key] = asyncio.create_task(answer)
+            task.add_done_callback(lambda _: self._answering.pop(key, None))
+        if not (await asyncio.wait({task}, timeout=arguments.MAX_WAIT_S))[0]:
+            return self._data(job) | {"next": "The answer is not there yet: ask the same question again for it."}
+        text = task.result()
         await self._admit("reports", text)
         return answer_text(job, text, given.page)
 
@@ -255,6 +253,15 @@ async def _watch(
             number += 1
             if call:
                 await call.progress(number, line if with_lines else None)
+
+
+async def _answer(service: Research, settings: ResearchSettings, job_id: str, question: str) -> str:
+    """Returns the known answer to a question about a report, or else asks a model."""
+    known = _known_answer(await service.job(job_id), question)
+    if known is not None:
+        return known
+    model, limits = settings.follow_up_model, settings.limits
+    return (await service.follow_up(job_id, question, model, OUTSIDE_CONVERSATIONS, limits=limits)).text
 
 
 def _known_answer(job: Job, question: str) -> str | None:
