@@ -235,3 +235,13 @@ def test_a_planned_run_can_be_approved_asked_about_and_deleted(api: Emulator, tm
     assert "ANSWER" in desk("follow-up", job["job"], "Which source is the newest?").stdout
     assert "deleted at the server" in desk("forget", job["job"], "--yes").stdout
     assert "no job" in desk("report", job["job"]).stderr
+
+
+def test_two_reports_are_compared_and_a_run_without_a_report_is_named(api: Emulator) -> None:
+    first, second = (json.loads(desk("research", text, "--json").stdout)["job"] for text in ("tides", "more on tides"))
+    shown = desk("diff", first, second)
+    assert shown.returncode == 0 and "only worded differently" in shown.stdout, shown.stderr
+    data = json.loads(desk("diff", first, second, "--json").stdout)
+    assert data["earlier"] == first and {"changed", "new", "gone", "new_sources", "gone_sources"} <= data.keys()
+    missing = desk("diff", first, "job_nowhere")
+    assert missing.returncode == 1 and "there is no job job_nowhere" in missing.stderr

@@ -19,6 +19,7 @@ from rich.markup import escape
 from tools.cli import research, sessions
 from tools.cli.arguments import DEFAULT_FOLDER, Attachments, Folder, Text, read_attachments
 from tools.cli.console import RESEARCH_STOPPED, USER, fail, options, run, show
+from tools.cli.diff import diff
 from tools.cli.env_file import read_env_file
 from tools.cli.exit_status import ExitStatus
 from tools.cli.help import CommandGroups, show_help
@@ -104,6 +105,7 @@ for command in (
     *research.COMMANDS,
     report,
     verify,
+    diff,
     spending,
     interaction,
     *sessions.COMMANDS,

@@ -13,8 +13,8 @@ from tools.cli.console import show_markdown
 GROUPS = {
     "Talk": ("ask", "sessions", "forget-session", "moderate"),
     "Research": (
-        "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "verify", "forget",
-        "spending", "interaction",
+        "research", "jobs", "status", "attach", "approve", "cancel", "follow-up", "report", "verify", "diff",
+        "forget", "spending", "interaction",
     ),
     "Set up": ("demo", "init", "check", "doctor", "test-notice", "help"),
     "Run": ("serve", "mcp", "emulator", "eval"),

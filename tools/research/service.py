@@ -111,7 +111,7 @@ class Research:
             UnknownJob, NotFinished: there is nothing to build on.
             WrongBackend: the run belongs to another server.
         """
-        job, _ = await self._finished(job_id, "that could be built on")
+        job, _ = await self.finished(job_id, "that could be built on")
         self._data.check(job)
         return replace(order, base=job.id, previous=job.latest_interaction_id or "")
 
@@ -229,7 +229,7 @@ class Research:
             LimitReached: the user has spent too much.
             ApiError: the model could not be asked.
         """
-        job, report = await self._finished(job_id, "to ask about")
+        job, report = await self.finished(job_id, "to ask about")
         self._data.check(job)
         entry = spending_of_question(job, model, self._clock())
         await self.ledger.record_spending(job, entry, budget_check(limits, entry) if limits else None)
@@ -244,7 +244,7 @@ class Research:
         Raises:
             UnknownJob, NotFinished: there is no such report.
         """
-        _, report = await self._finished(job_id, "whose links could be resolved")
+        _, report = await self.finished(job_id, "whose links could be resolved")
         async with http or httpx2.AsyncClient(timeout=REDIRECT_TIMEOUT_S) as client:
             return await resolve_links(self.ledger, job_id, report, client, self._clock)
 
@@ -257,7 +257,7 @@ class Research:
         Raises:
             UnknownJob, NotFinished: there is no such report.
         """
-        _, report = await self._finished(job_id, "whose sources could be checked")
+        _, report = await self.finished(job_id, "whose sources could be checked")
         return await verify_sources(self.ledger, job_id, report, self._verifier, self._clock, say)
 
     async def _work(self, job: Job, say: Callable[[str], None]) -> None:
@@ -368,7 +368,15 @@ class Research:
         server = self._data.server
         return [job for job in await self.ledger.find(user=user, limit=1000) if job.order.server == server]
 
-    async def _finished(self, job_id: str, what: str) -> tuple[Job, Report]:
+    async def finished(self, job_id: str, what: str) -> tuple[Job, Report]:
+        """Returns a job with its report.
+
+        Args:
+            what: what the report is for, such as "to ask about"; for the error's message.
+
+        Raises:
+            UnknownJob, NotFinished: there is no such report.
+        """
         job, report = await self.job(job_id), await self.report(job_id)
         if report is None:
             raise NotFinished(f"{job_id} has no report {what}: it is {state(job)}")

@@ -46,7 +46,7 @@ def _passage(block: str) -> str:
     starts = [0] if _is_row(block) else [0, *(end.end() for end in _SENTENCE_START.finditer(block.rstrip()))]
     text = ""
     for start in reversed(starts[-MAX_SENTENCES:]):
-        text = _plain(block[start:])
+        text = plain_text(block[start:])
         if _is_enough(text):
             break
     return text
@@ -61,7 +61,12 @@ def _is_enough(text: str) -> bool:
     return len(terms.words) + len(terms.figures) >= MIN_TERMS
 
 
-def _plain(text: str) -> str:
+def blocks(text: str) -> list[str]:
+    """Divides Markdown into paragraphs, headings, list items and rows of tables."""
+    return [block for block in _BLOCK_START.split(text) if block.strip()]
+
+
+def plain_text(text: str) -> str:
     """Removes Markdown that would be read as words or figures: list numbers, addresses of links, escapes."""
     text = _LINK.sub(r"\1", _MARKER.sub("", text))
     return " ".join(re.sub(r"\\(?=[^\w\s])|[*_`~|]", " ", text).split())

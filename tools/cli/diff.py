@@ -1,0 +1,46 @@
+"""`desk diff`: shows what is new, gone and changed from one report to another."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from dataclasses import asdict
+from typing import Annotated
+
+import typer
+
+from tools.cli.arguments import AsJson
+from tools.cli.console import run, show_markdown
+from tools.cli.terminal import err
+
+Earlier = Annotated[str, typer.Argument(metavar="EARLIER", help="Id of the run whose report is the earlier one.")]
+Later = Annotated[str, typer.Argument(metavar="LATER", help="Id of the run whose report is the later one.")]
+
+
+def diff(
+    earlier: Earlier,
+    later: Later,
+    reworded: Annotated[
+        bool, typer.Option("--reworded", help="List statements that are only worded differently, too.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Compare two reports: show the statements and sources that are new, gone or changed."""
+    run(_diff(earlier, later, reworded, as_json))
+
+
+async def _diff(earlier: str, later: str, reworded: bool, as_json: bool) -> None:
+    from tools.research.comparison import compare
+    from tools.research.comparison_text import to_markdown
+    from tools.research.factory import research
+    from tools.research.verification.language import language_of
+
+    (_, before), (_, after) = [await research().finished(job_id, "to compare") for job_id in (earlier, later)]
+    found = await asyncio.to_thread(compare, before, after)
+    languages = {language_of(before.text), language_of(after.text)} - {""}
+    if len(languages) > 1:
+        err.print("The reports are in different languages: only their sources and figures can be compared.")
+    if as_json:
+        typer.echo(json.dumps({"earlier": earlier, "later": later, **asdict(found)}, ensure_ascii=False))
+    else:
+        show_markdown(to_markdown(found, reworded=reworded))
