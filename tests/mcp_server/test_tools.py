@@ -180,9 +180,7 @@ async def test_status_ends_when_it_was_asked_to_and_reports_progress_meanwhile(d
 
 
 @pytest.mark.parametrize("mode", ERAS)
-async def test_reports_are_resources_in_several_formats(
-    desk: Desk, mode: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_reports_are_resources_in_several_formats(desk: Desk, mode: str, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(documents, "find_spec", lambda name: None)
     async with desk.client(mode=mode) as client:
         job = await finished(client)
